@@ -1,0 +1,1 @@
+"""Notes, with a blueprint for each protocol, in plain ``def`` handlers."""

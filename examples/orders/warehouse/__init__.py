@@ -1,0 +1,1 @@
+"""The warehouse: knows what is in stock, and ships what was ordered."""

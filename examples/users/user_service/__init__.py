@@ -1,0 +1,1 @@
+"""The user service: accounts, logins, and who is online."""

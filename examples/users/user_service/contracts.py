@@ -1,0 +1,85 @@
+"""What other services may import of this one: its messages, and the contracts that name them."""
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+
+from daebus import Action, Channel, Message, StreamAction
+
+Email = Annotated[str, msgspec.Meta(pattern=r"^[^@\s]+@[^@\s]+$", max_length=254)]
+Password = Annotated[str, msgspec.Meta(min_length=8, max_length=1024)]
+
+
+class GetUser(msgspec.Struct):
+    id: str
+
+
+class CreateUser(msgspec.Struct):
+    email: Email
+    name: str = ""
+    password: Password | None = None  # without one, the user cannot log in
+
+
+class User(msgspec.Struct):
+    id: str
+    email: str
+    name: str
+    created_at: datetime
+
+
+class UserList(msgspec.Struct):
+    users: list[User]
+
+
+class ImportJob(msgspec.Struct):
+    users: list[CreateUser]
+
+
+class ImportStep(msgspec.Struct, omit_defaults=True):
+    done: int
+    total: int
+    user_id: str | None = None
+    error: str | None = None
+
+
+class ActivityReport(msgspec.Struct):
+    last_seen: dict[str, datetime]
+
+
+class Credentials(msgspec.Struct):
+    email: Email
+    password: str
+
+
+class Token(msgspec.Struct):
+    token: str
+    expires_in: int  # seconds
+
+
+class VerifyToken(msgspec.Struct):
+    token: str
+
+
+class TokenOwner(msgspec.Struct):
+    valid: bool
+    user_id: str
+
+
+class UserCreated(msgspec.Struct, tag="user_created"):
+    user_id: str
+
+
+class UserDeleted(msgspec.Struct, tag="user_deleted"):
+    user_id: str
+
+
+GET_USER = Action[GetUser, User]("get_user", service="user_service")
+CREATE_USER = Action[CreateUser, User]("create_user", service="user_service")
+IMPORT_USERS = StreamAction[ImportJob, ImportStep]("import_users", service="user_service")
+RECORD_ACTIVITY = Action[ActivityReport, None]("record_activity", service="user_service")
+LOGIN = Action[Credentials, Token]("login", service="user_service")
+VERIFY_TOKEN = Action[VerifyToken, TokenOwner]("verify_token", service="user_service")
+
+USER_EVENTS = Channel[UserCreated | UserDeleted]("user_events")
+USER_ONLINE = Message[User]("user_online")

@@ -1,0 +1,43 @@
+"""The project's sessions: ``nox -s lint typecheck tests``."""
+
+from __future__ import annotations
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.sessions = ["lint", "typecheck", "tests"]
+nox.options.default_venv_backend = "venv"
+nox.options.reuse_venv = "yes"
+
+PROJECT = nox.project.load_toml("pyproject.toml")
+CODE = ("src", "tests", "examples", "noxfile.py")
+
+
+def install(session: nox.Session, *groups: str) -> None:
+    """Install the project, editable, and groups of tools, in the versions of constraints.txt."""
+    tools = nox.project.dependency_groups(PROJECT, *groups)
+    session.install("-c", "constraints.txt", "-e", ".[testing]", *tools)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style, and the direction of imports."""
+    install(session, "lint")
+    session.run("ruff", "check", *CODE)
+    session.run("ruff", "format", "--check", *CODE)
+    session.run("lint-imports")
+
+
+@nox.session
+def typecheck(session: nox.Session) -> None:
+    """`mypy --strict` and pyright in strict mode, over the library, the tests and the examples."""
+    install(session, "types", "test")
+    session.run("mypy")
+    session.run("basedpyright", "--project", "pyproject.toml")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """The test suite, against real servers that it starts itself. Arguments go to pytest."""
+    install(session, "test")
+    session.run("pytest", *session.posargs, env={"PYTHONWARNINGS": "default"})

@@ -1,0 +1,55 @@
+"""Typed services that talk to each other.
+
+What stands left of the ``*`` in a handler's signature comes from the message; what stands right of it comes from the
+container.
+
+Where things are, from the bottom up; a module imports only from its own layer or a lower one:
+
+- ``core``: errors, contracts, signatures, the decorators and what they record; no input or output.
+- ``wiring``: the container, injection, and ``dispatch``, the one place where a message meets a handler.
+- ``transports``: Redis, actions, channels, HTTP, WebSocket, schedules, threads.
+- ``app``: `Daebus`, one run of it, the process around it.
+- ``cli``, ``testing``: the edges.
+"""
+
+from daebus.app.blocking import BlockingBus, BlockingClients
+from daebus.app.blueprint import Blueprint
+from daebus.app.container import ServiceContainer
+from daebus.app.service import Daebus
+from daebus.core.context import Context
+from daebus.core.contracts import Action, Channel, Message, StreamAction
+from daebus.core.errors import DaebusError, Reject, WiringError
+from daebus.core.logs import Logger
+from daebus.core.running import Running
+from daebus.transports.bus import Bus
+from daebus.transports.clients import Client, Clients
+from daebus.transports.edge import DaebusHttp, DaebusWebSocket
+from daebus.transports.threads import Threads
+from daebus.wiring.injection import use
+from daebus.wiring.per_message import PerMessage
+
+__all__ = [
+    "Action",
+    "BlockingBus",
+    "BlockingClients",
+    "Blueprint",
+    "Bus",
+    "Channel",
+    "Client",
+    "Clients",
+    "Context",
+    "Daebus",
+    "DaebusError",
+    "DaebusHttp",
+    "DaebusWebSocket",
+    "Logger",
+    "Message",
+    "PerMessage",
+    "Reject",
+    "Running",
+    "ServiceContainer",
+    "StreamAction",
+    "Threads",
+    "WiringError",
+    "use",
+]

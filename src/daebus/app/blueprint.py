@@ -1,0 +1,33 @@
+"""`Blueprint`: a group of handlers that an app registers."""
+
+from __future__ import annotations
+
+from typing import Generic
+
+from typing_extensions import TypeVar
+
+from daebus.core.recorder import Recorder
+
+from .container import ServiceContainer
+
+__all__ = ["Blueprint"]
+
+S_contra = TypeVar("S_contra", bound=ServiceContainer, contravariant=True, default=ServiceContainer)
+
+
+class Blueprint(Recorder, Generic[S_contra]):
+    """A group of handlers. Register it on one app or on several; from then on it takes no more handlers.
+
+    Args:
+        name: Its name, for messages and for the names of durable listeners.
+        services: The container class whose providers its handlers name right of the ``*``; an app whose container is
+            not one of that class refuses the blueprint.
+        prefix: Put before the path of each of its routes.
+        namespace: Put, with a dot, before the string names of its actions and socket types. A contract's name is final.
+    """
+
+    def __init__(
+        self, name: str, *, services: type[S_contra] | None = None, prefix: str = "", namespace: str = ""
+    ) -> None:
+        super().__init__(name, prefix=prefix, namespace=namespace)
+        self.services: type[ServiceContainer] = services or ServiceContainer

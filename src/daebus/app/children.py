@@ -1,0 +1,158 @@
+"""Child processes that serve, tied to the process that started them from both ends.
+
+A socket pair ties them. Over it the child says that it serves. And as nothing but the parent holds the parent's end,
+the child learns of the parent's end, also by kill -9, from the end of the stream.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+
+import msgspec
+
+from daebus.core.codec import encode
+from daebus.core.logs import make_logger
+
+__all__ = ["Child", "Started", "Tether"]
+
+_SPARE_SECONDS = 10.0
+"""What a process that was asked to stop may take beyond the time that its service gives the work in hand."""
+
+
+class Started(msgspec.Struct):
+    """What a child says once it serves.
+
+    Attributes:
+        service: The name of its service.
+        port: The TCP port of its HTTP; None: it has none.
+        stop_timeout: Seconds that the work in hand may take when it stops.
+    """
+
+    service: str
+    port: int | None = None
+    stop_timeout: float = 30.0
+
+
+_decode = msgspec.json.Decoder(Started).decode
+
+
+class Tether:
+    """The child's end. The end of the parent stops this process as SIGTERM does, and kills it where that takes long.
+
+    Args:
+        descriptor: What the parent gave this process with ``--tether``.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._socket = socket.socket(fileno=descriptor)
+        os.set_inheritable(descriptor, False)  # noqa: FBT003
+        self._patience = _SPARE_SECONDS
+        threading.Thread(target=self._watch, name="daebus-tether", daemon=True).start()
+
+    def report(self, started: Started) -> None:
+        """Say that this process serves."""
+        self._patience = started.stop_timeout + _SPARE_SECONDS
+        with suppress(OSError):  # the parent is gone, and we shall be soon
+            self._socket.sendall(encode(started) + b"\n")
+
+    def _watch(self) -> None:
+        with suppress(OSError):
+            while self._socket.recv(1):
+                pass
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(self._patience)
+        os._exit(1)
+
+
+class Child:
+    """The parent's end: a process that runs a command of daebus. Make it with `start`.
+
+    Attributes:
+        pid: Its process id.
+    """
+
+    def __init__(
+        self, process: asyncio.subprocess.Process, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self.pid = process.pid
+        self._process = process
+        self._reader = reader
+        self._writer = writer
+        self._started: Started | None = None
+
+    @classmethod
+    async def start(cls, arguments: Sequence[str], *, apart: bool) -> Child:
+        """Start ``daebus ARGUMENTS``, a command that takes ``--tether``.
+
+        Args:
+            arguments: The command line.
+            apart: Whether it is out of reach of the terminal: no Ctrl-C gets to it, and it cannot read there.
+        """
+        ours, theirs = socket.socketpair()
+        # Opened first, so that nothing can come between the start of the process and the return.
+        ends = await asyncio.open_connection(sock=ours)
+        with theirs:
+            process = await asyncio.create_subprocess_exec(
+                *[sys.executable, "-m", "daebus", *arguments, "--tether", str(theirs.fileno())],
+                stdin=subprocess.DEVNULL if apart else None,
+                process_group=0 if apart else None,
+                pass_fds=[theirs.fileno()],
+            )
+        return cls(process, *ends)
+
+    async def started(self) -> Started | None:
+        """Wait until it serves, and return what it says of itself; None where it ended before."""
+        if self._started is not None:
+            return self._started
+        line = asyncio.ensure_future(self._reader.readline())
+        ended = asyncio.ensure_future(self._process.wait())
+        try:
+            await asyncio.wait({line, ended}, return_when=asyncio.FIRST_COMPLETED)
+            if not line.done() or not line.result():
+                return None
+        finally:
+            line.cancel()
+            ended.cancel()
+        self._started = _decode(line.result())
+        return self._started
+
+    async def wait(self) -> str:
+        """Wait until it ended; how it did, in words."""
+        code = await self._process.wait()
+        self._writer.close()
+        return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of one that ended, as a shell shows it."""
+        code = self._process.returncode or 0
+        return code if code >= 0 else 128 - code
+
+    async def stop(self) -> None:
+        """Ask it to stop, and wait; kill it where it takes longer than it may."""
+        self._send(signal.SIGTERM)
+        work = 0 if self._started is None else self._started.stop_timeout
+        try:
+            async with asyncio.timeout(work + _SPARE_SECONDS):
+                await self.wait()
+        except TimeoutError:
+            make_logger().warning("process killed, as it did not stop in time", pid=self.pid)
+            self.kill()
+            await self.wait()
+
+    def kill(self) -> None:
+        """End it at once."""
+        self._send(signal.SIGKILL)
+
+    def _send(self, number: signal.Signals) -> None:
+        with suppress(ProcessLookupError):  # it ended
+            self._process.send_signal(number)

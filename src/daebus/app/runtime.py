@@ -1,0 +1,280 @@
+"""One run of a service: everything that is opened, in order, and closed again in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, cast
+
+from dependency_injector import providers
+
+from daebus.core.context import Context
+from daebus.core.errors import DaebusError, ServiceError, StartupError
+from daebus.core.logs import Logger, configure_logging, make_logger
+from daebus.core.messages import channel_instances, instance_registry
+from daebus.transports.actions import ActionServer, ServedAction
+from daebus.transports.bus import Bus
+from daebus.transports.channels import ChannelServer, Listener
+from daebus.transports.clients import Clients
+from daebus.transports.connection import Redis
+from daebus.transports.directory import Presence
+from daebus.transports.edge import DaebusHttp, DaebusWebSocket
+from daebus.transports.leases import Lease
+from daebus.transports.node import Node, open_node
+from daebus.transports.scheduler import ScheduledTask, Scheduler
+from daebus.transports.servers import find_server
+from daebus.transports.switchboard import Switchboard
+from daebus.transports.threads import Threads, ThreadTask
+from daebus.wiring.dispatch import dispatch, failure
+from daebus.wiring.endpoints import Endpoint, Incoming, WorkerPool
+from daebus.wiring.lifespan import open_resources
+
+from .blocking import BlockingBus, BlockingClients
+from .container import ServiceContainer
+from .plans import Plans
+
+if TYPE_CHECKING:
+    from daebus.transports.websocket import SocketHub
+
+__all__ = ["Assembly", "Runtime", "open_runtime"]
+
+
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """What an app is made of, ready to be run.
+
+    Attributes:
+        service: The name under which it is served.
+        plans: Its compiled handlers.
+        container: Where their services come from.
+        workers: Where ``def`` handlers run.
+        max_concurrency: How many messages one handler handles at once.
+        stop_timeout: Seconds that the work in hand may take at the stop.
+        lease: Seconds after its last heartbeat at which an instance counts as dead.
+        http: The settings of its HTTP; None: it has none.
+        websocket: The settings of its WebSockets; None: it has none.
+    """
+
+    service: str
+    plans: Plans
+    container: ServiceContainer
+    workers: WorkerPool
+    max_concurrency: int
+    stop_timeout: float
+    lease: float
+    http: DaebusHttp | None
+    websocket: DaebusWebSocket | None
+
+    def concurrency(self, endpoint: Endpoint[object], wanted: int | None = None) -> int:
+        """How many messages of a handler are taken at once: of a ``def`` handler, no more than there are threads."""
+        limit = wanted or self.max_concurrency
+        return limit if endpoint.signature.is_async else min(limit, self.workers.limit)
+
+
+class Runtime:
+    """A service that runs.
+
+    Attributes:
+        node: Its place on the bus.
+        bus: Its way to other services.
+        logger: Its logger.
+        hub: Its WebSocket connections; None: it has none.
+    """
+
+    def __init__(self, made: Assembly, node: Node, logger: Logger) -> None:
+        self.node = node
+        self.logger = logger
+        self._made = made
+        self.bus = Bus()
+        self.bus.attach(node, service=made.service)
+        self._threads = Threads(self._thread_tasks(), service=made.service, logger=logger)
+        self.hub = None if made.websocket is None else self._make_hub(made.websocket)
+        self._clients = Clients(Switchboard(node.link, made.service)) if self.hub is None else self.hub.clients
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncGenerator[None]:
+        """Fill and open the container, start the handlers, and take work until the end; then drain, and close."""
+        made, grace = self._made, self._made.stop_timeout
+        async with AsyncExitStack() as stack:
+            stack.callback(made.workers.close)
+            # What was built over this run's resources, or its bus, is of no use to the next one.
+            stack.callback(made.container.reset_singletons)
+            redis = self.node.server.client()
+            stack.push_async_callback(redis.aclose)
+            stack.enter_context(self._provided(redis))
+            await stack.enter_async_context(_resources(made.container))
+            stack.push_async_callback(self._run_lifecycle, "stop")
+            await self._run_lifecycle("start")
+            self._threads.start_all()
+            stack.push_async_callback(self._threads.stop_all, grace)
+            if self.hub is not None:
+                await self.hub.start()
+                stack.push_async_callback(self.hub.stop)
+                stack.push_async_callback(self.hub.close_all, grace=grace)
+            listeners = self._listeners()
+            lease = Lease(self.node, self._registries(listeners), made.lease, self.logger)
+            stack.push_async_callback(lease.stop)
+            await lease.start()
+            channels = ChannelServer(self.node, made.service, listeners, lease, self.logger)
+            stack.push_async_callback(channels.stop, grace)
+            await channels.start()
+            actions = ActionServer(self.node, made.service, self._actions(), lease, self.logger)
+            stack.push_async_callback(actions.stop, grace)
+            await actions.start()
+            scheduler = Scheduler(
+                self.node.link, service=made.service, instance=self.node.id, logger=self.logger, lease=made.lease
+            )
+            stack.push_async_callback(scheduler.stop, grace)
+            await scheduler.start(self._scheduled())
+            presence = Presence(self.node.link, made.service, list(made.plans.actions))
+            await presence.start()
+            stack.push_async_callback(presence.stop)
+            self.logger.info("service started")
+            yield
+            self.logger.info("service stopping")
+
+    @contextmanager
+    def _provided(self, redis: Redis) -> Generator[None]:
+        """Fill what the base container provides. Defaults, so that a user's override is never hidden."""
+        container, loop = self._made.container, asyncio.get_running_loop()
+        offered: dict[str, object] = {
+            "bus": self.bus,
+            "blocking_bus": BlockingBus.over(self.bus, loop),
+            "clients": self._clients,
+            "blocking_clients": BlockingClients(self._clients, loop),
+            "logger": self.logger,
+            "redis": redis,
+            "threads": self._threads,
+        }
+        filled = [cast("providers.Dependency[object]", container.providers[name]) for name in offered]
+        for dependency, value in zip(filled, offered.values(), strict=True):
+            dependency.set_default(providers.Object(value))
+        try:
+            yield
+        finally:
+            for dependency in filled:
+                dependency.set_default(None)
+
+    async def _run_lifecycle(self, event: Literal["start", "stop"]) -> None:
+        for plan in self._made.plans.lifecycle:
+            if plan.spec.event != event:
+                continue
+            incoming = self._internal(plan.endpoint, event)
+            try:
+                await dispatch(plan.endpoint, incoming)
+            except Exception as error:
+                problem = failure(error, plan.endpoint, incoming, self.logger)
+                if event == "start":
+                    text = str(error) if isinstance(error, DaebusError) else f"{type(error).__name__}: {error}"
+                    raise StartupError(f"{plan.spec.title} ({plan.spec.where}) failed: {text}") from error
+                self.logger.error("on_stop handler failed", handler=plan.spec.title, reason=problem.message)
+
+    def _internal(self, endpoint: Endpoint[object], what: str) -> Incoming:
+        request_id = f"{what}-{self.node.new_request_id()}"
+        return Incoming(Context(request_id=request_id, service=self._made.service, handler=endpoint.title))
+
+    def _registries(self, listeners: Sequence[Listener]) -> list[str]:
+        durable = {channel_instances(listener.channel) for listener in listeners if listener.durable}
+        return [instance_registry(self._made.service), *sorted(durable)]
+
+    def _actions(self) -> list[ServedAction]:
+        made = self._made
+        return [
+            ServedAction(name, plan.endpoint, made.concurrency(plan.endpoint, plan.spec.concurrency))
+            for name, plan in made.plans.actions.items()
+        ]
+
+    def _listeners(self) -> list[Listener]:
+        made = self._made
+        return [
+            Listener(
+                plan.spec.channel,
+                plan.spec.contract is not None and plan.spec.contract.durable,
+                plan.spec.group,
+                plan.endpoint,
+                made.concurrency(plan.endpoint),
+            )
+            for plan in made.plans.listeners
+        ]
+
+    def _scheduled(self) -> list[ScheduledTask]:
+        return [
+            ScheduledTask(
+                name=plan.spec.name,
+                schedule=plan.spec.schedule,
+                scope=plan.spec.scope,
+                run=self._background(plan.endpoint),
+            )
+            for plan in self._made.plans.background.values()
+        ]
+
+    def _background(self, endpoint: Endpoint[None]) -> Callable[[], asyncio.Future[None]]:
+        async def run() -> None:
+            incoming = self._internal(endpoint, "task")
+            try:
+                await dispatch(endpoint, incoming)
+            except Exception as error:
+                if failure(error, endpoint, incoming, self.logger) is error:
+                    self.logger.error("background task failed", handler=endpoint.title, reason=str(error))
+
+        return lambda: asyncio.ensure_future(run())
+
+    def _thread_tasks(self) -> list[ThreadTask]:
+        return [
+            ThreadTask(name, plan.endpoint, plan.spec.auto_start, plan.spec.restart)
+            for name, plan in self._made.plans.threads.items()
+        ]
+
+    def _make_hub(self, settings: DaebusWebSocket) -> SocketHub:
+        from daebus.transports.websocket import SocketHub, SocketRoutes  # noqa: PLC0415  # it loads Litestar
+
+        plans = self._made.plans
+        messages = {name: plan.endpoint for name, plan in plans.sockets.items() if plan.spec.event == "message"}
+        connect = plans.sockets.get("")
+        routes = SocketRoutes(
+            messages=messages,
+            connect=None if connect is None else connect.endpoint,
+            disconnect=[plan.endpoint for plan in plans.disconnects],
+        )
+        return SocketHub(
+            settings,
+            routes,
+            service=self._made.service,
+            instance=self.node.id,
+            link=self.node.link,
+            subscriber=self.node.subscriber,
+            logger=self.logger,
+        )
+
+
+@asynccontextmanager
+async def _resources(container: ServiceContainer) -> AsyncGenerator[None]:
+    async with AsyncExitStack() as stack:
+        try:
+            await stack.enter_async_context(open_resources(container))
+        except ServiceError:
+            raise
+        except Exception as error:
+            make_logger().error("resource not opened", exc_info=error)
+            raise StartupError(
+                f"A resource of the container could not be opened: {type(error).__name__}: {error}"
+            ) from error
+        yield
+
+
+@asynccontextmanager
+async def open_runtime(made: Assembly, redis_url: str | None) -> AsyncGenerator[Runtime]:
+    """Connect a service to its server, start it, and stop it at the end.
+
+    Raises:
+        ConfigurationError: The URL is wrong, or there is none and the embedded engine is turned off.
+        StartupError: The server cannot be reached, or a resource or an ``on_start`` handler failed.
+    """
+    async with find_server(redis_url, make_logger(service=made.service)) as server, open_node(server) as node:
+        logger = make_logger(service=made.service, instance=node.id)
+        configure_logging(service=made.service, instance=node.id)
+        runtime = Runtime(made, node, logger)
+        async with runtime.serving():
+            yield runtime

@@ -1,0 +1,188 @@
+"""The edge of an app: its Litestar application, whose lifespan is one run of the service, and the servers of a run."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from daebus.core.errors import Unavailable
+from daebus.core.logs import make_logger
+from daebus.transports.edge import DaebusHttp
+
+from .runtime import Assembly, Runtime, open_runtime
+
+if TYPE_CHECKING:
+    from litestar import Litestar
+
+    from daebus.transports.websocket import SocketHub
+
+_Address = tuple[str, int]
+
+__all__ = ["Served", "Web", "serve"]
+
+
+class Web:
+    """The Litestar applications of an app.
+
+    Args:
+        made: The app.
+        runtime: The run of the service; None: the lifespan of the application runs it.
+
+    Attributes:
+        litestar: Serves its routes and WebSockets.
+    """
+
+    def __init__(self, made: Assembly, runtime: Runtime | None = None) -> None:
+        self._made = made
+        self._runtime = runtime
+        self.litestar = self._build(made.http or DaebusHttp(openapi_config=None))
+
+    @property
+    def runtime(self) -> Runtime:
+        """The run of the service. Raises `Unavailable` where it does not run."""
+        if self._runtime is None:
+            raise Unavailable("The service does not run: let the server run the ASGI lifespan")
+        return self._runtime
+
+    def socket_application(self) -> Litestar:
+        """A second application, with the WebSockets alone, for a port of their own."""
+        return self._build(DaebusHttp(openapi_config=None), alone=True)
+
+    def _build(self, http: DaebusHttp, *, alone: bool = False) -> Litestar:
+        from daebus.transports.http import HttpRoute, build_litestar  # noqa: PLC0415  # they load Litestar
+        from daebus.transports.websocket import socket_handler  # noqa: PLC0415
+
+        made = self._made
+        routes = [HttpRoute(plan.spec, plan.endpoint) for plan in made.plans.served_routes()]
+        sockets = [] if made.websocket is None else [socket_handler(made.websocket.path, self._hub)]
+        return build_litestar(
+            http,
+            [] if alone else routes,
+            service=made.service,
+            logger=make_logger(service=made.service),
+            extra_handlers=sockets,
+            lifespan=[] if alone else [self._lifespan],
+        )
+
+    def _hub(self) -> SocketHub:
+        hub = self.runtime.hub
+        if hub is None:
+            raise Unavailable("The service has no WebSockets")
+        return hub
+
+    @asynccontextmanager
+    async def _lifespan(self, _: Litestar) -> AsyncGenerator[None]:
+        if self._runtime is not None:
+            yield
+            return
+        async with open_runtime(self._made, redis_url=None) as runtime:
+            self._runtime = runtime
+            try:
+                yield
+            finally:
+                self._runtime = None
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A service that runs and is served.
+
+    Attributes:
+        runtime: The run.
+        ports: The TCP ports that it listens on: ``http``, and ``websocket`` where that has one of its own.
+    """
+
+    runtime: Runtime
+    ports: Mapping[str, int]
+
+
+@asynccontextmanager
+async def serve(
+    made: Assembly,
+    *,
+    redis_url: str | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    share_port: bool = False,
+) -> AsyncGenerator[Served]:
+    """Run a service and serve its HTTP and WebSockets; at the end stop them, in this order.
+
+    Args:
+        made: The app, from `Daebus.check`.
+        redis_url: The server; default: the environment's, or the embedded one.
+        host: Where to listen; default: what its components say.
+        port: Likewise, for HTTP; 0: any free port, also for WebSockets that have one of their own.
+        share_port: Whether other processes listen on the same port.
+
+    Raises:
+        ConfigurationError: A setting is wrong.
+        StartupError: It could not start.
+    """
+    addresses = _addresses(made, host, port)
+    async with AsyncExitStack() as stack:
+        if addresses and not share_port:
+            # Before anything is started: a port that is taken is the likeliest mistake.
+            addresses = {name: _reserve(stack, address) for name, address in addresses.items()}
+        runtime = await stack.enter_async_context(open_runtime(made, redis_url))
+        ports = await _serve_web(stack, made, runtime, addresses) if addresses else {}
+        yield Served(runtime, ports)
+
+
+async def _serve_web(
+    stack: AsyncExitStack, made: Assembly, runtime: Runtime, addresses: Mapping[str, _Address]
+) -> Mapping[str, int]:
+    from daebus.transports.server import HttpServer  # noqa: PLC0415  # it loads Granian
+
+    web = Web(made, runtime)
+    await stack.enter_async_context(_lifespan(web.litestar))
+    ports: dict[str, int] = {}
+    for name, (host, port) in addresses.items():
+        application = web.litestar if name == "http" or made.http is None else web.socket_application()
+        server = HttpServer(application, host=host, port=port, logger=runtime.logger, share_port=True)
+        stack.push_async_callback(server.stop, made.stop_timeout)
+        ports[name] = await server.start()
+        runtime.logger.info("listening", protocol=name, host=host, port=ports[name])
+    if runtime.hub is not None:
+        # The server would cut them off: they say goodbye first.
+        stack.push_async_callback(runtime.hub.close_all, grace=made.stop_timeout)
+    return ports
+
+
+def _addresses(made: Assembly, host: str | None, port: int | None) -> dict[str, _Address]:
+    """Where an app listens: for HTTP, and for WebSockets where they have a port of their own."""
+    addresses: dict[str, _Address] = {}
+    if made.http is not None:
+        addresses["http"] = (host or made.http.host, made.http.port if port is None else port)
+    if made.websocket is not None and made.websocket.port is not None:
+        free = port == 0 or (made.http is None and port is not None)
+        addresses["websocket"] = (
+            host or made.websocket.host,
+            port if free and port is not None else made.websocket.port,
+        )
+    return addresses
+
+
+def _reserve(stack: AsyncExitStack, address: _Address) -> _Address:
+    from daebus.transports.server import reserve_port  # noqa: PLC0415  # it loads Granian
+
+    reserved: socket.socket = stack.enter_context(reserve_port(*address))
+    return address[0], reserved.getsockname()[1]
+
+
+@asynccontextmanager
+async def _lifespan(litestar: Litestar) -> AsyncGenerator[None]:
+    """Run the lifespan of an application, whose task group inside must not wrap what is raised."""
+    raised: BaseException | None = None
+    try:
+        async with litestar.lifespan():
+            try:
+                yield
+            except BaseException as error:  # it is raised again below
+                raised = error
+    except BaseExceptionGroup as group:
+        raise (group.exceptions[0] if len(group.exceptions) == 1 else group) from None
+    if raised is not None:
+        raise raised

@@ -1,0 +1,23 @@
+"""The ``daebus`` command."""
+
+from __future__ import annotations
+
+import click
+
+from .asking import call, listen, publish, send
+from .serving import check, run
+
+__all__ = ["main"]
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="daebus", message="%(prog)s %(version)s")
+def main() -> None:
+    """Run services, check them, and talk to them.
+
+    Results go to stdout, everything else to stderr. Exit codes: 0 all went well, 1 it failed, 2 wrong usage.
+    """
+
+
+for _command in (run, check, call, send, publish, listen):
+    main.add_command(_command)

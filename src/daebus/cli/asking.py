@@ -1,0 +1,156 @@
+"""``daebus call``, ``send``, ``publish`` and ``listen``: talking to services from a shell."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from contextlib import aclosing, suppress
+
+import click
+import msgspec
+
+from daebus.core.contracts import Action, Channel, StreamAction
+from daebus.core.errors import ConfigurationError
+from daebus.transports.bus import Bus
+
+from .failures import explained
+from .listening import events
+
+__all__ = ["call", "listen", "publish", "send"]
+
+_FOR_EVER = 1e11
+"""A retention in seconds by which an event that is published here makes no other one too old to keep."""
+
+
+def _as_json(_context: click.Context, _parameter: click.Parameter, value: str) -> msgspec.Raw:
+    """JSON, to be passed on byte by byte; ``-`` takes it from stdin."""
+    body = sys.stdin.buffer.read() if value == "-" else value.encode("utf-8", "surrogateescape")
+    try:
+        msgspec.json.decode(body)
+    except (ValueError, RecursionError) as error:
+        raise click.BadParameter(f"{_excerpt(body)} is not JSON: {_place(body) or error}") from error
+    return msgspec.Raw(body)
+
+
+def _place(body: bytes) -> str | None:
+    """What is wrong, with the line and the column; None where only msgspec knows."""
+    try:
+        json.loads(body)
+    except json.JSONDecodeError as error:
+        hint = ". A text takes quotes of its own: '\"text\"'" if body.isalnum() else ""
+        return f"{error}{hint}"
+    except (ValueError, RecursionError):
+        pass
+    return None
+
+
+def _excerpt(body: bytes) -> str:
+    text = body.decode(errors="replace")
+    return text if len(text) <= 60 else f"{text[:59]}…"
+
+
+_redis_url = click.option(
+    "--redis-url", help="Redis or Valkey; default: DAEBUS_REDIS_URL, else the project's embedded engine."
+)
+_payload = click.argument("payload", metavar="[JSON]", callback=_as_json, default="null")
+
+
+@click.command()
+@click.argument("service")
+@click.argument("action")
+@_payload
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0),
+    default=10.0,
+    show_default=True,
+    help="Seconds for the reply, or for the whole of a stream; 0: as long as it takes.",
+)
+@_redis_url
+def call(service: str, action: str, payload: msgspec.Raw, timeout: float, redis_url: str | None) -> None:
+    """Ask ACTION of SERVICE, and print the reply. Of a stream each item is a line.
+
+    JSON is the payload; - reads it from stdin. A failed call prints {"code", "message", "details"} to stderr.
+    """
+
+    async def ask() -> None:
+        contract = StreamAction[msgspec.Raw, msgspec.Raw](action, service=service)
+        replies = 0
+        async with Bus(redis_url) as bus, aclosing(bus.stream(contract, payload, timeout=timeout or None)) as stream:
+            async for reply in stream:
+                click.echo(bytes(reply))
+                replies += 1
+        if not replies:
+            click.echo("null")
+
+    with explained(ConfigurationError):
+        asyncio.run(ask())
+
+
+@click.command()
+@click.argument("service")
+@click.argument("action")
+@_payload
+@_redis_url
+def send(service: str, action: str, payload: msgspec.Raw, redis_url: str | None) -> None:
+    """Queue a request, without waiting for a reply.
+
+    It stays in the queue of ACTION of SERVICE until it is handled. JSON is the payload; - reads it from stdin.
+    """
+
+    async def queue() -> None:
+        async with Bus(redis_url) as bus:
+            await bus.send(Action[msgspec.Raw, object](action, service=service), payload)
+
+    with explained(ConfigurationError):
+        asyncio.run(queue())
+
+
+@click.command()
+@click.argument("channel")
+@click.argument("event", metavar="JSON", callback=_as_json)
+@click.option("--durable", is_flag=True, help="The channel is durable: the event is kept until handled.")
+@_redis_url
+def publish(channel: str, event: msgspec.Raw, durable: bool, redis_url: str | None) -> None:  # noqa: FBT001  # click
+    """Tell all listeners of CHANNEL about an event. JSON is the event; - reads it from stdin."""
+
+    async def tell() -> None:
+        async with Bus(redis_url) as bus:
+            await bus.publish(Channel[msgspec.Raw](channel, durable=durable, retention=_FOR_EVER), event)
+
+    with explained(ConfigurationError):
+        asyncio.run(tell())
+
+
+@click.command()
+@click.argument("channel")
+@click.option("--durable", is_flag=True, help="The channel is durable; its listeners miss nothing by this.")
+@click.option("--count", type=click.IntRange(min=1), help="End after so many events.")
+@_redis_url
+def listen(channel: str, durable: bool, count: int | None, redis_url: str | None) -> None:  # noqa: FBT001  # click
+    """Print each event of CHANNEL as it comes.
+
+    Each is a line of JSON, from now on until Ctrl-C. Listeners of the channel are not disturbed.
+    """
+
+    async def hear() -> None:
+        heard = 0
+        async with events(redis_url, channel, durable=durable) as arriving:
+            click.echo(f"Listening to {channel}", err=True)
+            async for event in arriving:
+                click.echo(_line(event))
+                heard += 1
+                if heard == count:
+                    return
+
+    with explained(ConfigurationError), suppress(KeyboardInterrupt):
+        asyncio.run(hear())
+
+
+def _line(event: bytes) -> bytes:
+    """An event on one line; what is no JSON, from a publisher that is no daebus, becomes a text in JSON."""
+    try:
+        return msgspec.json.format(event, indent=-1)
+    except (ValueError, RecursionError):
+        return msgspec.json.encode(event.decode(errors="replace"))

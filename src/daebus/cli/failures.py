@@ -1,0 +1,44 @@
+"""How the commands fail: one message on stderr, and an exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+import click
+from typing_extensions import override
+
+from daebus.core.codec import encode
+from daebus.core.errors import DaebusError, ServiceError
+
+__all__ = ["explained"]
+
+
+class _MisuseError(click.ClickException):
+    """Ends the command with a sentence; `click.UsageError` would put the usage before it."""
+
+    exit_code = 2
+
+
+class _FailedCallError(click.ClickException):
+    """Ends the command with the error that a service answered, as JSON."""
+
+    def __init__(self, error: ServiceError) -> None:
+        fields = {"code": error.code, "message": error.message, "details": error.details}
+        super().__init__(encode(fields).decode())
+
+    @override
+    def show(self, file: object = None) -> None:
+        click.echo(self.message, err=True)
+
+
+@contextmanager
+def explained(misuse: type[DaebusError]) -> Generator[None]:
+    """Make any `DaebusError` the end of the command. The exit code is 2 for a `misuse`, else 1."""
+    try:
+        yield
+    except ServiceError as error:
+        raise _FailedCallError(error) from error
+    except DaebusError as error:
+        end = _MisuseError if isinstance(error, misuse) else click.ClickException
+        raise end(str(error)) from error

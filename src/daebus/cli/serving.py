@@ -1,0 +1,112 @@
+"""``daebus run`` and ``daebus check``."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import click
+import msgspec
+
+from daebus.app.children import Started, Tether
+from daebus.app.runner import run as run_process
+from daebus.app.supervisor import Supervisor
+from daebus.app.targets import TargetError, load_target, target_file
+from daebus.app.web import Served, Web
+from daebus.transports.embedded import project_folder
+
+from .failures import explained
+from .overview import overview
+
+__all__ = ["check", "run"]
+
+
+class _Options(msgspec.Struct, frozen=True):
+    """What ``daebus run`` was given."""
+
+    target: str
+    service: str | None
+    redis_url: str | None
+    host: str | None
+    port: int | None
+    workers: int
+    reload: bool
+    tether: int | None
+    share_port: bool
+
+    def child_arguments(self) -> list[str]:
+        """The command line of a child that serves the same."""
+        given = {"service": self.service, "redis-url": self.redis_url, "host": self.host, "port": self.port}
+        return ["run", self.target, *(f"--{name}={value}" for name, value in given.items() if value is not None)]
+
+
+@click.command()
+@click.argument("target")
+@click.option("--service", help="The name under which it is served; default: the app's own.")
+@click.option("--redis-url", help="Redis or Valkey; default: DAEBUS_REDIS_URL, else the project's embedded engine.")
+@click.option("--host", help="Where to listen; default: what DaebusHttp says.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Likewise; 0: any free port.")
+@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="How many processes serve.")
+@click.option("--reload", is_flag=True, help="For development: start again when a Python file of the project changes.")
+@click.option("--tether", type=int, hidden=True)
+@click.option("--share-port", is_flag=True, hidden=True)
+def run(**given: object) -> None:
+    """Run the service TARGET until SIGTERM or Ctrl-C.
+
+    TARGET is module:app or path/to/file.py:app; app is an app, or a function that makes one. Without a name it is
+    "app", else the only app in the module.
+    """
+    options = msgspec.convert(given, _Options)
+    if options.reload and options.workers > 1:
+        raise click.UsageError("--reload is for development, with one process: leave out --workers.")
+    with explained(TargetError):
+        if options.reload:
+            sys.exit(_reload(options))
+        if options.workers > 1:
+            sys.exit(asyncio.run(Supervisor(options.child_arguments(), options.workers).run()))
+        _serve(options)
+
+
+def _reload(options: _Options) -> int:
+    from daebus.app.reloader import Reloader  # noqa: PLC0415  # only here the watcher is needed
+
+    folders = [project_folder()]
+    file = target_file(options.target)
+    if file is not None and not file.is_relative_to(folders[0]):
+        folders.append(file.parent)
+    return asyncio.run(Reloader(options.child_arguments(), folders).run())
+
+
+def _serve(options: _Options) -> None:
+    # First of all, so that this process ends with its parent even while the app is being loaded.
+    tether = None if options.tether is None else Tether(options.tether)
+    made = load_target(options.target).check(options.service)
+
+    def report(served: Served) -> None:
+        if tether is not None:
+            port = served.ports.get("http", served.ports.get("websocket"))
+            tether.report(Started(made.service, port, made.stop_timeout))
+
+    run_process(
+        lambda: made,
+        redis_url=options.redis_url,
+        host=options.host,
+        port=options.port,
+        share_port=options.share_port,
+        report=report,
+    )
+
+
+@click.command()
+@click.argument("target")
+@click.option("--service", help="The name under which it will be served; default: the app's own.")
+def check(target: str, service: str | None) -> None:
+    """Check the wiring of TARGET, and show it.
+
+    Everything is compiled, nothing is started. TARGET is written as for "run".
+    """
+    with explained(TargetError):
+        made = load_target(target).check(service)
+        if made.http is not None or made.websocket is not None:
+            Web(made)
+    click.echo(overview(made))

@@ -1,0 +1,200 @@
+"""JSON in and out through msgspec: compiled once for each handler, with errors that name the field."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import cast
+from urllib.parse import parse_qs
+
+import msgspec
+from msgspec import inspect as shapes
+
+from .errors import BadRequest
+from .signatures import show_type
+
+__all__ = [
+    "Decoder",
+    "UnknownTag",
+    "UnsupportedTypeError",
+    "compile_decoder",
+    "compile_event_decoder",
+    "compile_query_decoder",
+    "encode",
+    "invalid_input",
+    "require_json_type",
+]
+
+Decoder = Callable[[bytes | msgspec.Raw], object]
+
+encode = msgspec.json.Encoder().encode
+
+_ARRAYS = (shapes.ListType, shapes.SetType, shapes.FrozenSetType, shapes.VarTupleType, shapes.TupleType)
+_NO_KEYS = (
+    *_ARRAYS,
+    shapes.NoneType,
+    shapes.BoolType,
+    shapes.DictType,
+    shapes.StructType,
+    shapes.DataclassType,
+    shapes.NamedTupleType,
+    shapes.TypedDictType,
+)
+_WITH_PATH = re.compile(r"^(?P<text>.*?) - at (?:`key` in )?`(?P<path>[^`]*)`$", re.DOTALL)
+
+
+class UnsupportedTypeError(Exception):
+    """A type that JSON cannot carry, or that msgspec cannot tell apart. The text says which and why."""
+
+
+def require_json_type(annotation: object) -> None:
+    """Refuse a type that cannot go over the wire, however deep the part stands that cannot.
+
+    Raises:
+        UnsupportedTypeError: It names the part.
+    """
+    try:
+        shape = shapes.type_info(cast("type", annotation))
+        msgspec.json.Decoder(cast("type", annotation))
+    except (TypeError, RecursionError) as error:
+        raise UnsupportedTypeError(str(error).split("\n", 1)[0]) from error
+    for part in _parts(shape, set()):
+        # `object` is `Any` for those who write no `Any`.
+        if isinstance(part, shapes.CustomType) and part.cls is not object:
+            raise UnsupportedTypeError(f"{show_type(part.cls)} has no JSON form")
+        if isinstance(part, shapes.DictType) and any(isinstance(key, _NO_KEYS) for key in _members(part.key_type)):
+            raise UnsupportedTypeError(
+                "the keys of a JSON object are text, and the type of a dict's keys has no such form"
+            )
+
+
+def _members(shape: shapes.Type) -> Iterator[shapes.Type]:
+    """The types that a union stands for, or the type itself, without what only describes them."""
+    match shape:
+        case shapes.Metadata():
+            yield from _members(shape.type)
+        case shapes.UnionType():
+            for part in shape.types:
+                yield from _members(part)
+        case _:
+            yield shape
+
+
+def _parts(shape: object, seen: set[int]) -> Iterator[object]:
+    if id(shape) in seen:
+        return
+    seen.add(id(shape))
+    yield shape
+    for field in getattr(shape, "__struct_fields__", ()):
+        value = getattr(shape, field)
+        for part in cast("tuple[object, ...]", value) if isinstance(value, tuple) else (value,):
+            if isinstance(part, shapes.Type | shapes.Field):
+                yield from _parts(part, seen)
+
+
+def compile_decoder(annotation: object) -> Decoder:
+    """A function that decodes and validates JSON.
+
+    The function raises `BadRequest`, which names the path of the field and what was expected.
+
+    Raises:
+        UnsupportedTypeError: The type cannot be decoded.
+    """
+    require_json_type(annotation)
+    decode = cast("msgspec.json.Decoder[object]", msgspec.json.Decoder(cast("type", annotation))).decode
+
+    def decode_or_refuse(body: bytes | msgspec.Raw) -> object:
+        try:
+            return decode(body)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            raise invalid_input(error) from None
+
+    return decode_or_refuse
+
+
+def invalid_input(error: Exception) -> BadRequest:
+    """The error for the sender of something that could not be decoded."""
+    if isinstance(error, RecursionError):
+        return BadRequest("The message is nested too deeply", details={"path": "$"})
+    if not isinstance(error, msgspec.ValidationError):
+        return BadRequest(f"The message is not valid JSON: {error}", details={"path": "$"})
+    found = _WITH_PATH.match(str(error))
+    text, path = (found["text"], found["path"]) if found else (str(error), "$")
+    return BadRequest(
+        f"Invalid value at `{path}`: {text[:1].lower()}{text[1:]}", details={"path": path, "problem": text}
+    )
+
+
+class UnknownTag(BadRequest):
+    """The event's tag is none that the listener knows: a newer publisher, no error."""
+
+
+def compile_event_decoder(annotation: object) -> Decoder:
+    """As `compile_decoder`, but an event with an unknown tag raises `UnknownTag`."""
+    decode = compile_decoder(annotation)
+    tag = _tag_field(shapes.type_info(cast("type", annotation)))
+    if tag is None:
+        return decode
+    path = f"$.{tag}"
+
+    def decode_known(body: bytes | msgspec.Raw) -> object:
+        try:
+            return decode(body)
+        except BadRequest as error:
+            if error.details.get("path") == path and str(error.details.get("problem")).startswith("Invalid value"):
+                raise UnknownTag(error.message, details=error.details) from None
+            raise
+
+    return decode_known
+
+
+def compile_query_decoder(annotation: object) -> Decoder:
+    """As `compile_decoder`, for the query string of a URL, where every value is text.
+
+    Numbers, booleans and the like are read from the text. Of a name that is repeated the last value counts; a field
+    that takes several values gets them all.
+
+    Raises:
+        UnsupportedTypeError: The type is none of named values, or cannot be decoded.
+    """
+    require_json_type(annotation)
+    kind = cast("type[object]", annotation)
+    kinds = _named_values(shapes.type_info(kind))
+    other = kinds.get("*")
+
+    def decode_or_refuse(query: bytes | msgspec.Raw) -> object:
+        try:
+            found = parse_qs(bytes(query).decode(), keep_blank_values=True)
+            values = {name: given if _is_array(kinds.get(name, other)) else given[-1] for name, given in found.items()}
+            return msgspec.convert(values, kind, strict=False)
+        except msgspec.ValidationError as error:
+            raise invalid_input(error) from None
+        except ValueError as error:
+            raise BadRequest(f"The query string is not valid: {error}", details={"path": "$"}) from None
+
+    return decode_or_refuse
+
+
+def _named_values(shape: shapes.Type) -> dict[str, shapes.Type]:
+    """The fields of an object by their names on the wire; ``*`` stands for any other name."""
+    named: dict[str, shapes.Type] = {}
+    for part in [part for part in _members(shape) if not isinstance(part, shapes.NoneType)] or [shape]:
+        match part:
+            case shapes.StructType(array_like=False) | shapes.DataclassType() | shapes.TypedDictType():
+                named.update({field.encode_name: field.type for field in part.fields})
+            case shapes.DictType():
+                named["*"] = part.value_type
+            case shapes.AnyType():
+                pass
+            case _:
+                raise UnsupportedTypeError("a query string has named values, which need a struct or a dict")
+    return named
+
+
+def _is_array(shape: shapes.Type | None) -> bool:
+    return shape is not None and any(isinstance(part, _ARRAYS) for part in _members(shape))
+
+
+def _tag_field(shape: shapes.Type) -> str | None:
+    fields = (part.tag_field for part in _members(shape) if isinstance(part, shapes.StructType))
+    return next((field for field in fields if field is not None), None)

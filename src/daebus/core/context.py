@@ -1,0 +1,40 @@
+"""What is known about the message that is being handled, carried along by a context variable."""
+
+from __future__ import annotations
+
+import time
+from contextvars import ContextVar
+
+import msgspec
+
+__all__ = ["Context", "current_context", "remaining"]
+
+
+class Context(msgspec.Struct, frozen=True, kw_only=True):
+    """The message that is being handled.
+
+    Attributes:
+        request_id: Follows the work through every service that it touches; each log line has it.
+        service: The service that handles the message.
+        handler: The handler, such as ``action get_user``.
+        deadline: When the caller stops waiting, in seconds of `time.monotonic`; None: never.
+    """
+
+    request_id: str
+    service: str
+    handler: str
+    deadline: float | None = None
+
+    @property
+    def remaining(self) -> float | None:
+        """Seconds until the deadline, never negative; None where there is no deadline."""
+        return None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
+
+
+current_context: ContextVar[Context | None] = ContextVar("daebus_context", default=None)
+
+
+def remaining() -> float | None:
+    """Seconds that the message being handled has left; None outside a handler or without a deadline."""
+    context = current_context.get()
+    return None if context is None else context.remaining

@@ -1,0 +1,173 @@
+"""Contracts: small frozen values that name an action, a channel or a client message, and know their types."""
+
+from __future__ import annotations
+
+from types import NoneType
+from typing import ClassVar, Generic, NoReturn, TypeVar, cast
+
+from .errors import WiringError, WiringProblem
+from .places import caller_place
+from .signatures import show_type
+
+__all__ = ["Action", "Channel", "Contract", "Message", "StreamAction"]
+
+In_contra = TypeVar("In_contra", contravariant=True)
+Out_co = TypeVar("Out_co", covariant=True)
+Item_co = TypeVar("Item_co", covariant=True)
+Event = TypeVar("Event")
+Data_contra = TypeVar("Data_contra", contravariant=True)
+
+_parametrised: dict[tuple[object, ...], object] = {}
+
+
+class Contract:
+    """A name with types. Equal by kind, name, service and types; never changes; a copy is the same object.
+
+    Attributes:
+        name: The name on the wire.
+        service: The service that it belongs to; None where that is not said.
+    """
+
+    __slots__ = ("name", "service")
+
+    name: str
+    service: str | None
+    _arguments: ClassVar[tuple[object, ...]] = ()
+
+    def __init__(self, name: str, service: str | None) -> None:
+        kind = type(self).__name__
+        if not self._arguments:
+            raise _problem(
+                f"{kind}({name!r})",
+                f"this {kind} has no types, so nothing could be checked or decoded",
+                f"write them in brackets, such as {kind}[SomeStruct]({name!r})",
+            )
+        if not name:
+            raise _problem(f"{kind}({name!r})", "the name is empty", "give it the name that goes on the wire")
+        object.__setattr__(self, "name", name)
+        object.__setattr__(self, "service", service)
+
+    @property
+    def types(self) -> tuple[object, ...]:
+        """The type arguments, in the order in which they were given; None is ``NoneType``."""
+        return self._arguments
+
+    def __class_getitem__(cls, item: object) -> object:
+        arguments = cast("tuple[object, ...]", item) if isinstance(item, tuple) else (item,)
+        if any(map(_is_open, arguments)):
+            # Generic's own subscription, for subclasses that keep their type variables.
+            return super().__class_getitem__(item)  # type: ignore[misc]  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType, reportAttributeAccessIssue]
+        for part in arguments:
+            if isinstance(part, str):
+                raise _problem(
+                    f"{cls.__name__}[{part!r}]",
+                    "the type is a string, which cannot be resolved here",
+                    "write the type itself, below its definition",
+                )
+        wanted = cast("tuple[TypeVar, ...]", getattr(cls, "__parameters__", ()))
+        if len(arguments) != len(wanted):
+            raise _problem(
+                f"{cls.__name__}[{', '.join(map(show_type, arguments))}]",
+                f"it has {len(arguments)} types, and {cls.__name__} takes {len(wanted)}",
+                f"write {cls.__name__}[{', '.join(part.__name__.partition('_')[0] for part in wanted)}]",
+            )
+        arguments = tuple(NoneType if part is None else part for part in arguments)
+        key = (cls, *((type(part), part) for part in arguments))
+        if key not in _parametrised:
+            body = {"_arguments": arguments, "__slots__": (), "__module__": cls.__module__, "__doc__": cls.__doc__}
+            _parametrised[key] = type(cls.__name__, (cls,), body)
+        return _parametrised[key]
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"a {type(self).__name__} never changes: cannot set {name}")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"a {type(self).__name__} never changes: cannot delete {name}")
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Contract):
+            return NotImplemented
+        mine, theirs = (self.name, self.service, self.types), (other.name, other.service, other.types)
+        return mine == theirs and type(self).__name__ == type(other).__name__
+
+    def __hash__(self) -> int:
+        return hash((type(self).__name__, self.name, self.service))
+
+    def __copy__(self) -> Contract:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Contract:
+        return self
+
+    def __repr__(self) -> str:
+        inner = ", ".join(map(show_type, self.types))
+        service = "" if self.service is None else f", service={self.service!r}"
+        return f"{type(self).__name__}[{inner}]({self.name!r}{service})"
+
+
+def _is_open(part: object) -> bool:
+    """Whether a type argument has type variables, as in the definition of a generic subclass."""
+    return isinstance(part, TypeVar) or (not isinstance(part, type) and bool(getattr(part, "__parameters__", ())))
+
+
+def _problem(subject: str, found: str, remedy: str) -> WiringError:
+    return WiringError(WiringProblem(caller_place(), subject, found, remedy))
+
+
+class Action(Contract, Generic[In_contra, Out_co]):
+    """A request with one reply: ``Action[GetUser, User]("get_user", service="users")``.
+
+    The first type is the payload (None: no payload), the second the reply. `service` is the service that serves it;
+    left out, the caller says it, or it is the caller's own.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, name: str, *, service: str | None = None) -> None:
+        super().__init__(name, service)
+
+
+class StreamAction(Contract, Generic[In_contra, Item_co]):
+    """A request with many replies: ``StreamAction[ImportJob, ImportStep]("import", service="users")``.
+
+    Its handler is an async generator; callers iterate over ``bus.stream(...)``.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, name: str, *, service: str | None = None) -> None:
+        super().__init__(name, service)
+
+
+class Channel(Contract, Generic[Event]):
+    """A stream of events: ``Channel[UserCreated | UserDeleted]("user_events")``.
+
+    As it stands, every replica of every listening service hears each event that is published while it listens.
+    With ``durable=True`` events are kept: each listener of each service handles each event once, by one of its
+    replicas, also those published while none was running.
+
+    Attributes:
+        durable: Whether events are kept until handled.
+        retention: How long a durable event is kept at most for listeners that do not come, in seconds.
+    """
+
+    __slots__ = ("durable", "retention")
+
+    durable: bool
+    retention: float
+
+    def __init__(self, name: str, *, durable: bool = False, retention: float = 7 * 86400.0) -> None:
+        super().__init__(name, None)
+        if not retention > 0:
+            raise _problem(f"Channel({name!r}, retention={retention})", "nothing would be kept", "give it in seconds")
+        object.__setattr__(self, "durable", durable)
+        object.__setattr__(self, "retention", retention)
+
+
+class Message(Contract, Generic[Data_contra]):
+    """A message to WebSocket clients: ``Message[User]("user_online")``; its name is the envelope's ``type``."""
+
+    __slots__ = ()
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name, None)

@@ -1,0 +1,140 @@
+"""What daebus writes to Redis: the structs on the wire and the names of the keys. docs/protocol.md is its prose."""
+
+from __future__ import annotations
+
+import msgspec
+
+__all__ = [
+    "Envelope",
+    "ErrorPayload",
+    "Reply",
+    "Request",
+    "action_stream",
+    "cancel_channel",
+    "channel_instances",
+    "channel_stream",
+    "client_channel",
+    "client_registry",
+    "dead_letters",
+    "instance_registry",
+    "reply_channel",
+    "serving_registry",
+]
+
+NOTHING = msgspec.Raw(b"null")
+
+
+class Request(msgspec.Struct, omit_defaults=True):
+    """A request for an action: the same JSON in a stream entry's field ``request`` and on a legacy channel.
+
+    Attributes:
+        action: The action's name.
+        payload: The payload, still JSON.
+        reply_to: The pub/sub channel that the caller listens on; None: no reply is wanted.
+        request_id: Chosen by the caller; each reply carries it.
+        service: The service that is asked.
+        deadline: When the caller stops waiting, in milliseconds of the server's clock.
+        trace_id: The request id of the work that this call is part of, for logs.
+    """
+
+    action: str
+    payload: msgspec.Raw = NOTHING
+    reply_to: str | None = None
+    request_id: str = ""
+    service: str = ""
+    deadline: int | None = None
+    trace_id: str | None = None
+
+
+class Reply(msgspec.Struct):
+    """A reply, on the channel that the request names.
+
+    Attributes:
+        status: ``success`` or ``error``.
+        payload: The reply, or an `ErrorPayload`; still JSON.
+        request_id: Of the request.
+        final: False for all items of a stream; its end is an item-less reply that is final.
+    """
+
+    status: str
+    payload: msgspec.Raw
+    request_id: str
+    final: bool = True
+
+
+class ErrorPayload(msgspec.Struct, omit_defaults=True):
+    """The payload of an error reply.
+
+    Attributes:
+        error: A sentence for people.
+        code: A stable word for programs.
+        details: More facts for programs.
+    """
+
+    error: str
+    code: str = "error"
+    details: dict[str, object] = {}
+
+
+class Envelope(msgspec.Struct, omit_defaults=True):
+    """A WebSocket message, both ways.
+
+    Attributes:
+        type: The message's name.
+        data: The payload, still JSON.
+        id: Chosen by the asking side; the answer carries it.
+    """
+
+    type: str
+    data: msgspec.Raw = NOTHING
+    id: str | int | None = None
+
+
+def action_stream(service: str, action: str) -> str:
+    """The stream of an action. The braces keep all the keys of a service in one hash slot."""
+    return f"daebus:{{{service}}}:action:{action}"
+
+
+def serving_registry(service: str) -> str:
+    """The sorted set of the actions that live instances serve, by the time of the last heartbeat in ms."""
+    return f"daebus:{{{service}}}:serving"
+
+
+def dead_letters(service: str) -> str:
+    """The stream of entries that could not be handled."""
+    return f"daebus:{{{service}}}:dead"
+
+
+def channel_stream(channel: str) -> str:
+    """The stream of a durable channel."""
+    return f"daebus:channel:{{{channel}}}"
+
+
+def instance_registry(service: str) -> str:
+    """The sorted set of the instances of a service, by the time of their last heartbeat in ms."""
+    return f"daebus:{{{service}}}:instances"
+
+
+def channel_instances(channel: str) -> str:
+    """The sorted set of the instances that listen to a durable channel, likewise."""
+    return f"daebus:channel:{{{channel}}}:instances"
+
+
+def cancel_channel(service: str) -> str:
+    """The pub/sub channel on which callers say that they no longer wait: the payload is the request id."""
+    return f"daebus:{{{service}}}:cancel"
+
+
+def reply_channel(instance: str) -> str:
+    """The pub/sub channel on which a process gets its replies."""
+    return f"daebus:reply:{instance}"
+
+
+def client_channel(service: str) -> str:
+    """The pub/sub channel over which the replicas of a service reach each other's WebSocket clients."""
+    return f"daebus:{{{service}}}:clients"
+
+
+def client_registry(service: str) -> str:
+    """The sorted set of connected WebSocket clients, by the time of their instance's last heartbeat in ms."""
+    return f"daebus:{{{service}}}:connected"

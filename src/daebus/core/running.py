@@ -1,0 +1,28 @@
+"""The switch that a thread handler looks at."""
+
+from __future__ import annotations
+
+import threading
+
+__all__ = ["Running"]
+
+
+class Running:
+    """True while the thread shall go on: ``while running(): ...``."""
+
+    __slots__ = ("_stop",)
+
+    def __init__(self) -> None:
+        self._stop = threading.Event()
+
+    def __call__(self) -> bool:
+        """Whether the thread shall go on."""
+        return not self._stop.is_set()
+
+    def wait(self, seconds: float) -> bool:
+        """Sleep, but wake at once when the thread shall stop. Returns whether it shall go on."""
+        return not self._stop.wait(seconds)
+
+    def stop(self) -> None:
+        """Ask the thread to return."""
+        self._stop.set()

@@ -1,0 +1,179 @@
+"""What a blueprint records of each handler, before anything is wired."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal, Never
+
+from typing_extensions import override
+
+from .contracts import Action, Channel, StreamAction
+from .places import place_of
+from .schedules import Schedule
+from .signatures import Signature, read_signature
+
+__all__ = [
+    "ActionSpec",
+    "BackgroundSpec",
+    "LifecycleSpec",
+    "ListenSpec",
+    "RouteSpec",
+    "SocketSpec",
+    "Spec",
+    "ThreadSpec",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spec:
+    """One handler as it was recorded.
+
+    Attributes:
+        function: The handler itself, undecorated.
+        blueprint: The name of the blueprint, or of the app.
+        namespace: Local names that its annotations may mean.
+    """
+
+    function: Callable[..., object]
+    blueprint: str
+    namespace: Mapping[str, object] | None
+
+    @property
+    def title(self) -> str:
+        """What it is, for logs and messages: ``action get_user``."""
+        raise NotImplementedError
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """What it claims for itself alone; two handlers with a common key conflict."""
+        return (self.title,)
+
+    @property
+    def where(self) -> str:
+        """`file:line` of the handler."""
+        return place_of(self.function)
+
+    def read_signature(self) -> Signature:
+        """Read the handler's signature. Raises `WiringError`."""
+        return read_signature(self.function, self.namespace)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionSpec(Spec):
+    """A handler of requests. `contract` is None where the signature is the contract."""
+
+    name: str
+    contract: Action[Never, object] | StreamAction[Never, object] | None
+    concurrency: int | None
+
+    @property
+    @override
+    def title(self) -> str:
+        return f"action {self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteSpec(Spec):
+    """A handler of HTTP requests; `options` go to Litestar as they are."""
+
+    path: str
+    methods: tuple[str, ...]
+    status_code: int | None
+    options: Mapping[str, object]
+
+    @property
+    @override
+    def title(self) -> str:
+        return f"route {'|'.join(self.methods)} {self.path}"
+
+    @property
+    @override
+    def keys(self) -> tuple[str, ...]:
+        return tuple(f"route {method} {self.path}" for method in self.methods)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListenSpec(Spec):
+    """A handler of events. `contract` is None where the channel was named by a string."""
+
+    channel: str
+    contract: Channel[object] | None
+
+    @property
+    @override
+    def title(self) -> str:
+        return f"listen {self.channel}"
+
+    @property
+    @override
+    def keys(self) -> tuple[str, ...]:
+        return ()
+
+    @property
+    def group(self) -> str:
+        """The name of its consumer group within its service, on a durable channel."""
+        return f"{self.blueprint}.{self.function.__name__}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SocketSpec(Spec):
+    """A handler of WebSocket messages (`type`), connects or disconnects (`type` is empty)."""
+
+    event: Literal["message", "connect", "disconnect"]
+    type: str
+
+    @property
+    @override
+    def title(self) -> str:
+        return f"socket {self.type}" if self.event == "message" else f"socket_{self.event}"
+
+    @property
+    @override
+    def keys(self) -> tuple[str, ...]:
+        return () if self.event == "disconnect" else (self.title,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackgroundSpec(Spec):
+    """A task that runs on a schedule, on one replica (scope ``service``) or on each (``replica``)."""
+
+    name: str
+    schedule: Schedule
+    scope: Literal["service", "replica"]
+
+    @property
+    @override
+    def title(self) -> str:
+        return f"background {self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThreadSpec(Spec):
+    """A handler with a thread of its own."""
+
+    name: str
+    auto_start: bool
+    restart: bool
+
+    @property
+    @override
+    def title(self) -> str:
+        return f"thread {self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LifecycleSpec(Spec):
+    """A handler that runs once, when the service starts or stops."""
+
+    event: Literal["start", "stop"]
+
+    @property
+    @override
+    def title(self) -> str:
+        return f"on_{self.event} {self.function.__name__}"
+
+    @property
+    @override
+    def keys(self) -> tuple[str, ...]:
+        return ()

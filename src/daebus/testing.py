@@ -1,0 +1,182 @@
+"""Testing a service as it is: on a real server, over real sockets, in the test's own event loop.
+
+Needs the extra: ``pip install daebus[testing]``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+from collections.abc import AsyncGenerator, Generator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from functools import cache
+from typing import TypeVar
+
+import httpx
+import msgspec
+from dependency_injector import providers
+from websockets.asyncio.client import ClientConnection, connect
+
+from daebus.app.container import ServiceContainer
+from daebus.app.service import Daebus
+from daebus.app.web import Served, serve
+from daebus.core.codec import encode
+from daebus.core.errors import ConfigurationError
+from daebus.core.messages import Envelope
+from daebus.transports.embedded import EmbeddedEngine, join_embedded
+
+__all__ = ["RunningService", "Socket", "private_redis_url", "running"]
+
+C = TypeVar("C", bound=ServiceContainer)
+
+
+@cache
+def _engine() -> EmbeddedEngine:
+    engine = join_embedded(private=True)
+    atexit.register(engine.close)
+    return engine
+
+
+def private_redis_url() -> str:
+    """The URL of a server that this process has for itself; it starts at the first call and ends with the process."""
+    return _engine().url
+
+
+class Socket:
+    """A WebSocket client of a service.
+
+    Attributes:
+        connection: The connection itself, of the ``websockets`` package.
+    """
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self.connection = connection
+        self._asked = 0
+
+    async def send(self, message_type: str, data: object = None, *, message_id: str | int | None = None) -> None:
+        """Send a message."""
+        envelope = Envelope(message_type, msgspec.Raw(encode(data)), message_id)
+        await self.connection.send(encode(envelope).decode())
+
+    async def receive(self, timeout: float = 5.0) -> Envelope:
+        """Wait for the next message. Raises `TimeoutError`, or ConnectionClosed of ``websockets``."""
+        async with asyncio.timeout(timeout):
+            return msgspec.json.decode(await self.connection.recv(), type=Envelope)
+
+    async def ask(self, message_type: str, data: object = None, *, timeout: float = 5.0) -> Envelope:
+        """Send a message and wait for its answer; other messages that come in between are dropped."""
+        self._asked += 1
+        message_id = f"ask-{self._asked}"
+        await self.send(message_type, data, message_id=message_id)
+        while True:
+            answer = await self.receive(timeout)
+            if answer.id == message_id:
+                return answer
+
+
+class RunningService:
+    """A service that runs, for a test to talk to.
+
+    Attributes:
+        bus: A way to it, whose `call`, `send`, `stream` and `publish` stand here too.
+        ports: The TCP ports that it listens on: ``http``, and ``websocket`` where that has one of its own.
+        http: An HTTP client whose base URL is the service.
+    """
+
+    def __init__(self, app: Daebus[C], served: Served, http: httpx.AsyncClient) -> None:
+        self._container: ServiceContainer = app.container
+        self._websocket = app.websocket
+        self.ports = served.ports
+        self.http = http
+        self.bus = served.runtime.bus
+        self.call = self.bus.call
+        self.send = self.bus.send
+        self.stream = self.bus.stream
+        self.publish = self.bus.publish
+
+    @asynccontextmanager
+    async def socket(self, **params: str) -> AsyncGenerator[Socket]:
+        """Connect a WebSocket client, with these parameters in the query string.
+
+        Raises:
+            websockets.exceptions.InvalidStatus: The service refuses the client.
+        """
+        if self._websocket is None:
+            raise ConfigurationError("The app has no WebSocket: call app.attach(DaebusWebSocket()).")
+        port = self.ports.get("websocket") or self.ports["http"]
+        url = httpx.URL(f"ws://127.0.0.1:{port}{self._websocket.path}", params=params)
+        async with connect(str(url), max_size=None) as connection:
+            yield Socket(connection)
+
+    @contextmanager
+    def override(self, **objects: object) -> Generator[None]:
+        """Replace providers of the container by objects, for a while; singletons built over them are built anew.
+
+        Raises:
+            ConfigurationError: The container has no provider of that name.
+        """
+        known = self._container.providers
+        missing = sorted(set(objects) - set(known))
+        if missing:
+            raise ConfigurationError(
+                f"The container has no provider {missing[0]!r}; it has: {', '.join(sorted(known))}."
+            )
+        with ExitStack() as stack:
+            for name, fake in objects.items():
+                provider = known[name]
+                stack.callback(self._reset_over, provider)
+                stack.enter_context(provider.override(providers.Object(fake)))
+                self._reset_over(provider)
+            yield
+
+    def _reset_over(self, overridden: providers.Provider[object]) -> None:
+        for provider in self._container.providers.values():
+            if isinstance(provider, providers.BaseSingleton) and any(
+                needed is overridden for needed in provider.traverse(types=[providers.Provider[object]])
+            ):
+                provider.reset()
+
+
+@asynccontextmanager
+async def running(
+    app: Daebus[C], *, service: str | None = None, redis_url: str | None = None
+) -> AsyncGenerator[RunningService]:
+    """Run a service for the time of a test, on free ports.
+
+    Args:
+        app: The service.
+        service: Its name; default: that of the app.
+        redis_url: The server; default: the private one of this process.
+
+    Raises:
+        WiringError: Its wiring is wrong.
+        StartupError: It could not start.
+    """
+    url = redis_url or private_redis_url()
+    services: list[RunningService] = []
+    ready, stop = asyncio.Event(), asyncio.Event()
+
+    async def run() -> None:
+        try:
+            async with serve(app.check(service), redis_url=url, host="127.0.0.1", port=0) as served:
+                base_url = f"http://127.0.0.1:{served.ports.get('http', 0)}"
+                async with httpx.AsyncClient(base_url=base_url) as http:
+                    services.append(RunningService(app, served, http))
+                    ready.set()
+                    await stop.wait()
+        finally:
+            ready.set()
+
+    # In a task of its own, as pytest sets a fixture up in one task and tears it down in another.
+    task = asyncio.create_task(run(), name="service")
+    try:
+        await ready.wait()
+        if not services:
+            await task
+        yield services[0]
+    finally:
+        stop.set()
+        if not services:
+            task.cancel()
+        await asyncio.wait({task})
+    await task

@@ -1,0 +1,182 @@
+"""`Bus`: calls, streams, sends and publishes, from handlers and from anywhere else."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, aclosing
+from typing import ClassVar, Never, Self, TypeVar, cast, overload
+
+from daebus.core.affinity import LoopOnly
+from daebus.core.contracts import Action, Channel, StreamAction
+from daebus.core.errors import ConfigurationError
+from daebus.core.logs import make_logger
+
+from .caller import Caller
+from .node import Node, open_node
+from .servers import find_server
+
+__all__ = ["DEFAULT_TIMEOUT", "Bus"]
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+Event = TypeVar("Event")
+
+DEFAULT_TIMEOUT = 10.0
+
+
+class Bus(LoopOnly):
+    """The way to other services. In a handler it is the service ``bus``; elsewhere ``async with Bus(url) as bus:``.
+
+    Args:
+        url: Of the Redis or Valkey server; default: DAEBUS_REDIS_URL, else the project's embedded engine.
+        timeout: Seconds that a call waits where it does not say.
+        max_queued: How many unhandled requests of one action `send` queues at most.
+        max_message_size: The largest payload in bytes.
+    """
+
+    twin: ClassVar[str] = "blocking_bus"
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        timeout: float = DEFAULT_TIMEOUT,
+        max_queued: int = 100_000,
+        max_message_size: int = 1_048_576,
+    ) -> None:
+        self._url = url
+        self._timeout = timeout
+        self._max_queued = max_queued
+        self._max_message_size = max_message_size
+        self._caller: Caller | None = None
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        server = await self._stack.enter_async_context(find_server(self._url, make_logger()))
+        try:
+            self.attach(await self._stack.enter_async_context(open_node(server)), service=None)
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._caller = None
+        await self._stack.aclose()
+
+    def attach(self, node: Node, *, service: str | None) -> None:
+        """Use the connections of a node. `service` is whose actions are meant where a contract names no service."""
+        self._caller = Caller(node, service, self._max_message_size)
+
+    @overload
+    async def call(
+        self,
+        action: Action[None, Out],
+        payload: None = None,
+        *,
+        service: str | None = None,
+        timeout: float | None = None,
+    ) -> Out: ...
+    @overload
+    async def call(
+        self, action: Action[In, Out], payload: In, *, service: str | None = None, timeout: float | None = None
+    ) -> Out: ...
+    async def call(
+        self,
+        action: Action[Never, Out],
+        payload: object = None,
+        *,
+        service: str | None = None,
+        timeout: float | None = None,
+    ) -> Out:
+        """Ask, and wait for the reply.
+
+        Args:
+            action: A contract, or a decorated handler.
+            payload: What it takes; nothing where it takes None.
+            service: Who is asked; default: the contract's service, else the service that asks.
+            timeout: Seconds to wait, within what the handler that asks has left itself.
+
+        Raises:
+            Timeout: No reply came in time.
+            NoSuchService: No instance serves the service.
+            NoSuchAction: No live instance of it has the action.
+            Unavailable: The server cannot be reached.
+            ServiceError: Whatever the handler raised, with its class, code, message and details.
+        """
+        caller = self._open
+        request = caller.request(action, payload, service)
+        reply = await caller.reply(request, self._timeout if timeout is None else timeout)
+        return cast("Out", caller.decode(action, reply))
+
+    @overload
+    def stream(
+        self,
+        action: StreamAction[None, Out],
+        payload: None = None,
+        *,
+        service: str | None = None,
+        timeout: float | None = None,
+    ) -> AsyncGenerator[Out]: ...
+    @overload
+    def stream(
+        self, action: StreamAction[In, Out], payload: In, *, service: str | None = None, timeout: float | None = None
+    ) -> AsyncGenerator[Out]: ...
+    async def stream(
+        self,
+        action: StreamAction[Never, Out],
+        payload: object = None,
+        *,
+        service: str | None = None,
+        timeout: float | None = None,
+    ) -> AsyncGenerator[Out]:
+        """Ask, and iterate over the replies. Leaving the iteration early stops the handler.
+
+        The reply of an action that does not stream counts as a stream of that one item; null as an empty one.
+
+        Args:
+            action: A contract, or a decorated handler that is an async generator.
+            payload: What it takes; nothing where it takes None.
+            service: As in `call`.
+            timeout: Seconds for the whole stream; default: as long as it lives, within the asking handler's deadline.
+
+        Raises:
+            Timeout: The stream did not end in time.
+            Unavailable: The server cannot be reached, or nothing more is heard of the handler.
+            ServiceError: As in `call`.
+        """
+        caller = self._open
+        request = caller.request(action, payload, service)
+        async with aclosing(caller.replies(request, timeout)) as replies:
+            async for reply in replies:
+                yield cast("Out", caller.decode(action, reply))
+
+    @overload
+    async def send(self, action: Action[None, object], payload: None = None, *, service: str | None = None) -> None: ...
+    @overload
+    async def send(self, action: Action[In, object], payload: In, *, service: str | None = None) -> None: ...
+    async def send(self, action: Action[Never, object], payload: object = None, *, service: str | None = None) -> None:
+        """Queue a request whose reply is not wanted; it is kept until it was handled, also while nobody serves it.
+
+        Raises:
+            TooManyRequests: The queue of the action is full.
+            Unavailable: The server cannot be reached.
+        """
+        caller = self._open
+        await caller.queue(caller.request(action, payload, service), self._max_queued)
+
+    async def publish(self, channel: Channel[Event], event: Event) -> None:
+        """Tell all listeners of a channel. Durable channels keep the event until each has handled it.
+
+        Raises:
+            Unavailable: The server cannot be reached.
+        """
+        await self._open.publish(channel, event)
+
+    @property
+    def _open(self) -> Caller:
+        if self._caller is None:
+            raise ConfigurationError(
+                "The bus is not open: use `async with Bus(url) as bus:`, or a bus that is injected."
+            )
+        return self._caller

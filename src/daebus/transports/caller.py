@@ -1,0 +1,188 @@
+"""The caller's side of the wire: from a contract and a payload to the entry of a stream, and back from the reply."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from typing import TypeVar
+
+import msgspec
+
+from daebus.core.codec import Decoder, UnsupportedTypeError, compile_decoder, encode
+from daebus.core.context import current_context
+from daebus.core.contracts import Channel, Contract
+from daebus.core.errors import (
+    BadReply,
+    BadRequest,
+    ConfigurationError,
+    Timeout,
+    TooManyRequests,
+    Unavailable,
+)
+from daebus.core.messages import Reply, Request, action_stream, cancel_channel, channel_stream
+
+from .connection import Reply as ServerReply
+from .directory import Directory
+from .links import Script
+from .node import Node
+from .replies import ALIVE, SUCCESS, Inbox, reply_error
+
+__all__ = ["Caller"]
+
+Event = TypeVar("Event")
+
+_SILENCE_SECONDS = 20.0
+_FOREVER = float("inf")
+
+_APPEND = Script(
+    """
+    if redis.call('XLEN', KEYS[1]) >= tonumber(ARGV[1]) then return false end
+    return redis.call('XADD', KEYS[1], '*', 'request', ARGV[2])
+    """
+)
+
+
+class Caller:
+    """Asks on behalf of one process.
+
+    Args:
+        node: The process.
+        service: Who is asked where neither the caller nor the contract names a service.
+        max_message_size: The largest payload in bytes.
+    """
+
+    def __init__(self, node: Node, service: str | None, max_message_size: int) -> None:
+        self._node = node
+        self._service = service
+        self._max_message_size = max_message_size
+        self._inbox = Inbox(node)
+        self._directory = Directory(node)
+        self._decoders: dict[Contract, Decoder] = {}
+
+    def request(self, action: Contract, payload: object, service: str | None) -> Request:
+        """A request that is yet to be sent. Raises `ConfigurationError` where nobody is named to handle it."""
+        target = service or action.service or self._service
+        if target is None:
+            raise ConfigurationError(
+                f"Nobody is named to handle {action.name!r}: pass service=, or give its contract a service."
+            )
+        context = current_context.get()
+        return Request(
+            action=action.name,
+            payload=msgspec.Raw(self._encode(payload)),
+            request_id=self._node.new_request_id(),
+            service=target,
+            trace_id=None if context is None else context.request_id,
+        )
+
+    async def reply(self, request: Request, timeout: float) -> Reply:
+        """Send a request and wait for its only reply; an error reply is raised."""
+        deadline = _deadline(timeout)
+        replied: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self._inbox.expect(request.request_id, lambda reply: None if replied.done() else replied.set_result(reply))
+        try:
+            async with asyncio.timeout(deadline - time.monotonic()):
+                await self._ask(request, deadline)
+                reply = await replied
+        except TimeoutError:
+            raise Timeout(f"{request.service}.{request.action} did not answer in time") from None
+        except asyncio.CancelledError:
+            self._cancel(request)
+            raise
+        finally:
+            self._inbox.forget(request.request_id)
+        if reply.status != SUCCESS:
+            raise reply_error(reply)
+        return reply
+
+    async def replies(self, request: Request, timeout: float | None) -> AsyncGenerator[Reply]:
+        """Send a request and yield each of its replies; an error reply is raised."""
+        deadline = _deadline(timeout)
+        replies: asyncio.Queue[Reply] = asyncio.Queue()
+        self._inbox.expect(request.request_id, replies.put_nowait)
+        ended = False
+        try:
+            await self._ask(request, deadline)
+            while not ended:
+                reply = await self._next_reply(request, replies, deadline)
+                ended = reply.final
+                if reply.status not in (SUCCESS, ALIVE):
+                    raise reply_error(reply)
+                # A stream ends with null; the only reply of an action that does not stream is an item.
+                if reply.status == SUCCESS and not (ended and bytes(reply.payload) == b"null"):
+                    yield reply
+        finally:
+            self._inbox.forget(request.request_id)
+            if not ended:
+                self._cancel(request)
+
+    async def queue(self, request: Request, max_queued: int) -> None:
+        """Send a request that wants no reply. Raises `TooManyRequests` where so many wait already."""
+        key = action_stream(request.service, request.action)
+        if await self._node.link.script(_APPEND, [key], [max_queued, encode(request)]) is None:
+            raise TooManyRequests(f"{max_queued} requests wait for {request.service}.{request.action} already")
+
+    async def publish(self, channel: Channel[Event], event: Event) -> None:
+        """Publish an event, or append it to the stream of a durable channel."""
+        body, link = self._encode(event), self._node.link
+        if not channel.durable:
+            await link.execute("PUBLISH", channel.name, body)
+            return
+        context = current_context.get()
+        trace = self._node.new_request_id() if context is None else context.request_id
+        oldest = max(0, self._node.clock.now() - int(channel.retention * 1000))
+        key = channel_stream(channel.name)
+        await link.execute("XADD", key, "MINID", "~", oldest, "*", "event", body, "trace_id", trace)
+
+    def decode(self, action: Contract, reply: Reply) -> object:
+        """The payload of a reply. Raises `BadReply` where it is not what the contract says."""
+        decoder = self._decoders.get(action)
+        if decoder is None:
+            try:
+                decoder = self._decoders[action] = compile_decoder(action.types[1])
+            except UnsupportedTypeError as error:
+                raise ConfigurationError(f"The reply of {action!r} cannot be decoded: {error}") from error
+        try:
+            return decoder(reply.payload)
+        except BadRequest as error:
+            raise BadReply(f"The reply of {action.name!r} is not what its contract says: {error.message}") from None
+
+    def _encode(self, payload: object) -> bytes:
+        body = encode(payload)
+        if len(body) > self._max_message_size:
+            raise BadRequest(f"The payload has {len(body)} bytes, and {self._max_message_size} are allowed")
+        return body
+
+    async def _ask(self, request: Request, deadline: float) -> None:
+        node = self._node
+        await self._inbox.ready()
+        await self._directory.require(request.service, request.action)
+        request.reply_to = self._inbox.channel
+        request.deadline = None if deadline == _FOREVER else node.clock.at(deadline)
+        key = action_stream(request.service, request.action)
+        await node.link.execute("XADD", key, "*", "request", encode(request))
+
+    async def _next_reply(self, request: Request, replies: asyncio.Queue[Reply], deadline: float) -> Reply:
+        left = deadline - time.monotonic()
+        try:
+            async with asyncio.timeout(min(left, _SILENCE_SECONDS)):
+                return await replies.get()
+        except TimeoutError:
+            title = f"{request.service}.{request.action}"
+            if left <= _SILENCE_SECONDS:
+                raise Timeout(f"{title} did not end in time") from None
+            raise Unavailable(f"Nothing more is heard of the stream of {title}") from None
+
+    def _cancel(self, request: Request) -> None:
+        channel = cancel_channel(request.service)
+        sent: asyncio.Future[ServerReply] = self._node.link.execute("PUBLISH", channel, request.request_id)
+        # Nobody waits for it: where the server is gone, the handler ends at its deadline.
+        sent.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+
+def _deadline(timeout: float | None) -> float:
+    """The earlier one of a timeout and of the deadline of the handler that asks, in `time.monotonic` seconds."""
+    context = current_context.get()
+    inherited = _FOREVER if context is None or context.deadline is None else context.deadline
+    return min(inherited, _FOREVER if timeout is None else time.monotonic() + timeout)

@@ -1,0 +1,209 @@
+"""Listening to channels: pub/sub, which every replica hears, and durable ones, which one replica handles."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from daebus.core.codec import UnknownTag
+from daebus.core.context import Context
+from daebus.core.errors import Internal, ServiceError, Unavailable
+from daebus.core.logs import Logger
+from daebus.core.messages import channel_instances, channel_stream, dead_letters
+from daebus.wiring.dispatch import dispatch, failure
+from daebus.wiring.endpoints import Endpoint, Incoming
+
+from .actions import MAX_DELIVERIES
+from .connection import CommandError
+from .leases import Entry, Lease
+from .links import Script
+from .node import Node
+from .streams import GroupReader, Lane, settle
+
+__all__ = ["ChannelServer", "Listener"]
+
+_MAX_WAITING = 10_000
+_TRIM_SECONDS = 10.0
+_MAX_DEAD = 100_000
+
+# Everything before the oldest entry that any group still needs goes: delivered and pending, or not yet delivered.
+_TRIM = Script(
+    """
+    local oldest = nil
+    for _, g in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
+        local name, last = g[2], nil
+        for i = 1, #g, 2 do if g[i] == 'last-delivered-id' then last = g[i + 1] end end
+        local pending = redis.call('XPENDING', KEYS[1], name)
+        local needs = last
+        if pending[1] > 0 then needs = pending[2] end
+        local ms, n = string.match(needs, '(%d+)-(%d+)')
+        local at = {tonumber(ms), tonumber(n), needs}
+        if oldest == nil or at[1] < oldest[1] or (at[1] == oldest[1] and at[2] < oldest[2]) then oldest = at end
+    end
+    if oldest then return redis.call('XTRIM', KEYS[1], 'MINID', oldest[3]) end
+    return 0
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A handler of events.
+
+    Attributes:
+        channel: The channel's name.
+        durable: Whether the channel keeps its events.
+        name: Tells the listener from the others of its service, also after a restart.
+        endpoint: The handler.
+        concurrency: How many events are handled at once.
+    """
+
+    channel: str
+    durable: bool
+    name: str
+    endpoint: Endpoint[None]
+    concurrency: int
+
+
+class ChannelServer:
+    """Hands events to the listeners of one service in this process.
+
+    Args:
+        node: This process.
+        service: The service's name.
+        listeners: Who listens.
+        lease: The heartbeat of this process.
+        logger: For what goes wrong.
+    """
+
+    def __init__(self, node: Node, service: str, listeners: Sequence[Listener], lease: Lease, logger: Logger) -> None:
+        self._node = node
+        self._lease = lease
+        self._service = service
+        self.logger = logger
+        self._live = [_LiveListener(self, listener) for listener in listeners if not listener.durable]
+        self._durable = [listener for listener in listeners if listener.durable]
+        self._readers = [self._reader(listener) for listener in self._durable]
+        self._trimming: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Hear events from now on."""
+        for live in self._live:
+            await live.start(self._node)
+        for reader in self._readers:
+            await reader.start()
+        if self._durable:
+            self._trimming = asyncio.create_task(self._trim(), name="trimming of durable channels")
+
+    async def stop(self, grace: float) -> None:
+        """Hear no more; finish the events in hand, within `grace` seconds."""
+        if self._trimming is not None:
+            self._trimming.cancel()
+        await asyncio.gather(
+            *(live.stop(grace) for live in self._live), *(reader.stop(grace) for reader in self._readers)
+        )
+
+    async def handle(self, listener: Listener, body: bytes, trace_id: str | None) -> ServiceError | None:
+        """Hand one event to its listener; the error, logged already, where that failed."""
+        context = Context(
+            request_id=trace_id or self._node.new_request_id(), service=self._service, handler=listener.endpoint.title
+        )
+        incoming = Incoming(context, body=body)
+        try:
+            await dispatch(listener.endpoint, incoming)
+        except UnknownTag as error:
+            self.logger.debug("event of an unknown kind skipped", channel=listener.channel, reason=error.message)
+        except Exception as error:
+            problem = failure(error, listener.endpoint, incoming, self.logger)
+            if problem is error:
+                self.logger.error("event not handled", channel=listener.channel, reason=problem.message)
+            return problem
+        return None
+
+    def _reader(self, listener: Listener) -> GroupReader:
+        key, group = channel_stream(listener.channel), f"{self._service}:{listener.name}"
+
+        async def handle(entry: Entry) -> None:
+            trace, event = entry.fields.get(b"trace_id"), entry.fields.get(b"event", b"")
+            problem: ServiceError | None = Internal(f"delivered {MAX_DELIVERIES} times, and never finished")
+            if entry.deliveries <= MAX_DELIVERIES:
+                problem = await self.handle(listener, event, None if trace is None else trace.decode())
+            done: list[tuple[bytes | str | int, ...]] = [("XACK", key, group, entry.id)]
+            if problem is not None:
+                error = f"{problem.code}: {problem.message}"
+                letter = ("from", key, "entry", entry.id, "error", error, "instance", self._node.id)
+                command = ("XADD", dead_letters(self._service), "MAXLEN", "~", _MAX_DEAD, "*", *letter)
+                done.insert(0, (*command, "listener", listener.name, "event", event))
+            await settle(self._node, done, self.logger)
+
+        registry = channel_instances(listener.channel)
+        lanes = [Lane(key, listener.concurrency, handle)]
+        return GroupReader(self._node, group, registry, self._lease, lanes, self.logger)
+
+    async def _trim(self) -> None:
+        while True:
+            await asyncio.sleep(_TRIM_SECONDS)
+            for channel in {listener.channel for listener in self._durable}:
+                with suppress(Unavailable, CommandError):  # the next round does it
+                    await self._node.link.script(_TRIM, [channel_stream(channel)], [])
+
+
+class _LiveListener:
+    """A listener on pub/sub: events wait in line, and are handled a few at once, begun in order."""
+
+    def __init__(self, server: ChannelServer, listener: Listener) -> None:
+        self._server = server
+        self._listener = listener
+        self._waiting: asyncio.Queue[bytes] = asyncio.Queue(_MAX_WAITING)
+        self._places = asyncio.Semaphore(listener.concurrency)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._pump: asyncio.Task[None] | None = None
+        self._unsubscribe: Callable[[], Awaitable[None]] | None = None
+        self._lost = 0
+
+    async def start(self, node: Node) -> None:
+        self._pump = asyncio.create_task(self._pump_on(), name=f"listener of {self._listener.channel}")
+        self._unsubscribe = await node.subscriber.subscribe(self._listener.channel, self._receive)
+
+    async def stop(self, grace: float) -> None:
+        if self._unsubscribe is not None:
+            await self._unsubscribe()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(grace):
+                await self._waiting.join()
+        if self._pump is not None:
+            self._pump.cancel()
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def _receive(self, message: bytes) -> None:
+        try:
+            self._waiting.put_nowait(message)
+        except asyncio.QueueFull:
+            self._lost += 1
+            if self._lost & (self._lost - 1) == 0:  # at 1, 2, 4, 8, …: a flood does not flood the log
+                self._server.logger.error(
+                    "events lost: the listener is too slow",
+                    channel=self._listener.channel,
+                    handler=self._listener.endpoint.title,
+                    lost=self._lost,
+                )
+
+    async def _pump_on(self) -> None:
+        while True:
+            message = await self._waiting.get()
+            await self._places.acquire()
+            task = asyncio.create_task(self._handle(message))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _handle(self, message: bytes) -> None:
+        try:
+            await self._server.handle(self._listener, message, None)
+        finally:
+            self._places.release()
+            self._waiting.task_done()

@@ -1,0 +1,77 @@
+"""The components that an app attaches for HTTP and WebSocket. Litestar and Granian are loaded when they start."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from daebus.core.errors import ConfigurationError
+
+__all__ = ["DaebusHttp", "DaebusWebSocket"]
+
+_ALL_INTERFACES = "0.0.0.0"  # noqa: S104  # a service in a container is reached from outside of it
+
+
+class DaebusHttp:
+    """HTTP for an app: its routes are served by Litestar, on Granian.
+
+    Args:
+        port: TCP port; 0: any free one.
+        host: Address to listen on; the default is every IPv4 interface.
+        max_body_size: The largest request body in bytes; more is answered with 413.
+        litestar: Whatever ``Litestar(...)`` takes: cors_config, guards, middleware, plugins, stores, openapi_config, …
+
+    Raises:
+        ConfigurationError: The port or the size cannot be.
+    """
+
+    def __init__(
+        self, port: int = 8080, *, host: str = _ALL_INTERFACES, max_body_size: int = 1_048_576, **litestar: object
+    ) -> None:
+        _check_port("DaebusHttp", port)
+        _check_size("DaebusHttp", "max_body_size", max_body_size)
+        self.port = port
+        self.host = host
+        self.max_body_size = max_body_size
+        self.litestar: Mapping[str, object] = litestar
+
+
+class DaebusWebSocket:
+    """WebSockets for an app.
+
+    Args:
+        path: Where clients connect.
+        port: A TCP port of its own, where old clients expect one; None: the port of `DaebusHttp`.
+        host: Address to listen on, where it has a port of its own.
+        max_message_size: The largest message in bytes; more is answered with an error.
+
+    Raises:
+        ConfigurationError: The path, the port or the size cannot be.
+    """
+
+    def __init__(
+        self,
+        path: str = "/ws",
+        *,
+        port: int | None = None,
+        host: str = _ALL_INTERFACES,
+        max_message_size: int = 1_048_576,
+    ) -> None:
+        if not path.startswith("/"):
+            raise ConfigurationError(f"DaebusWebSocket(path={path!r}): a path begins with a slash, as in '/ws'.")
+        if port is not None:
+            _check_port("DaebusWebSocket", port)
+        _check_size("DaebusWebSocket", "max_message_size", max_message_size)
+        self.path = path
+        self.port = port
+        self.host = host
+        self.max_message_size = max_message_size
+
+
+def _check_port(component: str, port: int) -> None:
+    if not 0 <= port <= 65535:
+        raise ConfigurationError(f"{component}(port={port}): a port is a number from 1 to 65535, or 0 for a free one.")
+
+
+def _check_size(component: str, name: str, size: int) -> None:
+    if size < 1:
+        raise ConfigurationError(f"{component}({name}={size}): give a size of at least 1 byte, or leave it out.")

@@ -1,0 +1,183 @@
+"""The Litestar app of a service, made of its routes. Loads Litestar: import it only when an app starts."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import re
+import warnings
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, cast
+
+from litestar import Litestar, Response
+from litestar.exceptions import LitestarDeprecationWarning, LitestarException
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.config import OpenAPIConfig
+from litestar.routes import HTTPRoute
+from litestar.types import ControllerRouterHandler, Method
+from litestar.types.internal_types import PathParameterDefinition
+from litestar.utils.helpers import get_enum_string_value
+
+from daebus.core.errors import ConfigurationError, WiringError, WiringProblem
+from daebus.core.logs import Logger
+
+from .edge import DaebusHttp
+from .http_answers import Answer
+from .http_routes import HttpRoute, make_handler
+from .paths import litestar_path, path_shape
+from .problems import ENDPOINT, Problems, send_request_id
+
+__all__ = ["HttpRoute", "build_litestar"]
+
+Lifespan = Callable[..., AbstractAsyncContextManager[Any]]
+
+
+def build_litestar(
+    settings: DaebusHttp,
+    routes: Sequence[HttpRoute],
+    *,
+    service: str,
+    logger: Logger,
+    extra_handlers: Sequence[ControllerRouterHandler] = (),
+    lifespan: Sequence[Lifespan] = (),
+) -> Litestar:
+    """Build the app.
+
+    Args:
+        settings: The options, those for Litestar included.
+        routes: The routes; of two with the same method and path none is preferred.
+        service: The name of the service.
+        logger: Where unexpected exceptions are logged.
+        extra_handlers: Handlers of Litestar's, such as the one for WebSockets.
+        lifespan: Entered before, and left after, what the user gave Litestar to run at start and stop.
+
+    Raises:
+        ConfigurationError: Litestar does not take the options.
+        WiringError: With all the routes that collide, or that Litestar does not take.
+    """
+    given = dict(settings.litestar)
+    _refuse_unknown(given)
+    _refuse_collisions(routes)
+    options = {
+        "logging_config": None,
+        "request_max_body_size": settings.max_body_size,
+        "openapi_config": OpenAPIConfig(service, "1.0.0", operation_id_creator=_operation_ids(routes)),
+        **given,
+        "before_send": [send_request_id, *_listed(given, "before_send")],
+        "exception_handlers": Problems(service, logger).handlers(cast("Any", given.get("exception_handlers"))),
+        "lifespan": [*lifespan, *_listed(given, "lifespan")],
+        "route_handlers": [*extra_handlers, *_listed(given, "route_handlers")],
+    }
+    with warnings.catch_warnings():
+        # That `headers`, `cookies`, `query` and `body` may have types of their own is part of daebus' promise.
+        warnings.filterwarnings("ignore", ".*Reserved kwarg", LitestarDeprecationWarning)
+        try:
+            app = Litestar(**cast("dict[str, Any]", options))
+        except LitestarException as error:
+            raise ConfigurationError(f"Litestar refuses what DaebusHttp(...) passes to it: {error.detail}") from error
+        _add_options_handlers(app, routes)
+        _add_routes(app, routes, service, cast("Mapping[str, object]", given.get("dependencies") or {}))
+    return app
+
+
+def _listed(given: Mapping[str, object], name: str) -> Sequence[object]:
+    return cast("Sequence[object]", given.get(name) or ())
+
+
+def _refuse_unknown(given: Mapping[str, object]) -> None:
+    known = inspect.signature(Litestar).parameters
+    for name in given:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else "see the arguments of litestar.Litestar."
+            raise ConfigurationError(f"DaebusHttp(...) has no option {name!r}, and Litestar has none: {hint}")
+
+
+def _refuse_collisions(routes: Sequence[HttpRoute]) -> None:
+    problems: list[WiringProblem] = []
+    seen: dict[tuple[str, str], HttpRoute] = {}
+    for route in routes:
+        for method in route.spec.methods:
+            other = seen.setdefault((method, path_shape(route.spec.path)), route)
+            if other is not route:
+                found = f"{method} {other.spec.path}, at {other.spec.where}, is the same to the router"
+                remedy = "change the path of one of the two"
+                problems.append(WiringProblem(route.spec.where, route.spec.title, found, remedy))
+    if problems:
+        raise WiringError(*problems)
+
+
+def _add_options_handlers(app: Litestar, routes: Sequence[HttpRoute]) -> None:
+    """Answer OPTIONS where several handlers share a path: Litestar's own answer knows only the first of them."""
+    sharing: dict[str, list[HttpRoute]] = {}
+    for route in routes:
+        sharing.setdefault(litestar_path(route.spec.path, route.endpoint.signature), []).append(route)
+    taken = {route.path for route in app.routes}
+    for path, handlers in sharing.items():
+        allowed = {"OPTIONS", *(method for route in handlers for method in route.spec.methods)}
+        has_own = any("OPTIONS" in route.spec.methods for route in handlers)
+        if len(handlers) > 1 and not has_own and path not in taken:
+            app.register(_options_handler(path, ", ".join(sorted(allowed))))
+
+
+def _options_handler(path: str, allowed: str) -> HTTPRouteHandler:
+    async def answer_options() -> Response[None]:
+        return Response(None, headers={"Allow": allowed})
+
+    return HTTPRouteHandler(path, http_method="OPTIONS", status_code=204, include_in_schema=False)(answer_options)
+
+
+def _add_routes(app: Litestar, routes: Sequence[HttpRoute], service: str, dependencies: Mapping[str, object]) -> None:
+    problems: list[WiringProblem] = []
+    answers: dict[object, Answer] = {}
+    for route in routes:
+        answer = Answer(route.endpoint.signature)
+        try:
+            handler, function = make_handler(route, service, answer, dependencies)
+            app.register(handler)
+            answers[function] = answer
+        except WiringError as error:
+            problems.extend(error.problems)
+        except (LitestarException, TypeError, ValueError) as error:
+            found = f"Litestar refuses it: {error.detail if isinstance(error, LitestarException) else error}"
+            remedy = "correct the handler's signature, or the options of its route"
+            problems.append(WiringProblem(route.spec.where, route.spec.title, found, remedy))
+    # Only now has Litestar resolved what its layers and plugins add to each handler.
+    for handler in (
+        handler for route in app.routes if isinstance(route, HTTPRoute) for handler in route.route_handlers
+    ):
+        try:
+            if handler.fn in answers:
+                answers[handler.fn].fit(handler)
+        except WiringError as error:
+            problems.extend(error.problems)
+    if problems:
+        raise WiringError(*problems)
+
+
+def _operation_ids(
+    routes: Sequence[HttpRoute],
+) -> Callable[[HTTPRouteHandler, Method, list[str | PathParameterDefinition]], str]:
+    """Operation ids for OpenAPI: the function's name, with its blueprint and the method where that is ambiguous."""
+    pairs = [(route, method) for route in routes for method in route.spec.methods]
+    names = Counter(route.endpoint.signature.name for route, _ in pairs)
+    full_names = Counter(_full_name(route, method) for route, method in pairs)
+    ids: dict[tuple[str, str], str] = {}
+    for route, method in pairs:
+        name, full_name = route.endpoint.signature.name, _full_name(route, method)
+        if full_names[full_name] > 1:
+            full_name += re.sub(r"\W+", "_", route.spec.path).rstrip("_")
+        ids[method, path_shape(route.spec.path)] = name if names[name] == 1 else full_name
+
+    def operation_id(handler: HTTPRouteHandler, method: Method, components: list[str | PathParameterDefinition]) -> str:
+        shape = "/" + "/".join(part if isinstance(part, str) else "<>" for part in components)
+        known = ids.get((get_enum_string_value(method), shape)) if ENDPOINT in handler.opt else None
+        return known or OpenAPIConfig.operation_id_creator(handler, method, components)
+
+    return operation_id
+
+
+def _full_name(route: HttpRoute, method: str) -> str:
+    return re.sub(r"\W+", "_", f"{route.spec.blueprint}_{route.endpoint.signature.name}_{method.lower()}").strip("_")

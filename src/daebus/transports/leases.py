@@ -1,0 +1,214 @@
+"""Leases: an instance owns what it has read for as long as its heart beats, however long the work takes."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import cast
+
+from daebus.core.errors import Unavailable
+from daebus.core.logs import Logger
+
+from .connection import CommandError
+from .links import CommandLink, Script
+from .node import Node
+
+__all__ = ["Entry", "Lease"]
+
+Fields = dict[bytes, bytes]
+
+_RETRY_SECONDS = 0.2
+
+_NOW = """
+    local t = redis.call('TIME')
+    local now = t[1] * 1000 + math.floor(t[2] / 1000)
+"""
+
+_BEAT = Script(_NOW + "redis.call('ZADD', KEYS[1], now, ARGV[1]) redis.call('PEXPIRE', KEYS[1], 86400000)")
+
+# One atomic step: whoever has beaten meanwhile loses nothing.
+_TAKE_OVER = Script(
+    _NOW
+    + """
+    local group, me, lease, wanted = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+    local taken = {}
+    for _, owner in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], group)) do
+        local name, pending = owner[2], owner[4]
+        local beat = tonumber(redis.call('ZSCORE', KEYS[2], name) or 0)
+        if name ~= me and now - beat > lease then
+            local left = wanted - #taken
+            if pending > 0 and left > 0 then
+                for _, p in ipairs(redis.call('XPENDING', KEYS[1], group, '-', '+', left, name)) do
+                    local entry = redis.call('XCLAIM', KEYS[1], group, me, 0, p[1])[1]
+                    if entry then taken[#taken + 1] = {entry[1], entry[2], p[4] + 1} end
+                end
+            end
+            if #redis.call('XPENDING', KEYS[1], group, '-', '+', 1, name) == 0 then
+                redis.call('XGROUP', 'DELCONSUMER', KEYS[1], group, name)
+            end
+        end
+    end
+    return taken
+    """
+)
+
+# Asked after a pause in which the entry may have been taken: if it was not, the beat makes sure that it will not be.
+_CONFIRM = Script(
+    _NOW
+    + """
+    local mine = #redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[3], ARGV[3], 1, ARGV[2])
+    if mine == 1 then redis.call('ZADD', KEYS[2], now, ARGV[2]) end
+    return mine
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An entry of a stream; `deliveries` counts how often it was given to an instance, this time included."""
+
+    id: bytes
+    fields: Fields
+    deliveries: int = 1
+
+
+def _uptime() -> float:
+    """Seconds on a clock that also runs while the process is stopped and the machine sleeps."""
+    clock = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if clock is None else time.clock_gettime(clock)
+
+
+class Lease:
+    """The heartbeat of one instance in some registries, and what it may take over from those that are dead.
+
+    It beats in a thread of its own, on a connection of its own, so that a handler that blocks the event loop does not
+    stop it.
+
+    Args:
+        node: This process.
+        registries: The sorted sets in which the instances of the streams' services beat.
+        seconds: How long after its last beat an instance counts as dead.
+        logger: For what goes wrong.
+    """
+
+    def __init__(self, node: Node, registries: Sequence[str], seconds: float, logger: Logger) -> None:
+        self._node = node
+        self._registries = list(registries)
+        self.seconds = seconds
+        self._logger = logger
+        self._confirmed = float("-inf")
+        self._steady_since = float("inf")
+        self._lapses = 0
+        self._rest: _Rest | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def tenure(self) -> int | None:
+        """Stays the same for as long as nobody can have taken anything from this instance; None: somebody can have."""
+        return self._lapses if _uptime() - self._confirmed < self.seconds else None
+
+    @property
+    def may_take_over(self) -> bool:
+        """Whether the server has been there for long enough for every owner that lives to have beaten again."""
+        return self.tenure is not None and _uptime() - self._steady_since > self.seconds
+
+    async def start(self) -> None:
+        """Beat once, and go on in the thread."""
+        asked = _uptime()
+        await _beat(self._node.link, self._registries, self._node.id)
+        self._confirm(asked)
+        ready: asyncio.Future[_Rest] = asyncio.get_running_loop().create_future()
+        self._thread = threading.Thread(target=self._run, args=[ready], name="daebus-heartbeat", daemon=True)
+        self._thread.start()
+        self._rest = await ready
+
+    async def stop(self) -> None:
+        """Stop beating, and say so, so that what was left undone is taken over at once."""
+        if self._rest is not None and self._thread is not None:
+            self._rest.end()
+            await asyncio.to_thread(self._thread.join)
+        leaving = [self._node.link.execute("ZREM", registry, self._node.id) for registry in self._registries]
+        await asyncio.gather(*leaving, return_exceptions=True)
+
+    async def take_over(self, key: str, registry: str, group: str, count: int) -> list[Entry]:
+        """Take up to `count` entries of a stream from instances that are dead, oldest first."""
+        if count < 1 or not self.may_take_over:
+            return []
+        arguments = (group, self._node.id, int(self.seconds * 1000), count)
+        taken = await self._node.link.script(_TAKE_OVER, [key, registry], arguments)
+        rows = cast("list[tuple[bytes, list[bytes], int]]", taken)
+        return [Entry(row[0], dict(zip(row[1][::2], row[1][1::2], strict=True)), row[2]) for row in rows]
+
+    async def is_mine(self, key: str, registry: str, group: str, entry_id: bytes, tenure: int | None) -> bool:
+        """Whether an entry may be started that was asked for in a `tenure`."""
+        if tenure is not None and tenure == self.tenure:
+            return True
+        mine = await self._node.link.script(_CONFIRM, [key, registry], [group, self._node.id, entry_id])
+        return mine == 1
+
+    def _confirm(self, asked: float) -> None:
+        if asked - self._confirmed >= self.seconds:
+            self._lapses += 1
+            self._steady_since = asked
+        self._confirmed = asked
+
+    def _run(self, ready: asyncio.Future[_Rest]) -> None:
+        try:
+            asyncio.run(self._beat_on(ready))
+        except Exception as error:
+            self._logger.critical("the heartbeat stopped: others will take over this instance's work", exc_info=error)
+
+    async def _beat_on(self, ready: asyncio.Future[_Rest]) -> None:
+        rest = _Rest()
+        ready.get_loop().call_soon_threadsafe(ready.set_result, rest)
+        link = CommandLink(self._node.server, patience=max(0.1, self.seconds / 3))
+        try:
+            while not await rest.ends_within(0) and not await self._connects(link):
+                await rest.ends_within(_RETRY_SECONDS)
+            ended = False
+            while not ended:
+                ended = await rest.ends_within(self.seconds / 3 if await self._beats(link) else _RETRY_SECONDS)
+        finally:
+            await link.close()
+
+    async def _connects(self, link: CommandLink) -> bool:
+        try:
+            await link.start()
+        except Unavailable:
+            return False
+        return True
+
+    async def _beats(self, link: CommandLink) -> bool:
+        asked = _uptime()
+        try:
+            await _beat(link, self._registries, self._node.id)
+        except (Unavailable, CommandError) as error:
+            self._logger.debug("no heartbeat", reason=str(error))
+            return False
+        self._confirm(asked)
+        return True
+
+
+class _Rest:
+    """The pauses of the heartbeat's thread, which another thread can end."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._ended = asyncio.Event()
+
+    def end(self) -> None:
+        self._loop.call_soon_threadsafe(self._ended.set)
+
+    async def ends_within(self, seconds: float) -> bool:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._ended.wait()
+        return self._ended.is_set()
+
+
+async def _beat(link: CommandLink, registries: Sequence[str], instance: str) -> None:
+    await asyncio.gather(*(link.script(_BEAT, [registry], [instance]) for registry in registries))

@@ -1,0 +1,244 @@
+"""Connections that come back: one shared by all commands of a process, and one for each blocking reader."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import random
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import suppress
+
+from daebus.core.errors import StartupError, Unavailable
+from daebus.transports.connection import Argument, CommandError, RedisServer, Reply, is_missing_script
+from daebus.transports.wire import PATIENCE, Wire
+
+__all__ = ["BlockingLink", "CommandLink", "Script"]
+
+_FIRST_PAUSE = 0.02
+_LONGEST_PAUSE = 1.0
+_UNBLOCK_SECONDS = 0.005
+
+_log = logging.getLogger(__name__)
+
+
+def _pauses() -> Iterator[float]:
+    """Seconds to wait before each attempt to connect again: longer and longer, and no two processes alike."""
+    pause = _FIRST_PAUSE
+    while True:
+        yield pause * random.uniform(0.5, 1.0)  # noqa: S311  # spread, not secrecy
+        pause = min(_LONGEST_PAUSE, pause * 2)
+
+
+class Script:
+    """A Lua script, run by `CommandLink.script`.
+
+    Attributes:
+        text: The source.
+        sha: What EVALSHA calls it.
+    """
+
+    __slots__ = ("sha", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+
+class CommandLink:
+    """One connection for all the commands of a process. When it breaks, another is made, after a growing pause."""
+
+    def __init__(
+        self,
+        server: RedisServer,
+        *,
+        on_connect: Callable[[], Awaitable[None] | None] | None = None,
+        divert: Callable[[Reply], bool] | None = None,
+        patience: float = PATIENCE,
+        ping: float = 10.0,
+    ) -> None:
+        """Name the server; nothing is opened.
+
+        Args:
+            server: Where to.
+            on_connect: Called, and awaited, after each connect, the first one too; may issue commands. Where it
+                fails the connection is given up, and made again.
+            divert: See `Wire.open`.
+            patience: Seconds of silence, while replies are owed, after which the connection counts as dead.
+            ping: Seconds between the questions that tell whether an idle connection is alive.
+        """
+        self._server = server
+        self._on_connect = on_connect
+        self._divert = divert
+        self._patience = patience
+        self._ping = ping
+        self._wire: Wire | None = None
+        self._keeper: asyncio.Task[None] | None = None
+
+    @property
+    def connected(self) -> bool:
+        """Whether a command that is issued now has a connection to go to."""
+        return self._wire is not None and self._wire.broken is None
+
+    async def start(self) -> None:
+        """Connect, and keep connected from now on. Raises `Unavailable` where the first attempt fails."""
+        wire = await self._connect()
+        self._keeper = asyncio.create_task(self._keep(wire), name=f"connection to {self._server.address}")
+
+    async def close(self) -> None:
+        """Send what was issued and close. What is not answered by then fails with `Unavailable`."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.wait({self._keeper})
+        if self._wire is not None:
+            await self._wire.close()
+
+    def execute(self, *command: Argument) -> asyncio.Future[Reply]:
+        """Issue a command, in one write with all others of this tick of the event loop.
+
+        The future fails with `CommandError` where the server refuses the command, and with `Unavailable` where there
+        is no connection or where it breaks; the command may have run then. Cancelling it does not recall the command.
+        """
+        if self._wire is not None:
+            return self._wire.execute(command)
+        future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        future.set_exception(Unavailable(f"The connection to the server at {self._server.address} is not open."))
+        return future
+
+    async def script(self, script: Script, keys: Sequence[Argument], args: Sequence[Argument]) -> Reply:
+        """Run `script`, sending its text only where the server does not know it. Raises as `execute` does."""
+        try:
+            return await self.execute("EVALSHA", script.sha, len(keys), *keys, *args)
+        except CommandError as error:
+            if not is_missing_script(error):
+                raise
+        return await self.execute("EVAL", script.text, len(keys), *keys, *args)
+
+    async def drain(self) -> None:
+        """Wait while the server takes commands more slowly than they are issued. For those who await no replies."""
+        if self._wire is not None:
+            await self._wire.drain()
+
+    async def _connect(self) -> Wire:
+        wire = self._wire = await Wire.open(self._server, patience=self._patience, divert=self._divert)
+        try:
+            done = self._on_connect() if self._on_connect is not None else None
+            if done is not None:
+                await done
+        except BaseException:
+            await wire.close()
+            raise
+        return wire
+
+    async def _keep(self, wire: Wire) -> None:
+        while True:
+            await self._outlive(wire)
+            _log.warning("%s Connecting again.", wire.broken)
+            wire = await self._recover()
+            _log.info("Connected again to the server at %s.", self._server.address)
+
+    async def _outlive(self, wire: Wire) -> None:
+        while not wire.lost.done():
+            await asyncio.wait({wire.lost}, timeout=self._ping)
+            with suppress(Unavailable, CommandError):
+                await wire.execute(("PING",))
+        await wire.close()
+
+    async def _recover(self) -> Wire:
+        pauses = _pauses()
+        while True:
+            await asyncio.sleep(next(pauses))
+            try:
+                await self._server.revive()
+                return await self._connect()
+            except (Unavailable, StartupError) as error:
+                _log.debug("%s", error)
+            except Exception:
+                _log.exception("The new connection to the server at %s could not be made ready.", self._server.address)
+
+
+class BlockingLink:
+    """A connection of its own for commands that block, such as XREADGROUP. One command at a time.
+
+    It connects when a command needs it, with a growing pause after each failure.
+    """
+
+    def __init__(self, server: RedisServer) -> None:
+        self._server = server
+        self._wire: Wire | None = None
+        self._pauses: Iterator[float] | None = None
+        self._running = False
+        self._interrupted = False
+        self._closed = False
+        self._reply: asyncio.Future[Reply] | None = None
+
+    async def execute(self, *command: Argument, within: float | None = None) -> Reply:
+        """The reply to a command. Raises `CommandError`, and `Unavailable` where the connection breaks.
+
+        Cancelling it breaks the connection, so that the server hands no entry to a reader that is gone.
+
+        Args:
+            command: The command.
+            within: Seconds after which the connection counts as dead; longer than the command blocks. None: no limit.
+        """
+        if self._running:
+            raise RuntimeError("A BlockingLink runs one command at a time.")
+        self._running, self._interrupted = True, False
+        try:
+            wire = await self._connect()
+            if self._interrupted:
+                return None
+            self._reply = wire.execute(command)
+            reply = await self._answer(wire, self._reply, within)
+        except CommandError:
+            self._pauses = None
+            raise
+        except Unavailable:
+            self._pauses = self._pauses or _pauses()
+            raise
+        finally:
+            self._running, self._reply = False, None
+        self._pauses = None
+        return reply
+
+    async def interrupt(self, via: CommandLink) -> None:
+        """Make a running `execute` return None (the reply, where one is on its way). Does nothing where none runs."""
+        self._interrupted = True
+        wire, reply = self._wire, self._reply
+        while wire is not None and reply is not None and not reply.done():
+            try:
+                if await via.execute("CLIENT", "UNBLOCK", wire.client_id) == 1:
+                    return
+            except (CommandError, Unavailable) as error:
+                wire.drop(f"its command could not be interrupted ({error})")
+                return
+            await asyncio.sleep(_UNBLOCK_SECONDS)  # the command has not reached the server yet, or its reply us
+
+    async def close(self) -> None:
+        """Close. A running `execute` raises `Unavailable`, and so does each later one."""
+        self._closed = True
+        if self._wire is not None:
+            await self._wire.close()
+
+    async def _connect(self) -> Wire:
+        if self._wire is not None:
+            if self._wire.broken is None:
+                return self._wire
+            await self._wire.close()
+        if self._pauses is not None:
+            await asyncio.sleep(next(self._pauses))
+        wire = self._wire = await Wire.open(self._server, patience=None)
+        if self._closed:
+            await wire.close()
+        return wire
+
+    async def _answer(self, wire: Wire, reply: asyncio.Future[Reply], within: float | None) -> Reply:
+        try:
+            async with asyncio.timeout(within):
+                return await reply
+        except TimeoutError:
+            wire.drop(f"it did not answer within {within} s")
+            raise Unavailable(wire.broken or "") from None
+        except (asyncio.CancelledError, Unavailable) as error:
+            wire.drop(str(error) or "its command was cancelled")
+            raise

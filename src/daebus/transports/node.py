@@ -1,0 +1,92 @@
+"""A process on the bus: its id, its two connections and its view of the server's clock."""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import cast
+
+from daebus.core.errors import StartupError, Unavailable
+
+from .connection import RedisServer
+from .links import CommandLink
+from .subscriber import Subscriber
+
+__all__ = ["Node", "ServerClock", "open_node"]
+
+
+class ServerClock:
+    """The server's clock, which is the same for every process, reckoned from the local one."""
+
+    __slots__ = ("_offset_ms",)
+
+    def __init__(self) -> None:
+        self._offset_ms = time.time() * 1000 - time.monotonic() * 1000
+
+    async def read(self, link: CommandLink) -> None:
+        """Ask the server what time it is."""
+        asked = time.monotonic()
+        seconds, micros = cast("list[bytes]", await link.execute("TIME"))
+        middle = (asked + time.monotonic()) / 2
+        self._offset_ms = int(seconds) * 1000 + int(micros) / 1000 - middle * 1000
+
+    def at(self, monotonic: float) -> int:
+        """The server's time in ms at a local `time.monotonic`."""
+        return int(monotonic * 1000 + self._offset_ms)
+
+    def now(self) -> int:
+        """The server's time in ms."""
+        return self.at(time.monotonic())
+
+    def monotonic(self, server_ms: int) -> float:
+        """The local `time.monotonic` at a time in ms of the server."""
+        return (server_ms - self._offset_ms) / 1000
+
+
+class Node:
+    """A process on the bus.
+
+    Attributes:
+        id: Unique; names its reply channel, its consumers and its WebSocket clients.
+        server: The server it is connected to.
+        link: The connection for commands.
+        subscriber: The connection for pub/sub.
+        clock: The server's clock.
+    """
+
+    def __init__(self, server: RedisServer) -> None:
+        self.id = secrets.token_hex(6)
+        self.server = server
+        self.clock = ServerClock()
+        self.link = CommandLink(server, on_connect=lambda: self.clock.read(self.link))
+        self.subscriber = Subscriber(server)
+        self._requests = itertools.count(1)
+
+    def new_request_id(self) -> str:
+        """An id that no other process makes."""
+        return f"{self.id}-{next(self._requests):x}"
+
+
+@asynccontextmanager
+async def open_node(server: RedisServer) -> AsyncGenerator[Node]:
+    """Connect a process to the bus, and disconnect it at the end.
+
+    Raises:
+        StartupError: The server cannot be reached, or refuses; one sentence says why.
+    """
+    await server.check()
+    node = Node(server)
+    try:
+        await node.link.start()
+        await node.subscriber.start()
+    except Unavailable as error:
+        await node.link.close()
+        raise StartupError(str(error)) from error
+    try:
+        yield node
+    finally:
+        await node.subscriber.close()
+        await node.link.close()

@@ -1,0 +1,272 @@
+"""Route templates such as ``/users/<user_id>``, and what may stand left of the ``*`` of a route. Loads no Litestar."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import re
+import typing
+from collections.abc import Iterator
+from pathlib import PurePath
+from typing import NamedTuple, cast
+
+from msgspec import inspect as shapes
+
+from daebus.core.errors import WiringProblem
+from daebus.core.handlers import is_context
+from daebus.core.signatures import MISSING, Parameter, Signature, show_type
+from daebus.core.specs import RouteSpec
+
+__all__ = ["METHODS", "RESERVED", "check_path", "is_file", "litestar_path", "path_parameters", "path_shape"]
+
+METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
+"""The HTTP methods that Litestar routes."""
+
+RESERVED = frozenset({"body", "cookies", "data", "headers", "query", "request", "scope", "socket", "state"})
+"""The parameter names to which Litestar gives a meaning of its own."""
+
+_IN_PATH = (
+    shapes.AnyType,
+    shapes.BoolType,
+    shapes.DateTimeType,
+    shapes.DateType,
+    shapes.DecimalType,
+    shapes.EnumType,
+    shapes.FloatType,
+    shapes.IntType,
+    shapes.LiteralType,
+    shapes.NoneType,
+    shapes.StrType,
+    shapes.TimeDeltaType,
+    shapes.TimeType,
+    shapes.UUIDType,
+)
+_MAPPINGS = (shapes.AnyType, shapes.DataclassType, shapes.DictType, shapes.StructType, shapes.TypedDictType)
+
+
+class _Meaning(NamedTuple):
+    """What Litestar passes under a reserved name, and how a handler may annotate it."""
+
+    what: str
+    example: str
+    shapes: tuple[type[shapes.Type], ...] = ()
+    types: frozenset[str] | None = frozenset()
+    """Names of Litestar's types; None: any of them."""
+
+
+_MEANINGS = {
+    "body": _Meaning("the body as bytes", "body: bytes", (shapes.AnyType, shapes.BytesType)),
+    "cookies": _Meaning("all cookies", "cookies: dict[str, str]", _MAPPINGS, None),
+    "headers": _Meaning("all headers", "headers: dict[str, str]", _MAPPINGS, None),
+    "query": _Meaning("all query parameters", "query: dict[str, str]", _MAPPINGS, None),
+    "request": _Meaning("the request", "request: litestar.Request", (), frozenset({"ASGIConnection", "Request"})),
+    "scope": _Meaning("the ASGI scope", "scope: litestar.types.Scope", _MAPPINGS, None),
+    "socket": _Meaning("a WebSocket", ""),
+    "state": _Meaning("the app's state", "state: litestar.datastructures.State", (), frozenset({"ImmutableState"})),
+}
+
+
+def path_parameters(path: str) -> tuple[str, ...]:
+    """The names in ``<angle brackets>``, in order."""
+    return tuple(segment[1:-1] for segment in path.split("/") if segment.startswith("<") and segment.endswith(">"))
+
+
+def path_shape(path: str) -> str:
+    """The path without the names of its parameters and without needless slashes: equal for paths that collide."""
+    segments = ("<>" if segment.startswith("<") else segment for segment in path.split("/") if segment)
+    return "/" + "/".join(segments)
+
+
+def litestar_path(path: str, signature: Signature) -> str:
+    """The path as Litestar writes it.
+
+    A `pathlib.Path` takes the rest of the URL: ``{file:path}``. Everything else is a ``str`` to the router and is
+    converted with the other parameters: a wrong value is then answered with 400 and what was expected, whereas the
+    router's own conversions answer 404, or 500 for a decimal.
+    """
+    files = {parameter.name for parameter in signature.left if is_file(parameter.annotation)}
+    segments = [
+        f"{{{segment[1:-1]}:{'path' if segment[1:-1] in files else 'str'}}}" if segment.startswith("<") else segment
+        for segment in path.split("/")
+    ]
+    return "/".join(segments)
+
+
+def is_file(annotation: object) -> bool:
+    """Whether a parameter is a `pathlib.Path`, which takes the rest of the URL."""
+    bare = _bare(annotation)
+    return isinstance(bare, type) and issubclass(bare, PurePath)
+
+
+def check_path(spec: RouteSpec, signature: Signature) -> list[WiringProblem]:
+    """Everything that is wrong with a route's path and methods, and with what stands left of its ``*``."""
+    malformed = _malformed(spec.path)
+    if malformed is not None:
+        return [WiringProblem(signature.where, spec.title, *malformed)]
+    return [
+        *_check_methods(spec, signature),
+        *_check_names(spec, signature),
+        *(problem for parameter in signature.left for problem in _check_parameter(spec, signature, parameter)),
+        *_check_returns(signature),
+    ]
+
+
+def _malformed(path: str) -> tuple[str, str] | None:
+    """What is wrong with a path in itself, and the remedy."""
+    if not path.startswith("/"):
+        return f"the path {path!r} does not begin with a slash", f"write {'/' + path!r}"
+    stray = re.search(r"[?#\s]", path)
+    if stray is not None:
+        return (
+            f"the path {path!r} contains {stray[0]!r}",
+            "a query parameter is a parameter of the handler, left of the *, not a part of the path",
+        )
+    for segment in path.split("/"):
+        problem = _malformed_segment(segment)
+        if problem is not None:
+            return problem
+    names = path_parameters(path)
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        return f"the path {path!r} has <{twice}> twice", "give each parameter a name of its own"
+    return None
+
+
+def _malformed_segment(segment: str) -> tuple[str, str] | None:
+    if not re.search(r"[<>{}]", segment):
+        return None
+    name = segment[1:-1]
+    if segment == f"<{name}>" and name.isidentifier():
+        return None
+    typed = re.fullmatch(r"<(?P<type>\w+):(?P<name>\w+)>|\{(?P<braced>\w+)(:(?P<kind>\w+))?\}", segment)
+    if typed is None:
+        return f"{segment!r} is no path parameter", "write <name> between two slashes, or plain text without <>{}"
+    name, kind = typed["name"] or typed["braced"], typed["type"] or typed["kind"] or "str"
+    return f"{segment!r} is not how a path parameter is written", f"write <{name}>, and annotate it: {name}: {kind}"
+
+
+def _check_methods(spec: RouteSpec, signature: Signature) -> Iterator[WiringProblem]:
+    if not spec.methods:
+        yield WiringProblem(signature.where, spec.title, "it has no methods", 'write methods=["GET"], or leave it out')
+    for method in spec.methods:
+        if method not in METHODS:
+            found = f"{method!r} is no HTTP method that can be routed"
+            yield WiringProblem(signature.where, spec.title, found, _hint(method, METHODS, "use one of"))
+
+
+def _check_names(spec: RouteSpec, signature: Signature) -> Iterator[WiringProblem]:
+    left = [parameter.name for parameter in signature.left]
+    right = {parameter.name for parameter in signature.right}
+    aliases = {alias for parameter in signature.left for alias in _aliases(parameter.annotation)}
+    for name in path_parameters(spec.path):
+        if name in left or name in aliases:
+            continue
+        found = f"the path has <{name}>, but the handler does not take it"
+        if name in right:
+            remedy = f"move {name!r} left of the *: what stands right of it comes from the container"
+        else:
+            spare = [other for other in left if other not in RESERVED and f"<{other}>" not in spec.path]
+            close = difflib.get_close_matches(name, spare, n=1)
+            remedy = f"did you mean <{close[0]}>?" if close else f"add `{name}: str` left of the *"
+        yield signature.problem(None, found, remedy)
+
+
+def _check_parameter(spec: RouteSpec, signature: Signature, parameter: Parameter) -> Iterator[WiringProblem]:
+    name, annotation = parameter.name, parameter.annotation
+    kind = inspect.signature(signature.function).parameters[name].kind
+    if kind is inspect.Parameter.POSITIONAL_ONLY:
+        yield signature.problem(parameter, "it is positional-only, and a request's values go by name", "remove the /")
+    if annotation is MISSING:
+        yield signature.problem(parameter, "it has no annotation, so nothing can be validated", "annotate its type")
+    elif name in path_parameters(spec.path):
+        yield from _check_in_path(spec, signature, parameter)
+    elif name == "data" and "GET" in spec.methods:
+        yield signature.problem(
+            parameter,
+            "a GET request has no body",
+            "take query parameters by name, or serve the other methods by a handler of their own",
+        )
+    elif name in _MEANINGS and not is_context(parameter):
+        yield from _check_reserved(signature, parameter)
+
+
+def _check_in_path(spec: RouteSpec, signature: Signature, parameter: Parameter) -> Iterator[WiringProblem]:
+    name, annotation = parameter.name, parameter.annotation
+    if name in RESERVED:
+        found = f"Litestar gives {name!r} a meaning of its own, so it cannot be a path parameter"
+        yield signature.problem(parameter, found, "rename it, here and in the path")
+    elif is_file(annotation):
+        if not spec.path.endswith(f"<{name}>"):
+            found = "a pathlib.Path takes the rest of the URL, so it cannot stand before other segments"
+            yield signature.problem(parameter, found, "put it last, or annotate it as str")
+    elif "type_decoders" not in spec.options and not _can_be(annotation, _IN_PATH):
+        yield signature.problem(
+            parameter,
+            f"a {show_type(annotation)} cannot stand in a path",
+            "annotate it as str, int, float, bool, an Enum, a Literal, UUID, Decimal, a date or time, or pathlib.Path",
+        )
+
+
+def _check_reserved(signature: Signature, parameter: Parameter) -> Iterator[WiringProblem]:
+    name, annotation = parameter.name, parameter.annotation
+    meaning = _MEANINGS[name]
+    own = _litestar_names(annotation)
+    if _can_be(annotation, meaning.shapes) or (own if meaning.types is None else own & meaning.types):
+        return
+    rename = f"rename it, as {name}_: Annotated[{show_type(annotation)}, QueryParameter(name={name!r})]"
+    yield signature.problem(
+        parameter,
+        f"Litestar gives {name!r} a meaning of its own, {meaning.what}, which cannot be a {show_type(annotation)}",
+        f"write {meaning.example}, or {rename}" if meaning.example else rename,
+    )
+
+
+def _check_returns(signature: Signature) -> Iterator[WiringProblem]:
+    if signature.returns is MISSING and not signature.streams:
+        yield signature.problem(
+            None, "the type that it returns is not annotated", "annotate it: -> Reply, or -> None for 204"
+        )
+
+
+def _hint(name: str, known: tuple[str, ...], otherwise: str) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"{otherwise} {', '.join(known)}"
+
+
+def _aliases(annotation: object) -> Iterator[str]:
+    """The names on the wire that Litestar's markers give: ``Annotated[str, PathParameter(name="id")]``."""
+    for marker in typing.get_args(annotation)[1:] if typing.get_origin(annotation) is typing.Annotated else ():
+        if _from_litestar(marker) and isinstance(name := getattr(marker, "name", None), str):
+            yield name
+
+
+def _bare(annotation: object) -> object:
+    return typing.get_args(annotation)[0] if typing.get_origin(annotation) is typing.Annotated else annotation
+
+
+def _from_litestar(owner: object) -> bool:
+    return str(getattr(owner, "__module__", "")).split(".", 1)[0].startswith("litestar")
+
+
+def _litestar_names(annotation: object) -> set[str]:
+    """The names of the Litestar types that an annotation is made of, without importing Litestar to know them."""
+    bare = _bare(annotation)
+    origin = typing.get_origin(bare) or bare
+    parts: tuple[object, ...] = (bare,)
+    if isinstance(origin, type):
+        parts = (bare, *origin.__mro__, *typing.get_args(bare))
+    elif origin is not bare:
+        parts = typing.get_args(bare)
+    return {str(getattr(part, "__name__", part)) for part in parts if _from_litestar(part)}
+
+
+def _can_be(annotation: object, allowed: tuple[type[shapes.Type], ...]) -> bool:
+    """Whether msgspec sees an annotation as one of these shapes; a union, only if each of its members is one."""
+    try:
+        shape = shapes.type_info(cast("type", annotation))
+    except (TypeError, NameError, AttributeError):
+        return False
+    while isinstance(shape, shapes.Metadata):
+        shape = shape.type
+    members = shape.types if isinstance(shape, shapes.UnionType) else (shape,)
+    return all(isinstance(member, allowed) for member in members)

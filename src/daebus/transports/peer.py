@@ -1,0 +1,296 @@
+"""One WebSocket client's connection, from its handshake to its disconnect handlers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+from daebus.core.errors import Reject, ServiceError, Unavailable
+from daebus.core.logs import Logger
+
+from .clients import Client
+from .outbox import Outbox
+from .sockets import SocketDesk, error_payload
+from .switchboard import Switchboard
+
+__all__ = ["FINISH_SECONDS", "GOING_AWAY", "STUCK_SECONDS", "Handshake", "Peer", "refuse"]
+
+FINISH_SECONDS = 30.0
+"""Seconds that the handler of a client gets, once the client is gone, before it is cancelled."""
+
+STUCK_SECONDS = 60.0
+"""Seconds without progress in sending one message after which a client counts as too slow."""
+
+GOING_AWAY = 1001
+_NORMAL, _FAILED, _TOO_SLOW = 1000, 1011, 1013
+
+_READ_AHEAD = 16  # messages
+_REGISTRY_SECONDS = 1.0
+_CLOSE_SECONDS = 2.0
+_HURRIED_SECONDS = 1.0
+_LONGEST_REASON = 123  # bytes that a close frame can hold
+
+Receive = Callable[[], Awaitable[Mapping[str, object]]]
+Send = Callable[[dict[str, object]], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handshake:
+    """A request to connect, as the ASGI server hands it over.
+
+    Attributes:
+        query: The query string.
+        headers: By their names in lower case.
+        explains: Whether the server can refuse it with a response of ours (ASGI's ``websocket.http.response``).
+        receive: ASGI's.
+        send: ASGI's.
+    """
+
+    query: bytes
+    headers: Mapping[str, str]
+    explains: bool
+    receive: Receive
+    send: Send
+
+
+async def refuse(handshake: Handshake, error: ServiceError) -> None:
+    """Refuse a client before it is accepted: with the error as a response, or at least with its status."""
+    send = handshake.send
+    with suppress(Exception):  # the client may be gone
+        if not handshake.explains:
+            await send({"type": "websocket.close", "code": 4000 + error.status, "reason": error.message})
+            return
+        headers = [(b"content-type", b"application/json")]
+        await send({"type": "websocket.http.response.start", "status": error.status, "headers": headers})
+        await send({"type": "websocket.http.response.body", "body": error_payload(error)})
+
+
+class Peer:
+    """One client's connection. Its messages are handled one after another, in the order in which they came.
+
+    Nobody reads ahead while a handler runs, unless it runs for long: `tend` sees to it that the end of the connection
+    is noticed then. A close frame may only be sent while nothing is being received: Granian holds it back otherwise.
+
+    Args:
+        handshake: The request to connect.
+        client_id: What the client is called.
+        desk: Calls the handlers.
+        switchboard: Where the client is entered once it is accepted.
+        logger: For what goes wrong.
+    """
+
+    def __init__(
+        self, handshake: Handshake, client_id: str, desk: SocketDesk, switchboard: Switchboard, logger: Logger
+    ) -> None:
+        self.client = Client(client_id, self, handshake.headers)
+        self._handshake = handshake
+        self._desk = desk
+        self._switchboard = switchboard
+        self._logger = logger
+        self._outbox = Outbox(self._send_text, self._give_up)
+        self._task: asyncio.Task[None] | None = None
+        self._reader: asyncio.Task[None] | None = None
+        self._limit: asyncio.TimerHandle | None = None
+        self._ahead: deque[str | bytes] = deque()
+        self._closing: tuple[int, str] | None = None
+        self._answered = self._accepted = self._gone = self._hurried = False
+        self._idle = False  # whether it waits for a message
+        self._handled = self._seen = 0
+
+    async def serve(self) -> None:
+        """Live through the connection, in the task that the server made for it."""
+        self._task = asyncio.create_task(self._live(), name=f"socket {self.client.id}")
+        try:
+            await asyncio.wait({self._task})
+        except asyncio.CancelledError:
+            self._gone = True
+            self.cut()
+            await asyncio.wait({self._task})
+            raise
+
+    async def send(self, text: str) -> None:
+        """Send a message; in the client's own handlers, wait until the server has it."""
+        if self._accepted and asyncio.current_task() is self._task:
+            await self._outbox.deliver(text)
+        else:
+            self._outbox.post(text)
+
+    def post(self, text: str) -> None:
+        """Send a message, without waiting."""
+        self._outbox.post(text)
+
+    def hang_up(self, reason: str) -> None:
+        """Disconnect the client, without waiting, but for the handler that runs."""
+        if self._closing is None:
+            self.shut(_NORMAL, reason)
+            self._limit_handler()
+
+    def shut(self, code: int, reason: str) -> None:
+        """As `hang_up`, with any code and without a limit for the handler."""
+        if self._closing is not None:
+            return
+        self._closing = (code, reason)
+        if self._idle and self._task is not None:
+            self._task.cancel()
+
+    def cut(self) -> None:
+        """Cancel what runs for the client, be it a handler or a disconnect handler."""
+        self._hurried = True
+        if self._task is not None:
+            self._task.cancel()
+
+    def tend(self) -> None:
+        """To be called now and then: finds out about clients that have gone or do not read."""
+        if self._outbox.is_stuck(STUCK_SECONDS):
+            self._give_up()
+        busy = self._accepted and not self._idle and self._closing is None
+        if busy and self._handled == self._seen and self._reader is None and not self._gone:
+            self._reader = asyncio.create_task(self._read_ahead())
+        self._seen = self._handled
+
+    async def _live(self) -> None:
+        try:
+            if await self._enter():
+                await self._handle_messages()
+        except asyncio.CancelledError:
+            self._spare()
+        except Exception:
+            self._logger.exception("the connection of a WebSocket client failed", client=self.client.id)
+        await self._leave()
+
+    async def _enter(self) -> bool:
+        """Accept or refuse the client; returns whether it was accepted."""
+        greeting = None
+        try:
+            await self._handshake.receive()
+            if self._closing is None:
+                greeting = await self._desk.greet(self.client, self._handshake.query)
+            if self._closing is not None:
+                code, reason = self._closing
+                raise Reject(reason or "The client was refused.") if code == _NORMAL else Unavailable(reason)
+        except ServiceError as error:
+            await self._refuse(error)
+            return False
+        self._answered = True
+        try:
+            await self._handshake.send({"type": "websocket.accept"})
+        except Exception:  # the client has not waited
+            return False
+        self._accepted = True
+        self._switchboard.lines[self.client.id] = self
+        # Waited for, so that every replica can reach the client once it has heard from us.
+        await self._attempt(self._switchboard.enter(self.client.id), _REGISTRY_SECONDS)
+        self._outbox.open()
+        if greeting is not None:
+            await self._outbox.deliver(greeting)
+        return True
+
+    async def _handle_messages(self) -> None:
+        while (message := await self._next()) is not None:
+            self._handled += 1
+            answer = await self._desk.answer(self.client, message)
+            if answer is not None:
+                await self._outbox.deliver(answer)
+
+    async def _next(self) -> str | bytes | None:
+        """The next message; None: there will be none that is to be handled."""
+        self._idle = True
+        try:
+            while self._closing is None:
+                if self._ahead:
+                    return self._ahead.popleft()
+                if self._gone:
+                    return None
+                if self._reader is None:
+                    await self._read()
+                else:
+                    await asyncio.wait({self._reader})
+        except asyncio.CancelledError:
+            if self._closing is None:
+                raise
+            self._spare()
+        finally:
+            self._idle = False
+        return None
+
+    async def _read(self) -> None:
+        event: Mapping[str, object] = {}
+        with suppress(Exception):  # the server's way of saying that the client has gone
+            event = await self._handshake.receive()
+        text, data = event.get("text"), event.get("bytes")
+        if isinstance(text, str):
+            self._ahead.append(text)
+        elif isinstance(data, bytes):
+            self._ahead.append(data)
+        else:
+            self._gone = True
+            self._outbox.close()
+
+    async def _read_ahead(self) -> None:
+        try:
+            while not self._gone and len(self._ahead) < _READ_AHEAD:
+                await self._read()
+            if self._gone:
+                self._limit_handler()
+        finally:
+            self._reader = None
+
+    async def _leave(self) -> None:
+        closing = self._closing = self._closing or (_FAILED, "")
+        if self._limit is not None:
+            self._limit.cancel()
+        if self._reader is not None:
+            self._reader.cancel()
+            await self._attempt(asyncio.wait({self._reader}), None)
+        if not self._accepted:
+            if not self._answered:
+                await self._attempt(self._refuse(Unavailable("The service is stopping.")), _CLOSE_SECONDS)
+            return
+        self._switchboard.lines.pop(self.client.id, None)
+        if not self._gone:
+            await self._attempt(self._outbox.drain(), _CLOSE_SECONDS)
+            await self._attempt(self._close(*closing), _CLOSE_SECONDS)
+        self._outbox.close()
+        await self._attempt(self._switchboard.leave([self.client.id]), _REGISTRY_SECONDS)
+        for endpoint in self._desk.routes.disconnect:
+            await self._attempt(self._desk.part(endpoint, self.client), _HURRIED_SECONDS if self._hurried else None)
+
+    async def _close(self, code: int, reason: str) -> None:
+        shortened = reason.encode()[:_LONGEST_REASON].decode(errors="ignore")
+        await self._handshake.send({"type": "websocket.close", "code": code, "reason": shortened})
+
+    async def _refuse(self, error: ServiceError) -> None:
+        self._answered = True
+        await refuse(self._handshake, error)
+
+    async def _attempt(self, work: Awaitable[object], seconds: float | None) -> None:
+        """Do a part of what must be done, whatever becomes of it; `cut` and the limit end it, not the rest."""
+        try:
+            async with asyncio.timeout(seconds):
+                await work
+        except asyncio.CancelledError:
+            self._spare()
+        except Exception as error:
+            self._logger.debug("a WebSocket client went in disorder", client=self.client.id, exc_info=error)
+
+    async def _send_text(self, text: str) -> None:
+        await self._handshake.send({"type": "websocket.send", "text": text})
+
+    def _give_up(self) -> None:
+        if self._closing is None:
+            self._logger.warning("WebSocket client disconnected, as it reads too slowly", client=self.client.id)
+            self.shut(_TOO_SLOW, "The client reads too slowly.")
+            self._limit_handler()
+        self._outbox.close()
+
+    def _limit_handler(self) -> None:
+        if self._limit is None:
+            self._limit = asyncio.get_running_loop().call_later(FINISH_SECONDS, self.cut)
+
+    def _spare(self) -> None:
+        """Go on although this task was cancelled, which was for the sake of what it was doing then."""
+        if self._task is not None:
+            self._task.uncancel()

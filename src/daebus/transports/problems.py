@@ -1,0 +1,205 @@
+"""Every error of HTTP as ``application/problem+json`` (RFC 9457), and the id under which the log has it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Any, TypeAlias, cast
+
+import msgspec
+from litestar import Litestar, Response
+from litestar.exceptions import HTTPException
+from litestar.response.base import ASGIResponse
+from litestar.types import Message, Receive, Scope, Send
+from typing_extensions import override
+
+from daebus.core.context import Context
+from daebus.core.errors import (
+    BadRequest,
+    Conflict,
+    Forbidden,
+    Internal,
+    NotFound,
+    ServiceError,
+    Timeout,
+    TooLarge,
+    TooManyRequests,
+    Unauthorized,
+    Unavailable,
+)
+from daebus.core.logs import Logger
+from daebus.wiring.dispatch import failure
+from daebus.wiring.endpoints import Endpoint, Incoming
+
+from .http_mistakes import AnyRequest, explain, is_undecodable, phrase
+
+__all__ = [
+    "ENDPOINT",
+    "PROBLEM",
+    "AnyRequest",
+    "Handlers",
+    "Problem",
+    "Problems",
+    "request_id",
+    "send_request_id",
+    "unhidden",
+]
+
+ENDPOINT = "daebus_endpoint"
+"""The key in a Litestar handler's ``opt`` under which its `Endpoint` is found."""
+
+PROBLEM = "application/problem+json"
+
+Handlers: TypeAlias = Mapping[int | type[Exception], Callable[[AnyRequest, Any], Response[Any]]]
+"""Exception handlers as Litestar takes them, by status or class."""
+
+_REQUEST_ID = "daebus_request_id"
+_ACCEPTED_ID = re.compile(rb"[\x21-\x7e]{1,128}")
+_KNOWN = (BadRequest, Unauthorized, Forbidden, NotFound, Conflict, TooLarge, TooManyRequests, Unavailable, Timeout)
+_CODES = {error.status: error.code for error in _KNOWN}
+_DRAIN_SECONDS = 5
+
+
+class Problem(msgspec.Struct, kw_only=True):
+    """An error as it is sent.
+
+    Attributes:
+        title: The phrase of the status.
+        status: The HTTP status.
+        detail: A sentence for people.
+        code: A stable word for programs, such as ``not_found``.
+        details: More facts for programs.
+        request_id: The id under which the service's log has the request.
+        type: Required by RFC 9457: the status says all that there is to say.
+    """
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    code: str
+    details: Mapping[str, object]
+    request_id: str
+
+
+def request_id(scope: Scope) -> str:
+    """The id of a request: what its header ``X-Request-ID`` says, or a new one; the same at each call."""
+    state = scope["state"]
+    known: str | None = state.get(_REQUEST_ID)
+    if known is None:
+        given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
+        known = given.decode("ascii") if _ACCEPTED_ID.fullmatch(given) else os.urandom(16).hex()
+        state[_REQUEST_ID] = known
+    return known
+
+
+async def send_request_id(message: Message, scope: Scope) -> None:
+    """Add the header ``X-Request-ID`` to a response that has none."""
+    if message["type"] == "http.response.start":
+        headers = list(message["headers"])
+        if all(name != b"x-request-id" for name, _ in headers):
+            headers.append((b"x-request-id", request_id(scope).encode("ascii")))
+            message["headers"] = headers
+
+
+class Problems:
+    """Turns exceptions into responses; those that are not meant for the client are logged, and not shown.
+
+    Args:
+        service: The name of the service.
+        logger: Where unexpected exceptions are logged.
+    """
+
+    def __init__(self, service: str, logger: Logger) -> None:
+        self._service = service
+        self._logger = logger
+
+    def handlers(self, given: Handlers | None) -> Handlers:
+        """The handlers for a Litestar app: those that the user gave, and this one for the rest."""
+        return {ServiceError: self.answer, HTTPException: self.answer, Exception: self.answer, **unhidden(given)}
+
+    def answer(self, request: AnyRequest, error: Exception) -> Response[bytes]:
+        """The response to a request that failed."""
+        if isinstance(error, HTTPException) and error.status_code != HTTPStatus.INTERNAL_SERVER_ERROR:
+            detail, details = explain(request, error)
+            code = _CODES.get(error.status_code) or phrase(error.status_code).lower().replace(" ", "_")
+            return _response(request, error.status_code, code, detail, details, error.headers)
+        problem = error if isinstance(error, ServiceError) else self._unexpected(request, error)
+        return _response(request, problem.status, problem.code, problem.message, problem.details, None)
+
+    def _unexpected(self, request: AnyRequest, error: Exception) -> ServiceError:
+        if is_undecodable(error):
+            return BadRequest("The request cannot be decoded: it is nested too deeply, or is not UTF-8")
+        problem = self._logged(request, error)
+        if isinstance(error, TimeoutError):
+            return Timeout(f"{request.method} {request.scope['path']} took too long")
+        return problem
+
+    def _logged(self, request: AnyRequest, error: Exception) -> ServiceError:
+        known = request_id(request.scope)
+        routed = "route_handler" in request.scope
+        endpoint = cast("Endpoint[object] | None", request.route_handler.opt.get(ENDPOINT) if routed else None)
+        if endpoint is not None:
+            context = Context(request_id=known, service=self._service, handler=endpoint.title)
+            return failure(error, endpoint, Incoming(context), self._logger)
+        path = request.scope["path"]
+        self._logger.error("request failed", method=request.method, path=path, request_id=known, exc_info=error)
+        return Internal(f"The request failed; the service's log has the cause under request id {known}")
+
+
+def unhidden(handlers: Handlers | None) -> Handlers:
+    """Exception handlers of the user's, where one for 500 also stands for unknown exceptions.
+
+    Litestar looks for the class first, and would find the one of `Problems` for `Exception`.
+    """
+    given = dict(handlers or {})
+    if HTTPStatus.INTERNAL_SERVER_ERROR in given:
+        given.setdefault(Exception, given[HTTPStatus.INTERNAL_SERVER_ERROR])
+    return given
+
+
+def _response(
+    request: AnyRequest,
+    status: int,
+    code: str,
+    detail: str,
+    details: Mapping[str, object],
+    headers: Mapping[str, str] | None,
+) -> Response[bytes]:
+    known = request_id(request.scope)
+    problem = Problem(title=phrase(status), status=status, detail=detail, code=code, details=details, request_id=known)
+    try:
+        body = msgspec.json.encode(problem, enc_hook=str)
+    except (TypeError, ValueError):
+        # Details that have no JSON form must not cost the client the answer.
+        body = msgspec.json.encode(msgspec.structs.replace(problem, details={}))
+    # A client that is still sending when the connection closes never sees the answer.
+    kind = _AfterBody if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE else Response[bytes]
+    return kind(body, status_code=status, media_type=PROBLEM, headers=dict(headers or {}))
+
+
+class _AfterBody(Response[bytes]):
+    """A response that waits for the rest of the request's body, and throws it away; not for long, though."""
+
+    @override
+    def to_asgi_response(self, app: Litestar | None, request: AnyRequest, **options: Any) -> ASGIResponse:
+        # Litestar's own type leaves out what the request is generic in.
+        answer = super().to_asgi_response(app, request, **options)  # pyright: ignore[reportUnknownMemberType]
+
+        async def drain_and_answer(scope: Scope, receive: Receive, send: Send) -> None:
+            if request.headers.get("expect", "").lower() != "100-continue":
+                await _drain(receive)
+            await answer(scope, receive, send)
+
+        return cast("ASGIResponse", drain_and_answer)  # all that Litestar does with it is to call it
+
+
+async def _drain(receive: Receive) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_DRAIN_SECONDS):
+            while (await receive()).get("more_body"):
+                pass

@@ -1,0 +1,248 @@
+"""The HTTP server: Granian embedded in our own event loop, on a socket that we have bound."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import socket
+import threading
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+from daebus.core.errors import StartupError
+from daebus.core.logs import Logger, granian_logging
+
+__all__ = ["HttpServer", "reserve_port"]
+
+AsgiApp = Callable[[Any, Any, Any], Awaitable[None]]
+
+_BACKLOG = 2048
+_MAX_CONNECTIONS = 1 << 20
+"""With so many open, Granian accepts no more. Its default of 128 is soon used up by idle ones and by WebSockets."""
+
+_LAST_SECONDS = 1.0
+_TASKS = Path("/proc/self/task")
+_THREAD_SECONDS = 0.1
+"""How long Granian's threads may need to end, where the system does not list them."""
+
+_STOPPING = (
+    b'{"type":"about:blank","title":"Service Unavailable","status":503,'
+    b'"detail":"The service is stopping","code":"unavailable","details":{}}'
+)
+_HEADERS = [(b"content-type", b"application/problem+json"), (b"content-length", b"%d" % len(_STOPPING))]
+
+# Servers that still wait for a client; without a reference, asyncio may drop their tasks.
+_left_behind: set[asyncio.Task[None]] = set()
+
+
+class _NativeThreads:
+    """Granian's threads. Python does not know them, and one that wants the GIL while Python exits aborts the process."""
+
+    def __init__(self) -> None:
+        self._servers = 0
+        self._others: set[int] = set()
+
+    def enter(self) -> None:
+        """Before a server starts."""
+        if self._servers == 0:
+            self._others = self._alive()
+        self._servers += 1
+
+    async def leave(self, *, wait: bool) -> None:
+        """After a server has stopped: let the last one's threads end."""
+        self._servers -= 1
+        if self._servers or not wait:
+            return
+        if not _TASKS.is_dir():
+            await asyncio.sleep(_THREAD_SECONDS)
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_SECONDS):
+                while self._alive() - self._others:
+                    await asyncio.sleep(0.001)  # noqa: ASYNC110  # nothing tells when a thread has ended
+
+    @staticmethod
+    def _alive() -> set[int]:
+        known = {thread.native_id for thread in threading.enumerate()}
+        return {int(task.name) for task in _TASKS.glob("*")} - known
+
+
+_threads = _NativeThreads()
+
+
+class HttpServer:
+    """Serves an ASGI app, whose lifespan is run by somebody else. Touches no signal handlers.
+
+    Args:
+        app: The ASGI app.
+        host: Name or address to listen on; of a name with several addresses one is taken, an IPv4 one if there is.
+        port: TCP port; 0: any free one.
+        logger: Where it is logged that requests were cut off.
+        share_port: Several processes listen on the port; `reserve_port` has made sure that it is ours.
+    """
+
+    def __init__(self, app: AsgiApp, *, host: str, port: int, logger: Logger, share_port: bool = False) -> None:
+        self._app = app
+        self._host = host
+        self._port = port
+        self._logger = logger
+        self._share_port = share_port
+        self._granian: _Granian | None = None
+        self._serving: asyncio.Task[None] | None = None
+        self._requests: set[asyncio.Task[Any]] = set()
+        self._is_cutting = False
+
+    async def start(self) -> int:
+        """Listen, and return the real port. From then on connections are accepted.
+
+        Raises:
+            StartupError: The port is taken, or the host or the port cannot be listened on.
+        """
+        with _bind(self._host, self._port, share=self._share_port, backlog=_BACKLOG) as listening:
+            port: int = listening.getsockname()[1]
+            _threads.enter()
+            self._granian = _embed(self._serve, listening)
+            self._serving = asyncio.create_task(self._granian.serve(), name="granian")
+            await asyncio.sleep(0)  # the server's first step, which starts its worker
+        await asyncio.sleep(0)  # the worker's first step, which starts Granian's threads
+        if self._serving.done() or not all(worker.is_alive() for worker in self._granian.wrks):
+            await self.stop(0)
+            raise StartupError(f"The HTTP server did not start on {self._host}:{port}. Granian's log says why.")
+        return port
+
+    async def stop(self, grace: float) -> None:
+        """Take no new connections, and wait for the requests in flight; then cut them off.
+
+        WebSockets count as requests in flight. Returns at the latest one second after the grace, whatever a handler
+        or a client does.
+
+        Args:
+            grace: How many seconds the requests may take.
+        """
+        granian, serving = self._granian, self._serving
+        if granian is None or serving is None:
+            return
+        self._granian = self._serving = None
+        granian.stop()
+        await asyncio.wait({serving}, timeout=grace)
+        if not serving.done():
+            await self._cut_off(serving)
+        await _threads.leave(wait=serving.done())
+
+    async def _cut_off(self, serving: asyncio.Task[None]) -> None:
+        self._logger.warning("requests cut off by the stop", requests=len(self._requests))
+        self._is_cutting = True
+        for task in self._requests:
+            task.cancel()
+        await asyncio.wait({serving}, timeout=_LAST_SECONDS)
+        if not serving.done():
+            # A client holds a connection open with half a request, or a handler does not let itself be cancelled.
+            _left_behind.add(serving)
+            serving.add_done_callback(_left_behind.discard)
+
+    async def _serve(self, scope: Any, receive: Any, send: Any) -> None:
+        task = cast("asyncio.Task[Any]", asyncio.current_task())
+        self._requests.add(task)
+        try:
+            await self._app(scope, receive, send)
+        except asyncio.CancelledError:
+            if not self._is_cutting:
+                raise
+            if scope["type"] == "http":
+                # Where the response has begun, Granian refuses, and the client sees that it ends too early.
+                with contextlib.suppress(Exception):
+                    await send({"type": "http.response.start", "status": 503, "headers": _HEADERS})
+                    await send({"type": "http.response.body", "body": _STOPPING})
+        finally:
+            self._requests.discard(task)
+
+
+def reserve_port(host: str, port: int) -> socket.socket:
+    """Make sure that a port is free, and keep it for the processes of ours that share it, until the socket is closed.
+
+    Args:
+        host: Name or address to listen on.
+        port: TCP port; 0: any free one, see ``getsockname()``.
+
+    Raises:
+        StartupError: The port is taken, or the host or the port cannot be listened on.
+    """
+    with _bind(host, port, share=False, backlog=1) as exclusive:
+        free: int = exclusive.getsockname()[1]
+    return _bind(host, free, share=True, backlog=None)
+
+
+def _bind(host: str, port: int, *, share: bool, backlog: int | None) -> socket.socket:
+    try:
+        found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except socket.gaierror as error:
+        raise StartupError(
+            f"Cannot listen on {host}:{port}: the host is not known. Use 0.0.0.0 for all addresses of this machine."
+        ) from error
+    family, kind, protocol, _, address = min(found, key=lambda entry: entry[0] is not socket.AF_INET)
+    bound = socket.socket(family, kind, protocol)
+    try:
+        # Connections of a predecessor that linger in TIME_WAIT do not count; one that listens does.
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if share:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        bound.bind(address)
+        if backlog is not None:
+            bound.listen(backlog)
+        bound.setblocking(False)  # noqa: FBT003  # the standard library's signature
+    except OSError as error:
+        bound.close()
+        raise StartupError(f"Cannot listen on {host}:{port}: {_reason(error, host)}") from error
+    return bound
+
+
+def _reason(error: OSError, host: str) -> str:
+    match error.errno:
+        case errno.EADDRINUSE:
+            return "another process has the port. Stop it, or choose another port."
+        case errno.EADDRNOTAVAIL:
+            return f"{host} is no address of this machine. Use 0.0.0.0 for all addresses that it has."
+        case errno.EACCES:
+            return "ports below 1024 need privileges that this process does not have. Choose a higher port."
+        case _:
+            return f"{error.strerror}."
+
+
+class _Worker(Protocol):
+    def is_alive(self) -> bool: ...
+
+
+class _Granian(Protocol):
+    """What is used of Granian's embedded server."""
+
+    @property
+    def wrks(self) -> Sequence[_Worker]: ...
+    async def serve(self) -> None: ...
+    def stop(self) -> None: ...
+
+
+def _embed(app: AsgiApp, listening: socket.socket) -> _Granian:
+    """Granian's server on a socket that listens already, which it takes over once it starts."""
+    from granian import net  # noqa: PLC0415  # only services with HTTP pay for loading Granian
+    from granian.constants import Interfaces  # noqa: PLC0415
+    from granian.log import LogLevels  # noqa: PLC0415
+    from granian.server.embed import Server  # noqa: PLC0415
+
+    # Of a descriptor, whether it is a Unix socket, and the backlog; Granian's stubs leave it out.
+    hold = cast("Callable[[int, bool, int], Any]", vars(net)["SocketHolder"])
+
+    class Embedded(Server):
+        def _init_shared_socket(self) -> None:
+            # Given a host and a port, Granian would silently share the port with whoever has it.
+            self._shd = hold(listening.detach(), False, _BACKLOG)  # noqa: FBT003
+
+    return Embedded(
+        app,
+        interface=Interfaces.ASGINL,
+        backlog=_BACKLOG,
+        backpressure=_MAX_CONNECTIONS,
+        log_level=LogLevels.error,
+        log_dictconfig=granian_logging(),
+    )

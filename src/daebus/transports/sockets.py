@@ -1,0 +1,172 @@
+"""Where a WebSocket message meets its handler: the envelope is opened, the handler found, its answer put into one."""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import itertools
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+import msgspec
+
+from daebus.core.codec import encode, invalid_input
+from daebus.core.context import Context
+from daebus.core.errors import NotFound, ServiceError, TooLarge
+from daebus.core.logs import Logger
+from daebus.core.messages import Envelope, ErrorPayload
+from daebus.wiring.dispatch import dispatch, failure
+from daebus.wiring.endpoints import Endpoint, Incoming
+
+from .clients import Client
+
+__all__ = ["SocketDesk", "SocketRoutes", "error_payload"]
+
+_LONGEST_NAME = 64
+_NULL = b"null"
+
+
+class _Asked(msgspec.Struct):
+    id: str | int | None = None
+
+
+_decode = msgspec.json.Decoder(Envelope).decode
+_decode_id = msgspec.json.Decoder(_Asked).decode
+
+
+@dataclass(frozen=True, slots=True)
+class SocketRoutes:
+    """The WebSocket handlers of a service. Where an endpoint's answer is None, its handler has returned nothing.
+
+    Attributes:
+        messages: By the type of the message.
+        connect: Decides on new clients, its payload being the query string; None: all are accepted.
+        disconnect: Each of them runs after an accepted client has gone.
+    """
+
+    messages: Mapping[str, Endpoint[bytes | None]]
+    connect: Endpoint[bytes | None] | None = None
+    disconnect: Sequence[Endpoint[object]] = ()
+
+
+class SocketDesk:
+    """Calls the handlers.
+
+    A message is answered where its handler returns something, and also where it has an ``id``: whoever sends one waits
+    for an answer, so that a handler that returns nothing is answered for with the data ``null``. Errors are always
+    answered. The answer carries the ``id``.
+
+    Args:
+        routes: The handlers.
+        service: The service's name.
+        max_message_size: In bytes; a larger message is answered with the error ``too_large``.
+        logger: For what goes wrong.
+
+    Attributes:
+        routes: The handlers.
+    """
+
+    def __init__(self, routes: SocketRoutes, *, service: str, max_message_size: int, logger: Logger) -> None:
+        self.routes = routes
+        self._service = service
+        self._max_message_size = max_message_size
+        self._logger = logger
+        self._numbers = itertools.count(1)
+
+    async def greet(self, client: Client, query: bytes) -> str | None:
+        """Let the connect handler decide; returns the greeting, if there is one. Raises `ServiceError`: refuse."""
+        endpoint = self.routes.connect
+        if endpoint is None:
+            return None
+        incoming = self._incoming(endpoint, client, query)
+        try:
+            greeting = await dispatch(endpoint, incoming)
+            return None if greeting is None else _response(greeting, None)
+        except (Exception, asyncio.CancelledError) as error:
+            if _is_cut(error):
+                raise
+            raise failure(error, endpoint, incoming, self._logger) from error
+
+    async def answer(self, client: Client, message: str | bytes) -> str | None:
+        """Handle a message; returns the answer, if there is one."""
+        try:
+            envelope = self._open(message)
+            endpoint = self._find(envelope.type)
+        except ServiceError as error:
+            return _error(error, _id_of(message))
+        incoming = self._incoming(endpoint, client, envelope.data)
+        try:
+            answer = await dispatch(endpoint, incoming)
+            if answer is None and envelope.id is None:
+                return None
+            return _response(_NULL if answer is None else answer, envelope.id)
+        except (Exception, asyncio.CancelledError) as error:
+            if _is_cut(error):
+                raise
+            return _error(failure(error, endpoint, incoming, self._logger), envelope.id)
+
+    async def part(self, endpoint: Endpoint[object], client: Client) -> None:
+        """Run one of the disconnect handlers; what it raises is only logged."""
+        incoming = self._incoming(endpoint, client, None)
+        about = {"handler": endpoint.title, "where": endpoint.signature.where, "client": client.id}
+        try:
+            await dispatch(endpoint, incoming)
+        except asyncio.CancelledError:
+            self._logger.error("disconnect handler was cancelled, as it took too long", **about)
+            raise
+        except Exception as error:
+            self._logger.error(
+                "disconnect handler failed", **about, request_id=incoming.context.request_id, exc_info=error
+            )
+
+    def _open(self, message: str | bytes) -> Envelope:
+        size = len(message) if isinstance(message, bytes) or message.isascii() else len(message.encode())
+        if size > self._max_message_size:
+            limit = self._max_message_size
+            raise TooLarge(f"The message has {size} bytes; at most {limit} are allowed", details={"limit": limit})
+        try:
+            return _decode(message)
+        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+            raise invalid_input(error) from None
+
+    def _find(self, name: str) -> Endpoint[bytes | None]:
+        endpoint = self.routes.messages.get(name)
+        if endpoint is not None:
+            return endpoint
+        close = difflib.get_close_matches(name, self.routes.messages, n=1) if len(name) <= _LONGEST_NAME else []
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        raise NotFound(f"There is no message type {name[:_LONGEST_NAME]!r}{hint}", code="no_such_type")
+
+    def _incoming(self, endpoint: Endpoint[object], client: Client, body: bytes | msgspec.Raw | None) -> Incoming:
+        request_id = f"{client.id}-{next(self._numbers):x}"
+        return Incoming(Context(request_id=request_id, service=self._service, handler=endpoint.title), body, client)
+
+
+def error_payload(error: ServiceError) -> bytes:
+    """An error as clients are told it."""
+    try:
+        return encode(ErrorPayload(error.message, error.code, error.details))
+    except (TypeError, ValueError):
+        return encode(ErrorPayload(error.message, error.code, {"details": repr(error.details)}))
+
+
+def _error(error: ServiceError, asked: str | int | None) -> str:
+    return encode(Envelope("error", msgspec.Raw(error_payload(error)), asked)).decode()
+
+
+def _response(answer: bytes, asked: str | int | None) -> str:
+    return encode(Envelope("response", msgspec.Raw(answer), asked)).decode()
+
+
+def _id_of(message: str | bytes) -> str | int | None:
+    """The id of a message that may be anything."""
+    with suppress(msgspec.MsgspecError, UnicodeError, RecursionError):
+        return _decode_id(message).id
+    return None
+
+
+def _is_cut(error: BaseException) -> bool:
+    """Whether it is us who cancel, and not something that the handler has waited for."""
+    task = asyncio.current_task()
+    return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0

@@ -1,0 +1,220 @@
+"""Reading streams as a member of a consumer group: only as much as there are free hands for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from typing import cast
+
+from daebus.core.errors import Unavailable
+from daebus.core.logs import Logger
+
+from .connection import CommandError, is_busy_group, is_missing_group
+from .leases import Entry, Lease
+from .links import BlockingLink, Script
+from .node import Node
+
+__all__ = ["GroupReader", "Lane", "settle"]
+
+Handle = Callable[[Entry], Coroutine[object, object, None]]
+
+_BLOCK_MS = 5_000
+_MOST_AT_ONCE = 64
+_RETRY_SECONDS = 0.5
+
+_LEAVE = Script(
+    """
+    for i = 1, #KEYS do
+        for _, c in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[i], ARGV[1])) do
+            if c[2] == ARGV[2] and c[4] == 0 then redis.call('XGROUP', 'DELCONSUMER', KEYS[i], ARGV[1], ARGV[2]) end
+        end
+    end
+    """
+)
+
+
+class Lane:
+    """One stream, and how many of its entries are handled at once.
+
+    Args:
+        key: The stream.
+        limit: How many entries are handled at once.
+        handle: Handles one entry and settles it; never raises but when it is cancelled.
+    """
+
+    def __init__(self, key: str, limit: int, handle: Handle) -> None:
+        self.key = key
+        self.limit = limit
+        self.handle = handle
+        self.tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def free(self) -> int:
+        """How many more entries may be taken."""
+        return self.limit - len(self.tasks)
+
+    @property
+    def wants_more(self) -> bool:
+        """Whether it is worth reading: a lane that is nearly full would make every read a small one."""
+        return self.free * 4 >= self.limit
+
+
+class GroupReader:
+    """Reads the streams of some lanes for one consumer group.
+
+    Args:
+        node: This process.
+        group: The name of the group, on each of the streams.
+        registry: The sorted set in which the instances that read these streams beat.
+        lease: The heartbeat of this process.
+        lanes: The streams. A lane that is full is left out of the next read, so that it starves no other.
+        logger: For what goes wrong.
+    """
+
+    def __init__(
+        self, node: Node, group: str, registry: str, lease: Lease, lanes: Sequence[Lane], logger: Logger
+    ) -> None:
+        self._node = node
+        self._group = group
+        self._registry = registry
+        self._lease = lease
+        self._lanes = {lane.key.encode(): lane for lane in lanes}
+        self._logger = logger
+        self._link = BlockingLink(node.server)
+        self._reading: frozenset[Lane] = frozenset()
+        self._freed = asyncio.Event()
+        self._interrupting: set[asyncio.Task[None]] = set()
+        self._stopping = False
+        self._task: asyncio.Task[None] | None = None
+        self._heir: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Make the groups where they are missing, and read from now on."""
+        await self._make_groups()
+        self._task = asyncio.create_task(self._read_on(), name=f"reader of {self._group}")
+        self._heir = asyncio.create_task(self._take_over_on(), name=f"heir of {self._group}")
+
+    async def stop(self, grace: float) -> None:
+        """Read no more; wait for the entries in hand, `grace` seconds at most, then cancel them."""
+        self._stopping = True
+        self._freed.set()
+        if self._task is not None and self._heir is not None:
+            self._heir.cancel()
+            await self._link.interrupt(self._node.link)
+            await asyncio.wait({self._task, self._heir})
+        await self._link.close()
+        tasks = {task for lane in self._lanes.values() for task in lane.tasks}
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=grace)
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late)
+        await self._leave_groups()
+
+    async def _leave_groups(self) -> None:
+        try:
+            await self._node.link.script(_LEAVE, list(self._lanes), [self._group, self._node.id])
+        except (Unavailable, CommandError) as error:
+            self._logger.debug("consumer not removed", group=self._group, reason=str(error))
+
+    async def _make_groups(self) -> None:
+        for key in self._lanes:
+            try:
+                await self._node.link.execute("XGROUP", "CREATE", key, self._group, "0", "MKSTREAM")
+            except CommandError as error:
+                if not is_busy_group(error):
+                    raise
+
+    async def _read_on(self) -> None:
+        while not self._stopping:
+            try:
+                await self._read_once()
+            except Unavailable as error:
+                self._logger.debug("reading paused", group=self._group, reason=error.message)
+            except CommandError as error:
+                await self._recover(error)
+
+    async def _recover(self, error: CommandError) -> None:
+        try:
+            if is_missing_group(error):
+                self._logger.warning("consumer group was lost and is made again", group=self._group)
+                await self._make_groups()
+                return
+        except (Unavailable, CommandError) as again:
+            error = CommandError(str(again))
+        self._logger.error("stream cannot be read", group=self._group, reason=str(error))
+        await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _read_once(self) -> None:
+        lanes = [lane for lane in self._lanes.values() if lane.wants_more]
+        if not lanes:
+            self._freed.clear()
+            await self._freed.wait()
+            return
+        count = min(_MOST_AT_ONCE, *(lane.free for lane in lanes))
+        command = ("XREADGROUP", "GROUP", self._group, self._node.id, "COUNT", count, "BLOCK", _BLOCK_MS, "STREAMS")
+        self._reading = frozenset(lanes)
+        tenure = self._lease.tenure
+        try:
+            reply = await self._link.execute(
+                *command, *(lane.key for lane in lanes), *(">" for _ in lanes), within=_BLOCK_MS / 1000 + 5
+            )
+        finally:
+            self._reading = frozenset()
+        for key, entries in cast("list[tuple[bytes, list[tuple[bytes, list[bytes]]]]]", reply or []):
+            for entry_id, fields in entries:
+                entry = Entry(entry_id, dict(zip(fields[::2], fields[1::2], strict=True)))
+                self._take(self._lanes[key], entry, tenure)
+
+    async def _take_over_on(self) -> None:
+        while True:
+            await asyncio.sleep(self._lease.seconds / 3)
+            for lane in self._lanes.values():
+                tenure = self._lease.tenure
+                try:
+                    entries = await self._lease.take_over(lane.key, self._registry, self._group, lane.free)
+                except (Unavailable, CommandError) as error:
+                    self._logger.debug("nothing taken over", stream=lane.key, reason=str(error))
+                    continue
+                for entry in entries:
+                    self._logger.warning("entry of a dead instance taken over", stream=lane.key, entry=entry.id)
+                    self._take(lane, entry, tenure)
+
+    def _take(self, lane: Lane, entry: Entry, tenure: int | None) -> None:
+        task = asyncio.create_task(self._handle(lane, entry, tenure))
+        lane.tasks.add(task)
+        task.add_done_callback(lambda done: self._release(lane, done))
+
+    async def _handle(self, lane: Lane, entry: Entry, tenure: int | None) -> None:
+        try:
+            mine = await self._lease.is_mine(lane.key, self._registry, self._group, entry.id, tenure)
+        except (Unavailable, CommandError):
+            mine = False  # it stays pending, and whoever can reach the server takes it over
+        if mine:
+            await lane.handle(entry)
+
+    def _release(self, lane: Lane, task: asyncio.Task[None]) -> None:
+        lane.tasks.discard(task)
+        if not lane.wants_more:
+            return
+        self._freed.set()
+        if self._reading and lane not in self._reading and not self._stopping:
+            interrupting = asyncio.create_task(self._link.interrupt(self._node.link))
+            self._interrupting.add(interrupting)
+            interrupting.add_done_callback(self._interrupting.discard)
+
+
+async def settle(node: Node, commands: Sequence[Sequence[bytes | str | int]], logger: Logger) -> None:
+    """Issue commands in one write, again and again until the server has taken them."""
+    pause = 0.05
+    while True:
+        done = await asyncio.gather(*(node.link.execute(*command) for command in commands), return_exceptions=True)
+        failed = [error for error in done if isinstance(error, BaseException)]
+        if not failed:
+            return
+        if not isinstance(failed[0], Unavailable):
+            logger.error("an entry could not be settled", reason=str(failed[0]))
+            return
+        await asyncio.sleep(pause)
+        pause = min(1.0, pause * 2)

@@ -1,0 +1,134 @@
+"""Handlers with a thread of their own: started, stopped and started again."""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import random
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from daebus.core.context import Context
+from daebus.core.errors import NotFound
+from daebus.core.logs import Logger
+from daebus.core.running import Running
+from daebus.wiring.dispatch import dispatch, failure
+from daebus.wiring.endpoints import Endpoint, Incoming
+
+__all__ = ["ThreadTask", "Threads"]
+
+_FIRST_PAUSE = 0.1
+_LONGEST_PAUSE = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadTask:
+    """A thread handler; the workers of its endpoint give it a thread of its own."""
+
+    name: str
+    endpoint: Endpoint[None]
+    auto_start: bool
+    restart: bool
+
+
+class Threads:
+    """The threads of a service, steered from any handler or thread.
+
+    Args:
+        tasks: Its thread handlers.
+        service: The service's name.
+        logger: For what goes wrong.
+    """
+
+    def __init__(self, tasks: Sequence[ThreadTask], *, service: str, logger: Logger) -> None:
+        self._tasks = {task.name: task for task in tasks}
+        self._service = service
+        self._logger = logger
+        self._loop = asyncio.get_running_loop()
+        self._lock = threading.Lock()
+        self._switches: dict[str, Running] = {}
+        self._runs: set[asyncio.Task[None]] = set()
+
+    def names(self) -> list[str]:
+        """The names of all thread handlers, running or not."""
+        return sorted(self._tasks)
+
+    def is_running(self, name: str) -> bool:
+        """Whether a thread runs and was not asked to stop. Raises `NotFound` for a name that is none."""
+        self._require(name)
+        return name in self._switches
+
+    def start(self, name: str) -> None:
+        """Start a thread; nothing happens where it runs already. Raises `NotFound` for a name that is none."""
+        task = self._require(name)
+        with self._lock:
+            if name in self._switches:
+                return
+            running = self._switches[name] = Running()
+        self._loop.call_soon_threadsafe(self._launch, task, running)
+
+    def stop(self, name: str) -> None:
+        """Ask a thread to stop; it does when it next looks at its switch. Raises `NotFound` for a name that is none."""
+        self._require(name)
+        with self._lock:
+            running = self._switches.pop(name, None)
+        if running is not None:
+            running.stop()
+
+    def start_all(self) -> None:
+        """Start those that start with the service."""
+        for task in self._tasks.values():
+            if task.auto_start:
+                self.start(task.name)
+
+    async def stop_all(self, grace: float) -> None:
+        """Ask all threads to stop, and wait for them, `grace` seconds at most."""
+        for name in self._tasks:
+            self.stop(name)
+        if self._runs:
+            _, late = await asyncio.wait(self._runs, timeout=grace)
+            for run in late:
+                self._logger.warning("thread does not stop", thread=run.get_name())
+                run.cancel()
+
+    def _require(self, name: str) -> ThreadTask:
+        task = self._tasks.get(name)
+        if task is None:
+            close = difflib.get_close_matches(name, self._tasks, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(self.names()) or 'none'}"
+            raise NotFound(f"There is no thread {name!r}; {hint}")
+        return task
+
+    def _launch(self, task: ThreadTask, running: Running) -> None:
+        run = asyncio.create_task(self._run(task, running), name=task.name)
+        self._runs.add(run)
+        run.add_done_callback(self._runs.discard)
+
+    async def _run(self, task: ThreadTask, running: Running) -> None:
+        pause = _FIRST_PAUSE
+        while running():
+            begun = time.monotonic()
+            if await self._run_once(task, running) or not task.restart:
+                break
+            if time.monotonic() - begun > _LONGEST_PAUSE:
+                pause = _FIRST_PAUSE
+            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311  # spread, not secrecy
+            pause = min(_LONGEST_PAUSE, pause * 2)
+        with self._lock:
+            if self._switches.get(task.name) is running:
+                del self._switches[task.name]
+
+    async def _run_once(self, task: ThreadTask, running: Running) -> bool:
+        """Whether the handler returned by itself."""
+        title = task.endpoint.title
+        context = Context(request_id=title.replace(" ", "-"), service=self._service, handler=title)
+        incoming = Incoming(context, part=running)
+        try:
+            await dispatch(task.endpoint, incoming)
+        except Exception as error:
+            if failure(error, task.endpoint, incoming, self._logger) is error:
+                self._logger.error("thread failed", thread=task.name, reason=str(error))
+            return False
+        return True

@@ -1,0 +1,167 @@
+"""The WebSocket endpoint of a service. Loads Litestar: import it only when a service with sockets starts."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from typing import cast
+
+from litestar import WebSocket
+from litestar.datastructures import State
+from litestar.handlers import WebsocketRouteHandler
+
+from daebus.core.errors import ServiceError, Unavailable
+from daebus.core.logs import Logger
+
+from .clients import Clients
+from .connection import CommandError
+from .edge import DaebusWebSocket
+from .links import CommandLink
+from .peer import GOING_AWAY, Handshake, Peer, Send, refuse
+from .sockets import SocketDesk, SocketRoutes
+from .subscriber import Subscriber
+from .switchboard import Switchboard
+
+__all__ = ["TEND_SECONDS", "SocketHub", "SocketRoutes", "socket_handler"]
+
+TEND_SECONDS = 5.0
+"""Seconds between two looks at all clients, at which the registry is told, too, that they are connected."""
+
+_CUT_SECONDS = 5.0
+
+_Socket = WebSocket[object, object, State]
+
+
+class SocketHub:
+    """The WebSocket clients of one service in this process.
+
+    Args:
+        settings: The limits.
+        routes: The handlers.
+        service: The service's name.
+        instance: This process, unlike any other; it becomes part of the clients' ids.
+        link: The connection for commands.
+        subscriber: The connection for pub/sub.
+        logger: For what goes wrong.
+
+    Attributes:
+        clients: The clients of all replicas.
+    """
+
+    def __init__(
+        self,
+        settings: DaebusWebSocket,
+        routes: SocketRoutes,
+        *,
+        service: str,
+        instance: str,
+        link: CommandLink,
+        subscriber: Subscriber,
+        logger: Logger,
+    ) -> None:
+        self._instance = instance
+        self._subscriber = subscriber
+        self._logger = logger
+        self._desk = SocketDesk(routes, service=service, max_message_size=settings.max_message_size, logger=logger)
+        self._switchboard = Switchboard(link, service)
+        self.clients = Clients(self._switchboard)
+        self._peers: dict[Peer, asyncio.Future[None]] = {}
+        self._stopping: tuple[int, str] | None = None
+        self._tending: asyncio.Task[None] | None = None
+        self._unsubscribe: Callable[[], Awaitable[None]] | None = None
+
+    async def start(self) -> None:
+        """Hear what the other replicas have for our clients. Raises `Unavailable`."""
+        self._unsubscribe = await self._subscriber.subscribe(self._switchboard.channel, self._switchboard.hear)
+        self._tending = asyncio.create_task(self._tend(), name="WebSocket clients")
+
+    async def close_all(
+        self, reason: str = "The service is stopping.", *, code: int = GOING_AWAY, grace: float = 10.0
+    ) -> None:
+        """Take no more clients and messages, and let go of the clients that are there.
+
+        What is being handled is finished and answered, then each client is disconnected and the disconnect handlers
+        run. Handlers that need more than `grace` seconds for that are cancelled.
+        """
+        self._stopping = (code, reason)
+        ends = dict(self._peers)
+        for peer in ends:
+            peer.shut(code, reason)
+        await _wait(ends, grace)
+        for _ in range(2):  # first the handlers, then what is left of the disconnect handlers
+            late = [peer for peer in ends if peer in self._peers]
+            for peer in late:
+                self._logger.warning("handlers of a WebSocket client are cancelled", client=peer.client.id)
+                peer.cut()
+            await _wait(ends, _CUT_SECONDS)
+
+    async def stop(self) -> None:
+        """Stop hearing the other replicas. To be called after `close_all`."""
+        if self._tending is not None:
+            self._tending.cancel()
+            await asyncio.wait({self._tending})
+        if self._unsubscribe is not None:
+            await self._unsubscribe()
+        await self._switchboard.leave(list(self._switchboard.lines))
+
+    async def serve(self, handshake: Handshake) -> None:
+        """Live through one connection, in the task that the server made for it."""
+        client_id = f"{self._instance}-{secrets.token_hex(8)}"
+        peer = Peer(handshake, client_id, self._desk, self._switchboard, self._logger)
+        if self._stopping is not None:
+            peer.shut(*self._stopping)
+        end = self._peers[peer] = asyncio.get_running_loop().create_future()
+        try:
+            await peer.serve()
+        finally:
+            del self._peers[peer]
+            end.set_result(None)
+
+    async def _tend(self) -> None:
+        while True:
+            for peer in list(self._peers):
+                peer.tend()
+            try:
+                await self._switchboard.renew()
+            except (Unavailable, CommandError):
+                self._logger.debug("WebSocket clients could not be renewed in the registry", exc_info=True)
+            await asyncio.sleep(TEND_SECONDS)
+
+
+def socket_handler(path: str, hub: Callable[[], SocketHub]) -> WebsocketRouteHandler:
+    """What Litestar serves at `path`. `hub` may raise a `ServiceError`, with which the client is refused."""
+
+    async def serve_socket(socket: _Socket) -> None:
+        handshake = _handshake(socket)
+        try:
+            found = hub()
+        except ServiceError as error:
+            await handshake.receive()
+            await refuse(handshake, error)
+        else:
+            await found.serve(handshake)
+
+    return WebsocketRouteHandler(path)(serve_socket)
+
+
+async def _wait(ends: Mapping[Peer, asyncio.Future[None]], seconds: float) -> None:
+    if ends:
+        await asyncio.wait(ends.values(), timeout=seconds)
+
+
+def _handshake(socket: _Socket) -> Handshake:
+    scope = socket.scope
+    extensions = scope["extensions"] if "extensions" in scope else None  # noqa: SIM401  # its `get` is untyped
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in scope["headers"]:
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return Handshake(
+        query=scope["query_string"],
+        headers=headers,
+        explains="websocket.http.response" in (extensions or {}),
+        receive=socket.receive,
+        # Litestar knows only typed dictionaries, and not the answers of this extension.
+        send=cast("Send", socket.send),
+    )

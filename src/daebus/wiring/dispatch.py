@@ -1,0 +1,86 @@
+"""The one place where a message meets a handler: decode, inject, call, encode. Read this first."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from typing import TypeVar, cast
+
+from daebus.core.context import current_context
+from daebus.core.errors import Internal, ServiceError
+from daebus.core.logs import Logger
+
+from .endpoints import Endpoint, Incoming
+
+__all__ = ["dispatch", "dispatch_stream", "failure"]
+
+R = TypeVar("R")
+
+
+async def dispatch(endpoint: Endpoint[R], incoming: Incoming) -> R:
+    """Hand a message to its handler and return the encoded reply. The handler's exceptions pass through."""
+    token = current_context.set(incoming.context)
+    try:
+        arguments = [take(incoming) for take in endpoint.takes]
+        if not endpoint.signature.is_async:
+            return await _dispatch_to_thread(endpoint, incoming, arguments)
+        async with endpoint.injection.scope.opened():
+            handler = cast("Callable[..., Awaitable[object]]", endpoint.signature.function)
+            services = endpoint.injection.services()
+            return endpoint.encode(await handler(*arguments, **incoming.keywords, **services))
+    finally:
+        current_context.reset(token)
+
+
+async def _dispatch_to_thread(endpoint: Endpoint[R], incoming: Incoming, arguments: list[object]) -> R:
+    def handle() -> R:
+        try:
+            services = endpoint.injection.services()
+            return endpoint.encode(endpoint.signature.function(*arguments, **incoming.keywords, **services))
+        except StopIteration as error:
+            # A future cannot carry it: whoever awaits the thread would wait for ever.
+            raise RuntimeError(f"{endpoint.title} raised StopIteration") from error
+
+    async with endpoint.injection.scope.opened(in_thread=True) as scope:
+        work = endpoint.workers.run(lambda: scope.call(handle))
+        return await (_to_its_end(work) if scope.holds else work)
+
+
+async def _to_its_end(work: Awaitable[R]) -> R:
+    """Wait for a thread also when cancelled: it goes on, with objects that must stay open for it."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.gather(task, return_exceptions=True)
+        raise
+
+
+async def dispatch_stream(endpoint: Endpoint[R], incoming: Incoming) -> AsyncGenerator[R]:
+    """Hand a message to a handler that is an async generator, and yield each encoded item."""
+    token = current_context.set(incoming.context)
+    try:
+        arguments = [take(incoming) for take in endpoint.takes]
+        async with endpoint.injection.scope.opened():
+            handler = cast("Callable[..., AsyncGenerator[object]]", endpoint.signature.function)
+            async with aclosing(handler(*arguments, **endpoint.injection.services())) as items:
+                async for item in items:
+                    yield endpoint.encode(item)
+    finally:
+        current_context.reset(token)
+
+
+def failure(error: BaseException, endpoint: Endpoint[object], incoming: Incoming, logger: Logger) -> ServiceError:
+    """The error that the sender is told: a service error as it is, any other as `Internal`, its cause only logged."""
+    if isinstance(error, ServiceError):
+        return error
+    context = incoming.context
+    logger.error(
+        "handler failed",
+        handler=endpoint.title,
+        where=endpoint.signature.where,
+        request_id=context.request_id,
+        exc_info=error,
+    )
+    return Internal(f"The handler failed; the service's log has the cause under request id {context.request_id}")

@@ -1,0 +1,71 @@
+"""Opening the resources of a container in the order of their needs, and closing them in reverse."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from dependency_injector import containers, providers
+
+__all__ = ["open_resources", "resources_in_order"]
+
+AnyProvider = providers.Provider[object]
+
+# What singletons must not keep from one run to the next: it is closed, or belongs to the run.
+_OF_ONE_RUN: tuple[type[AnyProvider], ...] = (providers.BaseResource, providers.Dependency)
+
+
+@asynccontextmanager
+async def open_resources(container: containers.Container) -> AsyncGenerator[None]:
+    """Open each Resource after those that it needs; close them in reverse, also if one fails to open.
+
+    Overridden resources are left alone: what overrides them is ready to be used. At the end, singletons that were
+    built over a Resource or a Dependency are forgotten, so that the next run builds them anew.
+    """
+    async with AsyncExitStack() as stack:
+        stack.callback(_forget_singletons, container)
+        for resource in resources_in_order(container.providers.values()):
+            opening = resource.init()
+            stack.push_async_callback(_close, resource)
+            if inspect.isawaitable(opening):
+                await opening
+                # From now on a call gives the object itself: what is built over it need not await.
+                resource.disable_async_mode()
+        yield
+
+
+async def _close(resource: providers.BaseResource[object]) -> None:
+    closing = resource.shutdown()
+    if inspect.isawaitable(closing):
+        await closing
+    resource.reset_async_mode()
+
+
+def _forget_singletons(container: containers.Container) -> None:
+    for singleton in container.traverse(types=[providers.BaseSingleton[object]]):
+        if any(isinstance(needed, _OF_ONE_RUN) for needed in singleton.traverse()):
+            singleton.reset()
+
+
+def resources_in_order(roots: Iterable[AnyProvider]) -> list[providers.BaseResource[object]]:
+    """The resources that `roots` reach, each after those that it needs, overridden ones left out."""
+    order: list[providers.BaseResource[object]] = []
+    seen: set[AnyProvider] = set()
+
+    def visit(provider: AnyProvider) -> None:
+        if provider in seen:
+            return
+        seen.add(provider)
+        # Overriding a nested container overrides each of its providers.
+        if provider.last_overriding is not None and not isinstance(provider, providers.Container):
+            visit(provider.last_overriding)
+            return
+        for needed in provider.related:
+            visit(needed)
+        if isinstance(provider, providers.BaseResource):
+            order.append(provider)
+
+    for root in roots:
+        visit(root)
+    return order

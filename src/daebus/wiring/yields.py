@@ -1,0 +1,163 @@
+"""Which type does a provider give? Read from the provider alone, without calling it."""
+
+from __future__ import annotations
+
+import inspect
+import types
+import typing
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from typing import Union, cast
+
+from dependency_injector import providers, resources
+from typing_extensions import get_protocol_members
+
+from daebus.core.places import unwrap
+from daebus.core.signatures import MISSING
+
+from .per_message import PerMessage
+
+__all__ = ["UNKNOWN", "find_unawaited", "fits", "yielded_type"]
+
+UNKNOWN: object = MISSING
+"""The type cannot be known without calling the provider."""
+
+_RESOURCES: tuple[type, ...] = (resources.Resource, resources.AsyncResource)
+
+AnyProvider = providers.Provider[object]
+
+
+def yielded_type(provider: AnyProvider) -> object:
+    """The type of what a provider gives, `UNKNOWN` where only calling it would tell."""
+    if provider.last_overriding is not None:
+        return yielded_type(provider.last_overriding)
+    match provider:
+        case providers.Dependency():
+            return UNKNOWN if provider.instance_of is object else provider.instance_of
+        case providers.DependenciesContainer():
+            return UNKNOWN
+        case providers.Object():
+            return type(provider.provides)
+        case PerMessage():
+            return _opened_type(provider.opens)
+        case providers.BaseResource():
+            return _opened_type(provider.provides)
+        case providers.Selector():
+            options = {id(option): option for option in map(yielded_type, provider.providers.values())}
+            if not options or UNKNOWN in options.values():
+                return UNKNOWN
+            return Union[tuple(options.values())]  # noqa: UP007  # the members are known only at run time
+        case providers.Factory() | providers.BaseSingleton() | providers.Callable():
+            return _called_type(cast("providers.Factory[object]", provider).provides)
+        case _:
+            return UNKNOWN
+
+
+def _called_type(provides: object) -> object:
+    """What calling `provides` gives: a class is itself, a function says it in its return annotation."""
+    if isinstance(provides, providers.Provider):
+        return yielded_type(cast("AnyProvider", provides))
+    if isinstance(provides, type):
+        return provides
+    if not callable(provides):
+        return UNKNOWN
+    inner = unwrap(provides)
+    # What `contextmanager` makes of a generator function still has the hint of the generator.
+    return UNKNOWN if _is_generator(inner) and inner is not provides else _return_hint(inner)
+
+
+def _opened_type(provides: object) -> object:
+    """What opening `provides` gives: the item of a generator; what entering gives, where it is a context manager."""
+    opened = unwrap(provides) if callable(provides) else provides
+    if _is_generator(opened):
+        return _argument(_return_hint(opened))
+    given = _called_type(opened)
+    kind = typing.get_origin(given) or given
+    if kind in (AbstractAsyncContextManager, AbstractContextManager):
+        return _argument(given)
+    is_resource = isinstance(kind, type) and issubclass(kind, _RESOURCES)
+    methods = ("init",) if is_resource else ("__aenter__", "__enter__")
+    entering = next((method for method in methods if hasattr(kind, method)), None)
+    if entering is None:
+        return given
+    hint = _return_hint(getattr(kind, entering))
+    if str(hint) == "typing.Self":
+        return given
+    return UNKNOWN if isinstance(hint, typing.TypeVar) or bool(getattr(hint, "__parameters__", ())) else hint
+
+
+def _is_generator(function: object) -> bool:
+    return inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
+
+
+def _argument(hint: object) -> object:
+    """The first type argument, as of an `Iterator`."""
+    return next(iter(typing.get_args(hint)), UNKNOWN)
+
+
+def _return_hint(function: object) -> object:
+    try:
+        return typing.get_type_hints(function).get("return", UNKNOWN)
+    except (NameError, TypeError, AttributeError):
+        # A hint that only a type checker can resolve leaves the type unknown; the parameter's hint is then believed.
+        return UNKNOWN
+
+
+def find_unawaited(provider: AnyProvider) -> Callable[..., object] | None:
+    """A coroutine function, or a nested async generator, below a provider, whose result nobody would await.
+
+    Resources are awaited when the service starts, and `PerMessage` enters what it opens.
+    """
+    seen: set[AnyProvider] = set()
+
+    def visit(here: AnyProvider) -> Callable[..., object] | None:
+        if here.last_overriding is not None:
+            return visit(here.last_overriding)
+        if here in seen or isinstance(here, providers.BaseResource):
+            return None
+        seen.add(here)
+        if isinstance(here, providers.Factory | providers.BaseSingleton | providers.Callable):
+            provides = cast("providers.Factory[object]", here).provides
+            nested = here is not provider
+            if inspect.iscoroutinefunction(provides) or (nested and inspect.isasyncgenfunction(provides)):
+                return provides
+        found = (visit(needed) for needed in here.related)
+        return next((function for function in found if function is not None), None)
+
+    return visit(provider)
+
+
+def fits(given: object, wanted: object) -> bool:
+    """Whether an object of type `given` may be passed where `wanted` is annotated. In doubt: yes."""
+    given, wanted = _plain(given), _plain(wanted)
+    if given is UNKNOWN or wanted is UNKNOWN or typing.Any in (given, wanted) or wanted is object or given == wanted:
+        return True
+    # A union is taken apart on the given side first: each of its members may fit another of the wanted ones.
+    if typing.get_origin(given) in (Union, types.UnionType):
+        return all(fits(member, wanted) for member in typing.get_args(given))
+    if typing.get_origin(wanted) in (Union, types.UnionType):
+        return any(fits(given, member) for member in typing.get_args(wanted))
+    given_class = typing.get_origin(given) or given
+    wanted_class = typing.get_origin(wanted) or wanted
+    if not isinstance(given_class, type) or not isinstance(wanted_class, type):
+        return True
+    if given_class is int and wanted_class in (float, complex):
+        return True
+    if getattr(wanted_class, "_is_protocol", False):
+        return _has_members(given_class, wanted_class)
+    try:
+        return issubclass(given_class, wanted_class)
+    except TypeError:  # such as a TypedDict
+        return True
+
+
+def _plain(annotation: object) -> object:
+    if typing.get_origin(annotation) is typing.Annotated:
+        return _plain(typing.get_args(annotation)[0])
+    return type(None) if annotation is None else annotation
+
+
+def _has_members(given: type, protocol: type) -> bool:
+    """Whether a class has what a protocol asks for, by name; its instance attributes cannot be seen from here."""
+    methods = [name for name in get_protocol_members(protocol) if callable(getattr(protocol, name, None))]
+    return all(hasattr(given, name) for name in methods)

@@ -1,0 +1,33 @@
+"""What several tests need."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from inspect import isawaitable
+from typing import Any, cast
+
+from redis.asyncio import Redis
+
+__all__ = ["raw_redis", "until"]
+
+
+@asynccontextmanager
+async def raw_redis(url: str) -> AsyncGenerator[Any]:
+    """A redis-py client, as somebody would use it who knows nothing of daebus. Its types are of no help in tests."""
+    client = cast("Any", Redis).from_url(url)
+    try:
+        yield client
+    finally:
+        await client.aclose()
+
+
+async def until(predicate: Callable[[], bool | Awaitable[bool]], seconds: float = 5.0) -> None:
+    """Poll until something holds. Raises `TimeoutError` where it does not in time."""
+    async with asyncio.timeout(seconds):
+        while True:
+            holds = predicate()
+            if await holds if isawaitable(holds) else holds:
+                return
+            await asyncio.sleep(0.005)

@@ -1,0 +1,183 @@
+"""Every example of docs/protocol.md, replayed by a client that knows nothing of daebus."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from daebus import Action, Bus, Channel, Daebus, DaebusHttp, DaebusWebSocket
+from daebus.errors import NotFound
+from daebus.testing import private_redis_url, running
+from tests.support import raw_redis, until
+
+pytestmark = pytest.mark.usefixtures("daebus_redis_url")
+
+PAGE = (Path(__file__).parent.parent / "docs" / "protocol.md").read_text()
+
+
+def examples(kind: str) -> list[dict[str, object]]:
+    """The JSON blocks of the page that are marked with a word."""
+    found = re.findall(rf"```json {kind}\n(.*?)\n```", PAGE, re.DOTALL)
+    assert found, f"no example of {kind}"
+    return [msgspec.json.decode(text, type=dict[str, object]) for text in found]
+
+
+class GetUser(msgspec.Struct):
+    id: str
+
+
+class User(msgspec.Struct):
+    id: str
+    email: str
+    name: str
+
+
+class UserCreated(msgspec.Struct, tag="user_created"):
+    user_id: str
+
+
+class Page(msgspec.Struct):
+    page: int
+
+
+EVENTS = Channel[UserCreated]("user_events")
+ORDERS = Channel[UserCreated]("orders", durable=True)
+
+
+def users(heard: list[str], *, known: bool = True) -> Daebus:
+    app = Daebus("users")
+    app.attach(DaebusHttp(port=0))
+    app.attach(DaebusWebSocket())
+
+    @app.action("get_user")
+    async def get_user(query: GetUser) -> User:
+        if not known:
+            raise NotFound(f"User {query.id} not found", details={"id": query.id})
+        return User(query.id, "ada@example.com", "Ada")
+
+    @app.action("count")
+    async def count() -> AsyncIterator[int]:
+        yield 1
+        yield 2
+
+    @app.listen(EVENTS)
+    async def on_event(event: UserCreated) -> None:
+        heard.append(event.user_id)
+
+    @app.listen(ORDERS)
+    async def on_order(event: UserCreated) -> None:
+        heard.append(f"durable {event.user_id}")
+
+    @app.socket("get_users")
+    async def get_users(data: Page) -> list[int]:
+        return [data.page]
+
+    @app.route("/users/<user_id>")
+    async def http_user(user_id: str) -> User:
+        raise NotFound(f"User {user_id} not found", details={"id": user_id})
+
+    return app
+
+
+async def ask(redis: Any, request: dict[str, object], replies: int = 1) -> list[dict[str, object]]:
+    """Append a request to the stream of its action, and wait for the replies."""
+    async with redis.pubsub() as pubsub:
+        await pubsub.subscribe(str(request["reply_to"]))
+        stream = f"daebus:{{{request['service']}}}:action:{request['action']}"
+        await redis.xadd(stream, {"request": msgspec.json.encode(request)})
+        found: list[dict[str, object]] = []
+        async with asyncio.timeout(5):
+            while len(found) < replies:
+                message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=5)
+                if message is not None:
+                    found.append(msgspec.json.decode(message["data"], type=dict[str, object]))
+    return found
+
+
+def live(request: dict[str, object]) -> dict[str, object]:
+    """An example request whose deadline has not passed."""
+    return request | {"deadline": None}
+
+
+async def test_a_request_gets_the_reply_of_the_page() -> None:
+    async with running(users([])), raw_redis(private_redis_url()) as redis:
+        assert await ask(redis, live(examples("request")[0])) == examples("reply")
+
+
+async def test_a_request_gets_the_error_of_the_page() -> None:
+    async with running(users([], known=False)), raw_redis(private_redis_url()) as redis:
+        assert await ask(redis, live(examples("request")[0])) == examples("error")
+
+
+async def test_a_request_after_its_deadline_is_dropped() -> None:
+    async with running(users([])), raw_redis(private_redis_url()) as redis:
+        late = examples("request")[0] | {"deadline": 1, "request_id": "late"}
+        await redis.xadd("daebus:{users}:action:get_user", {"request": msgspec.json.encode(late)})
+        (reply,) = await ask(redis, live(examples("request")[0]))
+        assert reply["request_id"] == "9f2c-1"
+        assert await redis.xlen("daebus:{users}:action:get_user") == 0
+
+
+async def test_a_stream_ends_with_a_final_null() -> None:
+    request = live(examples("request")[0]) | {"action": "count", "payload": None}
+    async with running(users([])), raw_redis(private_redis_url()) as redis:
+        replies = await ask(redis, request, replies=3)
+    assert [(reply["payload"], reply["final"]) for reply in replies] == [(1, False), (2, False), (None, True)]
+
+
+async def test_what_is_no_request_goes_to_the_dead_letters() -> None:
+    async with running(users([])), raw_redis(private_redis_url()) as redis:
+        entry = await redis.xadd("daebus:{users}:action:get_user", {"request": b"nonsense"})
+        await until(lambda: redis.xlen("daebus:{users}:dead"))
+        ((_, letter),) = await redis.xrange("daebus:{users}:dead")
+    assert letter[b"from"] == b"daebus:{users}:action:get_user"
+    assert (letter[b"entry"], letter[b"request"]) == (entry, b"nonsense")
+    assert set(letter) == {b"from", b"entry", b"error", b"instance", b"request"}
+
+
+async def test_daebus_writes_requests_as_the_page_says() -> None:
+    async with Bus(private_redis_url()) as bus, raw_redis(private_redis_url()) as redis:
+        await bus.send(Action[GetUser, User]("get_user", service="users"), GetUser("u1"))
+        ((_, entry),) = await redis.xrange("daebus:{users}:action:get_user")
+    request = msgspec.json.decode(entry[b"request"], type=dict[str, object])
+    assert set(request) <= set(examples("request")[0])
+    assert (request["action"], request["payload"], request["service"]) == ("get_user", {"id": "u1"}, "users")
+
+
+async def test_a_bare_event_on_the_channel_is_heard_and_one_on_the_stream_too() -> None:
+    heard: list[str] = []
+    event = msgspec.json.encode(examples("event")[0])
+    async with running(users(heard)), raw_redis(private_redis_url()) as redis:
+        await redis.publish("user_events", event)
+        await redis.xadd("daebus:channel:{orders}", {"event": event, "trace_id": "c0ffee-7"})
+        await until(lambda: len(heard) == 2)
+    assert sorted(heard) == ["durable u1", "u1"]
+
+
+async def test_the_registry_names_the_service_and_its_actions() -> None:
+    async with running(users([])), raw_redis(private_redis_url()) as redis:
+        assert set(await redis.zrange("daebus:{users}:serving", 0, -1)) == {b"", b"get_user", b"count"}
+
+
+async def test_websocket_envelopes_are_those_of_the_page() -> None:
+    question, misspelt = examples("envelope")
+    async with running(users([])) as service, service.socket() as socket:
+        await socket.connection.send(msgspec.json.encode(question).decode())
+        answer = msgspec.json.decode(await socket.connection.recv(), type=dict[str, object])
+        assert answer == {"type": "response", "data": [1], "id": question["id"]}
+        await socket.connection.send(msgspec.json.encode(question | {"type": "get_usres"}).decode())
+        assert msgspec.json.decode(await socket.connection.recv(), type=dict[str, object]) == misspelt
+
+
+async def test_http_errors_are_those_of_the_page() -> None:
+    (example,) = examples("problem")
+    async with running(users([])) as service:
+        response = await service.http.get("/users/u1", headers={"X-Request-ID": "c0ffee-7"})
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.json() == example
