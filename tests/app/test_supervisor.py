@@ -5,29 +5,25 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sys
 import time
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
+from tests.examples.processes import DAEBUS, Service, launched
 
 from daebus import Action, BlockingBus
-from daebus.app.supervisor import Supervisor
 from daebus.testing import private_redis_url
-from tests.examples.processes import DAEBUS, Service, launched
 
 APP = """
 import asyncio, os, pathlib
-from daebus import Daebus, DaebusHttp
+from daebus import Daebus
 
 app = Daebus("workers")
-app.attach(DaebusHttp(host="127.0.0.1"))
-
-@app.route("/pid")
-async def http_pid() -> int:
-    return os.getpid()
 
 @app.action("slow")
 async def slow() -> int:
@@ -44,6 +40,15 @@ async def hang() -> None:
 async def start() -> None:
     assert not pathlib.Path(__file__).with_name("broken").exists()
 """
+WEB = """
+from daebus import DaebusHttp
+
+app.attach(DaebusHttp(host="127.0.0.1"))
+
+@app.route("/pid")
+async def http_pid() -> int:
+    return os.getpid()
+"""
 
 
 @pytest.fixture
@@ -58,12 +63,13 @@ def target(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture
-def supervised(target: Path, redis_url: str) -> Generator[Service]:
-    """Two workers on a free port."""
-    with launched(*DAEBUS, "run", str(target), "--port=0", "--workers=2", DAEBUS_REDIS_URL=redis_url) as service:
-        eventually(lambda: len(service.lines("listening")) == 2, service)
+@contextmanager
+def supervised(target: Path, redis_url: str, *options: str) -> Generator[Service]:
+    """Two workers, which must be gone at the end."""
+    with launched(*DAEBUS, "run", str(target), "--workers=2", *options, DAEBUS_REDIS_URL=redis_url) as service:
+        eventually(lambda: len(service.lines("service started")) == 2, service)
         pids = children(service.process.pid)
+        assert len(pids) == 2
         yield service
         eventually(lambda: not any(is_alive(pid) for pid in pids), service)
 
@@ -93,61 +99,54 @@ def answering(port: int) -> set[int]:
     return {int(httpx.get(f"http://127.0.0.1:{port}/pid").text) for _ in range(8)}
 
 
-def test_port_is_shared_and_a_dead_worker_is_replaced(supervised: Service) -> None:
-    assert len({line["port"] for line in supervised.lines("listening")}) == 1
-    before = children(supervised.process.pid)
-    assert len(before) == 2
-    eventually(lambda: answering(supervised.port) == before, supervised)
-    victim = min(before)
-    os.kill(victim, signal.SIGKILL)
-    eventually(lambda: len(supervised.lines("listening")) == 3, supervised)
-    after = children(supervised.process.pid)
-    assert len(after) == 2
-    assert len(after & before) == 1
-    eventually(lambda: answering(supervised.port) == after, supervised)
-    (line,) = supervised.problems()
-    assert (line["event"], line["pid"], line["how"]) == (
-        "worker ended, another one starts",
-        victim,
-        "killed by SIGKILL",
-    )
-    assert supervised.stop(signal.SIGINT) == 0
-    assert len(supervised.lines("service stopping")) == 2
+def test_workers_share_a_port_and_are_replaced(target: Path, redis_url: str) -> None:
+    target.write_text(APP + WEB)
+    with supervised(target, redis_url, "--port=0") as service, BlockingBus(redis_url) as bus:
+        before = children(service.process.pid)
+        eventually(lambda: answering(service.port) == before, service)
+        victim = min(before)
+        os.kill(victim, signal.SIGKILL)
+        eventually(lambda: len(service.lines("listening")) == 3, service)
+        after = children(service.process.pid)
+        assert len(after & before) == 1
+        eventually(lambda: answering(service.port) == after, service)
+        assert len({line["port"] for line in service.lines("listening")}) == 1
+        (line,) = service.problems()
+        assert line["event"] == "worker ended, another one starts"
+        assert (line["pid"], line["how"]) == (victim, "killed by SIGKILL")
+
+        with ThreadPoolExecutor() as pool:
+            reply = pool.submit(bus.call, Action[None, int]("slow", service="workers"))
+            eventually(lambda: "at work" in service.output(), service)
+            assert service.stop(signal.SIGINT) == 0
+            assert reply.result(5) in after
+        assert len(service.lines("service stopping")) == 2
 
 
-def test_stop_waits_for_the_work_in_hand(supervised: Service, redis_url: str) -> None:
-    with BlockingBus(redis_url) as bus, ThreadPoolExecutor() as pool:
-        reply = pool.submit(bus.call, Action[None, int]("slow", service="workers"))
-        eventually(lambda: "at work" in supervised.output(), supervised)
-        workers = children(supervised.process.pid)
-        assert supervised.stop() == 0
-        assert reply.result(5) in workers
+def test_workers_do_not_outlive_their_supervisor(target: Path, redis_url: str) -> None:
+    with supervised(target, redis_url) as service:
+        service.process.kill()
+        eventually(lambda: len(service.lines("service stopping")) == 2, service)
 
 
-def test_workers_do_not_outlive_their_supervisor(supervised: Service) -> None:
-    workers = children(supervised.process.pid)
-    supervised.process.kill()
-    eventually(lambda: not any(is_alive(pid) for pid in workers), supervised)
-    assert len(supervised.lines("service stopping")) == 2
+def test_second_signal_kills_the_workers(target: Path, redis_url: str) -> None:
+    with supervised(target, redis_url) as service:
+        with BlockingBus(redis_url) as bus:
+            bus.send(Action[None, None]("hang", service="workers"))
+        eventually(lambda: "at work" in service.output(), service)
+        end = time.monotonic() + 5
+        while service.process.poll() is None and time.monotonic() < end:
+            # Those that follow the first one closely count as the same.
+            service.process.terminate()
+            time.sleep(0.02)
+        assert service.process.wait(5) == 128 + signal.SIGTERM
 
 
-def test_second_signal_kills_the_workers(supervised: Service, redis_url: str) -> None:
-    with BlockingBus(redis_url) as bus:
-        bus.send(Action[None, None]("hang", service="workers"))
-    eventually(lambda: "at work" in supervised.output(), supervised)
-    end = time.monotonic() + 5
-    while supervised.process.poll() is None and time.monotonic() < end:
-        # Those that follow the first one closely count as the same.
-        supervised.process.terminate()
-        time.sleep(0.02)
-    assert supervised.process.wait(5) == 128 + signal.SIGTERM
-
-
-@pytest.mark.parametrize("share", [False, True])
-def test_taken_port_is_said_once(target: Path, redis_url: str, share: bool) -> None:
+def test_taken_port_is_said_once(target: Path, redis_url: str) -> None:
+    target.write_text(APP + WEB)
     with socket.socket() as taken:
-        if share:
-            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        # Even one that would be shared with us: it is of another service.
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
@@ -164,12 +163,18 @@ def test_target_that_names_no_app(target: Path, redis_url: str) -> None:
         assert service.text() == f"Error: {target} has no 'ap'; did you mean 'app'?\n"
 
 
-async def test_gives_up_where_workers_do_not_live(
-    target: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("DAEBUS_REDIS_URL", redis_url)
-    monkeypatch.setenv("DAEBUS_LOG_LEVEL", "WARNING")
-    supervisor = Supervisor(["run", str(target), "--port=0"], 1, first_pause=0.01)
-    target.with_name("broken").touch()
-    assert await supervisor.run() == 1
-    ...
+def test_gives_up_where_workers_do_not_live(target: Path, redis_url: str) -> None:
+    program = (
+        "import asyncio, sys; from daebus.app.supervisor import Supervisor; "
+        "sys.exit(asyncio.run(Supervisor(['run', sys.argv[1]], 2, tries=3).run()))"
+    )
+    with launched(sys.executable, "-c", program, str(target), DAEBUS_REDIS_URL=redis_url) as service:
+        eventually(lambda: len(service.lines("service started")) == 2, service)
+        pids = children(service.process.pid)
+        target.with_name("broken").touch()
+        os.kill(min(pids), signal.SIGKILL)
+        assert service.process.wait(20) == 1
+        assert service.text().count("failed: AssertionError") == 2
+        assert [line["how"] for line in service.lines("workers end too soon: giving up")] == ["exit code 1"]
+        assert len(service.lines("service stopping")) == 1
+        assert not any(is_alive(pid) for pid in pids)

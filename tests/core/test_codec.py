@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import enum
 import uuid
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal, NamedTuple, TypedDict
+from datetime import date
+from typing import Annotated, Any, Literal, NamedTuple, Optional, TypedDict
 
 import msgspec
 import pytest
@@ -103,7 +103,7 @@ def refusal(annotation: object, body: bytes) -> BadRequest:
         (Literal["a", "b"], b'"b"', "b"),
         (dict[int, str], b'{"1":"a"}', {1: "a"}),
         (dict[uuid.UUID, int], b'{"00000000-0000-0000-0000-000000000001":1}', {uuid.UUID(int=1): 1}),
-        (datetime.date, b'"2026-11-22"', datetime.date(2026, 11, 22)),
+        (date, b'"2026-11-22"', date(2026, 11, 22)),
         (Node, b'{"children":[{}]}', Node([Node()])),
         (Any, b'{"a":[1]}', {"a": [1]}),
         (object, b'{"a":[1]}', {"a": [1]}),
@@ -137,7 +137,7 @@ def test_json_is_decoded_into_the_type_and_encoded_again(annotation: object, bod
         (int, b"null", "$", "Expected `int`, got `null`"),
         (None, b"1", "$", "Expected `null`, got `int`"),
         (Checked, b'{"low":2,"high":1}', "$", "low is above high"),
-        (datetime.date, b'"tomorrow"', "$", "Invalid RFC3339"),
+        (date, b'"tomorrow"', "$", "Invalid RFC3339"),
     ],
 )
 def test_a_value_that_does_not_fit_is_a_bad_request_that_names_the_field(
@@ -202,7 +202,7 @@ def test_json_that_is_nested_too_deeply_is_a_bad_request(annotation: object, bod
     ],
 )
 def test_a_type_without_a_json_form_is_refused_however_deep_it_stands(annotation: object, named: str) -> None:
-    with pytest.raises(UnsupportedTypeError, match="(?s).") as caught:
+    with pytest.raises(UnsupportedTypeError) as caught:
         require_json_type(annotation)
     assert named in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -222,7 +222,7 @@ def test_a_type_that_contains_itself_is_accepted() -> None:
         Circle | Square | None,
         Circle,
         Annotated[Circle | Square, msgspec.Meta(title="shape")],
-        Annotated[Circle, msgspec.Meta(title="shape")] | None,
+        Optional[Annotated[Circle, msgspec.Meta(title="shape")]],  # noqa: UP045  # pyright knows no | on Annotated
     ],
 )
 def test_an_event_with_a_tag_that_the_listener_does_not_know_is_told_apart(annotation: object) -> None:

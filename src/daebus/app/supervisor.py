@@ -15,7 +15,8 @@ from .signals import StopSignals
 
 __all__ = ["Supervisor"]
 
-_TRIES = 5
+_FIRST_SECONDS = 5.0
+_FIRST_PAUSE = 0.1
 _GROWTH = 3
 
 
@@ -23,23 +24,19 @@ class Supervisor:
     """Keeps workers alive until SIGTERM or SIGINT, which it passes on.
 
     The first worker starts alone, so that whatever is wrong with the app, its server or its port is said once. A
-    worker that ends is replaced at once, or after a growing pause where it did not live long. Where five of them
-    in a row do not, the supervisor stops the others and gives up.
+    worker that ends is replaced at once, or after a growing pause where it did not live long. Where too many in a row
+    do not, the supervisor stops the others and gives up.
 
     Args:
         arguments: The command line of a worker: ``run TARGET ...``.
         workers: How many.
-        early_seconds: A worker that ends within this time of its start has not lived long.
-        first_pause: Seconds before such a worker is replaced; three times as long for each further one in a row.
+        tries: How many in a row may end in their first seconds.
     """
 
-    def __init__(
-        self, arguments: Sequence[str], workers: int, *, early_seconds: float = 5.0, first_pause: float = 0.1
-    ) -> None:
+    def __init__(self, arguments: Sequence[str], workers: int, *, tries: int = 5) -> None:
         self._arguments = list(arguments)
         self._workers = workers
-        self._early_seconds = early_seconds
-        self._first_pause = first_pause
+        self._tries = tries
         self._logger = make_logger()
         self._children: set[Child] = set()
 
@@ -99,12 +96,12 @@ class Supervisor:
             since = time.monotonic()
             how = await child.wait()
             self._children.discard(child)
-            lived = serving and time.monotonic() - since > self._early_seconds
+            lived = serving and time.monotonic() - since > _FIRST_SECONDS
             early = 0 if lived else early + 1
-            if early == _TRIES:
-                self._logger.critical("workers end too soon: giving up", pid=child.pid, how=how, tries=_TRIES)
+            if early == self._tries:
+                self._logger.critical("workers end too soon: giving up", pid=child.pid, how=how)
                 return
             self._logger.warning("worker ended, another one starts", pid=child.pid, how=how)
             if early:
-                await asyncio.sleep(self._first_pause * _GROWTH ** (early - 1))
+                await asyncio.sleep(_FIRST_PAUSE * _GROWTH ** (early - 1))
             child = await self._start()

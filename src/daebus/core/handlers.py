@@ -63,6 +63,8 @@ class _Decorated(Contract, Generic[P, R]):
     _call: Callable[P, R]
     _spec: ActionSpec
     __wrapped__: Callable[..., object]
+    __name__: str
+    __qualname__: str
 
     def __init__(self, handler: Callable[P, R], spec: ActionSpec) -> None:
         contract = spec.contract

@@ -83,7 +83,8 @@ class Caller:
         self._inbox.expect(request.request_id, lambda reply: None if replied.done() else replied.set_result(reply))
         try:
             async with asyncio.timeout(deadline - time.monotonic()):
-                await self._ask(request, deadline)
+                sent = await self._ask(request, deadline)
+                sent.add_done_callback(lambda done: _fail(replied, done))
                 reply = await replied
         except TimeoutError:
             raise Timeout(f"{request.service}.{request.action} did not answer in time") from None
@@ -103,7 +104,7 @@ class Caller:
         self._inbox.expect(request.request_id, replies.put_nowait)
         ended = False
         try:
-            await self._ask(request, deadline)
+            await (await self._ask(request, deadline))
             while not ended:
                 reply = await self._next_reply(request, replies, deadline)
                 ended = reply.final
@@ -154,14 +155,14 @@ class Caller:
             raise BadRequest(f"The payload has {len(body)} bytes, and {self._max_message_size} are allowed")
         return body
 
-    async def _ask(self, request: Request, deadline: float) -> None:
+    async def _ask(self, request: Request, deadline: float) -> asyncio.Future[ServerReply]:
         node = self._node
         await self._inbox.ready()
         await self._directory.require(request.service, request.action)
         request.reply_to = self._inbox.channel
         request.deadline = None if deadline == _FOREVER else node.clock.at(deadline)
         key = action_stream(request.service, request.action)
-        await node.link.execute("XADD", key, "*", "request", encode(request))
+        return node.link.execute("XADD", key, "*", "request", encode(request))
 
     async def _next_reply(self, request: Request, replies: asyncio.Queue[Reply], deadline: float) -> Reply:
         left = deadline - time.monotonic()
@@ -179,6 +180,12 @@ class Caller:
         sent: asyncio.Future[ServerReply] = self._node.link.execute("PUBLISH", channel, request.request_id)
         # Nobody waits for it: where the server is gone, the handler ends at its deadline.
         sent.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+
+def _fail(replied: asyncio.Future[Reply], sent: asyncio.Future[ServerReply]) -> None:
+    """Let a caller know that its request was not sent."""
+    if not sent.cancelled() and (error := sent.exception()) is not None and not replied.done():
+        replied.set_exception(error)
 
 
 def _deadline(timeout: float | None) -> float:

@@ -7,8 +7,9 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import cast
+
+import msgspec
 
 from daebus.core.errors import Unavailable
 from daebus.core.logs import Logger
@@ -67,8 +68,7 @@ _CONFIRM = Script(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """An entry of a stream; `deliveries` counts how often it was given to an instance, this time included."""
 
     id: bytes
@@ -120,7 +120,7 @@ class Lease:
         """Beat once, and go on in the thread."""
         asked = _uptime()
         await _beat(self._node.link, self._registries, self._node.id)
-        self._confirm(asked)
+        self._beaten(asked)
         ready: asyncio.Future[_Rest] = asyncio.get_running_loop().create_future()
         self._thread = threading.Thread(target=self._run, args=[ready], name="daebus-heartbeat", daemon=True)
         self._thread.start()
@@ -143,14 +143,12 @@ class Lease:
         rows = cast("list[tuple[bytes, list[bytes], int]]", taken)
         return [Entry(row[0], dict(zip(row[1][::2], row[1][1::2], strict=True)), row[2]) for row in rows]
 
-    async def is_mine(self, key: str, registry: str, group: str, entry_id: bytes, tenure: int | None) -> bool:
-        """Whether an entry may be started that was asked for in a `tenure`."""
-        if tenure is not None and tenure == self.tenure:
-            return True
+    async def confirm(self, key: str, registry: str, group: str, entry_id: bytes) -> bool:
+        """Whether an entry that was asked for in another tenure is still this instance's; it will stay so."""
         mine = await self._node.link.script(_CONFIRM, [key, registry], [group, self._node.id, entry_id])
         return mine == 1
 
-    def _confirm(self, asked: float) -> None:
+    def _beaten(self, asked: float) -> None:
         if asked - self._confirmed >= self.seconds:
             self._lapses += 1
             self._steady_since = asked
@@ -189,7 +187,7 @@ class Lease:
         except (Unavailable, CommandError) as error:
             self._logger.debug("no heartbeat", reason=str(error))
             return False
-        self._confirm(asked)
+        self._beaten(asked)
         return True
 
 

@@ -187,12 +187,14 @@ class GroupReader:
         task.add_done_callback(lambda done: self._release(lane, done))
 
     async def _handle(self, lane: Lane, entry: Entry, tenure: int | None) -> None:
-        try:
-            mine = await self._lease.is_mine(lane.key, self._registry, self._group, entry.id, tenure)
-        except (Unavailable, CommandError):
-            mine = False  # it stays pending, and whoever can reach the server takes it over
-        if mine:
+        if (tenure is not None and tenure == self._lease.tenure) or await self._still_owns(lane, entry):
             await lane.handle(entry)
+
+    async def _still_owns(self, lane: Lane, entry: Entry) -> bool:
+        try:
+            return await self._lease.confirm(lane.key, self._registry, self._group, entry.id)
+        except (Unavailable, CommandError):
+            return False  # it stays pending, and whoever can reach the server takes it over
 
     def _release(self, lane: Lane, task: asyncio.Task[None]) -> None:
         lane.tasks.discard(task)
@@ -209,8 +211,10 @@ async def settle(node: Node, commands: Sequence[Sequence[bytes | str | int]], lo
     """Issue commands in one write, again and again until the server has taken them."""
     pause = 0.05
     while True:
-        done = await asyncio.gather(*(node.link.execute(*command) for command in commands), return_exceptions=True)
-        failed = [error for error in done if isinstance(error, BaseException)]
+        issued = [node.link.execute(*command) for command in commands]
+        # Replies come in order: when the last one is there, all are.
+        await asyncio.wait(issued[-1:])
+        failed = [error for future in issued if (error := future.exception()) is not None]
         if not failed:
             return
         if not isinstance(failed[0], Unavailable):
