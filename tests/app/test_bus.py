@@ -122,11 +122,11 @@ class TestCall:
         loose = Action[dict[str, object], User]("get_user", service="users")
         async with running(users()) as service:
             with pytest.raises(BadRequest, match=r"`\$.id`: expected `str`, got `int`"):
-                await service.call(loose, {"id": 3})
+                await service.call(loose, dict[str, object](id=3))
             with pytest.raises(BadRequest, match=r"missing required field `id`"):
                 await service.call(loose, dict[str, object]())
             with pytest.raises(BadRequest, match=r"`\$.id`.*length >= 1"):
-                await service.call(loose, {"id": ""})
+                await service.call(loose, dict[str, object](id=""))
 
     async def test_a_reply_that_breaks_the_contract_is_named(self) -> None:
         wrong = Action[GetUser, list[int]]("get_user", service="users")

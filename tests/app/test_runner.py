@@ -19,7 +19,6 @@ from tests.examples.processes import Service, launched
 
 from daebus import Action, BlockingBus, Daebus
 from daebus.errors import ConfigurationError, Unavailable
-from daebus.testing import private_redis_url
 
 SERVICE = """
 import asyncio, os, signal, sys, threading, time
@@ -54,8 +53,8 @@ async def stop() -> None:
 
 
 @pytest.fixture
-def redis_url() -> str:
-    return private_redis_url()
+def redis_url(daebus_redis_url: str) -> str:
+    return daebus_redis_url
 
 
 @pytest.fixture

@@ -17,7 +17,6 @@ import pytest
 from tests.examples.processes import DAEBUS, Service, launched
 
 from daebus import Action, BlockingBus
-from daebus.testing import private_redis_url
 
 APP = """
 import asyncio, os, pathlib
@@ -52,8 +51,8 @@ async def http_pid() -> int:
 
 
 @pytest.fixture
-def redis_url() -> str:
-    return private_redis_url()
+def redis_url(daebus_redis_url: str) -> str:
+    return daebus_redis_url
 
 
 @pytest.fixture
@@ -111,7 +110,9 @@ def test_workers_share_a_port_and_are_replaced(target: Path, redis_url: str) -> 
         assert len(after & before) == 1
         eventually(lambda: answering(service.port) == after, service)
         assert len({line["port"] for line in service.lines("listening")}) == 1
-        (line,) = service.problems()
+        problems = service.problems()
+        assert len(problems) == 1, problems
+        (line,) = problems
         assert line["event"] == "worker ended, another one starts"
         assert (line["pid"], line["how"]) == (victim, "killed by SIGKILL")
 

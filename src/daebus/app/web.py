@@ -127,7 +127,7 @@ async def serve(
             # Before anything is started: a port that is taken is the likeliest mistake.
             addresses = {name: _reserve(stack, address) for name, address in addresses.items()}
         runtime = await stack.enter_async_context(open_runtime(made, redis_url))
-        ports = await _serve_web(stack, made, runtime, addresses) if addresses else {}
+        ports = await _serve_web(stack, made, runtime, addresses) if addresses else dict[str, int]()
         yield Served(runtime, ports)
 
 

@@ -14,14 +14,25 @@ from typing import Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from .context import Context
 from .handlers import ActionHandler, StreamHandler
+from .running import Running
 
-__all__ = ["ContractDecorator", "ListenDecorator", "NamedDecorator", "StreamDecorator"]
+__all__ = [
+    "ContractDecorator",
+    "HandlerDecorator",
+    "ListenDecorator",
+    "NamedDecorator",
+    "SilentDecorator",
+    "StreamDecorator",
+    "ThreadDecorator",
+]
 
 In = TypeVar("In")
 Out = TypeVar("Out")
 Item = TypeVar("Item")
 Event = TypeVar("Event")
 Nothing = TypeVar("Nothing", bound=Coroutine[object, object, None] | None)
+Handler = TypeVar("Handler", bound=Callable[..., object])
+Silent = TypeVar("Silent", bound=Callable[..., Coroutine[object, object, None] | None])
 P = ParamSpec("P")
 
 Record = Callable[[Callable[..., object]], object]
@@ -155,5 +166,38 @@ class ListenDecorator(_Decorator, Generic[Event]):
         self, handler: Callable[Concatenate[Event, P], Nothing], /
     ) -> Callable[Concatenate[Event, P], Nothing]:
         """Record the handler, and leave it the function that it is."""
+        self._record(handler)
+        return handler
+
+
+class HandlerDecorator(_Decorator):
+    """``@blueprint.route("/users")`` and the like: the handler may return anything, and stays what it is."""
+
+    __slots__ = ()
+
+    def __call__(self, handler: Handler, /) -> Handler:
+        """Record the handler."""
+        self._record(handler)
+        return handler
+
+
+class SilentDecorator(_Decorator):
+    """``@blueprint.background("cleanup", 60)`` and the like: nobody would get what the handler returns."""
+
+    __slots__ = ()
+
+    def __call__(self, handler: Silent, /) -> Silent:
+        """Record the handler."""
+        self._record(handler)
+        return handler
+
+
+class ThreadDecorator(_Decorator):
+    """``@blueprint.thread("monitor")``: the handler is a plain function that takes the switch."""
+
+    __slots__ = ()
+
+    def __call__(self, handler: Callable[Concatenate[Running, P], None], /) -> Callable[Concatenate[Running, P], None]:
+        """Record the handler."""
         self._record(handler)
         return handler

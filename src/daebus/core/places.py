@@ -8,7 +8,7 @@ import typing
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from types import FrameType, MethodType
+from types import CodeType, FrameType, MethodType
 from typing import cast
 
 __all__ = ["caller_frame", "caller_namespace", "caller_place", "place_of", "show_path", "unwrap"]
@@ -64,6 +64,6 @@ def unwrap(function: Callable[..., object]) -> Callable[..., object]:
 def place_of(function: Callable[..., object]) -> str:
     """`file:line` where a function is defined."""
     code = getattr(unwrap(function), "__code__", None)
-    if code is None:
-        return getattr(function, "__module__", None) or "?"
+    if not isinstance(code, CodeType):
+        return str(getattr(function, "__module__", None) or "?")
     return f"{show_path(code.co_filename)}:{code.co_firstlineno}"

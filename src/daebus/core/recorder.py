@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
-from typing import Concatenate, Literal, Never, ParamSpec, TypeVar, cast, overload
+from typing import Literal, Never, TypeVar, cast, overload
 
 from .contracts import Action, Channel, StreamAction
-from .decorators import ContractDecorator, ListenDecorator, NamedDecorator, StreamDecorator
+from .decorators import (
+    ContractDecorator,
+    HandlerDecorator,
+    ListenDecorator,
+    NamedDecorator,
+    Record,
+    SilentDecorator,
+    StreamDecorator,
+    ThreadDecorator,
+)
 from .errors import WiringError, WiringProblem
 from .handlers import ActionHandler, StreamHandler, undecorated
 from .places import caller_namespace, caller_place
-from .running import Running
 from .schedules import Schedule, make_schedule
 from .specs import ActionSpec, BackgroundSpec, LifecycleSpec, ListenSpec, RouteSpec, SocketSpec, Spec, ThreadSpec
 
@@ -22,9 +30,6 @@ __all__ = ["Recorder"]
 In = TypeVar("In")
 Out = TypeVar("Out")
 Event = TypeVar("Event")
-P = ParamSpec("P")
-Handler = TypeVar("Handler", bound=Callable[..., object])
-Silent = TypeVar("Silent", bound=Callable[..., Coroutine[object, object, None] | None])
 
 AnyHandler = Callable[..., object]
 
@@ -114,7 +119,7 @@ class Recorder:
                 return ContractDecorator[object, object](record)
 
     @overload
-    def listen(self, channel: str) -> Callable[[Silent], Silent]: ...
+    def listen(self, channel: str) -> SilentDecorator: ...
     @overload
     def listen(self, channel: Channel[Event]) -> ListenDecorator[Event]: ...
     def listen(self, channel: str | Channel[Event]) -> object:
@@ -122,14 +127,12 @@ class Recorder:
         _check_named("listen", channel, (Channel,))
         contract = None if isinstance(channel, str) else cast("Channel[object]", channel)
         name = channel if isinstance(channel, str) else channel.name
-        record: Callable[[AnyHandler], AnyHandler] = self._recording(
-            partial(ListenSpec, channel=name, contract=contract)
-        )
-        return record if contract is None else ListenDecorator[object](record)
+        record = self._recording(partial(ListenSpec, channel=name, contract=contract))
+        return SilentDecorator(record) if contract is None else ListenDecorator[object](record)
 
     def route(
         self, path: str, *, methods: Sequence[str] = ("GET",), status_code: int | None = None, **options: object
-    ) -> Callable[[Handler], Handler]:
+    ) -> HandlerDecorator:
         """Answer HTTP requests.
 
         Left of the ``*`` stands whatever Litestar takes: path and query parameters, ``data``, ``headers``,
@@ -142,51 +145,49 @@ class Recorder:
             options: Whatever Litestar's route handlers take: guards, middleware, tags, summary, …
         """
         upper = tuple(method.upper() for method in methods)
-        return self._recording(
-            partial(RouteSpec, path=self._prefix + path, methods=upper, status_code=status_code, options=options)
-        )
+        path = self._prefix + path
+        make = partial(RouteSpec, path=path, methods=upper, status_code=status_code, options=options)
+        return HandlerDecorator(self._recording(make))
 
-    def socket(self, message_type: str) -> Callable[[Handler], Handler]:
+    def socket(self, message_type: str) -> HandlerDecorator:
         """Answer WebSocket messages of one type.
 
         Left of the ``*`` stand the data and the `Client`, told apart by type; either may be left out. What it
         returns is the answer, None: no answer.
         """
         _check_named("socket", message_type)
-        return self._socket("message", self._namespace + message_type)
+        return HandlerDecorator(self._socket("message", self._namespace + message_type))
 
-    def socket_register(self) -> Callable[[Handler], Handler]:
+    def socket_register(self) -> HandlerDecorator:
         """Answer WebSocket messages of the type ``register``."""
-        return self._socket("message", "register")
+        return HandlerDecorator(self._socket("message", "register"))
 
-    def socket_connect(self) -> Callable[[Handler], Handler]:
+    def socket_connect(self) -> HandlerDecorator:
         """Decide on a new WebSocket client: return to accept it, with a greeting or None; raise `Reject` to refuse.
 
         Left of the ``*`` stand the parameters of the query string, decoded into a struct, and the `Client`.
         """
-        return self._socket("connect", "")
+        return HandlerDecorator(self._socket("connect", ""))
 
-    def socket_disconnect(self) -> Callable[[Silent], Silent]:
+    def socket_disconnect(self) -> SilentDecorator:
         """Run after a WebSocket client has gone, however it went. Left of the ``*`` may stand the `Client`."""
-        return self._socket("disconnect", "")
+        return SilentDecorator(self._socket("disconnect", ""))
 
-    def _socket(
-        self, event: Literal["message", "connect", "disconnect"], message_type: str
-    ) -> Callable[[Handler], Handler]:
+    def _socket(self, event: Literal["message", "connect", "disconnect"], message_type: str) -> Record:
         return self._recording(partial(SocketSpec, event=event, type=message_type))
 
     @overload
     def background(
         self, name: str, seconds: float, *, scope: Literal["service", "replica"] = "service"
-    ) -> Callable[[Silent], Silent]: ...
+    ) -> SilentDecorator: ...
     @overload
     def background(
         self, name: str, *, every: timedelta, scope: Literal["service", "replica"] = "service"
-    ) -> Callable[[Silent], Silent]: ...
+    ) -> SilentDecorator: ...
     @overload
     def background(
         self, name: str, *, cron: str, scope: Literal["service", "replica"] = "service"
-    ) -> Callable[[Silent], Silent]: ...
+    ) -> SilentDecorator: ...
     def background(
         self,
         name: str,
@@ -195,7 +196,7 @@ class Recorder:
         every: timedelta | None = None,
         cron: str | None = None,
         scope: Literal["service", "replica"] = "service",
-    ) -> Callable[[Silent], Silent]:
+    ) -> SilentDecorator:
         """Run on a schedule, on one replica at a time, never overlapping itself.
 
         Args:
@@ -207,11 +208,9 @@ class Recorder:
         """
         _check_named("background", name)
         schedule = _schedule(f"background({name!r})", seconds, every, cron)
-        return self._recording(partial(BackgroundSpec, name=name, schedule=schedule, scope=scope))
+        return SilentDecorator(self._recording(partial(BackgroundSpec, name=name, schedule=schedule, scope=scope)))
 
-    def thread(
-        self, name: str, *, auto_start: bool = True, restart: bool = False
-    ) -> Callable[[Callable[Concatenate[Running, P], None]], Callable[Concatenate[Running, P], None]]:
+    def thread(self, name: str, *, auto_start: bool = True, restart: bool = False) -> ThreadDecorator:
         """Run in a thread of its own. Left of the ``*`` stands the switch: ``running: Running``.
 
         Args:
@@ -220,25 +219,25 @@ class Recorder:
             restart: Whether it is started again, with backoff, after it failed.
         """
         _check_named("thread", name)
-        return self._recording(partial(ThreadSpec, name=name, auto_start=auto_start, restart=restart))
+        make = partial(ThreadSpec, name=name, auto_start=auto_start, restart=restart)
+        return ThreadDecorator(self._recording(make))
 
-    def on_start(self) -> Callable[[Silent], Silent]:
+    def on_start(self) -> SilentDecorator:
         """Run once when the service starts, before it takes any work. If it fails, the service does not start."""
         return self._lifecycle("start")
 
-    def on_stop(self) -> Callable[[Silent], Silent]:
+    def on_stop(self) -> SilentDecorator:
         """Run once when the service stops, after the last work is done."""
         return self._lifecycle("stop")
 
-    def _lifecycle(self, event: Literal["start", "stop"]) -> Callable[[Silent], Silent]:
-        return self._recording(partial(LifecycleSpec, event=event))
+    def _lifecycle(self, event: Literal["start", "stop"]) -> SilentDecorator:
+        return SilentDecorator(self._recording(partial(LifecycleSpec, event=event)))
 
-    def _recording(self, make: Callable[..., Spec]) -> Callable[[Handler], Handler]:
+    def _recording(self, make: Callable[..., Spec]) -> Record:
         namespace = caller_namespace()
 
-        def record(handler: Handler) -> Handler:
+        def record(handler: AnyHandler) -> None:
             self._record(make(function=undecorated(handler), blueprint=self.name, namespace=namespace))
-            return handler
 
         return record
 

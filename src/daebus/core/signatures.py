@@ -11,7 +11,7 @@ from types import NoneType
 from .errors import WiringError, WiringProblem
 from .places import place_of
 
-__all__ = ["MISSING", "Parameter", "Signature", "read_signature", "show_type"]
+__all__ = ["MISSING", "Parameter", "Signature", "read_signature", "return_hint", "show_type"]
 
 Function = Callable[..., object]
 
@@ -134,6 +134,14 @@ def _resolve_hints(function: Function, namespace: Mapping[str, object] | None, w
                 "import what it names outside of `if TYPE_CHECKING:`, or correct it",
             )
         ) from error
+
+
+def return_hint(function: object) -> object:
+    """The type that a function is annotated to return; `MISSING` where it is not, or where it cannot be resolved."""
+    try:
+        return typing.get_type_hints(function).get("return", MISSING)
+    except (NameError, TypeError, AttributeError, SyntaxError):
+        return MISSING
 
 
 def _item_type(returns: object) -> object:

@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 
-__all__ = ["MAX_MESSAGES", "MAX_SIZE", "Outbox"]
+__all__ = ["MAX_MESSAGES", "MAX_SIZE", "TURN", "Outbox"]
 
 MAX_MESSAGES = 10_000
 """Messages that wait for a client at most. Other replicas may send thousands in one read of the pub/sub connection."""
@@ -14,16 +14,19 @@ MAX_MESSAGES = 10_000
 MAX_SIZE = 8_388_608
 """Characters that wait for a client at most, where more than one message waits."""
 
+TURN = 16
+"""Messages after which the other clients get their turn. Neither sending nor receiving needs to wait for anything."""
+
 
 class Outbox:
     """The messages on their way to one client. It opens when the client is accepted; until then they wait.
 
     Args:
-        send: Hands a message to the server; takes as long as the client lets it.
+        send: ASGI's. It takes as long as the client lets it.
         overflow: Called when a message finds no room, because the client reads too slowly; the message is dropped.
     """
 
-    def __init__(self, send: Callable[[str], Awaitable[None]], overflow: Callable[[], None]) -> None:
+    def __init__(self, send: Callable[[dict[str, object]], Awaitable[None]], overflow: Callable[[], None]) -> None:
         self._send = send
         self._overflow = overflow
         self._waiting: deque[tuple[str, asyncio.Future[None] | None]] = deque()
@@ -33,6 +36,7 @@ class Outbox:
         self._sender: asyncio.Task[None] | None = None
         self._here: asyncio.Task[object] | None = None
         self._busy_since: float | None = None
+        self._handed_over = 0
 
     def open(self) -> None:
         """Let messages out from now on."""
@@ -94,7 +98,7 @@ class Outbox:
         here = self._here = asyncio.current_task()
         self._busy_since = asyncio.get_running_loop().time()
         try:
-            await self._send(text)
+            await self._hand_over(text)
         except asyncio.CancelledError:
             if here is None or not self._closed:
                 raise
@@ -112,13 +116,19 @@ class Outbox:
                 self._size -= len(text)
                 self._busy_since = asyncio.get_running_loop().time()
                 try:
-                    await self._send(text)
+                    await self._hand_over(text)
                 finally:
                     _set_done(sent)
         except Exception:
             self.close()
         finally:
             self._sender = self._busy_since = None
+
+    async def _hand_over(self, text: str) -> None:
+        await self._send({"type": "websocket.send", "text": text})
+        self._handed_over += 1
+        if self._handed_over % TURN == 0:
+            await asyncio.sleep(0)
 
 
 def _set_done(sent: asyncio.Future[None] | None) -> None:

@@ -12,7 +12,7 @@ from daebus.core.errors import Reject, ServiceError, Unavailable
 from daebus.core.logs import Logger
 
 from .clients import Client
-from .outbox import Outbox
+from .outbox import TURN, Outbox
 from .sockets import SocketDesk, error_payload
 from .switchboard import Switchboard
 
@@ -90,7 +90,7 @@ class Peer:
         self._desk = desk
         self._switchboard = switchboard
         self._logger = logger
-        self._outbox = Outbox(self._send_text, self._give_up)
+        self._outbox = Outbox(handshake.send, self._give_up)
         self._task: asyncio.Task[None] | None = None
         self._reader: asyncio.Task[None] | None = None
         self._limit: asyncio.TimerHandle | None = None
@@ -194,6 +194,8 @@ class Peer:
             answer = await self._desk.answer(self.client, message)
             if answer is not None:
                 await self._outbox.deliver(answer)
+            elif self._handled % TURN == 0:
+                await asyncio.sleep(0)
 
     async def _next(self) -> str | bytes | None:
         """The next message; None: there will be none that is to be handled."""
@@ -217,9 +219,11 @@ class Peer:
         return None
 
     async def _read(self) -> None:
-        event: Mapping[str, object] = {}
-        with suppress(Exception):  # the server's way of saying that the client has gone
+        event: Mapping[str, object]
+        try:
             event = await self._handshake.receive()
+        except Exception:  # the server's way of saying that the client has gone
+            event = {}
         text, data = event.get("text"), event.get("bytes")
         if isinstance(text, str):
             self._ahead.append(text)
@@ -275,9 +279,6 @@ class Peer:
             self._spare()
         except Exception as error:
             self._logger.debug("a WebSocket client went in disorder", client=self.client.id, exc_info=error)
-
-    async def _send_text(self, text: str) -> None:
-        await self._handshake.send({"type": "websocket.send", "text": text})
 
     def _give_up(self) -> None:
         if self._closing is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import gc
 import socket
 import threading
 from collections.abc import Awaitable, Callable, Sequence
@@ -58,6 +59,8 @@ class _NativeThreads:
         if not _TASKS.is_dir():
             await asyncio.sleep(_THREAD_SECONDS)
             return
+        # Litestar leaves cycles behind (after a refused request, after a WebSocket) that hold Granian's side of it.
+        gc.collect()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_LAST_SECONDS):
                 while self._alive() - self._others:

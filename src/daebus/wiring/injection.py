@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from dependency_injector import containers, providers
 
@@ -200,11 +200,12 @@ def _find_option(container: containers.Container, wanted: providers.Configuratio
     here = _find_copy(container, root, _declared(container))
     if here is None:
         return None
-    for segment in wanted.get_name_segments():
-        here = cast("providers.Configuration", here)[segment]
-    option = cast("providers.ConfigurationOption", here)
+    first, *rest = wanted.get_name_segments()
+    option = cast("providers.ConfigurationOption", getattr(here, str(first)))
+    for segment in rest:
+        option = option[segment]
 
-    def required() -> object:
+    def required() -> Any:
         # A required option keeps the first value that it gave, which overrides would not change.
         return option.required()()
 

@@ -15,6 +15,7 @@ from dependency_injector import providers
 
 from daebus.core.errors import DaebusError, WiringError, WiringProblem
 from daebus.core.places import caller_place, place_of, unwrap
+from daebus.core.signatures import return_hint
 
 __all__ = ["MessageScope", "OpenScope", "PerMessage"]
 
@@ -102,9 +103,7 @@ def _is_async(open_: Callable[..., object]) -> bool:
         return True
     if inspect.isgeneratorfunction(inner):
         return False
-    gives: object = inner
-    if not isinstance(inner, type):
-        gives = typing.get_type_hints(inner).get("return") if inspect.isroutine(inner) else None
+    gives: object = inner if isinstance(inner, type) else return_hint(inner)
     gives = typing.get_origin(gives) or gives
     for entering, on_loop in (("__aenter__", True), ("__enter__", False)):
         if hasattr(gives, entering):
@@ -146,10 +145,11 @@ class OpenScope:
     An exception of the handler is thrown into each of them; none can make it go away.
     """
 
-    __slots__ = ("_left", "_now", "_stack", "_token")
+    __slots__ = ("_left", "_now", "_objects", "_stack", "_token")
 
     def __init__(self, order: Sequence[PerMessage[object]], now: int) -> None:
         self._now, self._left = order[:now], order[now:]
+        self._objects: dict[object, object] = {}
         self._stack = AsyncExitStack()
         self._token: Token[dict[object, object] | None] | None = None
 
@@ -160,11 +160,10 @@ class OpenScope:
 
     async def __aenter__(self) -> Self:
         if self._now or self._left:
-            objects: dict[object, object] = {}
-            self._token = _objects.set(objects)
+            self._token = _objects.set(self._objects)
             try:
                 for provider in self._now:
-                    objects[provider] = await self._open(provider)
+                    self._objects[provider] = await self._open(provider)
             except BaseException as error:
                 await self.__aexit__(type(error), error, error.__traceback__)
                 raise
@@ -185,6 +184,8 @@ class OpenScope:
             swallowed = await self._stack.__aexit__(kind, error, traceback)
         finally:
             _objects.reset(self._token)
+            # A task that the handler has left behind must not find what is closed.
+            self._objects.clear()
         if swallowed and error is not None:
             raise _SwallowedError(self._now) from error
 
@@ -192,12 +193,11 @@ class OpenScope:
         """Call a function in this thread, with those objects open that were left for the thread."""
         if not self._left:
             return function()
-        objects = _objects.get()
-        assert objects is not None, "a thread works within the scope of its message"  # noqa: S101
         stack = ExitStack()
         try:
             for provider in self._left:
-                objects[provider] = stack.enter_context(cast("AbstractContextManager[object]", provider.manager()))
+                manager = cast("AbstractContextManager[object]", provider.manager())
+                self._objects[provider] = stack.enter_context(manager)
             result = function()
         except BaseException as error:
             if stack.__exit__(type(error), error, error.__traceback__):

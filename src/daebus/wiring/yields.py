@@ -13,7 +13,7 @@ from dependency_injector import providers, resources
 from typing_extensions import get_protocol_members
 
 from daebus.core.places import unwrap
-from daebus.core.signatures import MISSING
+from daebus.core.signatures import MISSING, return_hint
 
 from .per_message import PerMessage
 
@@ -63,14 +63,14 @@ def _called_type(provides: object) -> object:
         return UNKNOWN
     inner = unwrap(provides)
     # What `contextmanager` makes of a generator function still has the hint of the generator.
-    return UNKNOWN if _is_generator(inner) and inner is not provides else _return_hint(inner)
+    return UNKNOWN if _is_generator(inner) and inner is not provides else return_hint(inner)
 
 
 def _opened_type(provides: object) -> object:
     """What opening `provides` gives: the item of a generator; what entering gives, where it is a context manager."""
     opened = unwrap(provides) if callable(provides) else provides
     if _is_generator(opened):
-        return _argument(_return_hint(opened))
+        return _argument(return_hint(opened))
     given = _called_type(opened)
     kind = typing.get_origin(given) or given
     if kind in (AbstractAsyncContextManager, AbstractContextManager):
@@ -80,7 +80,7 @@ def _opened_type(provides: object) -> object:
     entering = next((method for method in methods if hasattr(kind, method)), None)
     if entering is None:
         return given
-    hint = _return_hint(getattr(kind, entering))
+    hint = return_hint(getattr(kind, entering))
     if str(hint) == "typing.Self":
         return given
     return UNKNOWN if isinstance(hint, typing.TypeVar) or bool(getattr(hint, "__parameters__", ())) else hint
@@ -93,14 +93,6 @@ def _is_generator(function: object) -> bool:
 def _argument(hint: object) -> object:
     """The first type argument, as of an `Iterator`."""
     return next(iter(typing.get_args(hint)), UNKNOWN)
-
-
-def _return_hint(function: object) -> object:
-    try:
-        return typing.get_type_hints(function).get("return", UNKNOWN)
-    except (NameError, TypeError, AttributeError):
-        # A hint that only a type checker can resolve leaves the type unknown; the parameter's hint is then believed.
-        return UNKNOWN
 
 
 def find_unawaited(provider: AnyProvider) -> Callable[..., object] | None:

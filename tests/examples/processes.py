@@ -1,0 +1,151 @@
+"""The examples as users run them: as processes, whose log lines tell what they do."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import msgspec
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+DAEBUS = (sys.executable, "-m", "daebus")
+
+Line = dict[str, object]
+
+
+def _environment(extra: dict[str, str]) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("DAEBUS_")}
+    return {**kept, "PYTHONWARNINGS": "error::ResourceWarning", **extra}
+
+
+async def until(condition: Callable[[], bool | Awaitable[bool]], seconds: float = 10.0) -> None:
+    end = time.monotonic() + seconds
+    while True:
+        holds = condition()
+        if holds if isinstance(holds, bool) else await holds:
+            return
+        assert time.monotonic() < end, "it did not happen in time"
+        await asyncio.sleep(0.01)
+
+
+class Service:
+    """A process that serves an example."""
+
+    def __init__(self, process: subprocess.Popen[bytes], output: Path, log: Path) -> None:
+        self.process = process
+        self._output = output
+        self._log = log
+
+    def lines(self, event: str | None = None, **fields: object) -> list[Line]:
+        """Its log lines, those with this event and these fields only."""
+        lines = [_parse(line) for line in self._log.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
+        wanted = fields if event is None else {"event": event, **fields}
+        return [line for line in lines if wanted.items() <= line.items()]
+
+    def wait_for(self, event: str, **fields: object) -> Line:
+        """Block until it has logged such a line."""
+        end = time.monotonic() + 15
+        while not (found := self.lines(event, **fields)):
+            assert self.process.poll() is None, f"it ended:\n{self.text()}"
+            assert time.monotonic() < end, f"no line {event!r} in:\n{self.text()}"
+            time.sleep(0.02)
+        return found[0]
+
+    async def logged(self, event: str, **fields: object) -> Line:
+        await until(lambda: bool(self.lines(event, **fields)))
+        return self.lines(event, **fields)[0]
+
+    def problems(self) -> list[Line]:
+        return [line for line in self.lines() if line.get("level") not in ("info", "debug")]
+
+    def text(self) -> str:
+        return self._log.read_text()
+
+    def output(self) -> str:
+        return self._output.read_text()
+
+    @property
+    def port(self) -> int:
+        port = self.wait_for("listening", protocol="http")["port"]
+        assert isinstance(port, int)
+        return port
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def sockets(self, query: str = "") -> str:
+        return f"ws://127.0.0.1:{self.port}/ws{query}"
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Ask it to stop, and return its exit code."""
+        self.process.send_signal(number)
+        return self.process.wait(15)
+
+
+def _parse(line: bytes) -> Line:
+    try:
+        return msgspec.json.decode(line, type=Line)
+    except msgspec.DecodeError:
+        return {"event": line.decode(errors="replace").rstrip(), "level": "stderr"}
+
+
+@contextmanager
+def launched(*command: str, cwd: Path = EXAMPLES.parent, **environment: str) -> Generator[Service]:
+    """Start a process; it is killed where the test has not stopped it."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory()))
+        output, log = folder / "stdout", folder / "stderr"
+        stdout, stderr = stack.enter_context(output.open("ab")), stack.enter_context(log.open("ab"))
+        process = stack.enter_context(
+            subprocess.Popen(command, cwd=cwd, env=_environment(environment), stdout=stdout, stderr=stderr)
+        )
+        try:
+            yield Service(process, output, log)
+        finally:
+            if process.poll() is None:
+                process.kill()
+
+
+@contextmanager
+def serving(
+    target: str, *options: str, redis_url: str, cwd: Path = EXAMPLES.parent, **environment: str
+) -> Generator[Service]:
+    """``daebus run`` on a free port; it must stop well at the end."""
+    command = (*DAEBUS, "run", target, "--host", "127.0.0.1", "--port", "0", *options)
+    with launched(*command, cwd=cwd, DAEBUS_REDIS_URL=redis_url, **environment) as service:
+        service.wait_for("service started")
+        yield service
+        if service.process.poll() is None:
+            assert service.stop() == 0, service.text()
+            assert service.output() == ""
+
+
+class Outcome(msgspec.Struct):
+    code: int
+    output: str
+    errors: str
+
+
+async def daebus(*arguments: str, redis_url: str, stdin: bytes = b"") -> Outcome:
+    """Run the command line, to its end."""
+    process = await asyncio.create_subprocess_exec(
+        *DAEBUS,
+        *arguments,
+        cwd=EXAMPLES.parent,
+        env=_environment({"DAEBUS_REDIS_URL": redis_url}),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    output, errors = await asyncio.wait_for(process.communicate(stdin), 15)
+    assert process.returncode is not None
+    return Outcome(process.returncode, output.decode(), errors.decode())

@@ -1,0 +1,251 @@
+"""The command line: real processes on a real server; click's own testing only for wrong usage."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Generator
+from pathlib import Path
+
+import msgspec
+import pytest
+from click.testing import CliRunner
+from tests.examples.processes import DAEBUS, Service, daebus, launched
+from tests.support import raw_redis
+
+from daebus import Bus, Channel
+from daebus.cli import main
+from daebus.testing import private_redis_url
+
+SERVICE = """
+import asyncio
+from collections.abc import AsyncIterator
+from daebus import Channel, Daebus
+from daebus.errors import NotFound
+
+def make_app() -> Daebus:
+    app = Daebus("shell")
+
+    @app.action("echo")
+    async def echo(data: dict[str, float]) -> dict[str, float]:
+        return data
+
+    @app.action("nothing")
+    async def nothing() -> None:
+        print("nothing done", flush=True)
+
+    @app.action("count")
+    async def count(limit: int) -> AsyncIterator[int]:
+        for number in range(limit):
+            yield number
+
+    @app.action("fail")
+    async def fail() -> None:
+        raise NotFound("No such user", details={"user": "u1"})
+
+    @app.action("late")
+    async def late() -> None:
+        await asyncio.sleep(60)
+
+    @app.listen("plain_events")
+    async def on_plain(event: list[int]) -> None:
+        print("plain", event, flush=True)
+
+    @app.listen(Channel[list[int]]("kept_events", durable=True))
+    async def on_kept(event: list[int]) -> None:
+        print("kept", event, flush=True)
+
+    return app
+"""
+
+
+@pytest.fixture(scope="module")
+def redis_url() -> str:
+    return private_redis_url()
+
+
+@pytest.fixture(scope="module")
+def service(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Generator[Service]:
+    """A service that is made by a function of a module in the current folder."""
+    folder = tmp_path_factory.mktemp("shell")
+    (folder / "shell_service.py").write_text(SERVICE)
+    command = (*DAEBUS, "run", "shell_service:make_app")
+    with launched(*command, cwd=folder, DAEBUS_REDIS_URL=redis_url) as service:
+        service.wait_for("service started", service="shell")
+        yield service
+        assert service.stop() == 0
+
+
+def has_printed(service: Service, text: str) -> None:
+    end = time.monotonic() + 10
+    while text not in service.output():
+        assert time.monotonic() < end, f"no {text!r} in:\n{service.output()}{service.text()}"
+        time.sleep(0.01)
+
+
+def test_version_and_help_load_no_server(redis_url: str) -> None:
+    program = (
+        "import sys; from daebus.cli import main\n"
+        "for option in ('--version', '--help'): main([option], 'daebus', standalone_mode=False)\n"
+        "print(sorted({'litestar', 'granian', 'watchfiles', 'uvicorn', 'httpx'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("daebus 1.")
+    assert [line.split()[0] for line in lines if line.startswith("  ")][-6:] == [
+        "call",
+        "check",
+        "listen",
+        "publish",
+        "run",
+        "send",
+    ]
+    assert lines[-1] == "[]"
+
+
+@pytest.mark.usefixtures("service")
+async def test_call(redis_url: str) -> None:
+    echoed, streamed, nothing = await asyncio.gather(
+        daebus("call", "shell", "echo", "-", redis_url=redis_url, stdin=b'{"e":\n 2.72}'),
+        daebus("call", "shell", "count", "3", redis_url=redis_url),
+        daebus("call", "shell", "nothing", redis_url=redis_url),
+    )
+    assert (echoed.output, echoed.errors, echoed.code) == ('{"e":2.72}\n', "", 0)
+    assert (streamed.output, streamed.code) == ("0\n1\n2\n", 0)
+    assert (nothing.output, nothing.code) == ("null\n", 0)
+
+
+@pytest.mark.usefixtures("service")
+async def test_failed_call(redis_url: str) -> None:
+    failed, late, unknown = await asyncio.gather(
+        daebus("call", "shell", "fail", redis_url=redis_url),
+        daebus("call", "shell", "late", "--timeout", "0.2", redis_url=redis_url),
+        daebus("call", "shall", "echo", redis_url=redis_url),
+    )
+    assert [(outcome.code, outcome.output) for outcome in (failed, late, unknown)] == [(1, "")] * 3
+    assert failed.errors == '{"code":"not_found","message":"No such user","details":{"user":"u1"}}\n'
+    assert msgspec.json.decode(late.errors)["code"] == "timeout"
+    assert msgspec.json.decode(unknown.errors)["code"] == "no_such_service"
+
+
+async def test_send_and_publish(service: Service, redis_url: str) -> None:
+    outcomes = await asyncio.gather(
+        daebus("send", "shell", "nothing", redis_url=redis_url),
+        daebus("publish", "plain_events", "[1]", redis_url=redis_url),
+        daebus("publish", "kept_events", "-", "--durable", redis_url=redis_url, stdin=b"[2]"),
+    )
+    assert [(outcome.code, outcome.output, outcome.errors) for outcome in outcomes] == [(0, "", "")] * 3
+    for text in ("nothing done", "plain [1]", "kept [2]"):
+        has_printed(service, text)
+
+
+async def test_publish_makes_no_kept_event_too_old(redis_url: str) -> None:
+    async with raw_redis(redis_url) as redis:
+        stream = "daebus:channel:{archive}"
+        await redis.xadd(stream, {"event": "1"}, id="1-1")
+        assert (await daebus("publish", "archive", "2", "--durable", redis_url=redis_url)).code == 0
+        assert [fields[b"event"] for _, fields in await redis.xrange(stream)] == [b"1", b"2"]
+
+
+async def test_listen(redis_url: str) -> None:
+    command = (*DAEBUS, "listen", "looked_on", "--count=2")
+    with launched(*command, DAEBUS_REDIS_URL=redis_url) as listener:
+        listener.wait_for("Listening to looked_on")
+        async with raw_redis(redis_url) as redis:
+            assert await redis.publish("looked_on", '{"a": 1.50,\n "b": [1, 2]}') == 1
+            assert await redis.publish("looked_on", "no json") == 1
+        assert listener.process.wait(10) == 0
+        assert listener.output() == '{"a":1.50,"b":[1,2]}\n"no json"\n'
+
+
+async def test_listen_to_a_durable_channel_until_interrupted(redis_url: str) -> None:
+    events = Channel[str]("looked_on", durable=True)
+    async with Bus(redis_url) as bus:
+        await bus.publish(events, "before")
+        with launched(*DAEBUS, "listen", "looked_on", "--durable", DAEBUS_REDIS_URL=redis_url) as listener:
+            listener.wait_for("Listening to looked_on")
+            await bus.publish(events, "first")
+            await bus.publish(events, "second")
+            has_printed(listener, '"second"\n')
+            assert listener.stop(signal.SIGINT) == 0
+            assert listener.output() == '"first"\n"second"\n'
+            assert listener.text() == "Listening to looked_on\n"
+
+
+async def test_server_is_not_reachable_or_not_named() -> None:
+    unreachable, misnamed = await asyncio.gather(
+        daebus("call", "shell", "echo", redis_url="redis://127.0.0.1:1"),
+        daebus("publish", "news", "1", "--redis-url", "http://x", redis_url=""),
+    )
+    assert unreachable.code == 1
+    assert unreachable.errors.startswith("Error: The server at redis://127.0.0.1:1/0 is not reachable")
+    assert misnamed.code == 2
+    assert misnamed.errors.startswith("Error: The Redis URL http://x does not start with")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["call", "shell", "echo", '{"a": u1}'], '{"a": u1} is not JSON: Expecting value: line 1 column 7 (char 6)'),
+        (["call", "shell", "echo", "u1"], "A text takes quotes of its own: '\"text\"'"),
+        (["call", "shell", "echo", "[NaN]"], "invalid character (byte 1)"),
+        (["send", "shell", "echo", ""], "is not JSON"),
+        (["publish", "news", "["], "is not JSON"),
+        (["publish", "news"], "Missing argument 'JSON'"),
+        (["call", "shell"], "Missing argument 'ACTION'"),
+        (["call", "shell", "echo", "--timeout", "-1"], "--timeout"),
+        (["listen", "news", "--count", "0"], "--count"),
+        (["run"], "Missing argument 'TARGET'"),
+        (["run", "x:app", "--workers", "2", "--reload"], "--reload is for development, with one process"),
+        (["run", "x:app", "--workers", "0"], "--workers"),
+        (["run", "x:app", "--port", "65536"], "--port"),
+        (["check", "no_such_module_here"], "There is no module 'no_such_module_here'"),
+        (["rum"], "No such command 'rum'"),
+    ],
+)
+def test_wrong_usage(arguments: list[str], said: str) -> None:
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert result.stdout == ""
+
+
+async def test_check(tmp_path: Path) -> None:
+    (tmp_path / "good.py").write_text(SERVICE)
+    (tmp_path / "bad.py").write_text(
+        "from daebus import Daebus, DaebusHttp\napp = Daebus('bad')\napp.attach(DaebusHttp())\n"
+        "@app.action('x')\nasync def x(a, *, repo: int) -> int: ...\n"
+    )
+    good, bad = await asyncio.gather(
+        daebus("check", f"{tmp_path}/good.py:make_app", "--service=checked", redis_url="redis://127.0.0.1:1"),
+        daebus("check", f"{tmp_path}/bad.py", redis_url="redis://127.0.0.1:1"),
+    )
+    lines = good.output.splitlines()
+    assert (good.code, good.errors, lines[0]) == (0, "", "ok: checked, 7 handlers")
+    assert [line.split() for line in lines[1:4:2]] == [
+        ["action", "echo", "(data:", "dict[str,", "float])", "->", "dict[str,", "float]"],
+        ["action", "count", "(limit:", "int)", "->", "stream", "of", "int"],
+    ]
+    assert (bad.code, bad.output) == (1, "")
+    assert bad.errors.startswith("Error: 2 wiring mistakes:\n")
+
+
+def test_reload(tmp_path: Path, redis_url: str) -> None:
+    file = tmp_path / "reloaded.py"
+    text = "from daebus import Daebus\napp = Daebus('reloaded')\nprint('version 1', flush=True)\n"
+    file.write_text(text)
+    with launched(*DAEBUS, "run", "reloaded.py", "--reload", cwd=tmp_path, DAEBUS_REDIS_URL=redis_url) as service:
+        service.wait_for("service started", service="reloaded")
+        file.write_text(text.replace("1", "two"))
+        has_printed(service, "version two")
+        file.write_text(text + "def f(:\n")
+        assert service.wait_for("the service ended, waiting for a change")["how"] == "exit code 1"
+        assert "SyntaxError: invalid syntax" in service.text()
+        file.write_text(text.replace("1", "three"))
+        has_printed(service, "version three")
+        assert service.stop() == 0
+        assert len(service.lines("service stopping")) >= len(service.lines("service started")) - 1
+        assert len(service.lines("files changed, starting again", files=["reloaded.py"])) == 3
