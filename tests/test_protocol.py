@@ -10,11 +10,11 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.support import raw_redis, until
 
 from daebus import Action, Bus, Channel, Daebus, DaebusHttp, DaebusWebSocket
 from daebus.errors import NotFound
 from daebus.testing import private_redis_url, running
-from tests.support import raw_redis, until
 
 pytestmark = pytest.mark.usefixtures("daebus_redis_url")
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from dependency_injector import providers
+from tests.support import until
 
 from daebus import (
     Action,
@@ -35,7 +36,6 @@ from daebus import (
 )
 from daebus.errors import ConfigurationError, Conflict, NotFound, StartupError
 from daebus.testing import running
-from tests.support import until
 
 pytestmark = pytest.mark.usefixtures("daebus_redis_url")
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import msgspec
 import pytest
+from tests.support import raw_redis, until
 
 from daebus import Action, BlockingBus, Bus, Channel, Context, Daebus, StreamAction
 from daebus.errors import (
@@ -26,7 +27,6 @@ from daebus.errors import (
     TooManyRequests,
 )
 from daebus.testing import private_redis_url, running
-from tests.support import raw_redis, until
 
 pytestmark = pytest.mark.usefixtures("daebus_redis_url")
 
@@ -336,7 +336,7 @@ class TestStream:
         async with running(app) as service:
             with pytest.raises(Conflict, match="enough"):
                 async for item in service.stream(count):
-                    items.append(item)  # noqa: PERF401  # what came before the error counts
+                    items.append(item)  # what came before the error counts
         assert items == [1]
 
     async def test_leaving_early_stops_the_handler(self) -> None:

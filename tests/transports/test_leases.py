@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support import raw_redis, until
 
 from daebus import Action, Bus, Channel
 from daebus.testing import private_redis_url
-from tests.support import raw_redis, until
 
 pytestmark = pytest.mark.usefixtures("daebus_redis_url")
 

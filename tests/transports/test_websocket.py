@@ -17,8 +17,6 @@ import msgspec
 import pytest
 import uvicorn
 from dependency_injector import containers
-from granian.constants import Interfaces
-from granian.server.embed import Server
 from litestar import Litestar
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -37,13 +35,15 @@ from daebus.transports.clients import Client, Clients
 from daebus.transports.connection import RedisServer
 from daebus.transports.edge import DaebusWebSocket
 from daebus.transports.embedded import join_embedded
+from daebus.transports.handshake import Handshake
 from daebus.transports.links import CommandLink
-from daebus.transports.peer import Handshake
+from daebus.transports.server import HttpServer
 from daebus.transports.subscriber import Subscriber
 from daebus.transports.switchboard import Switchboard
 from daebus.transports.websocket import SocketHub, SocketRoutes, socket_handler
 from daebus.wiring.compiling import Rule, compile_endpoint
-from daebus.wiring.endpoints import Endpoint, WorkerPool
+from daebus.wiring.endpoints import Endpoint
+from daebus.wiring.workers import WorkerPool
 
 _services = itertools.count(1)
 
@@ -124,7 +124,10 @@ class Site:
             async with self.connect(query):
                 pass
         response = refused.value.response
-        return response.status_code, json.loads(response.body)
+        problem: dict[str, object] = json.loads(response.body)
+        assert problem["status"] == response.status_code
+        assert response.headers["content-type"] == "application/problem+json"
+        return response.status_code, problem
 
 
 class Sites:
@@ -196,24 +199,8 @@ def litestar_of(hub: Callable[[], SocketHub]) -> Litestar:
 
 
 async def serve_granian(app: Litestar) -> tuple[int, Callable[[], Awaitable[None]]]:
-    port = free_port()
-    server = Server(app, port=port, interface=Interfaces.ASGINL, log_enabled=False)
-    serving = asyncio.create_task(server.serve())
-
-    async def stop() -> None:
-        server.stop()  # type: ignore[no-untyped-call]
-        await serving
-
-    async def is_up() -> bool:
-        with suppress(OSError):
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
-            writer.close()
-            await writer.wait_closed()
-            return True
-        return False
-
-    await until_async(is_up)
-    return port, stop
+    server = HttpServer(app, host="127.0.0.1", port=0, logger=make_logger())
+    return await server.start(), lambda: server.stop(1)
 
 
 async def serve_uvicorn(app: Litestar) -> tuple[int, Callable[[], Awaitable[None]]]:
@@ -230,13 +217,6 @@ async def serve_uvicorn(app: Litestar) -> tuple[int, Callable[[], Awaitable[None
     await until(lambda: server.started)
     port: int = listener.getsockname()[1]
     return port, stop
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 async def until(predicate: Callable[[], object], seconds: float = 5) -> None:
@@ -513,16 +493,17 @@ async def test_a_client_is_refused_with_the_status_of_the_error(
         left.append(client.id)
 
     site = await sites.open(sockets, server=server)
-    assert await site.refusal("do=reject") == (401, {"error": "bad token", "code": "rejected"})
-    assert await site.refusal("do=forbid") == (
-        403,
-        {"error": "not you", "code": "forbidden", "details": {"need": "admin"}},
-    )
-    assert await site.refusal("do=close") == (401, {"error": "go away", "code": "rejected"})
+    status, error = await site.refusal("do=reject")
+    assert (status, error["code"], error["detail"]) == (401, "rejected", "bad token")
+    status, error = await site.refusal("do=forbid")
+    assert (status, error["code"], error["details"]) == (403, "forbidden", {"need": "admin"})
+    status, error = await site.refusal("do=close")
+    assert (status, error["code"], error["detail"]) == (401, "rejected", "go away")
     status, error = await site.refusal()
     assert (status, error["code"]) == (500, "internal")
     assert "secret" not in str(error)
     assert "a secret" in caplog.text
+    assert str(error["request_id"]) in caplog.text
     assert await site.hub.clients.connected() == []
     assert left == []
 
@@ -534,9 +515,9 @@ async def test_wrong_parameters_refuse_the_client(sites: Sites, sockets: Recorde
     site = await sites.open(sockets)
     status, error = await site.refusal("room=x")
     assert (status, error["code"]) == (400, "bad_request")
-    assert error["error"] == "Invalid value at `$.room`: expected `int`, got `str`"
+    assert error["detail"] == "Invalid value at `$.room`: expected `int`, got `str`"
     status, error = await site.refusal()
-    assert (status, error["error"]) == (400, "Invalid value at `$`: object missing required field `room`")
+    assert (status, error["detail"]) == (400, "Invalid value at `$`: object missing required field `room`")
 
 
 async def test_parameters_that_no_query_string_can_hold_are_a_wiring_error(sites: Sites, sockets: Recorder) -> None:
@@ -561,7 +542,7 @@ async def test_a_server_that_cannot_explain_a_refusal_gets_a_close_code(sites: S
     async def send(event: dict[str, object]) -> None:
         sent.append(event)
 
-    await site.hub.serve(Handshake(query=b"", headers={}, explains=False, receive=receive, send=send))
+    await site.hub.serve(Handshake(query=b"", headers={}, request_id="r", explains=False, receive=receive, send=send))
     assert sent == [{"type": "websocket.close", "code": 4401, "reason": "bad token"}]
 
 

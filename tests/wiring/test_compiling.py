@@ -1,7 +1,7 @@
 # ruff: noqa: B008  # `use(...)` as a default
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any, cast
 
 import msgspec
@@ -13,11 +13,13 @@ from daebus.core.context import Context
 from daebus.core.contracts import Action, Channel
 from daebus.core.errors import BadRequest, WiringError, WiringProblem
 from daebus.core.places import show_path
+from daebus.core.signatures import Signature
 from daebus.core.specs import LifecycleSpec
 from daebus.wiring.compiling import Rule, compile_endpoint
 from daebus.wiring.dispatch import dispatch
-from daebus.wiring.endpoints import Endpoint, Incoming, WorkerPool
+from daebus.wiring.endpoints import Endpoint, Incoming
 from daebus.wiring.injection import use
+from daebus.wiring.workers import WorkerPool
 
 Handler = Callable[..., object]
 
@@ -69,13 +71,6 @@ CONNECT = Rule(kind="a connect handler", payload="the parameters", parts=(Client
 TASK = Rule(kind="a background task")
 ROUTE = Rule(kind="a route", free=True)
 STREAM = Rule(kind="a stream", payload="the payload", replies=True, streams=True)
-
-
-@pytest.fixture
-def pool() -> Iterator[WorkerPool]:
-    pool = WorkerPool(2)
-    yield pool
-    pool.close()
 
 
 def compiled(handler: Handler, rule: Rule) -> Endpoint[bytes]:
@@ -242,8 +237,13 @@ def test_the_encoder_is_made_for_the_signature() -> None:
         return User("1")
 
     seen: list[object] = []
+
+    def make_encoder(signature: Signature) -> Callable[[object], bytes]:
+        seen.append(signature.returns)
+        return encode
+
     spec = LifecycleSpec(function=handler, blueprint="tests", namespace=None, event="start")
-    compile_endpoint(spec, Container(), WorkerPool(1), TASK, lambda signature: seen.append(signature.returns) or encode)
+    compile_endpoint(spec, Container(), WorkerPool(1), TASK, make_encoder)
     assert seen == [User]
 
 

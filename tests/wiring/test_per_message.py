@@ -21,9 +21,10 @@ from daebus.core.places import show_path
 from daebus.core.specs import LifecycleSpec
 from daebus.wiring.compiling import Rule, compile_endpoint
 from daebus.wiring.dispatch import dispatch
-from daebus.wiring.endpoints import Endpoint, Incoming, WorkerPool
+from daebus.wiring.endpoints import Endpoint, Incoming
 from daebus.wiring.injection import use
 from daebus.wiring.per_message import MessageScope, PerMessage
+from daebus.wiring.workers import WorkerPool
 
 Log = list[str]
 

@@ -1,8 +1,6 @@
 from collections.abc import Awaitable, Iterable, Iterator, Mapping
 from typing import ClassVar, TypeVar, overload
 
-from typing_extensions import Self
-
 from .providers import OverridingContext, Provider
 
 AnyProvider = TypeVar("AnyProvider", bound=Provider[object])

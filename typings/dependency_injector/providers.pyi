@@ -3,8 +3,7 @@ from collections.abc import Callable as Function
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from types import TracebackType
 from typing import Any, Generic, TypeVar, overload
-
-from typing_extensions import Self as _Self
+from typing import Self as _Self
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)

@@ -85,9 +85,8 @@ class Child:
     ) -> None:
         self.pid = process.pid
         self._process = process
-        self._reader = reader
+        self._report = asyncio.create_task(reader.readline())
         self._writer = writer
-        self._started: Started | None = None
 
     @classmethod
     async def start(cls, arguments: Sequence[str], *, apart: bool) -> Child:
@@ -111,19 +110,16 @@ class Child:
 
     async def started(self) -> Started | None:
         """Wait until it serves, and return what it says of itself; None where it ended before."""
-        if self._started is not None:
-            return self._started
-        line = asyncio.ensure_future(self._reader.readline())
-        ended = asyncio.ensure_future(self._process.wait())
+        ended = asyncio.create_task(self._process.wait())
         try:
-            await asyncio.wait({line, ended}, return_when=asyncio.FIRST_COMPLETED)
-            if not line.done() or not line.result():
-                return None
+            await asyncio.wait({self._report, ended}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            line.cancel()
             ended.cancel()
-        self._started = _decode(line.result())
-        return self._started
+        return self._said()
+
+    def _said(self) -> Started | None:
+        line = self._report.result() if self._report.done() else b""
+        return _decode(line) if line else None
 
     async def wait(self) -> str:
         """Wait until it ended; how it did, in words."""
@@ -140,9 +136,10 @@ class Child:
     async def stop(self) -> None:
         """Ask it to stop, and wait; kill it where it takes longer than it may."""
         self._send(signal.SIGTERM)
-        work = 0 if self._started is None else self._started.stop_timeout
+        started = self._said()
+        work_seconds = 0.0 if started is None else started.stop_timeout
         try:
-            async with asyncio.timeout(work + _SPARE_SECONDS):
+            async with asyncio.timeout(work_seconds + _SPARE_SECONDS):
                 await self.wait()
         except TimeoutError:
             make_logger().warning("process killed, as it did not stop in time", pid=self.pid)

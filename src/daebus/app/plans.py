@@ -28,7 +28,8 @@ from daebus.core.specs import (
 from daebus.transports.clients import Client
 from daebus.transports.paths import check_path
 from daebus.wiring.compiling import Rule, compile_endpoint
-from daebus.wiring.endpoints import Endpoint, OwnThread, WorkerPool
+from daebus.wiring.endpoints import Endpoint
+from daebus.wiring.workers import OwnThread, WorkerPool
 
 __all__ = ["Conflict", "Plan", "Plans"]
 

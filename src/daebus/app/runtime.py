@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, cast
 from dependency_injector import providers
 
 from daebus.core.context import Context
-from daebus.core.errors import DaebusError, ServiceError, StartupError
+from daebus.core.errors import DaebusError, StartupError
 from daebus.core.logs import Logger, configure_logging, make_logger
 from daebus.core.messages import channel_instances, instance_registry
 from daebus.transports.actions import ActionServer, ServedAction
@@ -28,8 +28,9 @@ from daebus.transports.servers import find_server
 from daebus.transports.switchboard import Switchboard
 from daebus.transports.threads import Threads, ThreadTask
 from daebus.wiring.dispatch import dispatch, failure
-from daebus.wiring.endpoints import Endpoint, Incoming, WorkerPool
+from daebus.wiring.endpoints import Endpoint, Incoming
 from daebus.wiring.lifespan import open_resources
+from daebus.wiring.workers import WorkerPool
 
 from .blocking import BlockingBus, BlockingClients
 from .container import ServiceContainer
@@ -165,10 +166,9 @@ class Runtime:
             try:
                 await dispatch(plan.endpoint, incoming)
             except Exception as error:
-                problem = failure(error, plan.endpoint, incoming, self.logger)
                 if event == "start":
-                    text = str(error) if isinstance(error, DaebusError) else f"{type(error).__name__}: {error}"
-                    raise StartupError(f"{plan.spec.title} ({plan.spec.where}) failed: {text}") from error
+                    raise StartupError(f"{plan.spec.title} ({plan.spec.where}) failed: {_cause(error)}") from error
+                problem = failure(error, plan.endpoint, incoming, self.logger)
                 self.logger.error("on_stop handler failed", handler=plan.spec.title, reason=problem.message)
 
     def _internal(self, endpoint: Endpoint[object], what: str) -> Incoming:
@@ -254,14 +254,13 @@ async def _resources(container: ServiceContainer) -> AsyncGenerator[None]:
     async with AsyncExitStack() as stack:
         try:
             await stack.enter_async_context(open_resources(container))
-        except ServiceError:
-            raise
         except Exception as error:
-            make_logger().error("resource not opened", exc_info=error)
-            raise StartupError(
-                f"A resource of the container could not be opened: {type(error).__name__}: {error}"
-            ) from error
+            raise StartupError(f"A resource of the container could not be opened: {_cause(error)}") from error
         yield
+
+
+def _cause(error: Exception) -> str:
+    return str(error) if isinstance(error, DaebusError) else f"{type(error).__name__}: {error}"
 
 
 @asynccontextmanager

@@ -12,7 +12,7 @@ from daebus.core.recorder import Recorder
 from daebus.core.specs import Spec
 from daebus.transports.edge import DaebusHttp, DaebusWebSocket
 from daebus.wiring.checks import check_container
-from daebus.wiring.endpoints import WorkerPool
+from daebus.wiring.workers import WorkerPool
 
 from .blueprint import Blueprint
 from .container import ServiceContainer

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+
+from .handshake import Handshake
 
 __all__ = ["MAX_MESSAGES", "MAX_SIZE", "TURN", "Outbox"]
 
@@ -22,12 +24,12 @@ class Outbox:
     """The messages on their way to one client. It opens when the client is accepted; until then they wait.
 
     Args:
-        send: ASGI's. It takes as long as the client lets it.
+        handshake: Sends; it takes as long as the client lets it.
         overflow: Called when a message finds no room, because the client reads too slowly; the message is dropped.
     """
 
-    def __init__(self, send: Callable[[dict[str, object]], Awaitable[None]], overflow: Callable[[], None]) -> None:
-        self._send = send
+    def __init__(self, handshake: Handshake, overflow: Callable[[], None]) -> None:
+        self._handshake = handshake
         self._overflow = overflow
         self._waiting: deque[tuple[str, asyncio.Future[None] | None]] = deque()
         self._size = 0
@@ -125,7 +127,7 @@ class Outbox:
             self._sender = self._busy_since = None
 
     async def _hand_over(self, text: str) -> None:
-        await self._send({"type": "websocket.send", "text": text})
+        await self._handshake.send({"type": "websocket.send", "text": text})
         self._handed_over += 1
         if self._handed_over % TURN == 0:
             await asyncio.sleep(0)

@@ -17,7 +17,7 @@ from daebus.core.handlers import is_context
 from daebus.core.signatures import MISSING, Parameter, Signature, show_type
 from daebus.core.specs import RouteSpec
 
-__all__ = ["METHODS", "RESERVED", "check_path", "is_file", "litestar_path", "path_parameters", "path_shape"]
+__all__ = ["METHODS", "RESERVED", "check_path", "is_file", "litestar_path", "malformed_path", "path_parameters", "path_shape"]
 
 METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 """The HTTP methods that Litestar routes."""
@@ -100,7 +100,7 @@ def is_file(annotation: object) -> bool:
 
 def check_path(spec: RouteSpec, signature: Signature) -> list[WiringProblem]:
     """Everything that is wrong with a route's path and methods, and with what stands left of its ``*``."""
-    malformed = _malformed(spec.path)
+    malformed = malformed_path(spec.path)
     if malformed is not None:
         return [WiringProblem(signature.where, spec.title, *malformed)]
     return [
@@ -111,7 +111,7 @@ def check_path(spec: RouteSpec, signature: Signature) -> list[WiringProblem]:
     ]
 
 
-def _malformed(path: str) -> tuple[str, str] | None:
+def malformed_path(path: str) -> tuple[str, str] | None:
     """What is wrong with a path in itself, and the remedy."""
     if not path.startswith("/"):
         return f"the path {path!r} does not begin with a slash", f"write {'/' + path!r}"

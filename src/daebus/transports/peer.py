@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Awaitable, Mapping
 
 from daebus.core.errors import Reject, ServiceError, Unavailable
 from daebus.core.logs import Logger
 
 from .clients import Client
+from .handshake import Handshake, refuse
 from .outbox import TURN, Outbox
-from .sockets import SocketDesk, error_payload
+from .sockets import SocketDesk
 from .switchboard import Switchboard
 
-__all__ = ["FINISH_SECONDS", "GOING_AWAY", "STUCK_SECONDS", "Handshake", "Peer", "refuse"]
+__all__ = ["FINISH_SECONDS", "GOING_AWAY", "STUCK_SECONDS", "Peer"]
 
 FINISH_SECONDS = 30.0
 """Seconds that the handler of a client gets, once the client is gone, before it is cancelled."""
@@ -32,40 +31,6 @@ _REGISTRY_SECONDS = 1.0
 _CLOSE_SECONDS = 2.0
 _HURRIED_SECONDS = 1.0
 _LONGEST_REASON = 123  # bytes that a close frame can hold
-
-Receive = Callable[[], Awaitable[Mapping[str, object]]]
-Send = Callable[[dict[str, object]], Awaitable[None]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Handshake:
-    """A request to connect, as the ASGI server hands it over.
-
-    Attributes:
-        query: The query string.
-        headers: By their names in lower case.
-        explains: Whether the server can refuse it with a response of ours (ASGI's ``websocket.http.response``).
-        receive: ASGI's.
-        send: ASGI's.
-    """
-
-    query: bytes
-    headers: Mapping[str, str]
-    explains: bool
-    receive: Receive
-    send: Send
-
-
-async def refuse(handshake: Handshake, error: ServiceError) -> None:
-    """Refuse a client before it is accepted: with the error as a response, or at least with its status."""
-    send = handshake.send
-    with suppress(Exception):  # the client may be gone
-        if not handshake.explains:
-            await send({"type": "websocket.close", "code": 4000 + error.status, "reason": error.message})
-            return
-        headers = [(b"content-type", b"application/json")]
-        await send({"type": "websocket.http.response.start", "status": error.status, "headers": headers})
-        await send({"type": "websocket.http.response.body", "body": error_payload(error)})
 
 
 class Peer:
@@ -90,7 +55,7 @@ class Peer:
         self._desk = desk
         self._switchboard = switchboard
         self._logger = logger
-        self._outbox = Outbox(handshake.send, self._give_up)
+        self._outbox = Outbox(handshake, self._give_up)
         self._task: asyncio.Task[None] | None = None
         self._reader: asyncio.Task[None] | None = None
         self._limit: asyncio.TimerHandle | None = None
@@ -110,6 +75,8 @@ class Peer:
             self.cut()
             await asyncio.wait({self._task})
             raise
+        finally:
+            self._handshake.release()
 
     async def send(self, text: str) -> None:
         """Send a message; in the client's own handlers, wait until the server has it."""
@@ -167,7 +134,7 @@ class Peer:
         try:
             await self._handshake.receive()
             if self._closing is None:
-                greeting = await self._desk.greet(self.client, self._handshake.query)
+                greeting = await self._desk.greet(self.client, self._handshake.query, self._handshake.request_id)
             if self._closing is not None:
                 code, reason = self._closing
                 raise Reject(reason or "The client was refused.") if code == _NORMAL else Unavailable(reason)

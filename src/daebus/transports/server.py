@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import gc
 import socket
 import threading
 from collections.abc import Awaitable, Callable, Sequence
@@ -24,7 +23,9 @@ _MAX_CONNECTIONS = 1 << 20
 """With so many open, Granian accepts no more. Its default of 128 is soon used up by idle ones and by WebSockets."""
 
 _LAST_SECONDS = 1.0
+_TICK = 0.001
 _TASKS = Path("/proc/self/task")
+_LISTS_THREADS = _TASKS.is_dir()
 _THREAD_SECONDS = 0.1
 """How long Granian's threads may need to end, where the system does not list them."""
 
@@ -39,7 +40,7 @@ _left_behind: set[asyncio.Task[None]] = set()
 
 
 class _NativeThreads:
-    """Granian's threads. Python does not know them, and one that wants the GIL while Python exits aborts the process."""
+    """Granian's threads, which Python does not know: one that wants the GIL while Python exits aborts the process."""
 
     def __init__(self) -> None:
         self._servers = 0
@@ -56,15 +57,12 @@ class _NativeThreads:
         self._servers -= 1
         if self._servers or not wait:
             return
-        if not _TASKS.is_dir():
+        if not _LISTS_THREADS:
             await asyncio.sleep(_THREAD_SECONDS)
-            return
-        # Litestar leaves cycles behind (after a refused request, after a WebSocket) that hold Granian's side of it.
-        gc.collect()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_LAST_SECONDS):
-                while self._alive() - self._others:
-                    await asyncio.sleep(0.001)  # noqa: ASYNC110  # nothing tells when a thread has ended
+        for _ in range(int(_LAST_SECONDS / _TICK)):
+            if not self._alive() - self._others:
+                break
+            await asyncio.sleep(_TICK)
 
     @staticmethod
     def _alive() -> set[int]:

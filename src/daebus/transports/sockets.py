@@ -21,7 +21,7 @@ from daebus.wiring.endpoints import Endpoint, Incoming
 
 from .clients import Client
 
-__all__ = ["SocketDesk", "SocketRoutes", "error_payload"]
+__all__ = ["SocketDesk", "SocketRoutes"]
 
 _LONGEST_NAME = 64
 _NULL = b"null"
@@ -74,12 +74,12 @@ class SocketDesk:
         self._logger = logger
         self._numbers = itertools.count(1)
 
-    async def greet(self, client: Client, query: bytes) -> str | None:
+    async def greet(self, client: Client, query: bytes, request_id: str) -> str | None:
         """Let the connect handler decide; returns the greeting, if there is one. Raises `ServiceError`: refuse."""
         endpoint = self.routes.connect
         if endpoint is None:
             return None
-        incoming = self._incoming(endpoint, client, query)
+        incoming = self._incoming(endpoint, client, query, request_id)
         try:
             greeting = await dispatch(endpoint, incoming)
             return None if greeting is None else _response(greeting, None)
@@ -95,7 +95,7 @@ class SocketDesk:
             endpoint = self._find(envelope.type)
         except ServiceError as error:
             return _error(error, _id_of(message))
-        incoming = self._incoming(endpoint, client, envelope.data)
+        incoming = self._incoming(endpoint, client, envelope.data, self._new_id(client))
         try:
             answer = await dispatch(endpoint, incoming)
             if answer is None and envelope.id is None:
@@ -108,7 +108,7 @@ class SocketDesk:
 
     async def part(self, endpoint: Endpoint[object], client: Client) -> None:
         """Run one of the disconnect handlers; what it raises is only logged."""
-        incoming = self._incoming(endpoint, client, None)
+        incoming = self._incoming(endpoint, client, None, self._new_id(client))
         about = {"handler": endpoint.title, "where": endpoint.signature.where, "client": client.id}
         try:
             await dispatch(endpoint, incoming)
@@ -138,21 +138,21 @@ class SocketDesk:
         hint = f"; did you mean {close[0]!r}?" if close else ""
         raise NotFound(f"There is no message type {name[:_LONGEST_NAME]!r}{hint}", code="no_such_type")
 
-    def _incoming(self, endpoint: Endpoint[object], client: Client, body: bytes | msgspec.Raw | None) -> Incoming:
-        request_id = f"{client.id}-{next(self._numbers):x}"
+    def _incoming(
+        self, endpoint: Endpoint[object], client: Client, body: bytes | msgspec.Raw | None, request_id: str
+    ) -> Incoming:
         return Incoming(Context(request_id=request_id, service=self._service, handler=endpoint.title), body, client)
 
-
-def error_payload(error: ServiceError) -> bytes:
-    """An error as clients are told it."""
-    try:
-        return encode(ErrorPayload(error.message, error.code, error.details))
-    except (TypeError, ValueError):
-        return encode(ErrorPayload(error.message, error.code, {"details": repr(error.details)}))
+    def _new_id(self, client: Client) -> str:
+        return f"{client.id}-{next(self._numbers):x}"
 
 
 def _error(error: ServiceError, asked: str | int | None) -> str:
-    return encode(Envelope("error", msgspec.Raw(error_payload(error)), asked)).decode()
+    try:
+        payload = encode(ErrorPayload(error.message, error.code, error.details))
+    except (TypeError, ValueError):
+        payload = encode(ErrorPayload(error.message, error.code, {"details": repr(error.details)}))
+    return encode(Envelope("error", msgspec.Raw(payload), asked)).decode()
 
 
 def _response(answer: bytes, asked: str | int | None) -> str:

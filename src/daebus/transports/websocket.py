@@ -5,10 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
-from typing import cast
 
-from litestar import WebSocket
-from litestar.datastructures import State
 from litestar.handlers import WebsocketRouteHandler
 
 from daebus.core.errors import ServiceError, Unavailable
@@ -17,8 +14,9 @@ from daebus.core.logs import Logger
 from .clients import Clients
 from .connection import CommandError
 from .edge import DaebusWebSocket
+from .handshake import Handshake, Socket, read_handshake, refuse
 from .links import CommandLink
-from .peer import GOING_AWAY, Handshake, Peer, Send, refuse
+from .peer import GOING_AWAY, Peer
 from .sockets import SocketDesk, SocketRoutes
 from .subscriber import Subscriber
 from .switchboard import Switchboard
@@ -29,8 +27,6 @@ TEND_SECONDS = 5.0
 """Seconds between two looks at all clients, at which the registry is told, too, that they are connected."""
 
 _CUT_SECONDS = 5.0
-
-_Socket = WebSocket[object, object, State]
 
 
 class SocketHub:
@@ -120,20 +116,23 @@ class SocketHub:
 
     async def _tend(self) -> None:
         while True:
-            for peer in list(self._peers):
-                peer.tend()
+            self._tend_peers()
             try:
                 await self._switchboard.renew()
             except (Unavailable, CommandError):
                 self._logger.debug("WebSocket clients could not be renewed in the registry", exc_info=True)
             await asyncio.sleep(TEND_SECONDS)
 
+    def _tend_peers(self) -> None:
+        for peer in list(self._peers):
+            peer.tend()
+
 
 def socket_handler(path: str, hub: Callable[[], SocketHub]) -> WebsocketRouteHandler:
     """What Litestar serves at `path`. `hub` may raise a `ServiceError`, with which the client is refused."""
 
-    async def serve_socket(socket: _Socket) -> None:
-        handshake = _handshake(socket)
+    async def serve_socket(socket: Socket) -> None:
+        handshake = read_handshake(socket)
         try:
             found = hub()
         except ServiceError as error:
@@ -148,20 +147,3 @@ def socket_handler(path: str, hub: Callable[[], SocketHub]) -> WebsocketRouteHan
 async def _wait(ends: Mapping[Peer, asyncio.Future[None]], seconds: float) -> None:
     if ends:
         await asyncio.wait(ends.values(), timeout=seconds)
-
-
-def _handshake(socket: _Socket) -> Handshake:
-    scope = socket.scope
-    extensions = scope["extensions"] if "extensions" in scope else None  # noqa: SIM401  # its `get` is untyped
-    headers: dict[str, str] = {}
-    for raw_name, raw_value in scope["headers"]:
-        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
-        headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    return Handshake(
-        query=scope["query_string"],
-        headers=headers,
-        explains="websocket.http.response" in (extensions or {}),
-        receive=socket.receive,
-        # Litestar knows only typed dictionaries, and not the answers of this extension.
-        send=cast("Send", socket.send),
-    )

@@ -23,8 +23,9 @@ from daebus.core.errors import WiringError, WiringProblem
 from daebus.core.signatures import MISSING, Parameter, Signature, show_type
 from daebus.core.specs import Spec
 
-from .endpoints import Endpoint, Incoming, Take, Workers
+from .endpoints import Endpoint, Incoming, Take
 from .injection import Injection, bind_services, find_misplaced
+from .workers import Workers
 from .yields import fits
 
 __all__ = ["Rule", "compile_endpoint"]
@@ -47,7 +48,7 @@ class Rule:
         parts: The types that mean a thing of the transport, such as the WebSocket client.
         replies: Whether what it returns goes over the wire.
         events: Whether an unknown tag is to be told apart from an invalid payload.
-        streams: Whether it may be an async generator.
+        streams: Whether it is an async generator; None: it may be one.
         contract: The contract's payload type and, if it replies, its reply type.
         free: Whether the transport decodes what stands left of the ``*`` itself.
         lax: Whether the payload is the query string of a URL, all of whose values are text, instead of JSON.

@@ -1,0 +1,102 @@
+"""The request with which a WebSocket client connects, and its refusal."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import cast
+
+import msgspec
+from litestar import WebSocket
+from litestar.datastructures import State
+from litestar.types import Scope
+
+from daebus.core.errors import ServiceError
+
+from .http_mistakes import phrase
+from .problems import PROBLEM, Problem, request_id
+
+__all__ = ["Handshake", "Socket", "read_handshake", "refuse"]
+
+Receive = Callable[[], Awaitable[Mapping[str, object]]]
+Send = Callable[[dict[str, object]], Awaitable[None]]
+Socket = WebSocket[object, object, State]
+
+
+@dataclass(slots=True, kw_only=True)
+class Handshake:
+    """A request to connect.
+
+    Attributes:
+        query: The query string.
+        headers: By their names in lower case.
+        request_id: The id under which the log has it.
+        explains: Whether the server can refuse it with a response of ours (ASGI's ``websocket.http.response``).
+        receive: ASGI's.
+        send: ASGI's.
+    """
+
+    query: bytes
+    headers: Mapping[str, str]
+    request_id: str
+    explains: bool
+    receive: Receive
+    send: Send
+
+    def release(self) -> None:
+        """Let go of the server's side. Handlers may keep a client, and Granian's threads live as long as its objects."""
+        self.receive, self.send = _receive_nothing, _send_nothing
+
+
+async def _receive_nothing() -> Mapping[str, object]:
+    return {"type": "websocket.disconnect"}
+
+
+async def _send_nothing(_: dict[str, object]) -> None: ...
+
+
+def read_handshake(socket: Socket) -> Handshake:
+    """What Litestar knows of a request to connect."""
+    scope = socket.scope
+    extensions = scope["extensions"] if "extensions" in scope else None  # noqa: SIM401  # its `get` is untyped
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in scope["headers"]:
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return Handshake(
+        query=scope["query_string"],
+        headers=headers,
+        request_id=request_id(cast("Scope", scope)),
+        explains="websocket.http.response" in (extensions or {}),
+        receive=socket.receive,
+        # Litestar knows only typed dictionaries, and not the answers of this extension.
+        send=cast("Send", socket.send),
+    )
+
+
+async def refuse(handshake: Handshake, error: ServiceError) -> None:
+    """Refuse a client before it is accepted: with the error as a response, or at least with its status."""
+    send = handshake.send
+    with suppress(Exception):  # the client may be gone
+        if not handshake.explains:
+            await send({"type": "websocket.close", "code": 4000 + error.status, "reason": error.message})
+            return
+        headers = [(b"content-type", PROBLEM.encode())]
+        await send({"type": "websocket.http.response.start", "status": error.status, "headers": headers})
+        await send({"type": "websocket.http.response.body", "body": _body(error, handshake.request_id)})
+
+
+def _body(error: ServiceError, known: str) -> bytes:
+    problem = Problem(
+        title=phrase(error.status),
+        status=error.status,
+        detail=error.message,
+        code=error.code,
+        details=error.details,
+        request_id=known,
+    )
+    try:
+        return msgspec.json.encode(problem, enc_hook=str)
+    except (TypeError, ValueError):
+        return msgspec.json.encode(msgspec.structs.replace(problem, details={}))

@@ -1,0 +1,122 @@
+"""Threads for ``def`` handlers. They are daemons: a handler that never returns does not keep the process alive."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from queue import SimpleQueue
+from typing import Generic, Protocol, TypeVar, cast
+
+__all__ = ["OwnThread", "WorkerPool", "Workers"]
+
+T = TypeVar("T")
+
+
+class Workers(Protocol):
+    """Where the functions of ``def`` handlers run."""
+
+    async def run(self, function: Callable[[], T]) -> T:
+        """Run a function off the event loop, with the context variables of the caller."""
+        ...
+
+
+class _Job(Generic[T]):
+    """A function to be run in a thread, and the future in the event loop that waits for it."""
+
+    def __init__(self, function: Callable[[], T]) -> None:
+        self._function = function
+        self._context = contextvars.copy_context()
+        self._loop = asyncio.get_running_loop()
+        self.done: asyncio.Future[T] = self._loop.create_future()
+
+    def work(self) -> None:
+        """Run the function in this thread, unless nobody waits for it any more."""
+        if self.done.cancelled():
+            return
+        result, raised = _attempt(self._context, self._function)
+        with suppress(RuntimeError):  # the loop is closed: nobody waits
+            self._loop.call_soon_threadsafe(self._tell, result, raised)
+
+    def _tell(self, result: T | None, raised: BaseException | None) -> None:
+        if self.done.done():
+            return
+        if raised is None:
+            self.done.set_result(cast("T", result))
+        else:
+            self.done.set_exception(raised)
+
+
+def _attempt(context: contextvars.Context, function: Callable[[], T]) -> tuple[T | None, BaseException | None]:
+    """Call a function. The traceback ends here, so that what holds the future is no part of a cycle."""
+    try:
+        return context.run(function), None
+    except BaseException as error:  # it is raised again where the future is awaited
+        return None, error
+
+
+class WorkerPool:
+    """The bounded pool of threads in which ``def`` handlers run; threads are made as they are needed.
+
+    Args:
+        limit: How many run at once at most.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._jobs: SimpleQueue[_Job[object] | None] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._threads = 0
+        self._free = 0
+
+    async def run(self, function: Callable[[], T]) -> T:
+        """Run a function in a thread of the pool."""
+        job = _Job(function)
+        with self._lock:
+            # Whoever is free is spoken for by a job that waits already, if there are as many of them.
+            needs_thread = self._free <= self._jobs.qsize() and self._threads < self.limit
+            self._threads += needs_thread
+            jobs = self._jobs
+        jobs.put(cast("_Job[object]", job))
+        if needs_thread:
+            threading.Thread(target=self._work, args=[jobs], name="daebus-worker", daemon=True).start()
+        return await job.done
+
+    def close(self) -> None:
+        """Let the threads end; those that run go on to their end. The pool can be used again."""
+        with self._lock:
+            leaving, self._threads = self._threads, 0
+            self._free = 0
+            jobs, self._jobs = self._jobs, SimpleQueue()
+        for _ in range(leaving):
+            jobs.put(None)
+
+    def _work(self, jobs: SimpleQueue[_Job[object] | None]) -> None:
+        while True:
+            with self._lock:
+                self._free += jobs is self._jobs
+            job = jobs.get()
+            with self._lock:
+                self._free -= jobs is self._jobs
+            if job is None:
+                return
+            job.work()
+
+
+class OwnThread:
+    """A new thread for each run.
+
+    Args:
+        name: The name of the thread.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    async def run(self, function: Callable[[], T]) -> T:
+        """Run a function in a new thread."""
+        job = _Job(function)
+        threading.Thread(target=job.work, name=self._name, daemon=True).start()
+        return await job.done
