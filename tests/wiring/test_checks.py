@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import cast
 
 import pytest
 from dependency_injector import containers, providers
@@ -55,7 +54,7 @@ def test_a_container_without_mistakes_is_accepted() -> None:
         again = providers.Singleton(Thing, repo, repo=repo)
         users = providers.Factory(Thing, session=session, repo=repo)
         inner = providers.Container(Inner)
-        nested = providers.Factory(Thing, inner.session, inner.config.a)
+        nested = providers.Factory(Thing, inner.session)
 
     check_container(Container(), Base)
     check_container(Base(), Base)
@@ -65,10 +64,13 @@ def test_a_container_of_another_base_is_refused_where_it_is_passed() -> None:
     class Foreign(containers.DeclarativeContainer):
         pass
 
-    line = cast("int", inspect.currentframe().f_lineno) + 1  # type: ignore[union-attr]  # pyright: ignore[reportOptionalMemberAccess]
-    (problem,) = problems(Foreign())
-    assert problem.where.startswith(f"{show_path(__file__)}:")
-    assert line > 0
+    def pass_it() -> None:
+        check_container(Foreign(), Base)
+
+    with pytest.raises(WiringError) as caught:
+        pass_it()
+    (problem,) = caught.value.problems
+    assert problem.where == f"{show_path(__file__)}:{pass_it.__code__.co_firstlineno + 1}"
     assert problem.subject == "container=Foreign()"
     assert problem.found == "it does not extend Base"
     assert problem.remedy == "write `class Foreign(Base): ...`, and pass an instance of it"
@@ -180,7 +182,7 @@ def test_providers_that_need_each_other_are_refused_with_the_way() -> None:
     class Container(Base):
         first = providers.Factory(Thing)
         third = providers.Singleton(Thing, first)
-        second = providers.Factory(Thing, third=providers.List(third))
+        second = providers.Factory(Thing, third=providers.List[Thing](third))
         first.add_args(second)
         outside = providers.Factory(Thing, second)
 

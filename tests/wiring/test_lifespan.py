@@ -102,7 +102,7 @@ async def test_what_is_built_over_an_async_resource_gets_the_object_itself(openi
         safe = providers.ThreadSafeSingleton(Repo, db=db)
         called = providers.Callable(Repo, db)
         session = PerMessage(open_session, db)
-        over_singleton = providers.Factory(cast("type[Repo]", list), providers.List(singleton))
+        over_singleton = providers.List[Repo](singleton)
 
     container = Container()
     async with open_resources(container):
@@ -216,7 +216,7 @@ async def test_a_second_start_opens_everything_anew(opening: Opening, log: Log) 
     runs: list[tuple[object, object, object, object]] = []
     for _ in range(2):
         async with open_resources(container):
-            repo, made = cast("Repo", container.repo()), container.factory()
+            repo, made = container.repo(), container.factory()
             runs.append((container.db(), container.blocking(), repo, repo.db))
             assert made.db is repo.db is container.db()
     assert log == ["open db", "open blocking", "close blocking", "close db"] * 2
@@ -236,8 +236,8 @@ async def test_singletons_over_what_belongs_to_one_run_are_forgotten_at_its_end(
 
     container = Container()
     container.bus.set_default(providers.Object(Db("bus")))
+    kinds: tuple[providers.Provider[object], ...]
     kinds = (container.over_bus, container.over_db, container.over_both, container.alone, container.over_alone)
-    first = []
     async with open_resources(container):
         first = [kind() for kind in kinds]
         assert [kind() for kind in kinds] == first
@@ -307,11 +307,6 @@ async def test_an_override_during_the_run_leaves_the_resource_to_be_closed(
         assert container.db() is not fake
 
 
-class Nested(containers.DeclarativeContainer):
-    db: providers.Dependency[Db] = providers.Dependency(instance_of=Db)
-    repo = providers.Singleton(Repo, db=db)
-
-
 async def test_resources_of_nested_containers_are_opened_in_the_order_of_their_needs(
     opening: Opening, log: Log
 ) -> None:
@@ -327,7 +322,7 @@ async def test_resources_of_nested_containers_are_opened_in_the_order_of_their_n
     container = Container()
     async with open_resources(container):
         assert log == ["open db", "open cache"]
-        assert cast("Db", container.users().db).name == "cache"
+        assert container.users().db.name == "cache"
     assert log == ["open db", "open cache", "close cache", "close db"]
 
 

@@ -17,7 +17,16 @@ from daebus.core.handlers import is_context
 from daebus.core.signatures import MISSING, Parameter, Signature, show_type
 from daebus.core.specs import RouteSpec
 
-__all__ = ["METHODS", "RESERVED", "check_path", "is_file", "litestar_path", "malformed_path", "path_parameters", "path_shape"]
+__all__ = [
+    "METHODS",
+    "RESERVED",
+    "check_path",
+    "is_file",
+    "litestar_path",
+    "malformed_path",
+    "path_parameters",
+    "path_shape",
+]
 
 METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 """The HTTP methods that Litestar routes."""

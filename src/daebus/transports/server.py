@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import gc
 import socket
 import threading
 from collections.abc import Awaitable, Callable, Sequence
@@ -57,6 +58,8 @@ class _NativeThreads:
         self._servers -= 1
         if self._servers or not wait:
             return
+        # Litestar leaves cycles behind (after a refused request, after a WebSocket) that hold Granian's side of it.
+        gc.collect()
         if not _LISTS_THREADS:
             await asyncio.sleep(_THREAD_SECONDS)
         for _ in range(int(_LAST_SECONDS / _TICK)):

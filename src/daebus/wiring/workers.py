@@ -82,7 +82,10 @@ class WorkerPool:
         jobs.put(cast("_Job[object]", job))
         if needs_thread:
             threading.Thread(target=self._work, args=[jobs], name="daebus-worker", daemon=True).start()
-        return await job.done
+        try:
+            return await job.done
+        finally:
+            del job  # it holds the exception, whose traceback holds this frame
 
     def close(self) -> None:
         """Let the threads end; those that run go on to their end. The pool can be used again."""
@@ -103,6 +106,7 @@ class WorkerPool:
             if job is None:
                 return
             job.work()
+            del job  # not to be kept while the thread waits for the next one
 
 
 class OwnThread:
@@ -119,4 +123,7 @@ class OwnThread:
         """Run a function in a new thread."""
         job = _Job(function)
         threading.Thread(target=job.work, name=self._name, daemon=True).start()
-        return await job.done
+        try:
+            return await job.done
+        finally:
+            del job  # as above
