@@ -36,9 +36,15 @@ class _Job(Generic[T]):
         """Run the function in this thread, unless nobody waits for it any more."""
         if self.done.cancelled():
             return
-        result, raised = _attempt(self._context, self._function)
+        result, raised = None, None
+        try:
+            result = self._context.run(self._function)
+        except BaseException as error:  # it is raised again where the future is awaited
+            raised = error
         with suppress(RuntimeError):  # the loop is closed: nobody waits
             self._loop.call_soon_threadsafe(self._tell, result, raised)
+        # The traceback holds this frame, which must not hold the exception.
+        del self, result, raised
 
     def _tell(self, result: T | None, raised: BaseException | None) -> None:
         if self.done.done():
@@ -47,14 +53,6 @@ class _Job(Generic[T]):
             self.done.set_result(cast("T", result))
         else:
             self.done.set_exception(raised)
-
-
-def _attempt(context: contextvars.Context, function: Callable[[], T]) -> tuple[T | None, BaseException | None]:
-    """Call a function. The traceback ends here, so that what holds the future is no part of a cycle."""
-    try:
-        return context.run(function), None
-    except BaseException as error:  # it is raised again where the future is awaited
-        return None, error
 
 
 class WorkerPool:
