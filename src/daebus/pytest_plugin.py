@@ -1,8 +1,9 @@
-"""Fixtures for pytest, there as soon as daebus is installed."""
+"""Fixtures for pytest, there as soon as daebus is installed with its extra ``testing``."""
 
 from __future__ import annotations
 
-from collections.abc import Generator
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -10,14 +11,14 @@ __all__ = ["daebus_redis_url"]
 
 
 @pytest.fixture
-def daebus_redis_url(monkeypatch: pytest.MonkeyPatch) -> Generator[str]:
-    """The URL of an empty server that this test run has for itself; also in the environment, for processes it starts."""
-    from redis import Redis
-
-    from daebus.testing import private_redis_url
+def daebus_redis_url(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The URL of an empty server that this test run has for itself, also in the environment of processes it starts."""
+    # Imported here: pytest loads this module wherever daebus is installed, also where it is not tested.
+    from daebus.testing import empty_redis, private_redis_url  # noqa: PLC0415
 
     url = private_redis_url()
     monkeypatch.setenv("DAEBUS_REDIS_URL", url)
-    with Redis.from_url(url) as redis:
-        redis.flushall()
-    yield url
+    # In a thread, as the test may have an event loop of its own here.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, empty_redis(url)).result()
+    return url

@@ -23,9 +23,11 @@ from daebus.app.web import Served, serve
 from daebus.core.codec import encode
 from daebus.core.errors import ConfigurationError
 from daebus.core.messages import Envelope
+from daebus.transports.connection import RedisServer
 from daebus.transports.embedded import EmbeddedEngine, join_embedded
+from daebus.transports.node import open_node
 
-__all__ = ["RunningService", "Socket", "private_redis_url", "running"]
+__all__ = ["RunningService", "Socket", "empty_redis", "private_redis_url", "running"]
 
 C = TypeVar("C", bound=ServiceContainer)
 
@@ -40,6 +42,12 @@ def _engine() -> EmbeddedEngine:
 def private_redis_url() -> str:
     """The URL of a server that this process has for itself; it starts at the first call and ends with the process."""
     return _engine().url
+
+
+async def empty_redis(url: str) -> None:
+    """Remove everything from a server."""
+    async with open_node(RedisServer.from_url(url)) as node:
+        await node.link.execute("FLUSHALL")
 
 
 class Socket:

@@ -10,11 +10,14 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import httpx
 import msgspec
 import pytest
 from dependency_injector import providers
 from tests.support import until
+from websockets.asyncio.client import connect
 
+import daebus
 from daebus import (
     Action,
     BlockingBus,
@@ -203,7 +206,7 @@ class TestBlueprints:
     def test_a_blueprint_whose_container_the_app_does_not_have_is_refused(self) -> None:
         needy = Blueprint("needy", services=Container)
         with pytest.raises(WiringError, match="need Container, and the app's container is Other"):
-            Daebus("app", container=Other()).register_blueprint(needy)  # type: ignore[arg-type]  # pyright: ignore
+            Daebus("app", container=Other()).register_blueprint(needy)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
     def test_all_mistakes_of_a_blueprint_come_at_once(self) -> None:
         wrong = Blueprint("wrong", services=Container)
@@ -518,9 +521,6 @@ async def test_the_service_runs_under_another_asgi_server(tmp_path: Path) -> Non
             while "running on" not in line:
                 line = (await process.stderr.readline()).decode()
         port = int(line.split("http://127.0.0.1:")[1].split()[0].split('"')[0])
-        import httpx
-        from websockets.asyncio.client import connect
-
         async with httpx.AsyncClient() as http:
             assert (await http.get(f"http://127.0.0.1:{port}/ping")).text.strip('"') == "pong"
         async with connect(f"ws://127.0.0.1:{port}/ws") as socket:
@@ -545,8 +545,6 @@ def test_neither_the_import_nor_the_help_load_litestar_or_granian(command: list[
 
 
 def test_the_root_has_at_most_30_names_and_all_of_them_exist() -> None:
-    import daebus
-
     assert len(daebus.__all__) <= 30
     assert all(hasattr(daebus, name) for name in daebus.__all__)
     assert Channel is daebus.Channel

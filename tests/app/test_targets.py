@@ -58,9 +58,9 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Write]:
             del sys.modules[name]
 
 
-@pytest.mark.parametrize("target", ["shop:app", "shop", "shop.py:app", "./shop.py", "shop.py"])
+@pytest.mark.parametrize("target", ["kiosk:app", "kiosk", "kiosk.py:app", "./kiosk.py", "kiosk.py"])
 def test_module_or_file(write: Write, target: str) -> None:
-    write("shop.py", APP)
+    write("kiosk.py", APP)
     assert load_target(target).name == "found"
 
 
@@ -112,14 +112,14 @@ def test_factory(write: Write) -> None:
     [
         ("", "names no module"),
         (":app", "names no module"),
-        ("shopp:app", "There is no module 'shopp'; did you mean 'shop'?"),
-        ("shop.web:app", "There is no module 'shop.web'; 'shop' is a single file, with no modules in it."),
-        ("shop-1:app", "'shop-1' is no name of a module"),
-        ("shopp.py:app", "There is no file shopp.py; did you mean 'shop.py'?"),
-        ("folder/shop.py:app", "There is no file folder/shop.py; the Python files in "),
+        ("shopp:app", "There is no module 'shopp'; did you mean 'kiosk'?"),
+        ("kiosk.web:app", "There is no module 'kiosk.web'; 'kiosk' is a single file, with no modules in it."),
+        ("kiosk-1:app", "'kiosk-1' is no name of a module"),
+        ("shopp.py:app", "There is no file shopp.py; did you mean 'kiosk.py'?"),
+        ("folder/kiosk.py:app", "There is no file folder/kiosk.py; the Python files in "),
         ("./:app", " is a folder; "),
-        ("shop:ap", "shop has no 'ap'; did you mean 'app'?"),
-        ("shop:server", "shop has no 'server'; its apps and functions: app."),
+        ("kiosk:ap", "kiosk has no 'ap'; did you mean 'app'?"),
+        ("kiosk:server", "kiosk has no 'server'; its apps and functions: app."),
         ("factory:make_ap", "did you mean 'make_app'?"),
         ("factory", "factory has no app: write app = Daebus(...) in it"),
         ("factory:number", "factory:number is neither an app nor a function that makes one; its type is int."),
@@ -130,7 +130,7 @@ def test_factory(write: Write) -> None:
     ],
 )
 def test_no_app(write: Write, target: str, said: str) -> None:
-    write("shop.py", APP)
+    write("kiosk.py", APP)
     write("factory.py", FACTORY)
     write("several.py", "from daebus import Daebus\none, two = Daebus('one'), Daebus('two')\n")
     with pytest.raises(TargetError) as caught:
@@ -197,6 +197,6 @@ def test_run_without_a_guard(write: Write, call: str) -> None:
 
 
 def test_file_of_a_target(write: Write) -> None:
-    file = write("shop.py", APP)
-    assert target_file("shop.py:app") == file.resolve()
-    assert target_file("shop:app") is None
+    file = write("kiosk.py", APP)
+    assert target_file("kiosk.py:app") == file.resolve()
+    assert target_file("kiosk:app") is None

@@ -168,11 +168,11 @@ def test_a_type_as_text_is_refused() -> None:
 @pytest.mark.parametrize(
     ("kind", "arguments", "wanted"),
     [
-        (Action, (GetUser,), "write Action[In, Out]"),
-        (Action, (GetUser, User, User), "write Action[In, Out]"),
-        (StreamAction, (GetUser,), "write StreamAction[In, Item]"),
-        (Channel, (Created, Deleted), "write Channel[Event]"),
-        (Action[GetUser, User], (User,), "takes 0"),
+        (Action, (GetUser,), "write Action[In, Out] once"),
+        (Action, (GetUser, User, User), "write Action[In, Out] once"),
+        (StreamAction, (GetUser,), "write StreamAction[In, Item] once"),
+        (Channel, (Created, Deleted), "write Channel[Event] once"),
+        (Action[GetUser, User], (User,), "takes 0; write Action[...] once"),
     ],
 )
 def test_the_wrong_number_of_types_is_refused(kind: object, arguments: tuple[object, ...], wanted: str) -> None:

@@ -32,7 +32,7 @@ class OutOfStock(Conflict):
     It may come again.
     """
 
-    code = "out_of_stock"
+    code = "test_out_of_stock"
 
     def __init__(self, article: str, left: int) -> None:
         super().__init__(f"Only {left} of {article} are left", details={"article": article, "left": left})
@@ -90,7 +90,7 @@ def test_the_first_class_with_a_code_keeps_it() -> None:
 
 def test_without_a_message_an_error_says_the_first_line_of_its_docstring() -> None:
     assert NotFound().message == "There is no such thing."
-    assert error_from_code("out_of_stock", "").message == "The article is not there."
+    assert error_from_code("test_out_of_stock", "").message == "The article is not there."
 
 
 def test_without_a_message_and_a_docstring_an_error_says_its_code() -> None:

@@ -313,6 +313,11 @@ def test_another_payload_than_the_contract_says_is_refused() -> None:
 
     async def narrower(event: Created) -> None: ...
 
+    async def surplus(query: GetUser) -> User:
+        return User(query.id)
+
+    nothing = Rule(kind="an action", payload="the payload", replies=True, contract=Action[None, User]("all").types)
+    assert refusal(surplus, nothing).found == "the contract's payload is None"
     problem = refusal(handler, CONTRACT)
     assert problem.found == "the contract's payload is GetUser"
     assert problem.remedy == "annotate it as GetUser, or change the contract"

@@ -236,13 +236,14 @@ async def test_singletons_over_what_belongs_to_one_run_are_forgotten_at_its_end(
 
     container = Container()
     container.bus.set_default(providers.Object(Db("bus")))
-    kinds: tuple[providers.Provider[object], ...]
-    kinds = (container.over_bus, container.over_db, container.over_both, container.alone, container.over_alone)
+    kinds: list[providers.Provider[object]] = [container.over_bus, container.over_db, container.over_both]
+    kinds += [container.alone, container.over_alone]
     async with open_resources(container):
-        first = [kind() for kind in kinds]
-        assert [kind() for kind in kinds] == first
+        before = [kind() for kind in kinds]
+        assert [kind() for kind in kinds] == before
     async with open_resources(container):
-        assert [kind() is before for kind, before in zip(kinds, first, strict=True)] == [False] * 3 + [True] * 2
+        kept = [kind() is former for kind, former in zip(kinds, before, strict=True)]
+    assert kept == [False, False, False, True, True]
 
 
 async def test_an_overridden_resource_is_not_opened(opening: Opening, log: Log) -> None:

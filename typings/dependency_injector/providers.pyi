@@ -2,10 +2,16 @@ from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator, Mappin
 from collections.abc import Callable as Function
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from types import TracebackType
-from typing import Any, Generic, TypeVar, overload
+from typing import Any, Generic, overload
 from typing import Self as _Self
 
+from typing_extensions import TypeVar
+
+from . import resources
+
 T = TypeVar("T")
+# What a selector gives is told by daebus' mypy plugin alone.
+T_any = TypeVar("T_any", default=Any)
 T_co = TypeVar("T_co", covariant=True)
 AnyProvider = TypeVar("AnyProvider", bound=Provider[object])
 
@@ -99,6 +105,15 @@ class ThreadLocalSingleton(BaseSingleton[T]): ...
 class ContextLocalSingleton(BaseSingleton[T]): ...
 
 class BaseResource(Provider[T]):
+    # A class of this kind is a context manager too, but of what `init` gives, or None.
+    @overload
+    def __init__(
+        self: BaseResource[T], provides: type[resources.AsyncResource[T]], *args: object, **kwargs: object
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: BaseResource[T], provides: type[resources.Resource[T]], *args: object, **kwargs: object
+    ) -> None: ...
     @overload
     def __init__(
         self: BaseResource[T], provides: Function[..., AsyncIterator[T]], *args: object, **kwargs: object
@@ -140,7 +155,7 @@ class Container(Provider[T]):
     @property
     def container(self) -> T: ...
 
-class Selector(Provider[Any]):
+class Selector(Provider[T_any]):
     def __init__(self, selector: Function[..., object], **providers: Provider[object]) -> None: ...
     @property
     def providers(self) -> dict[str, Provider[object]]: ...
@@ -150,7 +165,7 @@ class Self(Provider[Any]): ...
 class Aggregate(Provider[Mapping[str, T]]):
     def __init__(self, provider_dict: Mapping[str, Provider[T]] = ..., **providers: Provider[T]) -> None: ...
 
-class List(Provider[list[T]]):
+class List(Provider[list[T_any]]):
     def __init__(self, *args: object) -> None: ...
 
 class Dict(Provider[dict[str, object]]):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncGenerator, Coroutine, Generator
-from typing import ClassVar, Never, Self, TypeVar, cast, overload
+from typing import ClassVar, Self, TypeVar, cast, overload
 
 from daebus.core.affinity import ThreadOnly
 from daebus.core.contracts import Action, Channel, Message, StreamAction
@@ -99,6 +99,10 @@ class BlockingBus(ThreadOnly):
 
     @overload
     def call(
+        self, action: Action[In, Out], payload: In, *, service: str | None = None, timeout: float | None = None
+    ) -> Out: ...
+    @overload
+    def call(
         self,
         action: Action[None, Out],
         payload: None = None,
@@ -106,14 +110,10 @@ class BlockingBus(ThreadOnly):
         service: str | None = None,
         timeout: float | None = None,
     ) -> Out: ...
-    @overload
-    def call(
-        self, action: Action[In, Out], payload: In, *, service: str | None = None, timeout: float | None = None
-    ) -> Out: ...
     def call(
         self,
-        action: Action[Never, Out],
-        payload: object = None,
+        action: Action[In, Out],
+        payload: In | None = None,
         *,
         service: str | None = None,
         timeout: float | None = None,
@@ -124,6 +124,10 @@ class BlockingBus(ThreadOnly):
 
     @overload
     def stream(
+        self, action: StreamAction[In, Out], payload: In, *, service: str | None = None, timeout: float | None = None
+    ) -> Generator[Out]: ...
+    @overload
+    def stream(
         self,
         action: StreamAction[None, Out],
         payload: None = None,
@@ -131,14 +135,10 @@ class BlockingBus(ThreadOnly):
         service: str | None = None,
         timeout: float | None = None,
     ) -> Generator[Out]: ...
-    @overload
-    def stream(
-        self, action: StreamAction[In, Out], payload: In, *, service: str | None = None, timeout: float | None = None
-    ) -> Generator[Out]: ...
     def stream(
         self,
-        action: StreamAction[Never, Out],
-        payload: object = None,
+        action: StreamAction[In, Out],
+        payload: In | None = None,
         *,
         service: str | None = None,
         timeout: float | None = None,
@@ -156,10 +156,10 @@ class BlockingBus(ThreadOnly):
             self._loop.wait_for(replies.close())
 
     @overload
-    def send(self, action: Action[None, object], payload: None = None, *, service: str | None = None) -> None: ...
-    @overload
     def send(self, action: Action[In, object], payload: In, *, service: str | None = None) -> None: ...
-    def send(self, action: Action[Never, object], payload: object = None, *, service: str | None = None) -> None:
+    @overload
+    def send(self, action: Action[None, object], payload: None = None, *, service: str | None = None) -> None: ...
+    def send(self, action: Action[In, object], payload: In | None = None, *, service: str | None = None) -> None:
         """Queue a request whose reply is not wanted; see `Bus.send`."""
         asked = cast("Action[object, object]", action)
         self._loop.wait_for(self._bus.send(asked, payload, service=service))

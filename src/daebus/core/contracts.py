@@ -11,11 +11,12 @@ from .signatures import show_type
 
 __all__ = ["Action", "Channel", "Contract", "Message", "StreamAction"]
 
-In_contra = TypeVar("In_contra", contravariant=True)
+# Not contravariant: of a payload that is yet to be typed, editors then show no type.
+In = TypeVar("In")
 Out_co = TypeVar("Out_co", covariant=True)
 Item_co = TypeVar("Item_co", covariant=True)
 Event = TypeVar("Event")
-Data_contra = TypeVar("Data_contra", contravariant=True)
+Data = TypeVar("Data")
 
 _parametrised: dict[tuple[object, ...], object] = {}
 
@@ -69,7 +70,7 @@ class Contract:
             raise _problem(
                 f"{cls.__name__}[{', '.join(map(show_type, arguments))}]",
                 f"it has {len(arguments)} types, and {cls.__name__} takes {len(wanted)}",
-                f"write {cls.__name__}[{', '.join(part.__name__.partition('_')[0] for part in wanted)}]",
+                f"write {cls.__name__}[{', '.join(part.__name__.partition('_')[0] for part in wanted) or '...'}] once",
             )
         arguments = tuple(NoneType if part is None else part for part in arguments)
         key = (cls, *((type(part), part) for part in arguments))
@@ -114,7 +115,7 @@ def _problem(subject: str, found: str, remedy: str) -> WiringError:
     return WiringError(WiringProblem(caller_place(), subject, found, remedy))
 
 
-class Action(Contract, Generic[In_contra, Out_co]):
+class Action(Contract, Generic[In, Out_co]):
     """A request with one reply: ``Action[GetUser, User]("get_user", service="users")``.
 
     The first type is the payload (None: no payload), the second the reply. `service` is the service that serves it;
@@ -127,7 +128,7 @@ class Action(Contract, Generic[In_contra, Out_co]):
         super().__init__(name, service)
 
 
-class StreamAction(Contract, Generic[In_contra, Item_co]):
+class StreamAction(Contract, Generic[In, Item_co]):
     """A request with many replies: ``StreamAction[ImportJob, ImportStep]("import", service="users")``.
 
     Its handler is an async generator; callers iterate over ``bus.stream(...)``.
@@ -164,7 +165,7 @@ class Channel(Contract, Generic[Event]):
         object.__setattr__(self, "retention", retention)
 
 
-class Message(Contract, Generic[Data_contra]):
+class Message(Contract, Generic[Data]):
     """A message to WebSocket clients: ``Message[User]("user_online")``; its name is the envelope's ``type``."""
 
     __slots__ = ()

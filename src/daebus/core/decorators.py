@@ -5,12 +5,12 @@ Every overload is one shape of handler. The order matters: both mypy and pyright
 """
 
 # mypy: disable-error-code="overload-overlap"
-# pyright: reportOverlappingOverload=false
+# pyright: reportOverlappingOverload=false, reportInvalidTypeVarUse=false
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Coroutine
-from typing import Concatenate, Generic, ParamSpec, TypeVar, overload
+from typing import Any, Generic, ParamSpec, Protocol, TypeVar, overload
 
 from .context import Context
 from .handlers import ActionHandler, StreamHandler
@@ -28,6 +28,8 @@ __all__ = [
 
 In = TypeVar("In")
 Out = TypeVar("Out")
+In_contra = TypeVar("In_contra", contravariant=True)
+R_co = TypeVar("R_co", covariant=True)
 Item = TypeVar("Item")
 Event = TypeVar("Event")
 Nothing = TypeVar("Nothing", bound=Coroutine[object, object, None] | None)
@@ -36,6 +38,37 @@ Silent = TypeVar("Silent", bound=Callable[..., Coroutine[object, object, None] |
 P = ParamSpec("P")
 
 Record = Callable[[Callable[..., object]], object]
+
+
+class PayloadHandler(Protocol[In_contra, R_co, P]):
+    """A function that takes a payload or an event first, and whatever it likes after it.
+
+    Both shapes describe the same function: the first infers what it takes, the second its whole signature, so that
+    the decorated name keeps the names of its parameters.
+    """
+
+    @overload
+    def __call__(self, payload: In_contra, /, *args: Any, **kwargs: Any) -> R_co: ...
+    @overload
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
+
+
+class ContextHandler(Protocol[R_co, P]):
+    """A function that takes the `Context` first."""
+
+    @overload
+    def __call__(self, context: Context, /, *args: Any, **kwargs: Any) -> R_co: ...
+    @overload
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
+
+
+class ContextPayloadHandler(Protocol[In_contra, R_co, P]):
+    """A function that takes the `Context` first, and then a payload."""
+
+    @overload
+    def __call__(self, context: Context, payload: In_contra, /, *args: Any, **kwargs: Any) -> R_co: ...
+    @overload
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
 
 
 class _Decorator:
@@ -52,48 +85,42 @@ class NamedDecorator(_Decorator):
 
     @overload
     def __call__(
-        self, handler: Callable[Concatenate[Context, In, P], AsyncIterator[Item]], /
-    ) -> StreamHandler[In, Item, Concatenate[Context, In, P], AsyncIterator[Item]]: ...
+        self, handler: ContextPayloadHandler[In, AsyncIterator[Item], P], /
+    ) -> StreamHandler[In, Item, P, AsyncIterator[Item]]: ...
     @overload
     def __call__(
-        self, handler: Callable[Concatenate[Context, P], AsyncIterator[Item]], /
-    ) -> StreamHandler[None, Item, Concatenate[Context, P], AsyncIterator[Item]]: ...
+        self, handler: ContextHandler[AsyncIterator[Item], P], /
+    ) -> StreamHandler[None, Item, P, AsyncIterator[Item]]: ...
     @overload
     def __call__(
-        self, handler: Callable[Concatenate[In, P], AsyncIterator[Item]], /
-    ) -> StreamHandler[In, Item, Concatenate[In, P], AsyncIterator[Item]]: ...
+        self, handler: PayloadHandler[In, AsyncIterator[Item], P], /
+    ) -> StreamHandler[In, Item, P, AsyncIterator[Item]]: ...
     @overload
     def __call__(
         self, handler: Callable[P, AsyncIterator[Item]], /
     ) -> StreamHandler[None, Item, P, AsyncIterator[Item]]: ...
     @overload
     def __call__(
-        self, handler: Callable[Concatenate[Context, In, P], Coroutine[object, object, Out]], /
-    ) -> ActionHandler[In, Out, Concatenate[Context, In, P], Coroutine[object, object, Out]]: ...
+        self, handler: ContextPayloadHandler[In, Coroutine[object, object, Out], P], /
+    ) -> ActionHandler[In, Out, P, Coroutine[object, object, Out]]: ...
     @overload
     def __call__(
-        self, handler: Callable[Concatenate[Context, P], Coroutine[object, object, Out]], /
-    ) -> ActionHandler[None, Out, Concatenate[Context, P], Coroutine[object, object, Out]]: ...
+        self, handler: ContextHandler[Coroutine[object, object, Out], P], /
+    ) -> ActionHandler[None, Out, P, Coroutine[object, object, Out]]: ...
     @overload
     def __call__(
-        self, handler: Callable[Concatenate[In, P], Coroutine[object, object, Out]], /
-    ) -> ActionHandler[In, Out, Concatenate[In, P], Coroutine[object, object, Out]]: ...
+        self, handler: PayloadHandler[In, Coroutine[object, object, Out], P], /
+    ) -> ActionHandler[In, Out, P, Coroutine[object, object, Out]]: ...
     @overload
     def __call__(
         self, handler: Callable[P, Coroutine[object, object, Out]], /
     ) -> ActionHandler[None, Out, P, Coroutine[object, object, Out]]: ...
     @overload
-    def __call__(
-        self, handler: Callable[Concatenate[Context, In, P], Out], /
-    ) -> ActionHandler[In, Out, Concatenate[Context, In, P], Out]: ...
+    def __call__(self, handler: ContextPayloadHandler[In, Out, P], /) -> ActionHandler[In, Out, P, Out]: ...
     @overload
-    def __call__(
-        self, handler: Callable[Concatenate[Context, P], Out], /
-    ) -> ActionHandler[None, Out, Concatenate[Context, P], Out]: ...
+    def __call__(self, handler: ContextHandler[Out, P], /) -> ActionHandler[None, Out, P, Out]: ...
     @overload
-    def __call__(
-        self, handler: Callable[Concatenate[In, P], Out], /
-    ) -> ActionHandler[In, Out, Concatenate[In, P], Out]: ...
+    def __call__(self, handler: PayloadHandler[In, Out, P], /) -> ActionHandler[In, Out, P, Out]: ...
     @overload
     def __call__(self, handler: Callable[P, Out], /) -> ActionHandler[None, Out, P, Out]: ...
     def __call__(self, handler: Callable[..., object], /) -> object:
@@ -108,24 +135,20 @@ class ContractDecorator(_Decorator, Generic[In, Out]):
 
     @overload
     def __call__(
-        self, handler: Callable[Concatenate[Context, In, P], Coroutine[object, object, Out]], /
-    ) -> ActionHandler[In, Out, Concatenate[Context, In, P], Coroutine[object, object, Out]]: ...
+        self, handler: PayloadHandler[In, Coroutine[object, object, Out], P], /
+    ) -> ActionHandler[In, Out, P, Coroutine[object, object, Out]]: ...
     @overload
     def __call__(
-        self, handler: Callable[Concatenate[In, P], Coroutine[object, object, Out]], /
-    ) -> ActionHandler[In, Out, Concatenate[In, P], Coroutine[object, object, Out]]: ...
+        self, handler: ContextPayloadHandler[In, Coroutine[object, object, Out], P], /
+    ) -> ActionHandler[In, Out, P, Coroutine[object, object, Out]]: ...
     @overload
     def __call__(
         self: ContractDecorator[None, Out], handler: Callable[P, Coroutine[object, object, Out]], /
     ) -> ActionHandler[None, Out, P, Coroutine[object, object, Out]]: ...
     @overload
-    def __call__(
-        self, handler: Callable[Concatenate[Context, In, P], Out], /
-    ) -> ActionHandler[In, Out, Concatenate[Context, In, P], Out]: ...
+    def __call__(self, handler: PayloadHandler[In, Out, P], /) -> ActionHandler[In, Out, P, Out]: ...
     @overload
-    def __call__(
-        self, handler: Callable[Concatenate[In, P], Out], /
-    ) -> ActionHandler[In, Out, Concatenate[In, P], Out]: ...
+    def __call__(self, handler: ContextPayloadHandler[In, Out, P], /) -> ActionHandler[In, Out, P, Out]: ...
     @overload
     def __call__(
         self: ContractDecorator[None, Out], handler: Callable[P, Out], /
@@ -142,12 +165,12 @@ class StreamDecorator(_Decorator, Generic[In, Item]):
 
     @overload
     def __call__(
-        self, handler: Callable[Concatenate[Context, In, P], AsyncIterator[Item]], /
-    ) -> StreamHandler[In, Item, Concatenate[Context, In, P], AsyncIterator[Item]]: ...
+        self, handler: PayloadHandler[In, AsyncIterator[Item], P], /
+    ) -> StreamHandler[In, Item, P, AsyncIterator[Item]]: ...
     @overload
     def __call__(
-        self, handler: Callable[Concatenate[In, P], AsyncIterator[Item]], /
-    ) -> StreamHandler[In, Item, Concatenate[In, P], AsyncIterator[Item]]: ...
+        self, handler: ContextPayloadHandler[In, AsyncIterator[Item], P], /
+    ) -> StreamHandler[In, Item, P, AsyncIterator[Item]]: ...
     @overload
     def __call__(
         self: StreamDecorator[None, Item], handler: Callable[P, AsyncIterator[Item]], /
@@ -162,9 +185,7 @@ class ListenDecorator(_Decorator, Generic[Event]):
 
     __slots__ = ()
 
-    def __call__(
-        self, handler: Callable[Concatenate[Event, P], Nothing], /
-    ) -> Callable[Concatenate[Event, P], Nothing]:
+    def __call__(self, handler: PayloadHandler[Event, Nothing, P], /) -> Callable[P, Nothing]:
         """Record the handler, and leave it the function that it is."""
         self._record(handler)
         return handler
@@ -197,7 +218,7 @@ class ThreadDecorator(_Decorator):
 
     __slots__ = ()
 
-    def __call__(self, handler: Callable[Concatenate[Running, P], None], /) -> Callable[Concatenate[Running, P], None]:
+    def __call__(self, handler: PayloadHandler[Running, None, P], /) -> Callable[P, None]:
         """Record the handler."""
         self._record(handler)
         return handler

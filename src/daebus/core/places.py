@@ -9,12 +9,71 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from types import CodeType, FrameType, MethodType
-from typing import cast
+from typing import NamedTuple, Self, cast
 
-__all__ = ["caller_frame", "caller_namespace", "caller_place", "place_of", "show_path", "unwrap"]
+from .sources import Span, span_of_attribute, span_of_call, span_of_function
+
+__all__ = [
+    "CallSite",
+    "Place",
+    "call_site",
+    "caller_frame",
+    "caller_namespace",
+    "caller_place",
+    "place_of",
+    "place_of_class",
+    "show_path",
+    "unwrap",
+]
 
 # `typing` calls the constructors of generic classes.
 _INSIDE = (str(Path(__file__).parent.parent) + os.sep, typing.__file__)
+
+Locate = Callable[[], Span | None]
+
+
+class Place(str):
+    """`file:line`, which can also find the exact piece of source that is meant.
+
+    Attributes:
+        path: The file, as the interpreter knows it.
+        line: The line.
+    """
+
+    __slots__ = ("_locate", "line", "path")
+
+    path: str
+    line: int
+    _locate: Locate
+
+    def __new__(cls, path: str, line: int, locate: Locate) -> Self:
+        """A place; `locate` is called when the piece of source is to be shown."""
+        place = super().__new__(cls, f"{show_path(path)}:{line}")
+        place.path = path
+        place.line = line
+        place._locate = locate
+        return place
+
+    def span(self) -> Span | None:
+        """The piece of source; None where it cannot be found."""
+        return self._locate()
+
+    def __reduce__(self) -> tuple[type[str], tuple[str]]:
+        # A copy in another process cannot look at the code; the text is what it is.
+        return str, (str(self),)
+
+
+class CallSite(NamedTuple):
+    """A call in the source, remembered at no cost."""
+
+    code: CodeType
+    instruction: int
+    line: int
+
+    @property
+    def place(self) -> Place:
+        """Where it is."""
+        return Place(self.code.co_filename, self.line, partial(span_of_call, *self))
 
 
 def show_path(path: str) -> str:
@@ -34,10 +93,15 @@ def caller_frame() -> FrameType:
     return frame
 
 
-def caller_place() -> str:
-    """`file:line` of the innermost code that is not daebus'."""
+def call_site() -> CallSite:
+    """The call that the innermost code that is not daebus' is in."""
     frame = caller_frame()
-    return f"{show_path(frame.f_code.co_filename)}:{frame.f_lineno}"
+    return CallSite(frame.f_code, frame.f_lasti, frame.f_lineno)
+
+
+def caller_place() -> Place:
+    """`file:line` of the innermost code that is not daebus'."""
+    return call_site().place
 
 
 def caller_namespace() -> Mapping[str, object] | None:
@@ -61,9 +125,27 @@ def unwrap(function: Callable[..., object]) -> Callable[..., object]:
     return function
 
 
-def place_of(function: Callable[..., object]) -> str:
-    """`file:line` where a function is defined."""
+def place_of(function: Callable[..., object], part: str | None = None, *, site: CallSite | None = None) -> str:
+    """`file:line` where a function is defined; a `Place`, unless it is not written in Python.
+
+    Args:
+        function: The function.
+        part: What to point at: the name of a parameter, or ``return``; None: the function's name.
+        site: What to point at instead, such as the call of its decorator.
+    """
     code = getattr(unwrap(function), "__code__", None)
     if not isinstance(code, CodeType):
         return str(getattr(function, "__module__", None) or "?")
-    return f"{show_path(code.co_filename)}:{code.co_firstlineno}"
+    locate = partial(span_of_function, code, part) if site is None else partial(span_of_call, *site)
+    return Place(code.co_filename, code.co_firstlineno, locate)
+
+
+def place_of_class(owner: type, attribute: str | None = None) -> str:
+    """`file:line` of a class, pointing at one of its attributes; the name of its module where there is no source."""
+    try:
+        path, line = inspect.getsourcefile(owner), inspect.getsourcelines(owner)[1]
+    except (OSError, TypeError):
+        path, line = None, 0
+    if path is None:
+        return owner.__module__
+    return Place(path, line, partial(span_of_attribute, path, owner.__qualname__, attribute))

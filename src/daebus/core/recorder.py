@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
-from typing import Literal, Never, TypeVar, cast, overload
+from typing import Literal, TypeVar, cast, overload
 
 from .contracts import Action, Channel, StreamAction
 from .decorators import (
@@ -81,7 +81,7 @@ class Recorder:
     def action(self, name: StreamAction[In, Out], *, concurrency: int | None = None) -> StreamDecorator[In, Out]: ...
     def action(
         self,
-        name: str | Action[Never, object] | StreamAction[Never, object],
+        name: str | Action[In, Out] | StreamAction[In, Out],
         *,
         concurrency: int | None = None,
     ) -> object:

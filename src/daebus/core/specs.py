@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal, Never
+from typing import Literal
 
 from typing_extensions import override
 
-from .contracts import Action, Channel, StreamAction
+from .contracts import Channel, Contract
 from .places import place_of
 from .schedules import Schedule
 from .signatures import Signature, read_signature
@@ -64,7 +64,7 @@ class ActionSpec(Spec):
     """A handler of requests. `contract` is None where the signature is the contract."""
 
     name: str
-    contract: Action[Never, object] | StreamAction[Never, object] | None
+    contract: Contract | None
     concurrency: int | None
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, aclosing
-from typing import ClassVar, Never, Self, TypeVar, cast, overload
+from typing import ClassVar, Self, TypeVar, cast, overload
 
 from daebus.core.affinity import LoopOnly
 from daebus.core.contracts import Action, Channel, StreamAction
@@ -70,6 +70,10 @@ class Bus(LoopOnly):
 
     @overload
     async def call(
+        self, action: Action[In, Out], payload: In, *, service: str | None = None, timeout: float | None = None
+    ) -> Out: ...
+    @overload
+    async def call(
         self,
         action: Action[None, Out],
         payload: None = None,
@@ -77,14 +81,10 @@ class Bus(LoopOnly):
         service: str | None = None,
         timeout: float | None = None,
     ) -> Out: ...
-    @overload
-    async def call(
-        self, action: Action[In, Out], payload: In, *, service: str | None = None, timeout: float | None = None
-    ) -> Out: ...
     async def call(
         self,
-        action: Action[Never, Out],
-        payload: object = None,
+        action: Action[In, Out],
+        payload: In | None = None,
         *,
         service: str | None = None,
         timeout: float | None = None,
@@ -111,6 +111,10 @@ class Bus(LoopOnly):
 
     @overload
     def stream(
+        self, action: StreamAction[In, Out], payload: In, *, service: str | None = None, timeout: float | None = None
+    ) -> AsyncGenerator[Out]: ...
+    @overload
+    def stream(
         self,
         action: StreamAction[None, Out],
         payload: None = None,
@@ -118,14 +122,10 @@ class Bus(LoopOnly):
         service: str | None = None,
         timeout: float | None = None,
     ) -> AsyncGenerator[Out]: ...
-    @overload
-    def stream(
-        self, action: StreamAction[In, Out], payload: In, *, service: str | None = None, timeout: float | None = None
-    ) -> AsyncGenerator[Out]: ...
     async def stream(
         self,
-        action: StreamAction[Never, Out],
-        payload: object = None,
+        action: StreamAction[In, Out],
+        payload: In | None = None,
         *,
         service: str | None = None,
         timeout: float | None = None,
@@ -152,10 +152,10 @@ class Bus(LoopOnly):
                 yield cast("Out", caller.decode(action, reply))
 
     @overload
-    async def send(self, action: Action[None, object], payload: None = None, *, service: str | None = None) -> None: ...
-    @overload
     async def send(self, action: Action[In, object], payload: In, *, service: str | None = None) -> None: ...
-    async def send(self, action: Action[Never, object], payload: object = None, *, service: str | None = None) -> None:
+    @overload
+    async def send(self, action: Action[None, object], payload: None = None, *, service: str | None = None) -> None: ...
+    async def send(self, action: Action[In, object], payload: In | None = None, *, service: str | None = None) -> None:
         """Queue a request whose reply is not wanted; it is kept until it was handled, also while nobody serves it.
 
         Raises:

@@ -10,7 +10,6 @@ from typing import cast
 import msgspec
 from litestar import WebSocket
 from litestar.datastructures import State
-from litestar.types import Scope
 
 from daebus.core.errors import ServiceError
 
@@ -45,7 +44,7 @@ class Handshake:
     send: Send
 
     def release(self) -> None:
-        """Let go of the server's side. Handlers may keep a client, and Granian's threads live as long as its objects."""
+        """Let go of the server. Handlers may keep a client, and Granian's threads live as long as its objects."""
         self.receive, self.send = _receive_nothing, _send_nothing
 
 
@@ -67,7 +66,7 @@ def read_handshake(socket: Socket) -> Handshake:
     return Handshake(
         query=scope["query_string"],
         headers=headers,
-        request_id=request_id(cast("Scope", scope)),
+        request_id=request_id(scope),
         explains="websocket.http.response" in (extensions or {}),
         receive=socket.receive,
         # Litestar knows only typed dictionaries, and not the answers of this extension.

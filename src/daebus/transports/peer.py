@@ -75,8 +75,6 @@ class Peer:
             self.cut()
             await asyncio.wait({self._task})
             raise
-        finally:
-            self._handshake.release()
 
     async def send(self, text: str) -> None:
         """Send a message; in the client's own handlers, wait until the server has it."""

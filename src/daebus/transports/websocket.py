@@ -134,12 +134,12 @@ def socket_handler(path: str, hub: Callable[[], SocketHub]) -> WebsocketRouteHan
     async def serve_socket(socket: Socket) -> None:
         handshake = read_handshake(socket)
         try:
-            found = hub()
+            await hub().serve(handshake)
         except ServiceError as error:
             await handshake.receive()
             await refuse(handshake, error)
-        else:
-            await found.serve(handshake)
+        finally:
+            handshake.release()
 
     return WebsocketRouteHandler(path)(serve_socket)
 
