@@ -112,10 +112,10 @@ def test_factory(write: Write) -> None:
     [
         ("", "names no module"),
         (":app", "names no module"),
-        ("shopp:app", "There is no module 'shopp'; did you mean 'kiosk'?"),
+        ("kioskk:app", "There is no module 'kioskk'; did you mean 'kiosk'?"),
         ("kiosk.web:app", "There is no module 'kiosk.web'; 'kiosk' is a single file, with no modules in it."),
         ("kiosk-1:app", "'kiosk-1' is no name of a module"),
-        ("shopp.py:app", "There is no file shopp.py; did you mean 'kiosk.py'?"),
+        ("kioskk.py:app", "There is no file kioskk.py; did you mean 'kiosk.py'?"),
         ("folder/kiosk.py:app", "There is no file folder/kiosk.py; the Python files in "),
         ("./:app", " is a folder; "),
         ("kiosk:ap", "kiosk has no 'ap'; did you mean 'app'?"),
@@ -200,3 +200,14 @@ def test_file_of_a_target(write: Write) -> None:
     file = write("kiosk.py", APP)
     assert target_file("kiosk.py:app") == file.resolve()
     assert target_file("kiosk:app") is None
+
+
+def test_a_file_in_a_package_is_imported_as_part_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "bakery" / "ovens"
+    package.mkdir(parents=True)
+    (package.parent / "__init__.py").touch()
+    (package / "__init__.py").touch()
+    (package / "names.py").write_text("NAME = 'bakery'\n")
+    (package / "app.py").write_text("from daebus import Daebus\nfrom .names import NAME\napp = Daebus(NAME)\n")
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    assert load_target(f"{package / 'app.py'}:app").name == "bakery"

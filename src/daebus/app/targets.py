@@ -32,7 +32,7 @@ class TargetError(ConfigurationError):
 def load_target(target: str) -> Daebus:
     """Import the module, or run the file, of a target and return its app.
 
-    The current folder and that of the file are put on ``sys.path``.
+    The current folder and that of the file, or of the package that it is in, are put on ``sys.path``.
 
     Args:
         target: ``module:name`` or ``path/to/file.py:name`` of an app, or of a function that makes one. Without the
@@ -77,7 +77,11 @@ def _load_file(path: Path) -> ModuleType:
         what = f"{path} is a folder" if file.is_dir() else f"There is no file {path}"
         raise TargetError(f"{what}; {_hint(file.name, files, f'the Python files in {file.parent}')}")
     _put_on_path(Path.cwd())
-    _put_on_path(file.parent)
+    root, package = _package_of(file)
+    _put_on_path(root)
+    if package:
+        with running_user_code(str(path)):
+            return importlib.import_module(f"{package}.{file.stem}")
     name = _module_name(file)
     spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:
@@ -93,6 +97,15 @@ def _load_file(path: Path) -> ModuleType:
         del sys.modules[name]
         raise
     return module
+
+
+def _package_of(file: Path) -> tuple[Path, str]:
+    """The folder from which a file is imported, and the package that it is in; no package: an empty name."""
+    root, names = file.parent, list[str]()
+    while (root / "__init__.py").exists() and root.name.isidentifier():
+        names.insert(0, root.name)
+        root = root.parent
+    return root, ".".join(names)
 
 
 def _module_name(file: Path) -> str:
