@@ -39,5 +39,11 @@ def typecheck(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """The test suite, against real servers that it starts itself. Arguments go to pytest."""
-    install(session, "test")
+    install(session, "test", "types")
     session.run("pytest", *session.posargs, env={"PYTHONWARNINGS": "default"})
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """daebus and its peers, side by side; `-- --quick` takes three minutes. See benchmarks/README.md."""
+    session.run("python", "-m", "benchmarks", "--cache", str(session.cache_dir / "bench"), *session.posargs)

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from functools import cache
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import httpx
 import msgspec
@@ -23,6 +23,7 @@ from daebus.app.web import Served, serve
 from daebus.core.codec import encode
 from daebus.core.errors import ConfigurationError
 from daebus.core.messages import Envelope
+from daebus.transports.bus import Bus
 from daebus.transports.connection import RedisServer
 from daebus.transports.embedded import EmbeddedEngine, join_embedded
 from daebus.transports.node import open_node
@@ -94,13 +95,13 @@ class RunningService:
     def __init__(self, app: Daebus[C], served: Served, http: httpx.AsyncClient) -> None:
         self._container: ServiceContainer = app.container
         self._websocket = app.websocket
-        self.ports = served.ports
+        self.ports: Mapping[str, int] = served.ports
         self.http = http
-        self.bus = served.runtime.bus
-        self.call = self.bus.call
-        self.send = self.bus.send
-        self.stream = self.bus.stream
-        self.publish = self.bus.publish
+        self.bus: Bus = served.runtime.bus
+        self.call: Final = self.bus.call
+        self.send: Final = self.bus.send
+        self.stream: Final = self.bus.stream
+        self.publish: Final = self.bus.publish
 
     @asynccontextmanager
     async def socket(self, **params: str) -> AsyncGenerator[Socket]:

@@ -64,6 +64,10 @@ class Other(ServiceContainer):
     repo = providers.Singleton(Repo)
 
 
+def same(session: list[str]) -> list[str]:
+    return session
+
+
 def web(name: str = "web") -> Daebus:
     app = Daebus(name)
     app.attach(DaebusHttp())
@@ -226,8 +230,8 @@ class TestBlueprints:
         assert len(caught.value.problems) == 3
         assert "did you mean 'repo'?" in text
         assert "gives Repo" in text
-        assert "cannot be decoded from JSON" in text
-        assert text.count(HERE) == 3
+        assert "put a bare * before it, and name it 'repo': three(*, repo: Repo)" in text
+        assert all(HERE in problem.where for problem in caught.value.problems)
 
     def test_an_unnamed_service_is_refused(self) -> None:
         with pytest.raises(ConfigurationError, match="has no name"):
@@ -312,7 +316,7 @@ class TestServices:
 
         class Sessions(ServiceContainer):
             session = PerMessage(open_session)
-            table = providers.Factory(lambda session: session, session)
+            table = providers.Factory(same, session)
 
         app = Daebus("app", container=Sessions())
 
@@ -496,6 +500,21 @@ class TestOtherHandlers:
                 assert (pushed.type, bytes(pushed.data)) == ("online", b'"t1"')
                 assert (answer.type, bytes(answer.data), answer.id) == ("response", b"7", 1)
             await until(lambda: len(gone) == 1)
+
+
+@pytest.mark.parametrize("with_http", [True, False])
+async def test_websockets_can_have_a_port_of_their_own(with_http: bool) -> None:
+    app = web() if with_http else Daebus("web")
+    app.attach(DaebusWebSocket(port=9099))
+
+    @app.socket("echo")
+    async def echo(data: int) -> int:
+        return data
+
+    async with running(app) as service:
+        assert set(service.ports) == ({"http", "websocket"} if with_http else {"websocket"})
+        async with service.socket() as socket:
+            assert bytes((await socket.ask("echo", 3)).data) == b"3"
 
 
 async def test_the_service_runs_under_another_asgi_server(tmp_path: Path) -> None:

@@ -217,7 +217,7 @@ def started_wrongly(
 @pytest.mark.parametrize(
     ("app", "url", "environment", "said"),
     [
-        (miswired(), None, {}, r"1 wiring mistake:\n  \S*test_runner.py:\d+: x\(b: int\)\n.*\n.*"),
+        (miswired(), None, {}, r"1 wiring mistake:[\s\S]*x\(b: int\)[\s\S]*test_runner.py:\d+[\s\S]*"),
         (Daebus("__main__"), None, {}, r"The service has no name: .*"),
         (
             Daebus("service"),

@@ -12,11 +12,13 @@ import pytest
 
 from daebus.core.codec import (
     UnknownTag,
+    UnresolvedTypeError,
     UnsupportedTypeError,
     compile_decoder,
     compile_event_decoder,
     compile_query_decoder,
     encode,
+    is_json_type,
     require_json_type,
 )
 from daebus.core.errors import BadRequest
@@ -215,6 +217,17 @@ def test_a_type_that_contains_itself_is_accepted() -> None:
     require_json_type(Node)
 
 
+def test_whether_a_type_has_a_json_form_can_be_asked() -> None:
+    assert is_json_type(Order) is True
+    assert is_json_type(Holder) is False
+
+
+def test_a_type_with_an_annotation_that_names_nothing_is_refused() -> None:
+    made: type = type("Made", (msgspec.Struct,), {"__annotations__": {"user": "Missing"}})
+    with pytest.raises(UnresolvedTypeError, match="name 'Missing' is not defined"):
+        compile_decoder(list[made])  # type: ignore[valid-type]
+
+
 @pytest.mark.parametrize(
     "annotation",
     [
@@ -241,6 +254,16 @@ def test_an_event_with_a_known_tag_and_wrong_fields_is_a_bad_request(body: bytes
     with pytest.raises(BadRequest) as caught:
         compile_event_decoder(Circle | Square)(body)
     assert not isinstance(caught.value, UnknownTag)
+
+
+def test_an_unknown_tag_inside_of_an_event_is_a_wrong_field() -> None:
+    class Moved(msgspec.Struct, tag="moved"):
+        shape: Circle | Square
+
+    with pytest.raises(BadRequest) as caught:
+        compile_event_decoder(Moved)(b'{"type":"moved","shape":{"type":"line"}}')
+    assert not isinstance(caught.value, UnknownTag)
+    assert caught.value.details["path"] == "$.shape.type"
 
 
 def test_the_tag_may_be_any_field() -> None:

@@ -6,6 +6,7 @@ import pickle
 import pytest
 
 from daebus.core import errors
+from daebus.core.diagnostics import Note
 from daebus.core.errors import (
     BadRequest,
     Conflict,
@@ -131,18 +132,28 @@ def test_every_error_is_a_daebus_error() -> None:
 
 
 def test_a_wiring_error_lists_each_problem_with_place_subject_finding_and_remedy() -> None:
-    first = WiringProblem("app.py:3", "get_user(repo: Repo)", "the container has no provider 'repo'", "add it")
+    first = WiringProblem(
+        "app.py:3",
+        "get_user(repo: Repo)",
+        "the container has no provider 'repo'",
+        "add it",
+        code="unknown-service",
+        notes=[Note("the container has: db")],
+    )
     second = WiringProblem("app.py:9", "put_user", "it has no payload", "add one")
     error = WiringError(first, second)
     assert error.problems == (first, second)
     assert str(error) == (
         "2 wiring mistakes:\n"
-        "  app.py:3: get_user(repo: Repo)\n"
-        "    the container has no provider 'repo'\n"
-        "    -> add it\n"
-        "  app.py:9: put_user\n"
-        "    it has no payload\n"
-        "    -> add one"
+        "\n"
+        "error[unknown-service]: get_user(repo: Repo): the container has no provider 'repo'\n"
+        " --> app.py:3\n"
+        "  = note: the container has: db\n"
+        "  = help: add it\n"
+        "\n"
+        "error[wiring]: put_user: it has no payload\n"
+        " --> app.py:9\n"
+        "  = help: add one"
     )
 
 

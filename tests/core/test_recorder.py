@@ -277,10 +277,20 @@ def test_a_concurrency_below_one_is_refused(users: Recorder, concurrency: int) -
 
 def test_a_background_task_has_exactly_one_schedule_that_makes_sense(users: Recorder) -> None:
     background = cast("Callable[..., object]", users.background)
-    for arguments in ({}, {"seconds": 1, "cron": "* * * * *"}, {"seconds": -1}, {"cron": "nonsense"}):
+    wrong: list[tuple[dict[str, object], str, str]] = [
+        ({}, "a background task has exactly one schedule", "give seconds, or every"),
+        ({"seconds": 1, "cron": "* * * * *"}, "a background task has exactly one schedule", "give seconds, or every"),
+        ({"seconds": -1}, "the interval is -1 seconds", "give a number above 0"),
+        ({"every": 5}, "every=5 is not a timedelta", "write every=timedelta(seconds=...)"),
+        ({"cron": "nonsense"}, "the cron expression 'nonsense' has 1 fields", "give five (minute, hour, "),
+        ({"cron": "61 * * * *"}, "the minute of the cron expression '61 * * * *' is malformed", "give seconds, or"),
+        ({"cron": "0 0 30 2 *"}, "the day-of-month of the cron expression", "give seconds, or"),
+    ]
+    for arguments, found, remedy in wrong:
         problem = refusal(partial(background, "cleanup", **arguments))
-        assert problem.subject == "background('cleanup')"
-        assert problem.remedy == "give one of seconds, every= and cron="
+        assert (problem.code, problem.subject) == ("wrong-schedule", "background('cleanup')")
+        assert problem.found.startswith(found)
+        assert problem.remedy.startswith(remedy)
 
 
 def test_an_empty_name_is_refused(users: Recorder) -> None:
@@ -295,9 +305,10 @@ def test_a_decorator_without_its_brackets_is_refused(users: Recorder) -> None:
     def handler() -> None: ...
 
     problem = refusal(lambda: cast("Callable[..., object]", users.action)(handler))
-    assert problem.found == "it takes a name or `Action` or `StreamAction`"
+    assert problem.subject == "@action"
+    assert problem.found == "it stands here without brackets, and it takes a name or `Action` or `StreamAction`"
     assert problem.remedy == 'write @action("the_name")'
-    assert refusal(lambda: cast("Callable[..., object]", users.listen)(handler)).found == "it takes a name or `Channel`"
+    assert refusal(lambda: cast("Callable[..., object]", users.listen)(handler)).found.endswith("a name or `Channel`")
 
 
 def test_a_contract_of_another_kind_is_refused(users: Recorder) -> None:

@@ -20,7 +20,7 @@ from daebus.testing import private_redis_url
 
 pytestmark = pytest.mark.usefixtures("daebus_redis_url")
 
-WORKER = '''
+WORKER = """
 import asyncio, os, time
 import msgspec
 from daebus import Channel, Daebus
@@ -59,7 +59,7 @@ async def on_event(event: Event, *, redis: Redis) -> None:
     await note(redis, "end", event.number)
 
 app.run(service="worker")
-'''
+"""
 
 WORK = Action[int, None]("work", service="worker")
 BLOCK = Action[int, None]("block", service="worker")

@@ -55,7 +55,9 @@ def record(path: str, function: Callable[..., object], **options: Any) -> RouteS
 
 def problems(path: str, function: Callable[..., object], **options: Any) -> list[str]:
     spec = record(path, function, **options)
-    return [str(problem) for problem in check_path(spec, spec.read_signature())]
+    return [
+        f"{one.where}: {one.code}: {one.message} -> {one.remedy}" for one in check_path(spec, spec.read_signature())
+    ]
 
 
 def problem(path: str, function: Callable[..., object], **options: Any) -> str:
@@ -131,7 +133,9 @@ class TestTemplates:
         assert says in problem(path, one)
 
     def test_a_problem_names_the_place_of_the_handler(self) -> None:
-        assert problem("users", one).startswith(f"tests/transports/test_paths.py:{one.__code__.co_firstlineno}: ")
+        assert problem("users", one).startswith(
+            f"tests/transports/test_paths.py:{one.__code__.co_firstlineno}: malformed"
+        )
 
     def test_good_templates_pass(self) -> None:
         assert problems("/users/<user_id>", one) == []

@@ -219,13 +219,13 @@ async def serve_uvicorn(app: Litestar) -> tuple[int, Callable[[], Awaitable[None
     return port, stop
 
 
-async def until(predicate: Callable[[], object], seconds: float = 5) -> None:
+async def until(predicate: Callable[[], object], seconds: float = 20) -> None:
     async with asyncio.timeout(seconds):
         while not predicate():  # noqa: ASYNC110  # what is waited for has no event
             await asyncio.sleep(0.002)
 
 
-async def until_async(predicate: Callable[[], Awaitable[object]], seconds: float = 5) -> None:
+async def until_async(predicate: Callable[[], Awaitable[object]], seconds: float = 20) -> None:
     async with asyncio.timeout(seconds):
         while not await predicate():  # noqa: ASYNC110
             await asyncio.sleep(0.002)

@@ -1,4 +1,4 @@
-"""An editor without a screen: it drives a real language server over LSP, with texts that it keeps in memory."""
+"""An editor without a screen: it asks a real language server, over LSP, about texts that it keeps in memory."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ import sys
 import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import TypeVar
 
 import msgspec
+
+__all__ = ["CARET", "Caret", "Diagnostic", "Editor", "Help", "Location", "editing"]
 
 T = TypeVar("T")
 
@@ -23,8 +26,8 @@ SETTINGS: Mapping[str, object] = {"python": {"pythonPath": sys.executable}}
 CAPABILITIES = {
     "workspace": {"configuration": True, "workspaceFolders": True},
     "textDocument": {
-        "completion": {"completionItem": {"documentationFormat": ["markdown"]}},
-        "hover": {"contentFormat": ["markdown"]},
+        "diagnostic": {},
+        "hover": {"contentFormat": ["plaintext"]},
         "signatureHelp": {
             "signatureInformation": {
                 "documentationFormat": ["plaintext"],
@@ -32,37 +35,39 @@ CAPABILITIES = {
                 "activeParameterSupport": True,
             }
         },
-        "diagnostic": {},
     },
 }
 
 
-class _Failure(msgspec.Struct):
+# What the protocol sends, as far as the tests look at it.
+
+
+class Failure(msgspec.Struct):
     message: str
 
 
-class _Message(msgspec.Struct):
+class Message(msgspec.Struct):
     id: int | str | None = None
     method: str | None = None
     params: msgspec.Raw = msgspec.Raw(b"null")
     result: msgspec.Raw = msgspec.Raw(b"null")
-    error: _Failure | None = None
+    error: Failure | None = None
 
 
-class _Section(msgspec.Struct):
+class Section(msgspec.Struct):
     section: str = ""
 
 
-class _Sections(msgspec.Struct):
-    items: list[_Section]
+class Sections(msgspec.Struct):
+    items: list[Section]
 
 
-class Position(msgspec.Struct, frozen=True):
+class Position(msgspec.Struct):
     line: int
     character: int
 
 
-class Range(msgspec.Struct, frozen=True):
+class Range(msgspec.Struct):
     start: Position
     end: Position
 
@@ -72,22 +77,20 @@ class Location(msgspec.Struct):
     range: Range
 
 
+class Suggestion(msgspec.Struct, rename="camel"):
+    label: str
+    sort_text: str
+
+
+class Suggestions(msgspec.Struct):
+    items: list[Suggestion]
+
+
 class Markup(msgspec.Struct):
     value: str
 
 
-class Suggestion(msgspec.Struct):
-    """One line of the list that pops up. `kind` is a number of the protocol: 5 is a field, 2 a method."""
-
-    label: str
-    kind: int = 0
-
-
-class _Suggestions(msgspec.Struct):
-    items: list[Suggestion]
-
-
-class _Hover(msgspec.Struct):
+class Hover(msgspec.Struct):
     contents: Markup
 
 
@@ -95,143 +98,170 @@ class Parameter(msgspec.Struct):
     label: tuple[int, int]
 
 
-class Signature(msgspec.Struct):
+class Signature(msgspec.Struct, rename="camel"):
     label: str
-    documentation: str | Markup = ""
-    parameters: list[Parameter] = []
-    activeParameter: int | None = None  # noqa: N815  # the protocol's name
+    parameters: list[Parameter]
+    documentation: Markup | None = None
+    active_parameter: int | None = None
 
 
-class Signatures(msgspec.Struct):
+class Signatures(msgspec.Struct, rename="camel"):
     signatures: list[Signature]
-    activeSignature: int = 0  # noqa: N815  # the protocol's name
+    active_signature: int = 0
 
 
 class Diagnostic(msgspec.Struct):
     range: Range
+    severity: int
     message: str
-    code: str = ""
 
 
-class _Diagnostics(msgspec.Struct):
+class Diagnostics(msgspec.Struct):
     items: list[Diagnostic]
 
 
+@dataclass(frozen=True)
+class Help:
+    """What stands above a call while its arguments are typed.
+
+    Attributes:
+        signature: The first that is shown, the whole of it.
+        argument: The parameter that the caret is at.
+        documentation: The docstring.
+    """
+
+    signature: str
+    argument: str
+    documentation: str
+
+
 class Editor:
-    """One session with the server."""
+    """One session with the server.
+
+    Args:
+        process: The server.
+        seconds: How long it may say nothing.
+    """
 
     def __init__(self, process: subprocess.Popen[bytes], seconds: float) -> None:
+        assert process.stdin is not None
+        assert process.stdout is not None
         self._stdin = process.stdin
         self._stdout = process.stdout
         self._seconds = seconds
-        self._buffer = bytearray()
+        self._read = bytearray()
         self._asked = 0
         self._versions: dict[Path, int] = {}
 
-    def open(self, path: Path, text: str) -> Caret:
-        """Show this text as the content of a file, which stays as it is. The caret is where `‸` stands."""
+    def show(self, path: Path, text: str) -> Caret:
+        """Show a text as that of a file, which stays as it is, and need not exist. The caret is where ``‸`` stands."""
         before, _, after = text.partition(CARET)
-        version = self._versions[path] = self._versions.get(path, 0) + 1
-        document = {"uri": path.as_uri(), "version": version}
-        content = {"text": before + after}
+        version = self._versions.get(path, 0) + 1
+        self._versions[path] = version
+        uri, text = path.as_uri(), before + after
+        document = {"uri": uri, "version": version}
         if version == 1:
-            self.notify("textDocument/didOpen", {"textDocument": {**document, "languageId": "python", **content}})
+            opened = {**document, "languageId": "python", "text": text}
+            self.tell("textDocument/didOpen", {"textDocument": opened})
         else:
-            self.notify("textDocument/didChange", {"textDocument": document, "contentChanges": [content]})
-        line = before.rpartition("\n")[2]
-        return Caret(self, path, Position(before.count("\n"), len(line.encode("utf-16-le")) // 2))
+            self.tell("textDocument/didChange", {"textDocument": document, "contentChanges": [{"text": text}]})
+        return Caret(self, uri, {"line": before.count("\n"), "character": len(before.rpartition("\n")[2])})
 
-    def request(self, method: str, params: object, result: type[T]) -> T:
-        """Ask the server."""
+    def ask(self, method: str, params: object, answer: type[T]) -> T | None:
+        """Send a request and wait for its answer; None where the server has none."""
         self._asked += 1
-        asked = self._asked
-        self._write({"id": asked, "method": method, "params": params})
-        while True:
-            message = self._read()
+        self._send({"id": self._asked, "method": method, "params": params})
+        while (message := self._receive()).method is not None or message.id != self._asked:
             if message.method is not None and message.id is not None:
-                self._write({"id": message.id, "result": self._answer(message)})
-            elif message.id == asked:
-                if message.error is not None:
-                    raise RuntimeError(f"{method}: {message.error.message}")
-                return msgspec.json.decode(message.result, type=result)
+                self._send({"id": message.id, "result": _settings(message)})
+        if message.error is not None:
+            raise RuntimeError(f"{method}: {message.error.message}")
+        return None if message.result == b"null" else msgspec.json.decode(message.result, type=answer)
 
-    def notify(self, method: str, params: object) -> None:
-        """Tell the server."""
-        self._write({"method": method, "params": params})
+    def tell(self, method: str, params: object) -> None:
+        """Send what has no answer."""
+        self._send({"method": method, "params": params})
 
-    def _answer(self, message: _Message) -> object:
-        if message.method != "workspace/configuration":
-            return None
-        wanted = msgspec.json.decode(message.params, type=_Sections).items
-        return [SETTINGS.get(item.section) for item in wanted]
-
-    def _write(self, message: Mapping[str, object]) -> None:
-        assert self._stdin is not None
+    def _send(self, message: Mapping[str, object]) -> None:
         body = msgspec.json.encode({"jsonrpc": "2.0", **message})
         self._stdin.write(b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
         self._stdin.flush()
 
-    def _read(self) -> _Message:
-        end = time.monotonic() + self._seconds
-        header = self._take(self._find(b"\r\n\r\n", end), end)
-        length = int(header.lower().partition(b"content-length:")[2].split()[0])
-        return msgspec.json.decode(self._take(length, end), type=_Message)
+    def _receive(self) -> Message:
+        deadline = time.monotonic() + self._seconds
+        while b"\r\n\r\n" not in self._read:
+            self._read_more(deadline)
+        head, _, self._read = self._read.partition(b"\r\n\r\n")
+        length = int(head.lower().partition(b"content-length:")[2].split()[0])
+        while len(self._read) < length:
+            self._read_more(deadline)
+        body, self._read = self._read[:length], self._read[length:]
+        return msgspec.json.decode(body, type=Message)
 
-    def _find(self, mark: bytes, end: float) -> int:
-        while mark not in self._buffer:
-            self._more(end)
-        return self._buffer.index(mark) + len(mark)
-
-    def _take(self, length: int, end: float) -> bytes:
-        while len(self._buffer) < length:
-            self._more(end)
-        taken = bytes(self._buffer[:length])
-        del self._buffer[:length]
-        return taken
-
-    def _more(self, end: float) -> None:
-        assert self._stdout is not None
-        ready, _, _ = select.select([self._stdout], [], [], max(0.0, end - time.monotonic()))
+    def _read_more(self, deadline: float) -> None:
+        ready, _, _ = select.select([self._stdout], [], [], max(0.0, deadline - time.monotonic()))
         if not ready:
             raise TimeoutError(f"The language server said nothing for {self._seconds} s")
         read = os.read(self._stdout.fileno(), 1 << 16)
         if not read:
-            raise EOFError("The language server ended")
-        self._buffer += read
+            raise EOFError("The language server has ended")
+        self._read += read
+
+
+def _settings(request: Message) -> list[object] | None:
+    """The answer to what the server asks of an editor: the settings, or that there is nothing to say."""
+    if request.method != "workspace/configuration":
+        return None
+    wanted = msgspec.json.decode(request.params, type=Sections)
+    return [SETTINGS.get(item.section) for item in wanted.items]
 
 
 class Caret:
-    """A place in a text, where a user may ask for help."""
+    """A place in a text, where somebody who writes asks for help. The methods ask about the text shown last."""
 
-    def __init__(self, editor: Editor, path: Path, position: Position) -> None:
+    def __init__(self, editor: Editor, uri: str, position: Mapping[str, int]) -> None:
         self._editor = editor
-        self._document = {"textDocument": {"uri": path.as_uri()}}
+        self._document = {"textDocument": {"uri": uri}}
         self._place = {**self._document, "position": position}
 
-    def completion(self) -> list[Suggestion]:
-        """The list that pops up."""
-        found = self._editor.request("textDocument/completion", self._place, cast("type[_Suggestions | None]", _Suggestions | None))
-        return [] if found is None else found.items
+    def completions(self) -> list[str]:
+        """What pops up, best first."""
+        found = self._editor.ask("textDocument/completion", self._place, Suggestions)
+        items = [] if found is None else found.items
+        return [item.label for item in sorted(items, key=lambda item: item.sort_text)]
 
     def hover(self) -> str:
-        found = self._editor.request("textDocument/hover", self._place, cast("type[_Hover | None]", _Hover | None))
+        """What is shown beside the mouse."""
+        found = self._editor.ask("textDocument/hover", self._place, Hover)
         return "" if found is None else found.contents.value
 
-    def definition(self) -> list[Location]:
-        found = self._editor.request("textDocument/definition", self._place, cast("type[list[Location] | None]", list[Location] | None))
-        return found or []
+    def definitions(self) -> list[Location]:
+        """Where a click leads."""
+        return self._editor.ask("textDocument/definition", self._place, list[Location]) or []
 
-    def signatures(self) -> Signatures:
-        return self._editor.request("textDocument/signatureHelp", self._place, Signatures)
+    def help(self) -> Help | None:
+        """What is shown above a call."""
+        found = self._editor.ask("textDocument/signatureHelp", self._place, Signatures)
+        if found is None:
+            return None
+        shown = found.signatures[found.active_signature]
+        argument = ""
+        if shown.active_parameter is not None and shown.active_parameter < len(shown.parameters):
+            start, end = shown.parameters[shown.active_parameter].label
+            argument = shown.label[start:end]
+        documentation = "" if shown.documentation is None else shown.documentation.value
+        return Help(shown.label, argument, documentation)
 
-    def diagnostics(self) -> list[Diagnostic]:
-        return self._editor.request("textDocument/diagnostic", self._document, _Diagnostics).items
+    def errors(self) -> list[Diagnostic]:
+        """What is underlined in red in the whole text."""
+        found = self._editor.ask("textDocument/diagnostic", self._document, Diagnostics)
+        return [] if found is None else [item for item in found.items if item.severity == 1]
 
 
 @contextmanager
-def editing(root: Path, seconds: float = 30.0) -> Generator[Editor]:
+def editing(root: Path, seconds: float = 60.0) -> Generator[Editor]:
     """Start a language server for the project in a folder, and end it."""
-    # In a session of its own: the script starts the program as a child, and both must go.
+    # In a process group of its own: the script runs the program in a child, and the one does not end without the other.
     with subprocess.Popen(
         [SERVER, "--stdio"], cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
     ) as process:
@@ -239,11 +269,11 @@ def editing(root: Path, seconds: float = 30.0) -> Generator[Editor]:
             editor = Editor(process, seconds)
             folder = {"uri": root.as_uri(), "name": root.name}
             start = {"processId": os.getpid(), "rootUri": folder["uri"], "workspaceFolders": [folder]}
-            editor.request("initialize", {**start, "capabilities": CAPABILITIES}, msgspec.Raw)
-            editor.notify("initialized", {})
+            editor.ask("initialize", {**start, "capabilities": CAPABILITIES}, msgspec.Raw)
+            editor.tell("initialized", {})
             yield editor
-            editor.request("shutdown", None, msgspec.Raw)
-            editor.notify("exit", None)
+            editor.ask("shutdown", None, msgspec.Raw)
+            editor.tell("exit", None)
             process.wait(seconds)
         finally:
             if process.poll() is None:

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncIterator, Callable, Iterator
+from typing import cast
 
 import pytest
 from dependency_injector import containers, providers
 
 from daebus.core.errors import WiringError, WiringProblem
 from daebus.core.places import show_path
-from daebus.wiring.checks import check_container
+from daebus.wiring.checks import check_container, find_unfilled, find_unknown_overrides
 from daebus.wiring.per_message import PerMessage
 
 
@@ -36,7 +37,9 @@ def problems(container: containers.Container) -> list[WiringProblem]:
 
 
 def captures(container: containers.Container) -> dict[str, str]:
-    found = {problem.subject: problem.found for problem in problems(container)}
+    listed = problems(container)
+    found = {problem.subject: problem.found for problem in listed}
+    assert len(found) == len(listed)
     assert all("but keeps the per-message object of open_session" in text for text in found.values())
     return found
 
@@ -146,6 +149,25 @@ def test_a_singleton_of_a_nested_container_is_refused() -> None:
     assert list(captures(Container())) == ["Container.inner.innermost.repo"]
 
 
+def test_what_is_needed_along_many_ways_is_looked_at_once() -> None:
+    session = PerMessage(open_session)
+    provider: providers.Provider[object] = providers.Factory(Thing, session)
+    for _ in range(40):
+        provider = providers.Factory(Thing, provider, provider, providers.Factory(Thing, provider))
+
+    class Container(Base):
+        repo = providers.Singleton(Thing, provider)
+
+    assert list(captures(Container())) == ["Container.repo"]
+
+
+def test_a_container_class_without_source_is_placed_in_its_module() -> None:
+    names: dict[str, object] = {"Base": Base, "session": PerMessage(open_session), "providers": providers}
+    exec("class Made(Base): repo = providers.Singleton(dict, a=session)", {**names, "__name__": "made"}, names)
+    (problem,) = problems(cast("type[Base]", names["Made"])())
+    assert (problem.where, problem.subject) == ("made", "Made.repo")
+
+
 def test_all_mistakes_of_a_container_are_told_at_once() -> None:
     class Container(Base):
         session = PerMessage(open_session)
@@ -198,6 +220,30 @@ def test_a_per_message_object_that_needs_itself_is_refused() -> None:
     assert cycle(Container()) == "Container.repo: repo -> session -> repo"
 
 
+def test_a_provider_without_a_name_that_needs_itself_is_told_by_what_needs_it() -> None:
+    unnamed = providers.Factory(Thing)
+    unnamed.add_args(unnamed)
+
+    class Container(Base):
+        repo = providers.Factory(Thing, unnamed)
+
+    assert cycle(Container()).startswith("Container.repo: ")
+
+
+def test_a_provider_that_is_given_a_container_which_needs_it_is_accepted() -> None:
+    class Inner(containers.DeclarativeContainer):
+        outer: providers.Dependency[object] = providers.Dependency()
+
+    class Container(Base):
+        users = providers.Factory(Thing)
+        inner = providers.Container(Inner, outer=users)
+        users.add_kwargs(container=inner)
+
+    container = Container()
+    check_container(container, Base)
+    assert type(container.users()) is Thing
+
+
 def test_an_override_that_needs_what_it_overrides_is_refused() -> None:
     class Container(Base):
         repo = providers.Factory(Thing)
@@ -231,3 +277,67 @@ def test_a_cycle_between_a_container_and_one_nested_in_it_is_refused() -> None:
         users.add_kwargs(repo=inner.repo)
 
     assert cycle(Container()) == "Container.users: users -> inner.repo -> inner.outer -> users"
+
+
+def test_the_class_of_a_container_is_no_container() -> None:
+    (problem,) = problems(cast("containers.Container", Base))
+    assert (problem.subject, problem.found) == ("container=Base", "it is the class itself")
+    assert problem.remedy == "pass an instance of it: container=Base()"
+
+
+def test_another_provider_in_the_place_of_one_that_daebus_fills_is_refused() -> None:
+    class Container(Base):
+        bus = providers.Factory(Thing)  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
+
+    (problem,) = problems(Container())
+    assert problem.subject == "Container.bus"
+    assert problem.found.startswith("daebus itself fills 'bus' when the service starts")
+
+
+def test_a_dependency_in_the_place_of_one_that_daebus_fills_is_accepted() -> None:
+    class Container(Base):
+        bus: providers.Dependency[object] = providers.Dependency()
+
+    check_container(Container(), Base)
+
+
+class Dependent(Base):
+    mailer: providers.Dependency[Thing] = providers.Dependency(instance_of=Thing)
+    users = providers.Factory(Thing, mailer, bus=Base.bus)
+    others = providers.Factory(Thing, mailer)
+
+
+def unfilled(container: Dependent) -> list[WiringProblem]:
+    needed = [("action users", container.users), ("action others", container.others)]
+    return list(find_unfilled(container, Base, needed))
+
+
+def test_a_dependency_that_nobody_fills_is_told_once_with_who_needs_it() -> None:
+    (problem,) = unfilled(Dependent())
+    assert problem.subject == "Dependent.mailer"
+    assert problem.found == "nothing fills this Dependency, and action users needs it"
+    assert problem.remedy.startswith("give it to the container, as Dependent(mailer=...)")
+
+
+def test_a_dependency_that_somebody_fills_is_no_problem() -> None:
+    assert unfilled(Dependent(mailer=Thing())) == []
+    defaulted = Dependent()
+    defaulted.mailer.set_default(Thing())
+    assert unfilled(defaulted) == []
+
+
+def test_a_dependency_that_nobody_needs_may_stay_unfilled() -> None:
+    assert list(find_unfilled(Dependent(), Base, [])) == []
+
+
+def test_an_overriding_container_that_overrides_nothing_is_told_with_the_closest_name() -> None:
+    class Fakes(containers.DeclarativeContainer):
+        user = providers.Object(3)
+        others = providers.Object(3)
+        elsewhere = providers.Object(3)
+
+    container = Dependent()
+    assert list(find_unknown_overrides(container)) == []
+    container.override(Fakes())
+    found = {problem.subject: problem.remedy for problem in find_unknown_overrides(container)}
+    assert found == {"Fakes.user": "did you mean 'users'?", "Fakes.elsewhere": "remove it"}

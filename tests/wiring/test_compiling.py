@@ -248,33 +248,33 @@ def test_the_encoder_is_made_for_the_signature() -> None:
 
 
 def test_a_second_payload_is_refused_with_both_ways_out() -> None:
-    async def handler(query: GetUser, repo: Repo) -> User:
+    async def handler(query: GetUser, other: Opaque) -> User:
         return User(query.id)
 
     problem = refusal(handler, SOCKET)
-    assert problem.subject == "handler(repo: Repo)"
+    assert problem.subject == "handler(other: Opaque)"
     assert problem.found == "a socket handler takes one payload, and 'query' is it already"
     assert problem.remedy == (
-        "put a bare * before 'repo' if it is a service, or make one msgspec.Struct of both, or annotate it as Client"
+        "put a bare * before 'other' if it is a service, or make one msgspec.Struct of both, or annotate it as Client"
     )
 
 
 def test_a_payload_where_there_is_none_is_refused() -> None:
-    async def handler(repo: Repo) -> None: ...
+    async def handler(other: Opaque) -> None: ...
 
     problem = refusal(handler, TASK)
-    assert problem.found == "a background task gets nothing of this kind from the message"
-    assert problem.remedy == "put a bare * before 'repo' if it is a service"
+    assert problem.found == "a background task gets no message, so there is nothing to fill it with"
+    assert problem.remedy == "put a bare * before 'other' if it is a service, or remove it"
 
 
 def test_a_payload_that_cannot_be_decoded_is_refused_with_both_ways_out() -> None:
-    async def handler(repo: Repo) -> None: ...
+    async def handler(other: Opaque) -> None: ...
     async def nested(query: list[dict[str, Opaque]]) -> None: ...
     async def text(query: int) -> None: ...
 
     problem = refusal(handler, ACTION)
-    assert problem.found == "it cannot be decoded from JSON: Repo has no JSON form"
-    assert problem.remedy.endswith("put a bare * before 'repo' if it is a service")
+    assert problem.found == "it cannot be decoded from JSON: Opaque has no JSON form"
+    assert problem.remedy.endswith("put a bare * before 'other' if it is a service")
     assert refusal(nested, LISTENER).found == "it cannot be decoded from JSON: Opaque has no JSON form"
     assert refusal(text, CONNECT).found.startswith("it cannot be decoded from a query string: ")
 
@@ -337,7 +337,7 @@ def test_another_reply_than_the_contract_says_is_refused() -> None:
 
 
 def test_a_reply_that_fits_the_contract_with_room_to_spare_is_accepted() -> None:
-    rule = Rule(kind="an action", payload="p", replies=True, contract=Action[GetUser, User | Created | None]("g").types)
+    rule = Rule(kind="an action", payload="p", replies=True, contract=Action[GetUser, User | int | None]("g").types)
 
     async def admin(query: GetUser) -> Admin:
         return Admin(query.id)
@@ -399,7 +399,7 @@ def test_the_items_of_a_stream_must_fit_and_be_encodable() -> None:
     async def unknown() -> Any:
         yield 1
 
-    assert refusal(other, contract).found == "it returns GetUser, but its contract says User"
+    assert refusal(other, contract).found == "it yields GetUser, but its contract says User"
     assert "Opaque has no JSON form" in refusal(opaque, STREAM).found
     assert refusal(unknown, STREAM).found == "the type that it returns is not annotated"
 

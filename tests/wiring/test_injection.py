@@ -255,24 +255,27 @@ def test_a_misspelt_name_is_answered_with_the_closest_one() -> None:
     def handler(*, rebo: Repo) -> None: ...
 
     problem = refusal(Container(), handler)
-    assert problem.found == (
-        "Container has no provider 'rebo'; it has: blocking_bus, bus, config, db, inner, repo, settings"
-    )
+    assert (problem.code, problem.parameter) == ("unknown-service", "rebo")
+    assert problem.found == "Container has no provider 'rebo'"
+    assert [note.text for note in problem.notes] == [
+        "Container has blocking_bus: BlockingBus, bus: Bus, config: dict, db: Db, inner, repo: Repo, settings: dict"
+    ]
     assert problem.remedy == "did you mean 'repo'?"
 
 
 def test_an_unknown_name_of_a_known_type_is_answered_with_the_provider_of_that_type() -> None:
     def handler(*, user_storage: Repo) -> None: ...
 
-    assert refusal(Container(), handler).remedy == "'repo' gives a Repo: rename the parameter to it"
+    assert refusal(Container(), handler).remedy == (
+        "rename it to 'repo', or write user_storage: Repo = use(Container.repo)"
+    )
 
 
 def test_an_unknown_name_of_an_unknown_type_is_answered_with_how_to_add_it() -> None:
     def handler(*, mailer: int) -> None: ...
 
     assert refusal(Container(), handler).remedy == (
-        "add `mailer = providers.Singleton(int)` to the container, "
-        "or move the parameter left of the * if it comes from the message"
+        "add `mailer = providers.Singleton(int)` to Container, or move it left of the * if it comes from the message"
     )
 
 
@@ -299,7 +302,7 @@ def test_another_type_than_the_provider_gives_is_refused() -> None:
 
     problem = refusal(Container(), handler)
     assert problem.found == "the provider 'db' of Container gives Db"
-    assert problem.remedy == "annotate it as Db, or name it 'repo', which gives what you annotated"
+    assert problem.remedy == "annotate it as Db, or name it 'repo', which gives Repo"
 
 
 class Finds(Protocol):
@@ -494,5 +497,7 @@ def test_a_container_without_a_class_is_called_the_container() -> None:
     def named(*, db: Db = use(Container.db)) -> None: ...
 
     assert type(services(container, handler)["db"]) is Db
-    assert refusal(container, misspelt).found == "the container has no provider 'dp'; it has: db"
+    problem = refusal(container, misspelt)
+    assert problem.found == "the container has no provider 'dp'"
+    assert [note.text for note in problem.notes] == ["the container has db: Db"]
     assert refusal(container, named).found == "use(...) names a provider that the container does not have"

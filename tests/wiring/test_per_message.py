@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, 
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from functools import partial
 from types import TracebackType
-from typing import Protocol, Self, cast
+from typing import Generic, Protocol, Self, TypeVar, cast
 
 import pytest
 from dependency_injector import containers, providers
@@ -26,6 +26,7 @@ from daebus.wiring.injection import use
 from daebus.wiring.per_message import MessageScope, PerMessage
 from daebus.wiring.workers import WorkerPool
 
+T = TypeVar("T")
 Log = list[str]
 
 
@@ -393,6 +394,20 @@ def hinted() -> AbstractContextManager[Session]:
     return managed()
 
 
+class Opener(Generic[T]):
+    def __init__(self, given: T) -> None:
+        self.given = given
+
+    def __enter__(self) -> T:
+        return self.given
+
+    def __exit__(self, *error: object) -> None: ...
+
+
+def generic() -> Opener[Session]:
+    return Opener(Session("generic"))
+
+
 def async_hinted() -> AbstractAsyncContextManager[Session]:
     return async_managed()
 
@@ -413,6 +428,7 @@ class Database:
         (PerMessage(managed), "managed"),
         (PerMessage(async_managed), "async managed"),
         (PerMessage(hinted), "managed"),
+        (PerMessage(generic), "generic"),
         (PerMessage(async_hinted), "async managed"),
         (PerMessage(Database().session), "method"),
         (PerMessage(Database().async_session), "async method"),
@@ -744,11 +760,14 @@ async def test_a_copy_keeps_its_overrides(opening: Opening) -> None:
     class Container(containers.DeclarativeContainer):
         session = PerMessage(opening("a"))
 
-    container = Container()
-    container.session.override(providers.Object(Session("fake")))
-    copied = cast("type[Container]", copy.deepcopy(container))
-    async with MessageScope([copied.session]).opened():
-        assert copied.session().name == "fake"
+    for override in (providers.Object(Session("fake")), PerMessage(opening("fake"))):
+        container = Container()
+        container.session.override(override)
+        assert override in set(container.session.related)
+        copied = cast("type[Container]", copy.deepcopy(container))
+        assert copied.session.last_overriding is not override
+        async with MessageScope([copied.session]).opened():
+            assert copied.session().name == "fake"
 
 
 async def test_messages_at_the_same_time_do_not_mix(pool: WorkerPool, opening: Opening) -> None:

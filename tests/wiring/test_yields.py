@@ -26,7 +26,7 @@ from dependency_injector import containers, providers, resources
 
 from daebus.core.signatures import MISSING
 from daebus.wiring.per_message import PerMessage
-from daebus.wiring.yields import UNKNOWN, find_unawaited, fits, yielded_type
+from daebus.wiring.yields import UNKNOWN, find_unawaited, fits, is_async_resource, missing_members, yielded_type
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -130,6 +130,24 @@ class GenericOpener(Generic[T]):
     def __exit__(self, *error: object) -> None: ...
 
 
+class SimpleOpener(Generic[T]):
+    def __init__(self, given: T) -> None:
+        self.given = given
+
+    def __enter__(self) -> T:
+        return self.given
+
+    def __exit__(self, *error: object) -> None: ...
+
+
+def give_generic() -> GenericOpener[int]:
+    return GenericOpener()
+
+
+def give_simple() -> SimpleOpener[Db]:
+    return SimpleOpener(Db())
+
+
 def give_opener() -> Opener:
     return Opener()
 
@@ -200,6 +218,10 @@ GIVEN: list[tuple[AnyProvider, object]] = [
     (providers.Resource(DbResource), Db),
     (providers.Resource(AsyncDbResource), Postgres),
     (providers.Resource(GenericOpener[int]), UNKNOWN),
+    (providers.Resource(cast("type[Db]", GenericOpener)), UNKNOWN),
+    (providers.Resource(give_generic), UNKNOWN),
+    (providers.Resource(give_simple), UNKNOWN),
+    (providers.Factory(open_db), Iterator[Db]),
     (providers.Resource(opens_untyped), UNKNOWN),
     (providers.Resource(opens_bare), UNKNOWN),
     (PerMessage(open_db), Db),
@@ -340,6 +362,7 @@ def test_what_may_be_passed_fits(given: object, wanted: object) -> None:
         (Postgres | Repo, Db),
         (Db | Repo | int, Db | Repo),
         (float, int),
+        (str, float),
         (str, int),
         (Name, int),
         (Annotated[Db, "why"], Repo),
@@ -372,6 +395,13 @@ def test_a_coroutine_that_nobody_would_await_is_found(provider: AnyProvider) -> 
     assert find_unawaited(provider) is make_async
 
 
+def test_what_is_needed_along_many_ways_is_looked_at_once() -> None:
+    provider: AnyProvider = providers.Factory(Repo)
+    for _ in range(40):
+        provider = providers.Factory(Repo, provider, provider)
+    assert find_unawaited(provider) is None
+
+
 def test_a_nested_async_generator_is_found() -> None:
     assert find_unawaited(providers.Factory(Repo, db=providers.Factory(open_async))) is open_async
     assert find_unawaited(providers.Factory(open_async)) is None
@@ -401,3 +431,52 @@ def test_what_is_overridden_is_not_awaited() -> None:
     other = providers.Factory(Repo)
     with other.override(provider):
         assert find_unawaited(other) is make_async
+
+
+@pytest.mark.parametrize(
+    ("provider", "is_async"),
+    [
+        (providers.Resource(open_async), True),
+        (providers.Resource(managed_async), True),
+        (providers.Resource(hinted_async), True),
+        (providers.Resource(make_async), True),
+        (providers.Resource(Opener), True),
+        (providers.Resource(give_opener), True),
+        (providers.Resource(AsyncDbResource), True),
+        (providers.Resource(open_db), False),
+        (providers.Resource(hinted_db), False),
+        (providers.Resource(make_db), False),
+        (providers.Resource(Itself), False),
+        (providers.Resource(GenericOpener), False),
+        (providers.Resource(DbResource), False),
+        (providers.Factory(open_async), False),
+        (PerMessage(open_async), False),
+    ],
+)
+def test_a_resource_of_the_event_loop_is_told_apart(provider: AnyProvider, is_async: bool) -> None:
+    assert is_async_resource(provider) is is_async
+
+
+def test_an_override_decides_whether_a_resource_is_of_the_event_loop() -> None:
+    provider = providers.Resource(open_async)
+    with provider.override(Db()):
+        assert not is_async_resource(provider)
+        with provider.override(providers.Resource(managed_async)):
+            assert is_async_resource(provider)
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted", "missing"),
+    [
+        (Db, FindsAndKeeps, ["find", "keep"]),
+        (Finder, FindsAndKeeps, ["keep"]),
+        (Keeper, FindsAndKeeps, []),
+        (list[int], Converts[int], ["convert"]),
+        (Finder, Db, []),
+        (UNKNOWN, Finds, []),
+    ],
+)
+def test_the_methods_that_a_protocol_asks_for_and_a_class_lacks_are_named(
+    given: object, wanted: object, missing: list[str]
+) -> None:
+    assert missing_members(given, wanted) == missing

@@ -83,7 +83,7 @@ class Child:
     def __init__(
         self, process: asyncio.subprocess.Process, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        self.pid = process.pid
+        self.pid: int = process.pid
         self._process = process
         self._report = asyncio.create_task(reader.readline())
         self._writer = writer

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import NoneType
-from typing import Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from dependency_injector import containers
 
 from daebus.core.codec import encode
-from daebus.core.contracts import StreamAction
-from daebus.core.errors import WiringError, WiringProblem
+from daebus.core.diagnostics import Note
+from daebus.core.errors import WiringError
 from daebus.core.logs import make_logger
-from daebus.core.running import Running
+from daebus.core.problems import WiringProblem
 from daebus.core.signatures import Signature
 from daebus.core.specs import (
     ActionSpec,
@@ -25,11 +25,12 @@ from daebus.core.specs import (
     Spec,
     ThreadSpec,
 )
-from daebus.transports.clients import Client
 from daebus.transports.paths import check_path
-from daebus.wiring.compiling import Rule, compile_endpoint
+from daebus.wiring.compiling import compile_endpoint
 from daebus.wiring.endpoints import Endpoint
 from daebus.wiring.workers import OwnThread, WorkerPool
+
+from .rules import rule_for
 
 __all__ = ["Conflict", "Plan", "Plans"]
 
@@ -61,6 +62,7 @@ class Plans:
         self._workers = workers
         self._on_conflict = on_conflict
         self._claims: dict[str, Spec] = {}
+        self._tried: dict[int, Spec] = {}
         self.actions: dict[str, Plan[ActionSpec, bytes]] = {}
         self.routes: dict[str, Plan[RouteSpec, object]] = {}
         self.listeners: list[Plan[ListenSpec, None]] = []
@@ -76,26 +78,55 @@ class Plans:
         Raises:
             WiringError: With all the mistakes of all of them; then none is added.
         """
+        specs = tuple(specs)
+        self._tried.update((id(spec), spec) for spec in specs)
         problems: list[WiringProblem] = []
         adding: list[tuple[Spec, Callable[[], None]]] = []
         own: dict[str, Spec] = {}
+        listeners = [plan.spec for plan in self.listeners]
         for spec in specs:
+            problems.extend(self._conflicts(spec, own))
+            own.update(dict.fromkeys(spec.keys, spec))
+            if isinstance(spec, ListenSpec):
+                problems.extend(_shared_events(spec, listeners))
+                listeners.append(spec)
             try:
                 adding.append((spec, self._compile(spec)))
             except WiringError as error:
                 problems.extend(error.problems)
-            for key in spec.keys:
-                if key in own:
-                    problems.append(_twice(spec, own[key], key))
-                elif key in self._claims and self._on_conflict == "error":
-                    problems.append(_taken(spec, self._claims[key], key))
-                own[key] = spec
         if problems:
             raise WiringError(*problems)
         for spec, add in adding:
             for key in spec.keys:
                 self._claim(key, spec)
             add()
+
+    def served(self) -> list[Spec]:
+        """The handlers that were added, or were refused, without those that later ones have replaced."""
+        owners = {key: spec for spec in self._tried.values() for key in spec.keys}
+        return [spec for spec in self._tried.values() if not spec.keys or any(owners[key] is spec for key in spec.keys)]
+
+    def endpoints(self) -> list[Endpoint[object]]:
+        """What was compiled."""
+        groups: list[Iterable[Plan[Any, Any]]] = [
+            self.actions.values(),
+            self.served_routes(),
+            self.listeners,
+            self.sockets.values(),
+            self.disconnects,
+            self.background.values(),
+            self.threads.values(),
+            self.lifecycle,
+        ]
+        return [plan.endpoint for group in groups for plan in group]
+
+    def _conflicts(self, spec: Spec, own: Mapping[str, Spec]) -> Iterator[WiringProblem]:
+        """What is claimed by two handlers of which none may win; `own` are the claims of its blueprint."""
+        for key in spec.keys:
+            if key in own:
+                yield _twice(spec, own[key], key)
+            elif key in self._claims and self._on_conflict == "error":
+                yield _taken(spec, self._claims[key], key)
 
     def served_routes(self) -> list[Plan[RouteSpec, object]]:
         """The routes, each with the methods that no later one has taken from it."""
@@ -118,70 +149,49 @@ class Plans:
         """Compile one handler, and return what adds it."""
         match spec:
             case ActionSpec():
-                action = self._plan(spec, _action_rule(spec), lambda _: encode)
+                action = self._plan(spec, lambda _: encode)
                 return lambda: self.actions.update({spec.name: action})
             case RouteSpec():
                 return self._compile_route(spec)
             case ListenSpec():
-                listener = self._plan(spec, _listen_rule(spec), _ignoring)
+                listener = self._plan(spec, _ignoring)
                 return lambda: self.listeners.append(listener)
             case SocketSpec(event="disconnect"):
-                disconnect = self._plan(spec, Rule(kind="a disconnect handler", parts=(Client,)), _ignoring)
+                disconnect = self._plan(spec, _ignoring)
                 return lambda: self.disconnects.append(disconnect)
             case SocketSpec():
-                socket = self._plan(spec, _socket_rule(spec), _answering)
+                socket = self._plan(spec, _answering)
                 return lambda: self.sockets.update({spec.type: socket})
             case BackgroundSpec():
-                background = self._plan(spec, Rule(kind="a background task"), _ignoring)
+                background = self._plan(spec, _ignoring)
                 return lambda: self.background.update({spec.name: background})
             case ThreadSpec():
-                thread = self._plan(spec, Rule(kind="a thread", parts=(Running,)), _ignoring)
+                thread = self._plan(spec, _ignoring)
                 return lambda: self.threads.update({spec.name: thread})
             case LifecycleSpec():
-                lifecycle = self._plan(spec, Rule(kind=f"an on_{spec.event} handler"), _ignoring)
+                lifecycle = self._plan(spec, _ignoring)
                 return lambda: self.lifecycle.append(lifecycle)
             case _:
                 raise TypeError(f"no plan for {spec!r}")
 
     def _compile_route(self, spec: RouteSpec) -> Callable[[], None]:
-        from daebus.transports.http_answers import Answer  # noqa: PLC0415  # Litestar is loaded with the first route
-
         problems = check_path(spec, spec.read_signature())
+        try:
+            route = self._plan(spec, _unchanged)
+        except WiringError as error:
+            raise WiringError(*problems, *error.problems) from error
         if problems:
             raise WiringError(*problems)
-        route = self._plan(spec, Rule(kind="a route", free=True), Answer)
         return lambda: self.routes.update(dict.fromkeys(spec.keys, route))
 
-    def _plan(self, spec: SpecT, rule: Rule, encoder: Callable[[Signature], Callable[[object], R]]) -> Plan[SpecT, R]:
+    def _plan(self, spec: SpecT, encoder: Callable[[Signature], Callable[[object], R]]) -> Plan[SpecT, R]:
         workers = OwnThread(spec.name) if isinstance(spec, ThreadSpec) else self._workers
-        endpoint = compile_endpoint(spec, self._container, workers, rule, encoder)
-        if isinstance(spec, ThreadSpec) and endpoint.signature.is_async:
-            found, remedy = "a thread runs no event loop", "write it as `def`, or use `background`"
-            raise WiringError(endpoint.signature.problem(None, found, remedy))
-        return Plan(spec, endpoint)
+        return Plan(spec, compile_endpoint(spec, self._container, workers, rule_for(spec), encoder))
 
 
-def _action_rule(spec: ActionSpec) -> Rule:
-    contract = spec.contract
-    return Rule(
-        kind="an action",
-        payload="the payload",
-        replies=True,
-        streams=None if contract is None else isinstance(contract, StreamAction),
-        contract=() if contract is None else contract.types,
-    )
-
-
-def _listen_rule(spec: ListenSpec) -> Rule:
-    contract = () if spec.contract is None else spec.contract.types
-    return Rule(kind="a listener", payload="the event", required=True, events=True, contract=contract)
-
-
-def _socket_rule(spec: SocketSpec) -> Rule:
-    if spec.event == "connect":
-        payload = "the parameters"
-        return Rule(kind="a connect handler", payload=payload, parts=(Client,), replies=True, lax=True)
-    return Rule(kind="a socket handler", payload="the data", parts=(Client,), replies=True)
+def _unchanged(_: Signature) -> Callable[[object], object]:
+    """What a route returns is encoded by what Litestar makes of it."""
+    return lambda result: result
 
 
 def _ignoring(_: Signature) -> Callable[[object], None]:
@@ -194,17 +204,46 @@ def _answering(signature: Signature) -> Callable[[object], bytes | None]:
 
 def _twice(spec: Spec, earlier: Spec, key: str) -> WiringProblem:
     return WiringProblem(
-        spec.where,
+        spec.place,
         f"{key} of blueprint {spec.blueprint!r}",
         f"the blueprint has it already, at {earlier.where}",
         "rename or remove one of the two",
+        code="duplicate-handler",
+        notes=[Note("the first one", earlier.place)],
     )
 
 
 def _taken(spec: Spec, earlier: Spec, key: str) -> WiringProblem:
     return WiringProblem(
-        spec.where,
+        spec.place,
         f"{key} of blueprint {spec.blueprint!r}",
         f"blueprint {earlier.blueprint!r} has it already, at {earlier.where}",
         "rename one of the two, give a prefix or namespace, or let the last one win with on_conflict='warn'",
+        code="taken-name",
+        notes=[Note("the first one", earlier.place)],
     )
+
+
+def _shared_events(spec: ListenSpec, others: Iterable[ListenSpec]) -> Iterator[WiringProblem]:
+    """What keeps two listeners of one channel from getting the same events."""
+    for other in others:
+        if other.channel != spec.channel:
+            continue
+        if spec.is_durable != other.is_durable:
+            durable = spec if spec.is_durable else other
+            yield spec.problem(
+                f"one listener takes {spec.channel!r} for a durable channel, another does not, "
+                "and an event reaches either kind, never both",
+                "give both the same Channel value",
+                code="mixed-durability",
+                notes=[Note("durable" if other is durable else "not durable", other.place)],
+            )
+            return
+        elif spec.is_durable and spec.group == other.group:
+            yield spec.problem(
+                f"another listener is called {spec.group!r} too, and of a durable channel "
+                "each event would reach only one of the two",
+                "give one of the two functions another name",
+                code="duplicate-listener",
+                notes=[Note("the other one", other.place)],
+            )

@@ -88,10 +88,10 @@ class Runtime:
         self.node = node
         self.logger = logger
         self._made = made
-        self.bus = Bus()
+        self.bus: Bus = Bus()
         self.bus.attach(node, service=made.service)
         self._threads = Threads(self._thread_tasks(), service=made.service, logger=logger)
-        self.hub = None if made.websocket is None else self._make_hub(made.websocket)
+        self.hub: SocketHub | None = None if made.websocket is None else self._make_hub(made.websocket)
         self._clients = Clients(Switchboard(node.link, made.service)) if self.hub is None else self.hub.clients
 
     @asynccontextmanager

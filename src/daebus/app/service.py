@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Generic, cast
 
+from dependency_injector import providers
 from typing_extensions import TypeVar
 
-from daebus.core.errors import ConfigurationError, WiringError, WiringProblem
-from daebus.core.places import caller_place
+from daebus.core.diagnostics import Note
+from daebus.core.errors import ConfigurationError, WiringError
+from daebus.core.places import CallSite, call_site, caller_place
+from daebus.core.problems import WiringProblem
 from daebus.core.recorder import Recorder
-from daebus.core.specs import Spec
 from daebus.transports.edge import DaebusHttp, DaebusWebSocket
-from daebus.wiring.checks import check_container
+from daebus.wiring.checks import check_container, find_unfilled, find_unknown_overrides
 from daebus.wiring.workers import WorkerPool
 
 from .blueprint import Blueprint
+from .checks import Attached, ServiceName, defer, find_foreign, find_unattached, find_undecodable
 from .container import ServiceContainer
 from .plans import Conflict, Plans
 from .runner import run
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
     from litestar import Litestar
 
 __all__ = ["Daebus"]
+
+_NAME_IT = 'call app.run(service="..."), use daebus run --service, or write Daebus(..., service="...")'
 
 C = TypeVar("C", bound=ServiceContainer, default=ServiceContainer)
 
@@ -61,8 +66,13 @@ class Daebus(Recorder, Generic[C]):
         lease: float = 15.0,
     ) -> None:
         super().__init__(name)
+        self._site = call_site()
         self._container = container if container is not None else cast("C", ServiceContainer())
-        check_container(self._container, ServiceContainer)
+        try:
+            check_container(self._container, ServiceContainer)
+        except WiringError as error:
+            if any(problem.code == "wrong-container" for problem in error.problems) or not defer(error):
+                raise
         self._service = service
         self._max_concurrency = max_concurrency
         self._stop_timeout = stop_timeout
@@ -72,7 +82,9 @@ class Daebus(Recorder, Generic[C]):
         self._blueprints: dict[str, str] = {}
         self._http: DaebusHttp | None = None
         self._websocket: DaebusWebSocket | None = None
+        self._attached: dict[type, CallSite] = {}
         self._planned = 0
+        self._deferred: list[WiringProblem] = []
         self._web: Web | None = None
 
     @property
@@ -92,16 +104,21 @@ class Daebus(Recorder, Generic[C]):
 
     def attach(self, component: DaebusHttp | DaebusWebSocket) -> None:
         """Attach HTTP or WebSocket, before the app starts. Raises `WiringError` for a second one of a kind."""
-        self._refuse_late(f"attach({type(component).__name__}())")
-        if (self._http if isinstance(component, DaebusHttp) else self._websocket) is not None:
-            raise WiringError(
-                WiringProblem(
-                    caller_place(),
-                    f"attach({type(component).__name__}())",
-                    "one is attached already",
-                    "attach one of each kind",
-                )
+        kind = DaebusHttp if isinstance(component, DaebusHttp) else DaebusWebSocket
+        subject = f"attach({kind.__name__}())"
+        self._refuse_late(subject)
+        if not isinstance(component, DaebusHttp | DaebusWebSocket):  # pyright: ignore[reportUnnecessaryIsInstance]
+            subject, found = f"attach({getattr(component, '__name__', repr(component))})", "it is no component"
+            remedy = "attach an instance: DaebusHttp(...) or DaebusWebSocket(...)"
+            raise WiringError(WiringProblem(caller_place(), subject, found, remedy, code="wrong-component"))
+        if kind in self._attached:
+            found = "one is attached already"
+            notes = [Note("the first one", self._attached[kind].place)]
+            problem = WiringProblem(
+                caller_place(), subject, found, "attach one of each kind", code="duplicate-component", notes=notes
             )
+            raise WiringError(problem)
+        self._attached[kind] = call_site()
         if isinstance(component, DaebusHttp):
             self._http = component
         else:
@@ -115,35 +132,38 @@ class Daebus(Recorder, Generic[C]):
         """
         place = caller_place()
         self._refuse_late(f"register_blueprint({blueprint.name!r})")
-        problem = self._misfit(blueprint, place)
-        if problem is not None:
-            raise WiringError(problem)
-        blueprint.close(f"the blueprint was registered at {place}")
-        self._blueprints[blueprint.name] = place
-        self._plans.add(blueprint.specs)
+        try:
+            self._refuse_misfit(blueprint, place)
+            blueprint.close(f"the blueprint was registered at {place}")
+            self._blueprints[blueprint.name] = place
+            self._plans.add(blueprint.specs)
+        except WiringError as error:
+            if not defer(error):
+                raise
+            self._deferred.extend(error.problems)
 
-    def _misfit(self, blueprint: Blueprint[C], place: str) -> WiringProblem | None:
+    def _refuse_misfit(self, blueprint: Blueprint[C], place: str) -> None:
         subject = f"register_blueprint({blueprint.name!r})"
         if blueprint.name in self._blueprints:
-            found = f"a blueprint of this name was registered at {self._blueprints[blueprint.name]}"
-            return WiringProblem(place, subject, found, "register it once, or rename one of the two")
-        owner = self._container.declarative_parent
-        if owner is None or issubclass(owner, blueprint.services):
-            return None
-        return WiringProblem(
-            place,
-            subject,
-            f"its handlers need {blueprint.services.__name__}, and the app's container is {owner.__name__}",
-            f"pass container={blueprint.services.__name__}() to Daebus, or a subclass of it",
-        )
+            earlier = self._blueprints[blueprint.name]
+            found = f"a blueprint of this name was registered at {earlier}"
+            remedy, notes = "register it once, or rename one of the two", [Note("the first one", earlier)]
+            raise WiringError(WiringProblem(place, subject, found, remedy, code="duplicate-blueprint", notes=notes))
+        owner, wanted = self._container.declarative_parent, blueprint.services
+        if not isinstance(wanted, type):  # pyright: ignore[reportUnnecessaryIsInstance]  # no checker may run
+            found = "its services= is no container class, but an object"
+            remedy = f"name the class: Blueprint({blueprint.name!r}, services=Container), without brackets behind it"
+            raise WiringError(WiringProblem(place, subject, found, remedy, code="wrong-container"))
+        if owner is not None and not issubclass(owner, wanted):
+            found = f"its handlers need {wanted.__name__}, and the app's container is {owner.__name__}"
+            remedy = f"pass container={wanted.__name__}() to Daebus, or a subclass of it"
+            notes = [Note("the app", self._site.place)]
+            raise WiringError(WiringProblem(place, subject, found, remedy, code="wrong-container", notes=notes))
 
     def _refuse_late(self, subject: str) -> None:
         if self._closed is not None:
-            raise WiringError(
-                WiringProblem(
-                    caller_place(), subject, f"it comes too late: {self._closed}", "do it before the app starts"
-                )
-            )
+            found, remedy = f"it comes too late: {self._closed}", "do it before the app starts"
+            raise WiringError(WiringProblem(caller_place(), subject, found, remedy, code="too-late"))
 
     def check(self, service: str | None = None) -> Assembly:
         """Compile everything, check that it fits together, and close the app to further handlers.
@@ -152,15 +172,61 @@ class Daebus(Recorder, Generic[C]):
             WiringError: With all the mistakes.
             ConfigurationError: The service has no name.
         """
-        name = self._named(service)
-        self._plans.add(self.specs[self._planned :])
-        self._planned = len(self.specs)
-        problems = [*self._unattached(), *self._foreign(name)]
+        made, problems = self.examine(service)
         if problems:
             raise WiringError(*problems)
         self.close("the app was started")
+        return made
+
+    def examine(self, service: str | None = None) -> tuple[Assembly, list[WiringProblem]]:
+        """What `check` would run, and all the mistakes that it would raise.
+
+        Raises:
+            ConfigurationError: The service has no name, and nothing else is wrong.
+        """
+        problems = list(self._deferred)
+        try:
+            self._plans.add(self.specs[self._planned :])
+            self._planned = len(self.specs)
+        except WiringError as error:
+            problems.extend(error.problems)
+        problems.extend(self._find_in_container())
+        specs = self._plans.served()
+        name = ServiceName(service or self._service or self.name, bool(service or self._service), self._site.place)
+        problems.extend(find_unattached(specs, Attached(self._http, self._websocket, self._attached)))
+        problems.extend(find_foreign(specs, name))
+        routes = [(plan.spec, plan.endpoint.signature) for plan in self._plans.served_routes()]
+        problems.extend(find_undecodable(routes, self._http))
+        if name.name in ("", "__main__") and all(problem.code != "service-not-named" for problem in problems):
+            if not problems:
+                raise ConfigurationError(f"The service has no name: {_NAME_IT}.")
+            subject, found = f"Daebus({name.name!r})", "the service has no name"
+            problems.append(WiringProblem(name.place, subject, found, _NAME_IT, code="service-not-named"))
+        return self._assembly(name.name), problems
+
+    def _find_in_container(self) -> list[WiringProblem]:
+        """What is wrong with the container by now; there may have been overrides since the app was made."""
+        container = self._container
+        problems = list(find_unknown_overrides(container))
+        try:
+            check_container(container, ServiceContainer)
+        except WiringError as error:
+            return [*problems, *error.problems]
+        needed = [
+            (endpoint.title, provider)
+            for endpoint in self._plans.endpoints()
+            for _, provider in endpoint.injection.bindings
+        ]
+        resources = [
+            (f"the Resource {name!r}", provider)
+            for name, provider in container.providers.items()
+            if isinstance(provider, providers.BaseResource)
+        ]
+        return [*problems, *find_unfilled(container, ServiceContainer, [*needed, *resources])]
+
+    def _assembly(self, service: str) -> Assembly:
         return Assembly(
-            service=name,
+            service=service,
             plans=self._plans,
             container=self._container,
             workers=self._workers,
@@ -170,42 +236,6 @@ class Daebus(Recorder, Generic[C]):
             http=self._http,
             websocket=self._websocket,
         )
-
-    def _named(self, service: str | None) -> str:
-        name = service or self._service or self.name
-        if name in ("", "__main__"):
-            raise ConfigurationError(
-                'The service has no name: call app.run(service="..."), use daebus run --service, '
-                'or write Daebus(..., service="...").'
-            )
-        return name
-
-    def _unattached(self) -> list[WiringProblem]:
-        plans = self._plans
-        sockets = [*(plan.spec for plan in plans.sockets.values()), *(plan.spec for plan in plans.disconnects)]
-        routes = [plan.spec for plan in plans.routes.values()]
-        problems: list[WiringProblem] = []
-        if routes and self._http is None:
-            problems.append(_not_attached(routes[0], "HTTP", "app.attach(DaebusHttp(port=8080))"))
-        if sockets and self._websocket is None:
-            problems.append(_not_attached(sockets[0], "WebSocket", "app.attach(DaebusWebSocket())"))
-        if self._websocket is not None and self._websocket.port is None and self._http is None:
-            found = "DaebusWebSocket() shares the port of DaebusHttp, and none is attached"
-            remedy = "call app.attach(DaebusHttp(port=8080)), or give DaebusWebSocket a port"
-            problems.append(WiringProblem(f"app {self.name!r}", "DaebusWebSocket()", found, remedy))
-        return problems
-
-    def _foreign(self, service: str) -> list[WiringProblem]:
-        return [
-            WiringProblem(
-                plan.spec.where,
-                plan.spec.title,
-                f"its contract belongs to the service {contract.service!r}, and this is {service!r}",
-                "serve it there, or correct the contract's service",
-            )
-            for plan in self._plans.actions.values()
-            if (contract := plan.spec.contract) is not None and contract.service not in (None, service)
-        ]
 
     @property
     def asgi(self) -> Litestar:
@@ -239,9 +269,3 @@ class Daebus(Recorder, Generic[C]):
             SystemExit: It could not start; one message on stderr says why.
         """
         run(lambda: self.check(service), redis_url=redis_url, host=host, port=port)
-
-
-def _not_attached(spec: Spec, what: str, remedy: str) -> WiringProblem:
-    return WiringProblem(
-        spec.where, spec.title, f"the app has no {what} to serve it", f"call {remedy} before the start"
-    )

@@ -38,7 +38,7 @@ class Web:
     def __init__(self, made: Assembly, runtime: Runtime | None = None) -> None:
         self._made = made
         self._runtime = runtime
-        self.litestar = self._build(made.http or DaebusHttp(openapi_config=None))
+        self.litestar: Litestar = self._build(made.http or DaebusHttp(openapi_config=None))
 
     @property
     def runtime(self) -> Runtime:

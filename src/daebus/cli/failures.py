@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 
@@ -9,6 +10,7 @@ import click
 from typing_extensions import override
 
 from daebus.core.codec import encode
+from daebus.core.diagnostics import wants_colour
 from daebus.core.errors import DaebusError, ServiceError
 
 __all__ = ["explained"]
@@ -41,4 +43,4 @@ def explained(misuse: type[DaebusError]) -> Generator[None]:
         raise _FailedCallError(error) from error
     except DaebusError as error:
         end = _MisuseError if isinstance(error, misuse) else click.ClickException
-        raise end(str(error)) from error
+        raise end(error.render(colour=wants_colour(sys.stderr))) from error

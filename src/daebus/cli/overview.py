@@ -1,49 +1,70 @@
-"""What an app is made of, in words."""
+"""The wiring of an app as a tree, for people."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from types import NoneType
+from collections.abc import Iterator, Sequence
 
-from daebus.app.runtime import Assembly
-from daebus.core.signatures import MISSING, Signature, show_type
-from daebus.core.specs import Spec
+from .wiring import Handler, Provider, Service, Wiring
 
 __all__ = ["overview"]
 
-
-def overview(made: Assembly) -> str:
-    """The wiring of an app, a line for each handler: what it takes from the message, what from the container."""
-    rows = [(spec.title, _message(signature), _services(signature)) for spec, signature in _handlers(made)]
-    first, second = (max((len(row[column]) for row in rows), default=0) for column in (0, 1))
-    lines = [f"  {title:<{first}}  {message:<{second}}  {services}".rstrip() for title, message, services in rows]
-    count = "1 handler" if len(rows) == 1 else f"{len(rows)} handlers"
-    return "\n".join([f"ok: {made.service}, {count}", *lines])
+_Tree = Sequence[tuple[str, Sequence[str]]]
 
 
-def _handlers(made: Assembly) -> Iterator[tuple[Spec, Signature]]:
-    plans = made.plans
-    groups = (
-        plans.actions.values(),
-        plans.served_routes(),
-        plans.listeners,
-        plans.sockets.values(),
-        plans.disconnects,
-        plans.background.values(),
-        plans.threads.values(),
-        plans.lifecycle,
-    )
-    for group in groups:
-        for plan in group:
-            yield plan.spec, plan.endpoint.signature
+def overview(wiring: Wiring, *, boxes: bool) -> str:
+    """Each handler with what it takes, what it returns and its services; then the providers, and what they need.
+
+    Args:
+        wiring: The wiring of an app.
+        boxes: Whether lines are drawn between them, as on a terminal.
+    """
+    known = {provider.name: provider for provider in wiring.providers}
+    count = "1 handler" if len(wiring.handlers) == 1 else f"{len(wiring.handlers)} handlers"
+    width = max((len(handler.title) for handler in wiring.handlers), default=0)
+    handlers = [
+        (f"{handler.title:<{width}}  {_message(handler)}", [_service(service, known) for service in handler.services])
+        for handler in wiring.handlers
+    ]
+    lines = [f"ok: {wiring.service}, {count}", *_branches(handlers, boxes=boxes)]
+    own = [(_provider(one), [f"needs {name}" for name in one.needs]) for one in wiring.providers if not one.built_in]
+    if own:
+        lines += [wiring.container, *_branches(own, boxes=boxes)]
+    return "\n".join(lines)
 
 
-def _message(signature: Signature) -> str:
-    taken = ", ".join(str(parameter) for parameter in signature.left)
-    if signature.returns in (MISSING, NoneType):
-        return f"({taken})"
-    return f"({taken}) -> {'stream of ' if signature.streams else ''}{show_type(signature.returns)}"
+def _message(handler: Handler) -> str:
+    taken = f"({', '.join(handler.takes)})"
+    if handler.returns is None:
+        return taken
+    return f"{taken} -> {'stream of ' if handler.streams else ''}{handler.returns}"
 
 
-def _services(signature: Signature) -> str:
-    return ", ".join(str(parameter) for parameter in signature.right)
+def _service(service: Service, known: dict[str, Provider]) -> str:
+    provider = known.get(service.provider or "")
+    if provider is None:
+        return f"{service.name}: {service.type}" + (f", {service.provider}" if service.provider else "")
+    if provider.name == service.name:
+        return _provider(provider)
+    return f"{service.name}: {service.type}, {_provider(provider)}"
+
+
+def _provider(provider: Provider) -> str:
+    """Such as ``repo: Singleton of UserRepo, overridden by Object``."""
+    if provider.built_in and not provider.overridden_by:
+        return f"{provider.name}: {provider.gives}"
+    given = f"{provider.kind} of {provider.gives}" if provider.gives else provider.kind
+    overridden = f", overridden by {provider.overridden_by}" if provider.overridden_by else ""
+    return f"{provider.name}: {'async ' if provider.on_loop else ''}{given}{overridden}"
+
+
+def _branches(tree: _Tree, *, boxes: bool) -> Iterator[str]:
+    for number, (text, leaves) in enumerate(tree, start=1):
+        is_last = number == len(tree)
+        trunk = "   " if is_last else "│  "
+        yield (_branch(is_last=is_last) if boxes else "  ") + text
+        for index, leaf in enumerate(leaves, start=1):
+            yield (trunk + _branch(is_last=index == len(leaves)) if boxes else "      ") + leaf
+
+
+def _branch(*, is_last: bool) -> str:
+    return "└─ " if is_last else "├─ "

@@ -8,15 +8,20 @@ import sys
 import click
 import msgspec
 
+from daebus.app.checks import deferring
 from daebus.app.children import Started, Tether
 from daebus.app.runner import run as run_process
+from daebus.app.runtime import Assembly
 from daebus.app.supervisor import Supervisor
 from daebus.app.targets import TargetError, load_target, target_file
 from daebus.app.web import Served, Web
+from daebus.core.codec import encode
+from daebus.core.errors import DaebusError, WiringError
 from daebus.transports.embedded import project_folder
 
 from .failures import explained
 from .overview import overview
+from .wiring import Report, describe, mistakes_of
 
 __all__ = ["check", "run"]
 
@@ -80,7 +85,8 @@ def _reload(options: _Options) -> int:
 def _serve(options: _Options) -> None:
     # First of all, so that this process ends with its parent even while the app is being loaded.
     tether = None if options.tether is None else Tether(options.tether)
-    made = load_target(options.target).check(options.service)
+    with deferring():
+        made = load_target(options.target).check(options.service)
 
     def report(served: Served) -> None:
         if tether is not None:
@@ -100,13 +106,37 @@ def _serve(options: _Options) -> None:
 @click.command()
 @click.argument("target")
 @click.option("--service", help="The name under which it will be served; default: the app's own.")
-def check(target: str, service: str | None) -> None:
+@click.option("--json", "as_json", is_flag=True, help="For tools: the mistakes, or the wiring, as JSON on stdout.")
+def check(target: str, service: str | None, as_json: bool) -> None:  # noqa: FBT001  # an option of the command
     """Check the wiring of TARGET, and show it.
 
-    Everything is compiled, nothing is started. TARGET is written as for "run".
+    Everything is compiled, nothing is started. TARGET is written as for "run". The exit code is 1 where there are
+    mistakes.
     """
     with explained(TargetError):
-        made = load_target(target).check(service)
-        if made.http is not None or made.websocket is not None:
+        try:
+            made = _examine(target, service)
+        except DaebusError as error:
+            if isinstance(error, TargetError) or not as_json:
+                raise
+            click.echo(encode(Report(ok=False, problems=mistakes_of(error), wiring=None)))
+            sys.exit(1)
+    wiring = describe(made)
+    if as_json:
+        click.echo(encode(Report(ok=True, problems=[], wiring=wiring)))
+    else:
+        click.echo(overview(wiring, boxes=sys.stdout.isatty()))
+
+
+def _examine(target: str, service: str | None) -> Assembly:
+    """The app, with nothing wrong; Litestar's opinion of its routes included. Raises `WiringError`."""
+    with deferring():
+        made, problems = load_target(target).examine(service)
+    if made.http is not None or made.websocket is not None:
+        try:
             Web(made)
-    click.echo(overview(made))
+        except WiringError as error:
+            problems.extend(error.problems)
+    if problems:
+        raise WiringError(*problems)
+    return made

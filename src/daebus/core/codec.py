@@ -16,18 +16,20 @@ from .signatures import show_type
 __all__ = [
     "Decoder",
     "UnknownTag",
+    "UnresolvedTypeError",
     "UnsupportedTypeError",
     "compile_decoder",
     "compile_event_decoder",
     "compile_query_decoder",
     "encode",
     "invalid_input",
+    "is_json_type",
     "require_json_type",
 ]
 
 Decoder = Callable[[bytes | msgspec.Raw], object]
 
-encode = msgspec.json.Encoder().encode
+encode: Callable[[object], bytes] = msgspec.json.Encoder().encode
 
 _ARRAYS = (shapes.ListType, shapes.SetType, shapes.FrozenSetType, shapes.VarTupleType, shapes.TupleType)
 _NO_KEYS = (
@@ -40,11 +42,17 @@ _NO_KEYS = (
     shapes.NamedTupleType,
     shapes.TypedDictType,
 )
+# The type is named where the error is shown.
+_WITH_TYPE = re.compile(r" - type `.*` is not supported$")
 _WITH_PATH = re.compile(r"^(?P<text>.*?) - at (?:`key` in )?`(?P<path>[^`]*)`$", re.DOTALL)
 
 
 class UnsupportedTypeError(Exception):
     """A type that JSON cannot carry, or that msgspec cannot tell apart. The text says which and why."""
+
+
+class UnresolvedTypeError(UnsupportedTypeError):
+    """A type with an annotation that names what does not exist, or not yet."""
 
 
 def require_json_type(annotation: object) -> None:
@@ -56,8 +64,10 @@ def require_json_type(annotation: object) -> None:
     try:
         shape = shapes.type_info(cast("type", annotation))
         msgspec.json.Decoder(cast("type", annotation))
+    except NameError as error:
+        raise UnresolvedTypeError(f"an annotation in it cannot be resolved: {error}") from error
     except (TypeError, RecursionError) as error:
-        raise UnsupportedTypeError(str(error).split("\n", 1)[0]) from error
+        raise UnsupportedTypeError(_WITH_TYPE.sub("", str(error).split("\n", 1)[0])) from error
     for part in _parts(shape, set()):
         # `object` is `Any` for those who write no `Any`.
         if isinstance(part, shapes.CustomType) and part.cls is not object:
@@ -66,6 +76,15 @@ def require_json_type(annotation: object) -> None:
             raise UnsupportedTypeError(
                 "the keys of a JSON object are text, and the type of a dict's keys has no such form"
             )
+
+
+def is_json_type(annotation: object) -> bool:
+    """Whether a type can go over the wire."""
+    try:
+        require_json_type(annotation)
+    except UnsupportedTypeError:
+        return False
+    return True
 
 
 def _members(shape: shapes.Type) -> Iterator[shapes.Type]:

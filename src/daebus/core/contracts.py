@@ -5,8 +5,10 @@ from __future__ import annotations
 from types import NoneType
 from typing import ClassVar, Generic, NoReturn, TypeVar, cast
 
-from .errors import WiringError, WiringProblem
-from .places import caller_place
+from .codec import UnresolvedTypeError, UnsupportedTypeError, require_json_type
+from .errors import WiringError
+from .places import CallSite, call_site, caller_place
+from .problems import Code, WiringProblem
 from .signatures import show_type
 
 __all__ = ["Action", "Channel", "Contract", "Message", "StreamAction"]
@@ -17,6 +19,9 @@ Out_co = TypeVar("Out_co", covariant=True)
 Item_co = TypeVar("Item_co", covariant=True)
 Event = TypeVar("Event")
 Data = TypeVar("Data")
+
+# What the server answers to a client's messages.
+_ANSWERS = ("response", "error")
 
 _parametrised: dict[tuple[object, ...], object] = {}
 
@@ -29,11 +34,13 @@ class Contract:
         service: The service that it belongs to; None where that is not said.
     """
 
-    __slots__ = ("name", "service")
+    __slots__ = ("_site", "name", "service")
 
     name: str
     service: str | None
+    _site: CallSite
     _arguments: ClassVar[tuple[object, ...]] = ()
+    _example: ClassVar[str] = ""
 
     def __init__(self, name: str, service: str | None) -> None:
         kind = type(self).__name__
@@ -41,12 +48,23 @@ class Contract:
             raise _problem(
                 f"{kind}({name!r})",
                 f"this {kind} has no types, so nothing could be checked or decoded",
-                f"write them in brackets, such as {kind}[SomeStruct]({name!r})",
+                f"write them in brackets, such as {kind}[{self._example}]({name!r})",
+                "untyped-contract",
             )
-        if not name:
-            raise _problem(f"{kind}({name!r})", "the name is empty", "give it the name that goes on the wire")
+        if not name or not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # no checker may run
+            found = f"the name is {'empty' if name == '' else repr(name)}"
+            raise _problem(f"{kind}({name!r})", found, "give it the name that goes on the wire, a str", "wrong-name")
+        for part in self._arguments:
+            _require_json_type(kind, name, part)
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "service", service)
+        object.__setattr__(self, "_site", call_site())
+
+    @property
+    def place(self) -> str | None:
+        """`file:line` where it was made, for messages; None for a decorated handler."""
+        site: CallSite | None = getattr(self, "_site", None)
+        return None if site is None else site.place
 
     @property
     def types(self) -> tuple[object, ...]:
@@ -64,13 +82,15 @@ class Contract:
                     f"{cls.__name__}[{part!r}]",
                     "the type is a string, which cannot be resolved here",
                     "write the type itself, below its definition",
+                    "wrong-contract",
                 )
         wanted = cast("tuple[TypeVar, ...]", getattr(cls, "__parameters__", ()))
         if len(arguments) != len(wanted):
             raise _problem(
                 f"{cls.__name__}[{', '.join(map(show_type, arguments))}]",
-                f"it has {len(arguments)} types, and {cls.__name__} takes {len(wanted)}",
+                f"it has {len(arguments)} type{'s' * (len(arguments) != 1)}, and {cls.__name__} takes {len(wanted)}",
                 f"write {cls.__name__}[{', '.join(part.__name__.partition('_')[0] for part in wanted) or '...'}] once",
+                "wrong-contract",
             )
         arguments = tuple(NoneType if part is None else part for part in arguments)
         key = (cls, *((type(part), part) for part in arguments))
@@ -111,8 +131,20 @@ def _is_open(part: object) -> bool:
     return isinstance(part, TypeVar) or (not isinstance(part, type) and bool(getattr(part, "__parameters__", ())))
 
 
-def _problem(subject: str, found: str, remedy: str) -> WiringError:
-    return WiringError(WiringProblem(caller_place(), subject, found, remedy))
+def _require_json_type(kind: str, name: str, part: object) -> None:
+    """Refuse a type that cannot go over the wire; one that names what does not exist yet is looked at later."""
+    try:
+        require_json_type(part)
+    except UnresolvedTypeError:
+        pass
+    except UnsupportedTypeError as error:
+        found = f"it cannot go over the wire as JSON: {error}"
+        remedy = "use a msgspec.Struct, a dataclass, or what msgspec supports"
+        raise _problem(f"{kind}({name!r})", found, remedy, "undecodable") from error
+
+
+def _problem(subject: str, found: str, remedy: str, code: Code) -> WiringError:
+    return WiringError(WiringProblem(caller_place(), subject, found, remedy, code=code))
 
 
 class Action(Contract, Generic[In, Out_co]):
@@ -123,6 +155,7 @@ class Action(Contract, Generic[In, Out_co]):
     """
 
     __slots__ = ()
+    _example = "Payload, Reply"
 
     def __init__(self, name: str, *, service: str | None = None) -> None:
         super().__init__(name, service)
@@ -135,6 +168,7 @@ class StreamAction(Contract, Generic[In, Item_co]):
     """
 
     __slots__ = ()
+    _example = "Payload, Item"
 
     def __init__(self, name: str, *, service: str | None = None) -> None:
         super().__init__(name, service)
@@ -153,6 +187,7 @@ class Channel(Contract, Generic[Event]):
     """
 
     __slots__ = ("durable", "retention")
+    _example = "Event"
 
     durable: bool
     retention: float
@@ -160,7 +195,12 @@ class Channel(Contract, Generic[Event]):
     def __init__(self, name: str, *, durable: bool = False, retention: float = 7 * 86400.0) -> None:
         super().__init__(name, None)
         if not retention > 0:
-            raise _problem(f"Channel({name!r}, retention={retention})", "nothing would be kept", "give it in seconds")
+            raise _problem(
+                f"Channel({name!r}, retention={retention})",
+                "nothing would be kept",
+                "give it in seconds, above 0",
+                "wrong-option",
+            )
         object.__setattr__(self, "durable", durable)
         object.__setattr__(self, "retention", retention)
 
@@ -169,6 +209,14 @@ class Message(Contract, Generic[Data]):
     """A message to WebSocket clients: ``Message[User]("user_online")``; its name is the envelope's ``type``."""
 
     __slots__ = ()
+    _example = "Data"
 
     def __init__(self, name: str) -> None:
+        if name in _ANSWERS:
+            raise _problem(
+                f"Message({name!r})",
+                f"clients get the answers of socket handlers under the name {name!r}, and could not tell them apart",
+                "give the message another name",
+                "reserved-name",
+            )
         super().__init__(name, None)

@@ -5,7 +5,7 @@ Every overload is one shape of handler. The order matters: both mypy and pyright
 """
 
 # mypy: disable-error-code="overload-overlap"
-# pyright: reportOverlappingOverload=false, reportInvalidTypeVarUse=false
+# pyright: reportOverlappingOverload=false
 
 from __future__ import annotations
 
@@ -40,13 +40,15 @@ P = ParamSpec("P")
 Record = Callable[[Callable[..., object]], object]
 
 
-class PayloadHandler(Protocol[In_contra, R_co, P]):
+# pyright counts the payload as covariant, since the second shape fits any of them.
+class PayloadHandler(Protocol[In_contra, R_co, P]):  # pyright: ignore[reportInvalidTypeVarUse]
     """A function that takes a payload or an event first, and whatever it likes after it.
 
     Both shapes describe the same function: the first infers what it takes, the second its whole signature, so that
     the decorated name keeps the names of its parameters.
     """
 
+    # Any, as nothing else lets the function have further parameters of whatever kind and type.
     @overload
     def __call__(self, payload: In_contra, /, *args: Any, **kwargs: Any) -> R_co: ...
     @overload
@@ -62,7 +64,7 @@ class ContextHandler(Protocol[R_co, P]):
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
 
 
-class ContextPayloadHandler(Protocol[In_contra, R_co, P]):
+class ContextPayloadHandler(Protocol[In_contra, R_co, P]):  # pyright: ignore[reportInvalidTypeVarUse]  # as it does above
     """A function that takes the `Context` first, and then a payload."""
 
     @overload

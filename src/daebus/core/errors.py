@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
+from typing_extensions import override
+
+from .problems import WiringProblem
+
 __all__ = [
     "BadReply",
     "BadRequest",
@@ -33,6 +37,10 @@ __all__ = [
 class DaebusError(Exception):
     """Root of every error that daebus raises."""
 
+    def render(self, *, colour: bool = False) -> str:
+        """Its text; with `colour`, marked up for a terminal where it is more than a sentence."""
+        return str(self)
+
 
 class ConfigurationError(DaebusError):
     """A setting is wrong: a URL, a port, a folder. The text says which one and what to do."""
@@ -40,28 +48,6 @@ class ConfigurationError(DaebusError):
 
 class StartupError(DaebusError):
     """The service could not start: a server is down, a port is taken, an `on_start` handler failed."""
-
-
-class WiringProblem:
-    """One mistake found in a handler, a container or a contract.
-
-    Attributes:
-        where: `file:line` of the handler, or of the call that is wrong.
-        subject: What is wrong, such as ``get_user(repo: UserRepo)``.
-        found: What daebus found instead, one sentence.
-        remedy: What to do, one sentence.
-    """
-
-    __slots__ = ("found", "remedy", "subject", "where")
-
-    def __init__(self, where: str, subject: str, found: str, remedy: str) -> None:
-        self.where = where
-        self.subject = subject
-        self.found = found
-        self.remedy = remedy
-
-    def __str__(self) -> str:
-        return f"{self.where}: {self.subject}\n    {self.found}\n    -> {self.remedy}"
 
 
 class WiringError(DaebusError):
@@ -75,10 +61,14 @@ class WiringError(DaebusError):
         self.problems = problems
         super().__init__(*problems)
 
-    def __str__(self) -> str:
+    @override
+    def render(self, *, colour: bool = False) -> str:
         count = len(self.problems)
-        head = "1 wiring mistake" if count == 1 else f"{count} wiring mistakes"
-        return "\n".join([head + ":", *(f"  {problem}" for problem in self.problems)])
+        head = "1 wiring mistake:" if count == 1 else f"{count} wiring mistakes:"
+        return "\n\n".join([head, *(problem.render(colour=colour) for problem in self.problems)])
+
+    def __str__(self) -> str:
+        return self.render()
 
 
 class ServiceError(DaebusError):
@@ -100,7 +90,7 @@ class ServiceError(DaebusError):
     def __init__(
         self, message: str = "", *, code: str | None = None, details: Mapping[str, object] | None = None
     ) -> None:
-        self.message = message or (type(self).__doc__ or self.code).strip().partition("\n")[0]
+        self.message: str = message or (type(self).__doc__ or self.code).strip().partition("\n")[0]
         if code is not None:
             self.code = code
         self.details: dict[str, object] = dict(details or {})

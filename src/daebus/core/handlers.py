@@ -43,17 +43,22 @@ def action_types(signature: Signature) -> tuple[object, object]:
                 payload[1],
                 f"an action has one payload, and {payload[0].name!r} is it already",
                 f"put a bare * before {payload[1].name!r} if it is a service, or make one msgspec.Struct of both",
+                code="second-payload",
             )
         )
     if payload and payload[0].annotation is MISSING:
         raise WiringError(
             signature.problem(
-                payload[0], "it has no annotation, so nothing can be validated", "annotate it with its type"
+                payload[0],
+                "it has no annotation, so nothing can be validated",
+                "annotate it with its type",
+                code="missing-annotation",
             )
         )
     if signature.returns is MISSING:
         remedy = "annotate it: -> AsyncIterator[Item]" if signature.streams else "annotate it: -> Reply, or -> None"
-        raise WiringError(signature.problem(None, "the type that it returns is not annotated", remedy))
+        found = "the type that it returns is not annotated"
+        raise WiringError(signature.problem(None, found, remedy, code="missing-return"))
     return (payload[0].annotation if payload else NoneType), signature.returns
 
 

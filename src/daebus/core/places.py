@@ -20,6 +20,7 @@ __all__ = [
     "caller_frame",
     "caller_namespace",
     "caller_place",
+    "is_ours",
     "place_of",
     "place_of_class",
     "show_path",
@@ -74,6 +75,11 @@ class CallSite(NamedTuple):
     def place(self) -> Place:
         """Where it is."""
         return Place(self.code.co_filename, self.line, partial(span_of_call, *self))
+
+
+def is_ours(owner: type) -> bool:
+    """Whether a class belongs to daebus, so that its source is nothing to show."""
+    return owner.__module__.partition(".")[0] == __name__.partition(".")[0]
 
 
 def show_path(path: str) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal, NamedTuple, TypeAlias, get_args
+from typing import Literal, TypeAlias, get_args
 
-from .places import Place, show_path
+from .diagnostics import Note, render, span_of
+from .places import show_path
 from .sources import Span
 
 __all__ = ["CODES", "Code", "Note", "WiringProblem"]
@@ -86,13 +87,6 @@ CODES: tuple[str, ...] = get_args(Code)
 """All the kinds of mistakes. A kind keeps its word for ever."""
 
 
-class Note(NamedTuple):
-    """A further fact about a mistake, with the place that shows it, where there is one."""
-
-    text: str
-    where: str | None = None
-
-
 class WiringProblem:
     """One mistake found in a handler, a container or a contract.
 
@@ -120,13 +114,13 @@ class WiringProblem:
         notes: Iterable[Note] = (),
     ) -> None:
         self._at = where
-        self.where = str(where)
-        self.subject = subject
-        self.found = found
-        self.remedy = remedy
+        self.where: str = str(where)
+        self.subject: str = subject
+        self.found: str = found
+        self.remedy: str = remedy
         self.code: Code = code
-        self.parameter = parameter
-        self.notes = tuple(notes)
+        self.parameter: str | None = parameter
+        self.notes: tuple[Note, ...] = tuple(notes)
 
     @property
     def span(self) -> Span | None:
@@ -153,5 +147,9 @@ class WiringProblem:
         digits = self.where.rpartition(":")[2]
         return int(digits) if digits.isdecimal() else None
 
+    def render(self, *, colour: bool = False) -> str:
+        """It, with the piece of source that is wrong, in several lines; with `colour` for a terminal."""
+        return render((self.code, self.message), self._at, self.notes, self.remedy, colour=colour)
+
     def __str__(self) -> str:
-        return render_problem(self)
+        return self.render()

@@ -19,9 +19,10 @@ from .decorators import (
     StreamDecorator,
     ThreadDecorator,
 )
-from .errors import WiringError, WiringProblem
+from .errors import WiringError
 from .handlers import ActionHandler, StreamHandler, undecorated
-from .places import caller_namespace, caller_place
+from .places import call_site, caller_namespace, caller_place
+from .problems import Code, WiringProblem
 from .schedules import Schedule, make_schedule
 from .specs import ActionSpec, BackgroundSpec, LifecycleSpec, ListenSpec, RouteSpec, SocketSpec, Spec, ThreadSpec
 
@@ -30,6 +31,8 @@ __all__ = ["Recorder"]
 In = TypeVar("In")
 Out = TypeVar("Out")
 Event = TypeVar("Event")
+
+_SCHEDULES = "give seconds, or every=timedelta(...), or cron= with five fields, such as '0 3 * * *'"
 
 AnyHandler = Callable[..., object]
 
@@ -61,16 +64,15 @@ class Recorder:
 
     def _record(self, spec: Spec) -> None:
         if not inspect.isroutine(spec.function):
-            raise _problem(f"{spec.function!r} of {self.name!r}", "a handler is a function", "write it as `def`")
-        if self._closed is not None:
-            raise WiringError(
-                WiringProblem(
-                    spec.where,
-                    f"{spec.title} of {self.name!r}",
-                    f"it comes too late: {self._closed}",
-                    "define every handler before its blueprint is registered",
-                )
+            shown = getattr(spec.function, "__qualname__", repr(spec.function))
+            raise _problem(
+                f"{shown} of {self.name!r}", "a handler is a function", "write it as `def`", "not-a-function"
             )
+        if self._closed is not None:
+            found = f"it comes too late: {self._closed}"
+            remedy = "define every handler before its blueprint is registered"
+            subject = f"{spec.title} of {self.name!r}"
+            raise WiringError(WiringProblem(spec.place, subject, found, remedy, code="too-late"))
         self._specs.append(spec)
 
     @overload
@@ -98,8 +100,10 @@ class Recorder:
         contract = None if isinstance(name, str) else name
         full = self._namespace + name if isinstance(name, str) else name.name
         if concurrency is not None and concurrency < 1:
-            raise _problem(f"concurrency={concurrency}", "it must be at least 1", "leave it out for the default")
-        make = partial(ActionSpec, name=full, contract=contract, concurrency=concurrency)
+            raise _problem(
+                f"concurrency={concurrency}", "it must be at least 1", "leave it out for the default", "wrong-option"
+            )
+        make = partial(ActionSpec, name=full, contract=contract, concurrency=concurrency, site=call_site())
         namespace = caller_namespace()
 
         def record(handler: AnyHandler) -> object:
@@ -234,10 +238,10 @@ class Recorder:
         return SilentDecorator(self._recording(partial(LifecycleSpec, event=event)))
 
     def _recording(self, make: Callable[..., Spec]) -> Record:
-        namespace = caller_namespace()
+        namespace, site = caller_namespace(), call_site()
 
         def record(handler: AnyHandler) -> None:
-            self._record(make(function=undecorated(handler), blueprint=self.name, namespace=namespace))
+            self._record(make(function=undecorated(handler), blueprint=self.name, namespace=namespace, site=site))
 
         return record
 
@@ -247,15 +251,21 @@ def _check_named(decorator: str, given: object, contracts: tuple[type, ...] = ()
     if isinstance(given, contracts) or (isinstance(given, str) and given):
         return
     kinds = " or ".join(["a name", *(f"`{kind.__name__}`" for kind in contracts)])
-    raise _problem(f"@{decorator}({given!r})", f"it takes {kinds}", f'write @{decorator}("the_name")')
+    found, remedy = f"it takes {kinds}", f'write @{decorator}("the_name")'
+    if inspect.isroutine(given):
+        raise _problem(f"@{decorator}", f"it stands here without brackets, and {found}", remedy, "wrong-name")
+    raise _problem(f"@{decorator}({given!r})", found, remedy, "wrong-name")
 
 
-def _problem(subject: str, found: str, remedy: str) -> WiringError:
-    return WiringError(WiringProblem(caller_place(), subject, found, remedy))
+def _problem(subject: str, found: str, remedy: str, code: Code) -> WiringError:
+    return WiringError(WiringProblem(caller_place(), subject, found, remedy, code=code))
 
 
 def _schedule(subject: str, seconds: float | None, every: timedelta | None, cron: str | None) -> Schedule:
     try:
         return make_schedule(seconds, every, cron)
     except ValueError as error:
-        raise _problem(subject, str(error), "give one of seconds, every= and cron=") from error
+        found, colon, remedy = str(error).rstrip(".").partition(": ")
+        if not colon or not remedy.startswith(("give", "write")):
+            found, remedy = str(error).rstrip("."), _SCHEDULES
+        raise _problem(subject, found[:1].lower() + found[1:], remedy, "wrong-schedule") from error

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import inspect
+import types
 import typing
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import NoneType
 
-from .errors import WiringError, WiringProblem
-from .places import place_of
+from .diagnostics import Note
+from .errors import WiringError
+from .places import place_of, unwrap
+from .problems import Code, WiringProblem
 
-__all__ = ["MISSING", "Parameter", "Signature", "read_signature", "return_hint", "show_type"]
+__all__ = ["MISSING", "Parameter", "Signature", "read_signature", "return_hint", "show_both", "show_type"]
 
 Function = Callable[..., object]
 
@@ -64,19 +67,51 @@ class Signature:
         """The function's name."""
         return self.function.__name__
 
-    def problem(self, parameter: Parameter | None, found: str, remedy: str) -> WiringProblem:
-        """A problem of this handler, about one parameter or about the whole."""
+    def problem(
+        self,
+        parameter: Parameter | None,
+        found: str,
+        remedy: str,
+        *,
+        code: Code = "wiring",
+        notes: Sequence[Note] = (),
+        part: str | None = None,
+    ) -> WiringProblem:
+        """A problem of this handler: about a parameter, about another part, such as ``return``, or about the whole."""
+        name = None if parameter is None else parameter.name
         subject = self.name if parameter is None else f"{self.name}({parameter})"
-        return WiringProblem(self.where, subject, found, remedy)
+        where = place_of(self.function, name or part)
+        return WiringProblem(where, subject, found, remedy, code=code, parameter=name, notes=notes)
 
 
 def show_type(annotation: object) -> str:
-    """An annotation as people write it."""
+    """An annotation as people write it, without modules, and without what only `Annotated` adds."""
     if annotation is NoneType:
         return "None"
-    if isinstance(annotation, type) and not typing.get_args(annotation):
+    if annotation is Ellipsis:
+        return "..."
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Annotated:
+        return show_type(arguments[0])
+    if origin in (typing.Union, types.UnionType):
+        return " | ".join(map(show_type, arguments))
+    if isinstance(origin, type) and arguments and not any(isinstance(one, list) for one in arguments):
+        return f"{origin.__name__}[{', '.join(map(show_type, arguments))}]"
+    if isinstance(annotation, type) and not arguments:
         return annotation.__name__
     return str(annotation).replace("typing.", "")
+
+
+def show_both(one: object, other: object) -> tuple[str, str]:
+    """Two annotations, with their modules where they would look the same."""
+    shown = show_type(one), show_type(other)
+    if shown[0] != shown[1] or one == other:
+        return shown
+    return _with_module(one), _with_module(other)
+
+
+def _with_module(annotation: object) -> str:
+    return f"{annotation.__module__}.{annotation.__qualname__}" if isinstance(annotation, type) else str(annotation)
 
 
 def read_signature(function: Function, namespace: Mapping[str, object] | None = None) -> Signature:
@@ -89,29 +124,24 @@ def read_signature(function: Function, namespace: Mapping[str, object] | None = 
     Raises:
         WiringError: An annotation cannot be resolved, or there is a ``*args`` or ``**kwargs``.
     """
-    where = place_of(function)
-    hints = _resolve_hints(function, namespace, where)
+    hints = _resolve_hints(function, namespace)
     parameters: list[Parameter] = []
+    problems: list[WiringProblem] = []
     for parameter in inspect.signature(function).parameters.values():
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-            raise WiringError(
-                WiringProblem(
-                    where,
-                    f"{function.__name__}({parameter})",
-                    "neither the message nor the container can fill it",
-                    "name each parameter: left of a bare * what comes from the message, right of it the services",
-                )
-            )
+            problems.append(_unfillable(function, parameter))
         default: object = MISSING if parameter.default is parameter.empty else parameter.default
         annotation = hints.get(parameter.name, MISSING)
         parameters.append(
             Parameter(parameter.name, annotation, default, keyword_only=parameter.kind is parameter.KEYWORD_ONLY)
         )
+    if problems:
+        raise WiringError(*problems)
     streams = inspect.isasyncgenfunction(function)
     returns = hints.get("return", MISSING)
     return Signature(
         function=function,
-        where=where,
+        where=str(place_of(function)),
         left=tuple(p for p in parameters if not p.keyword_only),
         right=tuple(p for p in parameters if p.keyword_only),
         returns=_item_type(returns) if streams else returns,
@@ -120,20 +150,52 @@ def read_signature(function: Function, namespace: Mapping[str, object] | None = 
     )
 
 
-def _resolve_hints(function: Function, namespace: Mapping[str, object] | None, where: str) -> dict[str, object]:
+def _unfillable(function: Function, parameter: inspect.Parameter) -> WiringProblem:
+    return WiringProblem(
+        place_of(function, parameter.name),
+        f"{function.__name__}({parameter})",
+        "neither the message nor the container can fill it",
+        "name each parameter: left of a bare * what comes from the message, right of it the services",
+        code="unfillable-parameter",
+        parameter=parameter.name,
+    )
+
+
+def _resolve_hints(function: Function, namespace: Mapping[str, object] | None) -> dict[str, object]:
     try:
-        return typing.get_type_hints(
-            function, localns=None if namespace is None else dict(namespace), include_extras=True
-        )
+        return _hints(function, namespace)
     except (NameError, AttributeError, TypeError, SyntaxError) as error:
+        wrong = _unresolved(function, namespace)
         raise WiringError(
             WiringProblem(
-                where,
+                place_of(function, wrong),
                 function.__name__,
                 f"an annotation cannot be resolved at run time: {error}",
                 "import what it names outside of `if TYPE_CHECKING:`, or correct it",
+                code="unresolved-annotation",
+                parameter=wrong,
             )
         ) from error
+
+
+def _hints(function: Function, namespace: Mapping[str, object] | None) -> dict[str, object]:
+    return typing.get_type_hints(function, localns=None if namespace is None else dict(namespace), include_extras=True)
+
+
+def _unresolved(function: Function, namespace: Mapping[str, object] | None) -> str | None:
+    """The first parameter, or ``return``, whose annotation cannot be resolved."""
+
+    def alone() -> None: ...
+
+    # Where it was defined, also for a function that wraps it.
+    alone.__dict__["__wrapped__"] = unwrap(function)
+    for name, annotation in inspect.get_annotations(function).items():
+        alone.__annotations__ = {name: annotation}
+        try:
+            _hints(alone, namespace)
+        except (NameError, AttributeError, TypeError, SyntaxError):
+            return name
+    return None
 
 
 def return_hint(function: object) -> object:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 from typing_extensions import override
 
 from .contracts import Channel, Contract
-from .places import place_of
+from .diagnostics import Note
+from .places import CallSite, place_of
+from .problems import Code, WiringProblem
 from .schedules import Schedule
 from .signatures import Signature, read_signature
 
@@ -33,11 +35,13 @@ class Spec:
         function: The handler itself, undecorated.
         blueprint: The name of the blueprint, or of the app.
         namespace: Local names that its annotations may mean.
+        site: The call of the decorator, for messages that point at it.
     """
 
     function: Callable[..., object]
     blueprint: str
     namespace: Mapping[str, object] | None
+    site: CallSite | None = field(default=None, compare=False)
 
     @property
     def title(self) -> str:
@@ -52,7 +56,16 @@ class Spec:
     @property
     def where(self) -> str:
         """`file:line` of the handler."""
-        return place_of(self.function)
+        return str(self.place)
+
+    @property
+    def place(self) -> str:
+        """The same, as a `Place` that points at the decorator."""
+        return place_of(self.function, site=self.site)
+
+    def problem(self, found: str, remedy: str, *, code: Code = "wiring", notes: Sequence[Note] = ()) -> WiringProblem:
+        """A problem of what the decorator says."""
+        return WiringProblem(self.place, self.title, found, remedy, code=code, notes=notes)
 
     def read_signature(self) -> Signature:
         """Read the handler's signature. Raises `WiringError`."""
@@ -109,6 +122,11 @@ class ListenSpec(Spec):
     @override
     def keys(self) -> tuple[str, ...]:
         return ()
+
+    @property
+    def is_durable(self) -> bool:
+        """Whether it hears events that were kept for it, and not those that are only published."""
+        return self.contract is not None and self.contract.durable
 
     @property
     def group(self) -> str:

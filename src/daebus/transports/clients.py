@@ -85,7 +85,7 @@ class Client:
 
     def __init__(self, client_id: str, wire: Wire, headers: Mapping[str, str]) -> None:
         self.id = client_id
-        self.state = ClientState()
+        self.state: ClientState = ClientState()
         self.headers = headers
         self._wire = wire
 

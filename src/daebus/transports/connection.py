@@ -65,7 +65,7 @@ class CommandError(DaebusError):
     """
 
     def __init__(self, message: str) -> None:
-        self.code = message.partition(" ")[0]
+        self.code: str = message.partition(" ")[0]
         super().__init__(message)
 
 
@@ -108,8 +108,10 @@ def reply_reader(address: str) -> ReplyReader:
     return hiredis.Reader(protocolError=garbled, replyError=refused, notEnoughData=INCOMPLETE)
 
 
+_Pack = Callable[[tuple[Argument, ...]], bytes]
+
 # Its stub takes a tuple of one argument and gives nothing back.
-pack = cast("Callable[[tuple[Argument, ...]], bytes]", hiredis.pack_command)  # pyright: ignore[reportUnknownMemberType]
+pack: _Pack = cast("_Pack", hiredis.pack_command)  # pyright: ignore[reportUnknownMemberType]
 """The bytes of one command. Raises `TypeError` for what is no `Argument`; a bool or an enum is none."""
 
 

@@ -60,8 +60,8 @@ class EmbeddedEngine:
     def __init__(self, place: _Place) -> None:
         self._place = place
         self._members, address = _join(place)
-        self.url = f"unix://{quote(str(address))}?db=0"
-        self.data = place.data
+        self.url: str = f"unix://{quote(str(address))}?db=0"
+        self.data: Path = place.data
 
     @property
     def notice(self) -> str:

@@ -20,6 +20,7 @@ from litestar.types import ControllerRouterHandler, Method
 from litestar.types.internal_types import PathParameterDefinition
 from litestar.utils.helpers import get_enum_string_value
 
+from daebus.core.diagnostics import Note
 from daebus.core.errors import ConfigurationError, WiringError, WiringProblem
 from daebus.core.logs import Logger
 
@@ -90,7 +91,8 @@ def _refuse_unknown(given: Mapping[str, object]) -> None:
     known = inspect.signature(Litestar).parameters
     for name in given:
         if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
+            begins = [option for option in known if option.startswith(f"{name}_")]
+            close = begins or difflib.get_close_matches(name, known, n=1)
             hint = f"did you mean {close[0]!r}?" if close else "see the arguments of litestar.Litestar."
             raise ConfigurationError(f"DaebusHttp(...) has no option {name!r}, and Litestar has none: {hint}")
 
@@ -102,9 +104,10 @@ def _refuse_collisions(routes: Sequence[HttpRoute]) -> None:
         for method in route.spec.methods:
             other = seen.setdefault((method, path_shape(route.spec.path)), route)
             if other is not route:
-                found = f"{method} {other.spec.path}, at {other.spec.where}, is the same to the router"
+                found = f"{method} {other.spec.path} is the same to the router"
+                notes = [Note("the other one", other.spec.where)]
                 remedy = "change the path of one of the two"
-                problems.append(WiringProblem(route.spec.where, route.spec.title, found, remedy))
+                problems.append(route.spec.problem(found, remedy, code="same-route", notes=notes))
     if problems:
         raise WiringError(*problems)
 
@@ -143,7 +146,7 @@ def _add_routes(app: Litestar, routes: Sequence[HttpRoute], service: str, depend
         except (LitestarException, TypeError, ValueError) as error:
             found = f"Litestar refuses it: {error.detail if isinstance(error, LitestarException) else error}"
             remedy = "correct the handler's signature, or the options of its route"
-            problems.append(WiringProblem(route.spec.where, route.spec.title, found, remedy))
+            problems.append(route.spec.problem(found, remedy, code="refused-by-litestar"))
     # Only now has Litestar resolved what its layers and plugins add to each handler.
     for handler in (
         handler for route in app.routes if isinstance(route, HTTPRoute) for handler in route.route_handlers

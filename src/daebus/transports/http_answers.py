@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 from collections.abc import Callable
 from functools import partial
@@ -79,18 +80,18 @@ class Answer:
             open_ended = kind is object or inspect.isabstract(kind) or getattr(kind, "_is_protocol", False)
             if not open_ended and known.isdisjoint(kind.__mro__[:-1]):
                 unknown.append(kind)
-            return {}
+            return {"title": kind.__name__}
 
-        try:
+        # What has no schema may well be encodable.
+        with contextlib.suppress(TypeError, ValueError, NameError, AttributeError):
             msgspec.json.schema(self._signature.returns, schema_hook=look)
-        except (TypeError, ValueError):
-            return  # it has no schema, but may well be encodable
         if unknown:
             raise WiringError(
                 self._signature.problem(
                     None,
                     f"what it returns cannot be encoded as JSON: {show_type(unknown[0])} has no JSON form",
                     "return a msgspec.Struct or a dataclass, or give type_encoders= to the route or to DaebusHttp",
+                    code="unencodable",
                 )
             )
 

@@ -9,10 +9,10 @@ from typing import Any, TypeAlias, cast
 
 import msgspec
 from litestar import Request
-from litestar.exceptions import HTTPException, SerializationException, ValidationException
+from litestar.exceptions import HTTPException, InternalServerException, SerializationException, ValidationException
 from litestar.utils.helpers import get_enum_string_value
 
-__all__ = ["AnyRequest", "explain", "is_undecodable", "phrase"]
+__all__ = ["AnyRequest", "broken_request", "explain", "phrase"]
 
 AnyRequest: TypeAlias = Request[Any, Any, Any]
 
@@ -36,7 +36,7 @@ def explain(request: AnyRequest, error: HTTPException) -> tuple[str, Mapping[str
         return f"The body cannot be decoded: {error.detail}", {}
     if isinstance(error, ValidationException) and (errors := _invalid(request, error)):
         return "; ".join(_sentence(invalid) for invalid in errors), {"errors": errors}
-    if error.detail == phrase(error.status_code):
+    if error.detail in (phrase(error.status_code), type(error).__dict__.get("detail")):
         match error.status_code:
             case HTTPStatus.NOT_FOUND:
                 return f"There is no {request.method} {path}", {}
@@ -76,8 +76,10 @@ def _invalid(request: AnyRequest, error: ValidationException) -> list[_Invalid]:
     missing = _MISSING.match(error.detail)
     if missing:
         return [_Invalid(missing["place"], missing["name"], _IS_MISSING)]
-    found = cast("Sequence[Mapping[str, str]]", error.extra if isinstance(error.extra, list) else ())
-    return [_invalid_value(request, str(error.__cause__), entry) for entry in found if "message" in entry]
+    found = cast("Sequence[object]", error.extra if isinstance(error.extra, list) else ())
+    cause = str(error.__cause__)
+    entries = [cast("Mapping[str, str]", entry) for entry in found if isinstance(entry, dict) and "message" in entry]
+    return [_invalid_value(request, cause, entry) for entry in entries]
 
 
 def _invalid_value(request: AnyRequest, cause: str, entry: Mapping[str, str]) -> _Invalid:
@@ -95,11 +97,17 @@ def _invalid_value(request: AnyRequest, cause: str, entry: Mapping[str, str]) ->
     return _Invalid("body", "$" if key == "data" else f"$.{key}", problem)
 
 
-def is_undecodable(error: Exception) -> bool:
-    """Whether Litestar failed to decode the request in a way that it does not expect."""
+def broken_request(error: Exception) -> str | None:
+    """What is wrong with the request, where Litestar takes the client's mistake for one of its own."""
+    if isinstance(error, InternalServerException) and error.detail == "client disconnected prematurely":
+        return "The body ended too early"
+    if isinstance(error, RecursionError | UnicodeDecodeError) and _raised_in_litestar(error):
+        return "The request cannot be decoded: it is nested too deeply, or is not UTF-8"
+    return None
+
+
+def _raised_in_litestar(error: Exception) -> bool:
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
-    if trace is None or not isinstance(error, RecursionError | UnicodeDecodeError):
-        return False
-    return str(trace.tb_frame.f_globals.get("__name__")).startswith("litestar.")
+    return trace is not None and str(trace.tb_frame.f_globals.get("__name__")).startswith("litestar.")

@@ -108,5 +108,6 @@ def _unchecked(signature: Signature, parameter: Parameter, what: str) -> WiringE
             parameter,
             f"Litestar does not check {what} of a parameter",
             "check it in the handler, or in a struct as `data`",
+            code="unchecked-bound",
         )
     )

@@ -79,7 +79,7 @@ def _refuse_unknown_options(spec: RouteSpec) -> None:
     for name in spec.options.keys() - _OPTIONS:
         close = difflib.get_close_matches(name, _OPTIONS, n=1)
         remedy = f"did you mean {close[0]!r}?" if close else "put values of your own into opt={...}"
-        problems.append(WiringProblem(spec.where, spec.title, f"a route has no option {name!r}", remedy))
+        problems.append(spec.problem(f"a route has no option {name!r}", remedy, code="unknown-option"))
     if problems:
         raise WiringError(*problems)
 

@@ -58,11 +58,11 @@ class Node:
     """
 
     def __init__(self, server: RedisServer) -> None:
-        self.id = secrets.token_hex(6)
+        self.id: str = secrets.token_hex(6)
         self.server = server
-        self.clock = ServerClock()
-        self.link = CommandLink(server, on_connect=lambda: self.clock.read(self.link))
-        self.subscriber = Subscriber(server)
+        self.clock: ServerClock = ServerClock()
+        self.link: CommandLink = CommandLink(server, on_connect=lambda: self.clock.read(self.link))
+        self.subscriber: Subscriber = Subscriber(server)
         self._requests = itertools.count(1)
 
     def new_request_id(self) -> str:

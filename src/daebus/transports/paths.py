@@ -111,9 +111,9 @@ def check_path(spec: RouteSpec, signature: Signature) -> list[WiringProblem]:
     """Everything that is wrong with a route's path and methods, and with what stands left of its ``*``."""
     malformed = malformed_path(spec.path)
     if malformed is not None:
-        return [WiringProblem(signature.where, spec.title, *malformed)]
+        return [spec.problem(*malformed, code="malformed-path")]
     return [
-        *_check_methods(spec, signature),
+        *_check_methods(spec),
         *_check_names(spec, signature),
         *(problem for parameter in signature.left for problem in _check_parameter(spec, signature, parameter)),
         *_check_returns(signature),
@@ -154,13 +154,13 @@ def _malformed_segment(segment: str) -> tuple[str, str] | None:
     return f"{segment!r} is not how a path parameter is written", f"write <{name}>, and annotate it: {name}: {kind}"
 
 
-def _check_methods(spec: RouteSpec, signature: Signature) -> Iterator[WiringProblem]:
+def _check_methods(spec: RouteSpec) -> Iterator[WiringProblem]:
     if not spec.methods:
-        yield WiringProblem(signature.where, spec.title, "it has no methods", 'write methods=["GET"], or leave it out')
+        yield spec.problem("it has no methods", 'write methods=["GET"], or leave it out', code="wrong-method")
     for method in spec.methods:
         if method not in METHODS:
             found = f"{method!r} is no HTTP method that can be routed"
-            yield WiringProblem(signature.where, spec.title, found, _hint(method, METHODS, "use one of"))
+            yield spec.problem(found, _hint(method, METHODS, "use one of"), code="wrong-method")
 
 
 def _check_names(spec: RouteSpec, signature: Signature) -> Iterator[WiringProblem]:
@@ -177,16 +177,18 @@ def _check_names(spec: RouteSpec, signature: Signature) -> Iterator[WiringProble
             spare = [other for other in left if other not in RESERVED and f"<{other}>" not in spec.path]
             close = difflib.get_close_matches(name, spare, n=1)
             remedy = f"did you mean <{close[0]}>?" if close else f"add `{name}: str` left of the *"
-        yield signature.problem(None, found, remedy)
+        yield signature.problem(None, found, remedy, code="path-mismatch")
 
 
 def _check_parameter(spec: RouteSpec, signature: Signature, parameter: Parameter) -> Iterator[WiringProblem]:
     name, annotation = parameter.name, parameter.annotation
     kind = inspect.signature(signature.function).parameters[name].kind
     if kind is inspect.Parameter.POSITIONAL_ONLY:
-        yield signature.problem(parameter, "it is positional-only, and a request's values go by name", "remove the /")
+        found = "it is positional-only, and a request's values go by name"
+        yield signature.problem(parameter, found, "remove the /", code="unfillable-parameter")
     if annotation is MISSING:
-        yield signature.problem(parameter, "it has no annotation, so nothing can be validated", "annotate its type")
+        found = "it has no annotation, so nothing can be validated"
+        yield signature.problem(parameter, found, "annotate its type", code="missing-annotation")
     elif name in path_parameters(spec.path):
         yield from _check_in_path(spec, signature, parameter)
     elif name == "data" and "GET" in spec.methods:
@@ -194,6 +196,7 @@ def _check_parameter(spec: RouteSpec, signature: Signature, parameter: Parameter
             parameter,
             "a GET request has no body",
             "take query parameters by name, or serve the other methods by a handler of their own",
+            code="body-on-get",
         )
     elif name in _MEANINGS and not is_context(parameter):
         yield from _check_reserved(signature, parameter)
@@ -203,16 +206,17 @@ def _check_in_path(spec: RouteSpec, signature: Signature, parameter: Parameter) 
     name, annotation = parameter.name, parameter.annotation
     if name in RESERVED:
         found = f"Litestar gives {name!r} a meaning of its own, so it cannot be a path parameter"
-        yield signature.problem(parameter, found, "rename it, here and in the path")
+        yield signature.problem(parameter, found, "rename it, here and in the path", code="reserved-name")
     elif is_file(annotation):
         if not spec.path.endswith(f"<{name}>"):
             found = "a pathlib.Path takes the rest of the URL, so it cannot stand before other segments"
-            yield signature.problem(parameter, found, "put it last, or annotate it as str")
+            yield signature.problem(parameter, found, "put it last, or annotate it as str", code="wrong-path-type")
     elif "type_decoders" not in spec.options and not _can_be(annotation, _IN_PATH):
         yield signature.problem(
             parameter,
             f"a {show_type(annotation)} cannot stand in a path",
             "annotate it as str, int, float, bool, an Enum, a Literal, UUID, Decimal, a date or time, or pathlib.Path",
+            code="wrong-path-type",
         )
 
 
@@ -227,13 +231,17 @@ def _check_reserved(signature: Signature, parameter: Parameter) -> Iterator[Wiri
         parameter,
         f"Litestar gives {name!r} a meaning of its own, {meaning.what}, which cannot be a {show_type(annotation)}",
         f"write {meaning.example}, or {rename}" if meaning.example else rename,
+        code="reserved-name",
     )
 
 
 def _check_returns(signature: Signature) -> Iterator[WiringProblem]:
     if signature.returns is MISSING and not signature.streams:
         yield signature.problem(
-            None, "the type that it returns is not annotated", "annotate it: -> Reply, or -> None for 204"
+            None,
+            "the type that it returns is not annotated",
+            "annotate it: -> Reply, or -> None for 204",
+            code="missing-return",
         )
 
 

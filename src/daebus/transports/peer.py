@@ -50,7 +50,7 @@ class Peer:
     def __init__(
         self, handshake: Handshake, client_id: str, desk: SocketDesk, switchboard: Switchboard, logger: Logger
     ) -> None:
-        self.client = Client(client_id, self, handshake.headers)
+        self.client: Client = Client(client_id, self, handshake.headers)
         self._handshake = handshake
         self._desk = desk
         self._switchboard = switchboard

@@ -35,7 +35,7 @@ from daebus.core.logs import Logger
 from daebus.wiring.dispatch import failure
 from daebus.wiring.endpoints import Endpoint, Incoming
 
-from .http_mistakes import AnyRequest, explain, is_undecodable, phrase
+from .http_mistakes import AnyRequest, broken_request, explain, phrase
 
 __all__ = [
     "ENDPOINT",
@@ -60,7 +60,13 @@ Handlers: TypeAlias = Mapping[int | type[Exception], Callable[[AnyRequest, Any],
 _REQUEST_ID = "daebus_request_id"
 _ACCEPTED_ID = re.compile(rb"[\x21-\x7e]{1,128}")
 _KNOWN = (BadRequest, Unauthorized, Forbidden, NotFound, Conflict, TooLarge, TooManyRequests, Unavailable, Timeout)
-_CODES = {error.status: error.code for error in _KNOWN}
+# Beside those of daebus, those whose phrase is not the same in every version of Python.
+_CODES = {
+    **{error.status: error.code for error in _KNOWN},
+    414: "uri_too_long",
+    416: "range_not_satisfiable",
+    422: "unprocessable",
+}
 _DRAIN_SECONDS = 5
 
 
@@ -100,7 +106,7 @@ def request_id(scope: Scope) -> str:
 async def send_request_id(message: Message, scope: Scope) -> None:
     """Add the header ``X-Request-ID`` to a response that has none."""
     if message["type"] == "http.response.start":
-        headers = list(message["headers"])
+        headers = list(message.get("headers", ()))
         if all(name != b"x-request-id" for name, _ in headers):
             headers.append((b"x-request-id", request_id(scope).encode("ascii")))
             message["headers"] = headers
@@ -126,14 +132,15 @@ class Problems:
         """The response to a request that failed."""
         if isinstance(error, HTTPException) and error.status_code != HTTPStatus.INTERNAL_SERVER_ERROR:
             detail, details = explain(request, error)
-            code = _CODES.get(error.status_code) or phrase(error.status_code).lower().replace(" ", "_")
+            code = _CODES.get(error.status_code) or re.sub(r"\W+", "_", phrase(error.status_code).lower())
             return _response(request, error.status_code, code, detail, details, error.headers)
         problem = error if isinstance(error, ServiceError) else self._unexpected(request, error)
         return _response(request, problem.status, problem.code, problem.message, problem.details, None)
 
     def _unexpected(self, request: AnyRequest, error: Exception) -> ServiceError:
-        if is_undecodable(error):
-            return BadRequest("The request cannot be decoded: it is nested too deeply, or is not UTF-8")
+        broken = broken_request(error)
+        if broken is not None:
+            return BadRequest(broken)
         problem = self._logged(request, error)
         if isinstance(error, TimeoutError):
             return Timeout(f"{request.method} {request.scope['path']} took too long")

@@ -29,7 +29,7 @@ class Inbox:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self.channel = reply_channel(node.id)
+        self.channel: str = reply_channel(node.id)
         self._waiting: dict[str, Callable[[Reply], None]] = {}
         self._subscribing: asyncio.Task[object] | None = None
 

@@ -27,8 +27,9 @@ _LAST_SECONDS = 1.0
 _TICK = 0.001
 _TASKS = Path("/proc/self/task")
 _LISTS_THREADS = _TASKS.is_dir()
-_THREAD_SECONDS = 0.1
-"""How long Granian's threads may need to end, where the system does not list them."""
+_TICKS_BEFORE_COLLECTING = 20
+_THREAD_SECONDS = 0.2
+"""How long Granian's threads may take to end."""
 
 _STOPPING = (
     b'{"type":"about:blank","title":"Service Unavailable","status":503,'
@@ -53,18 +54,22 @@ class _NativeThreads:
             self._others = self._alive()
         self._servers += 1
 
-    async def leave(self, *, wait: bool) -> None:
-        """After a server has stopped: let the last one's threads end."""
+    def leave(self) -> bool:
+        """After a server has stopped; returns whether it was the last one."""
         self._servers -= 1
-        if self._servers or not wait:
-            return
-        # Litestar leaves cycles behind (after a refused request, after a WebSocket) that hold Granian's side of it.
-        gc.collect()
+        return self._servers == 0
+
+    async def ended(self) -> None:
+        """Wait until there are none, if no server runs; not for long, though: something may hold on to one."""
         if not _LISTS_THREADS:
+            gc.collect()
             await asyncio.sleep(_THREAD_SECONDS)
-        for _ in range(int(_LAST_SECONDS / _TICK)):
+        for attempt in range(int(_THREAD_SECONDS / _TICK)):
             if not self._alive() - self._others:
                 break
+            if attempt == _TICKS_BEFORE_COLLECTING:
+                # From Python 3.12 on, tracebacks hold Granian's frames, and those of refused requests are in cycles.
+                gc.collect()
             await asyncio.sleep(_TICK)
 
     @staticmethod
@@ -106,8 +111,8 @@ class HttpServer:
         """
         with _bind(self._host, self._port, share=self._share_port, backlog=_BACKLOG) as listening:
             port: int = listening.getsockname()[1]
-            _threads.enter()
             self._granian = _embed(self._serve, listening)
+            _threads.enter()
             self._serving = asyncio.create_task(self._granian.serve(), name="granian")
             await asyncio.sleep(0)  # the server's first step, which starts its worker
         await asyncio.sleep(0)  # the worker's first step, which starts Granian's threads
@@ -119,7 +124,7 @@ class HttpServer:
     async def stop(self, grace: float) -> None:
         """Take no new connections, and wait for the requests in flight; then cut them off.
 
-        WebSockets count as requests in flight. Returns at the latest one second after the grace, whatever a handler
+        WebSockets count as requests in flight. Returns at the latest 1.5 seconds after the grace, whatever a handler
         or a client does.
 
         Args:
@@ -130,10 +135,14 @@ class HttpServer:
             return
         self._granian = self._serving = None
         granian.stop()
-        await asyncio.wait({serving}, timeout=grace)
-        if not serving.done():
-            await self._cut_off(serving)
-        await _threads.leave(wait=serving.done())
+        try:
+            await asyncio.wait({serving}, timeout=grace)
+            if not serving.done():
+                await self._cut_off(serving)
+        finally:
+            is_last = _threads.leave()
+        if is_last and serving.done():
+            await _threads.ended()
 
     async def _cut_off(self, serving: asyncio.Task[None]) -> None:
         self._logger.warning("requests cut off by the stop", requests=len(self._requests))
@@ -149,18 +158,47 @@ class HttpServer:
     async def _serve(self, scope: Any, receive: Any, send: Any) -> None:
         task = cast("asyncio.Task[Any]", asyncio.current_task())
         self._requests.add(task)
+        channel = _Channel(receive, send)
+        del receive, send
         try:
-            await self._app(scope, receive, send)
+            await self._app(scope, channel.receive, channel.send)
         except asyncio.CancelledError:
             if not self._is_cutting:
                 raise
             if scope["type"] == "http":
                 # Where the response has begun, Granian refuses, and the client sees that it ends too early.
                 with contextlib.suppress(Exception):
-                    await send({"type": "http.response.start", "status": 503, "headers": _HEADERS})
-                    await send({"type": "http.response.body", "body": _STOPPING})
+                    await channel.send({"type": "http.response.start", "status": 503, "headers": _HEADERS})
+                    await channel.send({"type": "http.response.body", "body": _STOPPING})
         finally:
+            channel.close()
             self._requests.discard(task)
+
+
+class _Channel:
+    """Granian's side of a request, let go of when that is over.
+
+    One of Granian's threads lives as long as any of them does, and tracebacks are kept, by cycles, logs and pytest.
+    """
+
+    __slots__ = ("_receive", "_send")
+
+    def __init__(self, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]) -> None:
+        self._receive = receive
+        self._send = send
+
+    def receive(self) -> Awaitable[Any]:
+        return self._receive()
+
+    def send(self, message: Any) -> Awaitable[None]:
+        return self._send(message)
+
+    def close(self) -> None:
+        self._receive = self._send = _over
+
+
+def _over(*_: object) -> Awaitable[None]:
+    raise RuntimeError("The request is over: nothing can be received or sent any more")
 
 
 def reserve_port(host: str, port: int) -> socket.socket:

@@ -98,7 +98,7 @@ class Switchboard:
 
     def __init__(self, link: CommandLink, service: str) -> None:
         self.lines: dict[str, Line] = {}
-        self.channel = client_channel(service)
+        self.channel: str = client_channel(service)
         self._registry = client_registry(service)
         self._link = link
         self._origin = secrets.token_hex(8)

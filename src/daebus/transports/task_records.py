@@ -93,7 +93,7 @@ class TaskRecord:
     def __init__(self, link: CommandLink, *, service: str, task: str, instance: str, lease: float) -> None:
         self._link = link
         self._key = f"daebus:{{{service}}}:task:{task}"
-        self.jitter = zlib.crc32(f"{instance} {self._key}".encode()) % 20 / 1000
+        self.jitter: float = zlib.crc32(f"{instance} {self._key}".encode()) % 20 / 1000
         self._instance = instance
         self._lease_ms = round(lease * 1000)
 

@@ -61,7 +61,7 @@ class SocketHub:
         self._logger = logger
         self._desk = SocketDesk(routes, service=service, max_message_size=settings.max_message_size, logger=logger)
         self._switchboard = Switchboard(link, service)
-        self.clients = Clients(self._switchboard)
+        self.clients: Clients = Clients(self._switchboard)
         self._peers: dict[Peer, asyncio.Future[None]] = {}
         self._stopping: tuple[int, str] | None = None
         self._tending: asyncio.Task[None] | None = None

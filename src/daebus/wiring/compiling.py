@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import inspect
+from collections.abc import Callable, Iterator
 from types import NoneType
 from typing import TypeVar
 
@@ -16,15 +16,21 @@ from daebus.core.codec import (
     compile_decoder,
     compile_event_decoder,
     compile_query_decoder,
+    is_json_type,
     require_json_type,
 )
 from daebus.core.context import Context
-from daebus.core.errors import WiringError, WiringProblem
-from daebus.core.signatures import MISSING, Parameter, Signature, show_type
+from daebus.core.diagnostics import Note
+from daebus.core.errors import WiringError
+from daebus.core.places import unwrap
+from daebus.core.problems import WiringProblem
+from daebus.core.signatures import MISSING, Parameter, Signature, show_both, show_type
 from daebus.core.specs import Spec
 
 from .endpoints import Endpoint, Incoming, Take
-from .injection import Injection, bind_services, find_misplaced
+from .injection import Injection, bind_services, find_misplaced, is_used
+from .rules import Rule
+from .sides import find_service, from_message, is_simple, report_services, report_stranger
 from .workers import Workers
 from .yields import fits
 
@@ -37,35 +43,6 @@ R = TypeVar("R")
 Encode = Callable[[object], R]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """What a kind of handler may have left of the ``*``, and what becomes of what it returns.
-
-    Attributes:
-        kind: The kind, as in "a listener".
-        payload: What its payload is called, such as "the event"; None: it takes none.
-        required: Whether the payload must be there.
-        parts: The types that mean a thing of the transport, such as the WebSocket client.
-        replies: Whether what it returns goes over the wire.
-        events: Whether an unknown tag is to be told apart from an invalid payload.
-        streams: Whether it is an async generator; None: it may be one.
-        contract: The contract's payload type and, if it replies, its reply type.
-        free: Whether the transport decodes what stands left of the ``*`` itself.
-        lax: Whether the payload is the query string of a URL, all of whose values are text, instead of JSON.
-    """
-
-    kind: str
-    payload: str | None = None
-    required: bool = False
-    parts: tuple[type, ...] = ()
-    replies: bool = False
-    events: bool = False
-    streams: bool | None = False
-    contract: tuple[object, ...] = ()
-    free: bool = False
-    lax: bool = False
-
-
 def compile_endpoint(
     spec: Spec, container: containers.Container, workers: Workers, rule: Rule, encoder: Callable[[Signature], Encode[R]]
 ) -> Endpoint[R]:
@@ -75,79 +52,151 @@ def compile_endpoint(
         WiringError: With all the mistakes of this handler.
     """
     signature = spec.read_signature()
-    problems = find_misplaced(signature)
+    left = _Left(signature, container, rule)
+    problems = left.problems
     injection = Injection({})
-    takes: tuple[Take, ...] = ()
+    misplaced = from_message(signature, container, rule, payload=left.payload)
+    if not misplaced:
+        problems.extend(left.find_missing())
+    problems.extend(misplaced.values())
+    problems.extend(_check_reply(signature, rule))
     try:
-        takes = () if rule.free or problems else _take_left(signature, rule)
-    except WiringError as error:
-        problems.extend(error.problems)
-    try:
-        _check_reply(signature, rule)
-    except WiringError as error:
-        problems.extend(error.problems)
-    try:
-        injection = bind_services(container, signature)
+        injection = bind_services(container, signature, without={*misplaced, *rule.path}, threaded=rule.thread)
     except WiringError as error:
         problems.extend(error.problems)
     if problems:
         raise WiringError(*problems)
-    return Endpoint(spec.title, signature, takes, injection, encoder(signature), workers)
+    return Endpoint(spec.title, signature, tuple(left.takes), injection, encoder(signature), workers)
 
 
-def _take_left(signature: Signature, rule: Rule) -> tuple[Take, ...]:
-    problems: list[WiringProblem] = []
-    takes: list[Take] = []
-    payload: Parameter | None = None
-    for parameter in signature.left:
-        if parameter.annotation is Context:
-            takes.append(_take_context)
-        elif any(parameter.annotation is part for part in rule.parts):
-            takes.append(_take_part)
-        elif rule.payload is None or payload is not None:
-            problems.append(signature.problem(parameter, *_surplus(rule, payload, parameter)))
+class _Left:
+    """What stands left of the ``*``: how each parameter is taken from a message, and what is wrong with it.
+
+    Attributes:
+        takes: One for each parameter, unless there are problems.
+        payload: The parameter that takes the payload.
+        problems: All the mistakes, but for what is missing.
+    """
+
+    def __init__(self, signature: Signature, container: containers.Container, rule: Rule) -> None:
+        self._signature = signature
+        self._container = container
+        self._rule = rule
+        self.takes: list[Take] = []
+        self.payload: Parameter | None = None
+        self.problems: list[WiringProblem] = find_misplaced(signature)
+        if self.problems:
+            return  # what follows from it would only distract
+        services = {
+            parameter.name: service
+            for parameter in signature.left
+            if (service := self._service(parameter) or self._take(parameter)) is not None
+        }
+        self.problems[:0] = report_services(signature, container, services)
+
+    def _service(self, parameter: Parameter) -> str | None:
+        """The provider that a parameter means, which should stand right of the ``*``."""
+        rule, annotation = self._rule, parameter.annotation
+        if annotation is Context or rule.is_part(annotation) or annotation in rule.strangers:
+            return None
+        if parameter.name in rule.reserved or parameter.name in rule.path or rule.is_contract_payload(annotation):
+            return None
+        sure = not rule.free and (rule.payload is None or self.payload is not None)
+        if not sure and (rule.free or parameter.name in self._container.providers):
+            sure = not is_simple(annotation) and not is_json_type(annotation)
+        return find_service(self._container, parameter, sure=sure)
+
+    def _take(self, parameter: Parameter) -> str | None:
+        """Find out how a parameter is taken; the provider that it means, where it cannot be decoded and means one."""
+        rule, signature, annotation = self._rule, self._signature, parameter.annotation
+        stranger = report_stranger(signature, parameter, rule)
+        if stranger is not None:
+            self.problems.append(stranger)
+        elif rule.free:
+            return None
+        elif annotation is Context:
+            self.takes.append(_take_context)
+        elif rule.is_part(annotation):
+            self.takes.append(_take_part)
+        elif annotation is MISSING and parameter.name in ("self", "cls") and parameter is signature.left[0]:
+            found, remedy = "it is a method, and nobody would pass its first parameter", "write it outside of the class"
+            self.problems.append(signature.problem(parameter, found, remedy, code="method-as-handler"))
+        elif rule.payload is None or self.payload is not None:
+            self.problems.append(_surplus(signature, rule, self.payload, parameter))
         else:
-            payload = parameter
-            try:
-                takes.append(_take_payload(signature, parameter, rule))
-            except WiringError as error:
-                problems.extend(error.problems)
-    if payload is None and (rule.required or (rule.contract and rule.contract[0] is not NoneType)):
-        shown = show_type(rule.contract[0]) if rule.contract else "Event"
-        name = (rule.payload or "payload").removeprefix("the ")
-        problems.append(
-            signature.problem(None, f"it does not take {rule.payload}", f"add `{name}: {shown}` left of the *")
-        )
-    if problems:
-        raise WiringError(*problems)
-    return tuple(takes)
+            return self._take_payload(parameter)
+        return None
+
+    def _take_payload(self, parameter: Parameter) -> str | None:
+        try:
+            self.takes.append(_take_payload(self._signature, parameter, self._rule))
+        except WiringError as error:
+            if any(problem.code == "undecodable" for problem in error.problems):
+                service = find_service(self._container, parameter, sure=True)
+                if service is not None:
+                    return service
+            self.problems.extend(error.problems)
+        self.payload = parameter
+        return None
+
+    def find_missing(self) -> Iterator[WiringProblem]:
+        """What must stand left of the ``*``, and does not."""
+        rule, signature = self._rule, self._signature
+        if any(is_used(parameter) for parameter in signature.left):
+            return
+        if rule.thread and not signature.is_async and not any(rule.is_part(one.annotation) for one in signature.left):
+            part = rule.parts[0].__name__
+            name = part.lower()
+            yield signature.problem(
+                None,
+                f"it does not take `{name}: {part}`, so nothing could stop it",
+                f"add `{name}: {part}` left of the *, and return once {name}() is false",
+                code="unstoppable-thread",
+            )
+        if self.payload is None and (rule.required or (rule.contract and rule.contract[0] is not NoneType)):
+            shown = show_type(rule.contract[0]) if rule.contract else "Event"
+            name = (rule.payload or "payload").removeprefix("the ")
+            yield signature.problem(
+                None,
+                f"it does not take {rule.payload}",
+                f"add `{name}: {shown}` left of the *",
+                code="missing-payload",
+                notes=_contract_notes(rule),
+            )
 
 
-def _surplus(rule: Rule, payload: Parameter | None, parameter: Parameter) -> tuple[str, str]:
+def _contract_notes(rule: Rule) -> list[Note]:
+    return [] if rule.contract_place is None else [Note("the contract", rule.contract_place)]
+
+
+def _surplus(signature: Signature, rule: Rule, payload: Parameter | None, parameter: Parameter) -> WiringProblem:
     parts = " or ".join(sorted(part.__name__ for part in rule.parts))
     also = f", or annotate it as {parts}" if parts else ""
+    service = f"put a bare * before {parameter.name!r} if it is a service"
     if payload is not None:
-        return (
-            f"{rule.kind} takes one payload, and {payload.name!r} is it already",
-            f"put a bare * before {parameter.name!r} if it is a service, or make one msgspec.Struct of both{also}",
-        )
-    return (
-        f"{rule.kind} gets nothing of this kind from the message",
-        f"put a bare * before {parameter.name!r} if it is a service{also}",
-    )
+        found = f"{rule.kind} takes one payload, and {payload.name!r} is it already"
+        remedy = f"{service}, or make one msgspec.Struct of both{also}"
+        return signature.problem(parameter, found, remedy, code="second-payload")
+    what = "nothing of this kind from the message" if parts else "no message, so there is nothing to fill it with"
+    found = f"{rule.kind} gets {what}"
+    return signature.problem(parameter, found, f"{service}{also}, or remove it", code="unexpected-payload")
 
 
 def _take_payload(signature: Signature, parameter: Parameter, rule: Rule) -> Take:
     if parameter.annotation is MISSING:
-        raise WiringError(
-            signature.problem(parameter, "it has no annotation, so nothing can be validated", "annotate its type")
-        )
+        found, remedy = "it has no annotation, so nothing can be validated", "annotate its type"
+        if rule.contract:
+            remedy = f"annotate it as {show_type(rule.contract[0])}"
+        raise WiringError(signature.problem(parameter, found, remedy, code="missing-annotation"))
     if rule.contract and not fits(rule.contract[0], parameter.annotation):
+        wanted, _ = show_both(rule.contract[0], parameter.annotation)
         raise WiringError(
             signature.problem(
                 parameter,
-                f"the contract's payload is {show_type(rule.contract[0])}",
-                f"annotate it as {show_type(rule.contract[0])}, or change the contract",
+                f"the contract's payload is {wanted}",
+                f"annotate it as {wanted}, or change the contract",
+                code="wrong-payload",
+                notes=_contract_notes(rule),
             )
         )
     try:
@@ -160,6 +209,7 @@ def _take_payload(signature: Signature, parameter: Parameter, rule: Rule) -> Tak
                 f"it cannot be decoded from {'a query string' if rule.lax else 'JSON'}: {error}",
                 "use a msgspec.Struct, a dataclass, or what msgspec supports; "
                 f"put a bare * before {parameter.name!r} if it is a service",
+                code="undecodable",
             )
         ) from error
     return lambda incoming: decode(EMPTY if incoming.body is None else incoming.body)
@@ -179,34 +229,49 @@ def _take_part(incoming: Incoming) -> object:
     return incoming.part
 
 
-def _check_reply(signature: Signature, rule: Rule) -> None:
-    if rule.streams is not None and signature.streams is not rule.streams:
-        if signature.streams:
-            found, remedy = f"{rule.kind} cannot be an async generator", "return one value, or make it a StreamAction"
-        else:
-            found, remedy = f"{rule.kind} must be an async generator", "write `async def` and yield each item"
-        raise WiringError(signature.problem(None, found, remedy))
-    if not rule.replies:
+def _check_reply(signature: Signature, rule: Rule) -> Iterator[WiringProblem]:
+    if inspect.isgeneratorfunction(unwrap(signature.function)):
+        found = "it is a generator, written as `def` with `yield`, and nobody would iterate over it"
+        remedy = "write `async def`, to stream what it yields" if rule.streams is not False else "return one value"
+        yield signature.problem(None, found, remedy, code="plain-generator")
         return
-    if signature.returns is MISSING:
-        raise WiringError(
-            signature.problem(None, "the type that it returns is not annotated", "annotate it: -> Reply, or -> None")
+    if rule.thread and signature.is_async:
+        found, remedy = "a thread runs no event loop", "write it as `def`, or use `background`"
+        yield signature.problem(None, found, remedy, code="async-thread")
+    elif rule.streams is False and signature.streams:
+        found, remedy = f"{rule.kind} cannot be an async generator", "return one value"
+        if rule.free:
+            remedy = "return one value, or a litestar.response.Stream"
+        elif rule.replies and not rule.parts:
+            remedy = "return one value, or make it a StreamAction"
+        yield signature.problem(None, found, remedy, code="unexpected-stream", notes=_contract_notes(rule))
+    elif rule.streams is True and not signature.streams:
+        found, remedy = f"{rule.kind} must be an async generator", "write `async def` and yield each item"
+        yield signature.problem(None, found, remedy, code="not-a-stream", notes=_contract_notes(rule))
+    elif rule.replies:
+        yield from _check_returns(signature, rule)
+
+
+def _check_returns(signature: Signature, rule: Rule) -> Iterator[WiringProblem]:
+    returns = signature.returns
+    if returns is MISSING:
+        found = "the type that it returns is not annotated"
+        remedy = "annotate it: -> AsyncIterator[Item]" if signature.streams else "annotate it: -> Reply, or -> None"
+        yield signature.problem(None, found, remedy, code="missing-return", part="return")
+    elif len(rule.contract) > 1 and not fits(returns, rule.contract[1]):
+        given, wanted = show_both(returns, rule.contract[1])
+        yield signature.problem(
+            None,
+            f"it {'yields' if signature.streams else 'returns'} {given}, but its contract says {wanted}",
+            f"{'yield' if signature.streams else 'return'} {wanted}, or change the contract",
+            code="wrong-reply",
+            part="return",
+            notes=_contract_notes(rule),
         )
-    if len(rule.contract) > 1 and not fits(signature.returns, rule.contract[1]):
-        raise WiringError(
-            signature.problem(
-                None,
-                f"it returns {show_type(signature.returns)}, but its contract says {show_type(rule.contract[1])}",
-                f"return {show_type(rule.contract[1])}, or change the contract",
-            )
-        )
-    try:
-        require_json_type(signature.returns)
-    except UnsupportedTypeError as error:
-        raise WiringError(
-            signature.problem(
-                None,
-                f"what it returns cannot be encoded as JSON: {error}",
-                "return a msgspec.Struct, a dataclass, or what msgspec supports",
-            )
-        ) from error
+    else:
+        try:
+            require_json_type(returns)
+        except UnsupportedTypeError as error:
+            found = f"what it returns cannot be encoded as JSON: {error}"
+            remedy = "return a msgspec.Struct, a dataclass, or what msgspec supports"
+            yield signature.problem(None, found, remedy, code="unencodable", part="return")

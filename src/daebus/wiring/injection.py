@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+import typing
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 from dependency_injector import containers, providers
 
 from daebus.core.affinity import LoopOnly, ThreadOnly
-from daebus.core.errors import WiringError, WiringProblem
+from daebus.core.codec import is_json_type
+from daebus.core.diagnostics import Note
+from daebus.core.errors import WiringError
 from daebus.core.places import place_of
-from daebus.core.signatures import MISSING, Parameter, Signature, show_type
+from daebus.core.problems import Code, WiringProblem
+from daebus.core.signatures import MISSING, Parameter, Signature, show_both, show_type
 
+from .lookup import find_fitting, find_used, is_bare, name_of, offer, offered, path_of, plain_attribute, provider_note
 from .per_message import MessageScope
-from .yields import UNKNOWN, find_unawaited, fits, yielded_type
+from .yields import UNKNOWN, find_unawaited, fits, is_async_resource, missing_members, yielded_type
 
-__all__ = ["Injection", "bind_services", "find_misplaced", "use"]
+__all__ = ["Injection", "bind_services", "find_misplaced", "is_used", "use"]
 
 T = TypeVar("T")
 
@@ -44,27 +49,43 @@ class Injection:
     __slots__ = ("bindings", "scope")
 
     def __init__(self, bindings: Mapping[str, AnyProvider]) -> None:
-        self.bindings = tuple(bindings.items())
-        self.scope = MessageScope(bindings.values())
+        self.bindings: tuple[tuple[str, AnyProvider], ...] = tuple(bindings.items())
+        self.scope: MessageScope = MessageScope(bindings.values())
 
     def services(self) -> dict[str, object]:
         """The objects to pass to the handler, by parameter name."""
         return {name: provider() for name, provider in self.bindings}
 
 
+def is_used(parameter: Parameter) -> bool:
+    """Whether a parameter names its provider by `use`."""
+    return isinstance(parameter.default, _Use)
+
+
 def find_misplaced(signature: Signature) -> list[WiringProblem]:
     """A problem for each `use` that stands left of the ``*``."""
     return [
         signature.problem(
-            parameter, "use(...) stands left of the *, where the message is", f"put a bare * before {parameter.name!r}"
+            parameter,
+            "use(...) stands left of the *, where the message is",
+            f"put a bare * before {parameter.name!r}",
+            code="forgotten-star",
         )
         for parameter in signature.left
-        if isinstance(parameter.default, _Use)
+        if is_used(parameter)
     ]
 
 
-def bind_services(container: containers.Container, signature: Signature) -> Injection:
+def bind_services(
+    container: containers.Container, signature: Signature, *, without: Collection[str] = (), threaded: bool = False
+) -> Injection:
     """Bind what stands right of the ``*``.
+
+    Args:
+        container: Where the services come from.
+        signature: Of the handler.
+        without: The parameters that are known to be wrong already.
+        threaded: Whether the handler must be ``def``.
 
     Raises:
         WiringError: With all the parameters that cannot be bound.
@@ -73,7 +94,8 @@ def bind_services(container: containers.Container, signature: Signature) -> Inje
     problems: list[WiringProblem] = []
     for parameter in signature.right:
         try:
-            bindings[parameter.name] = _bind(container, signature, parameter)
+            if parameter.name not in without:
+                bindings[parameter.name] = _Binding(container, signature, parameter, threaded).provider()
         except WiringError as error:
             problems.extend(error.problems)
     if problems:
@@ -81,162 +103,134 @@ def bind_services(container: containers.Container, signature: Signature) -> Inje
     return Injection(bindings)
 
 
-def _bind(container: containers.Container, signature: Signature, parameter: Parameter) -> AnyProvider:
-    if isinstance(parameter.default, _Use):
-        provider = _find_used(container, parameter.default.provider)
+@dataclass(frozen=True, slots=True)
+class _Binding:
+    """One parameter right of the ``*``, on its way to a provider."""
+
+    container: containers.Container
+    signature: Signature
+    parameter: Parameter
+    threaded: bool
+
+    def provider(self) -> AnyProvider:
+        """The provider, checked. Raises `WiringError`."""
+        parameter = self.parameter
+        provider = self._used(parameter.default.provider) if isinstance(parameter.default, _Use) else self._named()
+        given = yielded_type(provider)
+        if parameter.annotation is MISSING:
+            found = "it has no annotation, so the provider cannot be checked"
+            shown = "its type" if given is UNKNOWN else show_type(given)
+            raise self._refused("missing-annotation", found, f"annotate it, as {parameter.name}: {shown}")
+        if not fits(given, parameter.annotation):
+            raise self._mismatch(given)
+        self._check_affinity(parameter.annotation if given is UNKNOWN else given)
+        self._check_awaited(provider)
+        return provider
+
+    def _refused(self, code: Code, found: str, remedy: str, *notes: Note) -> WiringError:
+        return WiringError(self.signature.problem(self.parameter, found, remedy, code=code, notes=notes))
+
+    def _used(self, wanted: object) -> AnyProvider:
+        if not isinstance(wanted, providers.Provider):
+            found = f"use(...) names {wanted!r}, which is no provider"
+            raise self._refused("not-a-provider", found, "name one of the container's providers: use(Container.name)")
+        provider = find_used(self.container, cast("AnyProvider", wanted))
         if provider is None:
-            raise _refuse(
-                signature,
-                parameter,
-                f"use(...) names a provider that {_name_of(container)} does not have",
+            raise self._refused(
+                "foreign-provider",
+                f"use(...) names a provider that {name_of(self.container)} does not have",
                 "use a provider of the app's own container class, of its bases or of a container nested in it",
+                offer(self.container),
             )
-    else:
-        provider = container.providers.get(parameter.name)
-        if provider is None or parameter.name == "__self__":
-            raise _refuse(signature, parameter, *_unknown(container, parameter))
-    if parameter.annotation is MISSING:
-        raise _refuse(
-            signature,
-            parameter,
-            "it has no annotation, so the provider cannot be checked",
-            f"annotate it, as {parameter.name}: {_shown(yielded_type(provider))}",
-        )
-    given = yielded_type(provider)
-    if not fits(given, parameter.annotation):
-        raise _refuse(signature, parameter, *_mismatch(container, parameter, given))
-    _check_affinity(signature, parameter, given)
-    unawaited = find_unawaited(provider)
-    if unawaited is not None:
-        raise _refuse(
-            signature,
-            parameter,
-            f"nobody would await {unawaited.__qualname__} ({place_of(unawaited)})",
-            "make it a providers.Resource, opened when the service starts, or a PerMessage, opened for each message",
-        )
-    return provider
+        return provider
+
+    def _named(self) -> AnyProvider:
+        name = self.parameter.name
+        provider = self.container.providers.get(name)
+        if provider is not None and name != "__self__":
+            return provider
+        attribute = plain_attribute(self.container, name)
+        if attribute is not UNKNOWN:
+            found = f"{name_of(self.container)}.{name} is no provider"
+            remedy = f"make it one, such as {name} = providers.Object(...)"
+            note = provider_note(self.container, name, f"a {type(attribute).__name__}")
+            raise self._refused("not-a-provider", found, remedy, note)
+        found = f"{name_of(self.container)} has no provider {name!r}"
+        raise self._refused("unknown-service", found, self._instead(), offer(self.container))
+
+    def _instead(self) -> str:
+        """The remedy for a name that is no provider's."""
+        name, owner = self.parameter.name, name_of(self.container)
+        wanted = self.parameter.annotation
+        fitting = list(find_fitting(self.container, wanted))
+        close = _closest(name, [path for path in fitting if "." not in path]) or _closest(name, offered(self.container))
+        if close is not None:
+            return f"did you mean {close!r}?"
+        shown = "Something" if wanted is MISSING else show_type(wanted)
+        if fitting:
+            rename = "" if "." in fitting[0] else f"rename it to {fitting[0]!r}, or "
+            return f"{rename}write {name}: {shown} = use({owner}.{fitting[0]})"
+        add = f"add `{name} = providers.Singleton({shown if isinstance(wanted, type) else '...'})` to {owner}"
+        if is_bare(self.container):
+            add = f"give the app a container that has it: Daebus(..., container=Container()), with `{name} = ...` in it"
+        return add if not is_json_type(wanted) else f"{add}, or move it left of the * if it comes from the message"
+
+    def _mismatch(self, given: object) -> WiringError:
+        wanted = self.parameter.annotation
+        path = self._path()
+        found = f"the provider {path!r} of {name_of(self.container)}" if path else "use(...)"
+        shown, asked = show_both(given, wanted)
+        notes = [provider_note(self.container, path, f"it gives {shown}")] if path else []
+        missing = missing_members(given, wanted)
+        if missing:
+            notes.append(Note(f"{shown} has no {' and no '.join(missing)}, which {asked} asks for"))
+        other = next(find_fitting(self.container, wanted), None)
+        remedy = f"annotate it as {shown}, or change the provider"
+        if other is not None and "." in other:
+            use_it = f"{self.parameter.name}: {asked} = use({name_of(self.container)}.{other})"
+            remedy = f"annotate it as {shown}, or write {use_it}"
+        elif other is not None:
+            remedy = f"annotate it as {shown}, or name it {other!r}, which gives {asked}"
+        return self._refused("wrong-type", f"{found} gives {shown}", remedy, *notes)
+
+    def _path(self) -> str | None:
+        if not isinstance(self.parameter.default, _Use):
+            return self.parameter.name
+        provider = find_used(self.container, self.parameter.default.provider)
+        return None if provider is None else path_of(self.container, provider)
+
+    def _check_affinity(self, given: object) -> None:
+        members = typing.get_args(given) or (given,)
+        for kind in (member for member in members if isinstance(member, type)):
+            if issubclass(kind, LoopOnly) and not self.signature.is_async:
+                found = f"a `def` handler runs in a thread, where a {kind.__name__} cannot be awaited"
+                raise self._refused("needs-the-loop", found, f"ask for {kind.twin!r}{self._or_async}")
+            if issubclass(kind, ThreadOnly) and self.signature.is_async:
+                found = f"an `async def` handler runs on the event loop, which a {kind.__name__} would block"
+                raise self._refused("blocks-the-loop", found, f"ask for {kind.twin!r}, or make the handler `def`")
+
+    @property
+    def _or_async(self) -> str:
+        return "" if self.threaded else ", or make the handler `async def`"
+
+    def _check_awaited(self, provider: AnyProvider) -> None:
+        unawaited = find_unawaited(provider)
+        path = self._path()
+        if unawaited is not None:
+            raise self._refused(
+                "never-awaited",
+                f"nobody would await {unawaited.__qualname__} ({place_of(unawaited)})",
+                "make it a providers.Resource, opened when the service starts, "
+                "or a PerMessage, opened for each message",
+                Note("it is async", place_of(unawaited)),
+            )
+        if not self.signature.is_async and is_async_resource(provider):
+            found = "a `def` handler runs in a thread, and what an async Resource gives belongs to the event loop"
+            opens = "open it by a plain generator, `def ...: yield`"
+            remedy = opens if self.threaded else f"make the handler `async def`, or {opens}"
+            notes = [provider_note(self.container, path, "an async Resource")] if path else []
+            raise self._refused("async-resource", found, remedy, *notes)
 
 
-def _refuse(signature: Signature, parameter: Parameter, found: str, remedy: str) -> WiringError:
-    return WiringError(signature.problem(parameter, found, remedy))
-
-
-def _name_of(container: containers.Container) -> str:
-    parent = container.declarative_parent
-    return "the container" if parent is None else parent.__name__
-
-
-def _shown(given: object) -> str:
-    return "its type" if given is UNKNOWN else show_type(given)
-
-
-def _offered(container: containers.Container) -> Sequence[str]:
-    return sorted(name for name in container.providers if not name.startswith("_"))
-
-
-def _unknown(container: containers.Container, parameter: Parameter) -> tuple[str, str]:
-    names = _offered(container)
-    found = f"{_name_of(container)} has no provider {parameter.name!r}; it has: {', '.join(names)}"
-    close = difflib.get_close_matches(parameter.name, names, n=1)
-    if close:
-        return found, f"did you mean {close[0]!r}?"
-    same_type = [
-        name
-        for name in names
-        if (given := yielded_type(container.providers[name])) is not UNKNOWN and given == parameter.annotation
-    ]
-    if same_type:
-        return found, f"{same_type[0]!r} gives a {_shown(parameter.annotation)}: rename the parameter to it"
-    annotation = "Something" if parameter.annotation is MISSING else show_type(parameter.annotation)
-    return found, (
-        f"add `{parameter.name} = providers.Singleton({annotation})` to the container, "
-        "or move the parameter left of the * if it comes from the message"
-    )
-
-
-def _mismatch(container: containers.Container, parameter: Parameter, given: object) -> tuple[str, str]:
-    found = f"the provider {parameter.name!r} of {_name_of(container)} gives {show_type(given)}"
-    others = [
-        name
-        for name in _offered(container)
-        if (other := yielded_type(container.providers[name])) is not UNKNOWN and fits(other, parameter.annotation)
-    ]
-    if others:
-        return found, f"annotate it as {show_type(given)}, or name it {others[0]!r}, which gives what you annotated"
-    return found, f"annotate it as {show_type(given)}, or change the provider"
-
-
-def _check_affinity(signature: Signature, parameter: Parameter, given: object) -> None:
-    if not isinstance(given, type):
-        return
-    if issubclass(given, LoopOnly) and not signature.is_async:
-        raise _refuse(
-            signature,
-            parameter,
-            f"a `def` handler runs in a thread, where a {given.__name__} cannot be awaited",
-            f"ask for {given.twin!r}, or make the handler `async def`",
-        )
-    if issubclass(given, ThreadOnly) and signature.is_async:
-        raise _refuse(
-            signature,
-            parameter,
-            f"an `async def` handler runs on the event loop, which a {given.__name__} would block",
-            f"ask for {given.twin!r}, or make the handler `def`",
-        )
-
-
-def _find_used(container: containers.Container, wanted: AnyProvider) -> AnyProvider | None:
-    """The provider of this container instance that `wanted`, of its class, was copied to."""
-    if isinstance(wanted, providers.TypedConfigurationOption):
-        option = _find_option(container, wanted.option)
-        return option and providers.TypedConfigurationOption(wanted.provides, option, *wanted.args[1:], **wanted.kwargs)
-    if isinstance(wanted, providers.ConfigurationOption):
-        return _find_option(container, wanted)
-    return _find_copy(container, wanted, _declared(container))
-
-
-def _find_option(container: containers.Container, wanted: providers.ConfigurationOption) -> AnyProvider | None:
-    root = wanted._get_root()  # noqa: SLF001  # nothing else tells which configuration an option belongs to
-    here = _find_copy(container, root, _declared(container))
-    if here is None:
-        return None
-    first, *rest = wanted.get_name_segments()
-    option = cast("providers.ConfigurationOption", getattr(here, str(first)))
-    for segment in rest:
-        option = option[segment]
-
-    def required() -> Any:
-        # A required option keeps the first value that it gave, which overrides would not change.
-        return option.required()()
-
-    return providers.Callable(required) if wanted.is_required() else option
-
-
-def _declared(container: containers.Container) -> list[Mapping[str, AnyProvider]]:
-    """The providers of a container as its class and its bases declare them."""
-    bases = () if container.declarative_parent is None else container.declarative_parent.__mro__
-    return [base.cls_providers for base in bases if issubclass(base, containers.DeclarativeContainer)]
-
-
-def _find_copy(
-    container: containers.Container, wanted: AnyProvider, declared: Sequence[Mapping[str, AnyProvider]]
-) -> AnyProvider | None:
-    for own in declared:
-        for name, provider in own.items():
-            if provider is wanted:
-                return container.providers.get(name)
-    for name, nested in container.providers.items():
-        inner = _inner(nested)
-        if inner is not None:
-            copied = [there.providers for own in declared if (there := _inner(own.get(name))) is not None]
-            found = _find_copy(inner, wanted, [*copied, *_declared(inner)])
-            if found is not None:
-                return found
-    return None
-
-
-def _inner(provider: AnyProvider | None) -> containers.Container | None:
-    """The container in a provider of a nested container."""
-    if isinstance(provider, providers.Container):
-        return cast("providers.Container[containers.Container]", provider).container
-    return None
+def _closest(name: str, known: Sequence[str]) -> str | None:
+    return next(iter(difflib.get_close_matches(name, known, n=1)), None)

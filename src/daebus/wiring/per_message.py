@@ -13,8 +13,10 @@ from typing import Generic, Self, TypeVar, cast, overload
 
 from dependency_injector import providers
 
-from daebus.core.errors import DaebusError, WiringError, WiringProblem
-from daebus.core.places import caller_place, place_of, unwrap
+from daebus.core.diagnostics import Note
+from daebus.core.errors import DaebusError, WiringError
+from daebus.core.places import caller_place, place_of, place_of_class, unwrap
+from daebus.core.problems import WiringProblem
 from daebus.core.signatures import return_hint
 
 __all__ = ["MessageScope", "OpenScope", "PerMessage"]
@@ -52,18 +54,16 @@ class PerMessage(providers.Provider[T], Generic[T]):
     ) -> None: ...
     def __init__(self, opens: Callable[..., object], *args: object, **kwargs: object) -> None:
         self.opens = opens
-        self.is_async = _is_async(opens)
+        self.is_async: bool = _is_async(opens)
         self._factory: providers.Factory[object] = providers.Factory(_as_manager(opens), *args, **kwargs)
         super().__init__()
 
     def __deepcopy__(self, memo: dict[int, object]) -> PerMessage[T]:
-        known = memo.get(id(self))
-        if known is not None:
-            return cast("PerMessage[T]", known)
         # The arguments are copied with the container; what opens the object is already a context manager.
         factory = self._factory
         args, kwargs = providers.deepcopy(factory.args, memo), providers.deepcopy(factory.kwargs, memo)
         copied = type(self)(cast("Callable[..., AsyncIterator[T]]", self.opens), *args, **kwargs)
+        # What overrides it knows it, and is copied with it.
         memo[id(self)] = copied
         self._copy_overridings(copied, memo)
         return copied
@@ -112,8 +112,11 @@ def _is_async(open_: Callable[..., object]) -> bool:
         WiringProblem(
             caller_place(),
             f"PerMessage({getattr(open_, '__qualname__', open_)!s})",
-            f"{place_of(open_)} is no generator function and is not known to give a context manager",
+            f"{getattr(open_, '__qualname__', open_)!s} is no generator function "
+            "and is not known to give a context manager",
             "let it yield the object, or use providers.Factory for an object that needs no closing",
+            code="wrong-per-message",
+            notes=[Note("defined here", place_of_class(open_) if isinstance(open_, type) else place_of(open_))],
         )
     )
 

@@ -17,7 +17,7 @@ from daebus.core.signatures import MISSING, return_hint
 
 from .per_message import PerMessage
 
-__all__ = ["UNKNOWN", "find_unawaited", "fits", "yielded_type"]
+__all__ = ["UNKNOWN", "find_unawaited", "fits", "is_async_resource", "missing_members", "yielded_type"]
 
 UNKNOWN: object = MISSING
 """The type cannot be known without calling the provider."""
@@ -119,6 +119,22 @@ def find_unawaited(provider: AnyProvider) -> Callable[..., object] | None:
     return visit(provider)
 
 
+def is_async_resource(provider: AnyProvider) -> bool:
+    """Whether a provider is a Resource that is opened on the event loop."""
+    if provider.last_overriding is not None:
+        return is_async_resource(provider.last_overriding)
+    if not isinstance(provider, providers.BaseResource):
+        return False
+    opens = unwrap(provider.provides)
+    if inspect.isasyncgenfunction(opens) or inspect.iscoroutinefunction(opens):
+        return True
+    given = opens if isinstance(opens, type) else return_hint(opens)
+    kind = typing.get_origin(given) or given
+    if isinstance(kind, type) and issubclass(kind, _RESOURCES):
+        return issubclass(kind, resources.AsyncResource)
+    return hasattr(kind, "__aenter__") and not hasattr(kind, "__enter__")
+
+
 def fits(given: object, wanted: object) -> bool:
     """Whether an object of type `given` may be passed where `wanted` is annotated. In doubt: yes."""
     given, wanted = _plain(given), _plain(wanted)
@@ -136,7 +152,7 @@ def fits(given: object, wanted: object) -> bool:
     if given_class is int and wanted_class in (float, complex):
         return True
     if getattr(wanted_class, "_is_protocol", False):
-        return _has_members(given_class, wanted_class)
+        return not _missing_members(given_class, wanted_class)
     try:
         return issubclass(given_class, wanted_class)
     except TypeError:  # such as a TypedDict
@@ -149,7 +165,15 @@ def _plain(annotation: object) -> object:
     return type(None) if annotation is None else annotation
 
 
-def _has_members(given: type, protocol: type) -> bool:
-    """Whether a class has what a protocol asks for, by name; its instance attributes cannot be seen from here."""
+def missing_members(given: object, wanted: object) -> list[str]:
+    """The methods that a protocol asks for and a class does not have."""
+    given_class, wanted_class = typing.get_origin(given) or given, typing.get_origin(wanted) or wanted
+    if not isinstance(given_class, type) or not getattr(wanted_class, "_is_protocol", False):
+        return []
+    return _missing_members(given_class, cast("type", wanted_class))
+
+
+def _missing_members(given: type, protocol: type) -> list[str]:
+    """By name alone; its instance attributes cannot be seen from here."""
     methods = [name for name in get_protocol_members(protocol) if callable(getattr(protocol, name, None))]
-    return all(hasattr(given, name) for name in methods)
+    return sorted(name for name in methods if not hasattr(given, name))

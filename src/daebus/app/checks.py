@@ -1,0 +1,180 @@
+"""What can be wrong with an app as a whole, seen before it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import NamedTuple, cast
+
+from daebus.core.codec import UnsupportedTypeError, require_json_type
+from daebus.core.diagnostics import Note
+from daebus.core.errors import WiringError
+from daebus.core.handlers import is_context
+from daebus.core.places import CallSite
+from daebus.core.problems import WiringProblem
+from daebus.core.signatures import MISSING, Signature
+from daebus.core.specs import ActionSpec, RouteSpec, SocketSpec, Spec
+from daebus.transports.edge import DaebusHttp, DaebusWebSocket
+from daebus.transports.paths import RESERVED, path_parameters
+
+__all__ = [
+    "Attached",
+    "ServiceName",
+    "defer",
+    "deferring",
+    "find_foreign",
+    "find_unattached",
+    "find_undecodable",
+]
+
+_deferred: ContextVar[list[WiringProblem] | None] = ContextVar("deferred", default=None)
+
+
+@contextmanager
+def deferring() -> Generator[None]:
+    """Within it, registration keeps mistakes for `Daebus.check`, which tells those of the whole app at once.
+
+    Raises:
+        WiringError: What was raised within it, together with what was kept.
+    """
+    kept: list[WiringProblem] = []
+    token = _deferred.set(kept)
+    try:
+        yield
+    except WiringError as error:
+        # A mistake that stopped the import of a module hides no other.
+        told = {(problem.where, problem.message) for problem in error.problems}
+        untold = [problem for problem in kept if (problem.where, problem.message) not in told]
+        raise WiringError(*untold, *error.problems) from error
+    finally:
+        _deferred.reset(token)
+
+
+def defer(error: WiringError) -> bool:
+    """Keep the mistakes, if they are to be kept."""
+    kept = _deferred.get()
+    if kept is not None:
+        kept.extend(error.problems)
+    return kept is not None
+
+
+class Attached(NamedTuple):
+    """The components of an app, and where they were attached."""
+
+    http: DaebusHttp | None
+    websocket: DaebusWebSocket | None
+    sites: Mapping[type, CallSite]
+
+
+class ServiceName(NamedTuple):
+    """Under which name an app is served.
+
+    Attributes:
+        name: The name.
+        is_given: Whether somebody said so; else it is the name of the app.
+        place: Where the app was made.
+    """
+
+    name: str
+    is_given: bool
+    place: str
+
+
+def find_unattached(specs: Sequence[Spec], attached: Attached) -> Iterator[WiringProblem]:
+    """Handlers whose component is missing, and a component that misses another."""
+    routes = [spec for spec in specs if isinstance(spec, RouteSpec)]
+    sockets = [spec for spec in specs if isinstance(spec, SocketSpec)]
+    if attached.http is None:
+        yield from _unserved(routes, "HTTP", "app.attach(DaebusHttp(port=8080))")
+    if attached.websocket is None:
+        yield from _unserved(sockets, "WebSocket", "app.attach(DaebusWebSocket())")
+    elif attached.websocket.port is None and attached.http is None:
+        yield WiringProblem(
+            attached.sites[DaebusWebSocket].place,
+            "DaebusWebSocket()",
+            "it shares the port of DaebusHttp, and none is attached",
+            "call app.attach(DaebusHttp(port=8080)), or give DaebusWebSocket a port",
+            code="not-attached",
+        )
+
+
+def _unserved(specs: Sequence[Spec], what: str, remedy: str) -> Iterator[WiringProblem]:
+    for spec in specs[:1]:
+        others = len(specs) - 1
+        notes = [Note(f"so do {others} others" if others > 1 else "so does another", specs[1].place)] if others else []
+        found, remedy = f"the app has no {what} to serve it", f"call {remedy} before the start"
+        yield spec.problem(found, remedy, code="not-attached", notes=notes)
+
+
+def find_foreign(specs: Sequence[Spec], service: ServiceName) -> Iterator[WiringProblem]:
+    """Actions whose contract belongs to another service."""
+    foreign = [
+        (spec, contract)
+        for spec in specs
+        if isinstance(spec, ActionSpec)
+        and (contract := spec.contract) is not None
+        and contract.service not in (None, service.name)
+    ]
+    owners = {contract.service for _, contract in foreign}
+    belonging = [spec for spec in specs if isinstance(spec, ActionSpec) and spec.contract and spec.contract.service]
+    if len(owners) == 1 and len(foreign) == len(belonging) and not service.is_given:
+        yield _not_named(service, str(next(iter(owners))), foreign[0][0], len(foreign))
+        return
+    for spec, contract in foreign:
+        yield spec.problem(
+            f"its contract belongs to the service {contract.service!r}, and this is {service.name!r}",
+            "serve it there, or correct the contract's service",
+            code="foreign-contract",
+            notes=[] if contract.place is None else [Note("the contract", contract.place)],
+        )
+
+
+def _not_named(service: ServiceName, owner: str, example: ActionSpec, count: int) -> WiringProblem:
+    contracts = "the contract of its action belongs" if count == 1 else f"the contracts of its {count} actions belong"
+    return WiringProblem(
+        service.place,
+        f"Daebus({service.name!r})",
+        f"{contracts} to the service {owner!r}, and nobody has said that it is this one",
+        f'run it with --service {owner}, call app.run(service="{owner}"), or write Daebus(..., service="{owner}")',
+        code="service-not-named",
+        notes=[Note(f"such as {example.title}", example.place)],
+    )
+
+
+def find_undecodable(routes: Sequence[tuple[RouteSpec, Signature]], http: DaebusHttp | None) -> Iterator[WiringProblem]:
+    """What stands left of the ``*`` of a route and can be made from no request.
+
+    Litestar would take any type, and answer 400 to every request. Where the user has given it ways of its own to
+    decode, it is believed.
+    """
+    options: Mapping[str, object] = {} if http is None else http.litestar
+    if options.get("plugins") or options.get("type_decoders"):
+        return
+    provided = cast("Mapping[str, object]", options.get("dependencies") or {})
+    for spec, signature in routes:
+        if any(spec.options.get(name) for name in ("type_decoders", "dto")):
+            continue
+        own = cast("Mapping[str, object]", spec.options.get("dependencies") or {})
+        known = {*provided, *own, *path_parameters(spec.path), *(RESERVED - {"data"})}
+        for parameter in signature.left:
+            if parameter.name in known or is_context(parameter) or parameter.annotation is MISSING:
+                continue
+            try:
+                require_json_type(parameter.annotation)
+            except UnsupportedTypeError as error:
+                if not _is_known_to_litestar(parameter.annotation):
+                    yield signature.problem(
+                        parameter,
+                        f"it cannot be decoded from a request: {error}",
+                        f"use a type that msgspec supports, or put a bare * before {parameter.name!r} "
+                        "if it is a service",
+                        code="undecodable",
+                    )
+
+
+def _is_known_to_litestar(annotation: object) -> bool:
+    """Whether Litestar, or one of the plugins that it loads of itself, makes objects of a type in its own way."""
+    text = repr(annotation)
+    parts = [annotation, *getattr(annotation, "__args__", ())]
+    return "litestar" in text or any(hasattr(part, "__pydantic_core_schema__") for part in parts)

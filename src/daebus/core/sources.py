@@ -1,0 +1,188 @@
+"""Finding a function, a parameter, a class attribute or a call in the text of its file, for messages that point at it.
+
+Nothing here is done before a message is shown, and nothing raises: what cannot be found is None.
+"""
+
+from __future__ import annotations
+
+import ast
+import linecache
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import islice
+from types import CodeType
+from typing import NamedTuple, TypeAlias
+
+__all__ = ["Span", "line_at", "span_of_attribute", "span_of_call", "span_of_function", "span_of_line"]
+
+_Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+_Node: TypeAlias = ast.expr | ast.stmt | ast.arg
+
+
+class Span(NamedTuple):
+    """A piece of a source file. Lines and columns count from 1, columns in characters; `end_column` is behind it.
+
+    Attributes:
+        opening: The line on which the function begins that it is a part of; `line` where there is none.
+    """
+
+    path: str
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+    opening: int
+
+
+def line_at(path: str, line: int) -> str:
+    """A line of a file, without its end; empty where there is none."""
+    return linecache.getline(path, line).rstrip("\r\n")
+
+
+def span_of_line(path: str, line: int) -> Span | None:
+    """A whole line, from its first character that is no space."""
+    text = line_at(path, line)
+    bare = text.strip()
+    if not bare:
+        return None
+    column = text.index(bare) + 1
+    return Span(path, line, column, line, column + len(bare), line)
+
+
+def span_of_call(code: CodeType, instruction: int, line: int) -> Span | None:
+    """The expression that a piece of code was evaluating; `instruction` is the `f_lasti` of its frame."""
+    path = code.co_filename
+    position = next(islice(code.co_positions(), instruction // 2, None), None)
+    if position is None:
+        return span_of_line(path, line)
+    first, last, start, end = position
+    if first is None or last is None or start is None or end is None:
+        return span_of_line(path, line)
+    return _span(path, (first, start, last, end), first)
+
+
+def span_of_function(code: CodeType, part: str | None) -> Span | None:
+    """A part of a function's definition.
+
+    Args:
+        code: Of the function.
+        part: The name of a parameter, or ``return`` for what it returns; None, or a part that it does not have: its
+            own name.
+    """
+    path, node = code.co_filename, _find_function(code)
+    if node is None:
+        return None
+    if isinstance(node, ast.Lambda):
+        return _span_of_node(path, node, node.lineno)
+    if part == "return" and node.returns is not None:
+        return _span_of_node(path, node.returns, node.lineno)
+    found = next((pair for pair in _parameters(node.args) if pair[0].arg == part), None)
+    if found is None:
+        return _span_of_name(path, node)
+    parameter, default = found
+    if isinstance(default, ast.Call) and ast.unparse(default.func).rpartition(".")[2] == "use":
+        last: _Node = default
+    else:
+        last = parameter
+    return _span_between(path, parameter, last, node.lineno)
+
+
+def span_of_attribute(path: str, qualified_name: str, attribute: str | None) -> Span | None:
+    """The statement that gives a class an attribute; with None, or where there is no such statement, the class line."""
+    tree = _tree_of(path)
+    if tree is None:
+        return None
+    found = list(_classes(tree, "", qualified_name))
+    if not found:
+        return None
+    owner = found[-1]
+    for statement in owner.body:
+        targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
+        if attribute is not None and any(isinstance(at, ast.Name) and at.id == attribute for at in targets):
+            return _span_of_node(path, statement, statement.lineno)
+    return span_of_line(path, owner.lineno)
+
+
+def _tree_of(path: str) -> ast.Module | None:
+    text = "".join(linecache.getlines(path))
+    try:
+        return _parse(text) if text else None
+    except (SyntaxError, ValueError, RecursionError):
+        return None
+
+
+@lru_cache(maxsize=8)
+def _parse(text: str) -> ast.Module:
+    return ast.parse(text)
+
+
+def _find_function(code: CodeType) -> _Function | None:
+    tree = _tree_of(code.co_filename)
+    for node in () if tree is None else ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            first, name = min([node.lineno, *(one.lineno for one in node.decorator_list)]), node.name
+        elif isinstance(node, ast.Lambda):
+            first, name = node.lineno, "<lambda>"
+        else:
+            continue
+        if (first, name) == (code.co_firstlineno, code.co_name) and _has_parameters_of(node.args, code):
+            return node
+    return None
+
+
+def _has_parameters_of(arguments: ast.arguments, code: CodeType) -> bool:
+    """Whether the text is still that of the code: the file may have changed since."""
+    names = [parameter.arg for parameter in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
+    return tuple(names) == code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+
+
+def _parameters(arguments: ast.arguments) -> Iterator[tuple[ast.arg, ast.expr | None]]:
+    """The parameters with their defaults."""
+    positional = [*arguments.posonlyargs, *arguments.args]
+    without = len(positional) - len(arguments.defaults)
+    yield from zip(positional, [*[None] * without, *arguments.defaults], strict=True)
+    yield from zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+    for rest in (arguments.vararg, arguments.kwarg):
+        if rest is not None:
+            yield rest, None
+
+
+def _classes(node: ast.AST, prefix: str, wanted: str) -> Iterator[ast.ClassDef]:
+    for child in ast.iter_child_nodes(node):
+        inner = prefix
+        if isinstance(child, ast.ClassDef):
+            if prefix + child.name == wanted:
+                yield child
+            inner = f"{prefix}{child.name}."
+        elif isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+            inner = f"{prefix}{child.name}.<locals>."
+        yield from _classes(child, inner, wanted)
+
+
+def _span_of_name(path: str, node: ast.FunctionDef | ast.AsyncFunctionDef) -> Span | None:
+    text = line_at(path, node.lineno)
+    found = re.search(rf"\bdef\s+({re.escape(node.name)})\b", text)
+    if found is None:
+        return span_of_line(path, node.lineno)
+    return Span(path, node.lineno, found.start(1) + 1, node.lineno, found.end(1) + 1, node.lineno)
+
+
+def _span_of_node(path: str, node: _Node, opening: int) -> Span:
+    return _span_between(path, node, node, opening)
+
+
+def _span_between(path: str, first: _Node, last: _Node, opening: int) -> Span:
+    end_line = last.end_lineno or last.lineno
+    end = last.col_offset if last.end_col_offset is None else last.end_col_offset
+    return _span(path, (first.lineno, first.col_offset, end_line, end), opening)
+
+
+def _span(path: str, position: tuple[int, int, int, int], opening: int) -> Span:
+    line, start, end_line, end = position
+    return Span(path, line, _characters(path, line, start) + 1, end_line, _characters(path, end_line, end) + 1, opening)
+
+
+def _characters(path: str, line: int, offset: int) -> int:
+    """How many characters the first bytes of a line are: the parser counts bytes of UTF-8."""
+    return len(line_at(path, line).encode()[:offset].decode(errors="replace"))

@@ -1,0 +1,71 @@
+"""What a provider passes on: its arguments against the signature of what it calls."""
+
+from __future__ import annotations
+
+from mypy.checker import TypeChecker
+from mypy.nodes import (
+    ARG_NAMED,
+    ARG_NAMED_OPT,
+    ARG_OPT,
+    ARG_POS,
+    CallExpr,
+    Expression,
+    LambdaExpr,
+    MemberExpr,
+    TempNode,
+)
+from mypy.plugin import FunctionSigContext
+from mypy.types import AnyType, CallableType, Instance, ProperType, TypeOfAny, get_proper_type
+
+from .containers import is_provider, read_provider
+
+__all__ = ["check_arguments"]
+
+# Whoever calls one of these may pass what is missing.
+_CALLED = ("Callable", "Coroutine", "Factory")
+_OPTIONAL = {ARG_POS: ARG_OPT, ARG_NAMED: ARG_NAMED_OPT}
+_ANYTHING = AnyType(TypeOfAny.special_form)
+
+
+def check_arguments(context: FunctionSigContext, provider: str) -> None:
+    """Let mypy check the arguments of a provider as those of the call that the provider will make."""
+    api, call = context.api, context.context
+    if not isinstance(api, TypeChecker) or not isinstance(call, CallExpr) or not call.args:
+        return
+    if not call.arg_kinds[0].is_positional() or any(kind.is_star() for kind in call.arg_kinds):
+        return
+    called = _type(api, call.args[0])
+    if not isinstance(called, CallableType) or called.is_ellipsis_args:
+        return
+    if provider in _CALLED or _fills_itself(called):
+        kinds = [_OPTIONAL.get(kind, kind) for kind in called.arg_kinds]
+        called = called.copy_modified(arg_kinds=kinds)  # pyright: ignore[reportUnknownMemberType]  # mypy's `Bogus`
+    arguments: list[Expression] = [_injected(api, argument) for argument in call.args[1:]]
+    api.expr_checker.check_call(called, arguments, call.arg_kinds[1:], call, call.arg_names[1:])
+
+
+def _type(api: TypeChecker, expression: Expression) -> ProperType:
+    # A lambda may use what is defined further down, for which mypy would have to come back.
+    if isinstance(expression, LambdaExpr):
+        return _ANYTHING
+    with api.msg.filter_errors(), api.local_type_map:
+        return get_proper_type(api.expr_checker.accept(expression))
+
+
+def _injected(api: TypeChecker, argument: Expression) -> Expression:
+    """What is injected for an argument: what a provider gives, or the argument itself."""
+    typ = _type(api, argument)
+    if not isinstance(typ, Instance) or not is_provider(typ):
+        return TempNode(typ, context=argument) if isinstance(argument, LambdaExpr) else argument
+    gives = read_provider(api, "", typ).gives
+    is_awaited = isinstance(gives, Instance) and gives.type.fullname in ("typing.Awaitable", "typing.Coroutine")
+    # These inject the provider itself.
+    is_attribute = isinstance(argument, MemberExpr) and argument.name == "provider"
+    is_delegated = is_attribute or typ.type.name.startswith("Delegated")
+    return TempNode(_ANYTHING if gives is None or is_awaited or is_delegated else gives, context=argument)
+
+
+def _fills_itself(called: CallableType) -> bool:
+    """Whether a class finds its values elsewhere, as settings do in the environment."""
+    returned = get_proper_type(called.ret_type)
+    return isinstance(returned, Instance) and any(base.fullname.startswith("pydantic") for base in returned.type.mro)

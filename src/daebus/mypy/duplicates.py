@@ -1,0 +1,91 @@
+"""Two handlers for the same thing in one blueprint, where both stand in the same module or function."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mypy.checker import TypeChecker
+from mypy.nodes import CallExpr, Context, Decorator, Expression, OverloadedFuncDef, RefExpr, SymbolNode, Var
+
+from daebus.transports.paths import path_shape
+
+from .handlers import Decoration, Handler
+from .kinds import KINDS
+from .reading import assigned, keyword, read_decoration, siblings, text, texts
+from .reports import DUPLICATE, report
+
+__all__ = ["check_duplicates"]
+
+
+def check_duplicates(handler: Handler, context: Context) -> None:
+    """Report that the blueprint has a handler for this already, further up in the same block."""
+    mine = set(_claims(handler.api, handler.decoration))
+    blueprint = _variable(handler.decoration.recorder)
+    if not mine or blueprint is None:
+        return
+    claimed: dict[str, Decorator] = {}
+    for statement in siblings(handler.api):
+        made = assigned(statement)
+        if made is not None and made[0] is blueprint:
+            claimed.clear()
+        for decorated in _decorated(statement):
+            for claim in _claims_of(handler.api, decorated, blueprint, handler.call):
+                claimed[claim] = decorated
+            if decorated is context:
+                _report(handler, [(claim, claimed[claim]) for claim in sorted(mine) if claim in claimed])
+                return
+
+
+def _report(handler: Handler, twice: list[tuple[str, Decorator]]) -> None:
+    for claim, earlier in twice:
+        found = f"{claim} is handled by {earlier.func.name} already, in line {earlier.func.line}"
+        report(handler.api, DUPLICATE, handler.call, handler.name, found, "rename or remove one of the two")
+
+
+def _decorated(statement: Context) -> Iterator[Decorator]:
+    if isinstance(statement, Decorator):
+        yield statement
+    elif isinstance(statement, OverloadedFuncDef):  # several functions of one name in a row, such as `_`
+        for item in statement.items:
+            yield from _decorated(item)
+
+
+def _claims_of(api: TypeChecker, decorated: Decorator, blueprint: SymbolNode, until: CallExpr) -> Iterator[str]:
+    """What a decorated handler claims, from the inside out, up to one of its decorators."""
+    for decorator in reversed(decorated.decorators):
+        if decorator is until:
+            return
+        decoration = read_decoration(api, decorator)
+        if decoration is not None and _variable(decoration.recorder) is blueprint:
+            yield from _claims(api, decoration)
+
+
+def _claims(api: TypeChecker, decoration: Decoration) -> Iterator[str]:
+    """What a handler claims for itself alone, in words."""
+    call, decorator = decoration.call, decoration.name
+    if not KINDS[decorator].unique:
+        return
+    if decorator in ("socket_connect", "socket_register"):
+        yield decorator
+        return
+    first = keyword(call, {"route": "path", "socket": "message_type"}.get(decorator, "name"), 0)
+    name = text(api, first)
+    if decorator != "route":
+        shown = f'"{name}"' if name is not None else _contract(first)
+        if shown is not None:
+            yield f"{decorator} {shown}"
+        return
+    methods = keyword(call, "methods")
+    for method in ("GET",) if methods is None else texts(api, methods) or ():
+        if name is not None:
+            yield f"{method.upper()} {path_shape(name)}"
+
+
+def _contract(expression: Expression | None) -> str | None:
+    """The name of the contract that a name stands for: the same variable is the same contract."""
+    variable = None if expression is None else _variable(expression)
+    return None if variable is None else variable.name
+
+
+def _variable(expression: Expression) -> SymbolNode | None:
+    return expression.node if isinstance(expression, RefExpr) and isinstance(expression.node, Var) else None

@@ -1,0 +1,148 @@
+"""Where the plugin hooks into mypy."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from mypy.checker import TypeChecker
+from mypy.nodes import ARG_POS, Context, Decorator, OverloadedFuncDef, TempNode
+from mypy.options import Options
+from mypy.plugin import (
+    AttributeContext,
+    FunctionContext,
+    FunctionSigContext,
+    MethodSigContext,
+    Plugin,
+    ReportConfigContext,
+)
+from mypy.types import AnyType, CallableType, FunctionLike, Instance, Type, TypeOfAny
+from typing_extensions import override
+
+from .arguments import check_arguments
+from .containers import container_of
+from .duplicates import check_duplicates
+from .providers import PER_MESSAGE, check_lifetime, nested_provider, selected
+from .reading import read_handler
+from .routes import check_route
+from .services import check_services
+from .shapes import check_shape
+
+__all__ = ["DaebusPlugin"]
+
+# The decorated name stays the function that it is, or becomes a contract.
+_KEEPING = frozenset({"HandlerDecorator", "ListenDecorator", "SilentDecorator", "ThreadDecorator"})
+_CHANGING = frozenset({"ContractDecorator", "NamedDecorator", "StreamDecorator"})
+_DECORATORS = frozenset(f"daebus.core.decorators.{name}.__call__" for name in _KEEPING | _CHANGING)
+_PROVIDERS = "dependency_injector.providers."
+_LASTING = frozenset(
+    _PROVIDERS + name
+    for name in ("ContextLocalSingleton", "Resource", "Singleton", "ThreadLocalSingleton", "ThreadSafeSingleton")
+)
+_CALLING = frozenset({_PROVIDERS + "Callable", _PROVIDERS + "Coroutine", _PROVIDERS + "Factory", PER_MESSAGE})
+
+_SOURCES = sorted(Path(__file__).parent.glob("*.py"))
+_DIGEST = hashlib.sha256(b"".join(path.read_bytes() for path in _SOURCES)).hexdigest()
+
+Ctx = TypeVar("Ctx")
+
+
+class DaebusPlugin(Plugin):
+    """Checks what plain typing cannot say about daebus.
+
+    The checks hang on the signatures of the decorators' ``__call__``: mypy asks for them once, before it tries
+    overloads, in which it would swallow what is reported.
+    """
+
+    def __init__(self, options: Options) -> None:
+        super().__init__(options)
+        self._raises = options.show_traceback
+        self._refused: Context | None = None
+
+    @override
+    def report_config_data(self, ctx: ReportConfigContext) -> str:
+        # What another version of the plugin said of a module must not be read from mypy's cache.
+        return _DIGEST
+
+    @override
+    def get_method_signature_hook(self, fullname: str) -> Callable[[MethodSigContext], FunctionLike] | None:
+        return self._on_decorated if fullname in _DECORATORS else None
+
+    @override
+    def get_function_signature_hook(self, fullname: str) -> Callable[[FunctionSigContext], FunctionLike] | None:
+        if fullname not in _CALLING and fullname not in _LASTING:
+            return None
+        return lambda context: self._on_provider(context, fullname)
+
+    @override
+    def get_function_hook(self, fullname: str) -> Callable[[FunctionContext], Type] | None:
+        return self._on_selector if fullname == _PROVIDERS + "Selector" else None
+
+    @override
+    def get_attribute_hook(self, fullname: str) -> Callable[[AttributeContext], Type] | None:
+        owner, _, name = fullname.rpartition(".")
+        if owner != _PROVIDERS + "Container":
+            return None
+        return lambda context: self.guarded(lambda: nested_provider(context, name), context.default_attr_type)
+
+    def _on_decorated(self, context: MethodSigContext) -> FunctionLike:
+        if _is_first(context.default_signature):
+            self._refused = None if self.guarded(lambda: _check(context), otherwise=True) else context.context
+        return context.default_signature if self._refused is not context.context else _lenient(context)
+
+    def _on_provider(self, context: FunctionSigContext, fullname: str) -> FunctionLike:
+        if _is_first(context.default_signature):
+            if fullname in _LASTING:
+                self.guarded(lambda: check_lifetime(context), None)
+            self.guarded(lambda: check_arguments(context, fullname.rpartition(".")[2]), None)
+        return context.default_signature
+
+    def _on_selector(self, context: FunctionContext) -> Type:
+        return self.guarded(lambda: selected(context), context.default_return_type)
+
+    def guarded(self, work: Callable[[], Ctx], otherwise: Ctx) -> Ctx:
+        """What nobody thought of must never stop mypy; ``--show-traceback`` shows it."""
+        try:
+            return work()
+        except Exception:
+            if self._raises:
+                raise
+            return otherwise
+
+
+def _check(context: MethodSigContext) -> bool:
+    """Report everything that is wrong with a handler. Returns whether plain typing may judge it too."""
+    api = context.api
+    if not isinstance(api, TypeChecker) or not context.args or not context.args[0]:
+        return True
+    handler = read_handler(api, context.context, context.args[0][0])
+    if handler is None:
+        return True
+    container = container_of(api, handler.decoration.owner)
+    is_shaped = check_shape(handler, container)
+    check_services(handler, container)
+    if handler.decoration.name == "route":
+        check_route(handler)
+    check_duplicates(handler, context.context)
+    return is_shaped
+
+
+def _lenient(context: MethodSigContext) -> FunctionLike:
+    """A signature that takes any handler, so that mypy does not say once more, in its words, what was reported."""
+    anything = AnyType(TypeOfAny.from_error)
+    given = context.args[0][0]
+    keeps = isinstance(context.type, Instance) and context.type.type.name in _KEEPING
+    returned = given.type if keeps and isinstance(given, TempNode) else anything
+    return CallableType([anything], [ARG_POS], [None], returned, context.default_signature.fallback)
+
+
+def _is_first(signature: CallableType) -> bool:
+    """Whether mypy asks for the first of several overloads, or for the only signature."""
+    definition = signature.definition
+    if not isinstance(definition, Decorator) or not definition.func.is_overload:
+        return True
+    symbol = definition.func.info.get(definition.func.name)
+    overloads = symbol.node.items if symbol is not None and isinstance(symbol.node, OverloadedFuncDef) else []
+    return all(item is not definition for item in overloads[1:])

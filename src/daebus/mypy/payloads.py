@@ -1,0 +1,126 @@
+"""What stands left of the ``*``: whether it can come from the message, and in the types that the contract says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mypy.nodes import ARG_STAR, ARG_STAR2, Argument
+from mypy.subtypes import is_subtype
+from mypy.types import NoneType, ProperType
+
+from .containers import Container
+from .data import foreign_part
+from .handlers import Handler, Parameter
+from .kinds import CONTEXT, PARTS, RUNNING
+from .reports import show, show_both
+
+__all__ = ["Mistake", "payload_mistakes"]
+
+Mistake = tuple[Parameter | None, str, str]
+"""The parameter, or None for the whole handler; what was found; what to do."""
+
+_UNANNOTATED = "it has no annotation, so nothing can be validated"
+
+
+def payload_mistakes(handler: Handler, container: Container | None) -> Iterator[Mistake]:
+    """What cannot come from the message, or is missing."""
+    for parameter in handler.parameters:
+        if parameter.kind in (ARG_STAR, ARG_STAR2):
+            stars = "*" if parameter.kind is ARG_STAR else "**"
+            found = f"neither the message nor the container can fill {stars}{parameter.name}"
+            remedy = "name each parameter: left of a bare * what comes from the message, right of it the services"
+            yield parameter, found, remedy
+    payload: Parameter | None = None
+    for parameter in handler.left:
+        if parameter.used is not None:
+            yield parameter, "use(...) stands left of the *, where the message is", _star(parameter)
+        elif not parameter.is_annotated:
+            yield parameter, _UNANNOTATED, "annotate its type"
+        elif handler.kind.free:
+            yield from _free_mistakes(handler, parameter, container)
+        elif (part := next((part for part in PARTS if parameter.is_a(part)), None)) is not None:
+            if part not in (CONTEXT, handler.kind.part):
+                yield parameter, f"{handler.kind.title} has no {_bare(part)}, only {PARTS[part]} has", "remove it"
+        elif payload is not None or handler.kind.payload is None:
+            yield parameter, *_surplus(handler, payload, parameter, container)
+        else:
+            payload = parameter
+            yield from _wrong_payload(handler, parameter, container)
+    yield from _missing(handler, payload)
+
+
+def _missing(handler: Handler, payload: Parameter | None) -> Iterator[Mistake]:
+    kind, left = handler.kind, handler.left
+    expected = handler.decoration.contract[0] if handler.decoration.contract else None
+    if payload is None and (kind.required or not (expected is None or isinstance(expected, NoneType))):
+        shown = "ItsType" if expected is None else show(handler.api, expected)
+        yield None, f"it does not take the {kind.payload}", f"add `{kind.payload}: {shown}` left of the *"
+    elif payload is not None and kind.required and handler.decoration.contract and payload is not left[0]:
+        yield payload, f"the {kind.payload} comes first", f'put it before "{left[0].name}"'
+    if kind.part == RUNNING:
+        switch = next((parameter for parameter in left if parameter.is_a(RUNNING)), None)
+        if switch is None:
+            yield None, "it does not take the switch that stops it", "add `running: Running` left of the *"
+        elif switch is not left[0]:
+            yield switch, "the switch comes first", f'put it before "{left[0].name}"'
+
+
+def _surplus(
+    handler: Handler, payload: Parameter | None, parameter: Parameter, container: Container | None
+) -> tuple[str, str]:
+    kind = handler.kind
+    part = "" if kind.part is None else f", or annotate it as {_bare(kind.part)}"
+    is_service = _is_service(parameter, container) or foreign_part(parameter.type) is not None
+    if payload is None:
+        found = f"{kind.title} gets nothing of this kind from the message"
+        return found, f"{_star(parameter)}{'' if is_service else ' if it is a service'}{part}"
+    found = f'{kind.title} takes one {kind.payload}, and "{payload.name}" is it already'
+    if is_service:
+        return found, f"{_star(parameter)}{part}"
+    return found, f"{_star(parameter)} if it is a service, or make one msgspec.Struct of both{part}"
+
+
+def _wrong_payload(handler: Handler, parameter: Parameter, container: Container | None) -> Iterator[Mistake]:
+    expected = handler.decoration.contract[0] if handler.decoration.contract else None
+    foreign = foreign_part(parameter.type)
+    if expected is not None and not is_subtype(expected, parameter.type):
+        yield parameter, *_other_payload(handler, parameter, expected)
+    elif foreign is not None:
+        found = f"the {handler.kind.payload} cannot be decoded from a message into a {show(handler.api, foreign)}"
+        if _is_service(parameter, container):
+            yield parameter, found, f"{_star(parameter)}: the container provides it"
+        else:
+            yield parameter, found, f"{_star(parameter)} if it is a service, or take a msgspec.Struct or a dataclass"
+
+
+def _other_payload(handler: Handler, parameter: Parameter, expected: ProperType) -> tuple[str, str]:
+    if isinstance(expected, NoneType):
+        return "the contract has no payload", f"{_star(parameter)} if it is a service, or change the contract"
+    says, takes = show_both(handler.api, expected, parameter.type)
+    if handler.decoration.name == "listen":
+        return f"the channel carries {says}, not only {takes}", f"annotate it as {says}, or change the channel"
+    return f"the contract's payload is {says}, not {takes}", f"annotate it as {says}, or change the contract"
+
+
+def _free_mistakes(handler: Handler, parameter: Parameter, container: Container | None) -> Iterator[Mistake]:
+    """Litestar may know how to fill a parameter of any type, but hardly one that is called and typed as a service."""
+    part = next((part for part in PARTS if parameter.is_a(part)), None)
+    if part is not None and part != CONTEXT:
+        yield parameter, f"{handler.kind.title} has no {_bare(part)}, only {PARTS[part]} has", "remove it"
+    elif isinstance(parameter.at, Argument) and parameter.at.pos_only:
+        yield parameter, "it is positional-only, and a request's values go by name", "remove the /"
+    elif foreign_part(parameter.type) is not None and _is_service(parameter, container):
+        yield parameter, "a service stands left of the *, where the request is", _star(parameter)
+
+
+def _is_service(parameter: Parameter, container: Container | None) -> bool:
+    provider = None if container is None else container.find(parameter.name)
+    return provider is not None and provider.gives is not None and is_subtype(provider.gives, parameter.type)
+
+
+def _star(parameter: Parameter) -> str:
+    return f'put a bare * before "{parameter.name}"'
+
+
+def _bare(fullname: str) -> str:
+    return fullname.rpartition(".")[2]

@@ -1,0 +1,66 @@
+"""The providers of a container itself: nested containers, selectors, and what a singleton must not keep."""
+
+from __future__ import annotations
+
+from mypy.checker import TypeChecker
+from mypy.nodes import RefExpr, Var
+from mypy.plugin import AttributeContext, FunctionContext, FunctionSigContext
+from mypy.types import AnyType, Instance, Type, TypeOfAny, UnionType, get_proper_type
+
+from .containers import read_provider
+from .reports import WIRING, closest, listed, report
+
+__all__ = ["PER_MESSAGE", "check_lifetime", "nested_provider", "selected"]
+
+PER_MESSAGE = "daebus.wiring.per_message.PerMessage"
+
+
+def nested_provider(context: AttributeContext, name: str) -> Type:
+    """The type of a provider of a nested container: ``Container.inner.db``."""
+    api, owner = context.api, context.type
+    if not isinstance(api, TypeChecker) or not isinstance(owner, Instance) or owner.type.get(name) is not None:
+        return context.default_attr_type
+    inner = read_provider(api, name, owner).nested
+    if inner is None or context.is_lvalue:
+        return context.default_attr_type
+    node = inner.attribute(name)
+    if isinstance(node, Var) and node.type is not None:
+        return node.type
+    if node is None:
+        names = inner.names()
+        close = closest(name, names)
+        found = f'{inner.name} has no provider "{name}"; it has {listed(names)}'
+        remedy = f"add it to {inner.name}" if close is None else f'did you mean "{close}"?'
+        report(api, WIRING, context.context, f"{inner.name}.{name}", found, remedy)
+    return context.default_attr_type
+
+
+def selected(context: FunctionContext) -> Type:
+    """The type of a selector: it gives what one of its providers gives."""
+    made = get_proper_type(context.default_return_type)
+    if not isinstance(made, Instance) or len(made.args) != 1 or not isinstance(context.api, TypeChecker):
+        return context.default_return_type
+    anything = AnyType(TypeOfAny.special_form)
+    given: list[Type] = []
+    for argument in context.args[-1]:
+        # Once more, without the type that the parameter asks for.
+        with context.api.msg.filter_errors(), context.api.local_type_map:
+            provider = get_proper_type(context.api.expr_checker.accept(argument))
+        gives = read_provider(context.api, "", provider).gives if isinstance(provider, Instance) else None
+        given.append(gives or anything)
+    return Instance(made.type, [UnionType.make_union(given) if given else anything])
+
+
+def check_lifetime(context: FunctionSigContext) -> None:
+    """Report a per-message object that something would keep for as long as the service lives."""
+    api = context.api
+    if not isinstance(api, TypeChecker):
+        return
+    for argument in [expression for actuals in context.args[1:] for expression in actuals]:
+        node = argument.node if isinstance(argument, RefExpr) else None
+        typ = get_proper_type(node.type) if isinstance(node, Var) else None
+        if node is not None and isinstance(typ, Instance) and typ.type.has_base(PER_MESSAGE):
+            kind = (context.default_signature.name or "It").split(" of ", 1)[0].strip('"')
+            found = f"the {kind} lives as long as the service, but would keep an object of one message"
+            remedy = f"make it a providers.Factory, or pass {node.name} at each call"
+            report(api, WIRING, argument, f"{kind}(..., {node.name})", found, remedy)

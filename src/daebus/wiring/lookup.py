@@ -1,0 +1,175 @@
+"""Looking things up in a container: what it offers, what fits a type, and where its providers are defined."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, cast
+
+from dependency_injector import containers, providers
+
+from daebus.core.diagnostics import Note
+from daebus.core.places import is_ours, place_of_class
+from daebus.core.signatures import show_type
+
+from .yields import UNKNOWN, fits, yielded_type
+
+__all__ = [
+    "find_fitting",
+    "find_used",
+    "inner_container",
+    "is_bare",
+    "name_of",
+    "offer",
+    "offered",
+    "path_of",
+    "plain_attribute",
+    "provider_note",
+    "provider_place",
+]
+
+AnyProvider = providers.Provider[object]
+
+
+def name_of(container: containers.Container) -> str:
+    """The name of its class, for messages."""
+    parent = container.declarative_parent
+    return "the container" if parent is None else parent.__name__
+
+
+def is_bare(container: containers.Container) -> bool:
+    """Whether nobody has extended the container that daebus itself provides."""
+    return container.declarative_parent is not None and is_ours(container.declarative_parent)
+
+
+def offered(container: containers.Container) -> Sequence[str]:
+    """The names of its providers, those of the user's own classes first."""
+    parents = () if container.declarative_parent is None else container.declarative_parent.__mro__
+    common = {name for owner in _declarative(parents) if is_ours(owner) for name in owner.cls_providers}
+    names = (name for name in container.providers if not name.startswith("_"))
+    return sorted(names, key=lambda name: (name in common, name))
+
+
+def offer(container: containers.Container) -> Note:
+    """What it has, for messages: each name with the type that it gives."""
+    shown: list[str] = []
+    for name in offered(container):
+        given = yielded_type(container.providers[name])
+        shown.append(name if given is UNKNOWN else f"{name}: {show_type(given)}")
+    return Note(f"{name_of(container)} has {', '.join(shown) or 'no providers'}")
+
+
+def find_fitting(container: containers.Container, wanted: object) -> Iterator[str]:
+    """The names of the providers that are known to give what is wanted, then those of nested ones: ``inner.repo``.
+
+    None for a type such as ``int``, of which there are many that mean something else.
+    """
+    if wanted in (UNKNOWN, Any) or getattr(wanted, "__module__", None) == "builtins":
+        return
+    for name in offered(container):
+        given = yielded_type(container.providers[name])
+        if given is not UNKNOWN and fits(given, wanted):
+            yield name
+    for name in offered(container):
+        inner = inner_container(container.providers[name])
+        for nested in () if inner is None else find_fitting(inner, wanted):
+            yield f"{name}.{nested}"
+
+
+def provider_place(container: containers.Container, path: str) -> str | None:
+    """Where the user's code defines a provider, such as ``repo`` or ``inner.repo``; None where daebus defines it."""
+    first, _, rest = path.partition(".")
+    inner = inner_container(container.providers.get(first)) if rest else None
+    if inner is not None:
+        return provider_place(inner, rest)
+    parents = () if container.declarative_parent is None else container.declarative_parent.__mro__
+    for owner in _declarative(parents):
+        if first in owner.__dict__:
+            return None if is_ours(owner) else place_of_class(owner, first)
+    return None
+
+
+def provider_note(container: containers.Container, path: str, text: str) -> Note:
+    """A remark about a provider, at the place where it is defined."""
+    return Note(text, provider_place(container, path))
+
+
+def plain_attribute(container: containers.Container, name: str) -> object:
+    """What the container's class has under a name without its being a provider; `UNKNOWN` where there is nothing."""
+    parents = () if container.declarative_parent is None else container.declarative_parent.__mro__
+    own = [owner for owner in _declarative(parents) if owner is not containers.DeclarativeContainer]
+    if name.startswith("_") or name in containers.DeclarativeContainer.__dict__:
+        return UNKNOWN
+    return next((owner.__dict__[name] for owner in own if name in owner.__dict__), UNKNOWN)
+
+
+def path_of(container: containers.Container, wanted: AnyProvider) -> str | None:
+    """The name of a provider in a container, such as ``inner.repo``; None where it has none of its own."""
+    for name, provider in container.providers.items():
+        if provider is wanted:
+            return name
+        inner = inner_container(provider)
+        below = None if inner is None else path_of(inner, wanted)
+        if below is not None:
+            return f"{name}.{below}"
+    return None
+
+
+def _declarative(parents: Iterable[type]) -> Iterator[type[containers.DeclarativeContainer]]:
+    return (parent for parent in parents if issubclass(parent, containers.DeclarativeContainer))
+
+
+def find_used(container: containers.Container, wanted: AnyProvider) -> AnyProvider | None:
+    """The provider of this container instance that `wanted`, of its class, was copied to."""
+    if isinstance(wanted, providers.TypedConfigurationOption):
+        option = _find_option(container, wanted.option)
+        return option and providers.TypedConfigurationOption(wanted.provides, option, *wanted.args[1:], **wanted.kwargs)
+    if isinstance(wanted, providers.ConfigurationOption):
+        return _find_option(container, wanted)
+    return _find_copy(container, wanted, _declared(container))
+
+
+def _find_option(container: containers.Container, wanted: providers.ConfigurationOption) -> AnyProvider | None:
+    root = wanted._get_root()  # noqa: SLF001  # nothing else tells which configuration an option belongs to
+    here = _find_copy(container, root, _declared(container))
+    if here is None:
+        return None
+    first, *rest = wanted.get_name_segments()
+    option = cast("providers.ConfigurationOption", getattr(here, str(first)))
+    for segment in rest:
+        option = option[segment]
+
+    def required() -> Any:
+        # A required option keeps the first value that it gave, which overrides would not change.
+        return option.required()()
+
+    return providers.Callable(required) if wanted.is_required() else option
+
+
+def _declared(container: containers.Container) -> list[Mapping[str, AnyProvider]]:
+    """The providers of a container as its class and its bases declare them."""
+    bases = () if container.declarative_parent is None else container.declarative_parent.__mro__
+    return [base.cls_providers for base in bases if issubclass(base, containers.DeclarativeContainer)]
+
+
+def _find_copy(
+    container: containers.Container, wanted: AnyProvider, declared: Sequence[Mapping[str, AnyProvider]]
+) -> AnyProvider | None:
+    for own in declared:
+        for name, provider in own.items():
+            if provider is wanted:
+                return container.providers.get(name)
+    for name, nested in container.providers.items():
+        inner = inner_container(nested)
+        if inner is not None:
+            copied = [there.providers for own in declared if (there := inner_container(own.get(name))) is not None]
+            found = _find_copy(inner, wanted, [*copied, *_declared(inner)])
+            if found is not None:
+                return found
+    return None
+
+
+def inner_container(provider: AnyProvider | None) -> containers.Container | None:
+    """The container in a provider of a nested container."""
+    if isinstance(provider, providers.Container):
+        return cast("providers.Container[containers.Container]", provider).container
+    return None

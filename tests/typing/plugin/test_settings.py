@@ -1,0 +1,41 @@
+"""The plugin with the stubs of dependency-injector itself, where it fails, and where mypy is not."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from mypy.options import Options
+from tests.typing.plugin.conftest import Results
+from tests.typing.plugin.project import Project
+
+from daebus import BlockingBus, BlockingClients, Bus, Clients
+from daebus.mypy.hooks import DaebusPlugin
+from daebus.mypy.services import TWINS
+
+
+def test_it_finds_the_same_with_the_stubs_that_dependency_injector_ships(
+    project: Project, results: Results, cache: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(cache, tmp_path / "cache")
+    own = Project(project.folder, tmp_path / "cache", stubs=False)
+    assert own.check() == results
+
+
+def test_a_mistake_of_the_plugin_does_not_stop_mypy() -> None:
+    def fail() -> str:
+        raise RuntimeError("nobody thought of this")
+
+    assert DaebusPlugin(Options()).guarded(fail, "what it would have said without") == "what it would have said without"
+
+
+def test_the_twins_are_those_of_the_classes() -> None:
+    classes = (Bus, Clients, BlockingBus, BlockingClients)
+    assert {f"{kind.__module__}.{kind.__qualname__}": kind.twin for kind in classes} == TWINS
+
+
+def test_daebus_itself_does_without_mypy() -> None:
+    code = "import daebus.cli, daebus.testing, sys; print([name for name in sys.modules if name.startswith('mypy')])"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "[]\n"
