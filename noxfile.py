@@ -33,7 +33,8 @@ def typecheck(session: nox.Session) -> None:
     """`mypy --strict` and pyright in strict mode, over the library, the tests and the examples."""
     install(session, "types", "test")
     session.run("mypy")
-    session.run("basedpyright", "--project", "pyproject.toml")
+    # Named, as a .venv in the folder would be taken for the project's own environment.
+    session.run("basedpyright", "--project", "pyproject.toml", "--pythonpath", f"{session.bin}/python")
 
 
 @nox.session
