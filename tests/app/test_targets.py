@@ -183,7 +183,7 @@ def test_error_of_daebus_says_all_by_itself(write: Write) -> None:
     write("miswired.py", APP + "@app.action('x')\nasync def x(a: int, b: int) -> int: ...\napp.check('s')\n")
     with pytest.raises(WiringError) as caught:
         load_target("miswired")
-    assert "miswired.py:5" in str(caught.value)
+    assert "miswired.py:5:21" in str(caught.value)
 
 
 @pytest.mark.parametrize("call", ["app.run(service='x')", "app.run()"])

@@ -8,7 +8,8 @@ import pytest
 from dependency_injector import containers, providers
 
 from daebus.core.errors import WiringError, WiringProblem
-from daebus.core.places import show_path
+from daebus.core.places import Place, show_path
+from daebus.core.sources import line_at
 from daebus.wiring.checks import check_container, find_unfilled, find_unknown_overrides
 from daebus.wiring.per_message import PerMessage
 
@@ -341,3 +342,70 @@ def test_an_overriding_container_that_overrides_nothing_is_told_with_the_closest
     container.override(Fakes())
     found = {problem.subject: problem.remedy for problem in find_unknown_overrides(container)}
     assert found == {"Fakes.user": "did you mean 'users'?", "Fakes.elsewhere": "remove it"}
+
+
+def shown(where: object) -> str:
+    """The line of the source at a place."""
+    assert isinstance(where, Place)
+    span = where.span()
+    assert span is not None
+    return line_at(span.path, span.line).strip()
+
+
+def at(problem: WiringProblem) -> str:
+    span = problem.span
+    assert span is not None
+    return line_at(span.path, span.line).strip()
+
+
+def test_mistakes_are_shown_where_the_provider_is_defined() -> None:
+    class Inner(containers.DeclarativeContainer):
+        session = PerMessage(open_session)
+
+    class Parent(Base):
+        inner = providers.Container(Inner)
+
+    class Container(Parent):
+        users = providers.Factory(Thing)
+        cache = providers.Singleton(Thing, users, Parent.inner.session)
+        users.add_kwargs(cache=cache)
+
+    loop, kept = problems(Container())
+    assert (loop.code, kept.code) == ("dependency-cycle", "captured-message-object")
+    assert at(loop) == "users = providers.Factory(Thing)"
+    assert [(note.text, shown(note.where)) for note in loop.notes] == [
+        ("cache needs users", "cache = providers.Singleton(Thing, users, Parent.inner.session)")
+    ]
+    assert at(kept) == "cache = providers.Singleton(Thing, users, Parent.inner.session)"
+    assert [(note.text, shown(note.where)) for note in kept.notes] == [
+        ("one a message", "session = PerMessage(open_session)")
+    ]
+
+
+def test_a_dependency_of_a_nested_container_is_told_by_its_path() -> None:
+    class Inner(containers.DeclarativeContainer):
+        clock: providers.Dependency[Thing] = providers.Dependency(instance_of=Thing)
+        given: providers.Dependency[Thing] = providers.Dependency(instance_of=Thing)
+
+    class Container(Base):
+        inner = providers.Container(Inner, given=Base.bus)
+        repo = providers.Factory(Thing, providers.List[Thing](inner.clock), inner.given)
+
+    container = Container()
+    (problem,) = find_unfilled(container, Base, [("action users", container.repo)])
+    assert (problem.code, problem.subject) == ("undefined-dependency", "Container.inner.clock")
+    assert problem.remedy.startswith("give it to the container, as Container(inner=...), ")
+    assert at(problem).startswith("clock: providers.Dependency[Thing]")
+    with container.inner.container.providers["clock"].override(Thing()):
+        assert list(find_unfilled(container, Base, [("action users", container.repo)])) == []
+
+
+def test_what_overrides_nothing_is_shown() -> None:
+    class Fakes(containers.DeclarativeContainer):
+        mialer = providers.Object(Thing())
+
+    container = Dependent()
+    container.override(Fakes())
+    (problem,) = find_unknown_overrides(container)
+    assert problem.found == "it overrides nothing: Dependent has no provider 'mialer'"
+    assert at(problem) == "mialer = providers.Object(Thing())"

@@ -1,18 +1,21 @@
 # ruff: noqa: B008  # `use(...)` as a default
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from typing import Annotated, Any, ClassVar, Generic, Protocol, TypeVar, cast
 
 import pytest
 from dependency_injector import containers, providers
 from dependency_injector.errors import Error
+from dependency_injector.resources import AsyncResource
 
 from daebus.core.affinity import LoopOnly, ThreadOnly
 from daebus.core.errors import WiringError, WiringProblem
-from daebus.core.places import show_path
+from daebus.core.places import Place, show_path
 from daebus.core.signatures import read_signature
-from daebus.wiring.injection import bind_services, find_misplaced, use
+from daebus.core.sources import line_at
+from daebus.wiring.injection import Hints, bind_services, find_misplaced, use
 from daebus.wiring.per_message import PerMessage
 
 T = TypeVar("T")
@@ -501,3 +504,159 @@ def test_a_container_without_a_class_is_called_the_container() -> None:
     assert problem.found == "the container has no provider 'dp'"
     assert [note.text for note in problem.notes] == ["the container has db: Db"]
     assert refusal(container, named).found == "use(...) names a provider that the container does not have"
+
+
+async def open_db() -> AsyncIterator[Db]:
+    yield Db()
+
+
+async def generate_db() -> AsyncGenerator[Db]:
+    yield Db()
+
+
+def open_repo(db: Db) -> Iterator[Repo]:
+    yield Repo(db)
+
+
+class AsyncRepo(AsyncResource[Repo]):
+    async def init(self, *args: object, **kwargs: object) -> Repo:
+        return Repo(Db())
+
+
+class Opened(containers.DeclarativeContainer):
+    db = providers.Resource(open_db)
+    repo = providers.Resource(open_repo, db)
+    managed = providers.Resource(contextlib.asynccontextmanager(generate_db))
+    awaited = providers.Resource(make_db)
+    by_class: providers.Resource[Repo] = providers.Resource(AsyncRepo)
+    over = providers.Singleton(Repo, db=db)
+    session = PerMessage(open_db)
+
+
+def test_what_an_async_resource_gives_is_refused_in_a_thread() -> None:
+    def db(*, db: Db) -> None: ...
+    def managed(*, managed: Db) -> None: ...
+    def awaited(*, awaited: Db) -> None: ...
+    def by_class(*, it: Repo = use(Opened.by_class)) -> None: ...
+
+    for wrong in (db, managed, awaited, by_class):
+        problem = refusal(Opened(), wrong)
+        assert problem.code == "async-resource"
+        assert problem.found == (
+            "a `def` handler runs in a thread, and what an async Resource gives belongs to the event loop"
+        )
+        assert problem.remedy == "make the handler `async def`, or open it by a plain generator, `def ...: yield`"
+        assert [note.text for note in problem.notes] == ["an async Resource"]
+    with pytest.raises(WiringError) as caught:
+        bind_services(Opened(), read_signature(db), hints=Hints(threaded=True))
+    assert caught.value.problems[0].remedy == "open it by a plain generator, `def ...: yield`"
+
+
+def test_what_only_stands_over_an_async_resource_is_accepted_in_a_thread() -> None:
+    def handler(*, repo: Repo, over: Repo, session: Db) -> None: ...
+    async def on_loop(*, db: Db, managed: Db, awaited: Db, by_class: Repo) -> None: ...
+    def replaced(*, db: Db) -> None: ...
+
+    container = Opened()
+    bind_services(container, read_signature(handler))
+    bind_services(container, read_signature(on_loop))
+    with container.db.override(Db()):
+        bind_services(container, read_signature(replaced))
+
+
+def test_a_service_of_the_event_loop_is_told_by_its_annotation_where_the_provider_says_nothing() -> None:
+    class Untold(containers.DeclarativeContainer):
+        bus: providers.Dependency[object] = providers.Dependency()
+
+    def handler(*, bus: Bus) -> None: ...
+    def maybe(*, bus: Bus | None) -> None: ...
+
+    for wrong in (handler, maybe):
+        assert refusal(Untold(), wrong).code == "needs-the-loop"
+
+
+def test_in_a_thread_the_remedy_is_not_to_leave_it() -> None:
+    def handler(running: int, *, bus: Bus) -> None: ...
+
+    with pytest.raises(WiringError) as caught:
+        bind_services(Container(), read_signature(handler), hints=Hints(threaded=True))
+    assert caught.value.problems[0].remedy == "ask for 'blocking_bus'"
+
+
+def test_an_attribute_that_is_no_provider_is_told_and_shown() -> None:
+    class Plain(Container):
+        version = "1.0"
+
+    class Child(Plain):
+        pass
+
+    def handler(*, version: str) -> None: ...
+    def method(*, override: str) -> None: ...
+
+    problem = refusal(Child(), handler)
+    assert (problem.code, problem.found) == ("not-a-provider", "Child.version is no provider")
+    assert problem.remedy == "make it one, such as version = providers.Object(...)"
+    (note,) = problem.notes
+    assert note.text == "a str"
+    assert note.where is not None
+    assert refusal(Child(), method).code == "unknown-service"
+
+
+def test_use_of_what_is_no_provider_is_refused() -> None:
+    def handler(*, repo: Repo = use(cast("providers.Provider[Repo]", Repo))) -> None: ...
+
+    problem = refusal(Container(), handler)
+    assert (problem.code, problem.remedy) == (
+        "not-a-provider",
+        "name one of the container's providers: use(Container.name)",
+    )
+
+
+def test_a_provider_of_a_nested_container_is_suggested() -> None:
+    def unknown(*, postgres: Postgres) -> None: ...
+    def wrong(*, repo: Postgres) -> None: ...
+
+    assert refusal(Container(), unknown).remedy == "write postgres: Postgres = use(Container.inner.db)"
+    problem = refusal(Container(), wrong)
+    assert problem.remedy == "annotate it as Repo, or write repo: Postgres = use(Container.inner.db)"
+
+
+def test_where_the_provider_is_defined_is_shown() -> None:
+    def handler(*, repo: Db) -> None: ...
+    def nested(*, repo: Repo = use(cast("providers.Provider[Repo]", Pool.size))) -> None: ...
+
+    for wrong, text, line in (
+        (handler, "it gives CachedRepo", "repo = providers.Factory(CachedRepo, db=Container.db)"),
+        (nested, "it gives int", "size = providers.Object(3)"),
+    ):
+        (note,) = refusal(Replaced(), wrong).notes
+        assert isinstance(note.where, Place)
+        span = note.where.span()
+        assert note.text == text
+        assert span is not None
+        assert line_at(span.path, span.line).strip() == line
+
+
+def test_the_methods_that_a_protocol_asks_for_are_named() -> None:
+    def handler(*, repo: Finds) -> None: ...
+
+    problem = refusal(Container(), handler)
+    assert [note.text for note in problem.notes][1:] == ["Repo has no find, which Finds asks for"]
+
+
+def test_types_that_look_the_same_are_told_apart() -> None:
+    real = Repo
+
+    def scope() -> Handler:
+        class Repo:
+            pass
+
+        def handler(*, repo: Repo) -> None: ...
+
+        handler.__annotations__["repo"] = Repo
+        return handler
+
+    problem = refusal(Container(), scope())
+    assert f"gives {real.__module__}.Repo" in problem.found
+    assert "annotate it as" in problem.remedy
+    assert real.__module__ in problem.remedy

@@ -109,7 +109,7 @@ def _wrapped(text: str, width: int) -> list[str]:
     """The text in lines, each a list that ends with a comma but for the last."""
     lines = [""]
     for item in text.split(", "):
-        if lines[-1] and len(lines[-1]) + len(item) > width:
+        if lines[-1] and len(lines[-1]) + len(item) + 1 > width:
             lines.append("")
         lines[-1] += f"{item}, "
     return [*(line.rstrip() for line in lines[:-1]), lines[-1].removesuffix(", ")]

@@ -150,7 +150,7 @@ def place_of_class(owner: type, attribute: str | None = None) -> str:
     """`file:line` of a class, pointing at one of its attributes; the name of its module where there is no source."""
     try:
         path, line = inspect.getsourcefile(owner), inspect.getsourcelines(owner)[1]
-    except (OSError, TypeError):
+    except (OSError, TypeError, SyntaxError, ValueError, RecursionError):
         path, line = None, 0
     if path is None:
         return owner.__module__

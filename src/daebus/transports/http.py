@@ -105,7 +105,7 @@ def _refuse_collisions(routes: Sequence[HttpRoute]) -> None:
             other = seen.setdefault((method, path_shape(route.spec.path)), route)
             if other is not route:
                 found = f"{method} {other.spec.path} is the same to the router"
-                notes = [Note("the other one", other.spec.where)]
+                notes = [Note("the other one", other.spec.place)]
                 remedy = "change the path of one of the two"
                 problems.append(route.spec.problem(found, remedy, code="same-route", notes=notes))
     if problems:

@@ -28,7 +28,7 @@ from daebus.core.signatures import MISSING, Parameter, Signature, show_both, sho
 from daebus.core.specs import Spec
 
 from .endpoints import Endpoint, Incoming, Take
-from .injection import Injection, bind_services, find_misplaced, is_used
+from .injection import Hints, Injection, bind_services, find_misplaced, is_used
 from .rules import Rule
 from .sides import find_service, from_message, is_simple, report_services, report_stranger
 from .workers import Workers
@@ -61,7 +61,8 @@ def compile_endpoint(
     problems.extend(misplaced.values())
     problems.extend(_check_reply(signature, rule))
     try:
-        injection = bind_services(container, signature, without={*misplaced, *rule.path}, threaded=rule.thread)
+        hints = Hints(threaded=rule.thread, has_message=rule.free or rule.payload is not None)
+        injection = bind_services(container, signature, without={*misplaced, *rule.path}, hints=hints)
     except WiringError as error:
         problems.extend(error.problems)
     if problems:
@@ -232,24 +233,28 @@ def _take_part(incoming: Incoming) -> object:
 def _check_reply(signature: Signature, rule: Rule) -> Iterator[WiringProblem]:
     if inspect.isgeneratorfunction(unwrap(signature.function)):
         found = "it is a generator, written as `def` with `yield`, and nobody would iterate over it"
-        remedy = "write `async def`, to stream what it yields" if rule.streams is not False else "return one value"
+        remedy = _instead_of_yielding(rule) if rule.streams is False else "write `async def`, to stream what it yields"
         yield signature.problem(None, found, remedy, code="plain-generator")
         return
     if rule.thread and signature.is_async:
         found, remedy = "a thread runs no event loop", "write it as `def`, or use `background`"
         yield signature.problem(None, found, remedy, code="async-thread")
     elif rule.streams is False and signature.streams:
-        found, remedy = f"{rule.kind} cannot be an async generator", "return one value"
-        if rule.free:
-            remedy = "return one value, or a litestar.response.Stream"
-        elif rule.replies and not rule.parts:
-            remedy = "return one value, or make it a StreamAction"
+        found, remedy = f"{rule.kind} cannot be an async generator", _instead_of_yielding(rule)
         yield signature.problem(None, found, remedy, code="unexpected-stream", notes=_contract_notes(rule))
     elif rule.streams is True and not signature.streams:
         found, remedy = f"{rule.kind} must be an async generator", "write `async def` and yield each item"
         yield signature.problem(None, found, remedy, code="not-a-stream", notes=_contract_notes(rule))
     elif rule.replies:
         yield from _check_returns(signature, rule)
+
+
+def _instead_of_yielding(rule: Rule) -> str:
+    if rule.free:
+        return "return one value, or a litestar.response.Stream"
+    if not rule.replies:
+        return "leave out the yield; what must be closed again is a providers.Resource"
+    return "return one value" if rule.parts else "return one value, or make it a StreamAction"
 
 
 def _check_returns(signature: Signature, rule: Rule) -> Iterator[WiringProblem]:

@@ -22,7 +22,7 @@ from .lookup import find_fitting, find_used, is_bare, name_of, offer, offered, p
 from .per_message import MessageScope
 from .yields import UNKNOWN, find_unawaited, fits, is_async_resource, missing_members, yielded_type
 
-__all__ = ["Injection", "bind_services", "find_misplaced", "is_used", "use"]
+__all__ = ["Hints", "Injection", "bind_services", "find_misplaced", "is_used", "use"]
 
 T = TypeVar("T")
 
@@ -76,8 +76,25 @@ def find_misplaced(signature: Signature) -> list[WiringProblem]:
     ]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hints:
+    """What remedies take into account.
+
+    Attributes:
+        threaded: Whether the handler must be ``def``.
+        has_message: Whether something stands left of the ``*``.
+    """
+
+    threaded: bool = False
+    has_message: bool = True
+
+
 def bind_services(
-    container: containers.Container, signature: Signature, *, without: Collection[str] = (), threaded: bool = False
+    container: containers.Container,
+    signature: Signature,
+    *,
+    without: Collection[str] = (),
+    hints: Hints = Hints(),  # it never changes
 ) -> Injection:
     """Bind what stands right of the ``*``.
 
@@ -85,7 +102,7 @@ def bind_services(
         container: Where the services come from.
         signature: Of the handler.
         without: The parameters that are known to be wrong already.
-        threaded: Whether the handler must be ``def``.
+        hints: For the remedies.
 
     Raises:
         WiringError: With all the parameters that cannot be bound.
@@ -95,7 +112,7 @@ def bind_services(
     for parameter in signature.right:
         try:
             if parameter.name not in without:
-                bindings[parameter.name] = _Binding(container, signature, parameter, threaded).provider()
+                bindings[parameter.name] = _Binding(container, signature, parameter, hints).provider()
         except WiringError as error:
             problems.extend(error.problems)
     if problems:
@@ -110,7 +127,7 @@ class _Binding:
     container: containers.Container
     signature: Signature
     parameter: Parameter
-    threaded: bool
+    hints: Hints
 
     def provider(self) -> AnyProvider:
         """The provider, checked. Raises `WiringError`."""
@@ -173,7 +190,8 @@ class _Binding:
         add = f"add `{name} = providers.Singleton({shown if isinstance(wanted, type) else '...'})` to {owner}"
         if is_bare(self.container):
             add = f"give the app a container that has it: Daebus(..., container=Container()), with `{name} = ...` in it"
-        return add if not is_json_type(wanted) else f"{add}, or move it left of the * if it comes from the message"
+        is_payload = self.hints.has_message and is_json_type(wanted)
+        return f"{add}, or move it left of the * if it comes from the message" if is_payload else add
 
     def _mismatch(self, given: object) -> WiringError:
         wanted = self.parameter.annotation
@@ -211,7 +229,7 @@ class _Binding:
 
     @property
     def _or_async(self) -> str:
-        return "" if self.threaded else ", or make the handler `async def`"
+        return "" if self.hints.threaded else ", or make the handler `async def`"
 
     def _check_awaited(self, provider: AnyProvider) -> None:
         unawaited = find_unawaited(provider)
@@ -227,7 +245,7 @@ class _Binding:
         if not self.signature.is_async and is_async_resource(provider):
             found = "a `def` handler runs in a thread, and what an async Resource gives belongs to the event loop"
             opens = "open it by a plain generator, `def ...: yield`"
-            remedy = opens if self.threaded else f"make the handler `async def`, or {opens}"
+            remedy = opens if self.hints.threaded else f"make the handler `async def`, or {opens}"
             notes = [provider_note(self.container, path, "an async Resource")] if path else []
             raise self._refused("async-resource", found, remedy, *notes)
 

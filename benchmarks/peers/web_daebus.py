@@ -1,0 +1,47 @@
+"""daebus: ``python web_daebus.py PORT``; ``DAEBUS_REDIS_URL`` names the server."""
+
+import sys
+
+from dependency_injector import providers
+from web_shapes import Audit, NewUser, Text, User, Users
+
+from daebus import Blueprint, Clients, Daebus, DaebusHttp, DaebusWebSocket, Message, ServiceContainer
+
+NOTE = Message[Text]("note")
+
+
+class Container(ServiceContainer):
+    users = providers.Singleton(Users)
+    audit = providers.Singleton(Audit)
+
+
+web = Blueprint("web", services=Container)
+
+
+@web.route("/users/<user_id>")
+async def get_user(user_id: str, *, users: Users, audit: Audit) -> User:
+    audit.note()
+    return users.find(user_id)
+
+
+@web.route("/users", methods=["POST"], status_code=201)
+async def add_user(data: NewUser, *, users: Users, audit: Audit) -> User:
+    audit.note()
+    return users.add(data)
+
+
+@web.socket("echo")
+async def echo(data: Text) -> Text:
+    return data
+
+
+@web.socket("broadcast")
+async def broadcast(data: Text, *, clients: Clients) -> None:
+    await clients.broadcast(NOTE, data)
+
+
+app = Daebus("web", container=Container())
+app.attach(DaebusHttp(port=int(sys.argv[1]), host="127.0.0.1"))
+app.attach(DaebusWebSocket())
+app.register_blueprint(web)
+app.run()

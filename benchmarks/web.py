@@ -1,0 +1,94 @@
+"""The web peers: how each is started, for the groups that ask them over HTTP and over WebSockets."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from .bench import Bench
+from .processes import PEERS, free_port, process, wait_for_port
+
+__all__ = ["WEB_PEERS", "WebServer", "serve_web"]
+
+_Command = Callable[[Path, int], Sequence[str | Path]]
+
+
+def _script(name: str) -> _Command:
+    return lambda python, port: (python, PEERS / name, str(port))
+
+
+def _granian(module: str, loop: str) -> _Command:
+    # As many connections as daebus lets in: Granian's default would stop at 1,024.
+    options = (
+        "--interface",
+        "asgi",
+        "--workers",
+        "1",
+        "--loop",
+        loop,
+        "--log-level",
+        "error",
+        "--backpressure",
+        "100000",
+    )
+    return lambda python, port: (
+        python.with_name("granian"), *options, "--host", "127.0.0.1", "--port", str(port), f"{module}:app"
+    )  # fmt: skip
+
+
+def _uvicorn(module: str) -> _Command:
+    options = ("--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning")
+    return lambda python, port: (python.with_name("uvicorn"), *options, "--port", str(port), f"{module}:app")
+
+
+@dataclass(frozen=True, slots=True)
+class WebPeer:
+    """A web peer.
+
+    Attributes:
+        environment: Where it is installed.
+        command: How it is started.
+        get: The path of its GET.
+    """
+
+    environment: str
+    command: _Command
+    get: str = "/users/u1"
+
+
+WEB_PEERS = {
+    "daebus": WebPeer("daebus", _script("web_daebus.py")),
+    "Litestar by hand": WebPeer("daebus", _granian("web_litestar", "asyncio")),
+    "Litestar by hand, encoding by hand": WebPeer("daebus", _granian("web_litestar", "asyncio"), "/encoded/u1"),
+    "Litestar by hand, uvloop": WebPeer("web", _granian("web_litestar", "uvloop")),
+    "bare ASGI": WebPeer("daebus", _granian("web_asgi", "asyncio")),
+    "FastAPI, uvicorn": WebPeer("web", _uvicorn("web_fastapi")),
+    "Starlette, uvicorn": WebPeer("web", _uvicorn("web_starlette")),
+}
+"""All Granians are of one worker, the loop named or that of asyncio, as daebus'."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebServer:
+    """A web peer that runs: its port, its process, the path of its GET."""
+
+    port: int
+    process: subprocess.Popen[str]
+    get: str
+
+    def url(self, path: str) -> str:
+        """Where a path of it is."""
+        return f"http://127.0.0.1:{self.port}{path}"
+
+
+@contextmanager
+def serve_web(bench: Bench, name: str) -> Generator[WebServer]:
+    """Run a web peer. Raises `PeerError` where it does not start."""
+    peer, port = WEB_PEERS[name], free_port()
+    command, log = peer.command(bench.python(peer.environment), port), bench.log(f"web-{name.replace(' ', '-')}")
+    with process(command, log=log, env=bench.env) as running:
+        wait_for_port(port, running, log)
+        yield WebServer(port, running, peer.get)
