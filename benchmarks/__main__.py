@@ -21,12 +21,12 @@ from .report import as_json, read_setting, show_case, show_goals, show_setting
 from .websocket import websocket_cases
 
 _GROUPS: dict[str, Callable[[Bench], AbstractContextManager[list[Case]]]] = {
+    "bus": bus_cases,
+    "http": http_cases,
+    "websocket": websocket_cases,
     "injection": injection_cases,
     "process": process_cases,
     "memory": memory_cases,
-    "http": http_cases,
-    "websocket": websocket_cases,
-    "bus": bus_cases,
 }
 _RESULTS = PROJECT / "benchmarks" / "results"
 

@@ -125,7 +125,10 @@ def bus_cases(bench: Bench) -> Generator[list[Case]]:
                 driver.wait_until_ready()
             except PeerError as error:
                 running.missing[name] = str(error)
-        yield [*_calls(running, quick=bench.quick), *_others(running), _replicas(stack, bench)]
+        replicas = _start_replicas(stack, bench)
+        for driver in replicas.values():
+            driver.wait_until_ready()
+        yield [*_calls(running, quick=bench.quick), *_others(running), _replicas(replicas)]
 
 
 def _start(stack: ExitStack, bench: Bench, running: _Running, name: str, peer: _Peer) -> None:
@@ -177,28 +180,26 @@ def _others(running: _Running) -> list[Case]:
     ]
 
 
-def _replicas(stack: ExitStack, bench: Bench) -> Case:
-    """Services of one to four replicas, with a handler that waits 5 ms, four at a time in each replica."""
-    script, url = "replicas_daebus.py", bench.redis_url
-    counts = (1, 4) if bench.quick else (1, 2, 3, 4)
-    peers: dict[str, Measure] = {}
-    for count in counts:
+def _start_replicas(stack: ExitStack, bench: Bench) -> dict[int, Driver]:
+    """Services of one to four replicas, and their drivers."""
+    script, url, drivers = "replicas_daebus.py", bench.redis_url, dict[int, Driver]()
+    for count in (1, 4) if bench.quick else (1, 2, 3, 4):
+        arguments = (url, f"replicas-{count}", str(count))
         for _ in range(count):
-            stack.enter_context(bench.service("daebus", script, "serve", url, f"replicas-{count}"))
-        driver = stack.enter_context(bench.driver("daebus", script, "drive", url, f"replicas-{count}"))
-        peers[f"{count} replica{'s'[: count - 1]}"] = _measure_replicas(driver)
+            stack.enter_context(bench.service("daebus", script, "serve", *arguments))
+        drivers[count] = stack.enter_context(bench.driver("daebus", script, "drive", *arguments))
+    return drivers
+
+
+def _replicas(drivers: Mapping[int, Driver]) -> Case:
+    """A handler that waits 5 ms, four at a time in each replica."""
+    peers = {f"{count} replica{'s'[: count - 1]}": _measure_replicas(driver) for count, driver in drivers.items()}
     goals = {"1 replica": Goal(at_least=3.5)}
     return Case("a handler that waits 5 ms, 64 in flight", "calls/s", peers, subject="4 replicas", goals=goals)
 
 
 def _measure_replicas(driver: Driver) -> Measure:
-    ready = False
-
     def measure(seconds: float) -> Sample:
-        nonlocal ready
-        if not ready:
-            driver.wait_until_ready()
-            ready = True
         driver.ask({"operation": "call", "in_flight": 64, "seconds": _WARM_UP})
         answer = driver.ask({"operation": "call", "in_flight": 64, "seconds": seconds})
         return Sample(answer["rate"], int(answer["failed"]))

@@ -55,10 +55,11 @@ def _block(result: Result, top: int) -> tuple[list[str], int]:
 def _bar(result: Result, row: Row, top: int, longest: float) -> list[str]:
     ours = row.peer == result.case.subject
     width = max(1.0, (_WIDTH - _LABEL - _VALUE - _MARGIN) * row.value / longest)
-    ratio = "" if ours or not row.ratios else f" (ours ÷ it: {row.ratio:.2f})"
+    ratio = "" if ours or not row.ratios else f"{result.case.subject} ÷ it: {row.ratio:.2f}"
     middle = top + _BAR - 4
     return [
         f'<text x="{_LABEL - 8}" y="{middle}" text-anchor="end">{escape(row.peer)}</text>',
         f'<rect x="{_LABEL}" y="{top}" width="{width:.1f}" height="{_BAR}" fill="{_OURS if ours else _THEIRS}"/>',
-        f'<text x="{_LABEL + width + 6:.1f}" y="{middle}">{number(row.value)}<tspan class="n">{ratio}</tspan></text>',
+        f'<text x="{_LABEL + width + 6:.1f}" y="{middle}">{number(row.value)}'
+        f'<tspan class="n" dx="8">{ratio}</tspan></text>',
     ]

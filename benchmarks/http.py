@@ -15,6 +15,8 @@ __all__ = ["http_cases"]
 _SMALL = b'{"email":"ada@example.com","name":"Ada"}'
 _LARGE = b'{"email":"ada@example.com","name":"Ada","about":"%s"}' % (b"x" * 10_000)
 
+_WARM_UP = 0.1
+
 _POSTERS = ("daebus", "Litestar by hand", "Litestar by hand, uvloop", "bare ASGI", "FastAPI, uvicorn")
 _GETTERS = (*_POSTERS[:2], "Litestar by hand, encoding by hand", *_POSTERS[2:])
 _GOALS = {"Litestar by hand": Goal(at_least=0.97), "FastAPI, uvicorn": Goal(at_least=5)}
@@ -66,6 +68,7 @@ def _measure(server: WebServer, connections: int, body: bytes | None) -> Measure
     url = server.url(server.get if body is None else "/users")
 
     def measure(seconds: float) -> Sample:
+        load_http(url, connections=connections, seconds=_WARM_UP, body=body)
         load = load_http(url, connections=connections, seconds=seconds, body=body)
         return Sample(load.p50 if connections == 1 else load.rate, load.failed)
 

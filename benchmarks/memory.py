@@ -61,7 +61,7 @@ def _flow(stack: ExitStack, bench: Bench) -> Case:
 
 def _flood(stack: ExitStack, bench: Bench) -> Case:
     """A handler that handles 800 jobs a second, and a producer that sends more than ten times as many."""
-    jobs = _Watched(stack, bench, ("replicas_daebus.py", "flood"), "send")
+    jobs = _Watched(stack, bench, ("replicas_daebus.py", "flood", "1"), "send")
     peers = {"when it begins": jobs.after(500), "after 10 s": jobs.during(_FLOOD_SECONDS)}
     return _flat("memory of a service whose producer is 10 times faster", peers)
 

@@ -43,7 +43,7 @@ def read_setting(environments: Mapping[str, Environment], *, quick: bool, rounds
     facts = {
         "run": f"{'quick' if quick else 'full'}, {rounds} rounds of {seconds:g} s",
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "machine": f"{os.cpu_count()} cores, {_processor()}, {platform.platform()}",
+        "machine": f"{os.cpu_count()} cores, {_processor()}, {platform.system()} {platform.release().split('-')[0]}",
         "load before": f"{os.getloadavg()[0]:.1f} (of anything above 0.3 the figures are only a hint)",
         "python": platform.python_version(),
         "HTTP load": load_tool(seconds),

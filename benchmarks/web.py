@@ -22,26 +22,13 @@ def _script(name: str) -> _Command:
 
 def _granian(module: str, loop: str) -> _Command:
     # As many connections as daebus lets in: Granian's default would stop at 1,024.
-    options = (
-        "--interface",
-        "asgi",
-        "--workers",
-        "1",
-        "--loop",
-        loop,
-        "--log-level",
-        "error",
-        "--backpressure",
-        "100000",
-    )
-    return lambda python, port: (
-        python.with_name("granian"), *options, "--host", "127.0.0.1", "--port", str(port), f"{module}:app"
-    )  # fmt: skip
+    options = f"--interface asgi --workers 1 --loop {loop} --log-level error --backpressure 100000 --host 127.0.0.1"
+    return lambda python, port: (python.with_name("granian"), *options.split(), "--port", str(port), f"{module}:app")
 
 
 def _uvicorn(module: str) -> _Command:
-    options = ("--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning")
-    return lambda python, port: (python.with_name("uvicorn"), *options, "--port", str(port), f"{module}:app")
+    options = "--loop uvloop --http httptools --no-access-log --log-level warning --host 127.0.0.1"
+    return lambda python, port: (python.with_name("uvicorn"), *options.split(), "--port", str(port), f"{module}:app")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from daebus.core.errors import WiringError
 from daebus.core.handlers import is_context
 from daebus.core.places import CallSite
 from daebus.core.problems import WiringProblem
-from daebus.core.signatures import MISSING, Signature
+from daebus.core.signatures import MISSING, Parameter, Signature
 from daebus.core.specs import ActionSpec, RouteSpec, SocketSpec, Spec
 from daebus.transports.edge import DaebusHttp, DaebusWebSocket
 from daebus.transports.paths import RESERVED, path_parameters
@@ -163,7 +163,7 @@ def find_undecodable(routes: Sequence[tuple[RouteSpec, Signature]], http: Daebus
             try:
                 require_json_type(parameter.annotation)
             except UnsupportedTypeError as error:
-                if not _is_known_to_litestar(parameter.annotation):
+                if not _is_known_to_litestar(parameter):
                     yield signature.problem(
                         parameter,
                         f"it cannot be decoded from a request: {error}",
@@ -173,8 +173,9 @@ def find_undecodable(routes: Sequence[tuple[RouteSpec, Signature]], http: Daebus
                     )
 
 
-def _is_known_to_litestar(annotation: object) -> bool:
-    """Whether Litestar, or one of the plugins that it loads of itself, makes objects of a type in its own way."""
-    text = repr(annotation)
+def _is_known_to_litestar(parameter: Parameter) -> bool:
+    """Whether Litestar, or one of the plugins that it loads of itself, fills a parameter in its own way."""
+    annotation = parameter.annotation
     parts = [annotation, *getattr(annotation, "__args__", ())]
-    return "litestar" in text or any(hasattr(part, "__pydantic_core_schema__") for part in parts)
+    is_marked = "litestar" in repr(annotation) or "litestar" in repr(type(parameter.default))
+    return is_marked or any(hasattr(part, "__pydantic_core_schema__") for part in parts)
