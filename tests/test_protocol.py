@@ -66,6 +66,14 @@ def users(heard: list[str], *, known: bool = True) -> Daebus:
         yield 1
         yield 2
 
+    @app.action("count_on")
+    async def count_on() -> AsyncIterator[int]:
+        try:
+            for number in range(1_000):
+                yield number
+        finally:
+            heard.append("cancelled")
+
     @app.listen(EVENTS)
     async def on_event(event: UserCreated) -> None:
         heard.append(event.user_id)
@@ -131,6 +139,32 @@ async def test_a_stream_ends_with_a_final_null() -> None:
     assert [(reply["payload"], reply["final"]) for reply in replies] == [(1, False), (2, False), (None, True)]
 
 
+async def test_a_stream_with_credit_waits_for_more_and_can_be_cancelled() -> None:
+    request = live(examples("request")[0]) | {"action": "count_on", "payload": None, "credit": 2}
+    items = list[object]()
+
+    async def hear() -> None:
+        message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=0.01)
+        if message is not None:
+            items.append(msgspec.json.decode(message["data"], type=dict[str, object])["payload"])
+
+    async def heard(number: int) -> bool:
+        await hear()
+        return items == list(range(number))
+
+    heard_events = list[str]()
+    async with running(users(heard_events)), raw_redis(private_redis_url()) as redis, redis.pubsub() as pubsub:
+        await pubsub.subscribe(str(request["reply_to"]))
+        await redis.xadd("daebus:{users}:action:count_on", {"request": msgspec.json.encode(request)})
+        await until(lambda: heard(2))
+        await redis.publish("daebus:{users}:control", "9f2c-1 3")
+        await until(lambda: heard(5))
+        await redis.publish("daebus:{users}:control", "9f2c-1")
+        await until(lambda: "cancelled" in heard_events)
+        await hear()
+    assert items == list(range(5))
+
+
 async def test_what_is_no_request_goes_to_the_dead_letters() -> None:
     async with running(users([])), raw_redis(private_redis_url()) as redis:
         entry = await redis.xadd("daebus:{users}:action:get_user", {"request": b"nonsense"})
@@ -162,7 +196,7 @@ async def test_a_bare_event_on_the_channel_is_heard_and_one_on_the_stream_too() 
 
 async def test_the_registry_names_the_service_and_its_actions() -> None:
     async with running(users([])), raw_redis(private_redis_url()) as redis:
-        assert set(await redis.zrange("daebus:{users}:serving", 0, -1)) == {b"", b"get_user", b"count"}
+        assert set(await redis.zrange("daebus:{users}:serving", 0, -1)) == {b"", b"get_user", b"count", b"count_on"}
 
 
 async def test_websocket_envelopes_are_those_of_the_page() -> None:

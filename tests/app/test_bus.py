@@ -27,6 +27,7 @@ from daebus.errors import (
     TooManyRequests,
 )
 from daebus.testing import private_redis_url, running
+from daebus.transports.caller import CREDIT
 
 pytestmark = pytest.mark.usefixtures("daebus_redis_url")
 
@@ -358,6 +359,62 @@ class TestStream:
             await stream.aclose()
             async with asyncio.timeout(5):
                 await closed.wait()
+
+    async def test_a_slow_reader_slows_the_handler(self) -> None:
+        app, made = Daebus("counter"), list[int]()
+
+        @app.action("count")
+        async def count(limit: int) -> AsyncIterator[int]:
+            for number in range(limit):
+                made.append(number)
+                yield number
+
+        async with running(app) as service:
+            stream = service.stream(count, 2_000)
+            assert await anext(stream) == 0
+            await until(lambda: len(made) == CREDIT + 1)  # the last one is made, and waits
+            # An answer to another question proves that the handler was there to run on, and did not.
+            assert [number async for number in service.stream(count, 1)] == [0]
+            assert len(made) == CREDIT + 2
+            assert [number async for number in stream] == list(range(1, 2_000))
+
+    async def test_a_reader_that_vanishes_while_the_handler_waits_for_it_stops_the_handler(self) -> None:
+        app, made, closed = Daebus("counter"), list[int](), asyncio.Event()
+
+        @app.action("count")
+        async def count() -> AsyncIterator[int]:
+            try:
+                while True:
+                    made.append(1)
+                    yield 1
+            finally:
+                closed.set()
+
+        async with running(app):
+            bus = Bus(private_redis_url())
+            await bus.__aenter__()
+            stream = bus.stream(StreamAction[None, int]("count", service="counter"))
+            assert await anext(stream) == 1
+            await until(lambda: len(made) == CREDIT + 1)
+            await bus.__aexit__()  # its connections are gone before it can say that it no longer waits
+            await stream.aclose()
+            async with asyncio.timeout(10):
+                await closed.wait()
+
+    async def test_many_items_come_in_their_order_to_many_readers(self) -> None:
+        app = Daebus("counter")
+
+        @app.action("count")
+        async def count(limit: int) -> AsyncIterator[int]:
+            for number in range(limit):
+                yield number
+
+        async def read(limit: int) -> list[int]:
+            return [number async for number in service.stream(count, limit)]
+
+        async with running(app) as service:
+            limits = [0, 1, 63, 64, 65, 127, 128, 129, 255, 256, 257, 1_000]
+            assert await asyncio.gather(*map(read, limits)) == [list(range(limit)) for limit in limits]
 
     async def test_from_a_script_without_async(self) -> None:
         app = Daebus("counter")

@@ -67,7 +67,7 @@ def test_the_keys_of_redis_are_what_the_protocol_says() -> None:
     assert messages.action_stream("users", "get_user") == "daebus:{users}:action:get_user"
     assert messages.serving_registry("users") == "daebus:{users}:serving"
     assert messages.dead_letters("users") == "daebus:{users}:dead"
-    assert messages.cancel_channel("users") == "daebus:{users}:cancel"
+    assert messages.control_channel("users") == "daebus:{users}:control"
     assert messages.client_channel("users") == "daebus:{users}:clients"
     assert messages.client_registry("users") == "daebus:{users}:connected"
     assert messages.channel_stream("orders") == "daebus:channel:{orders}"

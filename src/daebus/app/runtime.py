@@ -13,7 +13,7 @@ from dependency_injector import providers
 from daebus.core.context import Context
 from daebus.core.errors import DaebusError, StartupError
 from daebus.core.logs import Logger, configure_logging, make_logger
-from daebus.core.messages import channel_instances, instance_registry
+from daebus.core.messages import action_stream, channel_instances, instance_registry
 from daebus.transports.actions import ActionServer, ServedAction
 from daebus.transports.bus import Bus
 from daebus.transports.channels import ChannelServer, Listener
@@ -182,7 +182,12 @@ class Runtime:
     def _actions(self) -> list[ServedAction]:
         made = self._made
         return [
-            ServedAction(name, plan.endpoint, made.concurrency(plan.endpoint, plan.spec.concurrency))
+            ServedAction(
+                action_stream(made.service, name),
+                name,
+                plan.endpoint,
+                made.concurrency(plan.endpoint, plan.spec.concurrency),
+            )
             for name, plan in made.plans.actions.items()
         ]
 

@@ -10,11 +10,11 @@ __all__ = [
     "Reply",
     "Request",
     "action_stream",
-    "cancel_channel",
     "channel_instances",
     "channel_stream",
     "client_channel",
     "client_registry",
+    "control_channel",
     "dead_letters",
     "instance_registry",
     "reply_channel",
@@ -35,6 +35,7 @@ class Request(msgspec.Struct, omit_defaults=True):
         service: The service that is asked.
         deadline: When the caller stops waiting, in milliseconds of the server's clock.
         trace_id: The request id of the work that this call is part of, for logs.
+        credit: How many items of a stream the caller takes before it says that it takes more; None: any number.
     """
 
     action: str
@@ -44,6 +45,7 @@ class Request(msgspec.Struct, omit_defaults=True):
     service: str = ""
     deadline: int | None = None
     trace_id: str | None = None
+    credit: int | None = None
 
 
 class Reply(msgspec.Struct):
@@ -120,9 +122,12 @@ def channel_instances(channel: str) -> str:
     return f"daebus:channel:{{{channel}}}:instances"
 
 
-def cancel_channel(service: str) -> str:
-    """The pub/sub channel on which callers say that they no longer wait: the payload is the request id."""
-    return f"daebus:{{{service}}}:cancel"
+def control_channel(service: str) -> str:
+    """The pub/sub channel on which callers say that they no longer wait, or that they take more items of a stream.
+
+    The payload is the request id, followed by a space and the number of items.
+    """
+    return f"daebus:{{{service}}}:control"
 
 
 def reply_channel(instance: str) -> str:

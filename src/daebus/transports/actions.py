@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
-from typing import cast
+from functools import partial
 
 import msgspec
 
 from daebus.core.codec import encode
 from daebus.core.context import Context
-from daebus.core.errors import Timeout, Unavailable
+from daebus.core.errors import Timeout
 from daebus.core.logs import Logger
-from daebus.core.messages import Reply, Request, action_stream, cancel_channel, dead_letters, instance_registry
+from daebus.core.messages import Reply, Request, control_channel, dead_letters, instance_registry
 from daebus.wiring.dispatch import dispatch, dispatch_stream, failure
 from daebus.wiring.endpoints import Endpoint, Incoming
 
+from .deadlines import NEVER, Deadlines
+from .items import Items, ReaderGoneError
 from .leases import Entry, Lease
 from .node import Node
-from .replies import ALIVE, SUCCESS, failed_reply
-from .streams import GroupReader, Handle, Lane, settle
+from .replies import SUCCESS, failed_reply
+from .settling import Settler
+from .streams import GroupReader, Lane, settle
 
 __all__ = ["ActionServer", "ServedAction"]
 
@@ -32,7 +36,6 @@ GROUP = "daebus"
 MAX_DELIVERIES = 5
 """How often an entry is given to an instance, each of which died, before it goes to the dead letters."""
 
-_ALIVE_SECONDS = 5.0
 _MAX_DEAD = 100_000
 
 _decode = msgspec.json.Decoder(Request).decode
@@ -40,14 +43,18 @@ _decode = msgspec.json.Decoder(Request).decode
 NULL = msgspec.Raw(b"null")
 
 
-class _ReaderGoneError(Exception):
-    """Nobody hears the stream any more."""
-
-
 @dataclass(frozen=True, slots=True)
 class ServedAction:
-    """An action and its handler; `concurrency` is how many requests are handled at once."""
+    """An action and its handler.
 
+    Attributes:
+        key: Its stream.
+        name: Its name.
+        endpoint: The handler.
+        concurrency: How many requests are handled at once.
+    """
+
+    key: str
     name: str
     endpoint: Endpoint[bytes]
     concurrency: int
@@ -68,13 +75,13 @@ class ActionServer:
         self._node = node
         self._service = service
         self._logger = logger
-        self._running: dict[str, asyncio.Task[None]] = {}
-        self._unwanted: set[str] = set()
+        self._settler = Settler(node.link, logger)
+        self._running: Deadlines[_Run] = Deadlines()
         self._unsubscribe: Callable[[], Awaitable[None]] | None = None
         # One reader for each limit: a read takes the same number of entries from each of its streams.
         by_limit: dict[int, list[Lane]] = defaultdict(list)
         for action in actions:
-            lane = Lane(action_stream(service, action.name), action.concurrency, self._handler_of(action))
+            lane = Lane(action.key, action.concurrency, partial(self._handle, action))
             by_limit[action.concurrency].append(lane)
         self._readers = [
             GroupReader(node, GROUP, instance_registry(service), lease, lanes, logger) for lanes in by_limit.values()
@@ -82,116 +89,98 @@ class ActionServer:
 
     async def start(self) -> None:
         """Take requests from now on."""
-        self._unsubscribe = await self._node.subscriber.subscribe(cancel_channel(self._service), self._cancel)
+        self._unsubscribe = await self._node.subscriber.subscribe(control_channel(self._service), self._control)
         for reader in self._readers:
             await reader.start()
 
     async def stop(self, grace: float) -> None:
         """Take no more requests; answer those in hand, within `grace` seconds."""
         await asyncio.gather(*(reader.stop(grace) for reader in self._readers))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(grace):
+                await self._settler.drain()
         if self._unsubscribe is not None:
             await self._unsubscribe()
 
-    def _cancel(self, message: bytes) -> None:
-        request_id = message.decode(errors="replace")
-        task = self._running.get(request_id)
-        if task is not None:
-            self._unwanted.add(request_id)
-            task.cancel()
+    def _control(self, message: bytes) -> None:
+        request_id, _, credit = message.decode(errors="replace").partition(" ")
+        for run in self._running:
+            if run.request_id != request_id:
+                continue
+            if not credit:
+                run.give_up()
+            elif run.items is not None and credit.isdecimal():
+                run.items.grant(int(credit))
 
-    def _handler_of(self, action: ServedAction) -> Handle:
-        key = action_stream(self._service, action.name)
-
-        async def handle(entry: Entry) -> None:
-            body = entry.fields.get(b"request", b"")
-            try:
-                request = _decode(body)
-            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-                await self._bury(key, entry.id, body, f"not a request: {error}")
-                return
-            if entry.deliveries > MAX_DELIVERIES:
-                await self._bury(key, entry.id, body, f"delivered {MAX_DELIVERIES} times, and never finished")
-                return
-            await self._serve(action, key, entry.id, request)
-
-        return handle
-
-    async def _serve(self, action: ServedAction, key: str, entry_id: bytes, request: Request) -> None:
-        done: tuple[tuple[bytes | str | int, ...], ...] = (("XACK", key, GROUP, entry_id), ("XDEL", key, entry_id))
-        context = self._context(action, request)
-        if context.remaining is not None and context.remaining <= 0:
-            await settle(self._node, done, self._logger)
-            return
-        incoming = Incoming(context, body=request.payload)
-        reply: bytes | None = None
-        self._running[request.request_id] = cast("asyncio.Task[None]", asyncio.current_task())
+    async def _handle(self, action: ServedAction, entry: Entry, task: asyncio.Task[None]) -> None:
+        """From the entry to the reply."""
+        body = entry.get(b"request") or b""
         try:
-            reply = await self._answer(action, incoming, request)
-        except asyncio.CancelledError:
-            if request.request_id not in self._unwanted:
-                raise
-            self._running[request.request_id].uncancel()
-        except _ReaderGoneError:
-            self._logger.debug("the reader of a stream is gone", action=action.name)
-        except Exception as error:
-            problem = failure(error, action.endpoint, incoming, self._logger)
-            if request.reply_to is None:
-                await self._bury(key, entry_id, encode(request), f"{problem.code}: {problem.message}")
-                return
-            reply = failed_reply(problem, request.request_id)
-        finally:
-            self._running.pop(request.request_id, None)
-            self._unwanted.discard(request.request_id)
-        if request.reply_to is not None and reply is not None:
-            done = (("PUBLISH", request.reply_to, reply), *done)
-        await settle(self._node, done, self._logger)
+            request = _decode(body)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            await self._bury(action, entry, body, f"not a request: {error}")
+            return
+        if entry.deliveries > MAX_DELIVERIES:
+            await self._bury(action, entry, body, f"delivered {MAX_DELIVERIES} times, and never finished")
+            return
+        run = _Run(task, request.request_id, self._deadline(request))
+        reply: bytes | None = None
+        if run.deadline > time.monotonic():
+            incoming = Incoming(self._context(action, request, run), body=request.payload)
+            self._running.add(run)
+            try:
+                reply = await self._answer(action, incoming, request, run)
+            except asyncio.CancelledError:
+                reply = run.ended(action)
+            except Exception as error:
+                problem = failure(error, action.endpoint, incoming, self._logger)
+                if request.reply_to is None:
+                    await self._bury(action, entry, body, f"{problem.code}: {problem.message}")
+                    return
+                reply = failed_reply(problem, request.request_id)
+            finally:
+                self._running.discard(run)
+        if reply is not None and request.reply_to is not None:
+            self._settler.reply(request.reply_to, reply)
+        self._settler.settle(action.key, GROUP, entry.id, delete=True)
 
-    def _context(self, action: ServedAction, request: Request) -> Context:
+    def _deadline(self, request: Request) -> float:
+        return NEVER if request.deadline is None else self._node.clock.monotonic(request.deadline)
+
+    def _context(self, action: ServedAction, request: Request, run: _Run) -> Context:
         return Context(
             request_id=request.trace_id or request.request_id,
             service=self._service,
             handler=action.endpoint.title,
-            deadline=None if request.deadline is None else self._node.clock.monotonic(request.deadline),
+            deadline=None if run.deadline == NEVER else run.deadline,
         )
 
-    async def _answer(self, action: ServedAction, incoming: Incoming, request: Request) -> bytes:
-        limit = asyncio.timeout(incoming.context.remaining)
-        try:
-            async with limit:
-                if action.endpoint.signature.streams:
-                    await self._stream(action, incoming, request)
-                    return encode(Reply(SUCCESS, NULL, request.request_id))
-                result = await dispatch(action.endpoint, incoming)
-                return encode(Reply(SUCCESS, msgspec.Raw(result), request.request_id))
-        except TimeoutError:
-            if limit.expired():
-                raise Timeout(f"{action.endpoint.title} did not finish before its deadline") from None
-            raise
+    async def _answer(self, action: ServedAction, incoming: Incoming, request: Request, run: _Run) -> bytes | None:
+        if action.endpoint.signature.streams:
+            return await self._stream(action, incoming, request, run)
+        result = await dispatch(action.endpoint, incoming)
+        return encode(Reply(SUCCESS, msgspec.Raw(result), request.request_id))
 
-    async def _stream(self, action: ServedAction, incoming: Incoming, request: Request) -> None:
-        alive = asyncio.create_task(self._say_alive(request))
-        try:
-            async with aclosing(dispatch_stream(action.endpoint, incoming)) as items:
-                async for item in items:
-                    await self._tell(request, Reply(SUCCESS, msgspec.Raw(item), request.request_id, final=False))
-        finally:
-            alive.cancel()
-            await asyncio.wait({alive})
+    async def _stream(self, action: ServedAction, incoming: Incoming, request: Request, run: _Run) -> bytes | None:
+        async with aclosing(dispatch_stream(action.endpoint, incoming)) as made:
+            if request.reply_to is None:
+                async for _ in made:
+                    pass
+                return None
+            async with Items(self._node.link, request, request.reply_to) as items:
+                run.items = items
+                try:
+                    async for item in made:
+                        await items.send(item)
+                    await items.flush()
+                except ReaderGoneError:
+                    self._logger.debug("the reader of a stream is gone", action=action.name)
+                    return None
+        return encode(Reply(SUCCESS, NULL, request.request_id))
 
-    async def _say_alive(self, request: Request) -> None:
-        while True:
-            await asyncio.sleep(_ALIVE_SECONDS)
-            with suppress(Unavailable, _ReaderGoneError):  # whoever sends the items finds out as well
-                await self._tell(request, Reply(ALIVE, NULL, request.request_id, final=False))
-
-    async def _tell(self, request: Request, reply: Reply) -> None:
-        if request.reply_to is not None:
-            heard = await self._node.link.execute("PUBLISH", request.reply_to, encode(reply))
-            if heard == 0:
-                raise _ReaderGoneError
-
-    async def _bury(self, key: str, entry_id: bytes, request: bytes, error: str) -> None:
+    async def _bury(self, action: ServedAction, entry: Entry, request: bytes, error: str) -> None:
         """Move an entry that cannot be handled to the dead letters."""
+        key, entry_id = action.key, entry.id
         self._logger.error("request moved to the dead letters", stream=key, error=error)
         letter = ("from", key, "entry", entry_id, "error", error, "instance", self._node.id, "request", request)
         await settle(
@@ -203,3 +192,42 @@ class ActionServer:
             ),
             self._logger,
         )
+
+
+class _Run:
+    """A request that is being handled.
+
+    Attributes:
+        request_id: Its id.
+        deadline: When it is cancelled, in seconds of `time.monotonic`.
+        items: What a streaming action sends.
+    """
+
+    __slots__ = ("_late", "_task", "_unwanted", "deadline", "items", "request_id")
+
+    def __init__(self, task: asyncio.Task[None], request_id: str, deadline: float) -> None:
+        self.request_id: str = request_id
+        self.deadline: float = deadline
+        self.items: Items | None = None
+        self._task = task
+        self._late = False
+        self._unwanted = False
+
+    def expire(self) -> None:
+        """Cancel it: its deadline has passed."""
+        self._late = True
+        self._task.cancel()
+
+    def give_up(self) -> None:
+        """Cancel it: nobody waits for it."""
+        self._unwanted = True
+        self._task.cancel()
+
+    def ended(self, action: ServedAction) -> bytes | None:
+        """The reply to it, now that it was cancelled. Raises `CancelledError` where it is the service that stops."""
+        if not (self._late or self._unwanted):
+            raise asyncio.CancelledError
+        self._task.uncancel()
+        if self._unwanted:
+            return None
+        return failed_reply(Timeout(f"{action.endpoint.title} did not finish before its deadline"), self.request_id)

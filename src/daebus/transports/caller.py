@@ -18,22 +18,23 @@ from daebus.core.errors import (
     ConfigurationError,
     Timeout,
     TooManyRequests,
-    Unavailable,
 )
-from daebus.core.messages import Reply, Request, action_stream, cancel_channel, channel_stream
+from daebus.core.messages import Reply, Request, action_stream, channel_stream, control_channel
 
 from .connection import Reply as ServerReply
+from .deadlines import NEVER
 from .directory import Directory
 from .links import Script
 from .node import Node
-from .replies import ALIVE, SUCCESS, Inbox, reply_error
+from .replies import SUCCESS, Conversation, Inbox, Question, reply_error
+from .wire import Answered
 
 __all__ = ["Caller"]
 
 Event = TypeVar("Event")
 
-_SILENCE_SECONDS = 20.0
-_FOREVER = float("inf")
+CREDIT = 256
+"""How many items of a stream may be on their way to a caller that has not taken them."""
 
 _APPEND = Script(
     """
@@ -79,15 +80,15 @@ class Caller:
     async def reply(self, request: Request, timeout: float) -> Reply:
         """Send a request and wait for its only reply; an error reply is raised."""
         deadline = _deadline(timeout)
-        replied: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        self._inbox.expect(request.request_id, lambda reply: None if replied.done() else replied.set_result(reply))
+        if not (self._inbox.is_ready and self._directory.knows(request.service, request.action)):
+            await self._prepare(request, deadline)
+        question = Question(deadline)
+        self._inbox.expect(request.request_id, question)
         try:
-            async with asyncio.timeout(deadline - time.monotonic()):
-                sent = await self._ask(request, deadline)
-                sent.add_done_callback(lambda done: _fail(replied, done))
-                reply = await replied
+            self._ask(request, deadline, question.sent)
+            reply = await question.replied
         except TimeoutError:
-            raise Timeout(f"{request.service}.{request.action} did not answer in time") from None
+            raise _late(request) from None
         except asyncio.CancelledError:
             self._cancel(request)
             raise
@@ -100,19 +101,26 @@ class Caller:
     async def replies(self, request: Request, timeout: float | None) -> AsyncGenerator[Reply]:
         """Send a request and yield each of its replies; an error reply is raised."""
         deadline = _deadline(timeout)
-        replies: asyncio.Queue[Reply] = asyncio.Queue()
-        self._inbox.expect(request.request_id, replies.put_nowait)
-        ended = False
+        await self._prepare(request, deadline)
+        conversation = Conversation(f"{request.service}.{request.action}", deadline)
+        request.credit = CREDIT
+        self._inbox.expect(request.request_id, conversation)
+        taken, ended = 0, False
         try:
-            await (await self._ask(request, deadline))
+            self._ask(request, deadline, conversation.sent)
             while not ended:
-                reply = await self._next_reply(request, replies, deadline)
+                reply = await conversation.next()
                 ended = reply.final
-                if reply.status not in (SUCCESS, ALIVE):
+                if reply.status != SUCCESS:
                     raise reply_error(reply)
                 # A stream ends with null; the only reply of an action that does not stream is an item.
-                if reply.status == SUCCESS and not (ended and bytes(reply.payload) == b"null"):
+                if not (ended and bytes(reply.payload) == b"null"):
                     yield reply
+                taken += 1
+                if taken % (CREDIT // 2) == 0 and not ended:
+                    self._tell(request, f"{request.request_id} {CREDIT // 2}")
+        except TimeoutError:
+            raise _late(request) from None
         finally:
             self._inbox.forget(request.request_id)
             if not ended:
@@ -155,41 +163,40 @@ class Caller:
             raise BadRequest(f"The payload has {len(body)} bytes, and {self._max_message_size} are allowed")
         return body
 
-    async def _ask(self, request: Request, deadline: float) -> asyncio.Future[ServerReply]:
-        node = self._node
-        await self._inbox.ready()
-        await self._directory.require(request.service, request.action)
-        request.reply_to = self._inbox.channel
-        request.deadline = None if deadline == _FOREVER else node.clock.at(deadline)
-        key = action_stream(request.service, request.action)
-        return node.link.execute("XADD", key, "*", "request", encode(request))
-
-    async def _next_reply(self, request: Request, replies: asyncio.Queue[Reply], deadline: float) -> Reply:
-        left = deadline - time.monotonic()
+    async def _prepare(self, request: Request, deadline: float) -> None:
+        """See to it that replies can come in, and that there is somebody to reply."""
         try:
-            async with asyncio.timeout(min(left, _SILENCE_SECONDS)):
-                return await replies.get()
+            async with asyncio.timeout(None if deadline == NEVER else deadline - time.monotonic()):
+                await self._inbox.ready()
+                await self._directory.require(request.service, request.action)
         except TimeoutError:
-            title = f"{request.service}.{request.action}"
-            if left <= _SILENCE_SECONDS:
-                raise Timeout(f"{title} did not end in time") from None
-            raise Unavailable(f"Nothing more is heard of the stream of {title}") from None
+            raise _late(request) from None
+
+    def _ask(self, request: Request, deadline: float, sent: Answered) -> None:
+        node = self._node
+        request.reply_to = self._inbox.channel
+        request.deadline = None if deadline == NEVER else node.clock.at(deadline)
+        key = action_stream(request.service, request.action)
+        node.link.issue(("XADD", key, "*", "request", encode(request)), sent)
 
     def _cancel(self, request: Request) -> None:
-        channel = cancel_channel(request.service)
-        sent: asyncio.Future[ServerReply] = self._node.link.execute("PUBLISH", channel, request.request_id)
-        # Nobody waits for it: where the server is gone, the handler ends at its deadline.
-        sent.add_done_callback(lambda done: done.cancelled() or done.exception())
+        self._tell(request, request.request_id)
+
+    def _tell(self, request: Request, text: str) -> None:
+        """Tell whoever handles a request. Where the server is gone, the handler ends at its deadline."""
+        self._node.link.issue(("PUBLISH", control_channel(request.service), text), _ignore)
 
 
-def _fail(replied: asyncio.Future[Reply], sent: asyncio.Future[ServerReply]) -> None:
-    """Let a caller know that its request was not sent."""
-    if not sent.cancelled() and (error := sent.exception()) is not None and not replied.done():
-        replied.set_exception(error)
+def _ignore(_: ServerReply) -> None:
+    pass
+
+
+def _late(request: Request) -> Timeout:
+    return Timeout(f"{request.service}.{request.action} did not answer in time")
 
 
 def _deadline(timeout: float | None) -> float:
     """The earlier one of a timeout and of the deadline of the handler that asks, in `time.monotonic` seconds."""
     context = current_context.get()
-    inherited = _FOREVER if context is None or context.deadline is None else context.deadline
-    return min(inherited, _FOREVER if timeout is None else time.monotonic() + timeout)
+    inherited = NEVER if context is None or context.deadline is None else context.deadline
+    return min(inherited, NEVER if timeout is None else time.monotonic() + timeout)

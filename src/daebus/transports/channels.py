@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import cast
 
 from daebus.core.codec import UnknownTag
 from daebus.core.context import Context
@@ -20,6 +22,7 @@ from .connection import CommandError
 from .leases import Entry, Lease
 from .links import Script
 from .node import Node
+from .settling import Settler
 from .streams import GroupReader, Lane, settle
 
 __all__ = ["ChannelServer", "Listener"]
@@ -82,6 +85,7 @@ class ChannelServer:
         self._node = node
         self._lease = lease
         self._service = service
+        self._settler = Settler(node.link, logger)
         self.logger = logger
         self._live = [_LiveListener(self, listener) for listener in listeners if not listener.durable]
         self._durable = [listener for listener in listeners if listener.durable]
@@ -104,6 +108,9 @@ class ChannelServer:
         await asyncio.gather(
             *(live.stop(grace) for live in self._live), *(reader.stop(grace) for reader in self._readers)
         )
+        with suppress(TimeoutError):
+            async with asyncio.timeout(grace):
+                await self._settler.drain()
 
     async def handle(self, listener: Listener, body: bytes, trace_id: str | None) -> ServiceError | None:
         """Hand one event to its listener; the error, logged already, where that failed."""
@@ -125,18 +132,19 @@ class ChannelServer:
     def _reader(self, listener: Listener) -> GroupReader:
         key, group = channel_stream(listener.channel), f"{self._service}:{listener.name}"
 
-        async def handle(entry: Entry) -> None:
-            trace, event = entry.fields.get(b"trace_id"), entry.fields.get(b"event", b"")
+        async def handle(entry: Entry, _: asyncio.Task[None]) -> None:
+            trace, event = entry.get(b"trace_id"), entry.get(b"event") or b""
             problem: ServiceError | None = Internal(f"delivered {MAX_DELIVERIES} times, and never finished")
             if entry.deliveries <= MAX_DELIVERIES:
                 problem = await self.handle(listener, event, None if trace is None else trace.decode())
-            done: list[tuple[bytes | str | int, ...]] = [("XACK", key, group, entry.id)]
-            if problem is not None:
-                error = f"{problem.code}: {problem.message}"
-                letter = ("from", key, "entry", entry.id, "error", error, "instance", self._node.id)
-                command = ("XADD", dead_letters(self._service), "MAXLEN", "~", _MAX_DEAD, "*", *letter)
-                done.insert(0, (*command, "listener", listener.name, "event", event))
-            await settle(self._node, done, self.logger)
+            if problem is None:
+                self._settler.settle(key, group, entry.id, delete=False)
+                return
+            error = f"{problem.code}: {problem.message}"
+            letter = ("from", key, "entry", entry.id, "error", error, "instance", self._node.id)
+            command = ("XADD", dead_letters(self._service), "MAXLEN", "~", _MAX_DEAD, "*", *letter)
+            buried = ((*command, "listener", listener.name, "event", event), ("XACK", key, group, entry.id))
+            await settle(self._node, buried, self.logger)
 
         registry = channel_instances(listener.channel)
         lanes = [Lane(key, listener.concurrency, handle)]
@@ -151,20 +159,17 @@ class ChannelServer:
 
 
 class _LiveListener:
-    """A listener on pub/sub: events wait in line, and are handled a few at once, begun in order."""
+    """A listener on pub/sub: a few events are handled at once, begun in order, while others wait in line."""
 
     def __init__(self, server: ChannelServer, listener: Listener) -> None:
         self._server = server
         self._listener = listener
-        self._waiting: asyncio.Queue[bytes] = asyncio.Queue(_MAX_WAITING)
-        self._places = asyncio.Semaphore(listener.concurrency)
+        self._waiting: deque[bytes] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._pump: asyncio.Task[None] | None = None
         self._unsubscribe: Callable[[], Awaitable[None]] | None = None
         self._lost = 0
 
     async def start(self, node: Node) -> None:
-        self._pump = asyncio.create_task(self._pump_on(), name=f"listener of {self._listener.channel}")
         self._unsubscribe = await node.subscriber.subscribe(self._listener.channel, self._receive)
 
     async def stop(self, grace: float) -> None:
@@ -172,38 +177,39 @@ class _LiveListener:
             await self._unsubscribe()
         with suppress(TimeoutError):
             async with asyncio.timeout(grace):
-                await self._waiting.join()
-        if self._pump is not None:
-            self._pump.cancel()
+                while self._tasks:  # each begins one of those that wait when it ends
+                    await asyncio.wait(set(self._tasks))
+        self._waiting.clear()
         for task in self._tasks:
             task.cancel()
         if self._tasks:
-            await asyncio.wait(self._tasks)
+            await asyncio.wait(set(self._tasks))
 
     def _receive(self, message: bytes) -> None:
-        try:
-            self._waiting.put_nowait(message)
-        except asyncio.QueueFull:
-            self._lost += 1
-            if self._lost & (self._lost - 1) == 0:  # at 1, 2, 4, 8, …: a flood does not flood the log
-                self._server.logger.error(
-                    "events lost: the listener is too slow",
-                    channel=self._listener.channel,
-                    handler=self._listener.endpoint.title,
-                    lost=self._lost,
-                )
+        if len(self._tasks) < self._listener.concurrency:
+            self._begin(message)
+        elif len(self._waiting) < _MAX_WAITING:
+            self._waiting.append(message)
+        else:
+            self._lose()
 
-    async def _pump_on(self) -> None:
-        while True:
-            message = await self._waiting.get()
-            await self._places.acquire()
-            task = asyncio.create_task(self._handle(message))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+    def _begin(self, message: bytes) -> None:
+        self._tasks.add(asyncio.create_task(self._handle(message), name=self._listener.name))
 
     async def _handle(self, message: bytes) -> None:
         try:
             await self._server.handle(self._listener, message, None)
         finally:
-            self._places.release()
-            self._waiting.task_done()
+            self._tasks.discard(cast("asyncio.Task[None]", asyncio.current_task()))
+            if self._waiting:
+                self._begin(self._waiting.popleft())
+
+    def _lose(self) -> None:
+        self._lost += 1
+        if self._lost & (self._lost - 1) == 0:  # at 1, 2, 4, 8, …: a flood does not flood the log
+            self._server.logger.error(
+                "events lost: the listener is too slow",
+                channel=self._listener.channel,
+                handler=self._listener.endpoint.title,
+                lost=self._lost,
+            )

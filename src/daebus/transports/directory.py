@@ -25,6 +25,7 @@ LIVE_SECONDS = 30.0
 """Seconds after the last heartbeat during which a service counts as served."""
 
 _FRESH_SECONDS = 5.0
+_UNKNOWN = (float("-inf"), frozenset[str]())
 
 _BEAT = Script(
     """
@@ -83,6 +84,11 @@ class Directory:
         self._known: dict[str, tuple[float, frozenset[str]]] = {}
         self._refreshing: dict[str, asyncio.Task[frozenset[str]]] = {}
 
+    def knows(self, service: str, action: str) -> bool:
+        """Whether a live instance was seen a moment ago that serves the action."""
+        looked, actions = self._known.get(service, _UNKNOWN)
+        return action in actions and time.monotonic() - looked <= _FRESH_SECONDS
+
     async def require(self, service: str, action: str) -> None:
         """Return if a live instance serves the action.
 
@@ -90,7 +96,7 @@ class Directory:
             NoSuchService: No instance has served the service lately.
             NoSuchAction: None of its live instances has this action.
         """
-        looked, actions = self._known.get(service, (float("-inf"), frozenset[str]()))
+        looked, actions = self._known.get(service, _UNKNOWN)
         age = time.monotonic() - looked
         if action not in actions or age > LIVE_SECONDS:
             actions = await asyncio.shield(self._refresh(service))

@@ -20,8 +20,6 @@ from .node import Node
 
 __all__ = ["Entry", "Lease"]
 
-Fields = dict[bytes, bytes]
-
 _RETRY_SECONDS = 0.2
 
 _NOW = """
@@ -69,11 +67,22 @@ _CONFIRM = Script(
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """An entry of a stream; `deliveries` counts how often it was given to an instance, this time included."""
+    """An entry of a stream.
+
+    Attributes:
+        id: Its id.
+        fields: Names and values in turn, as the server gives them.
+        deliveries: How often it was given to an instance, this time included.
+    """
 
     id: bytes
-    fields: Fields
+    fields: Sequence[bytes]
     deliveries: int = 1
+
+    def get(self, name: bytes) -> bytes | None:
+        """The value of a field; None where it is not there."""
+        fields = self.fields
+        return next((fields[index + 1] for index in range(0, len(fields), 2) if fields[index] == name), None)
 
 
 def _uptime() -> float:
@@ -141,7 +150,7 @@ class Lease:
         arguments = (group, self._node.id, int(self.seconds * 1000), count)
         taken = await self._node.link.script(_TAKE_OVER, [key, registry], arguments)
         rows = cast("list[tuple[bytes, list[bytes], int]]", taken)
-        return [Entry(row[0], dict(zip(row[1][::2], row[1][1::2], strict=True)), row[2]) for row in rows]
+        return [Entry(*row) for row in rows]
 
     async def confirm(self, key: str, registry: str, group: str, entry_id: bytes) -> bool:
         """Whether an entry that was asked for in another tenure is still this instance's; it will stay so."""

@@ -11,7 +11,7 @@ from contextlib import suppress
 
 from daebus.core.errors import StartupError, Unavailable
 from daebus.transports.connection import Argument, CommandError, RedisServer, Reply, is_missing_script
-from daebus.transports.wire import PATIENCE, Wire
+from daebus.transports.wire import PATIENCE, Answered, Wire
 
 __all__ = ["BlockingLink", "CommandLink", "Script"]
 
@@ -102,8 +102,18 @@ class CommandLink:
         if self._wire is not None:
             return self._wire.execute(command)
         future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        future.set_exception(Unavailable(f"The connection to the server at {self._server.address} is not open."))
+        future.set_exception(self._not_open())
         return future
+
+    def issue(self, command: tuple[Argument, ...], answered: Answered) -> None:
+        """Issue a command as `execute` does, without a future: its reply or its failure is handed to `answered`."""
+        if self._wire is not None:
+            self._wire.issue(command, answered)
+        else:
+            answered(self._not_open())
+
+    def _not_open(self) -> Unavailable:
+        return Unavailable(f"The connection to the server at {self._server.address} is not open.")
 
     async def script(self, script: Script, keys: Sequence[Argument], args: Sequence[Argument]) -> Reply:
         """Run `script`, sending its text only where the server does not know it. Raises as `execute` does."""

@@ -3,25 +3,124 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import time
+from collections import deque
+from typing import Protocol
 
 import msgspec
 
 from daebus.core.codec import encode
-from daebus.core.errors import ServiceError, error_from_code
+from daebus.core.errors import ServiceError, Unavailable, error_from_code
 from daebus.core.messages import ErrorPayload, Reply, reply_channel
 
+from .connection import Reply as ServerReply
+from .deadlines import Deadlines, Expiring
 from .node import Node
 
-__all__ = ["ALIVE", "ERROR", "SUCCESS", "Inbox", "failed_reply", "reply_error"]
+__all__ = ["ALIVE", "ERROR", "SUCCESS", "Conversation", "Inbox", "Question", "failed_reply", "reply_error"]
 
 SUCCESS = "success"
 ERROR = "error"
 ALIVE = "alive"
 """The status of a reply that only says that a stream goes on."""
 
+_SILENCE_SECONDS = 20.0
+
 _decode = msgspec.json.Decoder(Reply).decode
 _decode_error = msgspec.json.Decoder(ErrorPayload).decode
+
+
+class Waiting(Expiring, Protocol):
+    """Who waits for replies."""
+
+    def receive(self, reply: Reply) -> None:
+        """Take a reply."""
+        ...
+
+
+class Question:
+    """Waits for one reply.
+
+    Attributes:
+        replied: Done with the reply, or with why none will come; `TimeoutError` at the deadline.
+    """
+
+    __slots__ = ("deadline", "replied")
+
+    def __init__(self, deadline: float) -> None:
+        self.deadline: float = deadline
+        self.replied: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+
+    def receive(self, reply: Reply) -> None:
+        """Take the reply."""
+        if not self.replied.done():
+            self.replied.set_result(reply)
+
+    def sent(self, answer: ServerReply) -> None:
+        """Take the server's answer to the request."""
+        if isinstance(answer, Exception) and not self.replied.done():
+            self.replied.set_exception(answer)
+
+    def expire(self) -> None:
+        """Wait no longer."""
+        if not self.replied.done():
+            self.replied.set_exception(TimeoutError())
+
+
+class Conversation:
+    """Waits for many replies.
+
+    Args:
+        title: Whose they are, for errors.
+        ends: When all of them must be there, in seconds of `time.monotonic`.
+    """
+
+    def __init__(self, title: str, ends: float) -> None:
+        self._title = title
+        self._ends = ends
+        self._heard = time.monotonic()
+        self._replies: deque[Reply] = deque()
+        self._failed: Exception | None = None
+        self._wake: asyncio.Future[None] | None = None
+
+    @property
+    def deadline(self) -> float:
+        """When it ends, or was silent for too long."""
+        return min(self._ends, self._heard + _SILENCE_SECONDS)
+
+    def receive(self, reply: Reply) -> None:
+        """Take a reply."""
+        self._heard = time.monotonic()
+        if reply.status != ALIVE:
+            self._replies.append(reply)
+            self._go_on()
+
+    def sent(self, answer: ServerReply) -> None:
+        """Take the server's answer to the request."""
+        if isinstance(answer, Exception):
+            self._fail(answer)
+
+    def expire(self) -> None:
+        """Wait no longer."""
+        late = time.monotonic() >= self._ends
+        self._fail(TimeoutError() if late else Unavailable(f"Nothing more is heard of the stream of {self._title}"))
+
+    async def next(self) -> Reply:
+        """The next reply. Raises `TimeoutError` at its end, `Unavailable` when nothing more is heard."""
+        while not self._replies:
+            if self._failed is not None:
+                raise self._failed
+            self._wake = asyncio.get_running_loop().create_future()
+            await self._wake
+        return self._replies.popleft()
+
+    def _fail(self, error: Exception) -> None:
+        self._failed = error
+        self._go_on()
+
+    def _go_on(self) -> None:
+        if self._wake is not None and not self._wake.done():
+            self._wake.set_result(None)
 
 
 class Inbox:
@@ -30,34 +129,37 @@ class Inbox:
     def __init__(self, node: Node) -> None:
         self._node = node
         self.channel: str = reply_channel(node.id)
-        self._waiting: dict[str, Callable[[Reply], None]] = {}
-        self._subscribing: asyncio.Task[object] | None = None
+        self._waiting: dict[str, Waiting] = {}
+        self._deadlines: Deadlines[Waiting] = Deadlines()
+        self._subscribing: asyncio.Task[None] | None = None
+        self.is_ready: bool = False
+        """Whether replies can come in."""
 
     async def ready(self) -> None:
         """Subscribe, once; later calls return at once."""
-        if self._subscribing is None or (
-            self._subscribing.done() and (self._subscribing.cancelled() or self._subscribing.exception() is not None)
-        ):
+        if self._subscribing is None or self._subscribing.done():
             self._subscribing = asyncio.create_task(self._subscribe())
-        if not self._subscribing.done():
-            await asyncio.shield(self._subscribing)
+        await asyncio.shield(self._subscribing)
 
     async def _subscribe(self) -> None:
-        await self._node.subscriber.subscribe(self.channel, self._receive)
+        if not self.is_ready:
+            await self._node.subscriber.subscribe(self.channel, self._receive)
+            self.is_ready = True
 
-    def expect(self, request_id: str, receive: Callable[[Reply], None]) -> None:
-        """Hand each reply to a request to `receive`, until it is forgotten."""
-        self._waiting[request_id] = receive
+    def expect(self, request_id: str, waiting: Waiting) -> None:
+        """Hand each reply to a request to `waiting`, until it is forgotten."""
+        self._waiting[request_id] = waiting
+        self._deadlines.add(waiting)
 
     def forget(self, request_id: str) -> None:
         """Drop what else comes for a request."""
-        self._waiting.pop(request_id, None)
+        self._deadlines.discard(self._waiting.pop(request_id))
 
     def _receive(self, message: bytes) -> None:
         reply = _decode(message)
-        receive = self._waiting.get(reply.request_id)
-        if receive is not None:
-            receive(reply)
+        waiting = self._waiting.get(reply.request_id)
+        if waiting is not None:
+            waiting.receive(reply)
 
 
 def reply_error(reply: Reply) -> ServiceError:

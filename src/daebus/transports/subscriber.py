@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from typing import cast
 
 from daebus.core.errors import Unavailable
 from daebus.transports.connection import CommandError, RedisServer, Reply
@@ -102,13 +103,12 @@ class Subscriber:
                 _log.exception("The function for a gap in the messages failed.")
 
     def _divert(self, reply: Reply) -> bool:
-        match reply:
-            case [b"message", bytes(name), bytes(payload)]:
-                for receive in self._receivers.get(name, ()):
-                    try:
-                        receive(payload)
-                    except Exception:
-                        _log.exception("A receiver of the channel %s failed.", name.decode(errors="replace"))
-                return True
-            case _:
-                return False
+        if not isinstance(reply, list) or reply[0] != b"message":
+            return False
+        _, name, payload = cast("tuple[bytes, bytes, bytes]", reply)
+        for receive in self._receivers.get(name, ()):
+            try:
+                receive(payload)
+            except Exception:
+                _log.exception("A receiver of the channel %s failed.", name.decode(errors="replace"))
+        return True

@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 
 from daebus.core.errors import Unavailable
 from daebus.transports.connection import INCOMPLETE, Argument, RedisServer, Reply, Session, pack, reply_reader
 
-__all__ = ["PATIENCE", "Wire"]
+__all__ = ["PATIENCE", "Answered", "Wire"]
+
+Answered = Callable[[Reply], None]
+"""Takes the reply to a command; an exception is its failure. It must be quick: it runs where the connection is read."""
 
 PATIENCE = 5.0
 """Seconds without a byte from the server, while it owes replies, after which a connection counts as dead."""
@@ -37,7 +41,7 @@ class Wire(asyncio.Protocol):
         self._reader = reply_reader(address)
         self._unsent: list[bytes] = []
         self._held = 0
-        self._pending: deque[asyncio.Future[Reply]] = deque()
+        self._pending: deque[Answered] = deque()
         self._writable = asyncio.Event()
         self._writable.set()
         self._heard = 0.0
@@ -71,16 +75,23 @@ class Wire(asyncio.Protocol):
         Raises `TypeError` at once for what is no `Argument`.
         """
         future: asyncio.Future[Reply] = self._loop.create_future()
+        self.issue(command, partial(_fulfil, future))
+        return future
+
+    def issue(self, command: tuple[Argument, ...], answered: Answered) -> None:
+        """Issue a command; `answered` is called exactly once, and may be called at once where the wire is broken.
+
+        Raises `TypeError` at once for what is no `Argument`.
+        """
         if self.broken is not None:
-            future.set_exception(Unavailable(self.broken))
-            return future
+            answered(Unavailable(self.broken))
+            return
         packed = pack(command)
         if not self._unsent:
             self._loop.call_soon(self._flush)
         self._unsent.append(packed)
         self._held += len(packed)
-        self._pending.append(future)
-        return future
+        self._pending.append(answered)
 
     async def drain(self) -> None:
         """Wait while the server takes commands more slowly than they are issued."""
@@ -115,17 +126,12 @@ class Wire(asyncio.Protocol):
             while (reply := reader.gets()) is not INCOMPLETE:
                 if divert is not None and divert(reply):
                     continue
-                future = pending.popleft()
-                if future.done():  # its caller was cancelled
-                    continue
-                if isinstance(reply, Exception):
-                    future.set_exception(reply)
-                else:
-                    future.set_result(reply)
+                if not pending:
+                    self.drop("it sent a reply to no command")
+                    return
+                pending.popleft()(reply)
         except Unavailable as error:
             self.drop(error.message)
-        except IndexError:
-            self.drop("it sent a reply to no command")
 
     def pause_writing(self) -> None:
         """The server does not keep up: hold commands back."""
@@ -145,9 +151,7 @@ class Wire(asyncio.Protocol):
             self._watch.cancel()
         self._unsent.clear()
         while self._pending:
-            future = self._pending.popleft()
-            if not future.done():
-                future.set_exception(Unavailable(self.broken))
+            self._pending.popleft()(Unavailable(self.broken))
         self._writable.set()
         if not self.lost.done():
             self.lost.set_result(None)
@@ -172,3 +176,12 @@ class Wire(asyncio.Protocol):
             self._watch = self._loop.call_later(left, self._look, patience)
         else:
             self.drop(f"it owes replies and sent nothing for {patience:g} s")
+
+
+def _fulfil(future: asyncio.Future[Reply], reply: Reply) -> None:
+    if future.done():  # its caller was cancelled
+        return
+    if isinstance(reply, Exception):
+        future.set_exception(reply)
+    else:
+        future.set_result(reply)

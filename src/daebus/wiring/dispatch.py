@@ -25,8 +25,10 @@ async def dispatch(endpoint: Endpoint[R], incoming: Incoming) -> R:
         arguments = [take(incoming) for take in endpoint.takes]
         if not endpoint.signature.is_async:
             return await _dispatch_to_thread(endpoint, incoming, arguments)
+        handler = cast("Callable[..., Awaitable[object]]", endpoint.signature.function)
+        if not endpoint.injection.bindings:
+            return endpoint.encode(await handler(*arguments, **incoming.keywords))
         async with endpoint.injection.scope.opened():
-            handler = cast("Callable[..., Awaitable[object]]", endpoint.signature.function)
             services = endpoint.injection.services()
             return endpoint.encode(await handler(*arguments, **incoming.keywords, **services))
     finally:

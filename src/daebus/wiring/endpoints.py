@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Generic, TypeVar
 
 import msgspec
@@ -19,8 +20,10 @@ __all__ = ["Endpoint", "Incoming"]
 R_co = TypeVar("R_co", covariant=True)
 
 
-@dataclass(slots=True)
-class Incoming:
+_NOTHING: Mapping[str, object] = MappingProxyType({})
+
+
+class Incoming(msgspec.Struct):
     """A message on its way to a handler.
 
     Attributes:
@@ -33,7 +36,7 @@ class Incoming:
     context: Context
     body: bytes | msgspec.Raw | None = None
     part: object = None
-    keywords: Mapping[str, object] = field(default_factory=dict[str, object])
+    keywords: Mapping[str, object] = _NOTHING
 
 
 Take = Callable[[Incoming], object]

@@ -1,0 +1,75 @@
+"""Deadlines: whatever is late is told, by one timer for all."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from typing import Generic, Protocol, TypeVar
+
+__all__ = ["NEVER", "Deadlines", "Expiring"]
+
+NEVER = float("inf")
+
+_GRAIN_SECONDS = 0.005
+
+
+class Expiring(Protocol):
+    """What has a deadline."""
+
+    @property
+    def deadline(self) -> float:
+        """In seconds of `time.monotonic`; it may move later."""
+        ...
+
+    def expire(self) -> None:
+        """The deadline has passed. Called once."""
+        ...
+
+
+E = TypeVar("E", bound=Expiring)
+
+
+class Deadlines(Generic[E]):
+    """What is under way, and may be late.
+
+    A timer for each message would cost more than all else that is done with it: most are in time. So there is one, for
+    the earliest deadline, and a look at all that is under way when it rings.
+    """
+
+    def __init__(self) -> None:
+        self._live: dict[E, None] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._rings = NEVER
+
+    def __iter__(self) -> Iterator[E]:
+        """What is under way now."""
+        return iter(list(self._live))
+
+    def add(self, item: E) -> None:
+        """Watch `item` until it is discarded, or late."""
+        self._live[item] = None
+        if item.deadline < self._rings:
+            self._ring_at(item.deadline)
+
+    def discard(self, item: E) -> None:
+        """Watch `item` no longer."""
+        self._live.pop(item, None)
+
+    def _ring_at(self, deadline: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._rings = deadline
+        # Not for each single one, where many are late one after another.
+        pause = max(_GRAIN_SECONDS, deadline - time.monotonic())
+        self._timer = asyncio.get_running_loop().call_later(pause, self._look)
+
+    def _look(self) -> None:
+        self._timer, self._rings = None, NEVER
+        now = time.monotonic()
+        for item in [item for item in self._live if item.deadline <= now]:
+            self.discard(item)
+            item.expire()
+        earliest = min((item.deadline for item in self._live), default=NEVER)
+        if earliest < NEVER:
+            self._ring_at(earliest)
