@@ -45,6 +45,18 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def legacy(session: nox.Session) -> None:
+    """daebus 0.0.31 from PyPI, in an environment of its own, against this one: calls, events, WebSockets, both ways."""
+    install(session, "test")
+    old = session.cache_dir / "daebus-0.0.31"
+    if not old.exists():
+        session.run("python", "-m", "venv", str(old))
+        session.run(str(old / "bin" / "pip"), "install", "--quiet", "daebus==0.0.31", external=True)
+    environment = {"PYTHONWARNINGS": "default", "DAEBUS_OLD_PYTHON": str(old / "bin" / "python")}
+    session.run("pytest", "tests/legacy/interop.py", *session.posargs, env=environment)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """daebus and its peers, side by side; `-- --quick` takes three minutes. See benchmarks/README.md."""
     session.run("python", "-m", "benchmarks", "--cache", str(session.cache_dir / "bench"), *session.posargs)

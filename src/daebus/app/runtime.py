@@ -23,6 +23,7 @@ from daebus.transports.directory import Presence
 from daebus.transports.edge import DaebusHttp, DaebusWebSocket
 from daebus.transports.leases import Lease
 from daebus.transports.node import Node, open_node
+from daebus.transports.old_callers import OldCallers
 from daebus.transports.scheduler import ScheduledTask, Scheduler
 from daebus.transports.servers import find_server
 from daebus.transports.switchboard import Switchboard
@@ -54,6 +55,7 @@ class Assembly:
         max_concurrency: How many messages one handler handles at once.
         stop_timeout: Seconds that the work in hand may take at the stop.
         lease: Seconds after its last heartbeat at which an instance counts as dead.
+        legacy: Whether it speaks with services and callers of daebus 0.0.31.
         http: The settings of its HTTP; None: it has none.
         websocket: The settings of its WebSockets; None: it has none.
     """
@@ -65,6 +67,7 @@ class Assembly:
     max_concurrency: int
     stop_timeout: float
     lease: float
+    legacy: bool
     http: DaebusHttp | None
     websocket: DaebusWebSocket | None
 
@@ -88,7 +91,7 @@ class Runtime:
         self.node = node
         self.logger = logger
         self._made = made
-        self.bus: Bus = Bus()
+        self.bus: Bus = Bus(legacy=made.legacy)
         self.bus.attach(node, service=made.service)
         self._threads = Threads(self._thread_tasks(), service=made.service, logger=logger)
         self.hub: SocketHub | None = None if made.websocket is None else self._make_hub(made.websocket)
@@ -118,10 +121,15 @@ class Runtime:
             lease = Lease(self.node, self._registries(listeners), made.lease, self.logger)
             stack.push_async_callback(lease.stop)
             await lease.start()
+            served = self._actions()
+            if made.legacy:
+                old_callers = OldCallers(self.node, made.service, served, lease, self.bus, self.logger)
+                stack.push_async_callback(old_callers.stop, grace)
+                await old_callers.start()
             channels = ChannelServer(self.node, made.service, listeners, lease, self.logger)
             stack.push_async_callback(channels.stop, grace)
             await channels.start()
-            actions = ActionServer(self.node, made.service, self._actions(), lease, self.logger)
+            actions = ActionServer(self.node, made.service, served, lease, self.logger)
             stack.push_async_callback(actions.stop, grace)
             await actions.start()
             scheduler = Scheduler(

@@ -48,12 +48,13 @@ class Daebus(Recorder, Generic[C]):
         stop_timeout: Seconds that the work in hand may take when the service stops.
         lease: Seconds after its last heartbeat at which an instance counts as dead and others take over its work;
             longer than any call that holds the interpreter's lock.
+        legacy: Whether callers that still run daebus 0.0.31 are answered, and services that do are called.
 
     Raises:
         WiringError: The container is wrong in itself.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # settings of an app, each with a default, and all of them by name
         self,
         name: str,
         *,
@@ -64,6 +65,7 @@ class Daebus(Recorder, Generic[C]):
         on_conflict: Conflict = "warn",
         stop_timeout: float = 30.0,
         lease: float = 15.0,
+        legacy: bool = True,
     ) -> None:
         super().__init__(name)
         self._site = call_site()
@@ -77,6 +79,7 @@ class Daebus(Recorder, Generic[C]):
         self._max_concurrency = max_concurrency
         self._stop_timeout = stop_timeout
         self._lease = lease
+        self._legacy = legacy
         self._workers = WorkerPool(max_workers)
         self._plans = Plans(self._container, self._workers, on_conflict)
         self._blueprints: dict[str, str] = {}
@@ -233,6 +236,7 @@ class Daebus(Recorder, Generic[C]):
             max_concurrency=self._max_concurrency,
             stop_timeout=self._stop_timeout,
             lease=self._lease,
+            legacy=self._legacy,
             http=self._http,
             websocket=self._websocket,
         )

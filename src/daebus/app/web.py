@@ -57,7 +57,9 @@ class Web:
 
         made = self._made
         routes = [HttpRoute(plan.spec, plan.endpoint) for plan in made.plans.served_routes()]
-        sockets = [] if made.websocket is None else [socket_handler(made.websocket.path, self._hub)]
+        websocket = made.websocket
+        own_port = websocket is not None and websocket.port is not None and (alone or made.http is None)
+        sockets = [] if websocket is None else [socket_handler(None if own_port else websocket.path, self._hub)]
         return build_litestar(
             http,
             [] if alone else routes,

@@ -17,6 +17,7 @@ __all__ = [
     "control_channel",
     "dead_letters",
     "instance_registry",
+    "old_request_claim",
     "reply_channel",
     "serving_registry",
 ]
@@ -25,7 +26,7 @@ NOTHING = msgspec.Raw(b"null")
 
 
 class Request(msgspec.Struct, omit_defaults=True):
-    """A request for an action: the same JSON in a stream entry's field ``request`` and on a legacy channel.
+    """A request for an action: the JSON in a stream entry's field ``request``, and on the channel of an old service.
 
     Attributes:
         action: The action's name.
@@ -128,6 +129,11 @@ def control_channel(service: str) -> str:
     The payload is the request id, followed by a space and the number of items.
     """
     return f"daebus:{{{service}}}:control"
+
+
+def old_request_claim(service: str, request_id: str) -> str:
+    """The key by which one replica alone takes a request that a caller of daebus 0.0.31 has published to them all."""
+    return f"daebus:{{{service}}}:old:{request_id}"
 
 
 def reply_channel(instance: str) -> str:

@@ -32,6 +32,7 @@ class Bus(LoopOnly):
         timeout: Seconds that a call waits where it does not say.
         max_queued: How many unhandled requests of one action `send` queues at most.
         max_message_size: The largest payload in bytes.
+        legacy: Whether services that still run daebus 0.0.31 are called, too.
     """
 
     twin: ClassVar[str] = "blocking_bus"
@@ -43,11 +44,13 @@ class Bus(LoopOnly):
         timeout: float = DEFAULT_TIMEOUT,
         max_queued: int = 100_000,
         max_message_size: int = 1_048_576,
+        legacy: bool = True,
     ) -> None:
         self._url = url
         self._timeout = timeout
         self._max_queued = max_queued
         self._max_message_size = max_message_size
+        self._legacy = legacy
         self._caller: Caller | None = None
         self._stack = AsyncExitStack()
 
@@ -66,7 +69,7 @@ class Bus(LoopOnly):
 
     def attach(self, node: Node, *, service: str | None) -> None:
         """Use the connections of a node. `service` is whose actions are meant where a contract names no service."""
-        self._caller = Caller(node, service, self._max_message_size)
+        self._caller = Caller(node, service, self._max_message_size, legacy=self._legacy)
 
     @overload
     async def call(

@@ -16,6 +16,7 @@ from daebus.core.errors import (
     BadReply,
     BadRequest,
     ConfigurationError,
+    NoSuchService,
     Timeout,
     TooManyRequests,
 )
@@ -26,6 +27,7 @@ from .deadlines import NEVER
 from .directory import Directory
 from .links import Script
 from .node import Node
+from .old_services import OldConversation, OldQuestion, hears_requests, old_request
 from .replies import SUCCESS, Conversation, Inbox, Question, reply_error
 from .wire import Answered
 
@@ -51,12 +53,14 @@ class Caller:
         node: The process.
         service: Who is asked where neither the caller nor the contract names a service.
         max_message_size: The largest payload in bytes.
+        legacy: Whether services that still run daebus 0.0.31 are called, too.
     """
 
-    def __init__(self, node: Node, service: str | None, max_message_size: int) -> None:
+    def __init__(self, node: Node, service: str | None, max_message_size: int, *, legacy: bool) -> None:
         self._node = node
         self._service = service
         self._max_message_size = max_message_size
+        self._legacy = legacy
         self._inbox = Inbox(node)
         self._directory = Directory(node)
         self._decoders: dict[Contract, Decoder] = {}
@@ -80,12 +84,12 @@ class Caller:
     async def reply(self, request: Request, timeout: float) -> Reply:
         """Send a request and wait for its only reply; an error reply is raised."""
         deadline = _deadline(timeout)
-        if not (self._inbox.is_ready and self._directory.knows(request.service, request.action)):
-            await self._prepare(request, deadline)
-        question = Question(deadline)
+        known = self._inbox.is_ready and self._directory.knows(request.service, request.action)
+        old = not known and await self._prepare(request, deadline)
+        question = OldQuestion(deadline) if old else Question(deadline)
         self._inbox.expect(request.request_id, question)
         try:
-            self._ask(request, deadline, question.sent)
+            self._ask(request, deadline, question.sent, old=old)
             reply = await question.replied
         except TimeoutError:
             raise _late(request) from None
@@ -101,13 +105,14 @@ class Caller:
     async def replies(self, request: Request, timeout: float | None) -> AsyncGenerator[Reply]:
         """Send a request and yield each of its replies; an error reply is raised."""
         deadline = _deadline(timeout)
-        await self._prepare(request, deadline)
-        conversation = Conversation(f"{request.service}.{request.action}", deadline)
+        old = await self._prepare(request, deadline)
+        title = f"{request.service}.{request.action}"
+        conversation = OldConversation(title, deadline) if old else Conversation(title, deadline)
         request.credit = CREDIT
         self._inbox.expect(request.request_id, conversation)
         taken, ended = 0, False
         try:
-            self._ask(request, deadline, conversation.sent)
+            self._ask(request, deadline, conversation.sent, old=old)
             while not ended:
                 reply = await conversation.next()
                 ended = reply.final
@@ -128,6 +133,9 @@ class Caller:
 
     async def queue(self, request: Request, max_queued: int) -> None:
         """Send a request that wants no reply. Raises `TooManyRequests` where so many wait already."""
+        if not self._directory.knows(request.service, "") and await self._is_old(request.service):
+            await self._node.link.execute(*old_request(request))
+            return
         key = action_stream(request.service, request.action)
         if await self._node.link.script(_APPEND, [key], [max_queued, encode(request)]) is None:
             raise TooManyRequests(f"{max_queued} requests wait for {request.service}.{request.action} already")
@@ -163,18 +171,33 @@ class Caller:
             raise BadRequest(f"The payload has {len(body)} bytes, and {self._max_message_size} are allowed")
         return body
 
-    async def _prepare(self, request: Request, deadline: float) -> None:
-        """See to it that replies can come in, and that there is somebody to reply."""
+    async def _prepare(self, request: Request, deadline: float) -> bool:
+        """See to it that replies can come in, and that there is somebody to reply; returns whether that is an old one.
+
+        Raises `NoSuchService` and `NoSuchAction`.
+        """
         try:
             async with asyncio.timeout(None if deadline == NEVER else deadline - time.monotonic()):
                 await self._inbox.ready()
-                await self._directory.require(request.service, request.action)
+                try:
+                    await self._directory.require(request.service, request.action)
+                except NoSuchService:
+                    if not (self._legacy and await hears_requests(self._node, request.service)):
+                        raise
+                    return True
+                return False
         except TimeoutError:
             raise _late(request) from None
 
-    def _ask(self, request: Request, deadline: float, sent: Answered) -> None:
+    async def _is_old(self, service: str) -> bool:
+        return self._legacy and not await self._directory.serves(service) and await hears_requests(self._node, service)
+
+    def _ask(self, request: Request, deadline: float, sent: Answered, *, old: bool) -> None:
         node = self._node
         request.reply_to = self._inbox.channel
+        if old:
+            node.link.issue(old_request(request), sent)
+            return
         request.deadline = None if deadline == NEVER else node.clock.at(deadline)
         key = action_stream(request.service, request.action)
         node.link.issue(("XADD", key, "*", "request", encode(request)), sent)

@@ -96,12 +96,7 @@ class Directory:
             NoSuchService: No instance has served the service lately.
             NoSuchAction: None of its live instances has this action.
         """
-        looked, actions = self._known.get(service, _UNKNOWN)
-        age = time.monotonic() - looked
-        if action not in actions or age > LIVE_SECONDS:
-            actions = await asyncio.shield(self._refresh(service))
-        elif age > _FRESH_SECONDS:
-            self._refresh(service)
+        actions = await self._served(service, action)
         if not actions:
             lately = f"in the last {LIVE_SECONDS:.0f} s"
             raise NoSuchService(
@@ -110,6 +105,19 @@ class Directory:
             )
         if action not in actions:
             raise _no_such_action(service, action, actions)
+
+    async def serves(self, service: str) -> bool:
+        """Whether an instance has served the service lately."""
+        return bool(await self._served(service, ""))
+
+    async def _served(self, service: str, wanted: str) -> frozenset[str]:
+        looked, actions = self._known.get(service, _UNKNOWN)
+        age = time.monotonic() - looked
+        if wanted not in actions or age > LIVE_SECONDS:
+            return await asyncio.shield(self._refresh(service))
+        if age > _FRESH_SECONDS:
+            self._refresh(service)
+        return actions
 
     def _refresh(self, service: str) -> asyncio.Task[frozenset[str]]:
         task = self._refreshing.get(service)

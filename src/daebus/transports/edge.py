@@ -40,7 +40,8 @@ class DaebusWebSocket:
 
     Args:
         path: Where clients connect.
-        port: A TCP port of its own, where old clients expect one; None: the port of `DaebusHttp`.
+        port: A TCP port of its own, where old clients expect one, and where every path will do; None: the port of
+            `DaebusHttp` alone.
         host: Address to listen on, where it has a port of its own.
         max_message_size: The largest message in bytes; more is answered with an error.
 

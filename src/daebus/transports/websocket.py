@@ -128,8 +128,11 @@ class SocketHub:
             peer.tend()
 
 
-def socket_handler(path: str, hub: Callable[[], SocketHub]) -> WebsocketRouteHandler:
-    """What Litestar serves at `path`. `hub` may raise a `ServiceError`, with which the client is refused."""
+def socket_handler(path: str | None, hub: Callable[[], SocketHub]) -> WebsocketRouteHandler:
+    """What Litestar serves at `path`; None: at every path.
+
+    `hub` may raise a `ServiceError`, with which the client is refused.
+    """
 
     async def serve_socket(socket: Socket) -> None:
         handshake = read_handshake(socket)
@@ -141,7 +144,7 @@ def socket_handler(path: str, hub: Callable[[], SocketHub]) -> WebsocketRouteHan
         finally:
             handshake.release()
 
-    return WebsocketRouteHandler(path)(serve_socket)
+    return WebsocketRouteHandler(["/", "/{rest:path}"] if path is None else path)(serve_socket)
 
 
 async def _wait(ends: Mapping[Peer, asyncio.Future[None]], seconds: float) -> None:

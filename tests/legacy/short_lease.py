@@ -1,0 +1,10 @@
+"""The new service, with a lease that is out soon."""
+
+from tests.legacy.new_service import users
+
+from daebus import Daebus, DaebusHttp, DaebusWebSocket
+
+app = Daebus(__name__, lease=1.0)
+app.attach(DaebusHttp())
+app.attach(DaebusWebSocket())
+app.register_blueprint(users)
