@@ -144,6 +144,21 @@ class TestReplicas:
                 assert await events.get_message(timeout=0.5) is None
 
 
+def test_an_outage_of_the_server_is_over_for_old_callers_too() -> None:
+    with ExitStack() as stack:
+        with tcp_engine() as port:
+            replica = stack.enter_context(
+                serving("tests/legacy/short_lease.py:app", "--service", "users", redis_url=url(port))
+            )
+        time.sleep(2)  # longer than the lease
+        with tcp_engine(port), old_caller(port) as caller:
+            replica.wait_for("listening", protocol="http")
+            end = time.monotonic() + 10
+            while "error" in (answer := caller.ask("get_user", {"id": "u1"}, timeout=0.5)):
+                assert time.monotonic() < end, answer
+            assert [caller.ask("get_user", {"id": "u1"}, timeout=1).get("error") for _ in range(5)] == [None] * 5
+
+
 class TestOurCallerAndItsService:
     @pytest.fixture(autouse=True)
     def service(self, port: int) -> Generator[None]:
@@ -188,6 +203,25 @@ async def test_events_go_both_ways(port: int) -> None:
             await bus.publish(USER_EVENTS, UserCreated("u3"))
             ours.wait_for("user created", user="u3")
             await until(lambda: theirs.log.read_text().count("event user_created") == 2)
+
+
+async def test_a_service_moves_and_its_callers_notice_nothing(port: int) -> None:
+    async with Bus(url(port)) as bus:
+        with old_caller(port) as caller:
+
+            async def both_get_their_replies() -> None:
+                assert await bus.call(GET_USER, UserId("u1")) == User("u1", "Ada")
+                assert [step async for step in bus.stream(IMPORT_USERS, {"names": ["a", "b"]})] == [Step(1), Step(2)]
+                assert (await asyncio.to_thread(caller.ask, "get_user", {"id": "u1"}))["reply"]["name"] == "Ada"
+                imported = await asyncio.to_thread(caller.ask, "import_users", {"names": ["a", "b"]})
+                assert imported["reply"] == {"done": 2}
+
+            with old_service(port):
+                await both_get_their_replies()
+            with pytest.raises(NoSuchService):
+                await bus.call(GET_USER, UserId("u1"))
+            with serving(TARGET, "--service", "users", redis_url=url(port)):
+                await both_get_their_replies()
 
 
 async def exchange(address: str) -> list[Fields]:

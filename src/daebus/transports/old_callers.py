@@ -25,6 +25,8 @@ from .replies import SUCCESS, failed_reply
 
 __all__ = ["OldCallers", "read_request"]
 
+_WATCH_SECONDS = 1.0
+
 # Whoever claims the id of a request first has it. Without an id, the live instance whose own id is the first has it.
 _TAKE = Script(
     """
@@ -73,7 +75,7 @@ class OldCallers:
         self._tasks: set[asyncio.Task[None]] = set()
         self._unsubscribe: Callable[[], Awaitable[None]] | None = None
         self._tenure: int | None = None
-        self._renewing: asyncio.Task[None] | None = None
+        self._watching: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Hear requests from now on; where the server forbids it, only the log says so."""
@@ -81,6 +83,7 @@ class OldCallers:
             return
         try:
             await self._subscribe()
+            self._watching = asyncio.create_task(self._watch(), name="watch over old callers")
         except CommandError as error:
             self._logger.warning(
                 "callers of daebus 0.0.31 are not heard: allow the channel, or turn them off with Daebus(legacy=False)",
@@ -90,9 +93,9 @@ class OldCallers:
 
     async def stop(self, grace: float) -> None:
         """Hear no more, and finish what is being relayed, within `grace` seconds."""
-        if self._renewing is not None:
-            self._renewing.cancel()
-            await asyncio.wait({self._renewing})
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.wait({self._watching})
         if self._unsubscribe is not None:
             await self._unsubscribe()
         if self._tasks:
@@ -103,20 +106,24 @@ class OldCallers:
             await asyncio.wait(self._tasks)
 
     async def _subscribe(self) -> None:
-        self._tenure = self._lease.tenure
+        tenure = self._lease.tenure
         self._unsubscribe = await self._node.subscriber.subscribe(self._service, self._receive)
+        self._tenure = tenure
 
-    async def _subscribe_again(self) -> None:
-        with suppress(Unavailable, CommandError):  # the next message tries it again
-            if self._unsubscribe is not None:
-                await self._unsubscribe()
-            await self._subscribe()
+    async def _watch(self) -> None:
+        """Subscribe anew after each lapse of the lease: nothing that comes from then on is old."""
+        while True:
+            await asyncio.sleep(min(_WATCH_SECONDS, self._lease.seconds / 3))
+            if self._lease.tenure in (None, self._tenure):
+                continue
+            with suppress(Unavailable, CommandError):  # the next round tries it again
+                if self._unsubscribe is not None:
+                    await self._unsubscribe()
+                await self._subscribe()
 
     def _receive(self, message: bytes) -> None:
         if self._tenure is None or self._lease.tenure != self._tenure:
             # This process slept: what waited here meanwhile was taken by others, and their claims may be gone.
-            if self._renewing is None or self._renewing.done():
-                self._renewing = asyncio.create_task(self._subscribe_again())
             return
         request = read_request(message, self._service)
         if request is None:
