@@ -48,7 +48,7 @@ def tests(session: nox.Session) -> None:
 def legacy(session: nox.Session) -> None:
     """daebus 0.0.31 from PyPI, in an environment of its own, against this one: calls, events, WebSockets, both ways."""
     install(session, "test")
-    old = session.cache_dir / "daebus-0.0.31"
+    old = session.cache_dir.resolve() / "daebus-0.0.31"
     if not old.exists():
         session.run("python", "-m", "venv", str(old))
         session.run(str(old / "bin" / "pip"), "install", "--quiet", "daebus==0.0.31", external=True)
