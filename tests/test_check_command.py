@@ -70,6 +70,7 @@ async def warm_up(*, size: int = use(Inner.size), untold: int) -> None: ...
 app = Daebus("shop", container=Container())
 app.register_blueprint(users)
 app.container.fake.override(providers.Object(Fake(Db())))
+app.container.config.from_dict({"every": 1})
 """
 )
 

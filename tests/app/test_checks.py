@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from typing import Annotated, cast
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import wraps
+from importlib import import_module
+from typing import Annotated, Any, Never, cast
 
 import msgspec
 import pytest
 from dependency_injector import containers, providers
-from litestar import Request
+from litestar import Request, Response
 from litestar.datastructures import State, UploadFile
 from litestar.di import Provide
 from litestar.enums import RequestEncodingType
@@ -28,8 +31,10 @@ from daebus import (
     Running,
     ServiceContainer,
     WiringError,
+    use,
 )
 from daebus.app.checks import deferring
+from daebus.app.web import serve
 from daebus.core.places import Place
 from daebus.core.problems import WiringProblem
 from daebus.core.sources import line_at
@@ -502,3 +507,239 @@ def test_a_per_message_object_that_a_singleton_keeps_is_refused() -> None:
         repo = providers.Singleton(Opaque, session)
 
     assert codes(lambda: Daebus("app", container=Capturing())) == ["captured-message-object"]
+
+
+class TestOptions:
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {"max_concurrency": 0},
+            {"max_workers": -1},
+            {"max_workers": 1.5},
+            {"stop_timeout": -1},
+            {"stop_timeout": float("inf")},
+            {"lease": 0},
+            {"lease": float("nan")},
+            {"lease": "15"},
+            {"on_conflict": "wran"},
+        ],
+    )
+    def test_what_an_app_cannot_run_with_is_refused(self, options: dict[str, object]) -> None:
+        (problem,) = problems(lambda: cast("Callable[..., object]", Daebus)("app", **options))
+        name, value = next(iter(options.items()))
+        assert (problem.code, problem.subject) == ("wrong-option", "Daebus('app')")
+        assert problem.found.startswith(f"{name}={value!r}")
+
+    def test_what_an_app_can_run_with_is_accepted(self) -> None:
+        Daebus(
+            "app", max_concurrency=1, max_workers=1, stop_timeout=0, lease=0.5, on_conflict="error", service="a.b"
+        ).check()
+
+    def test_a_service_has_a_name_that_keys_can_have(self) -> None:
+        assert codes(lambda: Daebus("app", service="a b")) == ["wrong-name"]
+        assert codes(lambda: Daebus("app", service="")) == ["wrong-name"]
+        assert codes(Daebus("my app").check) == ["wrong-name"]
+        assert codes(lambda: Daebus("app").check("a:b")) == ["wrong-name"]
+        Daebus("my app").check("shop")
+
+    def test_only_blueprints_are_registered_and_only_containers_passed(self) -> None:
+        app = Daebus("app")
+        for wrong in ("users", Blueprint):
+            assert codes(lambda wrong=wrong: app.register_blueprint(cast("Blueprint", wrong))) == ["wrong-component"]  # type: ignore[misc]
+        (problem,) = problems(lambda: Daebus("app", container=cast("Container", {"clock": 1})))
+        assert (problem.code, problem.found) == ("wrong-container", "it is a dict")
+
+    def test_http_and_websockets_do_not_both_listen_on_one_port(self) -> None:
+        app = Daebus("app")
+        app.attach(DaebusHttp(port=8080))
+        app.attach(DaebusWebSocket(port=8080))
+        (problem,) = problems(app.check)
+        assert (problem.code, source(problem)) == ("wrong-option", "app.attach(DaebusWebSocket(port=8080))")
+        for other in (None, 8081):
+            right = Daebus("app")
+            right.attach(DaebusHttp(port=8080))
+            right.attach(DaebusWebSocket(port=other))
+            right.check()
+
+
+class TestDefaults:
+    def test_a_default_that_nothing_falls_back_to_is_refused(self) -> None:
+        app = Daebus("app", container=Container())
+        app.attach(DaebusWebSocket(port=0))
+        created, now, of_message = Created("x"), Clock(), cast("Context", None)
+
+        @app.action("a")
+        async def a(payload: Created = created, *, clock: Clock = now) -> None: ...
+        @app.listen(ORDERS)
+        async def b(event: Created = created) -> None: ...
+        @app.socket("c")
+        async def c(data: Created, client: Client | None = None) -> None: ...
+        @app.action("d")
+        async def d(context: Context = of_message) -> None: ...
+
+        told = problems(app.check)
+        assert [problem.code for problem in told] == [*["unused-default"] * 3, "second-payload", "unused-default"]
+        assert "payload: Created | None" in told[0].remedy
+
+    def test_a_route_falls_back_to_its_defaults(self) -> None:
+        app = Daebus("app")
+        app.attach(DaebusHttp())
+
+        @app.route("/a")
+        async def a(limit: int = 3, name: str | None = None) -> None: ...
+
+        app.check()
+
+    def test_what_other_frameworks_write_there_is_told_with_use(self) -> None:
+        app = Daebus("app", container=Container())
+        provider: Any = Container.clock
+        marker: Any = cast("Any", import_module("dependency_injector.wiring")).Provide[Container.clock]
+
+        @app.action("a")
+        async def a(*, clock: Clock = provider) -> None: ...
+        @app.action("b")
+        async def b(*, time: Clock = marker) -> None: ...
+        @app.action("c")
+        async def c(*, time: Clock = use(Container.clock), clock: Clock) -> None: ...
+
+        assert [problem.remedy for problem in problems(app.check)] == [
+            "write clock: Clock = use(Container.clock), or leave the default out: 'clock' is its name",
+            "write time: Clock = use(Container.clock)",
+        ]
+
+
+class TestReturns:
+    def test_what_nobody_gets_is_refused(self) -> None:
+        app = Daebus("app")
+        listen, background, thread = (
+            cast("Callable[..., Any]", one) for one in (app.listen, app.background, app.thread)
+        )
+
+        async def created(event: Created) -> Created:
+            return event
+
+        async def number() -> int:
+            return 1
+
+        def endless(running: Running) -> int:
+            return 1
+
+        async def never() -> Never:
+            raise AssertionError
+
+        listen("a")(created)
+        background("b", 1)(number)
+        cast("Callable[..., Any]", app.on_start())(number)
+        thread("d")(endless)
+        background("e", 1)(never)
+        app.on_stop()(lambda: None)
+
+        told = problems(app.check)
+        assert [problem.code for problem in told] == ["unexpected-reply"] * 4
+        assert told[1].found == "it returns int, and nobody gets what a background task returns"
+
+    def test_a_decorator_must_not_hide_what_is_awaited(self) -> None:
+        def timed(function: Callable[..., object]) -> Callable[..., Any]:
+            @wraps(function)
+            def timing(*args: object, **more: object) -> object:
+                return function(*args, **more)
+
+            return timing
+
+        def logged(function: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+            @wraps(function)
+            async def logging(*args: object, **more: object) -> None:
+                await function(*args, **more)
+
+            return logging
+
+        app = Daebus("app")
+
+        @app.action("a")
+        @timed
+        async def a() -> None: ...
+        @app.action("b")
+        @timed
+        async def b() -> AsyncIterator[int]:
+            yield 1
+
+        @app.action("c")
+        @logged
+        async def c() -> None: ...
+        @app.action("d")
+        @timed
+        def d() -> None: ...
+
+        told = problems(app.check)
+        assert [problem.code for problem in told] == ["hidden-coroutine"] * 2
+        assert source(told[0]).startswith("async def a(")
+
+
+class TestRequests:
+    def told(self, record: Callable[[Daebus], object]) -> list[tuple[str, str]]:
+        app = Daebus("app")
+        app.attach(DaebusHttp())
+        record(app)
+        try:
+            app.check()
+        except WiringError as error:
+            return [(problem.code, problem.remedy) for problem in error.problems]
+        return []
+
+    def test_a_struct_does_not_come_from_the_query(self) -> None:
+        async def one(user: Created, limit: int = 3) -> None: ...
+        async def optional(user: Created | None = None) -> None: ...
+        async def mapping(filters: dict[str, str]) -> None: ...
+        async def right(ids: list[int], size: float | None = None, data: Created | None = None) -> None: ...
+
+        assert self.told(lambda app: app.route("/a")(one)) == [("not-in-query", "take its fields one by one")]
+        assert self.told(lambda app: app.route("/a", methods=["POST"])(one)) == [
+            ("not-in-query", "call it `data`, which is the body")
+        ]
+        assert [code for code, _ in self.told(lambda app: app.route("/a")(optional))] == ["not-in-query"]
+        assert [code for code, _ in self.told(lambda app: app.route("/a")(mapping))] == ["not-in-query"]
+        assert self.told(lambda app: app.route("/a", methods=["POST"])(right)) == []
+
+    @pytest.mark.parametrize("status", [0, 99, 100, 600, "201"])
+    def test_a_status_that_ends_no_request_is_refused(self, status: int) -> None:
+        async def nothing() -> None: ...
+
+        assert [code for code, _ in self.told(lambda app: app.route("/a", status_code=status)(nothing))] == [
+            "wrong-status"
+        ]
+
+    def test_a_status_without_a_body_goes_with_no_return(self) -> None:
+        async def nothing() -> None: ...
+        async def text() -> str:
+            return ""
+
+        async def response() -> Response[None]:
+            return Response(None)
+
+        assert [code for code, _ in self.told(lambda app: app.route("/a", status_code=204)(text))] == ["wrong-status"]
+        for right in (nothing, response):
+            assert self.told(lambda app, right=right: app.route("/a", status_code=204)(right)) == []  # type: ignore[misc]
+
+
+def test_routes_that_litestar_refuses_are_told_before_anything_is_started() -> None:
+    opened: list[str] = []
+
+    class Opening(ServiceContainer):
+        clock = providers.Resource(lambda: opened.append("resource"))
+
+    app = Daebus("app", container=Opening())
+    app.attach(DaebusHttp(port=0))
+
+    @app.route("/a", guards=3)
+    async def a() -> None: ...
+    @app.on_start()
+    async def start() -> None:
+        opened.append("on_start")
+
+    async def run() -> None:
+        async with serve(app.check(), redis_url="redis://127.0.0.1:1"):
+            raise AssertionError
+
+    with pytest.raises(WiringError, match="refused-by-litestar"):
+        asyncio.run(run())
+    assert opened == []

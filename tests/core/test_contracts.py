@@ -82,9 +82,9 @@ def test_a_channel_is_not_durable_and_keeps_a_week_unless_said_otherwise() -> No
 def test_the_types_are_known_while_a_subclass_is_constructed() -> None:
     class Query(Action[GetUser, User]):
         def __init__(self, name: str) -> None:
-            super().__init__(f"{name} of {len(self.types)}")
+            super().__init__(f"{name}_of_{len(self.types)}")
 
-    assert Query("get").name == "get of 2"
+    assert Query("get").name == "get_of_2"
     assert Query("get").types == (GetUser, User)
 
 
@@ -185,7 +185,36 @@ def test_an_empty_name_is_refused() -> None:
 
 @pytest.mark.parametrize("retention", [0, -1, float("nan")])
 def test_a_channel_that_keeps_nothing_is_refused(retention: float) -> None:
-    assert "nothing would be kept" in refusal(lambda: Channel[Created]("users", retention=retention))
+    assert "which must be a number of seconds above 0" in refusal(
+        lambda: Channel[Created]("users", retention=retention)
+    )
+
+
+@pytest.mark.parametrize("name", ["a b", "a\n", "a{b}", "a\tb", "\x00", "a:b"])
+def test_a_name_that_would_break_a_key_is_refused(name: str) -> None:
+    assert f"the name {name!r} contains" in refusal(lambda: Action[GetUser, User](name))
+    assert f"the name {name!r} contains" in refusal(lambda: StreamAction[GetUser, User]("a", service=name))
+
+
+def test_a_service_without_a_name_is_refused() -> None:
+    assert "Action('a', service=''): the name is empty" in refusal(lambda: Action[GetUser, User]("a", service=""))
+
+
+def test_names_of_other_alphabets_and_with_dots_are_accepted() -> None:
+    assert Action[GetUser, User]("v1.größe-名", service="a.b-c_d").name == "v1.größe-名"
+
+
+def test_a_channel_may_have_colons_but_for_those_of_daebus_itself() -> None:
+    assert Channel[Created]("users:created").name == "users:created"
+    assert Message[Created]("users:created").name == "users:created"
+    assert "begin with 'daebus:'" in refusal(lambda: Channel[Created]("daebus:reply:1"))
+    assert "contains ' '" in refusal(lambda: Channel[Created]("a b"))
+
+
+def test_structs_without_tags_are_refused_with_the_remedy() -> None:
+    told = refusal(lambda: Channel[GetUser | User]("users"))
+    assert "must be tagged" in told
+    assert "give each of them a tag: class Created(msgspec.Struct, tag=True)" in told
 
 
 def test_parametrised_contracts_are_made_once() -> None:

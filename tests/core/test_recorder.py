@@ -269,10 +269,13 @@ def test_a_mistake_has_the_place_of_the_decorator(users: Recorder) -> None:
     assert caught.value.problems[0].where == f"{show_path(__file__)}:{line}"
 
 
-@pytest.mark.parametrize("concurrency", [0, -1])
-def test_a_concurrency_below_one_is_refused(users: Recorder, concurrency: int) -> None:
-    problem = refusal(lambda: users.action("a", concurrency=concurrency))
-    assert (problem.subject, problem.found) == (f"concurrency={concurrency}", "it must be at least 1")
+@pytest.mark.parametrize("concurrency", [0, -1, 1.5, "3", True])
+def test_a_concurrency_below_one_is_refused(users: Recorder, concurrency: object) -> None:
+    problem = refusal(lambda: users.action("a", concurrency=cast("int", concurrency)))
+    assert (problem.subject, problem.found) == (
+        "@action('v1.a')",
+        f"concurrency={concurrency!r}, which must be a whole number of at least 1",
+    )
 
 
 def test_a_background_task_has_exactly_one_schedule_that_makes_sense(users: Recorder) -> None:
@@ -288,7 +291,7 @@ def test_a_background_task_has_exactly_one_schedule_that_makes_sense(users: Reco
     ]
     for arguments, found, remedy in wrong:
         problem = refusal(partial(background, "cleanup", **arguments))
-        assert (problem.code, problem.subject) == ("wrong-schedule", "background('cleanup')")
+        assert (problem.code, problem.subject) == ("wrong-schedule", "@background('cleanup')")
         assert problem.found.startswith(found)
         assert problem.remedy.startswith(remedy)
 
@@ -306,14 +309,17 @@ def test_a_decorator_without_its_brackets_is_refused(users: Recorder) -> None:
 
     problem = refusal(lambda: cast("Callable[..., object]", users.action)(handler))
     assert problem.subject == "@action"
-    assert problem.found == "it stands here without brackets, and it takes a name or `Action` or `StreamAction`"
+    assert problem.found == "it stands here without brackets, and it takes a name or an Action or a StreamAction"
     assert problem.remedy == 'write @action("the_name")'
-    assert refusal(lambda: cast("Callable[..., object]", users.listen)(handler)).found.endswith("a name or `Channel`")
+    assert refusal(lambda: cast("Callable[..., object]", users.listen)(handler)).found.endswith("a name or a Channel")
 
 
 def test_a_contract_of_another_kind_is_refused(users: Recorder) -> None:
     problem = refusal(lambda: cast("Callable[..., object]", users.action)(EVENTS))
-    assert problem.subject == "@action(Channel[Created]('user_events'))"
+    assert problem.found.endswith("and this is Channel[Created]('user_events')")
+    assert problem.remedy == "write @listen(...)"
+    of_its_class = refusal(lambda: cast("Callable[..., object]", users.action)(type(GET_USER)))
+    assert of_its_class.found.endswith("and this is the class of one")
     assert refusal(lambda: cast("Callable[..., object]", users.listen)(GET_USER)).found.startswith("it takes a name")
 
 
@@ -324,6 +330,74 @@ def test_what_is_no_function_is_refused_as_a_handler(users: Recorder) -> None:
     action = cast("Callable[[str], Callable[[object], object]]", users.action)
     for wrong in (Callee(), partial(here), Callee):
         problem = refusal(partial(users.route("/a"), wrong))
-        assert problem.found == "a handler is a function"
-        assert refusal(partial(action("a"), wrong)).found == "a handler is a function"
+        assert problem.found.startswith("the handler is no function, but ")
+        assert refusal(partial(action("a"), wrong)).code == "not-a-function"
     assert users.specs == ()
+
+
+def test_a_static_method_is_the_function_that_it_is(users: Recorder) -> None:
+    class Made:
+        @classmethod
+        def make(cls) -> None: ...
+
+    class Handlers:
+        @users.route("/a")
+        @staticmethod
+        async def static() -> None: ...
+
+    assert users.specs[0].read_signature().is_async
+    assert (
+        refusal(lambda: users.route("/b")(cast("Callable[..., object]", vars(Made)["make"]))).code == "not-a-function"
+    )
+    assert Handlers.static.__name__ == "static"
+
+
+def test_decorators_without_arguments_need_their_brackets_too(users: Recorder) -> None:
+    for name in ("on_start", "on_stop", "socket_connect", "socket_disconnect", "socket_register"):
+        problem = refusal(partial(getattr(users, name), here))
+        assert (problem.code, problem.subject) == ("wrong-name", f"@{name}")
+        assert problem.remedy == f"write @{name}()"
+    problem = refusal(lambda: cast("Callable[..., object]", users.route)(here))
+    assert (problem.code, problem.subject) == ("malformed-path", "@route")
+
+
+def test_methods_are_a_list_and_each_counts_once(users: Recorder) -> None:
+    problem = refusal(lambda: users.route("/a", methods="POST"))
+    assert (problem.code, problem.remedy) == ("wrong-method", "write methods=['POST']")
+
+    @users.route("/a", methods=["get", "GET", "post"])
+    async def handler() -> None: ...
+
+    assert users.specs[0].title == "route GET|POST /api/a"
+
+
+def test_a_path_without_its_slash_is_not_joined_to_the_prefix(users: Recorder) -> None:
+    @users.route("a")
+    async def wrong() -> None: ...
+    @users.route("")
+    async def root() -> None: ...
+
+    assert [spec.title for spec in users.specs] == ["route GET a", "route GET /api"]
+    assert refusal(lambda: Recorder("users", prefix="v1")).code == "malformed-path"
+
+
+@pytest.mark.parametrize("name", ["response", "error"])
+def test_the_types_of_answers_are_taken(users: Recorder, name: str) -> None:
+    assert refusal(lambda: Recorder("users").socket(name)).code == "reserved-name"
+    users.socket(name)  # its namespace stands before it
+
+
+def test_names_that_would_break_a_key_are_refused(users: Recorder) -> None:
+    assert refusal(lambda: users.action("a b")).code == "wrong-name"
+    assert refusal(lambda: users.background("a:b", 1)).code == "wrong-name"
+    assert refusal(lambda: users.thread("a{b}")).code == "wrong-name"
+    assert refusal(lambda: Recorder("users", namespace="a b")).code == "wrong-name"
+    assert refusal(lambda: Recorder("")).found == "the name is ''"
+    users.listen("a:b")
+    users.socket("a:b")
+
+
+def test_a_scope_is_one_of_two(users: Recorder) -> None:
+    background = cast("Callable[..., object]", users.background)
+    problem = refusal(lambda: background("a", 1, scope="host"))
+    assert (problem.code, problem.remedy) == ("wrong-option", "give one of 'service', 'replica'")

@@ -10,8 +10,9 @@ import msgspec
 import pytest
 
 from daebus.core.errors import WiringError, WiringProblem
-from daebus.core.places import show_path
+from daebus.core.places import Place, show_path
 from daebus.core.signatures import MISSING, Signature, read_signature, show_type
+from daebus.core.sources import line_at
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -117,9 +118,28 @@ def test_a_name_that_only_type_checkers_know_is_refused() -> None:
     def handler(price: Decimal) -> None: ...
 
     problem = refusal(handler)
-    assert problem.subject == "handler"
-    assert problem.found == "an annotation cannot be resolved at run time: name 'Decimal' is not defined"
-    assert "TYPE_CHECKING" in problem.remedy
+    assert problem.subject == "handler(price: Decimal)"
+    assert problem.found.startswith("'Decimal' is imported for type checkers alone")
+    assert problem.remedy == "move the import out of `if TYPE_CHECKING:`"
+    (note,) = problem.notes
+    assert isinstance(note.where, Place)
+    assert (span := note.where.span()) is not None
+    assert "import Decimal" in line_at(span.path, span.line)
+
+
+def test_all_the_names_that_do_not_exist_are_told_with_the_closest() -> None:
+    def handler(query: object, other: object) -> None: ...
+
+    handler.__annotations__.update(query="Usr", other="Nowhere")
+    handler.__annotations__["return"] = "Usre"
+
+    with pytest.raises(WiringError) as caught:
+        read_signature(handler)
+    assert [(problem.subject, problem.remedy) for problem in caught.value.problems] == [
+        ("handler(query: Usr)", "did you mean 'User'?"),
+        ("handler(other: Nowhere)", "import it, or define it, in the handler's module"),
+        ("handler -> Usre", "did you mean 'User'?"),
+    ]
 
 
 @pytest.mark.parametrize("annotation", ["User.missing", "1 +", "User | 3"])
@@ -127,7 +147,7 @@ def test_an_annotation_that_makes_no_sense_is_refused(annotation: str) -> None:
     def handler(query: object) -> None: ...
 
     handler.__annotations__["query"] = annotation
-    assert refusal(handler).found.startswith("an annotation cannot be resolved at run time: ")
+    assert refusal(handler).found.startswith("the annotation cannot be resolved: ")
 
 
 def test_parameters_that_nothing_can_fill_are_refused() -> None:

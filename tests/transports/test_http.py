@@ -31,6 +31,7 @@ from daebus.core.errors import (
     WiringError,
 )
 from daebus.core.recorder import Recorder
+from daebus.core.sources import line_at
 from daebus.transports.edge import DaebusHttp, DaebusWebSocket
 
 
@@ -246,24 +247,29 @@ class TestMistakes:
         assert f"a route has no option {name!r}" in self.refused(users)
 
     def test_an_unknown_option_of_the_app(self, users: Recorder) -> None:
-        with pytest.raises(
-            ConfigurationError, match="no option 'cors', and Litestar has none: did you mean 'cors_config'"
-        ):
+        with pytest.raises(WiringError) as caught:
             build(users, DaebusHttp(cors=None))
-        with pytest.raises(ConfigurationError, match="see the arguments of litestar"):
+        (problem,) = caught.value.problems
+        assert (problem.code, problem.remedy) == ("unknown-option", "did you mean 'cors_config'?")
+        assert problem.found == "it has no option 'cors', and Litestar has none"
+        assert (span := problem.span) is not None
+        assert "DaebusHttp(cors=None)" in line_at(span.path, span.line)
+        with pytest.raises(WiringError, match="see the arguments of litestar"):
             build(users, DaebusHttp(zzz=None))
+        with pytest.raises(WiringError, match="did you mean 'port'"):
+            build(users, DaebusHttp(prot=3))
 
     def test_options_that_litestar_refuses(self, users: Recorder) -> None:
         with pytest.raises(ConfigurationError, match=r"Litestar refuses what DaebusHttp\(\.\.\.\) passes to it"):
             build(users, DaebusHttp(route_handlers=["no handler"]))
 
     def test_a_route_that_litestar_refuses_is_named(self, users: Recorder) -> None:
-        @users.route("/x", status_code=204)
+        @users.route("/x", guards=3)
         async def show() -> str:
             return ""
 
         text = self.refused(users)
-        assert "refused-by-litestar: route GET /x: Litestar refuses it: A status code 204" in text
+        assert "refused-by-litestar: route GET /x: Litestar refuses it: 'int' object is not iterable" in text
         assert f"test_http.py:{show.__code__.co_firstlineno}" in text
 
     def test_paths_that_collide(self, users: Recorder) -> None:
@@ -316,10 +322,10 @@ class TestMistakes:
 
 
 class TestSettings:
-    @pytest.mark.parametrize("port", [-1, 65536])
+    @pytest.mark.parametrize("port", [-1, 65536, "8080"])
     def test_ports_that_cannot_be(self, port: int) -> None:
         for component in (DaebusHttp, DaebusWebSocket):
-            with pytest.raises(ConfigurationError, match=rf"{component.__name__}\(port={port}\): a port is a number"):
+            with pytest.raises(ConfigurationError, match=rf"{component.__name__}\(port={port!r}\): a port is a number"):
                 component(port=port)
 
     def test_sizes_that_cannot_be(self) -> None:
@@ -329,8 +335,9 @@ class TestSettings:
             DaebusWebSocket(max_message_size=0)
 
     def test_a_websocket_path_that_cannot_be(self) -> None:
-        with pytest.raises(ConfigurationError, match="a path begins with a slash"):
-            DaebusWebSocket("ws")
+        for path in ("ws", "/ws/<id>", "/ws/{id}", "/w s"):
+            with pytest.raises(ConfigurationError, match="a path begins with a slash"):
+                DaebusWebSocket(path)
 
 
 def test_the_settings_load_neither_litestar_nor_granian() -> None:

@@ -23,7 +23,8 @@ from litestar.types import HTTPScope, Scope
 from daebus.core.context import Context
 from daebus.core.recorder import Recorder
 from daebus.core.specs import RouteSpec
-from daebus.transports.paths import METHODS, RESERVED, check_path, litestar_path, path_parameters, path_shape
+from daebus.transports.paths import METHODS, RESERVED, litestar_path, path_parameters, path_shape
+from daebus.transports.route_checks import check_route
 
 AnyRequest = Request[Any, Any, Any]
 UserId = NewType("UserId", str)
@@ -56,7 +57,7 @@ def record(path: str, function: Callable[..., object], **options: Any) -> RouteS
 def problems(path: str, function: Callable[..., object], **options: Any) -> list[str]:
     spec = record(path, function, **options)
     return [
-        f"{one.where}: {one.code}: {one.message} -> {one.remedy}" for one in check_path(spec, spec.read_signature())
+        f"{one.where}: {one.code}: {one.message} -> {one.remedy}" for one in check_route(spec, spec.read_signature())
     ]
 
 

@@ -20,7 +20,8 @@ from daebus.core.recorder import Recorder
 from daebus.core.specs import RouteSpec
 from daebus.transports.edge import DaebusHttp
 from daebus.transports.http import HttpRoute, build_litestar
-from daebus.transports.paths import RESERVED, check_path, path_parameters
+from daebus.transports.paths import RESERVED, path_parameters
+from daebus.transports.route_checks import check_route
 from daebus.transports.server import HttpServer
 from daebus.wiring.compiling import Rule, compile_endpoint
 from daebus.wiring.per_message import PerMessage
@@ -87,7 +88,7 @@ def build(
     container = Services()
     for spec in recorder.specs:
         assert isinstance(spec, RouteSpec)
-        problems = check_path(spec, spec.read_signature())
+        problems = check_route(spec, spec.read_signature())
         assert problems == [], [str(problem) for problem in problems]
         rule = Rule(kind="a route", free=True, reserved=RESERVED, path=frozenset(path_parameters(spec.path)))
         endpoint = compile_endpoint(spec, container, workers or WorkerPool(2), rule, lambda _: lambda result: result)

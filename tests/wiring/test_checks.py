@@ -394,7 +394,9 @@ def test_a_dependency_of_a_nested_container_is_told_by_its_path() -> None:
     container = Container()
     (problem,) = find_unfilled(container, Base, [("action users", container.repo)])
     assert (problem.code, problem.subject) == ("undefined-dependency", "Container.inner.clock")
-    assert problem.remedy.startswith("give it to the container, as Container(inner=...), ")
+    assert problem.remedy.startswith(
+        "give it to the nested container, as inner = providers.Container(Inner, clock=...), "
+    )
     assert at(problem).startswith("clock: providers.Dependency[Thing]")
     with container.inner.container.providers["clock"].override(Thing()):
         assert list(find_unfilled(container, Base, [("action users", container.repo)])) == []

@@ -401,7 +401,7 @@ def test_the_items_of_a_stream_must_fit_and_be_encodable() -> None:
 
     assert refusal(other, contract).found == "it yields GetUser, but its contract says User"
     assert "Opaque has no JSON form" in refusal(opaque, STREAM).found
-    assert refusal(unknown, STREAM).found == "the type that it returns is not annotated"
+    assert refusal(unknown, STREAM).found == "it is an async generator, and its annotation says something else"
 
 
 def test_use_left_of_the_star_is_told_instead_of_what_follows_from_it() -> None:

@@ -15,8 +15,9 @@ from daebus.core.errors import WiringError, WiringProblem
 from daebus.core.places import Place, show_path
 from daebus.core.signatures import read_signature
 from daebus.core.sources import line_at
-from daebus.wiring.injection import Hints, bind_services, find_misplaced, use
+from daebus.wiring.injection import bind_services, find_misplaced, use
 from daebus.wiring.per_message import PerMessage
+from daebus.wiring.rules import Hints
 
 T = TypeVar("T")
 Handler = Callable[..., object]
@@ -230,7 +231,8 @@ def test_use_of_a_provider_of_an_instance_is_refused() -> None:
 
     def handler(*, repo: Repo = use(container.repo)) -> None: ...
 
-    assert refusal(container, handler).found.startswith("use(...) names a provider that Container does not have")
+    assert refusal(container, handler).found.endswith("of one container, not of its class")
+    assert refusal(container, handler).remedy == "write use(Container.repo)"
 
 
 def test_use_left_of_the_star_is_found() -> None:
@@ -595,7 +597,7 @@ def test_an_attribute_that_is_no_provider_is_told_and_shown() -> None:
 
     problem = refusal(Child(), handler)
     assert (problem.code, problem.found) == ("not-a-provider", "Child.version is no provider")
-    assert problem.remedy == "make it one, such as version = providers.Object(...)"
+    assert problem.remedy == "make it one: version = providers.Object(...)"
     (note,) = problem.notes
     assert note.text == "a str"
     assert note.where is not None

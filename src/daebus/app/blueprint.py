@@ -22,7 +22,7 @@ class Blueprint(Recorder, Generic[S_contra]):
         name: Its name, for messages and for the names of durable listeners.
         services: The container class whose providers its handlers name right of the ``*``; an app whose container is
             not one of that class refuses the blueprint.
-        prefix: Put before the path of each of its routes.
+        prefix: Put before the path of each of its routes; both begin with a slash.
         namespace: Put, with a dot, before the string names of its actions and socket types. A contract's name is final.
     """
 

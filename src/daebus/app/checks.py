@@ -11,12 +11,14 @@ from daebus.core.codec import UnsupportedTypeError, require_json_type
 from daebus.core.diagnostics import Note
 from daebus.core.errors import WiringError
 from daebus.core.handlers import is_context
+from daebus.core.options import stray_in
 from daebus.core.places import CallSite
 from daebus.core.problems import WiringProblem
 from daebus.core.signatures import MISSING, Parameter, Signature
 from daebus.core.specs import ActionSpec, RouteSpec, SocketSpec, Spec
 from daebus.transports.edge import DaebusHttp, DaebusWebSocket
 from daebus.transports.paths import RESERVED, path_parameters
+from daebus.transports.route_checks import belongs_in_body
 
 __all__ = [
     "Attached",
@@ -24,6 +26,7 @@ __all__ = [
     "defer",
     "deferring",
     "find_foreign",
+    "find_misnamed",
     "find_unattached",
     "find_undecodable",
 ]
@@ -89,6 +92,10 @@ def find_unattached(specs: Sequence[Spec], attached: Attached) -> Iterator[Wirin
         yield from _unserved(routes, "HTTP", "app.attach(DaebusHttp(port=8080))")
     if attached.websocket is None:
         yield from _unserved(sockets, "WebSocket", "app.attach(DaebusWebSocket())")
+    elif attached.http is not None and attached.websocket.port == attached.http.port != 0:
+        found, remedy = "its port is that of DaebusHttp", "leave out its port: both are then served on that one"
+        place = attached.sites[DaebusWebSocket].place
+        yield WiringProblem(place, f"DaebusWebSocket(port={attached.http.port})", found, remedy, code="wrong-option")
     elif attached.websocket.port is None and attached.http is None:
         yield WiringProblem(
             attached.sites[DaebusWebSocket].place,
@@ -130,6 +137,14 @@ def find_foreign(specs: Sequence[Spec], service: ServiceName) -> Iterator[Wiring
         )
 
 
+def find_misnamed(service: ServiceName) -> Iterator[WiringProblem]:
+    """A name that cannot be the name of a service; whether there is one at all is told elsewhere."""
+    found = stray_in(service.name, colons=False) if service.name else None
+    if found is not None:
+        remedy = "write it as one word, such as 'user_service' or 'user-service'"
+        yield WiringProblem(service.place, f"Daebus({service.name!r})", found, remedy, code="wrong-name")
+
+
 def _not_named(service: ServiceName, owner: str, example: ActionSpec, count: int) -> WiringProblem:
     contracts = "the contract of its action belongs" if count == 1 else f"the contracts of its {count} actions belong"
     return WiringProblem(
@@ -160,17 +175,24 @@ def find_undecodable(routes: Sequence[tuple[RouteSpec, Signature]], http: Daebus
         for parameter in signature.left:
             if parameter.name in known or is_context(parameter) or parameter.annotation is MISSING:
                 continue
-            try:
-                require_json_type(parameter.annotation)
-            except UnsupportedTypeError as error:
-                if not _is_known_to_litestar(parameter):
-                    yield signature.problem(
-                        parameter,
-                        f"it cannot be decoded from a request: {error}",
-                        f"use a type that msgspec supports, or put a bare * before {parameter.name!r} "
-                        "if it is a service",
-                        code="undecodable",
-                    )
+            if not _is_known_to_litestar(parameter):
+                yield from _check_parameter(spec, signature, parameter)
+
+
+def _check_parameter(spec: RouteSpec, signature: Signature, parameter: Parameter) -> Iterator[WiringProblem]:
+    try:
+        require_json_type(parameter.annotation)
+    except UnsupportedTypeError as error:
+        found = f"it cannot be decoded from a request: {error}"
+        remedy = f"use a type that msgspec supports, or put a bare * before {parameter.name!r} if it is a service"
+        yield signature.problem(parameter, found, remedy, code="undecodable")
+        return
+    if parameter.name != "data" and belongs_in_body(parameter.annotation):
+        found = "it is a query parameter, and a query string cannot hold it"
+        remedy = "take its fields one by one"
+        if {"POST", "PUT", "PATCH"}.issuperset(spec.methods):
+            remedy = "call it `data`, which is the body"
+        yield signature.problem(parameter, found, remedy, code="not-in-query")
 
 
 def _is_known_to_litestar(parameter: Parameter) -> bool:

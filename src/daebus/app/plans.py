@@ -25,7 +25,6 @@ from daebus.core.specs import (
     Spec,
     ThreadSpec,
 )
-from daebus.transports.paths import check_path
 from daebus.wiring.compiling import compile_endpoint
 from daebus.wiring.endpoints import Endpoint
 from daebus.wiring.workers import OwnThread, WorkerPool
@@ -152,7 +151,8 @@ class Plans:
                 action = self._plan(spec, lambda _: encode)
                 return lambda: self.actions.update({spec.name: action})
             case RouteSpec():
-                return self._compile_route(spec)
+                route = self._plan(spec, _unchanged)
+                return lambda: self.routes.update(dict.fromkeys(spec.keys, route))
             case ListenSpec():
                 listener = self._plan(spec, _ignoring)
                 return lambda: self.listeners.append(listener)
@@ -173,16 +173,6 @@ class Plans:
                 return lambda: self.lifecycle.append(lifecycle)
             case _:
                 raise TypeError(f"no plan for {spec!r}")
-
-    def _compile_route(self, spec: RouteSpec) -> Callable[[], None]:
-        problems = check_path(spec, spec.read_signature())
-        try:
-            route = self._plan(spec, _unchanged)
-        except WiringError as error:
-            raise WiringError(*problems, *error.problems) from error
-        if problems:
-            raise WiringError(*problems)
-        return lambda: self.routes.update(dict.fromkeys(spec.keys, route))
 
     def _plan(self, spec: SpecT, encoder: Callable[[Signature], Callable[[object], R]]) -> Plan[SpecT, R]:
         workers = OwnThread(spec.name) if isinstance(spec, ThreadSpec) else self._workers

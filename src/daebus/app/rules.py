@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TypeAlias, cast
 
 from daebus.core.contracts import Contract, StreamAction
@@ -19,6 +20,7 @@ from daebus.core.specs import (
 )
 from daebus.transports.clients import Client
 from daebus.transports.paths import RESERVED, path_parameters
+from daebus.transports.route_checks import check_route
 from daebus.wiring.rules import Rule
 
 __all__ = ["rule_for"]
@@ -40,17 +42,24 @@ def rule_for(spec: Spec) -> Rule:
             own = cast("Mapping[str, object]", spec.options.get("dependencies") or {})
             names = frozenset(path_parameters(spec.path))
             reserved = RESERVED.union(own)
-            return Rule(kind="a route", free=True, reserved=reserved, path=names, strangers={**_CLIENT, **_RUNNING})
+            return Rule(
+                kind="a route",
+                free=True,
+                reserved=reserved,
+                path=names,
+                strangers={**_CLIENT, **_RUNNING},
+                check=partial(check_route, spec),
+            )
         case ListenSpec():
             return _listen_rule(spec)
         case SocketSpec():
             return _socket_rule(spec)
         case BackgroundSpec():
-            return Rule(kind="a background task", strangers={**_CLIENT, **_RUNNING})
+            return Rule(kind="a background task", silent=True, strangers={**_CLIENT, **_RUNNING})
         case ThreadSpec():
-            return Rule(kind="a thread", parts=(Running,), thread=True, strangers=_CLIENT)
+            return Rule(kind="a thread", parts=(Running,), thread=True, silent=True, strangers=_CLIENT)
         case LifecycleSpec():
-            return Rule(kind=f"an on_{spec.event} handler", strangers={**_CLIENT, **_RUNNING})
+            return Rule(kind=f"an on_{spec.event} handler", silent=True, strangers={**_CLIENT, **_RUNNING})
         case _:
             raise TypeError(f"no rule for {spec!r}")
 
@@ -73,6 +82,7 @@ def _listen_rule(spec: ListenSpec) -> Rule:
         kind="a listener",
         payload="the event",
         required=True,
+        silent=True,
         events=True,
         contract=() if spec.contract is None else spec.contract.types,
         contract_place=_place_of(spec.contract),
@@ -86,7 +96,7 @@ def _socket_rule(spec: SocketSpec) -> Rule:
             kind, payload = "a connect handler", "the parameters"
             return Rule(kind=kind, payload=payload, parts=(Client,), replies=True, lax=True, strangers=_RUNNING)
         case "disconnect":
-            return Rule(kind="a disconnect handler", parts=(Client,), strangers=_RUNNING)
+            return Rule(kind="a disconnect handler", parts=(Client,), silent=True, strangers=_RUNNING)
         case "message":
             return Rule(kind="a socket handler", payload="the data", parts=(Client,), replies=True, strangers=_RUNNING)
 

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, cast
+from typing import TYPE_CHECKING, Generic, cast, get_args
 
 from dependency_injector import providers
 from typing_extensions import TypeVar
 
 from daebus.core.diagnostics import Note
 from daebus.core.errors import ConfigurationError, WiringError
+from daebus.core.options import require_choice, require_count, require_name, require_seconds
 from daebus.core.places import CallSite, call_site, caller_place
 from daebus.core.problems import WiringProblem
 from daebus.core.recorder import Recorder
 from daebus.transports.edge import DaebusHttp, DaebusWebSocket
+from daebus.wiring.arguments import find_wrong_arguments
 from daebus.wiring.checks import check_container, find_unfilled, find_unknown_overrides
 from daebus.wiring.workers import WorkerPool
 
 from .blueprint import Blueprint
-from .checks import Attached, ServiceName, defer, find_foreign, find_unattached, find_undecodable
+from .checks import Attached, ServiceName, defer, find_foreign, find_misnamed, find_unattached, find_undecodable
 from .container import ServiceContainer
 from .plans import Conflict, Plans
 from .runner import run
@@ -69,6 +71,14 @@ class Daebus(Recorder, Generic[C]):
     ) -> None:
         super().__init__(name)
         self._site = call_site()
+        subject = f"Daebus({name!r})"
+        if service is not None:
+            require_name(f"{subject[:-1]}, service={service!r})", service)
+        require_count(subject, "max_concurrency", max_concurrency)
+        require_count(subject, "max_workers", max_workers)
+        require_seconds(subject, "stop_timeout", stop_timeout, or_zero=True)
+        require_seconds(subject, "lease", lease)
+        require_choice(subject, "on_conflict", on_conflict, get_args(Conflict))
         self._container = container if container is not None else cast("C", ServiceContainer())
         try:
             check_container(self._container, ServiceContainer)
@@ -134,6 +144,10 @@ class Daebus(Recorder, Generic[C]):
             WiringError: With all the mistakes of the blueprint.
         """
         place = caller_place()
+        if not isinstance(blueprint, Blueprint):  # pyright: ignore[reportUnnecessaryIsInstance]  # no checker may run
+            subject = f"register_blueprint({getattr(blueprint, '__name__', repr(blueprint))})"
+            found, remedy = "it is no blueprint", 'register an object: users = Blueprint("users")'
+            raise WiringError(WiringProblem(place, subject, found, remedy, code="wrong-component"))
         self._refuse_late(f"register_blueprint({blueprint.name!r})")
         try:
             self._refuse_misfit(blueprint, place)
@@ -200,6 +214,7 @@ class Daebus(Recorder, Generic[C]):
         problems.extend(find_foreign(specs, name))
         routes = [(plan.spec, plan.endpoint.signature) for plan in self._plans.served_routes()]
         problems.extend(find_undecodable(routes, self._http))
+        problems.extend(find_misnamed(name))
         if name.name in ("", "__main__") and all(problem.code != "service-not-named" for problem in problems):
             if not problems:
                 raise ConfigurationError(f"The service has no name: {_NAME_IT}.")
@@ -225,7 +240,9 @@ class Daebus(Recorder, Generic[C]):
             for name, provider in container.providers.items()
             if isinstance(provider, providers.BaseResource)
         ]
-        return [*problems, *find_unfilled(container, ServiceContainer, [*needed, *resources])]
+        needed += resources
+        problems += find_unfilled(container, ServiceContainer, needed)
+        return [*problems, *find_wrong_arguments(container, [provider for _, provider in needed])]
 
     def _assembly(self, service: str) -> Assembly:
         return Assembly(

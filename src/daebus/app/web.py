@@ -27,17 +27,22 @@ __all__ = ["Served", "Web", "serve"]
 class Web:
     """The Litestar applications of an app.
 
+    Without a run of the service, the lifespan of the application runs it.
+
     Args:
         made: The app.
-        runtime: The run of the service; None: the lifespan of the application runs it.
 
     Attributes:
         litestar: Serves its routes and WebSockets.
+
+    Raises:
+        ConfigurationError: Litestar does not take the options of `DaebusHttp`.
+        WiringError: With all the routes that Litestar does not take.
     """
 
-    def __init__(self, made: Assembly, runtime: Runtime | None = None) -> None:
+    def __init__(self, made: Assembly) -> None:
         self._made = made
-        self._runtime = runtime
+        self._runtime: Runtime | None = None
         self.litestar: Litestar = self._build(made.http or DaebusHttp(openapi_config=None))
 
     @property
@@ -46,6 +51,10 @@ class Web:
         if self._runtime is None:
             raise Unavailable("The service does not run: let the server run the ASGI lifespan")
         return self._runtime
+
+    def attach(self, runtime: Runtime) -> None:
+        """Serve a run of the service, which somebody else starts and stops."""
+        self._runtime = runtime
 
     def socket_application(self) -> Litestar:
         """A second application, with the WebSockets alone, for a port of their own."""
@@ -121,24 +130,27 @@ async def serve(
 
     Raises:
         ConfigurationError: A setting is wrong.
+        WiringError: With all the routes that Litestar does not take.
         StartupError: It could not start.
     """
     addresses = _addresses(made, host, port)
+    # Before anything is started: what Litestar refuses is a mistake in the code.
+    web = Web(made) if addresses else None
     async with AsyncExitStack() as stack:
         if addresses and not share_port:
-            # Before anything is started: a port that is taken is the likeliest mistake.
+            # Likewise: a port that is taken is the likeliest mistake of all.
             addresses = {name: _reserve(stack, address) for name, address in addresses.items()}
         runtime = await stack.enter_async_context(open_runtime(made, redis_url))
-        ports = await _serve_web(stack, made, runtime, addresses) if addresses else dict[str, int]()
+        ports = dict[str, int]() if web is None else await _serve_web(stack, web, made, runtime, addresses)
         yield Served(runtime, ports)
 
 
 async def _serve_web(
-    stack: AsyncExitStack, made: Assembly, runtime: Runtime, addresses: Mapping[str, _Address]
+    stack: AsyncExitStack, web: Web, made: Assembly, runtime: Runtime, addresses: Mapping[str, _Address]
 ) -> Mapping[str, int]:
     from daebus.transports.server import HttpServer  # noqa: PLC0415  # it loads Granian
 
-    web = Web(made, runtime)
+    web.attach(runtime)
     await stack.enter_async_context(_lifespan(web.litestar))
     ports: dict[str, int] = {}
     for name, (host, port) in addresses.items():

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs
 
 import msgspec
 from msgspec import inspect as shapes
+from typing_extensions import override
 
 from .errors import BadRequest
 from .signatures import show_type
@@ -50,9 +51,21 @@ _WITH_PATH = re.compile(r"^(?P<text>.*?) - at (?:`key` in )?`(?P<path>[^`]*)`$",
 class UnsupportedTypeError(Exception):
     """A type that JSON cannot carry, or that msgspec cannot tell apart. The text says which and why."""
 
+    @property
+    def remedy(self) -> str:
+        """What to do."""
+        if "must be tagged" in str(self):
+            return "give each of them a tag: class Created(msgspec.Struct, tag=True)"
+        return "use a msgspec.Struct, a dataclass, or what msgspec supports"
+
 
 class UnresolvedTypeError(UnsupportedTypeError):
     """A type with an annotation that names what does not exist, or not yet."""
+
+    @property
+    @override
+    def remedy(self) -> str:
+        return "import what it names where the type is defined, outside of `if TYPE_CHECKING:`, or correct it"
 
 
 def require_json_type(annotation: object) -> None:

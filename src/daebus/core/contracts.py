@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 from types import NoneType
 from typing import ClassVar, Generic, NoReturn, TypeVar, cast
 
 from .codec import UnresolvedTypeError, UnsupportedTypeError, require_json_type
-from .errors import WiringError
-from .places import CallSite, call_site, caller_place
-from .problems import Code, WiringProblem
+from .options import RESERVED_TYPES, refuse, require_name, require_seconds
+from .places import CallSite, call_site
 from .signatures import show_type
 
-__all__ = ["Action", "Channel", "Contract", "Message", "StreamAction"]
+__all__ = ["Action", "Channel", "Contract", "Message", "StreamAction", "require_named"]
 
 # Not contravariant: of a payload that is yet to be typed, editors then show no type.
 In = TypeVar("In")
@@ -20,8 +20,8 @@ Item_co = TypeVar("Item_co", covariant=True)
 Event = TypeVar("Event")
 Data = TypeVar("Data")
 
-# What the server answers to a client's messages.
-_ANSWERS = ("response", "error")
+# Where daebus' own channels begin.
+_OWN = "daebus:"
 
 _parametrised: dict[tuple[object, ...], object] = {}
 
@@ -41,19 +41,21 @@ class Contract:
     _site: CallSite
     _arguments: ClassVar[tuple[object, ...]] = ()
     _example: ClassVar[str] = ""
+    # Whether the name may have colons: where it is a channel's as it is, and nothing is appended to it.
+    _colons: ClassVar[bool] = False
 
     def __init__(self, name: str, service: str | None) -> None:
         kind = type(self).__name__
         if not self._arguments:
-            raise _problem(
+            raise refuse(
                 f"{kind}({name!r})",
                 f"this {kind} has no types, so nothing could be checked or decoded",
                 f"write them in brackets, such as {kind}[{self._example}]({name!r})",
                 "untyped-contract",
             )
-        if not name or not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # no checker may run
-            found = f"the name is {'empty' if name == '' else repr(name)}"
-            raise _problem(f"{kind}({name!r})", found, "give it the name that goes on the wire, a str", "wrong-name")
+        require_name(f"{kind}({name!r})", name, colons=self._colons)
+        if service is not None:
+            require_name(f"{kind}({name!r}, service={service!r})", service)
         for part in self._arguments:
             _require_json_type(kind, name, part)
         object.__setattr__(self, "name", name)
@@ -78,7 +80,7 @@ class Contract:
             return super().__class_getitem__(item)  # type: ignore[misc]  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType, reportAttributeAccessIssue]
         for part in arguments:
             if isinstance(part, str):
-                raise _problem(
+                raise refuse(
                     f"{cls.__name__}[{part!r}]",
                     "the type is a string, which cannot be resolved here",
                     "write the type itself, below its definition",
@@ -86,7 +88,7 @@ class Contract:
                 )
         wanted = cast("tuple[TypeVar, ...]", getattr(cls, "__parameters__", ()))
         if len(arguments) != len(wanted):
-            raise _problem(
+            raise refuse(
                 f"{cls.__name__}[{', '.join(map(show_type, arguments))}]",
                 f"it has {len(arguments)} type{'s' * (len(arguments) != 1)}, and {cls.__name__} takes {len(wanted)}",
                 f"write {cls.__name__}[{', '.join(part.__name__.partition('_')[0] for part in wanted) or '...'}] once",
@@ -139,12 +141,7 @@ def _require_json_type(kind: str, name: str, part: object) -> None:
         pass
     except UnsupportedTypeError as error:
         found = f"it cannot go over the wire as JSON: {error}"
-        remedy = "use a msgspec.Struct, a dataclass, or what msgspec supports"
-        raise _problem(f"{kind}({name!r})", found, remedy, "undecodable") from error
-
-
-def _problem(subject: str, found: str, remedy: str, code: Code) -> WiringError:
-    return WiringError(WiringProblem(caller_place(), subject, found, remedy, code=code))
+        raise refuse(f"{kind}({name!r})", found, error.remedy, "undecodable") from error
 
 
 class Action(Contract, Generic[In, Out_co]):
@@ -188,19 +185,17 @@ class Channel(Contract, Generic[Event]):
 
     __slots__ = ("durable", "retention")
     _example = "Event"
+    _colons = True
 
     durable: bool
     retention: float
 
     def __init__(self, name: str, *, durable: bool = False, retention: float = 7 * 86400.0) -> None:
         super().__init__(name, None)
-        if not retention > 0:
-            raise _problem(
-                f"Channel({name!r}, retention={retention})",
-                "nothing would be kept",
-                "give it in seconds, above 0",
-                "wrong-option",
-            )
+        if name.startswith(_OWN):
+            found = f"the names of daebus' own channels begin with {_OWN!r}"
+            raise refuse(f"Channel({name!r})", found, "give it another name", "reserved-name")
+        require_seconds(f"Channel({name!r})", "retention", retention)
         object.__setattr__(self, "durable", durable)
         object.__setattr__(self, "retention", retention)
 
@@ -210,13 +205,48 @@ class Message(Contract, Generic[Data]):
 
     __slots__ = ()
     _example = "Data"
+    _colons = True
 
     def __init__(self, name: str) -> None:
-        if name in _ANSWERS:
-            raise _problem(
+        if name in RESERVED_TYPES:
+            raise refuse(
                 f"Message({name!r})",
                 f"clients get the answers of socket handlers under the name {name!r}, and could not tell them apart",
                 "give the message another name",
                 "reserved-name",
             )
         super().__init__(name, None)
+
+
+def require_named(
+    decorator: str, given: object, kinds: tuple[type[Contract], ...] = (), *, colons: bool = False
+) -> None:
+    """Refuse what is neither a name nor one of these contracts, such as the handler of a decorator without brackets.
+
+    Raises:
+        WiringError: It is neither, or the name cannot be one.
+    """
+    if isinstance(given, kinds):
+        return
+    if isinstance(given, str):
+        require_name(f"@{decorator}({given!r})", given, colons=colons)
+        return
+    names = [f"{'an' if kind is Action else 'a'} {kind.__name__}" for kind in kinds]
+    takes, remedy = " or ".join(["a name", *names]), f'write @{decorator}("the_name")'
+    if inspect.isroutine(given):
+        found = f"it stands here without brackets, and it takes {takes}"
+        raise refuse(f"@{decorator}", found, remedy, "wrong-name")
+    if isinstance(given, Contract):
+        its_own = _DECORATORS.get(next(kind for kind in type(given).__mro__ if kind in _DECORATORS))
+        remedy = f"write @{its_own}(...)" if its_own else f"write @{decorator}({given.name!r})"
+        found = f"it takes {takes}, and this is {given!r}"
+    elif isinstance(given, type) and issubclass(given, Contract):
+        found = f"it takes {takes}, and this is the class of one"
+        remedy = f"give the contract its name: {given.__name__}[...]('the_name')"
+    else:
+        found = f"it takes {takes}, and this is {given!r}"
+    raise refuse(f"@{decorator}(...)", found, remedy, "wrong-name")
+
+
+# Which decorator takes which contract; what is sent to WebSocket clients is handled by none.
+_DECORATORS: dict[type, str | None] = {Action: "action", StreamAction: "action", Channel: "listen", Message: None}

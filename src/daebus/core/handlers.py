@@ -94,8 +94,10 @@ class _Decorated(Contract, Generic[P, R]):
 
 
 def undecorated(handler: Callable[..., object]) -> Callable[..., object]:
-    """The function behind a decorated action, for a further decorator; any other handler as it is."""
-    return handler.__wrapped__ if isinstance(handler, _Decorated) else handler
+    """The function behind a decorated action, for a further decorator, or behind a static method."""
+    if isinstance(handler, _Decorated):
+        return handler.__wrapped__
+    return cast("Callable[..., object]", handler.__func__) if isinstance(handler, staticmethod) else handler
 
 
 class ActionHandler(_Decorated[P, R], Action[In, Out], Generic[In, Out, P, R]):

@@ -15,6 +15,7 @@ Code: TypeAlias = Literal[
     # The shape of a handler
     "async-thread",
     "forgotten-star",
+    "hidden-coroutine",
     "method-as-handler",
     "misplaced-payload",
     "missing-annotation",
@@ -27,10 +28,12 @@ Code: TypeAlias = Literal[
     "undecodable",
     "unencodable",
     "unexpected-payload",
+    "unexpected-reply",
     "unexpected-stream",
     "unfillable-parameter",
     "unresolved-annotation",
     "unstoppable-thread",
+    "unused-default",
     "wrong-part",
     "wrong-payload",
     "wrong-reply",
@@ -40,6 +43,7 @@ Code: TypeAlias = Literal[
     "foreign-provider",
     "needs-the-loop",
     "never-awaited",
+    "never-entered",
     "not-a-provider",
     "unknown-service",
     "wrong-type",
@@ -48,6 +52,8 @@ Code: TypeAlias = Literal[
     "dependency-cycle",
     "undefined-dependency",
     "unknown-override",
+    "unset-option",
+    "wrong-argument",
     "wrong-container",
     "wrong-per-message",
     # Contracts and names
@@ -63,6 +69,7 @@ Code: TypeAlias = Literal[
     # Routes
     "body-on-get",
     "malformed-path",
+    "not-in-query",
     "path-mismatch",
     "refused-by-litestar",
     "same-route",
@@ -70,6 +77,7 @@ Code: TypeAlias = Literal[
     "unknown-option",
     "wrong-method",
     "wrong-path-type",
+    "wrong-status",
     # Registration
     "duplicate-blueprint",
     "duplicate-component",

@@ -6,9 +6,9 @@ import inspect
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
-from typing import Literal, TypeVar, cast, overload
+from typing import Literal, Never, TypeVar, cast, overload
 
-from .contracts import Action, Channel, StreamAction
+from .contracts import Action, Channel, StreamAction, require_named
 from .decorators import (
     ContractDecorator,
     HandlerDecorator,
@@ -21,9 +21,18 @@ from .decorators import (
 )
 from .errors import WiringError
 from .handlers import ActionHandler, StreamHandler, undecorated
-from .places import call_site, caller_namespace, caller_place
-from .problems import Code, WiringProblem
-from .schedules import Schedule, make_schedule
+from .options import (
+    RESERVED_TYPES,
+    refuse,
+    require_brackets,
+    require_choice,
+    require_count,
+    require_methods,
+    require_name,
+    require_schedule,
+)
+from .places import call_site, caller_namespace
+from .problems import WiringProblem
 from .specs import ActionSpec, BackgroundSpec, LifecycleSpec, ListenSpec, RouteSpec, SocketSpec, Spec, ThreadSpec
 
 __all__ = ["Recorder"]
@@ -31,8 +40,6 @@ __all__ = ["Recorder"]
 In = TypeVar("In")
 Out = TypeVar("Out")
 Event = TypeVar("Event")
-
-_SCHEDULES = "give seconds, or every=timedelta(...), or cron= with five fields, such as '0 3 * * *'"
 
 AnyHandler = Callable[..., object]
 
@@ -48,6 +55,14 @@ class Recorder:
 
     def __init__(self, name: str, *, prefix: str = "", namespace: str = "") -> None:
         self.name = name
+        if not isinstance(name, str) or not name:  # pyright: ignore[reportUnnecessaryIsInstance]  # no checker may run
+            kind = type(self).__name__
+            raise refuse(f"{kind}({name!r})", f"the name is {name!r}", f'write {kind}("the_name")', "wrong-name")
+        if namespace:
+            require_name(f"{name!r}, namespace={namespace!r}", namespace)
+        if prefix and not prefix.startswith("/"):
+            found = "the prefix does not begin with a slash"
+            raise refuse(f"{name!r}, prefix={prefix!r}", found, f"write prefix={'/' + prefix!r}", "malformed-path")
         self._prefix = prefix.rstrip("/")
         self._namespace = f"{namespace}." if namespace else ""
         self._specs: list[Spec] = []
@@ -63,11 +78,12 @@ class Recorder:
         self._closed = self._closed or reason
 
     def _record(self, spec: Spec) -> None:
-        if not inspect.isroutine(spec.function):
-            shown = getattr(spec.function, "__qualname__", repr(spec.function))
-            raise _problem(
-                f"{shown} of {self.name!r}", "a handler is a function", "write it as `def`", "not-a-function"
-            )
+        # A class method is a routine that cannot be called.
+        if not (inspect.isroutine(spec.function) and callable(spec.function)):
+            given = type(spec.function).__name__
+            what = "a class" if isinstance(spec.function, type) else f"an object of the class {given}"
+            found, remedy = f"the handler is no function, but {what}", "write a function that calls it"
+            raise refuse(f"{spec.title} of {self.name!r}", found, remedy, "not-a-function")
         if self._closed is not None:
             found = f"it comes too late: {self._closed}"
             remedy = "define every handler before its blueprint is registered"
@@ -96,13 +112,11 @@ class Recorder:
             name: A contract, or a name, to which the blueprint's namespace is added.
             concurrency: How many requests one process handles at once; default: the app's ``max_concurrency``.
         """
-        _check_named("action", name, (Action, StreamAction))
+        require_named("action", name, (Action, StreamAction))
         contract = None if isinstance(name, str) else name
         full = self._namespace + name if isinstance(name, str) else name.name
-        if concurrency is not None and concurrency < 1:
-            raise _problem(
-                f"concurrency={concurrency}", "it must be at least 1", "leave it out for the default", "wrong-option"
-            )
+        if concurrency is not None:
+            require_count(f"@action({full!r})", "concurrency", concurrency)
         make = partial(ActionSpec, name=full, contract=contract, concurrency=concurrency, site=call_site())
         namespace = caller_namespace()
 
@@ -128,7 +142,7 @@ class Recorder:
     def listen(self, channel: Channel[Event]) -> ListenDecorator[Event]: ...
     def listen(self, channel: str | Channel[Event]) -> object:
         """Hear the events of a channel. Left of the ``*`` stands the event; several listeners may share a channel."""
-        _check_named("listen", channel, (Channel,))
+        require_named("listen", channel, (Channel,), colons=True)
         contract = None if isinstance(channel, str) else cast("Channel[object]", channel)
         name = channel if isinstance(channel, str) else channel.name
         record = self._recording(partial(ListenSpec, channel=name, contract=contract))
@@ -143,14 +157,15 @@ class Recorder:
         ``cookies``, ``request``. What it returns is the body, or any Litestar response; ``-> None`` means 204.
 
         Args:
-            path: Such as ``/users/<user_id>``; the blueprint's prefix is added.
+            path: Such as ``/users/<user_id>``; the blueprint's prefix is put before it, and an empty one is the prefix.
             methods: HTTP methods.
             status_code: Of a success; default: 200, and 204 where nothing is returned.
             options: Whatever Litestar's route handlers take: guards, middleware, tags, summary, …
         """
-        upper = tuple(method.upper() for method in methods)
-        path = self._prefix + path
-        make = partial(RouteSpec, path=path, methods=upper, status_code=status_code, options=options)
+        upper = require_methods(path, methods)
+        # A path that begins with no slash is told when the route is compiled, together with its other mistakes.
+        full = path if path and not path.startswith("/") else self._prefix + path
+        make = partial(RouteSpec, path=full, methods=upper, status_code=status_code, options=options)
         return HandlerDecorator(self._recording(make))
 
     def socket(self, message_type: str) -> HandlerDecorator:
@@ -159,22 +174,29 @@ class Recorder:
         Left of the ``*`` stand the data and the `Client`, told apart by type; either may be left out. What it
         returns is the answer, None: no answer.
         """
-        _check_named("socket", message_type)
-        return HandlerDecorator(self._socket("message", self._namespace + message_type))
+        require_named("socket", message_type, colons=True)
+        full = self._namespace + message_type
+        if full in RESERVED_TYPES:
+            found = f"messages of the type {full!r} are the answers that clients get, and none sends one"
+            raise refuse(f"@socket({full!r})", found, "give the message another name", "reserved-name")
+        return HandlerDecorator(self._socket("message", full))
 
-    def socket_register(self) -> HandlerDecorator:
+    def socket_register(self, *without_brackets: Never) -> HandlerDecorator:
         """Answer WebSocket messages of the type ``register``."""
+        require_brackets("socket_register", without_brackets)
         return HandlerDecorator(self._socket("message", "register"))
 
-    def socket_connect(self) -> HandlerDecorator:
+    def socket_connect(self, *without_brackets: Never) -> HandlerDecorator:
         """Decide on a new WebSocket client: return to accept it, with a greeting or None; raise `Reject` to refuse.
 
         Left of the ``*`` stand the parameters of the query string, decoded into a struct, and the `Client`.
         """
+        require_brackets("socket_connect", without_brackets)
         return HandlerDecorator(self._socket("connect", ""))
 
-    def socket_disconnect(self) -> SilentDecorator:
+    def socket_disconnect(self, *without_brackets: Never) -> SilentDecorator:
         """Run after a WebSocket client has gone, however it went. Left of the ``*`` may stand the `Client`."""
+        require_brackets("socket_disconnect", without_brackets)
         return SilentDecorator(self._socket("disconnect", ""))
 
     def _socket(self, event: Literal["message", "connect", "disconnect"], message_type: str) -> Record:
@@ -210,8 +232,9 @@ class Recorder:
             cron: A cron expression of five fields, in UTC.
             scope: ``service``: on one replica at a time; ``replica``: on each.
         """
-        _check_named("background", name)
-        schedule = _schedule(f"background({name!r})", seconds, every, cron)
+        require_named("background", name)
+        schedule = require_schedule(f"@background({name!r})", seconds, every, cron)
+        require_choice(f"@background({name!r})", "scope", scope, ("service", "replica"))
         return SilentDecorator(self._recording(partial(BackgroundSpec, name=name, schedule=schedule, scope=scope)))
 
     def thread(self, name: str, *, auto_start: bool = True, restart: bool = False) -> ThreadDecorator:
@@ -222,16 +245,18 @@ class Recorder:
             auto_start: Whether it starts with the service.
             restart: Whether it is started again, with backoff, after it failed.
         """
-        _check_named("thread", name)
+        require_named("thread", name)
         make = partial(ThreadSpec, name=name, auto_start=auto_start, restart=restart)
         return ThreadDecorator(self._recording(make))
 
-    def on_start(self) -> SilentDecorator:
+    def on_start(self, *without_brackets: Never) -> SilentDecorator:
         """Run once when the service starts, before it takes any work. If it fails, the service does not start."""
+        require_brackets("on_start", without_brackets)
         return self._lifecycle("start")
 
-    def on_stop(self) -> SilentDecorator:
+    def on_stop(self, *without_brackets: Never) -> SilentDecorator:
         """Run once when the service stops, after the last work is done."""
+        require_brackets("on_stop", without_brackets)
         return self._lifecycle("stop")
 
     def _lifecycle(self, event: Literal["start", "stop"]) -> SilentDecorator:
@@ -244,28 +269,3 @@ class Recorder:
             self._record(make(function=undecorated(handler), blueprint=self.name, namespace=namespace, site=site))
 
         return record
-
-
-def _check_named(decorator: str, given: object, contracts: tuple[type, ...] = ()) -> None:
-    """Refuse what is neither a name nor one of the contracts, such as the handler of a decorator without brackets."""
-    if isinstance(given, contracts) or (isinstance(given, str) and given):
-        return
-    kinds = " or ".join(["a name", *(f"`{kind.__name__}`" for kind in contracts)])
-    found, remedy = f"it takes {kinds}", f'write @{decorator}("the_name")'
-    if inspect.isroutine(given):
-        raise _problem(f"@{decorator}", f"it stands here without brackets, and {found}", remedy, "wrong-name")
-    raise _problem(f"@{decorator}({given!r})", found, remedy, "wrong-name")
-
-
-def _problem(subject: str, found: str, remedy: str, code: Code) -> WiringError:
-    return WiringError(WiringProblem(caller_place(), subject, found, remedy, code=code))
-
-
-def _schedule(subject: str, seconds: float | None, every: timedelta | None, cron: str | None) -> Schedule:
-    try:
-        return make_schedule(seconds, every, cron)
-    except ValueError as error:
-        found, colon, remedy = str(error).rstrip(".").partition(": ")
-        if not colon or not remedy.startswith(("give", "write")):
-            found, remedy = str(error).rstrip("."), _SCHEDULES
-        raise _problem(subject, found[:1].lower() + found[1:], remedy, "wrong-schedule") from error

@@ -28,7 +28,7 @@ class Interval(msgspec.Struct, frozen=True):
 
     def __post_init__(self) -> None:
         try:
-            finite = math.isfinite(self.seconds)
+            finite = math.isfinite(self.seconds) and not isinstance(self.seconds, bool)
         except TypeError:
             raise ValueError(f"The interval {self.seconds!r} is not a number of seconds.") from None
         if not finite or self.seconds <= 0:

@@ -11,7 +11,8 @@ from types import NoneType
 
 from .diagnostics import Note
 from .errors import WiringError
-from .places import place_of, unwrap
+from .hints import UNRESOLVED, resolve_hints
+from .places import place_of
 from .problems import Code, WiringProblem
 
 __all__ = ["MISSING", "Parameter", "Signature", "read_signature", "return_hint", "show_both", "show_type"]
@@ -124,7 +125,7 @@ def read_signature(function: Function, namespace: Mapping[str, object] | None = 
     Raises:
         WiringError: An annotation cannot be resolved, or there is a ``*args`` or ``**kwargs``.
     """
-    hints = _resolve_hints(function, namespace)
+    hints = resolve_hints(function, namespace)
     parameters: list[Parameter] = []
     problems: list[WiringProblem] = []
     for parameter in inspect.signature(function).parameters.values():
@@ -155,54 +156,18 @@ def _unfillable(function: Function, parameter: inspect.Parameter) -> WiringProbl
         place_of(function, parameter.name),
         f"{function.__name__}({parameter})",
         "neither the message nor the container can fill it",
-        "name each parameter: left of a bare * what comes from the message, right of it the services",
+        "name each parameter: left of a bare * what comes from the message, right of it the services; "
+        "a decorator that replaces the handler needs functools.wraps",
         code="unfillable-parameter",
         parameter=parameter.name,
     )
-
-
-def _resolve_hints(function: Function, namespace: Mapping[str, object] | None) -> dict[str, object]:
-    try:
-        return _hints(function, namespace)
-    except (NameError, AttributeError, TypeError, SyntaxError) as error:
-        wrong = _unresolved(function, namespace)
-        raise WiringError(
-            WiringProblem(
-                place_of(function, wrong),
-                function.__name__,
-                f"an annotation cannot be resolved at run time: {error}",
-                "import what it names outside of `if TYPE_CHECKING:`, or correct it",
-                code="unresolved-annotation",
-                parameter=wrong,
-            )
-        ) from error
-
-
-def _hints(function: Function, namespace: Mapping[str, object] | None) -> dict[str, object]:
-    return typing.get_type_hints(function, localns=None if namespace is None else dict(namespace), include_extras=True)
-
-
-def _unresolved(function: Function, namespace: Mapping[str, object] | None) -> str | None:
-    """The first parameter, or ``return``, whose annotation cannot be resolved."""
-
-    def alone() -> None: ...
-
-    # Where it was defined, also for a function that wraps it.
-    alone.__dict__["__wrapped__"] = unwrap(function)
-    for name, annotation in inspect.get_annotations(function).items():
-        alone.__annotations__ = {name: annotation}
-        try:
-            _hints(alone, namespace)
-        except (NameError, AttributeError, TypeError, SyntaxError):
-            return name
-    return None
 
 
 def return_hint(function: object) -> object:
     """The type that a function is annotated to return; `MISSING` where it is not, or where it cannot be resolved."""
     try:
         return typing.get_type_hints(function).get("return", MISSING)
-    except (NameError, TypeError, AttributeError, SyntaxError):
+    except UNRESOLVED:
         return MISSING
 
 

@@ -14,9 +14,18 @@ from itertools import islice
 from types import CodeType
 from typing import NamedTuple, TypeAlias
 
-__all__ = ["Span", "line_at", "span_of_attribute", "span_of_call", "span_of_function", "span_of_line"]
+__all__ = [
+    "Span",
+    "line_at",
+    "line_of_typing_import",
+    "span_of_attribute",
+    "span_of_call",
+    "span_of_function",
+    "span_of_line",
+]
 
 _Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _Node: TypeAlias = ast.expr | ast.stmt | ast.arg
 
 
@@ -98,10 +107,24 @@ def span_of_attribute(path: str, qualified_name: str, attribute: str | None) -> 
         return None
     owner = found[-1]
     for statement in owner.body:
+        if isinstance(statement, _DEFINITIONS) and statement.name == attribute:
+            return span_of_line(path, statement.lineno)
         targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
         if attribute is not None and any(isinstance(at, ast.Name) and at.id == attribute for at in targets):
             return _span_of_node(path, statement, statement.lineno)
     return span_of_line(path, owner.lineno)
+
+
+def line_of_typing_import(path: str, name: str) -> int | None:
+    """The line on which a file imports a name for type checkers alone: within ``if TYPE_CHECKING:``."""
+    tree = _tree_of(path)
+    for node in () if tree is None else ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test).rpartition(".")[2] == "TYPE_CHECKING":
+            for statement in node.body:
+                aliases = statement.names if isinstance(statement, ast.Import | ast.ImportFrom) else []
+                if name in [(one.asname or one.name).partition(".")[0] for one in aliases]:
+                    return statement.lineno
+    return None
 
 
 def _tree_of(path: str) -> ast.Module | None:

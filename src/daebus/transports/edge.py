@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from daebus.core.errors import ConfigurationError
+from daebus.core.places import call_site
 
 __all__ = ["DaebusHttp", "DaebusWebSocket"]
 
@@ -33,6 +34,12 @@ class DaebusHttp:
         self.host = host
         self.max_body_size = max_body_size
         self.litestar: Mapping[str, object] = litestar
+        self._site = call_site()
+
+    @property
+    def place(self) -> str:
+        """Where it was made, for messages."""
+        return self._site.place
 
 
 class DaebusWebSocket:
@@ -57,8 +64,10 @@ class DaebusWebSocket:
         host: str = _ALL_INTERFACES,
         max_message_size: int = 1_048_576,
     ) -> None:
-        if not path.startswith("/"):
-            raise ConfigurationError(f"DaebusWebSocket(path={path!r}): a path begins with a slash, as in '/ws'.")
+        if not path.startswith("/") or any(character in path for character in "<>{} ?#"):
+            raise ConfigurationError(
+                f"DaebusWebSocket(path={path!r}): a path begins with a slash and has no parameters, as in '/ws'."
+            )
         if port is not None:
             _check_port("DaebusWebSocket", port)
         _check_size("DaebusWebSocket", "max_message_size", max_message_size)
@@ -69,10 +78,12 @@ class DaebusWebSocket:
 
 
 def _check_port(component: str, port: int) -> None:
-    if not 0 <= port <= 65535:
-        raise ConfigurationError(f"{component}(port={port}): a port is a number from 1 to 65535, or 0 for a free one.")
+    if not isinstance(port, int) or not 0 <= port <= 65535:  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ConfigurationError(
+            f"{component}(port={port!r}): a port is a number from 1 to 65535, or 0 for a free one."
+        )
 
 
 def _check_size(component: str, name: str, size: int) -> None:
-    if size < 1:
-        raise ConfigurationError(f"{component}({name}={size}): give a size of at least 1 byte, or leave it out.")
+    if not isinstance(size, int) or size < 1:  # pyright: ignore[reportUnnecessaryIsInstance]  # no checker may run
+        raise ConfigurationError(f"{component}({name}={size!r}): give a size of at least 1 byte, or leave it out.")

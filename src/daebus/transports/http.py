@@ -56,10 +56,11 @@ def build_litestar(
 
     Raises:
         ConfigurationError: Litestar does not take the options.
-        WiringError: With all the routes that collide, or that Litestar does not take.
+        WiringError: With all the options that Litestar does not have, else all the routes that collide, or that
+            Litestar does not take.
     """
     given = dict(settings.litestar)
-    _refuse_unknown(given)
+    _refuse_unknown(settings)
     _refuse_collisions(routes)
     options = {
         "logging_config": None,
@@ -87,14 +88,17 @@ def _listed(given: Mapping[str, object], name: str) -> Sequence[object]:
     return cast("Sequence[object]", given.get(name) or ())
 
 
-def _refuse_unknown(given: Mapping[str, object]) -> None:
+def _refuse_unknown(settings: DaebusHttp) -> None:
     known = inspect.signature(Litestar).parameters
-    for name in given:
-        if name not in known:
-            begins = [option for option in known if option.startswith(f"{name}_")]
-            close = begins or difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else "see the arguments of litestar.Litestar."
-            raise ConfigurationError(f"DaebusHttp(...) has no option {name!r}, and Litestar has none: {hint}")
+    problems: list[WiringProblem] = []
+    for name in settings.litestar.keys() - known:
+        begins = [option for option in known if option.startswith(f"{name}_")]
+        close = begins or difflib.get_close_matches(name, [*known, "port", "host", "max_body_size"], n=1)
+        remedy = f"did you mean {close[0]!r}?" if close else "see the arguments of litestar.Litestar"
+        found = f"it has no option {name!r}, and Litestar has none"
+        problems.append(WiringProblem(settings.place, "DaebusHttp(...)", found, remedy, code="unknown-option"))
+    if problems:
+        raise WiringError(*problems)
 
 
 def _refuse_collisions(routes: Sequence[HttpRoute]) -> None:

@@ -77,7 +77,7 @@ def make_handler(
 def _refuse_unknown_options(spec: RouteSpec) -> None:
     problems: list[WiringProblem] = []
     for name in spec.options.keys() - _OPTIONS:
-        close = difflib.get_close_matches(name, _OPTIONS, n=1)
+        close = difflib.get_close_matches(name, [*_OPTIONS, "methods", "status_code"], n=1)
         remedy = f"did you mean {close[0]!r}?" if close else "put values of your own into opt={...}"
         problems.append(spec.problem(f"a route has no option {name!r}", remedy, code="unknown-option"))
     if problems:

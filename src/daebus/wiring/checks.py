@@ -14,12 +14,25 @@ from daebus.core.errors import WiringError
 from daebus.core.places import caller_place, place_of_class
 from daebus.core.problems import WiringProblem
 
-from .lookup import name_of, offered, provider_note, provider_place
+from .lookup import (
+    as_provider,
+    inner_container,
+    name_of,
+    names_of,
+    offered,
+    plain_attribute,
+    plain_attributes,
+    provider_note,
+    provider_place,
+)
 from .per_message import PerMessage
+from .yields import UNKNOWN
 
 __all__ = ["check_container", "find_unfilled", "find_unknown_overrides"]
 
 AnyProvider = providers.Provider[object]
+
+_MADE_OF: tuple[type, ...] = (providers.Provider, containers.DeclarativeContainer)
 
 
 def check_container(container: containers.Container, base: type[containers.DeclarativeContainer]) -> None:
@@ -46,7 +59,7 @@ def find_unfilled(
         needed: What is going to be called, and by whom.
     """
     seen = {container.providers[name] for name in base.cls_providers if name in container.providers}
-    names = _names(container)
+    names = names_of(container)
     for user, root in needed:
         for provider in (root, *root.traverse()):
             if provider in seen or not isinstance(provider, providers.Dependency) or provider.is_defined:
@@ -58,15 +71,28 @@ def find_unfilled(
                 provider_place(container, path) or owner,
                 f"{owner}.{path}",
                 f"nothing fills this Dependency, and {user} needs it",
-                f"give it to the container, as {owner}({path.partition('.')[0]}=...), "
+                f"give it {_where_given(container, path)}, "
                 f"or make it a provider of its own: providers.Singleton({given})",
                 code="undefined-dependency",
             )
 
 
+def _where_given(container: containers.Container, path: str) -> str:
+    """Where a dependency is filled: the call that makes its container."""
+    outer, _, name = path.rpartition(".")
+    if not outer:
+        return f"to the container, as {name_of(container)}({name}=...)"
+    inner = inner_container(container.providers.get(outer))
+    made = "..." if inner is None else name_of(inner)
+    return f"to the nested container, as {outer} = providers.Container({made}, {name}=...)"
+
+
 def find_unknown_overrides(container: containers.Container) -> Iterator[WiringProblem]:
     """The providers of overriding containers that override nothing."""
-    for overriding in container.overridden:
+    owner = container.declarative_parent
+    # A class that overrides another by the decorator is known to that class alone.
+    by_class = cast("tuple[type[containers.Container], ...]", getattr(owner, "overridden", ()))
+    for overriding in (*container.overridden, *(one() for one in by_class)):
         for name in overriding.providers:
             if name in container.providers:
                 continue
@@ -86,6 +112,13 @@ def _problems(container: containers.Container, base: type[containers.Declarative
         found, remedy = "it is the class itself", f"pass an instance of it: container={name}()"
         yield WiringProblem(caller_place(), f"container={name}", found, remedy, code="wrong-container")
         return
+    if not isinstance(container, containers.Container):  # pyright: ignore[reportUnnecessaryIsInstance]  # as above
+        found, remedy = (
+            f"it is a {type(container).__name__}",
+            f"pass an instance of a class that extends {base.__name__}",
+        )
+        yield WiringProblem(caller_place(), "container=", found, remedy, code="wrong-container")
+        return
     owner = container.declarative_parent
     if owner is None or not issubclass(owner, base):
         name = "container" if owner is None else owner.__name__
@@ -99,7 +132,8 @@ def _problems(container: containers.Container, base: type[containers.Declarative
         )
         return
     yield from _replaced(container, base)
-    names = _names(container)
+    yield from _find_unmade(container)
+    names = names_of(container)
     cycle = _find_cycle(names)
     if cycle:
         yield WiringProblem(
@@ -124,26 +158,53 @@ def _problems(container: containers.Container, base: type[containers.Declarative
 def _replaced(container: containers.Container, base: type[containers.DeclarativeContainer]) -> Iterator[WiringProblem]:
     """What stands in the place of a dependency that is filled at the start."""
     for name, provider in base.cls_providers.items():
-        own = container.providers.get(name)
-        if isinstance(provider, providers.Dependency) and not isinstance(own, providers.Dependency):
+        attribute = plain_attribute(container, name)
+        own = container.providers.get(name) if attribute is UNKNOWN else attribute
+        if isinstance(provider, providers.Dependency) and not _takes(own, provider.instance_of):
             yield WiringProblem(
                 provider_place(container, name) or name_of(container),
                 f"{name_of(container)}.{name}",
-                f"daebus itself fills {name!r} when the service starts, and cannot where a {type(own).__name__} stands",
+                f"daebus itself fills {name!r} when the service starts, and cannot where {_described(own)} stands",
                 f"give yours another name; for a test, container.{name}.override(...) replaces it",
                 code="reserved-name",
             )
 
 
-def _names(container: containers.Container, prefix: str = "") -> dict[AnyProvider, str]:
-    """The providers by name; those of nested containers by their paths."""
-    names: dict[AnyProvider, str] = {}
-    for name, provider in container.providers.items():
-        names.setdefault(provider, prefix + name)
-        if isinstance(provider, providers.Container):
-            nested = cast("providers.Container[containers.Container]", provider)
-            names.update(_names(nested.container, f"{prefix}{name}."))
-    return names
+def _takes(own: object, given: type) -> bool:
+    """Whether something is a dependency that can be filled with an object of a type."""
+    wanted = _wanted(own)
+    return wanted is not None and issubclass(given, wanted)
+
+
+def _wanted(own: object) -> type | None:
+    return cast("providers.Dependency[object]", own).instance_of if isinstance(own, providers.Dependency) else None
+
+
+def _described(own: object) -> str:
+    wanted = _wanted(own)
+    return f"a {type(own).__name__}" if wanted is None else f"a Dependency of {wanted.__name__}"
+
+
+def _is_class(attribute: object) -> bool:
+    return isinstance(attribute, type) and issubclass(attribute, _MADE_OF)
+
+
+def _has_provider(attribute: object) -> bool:
+    parts = cast("tuple[object, ...]", attribute) if isinstance(attribute, tuple) else ()
+    return any(isinstance(part, providers.Provider) for part in parts)
+
+
+def _find_unmade(container: containers.Container) -> Iterator[WiringProblem]:
+    """What was meant to be a provider, and is none: the class of one, a container's class, one with a stray comma."""
+    for name, attribute in plain_attributes(container).items():
+        is_class = _is_class(attribute)
+        is_tuple = _has_provider(attribute)
+        if is_class or is_tuple:
+            found, remedy = "it is a class, not a provider", f"write {name} = {as_provider(attribute)}"
+            if is_tuple:
+                found, remedy = "it is a tuple with a provider in it", "remove the comma behind it"
+            where = provider_place(container, name) or name_of(container)
+            yield WiringProblem(where, f"{name_of(container)}.{name}", found, remedy, code="not-a-provider")
 
 
 def _captures(names: dict[AnyProvider, str]) -> Iterator[tuple[str, str, PerMessage[object]]]:

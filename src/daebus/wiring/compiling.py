@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator
 from types import NoneType
 from typing import TypeVar
@@ -12,25 +11,25 @@ from dependency_injector import containers
 
 from daebus.core.codec import (
     Decoder,
+    UnresolvedTypeError,
     UnsupportedTypeError,
     compile_decoder,
     compile_event_decoder,
     compile_query_decoder,
     is_json_type,
-    require_json_type,
 )
 from daebus.core.context import Context
-from daebus.core.diagnostics import Note
 from daebus.core.errors import WiringError
-from daebus.core.places import unwrap
 from daebus.core.problems import WiringProblem
 from daebus.core.signatures import MISSING, Parameter, Signature, show_both, show_type
 from daebus.core.specs import Spec
 
 from .endpoints import Endpoint, Incoming, Take
-from .injection import Hints, Injection, bind_services, find_misplaced, is_used
-from .rules import Rule
-from .sides import find_service, from_message, is_simple, report_services, report_stranger
+from .injection import Injection, bind_services, find_misplaced, is_used
+from .lookup import is_simple
+from .returns import check_returns
+from .rules import Hints, Rule
+from .sides import find_service, from_message, report_services, report_stranger
 from .workers import Workers
 from .yields import fits
 
@@ -53,13 +52,13 @@ def compile_endpoint(
     """
     signature = spec.read_signature()
     left = _Left(signature, container, rule)
-    problems = left.problems
+    problems = [*rule.check(signature), *left.problems]
     injection = Injection({})
     misplaced = from_message(signature, container, rule, payload=left.payload)
     if not misplaced:
         problems.extend(left.find_missing())
     problems.extend(misplaced.values())
-    problems.extend(_check_reply(signature, rule))
+    problems.extend(check_returns(signature, rule))
     try:
         hints = Hints(threaded=rule.thread, has_message=rule.free or rule.payload is not None)
         injection = bind_services(container, signature, without={*misplaced, *rule.path}, hints=hints)
@@ -94,6 +93,7 @@ class _Left:
             if (service := self._service(parameter) or self._take(parameter)) is not None
         }
         self.problems[:0] = report_services(signature, container, services)
+        self.problems.extend(self._find_defaults())
 
     def _service(self, parameter: Parameter) -> str | None:
         """The provider that a parameter means, which should stand right of the ``*``."""
@@ -140,6 +140,18 @@ class _Left:
         self.payload = parameter
         return None
 
+    def _find_defaults(self) -> Iterator[WiringProblem]:
+        """The defaults that nothing would ever fall back to; where the transport decodes, it knows defaults."""
+        told = {problem.parameter for problem in self.problems}
+        for parameter in () if self._rule.free else self._signature.left:
+            if parameter.default is MISSING or parameter.name in told:
+                continue
+            remedy = "remove it"
+            if parameter is self.payload and not fits(NoneType, parameter.annotation):
+                remedy = f"remove it, or write {parameter} | None: a message without a payload is None"
+            found = "its default would never be used: a message always gives a value"
+            yield self._signature.problem(parameter, found, remedy, code="unused-default")
+
     def find_missing(self) -> Iterator[WiringProblem]:
         """What must stand left of the ``*``, and does not."""
         rule, signature = self._rule, self._signature
@@ -162,12 +174,8 @@ class _Left:
                 f"it does not take {rule.payload}",
                 f"add `{name}: {shown}` left of the *",
                 code="missing-payload",
-                notes=_contract_notes(rule),
+                notes=rule.notes,
             )
-
-
-def _contract_notes(rule: Rule) -> list[Note]:
-    return [] if rule.contract_place is None else [Note("the contract", rule.contract_place)]
 
 
 def _surplus(signature: Signature, rule: Rule, payload: Parameter | None, parameter: Parameter) -> WiringProblem:
@@ -197,22 +205,22 @@ def _take_payload(signature: Signature, parameter: Parameter, rule: Rule) -> Tak
                 f"the contract's payload is {wanted}",
                 f"annotate it as {wanted}, or change the contract",
                 code="wrong-payload",
-                notes=_contract_notes(rule),
+                notes=rule.notes,
             )
         )
     try:
         compiled = _decoder_of(rule)
         decode: Decoder = compiled(rule.contract[0] if rule.contract else parameter.annotation)
-    except UnsupportedTypeError as error:
+    except UnresolvedTypeError as error:
         raise WiringError(
-            signature.problem(
-                parameter,
-                f"it cannot be decoded from {'a query string' if rule.lax else 'JSON'}: {error}",
-                "use a msgspec.Struct, a dataclass, or what msgspec supports; "
-                f"put a bare * before {parameter.name!r} if it is a service",
-                code="undecodable",
-            )
+            signature.problem(parameter, str(error), error.remedy, code="unresolved-annotation")
         ) from error
+    except UnsupportedTypeError as error:
+        found = f"it cannot be decoded from {'a query string' if rule.lax else 'JSON'}: {error}"
+        remedy = error.remedy
+        if not rule.contract:
+            remedy += f"; put a bare * before {parameter.name!r} if it is a service"
+        raise WiringError(signature.problem(parameter, found, remedy, code="undecodable")) from error
     return lambda incoming: decode(EMPTY if incoming.body is None else incoming.body)
 
 
@@ -228,55 +236,3 @@ def _take_context(incoming: Incoming) -> object:
 
 def _take_part(incoming: Incoming) -> object:
     return incoming.part
-
-
-def _check_reply(signature: Signature, rule: Rule) -> Iterator[WiringProblem]:
-    if inspect.isgeneratorfunction(unwrap(signature.function)):
-        found = "it is a generator, written as `def` with `yield`, and nobody would iterate over it"
-        remedy = _instead_of_yielding(rule) if rule.streams is False else "write `async def`, to stream what it yields"
-        yield signature.problem(None, found, remedy, code="plain-generator")
-        return
-    if rule.thread and signature.is_async:
-        found, remedy = "a thread runs no event loop", "write it as `def`, or use `background`"
-        yield signature.problem(None, found, remedy, code="async-thread")
-    elif rule.streams is False and signature.streams:
-        found, remedy = f"{rule.kind} cannot be an async generator", _instead_of_yielding(rule)
-        yield signature.problem(None, found, remedy, code="unexpected-stream", notes=_contract_notes(rule))
-    elif rule.streams is True and not signature.streams:
-        found, remedy = f"{rule.kind} must be an async generator", "write `async def` and yield each item"
-        yield signature.problem(None, found, remedy, code="not-a-stream", notes=_contract_notes(rule))
-    elif rule.replies:
-        yield from _check_returns(signature, rule)
-
-
-def _instead_of_yielding(rule: Rule) -> str:
-    if rule.free:
-        return "return one value, or a litestar.response.Stream"
-    if not rule.replies:
-        return "leave out the yield; what must be closed again is a providers.Resource"
-    return "return one value" if rule.parts else "return one value, or make it a StreamAction"
-
-
-def _check_returns(signature: Signature, rule: Rule) -> Iterator[WiringProblem]:
-    returns = signature.returns
-    if returns is MISSING:
-        found = "the type that it returns is not annotated"
-        remedy = "annotate it: -> AsyncIterator[Item]" if signature.streams else "annotate it: -> Reply, or -> None"
-        yield signature.problem(None, found, remedy, code="missing-return", part="return")
-    elif len(rule.contract) > 1 and not fits(returns, rule.contract[1]):
-        given, wanted = show_both(returns, rule.contract[1])
-        yield signature.problem(
-            None,
-            f"it {'yields' if signature.streams else 'returns'} {given}, but its contract says {wanted}",
-            f"{'yield' if signature.streams else 'return'} {wanted}, or change the contract",
-            code="wrong-reply",
-            part="return",
-            notes=_contract_notes(rule),
-        )
-    else:
-        try:
-            require_json_type(returns)
-        except UnsupportedTypeError as error:
-            found = f"what it returns cannot be encoded as JSON: {error}"
-            remedy = "return a msgspec.Struct, a dataclass, or what msgspec supports"
-            yield signature.problem(None, found, remedy, code="unencodable", part="return")

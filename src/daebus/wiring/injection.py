@@ -18,11 +18,32 @@ from daebus.core.places import place_of
 from daebus.core.problems import Code, WiringProblem
 from daebus.core.signatures import MISSING, Parameter, Signature, show_both, show_type
 
-from .lookup import find_fitting, find_used, is_bare, name_of, offer, offered, path_of, plain_attribute, provider_note
+from .lookup import (
+    as_provider,
+    find_fitting,
+    find_used,
+    is_bare,
+    name_of,
+    offer,
+    offered,
+    path_of,
+    plain_attribute,
+    provider_note,
+)
 from .per_message import MessageScope
-from .yields import UNKNOWN, find_unawaited, fits, is_async_resource, missing_members, yielded_type
+from .rules import Hints
+from .yields import (
+    UNKNOWN,
+    find_unawaited,
+    find_unentered,
+    fits,
+    is_async_resource,
+    is_iterator,
+    missing_members,
+    yielded_type,
+)
 
-__all__ = ["Hints", "Injection", "bind_services", "find_misplaced", "is_used", "use"]
+__all__ = ["Injection", "bind_services", "find_misplaced", "is_used", "use"]
 
 T = TypeVar("T")
 
@@ -76,25 +97,12 @@ def find_misplaced(signature: Signature) -> list[WiringProblem]:
     ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hints:
-    """What remedies take into account.
-
-    Attributes:
-        threaded: Whether the handler must be ``def``.
-        has_message: Whether something stands left of the ``*``.
-    """
-
-    threaded: bool = False
-    has_message: bool = True
-
-
 def bind_services(
     container: containers.Container,
     signature: Signature,
     *,
     without: Collection[str] = (),
-    hints: Hints = Hints(),  # it never changes
+    hints: Hints | None = None,
 ) -> Injection:
     """Bind what stands right of the ``*``.
 
@@ -112,7 +120,7 @@ def bind_services(
     for parameter in signature.right:
         try:
             if parameter.name not in without:
-                bindings[parameter.name] = _Binding(container, signature, parameter, hints).provider()
+                bindings[parameter.name] = _Binding(container, signature, parameter, hints or Hints()).provider()
         except WiringError as error:
             problems.extend(error.problems)
     if problems:
@@ -132,8 +140,10 @@ class _Binding:
     def provider(self) -> AnyProvider:
         """The provider, checked. Raises `WiringError`."""
         parameter = self.parameter
+        self._check_default()
         provider = self._used(parameter.default.provider) if isinstance(parameter.default, _Use) else self._named()
         given = yielded_type(provider)
+        self._check_entered(provider)
         if parameter.annotation is MISSING:
             found = "it has no annotation, so the provider cannot be checked"
             shown = "its type" if given is UNKNOWN else show_type(given)
@@ -142,7 +152,35 @@ class _Binding:
             raise self._mismatch(given)
         self._check_affinity(parameter.annotation if given is UNKNOWN else given)
         self._check_awaited(provider)
+        if parameter.default is not MISSING and not is_used(parameter):
+            found = "its default would never be used: the provider of its name gives the value"
+            raise self._refused("unused-default", found, "remove it")
         return provider
+
+    def _check_default(self) -> None:
+        """Refuse what other frameworks write in the place of `use`: a provider, or a marker with one."""
+        default, name = self.parameter.default, self.parameter.name
+        is_marker = type(default).__module__ == "dependency_injector.wiring"
+        wanted = getattr(default, "provider", None) if is_marker else default
+        if isinstance(wanted, providers.Provider):
+            provider = find_used(self.container, cast("AnyProvider", wanted))
+            path = None if provider is None else path_of(self.container, provider)
+            remedy = f"write {self.parameter} = use({name_of(self.container)}.{path or name})"
+            remedy += f", or leave the default out: {name!r} is its name" if path == name else ""
+            found = "its default would never be used: a provider is named by use(...)"
+            raise self._refused("unused-default", found, remedy)
+
+    def _check_entered(self, provider: AnyProvider) -> None:
+        unentered = find_unentered(provider)
+        if unentered is not None and not is_iterator(self.parameter.annotation):
+            raise self._refused(
+                "never-entered",
+                f"it would get the generator of {unentered.__qualname__} itself, which nobody opens",
+                "make it a providers.Resource, opened when the service starts, "
+                "or a PerMessage, opened for each message",
+                Note("it yields", place_of(unentered)),
+                *([provider_note(self.container, path, "the provider")] if (path := self._path()) else []),
+            )
 
     def _refused(self, code: Code, found: str, remedy: str, *notes: Note) -> WiringError:
         return WiringError(self.signature.problem(self.parameter, found, remedy, code=code, notes=notes))
@@ -153,6 +191,10 @@ class _Binding:
             raise self._refused("not-a-provider", found, "name one of the container's providers: use(Container.name)")
         provider = find_used(self.container, cast("AnyProvider", wanted))
         if provider is None:
+            path = path_of(self.container, cast("AnyProvider", wanted))
+            if path is not None:
+                found, owner = "use(...) names a provider of one container, not of its class", name_of(self.container)
+                raise self._refused("foreign-provider", found, f"write use({owner}.{path})")
             raise self._refused(
                 "foreign-provider",
                 f"use(...) names a provider that {name_of(self.container)} does not have",
@@ -169,7 +211,7 @@ class _Binding:
         attribute = plain_attribute(self.container, name)
         if attribute is not UNKNOWN:
             found = f"{name_of(self.container)}.{name} is no provider"
-            remedy = f"make it one, such as {name} = providers.Object(...)"
+            remedy = f"make it one: {name} = {as_provider(attribute)}"
             note = provider_note(self.container, name, f"a {type(attribute).__name__}")
             raise self._refused("not-a-provider", found, remedy, note)
         found = f"{name_of(self.container)} has no provider {name!r}"

@@ -14,15 +14,19 @@ from daebus.core.signatures import show_type
 from .yields import UNKNOWN, fits, yielded_type
 
 __all__ = [
+    "as_provider",
     "find_fitting",
     "find_used",
     "inner_container",
     "is_bare",
+    "is_simple",
     "name_of",
+    "names_of",
     "offer",
     "offered",
     "path_of",
     "plain_attribute",
+    "plain_attributes",
     "provider_note",
     "provider_place",
 ]
@@ -95,11 +99,47 @@ def provider_note(container: containers.Container, path: str, text: str) -> Note
 
 def plain_attribute(container: containers.Container, name: str) -> object:
     """What the container's class has under a name without its being a provider; `UNKNOWN` where there is nothing."""
+    return plain_attributes(container).get(name, UNKNOWN)
+
+
+def plain_attributes(container: containers.Container) -> dict[str, object]:
+    """What the container's class and its bases have that is no provider, by name."""
     parents = () if container.declarative_parent is None else container.declarative_parent.__mro__
-    own = [owner for owner in _declarative(parents) if owner is not containers.DeclarativeContainer]
-    if name.startswith("_") or name in containers.DeclarativeContainer.__dict__:
-        return UNKNOWN
-    return next((owner.__dict__[name] for owner in own if name in owner.__dict__), UNKNOWN)
+    found: dict[str, object] = {}
+    for owner in reversed(list(_declarative(parents))):
+        found.update(owner.__dict__)
+    common = containers.DeclarativeContainer.__dict__
+    return {
+        name: value
+        for name, value in found.items()
+        if not name.startswith("_") and name not in common and not isinstance(value, providers.Provider)
+    }
+
+
+def as_provider(attribute: object) -> str:
+    """How a provider of a plain attribute is written."""
+    if isinstance(attribute, type):
+        if issubclass(attribute, providers.Provider):
+            return f"providers.{attribute.__name__}(...)"
+        kind = "Container" if issubclass(attribute, containers.DeclarativeContainer) else "Singleton"
+        return f"providers.{kind}({attribute.__name__})"
+    return "providers.Factory(...)" if callable(attribute) else "providers.Object(...)"
+
+
+def names_of(container: containers.Container, prefix: str = "") -> dict[AnyProvider, str]:
+    """The providers by name; those of nested containers by their paths."""
+    names: dict[AnyProvider, str] = {}
+    for name, provider in container.providers.items():
+        names.setdefault(provider, prefix + name)
+        if isinstance(provider, providers.Container):
+            nested = cast("providers.Container[containers.Container]", provider)
+            names.update(names_of(nested.container, f"{prefix}{name}."))
+    return names
+
+
+def is_simple(annotation: object) -> bool:
+    """Whether a type says nothing about what is meant, such as ``str``."""
+    return getattr(annotation, "__module__", None) == "builtins"
 
 
 def path_of(container: containers.Container, wanted: AnyProvider) -> str | None:

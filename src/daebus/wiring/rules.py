@@ -1,11 +1,19 @@
-"""`Rule`: what a kind of handler may look like."""
+"""`Rule`: what a kind of handler may look like; `Hints`: what remedies for it take into account."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-__all__ = ["Rule"]
+from daebus.core.diagnostics import Note
+from daebus.core.problems import WiringProblem
+from daebus.core.signatures import Signature
+
+__all__ = ["Hints", "Rule"]
+
+
+def _no_more(_: Signature) -> Sequence[WiringProblem]:
+    return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +27,7 @@ class Rule:
         parts: The types that mean a thing of the transport, such as the WebSocket client.
         strangers: The types that mean a thing of other transports: who has it, and what to do.
         replies: Whether what it returns goes over the wire.
+        silent: Whether nobody gets what it returns.
         events: Whether an unknown tag is to be told apart from an invalid payload.
         streams: Whether it is an async generator; None: it may be one.
         contract: The contract's payload type and, if it replies, its reply type.
@@ -28,6 +37,7 @@ class Rule:
         reserved: The names to which such a transport gives a meaning.
         path: The names that stand in the path of a URL, which the transport checks itself.
         lax: Whether the payload is the query string of a URL, all of whose values are text, instead of JSON.
+        check: Further mistakes, which only the transport can see.
     """
 
     kind: str
@@ -36,6 +46,7 @@ class Rule:
     parts: tuple[type, ...] = ()
     strangers: Mapping[type, tuple[str, str]] = field(default_factory=dict[type, tuple[str, str]])
     replies: bool = False
+    silent: bool = False
     events: bool = False
     streams: bool | None = False
     contract: tuple[object, ...] = ()
@@ -45,6 +56,12 @@ class Rule:
     reserved: frozenset[str] = frozenset()
     path: frozenset[str] = frozenset()
     lax: bool = False
+    check: Callable[[Signature], Sequence[WiringProblem]] = _no_more
+
+    @property
+    def notes(self) -> Sequence[Note]:
+        """Where the contract was made, for messages."""
+        return [] if self.contract_place is None else [Note("the contract", self.contract_place)]
 
     def is_part(self, annotation: object) -> bool:
         """Whether a parameter so annotated gets a thing of the transport."""
@@ -53,3 +70,16 @@ class Rule:
     def is_contract_payload(self, annotation: object) -> bool:
         """Whether the contract says that the payload is of this type."""
         return bool(self.contract) and annotation == self.contract[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hints:
+    """What remedies take into account.
+
+    Attributes:
+        threaded: Whether the handler must be ``def``.
+        has_message: Whether something stands left of the ``*``.
+    """
+
+    threaded: bool = False
+    has_message: bool = True

@@ -13,11 +13,11 @@ from daebus.core.diagnostics import Note
 from daebus.core.problems import WiringProblem
 from daebus.core.signatures import MISSING, Parameter, Signature, show_type
 
-from .lookup import find_fitting, name_of, offer, offered, provider_note
+from .lookup import find_fitting, is_simple, name_of, offer, offered, provider_note
 from .rules import Rule
 from .yields import UNKNOWN, fits, yielded_type
 
-__all__ = ["find_service", "from_message", "is_simple", "report_services", "report_stranger"]
+__all__ = ["find_service", "from_message", "report_services", "report_stranger"]
 
 _LONGEST = 100
 
@@ -37,11 +37,6 @@ def find_service(container: containers.Container, parameter: Parameter, *, sure:
     if name in offered(container) and fits(given, wanted):
         return name
     return None if wanted is MISSING else next(find_fitting(container, wanted), None)
-
-
-def is_simple(annotation: object) -> bool:
-    """Whether a type says nothing about what is meant, such as ``str``."""
-    return getattr(annotation, "__module__", None) == "builtins"
 
 
 def report_services(

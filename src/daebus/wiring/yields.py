@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import AsyncIterable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Union, cast
 
@@ -17,12 +17,23 @@ from daebus.core.signatures import MISSING, return_hint
 
 from .per_message import PerMessage
 
-__all__ = ["UNKNOWN", "find_unawaited", "fits", "is_async_resource", "missing_members", "yielded_type"]
+__all__ = [
+    "UNKNOWN",
+    "find_unawaited",
+    "find_unentered",
+    "fits",
+    "is_async_resource",
+    "is_iterator",
+    "missing_members",
+    "yielded_type",
+]
 
 UNKNOWN: object = MISSING
 """The type cannot be known without calling the provider."""
 
 _RESOURCES: tuple[type, ...] = (resources.Resource, resources.AsyncResource)
+
+_ITERABLES = (Iterable, AsyncIterable)
 
 AnyProvider = providers.Provider[object]
 
@@ -37,7 +48,9 @@ def yielded_type(provider: AnyProvider) -> object:
         case providers.DependenciesContainer():
             return UNKNOWN
         case providers.Object():
-            return type(provider.provides)
+            # A mock of a class says that it is one; any other stands for whatever is wanted.
+            kind = provider.provides.__class__
+            return UNKNOWN if kind.__module__ == "unittest.mock" else kind
         case PerMessage():
             return _opened_type(provider.opens)
         case providers.BaseResource():
@@ -117,6 +130,23 @@ def find_unawaited(provider: AnyProvider) -> Callable[..., object] | None:
         return next((function for function in found if function is not None), None)
 
     return visit(provider)
+
+
+def find_unentered(provider: AnyProvider) -> Callable[..., object] | None:
+    """The generator function behind a provider that gives the generator itself, instead of what it yields."""
+    if provider.last_overriding is not None:
+        return find_unentered(provider.last_overriding)
+    if not isinstance(provider, providers.Factory | providers.BaseSingleton | providers.Callable):
+        return None
+    provides = cast("providers.Factory[object]", provider).provides
+    return provides if _is_generator(provides) else None
+
+
+def is_iterator(annotation: object) -> bool:
+    """Whether a generator is what is asked for. In doubt: yes."""
+    plain = _plain(annotation)
+    kind = typing.get_origin(plain) or plain
+    return not isinstance(kind, type) or issubclass(kind, _ITERABLES) or kind is object
 
 
 def is_async_resource(provider: AnyProvider) -> bool:
