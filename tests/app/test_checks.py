@@ -141,6 +141,22 @@ class TestTogether:
         app = Daebus("shop", container=Container())
         assert codes(lambda: app.register_blueprint(shop)) == ["forgotten-star", "unexpected-payload"]
 
+    def test_what_one_handler_needs_is_told_also_where_another_is_wrong(self) -> None:
+        class Unbuilt(ServiceContainer):
+            created = cast("Any", providers.Singleton)(Created)
+
+        app = Daebus("shop", container=Unbuilt())
+        app.attach(DaebusHttp())
+
+        @app.action("right")
+        async def right(*, created: Created) -> None: ...
+        @app.route("/a")
+        async def query(user: Created) -> None: ...
+        @app.action("wrong")
+        async def wrong(*, clokc: Clock) -> None: ...
+
+        assert codes(app.check) == ["unknown-service", "wrong-argument", "not-in-query"]
+
     def test_while_deferring_all_blueprints_are_told_by_the_check(self) -> None:
         class Looping(ServiceContainer):
             clock = providers.Factory(Opaque)

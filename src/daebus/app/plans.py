@@ -62,6 +62,7 @@ class Plans:
         self._on_conflict = on_conflict
         self._claims: dict[str, Spec] = {}
         self._tried: dict[int, Spec] = {}
+        self._compiled: dict[int, Endpoint[Any]] = {}
         self.actions: dict[str, Plan[ActionSpec, bytes]] = {}
         self.routes: dict[str, Plan[RouteSpec, object]] = {}
         self.listeners: list[Plan[ListenSpec, None]] = []
@@ -105,19 +106,9 @@ class Plans:
         owners = {key: spec for spec in self._tried.values() for key in spec.keys}
         return [spec for spec in self._tried.values() if not spec.keys or any(owners[key] is spec for key in spec.keys)]
 
-    def endpoints(self) -> list[Endpoint[object]]:
-        """What was compiled."""
-        groups: list[Iterable[Plan[Any, Any]]] = [
-            self.actions.values(),
-            self.served_routes(),
-            self.listeners,
-            self.sockets.values(),
-            self.disconnects,
-            self.background.values(),
-            self.threads.values(),
-            self.lifecycle,
-        ]
-        return [plan.endpoint for group in groups for plan in group]
+    def compiled(self) -> list[tuple[Spec, Endpoint[object]]]:
+        """Those of `served` that are right in themselves, also where others of their blueprint were refused."""
+        return [(spec, self._compiled[id(spec)]) for spec in self.served() if id(spec) in self._compiled]
 
     def _conflicts(self, spec: Spec, own: Mapping[str, Spec]) -> Iterator[WiringProblem]:
         """What is claimed by two handlers of which none may win; `own` are the claims of its blueprint."""
@@ -176,7 +167,9 @@ class Plans:
 
     def _plan(self, spec: SpecT, encoder: Callable[[Signature], Callable[[object], R]]) -> Plan[SpecT, R]:
         workers = OwnThread(spec.name) if isinstance(spec, ThreadSpec) else self._workers
-        return Plan(spec, compile_endpoint(spec, self._container, workers, rule_for(spec), encoder))
+        endpoint = compile_endpoint(spec, self._container, workers, rule_for(spec), encoder)
+        self._compiled[id(spec)] = endpoint
+        return Plan(spec, endpoint)
 
 
 def _unchanged(_: Signature) -> Callable[[object], object]:

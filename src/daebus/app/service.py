@@ -13,6 +13,7 @@ from daebus.core.options import require_choice, require_count, require_name, req
 from daebus.core.places import CallSite, call_site, caller_place
 from daebus.core.problems import WiringProblem
 from daebus.core.recorder import Recorder
+from daebus.core.specs import RouteSpec
 from daebus.transports.edge import DaebusHttp, DaebusWebSocket
 from daebus.wiring.arguments import find_wrong_arguments
 from daebus.wiring.checks import check_container, find_unfilled, find_unknown_overrides
@@ -212,7 +213,8 @@ class Daebus(Recorder, Generic[C]):
         name = ServiceName(service or self._service or self.name, bool(service or self._service), self._site.place)
         problems.extend(find_unattached(specs, Attached(self._http, self._websocket, self._attached)))
         problems.extend(find_foreign(specs, name))
-        routes = [(plan.spec, plan.endpoint.signature) for plan in self._plans.served_routes()]
+        compiled = self._plans.compiled()
+        routes = [(spec, endpoint.signature) for spec, endpoint in compiled if isinstance(spec, RouteSpec)]
         problems.extend(find_undecodable(routes, self._http))
         problems.extend(find_misnamed(name))
         if name.name in ("", "__main__") and all(problem.code != "service-not-named" for problem in problems):
@@ -232,7 +234,7 @@ class Daebus(Recorder, Generic[C]):
             return [*problems, *error.problems]
         needed = [
             (endpoint.title, provider)
-            for endpoint in self._plans.endpoints()
+            for _, endpoint in self._plans.compiled()
             for _, provider in endpoint.injection.bindings
         ]
         resources = [
