@@ -17,7 +17,7 @@ __all__ = ["process_cases"]
 
 _LIBRARIES = "its libraries without it"
 _IMPORTS = {
-    "daebus": ("daebus", "daebus"),
+    "daebus": ("daebus", "daebus; daebus.Daebus"),  # its names are loaded when they are first used
     _LIBRARIES: (
         "daebus",
         "dependency_injector.containers, dependency_injector.providers, msgspec, structlog, redis.asyncio",

@@ -12,21 +12,27 @@ Where things are, from the bottom up; a module imports only from its own layer o
 - ``cli``, ``testing``: the edges.
 """
 
-from daebus.app.blocking import BlockingBus, BlockingClients
-from daebus.app.blueprint import Blueprint
-from daebus.app.container import ServiceContainer
-from daebus.app.service import Daebus
-from daebus.core.context import Context
-from daebus.core.contracts import Action, Channel, Message, StreamAction
-from daebus.core.errors import DaebusError, Reject, WiringError
-from daebus.core.logs import Logger
-from daebus.core.running import Running
-from daebus.transports.bus import Bus
-from daebus.transports.clients import Client, Clients
-from daebus.transports.edge import DaebusHttp, DaebusWebSocket
-from daebus.transports.threads import Threads
-from daebus.wiring.injection import use
-from daebus.wiring.per_message import PerMessage
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+# The only use of TYPE_CHECKING: checkers and editors read the imports, the run time reads `_HOMES`, so that whoever needs
+# one module, such as mypy for its plugin, does not wait for all of them.
+if TYPE_CHECKING:
+    from daebus.app.blocking import BlockingBus, BlockingClients
+    from daebus.app.blueprint import Blueprint
+    from daebus.app.container import ServiceContainer
+    from daebus.app.service import Daebus
+    from daebus.core.context import Context
+    from daebus.core.contracts import Action, Channel, Message, StreamAction
+    from daebus.core.errors import DaebusError, Reject, WiringError
+    from daebus.core.logs import Logger
+    from daebus.core.running import Running
+    from daebus.transports.bus import Bus
+    from daebus.transports.clients import Client, Clients
+    from daebus.transports.edge import DaebusHttp, DaebusWebSocket
+    from daebus.transports.threads import Threads
+    from daebus.wiring.injection import use
+    from daebus.wiring.per_message import PerMessage
 
 __all__ = [
     "Action",
@@ -53,3 +59,42 @@ __all__ = [
     "WiringError",
     "use",
 ]
+
+_HOMES = {
+    "BlockingBus": "app.blocking",
+    "BlockingClients": "app.blocking",
+    "Blueprint": "app.blueprint",
+    "ServiceContainer": "app.container",
+    "Daebus": "app.service",
+    "Context": "core.context",
+    "Action": "core.contracts",
+    "Channel": "core.contracts",
+    "Message": "core.contracts",
+    "StreamAction": "core.contracts",
+    "DaebusError": "core.errors",
+    "Reject": "core.errors",
+    "WiringError": "core.errors",
+    "Logger": "core.logs",
+    "Running": "core.running",
+    "Bus": "transports.bus",
+    "Client": "transports.clients",
+    "Clients": "transports.clients",
+    "DaebusHttp": "transports.edge",
+    "DaebusWebSocket": "transports.edge",
+    "Threads": "transports.threads",
+    "use": "wiring.injection",
+    "PerMessage": "wiring.per_message",
+}
+
+
+# Checkers would take a module that has this for one that has every name.
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = globals()[name] = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+        return value
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *_HOMES})

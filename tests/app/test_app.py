@@ -201,7 +201,7 @@ class TestBlueprints:
         @twice.action("ping")
         async def one() -> None: ...
 
-        @twice.action("ping")
+        @twice.action("ping")  # type: ignore[daebus-duplicate]
         async def two() -> None: ...
 
         with pytest.raises(WiringError, match="the blueprint has it already"):
@@ -216,13 +216,13 @@ class TestBlueprints:
         wrong = Blueprint("wrong", services=Container)
 
         @wrong.action("one")
-        async def one(*, rpeo: Repo) -> None: ...
+        async def one(*, rpeo: Repo) -> None: ...  # type: ignore[daebus-wiring]
 
         @wrong.action("two")
-        async def two(*, repo: Cache) -> None: ...
+        async def two(*, repo: Cache) -> None: ...  # type: ignore[daebus-wiring]
 
         @wrong.action("three")
-        async def three(payload: Repo) -> None: ...
+        async def three(payload: Repo) -> None: ...  # type: ignore[daebus-signature]
 
         with pytest.raises(WiringError) as caught:
             Daebus("app", container=Container()).register_blueprint(wrong)
@@ -555,7 +555,7 @@ async def test_the_service_runs_under_another_asgi_server(tmp_path: Path) -> Non
             await process.wait()
 
 
-@pytest.mark.parametrize("command", [["-c", "import daebus"], ["-m", "daebus", "--help"]])
+@pytest.mark.parametrize("command", [["-c", "from daebus import *"], ["-m", "daebus", "--help"]])
 def test_neither_the_import_nor_the_help_load_litestar_or_granian(command: list[str]) -> None:
     shown = subprocess.run([sys.executable, "-X", "importtime", *command], capture_output=True, text=True, check=True)
     loaded = {line.rsplit("|", 1)[-1].strip().partition(".")[0] for line in shown.stderr.splitlines() if "|" in line}
@@ -566,4 +566,12 @@ def test_neither_the_import_nor_the_help_load_litestar_or_granian(command: list[
 def test_the_root_has_at_most_30_names_and_all_of_them_exist() -> None:
     assert len(daebus.__all__) <= 30
     assert all(hasattr(daebus, name) for name in daebus.__all__)
+    assert set(daebus.__all__) <= set(dir(daebus))
     assert Channel is daebus.Channel
+
+
+def test_the_root_has_no_other_names() -> None:
+    with pytest.raises(AttributeError, match="'daebus' has no attribute 'Blueprnt'"):
+        getattr(daebus, "Blueprnt")  # noqa: B009  # checkers see the mistake
+    with pytest.raises(ImportError, match="cannot import name 'Blueprnt'"):
+        exec("from daebus import Blueprnt")

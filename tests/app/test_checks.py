@@ -113,7 +113,7 @@ class TestTogether:
         app.register_blueprint(shop)
 
         @app.action("wrong")
-        async def wrong(*, clokc: Clock) -> None: ...
+        async def wrong(*, clokc: Clock) -> None: ...  # type: ignore[daebus-wiring]
         @app.route("/x")
         async def route() -> None: ...
         @app.socket("x")
@@ -134,9 +134,9 @@ class TestTogether:
         shop = Blueprint("shop", services=Container)
 
         @shop.action("a")
-        async def a(clock: Clock) -> None: ...
+        async def a(clock: Clock) -> None: ...  # type: ignore[daebus-signature]
         @shop.on_start()
-        async def warm_up(number: int) -> None: ...
+        async def warm_up(number: int) -> None: ...  # type: ignore[daebus-signature]
 
         app = Daebus("shop", container=Container())
         assert codes(lambda: app.register_blueprint(shop)) == ["forgotten-star", "unexpected-payload"]
@@ -166,7 +166,7 @@ class TestTogether:
         for blueprint in (first, second):
 
             @blueprint.action(blueprint.name)
-            async def handler(*, clokc: Clock) -> None: ...
+            async def handler(*, clokc: Clock) -> None: ...  # type: ignore[daebus-wiring]
 
         with deferring():
             app = Daebus("shop", container=Looping())
@@ -188,7 +188,7 @@ class TestTogether:
         shop = Blueprint("shop")
 
         @shop.action("a")
-        async def handler(*, clokc: Clock) -> None: ...
+        async def handler(*, clokc: Clock) -> None: ...  # type: ignore[daebus-wiring]
 
         def load() -> None:
             with deferring():
@@ -201,11 +201,11 @@ class TestTogether:
         shop = Blueprint("shop")
 
         @shop.action("a")
-        async def one(*, clokc: Clock) -> None: ...
-        @shop.action("a")
-        async def two(*, clokc: Clock) -> None: ...
+        async def one(*, clokc: Clock) -> None: ...  # type: ignore[daebus-wiring]
+        @shop.action("a")  # type: ignore[daebus-duplicate]
+        async def two(*, clokc: Clock) -> None: ...  # type: ignore[daebus-wiring]
         @shop.action("c")
-        async def three(*, clokc: Clock) -> None: ...
+        async def three(*, clokc: Clock) -> None: ...  # type: ignore[daebus-wiring]
 
         told = problems(lambda: Daebus("shop").register_blueprint(shop))
         assert [problem.code for problem in told] == ["unknown-service", "duplicate-handler", *["unknown-service"] * 2]
@@ -318,7 +318,7 @@ class TestServiceName:
         app = self.app("__main__")
 
         @app.action("x")
-        async def handler(*, clokc: Clock) -> None: ...
+        async def handler(*, clokc: Clock) -> None: ...  # type: ignore[daebus-wiring]
 
         assert codes(app.check) == ["unknown-service", "service-not-named"]
 
@@ -375,7 +375,7 @@ class TestComponents:
     def test_an_override_since_the_app_was_made_is_seen_at_the_start(self) -> None:
         app = Daebus("app", container=Container())
         clock = app.container.clock
-        with clock.override(providers.Factory(Opaque, clock=clock)):
+        with clock.override(providers.Factory(Opaque, clock=clock)):  # type: ignore[call-arg]
             assert codes(app.check) == ["dependency-cycle"]
         app.check()
 
@@ -426,8 +426,8 @@ class TestRoutes:
         app = Daebus("app", container=Container())
         app.attach(DaebusHttp())
 
-        @app.route("/<user_id>")
-        async def handler(clock: Clock, *, user_id: str, clokc: Clock) -> None: ...
+        @app.route("/<user_id>")  # type: ignore[daebus-path]
+        async def handler(clock: Clock, *, user_id: str, clokc: Clock) -> None: ...  # type: ignore[daebus-signature, daebus-wiring]
 
         assert codes(app.check) == ["path-mismatch", "forgotten-star", "unknown-service"]
 
@@ -520,7 +520,7 @@ def test_a_per_message_object_that_a_singleton_keeps_is_refused() -> None:
 
     class Capturing(ServiceContainer):
         session = PerMessage(open_session)
-        repo = providers.Singleton(Opaque, session)
+        repo = providers.Singleton(Opaque, session)  # type: ignore[call-arg, daebus-wiring]
 
     assert codes(lambda: Daebus("app", container=Capturing())) == ["captured-message-object"]
 

@@ -175,7 +175,7 @@ def miswired() -> Daebus:
     app = Daebus("service")
 
     @app.action("x")
-    async def x(a: int, b: int) -> int:
+    async def x(a: int, b: int) -> int:  # type: ignore[daebus-signature]
         return a + b
 
     return app

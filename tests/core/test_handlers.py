@@ -162,7 +162,7 @@ class Below(msgspec.Struct):
 
 def test_a_handler_whose_types_are_wrong_says_so_when_it_is_used_as_an_action(users: Recorder) -> None:
     @users.action("wrong")
-    async def wrong(first: int, second: int) -> None: ...
+    async def wrong(first: int, second: int) -> None: ...  # type: ignore[daebus-signature]
 
     with pytest.raises(WiringError, match="an action has one payload"):
         _ = wrong.types

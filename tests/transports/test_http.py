@@ -228,10 +228,10 @@ class TestMistakes:
         return "\n".join(f"{one.where}: {one.code}: {one.message} -> {one.remedy}" for one in refused.value.problems)
 
     def test_an_unknown_option_of_a_route(self, users: Recorder) -> None:
-        @users.route("/x", guard=[])
+        @users.route("/x", guard=[])  # type: ignore[daebus-path]
         async def show() -> None: ...
 
-        @users.route("/y", colour="red")
+        @users.route("/y", colour="red")  # type: ignore[daebus-path]
         async def other() -> None: ...
 
         text = self.refused(users)
@@ -276,7 +276,7 @@ class TestMistakes:
         @users.route("/x/<a>")
         async def one(a: str) -> None: ...
 
-        @users.route("/x/<b>/", methods=["POST", "GET"])
+        @users.route("/x/<b>/", methods=["POST", "GET"])  # type: ignore[daebus-duplicate]
         async def two(b: str) -> None: ...
 
         text = self.refused(users)

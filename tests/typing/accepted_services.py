@@ -55,7 +55,7 @@ def what_providers_give(container: Container) -> None:
     assert_type(container.session(), Session)
     assert_type(container.transaction(), Session)
     assert_type(PerMessage(open_session, db=container.db), PerMessage[Session])
-    assert_type(PerMessage(open_transaction), PerMessage[Session])
+    assert_type(PerMessage(open_transaction, db=container.db), PerMessage[Session])
     provider: providers.Provider[Session] = container.session
     with container.session.override(Session()):
         assert_type(provider(), Session)

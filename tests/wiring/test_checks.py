@@ -112,7 +112,7 @@ def test_a_singleton_that_keeps_a_per_message_object_is_refused(
 def test_a_resource_that_keeps_a_per_message_object_is_refused() -> None:
     class Container(Base):
         session = PerMessage(open_session)
-        cache = providers.Resource(open_cache, session)
+        cache = providers.Resource(open_cache, session)  # type: ignore[daebus-wiring]
 
     assert list(captures(Container())) == ["Container.cache"]
 
@@ -130,7 +130,7 @@ def test_a_singleton_that_keeps_one_through_others_is_refused() -> None:
 def test_a_singleton_without_a_name_of_its_own_is_refused() -> None:
     class Container(Base):
         session = PerMessage(open_session)
-        users = providers.Factory(Thing, repo=providers.Singleton(Thing, session))
+        users = providers.Factory(Thing, repo=providers.Singleton(Thing, session))  # type: ignore[daebus-wiring]
 
     found = captures(Container())
     assert found["Container.users"].startswith("the Singleton below it lives as long as the service")
@@ -139,7 +139,7 @@ def test_a_singleton_without_a_name_of_its_own_is_refused() -> None:
 def test_a_singleton_of_a_nested_container_is_refused() -> None:
     class Innermost(containers.DeclarativeContainer):
         session = PerMessage(open_session)
-        repo = providers.Singleton(Thing, session)
+        repo = providers.Singleton(Thing, session)  # type: ignore[daebus-wiring]
 
     class Inner(containers.DeclarativeContainer):
         innermost = providers.Container(Innermost)
@@ -172,8 +172,8 @@ def test_a_container_class_without_source_is_placed_in_its_module() -> None:
 def test_all_mistakes_of_a_container_are_told_at_once() -> None:
     class Container(Base):
         session = PerMessage(open_session)
-        first = providers.Singleton(Thing, session)
-        second = providers.Singleton(Thing, session)
+        first = providers.Singleton(Thing, session)  # type: ignore[daebus-wiring]
+        second = providers.Singleton(Thing, session)  # type: ignore[daebus-wiring]
         loop = providers.Factory(Thing)
         loop.add_kwargs(loop=loop)
 

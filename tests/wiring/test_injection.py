@@ -176,7 +176,7 @@ def test_use_finds_an_option_of_the_configuration() -> None:
     container = Container()
     container.config.from_dict({"db": {"url": "a", "port": "3"}})
     container.settings.from_dict({"db": {"url": "b"}})
-    cast("providers.Configuration", container.inner.config).from_dict({"url": "c"})
+    cast("providers.Configuration", container.inner.config).from_dict({"url": "c"})  # type: ignore[redundant-cast]  # pyright does not know it
     assert services(container, handler) == {"url": "a", "port": 3, "other": "b", "nested": "c"}
 
 

@@ -342,7 +342,7 @@ async def test_an_overridden_nested_container_has_its_own_resources_opened(openi
     with container.inner.override(Fake()):
         async with open_resources(container):
             assert sorted(log) == ["open fake", "open other"]
-            assert cast("Db", container.inner.db()).name == "fake"
+            assert container.inner.db().name == "fake"
     assert sorted(log[2:]) == ["close fake", "close other"]
 
 

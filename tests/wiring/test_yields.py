@@ -387,8 +387,8 @@ def test_what_may_not_be_passed_does_not_fit(given: object, wanted: object) -> N
         providers.Callable(make_async),
         providers.Coroutine(make_async),
         providers.Factory(Repo, db=providers.Factory(make_async)),
-        providers.Factory(Repo, db=providers.Factory(Repo, db=providers.Singleton(make_async))),
-        PerMessage(open_db, providers.Factory(make_async)),
+        providers.Factory(Repo, db=providers.Factory(Repo, db=providers.Singleton(make_async))),  # type: ignore[arg-type]
+        PerMessage(open_db, providers.Factory(make_async)),  # type: ignore[call-arg]
     ],
 )
 def test_a_coroutine_that_nobody_would_await_is_found(provider: AnyProvider) -> None:
@@ -398,12 +398,12 @@ def test_a_coroutine_that_nobody_would_await_is_found(provider: AnyProvider) -> 
 def test_what_is_needed_along_many_ways_is_looked_at_once() -> None:
     provider: AnyProvider = providers.Factory(Repo)
     for _ in range(40):
-        provider = providers.Factory(Repo, provider, provider)
+        provider = providers.Factory(Repo, provider, provider)  # type: ignore[call-arg]
     assert find_unawaited(provider) is None
 
 
 def test_a_nested_async_generator_is_found() -> None:
-    assert find_unawaited(providers.Factory(Repo, db=providers.Factory(open_async))) is open_async
+    assert find_unawaited(providers.Factory(Repo, db=providers.Factory(open_async))) is open_async  # type: ignore[arg-type]
     assert find_unawaited(providers.Factory(open_async)) is None
 
 

@@ -39,3 +39,8 @@ def test_the_twins_are_those_of_the_classes() -> None:
 def test_daebus_itself_does_without_mypy() -> None:
     code = "import daebus.cli, daebus.testing, sys; print([name for name in sys.modules if name.startswith('mypy')])"
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "[]\n"
+
+
+def test_the_plugin_loads_none_of_the_libraries_that_a_service_needs() -> None:
+    code = "import daebus.mypy, sys; print({'redis', 'dependency_injector', 'litestar', 'granian'} & set(sys.modules))"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "set()\n"
