@@ -12,6 +12,7 @@ from .bench import Bench, open_bench
 from .bus import bus_cases
 from .cases import Case, Result, run_case
 from .chart import draw
+from .checking import checking_cases
 from .environments import PROJECT, build_environments
 from .http import http_cases
 from .injection import injection_cases
@@ -27,6 +28,7 @@ _GROUPS: dict[str, Callable[[Bench], AbstractContextManager[list[Case]]]] = {
     "injection": injection_cases,
     "process": process_cases,
     "memory": memory_cases,
+    "checking": checking_cases,
 }
 _RESULTS = PROJECT / "benchmarks" / "results"
 

