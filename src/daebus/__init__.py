@@ -15,7 +15,7 @@ Where things are, from the bottom up; a module imports only from its own layer o
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-# The only use of TYPE_CHECKING: checkers and editors read the imports, the run time reads `_HOMES`, so that whoever needs
+# Checkers and editors read these imports, the run time reads `_HOMES`, so that whoever needs
 # one module, such as mypy for its plugin, does not wait for all of them.
 if TYPE_CHECKING:
     from daebus.app.blocking import BlockingBus, BlockingClients

@@ -107,7 +107,7 @@ def test_a_listener_is_recorded_with_its_channel_and_claims_nothing(users: Recor
 
 
 def test_a_route_is_recorded_below_the_prefix(users: Recorder) -> None:
-    @users.route("/users/<user_id>", methods=["get", "PUT"], status_code=202, tags=["users"])
+    @users.route("/users/<user_id>", methods=["GET", "PUT"], status_code=202, tags=["users"])
     def put_user(user_id: str) -> User:
         return User(user_id)
 

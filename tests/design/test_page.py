@@ -230,5 +230,5 @@ async def test_its_blocking_twin(service: RunningService, repo: UserRepo) -> Non
 
 async def test_what_type_checkers_reject(service: RunningService) -> None:
     with pytest.raises(BadRequest):
-        await service.call(GET_USER, 3)  # type: ignore[misc]  # pyright: ignore[reportCallIssue, reportArgumentType]
-    await service.publish(USER_EVENTS, 3)  # type: ignore[misc]  # pyright: ignore[reportArgumentType]
+        await service.call(GET_USER, 3)  # type: ignore[arg-type]  # pyright: ignore[reportCallIssue, reportArgumentType]
+    await service.publish(USER_EVENTS, 3)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

@@ -32,6 +32,7 @@ from daebus.core.errors import (
     NotFound,
 )
 from daebus.core.recorder import Recorder
+from daebus.core.specs import Method
 
 
 @pytest.fixture(autouse=True)
@@ -182,7 +183,7 @@ class TestInput:
 
 class TestOutput:
     @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE"])
-    async def test_every_method_answers_200(self, users: Recorder, method: str) -> None:
+    async def test_every_method_answers_200(self, users: Recorder, method: Method) -> None:
         @users.route("/x", methods=[method])
         async def show() -> dict[str, int]:
             return {"a": 1}
@@ -192,7 +193,7 @@ class TestOutput:
         assert (response.status_code, response.json()) == (200, {"a": 1})
 
     @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
-    async def test_nothing_is_204(self, users: Recorder, method: str) -> None:
+    async def test_nothing_is_204(self, users: Recorder, method: Method) -> None:
         @users.route("/x", methods=[method])
         async def show() -> None: ...
 
@@ -211,7 +212,7 @@ class TestOutput:
         assert (response.status_code, response.content) == (200, b"null")
 
     async def test_one_handler_for_two_methods(self, users: Recorder) -> None:
-        @users.route("/x", methods=["get", "post"])
+        @users.route("/x", methods=["GET", "POST"])
         async def show(request: AnyRequest) -> str:
             return request.method
 

@@ -33,7 +33,17 @@ from .options import (
 )
 from .places import call_site, caller_namespace
 from .problems import WiringProblem
-from .specs import ActionSpec, BackgroundSpec, LifecycleSpec, ListenSpec, RouteSpec, SocketSpec, Spec, ThreadSpec
+from .specs import (
+    ActionSpec,
+    BackgroundSpec,
+    LifecycleSpec,
+    ListenSpec,
+    Method,
+    RouteSpec,
+    SocketSpec,
+    Spec,
+    ThreadSpec,
+)
 
 __all__ = ["Recorder"]
 
@@ -149,7 +159,7 @@ class Recorder:
         return SilentDecorator(record) if contract is None else ListenDecorator[object](record)
 
     def route(
-        self, path: str, *, methods: Sequence[str] = ("GET",), status_code: int | None = None, **options: object
+        self, path: str, *, methods: Sequence[Method] = ("GET",), status_code: int | None = None, **options: object
     ) -> HandlerDecorator:
         """Answer HTTP requests.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from typing_extensions import override
 
@@ -20,11 +20,15 @@ __all__ = [
     "BackgroundSpec",
     "LifecycleSpec",
     "ListenSpec",
+    "Method",
     "RouteSpec",
     "SocketSpec",
     "Spec",
     "ThreadSpec",
 ]
+
+Method: TypeAlias = Literal["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"]
+"""The HTTP methods that Litestar routes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,15 +2,17 @@
 
 With it, mypy checks what plain typing cannot say: names and types right of the ``*`` against the container of the
 blueprint, ``<path>`` templates against the signature, what may stand left of the ``*``, that no blueprint handles the
-same thing twice, and the arguments of a container's providers. Whatever it cannot know for sure it leaves to
-registration. Its error codes:
+same thing twice, the arguments of a container's providers, and what a contract wants of a call. Whatever it cannot know
+for sure it leaves to registration. Its error codes:
 
 - ``daebus-wiring``: what stands right of the ``*``, and what a container keeps.
 - ``daebus-signature``: the shape of a handler, and what stands left of the ``*``.
 - ``daebus-path``: the path, the methods and the options of a route.
-- ``daebus-duplicate``: two handlers for the same thing in one blueprint.
+- ``daebus-duplicate``: two handlers for the same thing in one blueprint, a blueprint that is registered twice.
+- ``daebus-value``: names, schedules and limits that cannot be.
 
-The arguments of providers have the codes that mypy gives to those of calls. Only mypy imports this package.
+The arguments of providers, and those of a bus, have the codes that mypy gives to those of calls. Only mypy imports this
+package.
 
 Raises:
     ImportError: mypy is too old.

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mypy.checker import TypeChecker
-from mypy.nodes import CallExpr, Context, Decorator, Expression, OverloadedFuncDef, RefExpr, SymbolNode, Var
+from mypy.nodes import CallExpr, Context, Decorator, Expression, OverloadedFuncDef, SymbolNode
 
 from daebus.transports.paths import path_shape
 
 from .handlers import Decoration, Handler
 from .kinds import KINDS
-from .reading import assigned, keyword, read_decoration, siblings, text, texts
+from .reading import assigned, keyword, read_decoration, siblings, text, texts, variable
 from .reports import DUPLICATE, report
 
 __all__ = ["check_duplicates"]
@@ -20,7 +20,7 @@ __all__ = ["check_duplicates"]
 def check_duplicates(handler: Handler, context: Context) -> None:
     """Report that the blueprint has a handler for this already, further up in the same block."""
     mine = set(_claims(handler.api, handler.decoration))
-    blueprint = _variable(handler.decoration.recorder)
+    blueprint = variable(handler.decoration.recorder)
     if not mine or blueprint is None:
         return
     claimed: dict[str, Decorator] = {}
@@ -56,7 +56,7 @@ def _claims_of(api: TypeChecker, decorated: Decorator, blueprint: SymbolNode, un
         if decorator is until:
             return
         decoration = read_decoration(api, decorator)
-        if decoration is not None and _variable(decoration.recorder) is blueprint:
+        if decoration is not None and variable(decoration.recorder) is blueprint:
             yield from _claims(api, decoration)
 
 
@@ -83,9 +83,5 @@ def _claims(api: TypeChecker, decoration: Decoration) -> Iterator[str]:
 
 def _contract(expression: Expression | None) -> str | None:
     """The name of the contract that a name stands for: the same variable is the same contract."""
-    variable = None if expression is None else _variable(expression)
-    return None if variable is None else variable.name
-
-
-def _variable(expression: Expression) -> SymbolNode | None:
-    return expression.node if isinstance(expression, RefExpr) and isinstance(expression.node, Var) else None
+    contract = variable(expression)
+    return None if contract is None else contract.name

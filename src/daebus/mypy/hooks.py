@@ -22,13 +22,16 @@ from mypy.types import AnyType, CallableType, FunctionLike, Instance, Type, Type
 from typing_extensions import override
 
 from .arguments import check_arguments
+from .calls import CALLS, check_call
 from .containers import container_of
 from .duplicates import check_duplicates
-from .providers import PER_MESSAGE, check_lifetime, nested_provider, selected
+from .providers import LASTING, PER_MESSAGE, check_lifetime, nested_provider, selected
 from .reading import read_handler
+from .registering import OVERRIDING, REGISTERING, check_in_time, check_once, check_overrides
 from .routes import check_route
 from .services import check_services
 from .shapes import check_shape
+from .values import check_values
 
 __all__ = ["DaebusPlugin"]
 
@@ -37,10 +40,6 @@ _KEEPING = frozenset({"HandlerDecorator", "ListenDecorator", "SilentDecorator", 
 _CHANGING = frozenset({"ContractDecorator", "NamedDecorator", "StreamDecorator"})
 _DECORATORS = frozenset(f"daebus.core.decorators.{name}.__call__" for name in _KEEPING | _CHANGING)
 _PROVIDERS = "dependency_injector.providers."
-_LASTING = frozenset(
-    _PROVIDERS + name
-    for name in ("ContextLocalSingleton", "Resource", "Singleton", "ThreadLocalSingleton", "ThreadSafeSingleton")
-)
 _CALLING = frozenset({_PROVIDERS + "Callable", _PROVIDERS + "Coroutine", _PROVIDERS + "Factory", PER_MESSAGE})
 
 _SOURCES = sorted(Path(__file__).parent.glob("*.py"))
@@ -60,6 +59,7 @@ class DaebusPlugin(Plugin):
         super().__init__(options)
         self._raises = options.show_traceback
         self._refused: Context | None = None
+        self._called: FunctionLike | None = None
 
     @override
     def report_config_data(self, ctx: ReportConfigContext) -> str:
@@ -68,11 +68,15 @@ class DaebusPlugin(Plugin):
 
     @override
     def get_method_signature_hook(self, fullname: str) -> Callable[[MethodSigContext], FunctionLike] | None:
+        if fullname in CALLS:
+            return self._on_call
+        if fullname in REGISTERING or fullname.rpartition(".")[2] in OVERRIDING:
+            return lambda context: self._on_registering(context, fullname)
         return self._on_decorated if fullname in _DECORATORS else None
 
     @override
     def get_function_signature_hook(self, fullname: str) -> Callable[[FunctionSigContext], FunctionLike] | None:
-        if fullname not in _CALLING and fullname not in _LASTING:
+        if fullname not in _CALLING and fullname not in LASTING:
             return None
         return lambda context: self._on_provider(context, fullname)
 
@@ -92,9 +96,20 @@ class DaebusPlugin(Plugin):
             self._refused = None if self.guarded(lambda: _check(context), otherwise=True) else context.context
         return context.default_signature if self._refused is not context.context else _lenient(context)
 
+    def _on_call(self, context: MethodSigContext) -> FunctionLike:
+        if _is_first(context.default_signature):
+            self._called = self.guarded(lambda: check_call(context), None)
+        return self._called or context.default_signature
+
+    def _on_registering(self, context: MethodSigContext, fullname: str) -> FunctionLike:
+        check = check_once if fullname in REGISTERING else check_overrides
+        if _is_first(context.default_signature):
+            self.guarded(lambda: check(context), None)
+        return context.default_signature
+
     def _on_provider(self, context: FunctionSigContext, fullname: str) -> FunctionLike:
         if _is_first(context.default_signature):
-            if fullname in _LASTING:
+            if fullname in LASTING:
                 self.guarded(lambda: check_lifetime(context), None)
             self.guarded(lambda: check_arguments(context, fullname.rpartition(".")[2]), None)
         return context.default_signature
@@ -125,7 +140,9 @@ def _check(context: MethodSigContext) -> bool:
     check_services(handler, container)
     if handler.decoration.name == "route":
         check_route(handler)
+    check_values(handler)
     check_duplicates(handler, context.context)
+    check_in_time(handler)
     return is_shaped
 
 

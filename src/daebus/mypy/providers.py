@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from mypy.checker import TypeChecker
-from mypy.nodes import RefExpr, Var
+from mypy.nodes import CallExpr, Expression, LambdaExpr, MemberExpr, NameExpr, SymbolNode, Var
 from mypy.plugin import AttributeContext, FunctionContext, FunctionSigContext
 from mypy.types import AnyType, Instance, Type, TypeOfAny, UnionType, get_proper_type
 
-from .containers import read_provider
+from .containers import is_provider, read_provider
+from .reading import assigned, variable
 from .reports import WIRING, closest, listed, report
 
-__all__ = ["PER_MESSAGE", "check_lifetime", "nested_provider", "selected"]
+__all__ = ["LASTING", "PER_MESSAGE", "check_lifetime", "nested_provider", "selected"]
 
+_PROVIDERS = "dependency_injector.providers."
+LASTING = frozenset(
+    _PROVIDERS + name
+    for name in ("ContextLocalSingleton", "Resource", "Singleton", "ThreadLocalSingleton", "ThreadSafeSingleton")
+)
+"""What keeps what it is given for as long as the service lives."""
 PER_MESSAGE = "daebus.wiring.per_message.PerMessage"
 
 
@@ -57,10 +64,31 @@ def check_lifetime(context: FunctionSigContext) -> None:
     if not isinstance(api, TypeChecker):
         return
     for argument in [expression for actuals in context.args[1:] for expression in actuals]:
-        node = argument.node if isinstance(argument, RefExpr) else None
-        typ = get_proper_type(node.type) if isinstance(node, Var) else None
-        if node is not None and isinstance(typ, Instance) and typ.type.has_base(PER_MESSAGE):
+        captured = _captured(api, argument, set())
+        if captured is not None:
             kind = (context.default_signature.name or "It").split(" of ", 1)[0].strip('"')
             found = f"the {kind} lives as long as the service, but would keep an object of one message"
-            remedy = f"make it a providers.Factory, or pass {node.name} at each call"
-            report(api, WIRING, argument, f"{kind}(..., {node.name})", found, remedy)
+            remedy = f"make it a providers.Factory, or pass {captured} at each call"
+            report(api, WIRING, argument, f"{kind}(..., {captured})", found, remedy)
+
+
+def _captured(api: TypeChecker, provider: Expression, seen: set[SymbolNode]) -> str | None:
+    """The name of the per-message provider that an argument is, or gets from others of the same class body."""
+    with api.msg.filter_errors(), api.local_type_map:
+        typ = get_proper_type(api.expr_checker.accept(provider)) if not isinstance(provider, LambdaExpr) else None
+    if not isinstance(typ, Instance) or not is_provider(typ):
+        return None
+    if typ.type.has_base(PER_MESSAGE):
+        return provider.name if isinstance(provider, NameExpr | MemberExpr) else "it"
+    if isinstance(provider, MemberExpr) and typ.type.name == "ProvidedInstance":
+        return _captured(api, provider.expr, seen)
+    made: Expression | None = provider
+    node = variable(provider)
+    if node is not None and node not in seen:
+        seen.add(node)
+        body = node.info.defn.defs.body if isinstance(node, Var) and node.info else ()
+        made = next((found[1] for statement in body if (found := assigned(statement)) and found[0] is node), None)
+    if not isinstance(made, CallExpr) or any(info.fullname in LASTING for info in typ.type.mro):
+        return None
+    captured = (_captured(api, argument, seen) for argument in made.args[1:])
+    return next((name for name in captured if name is not None), None)

@@ -12,7 +12,9 @@ from mypy.nodes import (
     Context,
     Decorator,
     Expression,
+    FloatExpr,
     FuncDef,
+    IntExpr,
     ListExpr,
     MemberExpr,
     NameExpr,
@@ -22,13 +24,15 @@ from mypy.nodes import (
     SymbolNode,
     TempNode,
     TupleExpr,
+    UnaryExpr,
+    Var,
 )
 from mypy.types import CallableType, Instance, LiteralType, get_proper_type
 
 from .handlers import Decoration, Handler, Parameter
 from .kinds import KINDS
 
-__all__ = ["assigned", "keyword", "read_decoration", "read_handler", "siblings", "text", "texts"]
+__all__ = ["assigned", "keyword", "number", "read_decoration", "read_handler", "siblings", "text", "texts", "variable"]
 
 _RECORDER = "daebus.core.recorder.Recorder"
 _DECORATORS = "daebus.core.decorators."
@@ -111,6 +115,16 @@ def text(api: TypeChecker, expression: Expression | None) -> str | None:
     return typ.value if isinstance(typ, LiteralType) and isinstance(typ.value, str) else None
 
 
+def number(expression: Expression | None) -> float | None:
+    """The value of a number that is written out."""
+    if isinstance(expression, IntExpr | FloatExpr):
+        return expression.value
+    if isinstance(expression, UnaryExpr) and expression.op == "-":
+        value = number(expression.expr)
+        return None if value is None else -value
+    return None
+
+
 def texts(api: TypeChecker, expression: Expression) -> list[str] | None:
     """The values of a list or tuple of strings; None where mypy does not know one of them."""
     if not isinstance(expression, ListExpr | TupleExpr):
@@ -118,6 +132,11 @@ def texts(api: TypeChecker, expression: Expression) -> list[str] | None:
     values = [text(api, item) for item in expression.items]
     known = [value for value in values if value is not None]
     return known if len(known) == len(values) else None
+
+
+def variable(expression: Expression | None) -> SymbolNode | None:
+    """The variable that an expression names."""
+    return expression.node if isinstance(expression, RefExpr) and isinstance(expression.node, Var) else None
 
 
 def keyword(call: CallExpr, name: str, position: int | None = None) -> Expression | None:

@@ -18,6 +18,7 @@ __all__ = [
     "DUPLICATE",
     "PATH",
     "SIGNATURE",
+    "VALUE",
     "WIRING",
     "closest",
     "listed",
@@ -31,6 +32,7 @@ WIRING = ErrorCode("daebus-wiring", "Check services against the container", "dae
 SIGNATURE = ErrorCode("daebus-signature", "Check the shape of handlers", "daebus")
 PATH = ErrorCode("daebus-path", "Check paths of routes against their handlers", "daebus")
 DUPLICATE = ErrorCode("daebus-duplicate", "Check that a blueprint handles nothing twice", "daebus")
+VALUE = ErrorCode("daebus-value", "Check names, schedules and limits of handlers", "daebus")
 
 _MANY = 12
 

@@ -17,12 +17,12 @@ from mypy.types import (
     get_proper_type,
 )
 
-from daebus.transports.paths import METHODS, RESERVED, malformed_path, path_parameters
+from daebus.transports.paths import RESERVED, malformed_path, path_parameters
 
 from .handlers import Handler, Parameter
 from .kinds import CONTEXT
 from .options import check_options
-from .reading import assigned, keyword, siblings, text, texts
+from .reading import assigned, keyword, number, siblings, text, texts
 from .reports import PATH, SIGNATURE, closest, report, show
 
 __all__ = ["check_route"]
@@ -45,6 +45,7 @@ def check_route(handler: Handler) -> None:
     """Report what is wrong with the path and the methods of a route, and with what Litestar is to fill."""
     check_options(handler)
     methods = _check_methods(handler)
+    _check_status(handler)
     expression = keyword(handler.call, "path", 0)
     own = text(handler.api, expression)
     prefix = _prefix(handler)
@@ -70,19 +71,26 @@ def check_route(handler: Handler) -> None:
             _check_reserved(handler, parameter)
 
 
+def _check_status(handler: Handler) -> None:
+    """Report a body under a status that has none, which Litestar refuses; its own responses may be empty."""
+    status, returns = number(keyword(handler.call, "status_code")), handler.returns
+    bodiless = status is not None and (status < 200 or status in (204, 304))
+    if bodiless and isinstance(returns, Instance) and not _is_of_litestar(returns):
+        found = f"a response of status {status:g} has no body, and it returns {show(handler.api, returns)}"
+        report(handler.api, PATH, handler.at, handler.name, found, "write -> None, or choose another status")
+
+
+def _is_of_litestar(typ: Instance) -> bool:
+    return any(base.module_name.partition(".")[0] in ("litestar", "starlette") for base in typ.type.mro)
+
+
 def _check_methods(handler: Handler) -> list[str]:
     expression = keyword(handler.call, "methods")
     given = ["GET"] if expression is None else texts(handler.api, expression)
     if given == []:
         remedy = 'write methods=["GET"], or leave it out'
         report(handler.api, PATH, handler.call, handler.name, "it has no methods", remedy)
-    for method in given or ():
-        if method.upper() not in METHODS:
-            close = closest(method.upper(), METHODS)
-            remedy = f"use one of {', '.join(METHODS)}" if close is None else f'did you mean "{close}"?'
-            found = f'"{method}" is no HTTP method that can be routed'
-            report(handler.api, PATH, expression or handler.call, handler.name, found, remedy)
-    return [method.upper() for method in given or ()]
+    return given or []
 
 
 def _prefix(handler: Handler) -> str | None:

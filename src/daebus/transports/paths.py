@@ -7,6 +7,7 @@ import typing
 from pathlib import PurePath
 
 from daebus.core.signatures import Signature
+from daebus.core.specs import Method
 
 __all__ = [
     "METHODS",
@@ -19,8 +20,7 @@ __all__ = [
     "without_metadata",
 ]
 
-METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE")
-"""The HTTP methods that Litestar routes."""
+METHODS: tuple[str, ...] = typing.get_args(Method)
 
 RESERVED = frozenset({"body", "cookies", "data", "headers", "query", "request", "scope", "socket", "state"})
 """The parameter names to which Litestar gives a meaning of its own."""

@@ -1,0 +1,105 @@
+"""Calls of a bus and of WebSocket clients: the contract, which comes first, says what else is right."""
+
+from __future__ import annotations
+
+from mypy.checker import TypeChecker
+from mypy.errorcodes import ARG_TYPE
+from mypy.expandtype import expand_type
+from mypy.maptype import map_instance_to_supertype
+from mypy.nodes import ARG_OPT, ARG_STAR, ARG_STAR2, ArgKind, CallExpr, Expression, MemberExpr, NameExpr, StrExpr
+from mypy.plugin import MethodSigContext
+from mypy.types import AnyType, CallableType, FunctionLike, Instance, NoneType, TypeOfAny, TypeVarType, get_proper_type
+
+from .reports import report, show
+
+__all__ = ["CALLS", "check_call"]
+
+_BUSES = ("daebus.transports.bus.Bus", "daebus.app.blocking.BlockingBus", "daebus.testing.RunningService")
+_CLIENTS = ("daebus.transports.clients.Clients", "daebus.app.blocking.BlockingClients")
+CALLS = frozenset(
+    {f"{bus}.{method}" for bus in _BUSES for method in ("call", "stream", "send", "publish")}
+    | {f"{clients}.{method}" for clients in _CLIENTS for method in ("send", "broadcast")}
+    | {"daebus.transports.clients.Client.send"}
+)
+"""The methods that take a contract and a value of its type."""
+
+_CONTRACT = "daebus.core.contracts.Contract"
+_ANYTHING = AnyType(TypeOfAny.from_error)
+_WAYS = {
+    "Action": "use call(...), or send(...) where no reply is wanted",
+    "StreamAction": "use `async for item in stream(...)`",
+    "Channel": "use publish(...)",
+    "Message": "use send(...) of a client, or broadcast(...) of the clients",
+}
+
+
+def check_call(context: MethodSigContext) -> FunctionLike | None:
+    """The signature for the very contract; one that takes anything where a mistake was reported; None: not known.
+
+    Plain typing would tell a wrong payload as a type parameter that cannot be inferred.
+    """
+    api, call, signature = context.api, context.context, context.default_signature
+    if not isinstance(api, TypeChecker) or not isinstance(call, CallExpr) or any(map(ArgKind.is_star, call.arg_kinds)):
+        return None
+    position, formal = next(
+        (index, typ)
+        for index, typ in enumerate(map(get_proper_type, signature.arg_types))
+        if isinstance(typ, Instance) and typ.type.has_base(_CONTRACT)
+    )
+    if position >= len(context.args) or len(context.args[position]) != 1:
+        return None
+    given = context.args[position][0]
+    with api.msg.filter_errors(), api.local_type_map:
+        contract = get_proper_type(api.expr_checker.accept(given))
+    if isinstance(contract, Instance) and contract.type.has_base(formal.type.fullname):
+        return _checked(api, call, _concrete(signature, formal, map_instance_to_supertype(contract, formal.type)))
+    if not isinstance(contract, Instance | CallableType) or (
+        isinstance(contract, Instance) and contract.type.fallback_to_any
+    ):
+        return None
+    _report_other(api, given, contract, formal.type.name)
+    return _lenient(signature)
+
+
+def _concrete(signature: CallableType, formal: Instance, contract: Instance) -> CallableType:
+    """The signature for one contract."""
+    known = {
+        variable.id: argument
+        for variable, argument in zip(map(get_proper_type, formal.args), contract.args, strict=True)
+        if isinstance(variable, TypeVarType)
+    }
+    kinds = list(signature.arg_kinds)
+    if isinstance(get_proper_type(contract.args[0]), NoneType) and "payload" in signature.arg_names:
+        kinds[signature.arg_names.index("payload")] = ARG_OPT
+    open_ = signature.copy_modified(arg_kinds=kinds, variables=[])  # pyright: ignore[reportUnknownMemberType]  # mypy's `Bogus`
+    return expand_type(open_, known)
+
+
+def _checked(api: TypeChecker, call: CallExpr, signature: CallableType) -> CallableType:
+    with api.msg.filter_errors(save_filtered_errors=True) as found, api.local_type_map:
+        api.expr_checker.check_call(signature, call.args, call.arg_kinds, call, call.arg_names)
+    if not found.has_new_errors():
+        return signature
+    api.msg.add_errors(found.filtered_errors())
+    return _lenient(signature)
+
+
+def _lenient(signature: CallableType) -> CallableType:
+    """A signature that takes anything, so that mypy does not say once more, in its words, what was reported."""
+    returned = signature.ret_type if not signature.variables else _ANYTHING
+    return CallableType([_ANYTHING] * 2, [ARG_STAR, ARG_STAR2], [None, None], returned, signature.fallback)
+
+
+def _report_other(api: TypeChecker, given: Expression, contract: Instance | CallableType, wanted: str) -> None:
+    shown = given.name if isinstance(given, NameExpr | MemberExpr) else show(api, contract)
+    shown = f'"{given.value}"' if isinstance(given, StrExpr) else shown
+    article = "an" if wanted == "Action" else "a"
+    kinds = [base.name for base in contract.type.mro if base.name in _WAYS] if isinstance(contract, Instance) else []
+    if kinds:
+        found = f"it is {'an' if kinds[0] == 'Action' else 'a'} {kinds[0]}, and this takes {article} {wanted}"
+        report(api, ARG_TYPE, given, shown, found, _WAYS[kinds[0]])
+        return
+    types = "Payload, Reply" if "Action" in wanted else "ItsType"
+    made = f'make one: {wanted}[{types}]("the_name")'
+    remedy = f"{made}, or pass the decorated handler" if "Action" in wanted else made
+    report(api, ARG_TYPE, given, shown, f"this takes {article} {wanted}, which knows its types", remedy)

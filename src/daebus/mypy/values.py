@@ -1,0 +1,65 @@
+"""The arguments of decorators, where mypy knows their values: names, schedules, limits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from mypy.nodes import CallExpr, Context, Expression, RefExpr
+
+from daebus.core.schedules import Cron, Interval
+
+from .handlers import Handler
+from .reading import keyword, number, text
+from .reports import VALUE, report
+
+__all__ = ["check_values"]
+
+_NAMED = {"action": "name", "listen": "channel", "socket": "message_type", "background": "name", "thread": "name"}
+_SECONDS, _FIELDS = "give seconds above 0", "give five fields, such as '0 3 * * *'"
+
+
+def check_values(handler: Handler) -> None:
+    """Report names, schedules and limits that registration would refuse."""
+    name, call = handler.decoration.name, handler.call
+    named = keyword(call, _NAMED[name], 0) if name in _NAMED else None
+    if named is not None and text(handler.api, named) == "":
+        report(handler.api, VALUE, named, handler.name, "the name is empty", f'write @{name}("the_name")')
+    if name == "action":
+        concurrency = keyword(call, "concurrency")
+        limit = number(concurrency)
+        if concurrency is not None and limit is not None and limit < 1:
+            found = f"concurrency={limit:g}, and it must be at least 1"
+            report(handler.api, VALUE, concurrency, handler.name, found, "leave it out for the default")
+    elif name == "background":
+        _check_schedule(handler)
+
+
+def _check_schedule(handler: Handler) -> None:
+    call = handler.call
+    seconds, every, cron = keyword(call, "seconds", 1), keyword(call, "every"), keyword(call, "cron")
+    interval, expression = number(seconds) if every is None else _seconds(every), text(handler.api, cron)
+    if interval is not None:
+        _try(handler, lambda: Interval(interval), seconds or every or call, _SECONDS)
+    if expression is not None:
+        _try(handler, lambda: Cron(expression), cron or call, _FIELDS)
+
+
+def _try(handler: Handler, make: Callable[[], object], at: Context, remedy: str) -> None:
+    try:
+        make()
+    except ValueError as error:
+        found, _, advice = str(error).rstrip(".").partition(": ")
+        remedy = advice if advice.startswith("give") else remedy
+        report(handler.api, VALUE, at, handler.name, found[:1].lower() + found[1:], remedy)
+
+
+def _seconds(expression: Expression) -> float | None:
+    """The length of a ``timedelta(...)`` that is written out."""
+    if not isinstance(expression, CallExpr) or not isinstance(expression.callee, RefExpr):
+        return None
+    if expression.callee.fullname != "datetime.timedelta":
+        return None
+    given = {name: number(arg) for name, arg in zip(expression.arg_names, expression.args, strict=True) if name}
+    numbers = {name: value for name, value in given.items() if value is not None}
+    return timedelta(**numbers).total_seconds() if len(numbers) == len(expression.args) else None
