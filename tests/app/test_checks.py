@@ -487,7 +487,7 @@ class TestKinds:
 
         remedies = [
             self.told(lambda app: app.route("/a")(stream)).remedy,
-            self.told(lambda app: app.socket("a")(stream)).remedy,
+            self.told(lambda app: cast("Callable[[object], object]", app.socket("a"))(stream)).remedy,
             self.told(lambda app: cast("Callable[[object], object]", app.on_start())(stream)).remedy,
         ]
         assert remedies == [
@@ -502,7 +502,7 @@ def test_the_names_of_answers_are_taken() -> None:
         (problem,) = problems(lambda name=name: Message[int](name))  # type: ignore[misc]
         assert (problem.code, source(problem)) == (
             "reserved-name",
-            "(problem,) = problems(lambda name=name: Message[int](name))  # type: ignore[misc]",
+            "(problem,) = problems(lambda name=name: Message[int](name))",
         )
 
 

@@ -9,14 +9,16 @@ Every overload is one shape of handler. The order matters: both mypy and pyright
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar, overload
 
 from .context import Context
+from .encodable import Encodable
 from .handlers import ActionHandler, StreamHandler
 from .running import Running
 
 __all__ = [
+    "AnswerDecorator",
     "ContractDecorator",
     "HandlerDecorator",
     "ListenDecorator",
@@ -31,10 +33,13 @@ Out = TypeVar("Out")
 In_contra = TypeVar("In_contra", contravariant=True)
 R_co = TypeVar("R_co", covariant=True)
 Item = TypeVar("Item")
+Reply = TypeVar("Reply", bound=Encodable)
+Part = TypeVar("Part", bound=Encodable)
 Event = TypeVar("Event")
 Nothing = TypeVar("Nothing", bound=Coroutine[object, object, None] | None)
 Handler = TypeVar("Handler", bound=Callable[..., object])
 Silent = TypeVar("Silent", bound=Callable[..., Coroutine[object, object, None] | None])
+Answering = TypeVar("Answering", bound=Callable[..., Coroutine[object, object, Encodable] | Encodable])
 P = ParamSpec("P")
 
 Record = Callable[[Callable[..., object]], object]
@@ -87,44 +92,61 @@ class NamedDecorator(_Decorator):
 
     @overload
     def __call__(
-        self, handler: ContextPayloadHandler[In, AsyncIterator[Item], P], /
-    ) -> StreamHandler[In, Item, P, AsyncIterator[Item]]: ...
+        self, handler: ContextPayloadHandler[In, AsyncIterator[Part], P], /
+    ) -> StreamHandler[In, Part, P, AsyncIterator[Part]]: ...
     @overload
     def __call__(
-        self, handler: ContextHandler[AsyncIterator[Item], P], /
-    ) -> StreamHandler[None, Item, P, AsyncIterator[Item]]: ...
+        self, handler: ContextHandler[AsyncIterator[Part], P], /
+    ) -> StreamHandler[None, Part, P, AsyncIterator[Part]]: ...
     @overload
     def __call__(
-        self, handler: PayloadHandler[In, AsyncIterator[Item], P], /
-    ) -> StreamHandler[In, Item, P, AsyncIterator[Item]]: ...
+        self, handler: PayloadHandler[In, AsyncIterator[Part], P], /
+    ) -> StreamHandler[In, Part, P, AsyncIterator[Part]]: ...
     @overload
     def __call__(
-        self, handler: Callable[P, AsyncIterator[Item]], /
-    ) -> StreamHandler[None, Item, P, AsyncIterator[Item]]: ...
+        self, handler: Callable[P, AsyncIterator[Part]], /
+    ) -> StreamHandler[None, Part, P, AsyncIterator[Part]]: ...
     @overload
     def __call__(
-        self, handler: ContextPayloadHandler[In, Coroutine[object, object, Out], P], /
-    ) -> ActionHandler[In, Out, P, Coroutine[object, object, Out]]: ...
+        self, handler: ContextPayloadHandler[In, Coroutine[object, object, Reply], P], /
+    ) -> ActionHandler[In, Reply, P, Coroutine[object, object, Reply]]: ...
     @overload
     def __call__(
-        self, handler: ContextHandler[Coroutine[object, object, Out], P], /
-    ) -> ActionHandler[None, Out, P, Coroutine[object, object, Out]]: ...
+        self, handler: ContextHandler[Coroutine[object, object, Reply], P], /
+    ) -> ActionHandler[None, Reply, P, Coroutine[object, object, Reply]]: ...
     @overload
     def __call__(
-        self, handler: PayloadHandler[In, Coroutine[object, object, Out], P], /
-    ) -> ActionHandler[In, Out, P, Coroutine[object, object, Out]]: ...
+        self, handler: PayloadHandler[In, Coroutine[object, object, Reply], P], /
+    ) -> ActionHandler[In, Reply, P, Coroutine[object, object, Reply]]: ...
     @overload
     def __call__(
-        self, handler: Callable[P, Coroutine[object, object, Out]], /
-    ) -> ActionHandler[None, Out, P, Coroutine[object, object, Out]]: ...
+        self, handler: Callable[P, Coroutine[object, object, Reply]], /
+    ) -> ActionHandler[None, Reply, P, Coroutine[object, object, Reply]]: ...
+    # Of a function that a decorator of the user's own wraps.
     @overload
-    def __call__(self, handler: ContextPayloadHandler[In, Out, P], /) -> ActionHandler[In, Out, P, Out]: ...
+    def __call__(
+        self, handler: ContextPayloadHandler[In, Awaitable[Reply], P], /
+    ) -> ActionHandler[In, Reply, P, Awaitable[Reply]]: ...
     @overload
-    def __call__(self, handler: ContextHandler[Out, P], /) -> ActionHandler[None, Out, P, Out]: ...
+    def __call__(
+        self, handler: ContextHandler[Awaitable[Reply], P], /
+    ) -> ActionHandler[None, Reply, P, Awaitable[Reply]]: ...
     @overload
-    def __call__(self, handler: PayloadHandler[In, Out, P], /) -> ActionHandler[In, Out, P, Out]: ...
+    def __call__(
+        self, handler: PayloadHandler[In, Awaitable[Reply], P], /
+    ) -> ActionHandler[In, Reply, P, Awaitable[Reply]]: ...
     @overload
-    def __call__(self, handler: Callable[P, Out], /) -> ActionHandler[None, Out, P, Out]: ...
+    def __call__(
+        self, handler: Callable[P, Awaitable[Reply]], /
+    ) -> ActionHandler[None, Reply, P, Awaitable[Reply]]: ...
+    @overload
+    def __call__(self, handler: ContextPayloadHandler[In, Reply, P], /) -> ActionHandler[In, Reply, P, Reply]: ...
+    @overload
+    def __call__(self, handler: ContextHandler[Reply, P], /) -> ActionHandler[None, Reply, P, Reply]: ...
+    @overload
+    def __call__(self, handler: PayloadHandler[In, Reply, P], /) -> ActionHandler[In, Reply, P, Reply]: ...
+    @overload
+    def __call__(self, handler: Callable[P, Reply], /) -> ActionHandler[None, Reply, P, Reply]: ...
     def __call__(self, handler: Callable[..., object], /) -> object:
         """Record the handler."""
         return self._record(handler)
@@ -194,11 +216,22 @@ class ListenDecorator(_Decorator, Generic[Event]):
 
 
 class HandlerDecorator(_Decorator):
-    """``@blueprint.route("/users")`` and the like: the handler may return anything, and stays what it is."""
+    """``@blueprint.route("/users")``: the handler may return anything, and stays what it is."""
 
     __slots__ = ()
 
     def __call__(self, handler: Handler, /) -> Handler:
+        """Record the handler."""
+        self._record(handler)
+        return handler
+
+
+class AnswerDecorator(_Decorator):
+    """``@blueprint.socket("type")`` and the like: what the handler returns goes to the client."""
+
+    __slots__ = ()
+
+    def __call__(self, handler: Answering, /) -> Answering:
         """Record the handler."""
         self._record(handler)
         return handler

@@ -10,6 +10,7 @@ from typing import Literal, Never, TypeVar, cast, overload
 
 from .contracts import Action, Channel, StreamAction, require_named
 from .decorators import (
+    AnswerDecorator,
     ContractDecorator,
     HandlerDecorator,
     ListenDecorator,
@@ -178,7 +179,7 @@ class Recorder:
         make = partial(RouteSpec, path=full, methods=upper, status_code=status_code, options=options)
         return HandlerDecorator(self._recording(make))
 
-    def socket(self, message_type: str) -> HandlerDecorator:
+    def socket(self, message_type: str) -> AnswerDecorator:
         """Answer WebSocket messages of one type.
 
         Left of the ``*`` stand the data and the `Client`, told apart by type; either may be left out. What it
@@ -189,20 +190,20 @@ class Recorder:
         if full in RESERVED_TYPES:
             found = f"messages of the type {full!r} are the answers that clients get, and none sends one"
             raise refuse(f"@socket({full!r})", found, "give the message another name", "reserved-name")
-        return HandlerDecorator(self._socket("message", full))
+        return AnswerDecorator(self._socket("message", full))
 
-    def socket_register(self, *without_brackets: Never) -> HandlerDecorator:
+    def socket_register(self, *without_brackets: Never) -> AnswerDecorator:
         """Answer WebSocket messages of the type ``register``."""
         require_brackets("socket_register", without_brackets)
-        return HandlerDecorator(self._socket("message", "register"))
+        return AnswerDecorator(self._socket("message", "register"))
 
-    def socket_connect(self, *without_brackets: Never) -> HandlerDecorator:
+    def socket_connect(self, *without_brackets: Never) -> AnswerDecorator:
         """Decide on a new WebSocket client: return to accept it, with a greeting or None; raise `Reject` to refuse.
 
         Left of the ``*`` stand the parameters of the query string, decoded into a struct, and the `Client`.
         """
         require_brackets("socket_connect", without_brackets)
-        return HandlerDecorator(self._socket("connect", ""))
+        return AnswerDecorator(self._socket("connect", ""))
 
     def socket_disconnect(self, *without_brackets: Never) -> SilentDecorator:
         """Run after a WebSocket client has gone, however it went. Left of the ``*`` may stand the `Client`."""

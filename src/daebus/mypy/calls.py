@@ -12,7 +12,7 @@ from mypy.types import AnyType, CallableType, FunctionLike, Instance, NoneType, 
 
 from .reports import report, show
 
-__all__ = ["CALLS", "check_call"]
+__all__ = ["CALLS", "check_call", "is_for_none"]
 
 _BUSES = ("daebus.transports.bus.Bus", "daebus.app.blocking.BlockingBus", "daebus.testing.RunningService")
 _CLIENTS = ("daebus.transports.clients.Clients", "daebus.app.blocking.BlockingClients")
@@ -41,11 +41,7 @@ def check_call(context: MethodSigContext) -> FunctionLike | None:
     api, call, signature = context.api, context.context, context.default_signature
     if not isinstance(api, TypeChecker) or not isinstance(call, CallExpr) or any(map(ArgKind.is_star, call.arg_kinds)):
         return None
-    position, formal = next(
-        (index, typ)
-        for index, typ in enumerate(map(get_proper_type, signature.arg_types))
-        if isinstance(typ, Instance) and typ.type.has_base(_CONTRACT)
-    )
+    position, formal = _formal(signature)
     if position >= len(context.args) or len(context.args[position]) != 1:
         return None
     given = context.args[position][0]
@@ -59,6 +55,21 @@ def check_call(context: MethodSigContext) -> FunctionLike | None:
         return None
     _report_other(api, given, contract, formal.type.name)
     return _lenient(signature)
+
+
+def is_for_none(signature: CallableType) -> bool:
+    """Whether it is the second overload, for a contract without payload; mypy asks for the first one before."""
+    _, formal = _formal(signature)
+    return isinstance(get_proper_type(formal.args[0]), NoneType)
+
+
+def _formal(signature: CallableType) -> tuple[int, Instance]:
+    """The parameter that is the contract, and where it is."""
+    return next(
+        (index, typ)
+        for index, typ in enumerate(map(get_proper_type, signature.arg_types))
+        if isinstance(typ, Instance) and typ.type.has_base(_CONTRACT)
+    )
 
 
 def _concrete(signature: CallableType, formal: Instance, contract: Instance) -> CallableType:

@@ -22,7 +22,7 @@ from mypy.types import AnyType, CallableType, FunctionLike, Instance, Type, Type
 from typing_extensions import override
 
 from .arguments import check_arguments
-from .calls import CALLS, check_call
+from .calls import CALLS, check_call, is_for_none
 from .containers import container_of
 from .duplicates import check_duplicates
 from .providers import LASTING, PER_MESSAGE, check_lifetime, nested_provider, selected
@@ -36,7 +36,7 @@ from .values import check_values
 __all__ = ["DaebusPlugin"]
 
 # The decorated name stays the function that it is, or becomes a contract.
-_KEEPING = frozenset({"HandlerDecorator", "ListenDecorator", "SilentDecorator", "ThreadDecorator"})
+_KEEPING = frozenset({"AnswerDecorator", "HandlerDecorator", "ListenDecorator", "SilentDecorator", "ThreadDecorator"})
 _CHANGING = frozenset({"ContractDecorator", "NamedDecorator", "StreamDecorator"})
 _DECORATORS = frozenset(f"daebus.core.decorators.{name}.__call__" for name in _KEEPING | _CHANGING)
 _PROVIDERS = "dependency_injector.providers."
@@ -97,7 +97,7 @@ class DaebusPlugin(Plugin):
         return context.default_signature if self._refused is not context.context else _lenient(context)
 
     def _on_call(self, context: MethodSigContext) -> FunctionLike:
-        if _is_first(context.default_signature):
+        if not is_for_none(context.default_signature):
             self._called = self.guarded(lambda: check_call(context), None)
         return self._called or context.default_signature
 

@@ -15,6 +15,7 @@ from .reports import SIGNATURE, report, show, show_both
 
 __all__ = ["check_shape"]
 
+_OBJECT = "builtins.object"
 _ITERATOR = "typing.AsyncIterator"
 
 
@@ -67,6 +68,9 @@ def _reply_mistakes(handler: Handler, returns: ProperType) -> Iterator[Mistake]:
     elif not handler.streams and not kind.free and isinstance(returns, Instance) and returns.type.has_base(_ITERATOR):
         found = f"it returns {show(handler.api, returns)}, but is no async generator itself"
         yield None, found, "write `async def`, and yield each item"
+    elif not contract and not kind.free and isinstance(returns, Instance) and returns.type.fullname == _OBJECT:
+        found = "it returns an object, of which nothing is known"
+        yield None, found, "write the type; where it may be anything, typing.Any"
     elif foreign is not None and not kind.free:
         found = f"a {show(handler.api, foreign)} cannot be encoded as JSON"
         yield None, found, "return a msgspec.Struct, a dataclass, or what msgspec supports"

@@ -26,3 +26,9 @@ def test_right_programs_have_no_errors(results: Results, name: str) -> None:
 
 def test_a_warm_cache_says_the_same(project: Project, results: Results) -> None:
     assert project.check() == results
+
+
+def test_with_the_library_from_the_cache_it_finds_the_same(project: Project, results: Results) -> None:
+    for path in project.folder.glob("*.py"):
+        path.write_text(path.read_text() + "\n# Changed.\n")
+    assert project.check() == results

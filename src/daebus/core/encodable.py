@@ -1,0 +1,49 @@
+"""What can be written as JSON, as far as types can say it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import decimal
+import enum
+import uuid
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import Field
+from typing import Any, ClassVar, Protocol, TypeAlias
+
+import msgspec
+
+__all__ = ["Encodable"]
+
+
+class _Dataclass(Protocol):
+    # Any, as only that is what a dataclass with fields of any type has.
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+
+class _Attrs(Protocol):
+    __attrs_attrs__: ClassVar[Any]
+
+
+Encodable: TypeAlias = (
+    msgspec.Struct
+    | _Dataclass
+    | _Attrs
+    | enum.Enum
+    | str
+    | float
+    | bytes
+    | bytearray
+    | memoryview
+    | dt.date
+    | dt.time
+    | dt.timedelta
+    | uuid.UUID
+    | decimal.Decimal
+    | Sequence[object]
+    | Set[object]
+    | Mapping[Any, object]
+    | msgspec.Raw
+    | msgspec.UnsetType
+    | None
+)
+"""What msgspec encodes. Of what a collection holds types say nothing here; registration looks at it."""
