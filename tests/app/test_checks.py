@@ -153,7 +153,7 @@ class TestTogether:
         @app.route("/a")
         async def query(user: Created) -> None: ...
         @app.action("wrong")
-        async def wrong(*, clokc: Clock) -> None: ...
+        async def wrong(*, clokc: Clock) -> None: ...  # type: ignore[daebus-wiring]
 
         assert codes(app.check) == ["unknown-service", "wrong-argument", "not-in-query"]
 
@@ -589,7 +589,7 @@ class TestDefaults:
         @app.listen(ORDERS)
         async def b(event: Created = created) -> None: ...
         @app.socket("c")
-        async def c(data: Created, client: Client | None = None) -> None: ...
+        async def c(data: Created, client: Client | None = None) -> None: ...  # type: ignore[daebus-signature]
         @app.action("d")
         async def d(context: Context = of_message) -> None: ...
 
@@ -614,7 +614,7 @@ class TestDefaults:
         @app.action("a")
         async def a(*, clock: Clock = provider) -> None: ...
         @app.action("b")
-        async def b(*, time: Clock = marker) -> None: ...
+        async def b(*, time: Clock = marker) -> None: ...  # type: ignore[daebus-wiring]
         @app.action("c")
         async def c(*, time: Clock = use(Container.clock), clock: Clock) -> None: ...
 
@@ -746,7 +746,7 @@ def test_routes_that_litestar_refuses_are_told_before_anything_is_started() -> N
     app = Daebus("app", container=Opening())
     app.attach(DaebusHttp(port=0))
 
-    @app.route("/a", guards=3)
+    @app.route("/a", guards=3)  # type: ignore[arg-type]
     async def a() -> None: ...
     @app.on_start()
     async def start() -> None:

@@ -362,17 +362,17 @@ def test_decorators_without_arguments_need_their_brackets_too(users: Recorder) -
 
 
 def test_methods_are_a_list_and_each_counts_once(users: Recorder) -> None:
-    problem = refusal(lambda: users.route("/a", methods="POST"))
+    problem = refusal(lambda: users.route("/a", methods="POST"))  # type: ignore[arg-type]
     assert (problem.code, problem.remedy) == ("wrong-method", "write methods=['POST']")
 
-    @users.route("/a", methods=["get", "GET", "post"])
+    @users.route("/a", methods=["get", "GET", "post"])  # type: ignore[list-item]
     async def handler() -> None: ...
 
     assert users.specs[0].title == "route GET|POST /api/a"
 
 
 def test_a_path_without_its_slash_is_not_joined_to_the_prefix(users: Recorder) -> None:
-    @users.route("a")
+    @users.route("a")  # type: ignore[daebus-path]
     async def wrong() -> None: ...
     @users.route("")
     async def root() -> None: ...

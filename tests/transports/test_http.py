@@ -264,7 +264,7 @@ class TestMistakes:
             build(users, DaebusHttp(route_handlers=["no handler"]))
 
     def test_a_route_that_litestar_refuses_is_named(self, users: Recorder) -> None:
-        @users.route("/x", guards=3)
+        @users.route("/x", guards=3)  # type: ignore[arg-type]
         async def show() -> str:
             return ""
 

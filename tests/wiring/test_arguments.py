@@ -108,8 +108,8 @@ WRONG: list[tuple[Callable[[], providers.Provider[Any]], str, str]] = [
     (lambda: Resource(open_db), "open_db needs 'url', and nothing gives it", "add url=..."),
     (lambda: Resource(open_in_thread, ulr=""), "open_in_thread takes no 'ulr'", "did you mean 'url'?"),
     (lambda: Resource(Opened), "Opened needs 'url', and nothing gives it", "add url=..."),
-    (lambda: PerMessage(open_db, ulr=""), "open_db takes no 'ulr'", "did you mean 'url'?"),
-    (lambda: PerMessage(open_in_thread), "open_in_thread needs 'url', and nothing gives it", "add url=..."),
+    (lambda: PerMessage(open_db, ulr=""), "open_db takes no 'ulr'", "did you mean 'url'?"),  # type: ignore[call-arg]
+    (lambda: PerMessage(open_in_thread), "open_in_thread needs 'url', and nothing gives it", "add url=..."),  # type: ignore[call-arg]
     (lambda: Singleton(Repo, Singleton(Cache)), "Repo takes 'db' as Db, and gets Cache", "give it another provider"),
     (lambda: Singleton(Asked, Singleton(Cache)), "Asked takes 'db' as Asking, and gets Cache", "give it another"),
     (lambda: Singleton(Repo, Db), "Repo takes 'db' as an object, and gets the class Db", "make a provider of it: db="),

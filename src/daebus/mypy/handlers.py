@@ -132,6 +132,11 @@ class Handler:
         return self.definition.name if self.definition is not None else (self.type.name or "handler").split(" of ")[0]
 
     @property
+    def is_opaque(self) -> bool:
+        """Whether a decorator of the user's own, typed as ``Callable[..., T]``, hides its parameters from mypy."""
+        return self.function is None and any(parameter.kind.is_star() for parameter in self.parameters)
+
+    @property
     def is_method(self) -> bool:
         """Whether it is defined in a class, and would get an object of that."""
         return self.definition is not None and bool(self.definition.info) and not self.definition.is_static

@@ -25,6 +25,7 @@ from .arguments import check_arguments
 from .calls import CALLS, check_call, is_for_none
 from .containers import container_of
 from .duplicates import check_duplicates
+from .handlers import Handler
 from .providers import LASTING, PER_MESSAGE, check_lifetime, nested_provider, selected
 from .reading import read_handler
 from .registering import OVERRIDING, REGISTERING, check_in_time, check_once, check_overrides
@@ -135,14 +136,19 @@ def _check(context: MethodSigContext) -> bool:
     handler = read_handler(api, context.context, context.args[0][0])
     if handler is None:
         return True
+    is_shaped = handler.is_opaque or _check_signature(api, handler)
+    check_values(handler)
+    check_duplicates(handler, context.context)
+    check_in_time(handler)
+    return is_shaped
+
+
+def _check_signature(api: TypeChecker, handler: Handler) -> bool:
     container = container_of(api, handler.decoration.owner)
     is_shaped = check_shape(handler, container)
     check_services(handler, container)
     if handler.decoration.name == "route":
         check_route(handler)
-    check_values(handler)
-    check_duplicates(handler, context.context)
-    check_in_time(handler)
     return is_shaped
 
 
