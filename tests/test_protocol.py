@@ -170,9 +170,8 @@ async def test_what_is_no_request_goes_to_the_dead_letters() -> None:
         entry = await redis.xadd("daebus:{users}:action:get_user", {"request": b"nonsense"})
         await until(lambda: redis.xlen("daebus:{users}:dead"))
         ((_, letter),) = await redis.xrange("daebus:{users}:dead")
-    assert letter[b"from"] == b"daebus:{users}:action:get_user"
-    assert (letter[b"entry"], letter[b"request"]) == (entry, b"nonsense")
-    assert set(letter) == {b"from", b"entry", b"error", b"instance", b"request"}
+    assert (letter[b"code"], letter[b"request"]) == (b"bad_request", b"nonsense")
+    assert letter[b"sent"] == entry.partition(b"-")[0]
 
 
 async def test_daebus_writes_requests_as_the_page_says() -> None:

@@ -471,7 +471,7 @@ class TestSend:
             await until(lambda: redis.xlen("daebus:{dying}:dead"))
             ((_, letter),) = await redis.xrange("daebus:{dying}:dead")
             assert await redis.xlen("daebus:{dying}:action:work") == 0
-        assert letter[b"error"] == b"conflict: not 7"
+        assert (letter[b"code"], letter[b"error"]) == (b"conflict", b"not 7")
         assert msgspec.json.decode(letter[b"request"])["payload"] == 7
 
     async def test_a_full_queue_refuses(self) -> None:

@@ -152,7 +152,7 @@ async def test_a_frozen_owner_that_wakes_up_starts_nothing_that_was_taken_from_i
         async with worker(tmp_path, "a") as frozen:
 
             async def reading() -> bool:
-                return bool((await redis.info("clients"))["blocked_clients"] == 2)
+                return bool((await redis.info("clients"))["blocked_clients"] == 3)
 
             await until(reading)
             frozen.send_signal(signal.SIGSTOP)

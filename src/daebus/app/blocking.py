@@ -99,7 +99,13 @@ class BlockingBus(ThreadOnly):
 
     @overload
     def call(
-        self, action: Action[In, Out], payload: In, *, service: str | None = None, timeout: float | None = None
+        self,
+        action: Action[In, Out],
+        payload: In,
+        *,
+        service: str | None = None,
+        timeout: float | None = None,
+        idempotency_key: str | None = None,
     ) -> Out: ...
     @overload
     def call(
@@ -109,6 +115,7 @@ class BlockingBus(ThreadOnly):
         *,
         service: str | None = None,
         timeout: float | None = None,
+        idempotency_key: str | None = None,
     ) -> Out: ...
     def call(
         self,
@@ -117,10 +124,13 @@ class BlockingBus(ThreadOnly):
         *,
         service: str | None = None,
         timeout: float | None = None,
+        idempotency_key: str | None = None,
     ) -> Out:
         """Ask, and wait for the reply; see `Bus.call`."""
         asked = cast("Action[object, Out]", action)
-        return self._loop.wait_for(self._bus.call(asked, payload, service=service, timeout=timeout))
+        return self._loop.wait_for(
+            self._bus.call(asked, payload, service=service, timeout=timeout, idempotency_key=idempotency_key)
+        )
 
     @overload
     def stream(
@@ -156,13 +166,34 @@ class BlockingBus(ThreadOnly):
             self._loop.wait_for(replies.close())
 
     @overload
-    def send(self, action: Action[In, object], payload: In, *, service: str | None = None) -> None: ...
+    def send(
+        self,
+        action: Action[In, object],
+        payload: In,
+        *,
+        service: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> None: ...
     @overload
-    def send(self, action: Action[None, object], payload: None = None, *, service: str | None = None) -> None: ...
-    def send(self, action: Action[In, object], payload: In | None = None, *, service: str | None = None) -> None:
+    def send(
+        self,
+        action: Action[None, object],
+        payload: None = None,
+        *,
+        service: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> None: ...
+    def send(
+        self,
+        action: Action[In, object],
+        payload: In | None = None,
+        *,
+        service: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> None:
         """Queue a request whose reply is not wanted; see `Bus.send`."""
         asked = cast("Action[object, object]", action)
-        self._loop.wait_for(self._bus.send(asked, payload, service=service))
+        self._loop.wait_for(self._bus.send(asked, payload, service=service, idempotency_key=idempotency_key))
 
     def publish(self, channel: Channel[Event], event: Event) -> None:
         """Tell all listeners of a channel; see `Bus.publish`."""

@@ -24,6 +24,7 @@ from daebus.transports.edge import DaebusHttp, DaebusWebSocket
 from daebus.transports.leases import Lease
 from daebus.transports.node import Node, open_node
 from daebus.transports.old_callers import OldCallers
+from daebus.transports.retries import Retries
 from daebus.transports.scheduler import ScheduledTask, Scheduler
 from daebus.transports.servers import find_server
 from daebus.transports.switchboard import Switchboard
@@ -117,21 +118,7 @@ class Runtime:
                 await self.hub.start()
                 stack.push_async_callback(self.hub.stop)
                 stack.push_async_callback(self.hub.close_all, grace=grace)
-            listeners = self._listeners()
-            lease = Lease(self.node, self._registries(listeners), made.lease, self.logger)
-            stack.push_async_callback(lease.stop)
-            await lease.start()
-            served = self._actions()
-            if made.legacy:
-                old_callers = OldCallers(self.node, made.service, served, lease, self.bus, self.logger)
-                stack.push_async_callback(old_callers.stop, grace)
-                await old_callers.start()
-            channels = ChannelServer(self.node, made.service, listeners, lease, self.logger)
-            stack.push_async_callback(channels.stop, grace)
-            await channels.start()
-            actions = ActionServer(self.node, made.service, served, lease, self.logger)
-            stack.push_async_callback(actions.stop, grace)
-            await actions.start()
+            await self._take_messages(stack, grace)
             scheduler = Scheduler(
                 self.node.link, service=made.service, instance=self.node.id, logger=self.logger, lease=made.lease
             )
@@ -143,6 +130,27 @@ class Runtime:
             self.logger.info("service started")
             yield
             self.logger.info("service stopping")
+
+    async def _take_messages(self, stack: AsyncExitStack, grace: float) -> None:
+        """Take events and requests from now on, until the stack is closed."""
+        made, node, logger = self._made, self.node, self.logger
+        listeners, served = self._listeners(), self._actions()
+        lease = Lease(node, self._registries(listeners), made.lease, logger)
+        stack.push_async_callback(lease.stop)
+        await lease.start()
+        if made.legacy:
+            old_callers = OldCallers(node, made.service, served, lease, self.bus, logger)
+            stack.push_async_callback(old_callers.stop, grace)
+            await old_callers.start()
+        retries = Retries(node, made.service, logger)
+        stack.push_async_callback(retries.stop)
+        await retries.start()
+        channels = ChannelServer(node, made.service, listeners, lease=lease, retries=retries, logger=logger)
+        stack.push_async_callback(channels.stop, grace)
+        await channels.start()
+        actions = ActionServer(node, made.service, served, lease=lease, retries=retries, logger=logger)
+        stack.push_async_callback(actions.stop, grace)
+        await actions.start()
 
     @contextmanager
     def _provided(self, redis: Redis) -> Generator[None]:
@@ -195,6 +203,7 @@ class Runtime:
                 name,
                 plan.endpoint,
                 made.concurrency(plan.endpoint, plan.spec.concurrency),
+                plan.spec.policy,
             )
             for name, plan in made.plans.actions.items()
         ]
@@ -208,6 +217,7 @@ class Runtime:
                 plan.spec.group,
                 plan.endpoint,
                 made.concurrency(plan.endpoint),
+                plan.spec.policy,
             )
             for plan in made.plans.listeners
         ]

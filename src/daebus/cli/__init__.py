@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from .asking import call, listen, publish, send
+from .dead import dead
 from .serving import check, run
 
 __all__ = ["main"]
@@ -19,5 +20,5 @@ def main() -> None:
     """
 
 
-for _command in (run, check, call, send, publish, listen):
+for _command in (run, check, call, send, publish, listen, dead):
     main.add_command(_command)

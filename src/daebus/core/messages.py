@@ -16,8 +16,12 @@ __all__ = [
     "client_registry",
     "control_channel",
     "dead_letters",
+    "delayed_entries",
+    "idempotent_run",
     "instance_registry",
+    "listener_stream",
     "old_request_claim",
+    "parked_requests",
     "reply_channel",
     "serving_registry",
 ]
@@ -37,6 +41,7 @@ class Request(msgspec.Struct, omit_defaults=True):
         deadline: When the caller stops waiting, in milliseconds of the server's clock.
         trace_id: The request id of the work that this call is part of, for logs.
         credit: How many items of a stream the caller takes before it says that it takes more; None: any number.
+        idempotency_key: Requests for an action with the same key are one: it runs once, and all get its reply.
     """
 
     action: str
@@ -47,6 +52,7 @@ class Request(msgspec.Struct, omit_defaults=True):
     deadline: int | None = None
     trace_id: str | None = None
     credit: int | None = None
+    idempotency_key: str | None = None
 
 
 class Reply(msgspec.Struct):
@@ -106,6 +112,26 @@ def serving_registry(service: str) -> str:
 def dead_letters(service: str) -> str:
     """The stream of entries that could not be handled."""
     return f"daebus:{{{service}}}:dead"
+
+
+def delayed_entries(service: str) -> str:
+    """The sorted set of entries that are to be handled again, by the time in ms when that is due."""
+    return f"daebus:{{{service}}}:retries"
+
+
+def listener_stream(service: str, channel: str, listener: str) -> str:
+    """The stream of a durable channel's events that one listener, which failed on them, is to handle again."""
+    return f"daebus:{{{service}}}:listener:{channel}:{listener}"
+
+
+def idempotent_run(service: str, action: str, key: str) -> str:
+    """The hash with the entry that runs for an idempotency key, or the reply that it got."""
+    return f"daebus:{{{service}}}:once:{action}:{key}"
+
+
+def parked_requests(service: str, action: str, key: str) -> str:
+    """The list of requests that wait for the reply of the one that runs for their idempotency key."""
+    return f"daebus:{{{service}}}:parked:{action}:{key}"
 
 
 def channel_stream(channel: str) -> str:

@@ -59,6 +59,7 @@ Code: TypeAlias = Literal[
     # Contracts and names
     "foreign-contract",
     "mixed-durability",
+    "never-retried",
     "reserved-name",
     "service-not-named",
     "untyped-contract",

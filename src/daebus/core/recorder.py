@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
-from typing import Literal, Never, TypeVar, cast, overload
+from typing import Literal, Never, TypeVar, Unpack, cast, overload
 
 from .contracts import Action, Channel, StreamAction, require_named
 from .decorators import (
@@ -33,6 +33,7 @@ from .options import (
     require_schedule,
 )
 from .places import call_site, caller_namespace
+from .policies import ActionOptions, RetryOptions, RunOptions, action_policy, listen_policy
 from .problems import WiringProblem
 from .specs import (
     ActionSpec,
@@ -103,16 +104,23 @@ class Recorder:
         self._specs.append(spec)
 
     @overload
-    def action(self, name: str, *, concurrency: int | None = None) -> NamedDecorator: ...
+    def action(
+        self, name: str, *, concurrency: int | None = None, **options: Unpack[ActionOptions]
+    ) -> NamedDecorator: ...
     @overload
-    def action(self, name: Action[In, Out], *, concurrency: int | None = None) -> ContractDecorator[In, Out]: ...
+    def action(
+        self, name: Action[In, Out], *, concurrency: int | None = None, **options: Unpack[ActionOptions]
+    ) -> ContractDecorator[In, Out]: ...
     @overload
-    def action(self, name: StreamAction[In, Out], *, concurrency: int | None = None) -> StreamDecorator[In, Out]: ...
+    def action(
+        self, name: StreamAction[In, Out], *, concurrency: int | None = None, **options: Unpack[RunOptions]
+    ) -> StreamDecorator[In, Out]: ...
     def action(
         self,
         name: str | Action[In, Out] | StreamAction[In, Out],
         *,
         concurrency: int | None = None,
+        **options: Unpack[ActionOptions],
     ) -> object:
         """Answer requests of other services, of this one, and of scripts.
 
@@ -122,13 +130,21 @@ class Recorder:
         Args:
             name: A contract, or a name, to which the blueprint's namespace is added.
             concurrency: How many requests one process handles at once; default: the app's ``max_concurrency``.
+            options: ``timeout``: seconds that one run may take. Of requests that were sent, not called, and whose
+                handler failed unexpectedly, or with `Unavailable` or `Timeout`: ``retries``, how often they are
+                handled again (5), after a random time of up to ``backoff`` seconds (1), which doubles each time up
+                to ``max_backoff`` (3600). ``keep_replies``: seconds for which the reply to a request with an
+                idempotency key is kept (a day).
         """
         require_named("action", name, (Action, StreamAction))
         contract = None if isinstance(name, str) else name
         full = self._namespace + name if isinstance(name, str) else name.name
         if concurrency is not None:
             require_count(f"@action({full!r})", "concurrency", concurrency)
-        make = partial(ActionSpec, name=full, contract=contract, concurrency=concurrency, site=call_site())
+        policy = action_policy(f"@action({full!r})", options)
+        make = partial(
+            ActionSpec, name=full, contract=contract, concurrency=concurrency, policy=policy, site=call_site()
+        )
         namespace = caller_namespace()
 
         def record(handler: AnyHandler) -> object:
@@ -136,6 +152,7 @@ class Recorder:
             spec = make(function=function, blueprint=self.name, namespace=namespace)
             self._record(spec)
             if inspect.isasyncgenfunction(function):
+                action_policy(f"@action({full!r})", options, streams=True)
                 return StreamHandler[object, object, ..., object](handler, spec)
             return ActionHandler[object, object, ..., object](handler, spec)
 
@@ -148,15 +165,22 @@ class Recorder:
                 return ContractDecorator[object, object](record)
 
     @overload
-    def listen(self, channel: str) -> SilentDecorator: ...
+    def listen(self, channel: str, **options: Unpack[RunOptions]) -> SilentDecorator: ...
     @overload
-    def listen(self, channel: Channel[Event]) -> ListenDecorator[Event]: ...
-    def listen(self, channel: str | Channel[Event]) -> object:
-        """Hear the events of a channel. Left of the ``*`` stands the event; several listeners may share a channel."""
+    def listen(self, channel: Channel[Event], **options: Unpack[RetryOptions]) -> ListenDecorator[Event]: ...
+    def listen(self, channel: str | Channel[Event], **options: Unpack[RetryOptions]) -> object:
+        """Hear the events of a channel. Left of the ``*`` stands the event; several listeners may share a channel.
+
+        Args:
+            channel: A contract, or the name of a channel that is not durable.
+            options: ``timeout``, and for a durable channel ``retries``, ``backoff`` and ``max_backoff``, as `action`
+                takes them. Only the listener that failed gets the event again.
+        """
         require_named("listen", channel, (Channel,), colons=True)
         contract = None if isinstance(channel, str) else cast("Channel[object]", channel)
         name = channel if isinstance(channel, str) else channel.name
-        record = self._recording(partial(ListenSpec, channel=name, contract=contract))
+        policy = listen_policy(f"@listen({name!r})", options, durable=contract is not None and contract.durable)
+        record = self._recording(partial(ListenSpec, channel=name, contract=contract, policy=policy))
         return SilentDecorator(record) if contract is None else ListenDecorator[object](record)
 
     def route(

@@ -11,6 +11,7 @@ from typing_extensions import override
 from .contracts import Channel, Contract
 from .diagnostics import Note
 from .places import CallSite, place_of
+from .policies import Policy
 from .problems import Code, WiringProblem
 from .schedules import Schedule
 from .signatures import Signature, read_signature
@@ -83,6 +84,7 @@ class ActionSpec(Spec):
     name: str
     contract: Contract | None
     concurrency: int | None
+    policy: Policy
 
     @property
     @override
@@ -116,6 +118,7 @@ class ListenSpec(Spec):
 
     channel: str
     contract: Channel[object] | None
+    policy: Policy
 
     @property
     @override

@@ -14,29 +14,25 @@ import msgspec
 
 from daebus.core.codec import encode
 from daebus.core.context import Context
-from daebus.core.errors import Timeout
+from daebus.core.errors import ServiceError, Timeout
 from daebus.core.logs import Logger
-from daebus.core.messages import Reply, Request, control_channel, dead_letters, instance_registry
+from daebus.core.messages import Reply, Request, control_channel, instance_registry
+from daebus.core.policies import Policy
 from daebus.wiring.dispatch import dispatch, dispatch_stream, failure
 from daebus.wiring.endpoints import Endpoint, Incoming
 
 from .deadlines import NEVER, Deadlines
+from .endings import Endings
+from .idempotency import KeyedRun
 from .items import Items, ReaderGoneError
 from .leases import Entry, Lease
 from .node import Node
-from .replies import SUCCESS, failed_reply
+from .replies import SUCCESS
+from .retries import GROUP, MAX_DELIVERIES, Origin, Retries
 from .settling import Settler
-from .streams import GroupReader, Lane, settle
+from .streams import GroupReader, Lane
 
 __all__ = ["ActionServer", "ServedAction"]
-
-GROUP = "daebus"
-"""The consumer group of every action's stream."""
-
-MAX_DELIVERIES = 5
-"""How often an entry is given to an instance, each of which died, before it goes to the dead letters."""
-
-_MAX_DEAD = 100_000
 
 _decode = msgspec.json.Decoder(Request).decode
 
@@ -52,12 +48,14 @@ class ServedAction:
         name: Its name.
         endpoint: The handler.
         concurrency: How many requests are handled at once.
+        policy: How often, how soon and for how long it is tried.
     """
 
     key: str
     name: str
     endpoint: Endpoint[bytes]
     concurrency: int
+    policy: Policy
 
 
 class ActionServer:
@@ -68,20 +66,32 @@ class ActionServer:
         service: The service's name.
         actions: What it serves.
         lease: The heartbeat of this process.
+        retries: For requests that want no reply and whose handler fails.
         logger: For what goes wrong.
     """
 
-    def __init__(self, node: Node, service: str, actions: Sequence[ServedAction], lease: Lease, logger: Logger) -> None:
+    def __init__(
+        self,
+        node: Node,
+        service: str,
+        actions: Sequence[ServedAction],
+        *,
+        lease: Lease,
+        retries: Retries,
+        logger: Logger,
+    ) -> None:
         self._node = node
         self._service = service
         self._logger = logger
         self._settler = Settler(node.link, logger)
+        self._endings = Endings(node, self._settler, retries)
         self._running: Deadlines[_Run] = Deadlines()
         self._unsubscribe: Callable[[], Awaitable[None]] | None = None
         # One reader for each limit: a read takes the same number of entries from each of its streams.
         by_limit: dict[int, list[Lane]] = defaultdict(list)
         for action in actions:
-            lane = Lane(action.key, action.concurrency, partial(self._handle, action))
+            origin = Origin(service, ("action", action.name), action.key, GROUP, action.key, action.policy)
+            lane = Lane(action.key, action.concurrency, partial(self._handle, action, origin))
             by_limit[action.concurrency].append(lane)
         self._readers = [
             GroupReader(node, GROUP, instance_registry(service), lease, lanes, logger) for lanes in by_limit.values()
@@ -112,40 +122,46 @@ class ActionServer:
             elif run.items is not None and credit.isdecimal():
                 run.items.grant(int(credit))
 
-    async def _handle(self, action: ServedAction, entry: Entry, task: asyncio.Task[None]) -> None:
+    async def _handle(self, action: ServedAction, origin: Origin, entry: Entry, task: asyncio.Task[None]) -> None:
         """From the entry to the reply."""
-        body = entry.get(b"request") or b""
         try:
-            request = _decode(body)
+            request = _decode(entry.get(b"request") or b"")
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            await self._bury(action, entry, body, f"not a request: {error}")
+            await self._endings.refuse(origin, entry, error)
             return
-        if entry.deliveries > MAX_DELIVERIES:
-            await self._bury(action, entry, body, f"delivered {MAX_DELIVERIES} times, and never finished")
-            return
-        run = _Run(task, request.request_id, self._deadline(request))
+        keyed: KeyedRun | None = None
+        if entry.deliveries > MAX_DELIVERIES or request.idempotency_key is not None:
+            to_run, keyed = await self._endings.begin(origin, entry, request)
+            if not to_run:
+                return
+        run = _Run(task, request.request_id, self._deadline(action, request))
         reply: bytes | None = None
+        problem: ServiceError | None = None
         if run.deadline > time.monotonic():
             incoming = Incoming(self._context(action, request, run), body=request.payload)
             self._running.add(run)
             try:
                 reply = await self._answer(action, incoming, request, run)
-            except asyncio.CancelledError:
-                reply = run.ended(action)
+            except asyncio.CancelledError as error:
+                problem = run.ended(action) if task.cancelling() else self._failure(error, action, incoming)
             except Exception as error:
-                problem = failure(error, action.endpoint, incoming, self._logger)
-                if request.reply_to is None:
-                    await self._bury(action, entry, body, f"{problem.code}: {problem.message}")
-                    return
-                reply = failed_reply(problem, request.request_id)
+                problem = self._failure(error, action, incoming)
             finally:
                 self._running.discard(run)
+        if problem is not None or keyed is not None:
+            await self._endings.end(origin, entry, request, keyed, reply=reply, problem=problem)
+            return
         if reply is not None and request.reply_to is not None:
             self._settler.reply(request.reply_to, reply)
         self._settler.settle(action.key, GROUP, entry.id, delete=True)
 
-    def _deadline(self, request: Request) -> float:
-        return NEVER if request.deadline is None else self._node.clock.monotonic(request.deadline)
+    def _failure(self, error: BaseException, action: ServedAction, incoming: Incoming) -> ServiceError:
+        return failure(error, action.endpoint, incoming, self._logger)
+
+    def _deadline(self, action: ServedAction, request: Request) -> float:
+        deadline = NEVER if request.deadline is None else self._node.clock.monotonic(request.deadline)
+        limit = action.policy.timeout
+        return deadline if limit is None else min(deadline, time.monotonic() + limit)
 
     def _context(self, action: ServedAction, request: Request, run: _Run) -> Context:
         return Context(
@@ -178,21 +194,6 @@ class ActionServer:
                     return None
         return encode(Reply(SUCCESS, NULL, request.request_id))
 
-    async def _bury(self, action: ServedAction, entry: Entry, request: bytes, error: str) -> None:
-        """Move an entry that cannot be handled to the dead letters."""
-        key, entry_id = action.key, entry.id
-        self._logger.error("request moved to the dead letters", stream=key, error=error)
-        letter = ("from", key, "entry", entry_id, "error", error, "instance", self._node.id, "request", request)
-        await settle(
-            self._node,
-            (
-                ("XADD", dead_letters(self._service), "MAXLEN", "~", _MAX_DEAD, "*", *letter),
-                ("XACK", key, GROUP, entry_id),
-                ("XDEL", key, entry_id),
-            ),
-            self._logger,
-        )
-
 
 class _Run:
     """A request that is being handled.
@@ -223,11 +224,9 @@ class _Run:
         self._unwanted = True
         self._task.cancel()
 
-    def ended(self, action: ServedAction) -> bytes | None:
-        """The reply to it, now that it was cancelled. Raises `CancelledError` where it is the service that stops."""
+    def ended(self, action: ServedAction) -> ServiceError | None:
+        """Why it was cancelled; None: nobody waits. Raises `CancelledError` where it is the service that stops."""
         if not (self._late or self._unwanted):
             raise asyncio.CancelledError
         self._task.uncancel()
-        if self._unwanted:
-            return None
-        return failed_reply(Timeout(f"{action.endpoint.title} did not finish before its deadline"), self.request_id)
+        return None if self._unwanted else Timeout(f"{action.endpoint.title} did not finish before its deadline")

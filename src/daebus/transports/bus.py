@@ -73,7 +73,13 @@ class Bus(LoopOnly):
 
     @overload
     async def call(
-        self, action: Action[In, Out], payload: In, *, service: str | None = None, timeout: float | None = None
+        self,
+        action: Action[In, Out],
+        payload: In,
+        *,
+        service: str | None = None,
+        timeout: float | None = None,
+        idempotency_key: str | None = None,
     ) -> Out: ...
     @overload
     async def call(
@@ -83,6 +89,7 @@ class Bus(LoopOnly):
         *,
         service: str | None = None,
         timeout: float | None = None,
+        idempotency_key: str | None = None,
     ) -> Out: ...
     async def call(
         self,
@@ -91,6 +98,7 @@ class Bus(LoopOnly):
         *,
         service: str | None = None,
         timeout: float | None = None,
+        idempotency_key: str | None = None,
     ) -> Out:
         """Ask, and wait for the reply.
 
@@ -99,16 +107,20 @@ class Bus(LoopOnly):
             payload: What it takes; nothing where it takes None.
             service: Who is asked; default: the contract's service, else the service that asks.
             timeout: Seconds to wait, within what the handler that asks has left itself.
+            idempotency_key: Such as ``order-17``: requests for the action with the same key and payload run once, and
+                all get the same reply, also those that come later, within what the action says (``keep_replies``).
+                A run that fails unexpectedly, or with `Unavailable` or `Timeout`, does not count.
 
         Raises:
             Timeout: No reply came in time.
+            Conflict: The idempotency key was used with another payload.
             NoSuchService: No instance serves the service.
             NoSuchAction: No live instance of it has the action.
             Unavailable: The server cannot be reached.
             ServiceError: Whatever the handler raised, with its class, code, message and details.
         """
         caller = self._open
-        request = caller.request(action, payload, service)
+        request = caller.request(action, payload, service, idempotency_key)
         reply = await caller.reply(request, self._timeout if timeout is None else timeout)
         return cast("Out", caller.decode(action, reply))
 
@@ -155,18 +167,47 @@ class Bus(LoopOnly):
                 yield cast("Out", caller.decode(action, reply))
 
     @overload
-    async def send(self, action: Action[In, object], payload: In, *, service: str | None = None) -> None: ...
+    async def send(
+        self,
+        action: Action[In, object],
+        payload: In,
+        *,
+        service: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> None: ...
     @overload
-    async def send(self, action: Action[None, object], payload: None = None, *, service: str | None = None) -> None: ...
-    async def send(self, action: Action[In, object], payload: In | None = None, *, service: str | None = None) -> None:
+    async def send(
+        self,
+        action: Action[None, object],
+        payload: None = None,
+        *,
+        service: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> None: ...
+    async def send(
+        self,
+        action: Action[In, object],
+        payload: In | None = None,
+        *,
+        service: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> None:
         """Queue a request whose reply is not wanted; it is kept until it was handled, also while nobody serves it.
+
+        Where the handler fails, it is handled again or becomes a dead letter, as its decorator says.
+
+        Args:
+            action: A contract, or a decorated handler.
+            payload: What it takes; nothing where it takes None.
+            service: As in `call`.
+            idempotency_key: As in `call`: it is not handled where another request with the key was.
 
         Raises:
             TooManyRequests: The queue of the action is full.
             Unavailable: The server cannot be reached.
         """
         caller = self._open
-        await caller.queue(caller.request(action, payload, service), self._max_queued)
+        await caller.queue(caller.request(action, payload, service, idempotency_key), self._max_queued)
 
     async def publish(self, channel: Channel[Event], event: Event) -> None:
         """Tell all listeners of a channel. Durable channels keep the event until each has handled it.

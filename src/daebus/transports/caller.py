@@ -25,6 +25,7 @@ from daebus.core.messages import Reply, Request, action_stream, channel_stream, 
 from .connection import Reply as ServerReply
 from .deadlines import NEVER
 from .directory import Directory
+from .idempotency import MAX_KEY
 from .links import Script
 from .node import Node
 from .old_services import OldConversation, OldQuestion, hears_requests, old_request
@@ -65,13 +66,20 @@ class Caller:
         self._directory = Directory(node)
         self._decoders: dict[Contract, Decoder] = {}
 
-    def request(self, action: Contract, payload: object, service: str | None) -> Request:
-        """A request that is yet to be sent. Raises `ConfigurationError` where nobody is named to handle it."""
+    def request(self, action: Contract, payload: object, service: str | None, key: str | None = None) -> Request:
+        """A request that is yet to be sent, with an idempotency key.
+
+        Raises:
+            ConfigurationError: Nobody is named to handle it.
+            BadRequest: The payload or the key is too long.
+        """
         target = service or action.service or self._service
         if target is None:
             raise ConfigurationError(
                 f"Nobody is named to handle {action.name!r}: pass service=, or give its contract a service."
             )
+        if key is not None and not 0 < len(key) <= MAX_KEY:
+            raise BadRequest(f"An idempotency key has 1 to {MAX_KEY} characters, and this one has {len(key)}")
         context = current_context.get()
         return Request(
             action=action.name,
@@ -79,6 +87,7 @@ class Caller:
             request_id=self._node.new_request_id(),
             service=target,
             trace_id=None if context is None else context.request_id,
+            idempotency_key=key,
         )
 
     async def reply(self, request: Request, timeout: float) -> Reply:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -11,25 +12,25 @@ from typing import cast
 
 from daebus.core.codec import UnknownTag
 from daebus.core.context import Context
-from daebus.core.errors import Internal, ServiceError, Unavailable
+from daebus.core.errors import ServiceError, Timeout, Unavailable
 from daebus.core.logs import Logger
-from daebus.core.messages import channel_instances, channel_stream, dead_letters
+from daebus.core.messages import channel_instances, channel_stream, instance_registry, listener_stream
+from daebus.core.policies import Policy
 from daebus.wiring.dispatch import dispatch, failure
 from daebus.wiring.endpoints import Endpoint, Incoming
 
-from .actions import MAX_DELIVERIES
 from .connection import CommandError
 from .leases import Entry, Lease
 from .links import Script
 from .node import Node
+from .retries import GROUP, MAX_DELIVERIES, Origin, Retries, never_finished
 from .settling import Settler
-from .streams import GroupReader, Lane, settle
+from .streams import GroupReader, Lane
 
 __all__ = ["ChannelServer", "Listener"]
 
 _MAX_WAITING = 10_000
 _TRIM_SECONDS = 10.0
-_MAX_DEAD = 100_000
 
 # Everything before the oldest entry that any group still needs goes: delivered and pending, or not yet delivered.
 _TRIM = Script(
@@ -60,7 +61,8 @@ class Listener:
         durable: Whether the channel keeps its events.
         name: Tells the listener from the others of its service, also after a restart.
         endpoint: The handler.
-        concurrency: How many events are handled at once.
+        concurrency: How many events are handled at once; as many again of those that failed before.
+        policy: How often, how soon and for how long it is tried.
     """
 
     channel: str
@@ -68,6 +70,7 @@ class Listener:
     name: str
     endpoint: Endpoint[None]
     concurrency: int
+    policy: Policy
 
 
 class ChannelServer:
@@ -78,18 +81,32 @@ class ChannelServer:
         service: The service's name.
         listeners: Who listens.
         lease: The heartbeat of this process.
+        retries: For durable events whose handler fails.
         logger: For what goes wrong.
     """
 
-    def __init__(self, node: Node, service: str, listeners: Sequence[Listener], lease: Lease, logger: Logger) -> None:
+    def __init__(
+        self,
+        node: Node,
+        service: str,
+        listeners: Sequence[Listener],
+        *,
+        lease: Lease,
+        retries: Retries,
+        logger: Logger,
+    ) -> None:
         self._node = node
         self._lease = lease
         self._service = service
+        self._retries = retries
         self._settler = Settler(node.link, logger)
         self.logger = logger
         self._live = [_LiveListener(self, listener) for listener in listeners if not listener.durable]
         self._durable = [listener for listener in listeners if listener.durable]
         self._readers = [self._reader(listener) for listener in self._durable]
+        if self._durable:
+            lanes = [self._lane(listener, self._again(listener), GROUP) for listener in self._durable]
+            self._readers.append(GroupReader(node, GROUP, instance_registry(service), lease, lanes, logger))
         self._trimming: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -112,14 +129,18 @@ class ChannelServer:
             async with asyncio.timeout(grace):
                 await self._settler.drain()
 
-    async def handle(self, listener: Listener, body: bytes, trace_id: str | None) -> ServiceError | None:
+    async def handle(self, listener: Listener, body: bytes, request_id: str = "") -> ServiceError | None:
         """Hand one event to its listener; the error, logged already, where that failed."""
+        limit = listener.policy.timeout
         context = Context(
-            request_id=trace_id or self._node.new_request_id(), service=self._service, handler=listener.endpoint.title
+            request_id=request_id or self._node.new_request_id(),
+            service=self._service,
+            handler=listener.endpoint.title,
+            deadline=None if limit is None else time.monotonic() + limit,
         )
         incoming = Incoming(context, body=body)
         try:
-            await dispatch(listener.endpoint, incoming)
+            await (dispatch(listener.endpoint, incoming) if limit is None else _run(listener, incoming, limit))
         except UnknownTag as error:
             self.logger.debug("event of an unknown kind skipped", channel=listener.channel, reason=error.message)
         except Exception as error:
@@ -129,26 +150,31 @@ class ChannelServer:
             return problem
         return None
 
+    def _again(self, listener: Listener) -> str:
+        return listener_stream(self._service, listener.channel, listener.name)
+
     def _reader(self, listener: Listener) -> GroupReader:
-        key, group = channel_stream(listener.channel), f"{self._service}:{listener.name}"
+        group, registry = f"{self._service}:{listener.name}", channel_instances(listener.channel)
+        lanes = [self._lane(listener, channel_stream(listener.channel), group)]
+        return GroupReader(self._node, group, registry, self._lease, lanes, self.logger)
+
+    def _lane(self, listener: Listener, key: str, group: str) -> Lane:
+        handler = ("channel", listener.channel, "listener", listener.name)
+        origin = Origin(self._service, handler, key, group, self._again(listener), listener.policy)
+        is_own = key == origin.again  # a channel's stream is read by others too, and trimmed
 
         async def handle(entry: Entry, _: asyncio.Task[None]) -> None:
-            trace, event = entry.get(b"trace_id"), entry.get(b"event") or b""
-            problem: ServiceError | None = Internal(f"delivered {MAX_DELIVERIES} times, and never finished")
-            if entry.deliveries <= MAX_DELIVERIES:
-                problem = await self.handle(listener, event, None if trace is None else trace.decode())
-            if problem is None:
-                self._settler.settle(key, group, entry.id, delete=False)
+            request_id = (entry.get(b"trace_id") or b"").decode(errors="replace")
+            if entry.deliveries > MAX_DELIVERIES:
+                await self._retries.bury(origin, entry, never_finished(), request_id)
                 return
-            error = f"{problem.code}: {problem.message}"
-            letter = ("from", key, "entry", entry.id, "error", error, "instance", self._node.id)
-            command = ("XADD", dead_letters(self._service), "MAXLEN", "~", _MAX_DEAD, "*", *letter)
-            buried = ((*command, "listener", listener.name, "event", event), ("XACK", key, group, entry.id))
-            await settle(self._node, buried, self.logger)
+            problem = await self.handle(listener, entry.get(b"event") or b"", request_id)
+            if problem is None:
+                self._settler.settle(key, group, entry.id, delete=is_own)
+            else:
+                await self._retries.failed(origin, entry, problem, request_id)
 
-        registry = channel_instances(listener.channel)
-        lanes = [Lane(key, listener.concurrency, handle)]
-        return GroupReader(self._node, group, registry, self._lease, lanes, self.logger)
+        return Lane(key, listener.concurrency, handle)
 
     async def _trim(self) -> None:
         while True:
@@ -156,6 +182,17 @@ class ChannelServer:
             for channel in {listener.channel for listener in self._durable}:
                 with suppress(Unavailable, CommandError):  # the next round does it
                     await self._node.link.script(_TRIM, [channel_stream(channel)], [])
+
+
+async def _run(listener: Listener, incoming: Incoming, seconds: float) -> None:
+    limit = asyncio.timeout(seconds)
+    try:
+        async with limit:
+            await dispatch(listener.endpoint, incoming)
+    except TimeoutError:
+        if limit.expired():
+            raise Timeout(f"{listener.endpoint.title} did not finish in {seconds:g} s") from None
+        raise
 
 
 class _LiveListener:
@@ -198,7 +235,7 @@ class _LiveListener:
 
     async def _handle(self, message: bytes) -> None:
         try:
-            await self._server.handle(self._listener, message, None)
+            await self._server.handle(self._listener, message)
         finally:
             self._tasks.discard(cast("asyncio.Task[None]", asyncio.current_task()))
             if self._waiting:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
+import logging
 import secrets
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import cast
 
 from daebus.core.errors import StartupError, Unavailable
 
-from .connection import RedisServer
-from .links import CommandLink
+from .connection import Argument, CommandError, RedisServer, Reply
+from .links import CommandLink, Script
 from .subscriber import Subscriber
 
 __all__ = ["Node", "ServerClock", "open_node"]
+
+_LONGEST_PAUSE = 2.0
+
+_log = logging.getLogger(__name__)
 
 
 class ServerClock:
@@ -68,6 +74,22 @@ class Node:
     def new_request_id(self) -> str:
         """An id that no other process makes."""
         return f"{self.id}-{next(self._requests):x}"
+
+    async def insist(self, script: Script, keys: Sequence[Argument], args: Sequence[Argument]) -> Reply:
+        """Run a script, again and again until the server has run it; it may run twice where the connection breaks.
+
+        A server that refuses it, as its disk or memory is full, is asked again too: what it is told must not be lost.
+        """
+        pause = 0.05
+        while True:
+            try:
+                return await self.link.script(script, keys, args)
+            except Unavailable:
+                pass
+            except CommandError as error:
+                _log.error("The server refuses to write to %s: %s", keys[0], error)
+            await asyncio.sleep(pause)
+            pause = min(_LONGEST_PAUSE, pause * 2)
 
 
 @asynccontextmanager

@@ -14,7 +14,7 @@ from .leases import Entry, Lease
 from .links import BlockingLink, Script
 from .node import Node
 
-__all__ = ["GroupReader", "Lane", "settle"]
+__all__ = ["GroupReader", "Lane"]
 
 Task = asyncio.Task[None]
 
@@ -211,20 +211,3 @@ class GroupReader:
     async def _interrupt(self) -> None:
         await self._link.interrupt(self._node.link)
         self._interrupting = None
-
-
-async def settle(node: Node, commands: Sequence[Sequence[bytes | str | int]], logger: Logger) -> None:
-    """Issue commands in one write, again and again until the server has taken them."""
-    pause = 0.05
-    while True:
-        issued = [node.link.execute(*command) for command in commands]
-        # Replies come in order: when the last one is there, all are.
-        await asyncio.wait(issued[-1:])
-        failed = [error for future in issued if (error := future.exception()) is not None]
-        if not failed:
-            return
-        if not isinstance(failed[0], Unavailable):
-            logger.error("an entry could not be settled", reason=str(failed[0]))
-            return
-        await asyncio.sleep(pause)
-        pause = min(1.0, pause * 2)

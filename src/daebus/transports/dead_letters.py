@@ -1,0 +1,170 @@
+"""Dead letters: what could not be handled, kept until somebody replays or drops it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncGenerator, Sequence
+from typing import cast
+
+import msgspec
+
+from daebus.core.codec import encode
+from daebus.core.messages import Request, action_stream, dead_letters, listener_stream
+
+from .connection import Argument
+from .links import Script
+from .node import Node
+
+__all__ = ["MAX_DEAD", "DeadLetters", "Letter"]
+
+MAX_DEAD = 100_000
+"""About how many dead letters a service keeps; then the oldest go."""
+
+_PAGE = 100
+_ID = re.compile(r"\d{1,20}-\d{1,20}", re.ASCII)
+# Added first and removed then: where the server's memory is full, the letter stays.
+_REPLAY = Script(
+    """
+    if #redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1]) == 0 then return 0 end
+    redis.call('XADD', KEYS[2], '*', unpack(ARGV, 2))
+    return redis.call('XDEL', KEYS[1], ARGV[1])
+    """
+)
+
+_Rows = list[tuple[bytes, list[bytes]]]
+
+_decode = msgspec.json.Decoder(Request).decode
+
+
+class Letter(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A dead letter.
+
+    Attributes:
+        id: Its id, whose first part is the time when it died, in ms.
+        service: Whose letter it is.
+        code: Of the error.
+        error: The error's sentence.
+        deliveries: How often the entry was given to an instance.
+        sent: When it was sent, in ms.
+        instance: Who gave it up.
+        request_id: Of the request, or of the work that the event is part of.
+        body: The request, or the event, as it was sent.
+        action: The action; None: it was an event.
+        channel: The durable channel.
+        listener: The listener that failed.
+    """
+
+    id: str
+    service: str
+    code: str
+    error: str
+    deliveries: int
+    sent: int
+    instance: str
+    request_id: str
+    body: bytes
+    action: str | None = None
+    channel: str | None = None
+    listener: str | None = None
+
+    @property
+    def died(self) -> int:
+        """When it was given up, in ms."""
+        return int(self.id.partition("-")[0])
+
+    @property
+    def payload(self) -> bytes:
+        """The payload of the request, or the event."""
+        if self.action is None:
+            return self.body
+        try:
+            return bytes(_decode(self.body).payload)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            return self.body
+
+
+class DeadLetters:
+    """The dead letters of a service, for those who look after it.
+
+    Args:
+        node: This process.
+        service: The service's name.
+    """
+
+    def __init__(self, node: Node, service: str) -> None:
+        self._node = node
+        self._service = service
+        self._key = dead_letters(service)
+
+    async def all(self) -> AsyncGenerator[Letter]:
+        """Those that are there now, the oldest first."""
+        newest = cast("_Rows", await self._node.link.execute("XREVRANGE", self._key, "+", "-", "COUNT", 1))
+        start: str = "-"
+        while newest:
+            found = await self._node.link.execute("XRANGE", self._key, start, newest[0][0], "COUNT", _PAGE)
+            rows = cast("_Rows", found)
+            for entry_id, fields in rows:
+                yield _letter(entry_id, fields)
+            if len(rows) < _PAGE:
+                return
+            start = "(" + rows[-1][0].decode()
+
+    async def find(self, letter_id: str) -> Letter | None:
+        """The one with an id; None where there is none."""
+        if _ID.fullmatch(letter_id) is None:
+            return None
+        rows = cast("_Rows", await self._node.link.execute("XRANGE", self._key, letter_id, letter_id))
+        return _letter(*rows[0]) if rows else None
+
+    async def replay(self, letter: Letter) -> bool:
+        """Have it handled again, as if it had just been sent; an event by the listener that failed alone.
+
+        Nobody waits for the reply any more. False where the letter is gone.
+        """
+        return await self._node.link.script(_REPLAY, [self._key, *_target(letter)], [letter.id, *_fields(letter)]) == 1
+
+    async def drop(self, letter: Letter) -> bool:
+        """Delete it. False where the letter is gone."""
+        return await self._node.link.execute("XDEL", self._key, letter.id) == 1
+
+
+def _letter(entry_id: bytes, fields: Sequence[bytes]) -> Letter:
+    found = dict(zip(fields[::2], fields[1::2], strict=True))
+
+    def text(name: bytes) -> str:
+        return found.get(name, b"").decode(errors="replace")
+
+    def number(name: bytes) -> int:
+        digits = text(name)
+        return int(digits) if digits.isdecimal() else 0
+
+    return Letter(
+        id=entry_id.decode(),
+        service=text(b"service"),
+        code=text(b"code"),
+        error=text(b"error"),
+        deliveries=number(b"deliveries"),
+        sent=number(b"sent"),
+        instance=text(b"instance"),
+        request_id=text(b"request_id"),
+        body=found.get(b"request", found.get(b"event", b"")),
+        action=text(b"action") or None,
+        channel=text(b"channel") or None,
+        listener=text(b"listener") or None,
+    )
+
+
+def _target(letter: Letter) -> Sequence[str]:
+    if letter.action is not None:
+        return [action_stream(letter.service, letter.action)]
+    return [listener_stream(letter.service, letter.channel or "", letter.listener or "")]
+
+
+def _fields(letter: Letter) -> Sequence[Argument]:
+    if letter.action is None:
+        return ["event", letter.body, "trace_id", letter.request_id]
+    try:
+        request = _decode(letter.body)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return ["request", letter.body]
+    return ["request", encode(msgspec.structs.replace(request, reply_to=None, deadline=None))]

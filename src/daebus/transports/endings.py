@@ -1,0 +1,116 @@
+"""How requests end that are not simply answered: those that fail, and those with an idempotency key."""
+
+from __future__ import annotations
+
+import msgspec
+
+from daebus.core.codec import encode
+from daebus.core.errors import BadRequest, Conflict, ServiceError
+from daebus.core.messages import Reply, Request
+
+from .idempotency import KeyedRun, Outcome
+from .leases import Entry
+from .node import Node
+from .replies import failed_reply
+from .retries import MAX_DELIVERIES, Origin, Retries, is_passing, never_finished
+from .settling import Settler
+
+__all__ = ["Endings"]
+
+_decode_reply = msgspec.json.Decoder(Reply).decode
+
+
+class Endings:
+    """Ends the requests of one service.
+
+    Args:
+        node: This process.
+        settler: For replies, and for what is done with.
+        retries: For requests that want no reply and whose handler failed.
+    """
+
+    def __init__(self, node: Node, settler: Settler, retries: Retries) -> None:
+        self._node = node
+        self._settler = settler
+        self._retries = retries
+
+    async def refuse(self, origin: Origin, entry: Entry, error: Exception) -> None:
+        """End what is no request."""
+        await self._retries.bury(origin, entry, BadRequest(f"It is no request: {error}"), "")
+
+    async def begin(self, origin: Origin, entry: Entry, request: Request) -> tuple[bool, KeyedRun | None]:
+        """Decide on a request that was delivered too often or has an idempotency key.
+
+        Returns:
+            Whether it is to run, else it has ended; and for which key.
+        """
+        keyed = None if request.idempotency_key is None else self._keyed(origin, entry, request)
+        if entry.deliveries > MAX_DELIVERIES:
+            if keyed is not None:
+                await keyed.release()
+            await self._retries.bury(origin, entry, never_finished(), _trace(request))
+            self._tell(request, failed_reply(never_finished(), request.request_id))
+            return False, None
+        if keyed is None:
+            return True, None
+        try:
+            claimed = await keyed.claim()
+        except Conflict as problem:
+            await self.end(origin, entry, request, None, problem=problem)
+            return False, None
+        if isinstance(claimed, Outcome):
+            self._tell(request, _encoded(claimed, request))
+            self._settler.settle(origin.stream, origin.group, entry.id, delete=True)
+        return claimed == "mine", keyed
+
+    async def end(
+        self,
+        origin: Origin,
+        entry: Entry,
+        request: Request,
+        keyed: KeyedRun | None,
+        *,
+        reply: bytes | None = None,
+        problem: ServiceError | None = None,
+    ) -> None:
+        """End a request that has run: with its reply, with what went wrong, or with neither, as nobody waits."""
+        is_sent = request.reply_to is None
+        if problem is not None and not is_sent:
+            reply = failed_reply(problem, request.request_id)
+        if keyed is not None:
+            if reply is None or (problem is not None and is_passing(problem)):
+                await keyed.release()
+            else:
+                reply = await self._keep(keyed, request, reply)
+        if problem is not None and is_sent:
+            await self._retries.failed(origin, entry, problem, _trace(request))
+            return
+        if reply is not None:
+            self._tell(request, reply)
+        self._settler.settle(origin.stream, origin.group, entry.id, delete=True)
+
+    def _keyed(self, origin: Origin, entry: Entry, request: Request) -> KeyedRun:
+        keep = origin.policy.keep_replies
+        return KeyedRun(
+            self._node, origin.service, origin.name, group=origin.group, entry_id=entry.id, request=request, keep=keep
+        )
+
+    async def _keep(self, keyed: KeyedRun, request: Request, reply: bytes) -> bytes:
+        """Keep a reply, and tell those who waited for it."""
+        made = _decode_reply(reply)
+        outcome, parked = await keyed.store(Outcome(made.status, made.payload))
+        for other in parked:
+            self._tell(other, _encoded(outcome, other))
+        return _encoded(outcome, request)
+
+    def _tell(self, request: Request, reply: bytes) -> None:
+        if request.reply_to is not None:
+            self._settler.reply(request.reply_to, reply)
+
+
+def _encoded(outcome: Outcome, request: Request) -> bytes:
+    return encode(Reply(outcome.status, outcome.payload, request.request_id))
+
+
+def _trace(request: Request) -> str:
+    return request.trace_id or request.request_id

@@ -1,0 +1,223 @@
+"""What becomes of an entry whose handler failed: it is handled again after a while, or it is a dead letter.
+
+Entries that wait lie in a sorted set of the service, scored with the server's time in ms when they are due. Whichever
+replica lives moves those that are due back to a stream.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import cast
+
+from daebus.core.errors import Internal, ServiceError, Timeout, Unavailable
+from daebus.core.logs import Logger
+from daebus.core.messages import dead_letters, delayed_entries
+from daebus.core.policies import Policy
+
+from .connection import Argument, CommandError
+from .dead_letters import MAX_DEAD
+from .leases import Entry
+from .links import Script
+from .node import Node
+
+__all__ = ["GROUP", "MAX_DELIVERIES", "Origin", "Retries", "is_passing", "never_finished"]
+
+GROUP = "daebus"
+"""The consumer group of every stream that belongs to one service."""
+
+MAX_DELIVERIES = 5
+"""How often an entry is given to an instance, each of which died, before it goes to the dead letters."""
+
+_POLL_SECONDS = 1.0
+_AT_ONCE = 100
+
+# The entry of a stream in the same hash slot goes in the same step; a run of this that the server has forgotten to
+# confirm does it once. What is lost on the server is still in hand here. Added first: the memory may be full.
+_IF_PENDING = """
+    if KEYS[2] then
+        local pending = redis.pcall('XPENDING', KEYS[2], ARGV[1], ARGV[2], ARGV[2], 1)
+        if not pending.err and #pending == 0 then return 0 end
+    end
+"""
+_DONE = """
+    if KEYS[2] then
+        redis.call('XACK', KEYS[2], ARGV[1], ARGV[2])
+        redis.call('XDEL', KEYS[2], ARGV[2])
+    end
+    return 1
+"""
+_DELAY = Script(
+    _IF_PENDING
+    + """
+    local t = redis.call('TIME')
+    local due = t[1] * 1000 + math.floor(t[2] / 1000) + ARGV[3]
+    local entry = {}
+    for i = 4, #ARGV do entry[i - 3] = ARGV[i] end
+    redis.call('ZADD', KEYS[1], due, cjson.encode(entry))
+    """
+    + _DONE
+)
+_BURY = Script(
+    _IF_PENDING + "redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[3], '*', unpack(ARGV, 4))" + _DONE,
+)
+_ACK = Script("return redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])")
+_MOVE = Script(
+    """
+    local t = redis.call('TIME')
+    local now = t[1] * 1000 + math.floor(t[2] / 1000)
+    local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, ARGV[1])
+    for _, member in ipairs(due) do
+        local entry = cjson.decode(member)
+        redis.call('XADD', entry[1], '*', unpack(entry, 3))
+        redis.call('ZREM', KEYS[1], member)
+    end
+    local first = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2]
+    return {#due, first and math.max(0, first - now) or -1}
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a handler's entries come from, and where they go to be handled again.
+
+    Attributes:
+        service: The service's name.
+        handler: What names the handler in a dead letter: field, value, and so on.
+        stream: The stream that is read.
+        group: The consumer group.
+        again: The stream, in the service's hash slot, to which an entry goes that is to be handled again.
+        policy: How often, and how soon.
+    """
+
+    service: str
+    handler: tuple[str, ...]
+    stream: str
+    group: str
+    again: str
+    policy: Policy
+
+    @property
+    def name(self) -> str:
+        """The name of the action, or of the listener."""
+        return self.handler[-1]
+
+
+def never_finished() -> Internal:
+    """What is wrong with an entry that was delivered too often."""
+    return Internal(f"It was delivered {MAX_DELIVERIES} times, and never finished")
+
+
+def is_passing(problem: ServiceError) -> bool:
+    """Whether an error may be gone the next time: an unexpected one, or something that is away or slow now."""
+    return isinstance(problem, Internal | Unavailable | Timeout)
+
+
+class Retries:
+    """Settles the entries of one service whose handlers fail, and brings those back that are due.
+
+    Args:
+        node: This process.
+        service: The service's name.
+        logger: For what is put off, and what is given up.
+    """
+
+    def __init__(self, node: Node, service: str, logger: Logger) -> None:
+        self._node = node
+        self._logger = logger
+        self._delayed = delayed_entries(service)
+        self._dead = dead_letters(service)
+        self._task: asyncio.Task[None] | None = None
+        self._sooner = asyncio.Event()
+        self._wakes_at = 0.0
+
+    async def start(self) -> None:
+        """Bring back what is due, from now on."""
+        self._task = asyncio.create_task(self._move_on(), name="retries")
+
+    async def stop(self) -> None:
+        """Bring back no more."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
+
+    async def failed(self, origin: Origin, entry: Entry, problem: ServiceError, request_id: str) -> None:
+        """Settle an entry whose handler failed: put it off if that may help, else give it up."""
+        failures = _number(entry.get(b"failures"), 0) + 1
+        if not is_passing(problem) or failures > origin.policy.retries:
+            await self.bury(origin, entry, problem, request_id)
+            return
+        pause = origin.policy.pause(failures)
+        self._logger.warning(
+            "to be handled again",
+            stream=origin.again,
+            request_id=request_id,
+            error=problem.code,
+            failures=failures,
+            seconds=round(pause, 3),
+        )
+        args: list[Argument] = [origin.group, entry.id, int(pause * 1000), origin.again, entry.id]
+        args += [*_body(entry), "failures", failures, "sent", _sent(entry)]
+        await self._settle(_DELAY, self._delayed, origin, args)
+        if time.monotonic() + pause < self._wakes_at:
+            self._sooner.set()
+
+    async def bury(self, origin: Origin, entry: Entry, problem: ServiceError, request_id: str) -> None:
+        """Move an entry to the dead letters."""
+        self._logger.error(
+            "moved to the dead letters",
+            stream=origin.again,
+            request_id=request_id,
+            error=f"{problem.code}: {problem.message}",
+        )
+        deliveries = _number(entry.get(b"failures"), 0) + entry.deliveries
+        letter: list[Argument] = ["service", origin.service, *origin.handler, "code", problem.code]
+        letter += ["error", problem.message, "deliveries", deliveries, "sent", _sent(entry)]
+        letter += ["instance", self._node.id, "request_id", request_id]
+        letter += _body(entry)
+        await self._settle(_BURY, self._dead, origin, (origin.group, entry.id, MAX_DEAD, *letter))
+
+    async def _settle(self, script: Script, key: str, origin: Origin, args: Sequence[Argument]) -> None:
+        if origin.stream == origin.again:
+            await self._node.insist(script, [key, origin.stream], args)
+            return
+        # A channel's stream lies in a slot of its own: whoever dies in between leaves the entry to be handled again.
+        await self._node.insist(script, [key], args)
+        await self._node.insist(_ACK, [origin.stream], args[:2])
+
+    async def _move_on(self) -> None:
+        while True:
+            pause = _POLL_SECONDS
+            try:
+                moved, wait = cast("list[int]", await self._node.link.script(_MOVE, [self._delayed], [_AT_ONCE]))
+                if moved == _AT_ONCE:
+                    continue
+                if wait >= 0:
+                    pause = min(pause, wait / 1000)
+            except (Unavailable, CommandError) as error:
+                self._logger.debug("nothing brought back", reason=str(error))
+            self._sooner.clear()
+            self._wakes_at = time.monotonic() + pause
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._sooner.wait()
+
+
+def _body(entry: Entry) -> list[Argument]:
+    """What was sent: names and values in turn."""
+    found = [(name, entry.get(name)) for name in (b"request", b"event", b"trace_id")]
+    return [part for name, value in found if value is not None for part in (name, value)]
+
+
+def _number(field: bytes | None, default: int) -> int:
+    """A field that daebus wrote, or that somebody forged."""
+    return int(field) if field is not None and field.isdigit() and len(field) < 16 else default
+
+
+def _sent(entry: Entry) -> int:
+    """When it was sent, in ms: an entry's id begins with the time when it was added."""
+    return _number(entry.get(b"sent"), int(entry.id.partition(b"-")[0]))

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from daebus.core.errors import WiringError, WiringProblem
+from daebus.core.policies import Policy, action_policy, listen_policy
+
+
+def refusal(wrong: Callable[[], object]) -> WiringProblem:
+    with pytest.raises(WiringError) as caught:
+        wrong()
+    (problem,) = caught.value.problems
+    return problem
+
+
+def test_what_is_not_said_is_sane() -> None:
+    assert action_policy("action", {}) == Policy(retries=5, backoff=1.0, max_backoff=3600.0, timeout=None)
+
+
+def test_each_pause_may_be_twice_as_long_as_the_one_before_up_to_the_longest() -> None:
+    policy = Policy(backoff=0.5, max_backoff=60)
+    for failures in (1, 2, 3, 7, 8, 9, 5_000):
+        longest = min(60, 0.5 * 2.0 ** min(failures - 1, 20))
+        pauses = [policy.pause(failures) for _ in range(400)]
+        assert all(0 <= pause <= longest for pause in pauses)
+        assert max(pauses) > 0.9 * longest
+        assert min(pauses) < 0.1 * longest
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("retries", -1),
+        ("retries", 1.5),
+        ("retries", True),
+        ("backoff", 0),
+        ("backoff", "1s"),
+        ("max_backoff", float("inf")),
+        ("timeout", -1.0),
+        ("timeout", float("nan")),
+        ("keep_replies", 0.0),
+    ],
+)
+def test_a_value_that_makes_no_sense_is_refused(option: str, value: object) -> None:
+    problem = refusal(lambda: action_policy("action('work')", {option: value}))
+    assert problem.code == "wrong-option"
+    assert problem.found.startswith(f"{option}={value!r}, which must be")
+
+
+def test_an_unknown_option_is_refused_with_the_closest_one() -> None:
+    problem = refusal(lambda: action_policy("action('work')", {"retry": 3}))
+    assert (problem.code, problem.found, problem.remedy) == (
+        "wrong-option",
+        "there is no option 'retry'",
+        "did you mean retries?",
+    )
+    problem = refusal(lambda: listen_policy("listen('events')", {"keep_replies": 3}, durable=True))
+    assert (problem.code, problem.remedy) == ("wrong-option", "its options are timeout, retries, backoff, max_backoff")
+
+
+def test_what_is_not_kept_is_not_retried() -> None:
+    problem = refusal(lambda: listen_policy("listen('events')", {"timeout": 1, "retries": 3}, durable=False))
+    assert (problem.code, problem.remedy) == ("never-retried", "remove retries=")
+    problem = refusal(lambda: action_policy("action('count')", {"backoff": 3}, streams=True))
+    assert (problem.code, problem.remedy) == ("never-retried", "remove backoff=")
+    assert listen_policy("listen('events')", {"timeout": 1}, durable=False).timeout == 1

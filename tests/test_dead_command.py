@@ -1,0 +1,135 @@
+"""``daebus dead``, on letters as services leave them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+import msgspec
+import pytest
+from click.testing import CliRunner, Result
+from redis import Redis
+
+from daebus.cli import main
+
+WORK = "daebus:{shop}:action:work"
+AGAIN = "daebus:{shop}:listener:orders:shop.on_order"
+DEAD = "daebus:{shop}:dead"
+
+REQUEST = {"action": "work", "payload": {"id": "ä"}, "reply_to": "daebus:reply:x", "deadline": 1, "request_id": "r1"}
+COMMON = {"service": "shop", "code": "internal", "error": "It failed", "deliveries": 6, "sent": 1, "instance": "i"}
+LETTERS = [
+    ("100-0", {**COMMON, "action": "work", "request_id": "r1", "request": msgspec.json.encode(REQUEST)}),
+    ("100-1", {**COMMON, "action": "other", "request_id": "", "request": b"\xffnonsense"}),
+    (
+        "90000-0",
+        {**COMMON, "channel": "orders", "listener": "shop.on_order", "request_id": "t1", "event": b'{\n"n": 7}'},
+    ),
+]
+
+
+@pytest.fixture
+def redis(daebus_redis_url: str) -> Iterator[Any]:
+    with cast("Any", Redis).from_url(daebus_redis_url) as client:
+        for entry_id, fields in LETTERS:
+            client.xadd(DEAD, fields, id=entry_id)
+        yield client
+
+
+def dead(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["dead", *arguments])
+
+
+def lines(result: Result) -> list[dict[str, object]]:
+    assert result.exit_code == 0, result.output
+    return [msgspec.json.decode(line, type=dict[str, object]) for line in result.stdout.splitlines()]
+
+
+def ids(redis: Any) -> list[bytes]:
+    return [entry_id for entry_id, _ in redis.xrange(DEAD)]
+
+
+@pytest.mark.usefixtures("redis")
+def test_list() -> None:
+    found = lines(dead("list", "shop"))
+    assert [letter["id"] for letter in found] == ["100-0", "100-1", "90000-0"]
+    assert found[2] == {
+        "id": "90000-0",
+        "channel": "orders",
+        "listener": "shop.on_order",
+        "code": "internal",
+        "error": "It failed",
+        "deliveries": 6,
+        "sent": "1970-01-01T00:00:00.001Z",
+        "died": "1970-01-01T00:01:30.000Z",
+    }
+    assert [letter["id"] for letter in lines(dead("list", "shop", "--action", "other"))] == ["100-1"]
+    assert [letter["id"] for letter in lines(dead("list", "shop", "--listener", "shop.on_order"))] == ["90000-0"]
+    assert lines(dead("list", "nobody")) == []
+
+
+def test_list_of_many(redis: Any) -> None:
+    for number in range(205):
+        redis.xadd(DEAD, LETTERS[0][1], id=f"100000-{number}")
+    assert len({letter["id"] for letter in lines(dead("list", "shop"))}) == 208
+
+
+@pytest.mark.usefixtures("redis")
+def test_show() -> None:
+    (letter,) = lines(dead("show", "shop", "100-0"))
+    assert (letter["service"], letter["action"], letter["instance"], letter["request_id"]) == (
+        "shop",
+        "work",
+        "i",
+        "r1",
+    )
+    assert letter["payload"] == {"id": "ä"}
+    (letter,) = lines(dead("show", "shop", "100-1"))
+    assert letter["payload"] == "\ufffdnonsense"
+    (letter,) = lines(dead("show", "shop", "90000-0"))
+    assert (letter["payload"], letter["request_id"]) == ({"n": 7}, "t1")
+
+
+def test_replay_of_a_request_wants_no_reply(redis: Any) -> None:
+    result = dead("replay", "shop", "100-0")
+    assert lines(result) == [{"id": "100-0"}]
+    assert result.stderr == "1 replayed\n"
+    ((_, fields),) = redis.xrange(WORK)
+    assert set(fields) == {b"request"}
+    request = msgspec.json.decode(fields[b"request"], type=dict[str, object])
+    assert request == {"action": "work", "payload": {"id": "ä"}, "request_id": "r1"}
+    assert ids(redis) == [b"100-1", b"90000-0"]
+
+
+def test_replay_of_an_event_goes_to_the_listener_that_failed(redis: Any) -> None:
+    assert lines(dead("replay", "shop", "--listener", "shop.on_order")) == [{"id": "90000-0"}]
+    ((_, fields),) = redis.xrange(AGAIN)
+    assert fields == {b"event": b'{\n"n": 7}', b"trace_id": b"t1"}
+    assert not redis.exists("daebus:channel:{orders}")
+
+
+def test_replay_and_drop_of_all(redis: Any) -> None:
+    assert [line["id"] for line in lines(dead("replay", "shop", "--action", "other"))] == ["100-1"]
+    result = dead("drop", "shop", "--all")
+    assert [line["id"] for line in lines(result)] == ["100-0", "90000-0"]
+    assert result.stderr == "2 dropped\n"
+    assert ids(redis) == []
+    assert redis.xlen("daebus:{shop}:action:other") == 1
+    assert not redis.exists(WORK)
+
+
+def test_nothing_is_changed_where_one_of_the_ids_is_unknown(redis: Any) -> None:
+    for wrong in ("7-0", "nonsense"):
+        result = dead("drop", "shop", "100-0", wrong)
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert f"There is no dead letter {wrong}" in result.stderr
+    assert len(ids(redis)) == 3
+
+
+@pytest.mark.parametrize("arguments", [(), ("1-0", "--all"), ("--all", "--action", "work")])
+def test_what_is_meant_must_be_said(redis: Any, arguments: tuple[str, ...]) -> None:
+    for command in ("replay", "drop"):
+        result = dead(command, "shop", *arguments)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert "Say which" in result.stderr
+    assert len(ids(redis)) == 3
