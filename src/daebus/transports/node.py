@@ -79,6 +79,9 @@ class Node:
         """Run a script, again and again until the server has run it; it may run twice where the connection breaks.
 
         A server that refuses it, as its disk or memory is full, is asked again too: what it is told must not be lost.
+
+        Raises:
+            CommandError: The keys are in several slots of a cluster.
         """
         pause = 0.05
         while True:
@@ -87,6 +90,8 @@ class Node:
             except Unavailable:
                 pass
             except CommandError as error:
+                if error.code == "CROSSSLOT":
+                    raise
                 _log.error("The server refuses to write to %s: %s", keys[0], error)
             await asyncio.sleep(pause)
             pause = min(_LONGEST_PAUSE, pause * 2)

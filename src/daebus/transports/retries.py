@@ -35,8 +35,8 @@ MAX_DELIVERIES = 5
 _POLL_SECONDS = 1.0
 _AT_ONCE = 100
 
-# The entry of a stream in the same hash slot goes in the same step; a run of this that the server has forgotten to
-# confirm does it once. What is lost on the server is still in hand here. Added first: the memory may be full.
+# The entry goes in the same step, and once though the server may be told twice. What is lost there is still in hand
+# here. Added first: the memory may be full. On a cluster a channel's stream lies in another slot, and has its own step.
 _IF_PENDING = """
     if KEYS[2] then
         local pending = redis.pcall('XPENDING', KEYS[2], ARGV[1], ARGV[2], ARGV[2], 1)
@@ -46,7 +46,7 @@ _IF_PENDING = """
 _DONE = """
     if KEYS[2] then
         redis.call('XACK', KEYS[2], ARGV[1], ARGV[2])
-        redis.call('XDEL', KEYS[2], ARGV[2])
+        if ARGV[3] == '1' then redis.call('XDEL', KEYS[2], ARGV[2]) end
     end
     return 1
 """
@@ -54,15 +54,15 @@ _DELAY = Script(
     _IF_PENDING
     + """
     local t = redis.call('TIME')
-    local due = t[1] * 1000 + math.floor(t[2] / 1000) + ARGV[3]
+    local due = t[1] * 1000 + math.floor(t[2] / 1000) + ARGV[4]
     local entry = {}
-    for i = 4, #ARGV do entry[i - 3] = ARGV[i] end
+    for i = 5, #ARGV do entry[i - 4] = ARGV[i] end
     redis.call('ZADD', KEYS[1], due, cjson.encode(entry))
     """
     + _DONE
 )
 _BURY = Script(
-    _IF_PENDING + "redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[3], '*', unpack(ARGV, 4))" + _DONE,
+    _IF_PENDING + "redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[4], '*', unpack(ARGV, 5))" + _DONE,
 )
 _ACK = Script("return redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])")
 _MOVE = Script(
@@ -160,9 +160,8 @@ class Retries:
             failures=failures,
             seconds=round(pause, 3),
         )
-        args: list[Argument] = [origin.group, entry.id, int(pause * 1000), origin.again, entry.id]
-        args += [*_body(entry), "failures", failures, "sent", _sent(entry)]
-        await self._settle(_DELAY, self._delayed, origin, args)
+        what = [origin.again, entry.id, *_body(entry), "failures", failures, "sent", _sent(entry)]
+        await self._settle(_DELAY, self._delayed, origin, entry, [int(pause * 1000), *what])
         if time.monotonic() + pause < self._wakes_at:
             self._sooner.set()
 
@@ -179,15 +178,16 @@ class Retries:
         letter += ["error", problem.message, "deliveries", deliveries, "sent", _sent(entry)]
         letter += ["instance", self._node.id, "request_id", request_id]
         letter += _body(entry)
-        await self._settle(_BURY, self._dead, origin, (origin.group, entry.id, MAX_DEAD, *letter))
+        await self._settle(_BURY, self._dead, origin, entry, [MAX_DEAD, *letter])
 
-    async def _settle(self, script: Script, key: str, origin: Origin, args: Sequence[Argument]) -> None:
-        if origin.stream == origin.again:
+    async def _settle(self, script: Script, key: str, origin: Origin, entry: Entry, what: Sequence[Argument]) -> None:
+        args = (origin.group, entry.id, int(origin.stream == origin.again), *what)
+        try:
             await self._node.insist(script, [key, origin.stream], args)
-            return
-        # A channel's stream lies in a slot of its own: whoever dies in between leaves the entry to be handled again.
-        await self._node.insist(script, [key], args)
-        await self._node.insist(_ACK, [origin.stream], args[:2])
+        except CommandError:
+            # Whoever dies in between leaves the entry to be taken over: it may then be handled twice.
+            await self._node.insist(script, [key], args)
+            await self._node.insist(_ACK, [origin.stream], args[:2])
 
     async def _move_on(self) -> None:
         while True:

@@ -24,11 +24,20 @@ _BLOCK_MS = 5_000
 _MOST_AT_ONCE = 64
 _RETRY_SECONDS = 0.5
 
+# What is left undone was not finished for no fault of its own: this delivery does not count.
 _LEAVE = Script(
     """
+    local group, me = ARGV[1], ARGV[2]
     for i = 1, #KEYS do
-        for _, c in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[i], ARGV[1])) do
-            if c[2] == ARGV[2] and c[4] == 0 then redis.call('XGROUP', 'DELCONSUMER', KEYS[i], ARGV[1], ARGV[2]) end
+        for _, c in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[i], group)) do
+            local name, pending = c[2], c[4]
+            if name == me and pending == 0 then
+                redis.call('XGROUP', 'DELCONSUMER', KEYS[i], group, me)
+            elseif name == me then
+                for _, p in ipairs(redis.call('XPENDING', KEYS[i], group, '-', '+', pending, me)) do
+                    redis.call('XCLAIM', KEYS[i], group, me, 0, p[1], 'RETRYCOUNT', math.max(0, p[4] - 1), 'JUSTID')
+                end
+            end
         end
     end
     """
