@@ -13,7 +13,7 @@ import pytest
 from tests.support import raw_redis, until
 
 from daebus import Action, Bus, Channel, Daebus, DaebusHttp, DaebusWebSocket
-from daebus.errors import NotFound
+from daebus.errors import NotFound, Unavailable
 from daebus.testing import private_redis_url, running
 
 pytestmark = pytest.mark.usefixtures("daebus_redis_url")
@@ -172,6 +172,64 @@ async def test_what_is_no_request_goes_to_the_dead_letters() -> None:
         ((_, letter),) = await redis.xrange("daebus:{users}:dead")
     assert (letter[b"code"], letter[b"request"]) == (b"bad_request", b"nonsense")
     assert letter[b"sent"] == entry.partition(b"-")[0]
+    assert set(letter) == fields_of_a_dead_letter() - {b"channel", b"listener", b"event", b"trace_id"}
+
+
+async def test_an_event_that_is_refused_goes_to_the_dead_letters() -> None:
+    async with running(users([])), raw_redis(private_redis_url()) as redis:
+        await redis.xadd("daebus:channel:{orders}", {"event": b"nonsense", "trace_id": "c0ffee-7"})
+        await until(lambda: redis.xlen("daebus:{users}:dead"))
+        ((_, letter),) = await redis.xrange("daebus:{users}:dead")
+    assert (letter[b"channel"], letter[b"listener"], letter[b"event"]) == (b"orders", b"users.on_order", b"nonsense")
+    assert set(letter) == fields_of_a_dead_letter() - {b"action", b"request"}
+
+
+def fields_of_a_dead_letter() -> set[bytes]:
+    table = PAGE.partition("## Dead letters")[2].partition("##")[0]
+    rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    return {name.encode() for row in rows for name in re.findall(r"`(\w+)`", row)}
+
+
+async def test_what_is_delayed_looks_as_the_page_says() -> None:
+    app = Daebus("users")
+
+    @app.action("get_user", backoff=3600)
+    async def get_user(query: GetUser) -> User:
+        raise Unavailable("not now")
+
+    (example,) = re.findall(r"```json delayed\n(.*?)\n```", PAGE, re.DOTALL)
+    expected = msgspec.json.decode(example, type=list[str])
+    async with running(app), raw_redis(private_redis_url()) as redis:
+        await redis.xadd("daebus:{users}:action:get_user", {"request": expected[3]}, id="1795348800000-0")
+        await until(lambda: redis.zcard("daebus:{users}:retries"))
+        (member,) = await redis.zrange("daebus:{users}:retries", 0, -1)
+    assert msgspec.json.decode(member, type=list[str]) == expected
+
+
+async def test_what_is_delayed_comes_back_when_it_is_due() -> None:
+    (example,) = re.findall(r"```json delayed\n(.*?)\n```", PAGE, re.DOTALL)
+    request = msgspec.json.encode(live(examples("request")[0])).decode()
+    member = msgspec.json.decode(example, type=list[str])
+    member[3] = request
+    async with running(users([])), raw_redis(private_redis_url()) as redis, redis.pubsub() as pubsub:
+        await pubsub.subscribe("daebus:reply:9f2c")
+        await pubsub.get_message(timeout=5)
+        await redis.zadd("daebus:{users}:retries", {msgspec.json.encode(member): 1})
+        message = await pubsub.get_message(timeout=5)
+        assert msgspec.json.decode(message["data"], type=dict[str, object]) == examples("reply")[0]
+
+
+async def test_requests_with_an_idempotency_key_get_the_same_reply() -> None:
+    async with running(users([])), raw_redis(private_redis_url()) as redis:
+        request = live(examples("request")[0]) | {"idempotency_key": "k7"}
+        (first,) = await ask(redis, request)
+        (second,) = await ask(redis, request | {"request_id": "9f2c-2"})
+        assert second == first | {"request_id": "9f2c-2"}
+        kept = await redis.hgetall("daebus:{users}:once:get_user:k7")
+        assert set(kept) == {b"payload", b"status", b"reply"}
+        assert msgspec.json.decode(kept[b"reply"]) == first["payload"]
+        (third,) = await ask(redis, request | {"payload": {"id": "u2"}})
+        assert (third["status"], third["payload"]["code"]) == ("error", "conflict")  # type: ignore[index]  # it is JSON
 
 
 async def test_daebus_writes_requests_as_the_page_says() -> None:

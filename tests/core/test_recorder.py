@@ -13,6 +13,7 @@ import pytest
 from daebus.core.contracts import Action, Channel, StreamAction
 from daebus.core.errors import WiringError, WiringProblem
 from daebus.core.places import show_path
+from daebus.core.policies import Policy
 from daebus.core.recorder import Recorder
 from daebus.core.running import Running
 from daebus.core.schedules import Cron, Interval
@@ -104,6 +105,37 @@ def test_a_listener_is_recorded_with_its_channel_and_claims_nothing(users: Recor
     assert (first.channel, first.contract, first.group) == ("user_events", EVENTS, "users.on_event")
     assert (second.channel, second.contract, second.keys) == ("plain", None, ())
     assert second.title == "listen plain"
+
+
+def test_how_a_handler_is_tried_is_recorded(users: Recorder) -> None:
+    @users.action("get_user", retries=0, timeout=2.5)
+    async def get_user(user_id: str) -> User:
+        return User(user_id)
+
+    @users.listen(EVENTS, backoff=0.5)
+    async def on_event(event: Created) -> None: ...
+
+    first, second = users.specs
+    assert isinstance(first, ActionSpec)
+    assert isinstance(second, ListenSpec)
+    assert first.policy == Policy(retries=0, timeout=2.5)
+    assert second.policy == Policy(backoff=0.5)
+
+
+def test_what_is_never_tried_again_is_refused_where_it_stands(users: Recorder) -> None:
+    def stream() -> None:
+        @users.action("all_users", retries=3)
+        async def all_users() -> AsyncIterator[User]:
+            yield User("1")
+
+    problem = refusal(stream)
+    assert (problem.code, problem.subject) == ("never-retried", "action v1.all_users, retries=3")
+    plain: Any = users.listen
+    problem = refusal(lambda: plain("plain", retries=3))
+    assert (problem.code, problem.subject) == ("never-retried", "listen('plain'), retries=3")
+    assert problem.found == "only a durable channel keeps its events"
+    problem = refusal(lambda: users.action("get_user", retries=-1))
+    assert (problem.code, problem.subject) == ("wrong-option", "action('v1.get_user'), retries=-1")
 
 
 def test_a_route_is_recorded_below_the_prefix(users: Recorder) -> None:

@@ -29,7 +29,7 @@ async def payload(query: GetUser, *, repo: UserRepo) -> User:
     return User(query.id)
 
 
-@named.action("b", concurrency=3)
+@named.action("b", concurrency=3, retries=0, backoff=0.5, max_backoff=60, timeout=2, keep_replies=3600)
 async def no_payload(*, repo: UserRepo) -> list[User]:
     return []
 
@@ -99,6 +99,9 @@ async def what_callers_get(bus: Bus) -> None:
     assert_type(await bus.call(blocking_no_payload), int)
     assert_type(await bus.call(blocking_context_and_payload, GetUser("1")), User)
     assert_type(await bus.call(blocking_context_alone), str)
+    assert_type(await bus.call(payload, GetUser("1"), idempotency_key="k"), User)
+    assert_type(await bus.call(no_payload, idempotency_key=None), list[User])
+    assert_type(await bus.send(payload, GetUser("1"), idempotency_key="k"), None)
     assert_type(await bus.send(payload, GetUser("1")), None)
     assert_type(await bus.send(no_payload), None)
     async for user in bus.stream(stream_payload, GetUser("1")):
@@ -115,7 +118,7 @@ def what_blocking_callers_get(bus: BlockingBus) -> None:
     assert_type(bus.call(payload, GetUser("1")), User)
     assert_type(bus.call(no_payload), list[User])
     assert_type(bus.call(GET_USER, GetUser("1")), User)
-    assert_type(bus.call(COUNT_USERS), int)
+    assert_type(bus.call(COUNT_USERS, idempotency_key="k"), int)
     assert_type(bus.send(DELETE_USER, GetUser("1")), None)
     for user in bus.stream(stream_payload, GetUser("1")):
         assert_type(user, User)
@@ -167,7 +170,7 @@ async def less_than_promised(query: GetUser, *, repo: UserRepo) -> Admin:
     return Admin(query.id)
 
 
-@contracts.action(DELETE_USER)
+@contracts.action(DELETE_USER, retries=8, timeout=0.5)
 async def with_context(context: Context, query: GetUser, *, repo: UserRepo) -> None: ...
 
 
@@ -181,7 +184,7 @@ async def all_users(query: GetUser, *, repo: UserRepo) -> AsyncIterator[User]:
     yield User(query.id)
 
 
-@contracts.action(TICKS)
+@contracts.action(TICKS, timeout=60)
 async def ticks(*, repo: UserRepo) -> AsyncGenerator[int]:
     yield 1
 

@@ -37,11 +37,11 @@ def on_event_in_a_thread(event: Created | Deleted) -> None: ...
 async def takes_more_than_it_must(event: Created | Deleted | User) -> None: ...
 
 
-@events.listen(ORDERS)
+@events.listen(ORDERS, retries=3, backoff=1, max_backoff=60, timeout=0.5)
 async def takes_anything(event: object, *, logger: Logger) -> None: ...
 
 
-@events.listen("plain")
+@events.listen("plain", timeout=3)
 async def on_plain(event: Created, *, logger: Logger) -> None: ...
 
 

@@ -133,24 +133,22 @@ class Runtime:
 
     async def _take_messages(self, stack: AsyncExitStack, grace: float) -> None:
         """Take events and requests from now on, until the stack is closed."""
-        made, node, logger = self._made, self.node, self.logger
-        listeners, served = self._listeners(), self._actions()
+        made, node, logger, listeners, served = self._made, self.node, self.logger, self._listeners(), self._actions()
         lease = Lease(node, self._registries(listeners), made.lease, logger)
         stack.push_async_callback(lease.stop)
         await lease.start()
-        if made.legacy:
-            old_callers = OldCallers(node, made.service, served, lease, self.bus, logger)
-            stack.push_async_callback(old_callers.stop, grace)
-            await old_callers.start()
         retries = Retries(node, made.service, logger)
         stack.push_async_callback(retries.stop)
         await retries.start()
-        channels = ChannelServer(node, made.service, listeners, lease=lease, retries=retries, logger=logger)
-        stack.push_async_callback(channels.stop, grace)
-        await channels.start()
-        actions = ActionServer(node, made.service, served, lease=lease, retries=retries, logger=logger)
-        stack.push_async_callback(actions.stop, grace)
-        await actions.start()
+        servers: list[OldCallers | ChannelServer | ActionServer] = [
+            ChannelServer(node, made.service, listeners, lease=lease, retries=retries, logger=logger),
+            ActionServer(node, made.service, served, lease=lease, retries=retries, logger=logger),
+        ]
+        if made.legacy:
+            servers.insert(0, OldCallers(node, made.service, served, lease, self.bus, logger))
+        for server in servers:
+            stack.push_async_callback(server.stop, grace)
+            await server.start()
 
     @contextmanager
     def _provided(self, redis: Redis) -> Generator[None]:
