@@ -55,6 +55,7 @@ class Shop:
 async def shop() -> AsyncIterator[Shop]:
     url = private_redis_url()
     async with open_node(RedisServer.from_url(url)) as node, raw_redis(url) as redis:
+        node.id = "somebody"
         await redis.xgroup_create(STREAM, "daebus", "0", mkstream=True)
         yield Shop(node, redis)
 
@@ -115,6 +116,18 @@ async def test_where_a_run_fails_the_next_one_runs(shop: Shop) -> None:
     assert await again.claim() == "mine"
     _, parked = await again.store(PAID)
     assert [request.request_id for request in parked] == ["id-3"]
+
+
+async def test_who_has_lost_the_entry_frees_no_key(shop: Shop) -> None:
+    first, second = await shop.request(), await shop.request()
+    await first.claim()
+    await second.claim()
+    ((_, [(entry_id, _)]),) = await shop.redis.xread({STREAM: "0"}, count=1)
+    await shop.redis.xclaim(STREAM, "daebus", "another", 0, [entry_id])
+    await first.release()
+    assert await shop.redis.llen(PARKED) == 1
+    await shop.redis.delete(STREAM)
+    await first.release()
 
 
 async def test_where_a_run_fails_alone_the_key_is_free(shop: Shop) -> None:

@@ -42,6 +42,7 @@ async def redis() -> AsyncIterator[Any]:
 @asynccontextmanager
 async def opened() -> AsyncGenerator[tuple[Node, Retries]]:
     async with open_node(RedisServer.from_url(private_redis_url())) as node:
+        node.id = "somebody"
         yield node, Retries(node, "shop", make_logger())
 
 
@@ -134,6 +135,16 @@ async def test_an_entry_is_settled_once_though_the_server_is_told_twice(redis: A
         for problem in (Internal("x"), Internal("x"), Conflict("x")):
             await retries.failed(ACTION, entry, problem, "r1")
     assert (await redis.zcard(DELAYED), await redis.xlen(DEAD)) == (1, 0)
+
+
+async def test_what_another_has_taken_over_is_left_to_it(redis: Any) -> None:
+    entry = await delivered(redis, ACTION, request="{}")
+    await redis.xclaim(WORK, GROUP, "another", 0, [entry.id])
+    async with opened() as (_, retries):
+        await retries.failed(ACTION, entry, Internal("x"), "r1")
+        await retries.failed(ACTION, entry, Conflict("x"), "r1")
+    assert (await redis.zcard(DELAYED), await redis.xlen(DEAD)) == (0, 0)
+    assert (await redis.xpending(WORK, GROUP))["pending"] == 1
 
 
 async def test_forged_counts_do_no_harm(redis: Any) -> None:

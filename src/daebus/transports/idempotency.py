@@ -67,10 +67,13 @@ _STORE = Script(
     return {run[1], run[2], parked}
     """
 )
-# The next one that is parked runs instead, and the others go on waiting, now for it.
+# The next one that is parked runs instead, and the others go on waiting, now for it. Not so where another instance has
+# taken the entry over, and runs it.
 _RELEASE = Script(
     """
     if redis.call('HGET', KEYS[1], 'entry') ~= ARGV[2] then return 0 end
+    local mine = redis.pcall('XPENDING', KEYS[3], ARGV[1], ARGV[2], ARGV[2], 1, ARGV[3])
+    if mine.err or #mine == 0 then return 0 end
     local next = redis.call('LINDEX', KEYS[2], 0)
     if next then
         local entry = redis.call('XADD', KEYS[3], '*', 'request', next)
@@ -150,7 +153,7 @@ class KeyedRun:
 
     async def release(self) -> None:
         """Let the next request with the key run, as this one failed or is not wanted any more."""
-        await self._node.insist(_RELEASE, [*self._keys, self._stream], self._entry)
+        await self._node.insist(_RELEASE, [*self._keys, self._stream], (*self._entry, self._node.id))
 
 
 def _digest(action: str, payload: msgspec.Raw) -> str:

@@ -35,11 +35,12 @@ MAX_DELIVERIES = 5
 _POLL_SECONDS = 1.0
 _AT_ONCE = 100
 
-# The entry goes in the same step, and once though the server may be told twice. What is lost there is still in hand
-# here. Added first: the memory may be full. On a cluster a channel's stream lies in another slot, and has its own step.
+# The entry goes in the same step, unless it is another's by now, and once though the server may be told twice. What is
+# lost there is still in hand here. Added first: the memory may be full. On a cluster a channel's stream lies in another
+# slot, and has its own step.
 _IF_PENDING = """
     if KEYS[2] then
-        local pending = redis.pcall('XPENDING', KEYS[2], ARGV[1], ARGV[2], ARGV[2], 1)
+        local pending = redis.pcall('XPENDING', KEYS[2], ARGV[1], ARGV[2], ARGV[2], 1, ARGV[4])
         if not pending.err and #pending == 0 then return 0 end
     end
 """
@@ -54,15 +55,15 @@ _DELAY = Script(
     _IF_PENDING
     + """
     local t = redis.call('TIME')
-    local due = t[1] * 1000 + math.floor(t[2] / 1000) + ARGV[4]
+    local due = t[1] * 1000 + math.floor(t[2] / 1000) + ARGV[5]
     local entry = {}
-    for i = 5, #ARGV do entry[i - 4] = ARGV[i] end
+    for i = 6, #ARGV do entry[i - 5] = ARGV[i] end
     redis.call('ZADD', KEYS[1], due, cjson.encode(entry))
     """
     + _DONE
 )
 _BURY = Script(
-    _IF_PENDING + "redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[4], '*', unpack(ARGV, 5))" + _DONE,
+    _IF_PENDING + "redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[5], '*', unpack(ARGV, 6))" + _DONE,
 )
 _ACK = Script("return redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])")
 _MOVE = Script(
@@ -181,7 +182,7 @@ class Retries:
         await self._settle(_BURY, self._dead, origin, entry, [MAX_DEAD, *letter])
 
     async def _settle(self, script: Script, key: str, origin: Origin, entry: Entry, what: Sequence[Argument]) -> None:
-        args = (origin.group, entry.id, int(origin.stream == origin.again), *what)
+        args = (origin.group, entry.id, int(origin.stream == origin.again), self._node.id, *what)
         try:
             await self._node.insist(script, [key, origin.stream], args)
         except CommandError:
