@@ -129,13 +129,13 @@ def test_what_is_never_tried_again_is_refused_where_it_stands(users: Recorder) -
             yield User("1")
 
     problem = refusal(stream)
-    assert (problem.code, problem.subject) == ("never-retried", "action v1.all_users, retries=3")
+    assert (problem.code, problem.subject) == ("never-retried", "@action('v1.all_users')")
     plain: Any = users.listen
     problem = refusal(lambda: plain("plain", retries=3))
-    assert (problem.code, problem.subject) == ("never-retried", "listen('plain'), retries=3")
-    assert problem.found == "only a durable channel keeps its events"
+    assert (problem.code, problem.subject) == ("never-retried", "@listen('plain')")
+    assert problem.found == "retries=3, but only a durable channel keeps its events"
     problem = refusal(lambda: users.action("get_user", retries=-1))
-    assert (problem.code, problem.subject) == ("wrong-option", "action('v1.get_user'), retries=-1")
+    assert (problem.code, problem.subject) == ("wrong-option", "@action('v1.get_user')")
 
 
 def test_a_route_is_recorded_below_the_prefix(users: Recorder) -> None:
