@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
 import pytest
-from tests.support import raw_redis, until
+from redis.exceptions import RedisError
+from tests.support import ValkeyServer, raw_redis, until
 
 from daebus.core.errors import Conflict, Internal, ServiceError, Timeout, Unavailable
 from daebus.core.logs import make_logger
+from daebus.core.messages import Request
 from daebus.core.policies import Policy
 from daebus.testing import private_redis_url
 from daebus.transports.connection import RedisServer
+from daebus.transports.dead_letters import DeadLetters
+from daebus.transports.idempotency import KeyedRun, Outcome
 from daebus.transports.leases import Entry
 from daebus.transports.node import Node, open_node
 from daebus.transports.retries import GROUP, Origin, Retries
@@ -183,6 +188,44 @@ async def test_what_is_due_later_waits(redis: Any) -> None:
         await retries.stop()
     assert [fields for _, fields in await redis.xrange(WORK)] == [{b"request": b"soon"}]
     assert await redis.zrange(DELAYED, 0, -1) == [late]
+
+
+async def test_all_of_it_works_on_a_cluster() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with ValkeyServer.running("--cluster-enabled", "yes", "--cluster-port", str(port)) as server:
+        async with raw_redis(server.url) as redis:
+            await redis.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+            await until(lambda: serves(redis))
+            action = await delivered(redis, ACTION, request="{}")
+            event = await delivered(redis, LISTENER, event="7", trace_id="t1")
+            async with open_node(RedisServer.from_url(server.url)) as node:
+                node.id = "somebody"
+                retries = Retries(node, "shop", make_logger())
+                await retries.failed(ACTION, action, Internal("x"), "r1")
+                await retries.failed(LISTENER, event, Conflict("x"), "t1")
+                assert (await redis.xpending(ORDERS, LISTENER.group))["pending"] == 0
+                for member in await redis.zrange(DELAYED, 0, -1):
+                    await redis.zadd(DELAYED, {member: 1})
+                await retries.start()
+                await until(lambda: redis.xlen(WORK))
+                await retries.stop()
+                letters = DeadLetters(node, "shop")
+                assert [await letters.replay(letter) async for letter in letters.all()] == [True]
+                request = Request("work", idempotency_key="k")
+                run = KeyedRun(node, "shop", "work", group=GROUP, entry_id=b"1-1", request=request, keep=60)
+                assert await run.claim() == "mine"
+                await run.store(Outcome("success", msgspec.Raw(b"1")))
+                assert await run.claim() == Outcome("success", msgspec.Raw(b"1"))
+            assert await redis.xlen(AGAIN) == 1
+
+
+async def serves(redis: Any) -> bool:
+    try:
+        return bool(await redis.set("probe", 1))
+    except RedisError:
+        return False
 
 
 async def _is_empty(redis: Any) -> bool:
