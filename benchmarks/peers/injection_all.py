@@ -41,13 +41,8 @@ async def handler(*, repo: Repo, clock: Clock, token: Token) -> None: ...
 
 
 def closure():
-    """By hand, over the same providers."""
-    repo, clock, token = container.repo, container.clock, container.token
-
-    async def call() -> None:
-        await handler(repo=repo(), clock=clock(), token=token())
-
-    return call
+    """By hand, over the same providers, which can be overridden as well."""
+    return lambda: handler(repo=container.repo(), clock=container.clock(), token=container.token())
 
 
 def _endpoint():
@@ -57,12 +52,12 @@ def _endpoint():
 
 
 def daebus():
-    """What `dispatch` does for the services alone."""
-    injection = _endpoint().injection
+    """What `dispatch` does for the services alone: is there anything to be opened, and the call."""
+    endpoint = _endpoint()
 
-    async def call() -> None:
-        async with injection.scope.opened():
-            await handler(**injection.services())
+    def call():
+        scope = endpoint.injection.scope.opened()
+        return endpoint.call() if scope is None else None
 
     return call
 

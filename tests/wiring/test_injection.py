@@ -73,7 +73,7 @@ class Replaced(Container):
 
 
 def services(container: containers.Container, handler: Handler) -> dict[str, object]:
-    return bind_services(container, read_signature(handler)).services()
+    return bind_services(container, read_signature(handler)).bind(dict[str, object])()
 
 
 def problems(container: containers.Container, handler: Handler) -> list[WiringProblem]:
@@ -109,7 +109,7 @@ def test_a_factory_makes_a_new_object_for_each_message() -> None:
     def handler(*, repo: Repo) -> None: ...
 
     injection = bind_services(Container(), read_signature(handler))
-    assert injection.services()["repo"] is not injection.services()["repo"]
+    assert injection.bind(dict[str, object])()["repo"] is not injection.bind(dict[str, object])()["repo"]
 
 
 def test_a_service_is_named_by_use_whatever_the_parameter_is_called() -> None:
@@ -191,10 +191,10 @@ def test_an_option_of_the_configuration_changes_with_it() -> None:
     container = Container()
     injection = bind_services(container, read_signature(handler))
     container.config.from_dict({"port": "1", "name": "a"})
-    assert injection.services() == {"port": 1, "name": "a", "must": "a"}
+    assert injection.bind(dict[str, object])() == {"port": 1, "name": "a", "must": "a"}
     with container.config.override({"port": "2", "name": "b"}):
-        assert injection.services() == {"port": 2, "name": "b", "must": "b"}
-    assert injection.services() == {"port": 1, "name": "a", "must": "a"}
+        assert injection.bind(dict[str, object])() == {"port": 2, "name": "b", "must": "b"}
+    assert injection.bind(dict[str, object])() == {"port": 1, "name": "a", "must": "a"}
 
 
 def test_a_required_option_that_is_not_set_is_an_error() -> None:
@@ -202,7 +202,7 @@ def test_a_required_option_that_is_not_set_is_an_error() -> None:
 
     injection = bind_services(Container(), read_signature(handler))
     with pytest.raises(Error, match="Undefined configuration option"):
-        injection.services()
+        injection.bind(dict[str, object])()
 
 
 def test_an_option_is_checked_by_its_conversion() -> None:
@@ -385,9 +385,9 @@ def test_a_selector_gives_what_the_configuration_says_at_the_message() -> None:
 
     container = Typed()
     injection = bind_services(container, read_signature(handler))
-    assert type(injection.services()["either"]) is Postgres
+    assert type(injection.bind(dict[str, object])()["either"]) is Postgres
     container.config.from_dict({"kind": "b"})
-    assert type(injection.services()["either"]) is Repo
+    assert type(injection.bind(dict[str, object])()["either"]) is Repo
 
 
 def test_an_override_takes_effect_at_the_next_message() -> None:
@@ -396,11 +396,11 @@ def test_an_override_takes_effect_at_the_next_message() -> None:
     container = Container()
     injection = bind_services(container, read_signature(handler))
     original, fake = container.db(), Postgres()
-    assert injection.services()["db"] is original
+    assert injection.bind(dict[str, object])()["db"] is original
     with container.db.override(fake):
-        assert injection.services()["db"] is fake
-        assert cast("Repo", injection.services()["repo"]).db is fake
-    assert injection.services()["db"] is original
+        assert injection.bind(dict[str, object])()["db"] is fake
+        assert cast("Repo", injection.bind(dict[str, object])()["repo"]).db is fake
+    assert injection.bind(dict[str, object])()["db"] is original
 
 
 def test_what_overrides_a_provider_at_registration_is_what_is_checked() -> None:
@@ -451,12 +451,12 @@ def test_a_dependency_is_filled_after_registration() -> None:
     container = Container()
     injection = bind_services(container, read_signature(handler))
     with pytest.raises(Error, match="is not defined"):
-        injection.services()
+        injection.bind(dict[str, object])()
     filled, fake = BlockingBus(), BlockingBus()
     container.blocking_bus.set_default(providers.Object(filled))
-    assert injection.services()["blocking_bus"] is filled
+    assert injection.bind(dict[str, object])()["blocking_bus"] is filled
     with container.blocking_bus.override(fake):
-        assert injection.services()["blocking_bus"] is fake
+        assert injection.bind(dict[str, object])()["blocking_bus"] is fake
 
 
 async def make_db() -> Db:

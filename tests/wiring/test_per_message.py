@@ -98,6 +98,10 @@ def opening(log: Log) -> Callable[[str], Callable[..., AsyncIterator[Session]]]:
 Opening = Callable[[str], Callable[..., AsyncIterator[Session]]]
 
 
+def opened(root: providers.Provider[object]) -> AbstractAsyncContextManager[object]:
+    return MessageScope([root]).opened() or contextlib.nullcontext()
+
+
 async def test_all_that_is_injected_for_a_message_shares_one_object(handle: Handle, opening: Opening) -> None:
     class Container(containers.DeclarativeContainer):
         session = PerMessage(opening("a"))
@@ -730,10 +734,10 @@ async def test_two_containers_do_not_share_their_objects(log: Log, opening: Open
 
     one, other = Container(), Container()
     assert one.session is not other.session
-    async with MessageScope([one.repo]).opened():
+    async with opened(one.repo):
         assert one.repo().session is one.session()
         assert_nothing_is_open(other.session)
-        async with MessageScope([other.repo]).opened():
+        async with opened(other.repo):
             assert other.repo().session is other.session()
         assert one.repo().session is one.session()
 
@@ -766,7 +770,7 @@ async def test_a_copy_keeps_its_overrides(opening: Opening) -> None:
         assert override in set(container.session.related)
         copied = cast("type[Container]", copy.deepcopy(container))
         assert copied.session.last_overriding is not override
-        async with MessageScope([copied.session]).opened():
+        async with opened(copied.session):
             assert copied.session().name == "fake"
 
 

@@ -66,7 +66,9 @@ def compile_endpoint(
         problems.extend(error.problems)
     if problems:
         raise WiringError(*problems)
-    return Endpoint(spec.title, signature, tuple(left.takes), injection, encoder(signature), workers)
+    arguments = "**left" if rule.free else ", ".join(f"left{index}" for index in range(len(left.takes)))
+    call = injection.bind(signature.function, arguments)
+    return Endpoint(spec.title, signature, tuple(left.takes), injection, call, encoder(signature), workers)
 
 
 class _Left:

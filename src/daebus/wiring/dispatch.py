@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing
+from contextlib import aclosing, nullcontext
 from typing import TypeVar, cast
 
 from daebus.core.context import current_context
@@ -25,12 +25,12 @@ async def dispatch(endpoint: Endpoint[R], incoming: Incoming) -> R:
         arguments = [take(incoming) for take in endpoint.takes]
         if not endpoint.signature.is_async:
             return await _dispatch_to_thread(endpoint, incoming, arguments)
-        handler = cast("Callable[..., Awaitable[object]]", endpoint.signature.function)
-        if not endpoint.injection.bindings:
-            return endpoint.encode(await handler(*arguments, **incoming.keywords))
-        async with endpoint.injection.scope.opened():
-            services = endpoint.injection.services()
-            return endpoint.encode(await handler(*arguments, **incoming.keywords, **services))
+        call = cast("Callable[..., Awaitable[object]]", endpoint.call)
+        scope = endpoint.injection.scope.opened()
+        if scope is None:
+            return endpoint.encode(await call(*arguments, **incoming.keywords))
+        async with scope:
+            return endpoint.encode(await call(*arguments, **incoming.keywords))
     finally:
         current_context.reset(token)
 
@@ -38,13 +38,15 @@ async def dispatch(endpoint: Endpoint[R], incoming: Incoming) -> R:
 async def _dispatch_to_thread(endpoint: Endpoint[R], incoming: Incoming, arguments: list[object]) -> R:
     def handle() -> R:
         try:
-            services = endpoint.injection.services()
-            return endpoint.encode(endpoint.signature.function(*arguments, **incoming.keywords, **services))
+            return endpoint.encode(endpoint.call(*arguments, **incoming.keywords))
         except StopIteration as error:
             # A future cannot carry it: whoever awaits the thread would wait for ever.
             raise RuntimeError(f"{endpoint.title} raised StopIteration") from error
 
-    async with endpoint.injection.scope.opened(in_thread=True) as scope:
+    opened = endpoint.injection.scope.opened(in_thread=True)
+    if opened is None:
+        return await endpoint.workers.run(handle)
+    async with opened as scope:
         work = endpoint.workers.run(lambda: scope.call(handle))
         return await (_to_its_end(work) if scope.holds else work)
 
@@ -64,11 +66,10 @@ async def dispatch_stream(endpoint: Endpoint[R], incoming: Incoming) -> AsyncGen
     token = current_context.set(incoming.context)
     try:
         arguments = [take(incoming) for take in endpoint.takes]
-        async with endpoint.injection.scope.opened():
-            handler = cast("Callable[..., AsyncGenerator[object]]", endpoint.signature.function)
-            async with aclosing(handler(*arguments, **endpoint.injection.services())) as items:
-                async for item in items:
-                    yield endpoint.encode(item)
+        call = cast("Callable[..., AsyncGenerator[object]]", endpoint.call)
+        async with endpoint.injection.scope.opened() or nullcontext(), aclosing(call(*arguments)) as items:
+            async for item in items:
+                yield endpoint.encode(item)
     finally:
         current_context.reset(token)
 

@@ -51,6 +51,7 @@ class Endpoint(Generic[R_co]):
         signature: Of the handler.
         takes: How each parameter left of the ``*`` is taken from a message, in order.
         injection: The services right of the ``*``.
+        call: Calls the handler, its services injected.
         encode: Turns what the handler returns into the reply.
         workers: Where a ``def`` handler runs.
     """
@@ -59,5 +60,6 @@ class Endpoint(Generic[R_co]):
     signature: Signature
     takes: tuple[Take, ...]
     injection: Injection
+    call: Callable[..., object]
     encode: Callable[[object], R_co]
     workers: Workers

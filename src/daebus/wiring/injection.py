@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import typing
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar, cast
 
@@ -73,9 +73,20 @@ class Injection:
         self.bindings: tuple[tuple[str, AnyProvider], ...] = tuple(bindings.items())
         self.scope: MessageScope = MessageScope(bindings.values())
 
-    def services(self) -> dict[str, object]:
-        """The objects to pass to the handler, by parameter name."""
-        return {name: provider() for name, provider in self.bindings}
+    def bind(self, function: Callable[..., T], left: str = "") -> Callable[..., T]:
+        """What calls `function` with the services, each from its provider: ``lambda a: function(a, repo=p0())``.
+
+        It is compiled from source, as a dictionary of services for each message would take as long as the services.
+
+        Args:
+            function: Takes the services by name.
+            left: The other arguments, which are passed on: ``a, b`` or ``**others``.
+        """
+        named = [f"{name}=_p{index}()" for index, (name, _) in enumerate(self.bindings)]
+        names = {f"_p{index}": provider for index, (_, provider) in enumerate(self.bindings)}
+        source = f"lambda {left}: _function({', '.join([left, *named] if left else named)})"
+        # Nothing but names of parameters, which are identifiers, gets into it.
+        return cast("Callable[..., T]", eval(source, {"_function": function, **names}))  # noqa: S307
 
 
 def is_used(parameter: Parameter) -> bool:

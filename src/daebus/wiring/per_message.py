@@ -130,15 +130,19 @@ class MessageScope:
         self._roots = tuple(roots)
         self._order, self._reached = _walk(self._roots, overridden=False)
 
-    def opened(self, *, in_thread: bool = False) -> OpenScope:
-        """A context in which the objects of one message are open.
+    def opened(self, *, in_thread: bool = False) -> OpenScope | None:
+        """A context in which the objects of one message are open; None where it has none.
 
         Args:
             in_thread: Whether those that need no event loop are left for the thread, see `OpenScope.call`.
         """
         order = self._order
-        if any(provider.last_overriding is not None for provider in self._reached):
-            order, _ = _walk(self._roots, overridden=True)
+        for provider in self._reached:
+            if provider.last_overriding is not None:
+                order, _ = _walk(self._roots, overridden=True)
+                break
+        if not order:
+            return None
         return OpenScope(order, _count_on_loop(order) if in_thread else len(order))
 
 
@@ -150,11 +154,12 @@ class OpenScope:
 
     __slots__ = ("_left", "_now", "_objects", "_stack", "_token")
 
+    _token: Token[dict[object, object] | None]
+
     def __init__(self, order: Sequence[PerMessage[object]], now: int) -> None:
         self._now, self._left = order[:now], order[now:]
         self._objects: dict[object, object] = {}
         self._stack = AsyncExitStack()
-        self._token: Token[dict[object, object] | None] | None = None
 
     @property
     def holds(self) -> bool:
@@ -162,14 +167,13 @@ class OpenScope:
         return bool(self._now)
 
     async def __aenter__(self) -> Self:
-        if self._now or self._left:
-            self._token = _objects.set(self._objects)
-            try:
-                for provider in self._now:
-                    self._objects[provider] = await self._open(provider)
-            except BaseException as error:
-                await self.__aexit__(type(error), error, error.__traceback__)
-                raise
+        self._token = _objects.set(self._objects)
+        try:
+            for provider in self._now:
+                self._objects[provider] = await self._open(provider)
+        except BaseException as error:
+            await self.__aexit__(type(error), error, error.__traceback__)
+            raise
         return self
 
     async def _open(self, provider: PerMessage[object]) -> object:
@@ -181,8 +185,6 @@ class OpenScope:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._token is None:
-            return
         try:
             swallowed = await self._stack.__aexit__(kind, error, traceback)
         finally:
