@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Annotated, Any
 from uuid import UUID, uuid4
 
+import httpx
 import msgspec
 import pytest
 from litestar import Response
@@ -94,6 +95,77 @@ class TestInput:
             response = await client.post("/users", json={"id": "u2", "email": "b@example.org", "tags": [1]})
         assert response.status_code == 201
         assert response.json() == {"id": "u2", "email": "b@example.org", "tags": [1]}
+
+    async def test_a_body_is_as_strict_as_a_message_of_the_bus(self, users: Recorder) -> None:
+        @users.route("/x", methods=["POST"])
+        async def save(data: User) -> None: ...
+
+        async with serving(users) as client:
+            sent = {"id": "u", "email": "a@b", "tags": ["1"]}
+            problem = problem_of(await client.post("/x", json=sent), 400)
+        assert problem["detail"] == "Invalid value at `$.tags[0]` in the body: expected `int`, got `str`"
+        assert problem["details"]["errors"][0]["in"] == "body"
+
+    async def test_a_body_of_another_type_is_refused(self, users: Recorder) -> None:
+        @users.route("/x", methods=["POST"])
+        async def save(data: dict[str, int]) -> int:
+            return data["a"]
+
+        async with serving(users) as client:
+
+            async def post(kind: str) -> httpx.Response:
+                return await client.post("/x", content=b'{"a": 1}', headers={"content-type": kind})
+
+            for kind in ("application/json", "application/json; charset=utf-8", "Application/vnd.api+JSON"):
+                assert (await post(kind)).json() == 1
+            assert (await client.post("/x", content=b'{"a": 1}')).json() == 1
+            for kind in ("application/x-www-form-urlencoded", "text/plain", "text/plain;a/json", "application/jsonp"):
+                problem = problem_of(await post(kind), 415)
+                assert (problem["code"], kind in problem["detail"]) == ("unsupported_media_type", True)
+
+    async def test_whoever_reads_the_body_again_gets_it(self, users: Recorder) -> None:
+        def answer(request: AnyRequest, error: Exception) -> Response[Any]:
+            return Response(str(error), status_code=409)
+
+        @users.route("/x", methods=["POST"], exception_handlers={KeyError: answer})
+        async def save(data: list[int], request: AnyRequest) -> list[Any]:
+            if not data:
+                raise KeyError(await request.json())
+            return [data, await request.json(), (await request.body()).decode()]
+
+        async with serving(users) as client:
+            assert (await client.post("/x", json=[1])).json() == [[1], [1], "[1]"]
+            assert (await client.post("/x", json=[])).status_code == 409
+
+    @pytest.mark.parametrize("result", [None, 0, [], False, {}])
+    async def test_hooks_before_the_handler(self, users: Recorder, result: object) -> None:
+        calls: list[str] = []
+
+        async def look(request: AnyRequest) -> dict[str, str] | None:
+            calls.append("hook")
+            return {"from": "the hook"} if "early" in request.query_params else None
+
+        def seen(response: Response[Any]) -> Response[Any]:
+            calls.append(repr(response.content))
+            return response
+
+        @users.route("/plain")
+        async def plain() -> Any:
+            calls.append("plain")
+            return result
+
+        @users.route("/hooked", before_request=look, after_request=seen)
+        async def hooked(size: int = 1) -> Any:
+            calls.append("hooked")
+            return result
+
+        async with serving(users, before_request=look) as client:
+            for path in ("plain", "hooked"):
+                calls.clear()
+                assert (await client.get(f"/{path}?size=3")).json() == result
+                assert calls[:2] == ["hook", path]
+                assert calls[2:] == ([] if path == "plain" else [repr(result)])
+                assert (await client.get(f"/{path}?early=1")).json() == {"from": "the hook"}
 
     async def test_what_litestar_passes_under_its_own_names(self, users: Recorder) -> None:
         @users.route("/all", methods=["POST"])

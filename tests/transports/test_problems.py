@@ -263,8 +263,9 @@ class TestProblems:
         [
             (b"{nope", "The body cannot be decoded: JSON is malformed: object keys must be strings (byte 1)"),
             (b'{"id": "u"', "The body cannot be decoded: Input data was truncated"),
-            (b'"\xff"', "The request cannot be decoded: it is nested too deeply, or is not UTF-8"),
-            (b"[" * 100_000, "The request cannot be decoded: it is nested too deeply, or is not UTF-8"),
+            (b'{"id": "\xff"}', "The request cannot be decoded: it is nested too deeply, or is not UTF-8"),
+            (b'{"more": ' * 100_000, "The request cannot be decoded: it is nested too deeply, or is not UTF-8"),
+            (b"[" * 100_000, "Invalid value at `$` in the body: expected `object`, got `array`"),
             (b"", "The body is missing"),
         ],
     )

@@ -25,8 +25,8 @@ from daebus.core.errors import ConfigurationError, WiringError, WiringProblem
 from daebus.core.logs import Logger
 
 from .edge import DaebusHttp
-from .http_answers import Answer
-from .http_routes import HttpRoute, make_handler
+from .http_arguments import PlainRequest
+from .http_routes import HttpRoute, RouteHandler, make_handler
 from .paths import litestar_path, path_shape
 from .problems import ENDPOINT, Problems, send_request_id
 
@@ -64,6 +64,7 @@ def build_litestar(
     _refuse_collisions(routes)
     options = {
         "logging_config": None,
+        "request_class": PlainRequest,
         "request_max_body_size": settings.max_body_size,
         "openapi_config": OpenAPIConfig(service, "1.0.0", operation_id_creator=_operation_ids(routes)),
         **given,
@@ -138,13 +139,9 @@ def _options_handler(path: str, allowed: str) -> HTTPRouteHandler:
 
 def _add_routes(app: Litestar, routes: Sequence[HttpRoute], service: str, dependencies: Mapping[str, object]) -> None:
     problems: list[WiringProblem] = []
-    answers: dict[object, Answer] = {}
     for route in routes:
-        answer = Answer(route.endpoint.signature)
         try:
-            handler, function = make_handler(route, service, answer, dependencies)
-            app.register(handler)
-            answers[function] = answer
+            app.register(make_handler(route, service, dependencies))
         except WiringError as error:
             problems.extend(error.problems)
         except (LitestarException, TypeError, ValueError) as error:
@@ -152,14 +149,13 @@ def _add_routes(app: Litestar, routes: Sequence[HttpRoute], service: str, depend
             remedy = "correct the handler's signature, or the options of its route"
             problems.append(route.spec.problem(found, remedy, code="refused-by-litestar"))
     # Only now has Litestar resolved what its layers and plugins add to each handler.
-    for handler in (
-        handler for route in app.routes if isinstance(route, HTTPRoute) for handler in route.route_handlers
-    ):
-        try:
-            if handler.fn in answers:
-                answers[handler.fn].fit(handler)
-        except WiringError as error:
-            problems.extend(error.problems)
+    for registered in app.routes:
+        for handler in registered.route_handlers if isinstance(registered, HTTPRoute) else ():
+            try:
+                if isinstance(handler, RouteHandler):
+                    handler.fit()
+            except WiringError as error:
+                problems.extend(error.problems)
     if problems:
         raise WiringError(*problems)
 

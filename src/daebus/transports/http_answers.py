@@ -9,20 +9,20 @@ from functools import partial
 from typing import Any, Protocol, TypeGuard, cast
 
 import msgspec
-from litestar import Litestar, Response
+from litestar import Response
 from litestar.handlers import HTTPRouteHandler
-from litestar.response.base import ASGIResponse
 from litestar.serialization import get_serializer
 from litestar.serialization.msgspec_hooks import DEFAULT_TYPE_ENCODERS
 from litestar.types import ASGIApp, Receive, Scope, Send, TypeEncodersMap
 from litestar.utils.helpers import get_enum_string_value
 from litestar.utils.predicates import is_async_callable
-from typing_extensions import override
 
 from daebus.core.errors import WiringError
 from daebus.core.signatures import Signature, show_type
 
-__all__ = ["Answer"]
+from .problems import id_header
+
+__all__ = ["Answer", "Encoded"]
 
 _JSON = "application/json"
 
@@ -68,7 +68,7 @@ class Answer:
             if isinstance(result, Response | bytes):
                 return as_it_is(cast("object", result))
             body = encode_json(result)
-            return _Ready(body, status, content_type) if plain else body
+            return Encoded(body, status, content_type) if plain else body
 
         self._encode = encode
 
@@ -103,25 +103,22 @@ class _Resolved(Protocol):
     def resolve_response_class(self) -> object: ...
 
 
-class _Ready(Response[bytes]):
-    """A response that is its own ASGI app: building Litestar's costs as much as all the rest of a request."""
+class Encoded:
+    """An answer that is ready to be sent: an ASGI app, as building a response takes as long as all the rest."""
 
-    __slots__ = ("_content_type",)
+    __slots__ = ("_body", "_content_type", "_status")
 
     def __init__(self, body: bytes, status: int, content_type: bytes) -> None:
-        self.content = body
-        self.status_code = status
+        self._body = body
+        self._status = status
         self._content_type = content_type
 
-    @override
-    def to_asgi_response(self, app: Litestar | None, request: object, **_: object) -> ASGIResponse:
-        return cast("ASGIResponse", self)  # all that Litestar does with it is to call it
-
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        body = self.content
-        headers = [(b"content-type", self._content_type), (b"content-length", b"%d" % len(body))]
-        await send({"type": "http.response.start", "status": self.status_code or 200, "headers": headers})
-        await send({"type": "http.response.body", "body": body, "more_body": False})
+        """Send it."""
+        length = (b"content-length", b"%d" % len(self._body))
+        headers = [(b"content-type", self._content_type), length, id_header(scope)]
+        await send({"type": "http.response.start", "status": self._status, "headers": headers})
+        await send({"type": "http.response.body", "body": self._body, "more_body": False})
 
 
 def _unchanged(result: object) -> object:

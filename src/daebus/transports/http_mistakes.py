@@ -12,13 +12,34 @@ from litestar import Request
 from litestar.exceptions import HTTPException, InternalServerException, SerializationException, ValidationException
 from litestar.utils.helpers import get_enum_string_value
 
-__all__ = ["AnyRequest", "broken_request", "explain", "phrase"]
+__all__ = ["AnyRequest", "InvalidBody", "broken_request", "explain", "phrase"]
 
 AnyRequest: TypeAlias = Request[Any, Any, Any]
 
 _MISSING = re.compile(r"Missing required (?P<place>\w+) parameter '(?P<name>.*?)' for")
 _IS_MISSING = "It is missing"
 _AT = re.compile(r"^(?P<text>.*?) - at `\$\.(?P<path>[^`]*)`$", re.DOTALL)
+
+
+class _Invalid(msgspec.Struct):
+    place: str = msgspec.field(name="in")
+    path: str
+    problem: str
+
+
+class InvalidBody(ValidationException):
+    """The body is JSON, but not what the handler takes.
+
+    Args:
+        request: Of this request.
+        path: Where in the body, such as ``$.email``.
+        problem: What msgspec says of it.
+    """
+
+    def __init__(self, request: AnyRequest, *, path: object, problem: object) -> None:
+        self.invalid = _Invalid("body", str(path), str(problem))
+        found = {"message": self.invalid.problem, "key": self.invalid.path, "source": "body"}
+        super().__init__(detail=f"Validation failed for {request.method} {request.scope['path']}", extra=[found])
 
 
 def phrase(status: int) -> str:
@@ -53,12 +74,6 @@ def explain(request: AnyRequest, error: HTTPException) -> tuple[str, Mapping[str
     return error.detail, {} if extra is None else {"extra": extra}
 
 
-class _Invalid(msgspec.Struct):
-    place: str = msgspec.field(name="in")
-    path: str
-    problem: str
-
-
 def _sentence(invalid: _Invalid) -> str:
     if invalid.problem == _IS_MISSING:
         return "The body is missing" if invalid.place == "body" else f"The {_parameter(invalid)} is missing"
@@ -73,6 +88,8 @@ def _parameter(invalid: _Invalid) -> str:
 
 
 def _invalid(request: AnyRequest, error: ValidationException) -> list[_Invalid]:
+    if isinstance(error, InvalidBody):
+        return [error.invalid]
     missing = _MISSING.match(error.detail)
     if missing:
         return [_Invalid(missing["place"], missing["name"], _IS_MISSING)]

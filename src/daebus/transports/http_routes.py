@@ -5,15 +5,17 @@ from __future__ import annotations
 import difflib
 import inspect
 import sys
-from collections.abc import Callable, Collection, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 from types import NoneType
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
-from litestar import Request
+from litestar import Litestar, Request
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
+from litestar.types import ASGIApp, AsyncAnyCallable
+from typing_extensions import override
 
 from daebus.core.context import Context
 from daebus.core.errors import NotFound, WiringError, WiringProblem
@@ -23,14 +25,16 @@ from daebus.core.specs import RouteSpec
 from daebus.wiring.dispatch import dispatch
 from daebus.wiring.endpoints import Endpoint, Incoming
 
-from .http_answers import Answer
+from .http_answers import Answer, Encoded
+from .http_arguments import Arguments, read_arguments
 from .http_parameters import litestar_annotations
 from .paths import is_file, litestar_path, path_parameters
 from .problems import ENDPOINT, PROBLEM, AnyRequest, Problem, request_id, unhidden
 
-__all__ = ["HttpRoute", "RouteFunction", "make_handler"]
+__all__ = ["HttpRoute", "RouteHandler", "make_handler"]
 
-RouteFunction = Callable[..., Coroutine[Any, Any, object]]
+Respond = Callable[[AnyRequest, dict[str, object]], Awaitable[object]]
+_Function = Callable[..., Coroutine[Any, Any, object]]
 
 _SET_BY_ROUTE = {"path", "http_method", "status_code", "sync_to_thread", "kwargs"}
 _OPTIONS = frozenset(inspect.signature(HTTPRouteHandler).parameters) - _SET_BY_ROUTE
@@ -44,34 +48,83 @@ class HttpRoute:
     endpoint: Endpoint[object]
 
 
-def make_handler(
-    route: HttpRoute, service: str, answer: Answer, provided: Collection[str]
-) -> tuple[HTTPRouteHandler, RouteFunction]:
-    """A route as Litestar registers it, and the function that it calls.
+class RouteHandler(HTTPRouteHandler):
+    """A route as Litestar registers it, with a short way for most requests: their arguments are read by ourselves.
+
+    The short way begins where Litestar would run a hook ``before_request``, and ends with the answer encoded.
+    """
+
+    route: HttpRoute
+    answer: Answer
+    respond: Respond
+    _arguments: Arguments | None = None
+    _hook: Callable[[AnyRequest], Awaitable[object]] | None = None
+
+    def fit(self) -> None:
+        """Choose the ways, now that the handler is part of an app. Raises `WiringError`."""
+        self.answer.fit(self)
+        self._hook = super().resolve_before_request()
+        self._arguments = read_arguments(self.route.endpoint.signature, path_parameters(self.route.spec.path), self)
+
+    @override
+    def resolve_before_request(self) -> AsyncAnyCallable | None:
+        return self._hook if self._arguments is None else self._respond_shortly
+
+    async def _respond_shortly(self, request: AnyRequest) -> object:
+        """The answer to a request; None where Litestar is to go on."""
+        if self._hook is not None:
+            answer = await self._hook(request)
+            if answer:
+                return answer
+        values = None if self._arguments is None else await self._arguments.read(request)
+        if values is None:
+            return None
+        answer = await self.respond(request, values)
+        return answer if isinstance(answer, Encoded) else _Result(answer)
+
+    @override
+    async def to_response(self, app: Litestar, data: object, request: AnyRequest) -> ASGIApp:
+        if isinstance(data, Encoded):
+            return data
+        result = data.value if isinstance(data, _Result) else data
+        # Litestar's own type leaves out what the request is generic in.
+        return await super().to_response(app, result, request)  # pyright: ignore[reportUnknownMemberType]
+
+
+class _Result(NamedTuple):
+    """What a handler has returned: Litestar takes the answer of a hook for none if it is false."""
+
+    value: object
+
+
+def make_handler(route: HttpRoute, service: str, provided: Collection[str]) -> RouteHandler:
+    """A route as Litestar registers it.
 
     Args:
         route: The route.
         service: The name of the service.
-        answer: Encodes what the handler returns.
         provided: The parameters that the ``dependencies`` of the whole Litestar app fill.
 
     Raises:
         WiringError: An option is none of Litestar's, or a parameter cannot be expressed in Litestar.
     """
+    answer = Answer(route.endpoint.signature)
     spec, endpoint = route.spec, replace(route.endpoint, encode=answer)
     _refuse_unknown_options(spec)
     signature = endpoint.signature
     dependencies = cast("Mapping[str, object]", spec.options.get("dependencies") or {})
     names = path_parameters(spec.path)
     hints = litestar_annotations(signature, names, {*provided, *dependencies})
-    function = _make_function(endpoint, service, names, hints)
-    handler = HTTPRouteHandler(
+    respond = _responding(endpoint, service)
+    handler = RouteHandler(
         litestar_path(spec.path, signature),
         http_method=cast("Any", list(spec.methods)),  # checked before; Litestar's type is a union of literals
         status_code=spec.status_code or (204 if signature.returns is NoneType else 200),
         **_options(spec, endpoint, has_input=bool(hints)),
     )
-    return handler(function), function
+    handler.route, handler.answer, handler.respond = route, answer, respond
+    handler(_make_function(respond, signature, names, hints))
+    return handler
 
 
 def _refuse_unknown_options(spec: RouteSpec) -> None:
@@ -99,22 +152,31 @@ def _options(spec: RouteSpec, endpoint: Endpoint[object], *, has_input: bool) ->
     }
 
 
+def _responding(endpoint: Endpoint[object], service: str) -> Respond:
+    title = endpoint.title
+    contexts = [parameter.name for parameter in endpoint.signature.left if is_context(parameter)]
+
+    def respond(request: AnyRequest, values: dict[str, object]) -> Awaitable[object]:
+        context = Context(request_id=request_id(request.scope), service=service, handler=title)
+        for name in contexts:
+            values[name] = context
+        return dispatch(endpoint, Incoming(context, keywords=values))
+
+    return respond
+
+
 def _make_function(
-    endpoint: Endpoint[object], service: str, names: Collection[str], hints: Mapping[str, Any]
-) -> RouteFunction:
-    signature, title = endpoint.signature, endpoint.title
-    contexts = [parameter.name for parameter in signature.left if is_context(parameter)]
+    respond: Respond, signature: Signature, names: Collection[str], hints: Mapping[str, Any]
+) -> _Function:
+    """What Litestar calls with the arguments that it has read."""
     files = [p.name for p in signature.left if p.name in names and is_file(p.annotation)]
     keeps_request = "request" in hints
 
     async def handle(**values: object) -> object:
         request = cast("AnyRequest", values["request"] if keeps_request else values.pop("request"))
-        context = Context(request_id=request_id(request.scope), service=service, handler=title)
-        for name in contexts:
-            values[name] = context
         for name in files:
             values[name] = _relative(cast("PurePath", values[name]))
-        return await dispatch(endpoint, Incoming(context, keywords=values))
+        return await respond(request, values)
 
     _pose_as(handle, signature, {"request": Request, **hints})
     return handle
@@ -127,7 +189,7 @@ def _relative(path: PurePath) -> PurePath:
     return path.relative_to(path.anchor)
 
 
-def _pose_as(function: RouteFunction, signature: Signature, hints: Mapping[str, Any]) -> None:
+def _pose_as(function: _Function, signature: Signature, hints: Mapping[str, Any]) -> None:
     """Let a function look, to Litestar, as the left side of a handler."""
     empty = inspect.Parameter.empty
     defaults = {p.name: empty if p.default is MISSING else p.default for p in signature.left}

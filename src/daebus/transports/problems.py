@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -44,6 +45,7 @@ __all__ = [
     "Handlers",
     "Problem",
     "Problems",
+    "id_header",
     "request_id",
     "send_request_id",
     "unhidden",
@@ -58,6 +60,7 @@ Handlers: TypeAlias = Mapping[int | type[Exception], Callable[[AnyRequest, Any],
 """Exception handlers as Litestar takes them, by status or class."""
 
 _REQUEST_ID = "daebus_request_id"
+_ID_HEADER = b"x-request-id"
 _ACCEPTED_ID = re.compile(rb"[\x21-\x7e]{1,128}")
 _KNOWN = (BadRequest, Unauthorized, Forbidden, NotFound, Conflict, TooLarge, TooManyRequests, Unavailable, Timeout)
 # Beside those of daebus, those whose phrase is not the same in every version of Python.
@@ -68,6 +71,10 @@ _CODES = {
     422: "unprocessable",
 }
 _DRAIN_SECONDS = 5
+
+# Random bytes for each request would take longer than a number.
+_PROCESS = os.urandom(11).hex()
+_numbers = itertools.count(1)
 
 
 class Problem(msgspec.Struct, kw_only=True):
@@ -97,19 +104,29 @@ def request_id(scope: Scope) -> str:
     state = scope["state"]
     known: str | None = state.get(_REQUEST_ID)
     if known is None:
-        given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
-        known = given.decode("ascii") if _ACCEPTED_ID.fullmatch(given) else os.urandom(16).hex()
+        given = b""
+        for name, value in scope["headers"]:
+            if name == _ID_HEADER:
+                given = value
+        known = given.decode("ascii") if _ACCEPTED_ID.fullmatch(given) else f"{_PROCESS}{next(_numbers):010x}"
         state[_REQUEST_ID] = known
     return known
+
+
+def id_header(scope: Scope) -> tuple[bytes, bytes]:
+    """The header that tells the client the id of its request."""
+    return _ID_HEADER, request_id(scope).encode("ascii")
 
 
 async def send_request_id(message: Message, scope: Scope) -> None:
     """Add the header ``X-Request-ID`` to a response that has none."""
     if message["type"] == "http.response.start":
         headers = list(message.get("headers", ()))
-        if all(name != b"x-request-id" for name, _ in headers):
-            headers.append((b"x-request-id", request_id(scope).encode("ascii")))
-            message["headers"] = headers
+        # Our own answers have it already, as the last one.
+        for name, _ in reversed(headers):
+            if name == _ID_HEADER:
+                return
+        message["headers"] = [*headers, id_header(scope)]
 
 
 class Problems:

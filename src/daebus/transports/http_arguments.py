@@ -1,0 +1,147 @@
+"""The arguments of most requests, read without Litestar's model of them, which takes longer than all the rest."""
+
+from __future__ import annotations
+
+import re
+import typing
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
+from http import HTTPStatus
+from typing import Any, Protocol, cast
+
+import msgspec
+from litestar import Request
+from litestar.exceptions import HTTPException
+from litestar.handlers import HTTPRouteHandler
+from typing_extensions import override
+
+from daebus.core.codec import Decoder, UnsupportedTypeError, compile_query_decoder, invalid_input, require_json_type
+from daebus.core.errors import BadRequest
+from daebus.core.handlers import is_context
+from daebus.core.signatures import MISSING, Parameter, Signature
+
+from .http_mistakes import AnyRequest, InvalidBody
+from .paths import RESERVED, is_file
+
+__all__ = ["Arguments", "PlainRequest", "read_arguments"]
+
+_JSON = re.compile(rb"\s*[^;]*[/+]json\s*(;|$)", re.IGNORECASE)
+
+
+class PlainRequest(Request[Any, Any, Any]):
+    """Litestar's request, which makes no index of all headers to find the length of the body."""
+
+    @property
+    @override
+    def content_length(self) -> int | None:
+        for name, value in self.scope["headers"]:
+            if name == b"content-length" and value.isdigit():
+                return int(value)
+        return super().content_length
+
+
+class Arguments:
+    """Reads the arguments of one handler, but for its `Context`.
+
+    Args:
+        path: What converts those path parameters that are no text.
+        query: Decodes the query string to a struct of parameters; None: there are none.
+        data: Decodes the body; None: it is not asked for.
+        request: Whether the handler takes the request itself.
+    """
+
+    def __init__(
+        self,
+        path: Mapping[str, Callable[[object], object]],
+        query: Decoder | None,
+        data: Callable[[bytes], object] | None,
+        *,
+        request: bool,
+    ) -> None:
+        self._path = tuple(path.items())
+        self._query = query
+        self._data = data
+        self._request = request
+
+    async def read(self, request: AnyRequest) -> dict[str, object] | None:
+        """The arguments by name; None where Litestar is to read them, as it can say all that is wrong.
+
+        Raises:
+            HTTPException: The body is no JSON by its type, is too large, or not of the handler's type.
+        """
+        values: dict[str, object] = {**request.scope["path_params"]}
+        try:
+            for name, convert in self._path:
+                values[name] = convert(values[name])
+            if self._query is not None:
+                values |= msgspec.structs.asdict(cast("msgspec.Struct", self._query(request.scope["query_string"])))
+        except (msgspec.ValidationError, BadRequest):
+            return None
+        if self._request:
+            values["request"] = request
+        if self._data is not None:
+            _refuse_other_types(request)
+            try:
+                values["data"] = self._data(await request.body())
+            except msgspec.ValidationError as error:
+                raise InvalidBody(request, **invalid_input(error).details) from error
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                return None
+        return values
+
+
+def _refuse_other_types(request: AnyRequest) -> None:
+    """A browser sends some types, such as that of a form, for any page, without asking whether it may."""
+    for name, value in request.scope["headers"]:
+        if name == b"content-type" and value != b"application/json" and not _JSON.match(value):
+            given = value.decode("latin-1")
+            raise HTTPException(
+                f"The body is to be JSON, with the header Content-Type: application/json, not {given}",
+                status_code=HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            )
+
+
+def read_arguments(signature: Signature, path_names: Collection[str], handler: HTTPRouteHandler) -> Arguments | None:
+    """What reads the arguments of a handler that is part of an app; None where only Litestar can."""
+    left = [parameter for parameter in signature.left if not is_context(parameter)]
+    provided = {*handler.resolve_dependencies(), *(RESERVED - {"data", "request"})}
+    if any(parameter.name in provided or not _is_plain(parameter) for parameter in left):
+        return None
+    if cast("_Resolved", handler).resolve_data_dto() is not None:
+        return None
+    kinds = {parameter.name: cast("Any", parameter.annotation) for parameter in left}
+    query = [_field(parameter) for parameter in left if parameter.name not in {*path_names, "data", "request"}]
+    try:
+        path = {name: _converter(kinds[name]) for name in path_names if kinds[name] is not str}
+        decode = compile_query_decoder(msgspec.defstruct("Query", query)) if query else None
+        data = msgspec.json.Decoder(kinds["data"], dec_hook=handler.default_deserializer) if "data" in kinds else None
+    except (TypeError, UnsupportedTypeError):  # a type that Litestar may know, or a plugin of it
+        return None
+    return Arguments(path, decode, None if data is None else data.decode, request="request" in kinds)
+
+
+def _converter(kind: type) -> Callable[[object], object]:
+    require_json_type(kind)
+    return partial(msgspec.convert, type=kind, strict=False)
+
+
+class _Resolved(Protocol):
+    """What is used of Litestar's handlers, whose own types are partly unknown."""
+
+    def resolve_data_dto(self) -> object: ...
+
+
+def _is_plain(parameter: Parameter) -> bool:
+    """Whether a parameter has no marker of Litestar's, and is no file."""
+    annotation, marker = parameter.annotation, type(parameter.default).__module__
+    metadata = typing.get_args(annotation)[1:] if typing.get_origin(annotation) is typing.Annotated else ()
+    return (
+        all(isinstance(part, msgspec.Meta) for part in metadata)
+        and not is_file(annotation)
+        and not marker.startswith("litestar.")
+    )
+
+
+def _field(parameter: Parameter) -> tuple[str, Any] | tuple[str, Any, Any]:
+    kind = cast("Any", parameter.annotation)
+    return (parameter.name, kind) if parameter.default is MISSING else (parameter.name, kind, parameter.default)
