@@ -10,6 +10,9 @@ from typing import cast
 import msgspec
 from litestar import WebSocket
 from litestar.datastructures import State
+from litestar.types import Receive as AsgiReceive
+from litestar.types import Send as AsgiSend
+from typing_extensions import override
 
 from daebus.core.errors import ServiceError
 
@@ -20,7 +23,18 @@ __all__ = ["Handshake", "Socket", "read_handshake", "refuse"]
 
 Receive = Callable[[], Awaitable[Mapping[str, object]]]
 Send = Callable[[dict[str, object]], Awaitable[None]]
-Socket = WebSocket[object, object, State]
+
+
+class Socket(WebSocket[object, object, State]):
+    """Litestar's WebSocket, which passes on what the server says: what state the connection is in, a `Peer` knows."""
+
+    @override
+    def receive_wrapper(self, receive: AsgiReceive) -> AsgiReceive:
+        return receive
+
+    @override
+    def send_wrapper(self, send: AsgiSend) -> AsgiSend:
+        return send
 
 
 @dataclass(slots=True, kw_only=True)

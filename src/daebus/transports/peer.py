@@ -67,7 +67,7 @@ class Peer:
 
     async def serve(self) -> None:
         """Live through the connection, in the task that the server made for it."""
-        self._task = asyncio.create_task(self._live(), name=f"socket {self.client.id}")
+        self._task = self._outbox.owner = asyncio.create_task(self._live(), name=f"socket {self.client.id}")
         try:
             await asyncio.wait({self._task})
         except asyncio.CancelledError:
@@ -172,9 +172,8 @@ class Peer:
                 if self._gone:
                     return None
                 if self._reader is None:
-                    await self._read()
-                else:
-                    await asyncio.wait({self._reader})
+                    return await self._read()
+                await asyncio.wait({self._reader})
         except asyncio.CancelledError:
             if self._closing is None:
                 raise
@@ -183,27 +182,31 @@ class Peer:
             self._idle = False
         return None
 
-    async def _read(self) -> None:
+    async def _read(self) -> str | bytes | None:
+        """The next message of the connection; None: the client has gone."""
         event: Mapping[str, object]
         try:
             event = await self._handshake.receive()
         except Exception:  # the server's way of saying that the client has gone
             event = {}
-        text, data = event.get("text"), event.get("bytes")
+        text = event.get("text")
         if isinstance(text, str):
-            self._ahead.append(text)
-        elif isinstance(data, bytes):
-            self._ahead.append(data)
-        else:
-            self._gone = True
-            self._outbox.close()
+            return text
+        data = event.get("bytes")
+        if isinstance(data, bytes):
+            return data
+        self._gone = True
+        self._outbox.close()
+        return None
 
     async def _read_ahead(self) -> None:
         try:
-            while not self._gone and len(self._ahead) < _READ_AHEAD:
-                await self._read()
-            if self._gone:
-                self._limit_handler()
+            while len(self._ahead) < _READ_AHEAD:
+                message = await self._read()
+                if message is None:
+                    self._limit_handler()
+                    break
+                self._ahead.append(message)
         finally:
             self._reader = None
 
