@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from .errors import ServiceError
+
 __all__ = [
     "Envelope",
     "ErrorPayload",
@@ -18,6 +20,7 @@ __all__ = [
     "dead_letters",
     "delayed_entries",
     "idempotent_run",
+    "encode_error",
     "instance_registry",
     "listener_stream",
     "old_request_claim",
@@ -83,6 +86,15 @@ class ErrorPayload(msgspec.Struct, omit_defaults=True):
     error: str
     code: str = "error"
     details: dict[str, object] = {}
+
+
+def encode_error(error: ServiceError) -> msgspec.Raw:
+    """The payload of an error reply; details without a JSON form are sent as text, not to cost the answer."""
+    try:
+        return msgspec.Raw(msgspec.json.encode(ErrorPayload(error.message, error.code, error.details)))
+    except (TypeError, ValueError):
+        details: dict[str, object] = {"details": repr(error.details)}
+        return msgspec.Raw(msgspec.json.encode(ErrorPayload(error.message, error.code, details)))
 
 
 class Envelope(msgspec.Struct, omit_defaults=True):

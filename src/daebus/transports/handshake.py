@@ -7,7 +7,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import cast
 
-import msgspec
 from litestar import WebSocket
 from litestar.datastructures import State
 from litestar.types import Receive as AsgiReceive
@@ -16,8 +15,7 @@ from typing_extensions import override
 
 from daebus.core.errors import ServiceError
 
-from .http_mistakes import phrase
-from .problems import PROBLEM, Problem, request_id
+from .problems import PROBLEM, encode_problem, request_id
 
 __all__ = ["Handshake", "Socket", "read_handshake", "refuse"]
 
@@ -97,19 +95,5 @@ async def refuse(handshake: Handshake, error: ServiceError) -> None:
             return
         headers = [(b"content-type", PROBLEM.encode())]
         await send({"type": "websocket.http.response.start", "status": error.status, "headers": headers})
-        await send({"type": "websocket.http.response.body", "body": _body(error, handshake.request_id)})
-
-
-def _body(error: ServiceError, known: str) -> bytes:
-    problem = Problem(
-        title=phrase(error.status),
-        status=error.status,
-        detail=error.message,
-        code=error.code,
-        details=error.details,
-        request_id=known,
-    )
-    try:
-        return msgspec.json.encode(problem, enc_hook=str)
-    except (TypeError, ValueError):
-        return msgspec.json.encode(msgspec.structs.replace(problem, details={}))
+        body = encode_problem(error.status, error.code, error.message, error.details, handshake.request_id)
+        await send({"type": "websocket.http.response.body", "body": body})

@@ -45,6 +45,7 @@ __all__ = [
     "Handlers",
     "Problem",
     "Problems",
+    "encode_problem",
     "id_header",
     "request_id",
     "send_request_id",
@@ -97,6 +98,15 @@ class Problem(msgspec.Struct, kw_only=True):
     code: str
     details: Mapping[str, object]
     request_id: str
+
+
+def encode_problem(status: int, code: str, detail: str, details: Mapping[str, object], known: str) -> bytes:
+    """A `Problem` of a request, by its id; details without a JSON form are left out, not to cost the answer."""
+    problem = Problem(title=phrase(status), status=status, detail=detail, code=code, details=details, request_id=known)
+    try:
+        return msgspec.json.encode(problem, enc_hook=str)
+    except (TypeError, ValueError):
+        return msgspec.json.encode(msgspec.structs.replace(problem, details={}))
 
 
 def request_id(scope: Scope) -> str:
@@ -194,13 +204,7 @@ def _response(
     details: Mapping[str, object],
     headers: Mapping[str, str] | None,
 ) -> Response[bytes]:
-    known = request_id(request.scope)
-    problem = Problem(title=phrase(status), status=status, detail=detail, code=code, details=details, request_id=known)
-    try:
-        body = msgspec.json.encode(problem, enc_hook=str)
-    except (TypeError, ValueError):
-        # Details that have no JSON form must not cost the client the answer.
-        body = msgspec.json.encode(msgspec.structs.replace(problem, details={}))
+    body = encode_problem(status, code, detail, details, request_id(request.scope))
     # A client that is still sending when the connection closes never sees the answer.
     kind = _AfterBody if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE else Response[bytes]
     return kind(body, status_code=status, media_type=PROBLEM, headers=dict(headers or {}))

@@ -11,7 +11,7 @@ import msgspec
 
 from daebus.core.codec import encode
 from daebus.core.errors import ServiceError, Unavailable, error_from_code
-from daebus.core.messages import ErrorPayload, Reply, reply_channel
+from daebus.core.messages import ErrorPayload, Reply, encode_error, reply_channel
 
 from .connection import Reply as ServerReply
 from .deadlines import Deadlines, Expiring
@@ -173,8 +173,4 @@ def reply_error(reply: Reply) -> ServiceError:
 
 def failed_reply(error: ServiceError, request_id: str) -> bytes:
     """An encoded error reply."""
-    try:
-        payload = encode(ErrorPayload(error.message, error.code, error.details))
-    except (TypeError, ValueError):
-        payload = encode(ErrorPayload(error.message, error.code, {"details": repr(error.details)}))
-    return encode(Reply(ERROR, msgspec.Raw(payload), request_id))
+    return encode(Reply(ERROR, encode_error(error), request_id))

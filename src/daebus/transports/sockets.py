@@ -8,6 +8,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import NoReturn
 
 import msgspec
 
@@ -15,7 +16,7 @@ from daebus.core.codec import encode, invalid_input
 from daebus.core.context import Context
 from daebus.core.errors import NotFound, ServiceError, TooLarge
 from daebus.core.logs import Logger
-from daebus.core.messages import Envelope, ErrorPayload
+from daebus.core.messages import Envelope, encode_error
 from daebus.wiring.dispatch import dispatch, failure
 from daebus.wiring.endpoints import Endpoint, Incoming
 
@@ -92,10 +93,10 @@ class SocketDesk:
         """Handle a message; returns the answer, if there is one."""
         try:
             envelope = self._open(message)
-            endpoint = self._find(envelope.type)
+            endpoint = self.routes.messages.get(envelope.type) or self._missing(envelope.type)
         except ServiceError as error:
             return _error(error, _id_of(message))
-        incoming = self._incoming(endpoint, client, envelope.data, self._new_id(client))
+        incoming = self._incoming(endpoint, client, envelope.data)
         try:
             answer = await dispatch(endpoint, incoming)
             if answer is None and envelope.id is None:
@@ -108,7 +109,7 @@ class SocketDesk:
 
     async def part(self, endpoint: Endpoint[object], client: Client) -> None:
         """Run one of the disconnect handlers; what it raises is only logged."""
-        incoming = self._incoming(endpoint, client, None, self._new_id(client))
+        incoming = self._incoming(endpoint, client, None)
         about = {"handler": endpoint.title, "where": endpoint.signature.where, "client": client.id}
         try:
             await dispatch(endpoint, incoming)
@@ -130,29 +131,24 @@ class SocketDesk:
         except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
             raise invalid_input(error) from None
 
-    def _find(self, name: str) -> Endpoint[bytes | None]:
-        endpoint = self.routes.messages.get(name)
-        if endpoint is not None:
-            return endpoint
+    def _missing(self, name: str) -> NoReturn:
         close = difflib.get_close_matches(name, self.routes.messages, n=1) if len(name) <= _LONGEST_NAME else []
         hint = f"; did you mean {close[0]!r}?" if close else ""
         raise NotFound(f"There is no message type {name[:_LONGEST_NAME]!r}{hint}", code="no_such_type")
 
     def _incoming(
-        self, endpoint: Endpoint[object], client: Client, body: bytes | msgspec.Raw | None, request_id: str
+        self,
+        endpoint: Endpoint[object],
+        client: Client,
+        body: bytes | msgspec.Raw | None,
+        request_id: str | None = None,
     ) -> Incoming:
-        return Incoming(Context(request_id=request_id, service=self._service, handler=endpoint.title), body, client)
-
-    def _new_id(self, client: Client) -> str:
-        return f"{client.id}-{next(self._numbers):x}"
+        known = request_id or f"{client.id}-{next(self._numbers):x}"
+        return Incoming(Context(request_id=known, service=self._service, handler=endpoint.title), body, client)
 
 
 def _error(error: ServiceError, asked: str | int | None) -> str:
-    try:
-        payload = encode(ErrorPayload(error.message, error.code, error.details))
-    except (TypeError, ValueError):
-        payload = encode(ErrorPayload(error.message, error.code, {"details": repr(error.details)}))
-    return encode(Envelope("error", msgspec.Raw(payload), asked)).decode()
+    return encode(Envelope("error", encode_error(error), asked)).decode()
 
 
 def _response(answer: bytes, asked: str | int | None) -> str:

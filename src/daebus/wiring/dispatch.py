@@ -25,12 +25,11 @@ async def dispatch(endpoint: Endpoint[R], incoming: Incoming) -> R:
         arguments = [take(incoming) for take in endpoint.takes]
         if not endpoint.signature.is_async:
             return await _dispatch_to_thread(endpoint, incoming, arguments)
-        call = cast("Callable[..., Awaitable[object]]", endpoint.call)
         scope = endpoint.injection.scope.opened()
         if scope is None:
-            return endpoint.encode(await call(*arguments, **incoming.keywords))
+            return endpoint.encode(await endpoint.call(*arguments, **incoming.keywords))
         async with scope:
-            return endpoint.encode(await call(*arguments, **incoming.keywords))
+            return endpoint.encode(await endpoint.call(*arguments, **incoming.keywords))
     finally:
         current_context.reset(token)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -51,7 +51,7 @@ class Endpoint(Generic[R_co]):
         signature: Of the handler.
         takes: How each parameter left of the ``*`` is taken from a message, in order.
         injection: The services right of the ``*``.
-        call: Calls the handler, its services injected.
+        call: Calls the handler, its services injected; what it returns is for the kind of handler to say.
         encode: Turns what the handler returns into the reply.
         workers: Where a ``def`` handler runs.
     """
@@ -60,6 +60,6 @@ class Endpoint(Generic[R_co]):
     signature: Signature
     takes: tuple[Take, ...]
     injection: Injection
-    call: Callable[..., object]
+    call: Callable[..., Any]
     encode: Callable[[object], R_co]
     workers: Workers
