@@ -19,6 +19,7 @@ from litestar.routes import HTTPRoute
 from litestar.types import ControllerRouterHandler, Method
 from litestar.types.internal_types import PathParameterDefinition
 from litestar.utils.helpers import get_enum_string_value
+from typing_extensions import override
 
 from daebus.core.diagnostics import Note
 from daebus.core.errors import ConfigurationError, WiringError, WiringProblem
@@ -28,11 +29,19 @@ from .edge import DaebusHttp
 from .http_arguments import PlainRequest
 from .http_routes import HttpRoute, RouteHandler, make_handler
 from .paths import litestar_path, path_shape
-from .problems import ENDPOINT, Problems, send_request_id
+from .problems import ENDPOINT, Problems, telling_id
 
 __all__ = ["HttpRoute", "build_litestar"]
 
 Lifespan = Callable[..., AbstractAsyncContextManager[Any]]
+
+
+class _Application(Litestar):
+    """Tells the client the id of each HTTP request, whoever answers it."""
+
+    @override
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # unions of what the three kinds have
+        await super().__call__(scope, receive, telling_id(send, scope) if scope["type"] == "http" else send)
 
 
 def build_litestar(
@@ -68,7 +77,6 @@ def build_litestar(
         "request_max_body_size": settings.max_body_size,
         "openapi_config": OpenAPIConfig(service, "1.0.0", operation_id_creator=_operation_ids(routes)),
         **given,
-        "before_send": [send_request_id, *_listed(given, "before_send")],
         "exception_handlers": Problems(service, logger).handlers(cast("Any", given.get("exception_handlers"))),
         "lifespan": [*lifespan, *_listed(given, "lifespan")],
         "route_handlers": [*extra_handlers, *_listed(given, "route_handlers")],
@@ -77,7 +85,7 @@ def build_litestar(
         # That `headers`, `cookies`, `query` and `body` may have types of their own is part of daebus' promise.
         warnings.filterwarnings("ignore", ".*Reserved kwarg", LitestarDeprecationWarning)
         try:
-            app = Litestar(**cast("dict[str, Any]", options))
+            app = _Application(**cast("dict[str, Any]", options))
         except LitestarException as error:
             raise ConfigurationError(f"Litestar refuses what DaebusHttp(...) passes to it: {error.detail}") from error
         _add_options_handlers(app, routes)

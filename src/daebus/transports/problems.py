@@ -7,7 +7,7 @@ import contextlib
 import itertools
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Any, TypeAlias, cast
 
@@ -48,7 +48,7 @@ __all__ = [
     "encode_problem",
     "id_header",
     "request_id",
-    "send_request_id",
+    "telling_id",
     "unhidden",
 ]
 
@@ -128,15 +128,20 @@ def id_header(scope: Scope) -> tuple[bytes, bytes]:
     return _ID_HEADER, request_id(scope).encode("ascii")
 
 
-async def send_request_id(message: Message, scope: Scope) -> None:
-    """Add the header ``X-Request-ID`` to a response that has none."""
-    if message["type"] == "http.response.start":
-        headers = list(message.get("headers", ()))
-        # Our own answers have it already, as the last one.
-        for name, _ in reversed(headers):
-            if name == _ID_HEADER:
-                return
-        message["headers"] = [*headers, id_header(scope)]
+def telling_id(send: Send, scope: Scope) -> Send:
+    """An ASGI ``send`` that adds the header ``X-Request-ID`` to a response that has none."""
+
+    def send_with_id(message: Message) -> Awaitable[None]:
+        if message["type"] == "http.response.start":
+            headers = list(message.get("headers", ()))
+            for name, _ in reversed(headers):  # our own answers have it as the last one
+                if name == _ID_HEADER:
+                    break
+            else:
+                message["headers"] = [*headers, id_header(scope)]
+        return send(message)
+
+    return send_with_id
 
 
 class Problems:
