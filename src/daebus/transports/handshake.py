@@ -17,7 +17,10 @@ from daebus.core.errors import ServiceError
 
 from .problems import PROBLEM, encode_problem, request_id
 
-__all__ = ["Handshake", "Socket", "read_handshake", "refuse"]
+__all__ = ["DIRECT_SEND", "Handshake", "Socket", "read_handshake", "refuse"]
+
+DIRECT_SEND = "daebus.send"
+"""The key in the scope of a WebSocket under which the server's own ``send`` is found."""
 
 Receive = Callable[[], Awaitable[Mapping[str, object]]]
 Send = Callable[[dict[str, object]], Awaitable[None]]
@@ -68,8 +71,13 @@ async def _send_nothing(_: dict[str, object]) -> None: ...
 
 
 def read_handshake(socket: Socket) -> Handshake:
-    """What Litestar knows of a request to connect."""
+    """What Litestar knows of a request to connect.
+
+    Where the user has hooked nothing into it, messages go to the server without passing through Litestar.
+    """
     scope = socket.scope
+    direct = cast("dict[str, object]", scope).pop(DIRECT_SEND, None)
+    is_hooked = socket.app.before_send or socket.route_handler.resolve_middleware()
     extensions = scope["extensions"] if "extensions" in scope else None  # noqa: SIM401  # its `get` is untyped
     headers: dict[str, str] = {}
     for raw_name, raw_value in scope["headers"]:
@@ -82,7 +90,7 @@ def read_handshake(socket: Socket) -> Handshake:
         explains="websocket.http.response" in (extensions or {}),
         receive=socket.receive,
         # Litestar knows only typed dictionaries, and not the answers of this extension.
-        send=cast("Send", socket.send),
+        send=cast("Send", socket.send if is_hooked or direct is None else direct),
     )
 
 

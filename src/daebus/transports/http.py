@@ -26,6 +26,7 @@ from daebus.core.errors import ConfigurationError, WiringError, WiringProblem
 from daebus.core.logs import Logger
 
 from .edge import DaebusHttp
+from .handshake import DIRECT_SEND
 from .http_arguments import PlainRequest
 from .http_routes import HttpRoute, RouteHandler, make_handler
 from .paths import litestar_path, path_shape
@@ -37,10 +38,12 @@ Lifespan = Callable[..., AbstractAsyncContextManager[Any]]
 
 
 class _Application(Litestar):
-    """Tells the client the id of each HTTP request, whoever answers it."""
+    """Tells the client the id of each HTTP request, whoever answers it, and lets WebSockets find the server."""
 
     @override
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # unions of what the three kinds have
+        if scope["type"] == "websocket":
+            scope[DIRECT_SEND] = send
         await super().__call__(scope, receive, telling_id(send, scope) if scope["type"] == "http" else send)
 
 

@@ -23,124 +23,126 @@ TURN = 16
 class Outbox:
     """The messages on their way to one client. It opens when the client is accepted; until then they wait.
 
+    A message is handed to the server once it has taken the one before. Nobody is woken up by that as long as nothing
+    waits: Granian gives futures, which need no task.
+
     Args:
         handshake: Sends; it takes as long as the client lets it.
         overflow: Called when a message finds no room, because the client reads too slowly; the message is dropped.
-
-    Attributes:
-        owner: The task that may call `deliver`.
     """
 
     def __init__(self, handshake: Handshake, overflow: Callable[[], None]) -> None:
-        self.owner: asyncio.Task[None] | None = None
         self._handshake = handshake
         self._overflow = overflow
+        self._open = self._closed = False
         self._waiting: deque[tuple[str, asyncio.Future[None] | None]] = deque()
         self._size = 0
-        self._open = False
-        self._closed = False
-        self._free = False  # open, and nothing is being sent
-        self._sender: asyncio.Task[None] | None = None
-        self._direct = False  # whether the owner is sending
-        self._handed_over = 0
-        self._sent_then = -1
-        self._then = 0.0
+        self._sending: asyncio.Future[None] | None = None  # done: the server has it
+        self._sent: asyncio.Future[None] | None = None  # of `deliver`, whose message that is
+        self._is_watched = False  # whether something waits for that
+        self._delivered = 0
+        self._seen: asyncio.Future[None] | None = None
+        self._seen_at = 0.0
+
+    @property
+    def is_free(self) -> bool:
+        """Whether a message goes to the server at once."""
+        return self._open and not self._is_watched and (self._sending is None or self._sending.done())
 
     def open(self) -> None:
         """Let messages out from now on."""
-        self._open = self._free = True
-        self._go_on()
+        self._open = True
+        self._next()
 
     def post(self, text: str) -> None:
         """Send a message without waiting for it."""
         if self._closed:
             return
-        if self._waiting and (len(self._waiting) >= MAX_MESSAGES or self._size + len(text) > MAX_SIZE):
+        if self.is_free:
+            self._start(text)
+        elif self._waiting and (len(self._waiting) >= MAX_MESSAGES or self._size + len(text) > MAX_SIZE):
             self._overflow()
-            return
-        self._enqueue(text, None)
+        else:
+            self._enqueue(text, None)
 
     async def deliver(self, text: str) -> None:
         """Send a message; returns when the server has it, or will never take it."""
-        if self._free:
-            # From this task: quicker than by one of ours, and most messages can.
-            self._free, self._direct = False, True
-            try:
-                await self._handshake.send({"type": "websocket.send", "text": text})
-            except asyncio.CancelledError:
-                if self.owner is None or not self._closed:
-                    raise
-                self.owner.uncancel()  # by `close`, for the sake of what comes after the sending
-            except Exception:
-                self.close()
-            finally:
-                self._free, self._direct = not self._closed, False
-                if self._waiting:
-                    self._go_on()
-            self._handed_over += 1
-            if self._handed_over % TURN == 0:
-                await asyncio.sleep(0)
-        elif self._closed:
-            await asyncio.sleep(0)  # a handler that sends for ever must not keep the others from running
-        else:
+        if not self._closed:
             sent: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._enqueue(text, sent)
             await sent
+        self._delivered += 1
+        if self._delivered % TURN == 0:
+            await asyncio.sleep(0)
 
     async def drain(self) -> None:
         """Wait until nothing waits any more."""
-        while self._sender is not None and not self._sender.done():
-            await asyncio.wait({self._sender})
+        while self._sending is not None and not self.is_free:
+            await asyncio.wait({self._sending})
 
     def close(self) -> None:
         """Drop what waits, what is being sent and what comes later."""
-        self._closed, self._free = True, False
-        for sending in (self._sender, self.owner if self._direct else None):
-            if sending is not None and sending is not asyncio.current_task():
-                sending.cancel()
+        sending, self._sending, self._seen = self._sending, None, None
+        self._open, self._closed = False, True
+        if sending is not None:
+            sending.cancel()
+        self._tell()
         while self._waiting:
-            _, sent = self._waiting.popleft()
-            _set_done(sent)
+            _, self._sent = self._waiting.popleft()
+            self._tell()
 
     def is_stuck(self, seconds: float) -> bool:
         """Whether the server has been trying to send one message for so long. To be asked now and then."""
-        if self._free or self._closed or not self._open:
-            self._sent_then = -1
+        sending, now = self._sending, asyncio.get_running_loop().time()
+        if sending is None or sending.done():
+            self._seen = None
             return False
-        now = asyncio.get_running_loop().time()
-        if self._sent_then != self._handed_over:
-            self._sent_then, self._then = self._handed_over, now
-        return now - self._then > seconds
+        if self._seen is not sending:
+            self._seen, self._seen_at = sending, now
+        return now - self._seen_at > seconds
 
     def _enqueue(self, text: str, sent: asyncio.Future[None] | None) -> None:
+        is_free = self.is_free
         self._waiting.append((text, sent))
         self._size += len(text)
-        self._go_on()
+        if is_free:
+            self._next()
+        else:
+            self._watch()
 
-    def _go_on(self) -> None:
-        if self._waiting and self._free:
-            self._free = False
-            self._sender = asyncio.create_task(self._send_waiting())
+    def _start(self, text: str) -> None:
+        sending = self._handshake.send({"type": "websocket.send", "text": text})
+        if not asyncio.isfuture(sending):
+            sending = asyncio.ensure_future(sending)
+            sending.add_done_callback(_has_failed)  # asyncio complains of a failure that nobody has looked at
+        self._sending = sending
 
-    async def _send_waiting(self) -> None:
-        try:
-            while self._waiting:
-                text, sent = self._waiting.popleft()
-                self._size -= len(text)
-                try:
-                    await self._handshake.send({"type": "websocket.send", "text": text})
-                finally:
-                    _set_done(sent)
-                self._handed_over += 1
-                if self._handed_over % TURN == 0:
-                    await asyncio.sleep(0)
-        except Exception:
+    def _watch(self) -> None:
+        if self._sending is not None and not self._is_watched:
+            self._is_watched = True
+            self._sending.add_done_callback(self._go_on)
+
+    def _go_on(self, done: asyncio.Future[None]) -> None:
+        self._is_watched = False
+        self._tell()
+        if _has_failed(done):
             self.close()
-        finally:
-            self._sender = None
-            self._free = not self._closed
+        self._next()
+
+    def _next(self) -> None:
+        """Send the next message that waits."""
+        if self._waiting and self._open:
+            text, self._sent = self._waiting.popleft()
+            self._size -= len(text)
+            self._start(text)
+            if self._waiting or self._sent is not None:
+                self._watch()
+
+    def _tell(self) -> None:
+        if self._sent is not None and not self._sent.done():
+            self._sent.set_result(None)
+        self._sent = None
 
 
-def _set_done(sent: asyncio.Future[None] | None) -> None:
-    if sent is not None and not sent.done():
-        sent.set_result(None)
+def _has_failed(done: asyncio.Future[None]) -> bool:
+    return done.cancelled() or done.exception() is not None
