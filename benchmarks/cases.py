@@ -21,10 +21,12 @@ class Sample:
     Attributes:
         value: In the unit of the case.
         failed: How many operations failed.
+        cpu: Microseconds of CPU that the server took for an operation; None: that is not measured.
     """
 
     value: float
     failed: int = 0
+    cpu: float | None = None
 
 
 Measure = Callable[[float], Sample]
@@ -81,6 +83,8 @@ class Row:
         peer: Its name.
         values: Of each round.
         ratios: Of each round: the subject's value divided by this one.
+        cpu: As in `Sample`, of each round.
+        cpu_ratios: Of each round: the subject's CPU divided by this one.
         failed: How many operations failed.
         problem: Why there are no values.
     """
@@ -88,6 +92,8 @@ class Row:
     peer: str
     values: tuple[float, ...] = ()
     ratios: tuple[float, ...] = ()
+    cpu: tuple[float, ...] = ()
+    cpu_ratios: tuple[float, ...] = ()
     failed: int = 0
     problem: str | None = None
 
@@ -142,14 +148,20 @@ def run_case(case: Case, *, rounds: int, seconds: float) -> Result:
             except PeerError as error:
                 problems[name] = str(error)
         order.rotate(-1)
-    ours = [] if case.subject in problems else [sample.value for sample in samples[case.subject]]
+    ours = [] if case.subject in problems else samples[case.subject]
     names = dict.fromkeys((case.subject, *case.peers, *case.missing))
     return Result(case, tuple(_row(name, samples.get(name, []), ours, problems.get(name)) for name in names))
 
 
-def _row(name: str, samples: Sequence[Sample], ours: Sequence[float], problem: str | None) -> Row:
+def _row(name: str, samples: Sequence[Sample], ours: Sequence[Sample], problem: str | None) -> Row:
     if problem is not None:
         return Row(name, problem=problem)
-    values = tuple(sample.value for sample in samples)
-    ratios = tuple(our / value for our, value in zip(ours, values, strict=False) if value)
-    return Row(name, values, ratios, sum(sample.failed for sample in samples))
+    pairs = list(zip(ours, samples, strict=False))
+    return Row(
+        name,
+        tuple(sample.value for sample in samples),
+        tuple(our.value / its.value for our, its in pairs if its.value),
+        tuple(sample.cpu for sample in samples if sample.cpu),
+        tuple(our.cpu / its.cpu for our, its in pairs if our.cpu and its.cpu),
+        sum(sample.failed for sample in samples),
+    )

@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from .bench import Bench
 from .cases import Case, Goal, Measure, PeerError, Sample
 from .load_http import load_http
+from .processes import cpu_of
 from .web import WebServer, serve_web
 
 __all__ = ["http_cases"]
@@ -69,7 +70,9 @@ def _measure(server: WebServer, connections: int, body: bytes | None) -> Measure
 
     def measure(seconds: float) -> Sample:
         load_http(url, connections=connections, seconds=_WARM_UP, body=body)
+        before = cpu_of(server.process.pid)
         load = load_http(url, connections=connections, seconds=seconds, body=body)
-        return Sample(load.p50 if connections == 1 else load.rate, load.failed)
+        cpu = (cpu_of(server.process.pid) - before) / load.requests * 1e6
+        return Sample(load.p50 if connections == 1 else load.rate, load.failed, cpu)
 
     return measure

@@ -26,8 +26,9 @@ _UNITS = {"us": 1.0, "ms": 1e3, "s": 1e6}
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What a load brought: requests a second, the median latency in microseconds, how many failed."""
+    """What a load brought: requests, requests a second, the median latency in microseconds, how many failed."""
 
+    requests: int
     rate: float
     p50: float
     failed: int
@@ -58,13 +59,14 @@ def _wrk(url: str, connections: int, seconds: int, body: bytes | None) -> Load:
         told = subprocess.run([*command, url], check=False, capture_output=True, text=True)
     rate = re.search(r"Requests/sec:\s+([\d.]+)", told.stdout)
     p50 = re.search(r"50%\s+([\d.]+)(us|ms|s)", told.stdout)
-    if rate is None or p50 is None:
+    requests = re.search(r"(\d+) requests in", told.stdout)
+    if rate is None or p50 is None or requests is None:
         raise PeerError(f"wrk failed: {told.stderr.strip() or told.stdout.strip()}")
     failed = sum(
         int(number)
         for number in re.findall(r"(?:Non-2xx or 3xx responses:|connect|read|write|timeout) (\d+)", told.stdout)
     )
-    return Load(float(rate[1]), float(p50[1]) * _UNITS[p50[2]], failed)
+    return Load(int(requests[1]), float(rate[1]), float(p50[1]) * _UNITS[p50[2]], failed)
 
 
 class _Connection:
@@ -124,4 +126,4 @@ def _by_ourselves(url: str, connections: int, seconds: float, body: bytes | None
     took = [each for client in clients for each in client.took]
     if not took:
         raise PeerError("no request was answered")
-    return Load(len(took) / elapsed, median(took) * 1e6, sum(client.failed for client in clients))
+    return Load(len(took), len(took) / elapsed, median(took) * 1e6, sum(client.failed for client in clients))

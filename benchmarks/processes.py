@@ -16,7 +16,7 @@ from typing import IO, cast
 
 from .cases import PeerError
 
-__all__ = ["PEERS", "Driver", "driver", "free_port", "memory_of", "process", "wait_for_port"]
+__all__ = ["PEERS", "Driver", "cpu_of", "driver", "free_port", "memory_of", "process", "wait_for_port"]
 
 PEERS = Path(__file__).resolve().parent / "peers"
 
@@ -122,6 +122,22 @@ def wait_for_port(port: int, running: subprocess.Popen[str], log: Path) -> None:
 
 def memory_of(pid: int) -> float:
     """The memory of a process and its children in MiB (PSS). Raises `PeerError` where the system does not tell."""
+    return sum(_pss(member) for member in _family(pid)) / 1024
+
+
+def cpu_of(pid: int) -> float:
+    """The seconds of CPU that a process and its children have taken, all their threads. Raises `PeerError` likewise."""
+    return sum(_ran(thread) for member in _family(pid) for thread in Path(f"/proc/{member}/task").iterdir())
+
+
+def _ran(thread: Path) -> float:
+    try:
+        return int((thread / "schedstat").read_text().split()[0]) / 1e9
+    except OSError:
+        return 0.0  # it has just ended
+
+
+def _family(pid: int) -> set[int]:
     parents: dict[int, int] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -129,11 +145,11 @@ def memory_of(pid: int) -> float:
         except OSError:
             continue  # it has just ended
     if not parents:
-        raise PeerError("needs Linux, whose /proc tells how much memory a process has")
+        raise PeerError("needs Linux, whose /proc tells what a process takes")
     family = {pid}
     while grown := {child for child, parent in parents.items() if parent in family} - family:
         family |= grown
-    return sum(_pss(member) for member in family) / 1024
+    return family
 
 
 def _pss(pid: int) -> int:

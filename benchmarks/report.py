@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
 
 from .cases import Case, Result, Row
 from .environments import Environment
@@ -80,7 +81,8 @@ def show_case(result: Result) -> str:
     case = result.case
     better = "lower is better" if case.lower_is_better else "higher is better"
     head = f"{case.name}  [{case.unit}, {better}]"
-    columns = f"  {'':36}{'median':>12}{'spread':>9}{case.subject[:14] + ' ÷ it':>21}   goal"
+    columns = f"  {'':36}{'median':>12}{'spread':>9}{case.subject[:14] + ' ÷ it':>21}"
+    columns += f"{'CPU, µs':>12}{'÷ it':>8}   goal" if any(row.cpu for row in result.rows) else "   goal"
     return "\n".join([head, columns, *(_show_row(result, row) for row in result.rows), ""])
 
 
@@ -89,7 +91,9 @@ def _show_row(result: Result, row: Row) -> str:
         return f"  {row.peer:36}{'—':>12}   {row.problem}"
     ratio = f"{row.ratio:.2f}" if row.ratios else "—"
     remarks = _show_goal(result, row) + (f"   {row.failed} failed" if row.failed else "")
-    return f"  {row.peer:36}{number(row.value):>12}{f'±{row.spread:.0%}':>9}{ratio:>21}   {remarks}".rstrip()
+    cpu_ratio = f"{median(row.cpu_ratios):.2f}" if row.cpu_ratios else "—"
+    cpu = f"{median(row.cpu):>12.1f}{cpu_ratio:>8}" if row.cpu else ""
+    return f"  {row.peer:36}{number(row.value):>12}{f'±{row.spread:.0%}':>9}{ratio:>21}{cpu}   {remarks}".rstrip()
 
 
 def number(value: float) -> str:
@@ -130,6 +134,8 @@ def _case_as_json(result: Result) -> dict[str, object]:
             "median": row.value if row.values else None,
             "values": row.values,
             "ratio": row.ratio if row.ratios else None,
+            "cpu": row.cpu,
+            "cpu_ratio": median(row.cpu_ratios) if row.cpu_ratios else None,
             "failed": row.failed,
             "problem": row.problem,
             "goal": str(case.goals[row.peer]) if row.peer in case.goals else None,

@@ -8,6 +8,7 @@ from contextlib import ExitStack, closing, contextmanager
 from .bench import Bench
 from .cases import Case, Goal, PeerError, Sample
 from .load_websocket import Crowd, room_for
+from .processes import cpu_of
 from .web import WebServer, serve_web
 
 __all__ = ["WEBSOCKET_PEERS", "websocket_cases"]
@@ -75,4 +76,6 @@ class _Measure:
 
     def _measure(self, crowd: Crowd, seconds: float) -> Sample:
         self._work(crowd, min(0.1, seconds / 2))
-        return Sample(self._work(crowd, seconds))
+        before = cpu_of(self._server.process.pid)
+        rate = self._work(crowd, seconds)
+        return Sample(rate, cpu=(cpu_of(self._server.process.pid) - before) / (rate * seconds) * 1e6)

@@ -123,9 +123,9 @@ BATCH = 200
 
 async def answer(job):
     call, calls = WAYS[job["operation"]], 0
-    started = time.perf_counter()
+    started = time.process_time()
     deadline = started + job["seconds"]
-    while (now := time.perf_counter()) < deadline:
+    while (now := time.process_time()) < deadline:
         for _ in range(BATCH):
             await call()
         calls += BATCH
