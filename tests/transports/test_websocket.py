@@ -18,6 +18,8 @@ import pytest
 import uvicorn
 from dependency_injector import containers
 from litestar import Litestar
+from litestar.types import Message as AsgiMessage
+from litestar.types import Scope
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
@@ -33,9 +35,10 @@ from daebus.core.specs import SocketSpec
 from daebus.transports import outbox, peer, websocket
 from daebus.transports.clients import Client, Clients
 from daebus.transports.connection import RedisServer
-from daebus.transports.edge import DaebusWebSocket
+from daebus.transports.edge import DaebusHttp, DaebusWebSocket
 from daebus.transports.embedded import join_embedded
 from daebus.transports.handshake import Handshake
+from daebus.transports.http import build_litestar
 from daebus.transports.links import CommandLink
 from daebus.transports.server import HttpServer
 from daebus.transports.subscriber import Subscriber
@@ -105,7 +108,7 @@ def sockets() -> Recorder:
     return Recorder("sockets")
 
 
-Kind = Literal["granian", "uvicorn"]
+Kind = Literal["granian", "hooked", "uvicorn"]
 
 
 class Site:
@@ -153,8 +156,8 @@ class Sites:
         )
         await hub.start()
         self._stops.append(hub.stop)
-        app = litestar_of(lambda: hub)
-        port, stop = await (serve_granian if server == "granian" else serve_uvicorn)(app)
+        app = litestar_of(lambda: hub, hooked=server == "hooked")
+        port, stop = await (serve_uvicorn if server == "uvicorn" else serve_granian)(app)
         self._stops.append(stop)
         self._stops.append(lambda: hub.close_all(grace=1))
         return Site(hub, port)
@@ -194,8 +197,17 @@ async def sites(service: str, link: CommandLink, subscriber: Subscriber) -> Asyn
     await sites.close()
 
 
-def litestar_of(hub: Callable[[], SocketHub]) -> Litestar:
-    return Litestar([socket_handler("/ws", hub)], logging_config=None, openapi_config=None)
+def litestar_of(hub: Callable[[], SocketHub], *, hooked: bool = False) -> Litestar:
+    settings = DaebusHttp(openapi_config=None, before_send=[look] if hooked else [])
+    return build_litestar(settings, [], service="s", logger=make_logger(), extra_handlers=[socket_handler("/ws", hub)])
+
+
+looked: list[str] = []
+
+
+async def look(message: AsgiMessage, scope: Scope) -> None:
+    """A hook, because of which messages must pass through Litestar."""
+    looked.append(message["type"])
 
 
 async def serve_granian(app: Litestar) -> tuple[int, Callable[[], Awaitable[None]]]:
@@ -441,7 +453,7 @@ async def test_messages_of_one_client_are_handled_in_order_and_of_two_at_once(si
             assert (await hear(one))["data"] == {"name": "a", "count": count}
 
 
-@pytest.mark.parametrize("server", ["granian", "uvicorn"])
+@pytest.mark.parametrize("server", ["granian", "hooked", "uvicorn"])
 async def test_two_megabytes_go_both_ways(sites: Sites, sockets: Recorder, server: Kind) -> None:
     add_echo(sockets)
     site = await sites.open(sockets, size=4_000_000, server=server)
@@ -453,7 +465,7 @@ async def test_two_megabytes_go_both_ways(sites: Sites, sockets: Recorder, serve
 # Connecting
 
 
-@pytest.mark.parametrize("server", ["granian", "uvicorn"])
+@pytest.mark.parametrize("server", ["granian", "hooked", "uvicorn"])
 async def test_a_connect_handler_gets_typed_parameters_and_greets(
     sites: Sites, sockets: Recorder, server: Kind
 ) -> None:
@@ -470,7 +482,7 @@ async def test_a_connect_handler_gets_typed_parameters_and_greets(
         assert await hear(client) == {"type": "response", "data": welcome}
 
 
-@pytest.mark.parametrize("server", ["granian", "uvicorn"])
+@pytest.mark.parametrize("server", ["granian", "hooked", "uvicorn"])
 async def test_a_client_is_refused_with_the_status_of_the_error(
     sites: Sites, sockets: Recorder, server: Kind, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -783,7 +795,7 @@ def add_parting(sockets: Recorder) -> list[str]:
     return left
 
 
-@pytest.mark.parametrize("server", ["granian", "uvicorn"])
+@pytest.mark.parametrize("server", ["granian", "hooked", "uvicorn"])
 @pytest.mark.parametrize("end", ["close", "abort", "stop", "self"])
 async def test_the_disconnect_handlers_run_once_however_a_client_goes(
     sites: Sites, sockets: Recorder, server: Kind, end: str, caplog: pytest.LogCaptureFixture
@@ -1023,8 +1035,9 @@ async def all_of(clients: Clients, count: int) -> bool:
     return len(await clients.connected()) == count
 
 
+@pytest.mark.parametrize("server", ["granian", "hooked"])
 async def test_a_client_that_does_not_read_its_answer_is_disconnected(
-    sites: Sites, sockets: Recorder, monkeypatch: pytest.MonkeyPatch
+    sites: Sites, sockets: Recorder, server: Kind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(websocket, "TEND_SECONDS", 0.01)
     monkeypatch.setattr(peer, "STUCK_SECONDS", 0.1)
@@ -1039,10 +1052,32 @@ async def test_a_client_that_does_not_read_its_answer_is_disconnected(
     async def on_disconnect(client: Client) -> None:
         left.append(client.id)
 
-    site = await sites.open(sockets)
+    site = await sites.open(sockets, server=server)
     async with deaf(site) as writer:
         writer.write(frame(b'{"type":"big"}') * 3)
         await until(lambda: left)
+
+
+@pytest.mark.parametrize("server", ["granian", "hooked", "uvicorn"])
+async def test_all_that_goes_to_a_client_comes_in_order(sites: Sites, sockets: Recorder, server: Kind) -> None:
+    numbers = itertools.count()
+
+    @sockets.socket("mixed")
+    async def mixed(client: Client) -> Item:
+        clients = site.hub.clients
+        await clients.broadcast(NEWS, Item("all", next(numbers)))
+        await client.send(NEWS, Item("one", next(numbers)))
+        await clients.broadcast(NEWS, Item("all", next(numbers)))
+        return Item("answer", next(numbers))
+
+    looked.clear()
+    site = await sites.open(sockets, server=server)
+    async with site.connect() as client:
+        for _ in range(100):
+            await tell(client, "mixed")
+        for count in range(400):
+            assert (await hear(client))["data"] == {"name": ["all", "one", "all", "answer"][count % 4], "count": count}
+    assert looked.count("websocket.send") == (400 if server == "hooked" else 0)
 
 
 async def test_a_burst_of_messages_is_no_sign_of_a_slow_client(sites: Sites, sockets: Recorder) -> None:
