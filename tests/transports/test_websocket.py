@@ -1080,6 +1080,26 @@ async def test_all_that_goes_to_a_client_comes_in_order(sites: Sites, sockets: R
     assert looked.count("websocket.send") == (400 if server == "hooked" else 0)
 
 
+async def test_a_server_that_takes_no_more_is_no_trouble_for_whoever_sends() -> None:
+    async def receive() -> Mapping[str, object]:
+        raise AssertionError
+
+    def send(_: dict[str, object]) -> Awaitable[None]:
+        raise RuntimeError("The request is over")
+
+    gone = outbox.Outbox(
+        Handshake(query=b"", headers={}, request_id="r", explains=False, receive=receive, send=send), lambda: None
+    )
+    gone.post("waits")
+    gone.open()
+    gone.post("dropped")
+    async with asyncio.timeout(5):
+        await gone.deliver("dropped")
+        await gone.drain()
+    assert not gone.is_free
+    assert not gone.is_stuck(0)
+
+
 async def test_a_burst_of_messages_is_no_sign_of_a_slow_client(sites: Sites, sockets: Recorder) -> None:
     here, there = await sites.open(sockets), await sites.open(sockets)
     async with here.connect() as client:

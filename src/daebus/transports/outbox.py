@@ -111,7 +111,11 @@ class Outbox:
             self._watch()
 
     def _start(self, text: str) -> None:
-        sending = self._handshake.send({"type": "websocket.send", "text": text})
+        try:
+            sending = self._handshake.send({"type": "websocket.send", "text": text})
+        except Exception:  # the server's way of saying that the client has gone
+            self.close()
+            return
         if not asyncio.isfuture(sending):
             sending = asyncio.ensure_future(sending)
             sending.add_done_callback(_has_failed)  # asyncio complains of a failure that nobody has looked at
