@@ -56,7 +56,7 @@ def daebus():
     endpoint = _endpoint()
 
     def call():
-        scope = endpoint.injection.scope.opened()
+        scope = endpoint.injection.opened()
         return endpoint.call() if scope is None else None
 
     return call

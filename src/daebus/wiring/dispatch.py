@@ -25,7 +25,7 @@ async def dispatch(endpoint: Endpoint[R], incoming: Incoming) -> R:
         arguments = [take(incoming) for take in endpoint.takes]
         if not endpoint.signature.is_async:
             return await _dispatch_to_thread(endpoint, incoming, arguments)
-        scope = endpoint.injection.scope.opened()
+        scope = endpoint.injection.opened()
         if scope is None:
             return endpoint.encode(await endpoint.call(*arguments, **incoming.keywords))
         async with scope:
@@ -42,7 +42,7 @@ async def _dispatch_to_thread(endpoint: Endpoint[R], incoming: Incoming, argumen
             # A future cannot carry it: whoever awaits the thread would wait for ever.
             raise RuntimeError(f"{endpoint.title} raised StopIteration") from error
 
-    opened = endpoint.injection.scope.opened(in_thread=True)
+    opened = endpoint.injection.opened(in_thread=True)
     if opened is None:
         return await endpoint.workers.run(handle)
     async with opened as scope:
@@ -66,7 +66,7 @@ async def dispatch_stream(endpoint: Endpoint[R], incoming: Incoming) -> AsyncGen
     try:
         arguments = [take(incoming) for take in endpoint.takes]
         call = cast("Callable[..., AsyncGenerator[object]]", endpoint.call)
-        async with endpoint.injection.scope.opened() or nullcontext(), aclosing(call(*arguments)) as items:
+        async with endpoint.injection.opened() or nullcontext(), aclosing(call(*arguments)) as items:
             async for item in items:
                 yield endpoint.encode(item)
     finally:

@@ -65,13 +65,18 @@ def use(provider: providers.Provider[T]) -> T:
 
 
 class Injection:
-    """The services of one handler: providers that are called anew for each message, so that overrides count."""
+    """The services of one handler: providers that are called anew for each message, so that overrides count.
 
-    __slots__ = ("bindings", "scope")
+    Attributes:
+        bindings: The providers by the names of the parameters.
+        opened: As `MessageScope.opened`.
+    """
+
+    __slots__ = ("bindings", "opened")
 
     def __init__(self, bindings: Mapping[str, AnyProvider]) -> None:
         self.bindings: tuple[tuple[str, AnyProvider], ...] = tuple(bindings.items())
-        self.scope: MessageScope = MessageScope(bindings.values())
+        self.opened = MessageScope(bindings.values()).opened
 
     def bind(self, function: Callable[..., T], left: str = "") -> Callable[..., T]:
         """What calls `function` with the services, each from its provider: ``lambda a: function(a, repo=p0())``.
