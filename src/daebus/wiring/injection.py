@@ -6,7 +6,7 @@ import difflib
 import typing
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from dependency_injector import containers, providers
 
@@ -30,7 +30,7 @@ from .lookup import (
     plain_attribute,
     provider_note,
 )
-from .per_message import MessageScope
+from .per_message import MessageScope, OpenScope
 from .rules import Hints
 from .yields import (
     UNKNOWN,
@@ -76,12 +76,16 @@ class Injection:
 
     def __init__(self, bindings: Mapping[str, AnyProvider]) -> None:
         self.bindings: tuple[tuple[str, AnyProvider], ...] = tuple(bindings.items())
-        self.opened = MessageScope(bindings.values()).opened
+        scope = MessageScope(bindings.values())
+        self.opened: Callable[..., OpenScope | None] = scope.opened
+        if not scope.order:  # nothing is to be opened, unless an override brings it in
+            names = {f"_p{index}": provider for index, provider in enumerate(scope.reached)}
+            untouched = " and ".join(f"{name}.last_overriding is None" for name in names) or "True"
+            source = f"lambda in_thread=False: None if {untouched} else _opened(in_thread=in_thread)"
+            self.opened = _compile(source, {**names, "_opened": scope.opened})
 
     def bind(self, function: Callable[..., T], left: str = "") -> Callable[..., T]:
         """What calls `function` with the services, each from its provider: ``lambda a: function(a, repo=p0())``.
-
-        It is compiled from source, as a dictionary of services for each message would take as long as the services.
 
         Args:
             function: Takes the services by name.
@@ -90,8 +94,15 @@ class Injection:
         named = [f"{name}=_p{index}()" for index, (name, _) in enumerate(self.bindings)]
         names = {f"_p{index}": provider for index, (_, provider) in enumerate(self.bindings)}
         source = f"lambda {left}: _function({', '.join([left, *named] if left else named)})"
-        # Nothing but names of parameters, which are identifiers, gets into it.
-        return cast("Callable[..., T]", eval(source, {"_function": function, **names}))  # noqa: S307
+        return _compile(source, {"_function": function, **names})
+
+
+def _compile(source: str, names: Mapping[str, object]) -> Callable[..., Any]:
+    """A function from source: loops over the providers, for each message, would take as long as the services.
+
+    Nothing but names of parameters, which are identifiers, gets into it.
+    """
+    return cast("Callable[..., Any]", eval(source, dict(names)))  # noqa: S307
 
 
 def is_used(parameter: Parameter) -> bool:

@@ -122,13 +122,18 @@ def _is_async(open_: Callable[..., object]) -> bool:
 
 
 class MessageScope:
-    """The per-message objects that some providers reach, in the order in which they must be opened."""
+    """The per-message objects that some providers reach.
 
-    __slots__ = ("_order", "_reached", "_roots")
+    Attributes:
+        order: Their providers, in the order in which they must be opened, where nothing is overridden.
+        reached: All providers that were passed on the way to them.
+    """
+
+    __slots__ = ("_roots", "order", "reached")
 
     def __init__(self, roots: Iterable[providers.Provider[object]]) -> None:
         self._roots = tuple(roots)
-        self._order, self._reached = _walk(self._roots, overridden=False)
+        self.order, self.reached = _walk(self._roots, overridden=False)
 
     def opened(self, *, in_thread: bool = False) -> OpenScope | None:
         """A context in which the objects of one message are open; None where it has none.
@@ -136,11 +141,9 @@ class MessageScope:
         Args:
             in_thread: Whether those that need no event loop are left for the thread, see `OpenScope.call`.
         """
-        order = self._order
-        for provider in self._reached:
-            if provider.last_overriding is not None:
-                order, _ = _walk(self._roots, overridden=True)
-                break
+        order = self.order
+        if any(provider.last_overriding is not None for provider in self.reached):
+            order, _ = _walk(self._roots, overridden=True)
         if not order:
             return None
         return OpenScope(order, _count_on_loop(order) if in_thread else len(order))
