@@ -24,8 +24,9 @@ from daebus.core.problems import WiringProblem
 from daebus.core.signatures import MISSING, Parameter, Signature, show_both, show_type
 from daebus.core.specs import Spec
 
+from .calls import Injection
 from .endpoints import Endpoint, Incoming, Take
-from .injection import Injection, bind_services, find_misplaced, is_used
+from .injection import bind_services, find_misplaced, is_used
 from .lookup import is_simple
 from .returns import check_returns
 from .rules import Hints, Rule

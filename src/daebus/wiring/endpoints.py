@@ -12,7 +12,7 @@ import msgspec
 from daebus.core.context import Context
 from daebus.core.signatures import Signature
 
-from .injection import Injection
+from .calls import Injection
 from .workers import Workers
 
 __all__ = ["Endpoint", "Incoming"]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import difflib
 import typing
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 from dependency_injector import containers, providers
 
@@ -18,6 +18,7 @@ from daebus.core.places import place_of
 from daebus.core.problems import Code, WiringProblem
 from daebus.core.signatures import MISSING, Parameter, Signature, show_both, show_type
 
+from .calls import Injection
 from .lookup import (
     as_provider,
     find_fitting,
@@ -30,7 +31,6 @@ from .lookup import (
     plain_attribute,
     provider_note,
 )
-from .per_message import MessageScope, OpenScope
 from .rules import Hints
 from .yields import (
     UNKNOWN,
@@ -43,7 +43,7 @@ from .yields import (
     yielded_type,
 )
 
-__all__ = ["Injection", "bind_services", "find_misplaced", "is_used", "use"]
+__all__ = ["bind_services", "find_misplaced", "is_used", "use"]
 
 T = TypeVar("T")
 
@@ -62,47 +62,6 @@ def use(provider: providers.Provider[T]) -> T:
     The provider may stand in a container class, in one that it inherits from, or in a nested container.
     """
     return cast("T", _Use(provider))
-
-
-class Injection:
-    """The services of one handler: providers that are called anew for each message, so that overrides count.
-
-    Attributes:
-        bindings: The providers by the names of the parameters.
-        opened: As `MessageScope.opened`.
-    """
-
-    __slots__ = ("bindings", "opened")
-
-    def __init__(self, bindings: Mapping[str, AnyProvider]) -> None:
-        self.bindings: tuple[tuple[str, AnyProvider], ...] = tuple(bindings.items())
-        scope = MessageScope(bindings.values())
-        self.opened: Callable[..., OpenScope | None] = scope.opened
-        if not scope.order:  # nothing is to be opened, unless an override brings it in
-            names = {f"_p{index}": provider for index, provider in enumerate(scope.reached)}
-            untouched = " and ".join(f"{name}.last_overriding is None" for name in names) or "True"
-            source = f"lambda in_thread=False: None if {untouched} else _opened(in_thread=in_thread)"
-            self.opened = _compile(source, {**names, "_opened": scope.opened})
-
-    def bind(self, function: Callable[..., T], left: str = "") -> Callable[..., T]:
-        """What calls `function` with the services, each from its provider: ``lambda a: function(a, repo=p0())``.
-
-        Args:
-            function: Takes the services by name.
-            left: The other arguments, which are passed on: ``a, b`` or ``**others``.
-        """
-        named = [f"{name}=_p{index}()" for index, (name, _) in enumerate(self.bindings)]
-        names = {f"_p{index}": provider for index, (_, provider) in enumerate(self.bindings)}
-        source = f"lambda {left}: _function({', '.join([left, *named] if left else named)})"
-        return _compile(source, {"_function": function, **names})
-
-
-def _compile(source: str, names: Mapping[str, object]) -> Callable[..., Any]:
-    """A function from source: loops over the providers, for each message, would take as long as the services.
-
-    Nothing but names of parameters, which are identifiers, gets into it.
-    """
-    return cast("Callable[..., Any]", eval(source, dict(names)))  # noqa: S307
 
 
 def is_used(parameter: Parameter) -> bool:
