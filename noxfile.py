@@ -60,3 +60,10 @@ def legacy(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """daebus and its peers, side by side; `-- --quick` takes three minutes. See benchmarks/README.md."""
     session.run("python", "-m", "benchmarks", "--cache", str(session.cache_dir / "bench"), *session.posargs)
+
+
+@nox.session
+def chaos(session: nox.Session) -> None:
+    """Break daebus on purpose and count what is lost: `-- --seed 7 --seconds 60`, `-- --only kills`. Ten minutes."""
+    install(session, "test", "types")
+    session.run("python", "-m", "tests.chaos", "--peers", str(session.cache_dir / "bench"), *session.posargs)

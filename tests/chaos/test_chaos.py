@@ -1,0 +1,33 @@
+"""The faults in short: with real processes, nothing is lost, and only what was in hand is repeated."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.chaos.faults import flow, kills, restarts
+from tests.chaos.rolling import roll
+
+
+async def test_nothing_is_lost_when_replicas_are_killed(tmp_path: Path) -> None:
+    report = await kills(tmp_path, seed=1, seconds=2, rate=300, pause=0.7)
+    assert report.injected >= 2
+    assert report.messages > 400
+    assert (report.lost, report.left, report.unexplained) == (0, 0, 0), report
+
+
+async def test_nothing_that_the_server_has_taken_is_lost_when_it_is_killed(tmp_path: Path) -> None:
+    report = await restarts(tmp_path, seed=1, seconds=3, rate=200, pause=1.5)
+    assert report.injected >= 1
+    assert (report.lost, report.left, report.unexplained) == (0, 0, 0), report
+
+
+async def test_a_rolling_restart_goes_unnoticed(tmp_path: Path) -> None:
+    rolled = await roll(tmp_path, seed=1)
+    assert (rolled.failed, rolled.lost, rolled.repeated) == ([], 0, 0)
+    assert rolled.exits == [0, 0, 0]
+    assert set(rolled.closes) == {1001}
+
+
+async def test_the_streams_are_empty_when_all_is_handled(tmp_path: Path) -> None:
+    report = await flow(tmp_path, messages=2_000)
+    assert report.left == 0
