@@ -60,7 +60,7 @@ class _Web:
         self._numbers = itertools.count(1)
         self.requests = 0
         self.echoes = 0
-        self.unanswered: list[int] = []
+        self.unanswered: list[tuple[str, int]] = []
         self.closes: list[int] = []
         self.failed: list[str] = []
 
@@ -78,13 +78,14 @@ class _Web:
         return port
 
     async def request(self) -> None:
-        """One after another, each on a connection of its own; what nobody accepts goes to another replica."""
+        """One after another, each on a connection of its own; what nobody has answered goes to another replica."""
         while True:
-            number = self.requests
+            number = next(self._numbers)
             async with httpx.AsyncClient() as client:
                 try:
                     response = await client.get(f"http://127.0.0.1:{self._port()}/ask/{number}", timeout=10)
-                except httpx.ConnectError:
+                except (httpx.ConnectError, httpx.RemoteProtocolError):
+                    self.unanswered.append(("request", number))
                     continue
                 except httpx.HTTPError as error:
                     self.failed.append(f"HTTP: {error!r}")
@@ -118,7 +119,7 @@ class _Web:
                 else:
                     self.failed.append(f"WebSocket: {answer}")
         except ConnectionClosed:
-            self.unanswered.append(number)
+            self.unanswered.append(("socket", number))
 
 
 async def roll(folder: Path, *, seed: int, rounds: int = 1, rate: float = 200) -> Rolled:
@@ -149,7 +150,7 @@ async def _roll(fleet: Fleet, bus: Bus, rng: random.Random, rounds: int, rate: f
     await until(lambda: not _lost(fleet, sending), 30)
     ledger = fleet.ledger()
     # What crosses the goodbye is never read; what was begun is answered before it.
-    cut = [f"WebSocket: {number} was not answered" for number in web.unanswered if ("socket", number) in ledger.runs]
+    cut = [f"{kind} {number} was not answered" for kind, number in web.unanswered if (kind, number) in ledger.runs]
     return Rolled(
         replaced=len(exits),
         messages=sending.count,

@@ -75,7 +75,7 @@ async def count(limit: int) -> AsyncIterator[int]:
 
 @app.route("/ask/<number>")
 async def http_ask(number: int) -> int:
-    await asyncio.sleep(_WORK_SECONDS)
+    await _work("request", number)
     return number
 
 

@@ -271,6 +271,19 @@ class TestStop:
         await stopping
         assert site.cancelled == 0
 
+    async def test_a_connection_that_was_opened_before_is_answered_and_closed(self) -> None:
+        server = HttpServer(Site(), host="127.0.0.1", port=0, logger=make_logger())
+        reader, writer = await asyncio.open_connection("127.0.0.1", await server.start())
+        stopping = asyncio.create_task(server.stop(5))
+        await until(lambda: server.is_leaving)
+        writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+        answer = await reader.read()  # to the end of the connection
+        assert b"connection: close" in answer.lower()
+        assert answer.endswith(b"ok")
+        await stopping
+        writer.close()
+        await writer.wait_closed()
+
     async def test_idle_connections_are_closed(self) -> None:
         server = HttpServer(Site(), host="127.0.0.1", port=0, logger=make_logger())
         port = await server.start()

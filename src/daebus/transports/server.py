@@ -23,7 +23,7 @@ _BACKLOG = 2048
 _MAX_CONNECTIONS = 1 << 20
 """With so many open, Granian accepts no more. Its default of 128 is soon used up by idle ones and by WebSockets."""
 
-_LAST_SECONDS = 1.0
+_LEAVING_SECONDS, _LAST_SECONDS = 0.1, 1.0
 _TICK = 0.001
 _TASKS = Path("/proc/self/task")
 _LISTS_THREADS = _TASKS.is_dir()
@@ -101,7 +101,7 @@ class HttpServer:
         self._granian: _Granian | None = None
         self._serving: asyncio.Task[None] | None = None
         self._requests: set[asyncio.Task[Any]] = set()
-        self._is_cutting = False
+        self._is_cutting = self.is_leaving = False
 
     async def start(self) -> int:
         """Listen, and return the real port. From then on connections are accepted.
@@ -124,8 +124,8 @@ class HttpServer:
     async def stop(self, grace: float) -> None:
         """Take no new connections, and wait for the requests in flight; then cut them off.
 
-        WebSockets count as requests in flight. Returns at the latest 1.5 seconds after the grace, whatever a handler
-        or a client does.
+        Before that, for a moment, requests on open connections are answered, and each is closed with its answer.
+        WebSockets count as requests. Returns at the latest 1.6 s after the grace, whatever a handler or client does.
 
         Args:
             grace: How many seconds the requests may take.
@@ -134,7 +134,11 @@ class HttpServer:
         if granian is None or serving is None:
             return
         self._granian = self._serving = None
-        granian.stop()
+        self.is_leaving = True
+        try:
+            await asyncio.sleep(min(grace, _LEAVING_SECONDS))
+        finally:
+            granian.stop()
         try:
             await asyncio.wait({serving}, timeout=grace)
             if not serving.done():
@@ -158,7 +162,7 @@ class HttpServer:
     async def _serve(self, scope: Any, receive: Any, send: Any) -> None:
         task = cast("asyncio.Task[Any]", asyncio.current_task())
         self._requests.add(task)
-        channel = _Channel(receive, send)
+        channel = _Channel(self, receive, send)
         del receive, send
         try:
             await self._app(scope, channel.receive, channel.send)
@@ -175,15 +179,19 @@ class HttpServer:
             self._requests.discard(task)
 
 
+_Send = Callable[[Any], Awaitable[None]]
+
+
 class _Channel:
     """Granian's side of a request, let go of when that is over.
 
     One of Granian's threads lives as long as any of them does, and tracebacks are kept, by cycles, logs and pytest.
     """
 
-    __slots__ = ("_receive", "_send")
+    __slots__ = ("_receive", "_send", "_server")
 
-    def __init__(self, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]) -> None:
+    def __init__(self, server: HttpServer, receive: Callable[[], Awaitable[Any]], send: _Send) -> None:
+        self._server = server
         self._receive = receive
         self._send = send
 
@@ -191,6 +199,8 @@ class _Channel:
         return self._receive()
 
     def send(self, message: Any) -> Awaitable[None]:
+        if self._server.is_leaving and message.get("type") == "http.response.start":
+            message = {**message, "headers": [*message.get("headers", ()), (b"connection", b"close")]}
         return self._send(message)
 
     def close(self) -> None:
