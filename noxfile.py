@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import nox
 
 nox.needs_version = ">=2025.2.9"
@@ -54,6 +56,17 @@ def legacy(session: nox.Session) -> None:
         session.run(str(old / "bin" / "pip"), "install", "--quiet", "daebus==0.0.31", external=True)
     environment = {"PYTHONWARNINGS": "default", "DAEBUS_OLD_PYTHON": str(old / "bin" / "python")}
     session.run("pytest", "tests/legacy/interop.py", *session.posargs, env=environment)
+
+
+@nox.session
+def topologies(session: nox.Session) -> None:
+    """What depends on the server, once more on the Redis of this machine (`apt-get install redis-server`)."""
+    found = shutil.which("redis-server")
+    if found is None:
+        session.skip("there is no redis-server on this machine")
+    install(session, "test")
+    where = ("tests/faults", "tests/transports/test_connection.py")
+    session.run("pytest", *where, *session.posargs, env={"DAEBUS_TEST_SERVER": str(found)})
 
 
 @nox.session

@@ -13,9 +13,10 @@ import msgspec
 from driving import Tally, drive, main, until_stopped
 from shapes import ITEMS, QUERY, TEXT, USER, GetUser, Text, User
 
-from daebus.transports.connection import CommandError, RedisServer
 from daebus.transports.links import BlockingLink, CommandLink
+from daebus.transports.resp import CommandError
 from daebus.transports.subscriber import Subscriber
+from daebus.transports.topology import RedisServer
 
 STREAM, GROUP, REPLIES = "floor:requests", "floor", "floor:replies"
 
@@ -27,7 +28,7 @@ decode_text = msgspec.json.Decoder(Text).decode
 
 async def serve(url: str) -> None:
     server, tally = RedisServer.from_url(url), Tally()
-    link, reader, subscriber = CommandLink(server), BlockingLink(server), Subscriber(server)
+    link, reader, subscriber = CommandLink(server), BlockingLink(server, STREAM), Subscriber(server)
     await link.start()
     await subscriber.start()
     await subscriber.subscribe("floor:one", lambda body: (decode_user(body), tally.add()))

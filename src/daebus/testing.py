@@ -24,9 +24,9 @@ from daebus.core.codec import encode
 from daebus.core.errors import ConfigurationError
 from daebus.core.messages import Envelope
 from daebus.transports.bus import Bus
-from daebus.transports.connection import RedisServer
 from daebus.transports.embedded import EmbeddedEngine, join_embedded
 from daebus.transports.node import open_node
+from daebus.transports.topology import RedisServer
 
 __all__ = ["RunningService", "Socket", "empty_redis", "private_redis_url", "running"]
 

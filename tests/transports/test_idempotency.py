@@ -12,9 +12,9 @@ from tests.support import raw_redis
 from daebus.core.errors import Conflict
 from daebus.core.messages import Request
 from daebus.testing import private_redis_url
-from daebus.transports.connection import RedisServer
 from daebus.transports.idempotency import KeyedRun, Outcome
 from daebus.transports.node import Node, open_node
+from daebus.transports.topology import RedisServer
 
 pytestmark = pytest.mark.usefixtures("daebus_redis_url")
 

@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 from redis.exceptions import RedisError
-from tests.support import ValkeyServer, raw_redis, until
+from tests.engines import Engine, free_port
+from tests.support import raw_redis, until
 
 from daebus.core.errors import Conflict, Internal, ServiceError, Timeout, Unavailable
 from daebus.core.logs import make_logger
 from daebus.core.messages import Request
 from daebus.core.policies import Policy
 from daebus.testing import private_redis_url
-from daebus.transports.connection import RedisServer
 from daebus.transports.dead_letters import DeadLetters
 from daebus.transports.idempotency import KeyedRun, Outcome
 from daebus.transports.leases import Entry
 from daebus.transports.node import Node, open_node
 from daebus.transports.retries import GROUP, Origin, Retries
+from daebus.transports.topology import RedisServer
 
 pytestmark = pytest.mark.usefixtures("daebus_redis_url")
 
@@ -190,17 +191,16 @@ async def test_what_is_due_later_waits(redis: Any) -> None:
     assert await redis.zrange(DELAYED, 0, -1) == [late]
 
 
-async def test_all_of_it_works_on_a_cluster() -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with ValkeyServer.running("--cluster-enabled", "yes", "--cluster-port", str(port)) as server:
-        async with raw_redis(server.url) as redis:
+async def test_all_of_it_works_on_a_cluster(tmp_path: Path) -> None:
+    engine = Engine(tmp_path, "--cluster-enabled", "yes", "--cluster-port", str(free_port()))
+    engine.start()
+    try:
+        async with raw_redis(engine.url) as redis:
             await redis.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
             await until(lambda: serves(redis))
             action = await delivered(redis, ACTION, request="{}")
             event = await delivered(redis, LISTENER, event="7", trace_id="t1")
-            async with open_node(RedisServer.from_url(server.url)) as node:
+            async with open_node(RedisServer.from_url(f"redis+cluster://127.0.0.1:{engine.port}")) as node:
                 node.id = "somebody"
                 retries = Retries(node, "shop", make_logger())
                 await retries.failed(ACTION, action, Internal("x"), "r1")
@@ -219,6 +219,8 @@ async def test_all_of_it_works_on_a_cluster() -> None:
                 await run.store(Outcome("success", msgspec.Raw(b"1")))
                 assert await run.claim() == Outcome("success", msgspec.Raw(b"1"))
             assert await redis.xlen(AGAIN) == 1
+    finally:
+        engine.kill()
 
 
 async def serves(redis: Any) -> bool:

@@ -19,9 +19,9 @@ from tests.support import ValkeyServer, raw_redis, until
 from daebus import Action, Bus, Channel, Daebus
 from daebus.errors import Conflict, Internal, ServiceError, Timeout, Unavailable
 from daebus.testing import private_redis_url, running
-from daebus.transports.connection import RedisServer
 from daebus.transports.dead_letters import DeadLetters
 from daebus.transports.node import open_node
+from daebus.transports.topology import RedisServer
 
 pytestmark = pytest.mark.usefixtures("daebus_redis_url")
 

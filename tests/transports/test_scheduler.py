@@ -16,10 +16,10 @@ from tests.support import ValkeyServer
 
 from daebus.core.logs import make_logger
 from daebus.core.schedules import Cron, Interval, Schedule
-from daebus.transports.connection import RedisServer
 from daebus.transports.links import CommandLink
 from daebus.transports.scheduler import ScheduledTask, Scheduler
 from daebus.transports.task_records import TaskRecord
+from daebus.transports.topology import RedisServer
 
 LEASE = 0.5
 _numbers = itertools.count(1)
@@ -242,7 +242,7 @@ OWNER = """
 import asyncio, sys
 from daebus.core.logs import make_logger
 from daebus.core.schedules import Interval
-from daebus.transports.connection import RedisServer
+from daebus.transports.topology import RedisServer
 from daebus.transports.links import CommandLink
 from daebus.transports.scheduler import ScheduledTask, Scheduler
 

@@ -12,10 +12,10 @@ from tests.support import raw_redis, until
 
 from daebus.core.logs import make_logger
 from daebus.testing import private_redis_url
-from daebus.transports.connection import RedisServer
 from daebus.transports.deadlines import NEVER, Deadlines
 from daebus.transports.links import CommandLink
 from daebus.transports.settling import Settler
+from daebus.transports.topology import RedisServer
 
 pytestmark = pytest.mark.usefixtures("daebus_redis_url")
 

@@ -34,7 +34,6 @@ from daebus.core.signatures import Signature
 from daebus.core.specs import SocketSpec
 from daebus.transports import outbox, peer, websocket
 from daebus.transports.clients import Client, Clients
-from daebus.transports.connection import RedisServer
 from daebus.transports.edge import DaebusHttp, DaebusWebSocket
 from daebus.transports.embedded import join_embedded
 from daebus.transports.handshake import Handshake
@@ -43,6 +42,7 @@ from daebus.transports.links import CommandLink
 from daebus.transports.server import HttpServer
 from daebus.transports.subscriber import Subscriber
 from daebus.transports.switchboard import Switchboard
+from daebus.transports.topology import RedisServer
 from daebus.transports.websocket import SocketHub, SocketRoutes, socket_handler
 from daebus.wiring.compiling import Rule, compile_endpoint
 from daebus.wiring.endpoints import Endpoint

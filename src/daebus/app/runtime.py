@@ -124,7 +124,7 @@ class Runtime:
             )
             stack.push_async_callback(scheduler.stop, grace)
             await scheduler.start(self._scheduled())
-            presence = Presence(self.node.link, made.service, list(made.plans.actions))
+            presence = Presence(self.node, made.service, list(made.plans.actions))
             await presence.start()
             stack.push_async_callback(presence.stop)
             self.logger.info("service started")

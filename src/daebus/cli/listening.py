@@ -10,10 +10,10 @@ from typing import cast
 from daebus.core.errors import Unavailable
 from daebus.core.logs import make_logger
 from daebus.core.messages import channel_stream
-from daebus.transports.connection import RedisServer
 from daebus.transports.links import BlockingLink
 from daebus.transports.node import Node, open_node
 from daebus.transports.servers import find_server
+from daebus.transports.topology import RedisServer
 
 __all__ = ["events"]
 
@@ -54,7 +54,7 @@ async def _last_id(node: Node, key: str) -> bytes:
 
 
 async def _stored(server: RedisServer, key: str, last: bytes) -> AsyncGenerator[bytes]:
-    link = BlockingLink(server)
+    link = BlockingLink(server, key)
     command = ("XREAD", "COUNT", _BATCH, "BLOCK", _BLOCK_SECONDS * 1000, "STREAMS", key)
     try:
         while True:

@@ -94,7 +94,8 @@ class ActionServer:
             lane = Lane(action.key, action.concurrency, partial(self._handle, action, origin))
             by_limit[action.concurrency].append(lane)
         self._readers = [
-            GroupReader(node, GROUP, instance_registry(service), lease, lanes, logger) for lanes in by_limit.values()
+            GroupReader(node, GROUP, instance_registry(service), lease, lanes, self._settler, logger)
+            for lanes in by_limit.values()
         ]
 
     async def start(self) -> None:

@@ -22,7 +22,6 @@ from daebus.core.errors import (
 )
 from daebus.core.messages import Reply, Request, action_stream, channel_stream, control_channel
 
-from .connection import Reply as ServerReply
 from .deadlines import NEVER
 from .directory import Directory
 from .idempotency import MAX_KEY
@@ -30,6 +29,8 @@ from .links import Script
 from .node import Node
 from .old_services import OldConversation, OldQuestion, hears_requests, old_request
 from .replies import SUCCESS, Conversation, Inbox, Question, reply_error
+from .resp import CommandError
+from .resp import Reply as ServerReply
 from .wire import Answered
 
 __all__ = ["Caller"]
@@ -102,6 +103,8 @@ class Caller:
             reply = await question.replied
         except TimeoutError:
             raise _late(request) from None
+        except CommandError as error:
+            raise error.explained(("XADD", action_stream(request.service, request.action))) from None
         except asyncio.CancelledError:
             self._cancel(request)
             raise
@@ -135,6 +138,8 @@ class Caller:
                     self._tell(request, f"{request.request_id} {CREDIT // 2}")
         except TimeoutError:
             raise _late(request) from None
+        except CommandError as error:
+            raise error.explained(("XADD", action_stream(request.service, request.action))) from None
         finally:
             self._inbox.forget(request.request_id)
             if not ended:

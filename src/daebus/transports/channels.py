@@ -19,10 +19,10 @@ from daebus.core.policies import Policy
 from daebus.wiring.dispatch import dispatch, failure
 from daebus.wiring.endpoints import Endpoint, Incoming
 
-from .connection import CommandError
 from .leases import Entry, Lease
 from .links import Script
 from .node import Node
+from .resp import CommandError
 from .retries import GROUP, MAX_DELIVERIES, Origin, Retries, never_finished
 from .settling import Settler
 from .streams import GroupReader, Lane
@@ -106,7 +106,8 @@ class ChannelServer:
         self._readers = [self._reader(listener) for listener in self._durable]
         if self._durable:
             lanes = [self._lane(listener, self._again(listener), GROUP) for listener in self._durable]
-            self._readers.append(GroupReader(node, GROUP, instance_registry(service), lease, lanes, logger))
+            registry = instance_registry(service)
+            self._readers.append(GroupReader(node, GROUP, registry, lease, lanes, self._settler, logger))
         self._trimming: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -156,7 +157,7 @@ class ChannelServer:
     def _reader(self, listener: Listener) -> GroupReader:
         group, registry = f"{self._service}:{listener.name}", channel_instances(listener.channel)
         lanes = [self._lane(listener, channel_stream(listener.channel), group)]
-        return GroupReader(self._node, group, registry, self._lease, lanes, self.logger)
+        return GroupReader(self._node, group, registry, self._lease, lanes, self._settler, self.logger)
 
     def _lane(self, listener: Listener, key: str, group: str) -> Lane:
         handler = ("channel", listener.channel, "listener", listener.name)

@@ -1,51 +1,49 @@
-"""How to reach a Redis or Valkey server. The only module that imports redis and hiredis."""
+"""One connection to one server, signed in. The only module that imports redis."""
 
 from __future__ import annotations
 
 import asyncio
+import inspect
 import os
 import re
 import ssl
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias, cast
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
 
-import hiredis
 from redis.asyncio import Connection, Redis
+from redis.asyncio.cluster import RedisCluster
 from redis.asyncio.connection import parse_url
+from redis.asyncio.sentinel import Sentinel
+from redis.crc import key_slot as _key_slot
 from redis.exceptions import AuthenticationError, InvalidResponse, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
+from typing_extensions import override
 
-from daebus.core.errors import DaebusError, StartupError, Unavailable
-from daebus.transports.urls import bad_url, url_address, url_parts
+from daebus.core.errors import Unavailable
+
+from .urls import unknown_option
 
 __all__ = [
-    "INCOMPLETE",
-    "Argument",
-    "CommandError",
+    "Greeting",
+    "Options",
     "Redis",
-    "RedisServer",
-    "Reply",
-    "ReplyReader",
     "Session",
-    "is_busy_group",
-    "is_missing_group",
-    "is_missing_script",
-    "pack",
-    "reply_reader",
+    "ask",
+    "client_of",
+    "cluster_client",
+    "dial",
+    "key_slot",
+    "plain_options",
+    "sentinel_client",
 ]
 
-Argument: TypeAlias = bytes | str | int | float
-"""What a command is made of."""
+_HUNG_UP = (
+    "closed the connection at once. Is it a Redis server, with room for a client (maxclients)? Does it want rediss://?"
+)
 
-Reply: TypeAlias = "bytes | int | list[Reply] | Exception | None"
-"""What a server answers (RESP2). An exception stands only inside a list: one failed command of an EXEC."""
-
-INCOMPLETE: Reply = Exception("more bytes are needed")
-"""What `ReplyReader.gets` gives when no whole reply is left."""
-
-_HUNG_UP = "closed the connection at once. Is it a Redis server, and does it want rediss:// (TLS)?"
-_TRANSIENT = frozenset({"LOADING", "MASTERDOWN", "CLUSTERDOWN", "READONLY", "TRYAGAIN", "NOREPLICAS", "BUSY"})
+Options = Mapping[str, Any]
+"""What redis-py's connections take; it has no type for it."""
 
 # RESP2 has one shape for each reply, in every version of the servers; in RESP3 some are maps and some are not.
 _LINK_OPTIONS = {
@@ -55,64 +53,6 @@ _LINK_OPTIONS = {
     "health_check_interval": 0,
     "retry_on_timeout": False,
 }
-
-
-class CommandError(DaebusError):
-    """The server refused a command.
-
-    Attributes:
-        code: The first word of the server's answer, such as ``NOGROUP``.
-    """
-
-    def __init__(self, message: str) -> None:
-        self.code: str = message.partition(" ")[0]
-        super().__init__(message)
-
-
-def is_missing_group(error: CommandError) -> bool:
-    """The stream or its consumer group is not there."""
-    return error.code == "NOGROUP"
-
-
-def is_busy_group(error: CommandError) -> bool:
-    """The consumer group that was to be made exists."""
-    return error.code == "BUSYGROUP"
-
-
-def is_missing_script(error: CommandError) -> bool:
-    """The server does not know the script of an EVALSHA."""
-    return error.code == "NOSCRIPT"
-
-
-class ReplyReader(Protocol):
-    """Turns bytes into replies. An error reply is a value: a `CommandError`, or `Unavailable` if it will pass."""
-
-    def feed(self, data: bytes, /) -> None:
-        """Add bytes from the server."""
-
-    def gets(self) -> Reply:
-        """The next whole reply, or `INCOMPLETE`. Raises `Unavailable` where the bytes are no Redis protocol."""
-
-
-def reply_reader(address: str) -> ReplyReader:
-    """A reader for the replies of the server at `address`."""
-
-    def refused(message: str) -> Exception:
-        if message.partition(" ")[0] in _TRANSIENT:
-            return Unavailable(f"The server at {address} cannot serve now: {message}")
-        return CommandError(message)
-
-    def garbled(message: str) -> Exception:
-        return Unavailable(f"The server at {address} sent something that is not the Redis protocol: {message}")
-
-    return hiredis.Reader(protocolError=garbled, replyError=refused, notEnoughData=INCOMPLETE)
-
-
-_Pack = Callable[[tuple[Argument, ...]], bytes]
-
-# Its stub takes a tuple of one argument and gives nothing back.
-pack: _Pack = cast("_Pack", hiredis.pack_command)  # pyright: ignore[reportUnknownMemberType]
-"""The bytes of one command. Raises `TypeError` for what is no `Argument`; a bool or an enum is none."""
 
 
 class _Connection(Protocol):
@@ -127,17 +67,61 @@ class _Connection(Protocol):
     async def can_read(self) -> bool: ...
 
 
+class _FollowingRedis(Redis):
+    """A client that also closes the clients that it asks for its server, which redis-py leaves open."""
+
+    sentinels: Sequence[Redis] = ()
+
+    @override
+    async def aclose(self, close_connection_pool: bool | None = None) -> None:
+        await super().aclose(close_connection_pool)
+        for sentinel in self.sentinels:
+            await sentinel.aclose()
+
+
+class _Sentinel(Protocol):
+    """The same of its way to Sentinels."""
+
+    sentinels: Sequence[Redis]
+
+    def master_for(self, service_name: str, redis_class: type[_FollowingRedis], /) -> _FollowingRedis: ...
+
+
+_MakeSentinel = Callable[..., _Sentinel]
+
+
+@dataclass(frozen=True, slots=True)
+class Greeting:
+    """What a server says of itself.
+
+    Attributes:
+        client_id: What it calls this connection (``CLIENT ID``).
+        software: ``redis`` or ``valkey``.
+        version: Of the software.
+        mode: ``standalone``, ``sentinel`` or ``cluster``.
+        is_primary: Whether it takes writes.
+    """
+
+    client_id: int
+    software: str
+    version: str
+    mode: str
+    is_primary: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Session:
     """A connection that is signed in. Close it, also when the server has closed it.
 
     Attributes:
+        address: Of the server, for messages.
         transport: Give it a protocol at once, with ``set_protocol``; nothing has been received yet.
-        client_id: What the server calls this connection (``CLIENT ID``).
+        greeting: What the server said of itself.
     """
 
+    address: str
     transport: asyncio.WriteTransport
-    client_id: int
+    greeting: Greeting
     _connection: _Connection
 
     async def close(self) -> None:
@@ -145,78 +129,104 @@ class Session:
         await self._connection.disconnect(nowait=True)
 
 
-@dataclass(frozen=True, slots=True)
-class RedisServer:
-    """How to reach one server. Make it with `from_url`.
+def plain_options(url: str) -> Options:
+    """The options of the URL of one server. Raises `ValueError`, with the rest of a sentence about the URL."""
+    options = cast("dict[str, Any]", parse_url(url))
+    kind: type = options.get("connection_class", Connection)
+    known = {name for base in kind.__mro__ if "__init__" in vars(base) for name in inspect.signature(base).parameters}
+    unknown = next((name for name in options if name not in known | {"max_connections", "connection_class"}), None)
+    if unknown is not None:
+        raise ValueError(unknown_option(unknown, known - {"self", "kwargs", "args"}))
+    try:
+        _new_connection(options)
+    except (TypeError, RedisError) as error:
+        raise ValueError(f"has an option that does not fit: {error}") from None
+    return options
 
-    Attributes:
-        address: Its URL without the password, for messages.
-    """
 
-    address: str
-    _url: str = field(repr=False)
-    _revive: Callable[[], None] | None = field(default=None, repr=False)
+def client_of(url: str) -> Redis:
+    """An ordinary redis-py client of one server; replies are bytes."""
+    # redis-py leaves its keyword arguments untyped.
+    return Redis.from_url(url, decode_responses=False)  # pyright: ignore[reportUnknownMemberType]
 
-    @classmethod
-    def from_url(cls, url: str, *, revive: Callable[[], None] | None = None) -> RedisServer:
-        """The server at `url`, as redis-py writes URLs; `revive`, which may block, starts it again where it is gone.
 
-        Raises:
-            ConfigurationError: The URL is wrong.
-        """
-        try:
-            server = cls(url_address(url_parts(url)), url, revive)
-        except ValueError as error:
-            raise bad_url(url, str(error)) from None
-        try:
-            server._new_connection()
-        except (ValueError, TypeError, RedisError) as error:
-            raise bad_url(url, f"has an option that does not fit: {error}") from None
-        return server
+def sentinel_client(hosts: Sequence[tuple[str, int]], primary: str, options: Options, credentials: Options) -> Redis:
+    """An ordinary redis-py client of the server that Sentinels call `primary`; replies are bytes."""
+    shared = {name: value for name, value in options.items() if name.startswith(("ssl_", "socket_"))}
+    if "connection_class" in options:
+        shared["ssl"] = True
+    own = {name: options[name] for name in ("db", "username", "password") if name in options}
+    make = cast("_MakeSentinel", Sentinel)
+    sentinel = make(list(hosts), sentinel_kwargs={**shared, **credentials}, **shared, **own)
+    client = sentinel.master_for(primary, _FollowingRedis)
+    client.sentinels = sentinel.sentinels
+    return client
 
-    def client(self) -> Redis:
-        """An ordinary redis-py client; replies are bytes. Close it with ``await client.aclose()``."""
-        # redis-py leaves its keyword arguments untyped.
-        return Redis.from_url(self._url, decode_responses=False)  # pyright: ignore[reportUnknownMemberType]
 
-    async def revive(self) -> None:
-        """Start the server again if that is ours to do. Raises `StartupError`."""
-        if self._revive is not None:
-            await asyncio.to_thread(self._revive)
+def cluster_client(url: str) -> Redis:
+    """A redis-py client of a cluster, which has the commands of an ordinary one; replies are bytes."""
+    return cast("Redis", RedisCluster.from_url(url, decode_responses=False))
 
-    async def check(self) -> None:
-        """Connect once and leave. Raises `StartupError`, one line, where that fails."""
-        try:
-            session = await self.connect()
-        except Unavailable as error:
-            raise StartupError(error.message) from error.__cause__
-        await session.close()
 
-    async def connect(self) -> Session:
-        """Open a connection and sign in. Raises `Unavailable`, one line, where that fails."""
-        connection = self._new_connection()
-        try:
-            await connection.connect()
-            # A server that accepts and then hangs, or that still loads its data, must not pass for a live one.
-            await connection.send_command("PING")
-            await connection.send_command("CLIENT", "ID")
-            await connection.read_response()
-            client_id = await connection.read_response()
-            if not isinstance(client_id, int) or await connection.can_read():
-                raise InvalidResponse  # bytes that nobody asked for, or the end of the stream
-            return Session(_transport(connection), client_id, connection)
-        except RedisError as error:
-            await connection.disconnect(nowait=True)
-            raise Unavailable(f"The server at {self.address} {_reason(error)}") from error
-        except BaseException:
-            await connection.disconnect(nowait=True)
-            raise
+def key_slot(key: str | bytes | float) -> int:
+    """The hash slot of a key on a cluster."""
+    return _key_slot(key if isinstance(key, bytes) else str(key).encode())
 
-    def _new_connection(self) -> _Connection:
-        options: dict[str, Any] = {**parse_url(self._url), **_LINK_OPTIONS}
-        options.pop("max_connections", None)  # for the pool of `client`
-        make: Callable[..., _Connection] = options.pop("connection_class", Connection)
-        return make(**options)
+
+async def dial(options: Options, address: str) -> Session:
+    """Open a connection and sign in. Raises `Unavailable`, one line, where that fails."""
+    connection = _new_connection(options)
+    try:
+        await connection.connect()
+        # A server that accepts and then hangs, or that still loads its data, must not pass for a live one.
+        await connection.send_command("PING")
+        await connection.send_command("HELLO", "2")
+        await connection.read_response()
+        greeting = _greeting(await connection.read_response())
+        if await connection.can_read():
+            raise InvalidResponse  # bytes that nobody asked for, or the end of the stream
+        return Session(address, _transport(connection), greeting, connection)
+    except RedisError as error:
+        await connection.disconnect(nowait=True)
+        raise Unavailable(f"The server at {address} {_reason(error)}") from error
+    except BaseException:
+        await connection.disconnect(nowait=True)
+        raise
+
+
+async def ask(options: Options, address: str, *command: str) -> object:
+    """The reply to one command, on a connection of its own. Raises `Unavailable` as `dial` does."""
+    connection = _new_connection(options)
+    try:
+        await connection.connect()
+        await connection.send_command(*command)
+        return await connection.read_response()
+    except RedisError as error:
+        raise Unavailable(f"The server at {address} {_reason(error)}") from error
+    finally:
+        await connection.disconnect(nowait=True)
+
+
+def _new_connection(options: Options) -> _Connection:
+    options = {**options, **_LINK_OPTIONS}
+    options.pop("max_connections", None)  # for the pool of a client
+    make: Callable[..., _Connection] = options.pop("connection_class", Connection)
+    return make(**options)
+
+
+def _greeting(reply: object) -> Greeting:
+    try:
+        flat = cast("list[bytes]", reply)
+        said = dict(zip(flat[::2], flat[1::2], strict=True))
+        return Greeting(
+            client_id=int(said[b"id"]),
+            software=said[b"server"].decode(),
+            version=said[b"version"].decode(),
+            mode=said[b"mode"].decode(),
+            is_primary=said.get(b"role") == b"master",
+        )
+    except (TypeError, KeyError, ValueError, AttributeError):
+        raise InvalidResponse from None
 
 
 def _transport(connection: _Connection) -> asyncio.WriteTransport:
@@ -255,7 +265,17 @@ def _reason(error: BaseException) -> str:
                 return f"is not reachable: {_os_reason(cause)}. Start it, or correct the URL."
             case _:
                 continue
-    return _HUNG_UP if "closed by server" in str(error) else f"refused the connection: {error}."
+    return _refusal(str(error))
+
+
+def _refusal(text: str) -> str:
+    """The same, by what the server itself said."""
+    if "closed by server" in text:
+        return _HUNG_UP
+    if text.startswith("DENIED"):
+        return "runs in protected mode: it takes no connections from other hosts until it has a password or an ACL."
+    hint = " docs/redis.md lists the rights that daebus needs." if "permission" in text else ""
+    return f"refused the connection: {text.rstrip('.')}.{hint}"
 
 
 def _os_reason(error: OSError) -> str:

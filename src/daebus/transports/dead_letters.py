@@ -11,9 +11,9 @@ import msgspec
 from daebus.core.codec import encode
 from daebus.core.messages import Request, action_stream, dead_letters, listener_stream
 
-from .connection import Argument
 from .links import Script
 from .node import Node
+from .resp import Argument
 
 __all__ = ["MAX_DEAD", "DeadLetters", "Letter"]
 

@@ -12,9 +12,9 @@ from typing import cast
 from daebus.core.errors import NoSuchAction, NoSuchService, Unavailable
 from daebus.core.messages import serving_registry
 
-from .connection import CommandError
-from .links import CommandLink, Script
+from .links import Script
 from .node import Node
+from .resp import CommandError
 
 __all__ = ["BEAT_SECONDS", "Directory", "Presence"]
 
@@ -27,8 +27,9 @@ LIVE_SECONDS = 30.0
 _FRESH_SECONDS = 5.0
 _UNKNOWN = (float("-inf"), frozenset[str]())
 
+# Also where the server has no memory left for more: else nobody could be asked to make room.
 _BEAT = Script(
-    """
+    """#!lua flags=allow-oom
     local t = redis.call('TIME')
     local now = t[1] * 1000 + math.floor(t[2] / 1000)
     for i = 2, #ARGV do redis.call('ZADD', KEYS[1], now, ARGV[i]) end
@@ -44,13 +45,15 @@ class Presence:
     """Writes down, until it is stopped, that this instance serves a service and its actions.
 
     Args:
-        link: The connection to the server.
+        node: This process.
         service: The service's name.
         actions: The names of its actions.
     """
 
-    def __init__(self, link: CommandLink, service: str, actions: Sequence[str]) -> None:
-        self._link = link
+    def __init__(self, node: Node, service: str, actions: Sequence[str]) -> None:
+        self._link = node.link
+        self._forgotten = asyncio.Event()
+        node.when_forgotten(self._forgotten.set)
         self._service = service
         self._members = ["", *actions]
         self._task: asyncio.Task[None] | None = None
@@ -71,7 +74,10 @@ class Presence:
 
     async def _go_on(self) -> None:
         while True:
-            await asyncio.sleep(BEAT_SECONDS)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(BEAT_SECONDS):
+                    await self._forgotten.wait()
+            self._forgotten.clear()
             with suppress(Unavailable, CommandError):  # the link says so in the log, and the next beat comes
                 await self._beat()
 

@@ -15,9 +15,9 @@ from daebus.core.codec import encode
 from daebus.core.errors import Conflict
 from daebus.core.messages import Request, action_stream, idempotent_run, parked_requests
 
-from .connection import Argument
 from .links import Script
 from .node import Node
+from .resp import Argument
 
 __all__ = ["MAX_KEY", "KeyedRun", "Outcome"]
 

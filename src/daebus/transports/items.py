@@ -12,10 +12,10 @@ import msgspec
 from daebus.core.codec import encode
 from daebus.core.messages import Reply, Request
 
-from .connection import Reply as ServerReply
 from .deadlines import NEVER
 from .links import CommandLink
 from .replies import ALIVE, SUCCESS
+from .resp import Reply as ServerReply
 
 __all__ = ["Items", "ReaderGoneError"]
 

@@ -14,30 +14,42 @@ import msgspec
 from daebus.core.errors import Unavailable
 from daebus.core.logs import Logger
 
-from .connection import CommandError
+from .cluster import open_link
 from .links import CommandLink, Script
 from .node import Node
+from .resp import CommandError
 
 __all__ = ["Entry", "Lease"]
 
 _RETRY_SECONDS = 0.2
 
-_NOW = """
+# Scripts that also run where the server has no memory left: else nothing could be worked off to make room.
+_NOW = """#!lua flags=allow-oom
     local t = redis.call('TIME')
     local now = t[1] * 1000 + math.floor(t[2] / 1000)
 """
 
-_BEAT = Script(_NOW + "redis.call('ZADD', KEYS[1], now, ARGV[1]) redis.call('PEXPIRE', KEYS[1], 86400000)")
+# The empty name stands for the time at which the set was begun, perhaps anew, on a server that lost its data. The time
+# is negated, so that the name is not taken for an instance that lives.
+_BEAT = Script(
+    _NOW
+    + """
+    redis.call('ZADD', KEYS[1], now, ARGV[1])
+    redis.call('ZADD', KEYS[1], 'NX', -now, '')
+    redis.call('PEXPIRE', KEYS[1], 86400000)
+    """
+)
 
-# One atomic step: whoever has beaten meanwhile loses nothing.
+# One atomic step: whoever has beaten meanwhile loses nothing, nor does whoever had no time yet to beat.
 _TAKE_OVER = Script(
     _NOW
     + """
     local group, me, lease, wanted = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
     local taken = {}
+    local begun = -tonumber(redis.call('ZSCORE', KEYS[2], '') or -now)
     for _, owner in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], group)) do
         local name, pending = owner[2], owner[4]
-        local beat = tonumber(redis.call('ZSCORE', KEYS[2], name) or 0)
+        local beat = tonumber(redis.call('ZSCORE', KEYS[2], name) or begun)
         if name ~= me and now - beat > lease then
             local left = wanted - #taken
             if pending > 0 and left > 0 then
@@ -160,7 +172,8 @@ class Lease:
     def _beaten(self, asked: float) -> None:
         if asked - self._confirmed >= self.seconds:
             self._lapses += 1
-            self._steady_since = asked
+            self._steady_since = float("inf")
+        self._steady_since = min(self._steady_since, asked)
         self._confirmed = asked
 
     def _run(self, ready: asyncio.Future[_Rest]) -> None:
@@ -172,7 +185,9 @@ class Lease:
     async def _beat_on(self, ready: asyncio.Future[_Rest]) -> None:
         rest = _Rest()
         ready.get_loop().call_soon_threadsafe(ready.set_result, rest)
-        link = CommandLink(self._node.server, patience=max(0.1, self.seconds / 3))
+        link = open_link(
+            self._node.server, on_connect=lambda: self._connected(link), patience=max(0.1, self.seconds / 3)
+        )
         try:
             while not await rest.ends_within(0) and not await self._connects(link):
                 await rest.ends_within(_RETRY_SECONDS)
@@ -185,15 +200,22 @@ class Lease:
     async def _connects(self, link: CommandLink) -> bool:
         try:
             await link.start()
-        except Unavailable:
+        except (Unavailable, CommandError):
             return False
         return True
+
+    async def _connected(self, link: CommandLink) -> None:
+        # The server may have older data than before: nobody takes anything over before each had time to beat again.
+        self._steady_since = asked = _uptime()
+        await _beat(link, self._registries, self._node.id)
+        self._beaten(asked)
 
     async def _beats(self, link: CommandLink) -> bool:
         asked = _uptime()
         try:
             await _beat(link, self._registries, self._node.id)
         except (Unavailable, CommandError) as error:
+            self._steady_since = float("inf")
             self._logger.debug("no heartbeat", reason=str(error))
             return False
         self._beaten(asked)

@@ -6,17 +6,20 @@ import asyncio
 import hashlib
 import logging
 import random
+import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 
-from daebus.core.errors import StartupError, Unavailable
-from daebus.transports.connection import Argument, CommandError, RedisServer, Reply, is_missing_script
+from daebus.core.errors import DaebusError, Unavailable
+from daebus.transports.resp import Argument, CommandError, Reply, is_missing_script
+from daebus.transports.topology import RedisServer
 from daebus.transports.wire import PATIENCE, Answered, Wire
 
 __all__ = ["BlockingLink", "CommandLink", "Script"]
 
 _FIRST_PAUSE = 0.02
 _LONGEST_PAUSE = 1.0
+_STEADY_SECONDS = 5.0  # a connection that breaks sooner does not begin the pauses anew
 _UNBLOCK_SECONDS = 0.005
 
 _log = logging.getLogger(__name__)
@@ -46,7 +49,14 @@ class Script:
 
 
 class CommandLink:
-    """One connection for all the commands of a process. When it breaks, another is made, after a growing pause."""
+    """One connection for all the commands of a process. When it breaks, another is made, after a growing pause.
+
+    Attributes:
+        lost_at: When it broke last, by `time.monotonic`.
+        sharded: Whether channels that begin with ``daebus:`` are sharded ones.
+    """
+
+    sharded: bool = False
 
     def __init__(
         self,
@@ -74,11 +84,22 @@ class CommandLink:
         self._ping = ping
         self._wire: Wire | None = None
         self._keeper: asyncio.Task[None] | None = None
+        self._ready = False
+        self.lost_at: float = 0.0
+
+    @property
+    def address(self) -> str:
+        """The server, for messages."""
+        return self._server.address
 
     @property
     def connected(self) -> bool:
-        """Whether a command that is issued now has a connection to go to."""
-        return self._wire is not None and self._wire.broken is None
+        """Whether a command that is issued now has a connection to go to, which was made ready."""
+        return self._ready and self._wire is not None and self._wire.broken is None
+
+    def reaches(self, key: str) -> bool:
+        """The same for commands on a key or a channel."""
+        return self.connected
 
     async def start(self) -> None:
         """Connect, and keep connected from now on. Raises `Unavailable` where the first attempt fails."""
@@ -117,12 +138,17 @@ class CommandLink:
 
     async def script(self, script: Script, keys: Sequence[Argument], args: Sequence[Argument]) -> Reply:
         """Run `script`, sending its text only where the server does not know it. Raises as `execute` does."""
+        command = ("EVALSHA", script.sha, len(keys), *keys, *args)
         try:
-            return await self.execute("EVALSHA", script.sha, len(keys), *keys, *args)
+            return await self.execute(*command)
         except CommandError as error:
             if not is_missing_script(error):
                 raise
         return await self.execute("EVAL", script.text, len(keys), *keys, *args)
+
+    def beside(self, wire: Wire) -> CommandLink | None:
+        """The link to the same server as `wire`; None where there is none."""
+        return self if self._wire is not None and self._wire.address == wire.address else None
 
     async def drain(self) -> None:
         """Wait while the server takes commands more slowly than they are issued. For those who await no replies."""
@@ -130,7 +156,8 @@ class CommandLink:
             await self._wire.drain()
 
     async def _connect(self) -> Wire:
-        wire = self._wire = await Wire.open(self._server, patience=self._patience, divert=self._divert)
+        wire = await Wire.open(self._server, patience=self._patience, divert=self._divert)
+        self._wire, self._ready = wire, False
         try:
             done = self._on_connect() if self._on_connect is not None else None
             if done is not None:
@@ -138,14 +165,24 @@ class CommandLink:
         except BaseException:
             await wire.close()
             raise
+        self._ready = True
         return wire
 
     async def _keep(self, wire: Wire) -> None:
-        while True:
-            await self._outlive(wire)
-            _log.warning("%s Connecting again.", wire.broken)
-            wire = await self._recover()
-            _log.info("Connected again to the server at %s.", self._server.address)
+        pauses = _pauses()
+        outage = self._server.outage
+        try:
+            while True:
+                connected = time.monotonic()
+                await self._outlive(wire)
+                self.lost_at = time.monotonic()
+                if self.lost_at - connected > _STEADY_SECONDS:
+                    pauses = _pauses()
+                outage.begin(self, wire.broken or "")
+                wire = await self._recover(pauses)
+                outage.end(self)
+        finally:
+            outage.end(self, told=False)
 
     async def _outlive(self, wire: Wire) -> None:
         while not wire.lost.done():
@@ -154,15 +191,14 @@ class CommandLink:
                 await wire.execute(("PING",))
         await wire.close()
 
-    async def _recover(self) -> Wire:
-        pauses = _pauses()
+    async def _recover(self, pauses: Iterator[float]) -> Wire:
         while True:
             await asyncio.sleep(next(pauses))
             try:
                 await self._server.revive()
                 return await self._connect()
-            except (Unavailable, StartupError) as error:
-                _log.debug("%s", error)
+            except DaebusError as error:
+                self._server.outage.persist(str(error))
             except Exception:
                 _log.exception("The new connection to the server at %s could not be made ready.", self._server.address)
 
@@ -171,10 +207,15 @@ class BlockingLink:
     """A connection of its own for commands that block, such as XREADGROUP. One command at a time.
 
     It connects when a command needs it, with a growing pause after each failure.
+
+    Args:
+        server: Where to.
+        key: What the commands are about; on a cluster it says which node is meant.
     """
 
-    def __init__(self, server: RedisServer) -> None:
+    def __init__(self, server: RedisServer, key: str) -> None:
         self._server = server
+        self._key = key
         self._wire: Wire | None = None
         self._pauses: Iterator[float] | None = None
         self._running = False
@@ -216,8 +257,11 @@ class BlockingLink:
         self._interrupted = True
         wire, reply = self._wire, self._reply
         while wire is not None and reply is not None and not reply.done():
+            beside = via.beside(wire)
             try:
-                if await via.execute("CLIENT", "UNBLOCK", wire.client_id) == 1:
+                if beside is None:
+                    raise Unavailable("no other connection to its server")
+                if await beside.execute("CLIENT", "UNBLOCK", wire.client_id) == 1:
                     return
             except (CommandError, Unavailable) as error:
                 wire.drop(f"its command could not be interrupted ({error})")
@@ -237,7 +281,7 @@ class BlockingLink:
             await self._wire.close()
         if self._pauses is not None:
             await asyncio.sleep(next(self._pauses))
-        wire = self._wire = await Wire.open(self._server, patience=None)
+        wire = self._wire = await Wire.open(self._server, key=self._key, patience=None)
         if self._closed:
             await wire.close()
         return wire

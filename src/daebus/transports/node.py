@@ -7,15 +7,17 @@ import itertools
 import logging
 import secrets
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import cast
 
 from daebus.core.errors import StartupError, Unavailable
 
-from .connection import Argument, CommandError, RedisServer, Reply
+from .cluster import open_link
 from .links import CommandLink, Script
+from .resp import Argument, CommandError, Reply
 from .subscriber import Subscriber
+from .topology import RedisServer
 
 __all__ = ["Node", "ServerClock", "open_node"]
 
@@ -67,9 +69,10 @@ class Node:
         self.id: str = secrets.token_hex(6)
         self.server = server
         self.clock: ServerClock = ServerClock()
-        self.link: CommandLink = CommandLink(server, on_connect=lambda: self.clock.read(self.link))
+        self.link: CommandLink = open_link(server, on_connect=self._connected)
         self.subscriber: Subscriber = Subscriber(server)
         self._requests = itertools.count(1)
+        self._forgotten: list[Callable[[], None]] = []
 
     def new_request_id(self) -> str:
         """An id that no other process makes."""
@@ -96,6 +99,19 @@ class Node:
             await asyncio.sleep(pause)
             pause = min(_LONGEST_PAUSE, pause * 2)
 
+    def when_forgotten(self, remind: Callable[[], None]) -> None:
+        """Call `remind`, from now on, whenever the server may have lost what this process wrote down in it."""
+        self._forgotten.append(remind)
+
+    def suspect_loss(self) -> None:
+        """The server may have lost its data."""
+        for remind in self._forgotten:
+            remind()
+
+    async def _connected(self) -> None:
+        await self.clock.read(self.link)
+        self.suspect_loss()
+
 
 @asynccontextmanager
 async def open_node(server: RedisServer) -> AsyncGenerator[Node]:
@@ -109,7 +125,7 @@ async def open_node(server: RedisServer) -> AsyncGenerator[Node]:
     try:
         await node.link.start()
         await node.subscriber.start()
-    except Unavailable as error:
+    except (Unavailable, CommandError) as error:
         await node.link.close()
         raise StartupError(str(error)) from error
     try:

@@ -16,12 +16,12 @@ from daebus.core.messages import NOTHING, Reply, Request, action_stream, instanc
 
 from .actions import ServedAction
 from .bus import Bus
-from .connection import CommandError
-from .connection import Reply as ServerReply
 from .leases import Lease
 from .links import Script
 from .node import Node
 from .replies import SUCCESS, failed_reply
+from .resp import CommandError
+from .resp import Reply as ServerReply
 
 __all__ = ["OldCallers", "read_request"]
 

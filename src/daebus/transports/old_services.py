@@ -9,10 +9,10 @@ import msgspec
 from daebus.core.codec import encode
 from daebus.core.messages import NOTHING, Reply, Request
 
-from .connection import Argument, CommandError
 from .deadlines import NEVER
 from .node import Node
 from .replies import Conversation, Question
+from .resp import Argument, CommandError
 
 __all__ = ["OldConversation", "OldQuestion", "hears_requests", "old_request"]
 

@@ -13,9 +13,9 @@ from daebus.core.codec import encode
 from daebus.core.errors import ServiceError, Unavailable, error_from_code
 from daebus.core.messages import ErrorPayload, Reply, encode_error, reply_channel
 
-from .connection import Reply as ServerReply
 from .deadlines import Deadlines, Expiring
 from .node import Node
+from .resp import Reply as ServerReply
 
 __all__ = ["ALIVE", "ERROR", "SUCCESS", "Conversation", "Inbox", "Question", "failed_reply", "reply_error"]
 
@@ -132,19 +132,25 @@ class Inbox:
         self._waiting: dict[str, Waiting] = {}
         self._deadlines: Deadlines[Waiting] = Deadlines()
         self._subscribing: asyncio.Task[None] | None = None
-        self.is_ready: bool = False
+        self._subscribed = False
+
+    @property
+    def is_ready(self) -> bool:
         """Whether replies can come in."""
+        return self._subscribed and self._node.subscriber.hears(self.channel)
 
     async def ready(self) -> None:
-        """Subscribe, once; later calls return at once."""
+        """Subscribe, once; later calls return at once. Raises `Unavailable` where replies cannot come in now."""
         if self._subscribing is None or self._subscribing.done():
             self._subscribing = asyncio.create_task(self._subscribe())
         await asyncio.shield(self._subscribing)
+        if not self.is_ready:
+            raise Unavailable("The connection over which replies come in is broken, and is being made again")
 
     async def _subscribe(self) -> None:
-        if not self.is_ready:
+        if not self._subscribed:
             await self._node.subscriber.subscribe(self.channel, self._receive)
-            self.is_ready = True
+            self._subscribed = True
 
     def expect(self, request_id: str, waiting: Waiting) -> None:
         """Hand each reply to a request to `waiting`, until it is forgotten."""

@@ -18,11 +18,11 @@ from daebus.core.logs import Logger
 from daebus.core.messages import dead_letters, delayed_entries
 from daebus.core.policies import Policy
 
-from .connection import Argument, CommandError
 from .dead_letters import MAX_DEAD
 from .leases import Entry
 from .links import Script
 from .node import Node
+from .resp import Argument, CommandError
 
 __all__ = ["GROUP", "MAX_DELIVERIES", "Origin", "Retries", "is_passing", "never_finished"]
 

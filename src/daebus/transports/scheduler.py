@@ -12,8 +12,8 @@ from typing import Literal
 from daebus.core.errors import Unavailable
 from daebus.core.logs import Logger
 from daebus.core.schedules import Schedule
-from daebus.transports.connection import CommandError
 from daebus.transports.links import CommandLink
+from daebus.transports.resp import CommandError
 from daebus.transports.task_records import TaskRecord
 
 __all__ = ["ScheduledTask", "Scheduler"]

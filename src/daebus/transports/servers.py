@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 
 from daebus.core.logs import Logger
 
-from .connection import RedisServer
 from .embedded import join_embedded
+from .topology import RedisServer
 
 __all__ = ["REDIS_URL_VARIABLE", "find_server"]
 

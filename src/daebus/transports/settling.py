@@ -6,12 +6,13 @@ import asyncio
 import random
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import partial
 
 from daebus.core.errors import Unavailable
 from daebus.core.logs import Logger
 
-from .connection import Argument, Reply
 from .links import CommandLink
+from .resp import Argument, CommandError, Reply
 
 __all__ = ["Settler"]
 
@@ -37,7 +38,7 @@ class Settler:
         self._done: dict[tuple[str, str, bool], list[bytes]] = defaultdict(list)
         self._failed: list[Command] = []
         self._flushing = False
-        self._under_way = 0
+        self._under_way: set[_Batch] = set()
         self._pause = _FIRST_PAUSE
         self._idle = asyncio.Event()
         self._idle.set()
@@ -51,6 +52,13 @@ class Settler:
         """Acknowledge an entry of a stream; `delete` it where no other group wants it."""
         self._done[key, group, delete].append(entry_id)
         self._flush_soon()
+
+    def unsettled(self, key: str, group: str) -> set[bytes]:
+        """The entries of a stream that were settled, and that the server may still take for pending."""
+        under_way = [command for batch in self._under_way for command in batch.commands]
+        sent = [command[3:] for command in (*under_way, *self._failed) if command[:3] == ("XACK", key, group)]
+        waiting = [self._done.get((key, group, delete), ()) for delete in (False, True)]
+        return {entry_id for ids in (*sent, *waiting) for entry_id in ids if isinstance(entry_id, bytes)}
 
     async def drain(self) -> None:
         """Wait until the server has taken everything."""
@@ -74,14 +82,14 @@ class Settler:
         self._send(commands)
 
     def _send(self, commands: Sequence[Command]) -> None:
-        self._under_way += 1
         batch = _Batch(self, commands)
+        self._under_way.add(batch)
         for command in commands:
-            self._link.issue(command, batch.answered)
+            self._link.issue(command, partial(batch.answered, command))
 
-    def finish(self, unsent: list[Command], refused: list[str]) -> None:
+    def finish(self, batch: _Batch, unsent: list[Command], refused: list[str]) -> None:
         """A batch was answered: `unsent` must be sent again, and `refused` says what never will be taken."""
-        self._under_way -= 1
+        self._under_way.discard(batch)
         if refused:
             self._logger.error("entries could not be settled", reason=refused[0], commands=len(refused))
         if unsent:
@@ -100,23 +108,26 @@ class Settler:
 
 
 class _Batch:
-    """Commands of one tick, whose replies come in their order."""
+    """Commands of one tick.
 
-    __slots__ = ("_answers", "_commands", "_refused", "_settler", "_unsent")
+    Attributes:
+        commands: What they are.
+    """
+
+    __slots__ = ("_answers", "_refused", "_settler", "_unsent", "commands")
 
     def __init__(self, settler: Settler, commands: Sequence[Command]) -> None:
         self._settler = settler
-        self._commands = commands
+        self.commands: Sequence[Command] = commands
         self._answers = 0
         self._unsent: list[Command] = []
         self._refused: list[str] = []
 
-    def answered(self, reply: Reply) -> None:
-        command = self._commands[self._answers]
+    def answered(self, command: Command, reply: Reply) -> None:
         self._answers += 1
         if isinstance(reply, Unavailable):
             self._unsent.append(command)
         elif isinstance(reply, Exception):
-            self._refused.append(str(reply))
-        if self._answers == len(self._commands):
-            self._settler.finish(self._unsent, self._refused)
+            self._refused.append(str(reply.explained(command) if isinstance(reply, CommandError) else reply))
+        if self._answers == len(self.commands):
+            self._settler.finish(self, self._unsent, self._refused)

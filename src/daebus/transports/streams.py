@@ -9,10 +9,11 @@ from typing import cast
 from daebus.core.errors import Unavailable
 from daebus.core.logs import Logger
 
-from .connection import CommandError, is_busy_group, is_missing_group
 from .leases import Entry, Lease
 from .links import BlockingLink, Script
 from .node import Node
+from .resp import CommandError, is_busy_group, is_missing_group
+from .settling import Settler
 
 __all__ = ["GroupReader", "Lane"]
 
@@ -21,8 +22,16 @@ Task = asyncio.Task[None]
 Handle = Callable[[Entry, Task], Coroutine[object, object, None]]
 
 _BLOCK_MS = 5_000
+_PATIENCE = 5.0
 _MOST_AT_ONCE = 64
-_RETRY_SECONDS = 0.5
+_RETRY_SECONDS = 0.2
+_REFUSED_SECONDS = 1.0
+
+_PAGE = 1000
+
+# What XREADGROUP answers: for each stream its entries, each an id, then names and values in turn; or, for one that is
+# pending and was deleted, None.
+_Read = list[tuple[bytes, list[tuple[bytes, list[bytes] | None]]]]
 
 # What is left undone was not finished for no fault of its own: this delivery does not count.
 _LEAVE = Script(
@@ -57,7 +66,7 @@ class Lane:
         self.key = key
         self.limit = limit
         self.handle = handle
-        self.tasks: set[Task] = set()
+        self.tasks: dict[Task, Entry] = {}
 
     @property
     def free(self) -> int:
@@ -79,19 +88,30 @@ class GroupReader:
         registry: The sorted set in which the instances that read these streams beat.
         lease: The heartbeat of this process.
         lanes: The streams. A lane that is full is left out of the next read, so that it starves no other.
+        settler: Through which their handlers settle.
         logger: For what goes wrong.
     """
 
     def __init__(
-        self, node: Node, group: str, registry: str, lease: Lease, lanes: Sequence[Lane], logger: Logger
+        self,
+        node: Node,
+        group: str,
+        registry: str,
+        lease: Lease,
+        lanes: Sequence[Lane],
+        settler: Settler,
+        logger: Logger,
     ) -> None:
         self._node = node
+        self._settler = settler
+        self._adrift = False
+        self._refused = ""
         self._group = group
         self._registry = registry
         self._lease = lease
         self._lanes = {lane.key.encode(): lane for lane in lanes}
         self._logger = logger
-        self._link = BlockingLink(node.server)
+        self._link = BlockingLink(node.server, lanes[0].key)
         self._reading: frozenset[Lane] = frozenset()
         self._freed = asyncio.Event()
         self._interrupting: Task | None = None
@@ -132,7 +152,7 @@ class GroupReader:
     async def _make_groups(self) -> None:
         for key in self._lanes:
             try:
-                await self._node.link.execute("XGROUP", "CREATE", key, self._group, "0", "MKSTREAM")
+                await self._link.execute("XGROUP", "CREATE", key, self._group, "0", "MKSTREAM")
             except CommandError as error:
                 if not is_busy_group(error):
                     raise
@@ -140,22 +160,31 @@ class GroupReader:
     async def _read_on(self) -> None:
         while not self._stopping:
             try:
+                if self._adrift:
+                    await self._take_up()
                 await self._read_once()
             except Unavailable as error:
+                self._adrift = True
                 self._logger.debug("reading paused", group=self._group, reason=error.message)
             except CommandError as error:
                 await self._recover(error)
 
     async def _recover(self, error: CommandError) -> None:
-        try:
-            if is_missing_group(error):
-                self._logger.warning("consumer group was lost and is made again", group=self._group)
+        if is_missing_group(error):
+            try:
                 await self._make_groups()
+            except Unavailable:  # the next read tells how it goes on
                 return
-        except (Unavailable, CommandError) as again:
-            error = CommandError(str(again))
-        self._logger.error("stream cannot be read", group=self._group, reason=str(error))
-        await asyncio.sleep(_RETRY_SECONDS)
+            except CommandError as again:
+                error = again
+            else:
+                self._logger.warning("consumer group was lost and is made again", group=self._group)
+                self._node.suspect_loss()
+                return
+        if self._refused != str(error):
+            self._refused = str(error)
+            self._logger.error("stream cannot be read", group=self._group, reason=self._refused)
+        await asyncio.sleep(_REFUSED_SECONDS)
 
     async def _read_once(self) -> None:
         lanes = [lane for lane in self._lanes.values() if lane.wants_more]
@@ -169,13 +198,32 @@ class GroupReader:
         tenure = self._lease.tenure
         try:
             reply = await self._link.execute(
-                *command, *(lane.key for lane in lanes), *(">" for _ in lanes), within=_BLOCK_MS / 1000 + 5
+                *command, *(lane.key for lane in lanes), *(">" for _ in lanes), within=_BLOCK_MS / 1000 + _PATIENCE
             )
         finally:
             self._reading = frozenset()
-        for key, entries in cast("list[tuple[bytes, list[tuple[bytes, list[bytes]]]]]", reply or []):
+        self._refused = ""
+        for key, entries in cast("_Read", reply or []):
             for entry_id, fields in entries:
-                self._take(self._lanes[key], Entry(entry_id, fields), tenure)
+                self._take(self._lanes[key], Entry(entry_id, fields or []), tenure)
+
+    async def _take_up(self) -> None:
+        """Take what the server handed to this instance and it never got, as a connection broke."""
+        for lane in self._lanes.values():
+            last, more = b"0", True
+            while more:
+                command = ("XREADGROUP", "GROUP", self._group, self._node.id, "COUNT", _PAGE, "STREAMS", lane.key, last)
+                reply = cast("_Read", await self._link.execute(*command, within=_PATIENCE) or [])
+                page = reply[0][1] if reply else []
+                more = len(page) == _PAGE
+                in_hand = {entry.id for entry in lane.tasks.values()} | self._settler.unsettled(lane.key, self._group)
+                for last, fields in page:
+                    if fields is None:
+                        self._settler.settle(lane.key, self._group, last, delete=False)
+                    elif last not in in_hand:
+                        self._logger.info("entry taken up again", stream=lane.key, entry=last)
+                        self._take(lane, Entry(last, fields), None)
+        self._adrift = False
 
     async def _take_over_on(self) -> None:
         while True:
@@ -193,7 +241,7 @@ class GroupReader:
 
     def _take(self, lane: Lane, entry: Entry, tenure: int | None) -> None:
         # It is named, as making up a name takes a tenth of the time of a short message.
-        lane.tasks.add(asyncio.create_task(self._handle(lane, entry, tenure), name=lane.key))
+        lane.tasks[asyncio.create_task(self._handle(lane, entry, tenure), name=lane.key)] = entry
 
     async def _handle(self, lane: Lane, entry: Entry, tenure: int | None) -> None:
         task = cast("Task", asyncio.current_task())
@@ -201,15 +249,18 @@ class GroupReader:
             if (tenure is not None and tenure == self._lease.tenure) or await self._still_owns(lane, entry):
                 await lane.handle(entry, task)
         finally:
-            lane.tasks.discard(task)
+            lane.tasks.pop(task, None)
             if lane.wants_more:
                 self._free(lane)
 
     async def _still_owns(self, lane: Lane, entry: Entry) -> bool:
-        try:
-            return await self._lease.confirm(lane.key, self._registry, self._group, entry.id)
-        except (Unavailable, CommandError):
-            return False  # it stays pending, and whoever can reach the server takes it over
+        while True:
+            try:
+                return await self._lease.confirm(lane.key, self._registry, self._group, entry.id)
+            except Unavailable:
+                await asyncio.sleep(_RETRY_SECONDS)
+            except CommandError:  # its group is gone, and it with it
+                return False
 
     def _free(self, lane: Lane) -> None:
         """A lane has room again: see to it that it is read."""

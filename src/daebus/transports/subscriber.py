@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import cast
 
 from daebus.core.errors import Unavailable
-from daebus.transports.connection import CommandError, RedisServer, Reply
-from daebus.transports.links import CommandLink
+from daebus.transports.cluster import open_link
+from daebus.transports.resp import CommandError, Reply
+from daebus.transports.topology import RedisServer
 from daebus.transports.wire import PATIENCE
 
 __all__ = ["Receive", "Subscriber"]
@@ -18,17 +20,23 @@ __all__ = ["Receive", "Subscriber"]
 Receive = Callable[[bytes], None]
 """Takes the payload of one message. It must be quick: it runs where the connection is read."""
 
+_SHOWN = 5
+_MESSAGES = (b"message", b"smessage")
+
 _log = logging.getLogger(__name__)
 
 
 class Subscriber:
-    """One pub/sub connection. When it breaks, another is made and subscribed to the same channels."""
+    """One pub/sub connection. When it breaks, another is made and subscribed to the same channels.
+
+    Attributes:
+        gaps: How often that happened: messages may have been missed.
+    """
 
     def __init__(
         self,
         server: RedisServer,
         *,
-        on_gap: Callable[[], None] | None = None,
         patience: float = PATIENCE,
         ping: float = 10.0,
     ) -> None:
@@ -36,20 +44,21 @@ class Subscriber:
 
         Args:
             server: Where to.
-            on_gap: Called when the channels are subscribed again after a break: messages may have been missed.
             patience: See `CommandLink`.
             ping: See `CommandLink`.
         """
-        self._link = CommandLink(
-            server, on_connect=self._resubscribe, divert=self._divert, patience=patience, ping=ping
-        )
-        self._on_gap = on_gap
+        self._link = open_link(server, on_connect=self._resubscribe, divert=self._divert, patience=patience, ping=ping)
+        self.gaps: int = 0
         self._receivers: dict[bytes, tuple[Receive, ...]] = {}
 
     @property
     def connected(self) -> bool:
         """Whether messages can come in."""
         return self._link.connected
+
+    def hears(self, channel: str) -> bool:
+        """The same for the messages of one channel."""
+        return self._link.reaches(channel)
 
     async def start(self) -> None:
         """Connect, and keep connected from now on. Raises `Unavailable` where the first attempt fails."""
@@ -95,15 +104,19 @@ class Subscriber:
     async def _resubscribe(self) -> None:
         if not self._receivers:
             return
-        await asyncio.gather(*[self._link.execute("SUBSCRIBE", name) for name in self._receivers])
-        if self._on_gap is not None:
-            try:
-                self._on_gap()
-            except Exception:
-                _log.exception("The function for a gap in the messages failed.")
+        names = list(self._receivers)
+        await asyncio.gather(*[self._link.execute("SUBSCRIBE", name) for name in names])
+        self.gaps += 1
+        heard = sorted(name.decode(errors="replace") for name in names if not name.startswith(b"daebus:"))
+        if heard:
+            shown = ", ".join(heard[:_SHOWN]) + (" and others" if len(heard) > _SHOWN else "")
+            away = time.monotonic() - self._link.lost_at
+            _log.warning(
+                "Nothing was heard for %.1f s: messages on %s may have been missed (gap %d).", away, shown, self.gaps
+            )
 
     def _divert(self, reply: Reply) -> bool:
-        if not isinstance(reply, list) or reply[0] != b"message":
+        if not isinstance(reply, list) or reply[0] not in _MESSAGES:
             return False
         _, name, payload = cast("tuple[bytes, bytes, bytes]", reply)
         for receive in self._receivers.get(name, ()):

@@ -17,8 +17,8 @@ from daebus.core.codec import encode
 from daebus.core.errors import Unavailable
 from daebus.core.messages import client_channel, client_registry
 
-from .connection import Argument, CommandError
 from .links import CommandLink, Script
+from .resp import Argument, CommandError
 
 __all__ = ["STALE_SECONDS", "Line", "Push", "Switchboard"]
 
@@ -48,7 +48,7 @@ _LIST = Script(_NOW + "return redis.call('ZRANGEBYSCORE', KEYS[1], now - ARGV[1]
 _PUBLISH_TO = Script(
     _NOW
     + """
-redis.call('PUBLISH', ARGV[2], ARGV[3])
+redis.call(ARGV[5], ARGV[2], ARGV[3])
 local score = redis.call('ZSCORE', KEYS[1], ARGV[4])
 return score and tonumber(score) >= now - ARGV[1] and 1 or 0
 """
@@ -168,5 +168,6 @@ class Switchboard:
                 await self._link.execute("ZREM", self._registry, *client_ids[start : start + _AT_ONCE])
 
     async def _ask_others(self, push: Push) -> bool:
-        args: list[Argument] = [_STALE_MS, self.channel, encode(push), push.target or ""]
+        publish = "SPUBLISH" if self._link.sharded else "PUBLISH"
+        args: list[Argument] = [_STALE_MS, self.channel, encode(push), push.target or "", publish]
         return await self._link.script(_PUBLISH_TO, [self._registry], args) == 1

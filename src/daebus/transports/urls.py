@@ -2,46 +2,152 @@
 
 from __future__ import annotations
 
+import difflib
 import re
-from urllib.parse import SplitResult, parse_qs, urlsplit
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from urllib.parse import SplitResult, parse_qs, parse_qsl, unquote, urlencode, urlsplit
 
 from daebus.core.errors import ConfigurationError
 
-__all__ = ["bad_url", "url_address", "url_parts"]
+__all__ = ["Target", "bad_url", "parse_target", "unknown_option"]
+
+_SCHEMES = {
+    "redis": "single",
+    "rediss": "single",
+    "unix": "single",
+    "redis+sentinel": "sentinel",
+    "rediss+sentinel": "sentinel",
+    "redis+cluster": "cluster",
+    "rediss+cluster": "cluster",
+}
+# What other libraries call them.
+_OTHER_NAMES = {
+    "sentinel": "redis+sentinel",
+    "redis-sentinel": "redis+sentinel",
+    "cluster": "redis+cluster",
+    "redis-cluster": "redis+cluster",
+    "valkey": "redis",
+    "valkeys": "rediss",
+    "redis+unix": "unix",
+    "redis+socket": "unix",
+    "tcp": "redis",
+}
+_PORTS = {"single": 6379, "cluster": 6379, "sentinel": 26379}
+_SENTINEL_OPTIONS = ("sentinel_username", "sentinel_password")
 
 
-def url_parts(url: str) -> SplitResult:
-    """`url` taken apart. Raises `ValueError` for what redis-py would take for something else without a word."""
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a URL points.
+
+    Attributes:
+        kind: ``single``, ``sentinel`` or ``cluster``.
+        address: The URL without password and options, for messages.
+        hosts: The hosts and ports that it names; none for a Unix socket.
+        primary: How Sentinel calls the server; empty where there is none.
+        plain: The same as redis-py writes the URL of one server, the first of the hosts.
+        sentinel: User and password for the Sentinels, by redis-py's names.
+    """
+
+    kind: str
+    address: str
+    hosts: tuple[tuple[str, int], ...]
+    primary: str
+    plain: str = field(repr=False)
+    sentinel: dict[str, str] = field(repr=False)
+
+
+def parse_target(url: str) -> Target:
+    """Where `url` points. Raises `ValueError` for what redis-py would take for something else without a word."""
     try:
         parts = urlsplit(url)
-        port = parts.port
     except ValueError:  # its text would quote a piece of the password
         raise ValueError("has a host or a port that is not valid") from None
-    if parts.scheme not in {"redis", "rediss", "unix"} or "://" not in url:
-        raise ValueError("does not start with redis://, rediss:// or unix://")
-    if parts.scheme == "unix" and not parts.path:
-        raise ValueError("has no path of a socket (an absolute path makes three slashes)")
-    if port == 0:
-        raise ValueError("has port 0")
-    if parts.scheme != "unix" and not re.fullmatch(r"/?[0-9]*", parts.path):
-        raise ValueError("has a database that is not a number")
+    kind = _SCHEMES.get(parts.scheme)
+    if kind is None or "://" not in url:
+        raise ValueError(_wrong_scheme(parts.scheme))
     if parts.fragment:
         raise ValueError("has a part after '#'")
     try:
         parse_qs(parts.query, strict_parsing=bool(parts.query))
     except ValueError:
         raise ValueError("has an option that is not name=value") from None
-    return parts
-
-
-def url_address(parts: SplitResult) -> str:
-    """The URL without its password and options, for messages."""
-    user = f"{parts.username}@" if parts.username and parts.password else ""
-    db = parse_qs(parts.query).get("db", [parts.path.strip("/") or "0"])[0]
     if parts.scheme == "unix":
-        return f"unix://{user}{parts.path}"
-    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or "localhost"
-    return f"{parts.scheme}://{user}{host}:{parts.port or 6379}/{db}"
+        if not parts.path:
+            raise ValueError("has no path of a socket (an absolute path makes three slashes)")
+        return Target(kind, f"unix://{_user(parts)}{parts.path}", (), "", url, {})
+    hosts = tuple(_host(text, _PORTS[kind]) for text in parts.netloc.rpartition("@")[2].split(","))
+    if kind == "single" and len(hosts) > 1:
+        raise ValueError("names several servers: write redis+sentinel:// or redis+cluster:// for those")
+    primary, db = _path(parts, kind)
+    return _target(parts, kind, hosts, primary, db)
+
+
+def _target(parts: SplitResult, kind: str, hosts: tuple[tuple[str, int], ...], primary: str, db: str) -> Target:
+    options = parse_qsl(parts.query)
+    sentinel = {name.removeprefix("sentinel_"): value for name, value in options if name in _SENTINEL_OPTIONS}
+    if sentinel and kind != "sentinel":
+        raise ValueError("has options for a Sentinel, which need redis+sentinel://")
+    db = dict(options).get("db", db)
+    if kind == "cluster" and db != "0":
+        raise ValueError(f"names the database {db}, and a cluster has only 0")
+    query = urlencode([(name, value) for name, value in options if name not in _SENTINEL_OPTIONS and name != "db"])
+    credentials = "".join(parts.netloc.rpartition("@")[:2])
+    scheme = parts.scheme.partition("+")[0]
+    host, port = hosts[0]
+    plain = f"{scheme}://{credentials}{_bracketed(host)}:{port}?{query and query + '&'}db={db}"
+    places = ",".join(f"{_bracketed(host)}:{port}" for host, port in hosts)
+    path = {"single": f"/{db}", "cluster": "", "sentinel": f"/{primary}/{db}"}[kind]
+    return Target(kind, f"{parts.scheme}://{_user(parts)}{places}{path}", hosts, primary, plain, sentinel)
+
+
+def _wrong_scheme(scheme: str) -> str:
+    known = sorted(_SCHEMES)
+    close = _OTHER_NAMES.get(scheme) or next(iter(difflib.get_close_matches(scheme, known, n=1)), None)
+    hint = f"; did you mean {close}://?" if close else ""
+    return f"does not start with redis://, rediss://, unix://, redis+sentinel:// or redis+cluster://{hint}"
+
+
+def _user(parts: SplitResult) -> str:
+    user, colon, _ = parts.netloc.rpartition("@")[0].partition(":")
+    return f"{user}@" if user and colon else ""
+
+
+def _host(text: str, port: int) -> tuple[str, int]:
+    try:
+        parts = urlsplit(f"//{text}")
+        found = parts.port
+    except ValueError:
+        raise ValueError("has a host or a port that is not valid") from None
+    if not parts.hostname:
+        raise ValueError("has no host")
+    if found == 0:
+        raise ValueError("has port 0")
+    return unquote(parts.hostname), found or port
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _path(parts: SplitResult, kind: str) -> tuple[str, str]:
+    """The name of the primary and the number of the database."""
+    path, primary = parts.path, ""
+    if kind == "sentinel":
+        name, _, rest = path.lstrip("/").partition("/")
+        if not name:
+            raise ValueError("does not name the primary: redis+sentinel://HOST:26379/NAME")
+        path, primary = rest, unquote(name)
+    if not re.fullmatch(r"/?[0-9]*", path):
+        raise ValueError("has a database that is not a number")
+    return primary, str(int(path.strip("/") or 0))
+
+
+def unknown_option(name: str, known: Iterable[str]) -> str:
+    """What is wrong with a URL that has an option of this name."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"has an option that does not exist: {name!r}" + (f"; did you mean {close[0]!r}?" if close else "")
 
 
 def bad_url(url: str, problem: str) -> ConfigurationError:
@@ -52,5 +158,5 @@ def bad_url(url: str, problem: str) -> ConfigurationError:
     hint = " In a password, write / ? # @ and % percent-encoded." if "@" in url else ""
     return ConfigurationError(
         f"The Redis URL {scheme}{separator}{shown} {problem}. Write redis://:PASSWORD@localhost:6379/0, "
-        f"rediss:// for TLS, or unix:///run/redis.sock?db=0.{hint}"
+        f"rediss:// for TLS, unix:///run/redis.sock?db=0, redis+sentinel:// or redis+cluster:// (docs/redis.md).{hint}"
     )

@@ -12,11 +12,11 @@ from daebus.core.errors import ServiceError, Unavailable
 from daebus.core.logs import Logger
 
 from .clients import Clients
-from .connection import CommandError
 from .edge import DaebusWebSocket
 from .handshake import Handshake, Socket, read_handshake, refuse
 from .links import CommandLink
 from .peer import GOING_AWAY, Peer
+from .resp import CommandError
 from .sockets import SocketDesk, SocketRoutes
 from .subscriber import Subscriber
 from .switchboard import Switchboard

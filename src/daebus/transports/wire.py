@@ -8,9 +8,11 @@ from collections.abc import Callable
 from functools import partial
 
 from daebus.core.errors import Unavailable
-from daebus.transports.connection import INCOMPLETE, Argument, RedisServer, Reply, Session, pack, reply_reader
+from daebus.transports.connection import Session
+from daebus.transports.resp import INCOMPLETE, Argument, CommandError, Displaced, Reply, pack, reply_reader
+from daebus.transports.topology import RedisServer
 
-__all__ = ["PATIENCE", "Answered", "Wire"]
+__all__ = ["PATIENCE", "Answered", "Wire", "fulfil"]
 
 Answered = Callable[[Reply], None]
 """Takes the reply to a command; an exception is its failure. It must be quick: it runs where the connection is read."""
@@ -30,15 +32,13 @@ class Wire(asyncio.Protocol):
         broken: Why no more commands are taken, one sentence; None while all is well.
     """
 
-    def __init__(
-        self, session: Session, address: str, *, patience: float | None, divert: Callable[[Reply], bool] | None
-    ) -> None:
+    def __init__(self, session: Session, *, patience: float | None, divert: Callable[[Reply], bool] | None) -> None:
         self._loop = asyncio.get_running_loop()
         self._session = session
-        self._address = address
+        self._address = session.address
         self._patience = patience
         self._divert = divert
-        self._reader = reply_reader(address)
+        self._reader = reply_reader(session.address, self._displaced)
         self._unsent: list[bytes] = []
         self._held = 0
         self._pending: deque[Answered] = deque()
@@ -53,21 +53,32 @@ class Wire(asyncio.Protocol):
 
     @classmethod
     async def open(
-        cls, server: RedisServer, *, patience: float | None = PATIENCE, divert: Callable[[Reply], bool] | None = None
+        cls,
+        server: RedisServer,
+        *,
+        key: str | None = None,
+        patience: float | None = PATIENCE,
+        divert: Callable[[Reply], bool] | None = None,
     ) -> Wire:
         """Connect. Raises `Unavailable`.
 
         Args:
             server: Where to.
+            key: On a cluster, to the node that has this key.
             patience: See `PATIENCE`; None waits for replies as long as it takes.
             divert: Sees each reply first; one for which it gives True is no answer to a command.
         """
-        return cls(await server.connect(), server.address, patience=patience, divert=divert)
+        return cls(await server.connect(key), patience=patience, divert=divert)
+
+    @property
+    def address(self) -> str:
+        """The server, for messages."""
+        return self._address
 
     @property
     def client_id(self) -> int:
         """What the server calls this connection."""
-        return self._session.client_id
+        return self._session.greeting.client_id
 
     def execute(self, command: tuple[Argument, ...]) -> asyncio.Future[Reply]:
         """Issue a command. The future may be cancelled; it fails with `CommandError` or `Unavailable`.
@@ -75,7 +86,7 @@ class Wire(asyncio.Protocol):
         Raises `TypeError` at once for what is no `Argument`.
         """
         future: asyncio.Future[Reply] = self._loop.create_future()
-        self.issue(command, partial(_fulfil, future))
+        self.issue(command, partial(fulfil, future, command))
         return future
 
     def issue(self, command: tuple[Argument, ...], answered: Answered) -> None:
@@ -102,7 +113,7 @@ class Wire(asyncio.Protocol):
     def drop(self, reason: str) -> None:
         """Break the connection at once; what is under way fails with `Unavailable` for this `reason`."""
         if self.broken is None:
-            self.broken = f"The connection to the server at {self._address} was dropped: {reason}."
+            self.broken = f"The connection to the server at {self._address} was dropped: {reason.rstrip('.')}."
             self._session.transport.abort()
 
     async def close(self) -> None:
@@ -132,6 +143,10 @@ class Wire(asyncio.Protocol):
                 pending.popleft()(reply)
         except Unavailable as error:
             self.drop(error.message)
+
+    def _displaced(self, error: Displaced) -> None:
+        if error.target is None:  # a replica now. Not at once: this is called in the middle of the replies
+            self._loop.call_soon(self.drop, error.message)
 
     def pause_writing(self) -> None:
         """The server does not keep up: hold commands back."""
@@ -178,9 +193,12 @@ class Wire(asyncio.Protocol):
             self.drop(f"it owes replies and sent nothing for {patience:g} s")
 
 
-def _fulfil(future: asyncio.Future[Reply], reply: Reply) -> None:
+def fulfil(future: asyncio.Future[Reply], command: tuple[Argument, ...], reply: Reply) -> None:
+    """Make the reply to a command the outcome of a future."""
     if future.done():  # its caller was cancelled
         return
+    if isinstance(reply, CommandError):
+        reply = reply.explained(command)
     if isinstance(reply, Exception):
         future.set_exception(reply)
     else:

@@ -1,0 +1,254 @@
+"""The commands of a process on a cluster: one connection to each primary, each command to the one that has its slot."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import partial
+
+from typing_extensions import override
+
+from daebus.core.errors import DaebusError, Unavailable
+
+from .connection import key_slot
+from .links import CommandLink
+from .resp import Argument, Displaced, Reply
+from .topology import RedisServer
+from .wire import PATIENCE, Answered, Wire, fulfil
+
+__all__ = ["ClusterLink", "open_link"]
+
+_SLOTS = 16384
+_MOST_TURNS = 5
+_SOON = 0.1
+_OFTEN = 1.0  # seconds between two looks at the cluster while a part of it is away
+_SELDOM = 30.0
+
+_SHARDED = {"PUBLISH": "SPUBLISH", "SUBSCRIBE": "SSUBSCRIBE", "UNSUBSCRIBE": "SUNSUBSCRIBE"}
+
+_log = logging.getLogger(__name__)
+
+OnConnect = Callable[[], Awaitable[None] | None]
+Place = tuple[str, int]
+
+
+def open_link(
+    server: RedisServer,
+    *,
+    on_connect: OnConnect | None = None,
+    divert: Callable[[Reply], bool] | None = None,
+    patience: float = PATIENCE,
+    ping: float = 10.0,
+) -> CommandLink:
+    """The link for the commands of a process, of the kind that `server` needs; its arguments are `CommandLink`'s."""
+    kind = ClusterLink if server.is_cluster else CommandLink
+    return kind(server, on_connect=on_connect, divert=divert, patience=patience, ping=ping)
+
+
+class ClusterLink(CommandLink):
+    """Connections to all primaries of a cluster. Follows them where slots move and replicas take over.
+
+    Channels whose names begin with ``daebus:`` are sharded: only the nodes of one shard hear of their messages.
+    """
+
+    sharded: bool = True
+
+    def __init__(
+        self,
+        server: RedisServer,
+        *,
+        on_connect: OnConnect | None = None,
+        divert: Callable[[Reply], bool] | None = None,
+        patience: float = PATIENCE,
+        ping: float = 10.0,
+    ) -> None:
+        super().__init__(server, on_connect=on_connect, divert=divert, patience=patience, ping=ping)
+        self._links: dict[Place, CommandLink] = {}
+        self._owners: list[CommandLink | None] = [None] * _SLOTS
+        self._look = asyncio.Event()
+        self._greet = False
+        self._watcher: asyncio.Task[None] | None = None
+        self._turning: set[asyncio.Task[None]] = set()
+
+    @property
+    @override
+    def connected(self) -> bool:
+        return bool(self._links) and all(link.connected for link in self._links.values())
+
+    @override
+    def reaches(self, key: str) -> bool:
+        link = self._owners[key_slot(key)]
+        return link is not None and link.connected and not self._greet
+
+    @override
+    async def start(self) -> None:
+        try:
+            await self._follow()
+            await self._greeted()
+        except BaseException:
+            await self._close_links(list(self._links.values()))
+            raise
+        self._watcher = asyncio.create_task(self._watch(), name=f"view of {self._server.address}")
+
+    @override
+    async def close(self) -> None:
+        for task in (self._watcher, *self._turning):
+            if task is not None:
+                task.cancel()
+                await asyncio.wait({task})
+        await self._close_links(list(self._links.values()))
+
+    @override
+    async def drain(self) -> None:
+        await asyncio.gather(*(link.drain() for link in self._links.values()))
+
+    @override
+    def execute(self, *command: Argument) -> asyncio.Future[Reply]:
+        future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self.issue(command, partial(fulfil, future, command))
+        return future
+
+    @override
+    def issue(self, command: tuple[Argument, ...], answered: Answered) -> None:
+        key = _key(command)
+        link = self._any() if key is None else self._owners[key_slot(key)]
+        if link is None:
+            answered(Unavailable(f"No node of the cluster at {self._server.address} has the key of {command[0]!r}."))
+            return
+        command = _sharded(command)
+        link.issue(command, partial(self._answered, command, answered, 1))
+
+    @override
+    def beside(self, wire: Wire) -> CommandLink | None:
+        return next((link for link in self._links.values() if link.address == wire.address), None)
+
+    def _any(self) -> CommandLink | None:
+        links = self._links.values()
+        return next((link for link in links if link.connected), next(iter(links), None))
+
+    def _answered(self, command: tuple[Argument, ...], answered: Answered, turn: int, reply: Reply) -> None:
+        if isinstance(reply, Unavailable):
+            self._look.set()
+        if not isinstance(reply, Displaced) or reply.target is None or turn == _MOST_TURNS:
+            answered(reply)
+            return
+        task = asyncio.create_task(self._turn(command, answered, turn + 1, reply))
+        self._turning.add(task)
+        task.add_done_callback(self._turning.discard)
+
+    async def _turn(self, command: tuple[Argument, ...], answered: Answered, turn: int, displaced: Displaced) -> None:
+        """Issue a command to the node that it belongs to."""
+        host, _, port = (displaced.target or "").rpartition(":")
+        try:
+            link = await self._link_to((host, int(port)))
+        except (Unavailable, asyncio.CancelledError) as error:
+            answered(error if isinstance(error, Unavailable) else displaced)
+            return
+        if displaced.asked:
+            link.issue(("ASKING",), lambda _: None)
+        link.issue(command, partial(self._answered, command, answered, turn))
+
+    async def _link_to(self, place: Place) -> CommandLink:
+        link = self._links.get(place)
+        if link is None:
+            fresh = CommandLink(
+                self._server.at(*place),
+                on_connect=self._returned,
+                divert=self._divert,
+                patience=self._patience,
+                ping=self._ping,
+            )
+            await fresh.start()
+            link = self._links.setdefault(place, fresh)
+            if link is not fresh:  # another task was quicker
+                await fresh.close()
+        return link
+
+    def _returned(self) -> None:
+        self._greet = True
+        self._look.set()
+
+    async def _watch(self) -> None:
+        looked = time.monotonic()
+        while True:
+            await self._wait(looked)
+            looked = time.monotonic()
+            try:
+                await self._follow()
+                if self._greet:
+                    await self._greeted()
+            except DaebusError as error:
+                _log.debug("%s", error)
+            await asyncio.sleep(_SOON)
+
+    async def _wait(self, looked: float) -> None:
+        """Wait until there is a reason to look at the cluster."""
+        while not (self._look.is_set() or self._greet) and time.monotonic() - looked < _SELDOM:
+            if not self.connected:
+                self.lost_at: float = time.monotonic()
+                break
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_OFTEN):
+                    await self._look.wait()
+        self._look.clear()
+
+    async def _greeted(self) -> None:
+        self._greet = False
+        try:
+            done = self._on_connect() if self._on_connect is not None else None
+            if done is not None:
+                await done
+        except BaseException:
+            self._greet = True
+            raise
+
+    async def _follow(self) -> None:
+        """Look who has which slots now; connect to newcomers, and leave those that have none."""
+        shards = await self._server.shards()
+        owners: list[CommandLink | None] = [None] * _SLOTS
+        for shard in shards:
+            link = self._links.get(shard.place)
+            if link is None:
+                with suppress(Unavailable):  # it is about to be replaced: until then its commands fail
+                    link = await self._link_to(shard.place)
+            owners[shard.first : shard.last + 1] = [link] * (shard.last + 1 - shard.first)
+        if self._owners != owners:
+            self._greet = True
+        self._owners = owners
+        left = [place for place in self._links if place not in {shard.place for shard in shards}]
+        for place in left:
+            _log.warning("The node %s:%d of the cluster at %s has no slots any more.", *place, self._server.address)
+        await self._close_links([self._links.pop(place) for place in left])
+
+    async def _close_links(self, links: list[CommandLink]) -> None:
+        for link in links:
+            await link.close()
+
+
+def _key(command: tuple[Argument, ...]) -> Argument | None:
+    """What decides to which node a command goes; None: any will do."""
+    match command:
+        case ("EVAL" | "EVALSHA", _, count, *keys):
+            return keys[0] if int(count) else None
+        case ("XGROUP" | "PUBSUB", _, key, *_):
+            return key
+        case ("XREADGROUP" | "XREAD", *_):
+            return command[command.index("STREAMS") + 1]
+        case ("PING" | "TIME" | "CLIENT" | "FLUSHALL", *_):
+            return None
+        case (_, key, *_):
+            return key
+        case _:
+            return None
+
+
+def _sharded(command: tuple[Argument, ...]) -> tuple[Argument, ...]:
+    name = _SHARDED.get(str(command[0]))
+    if name is None:
+        return command
+    channel = command[1]
+    own = channel.startswith(b"daebus:") if isinstance(channel, bytes) else str(channel).startswith("daebus:")
+    return (name, *command[1:]) if own else command
