@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import nox
 
@@ -80,3 +81,24 @@ def chaos(session: nox.Session) -> None:
     """Break daebus on purpose and count what is lost: `-- --seed 7 --seconds 60`, `-- --only kills`. Ten minutes."""
     install(session, "test", "types")
     session.run("python", "-m", "tests.chaos", "--peers", str(session.cache_dir / "bench"), *session.posargs)
+
+
+@nox.session
+def wheel(session: nox.Session) -> None:
+    """What a user gets: the wheel alone, and a project that is written with it."""
+    folder = session.create_tmp()
+    session.run("python", "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, ".")
+    (built,) = Path(folder).glob("daebus-*.whl")
+    tools = nox.project.dependency_groups(PROJECT, "test", "types")
+    session.install("-c", "constraints.txt", f"{built}[testing]", *tools)
+    session.install("--force-reinstall", "--no-deps", str(built))
+    session.run("python", "tests/wheel/check.py")
+
+
+@nox.session
+def mistakes(session: nox.Session) -> None:
+    """When the peers tell the mistakes of the catalogue, in their newest versions; then the page is written anew."""
+    session.install("--upgrade", "fastapi", "httpx", "faststream[redis]", "litestar", "mypy", "basedpyright")
+    session.run("python", "-m", "tests.mistakes.peers")
+    install(session, "test", "types")
+    session.run("python", "-m", "tests.mistakes.table")

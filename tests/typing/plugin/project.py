@@ -10,6 +10,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import dependency_injector
+
 __all__ = ["HERE", "Expected", "Found", "Project", "expectations"]
 
 HERE = Path(__file__).parent
@@ -25,6 +27,9 @@ local_partial_types = True
 
 [mypy-right_disabled_by_settings]
 disable_error_code = daebus-wiring, daebus-signature, daebus-path, daebus-duplicate
+
+[mypy-dependency_injector.*]
+ignore_errors = True
 """
 ROOT = HERE.parent.parent.parent
 MARK = re.compile(r"\s*# ! (?P<code>[a-z-]+): (?P<parts>.+)$")
@@ -70,7 +75,13 @@ class Project:
     def __init__(self, folder: Path, cache: Path, *, stubs: bool = True) -> None:
         self.folder = folder
         self._settings = folder / f"{'our' if stubs else 'own'}_stubs.ini"
-        self._settings.write_text(SETTINGS.format(cache=cache, path=ROOT / "typings" if stubs else folder))
+        typings = ROOT / "typings"
+        if not stubs:
+            # Found before our stubs, which come with daebus where it is installed.
+            typings = cache.with_name("own_stubs")
+            typings.mkdir()
+            (typings / "dependency_injector").symlink_to(Path(dependency_injector.__file__).parent)
+        self._settings.write_text(SETTINGS.format(cache=cache, path=typings))
 
     def add(self, name: str, source: str | None = None) -> Path:
         """Write a module: a program of this folder, or a source."""

@@ -1,0 +1,80 @@
+"""What a user of the wheel gets, checked with the Python that it is installed in: see ``nox -s wheel``.
+
+A project as the README would have it written is right for mypy, pyright, ``daebus check`` and pytest, mistakes in it
+are seen, and a program that has nothing to do with daebus is not disturbed by the stubs for dependency-injector.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).parent
+CHECKERS = {
+    "mypy": ("mypy",),
+    "pyright": ("basedpyright", "--pythonpath", sys.executable),
+    "check": ("daebus", "check", "bookshop.app:app"),
+}
+BOOKS, CONTAINER = "bookshop/books.py", "bookshop/container.py"
+# The file, what stands there, the mistake in its place, and what each checker says of it, as far as it sees it.
+PLANTED = [
+    (BOOKS, "*, repo: BookRepo) -> Book:", "*, rebo: BookRepo) -> Book:", {"mypy": "daebus-wiring", "check": "'repo'"}),
+    (BOOKS, "query: GetBook, *, repo", "query: Book, *, repo", {"mypy": "GetBook", "pyright": "GetBook"}),
+    (BOOKS, "use(Container.repo)", "use(Container.rebo)", {"mypy": "rebo", "pyright": "rebo", "check": "rebo"}),
+    (BOOKS, "*, db: Database", "*, db: Session", {"mypy": "gives Database", "check": "gives Database"}),
+    (BOOKS, "/books/<isbn>", "/books/<id>", {"mypy": "daebus-path", "check": "<id>"}),
+    (CONTAINER, "limit=100", 'limit="many"', {"mypy": "arg-type"}),
+    (CONTAINER, "url=config.url", "ulr=config.url", {"mypy": "call-arg"}),
+    ("tests/test_books.py", 'GetBook("1"))).title', 'GetBook("1"))).tilte', {"mypy": "tilte", "pyright": "tilte"}),
+    # dependency-injector's own types let any name of an instance pass.
+    ("tests/test_books.py", "container.repo.override", "container.rebo.override", {"mypy": "rebo", "pyright": "rebo"}),
+    ("bookshop/app.py", "container=Container()", "container=Container", {"mypy": "Container", "pyright": "Container"}),
+]
+
+
+def run(folder: Path, *command: str) -> tuple[int, str]:
+    """Run a module of this Python. Returns its exit code, and all that it said."""
+    done = subprocess.run([sys.executable, "-m", *command], cwd=folder, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def must_be_right(folder: Path, *command: str) -> None:
+    """Fail where a command finds something."""
+    code, said = run(folder, *command)
+    if code != 0:
+        sys.exit(f"{' '.join(command)} in {folder.name}:\n{said}")
+
+
+def must_be_told(folder: Path, file: str, change: tuple[str, str], told: dict[str, str]) -> None:
+    """Fail where a mistake is not seen by those who see it."""
+    path = folder / file
+    right = path.read_text()
+    assert right.count(change[0]) >= 1, f"{file} has no {change[0]!r}"
+    path.write_text(right.replace(*change, 1))
+    for checker, text in told.items():
+        code, said = run(folder, *CHECKERS[checker])
+        if code != 1 or text not in said:
+            sys.exit(f"{checker} does not say {text!r} of {change[1]!r} in {file}:\n{said}")
+    path.write_text(right)
+
+
+def main() -> None:
+    """Check everything. Exits with what is wrong."""
+    with tempfile.TemporaryDirectory() as name:
+        project, stranger = Path(name, "project"), Path(name, "stranger")
+        shutil.copytree(HERE / "project", project)
+        shutil.copytree(HERE / "stranger", stranger)
+        for command in (*CHECKERS.values(), ("pytest", "-q")):
+            must_be_right(project, *command)
+        for file, old, new, told in PLANTED:
+            must_be_told(project, file, (old, new), told)
+        must_be_right(stranger, "mypy", "--strict", ".")
+        must_be_right(stranger, *CHECKERS["pyright"])
+        must_be_right(stranger, "pytest", "-q")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,3 @@
+"""The projects in here are for ``nox -s wheel``."""
+
+collect_ignore = ["project", "stranger"]
