@@ -1,0 +1,19 @@
+"""A call by a bare name, of which nobody knows the types."""
+
+from typing import Any
+
+from daebus import Action, Bus
+
+
+async def show(bus: Bus) -> None:
+    # wrong
+    # ! mypy call-overload: No overload variant of "call" of "Bus" matches argument types "str", "dict[str, str]"
+    # ! pyright reportArgumentType: Argument of type "Literal['get_user']" cannot be assigned to parameter "action" of type "Action[In@call, Out@call]" in function "call"
+    # ! pyright reportCallIssue: No overloads for "call" match the provided arguments
+    # ! pyright reportUnknownVariableType: Type of "user" is unknown
+    user = await bus.call("get_user", {"id": "u1"})
+    # right
+    user = await bus.call(Action[dict[str, Any], Any]("get_user"), {"id": "u1"})
+    # both
+    # ! pyright reportUnknownArgumentType: Argument type is unknown
+    print(user)

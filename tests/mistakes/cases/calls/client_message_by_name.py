@@ -1,0 +1,13 @@
+"""A message to WebSocket clients by a bare name, of which nobody knows the type."""
+
+from daebus import Clients
+from shop import USER_ONLINE, User
+
+
+async def announce(clients: Clients, user: User) -> None:
+    # wrong
+    # ! mypy arg-type: Argument 1 to "broadcast" of "Clients" has incompatible type "str"; expected "Message[User]"
+    # ! pyright reportArgumentType: Argument of type "Literal['user_online']" cannot be assigned to parameter "message" of type "Message[D@broadcast]" in function "broadcast"
+    await clients.broadcast("user_online", user)
+    # right
+    await clients.broadcast(USER_ONLINE, user)

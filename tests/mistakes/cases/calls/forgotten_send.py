@@ -1,0 +1,13 @@
+"""A forgotten `await` before something whose result nobody needs: it would never be sent."""
+
+from daebus import Bus
+from shop import GET_USER, GetUser
+
+
+async def refresh(bus: Bus, query: GetUser) -> None:
+    # wrong
+    # ! mypy unused-coroutine: Value of type "Coroutine[Any, Any, None]" must be used
+    # ! pyright reportUnusedCoroutine: Result of async function call is not used; use "await" or assign result to variable
+    bus.send(GET_USER, query)
+    # right
+    await bus.send(GET_USER, query)

@@ -1,0 +1,27 @@
+"""A handler that is called over the bus with a payload of another type: the decorated name is a contract too."""
+
+from daebus import Blueprint, Bus
+from shop import GetUser, User
+
+users = Blueprint("users")
+
+
+@users.action("get_user")
+async def get_user(query: GetUser) -> User:
+    return User(query.id)
+
+
+async def name_of(bus: Bus) -> str:
+    # wrong
+    # ! mypy misc: Cannot infer value of type parameter "In" of "call" of "Bus"
+    # ! pyright reportArgumentType: Argument of type "Literal['u1']" cannot be assigned to parameter "payload" of type "In@call" in function "call"
+    # ! pyright reportCallIssue: No overloads for "call" match the provided arguments
+    # ! pyright reportUnknownVariableType: Type of "user" is unknown
+    user = await bus.call(get_user, "u1")
+    # right
+    user = await bus.call(get_user, GetUser("u1"))
+    # both
+    # ! mypy no-any-return: Returning Any from function declared to return "str"
+    # ! pyright reportUnknownMemberType: Type of "name" is unknown
+    # ! pyright reportUnknownVariableType: Return type is unknown
+    return user.name

@@ -1,0 +1,18 @@
+"""A forgotten `await` before a call."""
+
+from daebus import Bus
+from shop import GET_USER, GetUser
+
+
+async def name_of(bus: Bus, query: GetUser) -> str:
+    # wrong
+    user = bus.call(GET_USER, query)
+    # right
+    user = await bus.call(GET_USER, query)
+    # both
+    # ! mypy attr-defined: "Coroutine[Any, Any, User]" has no attribute "name"
+    # ! mypy no-any-return: Returning Any from function declared to return "str"
+    # ! pyright reportAttributeAccessIssue: Cannot access attribute "name" for class "CoroutineType[Any, Any, User]"
+    # ! pyright reportUnknownMemberType: Type of "name" is unknown
+    # ! pyright reportUnknownVariableType: Return type is unknown
+    return user.name

@@ -1,0 +1,15 @@
+"""A call without the payload that the action takes."""
+
+from daebus import Bus
+from shop import GET_USER, GetUser
+
+
+async def show(bus: Bus, query: GetUser) -> None:
+    # wrong
+    # ! mypy arg-type: Argument 1 to "call" of "Bus" has incompatible type "Action[GetUser, User]"; expected "Action[None, User]"
+    # ! pyright reportArgumentType: Argument of type "Action[GetUser, User]" cannot be assigned to parameter "action" of type "Action[None, Out@call]" in function "call"
+    user = await bus.call(GET_USER)
+    # right
+    user = await bus.call(GET_USER, query)
+    # both
+    print(user.name)

@@ -1,0 +1,17 @@
+"""A field that the reply does not have."""
+
+from daebus import Bus
+from shop import GET_USER, GetUser
+
+
+async def name_of(bus: Bus, query: GetUser) -> str:
+    user = await bus.call(GET_USER, query)
+    # wrong
+    # ! mypy attr-defined: "User" has no attribute "nmae"
+    # ! mypy no-any-return: Returning Any from function declared to return "str"
+    # ! pyright reportAttributeAccessIssue: Cannot access attribute "nmae" for class "User"
+    # ! pyright reportUnknownMemberType: Type of "nmae" is unknown
+    # ! pyright reportUnknownVariableType: Return type is unknown
+    return user.nmae
+    # right
+    return user.name

@@ -1,0 +1,21 @@
+"""`with` around a bus, instead of `async with`."""
+
+from daebus import Bus
+from shop import COUNT_USERS
+
+
+async def count() -> int:
+    # wrong
+    # ! mypy attr-defined: "Bus" has no attribute "__enter__"; maybe "__aenter__"?
+    # ! mypy attr-defined: "Bus" has no attribute "__exit__"; maybe "__aexit__"?
+    # ! pyright reportGeneralTypeIssues: Object of type "Bus" cannot be used with "with" because it does not correctly implement __enter__
+    # ! pyright reportGeneralTypeIssues: Object of type "Bus" cannot be used with "with" because it does not correctly implement __exit__
+    # ! pyright reportUnknownVariableType: Type of "bus" is unknown
+    with Bus("redis://localhost") as bus:
+        # ! mypy no-any-return: Returning Any from function declared to return "int"
+        # ! pyright reportUnknownMemberType: Type of "call" is unknown
+        # ! pyright reportUnknownVariableType: Return type is unknown
+        return await bus.call(COUNT_USERS)
+    # right
+    async with Bus("redis://localhost") as bus:
+        return await bus.call(COUNT_USERS)

@@ -1,0 +1,13 @@
+"""An action taken for a channel."""
+
+from daebus import Bus
+from shop import GET_USER, GetUser
+
+
+async def refresh(bus: Bus, query: GetUser) -> None:
+    # wrong
+    # ! mypy arg-type: Argument 1 to "publish" of "Bus" has incompatible type "Action[GetUser, User]"; expected "Channel[GetUser]"
+    # ! pyright reportArgumentType: Argument of type "Action[GetUser, User]" cannot be assigned to parameter "channel" of type "Channel[Event@publish]" in function "publish"
+    await bus.publish(GET_USER, query)
+    # right
+    await bus.send(GET_USER, query)

@@ -1,0 +1,14 @@
+"""A reply that may be None, used as if it never were."""
+
+from daebus import Bus
+from shop import FIND_USER, GetUser
+
+
+async def name_of(bus: Bus, query: GetUser) -> str:
+    user = await bus.call(FIND_USER, query)
+    # wrong
+    # ! mypy union-attr: Item "None" of "User | None" has no attribute "name"
+    # ! pyright reportOptionalMemberAccess: "name" is not a known attribute of "None"
+    return user.name
+    # right
+    return "nobody" if user is None else user.name

@@ -1,0 +1,18 @@
+"""One reply, asked for as if it were a stream."""
+
+from daebus import Bus
+from shop import GET_USER, GetUser
+
+
+async def show(bus: Bus, query: GetUser) -> None:
+    # wrong
+    # ! mypy call-overload: No overload variant of "stream" of "Bus" matches argument types "Action[GetUser, User]", "GetUser"
+    # ! pyright reportArgumentType: Argument of type "Action[GetUser, User]" cannot be assigned to parameter "action" of type "StreamAction[In@stream, Out@stream]" in function "stream"
+    # ! pyright reportCallIssue: No overloads for "stream" match the provided arguments
+    # ! pyright reportUnknownVariableType: Type of "user" is unknown
+    async for user in bus.stream(GET_USER, query):
+        # ! pyright reportUnknownArgumentType: Argument type is unknown
+        print(user)
+    # right
+    user = await bus.call(GET_USER, query)
+    print(user.name)

@@ -1,0 +1,17 @@
+"""`await` before a stream, instead of `async for`."""
+
+from daebus import Bus
+from shop import LIST_USERS, GetUser
+
+
+async def show(bus: Bus, query: GetUser) -> None:
+    # wrong
+    # ! mypy misc: Incompatible types in "await" (actual type "AsyncGenerator[User, None]", expected type "Awaitable[Any]")
+    # ! pyright reportGeneralTypeIssues: "AsyncGenerator[User, None]" is not awaitable
+    # ! pyright reportUnknownVariableType: Type of "users" is unknown
+    users = await bus.stream(LIST_USERS, query)
+    # right
+    users = [user async for user in bus.stream(LIST_USERS, query)]
+    # both
+    # ! pyright reportUnknownArgumentType: Argument type is unknown
+    print(users)

@@ -1,0 +1,18 @@
+"""A stream of replies, asked for as if it were one reply."""
+
+from daebus import Bus
+from shop import LIST_USERS, GetUser
+
+
+async def show(bus: Bus, query: GetUser) -> None:
+    # wrong
+    # ! mypy call-overload: No overload variant of "call" of "Bus" matches argument types "StreamAction[GetUser, User]", "GetUser"
+    # ! pyright reportArgumentType: Argument of type "StreamAction[GetUser, User]" cannot be assigned to parameter "action" of type "Action[In@call, Out@call]" in function "call"
+    # ! pyright reportCallIssue: No overloads for "call" match the provided arguments
+    # ! pyright reportUnknownVariableType: Type of "user" is unknown
+    user = await bus.call(LIST_USERS, query)
+    # ! pyright reportUnknownArgumentType: Argument type is unknown
+    print(user)
+    # right
+    async for user in bus.stream(LIST_USERS, query):
+        print(user.name)

@@ -1,0 +1,17 @@
+"""`for` over a stream, instead of `async for`."""
+
+from daebus import Bus
+from shop import LIST_USERS, GetUser
+
+
+async def show(bus: Bus, query: GetUser) -> None:
+    # wrong
+    # ! mypy attr-defined: "AsyncGenerator[User, None]" has no attribute "__iter__" (not iterable)
+    # ! pyright reportGeneralTypeIssues: "AsyncGenerator[User, None]" is not iterable
+    # ! pyright reportUnknownVariableType: Type of "user" is unknown
+    for user in bus.stream(LIST_USERS, query):
+        # ! pyright reportUnknownArgumentType: Argument type is unknown
+        print(user)
+    # right
+    async for user in bus.stream(LIST_USERS, query):
+        print(user.name)

@@ -1,0 +1,19 @@
+"""A call with a payload of another type than the action takes."""
+
+from daebus import Bus
+from shop import GET_USER, GetUser, User
+
+
+async def show(bus: Bus) -> None:
+    # wrong
+    # ! mypy misc: Cannot infer value of type parameter "In" of "call" of "Bus"
+    # ! pyright reportArgumentType: Argument of type "User" cannot be assigned to parameter "payload" of type "In@call" in function "call"
+    # ! pyright reportCallIssue: No overloads for "call" match the provided arguments
+    # ! pyright reportUnknownVariableType: Type of "user" is unknown
+    user = await bus.call(GET_USER, User("u1"))
+    # right
+    user = await bus.call(GET_USER, GetUser("u1"))
+    # both
+    # ! pyright reportUnknownArgumentType: Argument type is unknown
+    # ! pyright reportUnknownMemberType: Type of "name" is unknown
+    print(user.name)

@@ -1,0 +1,20 @@
+"""A provider of the base container, named as if it stood in this one."""
+
+from dependency_injector import providers
+
+from daebus import Daebus, ServiceContainer
+from shop import Mailer
+
+
+class Own(ServiceContainer):
+    # wrong
+    # ! mypy name-defined: Name "bus" is not defined
+    # ! pyright reportUndefinedVariable: "bus" is not defined
+    # ! pyright reportUnknownArgumentType: Argument type is unknown
+    # ! registration NameError: name 'bus' is not defined
+    mailer = providers.Singleton(Mailer, bus=bus)
+    # right
+    mailer = providers.Singleton(Mailer, bus=ServiceContainer.bus)
+
+
+app = Daebus("users", container=Own())

@@ -1,0 +1,31 @@
+"""An object of one message, kept by a singleton for ever."""
+
+from dependency_injector import providers
+
+from daebus import Blueprint, Daebus
+from shop import Container, Session
+
+
+class Ledger:
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+
+class Own(Container):
+    # wrong
+    # ! registration captured-message-object: Own.ledger: 'ledger' lives as long as the service, but keeps the per-message object of open_session; make 'ledger' a providers.Factory, or pass the object at each call
+    ledger = providers.Singleton(Ledger, session=Container.session)
+    # right
+    ledger = providers.Factory(Ledger, session=Container.session)
+
+
+users = Blueprint("users", services=Own)
+
+
+@users.action("book")
+async def book(*, ledger: Ledger) -> None:
+    print(ledger.session)
+
+
+app = Daebus("users", container=Own())
+app.register_blueprint(users)

@@ -1,0 +1,38 @@
+"""Two services that need each other."""
+
+from __future__ import annotations
+
+from dependency_injector import providers
+
+from daebus import Blueprint, Daebus
+from shop import Container
+
+
+class Left:
+    def __init__(self, right: Right) -> None:
+        self.right = right
+
+
+class Right:
+    def __init__(self, left: Left | None = None) -> None:
+        self.left = left
+
+
+class Own(Container):
+    # ! registration dependency-cycle: Own.right: it needs itself: right -> left -> right; take one of these out of the other, or hand it over by a method after both are built
+    right = providers.Singleton(Right)
+    left = providers.Singleton(Left, right=right)
+    # wrong
+    right.add_kwargs(left=left)
+
+
+users = Blueprint("users", services=Own)
+
+
+@users.action("use")
+async def both(*, left: Left) -> None:
+    print(left.right)
+
+
+app = Daebus("users", container=Own())
+app.register_blueprint(users)

@@ -1,0 +1,23 @@
+"""An instance of the container, where a blueprint names its class."""
+
+from daebus import Blueprint, Daebus
+from shop import Container, UserRepo
+
+# wrong
+# ! mypy arg-type: Argument "services" to "Blueprint" has incompatible type "Container"; expected "type[ServiceContainer] | None"
+# ! pyright reportArgumentType: Argument of type "Container" cannot be assigned to parameter "services" of type "type[S_contra@Blueprint] | None" in function "__init__"
+users = Blueprint("users", services=Container())
+# right
+users = Blueprint("users", services=Container)
+# both
+
+
+@users.action("limit")
+# ! mypy daebus-wiring: limit(repo: UserRepo): ServiceContainer has no provider "repo"; it has blocking_bus, blocking_clients, bus, clients, logger, redis, threads -> name your container: Blueprint(..., services=Container)
+async def limit(*, repo: UserRepo) -> int:
+    return repo.limit
+
+
+app = Daebus("users", container=Container())
+# ! registration wrong-container: register_blueprint('users'): its services= is no container class, but an object; name the class: Blueprint('users', services=Container), without brackets behind it
+app.register_blueprint(users)

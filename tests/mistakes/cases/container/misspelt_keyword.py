@@ -1,0 +1,26 @@
+"""A provider that is given a keyword which its class does not take."""
+
+from dependency_injector import providers
+
+from daebus import Blueprint, Daebus
+from shop import Container, UserRepo
+
+
+class Own(Container):
+    # wrong
+    # ! mypy call-arg: Unexpected keyword argument "databse" for "UserRepo"
+    archive = providers.Singleton(UserRepo, databse=Container.db)
+    # right
+    archive = providers.Singleton(UserRepo, db=Container.db)
+
+
+users = Blueprint("users", services=Own)
+
+
+@users.action("limit")
+async def limit(*, archive: UserRepo) -> int:
+    return archive.limit
+
+
+app = Daebus("users", container=Own())
+app.register_blueprint(users)

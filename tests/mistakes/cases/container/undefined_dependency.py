@@ -1,0 +1,27 @@
+"""A dependency of the container that nobody fills."""
+
+from dependency_injector import providers
+
+from daebus import Blueprint, Daebus
+from shop import Container, Database
+
+
+class Own(Container):
+    # ! start-up undefined-dependency: Own.archive: nothing fills this Dependency, and action url needs it; give it to the container, as Own(archive=...), or make it a provider of its own: providers.Singleton(Database)
+    archive: providers.Dependency[Database] = providers.Dependency(instance_of=Database)
+
+
+users = Blueprint("users", services=Own)
+
+
+@users.action("url")
+async def url(*, archive: Database) -> str:
+    return archive.url
+
+
+# wrong
+app = Daebus("users", container=Own())
+# right
+app = Daebus("users", container=Own(archive=Database()))
+# both
+app.register_blueprint(users)

@@ -1,0 +1,25 @@
+"""A listener of an action."""
+
+from daebus import Blueprint, Daebus
+from shop import GET_USER, USER_EVENTS, Created, Deleted
+
+users = Blueprint("users")
+
+
+# wrong
+# ! mypy call-overload: No overload variant of "listen" of "Recorder" matches argument type "Action[GetUser, User]"
+# ! mypy untyped-decorator: Untyped decorator makes function "on_event" untyped
+# ! pyright reportArgumentType: Argument of type "Action[GetUser, User]" cannot be assigned to parameter "channel" of type "Channel[Event@listen]" in function "listen"
+# ! pyright reportCallIssue: No overloads for "listen" match the provided arguments
+# ! pyright reportUntypedFunctionDecorator: Untyped function decorator obscures type of function; ignoring decorator
+# ! registration wrong-name: @listen(Action[GetUser, User]('get_user')): it takes a name or `Channel`; write @listen("the_name")
+@users.listen(GET_USER)
+# right
+@users.listen(USER_EVENTS)
+# both
+async def on_event(event: Created | Deleted) -> None:
+    print(event.id)
+
+
+app = Daebus("users")
+app.register_blueprint(users)

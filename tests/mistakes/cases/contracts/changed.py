@@ -1,0 +1,11 @@
+"""A contract that is changed after it was made."""
+
+from daebus import Action
+from shop import GetUser, User
+
+# wrong
+GET_USER = Action[GetUser, User]("get_user")
+# ! registration AttributeError: a Action never changes: cannot set service
+GET_USER.service = "users"
+# right
+GET_USER = Action[GetUser, User]("get_user", service="users")

@@ -1,0 +1,10 @@
+"""A type that is written as text."""
+
+from daebus import Action
+from shop import GetUser, User
+
+# wrong
+# ! registration wrong-contract: Action['GetUser']: the type is a string, which cannot be resolved here; write the type itself, below its definition
+GET_USER = Action["GetUser", User]("get_user")
+# right
+GET_USER = Action[GetUser, User]("get_user")

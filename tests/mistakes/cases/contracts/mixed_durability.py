@@ -1,0 +1,26 @@
+"""One channel that one listener takes for a durable one, and the other does not."""
+
+from daebus import Blueprint, Channel, Daebus
+from shop import Created
+
+ORDERS = Channel[Created]("orders", durable=True)
+users = Blueprint("users")
+
+
+@users.listen(ORDERS)
+async def keep(event: Created) -> None:
+    print(event.id)
+
+
+# wrong
+# ! registration mixed-durability: listen orders: one listener takes 'orders' for a durable channel, another does not, and an event reaches either kind, never both; give both the same Channel value
+@users.listen("orders")
+# right
+@users.listen(ORDERS)
+# both
+async def show(event: Created) -> None:
+    print(event.id)
+
+
+app = Daebus("users")
+app.register_blueprint(users)

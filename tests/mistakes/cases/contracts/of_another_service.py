@@ -1,0 +1,21 @@
+"""A handler for an action that belongs to another service."""
+
+from daebus import Action, Blueprint, Daebus
+from shop import GetUser, User
+
+# wrong
+GET_USER = Action[GetUser, User]("get_user", service="accounts")
+# right
+GET_USER = Action[GetUser, User]("get_user", service="users")
+# both
+users = Blueprint("users")
+
+
+# ! start-up foreign-contract: action get_user: its contract belongs to the service 'accounts', and this is 'users'; serve it there, or correct the contract's service
+@users.action(GET_USER)
+async def get_user(query: GetUser) -> User:
+    return User(query.id)
+
+
+app = Daebus("users", service="users")
+app.register_blueprint(users)

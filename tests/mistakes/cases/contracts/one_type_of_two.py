@@ -1,0 +1,13 @@
+"""An action with a payload and no reply in its brackets."""
+
+from daebus import Action
+from shop import GetUser
+
+# wrong
+# ! mypy misc: Type application has too few types (2 expected)
+# ! pyright reportInvalidTypeArguments: Too few type arguments provided for "Action"; expected 2 but received 1
+# ! pyright reportUnknownVariableType: Type of "DELETE_USER" is partially unknown
+# ! registration wrong-contract: Action[GetUser]: it has 1 type, and Action takes 2; write Action[In, Out] once
+DELETE_USER = Action[GetUser]("delete_user")
+# right
+DELETE_USER = Action[GetUser, None]("delete_user")

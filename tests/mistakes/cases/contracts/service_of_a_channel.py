@@ -1,0 +1,12 @@
+"""A channel of a service: events belong to nobody."""
+
+from daebus import Channel
+from shop import Created
+
+# wrong
+# ! mypy call-arg: Unexpected keyword argument "service" for "Channel"
+# ! pyright reportCallIssue: No parameter named "service"
+# ! registration TypeError: Channel.__init__() got an unexpected keyword argument 'service'
+EVENTS = Channel[Created]("events", service="users")
+# right
+EVENTS = Channel[Created]("events")

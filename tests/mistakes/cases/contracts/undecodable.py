@@ -1,0 +1,10 @@
+"""A contract whose payload no JSON can become."""
+
+from daebus import Action
+from shop import Database, GetUser, User
+
+# wrong
+# ! registration undecodable: Action('get_user'): it cannot go over the wire as JSON: Database has no JSON form; use a msgspec.Struct, a dataclass, or what msgspec supports
+GET_USER = Action[Database, User]("get_user")
+# right
+GET_USER = Action[GetUser, User]("get_user")

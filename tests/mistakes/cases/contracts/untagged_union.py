@@ -1,0 +1,28 @@
+"""Events that nobody could tell apart, as they have no tag."""
+
+import msgspec
+
+from daebus import Channel
+
+
+# wrong
+class Paid(msgspec.Struct):
+    id: str
+
+
+class Shipped(msgspec.Struct):
+    id: str
+
+
+# right
+class Paid(msgspec.Struct, tag=True):
+    id: str
+
+
+class Shipped(msgspec.Struct, tag=True):
+    id: str
+
+
+# both
+# ! registration undecodable: Channel('orders'): it cannot go over the wire as JSON: If a type union contains multiple Struct types, all Struct types must be tagged (via `tag` or `tag_field` kwarg); use a msgspec.Struct, a dataclass, or what msgspec supports
+ORDERS = Channel[Paid | Shipped]("orders")

@@ -1,0 +1,12 @@
+"""A contract without types."""
+
+from daebus import Channel
+from shop import Created
+
+# wrong
+# ! mypy var-annotated: Need type annotation for "EVENTS"
+# ! pyright reportUnknownVariableType: Type of "EVENTS" is partially unknown
+# ! registration untyped-contract: Channel('events'): this Channel has no types, so nothing could be checked or decoded; write them in brackets, such as Channel[Event]('events')
+EVENTS = Channel("events")
+# right
+EVENTS = Channel[Created]("events")

@@ -1,0 +1,20 @@
+"""A forgotten `await` on what a repository finds, which is then the reply."""
+
+from daebus import Blueprint, Daebus
+from shop import Container, GetUser, User, UserRepo
+
+users = Blueprint("users", services=Container)
+
+
+@users.action("get_user")
+async def get_user(query: GetUser, *, repo: UserRepo) -> User:
+    # wrong
+    # ! mypy return-value: Incompatible return value type (got "Coroutine[Any, Any, User]", expected "User")
+    # ! pyright reportReturnType: Type "CoroutineType[Any, Any, User]" is not assignable to return type "User"
+    return repo.find(query.id)
+    # right
+    return await repo.find(query.id)
+
+
+app = Daebus("users", container=Container())
+app.register_blueprint(users)

@@ -1,0 +1,27 @@
+"""A listener that forgets one of the events, where it is to handle each."""
+
+from typing import assert_never
+
+from daebus import Blueprint, Daebus
+from shop import USER_EVENTS, Created, Deleted
+
+users = Blueprint("users")
+
+
+@users.listen(USER_EVENTS)
+async def on_event(event: Created | Deleted) -> None:
+    match event:
+        case Created():
+            print("created", event.id)
+        # right
+        case Deleted():
+            print("deleted", event.id)
+        # both
+        case _:
+            # ! mypy arg-type: Argument 1 to "assert_never" has incompatible type "Deleted"; expected "Never"
+            # ! pyright reportArgumentType: Argument of type "Deleted" cannot be assigned to parameter "arg" of type "Never" in function "assert_never"
+            assert_never(event)
+
+
+app = Daebus("users")
+app.register_blueprint(users)

@@ -1,0 +1,26 @@
+"""A listener that does not take the event."""
+
+from daebus import Blueprint, Daebus
+from shop import USER_EVENTS, Container, Created, Deleted, UserRepo
+
+users = Blueprint("users", services=Container)
+
+
+# wrong
+# ! pyright reportArgumentType: Argument of type "(*, repo: UserRepo) -> CoroutineType[Any, Any, None]" cannot be assigned to parameter "handler" of type "PayloadHandler[Created | Deleted, Nothing@__call__, P@__call__]" in function "__call__"
+@users.listen(USER_EVENTS)
+# ! mypy daebus-signature: on_event: it does not take the event -> add `event: Created | Deleted` left of the *
+# ! registration missing-payload: on_event: it does not take the event; add `event: Created | Deleted` left of the *
+async def on_event(*, repo: UserRepo) -> None:
+    print(repo)
+
+
+# right
+@users.listen(USER_EVENTS)
+async def on_event(event: Created | Deleted, *, repo: UserRepo) -> None:
+    print(event, repo)
+
+
+# both
+app = Daebus("users", container=Container())
+app.register_blueprint(users)

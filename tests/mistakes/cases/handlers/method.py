@@ -1,0 +1,26 @@
+"""A handler that is a method."""
+
+from daebus import Blueprint, Daebus
+from shop import GetUser, User
+
+users = Blueprint("users")
+
+
+# wrong
+class Users:
+    @users.action("get_user")
+    # ! mypy daebus-signature: get_user: a handler is a function, not a method -> move it out of the class
+    # ! registration method-as-handler: get_user(self): it is a method, and nobody would pass its first parameter; write it outside of the class
+    async def get_user(self, query: GetUser) -> User:
+        return User(query.id)
+
+
+# right
+@users.action("get_user")
+async def get_user(query: GetUser) -> User:
+    return User(query.id)
+
+
+# both
+app = Daebus("users")
+app.register_blueprint(users)

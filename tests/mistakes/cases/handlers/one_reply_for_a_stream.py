@@ -1,0 +1,30 @@
+"""A handler with one reply for an action that streams."""
+
+from collections.abc import AsyncIterator
+
+from daebus import Blueprint, Daebus
+from shop import LIST_USERS, GetUser, User
+
+users = Blueprint("users")
+
+
+# wrong
+# ! pyright reportArgumentType: Argument of type "(query: GetUser) -> CoroutineType[Any, Any, list[User]]" cannot be assigned to parameter "handler" of type "ContextPayloadHandler[GetUser, AsyncIterator[User], P@__call__]" in function "__call__"
+# ! pyright reportCallIssue: No overloads for "__call__" match the provided arguments
+# ! pyright reportUntypedFunctionDecorator: Untyped function decorator obscures type of function; ignoring decorator
+@users.action(LIST_USERS)
+# ! mypy daebus-signature: list_users: its contract is a StreamAction, and this is no async generator -> write `async def`, and yield each item
+# ! registration not-a-stream: list_users: an action must be an async generator; write `async def` and yield each item
+async def list_users(query: GetUser) -> list[User]:
+    return [User(query.id)]
+
+
+# right
+@users.action(LIST_USERS)
+async def list_users(query: GetUser) -> AsyncIterator[User]:
+    yield User(query.id)
+
+
+# both
+app = Daebus("users")
+app.register_blueprint(users)

@@ -1,0 +1,27 @@
+"""A generator that is `def`: nobody would iterate over it."""
+
+from collections.abc import AsyncIterator, Iterator
+
+from daebus import Blueprint, Daebus
+from shop import GetUser, User
+
+users = Blueprint("users")
+
+
+# wrong
+@users.action("list_users")
+# ! mypy daebus-signature: list_users: an action cannot be a `def` generator -> write `async def`, and yield each item
+# ! registration plain-generator: list_users: it is a generator, written as `def` with `yield`, and nobody would iterate over it; write `async def`, to stream what it yields
+def list_users(query: GetUser) -> Iterator[User]:
+    yield User(query.id)
+
+
+# right
+@users.action("list_users")
+async def list_users(query: GetUser) -> AsyncIterator[User]:
+    yield User(query.id)
+
+
+# both
+app = Daebus("users")
+app.register_blueprint(users)

@@ -1,0 +1,30 @@
+"""A payload without an annotation."""
+
+from daebus import Blueprint, Daebus
+from shop import GetUser, User
+
+users = Blueprint("users")
+
+
+# wrong
+@users.action("get_user")
+# ! mypy daebus-signature: get_user(query): it has no annotation, so nothing can be validated -> annotate its type
+# ! mypy no-untyped-def: Function is missing a type annotation for one or more parameters
+# ! pyright reportMissingParameterType: Type annotation is missing for parameter "query"
+# ! pyright reportUnknownParameterType: Type of parameter "query" is unknown
+# ! registration missing-annotation: get_user(query): it has no annotation, so nothing can be validated; annotate its type
+async def get_user(query) -> User:
+    # ! pyright reportUnknownArgumentType: Argument type is unknown
+    # ! pyright reportUnknownMemberType: Type of "id" is unknown
+    return User(query.id)
+
+
+# right
+@users.action("get_user")
+async def get_user(query: GetUser) -> User:
+    return User(query.id)
+
+
+# both
+app = Daebus("users")
+app.register_blueprint(users)

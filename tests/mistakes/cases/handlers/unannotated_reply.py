@@ -1,0 +1,26 @@
+"""A reply without an annotation."""
+
+from daebus import Blueprint, Daebus
+from shop import GetUser, User
+
+users = Blueprint("users")
+
+
+# wrong
+@users.action("get_user")
+# ! mypy daebus-signature: get_user: the type that it returns is not annotated -> write -> Reply, or -> None
+# ! mypy no-untyped-def: Function is missing a return type annotation
+# ! registration missing-return: get_user: the type that it returns is not annotated; annotate it: -> Reply, or -> None
+async def get_user(query: GetUser):
+    return User(query.id)
+
+
+# right
+@users.action("get_user")
+async def get_user(query: GetUser) -> User:
+    return User(query.id)
+
+
+# both
+app = Daebus("users")
+app.register_blueprint(users)

@@ -1,0 +1,25 @@
+"""A reply that cannot be written as JSON."""
+
+from daebus import Blueprint, Daebus
+from shop import Container, GetUser, User, UserRepo
+
+users = Blueprint("users", services=Container)
+
+
+# wrong
+@users.action("get_user")
+# ! mypy daebus-signature: get_user: a UserRepo cannot be encoded as JSON -> return a msgspec.Struct, a dataclass, or what msgspec supports
+# ! registration unencodable: get_user: what it returns cannot be encoded as JSON: UserRepo has no JSON form; return a msgspec.Struct, a dataclass, or what msgspec supports
+async def get_user(query: GetUser, *, repo: UserRepo) -> UserRepo:
+    return repo
+
+
+# right
+@users.action("get_user")
+async def get_user(query: GetUser, *, repo: UserRepo) -> User:
+    return await repo.find(query.id)
+
+
+# both
+app = Daebus("users", container=Container())
+app.register_blueprint(users)

@@ -1,0 +1,24 @@
+"""A decorator without its brackets."""
+
+from daebus import Blueprint, Daebus
+from shop import GetUser, User
+
+users = Blueprint("users")
+
+
+# wrong
+# ! mypy call-overload: No overload variant of "action" of "Recorder" matches argument type "Callable[[GetUser], Coroutine[Any, Any, User]]"
+# ! pyright reportArgumentType: Argument of type "(query: GetUser) -> CoroutineType[Any, Any, User]" cannot be assigned to parameter "name" of type "StreamAction[In@action, Out@action]" in function "action"
+# ! pyright reportCallIssue: No overloads for "action" match the provided arguments
+# ! pyright reportUntypedFunctionDecorator: Untyped function decorator obscures type of function; ignoring decorator
+# ! registration wrong-name: @action: it stands here without brackets, and it takes a name or `Action` or `StreamAction`; write @action("the_name")
+@users.action
+# right
+@users.action("get_user")
+# both
+async def get_user(query: GetUser) -> User:
+    return User(query.id)
+
+
+app = Daebus("users")
+app.register_blueprint(users)

@@ -1,0 +1,25 @@
+"""A concurrency that is no number."""
+
+from daebus import Blueprint, Daebus
+from shop import GetUser, User
+
+users = Blueprint("users")
+
+
+# wrong
+# ! mypy call-overload: No overload variant of "action" of "Recorder" matches argument types "str", "str"
+# ! mypy untyped-decorator: Untyped decorator makes function "get_user" untyped
+# ! pyright reportArgumentType: Argument of type "Literal['many']" cannot be assigned to parameter "concurrency" of type "int | None" in function "action"
+# ! pyright reportCallIssue: No overloads for "action" match the provided arguments
+# ! pyright reportUntypedFunctionDecorator: Untyped function decorator obscures type of function; ignoring decorator
+# ! registration TypeError: '<' not supported between instances of 'str' and 'int'
+@users.action("get_user", concurrency="many")
+# right
+@users.action("get_user", concurrency=8)
+# both
+async def get_user(query: GetUser) -> User:
+    return User(query.id)
+
+
+app = Daebus("users")
+app.register_blueprint(users)

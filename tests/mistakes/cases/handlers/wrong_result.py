@@ -1,0 +1,20 @@
+"""A handler that returns something else than it says."""
+
+from daebus import Blueprint, Daebus
+from shop import GetUser, User
+
+users = Blueprint("users")
+
+
+@users.action("get_user")
+async def get_user(query: GetUser) -> User:
+    # wrong
+    # ! mypy return-value: Incompatible return value type (got "dict[str, str]", expected "User")
+    # ! pyright reportReturnType: Type "dict[str, str]" is not assignable to return type "User"
+    return {"id": query.id}
+    # right
+    return User(query.id)
+
+
+app = Daebus("users")
+app.register_blueprint(users)

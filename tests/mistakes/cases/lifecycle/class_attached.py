@@ -1,0 +1,12 @@
+"""The class of a component, instead of an instance."""
+
+from daebus import Daebus, DaebusHttp
+
+app = Daebus("users")
+# wrong
+# ! mypy arg-type: Argument 1 to "attach" of "Daebus" has incompatible type "type[DaebusHttp]"; expected "DaebusHttp | DaebusWebSocket"
+# ! pyright reportArgumentType: Argument of type "type[DaebusHttp]" cannot be assigned to parameter "component" of type "DaebusHttp | DaebusWebSocket" in function "attach"
+# ! registration wrong-component: attach(DaebusHttp): it is no component; attach an instance: DaebusHttp(...) or DaebusWebSocket(...)
+app.attach(DaebusHttp)
+# right
+app.attach(DaebusHttp())

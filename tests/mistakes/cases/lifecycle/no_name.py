@@ -1,0 +1,9 @@
+"""A service whose name nobody has said."""
+
+from daebus import Daebus
+
+# wrong
+app = Daebus("__main__")
+# right
+app = Daebus("__main__", service="users")
+# ! start-up configuration: The service has no name: call app.run(service="..."), use daebus run --service, or write Daebus(..., service="...").

@@ -1,0 +1,18 @@
+"""A blueprint that is registered twice."""
+
+from daebus import Blueprint, Daebus
+from shop import GetUser, User
+
+users = Blueprint("users")
+
+
+@users.action("get_user")
+async def get_user(query: GetUser) -> User:
+    return User(query.id)
+
+
+app = Daebus("users")
+app.register_blueprint(users)
+# wrong
+# ! registration duplicate-blueprint: register_blueprint('users'): a blueprint of this name was registered at && register it once, or rename one of the two
+app.register_blueprint(users)

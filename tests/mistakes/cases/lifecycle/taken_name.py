@@ -1,0 +1,27 @@
+"""Two blueprints with handlers of one action, where none may replace the other."""
+
+from daebus import Blueprint, Daebus
+from shop import GetUser, User
+
+users = Blueprint("users")
+# wrong
+admins = Blueprint("admins")
+# right
+admins = Blueprint("admins", namespace="admins")
+# both
+
+
+@users.action("get_user")
+async def get_user(query: GetUser) -> User:
+    return User(query.id)
+
+
+# ! registration taken-name: action get_user of blueprint 'admins': blueprint 'users' has it already, at && rename one of the two, give a prefix or namespace, or let the last one win with on_conflict='warn'
+@admins.action("get_user")
+async def get_admin(query: GetUser) -> User:
+    return User(query.id)
+
+
+app = Daebus("users", on_conflict="error")
+app.register_blueprint(users)
+app.register_blueprint(admins)

@@ -1,0 +1,20 @@
+"""A handler that is added after its blueprint was registered: it would never be called."""
+
+from daebus import Blueprint, Daebus
+from shop import GetUser, User
+
+users = Blueprint("users")
+app = Daebus("users")
+# wrong
+app.register_blueprint(users)
+# both
+
+
+# ! registration too-late: action get_user of 'users': it comes too late: the blueprint was registered at && define every handler before its blueprint is registered
+@users.action("get_user")
+async def get_user(query: GetUser) -> User:
+    return User(query.id)
+
+
+# right
+app.register_blueprint(users)

@@ -1,0 +1,19 @@
+"""A route in an app without HTTP."""
+
+from daebus import Blueprint, Daebus, DaebusHttp
+from shop import User
+
+users = Blueprint("users")
+
+
+# ! start-up not-attached: route GET && the app has no HTTP to serve it; call app.attach(DaebusHttp(port=8080)) before the start
+@users.route("/users/<user_id>")
+async def get_user(user_id: str) -> User:
+    return User(user_id)
+
+
+app = Daebus("users")
+# right
+app.attach(DaebusHttp())
+# both
+app.register_blueprint(users)

@@ -1,0 +1,25 @@
+"""A query parameter of a type that no request can hold."""
+
+from daebus import Blueprint, Daebus, DaebusHttp
+from shop import Session, User
+
+users = Blueprint("users")
+
+
+# wrong
+@users.route("/users")
+# ! start-up undecodable: get_user(session: Session): it cannot be decoded from a request: Session has no JSON form; use a type that msgspec supports, or put a bare * before 'session' if it is a service
+async def get_user(session: Session) -> User:
+    return User(str(session))
+
+
+# right
+@users.route("/users")
+async def get_user(session: str) -> User:
+    return User(session)
+
+
+# both
+app = Daebus("users")
+app.attach(DaebusHttp())
+app.register_blueprint(users)

@@ -1,0 +1,22 @@
+"""An option that routes do not have."""
+
+from daebus import Blueprint, Daebus, DaebusHttp
+from shop import User
+
+users = Blueprint("users")
+
+
+# wrong
+# ! mypy daebus-path: get_user: a route has no option "summry" -> did you mean "summary"?
+# ! start-up unknown-option: route GET && a route has no option 'summry'; did you mean 'summary'?
+@users.route("/users/<user_id>", summry="One user")
+# right
+@users.route("/users/<user_id>", summary="One user")
+# both
+async def get_user(user_id: str) -> User:
+    return User(user_id)
+
+
+app = Daebus("users")
+app.attach(DaebusHttp())
+app.register_blueprint(users)

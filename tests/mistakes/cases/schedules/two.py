@@ -1,0 +1,23 @@
+"""A background task with two schedules."""
+
+from daebus import Blueprint, Daebus
+
+users = Blueprint("users")
+
+
+# wrong
+# ! mypy call-overload: No overload variant of "background" of "Recorder" matches argument types "str", "int", "str"
+# ! mypy untyped-decorator: Untyped decorator makes function "cleanup" untyped
+# ! pyright reportCallIssue: No overloads for "background" match the provided arguments
+# ! pyright reportUntypedFunctionDecorator: Untyped function decorator obscures type of function; ignoring decorator
+# ! registration wrong-schedule: background('cleanup'): a background task has exactly one schedule; give seconds, or every=timedelta(...), or cron='0 3 * * *'
+@users.background("cleanup", 3600, cron="0 3 * * *")
+# right
+@users.background("cleanup", cron="0 3 * * *")
+# both
+async def cleanup() -> None:
+    print("cleaning up")
+
+
+app = Daebus("users")
+app.register_blueprint(users)

@@ -1,0 +1,21 @@
+"""A scope that background tasks do not have."""
+
+from daebus import Blueprint, Daebus
+
+users = Blueprint("users")
+
+
+# wrong
+# ! mypy call-overload: No overload variant of "background" of "Recorder" matches argument types "str", "int", "str"
+# ! mypy untyped-decorator: Untyped decorator makes function "cleanup" untyped
+# ! pyright reportArgumentType: Argument of type "Literal['everywhere']" cannot be assigned to parameter "scope" of type "Literal['service', 'replica']" in function "background"
+@users.background("cleanup", 60, scope="everywhere")
+# right
+@users.background("cleanup", 60, scope="replica")
+# both
+async def cleanup() -> None:
+    print("cleaning up")
+
+
+app = Daebus("users")
+app.register_blueprint(users)

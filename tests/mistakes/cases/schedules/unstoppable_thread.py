@@ -1,0 +1,26 @@
+"""A thread without the switch that stops it."""
+
+from daebus import Blueprint, Daebus, Running
+
+users = Blueprint("users")
+
+
+# wrong
+# ! pyright reportArgumentType: Argument of type "() -> None" cannot be assigned to parameter "handler" of type "PayloadHandler[Running, None, P@__call__]" in function "__call__"
+@users.thread("monitor")
+# ! mypy daebus-signature: monitor: it does not take the switch that stops it -> add `running: Running` left of the *
+# ! registration unstoppable-thread: monitor: it does not take `running: Running`, so nothing could stop it; add `running: Running` left of the *, and return once running() is false
+def monitor() -> None:
+    print("monitoring")
+
+
+# right
+@users.thread("monitor")
+def monitor(running: Running) -> None:
+    while running():
+        running.wait(60)
+
+
+# both
+app = Daebus("users")
+app.register_blueprint(users)

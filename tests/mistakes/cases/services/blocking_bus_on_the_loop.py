@@ -1,0 +1,25 @@
+"""An `async def` handler that asks for the blocking bus, which would block the event loop."""
+
+from daebus import BlockingBus, Blueprint, Bus, Daebus
+from shop import COUNT_USERS
+
+users = Blueprint("users")
+
+
+# wrong
+@users.action("count")
+# ! mypy daebus-wiring: count(blocking_bus: BlockingBus): an `async def` handler runs on the event loop, which a BlockingBus would block -> ask for "bus", or make the handler `def`
+# ! registration blocks-the-loop: count(blocking_bus: BlockingBus): an `async def` handler runs on the event loop, which a BlockingBus would block; ask for 'bus', or make the handler `def`
+async def count(*, blocking_bus: BlockingBus) -> int:
+    return blocking_bus.call(COUNT_USERS)
+
+
+# right
+@users.action("count")
+async def count(*, bus: Bus) -> int:
+    return await bus.call(COUNT_USERS)
+
+
+# both
+app = Daebus("users")
+app.register_blueprint(users)

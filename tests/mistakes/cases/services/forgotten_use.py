@@ -1,0 +1,25 @@
+"""A provider as the default itself: a forgotten `use(...)`."""
+
+from daebus import Blueprint, Daebus, use
+from shop import Container, UserRepo
+
+users = Blueprint("users", services=Container)
+
+
+# wrong
+@users.action("limit")
+# ! mypy assignment: Incompatible default for parameter "repo" (default has type "Singleton[UserRepo]", parameter has type "UserRepo")
+# ! pyright reportArgumentType: Expression of type "Singleton[UserRepo]" cannot be assigned to parameter of type "UserRepo"
+async def limit(*, repo: UserRepo = Container.repo) -> int:
+    return repo.limit
+
+
+# right
+@users.action("limit")
+async def limit(*, repo: UserRepo = use(Container.repo)) -> int:
+    return repo.limit
+
+
+# both
+app = Daebus("users", container=Container())
+app.register_blueprint(users)

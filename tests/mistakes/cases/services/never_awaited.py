@@ -1,0 +1,37 @@
+"""A factory of a coroutine, which nobody would await."""
+
+from collections.abc import AsyncIterator
+
+from dependency_injector import providers
+
+from daebus import Blueprint, Daebus
+from shop import Container, Database
+
+
+async def connect() -> Database:
+    return Database()
+
+
+async def open_connection() -> AsyncIterator[Database]:
+    yield Database()
+
+
+class Own(Container):
+    # wrong
+    archive = providers.Factory(connect)
+    # right
+    archive = providers.Resource(open_connection)
+
+
+users = Blueprint("users", services=Own)
+
+
+@users.action("url")
+# ! mypy daebus-wiring: url(archive: Database): the provider "archive" of Own gives a Coroutine[Any, Any, Database], which nobody would await -> make it a providers.Resource, opened when the service starts, or a PerMessage, opened for each message
+# ! registration never-awaited: url(archive: Database): nobody would await connect && make it a providers.Resource, opened when the service starts, or a PerMessage, opened for each message
+async def url(*, archive: Database) -> str:
+    return archive.url
+
+
+app = Daebus("users", container=Own())
+app.register_blueprint(users)

@@ -1,0 +1,25 @@
+"""A blueprint that does not say which container its services come from."""
+
+from daebus import Blueprint, Daebus
+from shop import Container, GetUser, User, UserRepo
+
+# wrong
+users = Blueprint("users")
+# right
+users = Blueprint("users", services=Container)
+# both
+
+
+@users.action("get_user")
+# ! mypy daebus-wiring: get_user(repo: UserRepo): ServiceContainer has no provider "repo"; it has blocking_bus, blocking_clients, bus, clients, logger, redis, threads -> name your container: Blueprint(..., services=Container)
+# ! registration unknown-service: get_user(repo: UserRepo): ServiceContainer has no provider 'repo'; give the app a container that has it: Daebus(..., container=Container()), with `repo = ...` in it
+async def get_user(query: GetUser, *, repo: UserRepo) -> User:
+    return await repo.find(query.id)
+
+
+# wrong
+app = Daebus("users")
+# right
+app = Daebus("users", container=Container())
+# both
+app.register_blueprint(users)

@@ -1,0 +1,27 @@
+"""A plain attribute of the container, which is no provider."""
+
+from dependency_injector import providers
+
+from daebus import Blueprint, Daebus
+from shop import Container
+
+
+class Own(Container):
+    # wrong
+    retries = 3
+    # right
+    retries = providers.Object(3)
+
+
+users = Blueprint("users", services=Own)
+
+
+@users.action("retries")
+# ! mypy daebus-wiring: retries(retries: int): Own.retries is no provider -> make it one: retries = providers.Object(...)
+# ! registration not-a-provider: retries(retries: int): Own.retries is no provider; make it one, such as retries = providers.Object(...)
+async def retries(*, retries: int) -> int:
+    return retries
+
+
+app = Daebus("users", container=Own())
+app.register_blueprint(users)

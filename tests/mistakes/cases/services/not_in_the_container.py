@@ -1,0 +1,36 @@
+"""A service that the container does not have at all."""
+
+from dependency_injector import providers
+
+from daebus import Blueprint, Daebus
+from shop import Container, GetUser, User
+
+
+class Clock:
+    def now(self) -> float:
+        return 0.0
+
+
+# wrong
+class Own(Container):
+    pass
+
+
+# right
+class Own(Container):
+    clock = providers.Singleton(Clock)
+
+
+# both
+users = Blueprint("users", services=Own)
+
+
+@users.action("now")
+# ! mypy daebus-wiring: now(clock: Clock): Own has no provider "clock"; it has db, limit, mailer, pool, repo, session, blocking_bus, blocking_clients, bus, clients, logger, redis and 1 more -> add `clock = providers.Singleton(Clock)` to Own
+# ! registration unknown-service: now(clock: Clock): Own has no provider 'clock'; add `clock = providers.Singleton(Clock)` to Own
+async def now(query: GetUser, *, clock: Clock) -> User:
+    return User(query.id, str(clock.now()))
+
+
+app = Daebus("users", container=Own())
+app.register_blueprint(users)

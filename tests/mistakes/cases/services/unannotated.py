@@ -1,0 +1,31 @@
+"""A service without an annotation."""
+
+from daebus import Blueprint, Daebus
+from shop import Container, UserRepo
+
+users = Blueprint("users", services=Container)
+
+
+# wrong
+@users.action("limit")
+# ! mypy daebus-signature: limit(repo): it has no annotation, so the provider cannot be checked -> write repo: UserRepo
+# ! mypy no-untyped-def: Function is missing a type annotation for one or more parameters
+# ! pyright reportMissingParameterType: Type annotation is missing for parameter "repo"
+# ! pyright reportUnknownParameterType: Type of parameter "repo" is unknown
+# ! registration missing-annotation: limit(repo): it has no annotation, so the provider cannot be checked; annotate it, as repo: UserRepo
+async def limit(*, repo) -> int:
+    # ! mypy no-any-return: Returning Any from function declared to return "int"
+    # ! pyright reportUnknownMemberType: Type of "limit" is unknown
+    # ! pyright reportUnknownVariableType: Return type is unknown
+    return repo.limit
+
+
+# right
+@users.action("limit")
+async def limit(*, repo: UserRepo) -> int:
+    return repo.limit
+
+
+# both
+app = Daebus("users", container=Container())
+app.register_blueprint(users)

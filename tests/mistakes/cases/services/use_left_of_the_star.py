@@ -1,0 +1,25 @@
+"""`use(...)` left of the `*`."""
+
+from daebus import Blueprint, Daebus, use
+from shop import Container, GetUser, User, UserRepo
+
+users = Blueprint("users", services=Container)
+
+
+# wrong
+@users.action("get_user")
+# ! mypy daebus-signature: get_user(repo: UserRepo): use(...) stands left of the *, where the message is -> put a bare * before "repo"
+# ! registration forgotten-star: get_user(repo: UserRepo): use(...) stands left of the *, where the message is; put a bare * before 'repo'
+async def get_user(query: GetUser, repo: UserRepo = use(Container.repo)) -> User:
+    return await repo.find(query.id)
+
+
+# right
+@users.action("get_user")
+async def get_user(query: GetUser, *, repo: UserRepo = use(Container.repo)) -> User:
+    return await repo.find(query.id)
+
+
+# both
+app = Daebus("users", container=Container())
+app.register_blueprint(users)

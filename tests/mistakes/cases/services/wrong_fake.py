@@ -1,0 +1,19 @@
+"""An override in a test, of a provider that does not exist."""
+
+from daebus import Daebus
+from shop import Container, Database, UserRepo
+
+app = Daebus("users", container=Container())
+
+
+def test_with_a_fake() -> None:
+    # wrong
+    # ! mypy attr-defined: "Container" has no attribute "rebo"
+    # ! pyright reportAttributeAccessIssue: Cannot access attribute "rebo" for class "Container"
+    # ! pyright reportUnknownMemberType: Type of "override" is unknown
+    # ! pyright reportUnknownMemberType: Type of "rebo" is unknown
+    with app.container.rebo.override(UserRepo(Database())):
+        pass
+    # right
+    with app.container.repo.override(UserRepo(Database())):
+        pass

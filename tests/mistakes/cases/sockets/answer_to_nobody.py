@@ -1,0 +1,27 @@
+"""A disconnect handler that answers a client who has gone."""
+
+from daebus import Blueprint, Client, Daebus, DaebusHttp, DaebusWebSocket
+
+users = Blueprint("users")
+
+
+# wrong
+# ! pyright reportArgumentType: Argument of type "(client: Client) -> CoroutineType[Any, Any, str]" cannot be assigned to parameter "handler" of type "Silent@__call__" in function "__call__"
+# ! pyright reportUntypedFunctionDecorator: Untyped function decorator obscures type of function; ignoring decorator
+@users.socket_disconnect()
+# ! mypy daebus-signature: gone: it returns str, and nobody gets what a disconnect handler returns -> write -> None
+async def gone(client: Client) -> str:
+    return client.id
+
+
+# right
+@users.socket_disconnect()
+async def gone(client: Client) -> None:
+    print(client.id)
+
+
+# both
+app = Daebus("users")
+app.attach(DaebusHttp())
+app.attach(DaebusWebSocket())
+app.register_blueprint(users)

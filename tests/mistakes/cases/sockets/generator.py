@@ -1,0 +1,29 @@
+"""A socket handler that yields its answers."""
+
+from collections.abc import AsyncIterator
+
+from daebus import Blueprint, Daebus, DaebusHttp, DaebusWebSocket
+from shop import GetUser, User
+
+users = Blueprint("users")
+
+
+# wrong
+@users.socket("get_user")
+# ! mypy daebus-signature: get_user: a socket handler cannot be an async generator -> return one value
+# ! registration unexpected-stream: get_user: a socket handler cannot be an async generator; return one value
+async def get_user(data: GetUser) -> AsyncIterator[User]:
+    yield User(data.id)
+
+
+# right
+@users.socket("get_user")
+async def get_user(data: GetUser) -> User:
+    return User(data.id)
+
+
+# both
+app = Daebus("users")
+app.attach(DaebusHttp())
+app.attach(DaebusWebSocket())
+app.register_blueprint(users)

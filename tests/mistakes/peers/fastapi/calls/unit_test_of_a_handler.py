@@ -1,0 +1,25 @@
+"""A unit test that calls a handler with arguments of other types."""
+
+from fastapi import FastAPI
+from shop import Database, Repo, User, UserRepo
+
+app = FastAPI()
+
+
+@app.get("/users/{user_id}")
+async def get_user(user_id: str, repo: Repo) -> User:
+    return await repo.find(user_id)
+
+
+# wrong
+async def test_get_user() -> None:
+    assert await get_user("u1", Database())
+
+
+# right
+async def test_get_user() -> None:
+    assert await get_user("u1", UserRepo(Database()))
+
+
+# both
+SEND = "GET /users/u1"

@@ -1,0 +1,27 @@
+"""A provider that is given a keyword which its class does not take."""
+
+from typing import Annotated
+
+from fastapi import Depends, FastAPI
+from shop import Database, UserRepo, get_db
+
+app = FastAPI()
+
+
+# wrong
+def get_archive(db: Annotated[Database, Depends(get_db)]) -> UserRepo:
+    return UserRepo(databse=db)
+
+
+# right
+def get_archive(db: Annotated[Database, Depends(get_db)]) -> UserRepo:
+    return UserRepo(db=db)
+
+
+# both
+@app.get("/limit")
+async def limit(archive: Annotated[UserRepo, Depends(get_archive)]) -> int:
+    return archive.limit
+
+
+SEND = "GET /limit"

@@ -1,0 +1,22 @@
+"""A forgotten `await` on what a repository finds, which is then the reply."""
+
+from fastapi import FastAPI
+from shop import Repo, User
+
+app = FastAPI()
+
+
+# wrong
+@app.get("/users/{user_id}")
+async def get_user(user_id: str, repo: Repo) -> User:
+    return repo.find(user_id)
+
+
+# right
+@app.get("/users/{user_id}")
+async def get_user(user_id: str, repo: Repo) -> User:
+    return await repo.find(user_id)
+
+
+# both
+SEND = "GET /users/u1"

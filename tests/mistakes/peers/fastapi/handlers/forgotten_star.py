@@ -1,0 +1,24 @@
+"""A forgotten `*` between the payload and the services."""
+
+from typing import Annotated
+
+from fastapi import Depends, FastAPI
+from shop import User, UserRepo, get_repo
+
+app = FastAPI()
+
+
+# wrong
+@app.get("/users/{user_id}")
+async def get_user(user_id: str, repo: UserRepo) -> User:
+    return await repo.find(user_id)
+
+
+# right
+@app.get("/users/{user_id}")
+async def get_user(user_id: str, repo: Annotated[UserRepo, Depends(get_repo)]) -> User:
+    return await repo.find(user_id)
+
+
+# both
+SEND = "GET /users/u1"

@@ -1,0 +1,22 @@
+"""A path parameter that the handler does not take."""
+
+from fastapi import FastAPI
+from shop import Repo, User
+
+app = FastAPI()
+
+
+# wrong
+@app.get("/users/{user_id}")
+async def get_user(repo: Repo) -> User:
+    return await repo.find("")
+
+
+# right
+@app.get("/users/{user_id}")
+async def get_user(user_id: str, repo: Repo) -> User:
+    return await repo.find(user_id)
+
+
+# both
+SEND = "GET /users/u1"

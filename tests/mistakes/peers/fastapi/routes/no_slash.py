@@ -1,0 +1,22 @@
+"""A path without its first slash."""
+
+from fastapi import FastAPI
+from shop import User
+
+app = FastAPI()
+
+
+# wrong
+@app.get("users/{user_id}")
+async def get_user(user_id: str) -> User:
+    return User(id=user_id)
+
+
+# right
+@app.get("/users/{user_id}")
+async def get_user(user_id: str) -> User:
+    return User(id=user_id)
+
+
+# both
+SEND = "GET /users/u1"

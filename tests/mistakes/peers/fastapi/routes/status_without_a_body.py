@@ -1,0 +1,22 @@
+"""A body under a status that has none."""
+
+from fastapi import FastAPI
+from shop import GetUser, User
+
+app = FastAPI()
+
+
+# wrong
+@app.post("/users", status_code=204)
+async def get_user(data: GetUser) -> User:
+    return User(id=data.id)
+
+
+# right
+@app.post("/users", status_code=201)
+async def get_user(data: GetUser) -> User:
+    return User(id=data.id)
+
+
+# both
+SEND = 'POST /users {"id": "u1"}'

@@ -1,0 +1,23 @@
+"""A timeout that is no number."""
+
+from faststream import FastStream
+from faststream.redis import RedisBroker
+from shop import GetUser, User
+
+broker = RedisBroker()
+app = FastStream(broker)
+
+
+@broker.subscriber("get_user")
+async def get_user(query: GetUser) -> User:
+    return User(id=query.id)
+
+
+# wrong
+async def first_message() -> None:
+    await broker.request(GetUser(id="u1"), "get_user", timeout="2s")
+
+
+# right
+async def first_message() -> None:
+    await broker.request(GetUser(id="u1"), "get_user", timeout=2)

@@ -1,0 +1,29 @@
+"""A provider that is not given what its class needs."""
+
+from typing import Annotated
+
+from faststream import Depends, FastStream
+from faststream.redis import RedisBroker
+from shop import Database, GetUser, Session, UserRepo, get_db
+
+broker = RedisBroker()
+app = FastStream(broker)
+
+
+# wrong
+def get_archive(db: Annotated[Database, Depends(get_db)]) -> UserRepo:
+    return UserRepo()
+
+
+# right
+def get_archive(db: Annotated[Database, Depends(get_db)]) -> UserRepo:
+    return UserRepo(db=db)
+
+
+# both
+@broker.subscriber("limit")
+async def limit(query: GetUser, archive: Annotated[UserRepo, Depends(get_archive)]) -> int:
+    return archive.limit + len(query.id)
+
+
+SEND = 'limit {"id": "u1"}'

@@ -1,0 +1,24 @@
+"""A name that is no text."""
+
+from faststream import FastStream
+from faststream.redis import RedisBroker
+from shop import GetUser, User
+
+broker = RedisBroker()
+app = FastStream(broker)
+
+
+# wrong
+@broker.subscriber(User)
+async def get_user(query: GetUser) -> User:
+    return User(id=query.id)
+
+
+# right
+@broker.subscriber("get_user")
+async def get_user(query: GetUser) -> User:
+    return User(id=query.id)
+
+
+# both
+SEND = 'get_user {"id": "u1"}'

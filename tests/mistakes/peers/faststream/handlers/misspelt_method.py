@@ -1,0 +1,24 @@
+"""A method that the service does not have."""
+
+from faststream import FastStream
+from faststream.redis import RedisBroker
+from shop import GetUser, Repo, User
+
+broker = RedisBroker()
+app = FastStream(broker)
+
+
+# wrong
+@broker.subscriber("get_user")
+async def get_user(query: GetUser, repo: Repo) -> User:
+    return await repo.get(query.id)
+
+
+# right
+@broker.subscriber("get_user")
+async def get_user(query: GetUser, repo: Repo) -> User:
+    return await repo.find(query.id)
+
+
+# both
+SEND = 'get_user {"id": "u1"}'

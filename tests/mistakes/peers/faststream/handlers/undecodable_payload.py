@@ -1,0 +1,24 @@
+"""A payload that no JSON can become."""
+
+from faststream import FastStream
+from faststream.redis import RedisBroker
+from shop import GetUser, Session, User
+
+broker = RedisBroker()
+app = FastStream(broker)
+
+
+# wrong
+@broker.subscriber("get_user")
+async def get_user(query: Session) -> User:
+    return query.execute("")
+
+
+# right
+@broker.subscriber("get_user")
+async def get_user(query: GetUser) -> User:
+    return User(id=query.id)
+
+
+# both
+SEND = 'get_user {"id": "u1"}'

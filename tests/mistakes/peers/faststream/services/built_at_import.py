@@ -1,0 +1,26 @@
+"""A service that is built when the module is imported: a provider that is called in the default."""
+
+from typing import Annotated
+
+from faststream import Depends, FastStream
+from faststream.redis import RedisBroker
+from shop import Database, GetUser, get_db
+
+broker = RedisBroker()
+app = FastStream(broker)
+
+
+# wrong
+@broker.subscriber("url")
+async def url(query: GetUser, db: Annotated[Database, Depends(get_db())]) -> str:
+    return db.url + query.id
+
+
+# right
+@broker.subscriber("url")
+async def url(query: GetUser, db: Annotated[Database, Depends(get_db)]) -> str:
+    return db.url + query.id
+
+
+# both
+SEND = 'url {"id": "u1"}'

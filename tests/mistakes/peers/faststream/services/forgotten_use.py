@@ -1,0 +1,24 @@
+"""A provider as the default itself: a forgotten `use(...)`."""
+
+from faststream import Depends, FastStream
+from faststream.redis import RedisBroker
+from shop import GetUser, User, UserRepo, get_repo
+
+broker = RedisBroker()
+app = FastStream(broker)
+
+
+# wrong
+@broker.subscriber("get_user")
+async def get_user(query: GetUser, repo: UserRepo = get_repo) -> User:
+    return await repo.find(query.id)
+
+
+# right
+@broker.subscriber("get_user")
+async def get_user(query: GetUser, repo: UserRepo = Depends(get_repo)) -> User:
+    return await repo.find(query.id)
+
+
+# both
+SEND = 'get_user {"id": "u1"}'

@@ -1,0 +1,25 @@
+"""A provider that is not given what its class needs."""
+
+from litestar import Litestar, get
+from litestar.di import Provide
+from shop import Database, Session, UserRepo, provide_db
+
+
+# wrong
+async def provide_archive(db: Database) -> UserRepo:
+    return UserRepo()
+
+
+# right
+async def provide_archive(db: Database) -> UserRepo:
+    return UserRepo(db=db)
+
+
+# both
+@get("/limit")
+async def limit(archive: UserRepo) -> int:
+    return archive.limit
+
+
+app = Litestar([limit], dependencies={"db": Provide(provide_db), "archive": Provide(provide_archive)})
+SEND = "GET /limit"

@@ -1,0 +1,21 @@
+"""`**kwargs`, which nothing could fill."""
+
+from litestar import Litestar, get
+from shop import DEPENDENCIES, User
+
+
+# wrong
+@get("/users/{user_id:str}")
+async def get_user(user_id: str, **kwargs: str) -> User:
+    return User(user_id, **kwargs)
+
+
+# right
+@get("/users/{user_id:str}")
+async def get_user(user_id: str) -> User:
+    return User(user_id)
+
+
+# both
+app = Litestar([get_user], dependencies=DEPENDENCIES)
+SEND = "GET /users/u1"

@@ -1,0 +1,19 @@
+"""A forgotten `*` between the payload and the services."""
+
+from litestar import Litestar, get
+from shop import DEPENDENCIES, User, UserRepo
+
+
+@get("/users/{user_id:str}")
+async def get_user(user_id: str, repo: UserRepo) -> User:
+    return await repo.find(user_id)
+
+
+# wrong
+app = Litestar([get_user])
+
+# right
+app = Litestar([get_user], dependencies=DEPENDENCIES)
+
+# both
+SEND = "GET /users/u1"

@@ -1,0 +1,21 @@
+"""A method that the service does not have."""
+
+from litestar import Litestar, get
+from shop import DEPENDENCIES, User, UserRepo
+
+
+# wrong
+@get("/users/{user_id:str}")
+async def get_user(user_id: str, repo: UserRepo) -> User:
+    return await repo.get(user_id)
+
+
+# right
+@get("/users/{user_id:str}")
+async def get_user(user_id: str, repo: UserRepo) -> User:
+    return await repo.find(user_id)
+
+
+# both
+app = Litestar([get_user], dependencies=DEPENDENCIES)
+SEND = "GET /users/u1"

@@ -1,0 +1,20 @@
+"""A module that is registered instead of the blueprint in it."""
+
+import shop
+from litestar import Litestar, get
+from shop import User
+
+
+@get("/users/{user_id:str}")
+async def get_user(user_id: str) -> User:
+    return User(user_id)
+
+
+# wrong
+app = Litestar([shop])
+
+# right
+app = Litestar([get_user])
+
+# both
+SEND = "GET /users/u1"

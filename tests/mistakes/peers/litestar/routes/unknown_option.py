@@ -1,0 +1,21 @@
+"""An option that routes do not have."""
+
+from litestar import Litestar, get
+from shop import DEPENDENCIES, User
+
+
+# wrong
+@get("/users/{user_id:str}", summry="One user")
+async def get_user(user_id: str) -> User:
+    return User(user_id)
+
+
+# right
+@get("/users/{user_id:str}", summary="One user")
+async def get_user(user_id: str) -> User:
+    return User(user_id)
+
+
+# both
+app = Litestar([get_user], dependencies=DEPENDENCIES)
+SEND = "GET /users/u1"

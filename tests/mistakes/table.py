@@ -1,0 +1,151 @@
+"""``python -m tests.mistakes.table``: write ``docs/mistakes.md``, from the catalogue and what the peers told."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import cast
+
+from daebus import WiringError
+
+from .catalogue import CASES, Case, all_cases, read_case
+from .starting import load
+
+__all__ = ["PAGE", "page"]
+
+PAGE = Path(__file__).parents[2] / "docs" / "mistakes.md"
+RESULTS = Path(__file__).parent / "peers" / "results.json"
+PEERS = {"fastapi": "FastAPI", "faststream": "FastStream", "litestar": "Litestar"}
+WHEN = ("type check", "start-up", "first message", "never")
+GROUPS = {
+    "calls": "Calls, events and messages",
+    "handlers": "Handlers",
+    "services": "Services right of the `*`",
+    "container": "The container",
+    "contracts": "Contracts",
+    "routes": "Routes",
+    "schedules": "Schedules and threads",
+    "sockets": "WebSockets",
+    "lifecycle": "Apps and blueprints",
+}
+RENDERED = ("services/misspelt", "handlers/forgotten_star", "container/captured_session", "contracts/one_type_of_two")
+
+INTRO = """\
+# Mistakes, and who tells them when
+
+{count} small wrong programs stand in `tests/mistakes/cases`, each beside its right twin. `nox -s tests` holds daebus to
+this page: each mistake is told where it says, on the very line and in these words, nothing else is told, and nobody has
+anything to say of a right twin. None waits for the first message. mypy, with the plugin `daebus.mypy`, tells
+{mypy} %, pyright alone {pyright} %. `daebus check` tells what is told at registration and at the start, without
+starting anything.
+
+The same mistakes were made with the peers, each in the best manner of its own documentation, with mypy `--strict` (and
+pydantic's plugin) and pyright in strict mode, its own test client, and a first message: `nox -s mistakes`, last run on
+{date} with {versions}.
+A dash says that there is no such thing to be done wrong, or that it is right there.
+
+| first told by or at | daebus | {peers} |
+|---|---:|---:|---:|---:|
+{totals}
+
+## How a mistake looks
+
+mypy says of a misspelt name:
+
+```text
+{mypy_says}
+```
+
+and `daebus check`, or the start, of this and some others:
+
+```text
+{rendered}
+```
+"""
+
+
+def page(results: Mapping[str, object]) -> str:
+    """The page, with these results of the peers."""
+    cases = all_cases()
+    peers = cast("dict[str, dict[str, dict[str, str]]]", results["peers"])
+    versions = cast("dict[str, str]", results["versions"])
+    told = Counter(stage for case in cases for stage in case.stages())
+    misspelt = read_case(CASES / "services" / "misspelt.py")
+    says = next(mark for mark in misspelt.expected if mark.stage == "mypy")
+    head = INTRO.format(
+        count=len(cases),
+        mypy=100 * told["mypy"] // len(cases),
+        pyright=100 * told["pyright"] // len(cases),
+        date=results["date"],
+        versions=", ".join(f"{name} {version}" for name, version in versions.items()),
+        peers=" | ".join(PEERS.values()),
+        totals="\n".join(totals(cases, peers)),
+        mypy_says=f"users.py:{says.line}: error: {says.parts[0]}  [{says.code}]",
+        rendered="\n\n".join(rendered(read_case(CASES / f"{name}.py")) for name in RENDERED),
+    )
+    return head + "".join(section(group, list(own), peers) for group, own in by_group(cases))
+
+
+def by_group(cases: Sequence[Case]) -> Iterator[tuple[str, Iterator[Case]]]:
+    """The cases of each group, in the order of the page."""
+    order = list(GROUPS)
+    return groupby(sorted(cases, key=lambda case: (order.index(case.group), case.name)), key=lambda case: case.group)
+
+
+def totals(cases: Sequence[Case], peers: Mapping[str, Mapping[str, Mapping[str, str]]]) -> Iterator[str]:
+    """How many mistakes are first told when."""
+    columns = [Counter(first(case) for case in cases)]
+    columns += [Counter(one["when"] for one in peers[peer].values()) for peer in PEERS]
+    for when in WHEN:
+        yield f"| {when} | {' | '.join(str(column[when]) for column in columns)} |"
+    yield f"| all | {' | '.join(str(column.total()) for column in columns)} |"
+
+
+def first(case: Case) -> str:
+    """When daebus tells a mistake, in the words for the peers, which know no registration."""
+    return "type check" if case.stages() & {"mypy", "pyright"} else "start-up"
+
+
+def section(group: str, cases: Sequence[Case], peers: Mapping[str, Mapping[str, Mapping[str, str]]]) -> str:
+    """The table of a group."""
+    lines = [
+        "",
+        f"## {GROUPS[group]}",
+        "",
+        f"| mistake | mypy | pyright | running | {' | '.join(PEERS.values())} |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for case in cases:
+        stages = case.stages()
+        marks = ["✓" if checker in stages else "" for checker in ("mypy", "pyright")]
+        when = next((stage for stage in ("registration", "start-up") if stage in stages), "")
+        told = [peers[peer].get(f"{case.group}/{case.name}", {"when": "—"})["when"] for peer in PEERS]
+        link = f"[{case.title.removesuffix('.')}](../tests/mistakes/cases/{case.group}/{case.name}.py)"
+        lines.append("| " + " | ".join([link, *marks, when, *told]) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def rendered(case: Case) -> str:
+    """What is told of a wrong program that cannot be registered, as it looks."""
+    with tempfile.TemporaryDirectory() as name, contextlib.chdir(name):
+        Path("users.py").write_text(case.wrong)
+        Path("shop.py").write_text((CASES / "shop.py").read_text())
+        try:
+            load(Path(name, "users.py"))
+        except WiringError as error:
+            return "\n\n".join(str(problem) for problem in error.problems)
+    raise AssertionError(f"{case.name} is not refused")
+
+
+def main() -> None:
+    """Write the page."""
+    PAGE.write_text(page(json.loads(RESULTS.read_text())))
+
+
+if __name__ == "__main__":
+    main()

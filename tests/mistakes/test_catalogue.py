@@ -1,0 +1,75 @@
+"""Each wrong program is told of as it says, by whom it says, and nowhere else; nobody tells anything of a right one."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from tests.mistakes.catalogue import CASES, Case, Stage, all_cases, compare, write_cases
+from tests.mistakes.checkers import By, run_mypy, run_pyright
+from tests.mistakes.starting import check_runtime
+
+ALL = all_cases()
+BY_NAME = {f"{case.group}/{case.name}": case for case in ALL}
+
+
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("mistakes")
+    write_cases(ALL, folder)
+    shutil.copy(CASES / "shop.py", folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def checked(programs: Path) -> Mapping[Stage, By]:
+    """What each type checker says of all programs, in one run of each."""
+    with ThreadPoolExecutor() as pool:
+        mypy, pyright = pool.submit(run_mypy, programs), pool.submit(run_pyright, programs)
+        return {"mypy": mypy.result(), "pyright": pyright.result()}
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_the_type_checkers_tell_exactly_what_is_wrong(checked: Mapping[Stage, By], name: str) -> None:
+    case = BY_NAME[name]
+    for checker, told in checked.items():
+        expected = [mark for mark in case.expected if mark.stage == checker]
+        assert compare(expected, told.get(case.module("wrong"), [])) == []
+        assert compare([], told.get(case.module("right"), [])) == []
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+async def test_registration_or_the_start_tells_exactly_what_is_wrong(programs: Path, name: str) -> None:
+    case = BY_NAME[name]
+    stage, told = await check_runtime(programs / f"{case.module('wrong')}.py")
+    assert compare([mark for mark in case.expected if mark.stage in ("registration", "start-up")], told) == []
+    assert not told or {stage} == case.stages() - {"mypy", "pyright"}
+    _, told = await check_runtime(programs / f"{case.module('right')}.py")
+    assert compare([], told) == []
+
+
+def test_what_the_programs_share_is_right(checked: Mapping[Stage, By]) -> None:
+    assert {checker: told.get("shop", []) for checker, told in checked.items()} == {"mypy": [], "pyright": []}
+
+
+def test_no_mistake_waits_for_a_message() -> None:
+    assert len(ALL) >= 60
+    assert [case.name for case in ALL if not case.stages()] == []
+
+
+def test_the_type_checkers_tell_most_of_them() -> None:
+    told = Counter(stage for case in ALL for stage in case.stages())
+    assert told["mypy"] >= 0.8 * len(ALL)
+    assert told["pyright"] >= 0.5 * len(ALL)
+
+
+def test_a_case_has_two_programs_of_the_same_lines() -> None:
+    def lines(case: Case) -> tuple[int, int]:
+        return case.wrong.count("\n"), case.right.count("\n")
+
+    assert all(case.wrong != case.right and len(set(lines(case))) == 1 for case in ALL)
+    assert all(case.title.endswith((".", "`.")) for case in ALL)
