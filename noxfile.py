@@ -87,6 +87,8 @@ def chaos(session: nox.Session) -> None:
 def wheel(session: nox.Session) -> None:
     """What a user gets: the wheel alone, and a project that is written with it."""
     folder = session.create_tmp()
+    for earlier in Path(folder).glob("*.whl"):
+        earlier.unlink()
     session.run("python", "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, ".")
     (built,) = Path(folder).glob("daebus-*.whl")
     tools = nox.project.dependency_groups(PROJECT, "test", "types")

@@ -1,8 +1,8 @@
 """Ask the peers when they tell the mistakes of the catalogue: see ``nox -s mistakes``.
 
-Runs in an environment with FastAPI, FastStream, Litestar, mypy and basedpyright, without daebus. Their programs are
-written as those of ``cases/``; ``SEND`` is the first message, an HTTP request, or a Redis channel and what is
-published on it, or ``first_message()`` sends it. Each right twin must pass everywhere. What is found goes to
+Runs in an environment with FastAPI, FastStream, Litestar, mypy and basedpyright, and needs nothing of daebus. The
+programs are written as those of ``cases/``; ``SEND`` is the first message, an HTTP request, or a Redis channel and
+what is published on it, or ``first_message()`` sends it. Each right twin must pass everywhere. What is found goes to
 ``results.json``, with the versions and the day.
 """
 
