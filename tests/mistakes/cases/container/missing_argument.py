@@ -9,6 +9,7 @@ from shop import Container, UserRepo
 class Own(Container):
     # wrong
     # ! mypy call-arg: Missing positional argument "db" in call to "UserRepo"
+    # ! start-up wrong-argument: Own.archive: UserRepo needs 'db', and nothing gives it; add db=db
     archive = providers.Singleton(UserRepo)
     # right
     archive = providers.Singleton(UserRepo, Container.db)

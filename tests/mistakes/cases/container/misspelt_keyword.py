@@ -9,6 +9,7 @@ from shop import Container, UserRepo
 class Own(Container):
     # wrong
     # ! mypy call-arg: Unexpected keyword argument "databse" for "UserRepo"
+    # ! start-up wrong-argument: Own.archive: UserRepo takes no 'databse'; remove it: it takes db, limit
     archive = providers.Singleton(UserRepo, databse=Container.db)
     # right
     archive = providers.Singleton(UserRepo, db=Container.db)

@@ -6,7 +6,7 @@ from shop import User
 # wrong
 # ! mypy arg-type: Argument 1 to "Message" has incompatible type "type[User]"; expected "str"
 # ! pyright reportArgumentType: Argument of type "type[User]" cannot be assigned to parameter "name" of type "str" in function "__init__"
-# ! registration wrong-name: Message(<class 'shop.User'>): the name is <class 'shop.User'>; give it the name that goes on the wire, a str
+# ! registration wrong-name: Message(<class 'shop.User'>): the name is <class 'shop.User'>; write it as one word, such as 'get_user' or 'get-user'
 USER_ONLINE = Message[User](User)
 # right
 USER_ONLINE = Message[User]("user_online")

@@ -24,5 +24,5 @@ class Shipped(msgspec.Struct, tag=True):
 
 
 # both
-# ! registration undecodable: Channel('orders'): it cannot go over the wire as JSON: If a type union contains multiple Struct types, all Struct types must be tagged (via `tag` or `tag_field` kwarg); use a msgspec.Struct, a dataclass, or what msgspec supports
+# ! registration undecodable: Channel('orders'): it cannot go over the wire as JSON: If a type union contains multiple Struct types, all Struct types must be tagged (via `tag` or `tag_field` kwarg); give each of them a tag: class Created(msgspec.Struct, tag=True)
 ORDERS = Channel[Paid | Shipped]("orders")

@@ -9,7 +9,7 @@ users = Blueprint("users")
 # wrong
 @users.action("get_user")
 # ! mypy daebus-signature: get_user(kwargs: str): neither the message nor the container can fill **kwargs -> name each parameter: left of a bare * what comes from the message, right of it the services
-# ! registration unfillable-parameter: get_user(**kwargs: str): neither the message nor the container can fill it; name each parameter: left of a bare * what comes from the message, right of it the services
+# ! registration unfillable-parameter: get_user(**kwargs: str): neither the message nor the container can fill it; name each parameter: left of a bare * what comes from the message, right of it the services; a decorator that replaces the handler needs functools.wraps
 async def get_user(query: GetUser, **kwargs: str) -> User:
     return User(query.id, **kwargs)
 

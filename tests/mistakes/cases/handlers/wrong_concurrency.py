@@ -12,7 +12,7 @@ users = Blueprint("users")
 # ! pyright reportArgumentType: Argument of type "Literal['many']" cannot be assigned to parameter "concurrency" of type "int | None" in function "action"
 # ! pyright reportCallIssue: No overloads for "action" match the provided arguments
 # ! pyright reportUntypedFunctionDecorator: Untyped function decorator obscures type of function; ignoring decorator
-# ! registration TypeError: '<' not supported between instances of 'str' and 'int'
+# ! registration wrong-option: @action('get_user'): concurrency='many', which must be a whole number of at least 1; correct it, or leave it out for the default
 @users.action("get_user", concurrency="many")
 # right
 @users.action("get_user", concurrency=8)

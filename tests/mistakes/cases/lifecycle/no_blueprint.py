@@ -8,7 +8,7 @@ app = Daebus("users")
 # wrong
 # ! mypy arg-type: Argument 1 to "register_blueprint" of "Daebus" has incompatible type Module; expected "Blueprint[ServiceContainer]"
 # ! pyright reportArgumentType: Argument of type "Module("shop")" cannot be assigned to parameter "blueprint" of type "Blueprint[ServiceContainer]" in function "register_blueprint"
-# ! registration AttributeError: module 'shop' has no attribute 'name'
+# ! registration wrong-component: register_blueprint(shop): it is no blueprint; register an object: users = Blueprint("users")
 app.register_blueprint(shop)
 # right
 app.register_blueprint(users)

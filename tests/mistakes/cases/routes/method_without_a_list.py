@@ -7,10 +7,7 @@ users = Blueprint("users")
 
 
 # wrong
-# ! registration wrong-method: route P|O|S|T && 'O' is no HTTP method that can be routed; use one of DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT, TRACE
-# ! registration wrong-method: route P|O|S|T && 'P' is no HTTP method that can be routed; use one of DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT, TRACE
-# ! registration wrong-method: route P|O|S|T && 'S' is no HTTP method that can be routed; use one of DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT, TRACE
-# ! registration wrong-method: route P|O|S|T && 'T' is no HTTP method that can be routed; use one of DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT, TRACE
+# ! registration wrong-method: @route(' && methods='POST' is no list of names; write methods=['POST']
 @users.route("/users", methods="POST")
 # right
 @users.route("/users", methods=["POST"])

@@ -6,7 +6,7 @@ app = Daebus("users")
 # wrong
 # ! mypy arg-type: Argument "port" to "DaebusHttp" has incompatible type "str"; expected "int"
 # ! pyright reportArgumentType: Argument of type "Literal['8080']" cannot be assigned to parameter "port" of type "int" in function "__init__"
-# ! registration TypeError: '<=' not supported between instances of 'int' and 'str'
+# ! registration configuration: DaebusHttp(port='8080'): a port is a number from 1 to 65535, or 0 for a free one.
 app.attach(DaebusHttp(port="8080"))
 # right
 app.attach(DaebusHttp(port=8080))

@@ -9,7 +9,7 @@ users = Blueprint("users")
 # wrong
 @users.route("/search")
 # ! mypy daebus-signature: search(query: str): Litestar gives "query" a meaning of its own, which cannot be of type str -> rename it, as query_: Annotated[..., QueryParameter(name="query")]
-# ! registration reserved-name: search(query: str): Litestar gives 'query' a meaning of its own, all query parameters, which cannot be a str; write query: dict[str, str], or rename it, as query_: Annotated[str, QueryParameter(name='query')]
+# ! registration reserved-name: search(query: str): Litestar gives 'query' a meaning of its own, all query parameters, which is never of type str; write query: dict[str, str], or rename it, as query_: Annotated[str, QueryParameter(name='query')]
 async def search(query: str) -> User:
     return User(query)
 

@@ -9,7 +9,7 @@ users = Blueprint("users")
 # wrong
 # ! mypy arg-type: Argument "status_code" to "route" of "Recorder" has incompatible type "str"; expected "int | None"
 # ! pyright reportArgumentType: Argument of type "Literal['201']" cannot be assigned to parameter "status_code" of type "int | None" in function "route"
-# ! start-up refused-by-litestar: route POST && Litestar refuses it: '<' not supported between instances of 'str' and 'int'; correct the handler's signature, or the options of its route
+# ! registration wrong-status: route POST && status_code='201' is no status that ends a request; give a number from 200 to 599, such as 201
 @users.route("/users", methods=["POST"], status_code="201")
 # right
 @users.route("/users", methods=["POST"], status_code=201)

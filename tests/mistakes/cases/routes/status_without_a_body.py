@@ -7,7 +7,7 @@ users = Blueprint("users")
 
 
 # wrong
-# ! start-up refused-by-litestar: route POST && Litestar refuses it: A status code 204, 304 or in the range below 200 does not support a response body. If && .add_user should return a value, change the route handler status code to an appropriate value.; correct the handler's signature, or the options of its route
+# ! registration wrong-status: route POST && an answer with status 204 has no body, and the handler returns User; return nothing: -> None, or give another status
 @users.route("/users", methods=["POST"], status_code=204)
 # right
 @users.route("/users", methods=["POST"], status_code=201)

@@ -11,7 +11,7 @@ users = Blueprint("users")
 # ! mypy call-overload: No overload variant of "background" of "Recorder" matches argument types "str", "int"
 # ! mypy untyped-decorator: Untyped decorator makes function "cleanup" untyped
 # ! pyright reportArgumentType: Argument of type "Literal[60]" cannot be assigned to parameter "every" of type "timedelta" in function "background"
-# ! registration wrong-schedule: background('cleanup'): every=60 is not a timedelta; write every=timedelta(seconds=...)
+# ! registration wrong-schedule: @background('cleanup'): every=60 is not a timedelta; write every=timedelta(seconds=...)
 @users.background("cleanup", every=60)
 # right
 @users.background("cleanup", every=timedelta(seconds=60))

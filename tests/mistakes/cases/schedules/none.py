@@ -10,7 +10,7 @@ users = Blueprint("users")
 # ! mypy untyped-decorator: Untyped decorator makes function "cleanup" untyped
 # ! pyright reportCallIssue: No overloads for "background" match the provided arguments
 # ! pyright reportUntypedFunctionDecorator: Untyped function decorator obscures type of function; ignoring decorator
-# ! registration wrong-schedule: background('cleanup'): a background task has exactly one schedule; give seconds, or every=timedelta(...), or cron='0 3 * * *'
+# ! registration wrong-schedule: @background('cleanup'): a background task has exactly one schedule; give seconds, or every=timedelta(...), or cron='0 3 * * *'
 @users.background("cleanup")
 # right
 @users.background("cleanup", 3600)

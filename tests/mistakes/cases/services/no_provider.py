@@ -18,7 +18,7 @@ users = Blueprint("users", services=Own)
 
 @users.action("retries")
 # ! mypy daebus-wiring: retries(retries: int): Own.retries is no provider -> make it one: retries = providers.Object(...)
-# ! registration not-a-provider: retries(retries: int): Own.retries is no provider; make it one, such as retries = providers.Object(...)
+# ! registration not-a-provider: retries(retries: int): Own.retries is no provider; make it one: retries = providers.Object(...)
 async def retries(*, retries: int) -> int:
     return retries
 
