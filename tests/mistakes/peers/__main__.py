@@ -9,7 +9,9 @@ what is published on it, or ``first_message()`` sends it. Each right twin must p
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib.util
+import io
 import json
 import logging
 import shutil
@@ -132,11 +134,13 @@ def main() -> None:
     """Ask all peers, and write down what they told."""
     logging.disable()
     warnings.simplefilter("ignore")
-    found = {
+    found: dict[str, object] = {
         "date": datetime.now(UTC).date().isoformat(),
         "versions": {tool: version(tool) for tool in TOOLS},
-        "peers": {peer: ask(peer) for peer in PLUGINS},
     }
+    # The programs print.
+    with contextlib.redirect_stdout(io.StringIO()):
+        found["peers"] = {peer: ask(peer) for peer in PLUGINS}
     (HERE / "results.json").write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n")
 
 
