@@ -64,7 +64,7 @@ def test_no_mistake_waits_for_a_message() -> None:
 def test_the_type_checkers_tell_most_of_them() -> None:
     told = Counter(stage for case in ALL for stage in case.stages())
     assert told["mypy"] >= 0.8 * len(ALL)
-    assert told["pyright"] >= 0.5 * len(ALL)
+    assert told["pyright"] >= 0.55 * len(ALL)
 
 
 def test_a_case_has_two_programs_of_the_same_lines() -> None:

@@ -34,6 +34,9 @@ def _function_mistakes(handler: Handler) -> Iterator[Mistake]:
     kind, function = handler.kind, handler.function
     if handler.is_method:
         yield None, "a handler is a function, not a method", "move it out of the class"
+    elif any(isinstance(part, UninhabitedType) for part in handler.decoration.contract):
+        example = "Channel[Event]" if handler.decoration.name == "listen" else "Action[Payload, Reply]"
+        yield None, "its contract has no types", f"write them in brackets, as in {example}"
     elif handler.is_async and kind.threaded:
         yield None, "a thread runs no event loop", "write it as `def`, or use `background`"
     elif handler.streams and not kind.streams:

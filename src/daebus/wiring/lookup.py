@@ -65,14 +65,17 @@ def offer(container: containers.Container) -> Note:
 def find_fitting(container: containers.Container, wanted: object) -> Iterator[str]:
     """The names of the providers that are known to give what is wanted, then those of nested ones: ``inner.repo``.
 
-    None for a type such as ``int``, of which there are many that mean something else.
+    None for a type such as ``int``, of which there are many that mean something else, and nothing of daebus' own for a
+    protocol, whose few methods it may have by chance.
     """
     if wanted in (UNKNOWN, Any) or getattr(wanted, "__module__", None) == "builtins":
         return
+    is_protocol = getattr(wanted, "_is_protocol", False)
     for name in offered(container):
         given = yielded_type(container.providers[name])
-        if given is not UNKNOWN and fits(given, wanted):
-            yield name
+        if given is UNKNOWN or not fits(given, wanted) or (is_protocol and provider_place(container, name) is None):
+            continue
+        yield name
     for name in offered(container):
         inner = inner_container(container.providers[name])
         for nested in () if inner is None else find_fitting(inner, wanted):

@@ -7,7 +7,7 @@ from daebus import Action, Bus
 
 async def show(bus: Bus) -> None:
     # wrong
-    # ! mypy call-overload: No overload variant of "call" of "Bus" matches argument types "str", "dict[str, str]"
+    # ! mypy arg-type: "get_user": this takes an Action, which knows its types -> make one: Action[Payload, Reply]("the_name"), or pass the decorated handler
     # ! pyright reportArgumentType: Argument of type "Literal['get_user']" cannot be assigned to parameter "action" of type "Action[In@call, Out@call]" in function "call"
     # ! pyright reportCallIssue: No overloads for "call" match the provided arguments
     # ! pyright reportUnknownVariableType: Type of "user" is unknown

@@ -6,7 +6,7 @@ from shop import USER_ONLINE, User
 
 async def announce(clients: Clients, user: User) -> None:
     # wrong
-    # ! mypy arg-type: Argument 1 to "broadcast" of "Clients" has incompatible type "str"; expected "Message[User]"
+    # ! mypy arg-type: "user_online": this takes a Message, which knows its types -> make one: Message[ItsType]("the_name")
     # ! pyright reportArgumentType: Argument of type "Literal['user_online']" cannot be assigned to parameter "message" of type "Message[D@broadcast]" in function "broadcast"
     await clients.broadcast("user_online", user)
     # right

@@ -13,7 +13,7 @@ async def get_user(query: GetUser) -> User:
 
 async def name_of(bus: Bus) -> str:
     # wrong
-    # ! mypy misc: Cannot infer value of type parameter "In" of "call" of "Bus"
+    # ! mypy arg-type: Argument 2 to "call" of "Bus" has incompatible type "str"; expected "GetUser"
     # ! pyright reportArgumentType: Argument of type "Literal['u1']" cannot be assigned to parameter "payload" of type "In@call" in function "call"
     # ! pyright reportCallIssue: No overloads for "call" match the provided arguments
     # ! pyright reportUnknownVariableType: Type of "user" is unknown
@@ -21,7 +21,6 @@ async def name_of(bus: Bus) -> str:
     # right
     user = await bus.call(get_user, GetUser("u1"))
     # both
-    # ! mypy no-any-return: Returning Any from function declared to return "str"
     # ! pyright reportUnknownMemberType: Type of "name" is unknown
     # ! pyright reportUnknownVariableType: Return type is unknown
     return user.name

@@ -6,7 +6,7 @@ from shop import GET_USER, GetUser
 
 async def show(bus: Bus, query: GetUser) -> None:
     # wrong
-    # ! mypy arg-type: Argument 1 to "call" of "Bus" has incompatible type "Action[GetUser, User]"; expected "Action[None, User]"
+    # ! mypy call-arg: Missing positional argument "payload" in call to "call" of "Bus"
     # ! pyright reportArgumentType: Argument of type "Action[GetUser, User]" cannot be assigned to parameter "action" of type "Action[None, Out@call]" in function "call"
     user = await bus.call(GET_USER)
     # right

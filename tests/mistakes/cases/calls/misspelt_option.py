@@ -6,9 +6,7 @@ from shop import COUNT_USERS
 
 async def count(bus: Bus) -> int:
     # wrong
-    # ! mypy call-overload: No overload variant of "call" of "Bus" matches argument types "Action[None, int]", "int"
-    # ! mypy call-overload: Unexpected keyword argument "timout" for overloaded function "call" of "Bus"; did you mean "timeout"?
-    # ! mypy no-any-return: Returning Any from function declared to return "int"
+    # ! mypy call-arg: Unexpected keyword argument "timout" for "call" of "Bus"; did you mean "timeout"?
     # ! pyright reportCallIssue: No overloads for "call" match the provided arguments
     # ! pyright reportUnknownVariableType: Return type is unknown
     return await bus.call(COUNT_USERS, timout=2)

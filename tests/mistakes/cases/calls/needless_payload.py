@@ -6,7 +6,7 @@ from shop import COUNT_USERS
 
 async def count(bus: Bus) -> int:
     # wrong
-    # ! mypy misc: Cannot infer value of type parameter "In" of "call" of "Bus"
+    # ! mypy arg-type: Argument 2 to "call" of "Bus" has incompatible type "str"; expected "None"
     # ! pyright reportArgumentType: Argument of type "Literal['all']" cannot be assigned to parameter "payload" of type "None" in function "call"
     # ! pyright reportCallIssue: No overloads for "call" match the provided arguments
     # ! pyright reportUnknownVariableType: Return type is unknown

@@ -6,7 +6,7 @@ from shop import GET_USER, GetUser
 
 async def refresh(bus: Bus, query: GetUser) -> None:
     # wrong
-    # ! mypy arg-type: Argument 1 to "publish" of "Bus" has incompatible type "Action[GetUser, User]"; expected "Channel[GetUser]"
+    # ! mypy arg-type: GET_USER: it is an Action, and this takes a Channel -> use call(...), or send(...) where no reply is wanted
     # ! pyright reportArgumentType: Argument of type "Action[GetUser, User]" cannot be assigned to parameter "channel" of type "Channel[Event@publish]" in function "publish"
     await bus.publish(GET_USER, query)
     # right

@@ -6,7 +6,7 @@ from shop import COUNT_USERS
 
 async def count(bus: Bus) -> None:
     # wrong
-    # ! mypy arg-type: Argument 1 to "call" of "Bus" has incompatible type "Action[None, int]"; expected "Action[None, str]"
+    # ! mypy assignment: Incompatible types in assignment (expression has type "int", variable has type "str")
     # ! pyright reportAssignmentType: Type "int" is not assignable to declared type "str"
     found: str = await bus.call(COUNT_USERS)
     # right

@@ -6,7 +6,7 @@ from shop import GET_USER, GetUser
 
 async def show(bus: Bus, query: GetUser) -> None:
     # wrong
-    # ! mypy call-overload: No overload variant of "stream" of "Bus" matches argument types "Action[GetUser, User]", "GetUser"
+    # ! mypy arg-type: GET_USER: it is an Action, and this takes a StreamAction -> use call(...), or send(...) where no reply is wanted
     # ! pyright reportArgumentType: Argument of type "Action[GetUser, User]" cannot be assigned to parameter "action" of type "StreamAction[In@stream, Out@stream]" in function "stream"
     # ! pyright reportCallIssue: No overloads for "stream" match the provided arguments
     # ! pyright reportUnknownVariableType: Type of "user" is unknown

@@ -6,7 +6,7 @@ from shop import LIST_USERS, GetUser
 
 async def show(bus: Bus, query: GetUser) -> None:
     # wrong
-    # ! mypy call-overload: No overload variant of "call" of "Bus" matches argument types "StreamAction[GetUser, User]", "GetUser"
+    # ! mypy arg-type: LIST_USERS: it is a StreamAction, and this takes an Action -> use `async for item in stream(...)`
     # ! pyright reportArgumentType: Argument of type "StreamAction[GetUser, User]" cannot be assigned to parameter "action" of type "Action[In@call, Out@call]" in function "call"
     # ! pyright reportCallIssue: No overloads for "call" match the provided arguments
     # ! pyright reportUnknownVariableType: Type of "user" is unknown

@@ -6,8 +6,7 @@ from shop import COUNT_USERS
 
 async def count(bus: Bus) -> int:
     # wrong
-    # ! mypy call-overload: No overload variant of "call" of "Bus" matches argument types "Action[None, int]", "str"
-    # ! mypy no-any-return: Returning Any from function declared to return "int"
+    # ! mypy arg-type: Argument "timeout" to "call" of "Bus" has incompatible type "str"; expected "float | None"
     # ! pyright reportArgumentType: Argument of type "Literal['2s']" cannot be assigned to parameter "timeout" of type "float | None" in function "call"
     return await bus.call(COUNT_USERS, timeout="2s")
     # right

@@ -6,7 +6,7 @@ from shop import USER_ONLINE, User
 
 async def greet(client: Client, user: User) -> None:
     # wrong
-    # ! mypy misc: Cannot infer value of type parameter "D" of "send" of "Client"
+    # ! mypy arg-type: Argument 2 to "send" of "Client" has incompatible type "str"; expected "User"
     # ! pyright reportArgumentType: Argument of type "str" cannot be assigned to parameter "data" of type "D@send" in function "send"
     await client.send(USER_ONLINE, user.name)
     # right

@@ -6,7 +6,7 @@ from shop import USER_EVENTS, Created, User
 
 async def announce(bus: Bus, user: User) -> None:
     # wrong
-    # ! mypy misc: Cannot infer value of type parameter "Event" of "publish" of "Bus"
+    # ! mypy arg-type: Argument 2 to "publish" of "Bus" has incompatible type "User"; expected "Created | Deleted"
     # ! pyright reportArgumentType: Argument of type "User" cannot be assigned to parameter "event" of type "Event@publish" in function "publish"
     await bus.publish(USER_EVENTS, user)
     # right

@@ -6,7 +6,7 @@ from shop import GET_USER, GetUser, User
 
 async def show(bus: Bus) -> None:
     # wrong
-    # ! mypy misc: Cannot infer value of type parameter "In" of "call" of "Bus"
+    # ! mypy arg-type: Argument 2 to "call" of "Bus" has incompatible type "User"; expected "GetUser"
     # ! pyright reportArgumentType: Argument of type "User" cannot be assigned to parameter "payload" of type "In@call" in function "call"
     # ! pyright reportCallIssue: No overloads for "call" match the provided arguments
     # ! pyright reportUnknownVariableType: Type of "user" is unknown

@@ -13,6 +13,7 @@ class Ledger:
 
 class Own(Container):
     # wrong
+    # ! mypy daebus-wiring: Singleton(..., session): the Singleton lives as long as the service, but would keep an object of one message -> make it a providers.Factory, or pass session at each call
     # ! registration captured-message-object: Own.ledger: 'ledger' lives as long as the service, but keeps the per-message object of open_session; make 'ledger' a providers.Factory, or pass the object at each call
     ledger = providers.Singleton(Ledger, session=Container.session)
     # right

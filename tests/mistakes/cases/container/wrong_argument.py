@@ -8,9 +8,9 @@ from shop import Container, UserRepo
 
 class Own(Container):
     # wrong
-    # ! mypy arg-type: Argument 1 to "UserRepo" has incompatible type "Session"; expected "Database"
-    # ! registration captured-message-object: Own.archive: 'archive' lives as long as the service, but keeps the per-message object of open_session; make 'archive' a providers.Factory, or pass the object at each call
-    archive = providers.Singleton(UserRepo, db=Container.session)
+    # ! mypy arg-type: Argument 1 to "UserRepo" has incompatible type "Mailer"; expected "Database"
+    # ! start-up wrong-argument: Own.archive: UserRepo takes 'db' as Database, and gets Mailer; give it another provider
+    archive = providers.Singleton(UserRepo, db=Container.mailer)
     # right
     archive = providers.Singleton(UserRepo, db=Container.db)
 

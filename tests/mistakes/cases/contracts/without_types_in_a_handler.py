@@ -13,7 +13,7 @@ users = Blueprint("users")
 # right
 @users.action(Action[GetUser, User]("get_user"))
 # both
-# ! mypy daebus-signature: get_user: it returns User, but its contract says Never -> return Never, or change the contract
+# ! mypy daebus-signature: get_user: its contract has no types -> write them in brackets, as in Action[Payload, Reply]
 async def get_user(query: GetUser) -> User:
     return User(query.id)
 

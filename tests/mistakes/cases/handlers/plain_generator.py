@@ -9,6 +9,9 @@ users = Blueprint("users")
 
 
 # wrong
+# ! pyright reportArgumentType: Argument of type "(query: GetUser) -> Iterator[User]" cannot be assigned to parameter "handler" of type "(**P@__call__) -> Reply@__call__" in function "__call__"
+# ! pyright reportCallIssue: No overloads for "__call__" match the provided arguments
+# ! pyright reportUntypedFunctionDecorator: Untyped function decorator obscures type of function; ignoring decorator
 @users.action("list_users")
 # ! mypy daebus-signature: list_users: an action cannot be a `def` generator -> write `async def`, and yield each item
 # ! registration plain-generator: list_users: it is a generator, written as `def` with `yield`, and nobody would iterate over it; write `async def`, to stream what it yields

@@ -10,6 +10,7 @@ app.register_blueprint(users)
 # both
 
 
+# ! mypy daebus-signature: get_user: it comes too late: users was registered && -> define every handler before its blueprint is registered
 # ! registration too-late: action get_user of 'users': it comes too late: the blueprint was registered at && define every handler before its blueprint is registered
 @users.action("get_user")
 async def get_user(query: GetUser) -> User:

@@ -7,6 +7,8 @@ users = Blueprint("users")
 
 
 # wrong
+# ! mypy arg-type: Argument "methods" to "route" of "Recorder" has incompatible type "str"; expected "Sequence[Literal['DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT', 'TRACE']]"
+# ! pyright reportArgumentType: Argument of type "Literal['POST']" cannot be assigned to parameter "methods" of type "Sequence[Method]" in function "route"
 # ! registration wrong-method: @route(' && methods='POST' is no list of names; write methods=['POST']
 @users.route("/users", methods="POST")
 # right

@@ -12,6 +12,7 @@ users = Blueprint("users")
 # right
 @users.route("/users", methods=["POST"], status_code=201)
 # both
+# ! mypy daebus-path: add_user: a response of status 204 has no body, and it returns User -> write -> None, or choose another status
 async def add_user(data: GetUser) -> User:
     return User(data.id)
 

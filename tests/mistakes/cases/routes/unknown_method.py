@@ -7,7 +7,8 @@ users = Blueprint("users")
 
 
 # wrong
-# ! mypy daebus-path: add_user: "PSOT" is no HTTP method that can be routed -> did you mean "POST"?
+# ! mypy list-item: List item 0 has incompatible type "Literal['PSOT']"; expected "Literal['DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT', 'TRACE']"
+# ! pyright reportArgumentType: Argument of type "list[str]" cannot be assigned to parameter "methods" of type "Sequence[Method]" in function "route"
 # ! registration wrong-method: route PSOT && 'PSOT' is no HTTP method that can be routed; did you mean 'POST'?
 @users.route("/users", methods=["PSOT"])
 # right

@@ -6,6 +6,7 @@ users = Blueprint("users")
 
 
 # wrong
+# ! mypy daebus-value: cleanup: the hour of the cron expression '0 25 * * *' is malformed, out of range, or never matches -> give five fields, such as '0 3 * * *'
 # ! registration wrong-schedule: @background('cleanup'): the hour of the cron expression '0 25 * * *' is malformed, out of range, or never matches; give seconds, or every=timedelta(...), or cron= with five fields, such as '0 3 * * *'
 @users.background("cleanup", cron="0 25 * * *")
 # right

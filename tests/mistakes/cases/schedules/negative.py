@@ -6,6 +6,7 @@ users = Blueprint("users")
 
 
 # wrong
+# ! mypy daebus-value: cleanup: the interval is -60 seconds -> give a number above 0
 # ! registration wrong-schedule: @background('cleanup'): the interval is -60 seconds; give a number above 0
 @users.background("cleanup", -60)
 # right

@@ -18,7 +18,7 @@ users = Blueprint("users", services=Container)
 
 @users.action("get_user")
 # ! mypy daebus-wiring: get_user(repo: Finder): the provider "repo" of Container gives UserRepo, not Finder -> annotate it as UserRepo, or change the provider
-# ! registration wrong-type: get_user(repo: Finder): the provider 'repo' of Container gives UserRepo; annotate it as UserRepo, or name it 'redis', which gives Finder
+# ! registration wrong-type: get_user(repo: Finder): the provider 'repo' of Container gives UserRepo; annotate it as UserRepo, or change the provider
 async def get_user(query: GetUser, *, repo: Finder) -> User:
     # wrong
     return await repo.get(query.id)
