@@ -58,7 +58,7 @@ def main(names: Sequence[str]) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_cases(cases, folder)
-        shutil.copy(CASES / "shop.py", folder)
+        shutil.copy(CASES / "accounts.py", folder)
         found = told_of(cases, folder)
     for case in cases:
         mark(CASES / case.group / f"{case.name}.py", found[case.module("wrong")])

@@ -40,7 +40,7 @@ async def check_runtime(path: Path) -> tuple[Stage, list[Told]]:
 
 
 def load(path: Path) -> ModuleType:
-    """Import a program, which may import its neighbour `shop`, and leave nothing behind in `sys.modules`."""
+    """Import a program, which may import its neighbour `accounts`, and leave nothing behind in `sys.modules`."""
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None
     assert spec.loader is not None
@@ -50,7 +50,7 @@ def load(path: Path) -> ModuleType:
         spec.loader.exec_module(module)
     finally:
         sys.path.remove(str(path.parent))
-        for name in (path.stem, "shop"):
+        for name in (path.stem, "accounts"):
             sys.modules.pop(name, None)
     return module
 

@@ -134,7 +134,7 @@ def rendered(case: Case) -> str:
     """What is told of a wrong program that cannot be registered, as it looks."""
     with tempfile.TemporaryDirectory() as name, contextlib.chdir(name):
         Path("users.py").write_text(case.wrong)
-        Path("shop.py").write_text((CASES / "shop.py").read_text())
+        Path("accounts.py").write_text((CASES / "accounts.py").read_text())
         try:
             load(Path(name, "users.py"))
         except WiringError as error:

@@ -21,7 +21,7 @@ BY_NAME = {f"{case.group}/{case.name}": case for case in ALL}
 def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("mistakes")
     write_cases(ALL, folder)
-    shutil.copy(CASES / "shop.py", folder)
+    shutil.copy(CASES / "accounts.py", folder)
     return folder
 
 
@@ -53,7 +53,7 @@ async def test_registration_or_the_start_tells_exactly_what_is_wrong(programs: P
 
 
 def test_what_the_programs_share_is_right(checked: Mapping[Stage, By]) -> None:
-    assert {checker: told.get("shop", []) for checker, told in checked.items()} == {"mypy": [], "pyright": []}
+    assert {checker: told.get("accounts", []) for checker, told in checked.items()} == {"mypy": [], "pyright": []}
 
 
 def test_no_mistake_waits_for_a_message() -> None:

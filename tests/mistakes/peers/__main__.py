@@ -109,7 +109,7 @@ def ask(peer: str) -> dict[str, dict[str, str]]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_cases(cases, folder)
-        shutil.copy(HERE / peer / "shop.py", folder)
+        shutil.copy(HERE / peer / "accounts.py", folder)
         checked = [run_mypy(folder, PLUGINS[peer]), run_pyright(folder)]
         sys.path.insert(0, name)
 
@@ -126,7 +126,7 @@ def ask(peer: str) -> dict[str, dict[str, str]]:
             when, how = told(case, "wrong")
             results[f"{case.group}/{case.name}"] = {"when": when, "how": how.replace(name, "").split("\n")[0][:200]}
         sys.path.remove(name)
-        sys.modules.pop("shop", None)
+        sys.modules.pop("accounts", None)
     return results
 
 

@@ -1,7 +1,7 @@
 """`await` before a call of the blocking bus."""
 
+from accounts import GET_USER, GetUser
 from daebus import BlockingBus
-from shop import GET_USER, GetUser
 
 
 # wrong

@@ -1,7 +1,7 @@
 """A message to WebSocket clients by a bare name, of which nobody knows the type."""
 
+from accounts import USER_ONLINE, User
 from daebus import Clients
-from shop import USER_ONLINE, User
 
 
 async def announce(clients: Clients, user: User) -> None:

@@ -1,7 +1,7 @@
 """A forgotten `await` before something whose result nobody needs: it would never be sent."""
 
+from accounts import GET_USER, GetUser
 from daebus import Bus
-from shop import GET_USER, GetUser
 
 
 async def refresh(bus: Bus, query: GetUser) -> None:

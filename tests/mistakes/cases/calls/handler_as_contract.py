@@ -1,7 +1,7 @@
 """A handler that is called over the bus with a payload of another type: the decorated name is a contract too."""
 
+from accounts import GetUser, User
 from daebus import Blueprint, Bus
-from shop import GetUser, User
 
 users = Blueprint("users")
 

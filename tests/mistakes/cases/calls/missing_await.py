@@ -1,7 +1,7 @@
 """A forgotten `await` before a call."""
 
+from accounts import GET_USER, GetUser
 from daebus import Bus
-from shop import GET_USER, GetUser
 
 
 async def name_of(bus: Bus, query: GetUser) -> str:

@@ -1,7 +1,7 @@
 """A call without the payload that the action takes."""
 
+from accounts import GET_USER, GetUser
 from daebus import Bus
-from shop import GET_USER, GetUser
 
 
 async def show(bus: Bus, query: GetUser) -> None:

@@ -1,7 +1,7 @@
 """A field that the reply does not have."""
 
+from accounts import GET_USER, GetUser
 from daebus import Bus
-from shop import GET_USER, GetUser
 
 
 async def name_of(bus: Bus, query: GetUser) -> str:

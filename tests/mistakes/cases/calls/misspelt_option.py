@@ -1,7 +1,7 @@
 """An option of a call that does not exist."""
 
+from accounts import COUNT_USERS
 from daebus import Bus
-from shop import COUNT_USERS
 
 
 async def count(bus: Bus) -> int:

@@ -1,7 +1,7 @@
 """A call with a payload for an action that takes none."""
 
+from accounts import COUNT_USERS
 from daebus import Bus
-from shop import COUNT_USERS
 
 
 async def count(bus: Bus) -> int:

@@ -1,7 +1,7 @@
 """`with` around a bus, instead of `async with`."""
 
+from accounts import COUNT_USERS
 from daebus import Bus
-from shop import COUNT_USERS
 
 
 async def count() -> int:

@@ -1,7 +1,7 @@
 """An action taken for a channel."""
 
+from accounts import GET_USER, GetUser
 from daebus import Bus
-from shop import GET_USER, GetUser
 
 
 async def refresh(bus: Bus, query: GetUser) -> None:

@@ -1,7 +1,7 @@
 """A reply that may be None, used as if it never were."""
 
+from accounts import FIND_USER, GetUser
 from daebus import Bus
-from shop import FIND_USER, GetUser
 
 
 async def name_of(bus: Bus, query: GetUser) -> str:

@@ -1,7 +1,7 @@
 """A reply that is taken for something else."""
 
+from accounts import COUNT_USERS
 from daebus import Bus
-from shop import COUNT_USERS
 
 
 async def count(bus: Bus) -> None:

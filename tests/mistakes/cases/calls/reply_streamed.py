@@ -1,7 +1,7 @@
 """One reply, asked for as if it were a stream."""
 
+from accounts import GET_USER, GetUser
 from daebus import Bus
-from shop import GET_USER, GetUser
 
 
 async def show(bus: Bus, query: GetUser) -> None:

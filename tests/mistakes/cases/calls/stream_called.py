@@ -1,7 +1,7 @@
 """A stream of replies, asked for as if it were one reply."""
 
+from accounts import LIST_USERS, GetUser
 from daebus import Bus
-from shop import LIST_USERS, GetUser
 
 
 async def show(bus: Bus, query: GetUser) -> None:

@@ -1,7 +1,7 @@
 """`for` over a stream, instead of `async for`."""
 
+from accounts import LIST_USERS, GetUser
 from daebus import Bus
-from shop import LIST_USERS, GetUser
 
 
 async def show(bus: Bus, query: GetUser) -> None:

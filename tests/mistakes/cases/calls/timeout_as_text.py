@@ -1,7 +1,7 @@
 """A timeout that is no number."""
 
+from accounts import COUNT_USERS
 from daebus import Bus
-from shop import COUNT_USERS
 
 
 async def count(bus: Bus) -> int:

@@ -1,7 +1,7 @@
 """A unit test that calls a handler with arguments of other types."""
 
+from accounts import Container, Database, GetUser, User, UserRepo
 from daebus import Blueprint
-from shop import Container, Database, GetUser, User, UserRepo
 
 users = Blueprint("users", services=Container)
 

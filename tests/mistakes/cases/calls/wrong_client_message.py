@@ -1,7 +1,7 @@
 """Data of another type than the message to WebSocket clients has."""
 
+from accounts import USER_ONLINE, User
 from daebus import Client
-from shop import USER_ONLINE, User
 
 
 async def greet(client: Client, user: User) -> None:

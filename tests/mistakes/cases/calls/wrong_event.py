@@ -1,7 +1,7 @@
 """An event that the channel does not carry."""
 
+from accounts import USER_EVENTS, Created, User
 from daebus import Bus
-from shop import USER_EVENTS, Created, User
 
 
 async def announce(bus: Bus, user: User) -> None:

@@ -1,7 +1,7 @@
 """A call with a payload of another type than the action takes."""
 
+from accounts import GET_USER, GetUser, User
 from daebus import Bus
-from shop import GET_USER, GetUser, User
 
 
 async def show(bus: Bus) -> None:

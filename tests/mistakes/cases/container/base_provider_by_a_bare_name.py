@@ -2,8 +2,8 @@
 
 from dependency_injector import providers
 
+from accounts import Mailer
 from daebus import Daebus, ServiceContainer
-from shop import Mailer
 
 
 class Own(ServiceContainer):

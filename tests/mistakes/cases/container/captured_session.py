@@ -2,8 +2,8 @@
 
 from dependency_injector import providers
 
+from accounts import Container, Session
 from daebus import Blueprint, Daebus
-from shop import Container, Session
 
 
 class Ledger:

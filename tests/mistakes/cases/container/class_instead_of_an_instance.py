@@ -1,7 +1,7 @@
 """The class of the container, instead of an instance."""
 
+from accounts import Container
 from daebus import Daebus
-from shop import Container
 
 # wrong
 # ! mypy arg-type: Argument "container" to "Daebus" has incompatible type "type[Container]"; expected "ServiceContainer | None"

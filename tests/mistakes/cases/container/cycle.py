@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dependency_injector import providers
 
+from accounts import Container
 from daebus import Blueprint, Daebus
-from shop import Container
 
 
 class Left:

@@ -1,7 +1,7 @@
 """A blueprint whose services the app's container does not have."""
 
+from accounts import Container, UserRepo
 from daebus import Blueprint, Daebus, ServiceContainer
-from shop import Container, UserRepo
 
 
 class Small(ServiceContainer):

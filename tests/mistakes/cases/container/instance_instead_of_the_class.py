@@ -1,7 +1,7 @@
 """An instance of the container, where a blueprint names its class."""
 
+from accounts import Container, UserRepo
 from daebus import Blueprint, Daebus
-from shop import Container, UserRepo
 
 # wrong
 # ! mypy arg-type: Argument "services" to "Blueprint" has incompatible type "Container"; expected "type[ServiceContainer] | None"

@@ -2,8 +2,8 @@
 
 from dependency_injector import containers, providers
 
+from accounts import Database
 from daebus import Daebus, ServiceContainer
-from shop import Database
 
 
 # wrong

@@ -2,8 +2,8 @@
 
 from dependency_injector import containers, providers
 
+from accounts import Container, Database, UserRepo
 from daebus import Daebus
-from shop import Container, Database, UserRepo
 
 
 class Fakes(containers.DeclarativeContainer):

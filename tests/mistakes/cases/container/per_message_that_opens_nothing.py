@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
+from accounts import Container, Database, Session
 from daebus import Blueprint, Daebus, PerMessage
-from shop import Container, Database, Session
 
 
 def make_session(db: Database) -> Session:

@@ -1,7 +1,7 @@
 """A listener of an action."""
 
+from accounts import GET_USER, USER_EVENTS, Created, Deleted
 from daebus import Blueprint, Daebus
-from shop import GET_USER, USER_EVENTS, Created, Deleted
 
 users = Blueprint("users")
 

@@ -1,7 +1,7 @@
 """A contract that is changed after it was made."""
 
+from accounts import GetUser, User
 from daebus import Action
-from shop import GetUser, User
 
 # wrong
 GET_USER = Action[GetUser, User]("get_user")

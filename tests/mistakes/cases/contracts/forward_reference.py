@@ -1,7 +1,7 @@
 """A type that is written as text."""
 
+from accounts import GetUser, User
 from daebus import Action
-from shop import GetUser, User
 
 # wrong
 # ! registration wrong-contract: Action['GetUser']: the type is a string, which cannot be resolved here; write the type itself, below its definition

@@ -1,7 +1,7 @@
 """One channel that one listener takes for a durable one, and the other does not."""
 
+from accounts import Created
 from daebus import Blueprint, Channel, Daebus
-from shop import Created
 
 ORDERS = Channel[Created]("orders", durable=True)
 users = Blueprint("users")

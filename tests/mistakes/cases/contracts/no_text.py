@@ -1,12 +1,12 @@
 """A name that is no text."""
 
+from accounts import User
 from daebus import Message
-from shop import User
 
 # wrong
 # ! mypy arg-type: Argument 1 to "Message" has incompatible type "type[User]"; expected "str"
 # ! pyright reportArgumentType: Argument of type "type[User]" cannot be assigned to parameter "name" of type "str" in function "__init__"
-# ! registration wrong-name: Message(<class 'shop.User'>): the name is <class 'shop.User'>; write it as one word, such as 'get_user' or 'get-user'
+# ! registration wrong-name: Message(<class 'accounts.User'>): the name is <class 'accounts.User'>; write it as one word, such as 'get_user' or 'get-user'
 USER_ONLINE = Message[User](User)
 # right
 USER_ONLINE = Message[User]("user_online")

@@ -1,7 +1,7 @@
 """A handler for an action that belongs to another service."""
 
+from accounts import GetUser, User
 from daebus import Action, Blueprint, Daebus
-from shop import GetUser, User
 
 # wrong
 GET_USER = Action[GetUser, User]("get_user", service="accounts")

@@ -1,7 +1,7 @@
 """An action with a payload and no reply in its brackets."""
 
+from accounts import GetUser
 from daebus import Action
-from shop import GetUser
 
 # wrong
 # ! mypy misc: Type application has too few types (2 expected)

@@ -1,7 +1,7 @@
 """A channel of a service: events belong to nobody."""
 
+from accounts import Created
 from daebus import Channel
-from shop import Created
 
 # wrong
 # ! mypy call-arg: Unexpected keyword argument "service" for "Channel"

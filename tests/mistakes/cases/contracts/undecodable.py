@@ -1,7 +1,7 @@
 """A contract whose payload no JSON can become."""
 
+from accounts import Database, GetUser, User
 from daebus import Action
-from shop import Database, GetUser, User
 
 # wrong
 # ! registration undecodable: Action('get_user'): it cannot go over the wire as JSON: Database has no JSON form; use a msgspec.Struct, a dataclass, or what msgspec supports

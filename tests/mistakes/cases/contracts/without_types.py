@@ -1,7 +1,7 @@
 """A contract without types."""
 
+from accounts import Created
 from daebus import Channel
-from shop import Created
 
 # wrong
 # ! mypy var-annotated: Need type annotation for "EVENTS"

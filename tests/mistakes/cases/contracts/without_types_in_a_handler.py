@@ -1,7 +1,7 @@
 """An action without types, in a decorator."""
 
+from accounts import GetUser, User
 from daebus import Action, Blueprint, Daebus
-from shop import GetUser, User
 
 users = Blueprint("users")
 

@@ -1,7 +1,7 @@
 """`**kwargs`, which nothing could fill."""
 
+from accounts import GetUser, User
 from daebus import Blueprint, Daebus
-from shop import GetUser, User
 
 users = Blueprint("users")
 

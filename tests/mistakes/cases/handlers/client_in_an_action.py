@@ -1,7 +1,7 @@
 """An action that asks for the WebSocket client."""
 
+from accounts import USER_ONLINE, User
 from daebus import Blueprint, Client, Clients, Daebus
-from shop import USER_ONLINE, User
 
 users = Blueprint("users")
 

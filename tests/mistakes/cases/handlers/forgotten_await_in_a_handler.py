@@ -1,7 +1,7 @@
 """A forgotten `await` on what a repository finds, which is then the reply."""
 
+from accounts import Container, GetUser, User, UserRepo
 from daebus import Blueprint, Daebus
-from shop import Container, GetUser, User, UserRepo
 
 users = Blueprint("users", services=Container)
 

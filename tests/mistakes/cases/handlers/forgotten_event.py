@@ -2,8 +2,8 @@
 
 from typing import assert_never
 
+from accounts import USER_EVENTS, Created, Deleted
 from daebus import Blueprint, Daebus
-from shop import USER_EVENTS, Created, Deleted
 
 users = Blueprint("users")
 

@@ -1,7 +1,7 @@
 """A forgotten `*` between the payload and the services."""
 
+from accounts import Container, GetUser, User, UserRepo
 from daebus import Blueprint, Daebus
-from shop import Container, GetUser, User, UserRepo
 
 users = Blueprint("users", services=Container)
 

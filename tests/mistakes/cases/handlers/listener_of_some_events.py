@@ -1,7 +1,7 @@
 """A listener that takes one of the channel's two events."""
 
+from accounts import USER_EVENTS, Created, Deleted
 from daebus import Blueprint, Daebus
-from shop import USER_EVENTS, Created, Deleted
 
 users = Blueprint("users")
 

@@ -1,7 +1,7 @@
 """A listener that returns something, which nobody would get."""
 
+from accounts import USER_EVENTS, Created, Deleted
 from daebus import Blueprint, Daebus
-from shop import USER_EVENTS, Created, Deleted
 
 users = Blueprint("users")
 

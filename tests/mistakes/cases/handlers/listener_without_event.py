@@ -1,7 +1,7 @@
 """A listener that does not take the event."""
 
+from accounts import USER_EVENTS, Container, Created, Deleted, UserRepo
 from daebus import Blueprint, Daebus
-from shop import USER_EVENTS, Container, Created, Deleted, UserRepo
 
 users = Blueprint("users", services=Container)
 

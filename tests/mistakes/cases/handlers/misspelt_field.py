@@ -1,7 +1,7 @@
 """A field that the payload does not have."""
 
+from accounts import GetUser, User
 from daebus import Blueprint, Daebus
-from shop import GetUser, User
 
 users = Blueprint("users")
 

@@ -2,8 +2,8 @@
 
 from collections.abc import AsyncIterator
 
+from accounts import LIST_USERS, GetUser, User
 from daebus import Blueprint, Daebus
-from shop import LIST_USERS, GetUser, User
 
 users = Blueprint("users")
 

@@ -1,7 +1,7 @@
 """A payload that stands right of the `*`, among the services."""
 
+from accounts import Container, GetUser, User, UserRepo
 from daebus import Blueprint, Daebus
-from shop import Container, GetUser, User, UserRepo
 
 users = Blueprint("users", services=Container)
 

@@ -2,8 +2,8 @@
 
 from collections.abc import AsyncIterator, Iterator
 
+from accounts import GetUser, User
 from daebus import Blueprint, Daebus
-from shop import GetUser, User
 
 users = Blueprint("users")
 

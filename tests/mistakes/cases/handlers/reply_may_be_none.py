@@ -1,8 +1,8 @@
 """A handler that may reply None, where its contract promises a reply."""
 
+from accounts import GET_USER, GetUser, User
 from daebus import Blueprint, Daebus
 from daebus.errors import NotFound
-from shop import GET_USER, GetUser, User
 
 users = Blueprint("users")
 

@@ -1,7 +1,7 @@
 """A handler whose reply is not that of its contract."""
 
+from accounts import GET_USER, GetUser, User
 from daebus import Blueprint, Daebus
-from shop import GET_USER, GetUser, User
 
 users = Blueprint("users")
 

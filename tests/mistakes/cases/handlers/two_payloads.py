@@ -2,8 +2,8 @@
 
 import msgspec
 
+from accounts import User
 from daebus import Blueprint, Daebus
-from shop import User
 
 
 class Rename(msgspec.Struct):

@@ -1,7 +1,7 @@
 """A payload that no JSON can become."""
 
+from accounts import GetUser, Session, User
 from daebus import Blueprint, Daebus
-from shop import GetUser, Session, User
 
 users = Blueprint("users")
 

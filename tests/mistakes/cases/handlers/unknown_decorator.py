@@ -1,7 +1,7 @@
 """A decorator that does not exist."""
 
+from accounts import USER_EVENTS, Created, Deleted
 from daebus import Blueprint, Daebus
-from shop import Created, Deleted, USER_EVENTS
 
 users = Blueprint("users")
 

@@ -1,7 +1,7 @@
 """A handler that returns something else than it says."""
 
+from accounts import GetUser, User
 from daebus import Blueprint, Daebus
-from shop import GetUser, User
 
 users = Blueprint("users")
 

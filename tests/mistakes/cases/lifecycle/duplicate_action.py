@@ -1,7 +1,7 @@
 """Two handlers of one action in one blueprint."""
 
+from accounts import GetUser, User
 from daebus import Blueprint, Daebus
-from shop import GetUser, User
 
 users = Blueprint("users")
 

@@ -1,14 +1,14 @@
 """A module that is registered instead of the blueprint in it."""
 
-import shop
+import accounts
 from daebus import Blueprint, Daebus
 
 users = Blueprint("users")
 app = Daebus("users")
 # wrong
 # ! mypy arg-type: Argument 1 to "register_blueprint" of "Daebus" has incompatible type Module; expected "Blueprint[ServiceContainer]"
-# ! pyright reportArgumentType: Argument of type "Module("shop")" cannot be assigned to parameter "blueprint" of type "Blueprint[ServiceContainer]" in function "register_blueprint"
-# ! registration wrong-component: register_blueprint(shop): it is no blueprint; register an object: users = Blueprint("users")
-app.register_blueprint(shop)
+# ! pyright reportArgumentType: Argument of type "Module("accounts")" cannot be assigned to parameter "blueprint" of type "Blueprint[ServiceContainer]" in function "register_blueprint"
+# ! registration wrong-component: register_blueprint(accounts): it is no blueprint; register an object: users = Blueprint("users")
+app.register_blueprint(accounts)
 # right
 app.register_blueprint(users)

@@ -1,7 +1,7 @@
 """A blueprint that is registered twice."""
 
+from accounts import GetUser, User
 from daebus import Blueprint, Daebus
-from shop import GetUser, User
 
 users = Blueprint("users")
 

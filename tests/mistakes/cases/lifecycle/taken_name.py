@@ -1,7 +1,7 @@
 """Two blueprints with handlers of one action, where none may replace the other."""
 
+from accounts import GetUser, User
 from daebus import Blueprint, Daebus
-from shop import GetUser, User
 
 users = Blueprint("users")
 # wrong

@@ -1,7 +1,7 @@
 """A handler that is added after its blueprint was registered: it would never be called."""
 
+from accounts import GetUser, User
 from daebus import Blueprint, Daebus
-from shop import GetUser, User
 
 users = Blueprint("users")
 app = Daebus("users")

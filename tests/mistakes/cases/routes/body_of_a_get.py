@@ -1,7 +1,7 @@
 """A GET with a body."""
 
+from accounts import GetUser, User
 from daebus import Blueprint, Daebus, DaebusHttp
-from shop import GetUser, User
 
 users = Blueprint("users")
 

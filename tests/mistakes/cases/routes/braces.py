@@ -1,7 +1,7 @@
 """A path parameter in the braces of another framework."""
 
+from accounts import User
 from daebus import Blueprint, Daebus, DaebusHttp
-from shop import User
 
 users = Blueprint("users")
 

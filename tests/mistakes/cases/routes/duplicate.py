@@ -1,7 +1,7 @@
 """Two handlers of one route; only the names of the parameters differ."""
 
+from accounts import User
 from daebus import Blueprint, Daebus, DaebusHttp
-from shop import User
 
 users = Blueprint("users")
 

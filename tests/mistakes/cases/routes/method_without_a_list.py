@@ -1,7 +1,7 @@
 """One method without the list around it: each of its letters is taken for a method."""
 
+from accounts import GetUser, User
 from daebus import Blueprint, Daebus, DaebusHttp
-from shop import GetUser, User
 
 users = Blueprint("users")
 

@@ -1,7 +1,7 @@
 """A path parameter that the handler does not take."""
 
+from accounts import Container, User, UserRepo
 from daebus import Blueprint, Daebus, DaebusHttp
-from shop import Container, User, UserRepo
 
 users = Blueprint("users", services=Container)
 

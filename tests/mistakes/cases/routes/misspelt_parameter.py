@@ -1,7 +1,7 @@
 """A path parameter that is called otherwise in the signature."""
 
+from accounts import User
 from daebus import Blueprint, Daebus, DaebusHttp
-from shop import User
 
 users = Blueprint("users")
 

@@ -1,7 +1,7 @@
 """A route in an app without HTTP."""
 
+from accounts import User
 from daebus import Blueprint, Daebus, DaebusHttp
-from shop import User
 
 users = Blueprint("users")
 

@@ -1,7 +1,7 @@
 """A path without its first slash."""
 
+from accounts import User
 from daebus import Blueprint, Daebus, DaebusHttp
-from shop import User
 
 users = Blueprint("users")
 

@@ -1,7 +1,7 @@
 """A query parameter with a name to which Litestar gives a meaning of its own."""
 
+from accounts import User
 from daebus import Blueprint, Daebus, DaebusHttp
-from shop import User
 
 users = Blueprint("users")
 

@@ -1,7 +1,7 @@
 """A status that is no number."""
 
+from accounts import GetUser, User
 from daebus import Blueprint, Daebus, DaebusHttp
-from shop import GetUser, User
 
 users = Blueprint("users")
 

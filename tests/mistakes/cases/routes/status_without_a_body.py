@@ -1,7 +1,7 @@
 """A body under a status that has none."""
 
+from accounts import GetUser, User
 from daebus import Blueprint, Daebus, DaebusHttp
-from shop import GetUser, User
 
 users = Blueprint("users")
 

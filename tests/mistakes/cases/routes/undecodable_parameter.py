@@ -1,7 +1,7 @@
 """A query parameter of a type that no request can hold."""
 
+from accounts import Session, User
 from daebus import Blueprint, Daebus, DaebusHttp
-from shop import Session, User
 
 users = Blueprint("users")
 

@@ -1,7 +1,7 @@
 """A method that HTTP does not have."""
 
+from accounts import GetUser, User
 from daebus import Blueprint, Daebus, DaebusHttp
-from shop import GetUser, User
 
 users = Blueprint("users")
 

@@ -1,7 +1,7 @@
 """An option that routes do not have."""
 
+from accounts import User
 from daebus import Blueprint, Daebus, DaebusHttp
-from shop import User
 
 users = Blueprint("users")
 

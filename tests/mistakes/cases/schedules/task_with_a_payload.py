@@ -1,7 +1,7 @@
 """A background task that takes a payload, which nobody would send."""
 
+from accounts import Container, GetUser, UserRepo
 from daebus import Blueprint, Daebus
-from shop import Container, GetUser, UserRepo
 
 users = Blueprint("users", services=Container)
 

@@ -1,7 +1,7 @@
 """A `def` handler that asks for what an async generator opened on the event loop."""
 
+from accounts import Container, Database
 from daebus import Blueprint, Daebus
-from shop import Container, Database
 
 users = Blueprint("users", services=Container)
 

@@ -1,7 +1,7 @@
 """An `async def` handler that asks for the blocking bus, which would block the event loop."""
 
+from accounts import COUNT_USERS
 from daebus import BlockingBus, Blueprint, Bus, Daebus
-from shop import COUNT_USERS
 
 users = Blueprint("users")
 

@@ -1,7 +1,7 @@
 """A `def` handler, which runs in a thread, that asks for the bus of the event loop."""
 
+from accounts import COUNT_USERS
 from daebus import BlockingBus, Blueprint, Bus, Daebus
-from shop import COUNT_USERS
 
 users = Blueprint("users")
 

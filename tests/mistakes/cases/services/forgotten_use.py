@@ -1,7 +1,7 @@
 """A provider as the default itself: a forgotten `use(...)`."""
 
+from accounts import Container, UserRepo
 from daebus import Blueprint, Daebus, use
-from shop import Container, UserRepo
 
 users = Blueprint("users", services=Container)
 

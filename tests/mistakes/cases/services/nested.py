@@ -2,8 +2,8 @@
 
 from dependency_injector import providers
 
+from accounts import Container, GetUser, User, UserRepo
 from daebus import Blueprint, Daebus, ServiceContainer, use
-from shop import Container, GetUser, User, UserRepo
 
 
 class Outer(ServiceContainer):

@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 
 from dependency_injector import providers
 
+from accounts import Container, Database
 from daebus import Blueprint, Daebus
-from shop import Container, Database
 
 
 async def connect() -> Database:

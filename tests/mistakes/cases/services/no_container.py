@@ -1,7 +1,7 @@
 """A blueprint that does not say which container its services come from."""
 
+from accounts import Container, GetUser, User, UserRepo
 from daebus import Blueprint, Daebus
-from shop import Container, GetUser, User, UserRepo
 
 # wrong
 users = Blueprint("users")

@@ -2,8 +2,8 @@
 
 from dependency_injector import providers
 
+from accounts import Container, GetUser, User
 from daebus import Blueprint, Daebus
-from shop import Container, GetUser, User
 
 
 class Clock:

@@ -2,8 +2,8 @@
 
 from dependency_injector import providers
 
+from accounts import Container, Database
 from daebus import Blueprint, Daebus, ServiceContainer, use
-from shop import Container, Database
 
 
 class Other(ServiceContainer):

@@ -1,7 +1,7 @@
 """A synchronous repository that is awaited."""
 
+from accounts import Container, GetUser, User, UserRepo
 from daebus import Blueprint, Daebus
-from shop import Container, GetUser, User, UserRepo
 
 users = Blueprint("users", services=Container)
 

@@ -1,7 +1,7 @@
 """A service without an annotation."""
 
+from accounts import Container, UserRepo
 from daebus import Blueprint, Daebus
-from shop import Container, UserRepo
 
 users = Blueprint("users", services=Container)
 

@@ -1,7 +1,7 @@
 """`use(...)` left of the `*`."""
 
+from accounts import Container, GetUser, User, UserRepo
 from daebus import Blueprint, Daebus, use
-from shop import Container, GetUser, User, UserRepo
 
 users = Blueprint("users", services=Container)
 

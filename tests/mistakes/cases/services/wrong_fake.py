@@ -1,7 +1,7 @@
 """An override in a test, of a provider that does not exist."""
 
+from accounts import Container, Database, UserRepo
 from daebus import Daebus
-from shop import Container, Database, UserRepo
 
 app = Daebus("users", container=Container())
 

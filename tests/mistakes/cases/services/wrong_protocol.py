@@ -2,8 +2,8 @@
 
 from typing import Protocol
 
+from accounts import Container, GetUser, User
 from daebus import Blueprint, Daebus
-from shop import Container, GetUser, User
 
 
 class Finder(Protocol):

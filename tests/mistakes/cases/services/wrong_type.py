@@ -1,7 +1,7 @@
 """A service of another type than its provider gives."""
 
+from accounts import Container, Database, UserRepo
 from daebus import Blueprint, Daebus
-from shop import Container, Database, UserRepo
 
 users = Blueprint("users", services=Container)
 

@@ -1,7 +1,7 @@
 """A service of another type than the provider in `use(...)` gives."""
 
+from accounts import Container, Database
 from daebus import Blueprint, Daebus, use
-from shop import Container, Database, UserRepo
 
 users = Blueprint("users", services=Container)
 

@@ -2,8 +2,8 @@
 
 from collections.abc import AsyncIterator
 
+from accounts import GetUser, User
 from daebus import Blueprint, Daebus, DaebusHttp, DaebusWebSocket
-from shop import GetUser, User
 
 users = Blueprint("users")
 

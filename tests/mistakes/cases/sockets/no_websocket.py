@@ -1,7 +1,7 @@
 """A socket handler in an app without WebSockets."""
 
+from accounts import GetUser, User
 from daebus import Blueprint, Daebus, DaebusHttp, DaebusWebSocket
-from shop import GetUser, User
 
 users = Blueprint("users")
 

@@ -1,7 +1,7 @@
 """A message to clients with the name under which they get answers."""
 
+from accounts import User
 from daebus import Message
-from shop import User
 
 # wrong
 # ! registration reserved-name: Message('response'): clients get the answers of socket handlers under the name 'response', and could not tell them apart; give the message another name

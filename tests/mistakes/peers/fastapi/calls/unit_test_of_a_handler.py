@@ -1,7 +1,8 @@
 """A unit test that calls a handler with arguments of other types."""
 
 from fastapi import FastAPI
-from shop import Database, Repo, User, UserRepo
+
+from accounts import Database, Repo, User, UserRepo
 
 app = FastAPI()
 

@@ -3,7 +3,8 @@
 from typing import Annotated
 
 from fastapi import Depends, FastAPI
-from shop import Database, UserRepo, get_db
+
+from accounts import Database, UserRepo, get_db
 
 app = FastAPI()
 

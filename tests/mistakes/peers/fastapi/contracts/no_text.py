@@ -1,7 +1,8 @@
 """A name that is no text."""
 
 from fastapi import FastAPI
-from shop import User
+
+from accounts import User
 
 app = FastAPI()
 

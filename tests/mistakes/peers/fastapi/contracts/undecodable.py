@@ -1,7 +1,8 @@
 """A contract whose payload no JSON can become."""
 
 from fastapi import FastAPI
-from shop import Database, GetUser, User
+
+from accounts import Database, GetUser, User
 
 app = FastAPI()
 

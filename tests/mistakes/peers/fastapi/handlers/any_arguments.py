@@ -1,7 +1,8 @@
 """`**kwargs`, which nothing could fill."""
 
 from fastapi import FastAPI
-from shop import User
+
+from accounts import User
 
 app = FastAPI()
 

@@ -1,7 +1,8 @@
 """A forgotten `await` on what a repository finds, which is then the reply."""
 
 from fastapi import FastAPI
-from shop import Repo, User
+
+from accounts import Repo, User
 
 app = FastAPI()
 

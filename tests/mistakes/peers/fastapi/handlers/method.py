@@ -1,7 +1,8 @@
 """A handler that is a method."""
 
 from fastapi import FastAPI
-from shop import User
+
+from accounts import User
 
 app = FastAPI()
 

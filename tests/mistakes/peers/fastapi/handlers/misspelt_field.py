@@ -1,7 +1,8 @@
 """A field that the payload does not have."""
 
 from fastapi import FastAPI
-from shop import GetUser, User
+
+from accounts import GetUser, User
 
 app = FastAPI()
 

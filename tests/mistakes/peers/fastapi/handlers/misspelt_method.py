@@ -1,7 +1,8 @@
 """A method that the service does not have."""
 
 from fastapi import FastAPI
-from shop import Repo, User
+
+from accounts import Repo, User
 
 app = FastAPI()
 

@@ -1,7 +1,8 @@
 """A handler that may reply None, where its contract promises a reply."""
 
 from fastapi import FastAPI
-from shop import User
+
+from accounts import User
 
 app = FastAPI()
 

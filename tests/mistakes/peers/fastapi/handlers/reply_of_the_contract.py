@@ -1,7 +1,8 @@
 """A handler whose reply is not that of its contract."""
 
 from fastapi import FastAPI
-from shop import User
+
+from accounts import User
 
 app = FastAPI()
 

@@ -1,7 +1,8 @@
 """A payload without an annotation."""
 
 from fastapi import FastAPI
-from shop import GetUser, User
+
+from accounts import GetUser, User
 
 app = FastAPI()
 

@@ -1,7 +1,8 @@
 """A reply without an annotation."""
 
 from fastapi import FastAPI
-from shop import User
+
+from accounts import User
 
 app = FastAPI()
 

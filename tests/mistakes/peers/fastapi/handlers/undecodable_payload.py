@@ -1,7 +1,8 @@
 """A payload that no JSON can become."""
 
 from fastapi import FastAPI
-from shop import GetUser, Session, User
+
+from accounts import GetUser, Session, User
 
 app = FastAPI()
 

@@ -1,7 +1,8 @@
 """A reply that cannot be written as JSON."""
 
 from fastapi import FastAPI
-from shop import Repo, User, UserRepo
+
+from accounts import Repo, User, UserRepo
 
 app = FastAPI()
 

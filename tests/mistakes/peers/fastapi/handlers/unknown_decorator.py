@@ -1,7 +1,8 @@
 """A decorator that does not exist."""
 
 from fastapi import FastAPI
-from shop import User
+
+from accounts import User
 
 app = FastAPI()
 

@@ -1,7 +1,8 @@
 """A decorator without its brackets."""
 
 from fastapi import FastAPI
-from shop import User
+
+from accounts import User
 
 app = FastAPI()
 

@@ -1,7 +1,8 @@
 """A handler that returns something else than it says."""
 
 from fastapi import FastAPI
-from shop import User
+
+from accounts import User
 
 app = FastAPI()
 

@@ -1,7 +1,8 @@
 """Two handlers of one action in one blueprint."""
 
 from fastapi import FastAPI
-from shop import User
+
+from accounts import User
 
 app = FastAPI()
 

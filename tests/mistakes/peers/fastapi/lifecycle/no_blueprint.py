@@ -1,8 +1,9 @@
 """A module that is registered instead of the blueprint in it."""
 
-import shop
 from fastapi import APIRouter, FastAPI
-from shop import User
+
+import accounts
+from accounts import User
 
 app = FastAPI()
 users = APIRouter()
@@ -14,7 +15,7 @@ async def get_user(user_id: str) -> User:
 
 
 # wrong
-app.include_router(shop)
+app.include_router(accounts)
 
 # right
 app.include_router(users)

@@ -1,7 +1,8 @@
 """An option of the app that does not exist."""
 
 from fastapi import FastAPI
-from shop import User
+
+from accounts import User
 
 # wrong
 app = FastAPI(titel="Users")

@@ -1,7 +1,8 @@
 """A path parameter in the braces of another framework."""
 
 from fastapi import FastAPI
-from shop import User
+
+from accounts import User
 
 app = FastAPI()
 

@@ -1,7 +1,8 @@
 """Two handlers of one route; only the names of the parameters differ."""
 
 from fastapi import FastAPI
-from shop import User
+
+from accounts import User
 
 app = FastAPI()
 

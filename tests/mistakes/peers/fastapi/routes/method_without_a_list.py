@@ -1,7 +1,8 @@
 """One method without the list around it: each of its letters is taken for a method."""
 
 from fastapi import FastAPI
-from shop import GetUser, User
+
+from accounts import GetUser, User
 
 app = FastAPI()
 

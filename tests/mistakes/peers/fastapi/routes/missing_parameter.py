@@ -1,7 +1,8 @@
 """A path parameter that the handler does not take."""
 
 from fastapi import FastAPI
-from shop import Repo, User
+
+from accounts import Repo, User
 
 app = FastAPI()
 

@@ -1,7 +1,8 @@
 """A path parameter that is called otherwise in the signature."""
 
 from fastapi import FastAPI
-from shop import User
+
+from accounts import User
 
 app = FastAPI()
 

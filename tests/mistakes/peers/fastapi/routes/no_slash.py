@@ -1,7 +1,8 @@
 """A path without its first slash."""
 
 from fastapi import FastAPI
-from shop import User
+
+from accounts import User
 
 app = FastAPI()
 

@@ -1,7 +1,8 @@
 """A status that is no number."""
 
 from fastapi import FastAPI
-from shop import GetUser, User
+
+from accounts import GetUser, User
 
 app = FastAPI()
 

@@ -1,7 +1,8 @@
 """A body under a status that has none."""
 
 from fastapi import FastAPI
-from shop import GetUser, User
+
+from accounts import GetUser, User
 
 app = FastAPI()
 

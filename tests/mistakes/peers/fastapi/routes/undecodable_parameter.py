@@ -1,7 +1,8 @@
 """A query parameter of a type that no request can hold."""
 
 from fastapi import FastAPI
-from shop import Session, User
+
+from accounts import Session, User
 
 app = FastAPI()
 

@@ -1,7 +1,8 @@
 """An option that routes do not have."""
 
 from fastapi import FastAPI
-from shop import User
+
+from accounts import User
 
 app = FastAPI()
 

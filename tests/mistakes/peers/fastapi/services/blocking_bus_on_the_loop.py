@@ -3,7 +3,8 @@
 from typing import Annotated
 
 from fastapi import Depends, FastAPI
-from shop import Session, User, get_session
+
+from accounts import Session, User, get_session
 
 app = FastAPI()
 

@@ -1,7 +1,8 @@
 """A `def` handler, which runs in a thread, that asks for the bus of the event loop."""
 
 from fastapi import FastAPI
-from shop import Repo
+
+from accounts import Repo
 
 app = FastAPI()
 

@@ -1,7 +1,8 @@
 """A provider as the default itself: a forgotten `use(...)`."""
 
 from fastapi import Depends, FastAPI
-from shop import UserRepo, get_repo
+
+from accounts import UserRepo, get_repo
 
 app = FastAPI()
 

@@ -3,7 +3,8 @@
 from typing import Annotated
 
 from fastapi import Depends, FastAPI
-from shop import User, UserRepo, get_repo
+
+from accounts import User, UserRepo, get_repo
 
 app = FastAPI()
 

@@ -1,7 +1,8 @@
 """A synchronous repository that is awaited."""
 
 from fastapi import FastAPI
-from shop import Repo, User
+
+from accounts import Repo, User
 
 app = FastAPI()
 

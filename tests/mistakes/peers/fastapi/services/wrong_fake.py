@@ -1,7 +1,8 @@
 """An override in a test, of a provider that does not exist."""
 
 from fastapi import FastAPI
-from shop import Database, Repo, User, UserRepo, get_repo
+
+from accounts import Database, Repo, User, UserRepo, get_repo
 
 app = FastAPI()
 

@@ -3,7 +3,8 @@
 from typing import Annotated, Protocol
 
 from fastapi import Depends, FastAPI
-from shop import User, get_repo
+
+from accounts import User, get_repo
 
 app = FastAPI()
 

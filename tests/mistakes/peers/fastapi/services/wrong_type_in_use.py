@@ -3,7 +3,8 @@
 from typing import Annotated
 
 from fastapi import Depends, FastAPI
-from shop import Database, get_db, get_repo
+
+from accounts import Database, get_db, get_repo
 
 app = FastAPI()
 

@@ -2,7 +2,8 @@
 
 from faststream import FastStream
 from faststream.redis import RedisBroker
-from shop import GetUser, User
+
+from accounts import GetUser, User
 
 broker = RedisBroker()
 app = FastStream(broker)

@@ -3,7 +3,8 @@
 from faststream import FastStream
 from faststream.redis import RedisBroker
 from pydantic import BaseModel
-from shop import GetUser, User
+
+from accounts import GetUser, User
 
 
 class Count(BaseModel):

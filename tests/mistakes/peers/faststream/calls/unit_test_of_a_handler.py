@@ -2,7 +2,8 @@
 
 from faststream import FastStream
 from faststream.redis import RedisBroker
-from shop import Database, Repo, User, UserRepo
+
+from accounts import Database, Repo, User, UserRepo
 
 broker = RedisBroker()
 app = FastStream(broker)

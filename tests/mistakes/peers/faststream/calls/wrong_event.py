@@ -2,7 +2,8 @@
 
 from faststream import FastStream
 from faststream.redis import RedisBroker
-from shop import Created
+
+from accounts import Created
 
 broker = RedisBroker()
 app = FastStream(broker)

@@ -4,7 +4,8 @@ from typing import Annotated
 
 from faststream import Depends, FastStream
 from faststream.redis import RedisBroker
-from shop import Database, GetUser, Session, UserRepo, get_db
+
+from accounts import Database, GetUser, UserRepo, get_db
 
 broker = RedisBroker()
 app = FastStream(broker)

@@ -2,7 +2,8 @@
 
 from faststream import FastStream
 from faststream.redis import RedisBroker
-from shop import Database, GetUser, User
+
+from accounts import Database, GetUser, User
 
 broker = RedisBroker()
 app = FastStream(broker)

@@ -4,7 +4,8 @@ from typing import assert_never
 
 from faststream import FastStream
 from faststream.redis import RedisBroker
-from shop import Created, Deleted
+
+from accounts import Created, Deleted
 
 broker = RedisBroker()
 app = FastStream(broker)

@@ -4,7 +4,8 @@ from typing import Annotated
 
 from faststream import Depends, FastStream
 from faststream.redis import RedisBroker
-from shop import GetUser, User, UserRepo, get_repo
+
+from accounts import GetUser, User, UserRepo, get_repo
 
 broker = RedisBroker()
 app = FastStream(broker)

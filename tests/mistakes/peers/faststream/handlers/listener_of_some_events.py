@@ -2,7 +2,8 @@
 
 from faststream import FastStream
 from faststream.redis import RedisBroker
-from shop import Created, Deleted
+
+from accounts import Created, Deleted
 
 broker = RedisBroker()
 app = FastStream(broker)

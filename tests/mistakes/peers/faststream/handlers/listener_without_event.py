@@ -2,7 +2,8 @@
 
 from faststream import FastStream
 from faststream.redis import RedisBroker
-from shop import Created, Deleted, Repo
+
+from accounts import Created, Deleted, Repo
 
 broker = RedisBroker()
 app = FastStream(broker)

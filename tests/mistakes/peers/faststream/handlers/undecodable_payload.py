@@ -2,7 +2,8 @@
 
 from faststream import FastStream
 from faststream.redis import RedisBroker
-from shop import GetUser, Session, User
+
+from accounts import GetUser, Session, User
 
 broker = RedisBroker()
 app = FastStream(broker)

@@ -1,10 +1,10 @@
 """A module that is registered instead of the blueprint in it."""
 
-import shop
 from faststream import FastStream
 from faststream.redis import RedisBroker, RedisRouter
 
-from shop import GetUser, User
+import accounts
+from accounts import GetUser, User
 
 broker = RedisBroker()
 app = FastStream(broker)
@@ -17,7 +17,7 @@ async def get_user(query: GetUser) -> User:
 
 
 # wrong
-broker.include_router(shop)
+broker.include_router(accounts)
 
 # right
 broker.include_router(users)

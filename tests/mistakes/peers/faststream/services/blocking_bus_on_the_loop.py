@@ -4,7 +4,8 @@ from typing import Annotated
 
 from faststream import Depends, FastStream
 from faststream.redis import RedisBroker
-from shop import GetUser, Session, User, get_session
+
+from accounts import GetUser, Session, User, get_session
 
 broker = RedisBroker()
 app = FastStream(broker)

@@ -2,7 +2,8 @@
 
 from faststream import FastStream
 from faststream.redis import RedisBroker
-from shop import GetUser, Repo
+
+from accounts import GetUser, Repo
 
 broker = RedisBroker()
 app = FastStream(broker)

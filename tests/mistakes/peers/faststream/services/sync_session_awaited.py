@@ -2,7 +2,8 @@
 
 from faststream import FastStream
 from faststream.redis import RedisBroker
-from shop import GetUser, Repo, User
+
+from accounts import GetUser, Repo, User
 
 broker = RedisBroker()
 app = FastStream(broker)

@@ -1,7 +1,8 @@
 """A unit test that calls a handler with arguments of other types."""
 
 from litestar import Litestar, get
-from shop import DEPENDENCIES, Database, User, UserRepo
+
+from accounts import DEPENDENCIES, Database, User, UserRepo
 
 
 @get("/users/{user_id:str}")

@@ -2,7 +2,8 @@
 
 from litestar import Litestar, get
 from litestar.di import Provide
-from shop import Session, provide_session
+
+from accounts import Session, provide_session
 
 
 class Ledger:

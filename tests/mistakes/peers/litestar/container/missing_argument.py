@@ -2,7 +2,8 @@
 
 from litestar import Litestar, get
 from litestar.di import Provide
-from shop import Database, Session, UserRepo, provide_db
+
+from accounts import Database, UserRepo, provide_db
 
 
 # wrong

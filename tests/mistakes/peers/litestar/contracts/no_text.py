@@ -1,7 +1,8 @@
 """A name that is no text."""
 
 from litestar import Litestar, get
-from shop import DEPENDENCIES, User
+
+from accounts import DEPENDENCIES, User
 
 
 # wrong

@@ -1,7 +1,8 @@
 """A contract whose payload no JSON can become."""
 
 from litestar import Litestar, post
-from shop import DEPENDENCIES, Database, GetUser, User
+
+from accounts import DEPENDENCIES, Database, GetUser, User
 
 
 # wrong

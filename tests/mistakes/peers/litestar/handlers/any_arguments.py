@@ -1,7 +1,8 @@
 """`**kwargs`, which nothing could fill."""
 
 from litestar import Litestar, get
-from shop import DEPENDENCIES, User
+
+from accounts import DEPENDENCIES, User
 
 
 # wrong

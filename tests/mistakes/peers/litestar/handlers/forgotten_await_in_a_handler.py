@@ -1,7 +1,8 @@
 """A forgotten `await` on what a repository finds, which is then the reply."""
 
 from litestar import Litestar, get
-from shop import DEPENDENCIES, User, UserRepo
+
+from accounts import DEPENDENCIES, User, UserRepo
 
 
 # wrong

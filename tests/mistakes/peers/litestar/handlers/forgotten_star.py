@@ -1,7 +1,8 @@
 """A forgotten `*` between the payload and the services."""
 
 from litestar import Litestar, get
-from shop import DEPENDENCIES, User, UserRepo
+
+from accounts import DEPENDENCIES, User, UserRepo
 
 
 @get("/users/{user_id:str}")

@@ -1,7 +1,8 @@
 """A handler that is a method."""
 
 from litestar import Litestar, get
-from shop import DEPENDENCIES, User
+
+from accounts import DEPENDENCIES, User
 
 
 # wrong

@@ -1,7 +1,8 @@
 """A field that the payload does not have."""
 
 from litestar import Litestar, post
-from shop import DEPENDENCIES, GetUser, User
+
+from accounts import DEPENDENCIES, GetUser, User
 
 
 # wrong

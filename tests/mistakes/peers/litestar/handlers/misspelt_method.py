@@ -1,7 +1,8 @@
 """A method that the service does not have."""
 
 from litestar import Litestar, get
-from shop import DEPENDENCIES, User, UserRepo
+
+from accounts import DEPENDENCIES, User, UserRepo
 
 
 # wrong

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from litestar import Litestar, get
-from shop import User
+
+from accounts import User
 
 
 # wrong

@@ -1,7 +1,8 @@
 """A payload without an annotation."""
 
 from litestar import Litestar, post
-from shop import DEPENDENCIES, GetUser, User
+
+from accounts import DEPENDENCIES, GetUser, User
 
 
 # wrong

@@ -1,7 +1,8 @@
 """A payload that no JSON can become."""
 
 from litestar import Litestar, post
-from shop import DEPENDENCIES, GetUser, Session, User
+
+from accounts import DEPENDENCIES, GetUser, Session, User
 
 
 # wrong

@@ -1,7 +1,8 @@
 """A reply that cannot be written as JSON."""
 
 from litestar import Litestar, get
-from shop import DEPENDENCIES, User, UserRepo
+
+from accounts import DEPENDENCIES, User, UserRepo
 
 
 # wrong

@@ -2,7 +2,8 @@
 
 import litestar
 from litestar import Litestar
-from shop import DEPENDENCIES, User
+
+from accounts import DEPENDENCIES, User
 
 
 # wrong

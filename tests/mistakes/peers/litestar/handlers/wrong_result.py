@@ -1,7 +1,8 @@
 """A handler that returns something else than it says."""
 
 from litestar import Litestar, get
-from shop import DEPENDENCIES, User
+
+from accounts import DEPENDENCIES, User
 
 
 # wrong

@@ -1,7 +1,8 @@
 """Two handlers of one action in one blueprint."""
 
 from litestar import Litestar, get
-from shop import User
+
+from accounts import User
 
 
 @get("/users/{user_id:str}")

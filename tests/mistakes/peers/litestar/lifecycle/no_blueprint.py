@@ -1,8 +1,9 @@
 """A module that is registered instead of the blueprint in it."""
 
-import shop
 from litestar import Litestar, get
-from shop import User
+
+import accounts
+from accounts import User
 
 
 @get("/users/{user_id:str}")
@@ -11,7 +12,7 @@ async def get_user(user_id: str) -> User:
 
 
 # wrong
-app = Litestar([shop])
+app = Litestar([accounts])
 
 # right
 app = Litestar([get_user])

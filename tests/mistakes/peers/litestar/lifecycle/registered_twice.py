@@ -1,7 +1,8 @@
 """A blueprint that is registered twice."""
 
 from litestar import Litestar, Router, get
-from shop import User
+
+from accounts import User
 
 
 @get("/users/{user_id:str}")

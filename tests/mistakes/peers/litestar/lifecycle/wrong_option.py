@@ -1,7 +1,8 @@
 """An option of the app that does not exist."""
 
 from litestar import Litestar, get
-from shop import DEPENDENCIES, User, UserRepo
+
+from accounts import DEPENDENCIES, User, UserRepo
 
 
 @get("/users/{user_id:str}")

@@ -1,7 +1,8 @@
 """A GET with a body."""
 
 from litestar import Litestar, get, post
-from shop import DEPENDENCIES, GetUser, User
+
+from accounts import DEPENDENCIES, GetUser, User
 
 
 # wrong

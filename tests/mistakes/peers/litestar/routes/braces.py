@@ -1,7 +1,8 @@
 """A path parameter in the braces of another framework."""
 
 from litestar import Litestar, get
-from shop import DEPENDENCIES, User
+
+from accounts import DEPENDENCIES, User
 
 
 # wrong

@@ -1,7 +1,8 @@
 """A path parameter that the handler does not take."""
 
 from litestar import Litestar, get
-from shop import DEPENDENCIES, User, UserRepo
+
+from accounts import DEPENDENCIES, User, UserRepo
 
 
 # wrong

@@ -1,7 +1,8 @@
 """A path parameter that is called otherwise in the signature."""
 
 from litestar import Litestar, get
-from shop import DEPENDENCIES, User
+
+from accounts import DEPENDENCIES, User
 
 
 # wrong

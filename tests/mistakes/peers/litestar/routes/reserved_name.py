@@ -1,7 +1,8 @@
 """A query parameter with a name to which Litestar gives a meaning of its own."""
 
 from litestar import Litestar, get
-from shop import User
+
+from accounts import User
 
 
 # wrong

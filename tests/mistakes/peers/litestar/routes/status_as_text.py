@@ -1,7 +1,8 @@
 """A status that is no number."""
 
 from litestar import Litestar, post
-from shop import DEPENDENCIES, GetUser, User
+
+from accounts import DEPENDENCIES, GetUser, User
 
 
 # wrong

@@ -1,7 +1,8 @@
 """A body under a status that has none."""
 
 from litestar import Litestar, post
-from shop import DEPENDENCIES, GetUser, User
+
+from accounts import DEPENDENCIES, GetUser, User
 
 
 # wrong

@@ -1,7 +1,8 @@
 """A query parameter of a type that no request can hold."""
 
 from litestar import Litestar, get
-from shop import DEPENDENCIES, User
+
+from accounts import DEPENDENCIES, User
 
 
 class Thing:

@@ -1,7 +1,8 @@
 """A method that HTTP does not have."""
 
 from litestar import Litestar, route
-from shop import DEPENDENCIES, GetUser, User
+
+from accounts import DEPENDENCIES, GetUser, User
 
 
 # wrong

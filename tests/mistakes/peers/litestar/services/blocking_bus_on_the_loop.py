@@ -1,7 +1,8 @@
 """An `async def` handler that asks for the blocking bus, which would block the event loop."""
 
 from litestar import Litestar, get
-from shop import DEPENDENCIES, Session, User
+
+from accounts import DEPENDENCIES, Session, User
 
 
 # wrong

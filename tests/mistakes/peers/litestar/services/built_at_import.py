@@ -2,7 +2,8 @@
 
 from litestar import Litestar, get
 from litestar.di import Provide
-from shop import Database, provide_db
+
+from accounts import Database, provide_db
 
 # wrong
 DEPENDENCIES = {"db": Provide(provide_db())}

@@ -1,7 +1,8 @@
 """A `def` handler, which runs in a thread, that asks for the bus of the event loop."""
 
 from litestar import Litestar, get
-from shop import DEPENDENCIES, UserRepo
+
+from accounts import DEPENDENCIES, UserRepo
 
 
 # wrong

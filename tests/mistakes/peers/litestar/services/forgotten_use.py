@@ -1,7 +1,8 @@
 """A provider as the default itself: a forgotten `use(...)`."""
 
 from litestar import Litestar, get
-from shop import DEPENDENCIES, User, UserRepo, provide_repo
+
+from accounts import DEPENDENCIES, User, UserRepo, provide_repo
 
 
 # wrong

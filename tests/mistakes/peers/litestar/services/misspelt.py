@@ -1,7 +1,8 @@
 """A service whose name is misspelt."""
 
 from litestar import Litestar, get
-from shop import DEPENDENCIES, User, UserRepo
+
+from accounts import DEPENDENCIES, User, UserRepo
 
 
 # wrong

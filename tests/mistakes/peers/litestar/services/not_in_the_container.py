@@ -2,7 +2,8 @@
 
 from litestar import Litestar, get
 from litestar.di import Provide
-from shop import User, UserRepo, provide_db, provide_repo
+
+from accounts import User, UserRepo, provide_db, provide_repo
 
 # wrong
 DEPENDENCIES = {"repo": Provide(provide_repo)}

@@ -1,7 +1,8 @@
 """A service without an annotation."""
 
 from litestar import Litestar, get
-from shop import DEPENDENCIES, Database
+
+from accounts import DEPENDENCIES, Database
 
 
 # wrong

@@ -3,7 +3,8 @@
 from typing import Protocol
 
 from litestar import Litestar, get
-from shop import DEPENDENCIES, User, UserRepo
+
+from accounts import DEPENDENCIES, User, UserRepo
 
 
 # wrong

@@ -1,7 +1,8 @@
 """A service of another type than its provider gives."""
 
 from litestar import Litestar, get
-from shop import DEPENDENCIES, Database
+
+from accounts import DEPENDENCIES, Database
 
 
 # wrong

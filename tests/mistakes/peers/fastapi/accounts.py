@@ -1,9 +1,9 @@
-"""What the programs are about: the same small service as in ``cases/shop.py``, as FastStream's documentation writes it."""
+"""What the programs are about: the same small service as in ``cases/accounts.py``, as FastAPI's documentation writes it."""
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated
 
-from faststream import Depends
+from fastapi import Depends
 from pydantic import BaseModel
 
 
@@ -51,13 +51,3 @@ def get_session() -> Iterator[Session]:
 
 
 Repo = Annotated[UserRepo, Depends(get_repo)]
-
-
-class Created(BaseModel):
-    kind: Literal["created"] = "created"
-    id: str
-
-
-class Deleted(BaseModel):
-    kind: Literal["deleted"] = "deleted"
-    id: str

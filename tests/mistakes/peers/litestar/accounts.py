@@ -1,4 +1,4 @@
-"""What the programs are about: the same small service as in ``cases/shop.py``, as Litestar's documentation writes it."""
+"""What the programs are about: the same small service as in ``cases/accounts.py``, as Litestar's documentation writes it."""
 
 from collections.abc import Iterator
 
