@@ -37,7 +37,7 @@ class InvalidBody(ValidationException):
     """
 
     def __init__(self, request: AnyRequest, *, path: object, problem: object) -> None:
-        self.invalid = _Invalid("body", str(path), str(problem))
+        self.invalid: _Invalid = _Invalid("body", str(path), str(problem))
         found = {"message": self.invalid.problem, "key": self.invalid.path, "source": "body"}
         super().__init__(detail=f"Validation failed for {request.method} {request.scope['path']}", extra=[found])
 

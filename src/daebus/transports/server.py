@@ -24,10 +24,9 @@ _MAX_CONNECTIONS = 1 << 20
 """With so many open, Granian accepts no more. Its default of 128 is soon used up by idle ones and by WebSockets."""
 
 _LEAVING_SECONDS, _LAST_SECONDS = 0.1, 1.0
-_TICK = 0.001
+_TICK, _TICKS_BEFORE_COLLECTING = 0.001, 20
 _TASKS = Path("/proc/self/task")
 _LISTS_THREADS = _TASKS.is_dir()
-_TICKS_BEFORE_COLLECTING = 20
 _THREAD_SECONDS = 0.2
 """How long Granian's threads may take to end."""
 
@@ -101,7 +100,8 @@ class HttpServer:
         self._granian: _Granian | None = None
         self._serving: asyncio.Task[None] | None = None
         self._requests: set[asyncio.Task[Any]] = set()
-        self._is_cutting = self.is_leaving = False
+        self._is_cutting = False
+        self.is_leaving: bool = False
 
     async def start(self) -> int:
         """Listen, and return the real port. From then on connections are accepted.
@@ -124,7 +124,7 @@ class HttpServer:
     async def stop(self, grace: float) -> None:
         """Take no new connections, and wait for the requests in flight; then cut them off.
 
-        Before that, for a moment, requests on open connections are answered, and each is closed with its answer.
+        Before that, for a moment, requests on open connections are answered, and the connections closed.
         WebSockets count as requests. Returns at the latest 1.6 s after the grace, whatever a handler or client does.
 
         Args:

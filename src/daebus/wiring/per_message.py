@@ -133,7 +133,9 @@ class MessageScope:
 
     def __init__(self, roots: Iterable[providers.Provider[object]]) -> None:
         self._roots = tuple(roots)
-        self.order, self.reached = _walk(self._roots, overridden=False)
+        order, reached = _walk(self._roots, overridden=False)
+        self.order: tuple[PerMessage[object], ...] = order
+        self.reached: tuple[providers.Provider[object], ...] = reached
 
     def opened(self, *, in_thread: bool = False) -> OpenScope | None:
         """A context in which the objects of one message are open; None where it has none.
