@@ -42,9 +42,10 @@ def typecheck(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """The test suite, against real servers that it starts itself. Arguments go to pytest."""
+    """The test suite, against real servers that it starts itself. Arguments go to pytest; `-n0`: in one process."""
     install(session, "test", "types")
-    session.run("pytest", *session.posargs, env={"PYTHONWARNINGS": "default"})
+    # Three, as most tests wait for a process or a timer of theirs.
+    session.run("pytest", "-n3", "--dist=worksteal", *session.posargs, env={"PYTHONWARNINGS": "default"})
 
 
 @nox.session
