@@ -9,8 +9,10 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
+from redis.exceptions import BusyLoadingError
 from tests.chaos.fleet import Fleet, Ledger, Replica, daebus_service
 from tests.chaos.load import Sending
 from tests.chaos.service import EVENTS, WORK
@@ -116,12 +118,20 @@ class _World:
         left, quiet = -1, time.monotonic()
         async with raw_redis(self.engine.tcp_url) as redis:
             while left != 0 and time.monotonic() - quiet < 10 * LEASE:
-                durable = (await redis.xinfo_groups(f"daebus:channel:{{{EVENTS.name}}}"))[0]
-                now = await redis.xlen(_STREAM) + durable["pending"] + (durable["lag"] or 0)
+                now = await _held(redis)
                 if now != left:
                     left, quiet = now, time.monotonic()
                 await asyncio.sleep(0.05)
         return left
+
+
+async def _held(redis: Any) -> int:
+    """How much the streams hold; -1 while the server still loads its data."""
+    try:
+        durable = (await redis.xinfo_groups(f"daebus:channel:{{{EVENTS.name}}}"))[0]
+        return await redis.xlen(_STREAM) + durable["pending"] + (durable["lag"] or 0)
+    except BusyLoadingError:
+        return -1
 
 
 @asynccontextmanager
