@@ -129,9 +129,10 @@ async def _held(redis: Any) -> int:
     """How much the streams hold; -1 while the server still loads its data."""
     try:
         durable = (await redis.xinfo_groups(f"daebus:channel:{{{EVENTS.name}}}"))[0]
-        return await redis.xlen(_STREAM) + durable["pending"] + (durable["lag"] or 0)
+        held: int = await redis.xlen(_STREAM) + durable["pending"] + (durable["lag"] or 0)
     except BusyLoadingError:
         return -1
+    return held
 
 
 @asynccontextmanager
