@@ -105,3 +105,15 @@ def mistakes(session: nox.Session) -> None:
     session.run("python", "-m", "tests.mistakes.peers")
     install(session, "test", "types")
     session.run("python", "-m", "tests.mistakes.table")
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """Hostile inputs for a real process: `-- --inputs 200000 --seed 1 --only bus,http`. See docs/limits.md."""
+    install(session, "test", "fuzz")
+    session.run("python", "-m", "tests.hostile", *session.posargs)
+    for decoder in ("payload", "event", "query", "request", "error reply", "envelope", "any JSON"):
+        session.run("python", "-m", "tests.hostile.guided", decoder, "-runs=100000", "-seed=1", "-verbosity=0")
+    # One wants numbers refused in a query, where each is a text; one wants 79.0 accepted, which for msgspec is no int.
+    checks = ("--checks=all", "--exclude-checks=negative_data_rejection,positive_data_acceptance")
+    session.run("python", "-m", "tests.hostile.documented", "--seed=1", "--phases=coverage,fuzzing", *checks)

@@ -24,6 +24,7 @@ from daebus.errors import (
     NotFound,
     ServiceError,
     Timeout,
+    TooLarge,
     TooManyRequests,
 )
 from daebus.testing import private_redis_url, running
@@ -217,7 +218,7 @@ class TestCall:
 
     async def test_a_payload_that_is_too_large_is_refused_before_it_is_sent(self) -> None:
         async with running(users()) as service:
-            with pytest.raises(BadRequest, match="bytes"):
+            with pytest.raises(TooLarge, match="bytes"):
                 await service.call(GET_USER, GetUser("x" * 2_000_000))
             assert await service.call(GET_USER, GetUser("u1")) == User("u1", "ada@example.com")
 

@@ -10,9 +10,9 @@ from daebus.core.messages import Envelope, ErrorPayload, Reply, Request
 
 
 def test_a_request_is_the_json_that_daebus_0_0_31_sends() -> None:
-    old = b'{"action":"get_user","payload":{"id":"1"},"reply_to":"c","request_id":"r","service":"users"}'
+    old = b'{"action":"get_user","payload":{"id":"1"},"reply_to":"caller:c","request_id":"r","service":"users"}'
     request = msgspec.json.decode(old, type=Request)
-    assert (request.action, bytes(request.payload), request.reply_to) == ("get_user", b'{"id":"1"}', "c")
+    assert (request.action, bytes(request.payload), request.reply_to) == ("get_user", b'{"id":"1"}', "caller:c")
     assert (request.deadline, request.trace_id) == (None, None)
     assert msgspec.json.encode(request) == old
 

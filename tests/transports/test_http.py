@@ -331,6 +331,10 @@ class TestSettings:
     def test_sizes_that_cannot_be(self) -> None:
         with pytest.raises(ConfigurationError, match=r"DaebusHttp\(max_body_size=0\)"):
             DaebusHttp(max_body_size=0)
+        with pytest.raises(ConfigurationError, match=r"DaebusWebSocket\(max_clients=0\)"):
+            DaebusWebSocket(max_clients=0)
+        with pytest.raises(ConfigurationError, match=r"DaebusHttp\(body_timeout=0\)"):
+            DaebusHttp(body_timeout=0)
         with pytest.raises(ConfigurationError, match=r"DaebusWebSocket\(max_message_size=0\)"):
             DaebusWebSocket(max_message_size=0)
 

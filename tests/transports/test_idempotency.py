@@ -36,7 +36,7 @@ class Shop:
         """One more request with the same key, sent and read."""
         self._requests += 1
         number = self._requests
-        body = Request("pay", msgspec.Raw(payload), f"to-{number}", f"id-{number}", idempotency_key="order-17")
+        body = Request("pay", msgspec.Raw(payload), f"caller:{number}", f"id-{number}", idempotency_key="order-17")
         await self.redis.xadd(STREAM, {"request": msgspec.json.encode(body)})
         return await self.read(keep=keep)
 
@@ -68,7 +68,10 @@ async def test_the_first_runs_and_the_others_are_told_what_it_came_to(shop: Shop
     assert await shop.entries() == 1
     outcome, parked = await first.store(PAID)
     assert outcome == PAID
-    assert [(request.reply_to, request.request_id) for request in parked] == [("to-2", "id-2"), ("to-3", "id-3")]
+    assert [(request.reply_to, request.request_id) for request in parked] == [
+        ("caller:2", "id-2"),
+        ("caller:3", "id-3"),
+    ]
     assert await shop.entries() == 0
     assert not await shop.redis.exists(PARKED)
     late = await shop.request()

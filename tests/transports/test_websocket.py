@@ -122,6 +122,9 @@ class Site:
         url = f"ws://127.0.0.1:{self.port}/ws?{query}"
         return connect(url, additional_headers=headers, max_size=None, compression=None)
 
+    async def is_down_to(self, clients: int) -> bool:
+        return len(await self.hub.clients.connected()) == clients
+
     async def refusal(self, query: str = "") -> tuple[int, dict[str, object]]:
         with pytest.raises(InvalidStatus) as refused:
             async with self.connect(query):
@@ -144,9 +147,11 @@ class Sites:
         self._workers = WorkerPool(4)
         self._numbers = itertools.count(1)
 
-    async def open(self, sockets: Recorder, *, size: int = 1_048_576, server: Kind = "granian") -> Site:
+    async def open(
+        self, sockets: Recorder, *, size: int = 1_048_576, clients: int = 10_000, server: Kind = "granian"
+    ) -> Site:
         hub = SocketHub(
-            DaebusWebSocket(max_message_size=size),
+            DaebusWebSocket(max_message_size=size, max_clients=clients),
             self.routes(sockets),
             service=self._service,
             instance=f"replica{next(self._numbers)}",
@@ -978,6 +983,38 @@ async def test_what_is_sent_while_a_handler_runs_for_long_is_kept(
             assert (await hear(client))["data"] == "worked"
             for count in range(40):
                 assert (await hear(client))["data"] == {"name": "a", "count": count}
+
+
+async def test_a_single_message_after_a_long_handler_is_answered_at_once(
+    sites: Sites, sockets: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(websocket, "TEND_SECONDS", 0.005)
+    add_echo(sockets)
+
+    @sockets.socket("work")
+    async def work() -> str:
+        await asyncio.sleep(0.1)
+        return "worked"
+
+    site = await sites.open(sockets)
+    async with site.connect() as client:
+        assert (await ask(client, "work"))["data"] == "worked"
+        for count in range(3):
+            assert (await ask(client, "echo", {"name": "a", "count": count}))["data"] == {"name": "a", "count": count}
+
+
+async def test_no_more_clients_are_let_in_than_may_be(sites: Sites, sockets: Recorder) -> None:
+    add_echo(sockets)
+    site = await sites.open(sockets, clients=2)
+    async with site.connect() as first:
+        async with site.connect():
+            status, problem = await site.refusal()
+            assert (status, problem["code"]) == (503, "unavailable")
+            assert problem["detail"] == "2 clients are connected to this process, and it takes no more"
+            assert (await ask(first, "echo", {"name": "a"}))["data"] == {"name": "a", "count": 0}
+        await until_async(lambda: site.is_down_to(1))
+        async with site.connect() as third:
+            assert (await ask(third, "echo", {"name": "b"}))["data"] == {"name": "b", "count": 0}
 
 
 async def test_a_client_that_is_disconnected_is_not_heard_any_more(sites: Sites, sockets: Recorder) -> None:

@@ -16,7 +16,7 @@ from daebus.core.errors import ConfigurationError, DaebusError, StartupError
 from daebus.core.logs import configure_logging, make_logger
 from daebus.core.places import caller_place
 
-from .runtime import Assembly
+from .assembly import Assembly
 from .signals import StopSignals
 from .web import Served, serve
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, cast
 
 from dependency_injector import providers
@@ -20,7 +19,7 @@ from daebus.transports.channels import ChannelServer, Listener
 from daebus.transports.clients import Clients
 from daebus.transports.connection import Redis
 from daebus.transports.directory import Presence
-from daebus.transports.edge import DaebusHttp, DaebusWebSocket
+from daebus.transports.edge import DaebusWebSocket
 from daebus.transports.leases import Lease
 from daebus.transports.node import Node, open_node
 from daebus.transports.old_callers import OldCallers
@@ -32,50 +31,15 @@ from daebus.transports.threads import Threads, ThreadTask
 from daebus.wiring.dispatch import dispatch, failure
 from daebus.wiring.endpoints import Endpoint, Incoming
 from daebus.wiring.lifespan import open_resources
-from daebus.wiring.workers import WorkerPool
 
+from .assembly import Assembly
 from .blocking import BlockingBus, BlockingClients
 from .container import ServiceContainer
-from .plans import Plans
 
 if TYPE_CHECKING:
     from daebus.transports.websocket import SocketHub
 
-__all__ = ["Assembly", "Runtime", "open_runtime"]
-
-
-@dataclass(frozen=True, slots=True)
-class Assembly:
-    """What an app is made of, ready to be run.
-
-    Attributes:
-        service: The name under which it is served.
-        plans: Its compiled handlers.
-        container: Where their services come from.
-        workers: Where ``def`` handlers run.
-        max_concurrency: How many messages one handler handles at once.
-        stop_timeout: Seconds that the work in hand may take at the stop.
-        lease: Seconds after its last heartbeat at which an instance counts as dead.
-        legacy: Whether it speaks with services and callers of daebus 0.0.31.
-        http: The settings of its HTTP; None: it has none.
-        websocket: The settings of its WebSockets; None: it has none.
-    """
-
-    service: str
-    plans: Plans
-    container: ServiceContainer
-    workers: WorkerPool
-    max_concurrency: int
-    stop_timeout: float
-    lease: float
-    legacy: bool
-    http: DaebusHttp | None
-    websocket: DaebusWebSocket | None
-
-    def concurrency(self, endpoint: Endpoint[object], wanted: int | None = None) -> int:
-        """How many messages of a handler are taken at once: of a ``def`` handler, no more than there are threads."""
-        limit = wanted or self.max_concurrency
-        return limit if endpoint.signature.is_async else min(limit, self.workers.limit)
+__all__ = ["Runtime", "open_runtime"]
 
 
 class Runtime:
@@ -92,7 +56,7 @@ class Runtime:
         self.node = node
         self.logger = logger
         self._made = made
-        self.bus: Bus = Bus(legacy=made.legacy)
+        self.bus: Bus = Bus(max_message_size=made.limits.message_size, legacy=made.legacy)
         self.bus.attach(node, service=made.service)
         self._threads = Threads(self._thread_tasks(), service=made.service, logger=logger)
         self.hub: SocketHub | None = None if made.websocket is None else self._make_hub(made.websocket)
@@ -140,9 +104,10 @@ class Runtime:
         retries = Retries(node, made.service, logger)
         stack.push_async_callback(retries.stop)
         await retries.start()
+        limits = made.limits
         servers: list[OldCallers | ChannelServer | ActionServer] = [
-            ChannelServer(node, made.service, listeners, lease=lease, retries=retries, logger=logger),
-            ActionServer(node, made.service, served, lease=lease, retries=retries, logger=logger),
+            ChannelServer(node, made.service, listeners, lease=lease, retries=retries, limits=limits, logger=logger),
+            ActionServer(node, made.service, served, lease=lease, retries=retries, limits=limits, logger=logger),
         ]
         if made.legacy:
             servers.insert(0, OldCallers(node, made.service, served, lease, self.bus, logger))

@@ -9,22 +9,23 @@ from typing_extensions import TypeVar
 
 from daebus.core.diagnostics import Note
 from daebus.core.errors import ConfigurationError, WiringError
-from daebus.core.options import require_choice, require_count, require_name, require_seconds
+from daebus.core.options import require_choice, require_counts, require_name, require_seconds
 from daebus.core.places import CallSite, call_site, caller_place
 from daebus.core.problems import WiringProblem
 from daebus.core.recorder import Recorder
 from daebus.core.specs import RouteSpec
 from daebus.transports.edge import DaebusHttp, DaebusWebSocket
+from daebus.transports.limits import Limits
 from daebus.wiring.arguments import find_wrong_arguments
 from daebus.wiring.checks import check_container, find_unfilled, find_unknown_overrides
 from daebus.wiring.workers import WorkerPool
 
+from .assembly import Assembly
 from .blueprint import Blueprint
 from .checks import Attached, ServiceName, defer, find_foreign, find_misnamed, find_unattached, find_undecodable
 from .container import ServiceContainer
 from .plans import Conflict, Plans
 from .runner import run
-from .runtime import Assembly
 from .web import Web
 
 if TYPE_CHECKING:
@@ -49,9 +50,10 @@ class Daebus(Recorder, Generic[C]):
         on_conflict: Where two blueprints claim the same action, route, socket type or task: ``warn`` lets the one
             registered last win, ``error`` refuses it.
         stop_timeout: Seconds that the work in hand may take when the service stops.
-        lease: Seconds after its last heartbeat at which an instance counts as dead and others take over its work;
-            longer than any call that holds the interpreter's lock.
+        lease: Seconds after its last heartbeat at which an instance counts as dead; longer than the GIL is ever held.
         legacy: Whether callers that still run daebus 0.0.31 are answered, and services that do are called.
+        max_message_size: The largest payload or event on the bus in bytes, sent or received.
+        max_streams: How many streams one caller, which is one process, may have open in one process of the service.
 
     Raises:
         WiringError: The container is wrong in itself.
@@ -69,14 +71,16 @@ class Daebus(Recorder, Generic[C]):
         stop_timeout: float = 30.0,
         lease: float = 15.0,
         legacy: bool = True,
+        max_message_size: int = 1_048_576,
+        max_streams: int = 100,
     ) -> None:
         super().__init__(name)
         self._site = call_site()
         subject = f"Daebus({name!r})"
         if service is not None:
             require_name(f"{subject[:-1]}, service={service!r})", service)
-        require_count(subject, "max_concurrency", max_concurrency)
-        require_count(subject, "max_workers", max_workers)
+        require_counts(subject, max_concurrency=max_concurrency, max_workers=max_workers)
+        require_counts(subject, max_message_size=max_message_size, max_streams=max_streams)
         require_seconds(subject, "stop_timeout", stop_timeout, or_zero=True)
         require_seconds(subject, "lease", lease)
         require_choice(subject, "on_conflict", on_conflict, get_args(Conflict))
@@ -91,6 +95,7 @@ class Daebus(Recorder, Generic[C]):
         self._stop_timeout = stop_timeout
         self._lease = lease
         self._legacy = legacy
+        self._limits = Limits(max_message_size, max_streams)
         self._workers = WorkerPool(max_workers)
         self._plans = Plans(self._container, self._workers, on_conflict)
         self._blueprints: dict[str, str] = {}
@@ -256,6 +261,7 @@ class Daebus(Recorder, Generic[C]):
             stop_timeout=self._stop_timeout,
             lease=self._lease,
             legacy=self._legacy,
+            limits=self._limits,
             http=self._http,
             websocket=self._websocket,
         )

@@ -12,7 +12,8 @@ from daebus.core.errors import Unavailable
 from daebus.core.logs import make_logger
 from daebus.transports.edge import DaebusHttp
 
-from .runtime import Assembly, Runtime, open_runtime
+from .assembly import Assembly
+from .runtime import Runtime, open_runtime
 
 if TYPE_CHECKING:
     from litestar import Litestar
@@ -155,7 +156,14 @@ async def _serve_web(
     ports: dict[str, int] = {}
     for name, (host, port) in addresses.items():
         application = web.litestar if name == "http" or made.http is None else web.socket_application()
-        server = HttpServer(application, host=host, port=port, logger=runtime.logger, share_port=True)
+        server = HttpServer(
+            application,
+            host=host,
+            port=port,
+            logger=runtime.logger,
+            share_port=True,
+            body_timeout=(made.http or DaebusHttp()).body_timeout,
+        )
         stack.push_async_callback(server.stop, made.stop_timeout)
         ports[name] = await server.start()
         runtime.logger.info("listening", protocol=name, host=host, port=ports[name])

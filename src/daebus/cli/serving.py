@@ -8,10 +8,10 @@ import sys
 import click
 import msgspec
 
+from daebus.app.assembly import Assembly
 from daebus.app.checks import deferring
 from daebus.app.children import Started, Tether
 from daebus.app.runner import run as run_process
-from daebus.app.runtime import Assembly
 from daebus.app.supervisor import Supervisor
 from daebus.app.targets import TargetError, load_target, target_file
 from daebus.app.web import Served, Web

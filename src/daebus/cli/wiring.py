@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 from dependency_injector import providers
 
+from daebus.app.assembly import Assembly
 from daebus.app.container import ServiceContainer
-from daebus.app.runtime import Assembly
 from daebus.core.diagnostics import Note, span_of
 from daebus.core.errors import ConfigurationError, DaebusError, WiringError
 from daebus.core.places import show_path

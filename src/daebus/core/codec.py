@@ -15,6 +15,7 @@ from .errors import BadRequest
 from .signatures import show_type
 
 __all__ = [
+    "UNDECODABLE",
     "Decoder",
     "UnknownTag",
     "UnresolvedTypeError",
@@ -31,6 +32,9 @@ __all__ = [
 Decoder = Callable[[bytes | msgspec.Raw], object]
 
 encode: Callable[[object], bytes] = msgspec.json.Encoder().encode
+
+UNDECODABLE = (msgspec.MsgspecError, UnicodeError, RecursionError)
+"""What msgspec raises for bytes that cannot be decoded: no JSON or another type, no UTF-8, nested too deeply."""
 
 _ARRAYS = (shapes.ListType, shapes.SetType, shapes.FrozenSetType, shapes.VarTupleType, shapes.TupleType)
 _NO_KEYS = (
@@ -138,7 +142,7 @@ def compile_decoder(annotation: object) -> Decoder:
     def decode_or_refuse(body: bytes | msgspec.Raw) -> object:
         try:
             return decode(body)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        except UNDECODABLE as error:
             raise invalid_input(error) from None
 
     return decode_or_refuse

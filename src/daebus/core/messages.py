@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
 from .errors import ServiceError
 
 __all__ = [
+    "MAX_MESSAGE_SIZE",
     "Envelope",
     "ErrorPayload",
     "Reply",
@@ -31,6 +34,14 @@ __all__ = [
 
 NOTHING = msgspec.Raw(b"null")
 
+MAX_MESSAGE_SIZE = 1_048_576
+"""The largest payload in bytes, where nothing else is set."""
+
+_ShortText = Annotated[str, msgspec.Meta(max_length=256)]
+# Whoever may write a request must not be able to publish through the service that answers it.
+_ReplyChannel = Annotated[str, msgspec.Meta(max_length=256, pattern=r"^(daebus:reply:.+|caller:.+|[^:]+\.responses)$")]
+_Number = Annotated[int, msgspec.Meta(ge=-(1 << 53), le=1 << 53)]
+
 
 class Request(msgspec.Struct, omit_defaults=True):
     """A request for an action: the JSON in a stream entry's field ``request``, and on the channel of an old service.
@@ -38,7 +49,8 @@ class Request(msgspec.Struct, omit_defaults=True):
     Attributes:
         action: The action's name.
         payload: The payload, still JSON.
-        reply_to: The pub/sub channel that the caller listens on; None: no reply is wanted.
+        reply_to: The pub/sub channel that the caller listens on; None: no reply is wanted. It is called
+            ``daebus:reply:...``, or as daebus 0.0.31 calls it.
         request_id: Chosen by the caller; each reply carries it.
         service: The service that is asked.
         deadline: When the caller stops waiting, in milliseconds of the server's clock.
@@ -49,13 +61,13 @@ class Request(msgspec.Struct, omit_defaults=True):
 
     action: str
     payload: msgspec.Raw = NOTHING
-    reply_to: str | None = None
-    request_id: str = ""
+    reply_to: _ReplyChannel | None = None
+    request_id: _ShortText = ""
     service: str = ""
-    deadline: int | None = None
-    trace_id: str | None = None
-    credit: int | None = None
-    idempotency_key: str | None = None
+    deadline: _Number | None = None
+    trace_id: _ShortText | None = None
+    credit: _Number | None = None
+    idempotency_key: _ShortText | None = None
 
 
 class Reply(msgspec.Struct):

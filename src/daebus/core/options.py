@@ -19,6 +19,7 @@ __all__ = [
     "require_brackets",
     "require_choice",
     "require_count",
+    "require_counts",
     "require_methods",
     "require_name",
     "require_schedule",
@@ -67,6 +68,12 @@ def require_count(subject: str, option: str, given: object, *, or_zero: bool = F
     if not isinstance(given, int) or isinstance(given, bool) or given < least:
         found = f"{option}={given!r}, which must be a whole number of at least {least}"
         raise refuse(subject, found, "correct it, or leave it out for the default", "wrong-option")
+
+
+def require_counts(subject: str, **given: object) -> None:
+    """Refuse options that are no whole numbers of at least 1. Raises `WiringError`."""
+    for option, count in given.items():
+        require_count(subject, option, count)
 
 
 def require_seconds(subject: str, option: str, given: object, *, or_zero: bool = False) -> None:

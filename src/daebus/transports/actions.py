@@ -12,9 +12,9 @@ from functools import partial
 
 import msgspec
 
-from daebus.core.codec import encode
+from daebus.core.codec import UNDECODABLE, encode
 from daebus.core.context import Context
-from daebus.core.errors import ServiceError, Timeout
+from daebus.core.errors import ServiceError, Timeout, TooManyRequests
 from daebus.core.logs import Logger
 from daebus.core.messages import Reply, Request, control_channel, instance_registry
 from daebus.core.policies import Policy
@@ -26,6 +26,7 @@ from .endings import Endings
 from .idempotency import KeyedRun
 from .items import Items, ReaderGoneError
 from .leases import Entry, Lease
+from .limits import Limits
 from .node import Node
 from .replies import SUCCESS
 from .retries import GROUP, MAX_DELIVERIES, Origin, Retries
@@ -33,6 +34,8 @@ from .settling import Settler
 from .streams import GroupReader, Lane
 
 __all__ = ["ActionServer", "ServedAction"]
+
+_LONGEST_NUMBER = 9  # digits
 
 _decode = msgspec.json.Decoder(Request).decode
 
@@ -67,6 +70,7 @@ class ActionServer:
         actions: What it serves.
         lease: The heartbeat of this process.
         retries: For requests that want no reply and whose handler fails.
+        limits: What a caller may ask for.
         logger: For what goes wrong.
     """
 
@@ -78,9 +82,11 @@ class ActionServer:
         *,
         lease: Lease,
         retries: Retries,
+        limits: Limits,
         logger: Logger,
     ) -> None:
         self._node = node
+        self._limits = limits
         self._service = service
         self._logger = logger
         self._settler = Settler(node.link, logger)
@@ -120,14 +126,14 @@ class ActionServer:
                 continue
             if not credit:
                 run.give_up()
-            elif run.items is not None and credit.isdecimal():
+            elif run.items is not None and credit.isdecimal() and len(credit) <= _LONGEST_NUMBER:
                 run.items.grant(int(credit))
 
     async def _handle(self, action: ServedAction, origin: Origin, entry: Entry, task: asyncio.Task[None]) -> None:
         """From the entry to the reply."""
         try:
             request = _decode(entry.get(b"request") or b"")
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except UNDECODABLE as error:
             await self._endings.refuse(origin, entry, error)
             return
         keyed: KeyedRun | None = None
@@ -173,6 +179,7 @@ class ActionServer:
         )
 
     async def _answer(self, action: ServedAction, incoming: Incoming, request: Request, run: _Run) -> bytes | None:
+        self._limits.check_size(request.payload)
         if action.endpoint.signature.streams:
             return await self._stream(action, incoming, request, run)
         result = await dispatch(action.endpoint, incoming)
@@ -184,8 +191,9 @@ class ActionServer:
                 async for _ in made:
                     pass
                 return None
+            self._refuse_many(request.reply_to)
             async with Items(self._node.link, request, request.reply_to) as items:
-                run.items = items
+                run.items, run.caller = items, request.reply_to
                 try:
                     async for item in made:
                         await items.send(item)
@@ -195,6 +203,11 @@ class ActionServer:
                     return None
         return encode(Reply(SUCCESS, NULL, request.request_id))
 
+    def _refuse_many(self, caller: str) -> None:
+        most = self._limits.streams_per_caller
+        if sum(run.caller == caller for run in self._running) >= most:
+            raise TooManyRequests(f"The caller has {most} streams open in this process, as many as it may")
+
 
 class _Run:
     """A request that is being handled.
@@ -203,14 +216,16 @@ class _Run:
         request_id: Its id.
         deadline: When it is cancelled, in seconds of `time.monotonic`.
         items: What a streaming action sends.
+        caller: The reply channel of whom it sends them to.
     """
 
-    __slots__ = ("_late", "_task", "_unwanted", "deadline", "items", "request_id")
+    __slots__ = ("_late", "_task", "_unwanted", "caller", "deadline", "items", "request_id")
 
     def __init__(self, task: asyncio.Task[None], request_id: str, deadline: float) -> None:
         self.request_id: str = request_id
         self.deadline: float = deadline
         self.items: Items | None = None
+        self.caller: str | None = None
         self._task = task
         self._late = False
         self._unwanted = False

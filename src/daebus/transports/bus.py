@@ -10,8 +10,10 @@ from daebus.core.affinity import LoopOnly
 from daebus.core.contracts import Action, Channel, StreamAction
 from daebus.core.errors import ConfigurationError
 from daebus.core.logs import make_logger
+from daebus.core.messages import MAX_MESSAGE_SIZE
 
 from .caller import Caller
+from .limits import Limits
 from .node import Node, open_node
 from .servers import find_server
 
@@ -31,7 +33,7 @@ class Bus(LoopOnly):
         url: Of the Redis or Valkey server; default: DAEBUS_REDIS_URL, else the project's embedded engine.
         timeout: Seconds that a call waits where it does not say.
         max_queued: How many unhandled requests of one action `send` queues at most.
-        max_message_size: The largest payload in bytes.
+        max_message_size: The largest payload or event in bytes; more raises `TooLarge`.
         legacy: Whether services that still run daebus 0.0.31 are called, too.
     """
 
@@ -43,13 +45,13 @@ class Bus(LoopOnly):
         *,
         timeout: float = DEFAULT_TIMEOUT,
         max_queued: int = 100_000,
-        max_message_size: int = 1_048_576,
+        max_message_size: int = MAX_MESSAGE_SIZE,
         legacy: bool = True,
     ) -> None:
         self._url = url
         self._timeout = timeout
         self._max_queued = max_queued
-        self._max_message_size = max_message_size
+        self._limits = Limits(max_message_size)
         self._legacy = legacy
         self._caller: Caller | None = None
         self._stack = AsyncExitStack()
@@ -69,7 +71,7 @@ class Bus(LoopOnly):
 
     def attach(self, node: Node, *, service: str | None) -> None:
         """Use the connections of a node. `service` is whose actions are meant where a contract names no service."""
-        self._caller = Caller(node, service, self._max_message_size, legacy=self._legacy)
+        self._caller = Caller(node, service, self._limits, legacy=self._legacy)
 
     @overload
     async def call(

@@ -25,6 +25,7 @@ from daebus.core.messages import Reply, Request, action_stream, channel_stream, 
 from .deadlines import NEVER
 from .directory import Directory
 from .idempotency import MAX_KEY
+from .limits import Limits
 from .links import Script
 from .node import Node
 from .old_services import OldConversation, OldQuestion, hears_requests, old_request
@@ -54,14 +55,14 @@ class Caller:
     Args:
         node: The process.
         service: Who is asked where neither the caller nor the contract names a service.
-        max_message_size: The largest payload in bytes.
+        limits: How large a payload may be.
         legacy: Whether services that still run daebus 0.0.31 are called, too.
     """
 
-    def __init__(self, node: Node, service: str | None, max_message_size: int, *, legacy: bool) -> None:
+    def __init__(self, node: Node, service: str | None, limits: Limits, *, legacy: bool) -> None:
         self._node = node
         self._service = service
-        self._max_message_size = max_message_size
+        self._limits = limits
         self._legacy = legacy
         self._inbox = Inbox(node)
         self._directory = Directory(node)
@@ -72,7 +73,8 @@ class Caller:
 
         Raises:
             ConfigurationError: Nobody is named to handle it.
-            BadRequest: The payload or the key is too long.
+            TooLarge: The payload is.
+            BadRequest: The payload contains itself, or the key is too long.
         """
         target = service or action.service or self._service
         if target is None:
@@ -180,9 +182,11 @@ class Caller:
             raise BadReply(f"The reply of {action.name!r} is not what its contract says: {error.message}") from None
 
     def _encode(self, payload: object) -> bytes:
-        body = encode(payload)
-        if len(body) > self._max_message_size:
-            raise BadRequest(f"The payload has {len(body)} bytes, and {self._max_message_size} are allowed")
+        try:
+            body = encode(payload)
+        except RecursionError:
+            raise BadRequest("The payload is nested too deeply, or contains itself") from None
+        self._limits.check_size(body)
         return body
 
     async def _prepare(self, request: Request, deadline: float) -> bool:

@@ -20,6 +20,7 @@ from daebus.wiring.dispatch import dispatch, failure
 from daebus.wiring.endpoints import Endpoint, Incoming
 
 from .leases import Entry, Lease
+from .limits import Limits
 from .links import Script
 from .node import Node
 from .resp import CommandError
@@ -30,6 +31,7 @@ from .streams import GroupReader, Lane
 __all__ = ["ChannelServer", "Listener"]
 
 _MAX_WAITING = 10_000
+_MAX_WAITING_SIZE = 67_108_864
 _TRIM_SECONDS = 10.0
 
 # Everything before the oldest entry that any group still needs goes: delivered and pending, or not yet delivered.
@@ -82,6 +84,7 @@ class ChannelServer:
         listeners: Who listens.
         lease: The heartbeat of this process.
         retries: For durable events whose handler fails.
+        limits: How large an event may be.
         logger: For what goes wrong.
     """
 
@@ -93,9 +96,11 @@ class ChannelServer:
         *,
         lease: Lease,
         retries: Retries,
+        limits: Limits,
         logger: Logger,
     ) -> None:
         self._node = node
+        self._limits = limits
         self._lease = lease
         self._service = service
         self._retries = retries
@@ -141,6 +146,7 @@ class ChannelServer:
         )
         incoming = Incoming(context, body=body)
         try:
+            self._limits.check_size(body)
             await (dispatch(listener.endpoint, incoming) if limit is None else _run(listener, incoming, limit))
         except UnknownTag as error:
             self.logger.debug("event of an unknown kind skipped", channel=listener.channel, reason=error.message)
@@ -203,6 +209,7 @@ class _LiveListener:
         self._server = server
         self._listener = listener
         self._waiting: deque[bytes] = deque()
+        self._waiting_size = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._unsubscribe: Callable[[], Awaitable[None]] | None = None
         self._lost = 0
@@ -226,8 +233,9 @@ class _LiveListener:
     def _receive(self, message: bytes) -> None:
         if len(self._tasks) < self._listener.concurrency:
             self._begin(message)
-        elif len(self._waiting) < _MAX_WAITING:
+        elif len(self._waiting) < _MAX_WAITING and self._waiting_size + len(message) <= _MAX_WAITING_SIZE:
             self._waiting.append(message)
+            self._waiting_size += len(message)
         else:
             self._lose()
 
@@ -240,7 +248,9 @@ class _LiveListener:
         finally:
             self._tasks.discard(cast("asyncio.Task[None]", asyncio.current_task()))
             if self._waiting:
-                self._begin(self._waiting.popleft())
+                following = self._waiting.popleft()
+                self._waiting_size -= len(following)
+                self._begin(following)
 
     def _lose(self) -> None:
         self._lost += 1

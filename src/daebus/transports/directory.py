@@ -140,7 +140,7 @@ class Directory:
     async def _look(self, service: str) -> frozenset[str]:
         since = self._node.clock.now() - int(LIVE_SECONDS * 1000)
         found = await self._node.link.execute("ZRANGEBYSCORE", serving_registry(service), since, "+inf")
-        return frozenset(member.decode() for member in cast("list[bytes]", found))
+        return frozenset(member.decode(errors="replace") for member in cast("list[bytes]", found))
 
 
 def _no_such_action(service: str, action: str, actions: frozenset[str]) -> NoSuchAction:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from daebus.core.errors import ConfigurationError
+from daebus.core.messages import MAX_MESSAGE_SIZE
 from daebus.core.places import call_site
 
 __all__ = ["DaebusHttp", "DaebusWebSocket"]
@@ -19,20 +20,30 @@ class DaebusHttp:
         port: TCP port; 0: any free one.
         host: Address to listen on; the default is every IPv4 interface.
         max_body_size: The largest request body in bytes; more is answered with 413.
+        body_timeout: Seconds in which all of a request's body must have come; else it is answered with 408.
         litestar: Whatever ``Litestar(...)`` takes: cors_config, guards, middleware, plugins, stores, openapi_config, …
 
     Raises:
-        ConfigurationError: The port or the size cannot be.
+        ConfigurationError: The port, the size or the time cannot be.
     """
 
     def __init__(
-        self, port: int = 8080, *, host: str = _ALL_INTERFACES, max_body_size: int = 1_048_576, **litestar: object
+        self,
+        port: int = 8080,
+        *,
+        host: str = _ALL_INTERFACES,
+        max_body_size: int = MAX_MESSAGE_SIZE,
+        body_timeout: float = 60.0,
+        **litestar: object,
     ) -> None:
         _check_port("DaebusHttp", port)
         _check_size("DaebusHttp", "max_body_size", max_body_size)
+        if not isinstance(body_timeout, int | float) or not body_timeout > 0:  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ConfigurationError(f"DaebusHttp(body_timeout={body_timeout!r}): give a number of seconds above 0.")
         self.port = port
         self.host = host
         self.max_body_size = max_body_size
+        self.body_timeout = body_timeout
         self.litestar: Mapping[str, object] = litestar
         self._site = call_site()
 
@@ -51,9 +62,10 @@ class DaebusWebSocket:
             `DaebusHttp` alone.
         host: Address to listen on, where it has a port of its own.
         max_message_size: The largest message in bytes; more is answered with an error.
+        max_clients: How many clients may be connected to one process; more are refused with 503.
 
     Raises:
-        ConfigurationError: The path, the port or the size cannot be.
+        ConfigurationError: The path, the port or a limit cannot be.
     """
 
     def __init__(
@@ -62,7 +74,8 @@ class DaebusWebSocket:
         *,
         port: int | None = None,
         host: str = _ALL_INTERFACES,
-        max_message_size: int = 1_048_576,
+        max_message_size: int = MAX_MESSAGE_SIZE,
+        max_clients: int = 10_000,
     ) -> None:
         if not path.startswith("/") or any(character in path for character in "<>{} ?#"):
             raise ConfigurationError(
@@ -71,10 +84,13 @@ class DaebusWebSocket:
         if port is not None:
             _check_port("DaebusWebSocket", port)
         _check_size("DaebusWebSocket", "max_message_size", max_message_size)
+        if not isinstance(max_clients, int) or max_clients < 1:  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ConfigurationError(f"DaebusWebSocket(max_clients={max_clients!r}): let in 1 client at least.")
         self.path = path
         self.port = port
         self.host = host
         self.max_message_size = max_message_size
+        self.max_clients = max_clients
 
 
 def _check_port(component: str, port: int) -> None:

@@ -27,6 +27,7 @@ GOING_AWAY = 1001
 _NORMAL, _FAILED, _TOO_SLOW = 1000, 1011, 1013
 
 _READ_AHEAD = 16  # messages
+_READ_AHEAD_SIZE = 1_048_576  # characters or bytes, before the last one
 _REGISTRY_SECONDS = 1.0
 _CLOSE_SECONDS = 2.0
 _HURRIED_SECONDS = 1.0
@@ -60,6 +61,7 @@ class Peer:
         self._reader: asyncio.Task[None] | None = None
         self._limit: asyncio.TimerHandle | None = None
         self._ahead: deque[str | bytes] = deque()
+        self._arrived = asyncio.Event()
         self._closing: tuple[int, str] | None = None
         self._answered = self._accepted = self._gone = self._hurried = False
         self._idle = False  # whether it waits for a message
@@ -176,7 +178,8 @@ class Peer:
                     return None
                 if self._reader is None:
                     return await self._read()
-                await asyncio.wait({self._reader})
+                self._arrived.clear()
+                await self._arrived.wait()
         except asyncio.CancelledError:
             if self._closing is None:
                 raise
@@ -204,8 +207,9 @@ class Peer:
 
     async def _read_ahead(self) -> None:
         try:
-            while len(self._ahead) < _READ_AHEAD:
+            while len(self._ahead) < _READ_AHEAD and sum(map(len, self._ahead)) < _READ_AHEAD_SIZE:
                 message = await self._read()
+                self._arrived.set()
                 if message is None:
                     self._limit_handler()
                     break

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import deque
 from typing import Protocol
 
 import msgspec
 
-from daebus.core.codec import encode
+from daebus.core.codec import UNDECODABLE, encode
 from daebus.core.errors import ServiceError, Unavailable, error_from_code
 from daebus.core.messages import ErrorPayload, Reply, encode_error, reply_channel
 
@@ -25,6 +26,11 @@ ALIVE = "alive"
 """The status of a reply that only says that a stream goes on."""
 
 _SILENCE_SECONDS = 20.0
+_MOST_UNREAD = 10_000
+
+_LONGEST_TEXT = 1000
+
+_log = logging.getLogger(__name__)
 
 _decode = msgspec.json.Decoder(Reply).decode
 _decode_error = msgspec.json.Decoder(ErrorPayload).decode
@@ -91,9 +97,13 @@ class Conversation:
     def receive(self, reply: Reply) -> None:
         """Take a reply."""
         self._heard = time.monotonic()
-        if reply.status != ALIVE:
+        if reply.status == ALIVE:
+            return
+        if len(self._replies) < _MOST_UNREAD:
             self._replies.append(reply)
             self._go_on()
+        else:
+            self._fail(Unavailable(f"The stream of {self._title} sends far more than it was asked for"))
 
     def sent(self, answer: ServerReply) -> None:
         """Take the server's answer to the request."""
@@ -162,7 +172,11 @@ class Inbox:
         self._deadlines.discard(self._waiting.pop(request_id))
 
     def _receive(self, message: bytes) -> None:
-        reply = _decode(message)
+        try:
+            reply = _decode(message)
+        except UNDECODABLE as error:
+            _log.debug("Something on %s is no reply: %s", self.channel, error)
+            return
         waiting = self._waiting.get(reply.request_id)
         if waiting is not None:
             waiting.receive(reply)
@@ -172,8 +186,9 @@ def reply_error(reply: Reply) -> ServiceError:
     """The error that an error reply carries."""
     try:
         payload = _decode_error(reply.payload)
-    except msgspec.MsgspecError:
-        return ServiceError(f"The service answered with an error: {bytes(reply.payload).decode(errors='replace')}")
+    except UNDECODABLE:
+        text = bytes(reply.payload)[:_LONGEST_TEXT].decode(errors="replace")
+        return ServiceError(f"The service answered with an error: {text}")
     return error_from_code(payload.code, payload.error, payload.details)
 
 

@@ -15,6 +15,8 @@ from typing import Any, Protocol, cast
 from daebus.core.errors import StartupError
 from daebus.core.logs import Logger, granian_logging
 
+from .exchange import Exchange
+
 __all__ = ["HttpServer", "reserve_port"]
 
 AsgiApp = Callable[[Any, Any, Any], Awaitable[None]]
@@ -89,9 +91,20 @@ class HttpServer:
         port: TCP port; 0: any free one.
         logger: Where it is logged that requests were cut off.
         share_port: Several processes listen on the port; `reserve_port` has made sure that it is ours.
+        body_timeout: Seconds in which all of a request's body must have come.
     """
 
-    def __init__(self, app: AsgiApp, *, host: str, port: int, logger: Logger, share_port: bool = False) -> None:
+    def __init__(
+        self,
+        app: AsgiApp,
+        *,
+        host: str,
+        port: int,
+        logger: Logger,
+        share_port: bool = False,
+        body_timeout: float = 60.0,
+    ) -> None:
+        self._body_timeout = body_timeout
         self._app = app
         self._host = host
         self._port = port
@@ -162,7 +175,8 @@ class HttpServer:
     async def _serve(self, scope: Any, receive: Any, send: Any) -> None:
         task = cast("asyncio.Task[Any]", asyncio.current_task())
         self._requests.add(task)
-        channel = _Channel(self, receive, send)
+        timeout = self._body_timeout if scope["type"] == "http" else None
+        channel = Exchange(self, receive, send, timeout)
         del receive, send
         try:
             await self._app(scope, channel.receive, channel.send)
@@ -177,38 +191,6 @@ class HttpServer:
         finally:
             channel.close()
             self._requests.discard(task)
-
-
-_Send = Callable[[Any], Awaitable[None]]
-
-
-class _Channel:
-    """Granian's side of a request, let go of when that is over.
-
-    One of Granian's threads lives as long as any of them does, and tracebacks are kept, by cycles, logs and pytest.
-    """
-
-    __slots__ = ("_receive", "_send", "_server")
-
-    def __init__(self, server: HttpServer, receive: Callable[[], Awaitable[Any]], send: _Send) -> None:
-        self._server = server
-        self._receive = receive
-        self._send = send
-
-    def receive(self) -> Awaitable[Any]:
-        return self._receive()
-
-    def send(self, message: Any) -> Awaitable[None]:
-        if self._server.is_leaving and message.get("type") == "http.response.start":
-            message = {**message, "headers": [*message.get("headers", ()), (b"connection", b"close")]}
-        return self._send(message)
-
-    def close(self) -> None:
-        self._receive = self._send = _over
-
-
-def _over(*_: object) -> Awaitable[None]:
-    raise RuntimeError("The request is over: nothing can be received or sent any more")
 
 
 def reserve_port(host: str, port: int) -> socket.socket:

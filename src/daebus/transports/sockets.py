@@ -12,7 +12,7 @@ from typing import NoReturn
 
 import msgspec
 
-from daebus.core.codec import encode, invalid_input
+from daebus.core.codec import UNDECODABLE, encode, invalid_input
 from daebus.core.context import Context
 from daebus.core.errors import NotFound, ServiceError, TooLarge
 from daebus.core.logs import Logger
@@ -128,7 +128,7 @@ class SocketDesk:
             raise TooLarge(f"The message has {size} bytes; at most {limit} are allowed", details={"limit": limit})
         try:
             return _decode(message)
-        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        except UNDECODABLE as error:
             raise invalid_input(error) from None
 
     def _missing(self, name: str) -> NoReturn:
@@ -159,7 +159,7 @@ def _response(answer: bytes, asked: str | int | None) -> str:
 
 def _id_of(message: str | bytes) -> str | int | None:
     """The id of a message that may be anything."""
-    with suppress(msgspec.MsgspecError, UnicodeError, RecursionError):
+    with suppress(*UNDECODABLE):
         return _decode_id(message).id
     return None
 

@@ -6,6 +6,7 @@ stands in a sorted set with the time when its replica last said so.
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Sequence
 from contextlib import suppress
@@ -13,7 +14,7 @@ from typing import Protocol, cast
 
 import msgspec
 
-from daebus.core.codec import encode
+from daebus.core.codec import UNDECODABLE, encode
 from daebus.core.errors import Unavailable
 from daebus.core.messages import client_channel, client_registry
 
@@ -70,6 +71,8 @@ class Push(msgspec.Struct, omit_defaults=True):
     envelope: msgspec.Raw = _NOTHING
     reason: str = ""
 
+
+_log = logging.getLogger(__name__)
 
 _decode = msgspec.json.Decoder(Push).decode
 
@@ -129,14 +132,18 @@ class Switchboard:
     async def connected(self) -> list[str]:
         """The ids of all clients, sorted. Raises `Unavailable`."""
         found = cast("list[bytes]", await self._link.script(_LIST, [self._registry], [_STALE_MS]))
-        return sorted({*self.lines, *(member.decode() for member in found)})
+        return sorted({*self.lines, *(member.decode(errors="replace") for member in found)})
 
     def hear(self, payload: bytes) -> None:
         """Do what another replica asks."""
-        push = _decode(payload)
+        try:
+            push = _decode(payload)
+            envelope = bytes(push.envelope).decode()
+        except UNDECODABLE as error:
+            _log.warning("Something on %s is from no replica: %s", self.channel, error)
+            return
         if push.origin == self._origin:
             return
-        envelope = bytes(push.envelope).decode()
         if push.target is None:
             for line in self.lines.values():
                 line.post(envelope)

@@ -57,6 +57,7 @@ class SocketHub:
         logger: Logger,
     ) -> None:
         self._instance = instance
+        self._max_clients = settings.max_clients
         self._subscriber = subscriber
         self._logger = logger
         self._desk = SocketDesk(routes, service=service, max_message_size=settings.max_message_size, logger=logger)
@@ -102,7 +103,12 @@ class SocketHub:
         await self._switchboard.leave(list(self._switchboard.lines))
 
     async def serve(self, handshake: Handshake) -> None:
-        """Live through one connection, in the task that the server made for it."""
+        """Live through one connection, in the task that the server made for it.
+
+        Raises `Unavailable` where as many clients are connected as may be.
+        """
+        if len(self._peers) >= self._max_clients:
+            raise Unavailable(f"{self._max_clients} clients are connected to this process, and it takes no more")
         client_id = f"{self._instance}-{secrets.token_hex(8)}"
         peer = Peer(handshake, client_id, self._desk, self._switchboard, self._logger)
         if self._stopping is not None:

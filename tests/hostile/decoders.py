@@ -1,0 +1,114 @@
+"""Everything that takes bytes from outside, as functions that may raise nothing but errors for the sender."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
+from typing import TypeVar, cast
+
+import msgspec
+
+from daebus.core.codec import UNDECODABLE, compile_decoder, compile_event_decoder, compile_query_decoder, encode
+from daebus.core.errors import BadRequest, ServiceError
+from daebus.core.logs import make_logger
+from daebus.core.messages import Envelope, Reply, Request
+from daebus.transports.clients import Client
+from daebus.transports.replies import ERROR, failed_reply, reply_error
+from daebus.transports.sockets import SocketDesk, SocketRoutes
+
+from .victim import Created, Deleted, Params, User
+
+__all__ = ["DECODERS", "HONEST"]
+
+T = TypeVar("T")
+
+_desk = SocketDesk(SocketRoutes({}), service="victim", max_message_size=4096, logger=make_logger())
+_decode_user = compile_decoder(User)
+_decode_event = compile_event_decoder(Created | Deleted)
+_decode_params = compile_query_decoder(Params)
+
+
+class _Nobody:
+    async def send(self, text: str) -> None: ...
+
+    def hang_up(self, reason: str) -> None: ...
+
+
+def _payload(data: bytes) -> None:
+    with suppress(BadRequest):
+        assert isinstance(_decode_user(data), User)
+
+
+def _event(data: bytes) -> None:
+    with suppress(BadRequest):
+        assert isinstance(_decode_event(data), Created | Deleted)
+
+
+def _query(data: bytes) -> None:
+    with suppress(BadRequest):
+        assert isinstance(_decode_params(data), Params)
+
+
+def _request(data: bytes) -> None:
+    try:
+        request = msgspec.json.decode(data, type=Request)
+    except UNDECODABLE:
+        return
+    reply = failed_reply(BadRequest("no"), request.request_id)
+    assert msgspec.json.decode(reply, type=Reply).request_id == request.request_id
+    assert (
+        request.reply_to is None
+        or request.reply_to.startswith(("daebus:reply:", "caller:"))
+        or (":" not in request.reply_to and request.reply_to.endswith(".responses"))
+    )
+    float(request.deadline or 0)
+
+
+def _error_reply(data: bytes) -> None:
+    error = reply_error(Reply(ERROR, msgspec.Raw(data), "r"))
+    assert isinstance(error, ServiceError)
+    str(error)
+
+
+def _envelope(data: bytes) -> None:
+    """Without any handlers: every message has an error for an answer, whatever it is."""
+    for message in (data, data.decode("utf-8", errors="replace")):
+        answer = _result(_desk.answer(Client("c1", _Nobody(), {}), message))
+        assert answer is not None
+        assert msgspec.json.decode(answer, type=Envelope).type == "error"
+
+
+def _result(coroutine: Coroutine[object, object, T]) -> T:
+    """The result of what does not wait."""
+    try:
+        coroutine.send(None)
+    except StopIteration as end:
+        return cast("T", end.value)
+    raise AssertionError("It waits for something")
+
+
+def _any_json(data: bytes) -> None:
+    """What was decoded can be sent again."""
+    with suppress(*UNDECODABLE):
+        encode(msgspec.json.decode(data))
+
+
+DECODERS: Mapping[str, Callable[[bytes], None]] = {
+    "payload": _payload,
+    "event": _event,
+    "query": _query,
+    "request": _request,
+    "error reply": _error_reply,
+    "envelope": _envelope,
+    "any JSON": _any_json,
+}
+
+HONEST: Sequence[bytes] = (
+    b'{"id": "u1", "age": 36, "tags": ["a"], "address": {"street": "x", "zip": "12345"}, "born": "1815-12-10"}',
+    b'{"type": "created", "user": {"id": "u1", "scores": {"a": 1.5}}}',
+    b"room=1&tags=a&tags=%C3%A9",
+    b'{"action": "echo", "payload": [1], "reply_to": "daebus:reply:9f", "request_id": "r", "deadline": 1, "credit": 2}',
+    b'{"error": "no", "code": "not_found", "details": {"id": "u1"}}',
+    b'{"type": "user", "data": {"id": "u1"}, "id": 7}',
+)
+"""What the decoders are for: where a fuzzer begins."""
