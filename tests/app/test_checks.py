@@ -532,6 +532,9 @@ class TestOptions:
             {"max_concurrency": 0},
             {"max_workers": -1},
             {"max_workers": 1.5},
+            {"partitions": 0},
+            {"partitions": True},
+            {"partitions": 1025},
             {"stop_timeout": -1},
             {"stop_timeout": float("inf")},
             {"lease": 0},
@@ -547,9 +550,8 @@ class TestOptions:
         assert problem.found.startswith(f"{name}={value!r}")
 
     def test_what_an_app_can_run_with_is_accepted(self) -> None:
-        Daebus(
-            "app", max_concurrency=1, max_workers=1, stop_timeout=0, lease=0.5, on_conflict="error", service="a.b"
-        ).check()
+        Daebus("app", max_concurrency=1, max_workers=1, stop_timeout=0, lease=0.5, on_conflict="error").check()
+        Daebus("app", partitions=1024, service="a.b").check()
 
     def test_a_service_has_a_name_that_keys_can_have(self) -> None:
         assert codes(lambda: Daebus("app", service="a b")) == ["wrong-name"]

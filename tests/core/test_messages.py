@@ -65,6 +65,10 @@ def test_an_envelope_needs_no_more_than_its_type() -> None:
 
 def test_the_keys_of_redis_are_what_the_protocol_says() -> None:
     assert messages.action_stream("users", "get_user") == "daebus:{users}:action:get_user"
+    assert messages.partition_of("users", 0) == "users"
+    second = messages.partition_of("users", 1)
+    assert messages.action_stream(second, "get_user") == "daebus:{users:1}:action:get_user"
+    assert [messages.service_of(partition) for partition in ("users", second)] == ["users", "users"]
     assert messages.serving_registry("users") == "daebus:{users}:serving"
     assert messages.dead_letters("users") == "daebus:{users}:dead"
     assert messages.control_channel("users") == "daebus:{users}:control"

@@ -11,9 +11,11 @@ from tests.support import raw_redis
 
 from daebus.core.errors import Conflict
 from daebus.core.messages import Request
+from daebus.core.policies import Policy
 from daebus.testing import private_redis_url
 from daebus.transports.idempotency import KeyedRun, Outcome
 from daebus.transports.node import Node, open_node
+from daebus.transports.retries import GROUP, Origin
 from daebus.transports.topology import RedisServer
 
 pytestmark = pytest.mark.usefixtures("daebus_redis_url")
@@ -44,7 +46,8 @@ class Shop:
         """The next request."""
         ((_, [(entry_id, fields)]),) = await self.redis.xreadgroup("daebus", "somebody", {STREAM: ">"}, count=1)
         request = msgspec.json.decode(fields[b"request"], type=Request)
-        return KeyedRun(self.node, "shop", "pay", group="daebus", entry_id=entry_id, request=request, keep=keep)
+        origin = Origin("shop", ("action", "pay"), STREAM, GROUP, STREAM, Policy(keep_replies=keep))
+        return KeyedRun(self.node, origin, entry_id, request)
 
     async def entries(self) -> int:
         assert (await self.redis.xpending(STREAM, "daebus"))["pending"] == await self.redis.xlen(STREAM)

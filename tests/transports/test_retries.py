@@ -214,7 +214,7 @@ async def test_all_of_it_works_on_a_cluster(tmp_path: Path) -> None:
                 letters = DeadLetters(node, "shop")
                 assert [await letters.replay(letter) async for letter in letters.all()] == [True]
                 request = Request("work", idempotency_key="k")
-                run = KeyedRun(node, "shop", "work", group=GROUP, entry_id=b"1-1", request=request, keep=60)
+                run = KeyedRun(node, ACTION, b"1-1", request)
                 assert await run.claim() == "mine"
                 await run.store(Outcome("success", msgspec.Raw(b"1")))
                 assert await run.claim() == Outcome("success", msgspec.Raw(b"1"))

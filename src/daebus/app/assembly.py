@@ -25,6 +25,7 @@ class Assembly:
         container: Where their services come from.
         workers: Where ``def`` handlers run.
         max_concurrency: How many messages one handler handles at once.
+        partitions: How many streams each action has.
         stop_timeout: Seconds that the work in hand may take at the stop.
         lease: Seconds after its last heartbeat at which an instance counts as dead.
         legacy: Whether it speaks with services and callers of daebus 0.0.31.
@@ -38,6 +39,7 @@ class Assembly:
     container: ServiceContainer
     workers: WorkerPool
     max_concurrency: int
+    partitions: int
     stop_timeout: float
     lease: float
     legacy: bool

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import NamedTuple, cast
 
+from dependency_injector import providers
+
 from daebus.core.codec import UnsupportedTypeError, require_json_type
 from daebus.core.diagnostics import Note
 from daebus.core.errors import WiringError
@@ -19,6 +21,11 @@ from daebus.core.specs import ActionSpec, RouteSpec, SocketSpec, Spec
 from daebus.transports.edge import DaebusHttp, DaebusWebSocket
 from daebus.transports.paths import RESERVED, path_parameters
 from daebus.transports.route_checks import belongs_in_body
+from daebus.wiring.arguments import find_wrong_arguments
+from daebus.wiring.checks import check_container, find_unfilled, find_unknown_overrides
+from daebus.wiring.endpoints import Endpoint
+
+from .container import ServiceContainer
 
 __all__ = [
     "Attached",
@@ -26,6 +33,7 @@ __all__ = [
     "defer",
     "deferring",
     "find_foreign",
+    "find_in_container",
     "find_misnamed",
     "find_unattached",
     "find_undecodable",
@@ -201,3 +209,20 @@ def _is_known_to_litestar(parameter: Parameter) -> bool:
     parts = [annotation, *getattr(annotation, "__args__", ())]
     is_marked = "litestar" in repr(annotation) or "litestar" in repr(type(parameter.default))
     return is_marked or any(hasattr(part, "__pydantic_core_schema__") for part in parts)
+
+
+def find_in_container(container: ServiceContainer, endpoints: Sequence[Endpoint[object]]) -> list[WiringProblem]:
+    """What is wrong with the container by now; there may have been overrides since the app was made."""
+    problems = list(find_unknown_overrides(container))
+    try:
+        check_container(container, ServiceContainer)
+    except WiringError as error:
+        return [*problems, *error.problems]
+    needed = [(endpoint.title, provider) for endpoint in endpoints for _, provider in endpoint.injection.bindings]
+    needed += [
+        (f"the Resource {name!r}", provider)
+        for name, provider in container.providers.items()
+        if isinstance(provider, providers.BaseResource)
+    ]
+    problems += find_unfilled(container, ServiceContainer, needed)
+    return [*problems, *find_wrong_arguments(container, [provider for _, provider in needed])]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Literal, cast
 
@@ -12,13 +12,13 @@ from dependency_injector import providers
 from daebus.core.context import Context
 from daebus.core.errors import DaebusError, StartupError
 from daebus.core.logs import Logger, configure_logging, make_logger
-from daebus.core.messages import action_stream, channel_instances, instance_registry
+from daebus.core.messages import channel_instances, instance_registry
 from daebus.transports.actions import ActionServer, ServedAction
 from daebus.transports.bus import Bus
 from daebus.transports.channels import ChannelServer, Listener
 from daebus.transports.clients import Clients
 from daebus.transports.connection import Redis
-from daebus.transports.directory import Presence
+from daebus.transports.directory import Presence, partitions_to_read
 from daebus.transports.edge import DaebusWebSocket
 from daebus.transports.leases import Lease
 from daebus.transports.node import Node, open_node
@@ -88,7 +88,7 @@ class Runtime:
             )
             stack.push_async_callback(scheduler.stop, grace)
             await scheduler.start(self._scheduled())
-            presence = Presence(self.node, made.service, list(made.plans.actions))
+            presence = Presence(self.node, made.service, list(made.plans.actions), made.partitions)
             await presence.start()
             stack.push_async_callback(presence.stop)
             self.logger.info("service started")
@@ -98,15 +98,17 @@ class Runtime:
     async def _take_messages(self, stack: AsyncExitStack, grace: float) -> None:
         """Take events and requests from now on, until the stack is closed."""
         made, node, logger, listeners, served = self._made, self.node, self.logger, self._listeners(), self._actions()
-        lease = Lease(node, self._registries(listeners), made.lease, logger)
+        partitions = await partitions_to_read(node, made.service, made.partitions)
+        channels = sorted({channel_instances(listener.channel) for listener in listeners if listener.durable})
+        lease = Lease(node, [*map(instance_registry, partitions), *channels], made.lease, logger)
         stack.push_async_callback(lease.stop)
         await lease.start()
-        retries = Retries(node, made.service, logger)
-        stack.push_async_callback(retries.stop)
-        await retries.start()
-        limits = made.limits
+        retries, limits = [Retries(node, partition, logger) for partition in partitions], made.limits
+        for each in retries:
+            stack.push_async_callback(each.stop)
+            await each.start()
         servers: list[OldCallers | ChannelServer | ActionServer] = [
-            ChannelServer(node, made.service, listeners, lease=lease, retries=retries, limits=limits, logger=logger),
+            ChannelServer(node, made.service, listeners, lease=lease, retries=retries[0], limits=limits, logger=logger),
             ActionServer(node, made.service, served, lease=lease, retries=retries, limits=limits, logger=logger),
         ]
         if made.legacy:
@@ -154,15 +156,10 @@ class Runtime:
         request_id = f"{what}-{self.node.new_request_id()}"
         return Incoming(Context(request_id=request_id, service=self._made.service, handler=endpoint.title))
 
-    def _registries(self, listeners: Sequence[Listener]) -> list[str]:
-        durable = {channel_instances(listener.channel) for listener in listeners if listener.durable}
-        return [instance_registry(self._made.service), *sorted(durable)]
-
     def _actions(self) -> list[ServedAction]:
         made = self._made
         return [
             ServedAction(
-                action_stream(made.service, name),
                 name,
                 plan.endpoint,
                 made.concurrency(plan.endpoint, plan.spec.concurrency),

@@ -4,25 +4,33 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Generic, cast, get_args
 
-from dependency_injector import providers
 from typing_extensions import TypeVar
 
 from daebus.core.diagnostics import Note
 from daebus.core.errors import ConfigurationError, WiringError
-from daebus.core.options import require_choice, require_counts, require_name, require_seconds
+from daebus.core.messages import MAX_PARTITIONS
+from daebus.core.options import require_choice, require_count, require_counts, require_name, require_seconds
 from daebus.core.places import CallSite, call_site, caller_place
 from daebus.core.problems import WiringProblem
 from daebus.core.recorder import Recorder
 from daebus.core.specs import RouteSpec
 from daebus.transports.edge import DaebusHttp, DaebusWebSocket
 from daebus.transports.limits import Limits
-from daebus.wiring.arguments import find_wrong_arguments
-from daebus.wiring.checks import check_container, find_unfilled, find_unknown_overrides
+from daebus.wiring.checks import check_container
 from daebus.wiring.workers import WorkerPool
 
 from .assembly import Assembly
 from .blueprint import Blueprint
-from .checks import Attached, ServiceName, defer, find_foreign, find_misnamed, find_unattached, find_undecodable
+from .checks import (
+    Attached,
+    ServiceName,
+    defer,
+    find_foreign,
+    find_in_container,
+    find_misnamed,
+    find_unattached,
+    find_undecodable,
+)
 from .container import ServiceContainer
 from .plans import Conflict, Plans
 from .runner import run
@@ -47,6 +55,8 @@ class Daebus(Recorder, Generic[C]):
         service: The name under which other services reach it.
         max_concurrency: How many messages each handler handles at once in one process.
         max_workers: How many ``def`` handlers run at once in one process.
+        partitions: How many streams each action has, on a cluster in a slot each; for what is hotter than one stream.
+            They share the concurrency of the action. Where it changes, an idempotency key may run once more.
         on_conflict: Where two blueprints claim the same action, route, socket type or task: ``warn`` lets the one
             registered last win, ``error`` refuses it.
         stop_timeout: Seconds that the work in hand may take when the service stops.
@@ -67,6 +77,7 @@ class Daebus(Recorder, Generic[C]):
         service: str | None = None,
         max_concurrency: int = 128,
         max_workers: int = 32,
+        partitions: int = 1,
         on_conflict: Conflict = "warn",
         stop_timeout: float = 30.0,
         lease: float = 15.0,
@@ -81,6 +92,7 @@ class Daebus(Recorder, Generic[C]):
             require_name(f"{subject[:-1]}, service={service!r})", service)
         require_counts(subject, max_concurrency=max_concurrency, max_workers=max_workers)
         require_counts(subject, max_message_size=max_message_size, max_streams=max_streams)
+        require_count(subject, "partitions", partitions, most=MAX_PARTITIONS)
         require_seconds(subject, "stop_timeout", stop_timeout, or_zero=True)
         require_seconds(subject, "lease", lease)
         require_choice(subject, "on_conflict", on_conflict, get_args(Conflict))
@@ -92,6 +104,7 @@ class Daebus(Recorder, Generic[C]):
                 raise
         self._service = service
         self._max_concurrency = max_concurrency
+        self._partitions = partitions
         self._stop_timeout = stop_timeout
         self._lease = lease
         self._legacy = legacy
@@ -131,8 +144,7 @@ class Daebus(Recorder, Generic[C]):
             remedy = "attach an instance: DaebusHttp(...) or DaebusWebSocket(...)"
             raise WiringError(WiringProblem(caller_place(), subject, found, remedy, code="wrong-component"))
         if kind in self._attached:
-            found = "one is attached already"
-            notes = [Note("the first one", self._attached[kind].place)]
+            found, notes = "one is attached already", [Note("the first one", self._attached[kind].place)]
             problem = WiringProblem(
                 caller_place(), subject, found, "attach one of each kind", code="duplicate-component", notes=notes
             )
@@ -213,12 +225,12 @@ class Daebus(Recorder, Generic[C]):
             self._planned = len(self.specs)
         except WiringError as error:
             problems.extend(error.problems)
-        problems.extend(self._find_in_container())
+        compiled = self._plans.compiled()
+        problems.extend(find_in_container(self._container, [endpoint for _, endpoint in compiled]))
         specs = self._plans.served()
         name = ServiceName(service or self._service or self.name, bool(service or self._service), self._site.place)
         problems.extend(find_unattached(specs, Attached(self._http, self._websocket, self._attached)))
         problems.extend(find_foreign(specs, name))
-        compiled = self._plans.compiled()
         routes = [(spec, endpoint.signature) for spec, endpoint in compiled if isinstance(spec, RouteSpec)]
         problems.extend(find_undecodable(routes, self._http))
         problems.extend(find_misnamed(name))
@@ -229,28 +241,6 @@ class Daebus(Recorder, Generic[C]):
             problems.append(WiringProblem(name.place, subject, found, _NAME_IT, code="service-not-named"))
         return self._assembly(name.name), problems
 
-    def _find_in_container(self) -> list[WiringProblem]:
-        """What is wrong with the container by now; there may have been overrides since the app was made."""
-        container = self._container
-        problems = list(find_unknown_overrides(container))
-        try:
-            check_container(container, ServiceContainer)
-        except WiringError as error:
-            return [*problems, *error.problems]
-        needed = [
-            (endpoint.title, provider)
-            for _, endpoint in self._plans.compiled()
-            for _, provider in endpoint.injection.bindings
-        ]
-        resources = [
-            (f"the Resource {name!r}", provider)
-            for name, provider in container.providers.items()
-            if isinstance(provider, providers.BaseResource)
-        ]
-        needed += resources
-        problems += find_unfilled(container, ServiceContainer, needed)
-        return [*problems, *find_wrong_arguments(container, [provider for _, provider in needed])]
-
     def _assembly(self, service: str) -> Assembly:
         return Assembly(
             service=service,
@@ -258,6 +248,7 @@ class Daebus(Recorder, Generic[C]):
             container=self._container,
             workers=self._workers,
             max_concurrency=self._max_concurrency,
+            partitions=self._partitions,
             stop_timeout=self._stop_timeout,
             lease=self._lease,
             legacy=self._legacy,

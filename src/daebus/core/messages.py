@@ -10,6 +10,7 @@ from .errors import ServiceError
 
 __all__ = [
     "MAX_MESSAGE_SIZE",
+    "MAX_PARTITIONS",
     "Envelope",
     "ErrorPayload",
     "Reply",
@@ -28,7 +29,9 @@ __all__ = [
     "listener_stream",
     "old_request_claim",
     "parked_requests",
+    "partition_of",
     "reply_channel",
+    "service_of",
     "serving_registry",
 ]
 
@@ -36,6 +39,9 @@ NOTHING = msgspec.Raw(b"null")
 
 MAX_MESSAGE_SIZE = 1_048_576
 """The largest payload in bytes, where nothing else is set."""
+
+MAX_PARTITIONS = 1024
+"""How many partitions a service has at most."""
 
 _ShortText = Annotated[str, msgspec.Meta(max_length=256)]
 # Whoever may write a request must not be able to publish through the service that answers it.
@@ -123,13 +129,29 @@ class Envelope(msgspec.Struct, omit_defaults=True):
     id: str | int | None = None
 
 
-def action_stream(service: str, action: str) -> str:
-    """The stream of an action. The braces keep all the keys of a service in one hash slot."""
-    return f"daebus:{{{service}}}:action:{action}"
+def partition_of(service: str, number: int) -> str:
+    """The name of a partition, counted from 0: the service's own name, then ``users:1`` and so on.
+
+    The braces in keys keep all the keys of one partition in one hash slot.
+    """
+    return f"{service}:{number}" if number else service
+
+
+def service_of(partition: str) -> str:
+    """The name of the service that has a partition. Names of services hold no colon."""
+    return partition.partition(":")[0]
+
+
+def action_stream(partition: str, action: str) -> str:
+    """The stream of an action in one partition."""
+    return f"daebus:{{{partition}}}:action:{action}"
 
 
 def serving_registry(service: str) -> str:
-    """The sorted set of the actions that live instances serve, by the time of the last heartbeat in ms."""
+    """The sorted set of the actions that live instances serve, by the time of the last heartbeat in ms.
+
+    The empty name stands for the service, and a number behind a colon for how many partitions it has.
+    """
     return f"daebus:{{{service}}}:serving"
 
 
@@ -138,9 +160,9 @@ def dead_letters(service: str) -> str:
     return f"daebus:{{{service}}}:dead"
 
 
-def delayed_entries(service: str) -> str:
-    """The sorted set of entries that are to be handled again, by the time in ms when that is due."""
-    return f"daebus:{{{service}}}:retries"
+def delayed_entries(partition: str) -> str:
+    """The sorted set of a partition's entries that are to be handled again, by the time in ms when that is due."""
+    return f"daebus:{{{partition}}}:retries"
 
 
 def listener_stream(service: str, channel: str, listener: str) -> str:
@@ -148,14 +170,14 @@ def listener_stream(service: str, channel: str, listener: str) -> str:
     return f"daebus:{{{service}}}:listener:{channel}:{listener}"
 
 
-def idempotent_run(service: str, action: str, key: str) -> str:
+def idempotent_run(partition: str, action: str, key: str) -> str:
     """The hash with the entry that runs for an idempotency key, or the reply that it got."""
-    return f"daebus:{{{service}}}:once:{action}:{key}"
+    return f"daebus:{{{partition}}}:once:{action}:{key}"
 
 
-def parked_requests(service: str, action: str, key: str) -> str:
+def parked_requests(partition: str, action: str, key: str) -> str:
     """The list of requests that wait for the reply of the one that runs for their idempotency key."""
-    return f"daebus:{{{service}}}:parked:{action}:{key}"
+    return f"daebus:{{{partition}}}:parked:{action}:{key}"
 
 
 def channel_stream(channel: str) -> str:
@@ -163,9 +185,9 @@ def channel_stream(channel: str) -> str:
     return f"daebus:channel:{{{channel}}}"
 
 
-def instance_registry(service: str) -> str:
-    """The sorted set of the instances of a service, by the time of their last heartbeat in ms."""
-    return f"daebus:{{{service}}}:instances"
+def instance_registry(partition: str) -> str:
+    """The sorted set of the instances that read a partition, by the time of their last heartbeat in ms."""
+    return f"daebus:{{{partition}}}:instances"
 
 
 def channel_instances(channel: str) -> str:

@@ -62,11 +62,12 @@ def require_name(subject: str, name: object, *, colons: bool = False) -> None:
         raise refuse(subject, found, remedy, "wrong-name")
 
 
-def require_count(subject: str, option: str, given: object, *, or_zero: bool = False) -> None:
+def require_count(subject: str, option: str, given: object, *, or_zero: bool = False, most: int | None = None) -> None:
     """Refuse what is no whole number of at least 1; with `or_zero`, 0 is one too. Raises `WiringError`."""
     least = 0 if or_zero else 1
-    if not isinstance(given, int) or isinstance(given, bool) or given < least:
-        found = f"{option}={given!r}, which must be a whole number of at least {least}"
+    if not isinstance(given, int) or isinstance(given, bool) or given < least or (most is not None and given > most):
+        limits = f"of at least {least}" if most is None else f"from {least} to {most}"
+        found = f"{option}={given!r}, which must be a whole number {limits}"
         raise refuse(subject, found, "correct it, or leave it out for the default", "wrong-option")
 
 

@@ -16,7 +16,7 @@ from daebus.core.codec import UNDECODABLE, encode
 from daebus.core.context import Context
 from daebus.core.errors import ServiceError, Timeout, TooManyRequests
 from daebus.core.logs import Logger
-from daebus.core.messages import Reply, Request, control_channel, instance_registry
+from daebus.core.messages import Reply, Request, action_stream, control_channel, instance_registry
 from daebus.core.policies import Policy
 from daebus.wiring.dispatch import dispatch, dispatch_stream, failure
 from daebus.wiring.endpoints import Endpoint, Incoming
@@ -47,14 +47,12 @@ class ServedAction:
     """An action and its handler.
 
     Attributes:
-        key: Its stream.
         name: Its name.
         endpoint: The handler.
-        concurrency: How many requests are handled at once.
+        concurrency: How many requests are handled at once; at least one in each partition.
         policy: How often, how soon and for how long it is tried.
     """
 
-    key: str
     name: str
     endpoint: Endpoint[bytes]
     concurrency: int
@@ -69,7 +67,7 @@ class ActionServer:
         service: The service's name.
         actions: What it serves.
         lease: The heartbeat of this process.
-        retries: For requests that want no reply and whose handler fails.
+        retries: For requests that want no reply and whose handler fails, in each of the partitions that are read.
         limits: What a caller may ask for.
         logger: For what goes wrong.
     """
@@ -81,7 +79,7 @@ class ActionServer:
         actions: Sequence[ServedAction],
         *,
         lease: Lease,
-        retries: Retries,
+        retries: Sequence[Retries],
         limits: Limits,
         logger: Logger,
     ) -> None:
@@ -90,19 +88,21 @@ class ActionServer:
         self._service = service
         self._logger = logger
         self._settler = Settler(node.link, logger)
-        self._endings = Endings(node, self._settler, retries)
         self._running: Deadlines[_Run] = Deadlines()
         self._unsubscribe: Callable[[], Awaitable[None]] | None = None
-        # One reader for each limit: a read takes the same number of entries from each of its streams.
-        by_limit: dict[int, list[Lane]] = defaultdict(list)
-        for action in actions:
-            origin = Origin(service, ("action", action.name), action.key, GROUP, action.key, action.policy)
-            lane = Lane(action.key, action.concurrency, partial(self._handle, action, origin))
-            by_limit[action.concurrency].append(lane)
-        self._readers = [
-            GroupReader(node, GROUP, instance_registry(service), lease, lanes, self._settler, logger)
-            for lanes in by_limit.values()
-        ]
+        self._readers: list[GroupReader] = []
+        for number, each in enumerate(retries):
+            registry, endings = instance_registry(each.partition), Endings(node, self._settler, each)
+            # One reader for each limit: a read takes the same number of entries from each of its streams.
+            by_limit: dict[int, list[Lane]] = defaultdict(list)
+            for action in actions:
+                key = action_stream(each.partition, action.name)
+                origin = Origin(each.partition, ("action", action.name), key, GROUP, key, action.policy)
+                limit = max(1, (action.concurrency + number) // len(retries))
+                by_limit[limit].append(Lane(key, limit, partial(self._handle, action, origin, endings)))
+            self._readers += [
+                GroupReader(node, GROUP, registry, lease, lanes, self._settler, logger) for lanes in by_limit.values()
+            ]
 
     async def start(self) -> None:
         """Take requests from now on."""
@@ -129,16 +129,18 @@ class ActionServer:
             elif run.items is not None and credit.isdecimal() and len(credit) <= _LONGEST_NUMBER:
                 run.items.grant(int(credit))
 
-    async def _handle(self, action: ServedAction, origin: Origin, entry: Entry, task: asyncio.Task[None]) -> None:
+    async def _handle(
+        self, action: ServedAction, origin: Origin, endings: Endings, entry: Entry, task: asyncio.Task[None]
+    ) -> None:
         """From the entry to the reply."""
         try:
             request = _decode(entry.get(b"request") or b"")
         except UNDECODABLE as error:
-            await self._endings.refuse(origin, entry, error)
+            await endings.refuse(origin, entry, error)
             return
         keyed: KeyedRun | None = None
         if entry.deliveries > MAX_DELIVERIES or request.idempotency_key is not None:
-            to_run, keyed = await self._endings.begin(origin, entry, request)
+            to_run, keyed = await endings.begin(origin, entry, request)
             if not to_run:
                 return
         run = _Run(task, request.request_id, self._deadline(action, request))
@@ -156,11 +158,11 @@ class ActionServer:
             finally:
                 self._running.discard(run)
         if problem is not None or keyed is not None:
-            await self._endings.end(origin, entry, request, keyed, reply=reply, problem=problem)
+            await endings.end(origin, entry, request, keyed, reply=reply, problem=problem)
             return
         if reply is not None and request.reply_to is not None:
             self._settler.reply(request.reply_to, reply)
-        self._settler.settle(action.key, GROUP, entry.id, delete=True)
+        self._settler.settle(origin.stream, GROUP, entry.id, delete=True)
 
     def _failure(self, error: BaseException, action: ServedAction, incoming: Incoming) -> ServiceError:
         return failure(error, action.endpoint, incoming, self._logger)

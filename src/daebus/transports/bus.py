@@ -32,7 +32,7 @@ class Bus(LoopOnly):
     Args:
         url: Of the Redis or Valkey server; default: DAEBUS_REDIS_URL, else the project's embedded engine.
         timeout: Seconds that a call waits where it does not say.
-        max_queued: How many unhandled requests of one action `send` queues at most.
+        max_queued: How many unhandled requests of one action `send` queues at most, in each partition of the service.
         max_message_size: The largest payload or event in bytes; more raises `TooLarge`.
         legacy: Whether services that still run daebus 0.0.31 are called, too.
     """

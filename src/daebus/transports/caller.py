@@ -149,11 +149,11 @@ class Caller:
 
     async def queue(self, request: Request, max_queued: int) -> None:
         """Send a request that wants no reply. Raises `TooManyRequests` where so many wait already."""
-        if not self._directory.knows(request.service, "") and await self._is_old(request.service):
+        known = self._directory.knows(request.service, "") or await self._directory.serves(request.service)
+        if not known and self._legacy and await hears_requests(self._node, request.service):
             await self._node.link.execute(*old_request(request))
             return
-        key = action_stream(request.service, request.action)
-        if await self._node.link.script(_APPEND, [key], [max_queued, encode(request)]) is None:
+        if await self._node.link.script(_APPEND, [self._stream(request)], [max_queued, encode(request)]) is None:
             raise TooManyRequests(f"{max_queued} requests wait for {request.service}.{request.action} already")
 
     async def publish(self, channel: Channel[Event], event: Event) -> None:
@@ -207,9 +207,6 @@ class Caller:
         except TimeoutError:
             raise _late(request) from None
 
-    async def _is_old(self, service: str) -> bool:
-        return self._legacy and not await self._directory.serves(service) and await hears_requests(self._node, service)
-
     def _ask(self, request: Request, deadline: float, sent: Answered, *, old: bool) -> None:
         node = self._node
         request.reply_to = self._inbox.channel
@@ -217,8 +214,11 @@ class Caller:
             node.link.issue(old_request(request), sent)
             return
         request.deadline = None if deadline == NEVER else node.clock.at(deadline)
-        key = action_stream(request.service, request.action)
-        node.link.issue(("XADD", key, "*", "request", encode(request)), sent)
+        node.link.issue(("XADD", self._stream(request), "*", "request", encode(request)), sent)
+
+    def _stream(self, request: Request) -> str:
+        """The stream to which it is appended, in the next partition or in that of its idempotency key."""
+        return action_stream(self._directory.partition(request.service, request.idempotency_key), request.action)
 
     def _cancel(self, request: Request) -> None:
         self._tell(request, request.request_id)

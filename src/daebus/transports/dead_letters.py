@@ -8,12 +8,13 @@ from typing import cast
 
 import msgspec
 
-from daebus.core.codec import encode
+from daebus.core.codec import UNDECODABLE, encode
 from daebus.core.messages import Request, action_stream, dead_letters, listener_stream
 
+from .directory import Directory
 from .links import Script
 from .node import Node
-from .resp import Argument
+from .resp import Argument, CommandError
 
 __all__ = ["MAX_DEAD", "DeadLetters", "Letter"]
 
@@ -77,10 +78,8 @@ class Letter(msgspec.Struct, frozen=True, omit_defaults=True):
         """The payload of the request, or the event."""
         if self.action is None:
             return self.body
-        try:
-            return bytes(_decode(self.body).payload)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
-            return self.body
+        request = _request(self)
+        return self.body if request is None else bytes(request.payload)
 
 
 class DeadLetters:
@@ -121,11 +120,32 @@ class DeadLetters:
 
         Nobody waits for the reply any more. False where the letter is gone.
         """
-        return await self._node.link.script(_REPLAY, [self._key, *_target(letter)], [letter.id, *_fields(letter)]) == 1
+        target, fields = await self._target(letter), _fields(letter)
+        try:
+            return await self._node.link.script(_REPLAY, [self._key, target], [letter.id, *fields]) == 1
+        except CommandError as error:
+            if error.code != "CROSSSLOT":
+                raise
+        # On a cluster the partition lies in another slot: whoever dies in between leaves the letter.
+        if await self.find(letter.id) is None:
+            return False
+        await self._node.link.execute("XADD", target, "*", *fields)
+        return await self.drop(letter)
 
     async def drop(self, letter: Letter) -> bool:
         """Delete it. False where the letter is gone."""
         return await self._node.link.execute("XDEL", self._key, letter.id) == 1
+
+    async def _target(self, letter: Letter) -> str:
+        """The stream to which a letter goes; with an idempotency key it meets the other requests with the key there."""
+        if letter.action is None:
+            return listener_stream(self._service, letter.channel or "", letter.listener or "")
+        request, partition = _request(letter), self._service
+        if request is not None and request.idempotency_key is not None:
+            directory = Directory(self._node)
+            await directory.serves(self._service)
+            partition = directory.partition(self._service, request.idempotency_key)
+        return action_stream(partition, letter.action)
 
 
 def _letter(entry_id: bytes, fields: Sequence[bytes]) -> Letter:
@@ -154,17 +174,17 @@ def _letter(entry_id: bytes, fields: Sequence[bytes]) -> Letter:
     )
 
 
-def _target(letter: Letter) -> Sequence[str]:
-    if letter.action is not None:
-        return [action_stream(letter.service, letter.action)]
-    return [listener_stream(letter.service, letter.channel or "", letter.listener or "")]
+def _request(letter: Letter) -> Request | None:
+    try:
+        return _decode(letter.body)
+    except UNDECODABLE:
+        return None
 
 
 def _fields(letter: Letter) -> Sequence[Argument]:
     if letter.action is None:
         return ["event", letter.body, "trace_id", letter.request_id]
-    try:
-        request = _decode(letter.body)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    request = _request(letter)
+    if request is None:
         return ["request", letter.body]
     return ["request", encode(msgspec.structs.replace(request, reply_to=None, deadline=None))]

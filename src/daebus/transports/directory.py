@@ -1,22 +1,26 @@
-"""Who serves what: each instance writes it down with its heartbeat, each caller looks it up, with a cache."""
+"""Who serves what, in how many partitions: each instance writes it down, each caller looks it up, with a cache."""
 
 from __future__ import annotations
 
 import asyncio
 import difflib
+import itertools
+import random
 import time
-from collections.abc import Sequence
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import cast
 
 from daebus.core.errors import NoSuchAction, NoSuchService, Unavailable
-from daebus.core.messages import serving_registry
+from daebus.core.messages import MAX_PARTITIONS, partition_of, serving_registry
 
 from .links import Script
 from .node import Node
 from .resp import CommandError
 
-__all__ = ["BEAT_SECONDS", "Directory", "Presence"]
+__all__ = ["BEAT_SECONDS", "Directory", "Presence", "partitions_to_read"]
 
 BEAT_SECONDS = 5.0
 """Seconds between two heartbeats."""
@@ -25,7 +29,6 @@ LIVE_SECONDS = 30.0
 """Seconds after the last heartbeat during which a service counts as served."""
 
 _FRESH_SECONDS = 5.0
-_UNKNOWN = (float("-inf"), frozenset[str]())
 
 # Also where the server has no memory left for more: else nobody could be asked to make room.
 _BEAT = Script(
@@ -38,7 +41,8 @@ _BEAT = Script(
     return now
     """
 )
-_FORGET_MS = 86_400_000
+# Whoever starts within a week with fewer partitions than others had works off what lies in those, too.
+_FORGET_MS = 7 * 86_400_000
 
 
 class Presence:
@@ -48,14 +52,15 @@ class Presence:
         node: This process.
         service: The service's name.
         actions: The names of its actions.
+        partitions: How many partitions it has.
     """
 
-    def __init__(self, node: Node, service: str, actions: Sequence[str]) -> None:
+    def __init__(self, node: Node, service: str, actions: Sequence[str], partitions: int) -> None:
         self._link = node.link
         self._forgotten = asyncio.Event()
         node.when_forgotten(self._forgotten.set)
         self._service = service
-        self._members = ["", *actions]
+        self._members = ["", f":{partitions}", *actions]
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -82,18 +87,49 @@ class Presence:
                 await self._beat()
 
 
+@dataclass(frozen=True, slots=True)
+class _Served:
+    """What was known of a service at a time.
+
+    Attributes:
+        looked: The time, in seconds of `time.monotonic`.
+        actions: The actions of its live instances, and the empty name; nothing where there are none.
+        partitions: How many partitions the service has, or had last.
+        turns: Counts those who take the partitions in turn.
+    """
+
+    looked: float
+    actions: frozenset[str]
+    partitions: int
+    turns: Iterator[int]
+
+
+_UNKNOWN = _Served(float("-inf"), frozenset(), 1, itertools.count())
+
+
 class Directory:
     """What a caller knows of who serves what."""
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._known: dict[str, tuple[float, frozenset[str]]] = {}
-        self._refreshing: dict[str, asyncio.Task[frozenset[str]]] = {}
+        self._known: dict[str, _Served] = {}
+        self._refreshing: dict[str, asyncio.Task[_Served]] = {}
 
     def knows(self, service: str, action: str) -> bool:
         """Whether a live instance was seen a moment ago that serves the action."""
-        looked, actions = self._known.get(service, _UNKNOWN)
-        return action in actions and time.monotonic() - looked <= _FRESH_SECONDS
+        known = self._known.get(service, _UNKNOWN)
+        return action in known.actions and time.monotonic() - known.looked <= _FRESH_SECONDS
+
+    def partition(self, service: str, key: str | None) -> str:
+        """The partition to which a request goes: that of its idempotency key, or else each in turn.
+
+        It is the first one where nothing is known of the service.
+        """
+        known = self._known.get(service, _UNKNOWN)
+        if known.partitions == 1:
+            return service
+        number = next(known.turns) if key is None else zlib.crc32(key.encode())
+        return partition_of(service, number % known.partitions)
 
     async def require(self, service: str, action: str) -> None:
         """Return if a live instance serves the action.
@@ -117,30 +153,54 @@ class Directory:
         return bool(await self._served(service, ""))
 
     async def _served(self, service: str, wanted: str) -> frozenset[str]:
-        looked, actions = self._known.get(service, _UNKNOWN)
-        age = time.monotonic() - looked
-        if wanted not in actions or age > LIVE_SECONDS:
-            return await asyncio.shield(self._refresh(service))
+        known = self._known.get(service, _UNKNOWN)
+        age = time.monotonic() - known.looked
+        if wanted not in known.actions or age > LIVE_SECONDS:
+            return (await asyncio.shield(self._refresh(service))).actions
         if age > _FRESH_SECONDS:
             self._refresh(service)
-        return actions
+        return known.actions
 
-    def _refresh(self, service: str) -> asyncio.Task[frozenset[str]]:
+    def _refresh(self, service: str) -> asyncio.Task[_Served]:
         task = self._refreshing.get(service)
         if task is None:
             task = self._refreshing[service] = asyncio.create_task(self._look(service))
             task.add_done_callback(lambda done: self._refreshed(service, done))
         return task
 
-    def _refreshed(self, service: str, done: asyncio.Task[frozenset[str]]) -> None:
+    def _refreshed(self, service: str, done: asyncio.Task[_Served]) -> None:
         self._refreshing.pop(service, None)
         if not done.cancelled() and done.exception() is None:
-            self._known[service] = (time.monotonic(), done.result())
+            self._known[service] = done.result()
 
-    async def _look(self, service: str) -> frozenset[str]:
-        since = self._node.clock.now() - int(LIVE_SECONDS * 1000)
-        found = await self._node.link.execute("ZRANGEBYSCORE", serving_registry(service), since, "+inf")
-        return frozenset(member.decode(errors="replace") for member in cast("list[bytes]", found))
+    async def _look(self, service: str) -> _Served:
+        live = LIVE_SECONDS * 1000
+        beats = await _beats(self._node, service)
+        since = self._node.clock.now() - live
+        actions = frozenset(name for name, beat in beats.items() if beat >= since and not name.startswith(":"))
+        # Where no instance lives, those count that were the last to live: keys go where they went before.
+        lived = beats.get("", 0.0) - live
+        partitions = _partitions({name: beat for name, beat in beats.items() if beat >= lived})
+        turns = itertools.count(random.randrange(partitions))  # noqa: S311  # spread, not secrecy
+        return _Served(time.monotonic(), actions, partitions, turns)
+
+
+async def partitions_to_read(node: Node, service: str, count: int) -> list[str]:
+    """The partitions of a service that has so many; also those that it had last week, so that nothing is left there."""
+    most = max(count, _partitions(await _beats(node, service)))
+    return [partition_of(service, number) for number in range(most)]
+
+
+async def _beats(node: Node, service: str) -> dict[str, float]:
+    """The last heartbeat, in ms of the server's clock, of everything that stands in the registry."""
+    found = await node.link.execute("ZRANGE", serving_registry(service), 0, -1, "WITHSCORES")
+    flat = cast("list[bytes]", found)
+    return {name.decode(errors="replace"): float(beat) for name, beat in zip(flat[::2], flat[1::2], strict=True)}
+
+
+def _partitions(beats: Mapping[str, float]) -> int:
+    counts = [int(name[1:]) for name in beats if name[:1] == ":" and name[1:].isdecimal() and len(name) < 6]
+    return min(MAX_PARTITIONS, max([1, *counts]))
 
 
 def _no_such_action(service: str, action: str, actions: frozenset[str]) -> NoSuchAction:

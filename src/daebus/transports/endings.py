@@ -21,7 +21,7 @@ _decode_reply = msgspec.json.Decoder(Reply).decode
 
 
 class Endings:
-    """Ends the requests of one service.
+    """Ends the requests of one partition.
 
     Args:
         node: This process.
@@ -44,7 +44,7 @@ class Endings:
         Returns:
             Whether it is to run, else it has ended; and for which key.
         """
-        keyed = None if request.idempotency_key is None else self._keyed(origin, entry, request)
+        keyed = None if request.idempotency_key is None else KeyedRun(self._node, origin, entry.id, request)
         if entry.deliveries > MAX_DELIVERIES:
             if keyed is not None:
                 await keyed.release()
@@ -88,12 +88,6 @@ class Endings:
         if reply is not None:
             self._tell(request, reply)
         self._settler.settle(origin.stream, origin.group, entry.id, delete=True)
-
-    def _keyed(self, origin: Origin, entry: Entry, request: Request) -> KeyedRun:
-        keep = origin.policy.keep_replies
-        return KeyedRun(
-            self._node, origin.service, origin.name, group=origin.group, entry_id=entry.id, request=request, keep=keep
-        )
 
     async def _keep(self, keyed: KeyedRun, request: Request, reply: bytes) -> bytes:
         """Keep a reply, and tell those who waited for it."""

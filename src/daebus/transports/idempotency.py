@@ -13,11 +13,12 @@ import msgspec
 
 from daebus.core.codec import encode
 from daebus.core.errors import Conflict
-from daebus.core.messages import Request, action_stream, idempotent_run, parked_requests
+from daebus.core.messages import Request, idempotent_run, parked_requests, service_of
 
 from .links import Script
 from .node import Node
 from .resp import Argument
+from .retries import Origin
 
 __all__ = ["MAX_KEY", "KeyedRun", "Outcome"]
 
@@ -101,26 +102,20 @@ class KeyedRun:
 
     Args:
         node: This process.
-        service: The service's name.
-        action: The action's name.
-        group: The consumer group that reads its stream.
+        origin: The action.
         entry_id: The request's entry.
         request: The request.
-        keep: Seconds for which its reply is kept.
     """
 
-    def __init__(
-        self, node: Node, service: str, action: str, *, group: str, entry_id: bytes, request: Request, keep: float
-    ) -> None:
-        key = request.idempotency_key or ""
+    def __init__(self, node: Node, origin: Origin, entry_id: bytes, request: Request) -> None:
+        key, partition, action = request.idempotency_key or "", origin.partition, origin.name
         self._node = node
-        self._title = f"{service}.{action}"
-        self._keys = [idempotent_run(service, action, key), parked_requests(service, action, key)]
-        self._stream = action_stream(service, action)
-        self._entry: tuple[Argument, Argument] = (group, entry_id)
+        self._title = f"{service_of(partition)}.{action}"
+        self._keys = [idempotent_run(partition, action, key), parked_requests(partition, action, key), origin.stream]
+        self._entry: tuple[Argument, Argument] = (origin.group, entry_id)
         self._request = request
         self._payload = _digest(action, request.payload)
-        self._keep_ms = int(keep * 1000)
+        self._keep_ms = int(origin.policy.keep_replies * 1000)
 
     async def claim(self) -> Literal["mine", "parked"] | Outcome:
         """Run it, if it is mine; if it is parked, it is settled; else settle it with what the earlier run came to.
@@ -129,7 +124,7 @@ class KeyedRun:
             Conflict: The key was used with another payload.
         """
         args = (*self._entry, self._payload, encode(self._request), self._keep_ms + _RUNNING_MS)
-        match cast("list[bytes]", await self._node.insist(_CLAIM, [*self._keys, self._stream], args)):
+        match cast("list[bytes]", await self._node.insist(_CLAIM, self._keys, args)):
             case [b"done", status, payload]:
                 return Outcome(status.decode(), msgspec.Raw(payload))
             case [b"conflict"]:
@@ -147,13 +142,13 @@ class KeyedRun:
             What is to be replied, and the requests that were parked, which get the same.
         """
         args = (*self._entry, self._payload, outcome.status, bytes(outcome.payload), self._keep_ms)
-        stored = await self._node.insist(_STORE, [*self._keys, self._stream], args)
+        stored = await self._node.insist(_STORE, self._keys, args)
         status, payload, parked = cast("tuple[bytes, bytes, list[bytes]]", stored)
         return Outcome(status.decode(), msgspec.Raw(payload)), [_decode(body) for body in parked]
 
     async def release(self) -> None:
         """Let the next request with the key run, as this one failed or is not wanted any more."""
-        await self._node.insist(_RELEASE, [*self._keys, self._stream], (*self._entry, self._node.id))
+        await self._node.insist(_RELEASE, self._keys, (*self._entry, self._node.id))
 
 
 def _digest(action: str, payload: msgspec.Raw) -> str:

@@ -15,7 +15,7 @@ from typing import cast
 
 from daebus.core.errors import Internal, ServiceError, Timeout, Unavailable
 from daebus.core.logs import Logger
-from daebus.core.messages import dead_letters, delayed_entries
+from daebus.core.messages import dead_letters, delayed_entries, service_of
 from daebus.core.policies import Policy
 
 from .dead_letters import MAX_DEAD
@@ -36,8 +36,8 @@ _POLL_SECONDS = 1.0
 _AT_ONCE = 100
 
 # The entry goes in the same step, unless it is another's by now, and once though the server may be told twice. What is
-# lost there is still in hand here. Added first: the memory may be full. On a cluster a channel's stream lies in another
-# slot, and has its own step.
+# lost there is still in hand here. Added first: the memory may be full. On a cluster the stream of a channel, and the
+# dead letters of a partition, lie in another slot, and have their own step.
 _IF_PENDING = """
     if KEYS[2] then
         local pending = redis.pcall('XPENDING', KEYS[2], ARGV[1], ARGV[2], ARGV[2], 1, ARGV[4])
@@ -65,7 +65,12 @@ _DELAY = Script(
 _BURY = Script(
     _IF_PENDING + "redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[5], '*', unpack(ARGV, 6))" + _DONE,
 )
-_ACK = Script("return redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])")
+_END = Script(
+    """
+    redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
+    if ARGV[3] == '1' then redis.call('XDEL', KEYS[1], ARGV[2]) end
+    """
+)
 _MOVE = Script(
     """
     local t = redis.call('TIME')
@@ -87,15 +92,15 @@ class Origin:
     """Where a handler's entries come from, and where they go to be handled again.
 
     Attributes:
-        service: The service's name.
+        partition: The partition of the service.
         handler: What names the handler in a dead letter: field, value, and so on.
         stream: The stream that is read.
         group: The consumer group.
-        again: The stream, in the service's hash slot, to which an entry goes that is to be handled again.
+        again: The stream, in the partition's hash slot, to which an entry goes that is to be handled again.
         policy: How often, and how soon.
     """
 
-    service: str
+    partition: str
     handler: tuple[str, ...]
     stream: str
     group: str
@@ -119,19 +124,21 @@ def is_passing(problem: ServiceError) -> bool:
 
 
 class Retries:
-    """Settles the entries of one service whose handlers fail, and brings those back that are due.
+    """Settles the entries of one partition whose handlers fail, and brings those back that are due.
 
-    Args:
-        node: This process.
-        service: The service's name.
-        logger: For what is put off, and what is given up.
+    The dead letters of all partitions of a service are in one stream.
+
+    Attributes:
+        partition: The partition.
     """
 
-    def __init__(self, node: Node, service: str, logger: Logger) -> None:
+    def __init__(self, node: Node, partition: str, logger: Logger) -> None:
+        self.partition = partition
         self._node = node
         self._logger = logger
-        self._delayed = delayed_entries(service)
-        self._dead = dead_letters(service)
+        self._delayed = delayed_entries(partition)
+        self._service = service_of(partition)
+        self._dead = dead_letters(self._service)
         self._task: asyncio.Task[None] | None = None
         self._sooner = asyncio.Event()
         self._wakes_at = 0.0
@@ -175,7 +182,7 @@ class Retries:
             error=f"{problem.code}: {problem.message}",
         )
         deliveries = _number(entry.get(b"failures"), 0) + entry.deliveries
-        letter: list[Argument] = ["service", origin.service, *origin.handler, "code", problem.code]
+        letter: list[Argument] = ["service", self._service, *origin.handler, "code", problem.code]
         letter += ["error", problem.message, "deliveries", deliveries, "sent", _sent(entry)]
         letter += ["instance", self._node.id, "request_id", request_id]
         letter += _body(entry)
@@ -188,7 +195,7 @@ class Retries:
         except CommandError:
             # Whoever dies in between leaves the entry to be taken over: it may then be handled twice.
             await self._node.insist(script, [key], args)
-            await self._node.insist(_ACK, [origin.stream], args[:2])
+            await self._node.insist(_END, [origin.stream], args[:3])
 
     async def _move_on(self) -> None:
         while True:
