@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from pathlib import Path
 
@@ -9,13 +10,20 @@ import pytest
 from tests.engines import Engine, free_port, start_all
 from tests.support import until
 
-from daebus.errors import StartupError
+from daebus import Action, Daebus
+from daebus.core.messages import action_stream, delayed_entries, partition_of
+from daebus.errors import Conflict, StartupError, Unavailable
+from daebus.testing import running
 from daebus.transports.cluster import open_link
 from daebus.transports.connection import key_slot
+from daebus.transports.dead_letters import DeadLetters
+from daebus.transports.node import open_node
 from daebus.transports.topology import RedisServer
 
 from .world import open_world, told
 
+WORK = Action[int, int]("work", service="hot")
+PARTITIONS = 6
 RANGES = ((0, 5460), (5461, 10922), (10923, 16383))
 
 
@@ -78,6 +86,7 @@ async def test_a_service_works_on_a_cluster_and_follows_its_slots(tmp_path: Path
     try:
         await cluster.start()
         await check_a_slot_that_moves(cluster)
+        await check_partitions(cluster)
         async with open_world(cluster.url) as world:
             for number in range(20):
                 await world.works(number)
@@ -110,6 +119,50 @@ async def check_a_slot_that_moves(cluster: Cluster) -> None:
         assert await link.execute("XLEN", key) == 1  # MOVED
     finally:
         await link.close()
+
+
+async def check_partitions(cluster: Cluster) -> None:
+    """The partitions of one service lie on all the servers, and everything works in each of them."""
+    owners = [cluster.owner(f"daebus:{{{partition_of('hot', number)}}}:x") for number in range(PARTITIONS)]
+    assert set(owners) == {0, 1, 2}
+    app, done = Daebus("hot", partitions=PARTITIONS), list[int]()
+    failures: list[Exception] = []
+
+    @app.action(WORK, backoff=0.02)
+    async def work(number: int) -> int:
+        if failures:
+            raise failures.pop()
+        done.append(number)
+        return number
+
+    async with running(app, redis_url=cluster.url) as service, open_node(RedisServer.from_url(cluster.url)) as node:
+
+        async def nothing_left() -> bool:
+            names = [partition_of("hot", number) for number in range(PARTITIONS)]
+            streams = [await node.link.execute("XLEN", action_stream(name, "work")) for name in names]
+            return not any(streams) and not any([await node.link.execute("ZCARD", delayed_entries(n)) for n in names])
+
+        asked = [service.bus.call(WORK, key, idempotency_key=f"key-{key}") for key in range(24) for _ in range(2)]
+        assert await asyncio.gather(*asked) == [key for key in range(24) for _ in range(2)]
+        failures = [Unavailable("away") for _ in range(PARTITIONS)]
+        for number in range(24, 24 + PARTITIONS):
+            await service.bus.send(WORK, number)
+        await until(nothing_left)
+        failures = [Conflict("taken") for _ in range(PARTITIONS)]
+        for number in range(30, 30 + PARTITIONS):
+            await service.bus.send(WORK, number, idempotency_key=f"key-{number}")
+        await until(nothing_left)
+        letters = DeadLetters(node, "hot")
+        found = [letter async for letter in letters.all()]
+        assert len(found) == PARTITIONS
+        for letter in found:
+            assert await letters.replay(letter)
+            assert not await letters.replay(letter)
+        await until(lambda: len(done) == 24 + 2 * PARTITIONS)
+        await until(nothing_left)
+    assert sorted(done) == [*range(24 + PARTITIONS), *range(30, 30 + PARTITIONS)]
+    for primary in cluster.primaries:
+        assert b":action:work" in primary.ask("KEYS daebus:{hot*")
 
 
 async def test_a_server_alone_is_no_cluster(tmp_path: Path) -> None:
