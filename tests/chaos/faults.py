@@ -26,7 +26,7 @@ __all__ = ["LEASE", "Report", "flow", "freezes", "kills", "peer_kills", "restart
 LEASE = 2.0
 """Seconds of the replicas' leases. A busy machine may keep a heartbeat waiting for a third of it."""
 
-_STREAM = f"daebus:{{chaos}}:action:{WORK.name}"
+_STREAMS = f"daebus:{{chaos*}}:action:{WORK.name}"
 _PEERS = Path(__file__).parents[2] / "benchmarks" / "peers"
 _DURABLE = ("--appendonly", "yes", "--appendfsync", "always")
 
@@ -129,7 +129,8 @@ async def _held(redis: Any) -> int:
     """How much the streams hold; -1 while the server still loads its data."""
     try:
         durable = (await redis.xinfo_groups(f"daebus:channel:{{{EVENTS.name}}}"))[0]
-        held: int = await redis.xlen(_STREAM) + durable["pending"] + (durable["lag"] or 0)
+        queued: list[int] = [await redis.xlen(key) async for key in redis.scan_iter(match=_STREAMS)]
+        held: int = sum(queued) + durable["pending"] + (durable["lag"] or 0)
     except BusyLoadingError:
         return -1
     return held

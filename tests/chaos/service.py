@@ -26,7 +26,12 @@ EVENTS = Channel[Event]("chaos", durable=True)
 
 _WORK_SECONDS = float(os.environ.get("CHAOS_WORK_SECONDS", "0.1"))
 
-app = Daebus("chaos", lease=float(os.environ.get("CHAOS_LEASE", "2")), max_concurrency=256)
+app = Daebus(
+    "chaos",
+    lease=float(os.environ.get("CHAOS_LEASE", "2")),
+    max_concurrency=256,
+    partitions=int(os.environ.get("CHAOS_PARTITIONS", "1")),
+)
 app.attach(DaebusHttp(port=0, host="127.0.0.1"))
 app.attach(DaebusWebSocket())
 
