@@ -33,7 +33,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from daebus import Action, Bus, Channel
-from daebus.errors import BadRequest, Conflict, NoSuchAction, NoSuchService, NotFound, Unauthorized
+from daebus.errors import BadRequest, Conflict, NoSuchAction, NoSuchService, NotFound, TooLarge, Unauthorized
 
 from .processes import EXAMPLES, Service, daebus, launched, serving
 
@@ -173,7 +173,7 @@ class TestBus:
             await bus.call(anything("get_usr", service="user_service"), {"id": "u1"})
         with pytest.raises(NoSuchService, match="usr_service"):
             await bus.call(anything("get_user", service="usr_service"), {"id": "u1"})
-        with pytest.raises(BadRequest, match="bytes"):
+        with pytest.raises(TooLarge, match="bytes"):
             await bus.call(CREATE_USER, CreateUser(new_email(), BIG))
         await bus.call(CREATE_USER, CreateUser(new_email()))
 

@@ -40,7 +40,7 @@ def restart(engine: Engine) -> None:
 
 
 def restart_with_much_data(engine: Engine) -> None:
-    engine.ask("DEBUG POPULATE 2000", "SAVE")
+    engine.ask("DEBUG POPULATE 6000", "SAVE")
     restart(engine)
 
 
@@ -140,12 +140,13 @@ def outage_lines(lines: list[str]) -> list[str]:
 async def test_callers_are_told_and_all_works_when_the_server_is_back(engine: Engine, fault: Fault) -> None:
     async with open_world(engine.url) as world:
         with told() as lines:
-            fault.make(engine)
+            # In a thread, as the connections of this process are to notice it when it happens.
+            await asyncio.to_thread(fault.make, engine)
             spent = time.process_time()
             errors = [await world.fails() for _ in range(2)]
             await asyncio.sleep(0.3)
             assert time.process_time() - spent < 0.5, "a loop is hot"
-            fault.mend(engine)
+            await asyncio.to_thread(fault.mend, engine)
             assert await world.comes_back() < 4
             if fault.breaks_connections:
                 # The service and the caller are two processes in one here; one of them may have noticed nothing.
@@ -162,7 +163,7 @@ async def test_callers_are_told_and_all_works_when_the_server_is_back(engine: En
 async def test_what_the_server_lost_is_made_again(engine: Engine, fault: Fault) -> None:
     async with open_world(engine.url) as world:
         with told() as lines:
-            fault.make(engine)
+            await asyncio.to_thread(fault.make, engine)
             assert await world.comes_back() < 4
         assert "TRACEBACK" not in lines, lines
         assert len(lines) < 12, lines
