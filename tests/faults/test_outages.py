@@ -40,8 +40,9 @@ def restart(engine: Engine) -> None:
 
 
 def restart_with_much_data(engine: Engine) -> None:
-    engine.ask("DEBUG POPULATE 6000", "SAVE")
-    restart(engine)
+    engine.ask("DEBUG POPULATE 3500", "SAVE")
+    engine.kill()
+    engine.start(wait=False)
 
 
 def refuse_writes_as_the_disk_is_full(engine: Engine) -> None:
@@ -68,6 +69,8 @@ KILL = ("CLIENT KILL TYPE pubsub", "CLIENT KILL TYPE normal")
 def crowd_out(engine: Engine) -> None:
     engine.ask(*KILL, "CONFIG SET maxclients 1")
 
+
+ANSWERING = ("--loading-process-events-interval-bytes", "1024")  # while it loads
 
 FAULTS = [
     Fault("gone", Engine.kill, Engine.start, "is not reachable|broke|broken"),
@@ -105,7 +108,7 @@ FAULTS = [
         "restarted and loading its data",
         restart_with_much_data,
         says="LOADING|loading|broke|not reachable",
-        options=("--enable-debug-command", "yes", "--key-load-delay", "400"),
+        options=("--enable-debug-command", "yes", "--key-load-delay", "400", *ANSWERING),
     ),
     Fault("too many clients", crowd_out, restart, "broke"),
 ]
