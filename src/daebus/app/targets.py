@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import importlib.util
 import inspect
@@ -15,6 +14,7 @@ from types import ModuleType
 from typing import cast
 
 from daebus.core.errors import ConfigurationError
+from daebus.core.names import did_you_mean
 from daebus.core.signatures import show_type
 
 from .service import Daebus
@@ -200,7 +200,4 @@ def _kind(value: object) -> str:
 
 def _hint(word: str, known: Iterable[str], what: str) -> str:
     names = sorted(set(known))
-    close = difflib.get_close_matches(word, names, n=1)
-    if close:
-        return f"did you mean {close[0]!r}?"
-    return f"{what}: {', '.join(names) or 'none'}."
+    return did_you_mean(word, names, f"{what}: {', '.join(names) or 'none'}.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import typing
 from collections.abc import Callable, Iterator, Mapping
@@ -10,6 +9,7 @@ from functools import partial
 
 from .diagnostics import Note
 from .errors import WiringError
+from .names import did_you_mean
 from .places import Place, place_of, unwrap
 from .problems import WiringProblem
 from .sources import line_of_typing_import, span_of_line
@@ -85,6 +85,6 @@ def _unknown_name(function: Function, namespace: Namespace | None, name: str) ->
         note = Note("imported here", Place(path, line, partial(span_of_line, path, line)))
         return found, "move the import out of `if TYPE_CHECKING:`", [note]
     known = {**getattr(unwrap(function), "__globals__", {}), **(namespace or {})}
-    close = difflib.get_close_matches(name, [one for one in known if not one.startswith("_")], n=1)
-    remedy = f"did you mean {close[0]!r}?" if close else "import it, or define it, in the handler's module"
+    public = [one for one in known if not one.startswith("_")]
+    remedy = did_you_mean(name, public, "import it, or define it, in the handler's module")
     return f"there is no {name!r} where the handler is written", remedy, []

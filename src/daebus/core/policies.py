@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypedDict, cast
 
+from .names import closest
 from .options import refuse, require_count, require_seconds
 
 __all__ = ["ActionOptions", "Policy", "RetryOptions", "RunOptions", "action_policy", "listen_policy"]
@@ -75,8 +75,8 @@ def _policy(subject: str, options: Mapping[str, object], known: type, refused: s
     names = list(known.__annotations__)
     for name, value in options.items():
         if name not in names:
-            close = difflib.get_close_matches(name, names, n=1)
-            remedy = f"did you mean {close[0]}?" if close else f"its options are {', '.join(names)}"
+            close = closest(name, names)
+            remedy = f"its options are {', '.join(names)}" if close is None else f"did you mean {close}?"
             raise refuse(subject, f"there is no option {name!r}", remedy, "wrong-option")
         if name == "retries":
             require_count(subject, name, value, or_zero=True)

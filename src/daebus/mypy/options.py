@@ -6,8 +6,10 @@ from mypy.checker import TypeChecker
 from mypy.nodes import ARG_NAMED, ARG_POS, Expression, FuncDef, LambdaExpr, TempNode, TypeInfo
 from mypy.types import AnyType, CallableType, TypeOfAny, get_proper_type
 
+from daebus.core.names import closest
+
 from .handlers import Handler
-from .reports import PATH, closest, report
+from .reports import PATH, report
 
 __all__ = ["check_options"]
 

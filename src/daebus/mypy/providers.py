@@ -7,9 +7,11 @@ from mypy.nodes import CallExpr, Expression, LambdaExpr, MemberExpr, NameExpr, S
 from mypy.plugin import AttributeContext, FunctionContext, FunctionSigContext
 from mypy.types import AnyType, Instance, Type, TypeOfAny, UnionType, get_proper_type
 
+from daebus.core.names import closest
+
 from .containers import is_provider, read_provider
 from .reading import assigned, variable
-from .reports import WIRING, closest, listed, report
+from .reports import WIRING, listed, report
 
 __all__ = ["LASTING", "PER_MESSAGE", "check_lifetime", "nested_provider", "selected"]
 

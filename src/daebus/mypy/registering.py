@@ -9,10 +9,12 @@ from mypy.nodes import CallExpr, Context, Expression, ExpressionStmt, MemberExpr
 from mypy.plugin import MethodSigContext
 from mypy.types import Instance, get_proper_type
 
+from daebus.core.names import closest
+
 from .containers import Container
 from .handlers import Handler
 from .reading import assigned, siblings, variable
-from .reports import DUPLICATE, SIGNATURE, WIRING, closest, listed, report
+from .reports import DUPLICATE, SIGNATURE, WIRING, listed, report
 
 __all__ = ["OVERRIDING", "REGISTERING", "check_in_time", "check_once", "check_overrides"]
 

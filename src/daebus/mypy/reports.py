@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Iterable
 
 from mypy.checker import TypeChecker
@@ -20,7 +19,6 @@ __all__ = [
     "SIGNATURE",
     "VALUE",
     "WIRING",
-    "closest",
     "listed",
     "remember",
     "report",
@@ -60,11 +58,6 @@ def listed(names: Collection[str]) -> str:
     first = list(names)[:_MANY]
     more = len(names) - len(first)
     return ", ".join(first) + (f" and {more} more" if more else "")
-
-
-def closest(name: str, known: Iterable[str]) -> str | None:
-    """The name that was probably meant."""
-    return next(iter(difflib.get_close_matches(name, list(known), n=1)), None)
 
 
 def remember(api: TypeChecker, names: Iterable[str], types: Iterable[Type]) -> None:

@@ -17,13 +17,14 @@ from mypy.types import (
     get_proper_type,
 )
 
+from daebus.core.names import closest
 from daebus.transports.paths import RESERVED, malformed_path, path_parameters
 
 from .handlers import Handler, Parameter
 from .kinds import CONTEXT
 from .options import check_options
 from .reading import assigned, keyword, number, siblings, text, texts
-from .reports import PATH, SIGNATURE, closest, report, show
+from .reports import PATH, SIGNATURE, report, show
 
 __all__ = ["check_route"]
 

@@ -8,11 +8,13 @@ from mypy.nodes import Expression, MemberExpr, RefExpr, TypeInfo
 from mypy.subtypes import is_subtype
 from mypy.types import AnyType, CallableType, Instance, ProperType
 
+from daebus.core.names import closest
+
 from .containers import Container, Provider, is_provider
 from .data import foreign_part
 from .handlers import Handler, Parameter
 from .kinds import PARTS
-from .reports import SIGNATURE, WIRING, closest, listed, report, show, show_both
+from .reports import SIGNATURE, WIRING, listed, report, show, show_both
 
 __all__ = ["TWINS", "check_services", "find_fitting"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import difflib
 import itertools
 import random
 import time
@@ -15,6 +14,7 @@ from typing import cast
 
 from daebus.core.errors import NoSuchAction, NoSuchService, Unavailable
 from daebus.core.messages import MAX_PARTITIONS, partition_of, serving_registry
+from daebus.core.names import did_you_mean
 
 from .links import Script
 from .node import Node
@@ -205,8 +205,7 @@ def _partitions(beats: Mapping[str, float]) -> int:
 
 def _no_such_action(service: str, action: str, actions: frozenset[str]) -> NoSuchAction:
     names = sorted(actions - {""})
-    close = difflib.get_close_matches(action, names, n=1)
-    hint = f"did you mean {close[0]!r}?" if close else f"it has: {', '.join(names) or 'none'}"
+    hint = did_you_mean(action, names, f"it has: {', '.join(names) or 'none'}")
     return NoSuchAction(
         f"The service {service!r} has no action {action!r}; {hint}", details={"service": service, "actions": names}
     )

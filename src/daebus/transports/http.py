@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import re
 import warnings
@@ -24,6 +23,7 @@ from typing_extensions import override
 from daebus.core.diagnostics import Note
 from daebus.core.errors import ConfigurationError, WiringError, WiringProblem
 from daebus.core.logs import Logger
+from daebus.core.names import closest
 
 from .edge import DaebusHttp
 from .handshake import DIRECT_SEND
@@ -105,8 +105,8 @@ def _refuse_unknown(settings: DaebusHttp) -> None:
     problems: list[WiringProblem] = []
     for name in settings.litestar.keys() - known:
         begins = [option for option in known if option.startswith(f"{name}_")]
-        close = begins or difflib.get_close_matches(name, [*known, "port", "host", "max_body_size"], n=1)
-        remedy = f"did you mean {close[0]!r}?" if close else "see the arguments of litestar.Litestar"
+        close = next(iter(begins), None) or closest(name, [*known, "port", "host", "max_body_size"])
+        remedy = "see the arguments of litestar.Litestar" if close is None else f"did you mean {close!r}?"
         found = f"it has no option {name!r}, and Litestar has none"
         problems.append(WiringProblem(settings.place, "DaebusHttp(...)", found, remedy, code="unknown-option"))
     if problems:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import sys
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
@@ -20,6 +19,7 @@ from typing_extensions import override
 from daebus.core.context import Context
 from daebus.core.errors import NotFound, WiringError, WiringProblem
 from daebus.core.handlers import is_context
+from daebus.core.names import did_you_mean
 from daebus.core.signatures import MISSING, Signature
 from daebus.core.specs import RouteSpec
 from daebus.wiring.dispatch import dispatch
@@ -130,8 +130,8 @@ def make_handler(route: HttpRoute, service: str, provided: Collection[str]) -> R
 def _refuse_unknown_options(spec: RouteSpec) -> None:
     problems: list[WiringProblem] = []
     for name in spec.options.keys() - _OPTIONS:
-        close = difflib.get_close_matches(name, [*_OPTIONS, "methods", "status_code"], n=1)
-        remedy = f"did you mean {close[0]!r}?" if close else "put values of your own into opt={...}"
+        known = [*_OPTIONS, "methods", "status_code"]
+        remedy = did_you_mean(name, known, "put values of your own into opt={...}")
         problems.append(spec.problem(f"a route has no option {name!r}", remedy, code="unknown-option"))
     if problems:
         raise WiringError(*problems)

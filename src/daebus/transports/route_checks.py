@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import types
 import typing
@@ -14,6 +13,7 @@ from msgspec import inspect as shapes
 
 from daebus.core.errors import WiringProblem
 from daebus.core.handlers import is_context
+from daebus.core.names import closest, did_you_mean
 from daebus.core.signatures import MISSING, Parameter, Signature, show_type
 from daebus.core.specs import RouteSpec
 
@@ -122,8 +122,8 @@ def _check_names(spec: RouteSpec, signature: Signature) -> Iterator[WiringProble
             remedy = f"move {name!r} left of the *: what stands right of it comes from the container"
         else:
             spare = [other for other in left if other not in RESERVED and f"<{other}>" not in spec.path]
-            close = difflib.get_close_matches(name, spare, n=1)
-            remedy = f"did you mean <{close[0]}>?" if close else f"add `{name}: str` left of the *"
+            close = closest(name, spare)
+            remedy = f"add `{name}: str` left of the *" if close is None else f"did you mean <{close}>?"
         yield signature.problem(None, found, remedy, code="path-mismatch")
 
 
@@ -193,8 +193,7 @@ def _check_returns(signature: Signature) -> Iterator[WiringProblem]:
 
 
 def _hint(name: str, known: tuple[str, ...], otherwise: str) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {close[0]!r}?" if close else f"{otherwise} {', '.join(known)}"
+    return did_you_mean(name, known, f"{otherwise} {', '.join(known)}")
 
 
 def _aliases(annotation: object) -> Iterator[str]:

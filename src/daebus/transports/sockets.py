@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import difflib
 import itertools
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -17,6 +16,7 @@ from daebus.core.context import Context
 from daebus.core.errors import NotFound, ServiceError, TooLarge
 from daebus.core.logs import Logger
 from daebus.core.messages import Envelope, encode_error
+from daebus.core.names import closest
 from daebus.wiring.dispatch import dispatch, failure
 from daebus.wiring.endpoints import Endpoint, Incoming
 
@@ -132,8 +132,8 @@ class SocketDesk:
             raise invalid_input(error) from None
 
     def _missing(self, name: str) -> NoReturn:
-        close = difflib.get_close_matches(name, self.routes.messages, n=1) if len(name) <= _LONGEST_NAME else []
-        hint = f"; did you mean {close[0]!r}?" if close else ""
+        close = closest(name, self.routes.messages) if len(name) <= _LONGEST_NAME else None
+        hint = "" if close is None else f"; did you mean {close!r}?"
         raise NotFound(f"There is no message type {name[:_LONGEST_NAME]!r}{hint}", code="no_such_type")
 
     def _incoming(

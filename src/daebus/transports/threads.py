@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import difflib
 import random
 import threading
 import time
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from daebus.core.context import Context
 from daebus.core.errors import NotFound
 from daebus.core.logs import Logger
+from daebus.core.names import did_you_mean
 from daebus.core.running import Running
 from daebus.wiring.dispatch import dispatch, failure
 from daebus.wiring.endpoints import Endpoint, Incoming
@@ -96,8 +96,7 @@ class Threads:
     def _require(self, name: str) -> ThreadTask:
         task = self._tasks.get(name)
         if task is None:
-            close = difflib.get_close_matches(name, self._tasks, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(self.names()) or 'none'}"
+            hint = did_you_mean(name, self._tasks, f"there are: {', '.join(self.names()) or 'none'}")
             raise NotFound(f"There is no thread {name!r}; {hint}")
         return task
 

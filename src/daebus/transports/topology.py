@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import difflib
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, TypeVar, cast
 
 from daebus.core.errors import StartupError, Unavailable
+from daebus.core.names import did_you_mean
 
 from .connection import (
     Greeting,
@@ -175,8 +175,7 @@ class RedisServer:
             case _:
                 rows = cast("list[list[bytes]]", await ask(options, address, "SENTINEL", "MASTERS"))
                 known = sorted(row[row.index(b"name") + 1].decode() for row in rows)
-                close = difflib.get_close_matches(name, known, n=1)
-                hint = f"did you mean {close[0]!r}?" if close else f"it knows: {', '.join(known) or 'none'}."
+                hint = did_you_mean(name, known, f"it knows: {', '.join(known) or 'none'}.")
                 raise Unavailable(f"The Sentinel at {address} knows no primary {name!r}; {hint}")
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, parse_qs, parse_qsl, unquote, urlencode, urlsplit
 
 from daebus.core.errors import ConfigurationError
+from daebus.core.names import closest
 
 __all__ = ["Target", "bad_url", "parse_target", "unknown_option"]
 
@@ -103,8 +103,7 @@ def _target(parts: SplitResult, kind: str, hosts: tuple[tuple[str, int], ...], p
 
 
 def _wrong_scheme(scheme: str) -> str:
-    known = sorted(_SCHEMES)
-    close = _OTHER_NAMES.get(scheme) or next(iter(difflib.get_close_matches(scheme, known, n=1)), None)
+    close = _OTHER_NAMES.get(scheme) or closest(scheme, sorted(_SCHEMES))
     hint = f"; did you mean {close}://?" if close else ""
     return f"does not start with redis://, rediss://, unix://, redis+sentinel:// or redis+cluster://{hint}"
 
@@ -146,8 +145,8 @@ def _path(parts: SplitResult, kind: str) -> tuple[str, str]:
 
 def unknown_option(name: str, known: Iterable[str]) -> str:
     """What is wrong with a URL that has an option of this name."""
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f"has an option that does not exist: {name!r}" + (f"; did you mean {close[0]!r}?" if close else "")
+    close = closest(name, known)
+    return f"has an option that does not exist: {name!r}" + ("" if close is None else f"; did you mean {close!r}?")
 
 
 def bad_url(url: str, problem: str) -> ConfigurationError:

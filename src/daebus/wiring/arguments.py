@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -11,6 +10,7 @@ from typing import cast
 from dependency_injector import containers, errors, providers, resources
 
 from daebus.core.diagnostics import Note
+from daebus.core.names import did_you_mean
 from daebus.core.places import place_of, place_of_class
 from daebus.core.problems import Code, WiringProblem
 from daebus.core.signatures import show_both
@@ -200,9 +200,8 @@ class _Call:
         unknown = next((name for name in self._kwargs if name not in known), None)
         if unknown is None:
             return f"{self._name} cannot be called so: {error}", "correct the arguments", "wrong-argument"
-        close = difflib.get_close_matches(unknown, known, n=1)
         takes = f"it takes {', '.join(known)}" if known else "it takes nothing"
-        remedy = f"did you mean {close[0]!r}?" if close else f"remove it: {takes}"
+        remedy = did_you_mean(unknown, known, f"remove it: {takes}")
         return f"{self._name} takes no {unknown!r}", remedy, "wrong-argument"
 
     def _missing(self, container: containers.Container, name: str) -> tuple[str, str, Code]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import cast
@@ -11,6 +10,7 @@ from dependency_injector import containers, providers
 
 from daebus.core.diagnostics import Note
 from daebus.core.errors import WiringError
+from daebus.core.names import did_you_mean
 from daebus.core.places import caller_place, place_of_class
 from daebus.core.problems import WiringProblem
 
@@ -96,12 +96,11 @@ def find_unknown_overrides(container: containers.Container) -> Iterator[WiringPr
         for name in overriding.providers:
             if name in container.providers:
                 continue
-            close = difflib.get_close_matches(name, offered(container), n=1)
             yield WiringProblem(
                 provider_place(overriding, name) or name_of(overriding),
                 f"{name_of(overriding)}.{name}",
                 f"it overrides nothing: {name_of(container)} has no provider {name!r}",
-                f"did you mean {close[0]!r}?" if close else "remove it",
+                did_you_mean(name, offered(container), "remove it"),
                 code="unknown-override",
             )
 

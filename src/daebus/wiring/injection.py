@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import typing
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TypeVar, cast
 
@@ -14,6 +13,7 @@ from daebus.core.affinity import LoopOnly, ThreadOnly
 from daebus.core.codec import is_json_type
 from daebus.core.diagnostics import Note
 from daebus.core.errors import WiringError
+from daebus.core.names import closest
 from daebus.core.places import place_of
 from daebus.core.problems import Code, WiringProblem
 from daebus.core.signatures import MISSING, Parameter, Signature, show_both, show_type
@@ -208,7 +208,7 @@ class _Binding:
         name, owner = self.parameter.name, name_of(self.container)
         wanted = self.parameter.annotation
         fitting = list(find_fitting(self.container, wanted))
-        close = _closest(name, [path for path in fitting if "." not in path]) or _closest(name, offered(self.container))
+        close = closest(name, [path for path in fitting if "." not in path]) or closest(name, offered(self.container))
         if close is not None:
             return f"did you mean {close!r}?"
         shown = "Something" if wanted is MISSING else show_type(wanted)
@@ -276,7 +276,3 @@ class _Binding:
             remedy = opens if self.hints.threaded else f"make the handler `async def`, or {opens}"
             notes = [provider_note(self.container, path, "an async Resource")] if path else []
             raise self._refused("async-resource", found, remedy, *notes)
-
-
-def _closest(name: str, known: Sequence[str]) -> str | None:
-    return next(iter(difflib.get_close_matches(name, known, n=1)), None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping, Sequence
 
 from dependency_injector import containers
@@ -10,6 +9,7 @@ from dependency_injector import containers
 from daebus.core.codec import is_json_type
 from daebus.core.context import Context
 from daebus.core.diagnostics import Note
+from daebus.core.names import closest
 from daebus.core.problems import WiringProblem
 from daebus.core.signatures import MISSING, Parameter, Signature, show_type
 
@@ -98,7 +98,7 @@ def _is_payload(container: containers.Container, parameter: Parameter, rule: Rul
         return False
     if rule.contract:
         return fits(rule.contract[0], annotation)
-    if difflib.get_close_matches(name, offered(container), n=1) or any(find_fitting(container, annotation)):
+    if closest(name, offered(container)) is not None or any(find_fitting(container, annotation)):
         return False
     return is_json_type(annotation)
 
