@@ -11,8 +11,9 @@ import pytest
 from tests.engines import Engine, free_port
 
 from daebus.core.errors import ConfigurationError, StartupError, Unavailable
-from daebus.transports.links import BlockingLink, CommandLink, Script
+from daebus.transports.links import BlockingLink, CommandLink
 from daebus.transports.resp import CommandError, Reply, is_busy_group, is_missing_group, is_missing_script
+from daebus.transports.scripts import Script
 from daebus.transports.subscriber import Subscriber
 from daebus.transports.topology import RedisServer
 

@@ -26,12 +26,12 @@ from .deadlines import NEVER
 from .directory import Directory
 from .idempotency import MAX_KEY
 from .limits import Limits
-from .links import Script
 from .node import Node
 from .old_services import OldConversation, OldQuestion, hears_requests, old_request
 from .replies import SUCCESS, Conversation, Inbox, Question, reply_error
 from .resp import CommandError
 from .resp import Reply as ServerReply
+from .scripts import Script
 from .wire import Answered
 
 __all__ = ["Caller"]

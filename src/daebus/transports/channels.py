@@ -21,10 +21,10 @@ from daebus.wiring.endpoints import Endpoint, Incoming
 
 from .leases import Entry, Lease
 from .limits import Limits
-from .links import Script
 from .node import Node
 from .resp import CommandError
 from .retries import GROUP, MAX_DELIVERIES, Origin, Retries, never_finished
+from .scripts import Script
 from .settling import Settler
 from .streams import GroupReader, Lane
 

@@ -12,9 +12,9 @@ from daebus.core.codec import UNDECODABLE, encode
 from daebus.core.messages import Request, action_stream, dead_letters, listener_stream
 
 from .directory import Directory
-from .links import Script
 from .node import Node
 from .resp import Argument, CommandError
+from .scripts import Script
 
 __all__ = ["MAX_DEAD", "DeadLetters", "Letter"]
 

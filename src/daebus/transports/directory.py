@@ -16,9 +16,9 @@ from daebus.core.errors import NoSuchAction, NoSuchService, Unavailable
 from daebus.core.messages import MAX_PARTITIONS, partition_of, serving_registry
 from daebus.core.names import did_you_mean
 
-from .links import Script
 from .node import Node
 from .resp import CommandError
+from .scripts import EVEN_WHEN_FULL, NOW, Script
 
 __all__ = ["BEAT_SECONDS", "Directory", "Presence", "partitions_to_read"]
 
@@ -30,11 +30,10 @@ LIVE_SECONDS = 30.0
 
 _FRESH_SECONDS = 5.0
 
-# Also where the server has no memory left for more: else nobody could be asked to make room.
 _BEAT = Script(
-    """#!lua flags=allow-oom
-    local t = redis.call('TIME')
-    local now = t[1] * 1000 + math.floor(t[2] / 1000)
+    EVEN_WHEN_FULL
+    + NOW
+    + """
     for i = 2, #ARGV do redis.call('ZADD', KEYS[1], now, ARGV[i]) end
     redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[1])
     redis.call('PEXPIRE', KEYS[1], ARGV[1])

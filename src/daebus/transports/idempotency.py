@@ -15,10 +15,10 @@ from daebus.core.codec import encode
 from daebus.core.errors import Conflict
 from daebus.core.messages import Request, idempotent_run, parked_requests, service_of
 
-from .links import Script
 from .node import Node
 from .resp import Argument
 from .retries import Origin
+from .scripts import Script
 
 __all__ = ["MAX_KEY", "KeyedRun", "Outcome"]
 

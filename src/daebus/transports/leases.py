@@ -15,24 +15,21 @@ from daebus.core.errors import Unavailable
 from daebus.core.logs import Logger
 
 from .cluster import open_link
-from .links import CommandLink, Script
+from .links import CommandLink
 from .node import Node
 from .resp import CommandError
+from .scripts import EVEN_WHEN_FULL, NOW, Script
 
 __all__ = ["Entry", "Lease"]
 
 _RETRY_SECONDS = 0.2
 
-# Scripts that also run where the server has no memory left: else nothing could be worked off to make room.
-_NOW = """#!lua flags=allow-oom
-    local t = redis.call('TIME')
-    local now = t[1] * 1000 + math.floor(t[2] / 1000)
-"""
+_HEAD = EVEN_WHEN_FULL + NOW
 
 # The empty name stands for the time at which the set was begun, perhaps anew, on a server that lost its data. The time
 # is negated, so that the name is not taken for an instance that lives.
 _BEAT = Script(
-    _NOW
+    _HEAD
     + """
     redis.call('ZADD', KEYS[1], now, ARGV[1])
     redis.call('ZADD', KEYS[1], 'NX', -now, '')
@@ -42,7 +39,7 @@ _BEAT = Script(
 
 # One atomic step: whoever has beaten meanwhile loses nothing, nor does whoever had no time yet to beat.
 _TAKE_OVER = Script(
-    _NOW
+    _HEAD
     + """
     local group, me, lease, wanted = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
     local taken = {}
@@ -69,7 +66,7 @@ _TAKE_OVER = Script(
 
 # Asked after a pause in which the entry may have been taken: if it was not, the beat makes sure that it will not be.
 _CONFIRM = Script(
-    _NOW
+    _HEAD
     + """
     local mine = #redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[3], ARGV[3], 1, ARGV[2])
     if mine == 1 then redis.call('ZADD', KEYS[2], now, ARGV[2]) end

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 import random
 import time
@@ -12,10 +11,11 @@ from contextlib import suppress
 
 from daebus.core.errors import DaebusError, Unavailable
 from daebus.transports.resp import Argument, CommandError, Reply, is_missing_script
+from daebus.transports.scripts import Script
 from daebus.transports.topology import RedisServer
 from daebus.transports.wire import PATIENCE, Answered, Wire
 
-__all__ = ["BlockingLink", "CommandLink", "Script"]
+__all__ = ["BlockingLink", "CommandLink"]
 
 _FIRST_PAUSE = 0.02
 _LONGEST_PAUSE = 1.0
@@ -31,21 +31,6 @@ def _pauses() -> Iterator[float]:
     while True:
         yield pause * random.uniform(0.5, 1.0)  # noqa: S311  # spread, not secrecy
         pause = min(_LONGEST_PAUSE, pause * 2)
-
-
-class Script:
-    """A Lua script, run by `CommandLink.script`.
-
-    Attributes:
-        text: The source.
-        sha: What EVALSHA calls it.
-    """
-
-    __slots__ = ("sha", "text")
-
-    def __init__(self, text: str) -> None:
-        self.text: str = text
-        self.sha: str = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
 class CommandLink:

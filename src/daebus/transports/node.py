@@ -14,8 +14,9 @@ from typing import cast
 from daebus.core.errors import StartupError, Unavailable
 
 from .cluster import open_link
-from .links import CommandLink, Script
+from .links import CommandLink
 from .resp import Argument, CommandError, Reply
+from .scripts import Script
 from .subscriber import Subscriber
 from .topology import RedisServer
 

@@ -17,11 +17,11 @@ from daebus.core.messages import NOTHING, Reply, Request, action_stream, instanc
 from .actions import ServedAction
 from .bus import Bus
 from .leases import Lease
-from .links import Script
 from .node import Node
 from .replies import SUCCESS, failed_reply
 from .resp import CommandError
 from .resp import Reply as ServerReply
+from .scripts import NOW, Script
 
 __all__ = ["OldCallers", "read_request"]
 
@@ -29,16 +29,15 @@ _WATCH_SECONDS = 1.0
 
 # Whoever claims the id of a request first has it. Without an id, the live instance whose own id is the first has it.
 _TAKE = Script(
-    """
+    NOW
+    + """
     local me, lease, request = ARGV[1], tonumber(ARGV[2]), ARGV[3]
     if KEYS[3] then
         if not redis.call('SET', KEYS[3], me, 'NX', 'PX', lease * 2) then
             return redis.call('GET', KEYS[3]) == me and 'again' or 'taken'
         end
     else
-        local t = redis.call('TIME')
-        local since = t[1] * 1000 + math.floor(t[2] / 1000) - lease
-        local alive = redis.call('ZRANGEBYSCORE', KEYS[2], since, '+inf')
+        local alive = redis.call('ZRANGEBYSCORE', KEYS[2], now - lease, '+inf')
         table.sort(alive)
         if alive[1] ~= me then return 'taken' end
     end

@@ -20,9 +20,9 @@ from daebus.core.policies import Policy
 
 from .dead_letters import MAX_DEAD
 from .leases import Entry
-from .links import Script
 from .node import Node
 from .resp import Argument, CommandError
+from .scripts import NOW, Script
 
 __all__ = ["GROUP", "MAX_DELIVERIES", "Origin", "Retries", "is_passing", "never_finished"]
 
@@ -53,9 +53,9 @@ _DONE = """
 """
 _DELAY = Script(
     _IF_PENDING
+    + NOW
     + """
-    local t = redis.call('TIME')
-    local due = t[1] * 1000 + math.floor(t[2] / 1000) + ARGV[5]
+    local due = now + ARGV[5]
     local entry = {}
     for i = 6, #ARGV do entry[i - 5] = ARGV[i] end
     redis.call('ZADD', KEYS[1], due, cjson.encode(entry))
@@ -72,9 +72,8 @@ _END = Script(
     """
 )
 _MOVE = Script(
-    """
-    local t = redis.call('TIME')
-    local now = t[1] * 1000 + math.floor(t[2] / 1000)
+    NOW
+    + """
     local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, ARGV[1])
     for _, member in ipairs(due) do
         local entry = cjson.decode(member)

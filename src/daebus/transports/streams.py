@@ -10,9 +10,10 @@ from daebus.core.errors import Unavailable
 from daebus.core.logs import Logger
 
 from .leases import Entry, Lease
-from .links import BlockingLink, Script
+from .links import BlockingLink
 from .node import Node
 from .resp import CommandError, is_busy_group, is_missing_group
+from .scripts import Script
 from .settling import Settler
 
 __all__ = ["GroupReader", "Lane"]

@@ -18,8 +18,9 @@ from daebus.core.codec import UNDECODABLE, encode
 from daebus.core.errors import Unavailable
 from daebus.core.messages import client_channel, client_registry
 
-from .links import CommandLink, Script
+from .links import CommandLink
 from .resp import Argument, CommandError
+from .scripts import NOW, Script
 
 __all__ = ["STALE_SECONDS", "Line", "Push", "Switchboard"]
 
@@ -30,13 +31,8 @@ _STALE_MS = round(STALE_SECONDS * 1000)
 _AT_ONCE = 1000
 _NOTHING = msgspec.Raw(b"null")
 
-_NOW = """
-local clock = redis.call('TIME')
-local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
-"""
-
 _ADD = Script(
-    _NOW
+    NOW
     + """
 for i = 2, #ARGV do redis.call('ZADD', KEYS[1], now, ARGV[i]) end
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[1])
@@ -44,10 +40,10 @@ redis.call('PEXPIRE', KEYS[1], ARGV[1])
 """
 )
 
-_LIST = Script(_NOW + "return redis.call('ZRANGEBYSCORE', KEYS[1], now - ARGV[1], '+inf')")
+_LIST = Script(NOW + "return redis.call('ZRANGEBYSCORE', KEYS[1], now - ARGV[1], '+inf')")
 
 _PUBLISH_TO = Script(
-    _NOW
+    NOW
     + """
 redis.call(ARGV[5], ARGV[2], ARGV[3])
 local score = redis.call('ZSCORE', KEYS[1], ARGV[4])

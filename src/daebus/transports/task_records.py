@@ -10,18 +10,19 @@ import zlib
 from typing import NamedTuple
 
 from daebus.core.errors import DaebusError
-from daebus.transports.links import CommandLink, Script
+from daebus.transports.links import CommandLink
+from daebus.transports.scripts import NOW, Script
 
 __all__ = ["TaskRecord", "TaskState"]
 
 # Who was there before and finds no record knows that the server lost its data: a run may be going on all the same, and
 # gets half a lease to say so. That the owner asks while it owns a start that it does not know means that the answer to
 # its own claim got lost.
-_ASK = Script("""
+_ASK = Script(
+    NOW
+    + """
 local key, me, lease = KEYS[1], ARGV[1], tonumber(ARGV[2])
 local expected, due, watched = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
-local clock = redis.call('TIME')
-local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local function put(field, value) redis.call('HSET', key, field, string.format('%.0f', value)) end
 
 local record = redis.call('HMGET', key, 'last', 'owner', 'until')
@@ -45,19 +46,22 @@ if won then
     redis.call('HSET', key, 'owner', me)
 end
 return {won and 1 or 0, now, last, held and expires or 0}
-""")
+"""
+)
 
-_RENEW = Script("""
+_RENEW = Script(
+    NOW
+    + """
 local owner = redis.call('HGET', KEYS[1], 'owner')
 local last = tonumber(redis.call('HGET', KEYS[1], 'last'))
 if owner and owner ~= ARGV[1] and owner ~= '-' then return 0 end
 if not owner and last and last ~= tonumber(ARGV[3]) then return 0 end
-local clock = redis.call('TIME')
-local expires = clock[1] * 1000 + math.floor(clock[2] / 1000) + ARGV[2]
+local expires = now + ARGV[2]
 redis.call('HSET', KEYS[1], 'owner', ARGV[1], 'until', string.format('%.0f', expires))
 redis.call('HSETNX', KEYS[1], 'last', ARGV[3])
 return 1
-""")
+"""
+)
 
 _RELEASE = Script("""
 if redis.call('HGET', KEYS[1], 'owner') ~= ARGV[1] then return 0 end
