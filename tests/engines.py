@@ -32,14 +32,15 @@ class Engine:
     """A server on a Unix socket and a TCP port, which tests kill, freeze and start again.
 
     Args:
-        folder: Its working directory.
+        folder: Its working directory, which is made if need be.
         options: More of its command line.
         config: A configuration file, which a Sentinel needs.
+        port: Its TCP port; None: a free one.
     """
 
-    def __init__(self, folder: Path, *options: str, config: Path | None = None) -> None:
+    def __init__(self, folder: Path, *options: str, config: Path | None = None, port: int | None = None) -> None:
         self.path = folder / "engine.sock"
-        self.port = free_port()
+        self.port = port or free_port()
         self.url = f"unix://{self.path}"
         self.tcp_url = f"redis://127.0.0.1:{self.port}/0"
         self._folder = folder
@@ -53,14 +54,27 @@ class Engine:
         return self._process.pid
 
     def start(self, *, wait: bool = True) -> None:
+        self._folder.mkdir(exist_ok=True)
         command = [BINARY, *self._config, "--port", str(self.port)]
         if not self._config:
             command += ["--unixsocket", str(self.path), "--save", ""]
         self._process = subprocess.Popen([*command, *self._options], cwd=self._folder, stdout=subprocess.DEVNULL)
+        if wait:
+            self.wait()
+
+    def wait(self) -> None:
+        """Until it answers."""
         deadline = time.monotonic() + 10
-        while wait and not self.answers():
+        while not self.answers():
             assert time.monotonic() < deadline, "the engine did not start"
             time.sleep(0.005)
+
+    def __enter__(self) -> Engine:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
 
     def kill(self) -> None:
         if self._process is not None:
@@ -170,7 +184,4 @@ def start_all(*engines: Engine) -> None:
     for engine in engines:
         engine.start(wait=False)
     for engine in engines:
-        deadline = time.monotonic() + 10
-        while not engine.answers():
-            assert time.monotonic() < deadline, "an engine did not start"
-            time.sleep(0.005)
+        engine.wait()

@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 import msgspec
-from tests.examples.processes import DAEBUS, EXAMPLES, daebus
+from tests.processes import DAEBUS, EXAMPLES, daebus
 
 from daebus.cli.wiring import Report
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from click.testing import CliRunner
-from tests.examples.processes import DAEBUS, Service, daebus, launched
+from tests.processes import DAEBUS, Service, daebus, launched
 from tests.support import raw_redis
 
 from daebus import Bus, Channel

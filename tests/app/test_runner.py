@@ -15,7 +15,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.examples.processes import Service, launched
+from tests.processes import Service, launched
 
 from daebus import Action, BlockingBus, Daebus
 from daebus.errors import ConfigurationError, Unavailable

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.examples.processes import DAEBUS, Service, launched
+from tests.processes import DAEBUS, Service, launched
 
 from daebus import Action, BlockingBus
 

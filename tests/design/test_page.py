@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from typing import assert_type
 
 import msgspec
 import pytest
+from tests.support import until
 from websockets.exceptions import InvalidStatus
 
 from daebus import BlockingBus, Bus
@@ -37,13 +37,6 @@ from .contracts import (
 )
 from .helpers import Journal, UserRepo, Welcome
 from .users import cleanup, get_user
-
-
-async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        await asyncio.sleep(0.005)
 
 
 @pytest.fixture

@@ -4,11 +4,10 @@ import sys
 from collections.abc import AsyncGenerator
 
 import pytest
+from tests.processes import EXAMPLES
 
 from daebus import Bus
 from daebus.testing import private_redis_url
-
-from .processes import EXAMPLES
 
 for _project in ("users", "by_protocol", "orders"):
     sys.path.append(str(EXAMPLES / _project))

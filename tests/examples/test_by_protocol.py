@@ -9,12 +9,11 @@ from typing import Any
 import httpx
 import pytest
 from my_app.contracts import ADD_NOTE, GET_NOTE, LIST_NOTES, REMOVE_NOTE, NewNote, NoteId
+from tests.processes import EXAMPLES, Service, serving
 from websockets.asyncio.client import ClientConnection, connect
 
 from daebus import Action, Bus
 from daebus.errors import BadRequest, NotFound
-
-from .processes import EXAMPLES, Service, serving
 
 
 @pytest.fixture(scope="module")

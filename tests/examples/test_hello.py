@@ -6,8 +6,7 @@ import sys
 from collections.abc import Generator
 
 import pytest
-
-from .processes import EXAMPLES, Service, daebus, launched
+from tests.processes import EXAMPLES, Service, daebus, launched
 
 
 @pytest.fixture(scope="module")

@@ -9,12 +9,12 @@ import httpx
 import pytest
 from shop.contracts import ORDERS, PLACE_ORDER, TRACK_ORDER, Order, OrderId, OrderPlaced, PlaceOrder
 from shop.store import Orders
+from tests.processes import EXAMPLES, Service, serving
+from tests.support import until
 from warehouse.contracts import LIST_STOCK, OutOfStock
 
 from daebus import Bus
 from daebus.transports.topology import RedisServer
-
-from .processes import EXAMPLES, Service, serving, until
 
 
 def run(name: str, redis_url: str) -> AbstractContextManager[Service]:

@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
+from tests.processes import EXAMPLES, Service, daebus, launched, serving
 from user_service.contracts import (
     CREATE_USER,
     GET_USER,
@@ -34,8 +35,6 @@ from websockets.exceptions import ConnectionClosed
 
 from daebus import Action, Bus, Channel
 from daebus.errors import BadRequest, Conflict, NoSuchAction, NoSuchService, NotFound, TooLarge, Unauthorized
-
-from .processes import EXAMPLES, Service, daebus, launched, serving
 
 TARGET = "examples/users/app.py:app"
 BIG = "x" * 2 * 1024 * 1024

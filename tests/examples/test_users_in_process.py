@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from tests.support import until
 from user_service.blueprints.users import cleanup
 from user_service.container import Container
 from user_service.contracts import (
@@ -26,8 +27,6 @@ from app import app
 from daebus.core.logs import make_logger
 from daebus.errors import Conflict, NotFound, Unauthorized
 from daebus.testing import RunningService, running
-
-from .processes import until
 
 ADA = CreateUser("ada@example.com", "Ada", "secret word")
 _numbers = itertools.count(1)

@@ -129,10 +129,8 @@ LOSSES = [
 @pytest.fixture
 def engine(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Engine]:
     fault = request.node.callspec.params.get("fault") if hasattr(request.node, "callspec") else None
-    engine = Engine(tmp_path, *(fault.options if isinstance(fault, Fault) else ()))
-    engine.start()
-    yield engine
-    engine.kill()
+    with Engine(tmp_path, *(fault.options if isinstance(fault, Fault) else ())) as engine:
+        yield engine
 
 
 def outage_lines(lines: list[str]) -> list[str]:
@@ -173,9 +171,7 @@ async def test_what_the_server_lost_is_made_again(engine: Engine, fault: Fault) 
 
 
 async def test_what_was_queued_outlives_a_restart_with_the_data(tmp_path: Path) -> None:
-    engine = Engine(tmp_path, "--appendonly", "yes", "--appendfsync", "always")
-    engine.start()
-    try:
+    with Engine(tmp_path, "--appendonly", "yes", "--appendfsync", "always") as engine:
         async with open_world(engine.url) as world:
             for number in range(300):
                 await world.bus.send(NOTE, number)
@@ -183,8 +179,6 @@ async def test_what_was_queued_outlives_a_restart_with_the_data(tmp_path: Path) 
                     restart(engine)
                     await world.comes_back()
             await until(lambda: {*range(300)} <= {*world.seen["note"]}, 10)
-    finally:
-        engine.kill()
 
 
 async def test_what_was_handed_to_a_connection_that_broke_is_taken_up_again(engine: Engine) -> None:

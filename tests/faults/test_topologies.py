@@ -6,8 +6,8 @@ import asyncio
 import re
 import socket
 import ssl
-from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -23,17 +23,6 @@ from daebus.transports.topology import RedisServer
 from .world import ECHO, open_world, told
 
 DOCS = Path(__file__).parents[2] / "docs" / "redis.md"
-
-
-@contextmanager
-def engine_at(folder: Path, *options: str) -> Generator[Engine]:
-    folder.mkdir(exist_ok=True)
-    engine = Engine(folder, *options)
-    engine.start()
-    try:
-        yield engine
-    finally:
-        engine.kill()
 
 
 # --- Sentinel -------------------------------------------------------------------------------------------------------
@@ -78,7 +67,6 @@ class Watched:
             engine.kill()
 
     def _engine(self, folder: Path) -> Engine:
-        folder.mkdir()
         return Engine(folder, "--repl-diskless-sync-delay", "0")
 
     def _sentinel(self, folder: Path) -> Engine:
@@ -143,7 +131,7 @@ async def test_a_service_works_over_tls(tmp_path: Path) -> None:
     authority.issue_cert("localhost").configure_cert(context)  # pyright: ignore[reportUnknownMemberType]  # it also takes pyOpenSSL's
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     other.cert_pem.write_to_path(str(tmp_path / "other.pem"))
-    with engine_at(tmp_path / "engine") as engine:
+    with Engine(tmp_path / "engine") as engine:
         async with open_proxy(engine.port, tls=context) as proxy:
             url = f"rediss://localhost:{proxy.port}/0"
             async with open_world(f"{url}?ssl_ca_certs={tmp_path / 'ca.pem'}") as world:
@@ -179,7 +167,7 @@ def test_the_documented_rights_are_those_of_all_the_commands_in_the_code() -> No
 
 
 async def test_a_service_works_with_the_documented_rights_alone(tmp_path: Path) -> None:
-    with engine_at(tmp_path / "engine") as engine:
+    with Engine(tmp_path / "engine") as engine:
         engine.ask(f"ACL SETUSER my_service on >pw {documented_rights()}")
         assert b"NOPERM" not in engine.ask("AUTH my_service pw", "PING")
         url = f"redis://my_service:pw@127.0.0.1:{engine.port}/0"
@@ -206,7 +194,7 @@ async def test_a_service_works_with_the_documented_rights_alone(tmp_path: Path) 
 async def test_a_right_that_is_missing_is_told_at_the_start(
     tmp_path: Path, without: str, refused: str, rule: str
 ) -> None:
-    with engine_at(tmp_path / "engine") as engine:
+    with Engine(tmp_path / "engine") as engine:
         engine.ask(f"ACL SETUSER my_service on >pw {documented_rights()} {without}")
         with pytest.raises(DaebusError) as caught:
             async with open_world(f"redis://my_service:pw@127.0.0.1:{engine.port}/0"):
@@ -218,7 +206,7 @@ async def test_a_right_that_is_missing_is_told_at_the_start(
 
 
 async def test_a_user_that_is_removed_while_the_service_runs_is_told_and_may_come_back(tmp_path: Path) -> None:
-    with engine_at(tmp_path / "engine") as engine:
+    with Engine(tmp_path / "engine") as engine:
         make = f"ACL SETUSER my_service on >pw {documented_rights()}"
         engine.ask(make)
         async with open_world(f"redis://my_service:pw@127.0.0.1:{engine.port}/0") as world:
@@ -237,7 +225,7 @@ async def test_a_caller_without_the_right_to_a_service_is_told(tmp_path: Path) -
     async def echo(number: int) -> int:
         return number
 
-    with engine_at(tmp_path / "engine") as engine:
+    with Engine(tmp_path / "engine") as engine:
         engine.ask(f"ACL SETUSER caller on >pw {documented_rights()} -xadd")
         caller = f"redis://caller:pw@127.0.0.1:{engine.port}/0"
         async with running(app, redis_url=engine.url), Bus(caller) as bus:
@@ -251,7 +239,7 @@ async def test_a_caller_without_the_right_to_a_service_is_told(tmp_path: Path) -
 
 
 async def test_a_node_of_a_cluster_is_told_from_a_server(tmp_path: Path) -> None:
-    with engine_at(tmp_path / "engine", "--cluster-enabled", "yes", "--cluster-port", str(free_port())) as engine:
+    with Engine(tmp_path / "engine", "--cluster-enabled", "yes", "--cluster-port", str(free_port())) as engine:
         check = RedisServer.from_url(engine.tcp_url).check()
         with pytest.raises(StartupError, match=r"is a node of a cluster. Write redis\+cluster://"):
             await check
@@ -271,7 +259,7 @@ async def test_protected_mode_and_a_crowd_are_told(tmp_path: Path) -> None:
         with pytest.raises(StartupError, match="runs in protected mode"):
             await RedisServer.from_url(f"redis://127.0.0.1:{port}").check()
     with (
-        engine_at(tmp_path / "engine", "--maxclients", "1") as engine,
+        Engine(tmp_path / "engine", "--maxclients", "1") as engine,
         socket.create_connection(("127.0.0.1", engine.port)) as first,
     ):
         first.sendall(b"PING\r\n")

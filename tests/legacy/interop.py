@@ -11,10 +11,10 @@ from contextlib import ExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
-from tests.examples.processes import Service, launched, serving
 from tests.legacy import frames
 from tests.legacy.new_service import USER_EVENTS, Step, User, UserCreated, UserId
 from tests.legacy.peers import OldCaller, old_caller, old_service, tcp_engine
+from tests.processes import Service, launched, serving
 from tests.support import raw_redis, until
 from websockets.asyncio.client import connect
 

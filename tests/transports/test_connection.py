@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.engines import Engine, free_port
+from tests.support import until
 
 from daebus.core.errors import ConfigurationError, StartupError, Unavailable
 from daebus.transports.links import BlockingLink, CommandLink
@@ -16,18 +17,6 @@ from daebus.transports.resp import CommandError, Reply, is_busy_group, is_missin
 from daebus.transports.scripts import Script
 from daebus.transports.subscriber import Subscriber
 from daebus.transports.topology import RedisServer
-
-
-async def until(predicate: Callable[[], object], seconds: float = 5) -> None:
-    async with asyncio.timeout(seconds):
-        while not predicate():  # noqa: ASYNC110  # what is waited for has no event
-            await asyncio.sleep(0.002)
-
-
-async def until_async(predicate: Callable[[], Awaitable[object]], seconds: float = 5) -> None:
-    async with asyncio.timeout(seconds):
-        while not await predicate():  # noqa: ASYNC110
-            await asyncio.sleep(0.002)
 
 
 async def eventually(attempt: Callable[[], Awaitable[Reply]], seconds: float = 5) -> Reply:
@@ -42,10 +31,8 @@ async def eventually(attempt: Callable[[], Awaitable[Reply]], seconds: float = 5
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = Engine(tmp_path)
-    engine.start()
-    yield engine
-    engine.kill()
+    with Engine(tmp_path) as engine:
+        yield engine
 
 
 @pytest.fixture
@@ -250,9 +237,7 @@ async def test_check_names_an_unknown_database(engine: Engine) -> None:
 
 @pytest.mark.parametrize("transport", ["socket", "port"])
 async def test_check_names_a_wrong_and_a_missing_password(tmp_path: Path, transport: str) -> None:
-    engine = Engine(tmp_path, "--requirepass", "right")
-    engine.start()
-    try:
+    with Engine(tmp_path, "--requirepass", "right") as engine:
         plain = engine.url if transport == "socket" else engine.tcp_url
         assert "asks for a password" in await refusal(plain)
         assert "refused the user or the password" in await refusal(plain.replace("://", "://:s3cr3t@"))
@@ -260,8 +245,6 @@ async def test_check_names_a_wrong_and_a_missing_password(tmp_path: Path, transp
         await RedisServer.from_url(plain.replace("://", "://:right@")).check()
         async with open_link(RedisServer.from_url(plain.replace("://", "://default:right@"))) as link:
             assert await link.execute("PING") == b"PONG"
-    finally:
-        engine.kill()
 
 
 async def test_a_password_that_nobody_asked_for_is_refused(engine: Engine) -> None:
@@ -381,7 +364,7 @@ async def test_a_server_busy_with_a_script_is_unavailable(server: RedisServer) -
                 refusals.append(error)
             return bool(refusals)
 
-        await until_async(refused)
+        await until(refused)
         assert "cannot serve now: BUSY" in str(refusals[0])
         await other.execute("SCRIPT", "KILL")
         with pytest.raises(CommandError):
@@ -422,7 +405,7 @@ async def test_close_sends_what_was_issued(server: RedisServer, link: CommandLin
     async def written() -> bool:
         return await link.execute("GET", "last") == b"word"
 
-    await until_async(written)
+    await until(written)
 
 
 async def test_a_killed_server_fails_what_is_under_way_and_is_found_again(engine: Engine, server: RedisServer) -> None:
@@ -554,7 +537,7 @@ async def blocked_clients(link: CommandLink) -> int:
 
 
 async def blocked(link: CommandLink) -> None:
-    await until_async(lambda: blocked_clients(link))
+    await until(lambda: blocked_clients(link))
 
 
 async def test_a_blocked_read_gets_the_entry(link: CommandLink, reader: BlockingLink) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.examples.processes import launched
+from tests.processes import launched
 from tests.support import raw_redis, until
 
 from daebus import Action, Bus, Daebus, StreamAction

@@ -13,8 +13,9 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.examples.processes import Service, launched
-from tests.support import ValkeyServer, raw_redis, until
+from tests.engines import Engine
+from tests.processes import Service, launched
+from tests.support import raw_redis, until
 
 from daebus import Action, Bus, Channel, Daebus
 from daebus.errors import Conflict, Internal, ServiceError, Timeout, Unavailable
@@ -266,7 +267,7 @@ async def test_another_replica_brings_back_what_a_killed_one_put_off(redis: Any,
 
 
 async def test_what_is_put_off_survives_the_restart_of_everything(tmp_path: Path) -> None:
-    with ValkeyServer.running("--appendonly", "yes", "--appendfsync", "always") as server:
+    with Engine(tmp_path, "--appendonly", "yes", "--appendfsync", "always") as server:
         async with Bus(server.url) as bus, raw_redis(server.url) as redis:
             with replicas(tmp_path, 1, server.url) as (first,):
                 await bus.send(WORK, 1)

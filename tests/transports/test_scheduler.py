@@ -8,11 +8,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
-from tests.support import ValkeyServer
+from tests.engines import Engine
+from tests.support import until
 
 from daebus.core.logs import make_logger
 from daebus.core.schedules import Cron, Interval, Schedule
@@ -26,13 +28,13 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[ValkeyServer]:
-    with ValkeyServer.running() as server:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    with Engine(tmp_path_factory.mktemp("engine")) as server:
         yield server
 
 
 @asynccontextmanager
-async def linked(server: ValkeyServer) -> AsyncGenerator[CommandLink]:
+async def linked(server: Engine) -> AsyncGenerator[CommandLink]:
     link = CommandLink(RedisServer.from_url(server.url))
     await link.start()
     try:
@@ -42,7 +44,7 @@ async def linked(server: ValkeyServer) -> AsyncGenerator[CommandLink]:
 
 
 @pytest.fixture
-async def link(server: ValkeyServer) -> AsyncIterator[CommandLink]:
+async def link(server: Engine) -> AsyncIterator[CommandLink]:
     async with linked(server) as link:
         yield link
 
@@ -78,12 +80,6 @@ class Work:
 
     def task(self, schedule: Schedule) -> ScheduledTask:
         return ScheduledTask(name="work", schedule=schedule, scope="service", run=self.run)
-
-
-async def until(holds: Callable[[], bool], seconds: float = 5.0) -> None:
-    async with asyncio.timeout(seconds):
-        while not holds():  # noqa: ASYNC110  # what is watched has no event
-            await asyncio.sleep(0.005)
 
 
 @asynccontextmanager
@@ -265,7 +261,7 @@ asyncio.run(main(*sys.argv[1:]))
 
 
 @pytest.fixture
-def owner(server: ValkeyServer, service: str) -> Iterator[subprocess.Popen[str]]:
+def owner(server: Engine, service: str) -> Iterator[subprocess.Popen[str]]:
     """A process that runs the task `work` and does not finish."""
     arguments = [sys.executable, "-c", OWNER, server.url, service, str(LEASE)]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as process:
@@ -312,10 +308,12 @@ async def test_a_lease_is_watched_before_it_is_taken(link: CommandLink, service:
     assert LEASE * 0.3 < work.starts[0] - began < LEASE * 3
 
 
-async def test_a_run_outlives_a_server_that_loses_its_data(service: str, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_run_outlives_a_server_that_loses_its_data(
+    service: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     work = Work(1.5)
     task = work.task(Interval(0.05))
-    with ValkeyServer.running() as server:
+    with Engine(tmp_path) as server:
         async with (
             linked(server) as one,
             linked(server) as two,

@@ -16,6 +16,7 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.engines import free_port
 from tests.support import until
 
 from daebus.core.errors import StartupError
@@ -81,13 +82,6 @@ async def get(url: str) -> str:
 
 def port_of(url: str) -> int:
     return int(url.rpartition(":")[2])
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def open_things() -> tuple[int, int]:

@@ -20,6 +20,7 @@ from dependency_injector import containers
 from litestar import Litestar
 from litestar.types import Message as AsgiMessage
 from litestar.types import Scope
+from tests.support import until
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
@@ -234,18 +235,6 @@ async def serve_uvicorn(app: Litestar) -> tuple[int, Callable[[], Awaitable[None
     await until(lambda: server.started)
     port: int = listener.getsockname()[1]
     return port, stop
-
-
-async def until(predicate: Callable[[], object], seconds: float = 20) -> None:
-    async with asyncio.timeout(seconds):
-        while not predicate():  # noqa: ASYNC110  # what is waited for has no event
-            await asyncio.sleep(0.002)
-
-
-async def until_async(predicate: Callable[[], Awaitable[object]], seconds: float = 20) -> None:
-    async with asyncio.timeout(seconds):
-        while not await predicate():  # noqa: ASYNC110
-            await asyncio.sleep(0.002)
 
 
 async def tell(client: ClientConnection, kind: str, data: object = None, **more: object) -> None:
@@ -696,7 +685,7 @@ async def test_clients_are_reached_over_all_replicas(
         assert await closed(one) == (1000, "kicked")
         await here.hub.clients.disconnect(ids[1])
         assert await closed(two) == (1000, "")
-        await until_async(lambda: nobody(elsewhere))
+        await until(lambda: nobody(elsewhere))
         await elsewhere.disconnect("nobody")
 
 
@@ -744,13 +733,13 @@ async def test_the_registry_forgets_the_dead_and_finds_the_living_again(
     site = await sites.open(sockets)
     elsewhere = Clients(Switchboard(link, service))
     async with site.connect():
-        await until_async(elsewhere.connected)
+        await until(elsewhere.connected)
         (alive,) = await elsewhere.connected()
         await link.execute("DEL", client_registry(service))
         await link.execute("ZADD", client_registry(service), 1, "ghost")
         assert not await elsewhere.send("ghost", NEWS, Item("boo"))
         assert "ghost" not in await elsewhere.connected()
-        await until_async(lambda: is_registered(link, service, alive))
+        await until(lambda: is_registered(link, service, alive))
         assert await link.execute("ZSCORE", client_registry(service), "ghost") is None
         assert await elsewhere.connected() == [alive]
 
@@ -814,7 +803,7 @@ async def test_the_disconnect_handlers_run_once_however_a_client_goes(
 
     site = await sites.open(sockets, server=server)
     async with site.connect() as client:
-        await until_async(site.hub.clients.connected)
+        await until(site.hub.clients.connected)
         (client_id,) = await site.hub.clients.connected()
         match end:
             case "close":
@@ -1050,10 +1039,10 @@ async def test_a_client_that_does_not_read_is_no_burden_to_others(
 
     site = await sites.open(sockets)
     async with deaf(site):
-        await until_async(site.hub.clients.connected)
+        await until(site.hub.clients.connected)
         (slow,) = await site.hub.clients.connected()
         async with site.connect() as client:
-            await until_async(lambda: all_of(site.hub.clients, 2))
+            await until(lambda: all_of(site.hub.clients, 2))
             big = Item("x" * 500_000)
             for _ in range(100):
                 async with asyncio.timeout(1):
@@ -1140,7 +1129,7 @@ async def test_a_server_that_takes_no_more_is_no_trouble_for_whoever_sends() -> 
 async def test_a_burst_of_messages_is_no_sign_of_a_slow_client(sites: Sites, sockets: Recorder) -> None:
     here, there = await sites.open(sockets), await sites.open(sockets)
     async with here.connect() as client:
-        await until_async(here.hub.clients.connected)
+        await until(here.hub.clients.connected)
         await asyncio.gather(*[there.hub.clients.broadcast(NEWS, Item("n", count)) for count in range(2500)])
         for count in range(2500):
             assert error_free(await hear(client))["count"] == count

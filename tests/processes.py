@@ -1,4 +1,4 @@
-"""The examples as users run them: as processes, whose log lines tell what they do."""
+"""Services and the command line as users run them: as processes, whose log lines tell what they do."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import msgspec
+from tests.support import until
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 DAEBUS = (sys.executable, "-m", "daebus")
 
 Line = dict[str, object]
@@ -26,18 +27,8 @@ def _environment(extra: dict[str, str]) -> dict[str, str]:
     return {**kept, "PYTHONWARNINGS": "error::ResourceWarning", **extra}
 
 
-async def until(condition: Callable[[], bool | Awaitable[bool]], seconds: float = 10.0) -> None:
-    end = time.monotonic() + seconds
-    while True:
-        holds = condition()
-        if holds if isinstance(holds, bool) else await holds:
-            return
-        assert time.monotonic() < end, "it did not happen in time"
-        await asyncio.sleep(0.01)
-
-
 class Service:
-    """A process that serves an example."""
+    """A process that serves."""
 
     def __init__(self, process: subprocess.Popen[bytes], output: Path, log: Path) -> None:
         self.process = process
