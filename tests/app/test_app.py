@@ -440,6 +440,10 @@ class TestOtherHandlers:
         async def steer(which: str, *, threads: Threads) -> None:
             threads.stop("manual") if which == "stop" else threads.start("manual")
 
+        @app.action("runs")
+        async def runs(name: str, *, threads: Threads) -> bool:
+            return threads.is_running(name)
+
         @app.action("typo")
         async def typo(*, threads: Threads) -> None:
             threads.start("manaul")
@@ -447,10 +451,13 @@ class TestOtherHandlers:
         started = time.monotonic()
         async with running(app) as service:
             await until(lambda: log == ["auto on"])
+            assert not await service.call(runs, "manual")
             await service.call(steer, "start")
             await until(lambda: "manual on" in log)
+            assert await service.call(runs, "manual")
             await service.call(steer, "stop")
             await until(lambda: "manual off" in log)
+            assert not await service.call(runs, "manual")
             with pytest.raises(NotFound, match="did you mean 'manual'"):
                 await service.call(typo)
         assert log == ["auto on", "manual on", "manual off", "auto off"]

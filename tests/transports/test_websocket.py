@@ -1001,7 +1001,7 @@ async def test_no_more_clients_are_let_in_than_may_be(sites: Sites, sockets: Rec
             assert (status, problem["code"]) == (503, "unavailable")
             assert problem["detail"] == "2 clients are connected to this process, and it takes no more"
             assert (await ask(first, "echo", {"name": "a"}))["data"] == {"name": "a", "count": 0}
-        await until_async(lambda: site.is_down_to(1))
+        await until(lambda: site.is_down_to(1))
         async with site.connect() as third:
             assert (await ask(third, "echo", {"name": "b"}))["data"] == {"name": "b", "count": 0}
 

@@ -31,7 +31,7 @@ from daebus.wiring.workers import OwnThread, WorkerPool
 
 from .rules import rule_for
 
-__all__ = ["Conflict", "Plan", "Plans"]
+__all__ = ["Conflict", "Plans"]
 
 SpecT = TypeVar("SpecT", bound=Spec)
 R = TypeVar("R")

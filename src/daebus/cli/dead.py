@@ -166,11 +166,7 @@ def replay(
     Prints the id of each. Those that die again meanwhile are not replayed twice.
     """
     chosen = _chosen(ids, action, listener, everything=everything)
-
-    async def work() -> None:
-        await _change(redis_url, service, chosen, DeadLetters.replay, "replayed")
-
-    _run(work())
+    _run(_change(redis_url, service, chosen, DeadLetters.replay, "replayed"))
 
 
 @dead.command()
@@ -186,11 +182,7 @@ def drop(
 ) -> None:
     """Delete dead letters of SERVICE. Prints the id of each."""
     chosen = _chosen(ids, action, listener, everything=everything)
-
-    async def work() -> None:
-        await _change(redis_url, service, chosen, DeadLetters.drop, "dropped")
-
-    _run(work())
+    _run(_change(redis_url, service, chosen, DeadLetters.drop, "dropped"))
 
 
 def _chosen(ids: tuple[str, ...], action: str | None, listener: str | None, *, everything: bool) -> _Chosen:

@@ -19,7 +19,7 @@ from daebus.wiring.endpoints import Endpoint
 from daebus.wiring.lookup import name_of, path_of
 from daebus.wiring.yields import UNKNOWN, is_async_resource, yielded_type
 
-__all__ = ["Handler", "Mistake", "Provider", "Remark", "Report", "Service", "Wiring", "describe", "mistakes_of"]
+__all__ = ["Handler", "Mistake", "Provider", "Report", "Service", "Wiring", "describe", "mistakes_of"]
 
 AnyProvider = providers.Provider[object]
 

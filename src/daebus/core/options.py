@@ -20,6 +20,7 @@ __all__ = [
     "require_choice",
     "require_count",
     "require_counts",
+    "require_function",
     "require_methods",
     "require_name",
     "require_schedule",
@@ -91,6 +92,15 @@ def require_choice(subject: str, option: str, given: object, choices: Sequence[s
     if given not in choices:
         found = f"{option}={given!r} is none of its values"
         raise refuse(subject, found, f"give one of {', '.join(map(repr, choices))}", "wrong-option")
+
+
+def require_function(subject: str, handler: object) -> None:
+    """Refuse a handler that is a class or another object. Raises `WiringError`."""
+    # A class method is a routine that cannot be called.
+    if not (inspect.isroutine(handler) and callable(handler)):
+        what = "a class" if isinstance(handler, type) else f"an object of the class {type(handler).__name__}"
+        found, remedy = f"the handler is no function, but {what}", "write a function that calls it"
+        raise refuse(subject, found, remedy, "not-a-function")
 
 
 def require_brackets(decorator: str, given: Sequence[object]) -> None:

@@ -28,6 +28,7 @@ from .options import (
     require_brackets,
     require_choice,
     require_count,
+    require_function,
     require_methods,
     require_name,
     require_schedule,
@@ -90,16 +91,11 @@ class Recorder:
         self._closed = self._closed or reason
 
     def _record(self, spec: Spec) -> None:
-        # A class method is a routine that cannot be called.
-        if not (inspect.isroutine(spec.function) and callable(spec.function)):
-            given = type(spec.function).__name__
-            what = "a class" if isinstance(spec.function, type) else f"an object of the class {given}"
-            found, remedy = f"the handler is no function, but {what}", "write a function that calls it"
-            raise refuse(f"{spec.title} of {self.name!r}", found, remedy, "not-a-function")
+        subject = f"{spec.title} of {self.name!r}"
+        require_function(subject, spec.function)
         if self._closed is not None:
             found = f"it comes too late: {self._closed}"
             remedy = "define every handler before its blueprint is registered"
-            subject = f"{spec.title} of {self.name!r}"
             raise WiringError(WiringProblem(spec.place, subject, found, remedy, code="too-late"))
         self._specs.append(spec)
 
@@ -142,14 +138,12 @@ class Recorder:
         if concurrency is not None:
             require_count(f"@action({full!r})", "concurrency", concurrency)
         policy = action_policy(f"@action({full!r})", options)
-        make = partial(
-            ActionSpec, name=full, contract=contract, concurrency=concurrency, policy=policy, site=call_site()
-        )
-        namespace = caller_namespace()
+        make = partial(ActionSpec, name=full, contract=contract, concurrency=concurrency, policy=policy)
+        namespace, site = caller_namespace(), call_site()
 
         def record(handler: AnyHandler) -> object:
             function = undecorated(handler)
-            spec = make(function=function, blueprint=self.name, namespace=namespace)
+            spec = make(function=function, blueprint=self.name, namespace=namespace, site=site)
             self._record(spec)
             if inspect.isasyncgenfunction(function):
                 action_policy(f"@action({full!r})", options, streams=True)

@@ -24,7 +24,7 @@ from mypy.types import (
 
 from .reports import remember
 
-__all__ = ["SERVICE_CONTAINER", "Container", "Provider", "container_of", "is_provider", "read_provider"]
+__all__ = ["Container", "Provider", "container_of", "is_provider", "read_provider"]
 
 SERVICE_CONTAINER = "daebus.app.container.ServiceContainer"
 _OWNERS = ("daebus.app.blueprint.Blueprint", "daebus.app.service.Daebus")

@@ -16,7 +16,7 @@ from daebus.core.codec import UNDECODABLE, encode
 from daebus.core.context import Context
 from daebus.core.errors import ServiceError, Timeout, TooManyRequests
 from daebus.core.logs import Logger
-from daebus.core.messages import Reply, Request, action_stream, control_channel, instance_registry
+from daebus.core.messages import NOTHING, Reply, Request, action_stream, control_channel, instance_registry
 from daebus.core.policies import Policy
 from daebus.wiring.dispatch import dispatch, dispatch_stream, failure
 from daebus.wiring.endpoints import Endpoint, Incoming
@@ -38,8 +38,6 @@ __all__ = ["ActionServer", "ServedAction"]
 _LONGEST_NUMBER = 9  # digits
 
 _decode = msgspec.json.Decoder(Request).decode
-
-NULL = msgspec.Raw(b"null")
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +201,7 @@ class ActionServer:
                 except ReaderGoneError:
                     self._logger.debug("the reader of a stream is gone", action=action.name)
                     return None
-        return encode(Reply(SUCCESS, NULL, request.request_id))
+        return encode(Reply(SUCCESS, NOTHING, request.request_id))
 
     def _refuse_many(self, caller: str) -> None:
         most = self._limits.streams_per_caller

@@ -15,7 +15,7 @@ from daebus.core.messages import Envelope
 
 from .switchboard import Switchboard
 
-__all__ = ["Client", "ClientState", "Clients", "Wire"]
+__all__ = ["Client", "Clients", "Wire"]
 
 D = TypeVar("D")
 T = TypeVar("T")

@@ -19,7 +19,7 @@ from .resp import Argument, Displaced, Reply
 from .topology import RedisServer
 from .wire import PATIENCE, Answered, Wire, fulfil
 
-__all__ = ["ClusterLink", "open_link"]
+__all__ = ["open_link"]
 
 _SLOTS = 16384
 _MOST_TURNS = 5

@@ -20,7 +20,7 @@ from .node import Node
 from .resp import CommandError
 from .scripts import EVEN_WHEN_FULL, NOW, Script
 
-__all__ = ["BEAT_SECONDS", "Directory", "Presence", "partitions_to_read"]
+__all__ = ["Directory", "Presence", "partitions_to_read"]
 
 BEAT_SECONDS = 5.0
 """Seconds between two heartbeats."""

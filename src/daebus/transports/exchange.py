@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from daebus.core.errors import ServiceError
 
-__all__ = ["Exchange", "SlowBody"]
+__all__ = ["Exchange"]
 
 
 class SlowBody(ServiceError):

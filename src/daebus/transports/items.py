@@ -10,7 +10,7 @@ from typing import Self
 import msgspec
 
 from daebus.core.codec import encode
-from daebus.core.messages import Reply, Request
+from daebus.core.messages import NOTHING, Reply, Request
 
 from .deadlines import NEVER
 from .links import CommandLink
@@ -22,8 +22,6 @@ __all__ = ["Items", "ReaderGoneError"]
 _ALIVE_SECONDS = 5.0
 _WINDOW = 64
 """How many items may be on their way to the server."""
-
-_NULL = msgspec.Raw(b"null")
 
 
 class ReaderGoneError(Exception):
@@ -107,4 +105,4 @@ class Items:
         with suppress(asyncio.CancelledError):
             while True:
                 await asyncio.sleep(_ALIVE_SECONDS)
-                self._publish(ALIVE, _NULL)
+                self._publish(ALIVE, NOTHING)

@@ -20,7 +20,7 @@ from .scripts import Script
 from .subscriber import Subscriber
 from .topology import RedisServer
 
-__all__ = ["Node", "ServerClock", "open_node"]
+__all__ = ["Node", "open_node"]
 
 _LONGEST_PAUSE = 2.0
 

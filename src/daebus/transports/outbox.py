@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from .handshake import Handshake
 
-__all__ = ["MAX_MESSAGES", "MAX_SIZE", "TURN", "Outbox"]
+__all__ = ["MAX_SIZE", "TURN", "Outbox"]
 
 MAX_MESSAGES = 10_000
 """Messages that wait for a client at most. Other replicas may send thousands in one read of the pub/sub connection."""

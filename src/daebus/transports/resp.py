@@ -16,7 +16,6 @@ __all__ = [
     "CommandError",
     "Displaced",
     "Reply",
-    "ReplyReader",
     "is_busy_group",
     "is_missing_group",
     "is_missing_script",

@@ -12,7 +12,7 @@ from daebus.core.logs import Logger
 from .embedded import join_embedded
 from .topology import RedisServer
 
-__all__ = ["REDIS_URL_VARIABLE", "find_server"]
+__all__ = ["find_server"]
 
 REDIS_URL_VARIABLE = "DAEBUS_REDIS_URL"
 

@@ -16,20 +16,19 @@ import msgspec
 
 from daebus.core.codec import UNDECODABLE, encode
 from daebus.core.errors import Unavailable
-from daebus.core.messages import client_channel, client_registry
+from daebus.core.messages import NOTHING, client_channel, client_registry
 
 from .links import CommandLink
 from .resp import Argument, CommandError
 from .scripts import NOW, Script
 
-__all__ = ["STALE_SECONDS", "Line", "Push", "Switchboard"]
+__all__ = ["Line", "Switchboard"]
 
 STALE_SECONDS = 30.0
 """Seconds after which a client counts as gone whose replica has not said that it is still connected."""
 
 _STALE_MS = round(STALE_SECONDS * 1000)
 _AT_ONCE = 1000
-_NOTHING = msgspec.Raw(b"null")
 
 _ADD = Script(
     NOW
@@ -64,7 +63,7 @@ class Push(msgspec.Struct, omit_defaults=True):
 
     origin: str
     target: str | None = None
-    envelope: msgspec.Raw = _NOTHING
+    envelope: msgspec.Raw = NOTHING
     reason: str = ""
 
 

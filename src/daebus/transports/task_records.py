@@ -13,7 +13,7 @@ from daebus.core.errors import DaebusError
 from daebus.transports.links import CommandLink
 from daebus.transports.scripts import NOW, Script
 
-__all__ = ["TaskRecord", "TaskState"]
+__all__ = ["TaskRecord"]
 
 # Who was there before and finds no record knows that the server lost its data: a run may be going on all the same, and
 # gets half a lease to say so. That the owner asks while it owns a start that it does not know means that the answer to

@@ -26,7 +26,7 @@ from .connection import (
 from .outages import Outage
 from .urls import Target, bad_url, parse_target
 
-__all__ = ["RedisServer", "Shard"]
+__all__ = ["RedisServer"]
 
 _OLDEST_REDIS = 7
 

@@ -41,7 +41,8 @@ def check_container(container: containers.Container, base: type[containers.Decla
     Raises:
         WiringError: With all the mistakes.
     """
-    problems = list(_problems(container, base))
+    misfit = _misfit(container, base)
+    problems = list(_problems(container, base)) if misfit is None else [misfit]
     if problems:
         raise WiringError(*problems)
 
@@ -105,23 +106,22 @@ def find_unknown_overrides(container: containers.Container) -> Iterator[WiringPr
             )
 
 
-def _problems(container: containers.Container, base: type[containers.DeclarativeContainer]) -> Iterator[WiringProblem]:
+def _misfit(container: containers.Container, base: type[containers.DeclarativeContainer]) -> WiringProblem | None:
+    """Why it is no container for an app at all."""
     if isinstance(container, type):
         name = container.__name__
         found, remedy = "it is the class itself", f"pass an instance of it: container={name}()"
-        yield WiringProblem(caller_place(), f"container={name}", found, remedy, code="wrong-container")
-        return
-    if not isinstance(container, containers.Container):  # pyright: ignore[reportUnnecessaryIsInstance]  # as above
+        return WiringProblem(caller_place(), f"container={name}", found, remedy, code="wrong-container")
+    if not isinstance(container, containers.Container):  # pyright: ignore[reportUnnecessaryIsInstance]  # no checker ran
         found, remedy = (
             f"it is a {type(container).__name__}",
             f"pass an instance of a class that extends {base.__name__}",
         )
-        yield WiringProblem(caller_place(), "container=", found, remedy, code="wrong-container")
-        return
+        return WiringProblem(caller_place(), "container=", found, remedy, code="wrong-container")
     owner = container.declarative_parent
     if owner is None or not issubclass(owner, base):
         name = "container" if owner is None else owner.__name__
-        yield WiringProblem(
+        return WiringProblem(
             caller_place(),
             f"container={name}()",
             f"it does not extend {base.__name__}",
@@ -129,15 +129,18 @@ def _problems(container: containers.Container, base: type[containers.Declarative
             code="wrong-container",
             notes=[] if owner is None else [Note(f"{name} is defined here", place_of_class(owner))],
         )
-        return
+    return None
+
+
+def _problems(container: containers.Container, base: type[containers.DeclarativeContainer]) -> Iterator[WiringProblem]:
     yield from _replaced(container, base)
     yield from _find_unmade(container)
-    names = names_of(container)
+    owner, names = name_of(container), names_of(container)
     cycle = _find_cycle(names)
     if cycle:
         yield WiringProblem(
-            provider_place(container, cycle[0]) or place_of_class(owner),
-            f"{owner.__name__}.{cycle[0]}",
+            provider_place(container, cycle[0]) or owner,
+            f"{owner}.{cycle[0]}",
             f"it needs itself: {' -> '.join(cycle)}",
             "take one of these out of the other, or hand it over by a method after both are built",
             code="dependency-cycle",
@@ -145,8 +148,8 @@ def _problems(container: containers.Container, base: type[containers.Declarative
         )
     for name, keeper, captured in _captures(names):
         yield WiringProblem(
-            provider_place(container, name) or place_of_class(owner),
-            f"{owner.__name__}.{name}",
+            provider_place(container, name) or owner,
+            f"{owner}.{name}",
             f"{keeper} lives as long as the service, but keeps the per-message object of {_shown(captured.opens)}",
             f"make {keeper} a providers.Factory, or pass the object at each call",
             code="captured-message-object",
