@@ -21,6 +21,7 @@ import daebus
 from daebus import (
     Action,
     BlockingBus,
+    BlockingClients,
     Blueprint,
     Bus,
     Channel,
@@ -475,6 +476,27 @@ class TestOtherHandlers:
 
         async with running(app):
             await until(lambda: len(runs) == 3)
+
+    async def test_def_handlers_reach_clients(self) -> None:
+        app, said = Daebus("app"), Message[str]("said")
+        app.attach(DaebusHttp())
+        app.attach(DaebusWebSocket())
+
+        @app.socket("who")
+        async def who(client: Client) -> str:
+            return client.id
+
+        @app.action("say")
+        def say(client_id: str, *, blocking_clients: BlockingClients) -> bool:
+            assert blocking_clients.connected() == [client_id] or client_id == "nobody"
+            return blocking_clients.send(client_id, said, "hello")
+
+        async with running(app) as service, service.socket() as socket:
+            client_id = msgspec.json.decode((await socket.ask("who")).data, type=str)
+            assert await service.call(say, client_id)
+            heard = await socket.receive()
+            assert (heard.type, bytes(heard.data)) == ("said", b'"hello"')
+            assert not await service.call(say, "nobody")
 
     async def test_a_websocket_greets_answers_and_is_told(self) -> None:
         class Params(msgspec.Struct):

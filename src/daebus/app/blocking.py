@@ -224,17 +224,17 @@ class BlockingClients(ThreadOnly):
         self._loop = _Loop(loop)
 
     def broadcast(self, message: Message[Data], data: Data) -> None:
-        """Send to every client of every replica."""
+        """Send a message to every client; see `Clients.broadcast`."""
         self._loop.wait_for(self._clients.broadcast(message, data))
 
-    def send(self, client_id: str, message: Message[Data], data: Data) -> None:
-        """Send to one client, wherever it is connected."""
-        self._loop.wait_for(self._clients.send(client_id, message, data))
+    def send(self, client_id: str, message: Message[Data], data: Data) -> bool:
+        """Send a message to one client; see `Clients.send`. Returns whether there is such a client."""
+        return self._loop.wait_for(self._clients.send(client_id, message, data))
 
     def connected(self) -> list[str]:
-        """The ids of the clients of all replicas."""
+        """The ids of all clients; see `Clients.connected`."""
         return self._loop.wait_for(self._clients.connected())
 
     def disconnect(self, client_id: str, reason: str = "") -> None:
-        """Close the connection of one client, wherever it is connected."""
+        """Disconnect a client; see `Clients.disconnect`."""
         self._loop.wait_for(self._clients.disconnect(client_id, reason))

@@ -24,6 +24,10 @@ class Blueprint(Recorder, Generic[S_contra]):
             not one of that class refuses the blueprint.
         prefix: Put before the path of each of its routes; both begin with a slash.
         namespace: Put, with a dot, before the string names of its actions and socket types. A contract's name is final.
+
+    Raises:
+        WiringError: The name, the prefix or the namespace cannot be one. The decorators raise it, too, for what can
+            never work; what needs the container to be seen is told by `Daebus.register_blueprint`.
     """
 
     def __init__(

@@ -66,7 +66,7 @@ class Daebus(Recorder, Generic[C]):
         max_streams: How many streams one caller, which is one process, may have open in one process of the service.
 
     Raises:
-        WiringError: The container is wrong in itself.
+        WiringError: The container is wrong in itself, or a setting is out of its range.
     """
 
     def __init__(  # noqa: PLR0913  # settings of an app, each with a default, and all of them by name

@@ -149,6 +149,8 @@ class Action(Contract, Generic[In, Out_co]):
 
     The first type is the payload (None: no payload), the second the reply. `service` is the service that serves it;
     left out, the caller says it, or it is the caller's own.
+
+    Raises `WiringError` where the name or a type cannot go over the wire.
     """
 
     __slots__ = ()
@@ -161,7 +163,7 @@ class Action(Contract, Generic[In, Out_co]):
 class StreamAction(Contract, Generic[In, Item_co]):
     """A request with many replies: ``StreamAction[ImportJob, ImportStep]("import", service="users")``.
 
-    Its handler is an async generator; callers iterate over ``bus.stream(...)``.
+    Its handler is an async generator; callers iterate over ``bus.stream(...)``. Otherwise it is like an `Action`.
     """
 
     __slots__ = ()
@@ -181,6 +183,9 @@ class Channel(Contract, Generic[Event]):
     Attributes:
         durable: Whether events are kept until handled.
         retention: How long a durable event is kept at most for listeners that do not come, in seconds.
+
+    Raises:
+        WiringError: The name or a type cannot go over the wire, or the retention is no time.
     """
 
     __slots__ = ("durable", "retention")
@@ -201,7 +206,10 @@ class Channel(Contract, Generic[Event]):
 
 
 class Message(Contract, Generic[Data]):
-    """A message to WebSocket clients: ``Message[User]("user_online")``; its name is the envelope's ``type``."""
+    """A message to WebSocket clients: ``Message[User]("user_online")``; its name is the envelope's ``type``.
+
+    Raises `WiringError` where the name or a type cannot go over the wire.
+    """
 
     __slots__ = ()
     _example = "Data"

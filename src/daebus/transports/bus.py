@@ -35,6 +35,10 @@ class Bus(LoopOnly):
         max_queued: How many unhandled requests of one action `send` queues at most, in each partition of the service.
         max_message_size: The largest payload or event in bytes; more raises `TooLarge`.
         legacy: Whether services that still run daebus 0.0.31 are called, too.
+
+    Raises:
+        ConfigurationError: When it is opened: the URL is wrong. When it is used: it is not open.
+        StartupError: When it is opened: the server cannot be reached, or refuses.
     """
 
     twin: ClassVar[str] = "blocking_bus"
@@ -116,6 +120,9 @@ class Bus(LoopOnly):
         Raises:
             Timeout: No reply came in time.
             Conflict: The idempotency key was used with another payload.
+            TooLarge: The payload is.
+            BadRequest: The payload contains itself or is not what the action takes, or the key is too long.
+            BadReply: The reply is not what the contract says.
             NoSuchService: No instance serves the service.
             NoSuchAction: No live instance of it has the action.
             Unavailable: The server cannot be reached.
@@ -206,6 +213,8 @@ class Bus(LoopOnly):
 
         Raises:
             TooManyRequests: The queue of the action is full.
+            TooLarge: The payload is.
+            BadRequest: The payload contains itself, or the key is too long.
             Unavailable: The server cannot be reached.
         """
         caller = self._open
@@ -215,6 +224,8 @@ class Bus(LoopOnly):
         """Tell all listeners of a channel. Durable channels keep the event until each has handled it.
 
         Raises:
+            TooLarge: The event is.
+            BadRequest: The event contains itself.
             Unavailable: The server cannot be reached.
         """
         await self._open.publish(channel, event)

@@ -59,7 +59,8 @@ def use(provider: providers.Provider[T]) -> T:
     """Name the provider of a parameter, in the place of its default.
 
     Example: ``async def handler(*, repo: UserRepo = use(Container.repo)) -> None: ...``.
-    The provider may stand in a container class, in one that it inherits from, or in a nested container.
+    The provider may stand in a container class, in one that it inherits from, or in a nested container; a `WiringError`
+    says so, when the blueprint is registered, where the app's container has no such provider or it gives another type.
     """
     return cast("T", _Use(provider))
 
