@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from daebus.core.messages import MAX_PARTITIONS
+from daebus.core.options import require_count, require_counts, require_seconds
 from daebus.transports.edge import DaebusHttp, DaebusWebSocket
 from daebus.transports.limits import Limits
 from daebus.wiring.endpoints import Endpoint
@@ -12,7 +14,37 @@ from daebus.wiring.workers import WorkerPool
 from .container import ServiceContainer
 from .plans import Plans
 
-__all__ = ["Assembly"]
+__all__ = ["Assembly", "Settings"]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How an app runs, as `Daebus` explains it.
+
+    Attributes:
+        max_concurrency: How many messages one handler handles at once.
+        partitions: How many streams each action has.
+        stop_timeout: Seconds that the work in hand may take at the stop.
+        lease: Seconds after its last heartbeat at which an instance counts as dead.
+        legacy: Whether it speaks with services and callers of daebus 0.0.31.
+        limits: What it takes from those who ask it.
+    """
+
+    max_concurrency: int
+    partitions: int
+    stop_timeout: float
+    lease: float
+    legacy: bool
+    limits: Limits
+
+    def check(self, subject: str) -> None:
+        """Refuse what is out of its range. Raises `WiringError`."""
+        limits = self.limits
+        require_counts(subject, max_concurrency=self.max_concurrency)
+        require_counts(subject, max_message_size=limits.message_size, max_streams=limits.streams_per_caller)
+        require_count(subject, "partitions", self.partitions, most=MAX_PARTITIONS)
+        require_seconds(subject, "stop_timeout", self.stop_timeout, or_zero=True)
+        require_seconds(subject, "lease", self.lease)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +56,7 @@ class Assembly:
         plans: Its compiled handlers.
         container: Where their services come from.
         workers: Where ``def`` handlers run.
-        max_concurrency: How many messages one handler handles at once.
-        partitions: How many streams each action has.
-        stop_timeout: Seconds that the work in hand may take at the stop.
-        lease: Seconds after its last heartbeat at which an instance counts as dead.
-        legacy: Whether it speaks with services and callers of daebus 0.0.31.
-        limits: What it takes from those who ask it.
+        settings: How it runs.
         http: The settings of its HTTP; None: it has none.
         websocket: The settings of its WebSockets; None: it has none.
     """
@@ -38,16 +65,11 @@ class Assembly:
     plans: Plans
     container: ServiceContainer
     workers: WorkerPool
-    max_concurrency: int
-    partitions: int
-    stop_timeout: float
-    lease: float
-    legacy: bool
-    limits: Limits
+    settings: Settings
     http: DaebusHttp | None
     websocket: DaebusWebSocket | None
 
     def concurrency(self, endpoint: Endpoint[object], wanted: int | None = None) -> int:
         """How many messages of a handler are taken at once: of a ``def`` handler, no more than there are threads."""
-        limit = wanted or self.max_concurrency
+        limit = wanted or self.settings.max_concurrency
         return limit if endpoint.signature.is_async else min(limit, self.workers.limit)

@@ -56,7 +56,7 @@ class Runtime:
         self.node = node
         self.logger = logger
         self._made = made
-        self.bus: Bus = Bus(max_message_size=made.limits.message_size, legacy=made.legacy)
+        self.bus: Bus = Bus(max_message_size=made.settings.limits.message_size, legacy=made.settings.legacy)
         self.bus.attach(node, service=made.service)
         self._threads = Threads(self._thread_tasks(), service=made.service, logger=logger)
         self.hub: SocketHub | None = None if made.websocket is None else self._make_hub(made.websocket)
@@ -65,7 +65,7 @@ class Runtime:
     @asynccontextmanager
     async def serving(self) -> AsyncGenerator[None]:
         """Fill and open the container, start the handlers, and take work until the end; then drain, and close."""
-        made, grace = self._made, self._made.stop_timeout
+        made, grace = self._made, self._made.settings.stop_timeout
         async with AsyncExitStack() as stack:
             stack.callback(made.workers.close)
             # What was built over this run's resources, or its bus, is of no use to the next one.
@@ -84,11 +84,15 @@ class Runtime:
                 stack.push_async_callback(self.hub.close_all, grace=grace)
             await self._take_messages(stack, grace)
             scheduler = Scheduler(
-                self.node.link, service=made.service, instance=self.node.id, logger=self.logger, lease=made.lease
+                self.node.link,
+                service=made.service,
+                instance=self.node.id,
+                logger=self.logger,
+                lease=made.settings.lease,
             )
             stack.push_async_callback(scheduler.stop, grace)
             await scheduler.start(self._scheduled())
-            presence = Presence(self.node, made.service, list(made.plans.actions), made.partitions)
+            presence = Presence(self.node, made.service, list(made.plans.actions), made.settings.partitions)
             await presence.start()
             stack.push_async_callback(presence.stop)
             self.logger.info("service started")
@@ -98,12 +102,12 @@ class Runtime:
     async def _take_messages(self, stack: AsyncExitStack, grace: float) -> None:
         """Take events and requests from now on, until the stack is closed."""
         made, node, logger, listeners, served = self._made, self.node, self.logger, self._listeners(), self._actions()
-        partitions = await partitions_to_read(node, made.service, made.partitions)
+        partitions = await partitions_to_read(node, made.service, made.settings.partitions)
         channels = sorted({channel_instances(listener.channel) for listener in listeners if listener.durable})
-        lease = Lease(node, [*map(instance_registry, partitions), *channels], made.lease, logger)
+        lease = Lease(node, [*map(instance_registry, partitions), *channels], made.settings.lease, logger)
         stack.push_async_callback(lease.stop)
         await lease.start()
-        retries, limits = [Retries(node, partition, logger) for partition in partitions], made.limits
+        retries, limits = [Retries(node, partition, logger) for partition in partitions], made.settings.limits
         for each in retries:
             stack.push_async_callback(each.stop)
             await each.start()
@@ -111,7 +115,7 @@ class Runtime:
             ChannelServer(node, made.service, listeners, lease=lease, retries=retries[0], limits=limits, logger=logger),
             ActionServer(node, made.service, served, lease=lease, retries=retries, limits=limits, logger=logger),
         ]
-        if made.legacy:
+        if made.settings.legacy:
             servers.insert(0, OldCallers(node, made.service, served, lease, self.bus, logger))
         for server in servers:
             stack.push_async_callback(server.stop, grace)

@@ -8,8 +8,7 @@ from typing_extensions import TypeVar
 
 from daebus.core.diagnostics import Note
 from daebus.core.errors import ConfigurationError, WiringError
-from daebus.core.messages import MAX_PARTITIONS
-from daebus.core.options import require_choice, require_count, require_counts, require_name, require_seconds
+from daebus.core.options import require_choice, require_counts, require_name
 from daebus.core.places import CallSite, call_site, caller_place
 from daebus.core.problems import WiringProblem
 from daebus.core.recorder import Recorder
@@ -19,7 +18,7 @@ from daebus.transports.limits import Limits
 from daebus.wiring.checks import check_container
 from daebus.wiring.workers import WorkerPool
 
-from .assembly import Assembly
+from .assembly import Assembly, Settings
 from .blueprint import Blueprint
 from .checks import (
     Attached,
@@ -90,25 +89,14 @@ class Daebus(Recorder, Generic[C]):
         subject = f"Daebus({name!r})"
         if service is not None:
             require_name(f"{subject[:-1]}, service={service!r})", service)
-        require_counts(subject, max_concurrency=max_concurrency, max_workers=max_workers)
-        require_counts(subject, max_message_size=max_message_size, max_streams=max_streams)
-        require_count(subject, "partitions", partitions, most=MAX_PARTITIONS)
-        require_seconds(subject, "stop_timeout", stop_timeout, or_zero=True)
-        require_seconds(subject, "lease", lease)
+        limits = Limits(max_message_size, max_streams)
+        self._settings = Settings(max_concurrency, partitions, stop_timeout, lease, legacy, limits)
+        self._settings.check(subject)
+        require_counts(subject, max_workers=max_workers)
         require_choice(subject, "on_conflict", on_conflict, get_args(Conflict))
         self._container = container if container is not None else cast("C", ServiceContainer())
-        try:
-            check_container(self._container, ServiceContainer)
-        except WiringError as error:
-            if any(problem.code == "wrong-container" for problem in error.problems) or not defer(error):
-                raise
+        self._check_container()
         self._service = service
-        self._max_concurrency = max_concurrency
-        self._partitions = partitions
-        self._stop_timeout = stop_timeout
-        self._lease = lease
-        self._legacy = legacy
-        self._limits = Limits(max_message_size, max_streams)
         self._workers = WorkerPool(max_workers)
         self._plans = Plans(self._container, self._workers, on_conflict)
         self._blueprints: dict[str, str] = {}
@@ -118,6 +106,13 @@ class Daebus(Recorder, Generic[C]):
         self._planned = 0
         self._deferred: list[WiringProblem] = []
         self._web: Web | None = None
+
+    def _check_container(self) -> None:
+        try:
+            check_container(self._container, ServiceContainer)
+        except WiringError as error:
+            if any(problem.code == "wrong-container" for problem in error.problems) or not defer(error):
+                raise
 
     @property
     def container(self) -> C:
@@ -247,12 +242,7 @@ class Daebus(Recorder, Generic[C]):
             plans=self._plans,
             container=self._container,
             workers=self._workers,
-            max_concurrency=self._max_concurrency,
-            partitions=self._partitions,
-            stop_timeout=self._stop_timeout,
-            lease=self._lease,
-            legacy=self._legacy,
-            limits=self._limits,
+            settings=self._settings,
             http=self._http,
             websocket=self._websocket,
         )

@@ -164,12 +164,12 @@ async def _serve_web(
             share_port=True,
             body_timeout=(made.http or DaebusHttp()).body_timeout,
         )
-        stack.push_async_callback(server.stop, made.stop_timeout)
+        stack.push_async_callback(server.stop, made.settings.stop_timeout)
         ports[name] = await server.start()
         runtime.logger.info("listening", protocol=name, host=host, port=ports[name])
     if runtime.hub is not None:
         # The server would cut them off: they say goodbye first.
-        stack.push_async_callback(runtime.hub.close_all, grace=made.stop_timeout)
+        stack.push_async_callback(runtime.hub.close_all, grace=made.settings.stop_timeout)
     return ports
 
 

@@ -91,7 +91,7 @@ def _serve(options: _Options) -> None:
     def report(served: Served) -> None:
         if tether is not None:
             port = served.ports.get("http", served.ports.get("websocket"))
-            tether.report(Started(made.service, port, made.stop_timeout))
+            tether.report(Started(made.service, port, made.settings.stop_timeout))
 
     run_process(
         lambda: made,
