@@ -77,7 +77,7 @@ class Contract:
         arguments = cast("tuple[object, ...]", item) if isinstance(item, tuple) else (item,)
         if any(map(_is_open, arguments)):
             # Generic's own subscription, for subclasses that keep their type variables.
-            return super().__class_getitem__(item)  # type: ignore[misc]  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType, reportAttributeAccessIssue]
+            return super().__class_getitem__(item)  # type: ignore[misc]
         for part in arguments:
             if isinstance(part, str):
                 raise refuse(
