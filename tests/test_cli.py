@@ -143,6 +143,28 @@ async def test_send_and_publish(service: Service, redis_url: str) -> None:
         has_printed(service, text)
 
 
+@pytest.mark.usefixtures("service")
+async def test_what_reaches_nobody_is_told(redis_url: str) -> None:
+    misspelt, nobody, unheard, kept = await asyncio.gather(
+        daebus("send", "shell", "nothin", redis_url=redis_url),
+        daebus("send", "shall", "nothing", redis_url=redis_url),
+        daebus("publish", "plain_event", "[1]", redis_url=redis_url),
+        daebus("publish", "kept_events", "[1]", redis_url=redis_url),
+    )
+    assert [(outcome.code, outcome.output) for outcome in (misspelt, nobody, unheard, kept)] == [(0, "")] * 4
+    assert "has no action 'nothin'; did you mean 'nothing'?" in misspelt.errors
+    assert "No instance has served 'shall'" in nobody.errors
+    assert unheard.errors == "Nobody listens to 'plain_event' now, so nobody heard of it.\n"
+    assert kept.errors == "Nobody heard of it: 'kept_events' is a durable channel, so say --durable.\n"
+
+
+async def test_service_of_another_project(tmp_path: Path) -> None:
+    call = (*DAEBUS, "call", "shell", "echo")
+    with launched(*call, cwd=tmp_path) as asking:
+        assert asking.process.wait(10) == 1
+        assert f"This is the embedded engine of {tmp_path}, and each project has its own." in asking.text()
+
+
 async def test_publish_makes_no_kept_event_too_old(redis_url: str) -> None:
     async with raw_redis(redis_url) as redis:
         stream = "daebus:channel:{archive}"

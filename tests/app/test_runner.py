@@ -244,7 +244,10 @@ def test_failed_start_is_explained_once(
 
 
 def test_unexpected_failure_of_on_start(redis_url: str, started_wrongly: Callable[..., str]) -> None:
-    last = started_wrongly(failing(KeyError("missing")), redis_url).splitlines()[-1]
+    *log, last = started_wrongly(failing(KeyError("missing")), redis_url).splitlines()
+    line = next(json.loads(line) for line in log if "handler failed" in line)
+    assert line["handler"] == "on_start start"
+    assert "KeyError: 'missing'" in line["exception"]
     assert re.fullmatch(r"Error: on_start start \(\S*test_runner.py:\d+\) failed: KeyError: 'missing'", last)
 
 

@@ -73,7 +73,7 @@ class Runtime:
             redis = self.node.server.client()
             stack.push_async_callback(redis.aclose)
             stack.enter_context(self._provided(redis))
-            await stack.enter_async_context(_resources(made.container))
+            await self._open_resources(stack)
             stack.push_async_callback(self._run_lifecycle, "stop")
             await self._run_lifecycle("start")
             self._threads.start_all()
@@ -143,6 +143,14 @@ class Runtime:
             for dependency in filled:
                 dependency.set_default(None)
 
+    async def _open_resources(self, stack: AsyncExitStack) -> None:
+        try:
+            await stack.enter_async_context(open_resources(self._made.container))
+        except Exception as error:
+            if not isinstance(error, DaebusError):
+                self.logger.exception("resource not opened")
+            raise StartupError(f"A resource of the container could not be opened: {_cause(error)}") from error
+
     async def _run_lifecycle(self, event: Literal["start", "stop"]) -> None:
         for plan in self._made.plans.lifecycle:
             if plan.spec.event != event:
@@ -151,9 +159,9 @@ class Runtime:
             try:
                 await dispatch(plan.endpoint, incoming)
             except Exception as error:
+                problem = failure(error, plan.endpoint, incoming, self.logger)
                 if event == "start":
                     raise StartupError(f"{plan.spec.title} ({plan.spec.where}) failed: {_cause(error)}") from error
-                problem = failure(error, plan.endpoint, incoming, self.logger)
                 self.logger.error("on_stop handler failed", handler=plan.spec.title, reason=problem.message)
 
     def _internal(self, endpoint: Endpoint[object], what: str) -> Incoming:
@@ -236,16 +244,6 @@ class Runtime:
         )
 
 
-@asynccontextmanager
-async def _resources(container: ServiceContainer) -> AsyncGenerator[None]:
-    async with AsyncExitStack() as stack:
-        try:
-            await stack.enter_async_context(open_resources(container))
-        except Exception as error:
-            raise StartupError(f"A resource of the container could not be opened: {_cause(error)}") from error
-        yield
-
-
 def _cause(error: Exception) -> str:
     return str(error) if isinstance(error, DaebusError) else f"{type(error).__name__}: {error}"
 
@@ -264,3 +262,4 @@ async def open_runtime(made: Assembly, redis_url: str | None) -> AsyncGenerator[
         runtime = Runtime(made, node, logger)
         async with runtime.serving():
             yield runtime
+        logger.info("service stopped")

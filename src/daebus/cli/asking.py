@@ -11,10 +11,11 @@ import click
 import msgspec
 
 from daebus.core.contracts import Action, Channel, StreamAction
-from daebus.core.errors import ConfigurationError
+from daebus.core.errors import ConfigurationError, NoSuchService
 from daebus.transports.bus import Bus
 
 from .failures import explained
+from .hints import elsewhere, nobody_listens, nobody_serves, on_the_bus
 from .listening import events
 
 __all__ = ["call", "listen", "publish", "send"]
@@ -78,9 +79,12 @@ def call(service: str, action: str, payload: msgspec.Raw, timeout: float, redis_
         contract = StreamAction[msgspec.Raw, msgspec.Raw](action, service=service)
         replies = 0
         async with Bus(redis_url) as bus, aclosing(bus.stream(contract, payload, timeout=timeout or None)) as stream:
-            async for reply in stream:
-                click.echo(bytes(reply))
-                replies += 1
+            try:
+                async for reply in stream:
+                    click.echo(bytes(reply))
+                    replies += 1
+            except NoSuchService as error:
+                raise NoSuchService(error.message + elsewhere(redis_url), details=error.details) from error
         if not replies:
             click.echo("null")
 
@@ -96,12 +100,15 @@ def call(service: str, action: str, payload: msgspec.Raw, timeout: float, redis_
 def send(service: str, action: str, payload: msgspec.Raw, redis_url: str | None) -> None:
     """Queue a request, without waiting for a reply.
 
-    It stays in the queue of ACTION of SERVICE until it is handled. JSON is the payload; - reads it from stdin.
+    It stays in the queue of ACTION of SERVICE until it is handled. JSON is the payload; - reads it from stdin. Where
+    nobody serves it now, a line on stderr says so.
     """
 
     async def queue() -> None:
-        async with Bus(redis_url) as bus:
+        async with on_the_bus(redis_url) as (bus, node):
             await bus.send(Action[msgspec.Raw, object](action, service=service), payload)
+            if (reason := await nobody_serves(node, service, action)) is not None:
+                click.echo(f"It waits until somebody handles it. {reason}", err=True)
 
     with explained(ConfigurationError):
         asyncio.run(queue())
@@ -113,11 +120,16 @@ def send(service: str, action: str, payload: msgspec.Raw, redis_url: str | None)
 @click.option("--durable", is_flag=True, help="The channel is durable: the event is kept until handled.")
 @_redis_url
 def publish(channel: str, event: msgspec.Raw, durable: bool, redis_url: str | None) -> None:  # noqa: FBT001  # click
-    """Tell all listeners of CHANNEL about an event. JSON is the event; - reads it from stdin."""
+    """Tell all listeners of CHANNEL about an event. JSON is the event; - reads it from stdin.
+
+    Where nobody listens to a channel that is not durable, the event is lost, and a line on stderr says so.
+    """
 
     async def tell() -> None:
-        async with Bus(redis_url) as bus:
+        async with on_the_bus(redis_url) as (bus, node):
             await bus.publish(Channel[msgspec.Raw](channel, durable=durable, retention=_FOR_EVER), event)
+            if not durable and (reason := await nobody_listens(node, channel)) is not None:
+                click.echo(reason, err=True)
 
     with explained(ConfigurationError):
         asyncio.run(tell())

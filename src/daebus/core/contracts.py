@@ -102,10 +102,10 @@ class Contract:
         return _parametrised[key]
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
-        raise AttributeError(f"a {type(self).__name__} never changes: cannot set {name}")
+        raise AttributeError(f"{self!r} never changes: cannot set {name}")
 
     def __delattr__(self, name: str) -> NoReturn:
-        raise AttributeError(f"a {type(self).__name__} never changes: cannot delete {name}")
+        raise AttributeError(f"{self!r} never changes: cannot delete {name}")
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Contract):

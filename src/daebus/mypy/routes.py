@@ -31,6 +31,7 @@ __all__ = ["check_route"]
 _BLUEPRINT = "daebus.app.blueprint.Blueprint"
 _PURE_PATH = "pathlib.PurePath"
 _SCALARS = frozenset({"builtins.bool", "builtins.float", "builtins.int", "builtins.str"})
+_BODIES = ("builtins.bytes", "builtins.bytearray", "builtins.memoryview")
 _IN_PATH = _SCALARS | {
     "builtins.object",
     "datetime.date",
@@ -174,10 +175,15 @@ def _can_be_in_path(typ: ProperType) -> bool:
 
 
 def _check_reserved(handler: Handler, parameter: Parameter) -> None:
-    if isinstance(parameter.type, Instance) and parameter.type.type.fullname in _SCALARS:
-        name = parameter.name
-        found = (
-            f'Litestar gives "{name}" a meaning of its own, which cannot be of type {show(handler.api, parameter.type)}'
-        )
+    name, typ = parameter.name, parameter.type
+    if not isinstance(typ, Instance):
+        return
+    shown = show(handler.api, typ)
+    if typ.type.fullname in _SCALARS:
         remedy = f'rename it, as {name}_: Annotated[..., QueryParameter(name="{name}")]'
-        report(handler.api, SIGNATURE, parameter.at, handler.subject(parameter), found, remedy)
+    elif name == "body" and not (typ.type.fallback_to_any or any(map(typ.type.has_base, _BODIES))):
+        remedy = f"take the decoded body by its name: data: {shown}"
+    else:
+        return
+    found = f'Litestar gives "{name}" a meaning of its own, which cannot be of type {shown}'
+    report(handler.api, SIGNATURE, parameter.at, handler.subject(parameter), found, remedy)

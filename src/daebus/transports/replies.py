@@ -113,7 +113,8 @@ class Conversation:
     def expire(self) -> None:
         """Wait no longer."""
         late = time.monotonic() >= self._ends
-        self._fail(TimeoutError() if late else Unavailable(f"Nothing more is heard of the stream of {self._title}"))
+        silent = f"{self._title} was not heard of for {_SILENCE_SECONDS:g} s: whoever handled it may have died"
+        self._fail(TimeoutError() if late else Unavailable(silent))
 
     async def next(self) -> Reply:
         """The next reply. Raises `TimeoutError` at its end, `Unavailable` when nothing more is heard."""

@@ -146,7 +146,7 @@ def _check_parameter(spec: RouteSpec, signature: Signature, parameter: Parameter
             code="body-on-get",
         )
     elif name in _MEANINGS and not is_context(parameter):
-        yield from _check_reserved(signature, parameter)
+        yield from _check_reserved(spec, signature, parameter)
 
 
 def _check_in_path(spec: RouteSpec, signature: Signature, parameter: Parameter) -> Iterator[WiringProblem]:
@@ -167,16 +167,19 @@ def _check_in_path(spec: RouteSpec, signature: Signature, parameter: Parameter) 
         )
 
 
-def _check_reserved(signature: Signature, parameter: Parameter) -> Iterator[WiringProblem]:
+def _check_reserved(spec: RouteSpec, signature: Signature, parameter: Parameter) -> Iterator[WiringProblem]:
     name, annotation = parameter.name, parameter.annotation
     meaning = _MEANINGS[name]
     own = _litestar_names(annotation)
     if _can_be(annotation, meaning.shapes) or (own if meaning.types is None else own & meaning.types):
         return
-    rename = f"rename it, as {name}_: Annotated[{show_type(annotation)}, QueryParameter(name={name!r})]"
+    shown = show_type(annotation)
+    rename = f"rename it, as {name}_: Annotated[{shown}, QueryParameter(name={name!r})]"
+    if belongs_in_body(annotation) and not set(spec.methods) & set(_BODILESS):
+        rename = f"take the decoded body by its name: data: {shown}"
     yield signature.problem(
         parameter,
-        f"Litestar gives {name!r} a meaning of its own, {meaning.what}, which is never of type {show_type(annotation)}",
+        f"Litestar gives {name!r} a meaning of its own, {meaning.what}, which is never of type {shown}",
         f"write {meaning.example}, or {rename}" if meaning.example else rename,
         code="reserved-name",
     )

@@ -5,7 +5,7 @@ from daebus import Action
 
 # wrong
 GET_USER = Action[GetUser, User]("get_user")
-# ! registration AttributeError: a Action never changes: cannot set service
+# ! registration AttributeError: Action[GetUser, User]('get_user') never changes: cannot set service
 GET_USER.service = "users"
 # right
 GET_USER = Action[GetUser, User]("get_user", service="users")

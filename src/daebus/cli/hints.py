@@ -1,0 +1,72 @@
+"""What the commands say of a request or an event that reaches nobody: a misspelt name is no error there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import cast
+
+from daebus.core.errors import NoSuchAction, NoSuchService, Unavailable
+from daebus.core.logs import make_logger
+from daebus.core.messages import channel_stream
+from daebus.transports.bus import Bus
+from daebus.transports.directory import Directory
+from daebus.transports.embedded import project_folder
+from daebus.transports.node import Node, open_node
+from daebus.transports.old_services import hears_requests
+from daebus.transports.resp import CommandError
+from daebus.transports.servers import REDIS_URL_VARIABLE, find_server
+
+__all__ = ["elsewhere", "nobody_listens", "nobody_serves", "on_the_bus"]
+
+
+@asynccontextmanager
+async def on_the_bus(redis_url: str | None) -> AsyncGenerator[tuple[Bus, Node]]:
+    """A bus, and the connections that it uses.
+
+    Raises:
+        ConfigurationError: The URL is wrong, or there is none and the embedded engine is turned off.
+        StartupError: The server cannot be reached.
+    """
+    async with find_server(redis_url, make_logger()) as server, open_node(server) as node:
+        bus = Bus()
+        bus.attach(node, service=None)
+        yield bus, node
+
+
+def elsewhere(redis_url: str | None) -> str:
+    """Where a service was looked for that is not there, if it may well be somewhere else."""
+    if redis_url or os.environ.get(REDIS_URL_VARIABLE):
+        return ""
+    return f" This is the embedded engine of {project_folder()}, and each project has its own."
+
+
+async def nobody_serves(node: Node, service: str, action: str) -> str | None:
+    """What is to be said where no live instance has the action."""
+    try:
+        await Directory(node).require(service, action)
+    except NoSuchAction as error:
+        return error.message
+    except NoSuchService as error:
+        return None if await hears_requests(node, service) else error.message
+    except (Unavailable, CommandError):  # it was sent before the server broke, or the user may not look
+        pass
+    return None
+
+
+async def nobody_listens(node: Node, channel: str) -> str | None:
+    """What is to be said where nobody listens to a plain channel; None on a cluster, where no node knows."""
+    if node.server.is_cluster:
+        return None
+    try:
+        _, listeners = cast("tuple[bytes, int]", await node.link.execute("PUBSUB", "NUMSUB", channel))
+        if listeners:
+            return None
+    except (Unavailable, CommandError):
+        return None
+    try:
+        await node.link.execute("XINFO", "GROUPS", channel_stream(channel))
+    except (Unavailable, CommandError):  # there is no such stream
+        return f"Nobody listens to {channel!r} now, so nobody heard of it."
+    return f"Nobody heard of it: {channel!r} is a durable channel, so say --durable."
