@@ -498,6 +498,17 @@ class TestOtherHandlers:
             assert (heard.type, bytes(heard.data)) == ("said", b'"hello"')
             assert not await service.call(say, "nobody")
 
+    async def test_a_thread_that_fails_for_good_is_told(self, caplog: pytest.LogCaptureFixture) -> None:
+        app = Daebus("app")
+
+        @app.thread("flaky")
+        def flaky(running: Running) -> None:
+            raise ValueError("once")
+
+        async with running(app):
+            await until(lambda: "thread stays ended" in caplog.text)
+        assert "restart=True" in caplog.text
+
     async def test_a_websocket_greets_answers_and_is_told(self) -> None:
         class Params(msgspec.Struct):
             token: str = ""

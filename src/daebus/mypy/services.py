@@ -51,8 +51,11 @@ def check_services(handler: Handler, container: Container | None) -> None:
 
 
 def find_fitting(container: Container, wanted: ProperType) -> Iterator[str]:
-    """The providers, also of nested containers, that give what is wanted: ``repo``, ``inner.repo``."""
-    if isinstance(wanted, AnyType) or (isinstance(wanted, Instance) and wanted.type.fullname == "builtins.object"):
+    """The providers, also of nested containers, that give what is wanted: ``repo``, ``inner.repo``.
+
+    None for a type such as ``int``, of which there are many that mean something else.
+    """
+    if isinstance(wanted, AnyType) or (isinstance(wanted, Instance) and wanted.type.module_name == "builtins"):
         return
     nested: list[Provider] = []
     for provider in container.providers():

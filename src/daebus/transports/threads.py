@@ -109,7 +109,10 @@ class Threads:
         pause = _FIRST_PAUSE
         while running():
             begun = time.monotonic()
-            if await self._run_once(task, running) or not task.restart:
+            if await self._run_once(task, running):
+                break
+            if not task.restart:
+                self._logger.error("thread stays ended", thread=task.name, remedy="thread(..., restart=True)")
                 break
             if time.monotonic() - begun > _LONGEST_PAUSE:
                 pause = _FIRST_PAUSE

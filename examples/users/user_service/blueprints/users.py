@@ -126,7 +126,7 @@ async def cleanup(*, repo: UserRepo, session: Session, bus: Bus, logger: Logger)
     logger.info("inactive users cleaned up", count=len(gone))
 
 
-@users.thread("user_activity_monitor")
+@users.thread("user_activity_monitor", restart=True)
 def monitor(
     running: Running,
     *,

@@ -1,0 +1,1 @@
+"""The program of docs/guide.md, and its tests."""

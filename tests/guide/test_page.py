@@ -1,0 +1,15 @@
+"""docs/guide.md shows pieces of a program that runs."""
+
+import re
+from pathlib import Path
+
+HERE = Path(__file__).parent
+PAGE = (HERE.parents[1] / "docs" / "guide.md").read_text()
+PROGRAM = (HERE / "payments.py").read_text() + (HERE / "test_payments.py").read_text()
+
+
+def test_the_page_shows_what_is_tested() -> None:
+    pieces = re.findall(r"^```python\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+    assert len(pieces) > 5
+    for piece in pieces:
+        assert piece in PROGRAM
