@@ -34,7 +34,6 @@ from daebus.wiring.lifespan import open_resources
 
 from .assembly import Assembly
 from .blocking import BlockingBus, BlockingClients
-from .container import ServiceContainer
 
 if TYPE_CHECKING:
     from daebus.transports.websocket import SocketHub
@@ -97,7 +96,7 @@ class Runtime:
             stack.push_async_callback(presence.stop)
             self.logger.info("service started")
             yield
-            self.logger.info("service stopping")
+            self.logger.info("service stopping", seconds_at_most=grace)
 
     async def _take_messages(self, stack: AsyncExitStack, grace: float) -> None:
         """Take events and requests from now on, until the stack is closed."""

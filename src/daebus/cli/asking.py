@@ -15,7 +15,7 @@ from daebus.core.errors import ConfigurationError, NoSuchService
 from daebus.transports.bus import Bus
 
 from .failures import explained
-from .hints import elsewhere, nobody_listens, nobody_serves, on_the_bus
+from .hints import elsewhere, meant_durable, nobody_listens, nobody_serves, on_the_bus
 from .listening import events
 
 __all__ = ["call", "listen", "publish", "send"]
@@ -148,6 +148,10 @@ def listen(channel: str, durable: bool, count: int | None, redis_url: str | None
 
     async def hear() -> None:
         heard = 0
+        if not durable:
+            async with on_the_bus(redis_url) as (_, node):
+                if (reason := await meant_durable(node, channel)) is not None:
+                    click.echo(reason, err=True)
         async with events(redis_url, channel, durable=durable) as arriving:
             click.echo(f"Listening to {channel}", err=True)
             async for event in arriving:

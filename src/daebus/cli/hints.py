@@ -18,7 +18,7 @@ from daebus.transports.old_services import hears_requests
 from daebus.transports.resp import CommandError
 from daebus.transports.servers import REDIS_URL_VARIABLE, find_server
 
-__all__ = ["elsewhere", "nobody_listens", "nobody_serves", "on_the_bus"]
+__all__ = ["elsewhere", "meant_durable", "nobody_listens", "nobody_serves", "on_the_bus"]
 
 
 @asynccontextmanager
@@ -65,8 +65,13 @@ async def nobody_listens(node: Node, channel: str) -> str | None:
             return None
     except (Unavailable, CommandError):
         return None
+    return await meant_durable(node, channel) or f"Nobody listens to {channel!r} now, so nobody heard of it."
+
+
+async def meant_durable(node: Node, channel: str) -> str | None:
+    """What is to be said where a channel is taken for a plain one, and is, or was, a durable one."""
     try:
         await node.link.execute("XINFO", "GROUPS", channel_stream(channel))
     except (Unavailable, CommandError):  # there is no such stream
-        return f"Nobody listens to {channel!r} now, so nobody heard of it."
-    return f"Nobody heard of it: {channel!r} is a durable channel, so say --durable."
+        return None
+    return f"{channel!r} is a durable channel, and nothing goes from one kind to the other: say --durable."
