@@ -14,7 +14,7 @@ from tests.support import until
 from warehouse.contracts import LIST_STOCK, OutOfStock
 
 from daebus import Bus
-from daebus.transports.topology import RedisServer
+from daebus.transports.connection import client_of
 
 
 def run(name: str, redis_url: str) -> AbstractContextManager[Service]:
@@ -88,7 +88,7 @@ async def test_what_was_ordered_while_the_warehouse_was_down_is_shipped_later(
 ) -> None:
     with run("warehouse", redis_url):
         pass
-    redis = RedisServer.from_url(redis_url).client()
+    redis = client_of(redis_url)
     order = Order(id="ordered-meanwhile", item="apple", quantity=1)
     await Orders(redis).save(order)
     await redis.aclose()

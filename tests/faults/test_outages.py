@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,9 +16,11 @@ from tests.support import until
 
 from daebus.core.logs import make_logger
 from daebus.errors import Unavailable
+from daebus.transports.cluster import open_link
 from daebus.transports.leases import Lease
 from daebus.transports.links import CommandLink
 from daebus.transports.node import open_node
+from daebus.transports.subscriber import Subscriber
 from daebus.transports.topology import RedisServer
 
 from .world import ECHO, NOTE, open_world, told
@@ -206,6 +210,28 @@ async def test_a_connection_on_which_nothing_comes_any_more_is_found(engine: Eng
             assert len(outage_lines(lines)) == 2
         finally:
             await link.close()
+
+
+async def test_a_service_gets_over_connections_on_which_nothing_comes_any_more(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for kind in (open_link, Subscriber):
+        monkeypatch.setattr(f"daebus.transports.node.{kind.__name__}", partial(kind, patience=0.5, ping=0.5))
+    async with open_proxy(engine.port) as proxy, open_world(f"redis://127.0.0.1:{proxy.port}/0") as world:
+        with told() as lines:
+            proxy.swallow()
+            await world.fails()
+            assert await world.comes_back() < 5
+        assert "TRACEBACK" not in lines, lines
+        assert len(lines) < 12, lines
+
+
+async def test_connections_over_tcp_are_kept_alive(engine: Engine) -> None:
+    session = await RedisServer.from_url(engine.tcp_url).connect()
+    kept = session.transport.get_extra_info("socket")
+    assert kept.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+    assert kept.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 30
+    await session.close()
 
 
 async def test_a_server_without_memory_is_relieved_of_what_is_queued(engine: Engine) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import trustme
-from tests.engines import Engine, free_port, open_proxy, start_all
+from tests.engines import Engine, Proxy, free_port, open_proxy, start_all
 from tests.support import until
 
 from daebus import Bus, Daebus
@@ -143,6 +143,46 @@ async def test_a_service_works_over_tls(tmp_path: Path) -> None:
                 await RedisServer.from_url(f"{wrong}?ssl_ca_certs={tmp_path / 'ca.pem'}").check()
             with pytest.raises(StartupError, match=r"closed the connection at once|did not answer"):
                 await RedisServer.from_url(url.replace("rediss", "redis") + "?socket_timeout=1").check()
+
+
+async def test_sentinels_and_nodes_of_a_cluster_are_reached_over_tls_too(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)  # pyright: ignore[reportUnknownMemberType]  # as above
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    options = f"ssl_ca_certs={tmp_path / 'ca.pem'}"
+    cluster = ("--cluster-enabled", "yes", "--cluster-port", str(free_port()))
+    with Engine(tmp_path / "engine") as engine, Engine(tmp_path / "node", *cluster) as node:
+        node.ask("CLUSTER ADDSLOTSRANGE 0 16383")
+        async with open_proxy(engine.port, tls=context) as proxy:
+            config = tmp_path / "sentinel.conf"
+            # It speaks no TLS itself, and is to have patience with a server that it cannot reach.
+            text = SENTINEL.replace("milliseconds main 500", "milliseconds main 60000")
+            config.write_text(text.format(host="127.0.0.1", port=proxy.port))
+            sentinel = Engine(tmp_path, "--sentinel", config=config)
+            try:
+                sentinel.start()
+                async with open_proxy(sentinel.port, tls=context) as seen:
+                    url = f"rediss+sentinel://127.0.0.1:{seen.port}/main?{options}"
+                    await check_over_tls(url, {proxy, seen})
+            finally:
+                sentinel.kill()
+        async with open_proxy(node.port, tls=context) as proxy:
+            node.ask(f"CONFIG SET cluster-announce-port {proxy.port}", "CONFIG SET cluster-announce-ip 127.0.0.1")
+            await until(lambda: b"cluster_state:ok" in node.ask("CLUSTER INFO"), 10)
+            await check_over_tls(f"rediss+cluster://127.0.0.1:{proxy.port}?{options}", {proxy})
+
+
+async def check_over_tls(url: str, proxies: set[Proxy]) -> None:
+    """All of daebus' connections, and those of the client in the container, go through the proxies."""
+    async with open_world(url) as world:
+        await world.works(1)
+        client = RedisServer.from_url(url).client()
+        assert await client.set("key", "value")
+        await client.aclose()
+        for proxy in proxies:
+            await proxy.cut()
+        await world.comes_back()
 
 
 # --- users ----------------------------------------------------------------------------------------------------------

@@ -12,7 +12,8 @@ from tests.engines import Engine, free_port
 from tests.support import until
 
 from daebus.core.errors import ConfigurationError, StartupError, Unavailable
-from daebus.transports.links import BlockingLink, CommandLink
+from daebus.transports.blocking_link import BlockingLink
+from daebus.transports.links import CommandLink
 from daebus.transports.resp import CommandError, Reply, is_busy_group, is_missing_group, is_missing_script
 from daebus.transports.scripts import Script
 from daebus.transports.subscriber import Subscriber

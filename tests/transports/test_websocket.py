@@ -744,6 +744,18 @@ async def test_the_registry_forgets_the_dead_and_finds_the_living_again(
         assert await elsewhere.connected() == [alive]
 
 
+async def test_the_registry_is_written_again_at_once_where_it_may_be_lost(
+    sites: Sites, sockets: Recorder, link: CommandLink, service: str
+) -> None:
+    site = await sites.open(sockets)
+    async with site.connect():
+        await until(site.hub.clients.connected)
+        (alive,) = await site.hub.clients.connected()
+        await link.execute("DEL", client_registry(service))
+        site.hub.renew_soon()
+        await until(lambda: is_registered(link, service, alive))
+
+
 async def is_registered(link: CommandLink, service: str, client_id: str) -> bool:
     return await link.execute("ZSCORE", client_registry(service), client_id) is not None
 

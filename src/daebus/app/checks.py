@@ -23,7 +23,6 @@ from daebus.transports.paths import RESERVED, path_parameters
 from daebus.transports.route_checks import belongs_in_body
 from daebus.wiring.arguments import find_wrong_arguments
 from daebus.wiring.checks import check_container, find_unfilled, find_unknown_overrides
-from daebus.wiring.endpoints import Endpoint
 
 from .container import ServiceContainer
 
@@ -211,18 +210,14 @@ def _is_known_to_litestar(parameter: Parameter) -> bool:
     return is_marked or any(hasattr(part, "__pydantic_core_schema__") for part in parts)
 
 
-def find_in_container(container: ServiceContainer, endpoints: Sequence[Endpoint[object]]) -> list[WiringProblem]:
+def find_in_container(
+    container: ServiceContainer, needed: Sequence[tuple[str, providers.Provider[object]]]
+) -> list[WiringProblem]:
     """What is wrong with the container by now; there may have been overrides since the app was made."""
     problems = list(find_unknown_overrides(container))
     try:
         check_container(container, ServiceContainer)
     except WiringError as error:
         return [*problems, *error.problems]
-    needed = [(endpoint.title, provider) for endpoint in endpoints for _, provider in endpoint.injection.bindings]
-    needed += [
-        (f"the Resource {name!r}", provider)
-        for name, provider in container.providers.items()
-        if isinstance(provider, providers.BaseResource)
-    ]
     problems += find_unfilled(container, ServiceContainer, needed)
     return [*problems, *find_wrong_arguments(container, [provider for _, provider in needed])]

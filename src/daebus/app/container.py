@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from dependency_injector import containers, providers
 
+from daebus.core.errors import StartupError
 from daebus.core.logs import Logger
 from daebus.transports.bus import Bus
 from daebus.transports.clients import Clients
-from daebus.transports.connection import Redis
+from daebus.transports.connection import Redis, RedisCluster
 from daebus.transports.threads import Threads
+from daebus.transports.topology import RedisServer
 
 from .blocking import BlockingBus, BlockingClients
 
-__all__ = ["ServiceContainer"]
+__all__ = ["ServiceContainer", "fitting_client"]
 
 
 class ServiceContainer(containers.DeclarativeContainer):
@@ -24,7 +28,8 @@ class ServiceContainer(containers.DeclarativeContainer):
         clients: The WebSocket clients of all replicas, for ``async def`` handlers.
         blocking_clients: The same for ``def`` handlers and threads.
         logger: Structured logging, bound to the service and, inside a handler, to the handler and its request id.
-        redis: An ordinary redis-py client of the service's server.
+        redis: An ordinary redis-py client of the service's server, where that is no cluster.
+        redis_cluster: An ordinary redis-py client of the service's cluster, where it is one.
         threads: Starts and stops the threads of the service.
     """
 
@@ -34,4 +39,28 @@ class ServiceContainer(containers.DeclarativeContainer):
     blocking_clients: providers.Dependency[BlockingClients] = providers.Dependency(instance_of=BlockingClients)
     logger: providers.Dependency[Logger] = providers.Dependency(instance_of=Logger)
     redis: providers.Dependency[Redis] = providers.Dependency(instance_of=Redis)
+    redis_cluster: providers.Dependency[RedisCluster] = providers.Dependency(instance_of=RedisCluster)
     threads: providers.Dependency[Threads] = providers.Dependency(instance_of=Threads)
+
+
+def fitting_client(
+    container: ServiceContainer, needed: Iterable[tuple[str, providers.Provider[object]]], server: RedisServer
+) -> Redis | RedisCluster:
+    """The redis-py client that the container is to offer.
+
+    Args:
+        container: The container.
+        needed: What is going to be called, and by whom.
+        server: The server.
+
+    Raises:
+        StartupError: Somebody needs the client of another kind of server than this one.
+    """
+    name, remedy = "redis_cluster", "is no cluster: take redis: Redis"
+    if server.is_cluster:
+        name, remedy = "redis", "is a cluster: take redis_cluster: RedisCluster"
+    absent = container.providers[name]
+    for user, provider in needed:
+        if absent.last_overriding is None and absent in (provider, *provider.traverse()):
+            raise StartupError(f"{user} needs {name!r}, and the server at {server.address} {remedy}.")
+    return server.client()

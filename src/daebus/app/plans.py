@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from types import NoneType
 from typing import Any, Generic, Literal, TypeVar
 
-from dependency_injector import containers
+from dependency_injector import containers, providers
 
 from daebus.core.codec import encode
 from daebus.core.diagnostics import Note
@@ -109,6 +109,15 @@ class Plans:
     def compiled(self) -> list[tuple[Spec, Endpoint[object]]]:
         """Those of `served` that are right in themselves, also where others of their blueprint were refused."""
         return [(spec, self._compiled[id(spec)]) for spec in self.served() if id(spec) in self._compiled]
+
+    def needed(self) -> Iterator[tuple[str, providers.Provider[object]]]:
+        """What `compiled` handlers, and the container's resources, take from the container, each with who takes it."""
+        for _, endpoint in self.compiled():
+            for _, provider in endpoint.injection.bindings:
+                yield endpoint.title, provider
+        for name, provider in self._container.providers.items():
+            if isinstance(provider, providers.BaseResource):
+                yield f"the Resource {name!r}", provider
 
     def _conflicts(self, spec: Spec, own: Mapping[str, Spec]) -> Iterator[WiringProblem]:
         """What is claimed by two handlers of which none may win; `own` are the claims of its blueprint."""

@@ -17,7 +17,6 @@ from daebus.transports.actions import ActionServer, ServedAction
 from daebus.transports.bus import Bus
 from daebus.transports.channels import ChannelServer, Listener
 from daebus.transports.clients import Clients
-from daebus.transports.connection import Redis
 from daebus.transports.directory import Presence, partitions_to_read
 from daebus.transports.edge import DaebusWebSocket
 from daebus.transports.leases import Lease
@@ -34,6 +33,7 @@ from daebus.wiring.lifespan import open_resources
 
 from .assembly import Assembly
 from .blocking import BlockingBus, BlockingClients
+from .container import fitting_client
 
 if TYPE_CHECKING:
     from daebus.transports.websocket import SocketHub
@@ -69,7 +69,7 @@ class Runtime:
             stack.callback(made.workers.close)
             # What was built over this run's resources, or its bus, is of no use to the next one.
             stack.callback(made.container.reset_singletons)
-            redis = self.node.server.client()
+            redis = fitting_client(made.container, made.plans.needed(), self.node.server)
             stack.push_async_callback(redis.aclose)
             stack.enter_context(self._provided(redis))
             await self._open_resources(stack)
@@ -79,6 +79,7 @@ class Runtime:
             stack.push_async_callback(self._threads.stop_all, grace)
             if self.hub is not None:
                 await self.hub.start()
+                self.node.when_forgotten(self.hub.renew_soon)
                 stack.push_async_callback(self.hub.stop)
                 stack.push_async_callback(self.hub.close_all, grace=grace)
             await self._take_messages(stack, grace)
@@ -121,7 +122,7 @@ class Runtime:
             await server.start()
 
     @contextmanager
-    def _provided(self, redis: Redis) -> Generator[None]:
+    def _provided(self, redis: object) -> Generator[None]:
         """Fill what the base container provides. Defaults, so that a user's override is never hidden."""
         container, loop = self._made.container, asyncio.get_running_loop()
         offered: dict[str, object] = {
@@ -130,7 +131,7 @@ class Runtime:
             "clients": self._clients,
             "blocking_clients": BlockingClients(self._clients, loop),
             "logger": self.logger,
-            "redis": redis,
+            "redis_cluster" if self.node.server.is_cluster else "redis": redis,
             "threads": self._threads,
         }
         filled = [cast("providers.Dependency[object]", container.providers[name]) for name in offered]

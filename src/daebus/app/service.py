@@ -221,7 +221,7 @@ class Daebus(Recorder, Generic[C]):
         except WiringError as error:
             problems.extend(error.problems)
         compiled = self._plans.compiled()
-        problems.extend(find_in_container(self._container, [endpoint for _, endpoint in compiled]))
+        problems.extend(find_in_container(self._container, list(self._plans.needed())))
         specs = self._plans.served()
         name = ServiceName(service or self._service or self.name, bool(service or self._service), self._site.place)
         problems.extend(find_unattached(specs, Attached(self._http, self._websocket, self._attached)))

@@ -10,7 +10,7 @@ from typing import cast
 from daebus.core.errors import Unavailable
 from daebus.core.logs import make_logger
 from daebus.core.messages import channel_stream
-from daebus.transports.links import BlockingLink
+from daebus.transports.blocking_link import BlockingLink
 from daebus.transports.node import Node, open_node
 from daebus.transports.servers import find_server
 from daebus.transports.topology import RedisServer

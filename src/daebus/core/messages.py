@@ -27,6 +27,7 @@ __all__ = [
     "idempotent_run",
     "instance_registry",
     "listener_stream",
+    "old_reply_channel",
     "old_request_claim",
     "parked_requests",
     "partition_of",
@@ -211,6 +212,11 @@ def old_request_claim(service: str, request_id: str) -> str:
 def reply_channel(instance: str) -> str:
     """The pub/sub channel on which a process gets its replies."""
     return f"daebus:reply:{instance}"
+
+
+def old_reply_channel(instance: str) -> str:
+    """The pub/sub channel on which a process gets replies of daebus 0.0.31, which knows of no sharded channels."""
+    return f"daebus:reply:old:{instance}"
 
 
 def client_channel(service: str) -> str:

@@ -202,6 +202,7 @@ class Caller:
                 except NoSuchService:
                     if not (self._legacy and await hears_requests(self._node, request.service)):
                         raise
+                    await self._inbox.hear_old()
                     return True
                 return False
         except TimeoutError:
@@ -209,7 +210,7 @@ class Caller:
 
     def _ask(self, request: Request, deadline: float, sent: Answered, *, old: bool) -> None:
         node = self._node
-        request.reply_to = self._inbox.channel
+        request.reply_to = self._inbox.old_channel if old else self._inbox.channel
         if old:
             node.link.issue(old_request(request), sent)
             return

@@ -23,9 +23,12 @@ __all__ = ["open_link"]
 
 _SLOTS = 16384
 _MOST_TURNS = 5
+# Seconds between two looks at the cluster: after one that had a reason, while a part of it is away, and at rest.
 _SOON = 0.1
-_OFTEN = 1.0  # seconds between two looks at the cluster while a part of it is away
+_OFTEN = 0.5
 _SELDOM = 30.0
+_HUNG = 1.0  # seconds of silence of a node that owes replies, after which the others are asked about it
+_DIAL = 2.0  # seconds that one node may hold up the others
 
 _SHARDED = {"PUBLISH": "SPUBLISH", "SUBSCRIBE": "SSUBSCRIBE", "UNSUBSCRIBE": "SUNSUBSCRIBE"}
 
@@ -51,7 +54,8 @@ def open_link(
 class ClusterLink(CommandLink):
     """Connections to all primaries of a cluster. Follows them where slots move and replicas take over.
 
-    Channels whose names begin with ``daebus:`` are sharded: only the nodes of one shard hear of their messages.
+    Channels whose names begin with ``daebus:`` are sharded, so that only the nodes of one shard hear of their messages;
+    but not those of ``daebus:reply:old:``, to which services of daebus 0.0.31 publish.
     """
 
     sharded: bool = True
@@ -70,13 +74,15 @@ class ClusterLink(CommandLink):
         self._owners: list[CommandLink | None] = [None] * _SLOTS
         self._look = asyncio.Event()
         self._greet = False
+        self._whole = False
+        self._well = True
         self._watcher: asyncio.Task[None] | None = None
         self._turning: set[asyncio.Task[None]] = set()
 
     @property
     @override
     def connected(self) -> bool:
-        return bool(self._links) and all(link.connected for link in self._links.values())
+        return self._whole and all(link.connected for link in self._links.values())
 
     @override
     def reaches(self, key: str) -> bool:
@@ -116,10 +122,31 @@ class ClusterLink(CommandLink):
         key = _key(command)
         link = self._any() if key is None else self._owners[key_slot(key)]
         if link is None:
+            self._look.set()
             answered(Unavailable(f"No node of the cluster at {self._server.address} has the key of {command[0]!r}."))
             return
         command = _sharded(command)
         link.issue(command, partial(self._answered, command, answered, 1))
+
+    @override
+    def doubt(self) -> None:
+        self._look.set()
+        for link in self._links.values():
+            link.doubt()
+
+    @override
+    async def is_heard(self, channel: str) -> bool:
+        asking = [asyncio.create_task(link.is_heard(channel)) for link in self._links.values()]
+        try:
+            for answer in asyncio.as_completed(asking):
+                with suppress(Unavailable):
+                    if await answer:
+                        return True
+            return False
+        finally:
+            for task in asking:
+                task.cancel()
+            await asyncio.gather(*asking, return_exceptions=True)
 
     @override
     def beside(self, wire: Wire) -> CommandLink | None:
@@ -168,28 +195,35 @@ class ClusterLink(CommandLink):
         return link
 
     def _returned(self) -> None:
+        self._note_health()
         self._greet = True
         self._look.set()
 
+    def _note_health(self) -> bool:
+        """Whether all nodes are there and none of them hangs."""
+        well = self.connected and all(link.silence < _HUNG for link in self._links.values())
+        if self._well and not well:
+            self.lost_at: float = time.monotonic()
+        self._well = well
+        return well
+
     async def _watch(self) -> None:
-        looked = time.monotonic()
+        pause = _SOON
         while True:
-            await self._wait(looked)
-            looked = time.monotonic()
+            await self._wait()
             try:
                 await self._follow()
                 if self._greet:
                     await self._greeted()
             except DaebusError as error:
                 _log.debug("%s", error)
-            await asyncio.sleep(_SOON)
+            await asyncio.sleep(pause)
+            pause = _SOON if self._note_health() else min(_OFTEN, pause * 2)
 
-    async def _wait(self, looked: float) -> None:
+    async def _wait(self) -> None:
         """Wait until there is a reason to look at the cluster."""
-        while not (self._look.is_set() or self._greet) and time.monotonic() - looked < _SELDOM:
-            if not self.connected:
-                self.lost_at: float = time.monotonic()
-                break
+        end = time.monotonic() + _SELDOM
+        while not (self._look.is_set() or self._greet) and self._note_health() and time.monotonic() < end:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_OFTEN):
                     await self._look.wait()
@@ -208,20 +242,28 @@ class ClusterLink(CommandLink):
     async def _follow(self) -> None:
         """Look who has which slots now; connect to newcomers, and leave those that have none."""
         shards = await self._server.shards()
+        places = {shard.place for shard in shards}
+        await asyncio.gather(*(self._reach(place) for place in places))
+        self._whole = all(place in self._links for place in places)
         owners: list[CommandLink | None] = [None] * _SLOTS
         for shard in shards:
             link = self._links.get(shard.place)
-            if link is None:
-                with suppress(Unavailable):  # it is about to be replaced: until then its commands fail
-                    link = await self._link_to(shard.place)
             owners[shard.first : shard.last + 1] = [link] * (shard.last + 1 - shard.first)
         if self._owners != owners:
             self._greet = True
         self._owners = owners
-        left = [place for place in self._links if place not in {shard.place for shard in shards}]
+        left = [place for place in self._links if place not in places]
+        if left and self._well:
+            self.lost_at = time.monotonic()
         for place in left:
             _log.warning("The node %s:%d of the cluster at %s has no slots any more.", *place, self._server.address)
         await self._close_links([self._links.pop(place) for place in left])
+
+    async def _reach(self, place: Place) -> None:
+        """Connect to a node; where that fails, it is about to be replaced, and until then its commands fail."""
+        with suppress(Unavailable, TimeoutError):
+            async with asyncio.timeout(_DIAL):
+                await self._link_to(place)
 
     async def _close_links(self, links: list[CommandLink]) -> None:
         for link in links:
@@ -249,6 +291,6 @@ def _sharded(command: tuple[Argument, ...]) -> tuple[Argument, ...]:
     name = _SHARDED.get(str(command[0]))
     if name is None:
         return command
-    channel = command[1]
-    own = channel.startswith(b"daebus:") if isinstance(channel, bytes) else str(channel).startswith("daebus:")
+    channel = command[1].decode(errors="replace") if isinstance(command[1], bytes) else str(command[1])
+    own = channel.startswith("daebus:") and not channel.startswith("daebus:reply:old:")
     return (name, *command[1:]) if own else command

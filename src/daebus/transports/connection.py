@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
 from redis.asyncio import Connection, Redis
-from redis.asyncio.cluster import RedisCluster
+from redis.asyncio.cluster import ClusterNode, RedisCluster
 from redis.asyncio.connection import parse_url
 from redis.asyncio.sentinel import Sentinel
 from redis.crc import key_slot as _key_slot
@@ -28,6 +28,7 @@ __all__ = [
     "Greeting",
     "Options",
     "Redis",
+    "RedisCluster",
     "Session",
     "ask",
     "client_of",
@@ -163,9 +164,11 @@ def sentinel_client(hosts: Sequence[tuple[str, int]], primary: str, options: Opt
     return client
 
 
-def cluster_client(url: str) -> Redis:
-    """A redis-py client of a cluster, which has the commands of an ordinary one; replies are bytes."""
-    return cast("Redis", RedisCluster.from_url(url, decode_responses=False))
+def cluster_client(url: str, hosts: Sequence[tuple[str, int]]) -> RedisCluster:
+    """An ordinary redis-py client of the cluster with some nodes; `url` is that of one; replies are bytes."""
+    nodes = [ClusterNode(host, port) for host, port in hosts]
+    # redis-py leaves its keyword arguments untyped.
+    return RedisCluster.from_url(url, startup_nodes=nodes, decode_responses=False)  # pyright: ignore[reportUnknownMemberType]
 
 
 def key_slot(key: str | bytes | float) -> int:

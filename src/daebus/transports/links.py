@@ -1,4 +1,4 @@
-"""Connections that come back: one shared by all commands of a process, and one for each blocking reader."""
+"""The connection shared by all commands of a process, which comes back."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
+from typing import cast
 
 from daebus.core.errors import DaebusError, Unavailable
 from daebus.transports.resp import Argument, CommandError, Reply, is_missing_script
@@ -15,17 +16,18 @@ from daebus.transports.scripts import Script
 from daebus.transports.topology import RedisServer
 from daebus.transports.wire import PATIENCE, Answered, Wire
 
-__all__ = ["BlockingLink", "CommandLink"]
+__all__ = ["CommandLink", "pauses"]
 
 _FIRST_PAUSE = 0.02
 _LONGEST_PAUSE = 1.0
+_SUSPECT_SECONDS = 0.5
+_HUNG_SECONDS = 1.0
 _STEADY_SECONDS = 5.0  # a connection that breaks sooner does not begin the pauses anew
-_UNBLOCK_SECONDS = 0.005
 
 _log = logging.getLogger(__name__)
 
 
-def _pauses() -> Iterator[float]:
+def pauses() -> Iterator[float]:
     """Seconds to wait before each attempt to connect again: longer and longer, and no two processes alike."""
     pause = _FIRST_PAUSE
     while True:
@@ -70,6 +72,7 @@ class CommandLink:
         self._wire: Wire | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._ready = False
+        self._doubted = asyncio.Event()
         self.lost_at: float = 0.0
 
     @property
@@ -81,6 +84,11 @@ class CommandLink:
     def connected(self) -> bool:
         """Whether a command that is issued now has a connection to go to, which was made ready."""
         return self._ready and self._wire is not None and self._wire.broken is None
+
+    @property
+    def silence(self) -> float:
+        """Seconds since something was heard of the server, if it owes replies; else 0."""
+        return 0.0 if self._wire is None else self._wire.silence
 
     def reaches(self, key: str) -> bool:
         """The same for commands on a key or a channel."""
@@ -135,6 +143,16 @@ class CommandLink:
         """The link to the same server as `wire`; None where there is none."""
         return self if self._wire is not None and self._wire.address == wire.address else None
 
+    def doubt(self) -> None:
+        """Find out soon whether the connection is alive, as another one to the server was not."""
+        self._doubted.set()
+        self.issue(("PING",), lambda _: None)
+
+    async def is_heard(self, channel: str) -> bool:
+        """Whether anybody subscribes to a channel that is not sharded."""
+        _, subscribers = cast("tuple[bytes, int]", await self.execute("PUBSUB", "NUMSUB", channel))
+        return subscribers > 0
+
     async def drain(self) -> None:
         """Wait while the server takes commands more slowly than they are issued. For those who await no replies."""
         if self._wire is not None:
@@ -154,7 +172,7 @@ class CommandLink:
         return wire
 
     async def _keep(self, wire: Wire) -> None:
-        pauses = _pauses()
+        waits = pauses()
         outage = self._server.outage
         try:
             while True:
@@ -162,23 +180,40 @@ class CommandLink:
                 await self._outlive(wire)
                 self.lost_at = time.monotonic()
                 if self.lost_at - connected > _STEADY_SECONDS:
-                    pauses = _pauses()
+                    waits = pauses()
                 outage.begin(self, wire.broken or "")
-                wire = await self._recover(pauses)
+                wire = await self._recover(waits)
                 outage.end(self)
         finally:
             outage.end(self, told=False)
 
     async def _outlive(self, wire: Wire) -> None:
-        while not wire.lost.done():
-            await asyncio.wait({wire.lost}, timeout=self._ping)
-            with suppress(Unavailable, CommandError):
-                await wire.execute(("PING",))
+        watching = asyncio.create_task(self._suspect(wire)) if self._server.is_watched else None
+        try:
+            while not wire.lost.done():
+                await asyncio.wait({wire.lost}, timeout=self._ping)
+                with suppress(Unavailable, CommandError):
+                    await wire.execute(("PING",))
+        finally:
+            if watching is not None:
+                watching.cancel()
         await wire.close()
 
-    async def _recover(self, pauses: Iterator[float]) -> Wire:
+    async def _suspect(self, wire: Wire) -> None:
+        """Ask the Sentinels about a server that hangs, not to wait for it once another has its place."""
         while True:
-            await asyncio.sleep(next(pauses))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_SUSPECT_SECONDS):
+                    await self._doubted.wait()
+            if self._doubted.is_set() or wire.silence > _HUNG_SECONDS:
+                self._doubted.clear()
+                with suppress(Unavailable):
+                    if await self._server.locate() != wire.address:
+                        wire.drop("it hangs, and its Sentinels name another server")
+
+    async def _recover(self, waits: Iterator[float]) -> Wire:
+        while True:
+            await asyncio.sleep(next(waits))
             try:
                 await self._server.revive()
                 return await self._connect()
@@ -186,98 +221,3 @@ class CommandLink:
                 self._server.outage.persist(str(error))
             except Exception:
                 _log.exception("The new connection to the server at %s could not be made ready.", self._server.address)
-
-
-class BlockingLink:
-    """A connection of its own for commands that block, such as XREADGROUP. One command at a time.
-
-    It connects when a command needs it, with a growing pause after each failure.
-
-    Args:
-        server: Where to.
-        key: What the commands are about; on a cluster it says which node is meant.
-    """
-
-    def __init__(self, server: RedisServer, key: str) -> None:
-        self._server = server
-        self._key = key
-        self._wire: Wire | None = None
-        self._pauses: Iterator[float] | None = None
-        self._running = False
-        self._interrupted = False
-        self._closed = False
-        self._reply: asyncio.Future[Reply] | None = None
-
-    async def execute(self, *command: Argument, within: float | None = None) -> Reply:
-        """The reply to a command. Raises `CommandError`, and `Unavailable` where the connection breaks.
-
-        Cancelling it breaks the connection, so that the server hands no entry to a reader that is gone.
-
-        Args:
-            command: The command.
-            within: Seconds after which the connection counts as dead; longer than the command blocks. None: no limit.
-        """
-        if self._running:
-            raise RuntimeError("A BlockingLink runs one command at a time.")
-        self._running, self._interrupted = True, False
-        try:
-            wire = await self._connect()
-            if self._interrupted:
-                return None
-            self._reply = wire.execute(command)
-            reply = await self._answer(wire, self._reply, within)
-        except CommandError:
-            self._pauses = None
-            raise
-        except Unavailable:
-            self._pauses = self._pauses or _pauses()
-            raise
-        finally:
-            self._running, self._reply = False, None
-        self._pauses = None
-        return reply
-
-    async def interrupt(self, via: CommandLink) -> None:
-        """Make a running `execute` return None (the reply, where one is on its way). Does nothing where none runs."""
-        self._interrupted = True
-        wire, reply = self._wire, self._reply
-        while wire is not None and reply is not None and not reply.done():
-            beside = via.beside(wire)
-            try:
-                if beside is None:
-                    raise Unavailable("no other connection to its server")
-                if await beside.execute("CLIENT", "UNBLOCK", wire.client_id) == 1:
-                    return
-            except (CommandError, Unavailable) as error:
-                wire.drop(f"its command could not be interrupted ({error})")
-                return
-            await asyncio.sleep(_UNBLOCK_SECONDS)  # the command has not reached the server yet, or its reply us
-
-    async def close(self) -> None:
-        """Close. A running `execute` raises `Unavailable`, and so does each later one."""
-        self._closed = True
-        if self._wire is not None:
-            await self._wire.close()
-
-    async def _connect(self) -> Wire:
-        if self._wire is not None:
-            if self._wire.broken is None:
-                return self._wire
-            await self._wire.close()
-        if self._pauses is not None:
-            await asyncio.sleep(next(self._pauses))
-        wire = self._wire = await Wire.open(self._server, key=self._key, patience=None)
-        if self._closed:
-            await wire.close()
-        return wire
-
-    async def _answer(self, wire: Wire, reply: asyncio.Future[Reply], within: float | None) -> Reply:
-        try:
-            async with asyncio.timeout(within):
-                return await reply
-        except TimeoutError:
-            wire.drop(f"it did not answer within {within} s")
-            raise Unavailable(wire.broken or "") from None
-        except (asyncio.CancelledError, Unavailable) as error:
-            wire.drop(str(error) or "its command was cancelled")
-            raise

@@ -8,7 +8,7 @@ import logging
 import secrets
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import cast
 
 from daebus.core.errors import StartupError, Unavailable
@@ -74,6 +74,7 @@ class Node:
         self.subscriber: Subscriber = Subscriber(server)
         self._requests = itertools.count(1)
         self._forgotten: list[Callable[[], None]] = []
+        self._doubters: list[Callable[[], None]] = []
 
     def new_request_id(self) -> str:
         """An id that no other process makes."""
@@ -109,9 +110,15 @@ class Node:
         for remind in self._forgotten:
             remind()
 
+    def when_doubtful(self, doubt: Callable[[], None]) -> None:
+        """Call `doubt`, from now on, whenever the connection for commands had to be made again, or a node moved."""
+        self._doubters.append(doubt)
+
     async def _connected(self) -> None:
         await self.clock.read(self.link)
         self.suspect_loss()
+        for doubt in self._doubters:
+            doubt()
 
 
 @asynccontextmanager
@@ -123,14 +130,14 @@ async def open_node(server: RedisServer) -> AsyncGenerator[Node]:
     """
     await server.check()
     node = Node(server)
-    try:
-        await node.link.start()
-        await node.subscriber.start()
-    except (Unavailable, CommandError) as error:
-        await node.link.close()
-        raise StartupError(str(error)) from error
-    try:
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(node.link.close)
+        stack.push_async_callback(node.subscriber.close)
+        starting = await asyncio.gather(node.link.start(), node.subscriber.start(), return_exceptions=True)
+        for error in starting:
+            if isinstance(error, Unavailable | CommandError):
+                raise StartupError(str(error)) from error
+            if error is not None:
+                raise error
+        node.when_doubtful(node.subscriber.doubt)
         yield node
-    finally:
-        await node.subscriber.close()
-        await node.link.close()

@@ -178,7 +178,11 @@ class OldCallers:
 
     async def _tell(self, request: Request, reply: bytes) -> bool:
         """Publish a reply; returns whether anybody hears it."""
-        return request.reply_to is not None and await self._node.link.execute("PUBLISH", request.reply_to, reply) != 0
+        if request.reply_to is None:
+            return False
+        link = self._node.link
+        # A node of a cluster counts those that subscribe to itself.
+        return await link.execute("PUBLISH", request.reply_to, reply) != 0 or await link.is_heard(request.reply_to)
 
 
 class _OldRequest(msgspec.Struct):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import msgspec
 
 from daebus.core.codec import encode
@@ -20,10 +18,9 @@ __all__ = ["OldConversation", "OldQuestion", "hears_requests", "old_request"]
 async def hears_requests(node: Node, service: str) -> bool:
     """Whether somebody subscribes to the channel that has the service's name."""
     try:
-        _, subscribers = cast("tuple[bytes, int]", await node.link.execute("PUBSUB", "NUMSUB", service))
+        return await node.link.is_heard(service)
     except CommandError:  # forbidden: then there are no old services for this user of the server
         return False
-    return subscribers > 0
 
 
 def old_request(request: Request) -> tuple[Argument, ...]:

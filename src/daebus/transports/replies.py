@@ -12,7 +12,7 @@ import msgspec
 
 from daebus.core.codec import UNDECODABLE, encode
 from daebus.core.errors import ServiceError, Unavailable, error_from_code
-from daebus.core.messages import ErrorPayload, Reply, encode_error, reply_channel
+from daebus.core.messages import ErrorPayload, Reply, encode_error, old_reply_channel, reply_channel
 
 from .deadlines import Deadlines, Expiring
 from .node import Node
@@ -135,11 +135,19 @@ class Conversation:
 
 
 class Inbox:
-    """The replies to this process."""
+    """The replies to this process.
+
+    Attributes:
+        channel: On which they come in.
+        old_channel: The same for those of daebus 0.0.31.
+    """
 
     def __init__(self, node: Node) -> None:
         self._node = node
         self.channel: str = reply_channel(node.id)
+        self.old_channel: str = old_reply_channel(node.id)
+        self._old = asyncio.Lock()
+        self._hears_old = False
         self._waiting: dict[str, Waiting] = {}
         self._deadlines: Deadlines[Waiting] = Deadlines()
         self._subscribing: asyncio.Task[None] | None = None
@@ -157,6 +165,13 @@ class Inbox:
         await asyncio.shield(self._subscribing)
         if not self.is_ready:
             raise Unavailable("The connection over which replies come in is broken, and is being made again")
+
+    async def hear_old(self) -> None:
+        """Hear services of daebus 0.0.31 too, on `old_channel`. Raises `Unavailable` where that cannot be."""
+        async with self._old:
+            if not self._hears_old:
+                await self._node.subscriber.subscribe(self.old_channel, self._receive)
+                self._hears_old = True
 
     async def _subscribe(self) -> None:
         if not self._subscribed:

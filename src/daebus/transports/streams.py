@@ -9,8 +9,8 @@ from typing import cast
 from daebus.core.errors import Unavailable
 from daebus.core.logs import Logger
 
+from .blocking_link import BlockingLink
 from .leases import Entry, Lease
-from .links import BlockingLink
 from .node import Node
 from .resp import CommandError, is_busy_group, is_missing_group
 from .scripts import Script
@@ -113,6 +113,7 @@ class GroupReader:
         self._lanes = {lane.key.encode(): lane for lane in lanes}
         self._logger = logger
         self._link = BlockingLink(node.server, lanes[0].key)
+        node.when_doubtful(lambda: self._link.doubt(node.link.lost_at))
         self._reading: frozenset[Lane] = frozenset()
         self._freed = asyncio.Event()
         self._interrupting: Task | None = None

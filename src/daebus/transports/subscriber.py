@@ -64,6 +64,10 @@ class Subscriber:
         """Connect, and keep connected from now on. Raises `Unavailable` where the first attempt fails."""
         await self._link.start()
 
+    def doubt(self) -> None:
+        """Find out soon whether the connection is alive, as another one to the server was not."""
+        self._link.doubt()
+
     async def close(self) -> None:
         """Close; every subscription ends."""
         self._receivers.clear()

@@ -14,6 +14,7 @@ from .connection import (
     Greeting,
     Options,
     Redis,
+    RedisCluster,
     Session,
     ask,
     client_of,
@@ -70,13 +71,13 @@ class RedisServer:
         except ValueError as error:
             raise bad_url(url, str(error)) from None
 
-    def client(self) -> Redis:
-        """An ordinary redis-py client; replies are bytes. Close it with ``await client.aclose()``."""
+    def client(self) -> Redis | RedisCluster:
+        """An ordinary redis-py client, of a cluster where it is one; replies are bytes. Close it by its ``aclose``."""
         target = self._target
         if target.kind == "sentinel":
             return sentinel_client(target.hosts, target.primary, self._options, target.sentinel)
         if target.kind == "cluster":
-            return cluster_client(target.plain)
+            return cluster_client(target.plain, target.hosts)
         return client_of(target.plain)
 
     async def revive(self) -> None:
@@ -87,9 +88,16 @@ class RedisServer:
     async def check(self) -> None:
         """Connect once and leave. Raises `StartupError`, one line, where that fails."""
         try:
-            session = await self.connect()
+            if self.is_cluster:
+                places = {shard.place for shard in await self.shards()}
+                await self._first([self._probe(self.at(*place)) for place in places], "can be worked with")
+            else:
+                await self._probe(self)
         except Unavailable as error:
             raise StartupError(error.message) from error.__cause__
+
+    async def _probe(self, server: RedisServer) -> None:
+        session = await server.connect()
         await session.close()
 
     @property
@@ -97,9 +105,21 @@ class RedisServer:
         """Whether there are several servers, each with some of the keys."""
         return self._target.kind == "cluster"
 
+    @property
+    def is_watched(self) -> bool:
+        """Whether Sentinels say which server takes the writes."""
+        return self._target.kind == "sentinel"
+
+    async def locate(self) -> str:
+        """What `Session.address` says of the server that the Sentinels name now. Raises `Unavailable`."""
+        return self._at(await self._ask_sentinels())
+
+    def _at(self, place: tuple[str, int]) -> str:
+        return f"{self.address} ({place[0]}:{place[1]})"
+
     def at(self, host: str, port: int) -> RedisServer:
         """One node of this cluster."""
-        address = f"{self.address} ({host}:{port})"
+        address = self._at((host, port))
         options = {**self._options, "host": host, "port": port}
         return RedisServer(address, Outage(address), replace(self._target, kind="node"), options)
 
@@ -116,9 +136,9 @@ class RedisServer:
                     return await self.at(*shard.place).connect()
             raise Unavailable(f"No node of the cluster at {self.address} has the slot {slot}.")
         address, options = self.address, self._options
-        if self._target.kind == "sentinel":
-            host, port = await self._ask_sentinels()
-            address, options = f"{address} ({host}:{port})", {**options, "host": host, "port": port}
+        if self.is_watched:
+            place = await self._ask_sentinels()
+            address, options = self._at(place), {**options, "host": place[0], "port": place[1]}
         session = await dial(options, address)
         misfit = _misfit(session.greeting, self._target)
         if misfit is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 
 from litestar.handlers import WebsocketRouteHandler
 
@@ -66,6 +67,7 @@ class SocketHub:
         self._peers: dict[Peer, asyncio.Future[None]] = {}
         self._stopping: tuple[int, str] | None = None
         self._tending: asyncio.Task[None] | None = None
+        self._forgotten = asyncio.Event()
         self._unsubscribe: Callable[[], Awaitable[None]] | None = None
 
     async def start(self) -> None:
@@ -120,18 +122,23 @@ class SocketHub:
             del self._peers[peer]
             end.set_result(None)
 
+    def renew_soon(self) -> None:
+        """Tell the registry at once who is connected: it may have been lost."""
+        self._forgotten.set()
+
     async def _tend(self) -> None:
         while True:
-            self._tend_peers()
+            if not self._forgotten.is_set():
+                for peer in list(self._peers):
+                    peer.tend()
+            self._forgotten.clear()
             try:
                 await self._switchboard.renew()
             except (Unavailable, CommandError):
                 self._logger.debug("WebSocket clients could not be renewed in the registry", exc_info=True)
-            await asyncio.sleep(TEND_SECONDS)
-
-    def _tend_peers(self) -> None:
-        for peer in list(self._peers):
-            peer.tend()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(TEND_SECONDS):
+                    await self._forgotten.wait()
 
 
 def socket_handler(path: str | None, hub: Callable[[], SocketHub]) -> WebsocketRouteHandler:

@@ -80,6 +80,12 @@ class Wire(asyncio.Protocol):
         """What the server calls this connection."""
         return self._session.greeting.client_id
 
+    @property
+    def silence(self) -> float:
+        """Seconds since something was heard of the server, if it owes replies; else 0."""
+        owes = len(self._pending) > len(self._unsent)
+        return self._loop.time() - self._heard if owes else 0.0
+
     def execute(self, command: tuple[Argument, ...]) -> asyncio.Future[Reply]:
         """Issue a command. The future may be cancelled; it fails with `CommandError` or `Unavailable`.
 

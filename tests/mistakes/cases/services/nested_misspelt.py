@@ -15,7 +15,7 @@ users = Blueprint("users", services=Outer)
 
 # wrong
 @users.action("get_user")
-# ! mypy daebus-wiring: Container.rebo: Container has no provider "rebo"; it has db, limit, mailer, pool, repo, session, blocking_bus, blocking_clients, bus, clients, logger, redis and 1 more -> did you mean "repo"?
+# ! mypy daebus-wiring: Container.rebo: Container has no provider "rebo"; it has db, limit, mailer, pool, repo, session, blocking_bus, blocking_clients, bus, clients, logger, redis and 2 more -> did you mean "repo"?
 # ! registration AttributeError: 'DynamicContainer' object has no attribute 'rebo'
 async def get_user(query: GetUser, *, repo: UserRepo = use(Outer.inner.rebo)) -> User:
     return await repo.find(query.id)
