@@ -13,7 +13,8 @@ import msgspec
 from driving import Tally, drive, main, until_stopped
 from shapes import ITEMS, QUERY, TEXT, USER, GetUser, Text, User
 
-from daebus.transports.links import BlockingLink, CommandLink
+from daebus.transports.blocking_link import BlockingLink
+from daebus.transports.links import CommandLink
 from daebus.transports.resp import CommandError
 from daebus.transports.subscriber import Subscriber
 from daebus.transports.topology import RedisServer
