@@ -28,6 +28,8 @@ LEASE = 2.0
 
 _STREAMS = f"daebus:{{chaos*}}:action:{WORK.name}"
 _PEERS = Path(__file__).parents[2] / "benchmarks" / "peers"
+_LEASING = {"CHAOS_LEASE": str(LEASE)}
+_IDLE = {"CHAOS_WORK_SECONDS": "0", "CHAOS_LEDGER": "/dev/null"}
 _DURABLE = ("--appendonly", "yes", "--appendfsync", "always")
 
 
@@ -138,15 +140,10 @@ async def _held(redis: Any) -> int:
 
 @asynccontextmanager
 async def _open_world(folder: Path, seed: int, rate: float, *options: str) -> AsyncGenerator[_World]:
-    engine = Engine(folder, *options)
-    engine.start()
-    try:
-        with Fleet(folder, daebus_service(engine.tcp_url), CHAOS_LEASE=str(LEASE)) as fleet:
-            fleet.wait()
-            async with Bus(engine.tcp_url) as bus:
-                yield _World(engine, fleet, Sending(bus, rate), random.Random(seed))
-    finally:
-        engine.kill()
+    with Engine(folder, *options) as engine, Fleet(folder, daebus_service(engine.tcp_url), _LEASING) as fleet:
+        fleet.wait()
+        async with Bus(engine.tcp_url) as bus:
+            yield _World(engine, fleet, Sending(bus, rate), random.Random(seed))
 
 
 async def kills(folder: Path, *, seed: int, seconds: float, rate: float = 1_000, pause: float = 2.0) -> Report:
@@ -166,25 +163,21 @@ async def peer_kills(
 ) -> Report:
     """``kill -9`` of a replica of a peer."""
     script, taken = str(_PEERS / f"chaos_{peer}.py"), folder / "taken"
-    engine, rng = Engine(folder), random.Random(seed)
-    engine.start()
-    try:
-        with Fleet(folder, (str(python), script, "serve", engine.tcp_url)) as fleet:
-            fleet.wait()
-            began, injected = time.monotonic(), 0
-            sender = (str(python), script, "send", engine.tcp_url, str(rate), str(seconds), str(taken))
-            sending = await asyncio.create_subprocess_exec(*sender)
-            while sending.returncode is None:
-                await asyncio.sleep(pause)
-                if sending.returncode is None:
-                    fleet.kill(rng.choice(fleet.replicas))
-                    injected += 1
-            ended = time.monotonic()
-            numbers = set(map(int, taken.read_text().split()))
-            lost = await _unhandled(fleet, numbers)
-            ledger = fleet.ledger()
-    finally:
-        engine.kill()
+    rng = random.Random(seed)
+    with Engine(folder) as engine, Fleet(folder, (str(python), script, "serve", engine.tcp_url)) as fleet:
+        fleet.wait()
+        began, injected = time.monotonic(), 0
+        sender = (str(python), script, "send", engine.tcp_url, str(rate), str(seconds), str(taken))
+        sending = await asyncio.create_subprocess_exec(*sender)
+        while sending.returncode is None:
+            await asyncio.sleep(pause)
+            if sending.returncode is None:
+                fleet.kill(rng.choice(fleet.replicas))
+                injected += 1
+        ended = time.monotonic()
+        numbers = set(map(int, taken.read_text().split()))
+        lost = await _unhandled(fleet, numbers)
+        ledger = fleet.ledger()
     repeated = len(ledger.repeated())
     stall = round(ledger.longest_stall(began, ended), 2)
     return Report(f"kill -9 of a replica: {peer}", injected, len(numbers), lost, repeated, None, stall, lost)
@@ -233,21 +226,16 @@ async def restarts(folder: Path, *, seed: int, seconds: float, rate: float = 300
 
 async def flow(folder: Path, *, messages: int) -> Report:
     """Nothing is broken: all streams are empty at the end, and the server's memory is back where it began."""
-    engine = Engine(folder)
-    engine.start()
-    try:
-        with Fleet(folder, daebus_service(engine.tcp_url), CHAOS_WORK_SECONDS="0", CHAOS_LEDGER="/dev/null") as fleet:
-            fleet.wait()
-            async with Bus(engine.tcp_url) as bus, raw_redis(engine.tcp_url) as redis:
-                world = _World(engine, fleet, Sending(bus, 1e9), random.Random(0))
-                await _send(bus, 1_000)
-                await world.settled()
-                before = (await redis.info("memory"))["used_memory"]
-                await _send(bus, messages)
-                left = await world.settled()
-                after = (await redis.info("memory"))["used_memory"]
-    finally:
-        engine.kill()
+    with Engine(folder) as engine, Fleet(folder, daebus_service(engine.tcp_url), _IDLE) as fleet:
+        fleet.wait()
+        async with Bus(engine.tcp_url) as bus, raw_redis(engine.tcp_url) as redis:
+            world = _World(engine, fleet, Sending(bus, 1e9), random.Random(0))
+            await _send(bus, 1_000)
+            await world.settled()
+            before = (await redis.info("memory"))["used_memory"]
+            await _send(bus, messages)
+            left = await world.settled()
+            after = (await redis.info("memory"))["used_memory"]
     more = f", the server's memory is {after / before:.3f} times that at first"
     return Report("none", 0, messages, 0, 0, 0, 0.0, left, more)
 

@@ -17,6 +17,8 @@ __all__ = ["Fleet", "Ledger", "Replica", "Run", "daebus_service"]
 
 _SERVICE = Path(__file__).with_name("service.py")
 _START_SECONDS = 30.0
+_SIZE = 3
+_NOTHING: Mapping[str, str] = {}
 
 
 class Run(msgspec.Struct):
@@ -79,13 +81,13 @@ def daebus_service(url: str) -> tuple[str, ...]:
 class Fleet:
     """Some replicas, of which each can be replaced."""
 
-    def __init__(self, folder: Path, command: Sequence[str], size: int = 3, **environment: str) -> None:
+    def __init__(self, folder: Path, command: Sequence[str], environment: Mapping[str, str] = _NOTHING) -> None:
         self._folder = folder
         self._command = command
         self._environment = environment
         self._made = 0
         self.all: list[Replica] = []
-        self.replicas: list[Replica] = [self._make() for _ in range(size)]
+        self.replicas: list[Replica] = [self._make() for _ in range(_SIZE)]
 
     def __enter__(self) -> Fleet:
         return self

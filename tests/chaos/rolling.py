@@ -124,15 +124,13 @@ class _Web:
 
 async def roll(folder: Path, *, seed: int, rounds: int = 1, rate: float = 200) -> Rolled:
     """SIGTERM for each replica in turn, another in its place first."""
-    engine = Engine(folder)
-    engine.start()
-    try:
-        with Fleet(folder, daebus_service(engine.tcp_url), CHAOS_WORK_SECONDS="0.2") as fleet:
-            fleet.wait()
-            async with Bus(engine.tcp_url) as bus:
-                return await _roll(fleet, bus, random.Random(seed), rounds, rate)
-    finally:
-        engine.kill()
+    with (
+        Engine(folder) as engine,
+        Fleet(folder, daebus_service(engine.tcp_url), {"CHAOS_WORK_SECONDS": "0.2"}) as fleet,
+    ):
+        fleet.wait()
+        async with Bus(engine.tcp_url) as bus:
+            return await _roll(fleet, bus, random.Random(seed), rounds, rate)
 
 
 async def _roll(fleet: Fleet, bus: Bus, rng: random.Random, rounds: int, rate: float) -> Rolled:

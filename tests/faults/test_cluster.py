@@ -111,10 +111,5 @@ async def check_partitions(cluster: Cluster) -> None:
 
 
 async def test_a_server_alone_is_no_cluster(tmp_path: Path) -> None:
-    engine = Engine(tmp_path)
-    engine.start()
-    try:
-        with pytest.raises(StartupError, match="None of the hosts"):
-            await RedisServer.from_url(engine.tcp_url.replace("redis:", "redis+cluster:")).check()
-    finally:
-        engine.kill()
+    with Engine(tmp_path) as engine, pytest.raises(StartupError, match="None of the hosts"):
+        await RedisServer.from_url(engine.tcp_url.replace("redis:", "redis+cluster:")).check()

@@ -192,9 +192,7 @@ async def test_what_is_due_later_waits(redis: Any) -> None:
 
 
 async def test_all_of_it_works_on_a_cluster(tmp_path: Path) -> None:
-    engine = Engine(tmp_path, "--cluster-enabled", "yes", "--cluster-port", str(free_port()))
-    engine.start()
-    try:
+    with Engine(tmp_path, "--cluster-enabled", "yes", "--cluster-port", str(free_port())) as engine:
         async with raw_redis(engine.url) as redis:
             await redis.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
             await until(lambda: serves(redis))
@@ -219,8 +217,6 @@ async def test_all_of_it_works_on_a_cluster(tmp_path: Path) -> None:
                 await run.store(Outcome("success", msgspec.Raw(b"1")))
                 assert await run.claim() == Outcome("success", msgspec.Raw(b"1"))
             assert await redis.xlen(AGAIN) == 1
-    finally:
-        engine.kill()
 
 
 async def serves(redis: Any) -> bool:

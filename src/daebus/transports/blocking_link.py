@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 from daebus.core.errors import Unavailable
 
-from .links import CommandLink, pauses
+from .links import CommandLink
+from .pauses import pauses
 from .resp import Argument, CommandError, Reply
 from .topology import RedisServer
 from .wire import Wire

@@ -106,7 +106,7 @@ class Caller:
         except TimeoutError:
             raise _late(request) from None
         except CommandError as error:
-            raise error.explained(("XADD", action_stream(request.service, request.action))) from None
+            raise _refused(request, error) from None
         except asyncio.CancelledError:
             self._cancel(request)
             raise
@@ -141,7 +141,7 @@ class Caller:
         except TimeoutError:
             raise _late(request) from None
         except CommandError as error:
-            raise error.explained(("XADD", action_stream(request.service, request.action))) from None
+            raise _refused(request, error) from None
         finally:
             self._inbox.forget(request.request_id)
             if not ended:
@@ -235,6 +235,10 @@ def _ignore(_: ServerReply) -> None:
 
 def _late(request: Request) -> Timeout:
     return Timeout(f"{request.service}.{request.action} did not answer in time")
+
+
+def _refused(request: Request, error: CommandError) -> CommandError:
+    return error.explained(("XADD", action_stream(request.service, request.action)))
 
 
 def _deadline(timeout: float | None) -> float:

@@ -4,35 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import cast
 
 from daebus.core.errors import DaebusError, Unavailable
+from daebus.transports.pauses import pauses
 from daebus.transports.resp import Argument, CommandError, Reply, is_missing_script
 from daebus.transports.scripts import Script
 from daebus.transports.topology import RedisServer
 from daebus.transports.wire import PATIENCE, Answered, Wire
 
-__all__ = ["CommandLink", "pauses"]
+__all__ = ["CommandLink"]
 
-_FIRST_PAUSE = 0.02
-_LONGEST_PAUSE = 1.0
 _SUSPECT_SECONDS = 0.5
 _HUNG_SECONDS = 1.0
 _STEADY_SECONDS = 5.0  # a connection that breaks sooner does not begin the pauses anew
 
 _log = logging.getLogger(__name__)
-
-
-def pauses() -> Iterator[float]:
-    """Seconds to wait before each attempt to connect again: longer and longer, and no two processes alike."""
-    pause = _FIRST_PAUSE
-    while True:
-        yield pause * random.uniform(0.5, 1.0)  # noqa: S311  # spread, not secrecy
-        pause = min(_LONGEST_PAUSE, pause * 2)
 
 
 class CommandLink:

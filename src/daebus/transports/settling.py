@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 from daebus.core.errors import Unavailable
 from daebus.core.logs import Logger
 
 from .links import CommandLink
+from .pauses import pauses
 from .resp import Argument, CommandError, Reply
 
 __all__ = ["Settler"]
 
 _FIRST_PAUSE = 0.05
-_LONGEST_PAUSE = 1.0
 
 Command = tuple[Argument, ...]
 
@@ -39,7 +38,7 @@ class Settler:
         self._failed: list[Command] = []
         self._flushing = False
         self._under_way: set[_Batch] = set()
-        self._pause = _FIRST_PAUSE
+        self._pauses: Iterator[float] | None = None
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -94,11 +93,11 @@ class Settler:
             self._logger.error("entries could not be settled", reason=refused[0], commands=len(refused))
         if unsent:
             if not self._failed:
-                self._loop.call_later(self._pause * random.uniform(0.5, 1.0), self._again)  # noqa: S311
-                self._pause = min(_LONGEST_PAUSE, self._pause * 2)
+                self._pauses = self._pauses or pauses(_FIRST_PAUSE)
+                self._loop.call_later(next(self._pauses), self._again)
             self._failed.extend(unsent)
         else:
-            self._pause = _FIRST_PAUSE
+            self._pauses = None
         if not (self._under_way or self._flushing or self._failed):
             self._idle.set()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import threading
 import time
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from daebus.core.errors import NotFound
 from daebus.core.logs import Logger
 from daebus.core.names import did_you_mean
 from daebus.core.running import Running
+from daebus.transports.pauses import pauses
 from daebus.wiring.dispatch import dispatch, failure
 from daebus.wiring.endpoints import Endpoint, Incoming
 
@@ -106,7 +106,7 @@ class Threads:
         run.add_done_callback(self._runs.discard)
 
     async def _run(self, task: ThreadTask, running: Running) -> None:
-        pause = _FIRST_PAUSE
+        waits = pauses(_FIRST_PAUSE, _LONGEST_PAUSE)
         while running():
             begun = time.monotonic()
             if await self._run_once(task, running):
@@ -115,9 +115,8 @@ class Threads:
                 self._logger.error("thread stays ended", thread=task.name, remedy="thread(..., restart=True)")
                 break
             if time.monotonic() - begun > _LONGEST_PAUSE:
-                pause = _FIRST_PAUSE
-            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311  # spread, not secrecy
-            pause = min(_LONGEST_PAUSE, pause * 2)
+                waits = pauses(_FIRST_PAUSE, _LONGEST_PAUSE)
+            await asyncio.sleep(next(waits))
         with self._lock:
             if self._switches.get(task.name) is running:
                 del self._switches[task.name]
