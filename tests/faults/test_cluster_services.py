@@ -76,7 +76,7 @@ async def open_world(folder: Path) -> AsyncGenerator[World]:
     try:
         await cluster.start()
         target = f"{Path(__file__).with_name('cluster_service.py')}:app"
-        with Fleet(folder, (sys.executable, "-m", "daebus", "run", target, "--redis-url", cluster.url), 2) as fleet:
+        with Fleet(folder, (sys.executable, "-m", "daebus", "run", target, "--redis-url", cluster.url)) as fleet:
             await asyncio.to_thread(fleet.wait)
             with closing(cast("Any", RedisCluster)(port=cluster.primaries[0].port, host="127.0.0.1")) as redis:
                 async with Bus(cluster.url) as bus:
@@ -131,7 +131,7 @@ async def check_dead_letters(world: World) -> None:
 
 
 async def check_clients(world: World) -> None:
-    one, two = (f"ws://127.0.0.1:{replica.port}/ws" for replica in world.fleet.replicas)
+    one, two, *_ = (f"ws://127.0.0.1:{replica.port}/ws" for replica in world.fleet.replicas)
     async with connect(one) as first, connect(two) as second:
         second_id = await ask(second, "me")
         assert await ask(first, "whisper", second_id) is True
