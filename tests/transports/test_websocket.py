@@ -740,7 +740,7 @@ async def test_the_registry_forgets_the_dead_and_finds_the_living_again(
         assert not await elsewhere.send("ghost", NEWS, Item("boo"))
         assert "ghost" not in await elsewhere.connected()
         await until(lambda: is_registered(link, service, alive))
-        assert await link.execute("ZSCORE", client_registry(service), "ghost") is None
+        await until(lambda: is_forgotten(link, service, "ghost"))
         assert await elsewhere.connected() == [alive]
 
 
@@ -754,6 +754,10 @@ async def test_the_registry_is_written_again_at_once_where_it_may_be_lost(
         await link.execute("DEL", client_registry(service))
         site.hub.renew_soon()
         await until(lambda: is_registered(link, service, alive))
+
+
+async def is_forgotten(link: CommandLink, service: str, client_id: str) -> bool:
+    return not await is_registered(link, service, client_id)
 
 
 async def is_registered(link: CommandLink, service: str, client_id: str) -> bool:
@@ -1094,6 +1098,24 @@ async def test_a_client_that_does_not_read_its_answer_is_disconnected(
     async with deaf(site) as writer:
         writer.write(frame(b'{"type":"big"}') * 3)
         await until(lambda: left)
+
+
+@pytest.mark.parametrize("server", ["granian", "hooked", "uvicorn"])
+async def test_what_waits_for_a_client_comes_before_its_connection_is_closed(
+    sites: Sites, sockets: Recorder, server: Kind
+) -> None:
+    @sockets.socket("flood")
+    async def flood(client: Client) -> None:
+        for number in range(30):
+            await site.hub.clients.send(client.id, NEWS, Item("x" * 200_000, number))
+        await client.close("enough")
+
+    site = await sites.open(sockets, server=server)
+    async with site.connect() as client:
+        await tell(client, "flood")
+        for number in range(30):
+            assert error_free(await hear(client))["count"] == number
+        assert await closed(client) == (1000, "enough")
 
 
 @pytest.mark.parametrize("server", ["granian", "hooked", "uvicorn"])

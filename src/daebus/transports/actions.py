@@ -25,13 +25,14 @@ from .deadlines import NEVER, Deadlines
 from .endings import Endings
 from .idempotency import KeyedRun
 from .items import Items, ReaderGoneError
+from .lanes import Lane
 from .leases import Entry, Lease
 from .limits import Limits
 from .node import Node
 from .replies import SUCCESS
 from .retries import GROUP, MAX_DELIVERIES, Origin, Retries
 from .settling import Settler
-from .streams import GroupReader, Lane
+from .streams import GroupReader
 
 __all__ = ["ActionServer", "ServedAction"]
 

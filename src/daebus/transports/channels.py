@@ -19,6 +19,7 @@ from daebus.core.policies import Policy
 from daebus.wiring.dispatch import dispatch, failure
 from daebus.wiring.endpoints import Endpoint, Incoming
 
+from .lanes import Lane
 from .leases import Entry, Lease
 from .limits import Limits
 from .node import Node
@@ -26,7 +27,7 @@ from .resp import CommandError
 from .retries import GROUP, MAX_DELIVERIES, Origin, Retries, never_finished
 from .scripts import Script
 from .settling import Settler
-from .streams import GroupReader, Lane
+from .streams import GroupReader
 
 __all__ = ["ChannelServer", "Listener"]
 

@@ -8,7 +8,10 @@ from typing import Any, Protocol
 
 from daebus.core.errors import ServiceError
 
-__all__ = ["Exchange"]
+__all__ = ["DIRECT", "Exchange"]
+
+DIRECT = "daebus.direct"
+"""The key in the scope of a WebSocket under which the server's own ``receive`` and ``send`` are found."""
 
 
 class SlowBody(ServiceError):

@@ -15,12 +15,10 @@ from typing_extensions import override
 
 from daebus.core.errors import ServiceError
 
+from .exchange import DIRECT
 from .problems import PROBLEM, encode_problem, request_id
 
-__all__ = ["DIRECT_SEND", "Handshake", "Socket", "read_handshake", "refuse"]
-
-DIRECT_SEND = "daebus.send"
-"""The key in the scope of a WebSocket under which the server's own ``send`` is found."""
+__all__ = ["Handshake", "Socket", "read_handshake", "refuse"]
 
 Receive = Callable[[], Awaitable[Mapping[str, object]]]
 Send = Callable[[dict[str, object]], Awaitable[None]]
@@ -76,8 +74,10 @@ def read_handshake(socket: Socket) -> Handshake:
     Where the user has hooked nothing into it, messages go to the server without passing through Litestar.
     """
     scope = socket.scope
-    direct = cast("dict[str, object]", scope).pop(DIRECT_SEND, None)
     is_hooked = socket.app.before_send or socket.route_handler.resolve_middleware()
+    direct = cast("dict[str, object]", scope).pop(DIRECT, None)
+    # Litestar knows only typed dictionaries, and not the answers of the extension below.
+    receive, send = cast("tuple[Receive, Send]", direct if direct and not is_hooked else (socket.receive, socket.send))
     extensions = scope["extensions"] if "extensions" in scope else None  # noqa: SIM401  # its `get` is untyped
     headers: dict[str, str] = {}
     for raw_name, raw_value in scope["headers"]:
@@ -88,9 +88,8 @@ def read_handshake(socket: Socket) -> Handshake:
         headers=headers,
         request_id=request_id(scope),
         explains="websocket.http.response" in (extensions or {}),
-        receive=socket.receive,
-        # Litestar knows only typed dictionaries, and not the answers of this extension.
-        send=cast("Send", socket.send if is_hooked or direct is None else direct),
+        receive=receive,
+        send=send,
     )
 
 

@@ -26,7 +26,7 @@ from daebus.core.logs import Logger
 from daebus.core.names import closest
 
 from .edge import DaebusHttp
-from .handshake import DIRECT_SEND
+from .exchange import DIRECT
 from .http_arguments import PlainRequest
 from .http_routes import HttpRoute, RouteHandler, make_handler
 from .paths import litestar_path, path_shape
@@ -43,7 +43,7 @@ class _Application(Litestar):
     @override
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # unions of what the three kinds have
         if scope["type"] == "websocket":
-            scope[DIRECT_SEND] = send
+            scope.setdefault(DIRECT, (receive, send))
         await super().__call__(scope, receive, telling_id(send, scope) if scope["type"] == "http" else send)
 
 

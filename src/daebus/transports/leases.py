@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import cast
 
 import msgspec
@@ -91,13 +93,16 @@ class Entry(msgspec.Struct, frozen=True):
     def get(self, name: bytes) -> bytes | None:
         """The value of a field; None where it is not there."""
         fields = self.fields
-        return next((fields[index + 1] for index in range(0, len(fields), 2) if fields[index] == name), None)
+        for index in range(0, len(fields), 2):
+            if fields[index] == name:
+                return fields[index + 1]
+        return None
 
 
-def _uptime() -> float:
-    """Seconds on a clock that also runs while the process is stopped and the machine sleeps."""
-    clock = getattr(time, "CLOCK_BOOTTIME", None)
-    return time.monotonic() if clock is None else time.clock_gettime(clock)
+_uptime: Callable[[], float] = (
+    partial(time.clock_gettime, time.CLOCK_BOOTTIME) if sys.platform == "linux" else time.monotonic
+)
+"""Seconds on a clock that also runs while the process is stopped and, where there is one, while the machine sleeps."""
 
 
 class Lease:

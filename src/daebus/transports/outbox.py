@@ -24,7 +24,7 @@ class Outbox:
     """The messages on their way to one client. It opens when the client is accepted; until then they wait.
 
     A message is handed to the server once it has taken the one before. Nobody is woken up by that as long as nothing
-    waits: Granian gives futures, which need no task.
+    waits: Granian gives futures, which need no task, but of those who wait for one it tells only the last.
 
     Args:
         handshake: Sends; it takes as long as the client lets it.
@@ -39,7 +39,8 @@ class Outbox:
         self._size = 0
         self._sending: asyncio.Future[None] | None = None  # done: the server has it
         self._sent: asyncio.Future[None] | None = None  # of `deliver`, whose message that is
-        self._is_watched = False  # whether something waits for that
+        self._is_watched = False  # whether somebody waits for that
+        self._idle: asyncio.Future[None] | None = None  # of `drain`
         self._delivered = 0
         self._seen: asyncio.Future[None] | None = None
         self._seen_at = 0.0
@@ -67,7 +68,10 @@ class Outbox:
 
     async def deliver(self, text: str) -> None:
         """Send a message; returns when the server has it, or will never take it."""
-        if not self._closed:
+        if self.is_free:
+            self._start(text)
+            await self._taken()
+        elif not self._closed:
             sent: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._enqueue(text, sent)
             await sent
@@ -76,9 +80,14 @@ class Outbox:
             await asyncio.sleep(0)
 
     async def drain(self) -> None:
-        """Wait until nothing waits any more."""
-        while self._sending is not None and not self.is_free:
-            await asyncio.wait({self._sending})
+        """Wait until nothing waits any more. For one at a time, who does not deliver either."""
+        if self._sending is not None and not self.is_free:
+            self._idle = asyncio.get_running_loop().create_future()
+            self._watch()
+            try:
+                await self._idle
+            finally:
+                self._idle = None
 
     def close(self) -> None:
         """Drop what waits, what is being sent and what comes later."""
@@ -90,6 +99,7 @@ class Outbox:
         while self._waiting:
             _, self._sent = self._waiting.popleft()
             self._tell()
+        self._next()
 
     def is_stuck(self, seconds: float) -> bool:
         """Whether the server has been trying to send one message for so long. To be asked now and then."""
@@ -121,6 +131,24 @@ class Outbox:
             sending.add_done_callback(_has_failed)  # asyncio complains of a failure that nobody has looked at
         self._sending = sending
 
+    async def _taken(self) -> None:
+        """Wait, as the only one, until the server has what was started last."""
+        sending = self._sending
+        if sending is None:
+            return
+        self._is_watched = True
+        try:
+            await sending
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if self._sending is sending or (task is not None and task.cancelling()):
+                raise
+        except Exception:  # the server's way of saying that the client has gone
+            self.close()
+        finally:
+            self._is_watched = False
+            self._next()
+
     def _watch(self) -> None:
         if self._sending is not None and not self._is_watched:
             self._is_watched = True
@@ -139,8 +167,10 @@ class Outbox:
             text, self._sent = self._waiting.popleft()
             self._size -= len(text)
             self._start(text)
-            if self._waiting or self._sent is not None:
+            if self._waiting or self._sent is not None or self._idle is not None:
                 self._watch()
+        elif self._idle is not None and not self._idle.done():
+            self._idle.set_result(None)
 
     def _tell(self) -> None:
         if self._sent is not None and not self._sent.done():

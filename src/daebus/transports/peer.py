@@ -160,10 +160,7 @@ class Peer:
             self._handled += 1
             answer = await self._desk.answer(self.client, message)
             if answer is not None:
-                if self._outbox.is_free:
-                    self._outbox.post(answer)  # the next message need not wait until the server has it
-                else:
-                    await self._outbox.deliver(answer)
+                await self._outbox.deliver(answer)
             if self._handled % TURN == 0:
                 await asyncio.sleep(0)
 

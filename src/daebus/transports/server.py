@@ -15,7 +15,7 @@ from typing import Any, Protocol, cast
 from daebus.core.errors import StartupError
 from daebus.core.logs import Logger, granian_logging
 
-from .exchange import Exchange
+from .exchange import DIRECT, Exchange
 
 __all__ = ["HttpServer", "reserve_port"]
 
@@ -177,6 +177,8 @@ class HttpServer:
         self._requests.add(task)
         timeout = self._body_timeout if scope["type"] == "http" else None
         channel = Exchange(self, receive, send, timeout)
+        if scope["type"] == "websocket":
+            scope[DIRECT] = receive, send  # for whoever lets go of them: a step less for each message
         del receive, send
         try:
             await self._app(scope, channel.receive, channel.send)
@@ -189,6 +191,7 @@ class HttpServer:
                     await channel.send({"type": "http.response.start", "status": 503, "headers": _HEADERS})
                     await channel.send({"type": "http.response.body", "body": _STOPPING})
         finally:
+            scope.pop(DIRECT, None)
             channel.close()
             self._requests.discard(task)
 

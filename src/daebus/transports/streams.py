@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from typing import cast
 
 from daebus.core.errors import Unavailable
 from daebus.core.logs import Logger
 
 from .blocking_link import BlockingLink
+from .lanes import BatchSize, Lane
 from .leases import Entry, Lease
 from .node import Node
 from .resp import CommandError, is_busy_group, is_missing_group
 from .scripts import Script
 from .settling import Settler
 
-__all__ = ["GroupReader", "Lane"]
+__all__ = ["GroupReader"]
 
 Task = asyncio.Task[None]
 
-Handle = Callable[[Entry, Task], Coroutine[object, object, None]]
-
 _BLOCK_MS = 5_000
 _PATIENCE = 5.0
-_MOST_AT_ONCE = 64
 _RETRY_SECONDS = 0.2
 _REFUSED_SECONDS = 1.0
 
@@ -54,32 +52,6 @@ _LEAVE = Script(
 )
 
 
-class Lane:
-    """One stream, and how many of its entries are handled at once.
-
-    Args:
-        key: The stream.
-        limit: How many entries are handled at once.
-        handle: Handles one entry, in the task that it is given, and settles it; raises only when it is cancelled.
-    """
-
-    def __init__(self, key: str, limit: int, handle: Handle) -> None:
-        self.key = key
-        self.limit = limit
-        self.handle = handle
-        self.tasks: dict[Task, Entry] = {}
-
-    @property
-    def free(self) -> int:
-        """How many more entries may be taken."""
-        return self.limit - len(self.tasks)
-
-    @property
-    def wants_more(self) -> bool:
-        """Whether it is worth reading: a lane that is nearly full would make every read a small one."""
-        return self.free * 4 >= self.limit
-
-
 class GroupReader:
     """Reads the streams of some lanes for one consumer group.
 
@@ -105,6 +77,7 @@ class GroupReader:
     ) -> None:
         self._node = node
         self._settler = settler
+        self._batch = BatchSize()
         self._adrift = False
         self._refused = ""
         self._group = group
@@ -194,7 +167,8 @@ class GroupReader:
             self._freed.clear()
             await self._freed.wait()
             return
-        count = min(_MOST_AT_ONCE, *(lane.free for lane in lanes))
+        size = self._batch.entries
+        count = min(size, *(lane.free for lane in lanes))
         command = ("XREADGROUP", "GROUP", self._group, self._node.id, "COUNT", count, "BLOCK", _BLOCK_MS, "STREAMS")
         self._reading = frozenset(lanes)
         tenure = self._lease.tenure
@@ -205,7 +179,10 @@ class GroupReader:
         finally:
             self._reading = frozenset()
         self._refused = ""
-        for key, entries in cast("_Read", reply or []):
+        read = cast("_Read", reply or [])
+        if count == size:
+            self._batch.learn(max((len(entries) for _, entries in read), default=0))
+        for key, entries in read:
             for entry_id, fields in entries:
                 self._take(self._lanes[key], Entry(entry_id, fields or []), tenure)
 

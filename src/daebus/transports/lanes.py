@@ -1,0 +1,73 @@
+"""What a reader of streams goes by: how many entries each stream may bring, and how many come at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+
+from .leases import Entry
+
+__all__ = ["BatchSize", "Lane"]
+
+_SMALLEST = 4
+_LARGEST = 64
+_STREAK = 8
+
+Task = asyncio.Task[None]
+
+Handle = Callable[[Entry, Task], Coroutine[object, object, None]]
+
+
+class Lane:
+    """One stream, and how many of its entries are handled at once.
+
+    Args:
+        key: The stream.
+        limit: How many entries are handled at once.
+        handle: Handles one entry, in the task that it is given, and settles it; raises only when it is cancelled.
+    """
+
+    def __init__(self, key: str, limit: int, handle: Handle) -> None:
+        self.key = key
+        self.limit = limit
+        self.handle = handle
+        self.tasks: dict[Task, Entry] = {}
+
+    @property
+    def free(self) -> int:
+        """How many more entries may be taken."""
+        return self.limit - len(self.tasks)
+
+    @property
+    def wants_more(self) -> bool:
+        """Whether it is worth reading: a lane that is nearly full would make every read a small one."""
+        return self.free * 4 >= self.limit
+
+
+class BatchSize:
+    """How many entries of a stream are read at once: about half of the requests that are under way.
+
+    Had one read all of them, callers, server and service would wait for each other in turn; with half of them, the one
+    half is handled while the other is on its way. And the larger a batch, the less each entry in it costs. Nobody says
+    how many are under way, but reads tell: as long as more is waiting they are full.
+
+    Attributes:
+        entries: How many to ask for now.
+    """
+
+    def __init__(self) -> None:
+        self.entries: int = _SMALLEST
+        self._streak = 0
+
+    def learn(self, got: int) -> None:
+        """Take into account how many entries a read for so many has brought."""
+        if got < self.entries:
+            self._streak = 0
+            # A few, after a pause, say nothing: the server answers as soon as there is one.
+            if got * 2 >= self.entries:
+                self.entries = max(_SMALLEST, self.entries // 2)
+            return
+        self._streak += 1
+        if self._streak == _STREAK:
+            self._streak = 0
+            self.entries = min(_LARGEST, self.entries * 2)
