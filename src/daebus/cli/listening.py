@@ -54,12 +54,12 @@ async def _last_id(node: Node, key: str) -> bytes:
 
 
 async def _stored(server: RedisServer, key: str, last: bytes) -> AsyncGenerator[bytes]:
-    link = BlockingLink(server, key)
+    link = BlockingLink(server, key, _BLOCK_SECONDS * 2)
     command = ("XREAD", "COUNT", _BATCH, "BLOCK", _BLOCK_SECONDS * 1000, "STREAMS", key)
     try:
         while True:
             try:
-                found = await link.execute(*command, last, within=_BLOCK_SECONDS * 2)
+                found = await link.execute(*command, last)
             except Unavailable:  # the node's own connection says so in the log; this one tries again after a pause
                 continue
             for _, entries in cast("list[tuple[bytes, list[_Entry]]]", found or []):

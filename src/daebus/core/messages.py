@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 import msgspec
@@ -45,8 +46,7 @@ MAX_PARTITIONS = 1024
 """How many partitions a service has at most."""
 
 _ShortText = Annotated[str, msgspec.Meta(max_length=256)]
-# Whoever may write a request must not be able to publish through the service that answers it.
-_ReplyChannel = Annotated[str, msgspec.Meta(max_length=256, pattern=r"^(daebus:reply:.+|caller:.+|[^:]+\.responses)$")]
+_OLD_REPLIES = re.compile(r"caller:.+|[^:]+\.responses")
 _Number = Annotated[int, msgspec.Meta(ge=-(1 << 53), le=1 << 53)]
 
 
@@ -68,13 +68,19 @@ class Request(msgspec.Struct, omit_defaults=True):
 
     action: str
     payload: msgspec.Raw = NOTHING
-    reply_to: _ReplyChannel | None = None
+    reply_to: _ShortText | None = None
     request_id: _ShortText = ""
     service: str = ""
     deadline: _Number | None = None
     trace_id: _ShortText | None = None
     credit: _Number | None = None
     idempotency_key: _ShortText | None = None
+
+    def __post_init__(self) -> None:
+        """Whoever may write a request must not be able to publish through the service that answers it."""
+        channel = self.reply_to
+        if channel is not None and not channel.startswith("daebus:reply:") and _OLD_REPLIES.fullmatch(channel) is None:
+            raise ValueError("`$.reply_to` is no reply channel")
 
 
 class Reply(msgspec.Struct):

@@ -27,11 +27,14 @@ class BlockingLink:
     Args:
         server: Where to.
         key: What the commands are about; on a cluster it says which node is meant.
+        patience: Seconds without an answer after which the connection counts as dead; longer than the commands block.
+            None: no limit.
     """
 
-    def __init__(self, server: RedisServer, key: str) -> None:
+    def __init__(self, server: RedisServer, key: str, patience: float | None = None) -> None:
         self._server = server
         self._key = key
+        self._patience = patience
         self._wire: Wire | None = None
         self._opened = 0.0
         self._pauses: Iterator[float] | None = None
@@ -40,14 +43,10 @@ class BlockingLink:
         self._closed = False
         self._reply: asyncio.Future[Reply] | None = None
 
-    async def execute(self, *command: Argument, within: float | None = None) -> Reply:
+    async def execute(self, *command: Argument) -> Reply:
         """The reply to a command. Raises `CommandError`, and `Unavailable` where the connection breaks.
 
         Cancelling it breaks the connection, so that the server hands no entry to a reader that is gone.
-
-        Args:
-            command: The command.
-            within: Seconds after which the connection counts as dead; longer than the command blocks. None: no limit.
         """
         if self._running:
             raise RuntimeError("A BlockingLink runs one command at a time.")
@@ -57,7 +56,7 @@ class BlockingLink:
             if self._interrupted:
                 return None
             self._reply = wire.execute(command)
-            reply = await self._answer(wire, self._reply, within)
+            reply = await self._answer(wire, self._reply)
         except CommandError:
             self._pauses = None
             raise
@@ -107,19 +106,15 @@ class BlockingLink:
         if self._pauses is not None:
             await asyncio.sleep(next(self._pauses))
         opened = time.monotonic()
-        wire = self._wire = await Wire.open(self._server, key=self._key, patience=None)
+        wire = self._wire = await Wire.open(self._server, key=self._key, patience=self._patience)
         self._opened = opened
         if self._closed:
             await wire.close()
         return wire
 
-    async def _answer(self, wire: Wire, reply: asyncio.Future[Reply], within: float | None) -> Reply:
+    async def _answer(self, wire: Wire, reply: asyncio.Future[Reply]) -> Reply:
         try:
-            async with asyncio.timeout(within):
-                return await reply
-        except TimeoutError:
-            wire.drop(f"it did not answer within {within} s")
-            raise Unavailable(wire.broken or "") from None
+            return await reply
         except (asyncio.CancelledError, Unavailable) as error:
             wire.drop(str(error) or "its command was cancelled")
             raise

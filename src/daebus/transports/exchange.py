@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
 from daebus.core.errors import ServiceError
+
+from .deadlines import NEVER, Deadlines
 
 __all__ = ["DIRECT", "Exchange"]
 
@@ -21,12 +24,17 @@ class SlowBody(ServiceError):
     status = 408
 
 
-class Leaving(Protocol):
+class Server(Protocol):
     """The server, as far as it matters here."""
 
     @property
     def is_leaving(self) -> bool:
         """Whether each connection is to be closed with its next answer."""
+        ...
+
+    @property
+    def bodies(self) -> Deadlines[Exchange]:
+        """The requests whose bodies are awaited."""
         ...
 
 
@@ -40,13 +48,16 @@ class Exchange:
         receive: ASGI's.
         send: ASGI's.
         body_timeout: Seconds in which all of the body must have come; None: there is no body.
+
+    Attributes:
+        deadline: When that is, in seconds of `time.monotonic`, once somebody waits for the body.
     """
 
-    __slots__ = ("_body_timeout", "_deadline", "_receive", "_send", "_server")
+    __slots__ = ("_body_timeout", "_is_late", "_receive", "_send", "_server", "_waiting", "deadline")
 
     def __init__(
         self,
-        server: Leaving,
+        server: Server,
         receive: Callable[[], Awaitable[Any]],
         send: Callable[[Any], Awaitable[None]],
         body_timeout: float | None,
@@ -55,23 +66,37 @@ class Exchange:
         self._receive: Callable[[], Awaitable[Any]] = receive
         self._send: Callable[[Any], Awaitable[None]] = send
         self._body_timeout = body_timeout
-        self._deadline: float | None = None
+        self._waiting: asyncio.Task[Any] | None = None
+        self._is_late = False
+        self.deadline: float = NEVER
 
     def receive(self) -> Awaitable[Any]:
         """As ASGI's. Raises `SlowBody`."""
         return self._receive() if self._body_timeout is None else self._receive_body(self._body_timeout)
 
     async def _receive_body(self, seconds: float) -> Any:
-        if self._deadline is None:
-            self._deadline = asyncio.get_running_loop().time() + seconds
+        if self.deadline == NEVER:
+            self.deadline = time.monotonic() + seconds
+        task = self._waiting = asyncio.current_task()
+        self._server.bodies.add(self)
         try:
-            async with asyncio.timeout_at(self._deadline):
-                message: Mapping[str, object] = await self._receive()
-        except TimeoutError:
+            message: Mapping[str, object] = await self._receive()
+        except asyncio.CancelledError:
+            # As in `asyncio.timeout`: whoever else has cancelled the task counts for more.
+            if not self._is_late or task is None or task.uncancel() > 0:
+                raise
             raise SlowBody(f"The body of the request did not come within {seconds:g} s") from None
+        finally:
+            self._server.bodies.discard(self)
         if not message.get("more_body"):
             self._body_timeout = None  # what comes now is the end of the connection, which may take its time
         return message
+
+    def expire(self) -> None:
+        """The body comes too slowly."""
+        self._is_late = True
+        if self._waiting is not None:
+            self._waiting.cancel()
 
     def send(self, message: Any) -> Awaitable[None]:
         """As ASGI's."""

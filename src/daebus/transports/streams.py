@@ -76,6 +76,7 @@ class GroupReader:
         logger: Logger,
     ) -> None:
         self._node = node
+        self._loop = asyncio.get_running_loop()
         self._settler = settler
         self._batch = BatchSize()
         self._adrift = False
@@ -85,7 +86,7 @@ class GroupReader:
         self._lease = lease
         self._lanes = {lane.key.encode(): lane for lane in lanes}
         self._logger = logger
-        self._link = BlockingLink(node.server, lanes[0].key)
+        self._link = BlockingLink(node.server, lanes[0].key, _BLOCK_MS / 1000 + _PATIENCE)
         node.when_doubtful(lambda: self._link.doubt(node.link.lost_at))
         self._reading: frozenset[Lane] = frozenset()
         self._freed = asyncio.Event()
@@ -173,9 +174,7 @@ class GroupReader:
         self._reading = frozenset(lanes)
         tenure = self._lease.tenure
         try:
-            reply = await self._link.execute(
-                *command, *(lane.key for lane in lanes), *(">" for _ in lanes), within=_BLOCK_MS / 1000 + _PATIENCE
-            )
+            reply = await self._link.execute(*command, *(lane.key for lane in lanes), *(">" for _ in lanes))
         finally:
             self._reading = frozenset()
         self._refused = ""
@@ -192,7 +191,7 @@ class GroupReader:
             last, more = b"0", True
             while more:
                 command = ("XREADGROUP", "GROUP", self._group, self._node.id, "COUNT", _PAGE, "STREAMS", lane.key, last)
-                reply = cast("_Read", await self._link.execute(*command, within=_PATIENCE) or [])
+                reply = cast("_Read", await self._link.execute(*command) or [])
                 page = reply[0][1] if reply else []
                 more = len(page) == _PAGE
                 in_hand = {entry.id for entry in lane.tasks.values()} | self._settler.unsettled(lane.key, self._group)
@@ -220,7 +219,7 @@ class GroupReader:
 
     def _take(self, lane: Lane, entry: Entry, tenure: int | None) -> None:
         # It is named, as making up a name takes a tenth of the time of a short message.
-        lane.tasks[asyncio.create_task(self._handle(lane, entry, tenure), name=lane.key)] = entry
+        lane.tasks[self._loop.create_task(self._handle(lane, entry, tenure), name=lane.key)] = entry
 
     async def _handle(self, lane: Lane, entry: Entry, tenure: int | None) -> None:
         task = cast("Task", asyncio.current_task())
