@@ -8,16 +8,13 @@ from collections.abc import Callable
 
 from .handshake import Handshake
 
-__all__ = ["MAX_SIZE", "TURN", "Outbox"]
+__all__ = ["MAX_SIZE", "Outbox"]
 
 MAX_MESSAGES = 10_000
 """Messages that wait for a client at most. Other replicas may send thousands in one read of the pub/sub connection."""
 
 MAX_SIZE = 8_388_608
 """Characters that wait for a client at most, where more than one message waits."""
-
-TURN = 16
-"""Messages after which the other clients get their turn. Neither sending nor receiving needs to wait for anything."""
 
 
 class Outbox:
@@ -41,7 +38,6 @@ class Outbox:
         self._sent: asyncio.Future[None] | None = None  # of `deliver`, whose message that is
         self._is_watched = False  # whether somebody waits for that
         self._idle: asyncio.Future[None] | None = None  # of `drain`
-        self._delivered = 0
         self._seen: asyncio.Future[None] | None = None
         self._seen_at = 0.0
 
@@ -68,16 +64,34 @@ class Outbox:
 
     async def deliver(self, text: str) -> None:
         """Send a message; returns when the server has it, or will never take it."""
-        if self.is_free:
-            self._start(text)
-            await self._taken()
-        elif not self._closed:
-            sent: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._enqueue(text, sent)
-            await sent
-        self._delivered += 1
-        if self._delivered % TURN == 0:
-            await asyncio.sleep(0)
+        if not self.is_free:
+            await self._deliver_in_turn(text)
+            return
+        self._start(text)
+        sending = self._sending
+        if sending is None:
+            return
+        self._is_watched = True
+        try:
+            await sending
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if self._sending is sending or (task is not None and task.cancelling()):
+                raise
+        except Exception:  # the server's way of saying that the client has gone
+            self.close()
+        finally:
+            self._is_watched = False
+            if self._waiting:
+                self._next()
+
+    async def _deliver_in_turn(self, text: str) -> None:
+        if self._closed:
+            await asyncio.sleep(0)  # whoever goes on sending holds up nobody else
+            return
+        sent: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._enqueue(text, sent)
+        await sent
 
     async def drain(self) -> None:
         """Wait until nothing waits any more. For one at a time, who does not deliver either."""
@@ -130,24 +144,6 @@ class Outbox:
             sending = asyncio.ensure_future(sending)
             sending.add_done_callback(_has_failed)  # asyncio complains of a failure that nobody has looked at
         self._sending = sending
-
-    async def _taken(self) -> None:
-        """Wait, as the only one, until the server has what was started last."""
-        sending = self._sending
-        if sending is None:
-            return
-        self._is_watched = True
-        try:
-            await sending
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if self._sending is sending or (task is not None and task.cancelling()):
-                raise
-        except Exception:  # the server's way of saying that the client has gone
-            self.close()
-        finally:
-            self._is_watched = False
-            self._next()
 
     def _watch(self) -> None:
         if self._sending is not None and not self._is_watched:

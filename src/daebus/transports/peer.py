@@ -11,7 +11,7 @@ from daebus.core.logs import Logger
 
 from .clients import Client
 from .handshake import Handshake, refuse
-from .outbox import TURN, Outbox
+from .outbox import Outbox
 from .sockets import SocketDesk
 from .switchboard import Switchboard
 
@@ -28,6 +28,7 @@ _NORMAL, _FAILED, _TOO_SLOW = 1000, 1011, 1013
 
 _READ_AHEAD = 16  # messages
 _READ_AHEAD_SIZE = 1_048_576  # characters or bytes, before the last one
+_TURN = 16  # messages after which the other clients get their turn: neither receiving nor handling needs to wait
 _REGISTRY_SECONDS = 1.0
 _CLOSE_SECONDS = 2.0
 _HURRIED_SECONDS = 1.0
@@ -161,7 +162,7 @@ class Peer:
             answer = await self._desk.answer(self.client, message)
             if answer is not None:
                 await self._outbox.deliver(answer)
-            if self._handled % TURN == 0:
+            if self._handled % _TURN == 0:
                 await asyncio.sleep(0)
 
     async def _next(self) -> str | bytes | None:
