@@ -640,7 +640,7 @@ async def test_a_reader_survives_a_restart_of_the_server(
 async def test_a_reader_gives_a_frozen_server_up(engine: Engine, server: RedisServer) -> None:
     reader = BlockingLink(server, "stream", 0.05)
     try:
-        assert await reader.execute("PING") == b"PONG"
+        assert await eventually(lambda: reader.execute("PING")) == b"PONG"
         engine.freeze()
         with pytest.raises(Unavailable, match=r"sent nothing for 0\.05 s"):
             await read_group(reader, 1)

@@ -18,6 +18,7 @@ from tests.support import raw_redis, until
 from daebus import Daebus
 from daebus.errors import NotFound
 from daebus.testing import private_redis_url, running
+from daebus.transports.old_callers import read_request
 
 pytestmark = pytest.mark.usefixtures("daebus_redis_url")
 
@@ -292,3 +293,17 @@ async def test_websocket_clients_find_us_on_their_port_at_any_path() -> None:
                 assert json.loads(await client.recv()) == json.loads(frames.OUR_SOCKET_ERROR)
         async with service.socket() as socket:
             assert (await socket.receive()).type == "response"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        b'{"action":"a","reply_to":"user_events","request_id":"r"}',
+        b'{"action":"a","service":"a:b","request_id":"r"}',
+        b'{"action":"","request_id":"r"}',
+        b"[]",
+        b"\xff",
+    ],
+)
+def test_what_names_no_reply_channel_or_is_no_request_is_none(message: bytes) -> None:
+    assert read_request(message, "users") is None

@@ -264,8 +264,8 @@ def error_of(message: Mapping[str, object]) -> dict[str, object]:
 
 
 @asynccontextmanager
-async def deaf(site: Site) -> AsyncGenerator[asyncio.StreamWriter]:
-    """A client that never reads."""
+async def deaf(site: Site) -> AsyncGenerator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """A client that does not read, until it is told to."""
     raw = socket.socket()
     raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     raw.setblocking(False)
@@ -274,10 +274,12 @@ async def deaf(site: Site) -> AsyncGenerator[asyncio.StreamWriter]:
     writer.write(upgrade())
     await reader.readuntil(b"\r\n\r\n")
     writer.transport.pause_reading()  # type: ignore[attr-defined]  # the transport of a socket reads, too
-    yield writer
-    writer.transport.abort()
-    with suppress(ConnectionError):
-        await writer.wait_closed()
+    try:
+        yield reader, writer
+    finally:
+        writer.transport.abort()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
 
 
 def upgrade() -> bytes:
@@ -1095,9 +1097,70 @@ async def test_a_client_that_does_not_read_its_answer_is_disconnected(
         left.append(client.id)
 
     site = await sites.open(sockets, server=server)
-    async with deaf(site) as writer:
+    async with deaf(site) as (_, writer):
         writer.write(frame(b'{"type":"big"}') * 3)
         await until(lambda: left)
+
+
+@pytest.mark.parametrize("server", ["granian", "hooked"])
+async def test_a_message_is_whole_though_its_handler_has_waited_for_it_no_longer(
+    sites: Sites, sockets: Recorder, server: Kind
+) -> None:
+    late: list[bool] = []
+
+    @sockets.socket("big")
+    async def big(client: Client) -> None:
+        try:
+            async with asyncio.timeout(0.05):
+                await client.send(NEWS, Item("x" * 15_000_000))
+        except TimeoutError:
+            late.append(True)
+
+    site = await sites.open(sockets, server=server)
+    async with deaf(site) as (reader, writer):
+        writer.write(frame(b'{"type":"big"}'))
+        await until(lambda: late)
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1_000_000)
+        writer.transport.resume_reading()  # type: ignore[attr-defined]  # as above
+        async with asyncio.timeout(20):
+            head = await reader.readexactly(10)
+            body = await reader.readexactly(int.from_bytes(head[2:], "big"))
+        assert json.loads(body)["data"] == {"name": "x" * 15_000_000, "count": 0}
+
+
+@pytest.mark.parametrize("server", ["granian", "hooked"])
+@pytest.mark.parametrize("busy", [True, False])
+async def test_a_client_that_does_not_read_its_answer_does_not_hold_up_the_stop(
+    sites: Sites,
+    sockets: Recorder,
+    server: Kind,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    *,
+    busy: bool,
+) -> None:
+    monkeypatch.setattr(peer, "_CLOSE_SECONDS", 0.1)
+    begun, released = asyncio.Event(), asyncio.Event()
+
+    @sockets.socket("big")
+    async def big() -> str:
+        begun.set()
+        await released.wait()
+        return "x" * 15_000_000
+
+    site = await sites.open(sockets, server=server)
+    async with deaf(site) as (_, writer):
+        writer.write(frame(b'{"type":"big"}'))
+        await begun.wait()
+        if not busy:
+            released.set()
+            await asyncio.sleep(0.01)  # the answer is on its way now; if not, it is right as well
+        stopping = asyncio.create_task(site.hub.close_all(grace=60))
+        await asyncio.sleep(0)
+        released.set()
+        async with asyncio.timeout(15):
+            await stopping
+    assert "are cancelled" not in caplog.text
 
 
 @pytest.mark.parametrize("server", ["granian", "hooked", "uvicorn"])

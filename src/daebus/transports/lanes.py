@@ -51,23 +51,30 @@ class BatchSize:
     half is handled while the other is on its way. And the larger a batch, the less each entry in it costs. Nobody says
     how many are under way, but reads tell: as long as more is waiting they are full.
 
+    Args:
+        limit: How many are handled at once; half of that is read at most.
+
     Attributes:
         entries: How many to ask for now.
     """
 
-    def __init__(self) -> None:
-        self.entries: int = _SMALLEST
-        self._streak = 0
+    def __init__(self, limit: int) -> None:
+        self._largest = max(1, min(_LARGEST, limit // 2))
+        self._smallest = min(_SMALLEST, self._largest)
+        self.entries: int = self._smallest
+        self._full = self._short = 0
 
     def learn(self, got: int) -> None:
         """Take into account how many entries a read for so many has brought."""
-        if got < self.entries:
-            self._streak = 0
-            # A few, after a pause, say nothing: the server answers as soon as there is one.
-            if got * 2 >= self.entries:
-                self.entries = max(_SMALLEST, self.entries // 2)
-            return
-        self._streak += 1
-        if self._streak == _STREAK:
-            self._streak = 0
-            self.entries = min(_LARGEST, self.entries * 2)
+        if got >= self.entries:
+            self._full, self._short = self._full + 1, 0
+            if self._full == _STREAK:
+                self._set(self.entries * 2)
+        elif got > 1:  # the first one, after a pause, comes alone and says nothing
+            self._full, self._short = 0, self._short + 1
+            if got * 2 >= self.entries or self._short == _STREAK:
+                self._set(self.entries // 2)
+
+    def _set(self, entries: int) -> None:
+        self.entries = max(self._smallest, min(self._largest, entries))
+        self._full = self._short = 0

@@ -206,7 +206,7 @@ def read_request(message: bytes, service: str) -> Request | None:
             return None
         reply_to = old.reply_to or (f"{old.service or service}.responses" if old.request_id else None)
         return Request(old.action, _payload(old, message), reply_to, old.request_id or "", service)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
 
 

@@ -66,6 +66,7 @@ class Peer:
         self._closing: tuple[int, str] | None = None
         self._answered = self._accepted = self._gone = self._hurried = False
         self._idle = False  # whether it waits for a message
+        self._replying = False  # whether it waits for the server to take an answer
         self._handled = self._seen = 0
 
     async def serve(self) -> None:
@@ -101,7 +102,7 @@ class Peer:
         if self._closing is not None:
             return
         self._closing = (code, reason)
-        if self._idle and self._task is not None:
+        if (self._idle or self._replying) and self._task is not None:
             self._task.cancel()
 
     def cut(self) -> None:
@@ -161,9 +162,23 @@ class Peer:
             self._handled += 1
             answer = await self._desk.answer(self.client, message)
             if answer is not None:
-                await self._outbox.deliver(answer)
+                await self._reply(answer)
             if self._handled % _TURN == 0:
                 await asyncio.sleep(0)
+
+    async def _reply(self, answer: str) -> None:
+        if self._closing is not None:
+            self._outbox.post(answer)  # how long that may take is limited when it leaves
+            return
+        self._replying = True
+        try:
+            await self._outbox.deliver(answer)
+        except asyncio.CancelledError:
+            if self._closing is None or self._hurried:
+                raise
+            self._spare()
+        finally:
+            self._replying = False
 
     async def _next(self) -> str | bytes | None:
         """The next message; None: there will be none that is to be handled."""

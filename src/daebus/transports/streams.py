@@ -78,7 +78,7 @@ class GroupReader:
         self._node = node
         self._loop = asyncio.get_running_loop()
         self._settler = settler
-        self._batch = BatchSize()
+        self._batch = BatchSize(min(lane.limit for lane in lanes))
         self._adrift = False
         self._refused = ""
         self._group = group
