@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from inspect import isawaitable
 from typing import Any, cast
 
 from redis.asyncio import Redis
 
-__all__ = ["raw_redis", "until"]
+from daebus.core.recorder import Recorder
+from daebus.core.specs import Spec
+
+__all__ = ["raw_redis", "recorded", "until"]
 
 
 @asynccontextmanager
@@ -34,3 +37,13 @@ async def until(predicate: Callable[[], object], seconds: float = 20.0) -> None:
         if time.monotonic() > end:  # not by cancelling: redis-py has been seen to swallow that
             raise TimeoutError
         await asyncio.sleep(0.005)
+
+
+class _Reader(Recorder):
+    def read(self, other: Recorder) -> Sequence[Spec]:
+        return tuple(other._specs)
+
+
+def recorded(recorder: Recorder) -> Sequence[Spec]:
+    """What a recorder has recorded, as an app sees it."""
+    return _Reader("reader").read(recorder)

@@ -606,7 +606,7 @@ def test_neither_the_import_nor_the_help_load_litestar_or_granian(command: list[
 def test_the_root_has_at_most_30_names_and_all_of_them_exist() -> None:
     assert len(daebus.__all__) <= 30
     assert all(hasattr(daebus, name) for name in daebus.__all__)
-    assert set(daebus.__all__) <= set(dir(daebus))
+    assert dir(daebus) == daebus.__all__
     assert Channel is daebus.Channel
 
 

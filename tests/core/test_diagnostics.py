@@ -12,7 +12,7 @@ from typing import cast
 import pytest
 
 from daebus.core.diagnostics import Note, wants_colour
-from daebus.core.errors import ConfigurationError, WiringError
+from daebus.core.errors import ConfigurationError, WiringError, render
 from daebus.core.places import place_of
 from daebus.core.problems import CODES, WiringProblem
 
@@ -144,11 +144,11 @@ def test_a_long_list_is_broken_between_its_items() -> None:
 def test_colours_are_only_added(handlers: dict[str, Handler]) -> None:
     note = Note("it says so", place_of(handlers["put_user"], "last"))
     error = WiringError(about(handlers["get_user"], "rebo", note), about(len, "obj", Note("a")))
-    coloured = error.render(colour=True)
+    coloured = render(error, colour=True)
     assert "\x1b[1;31m^^^^^^^^^^^^^^\x1b[0m" in coloured
     assert "\x1b" not in str(error)
-    assert re.sub(r"\x1b\[[\d;]+m", "", coloured) == str(error) == error.render()
-    assert ConfigurationError("no").render(colour=True) == "no"
+    assert re.sub(r"\x1b\[[\d;]+m", "", coloured) == str(error) == render(error)
+    assert render(ConfigurationError("no"), colour=True) == "no"
 
 
 def test_only_a_terminal_is_coloured(monkeypatch: pytest.MonkeyPatch) -> None:

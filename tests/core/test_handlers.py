@@ -8,6 +8,7 @@ from typing import cast
 
 import msgspec
 import pytest
+from tests.support import recorded
 
 from daebus.core.context import Context
 from daebus.core.contracts import Action, StreamAction
@@ -195,9 +196,9 @@ async def test_decorators_can_be_stacked_in_any_order(users: Recorder) -> None:
     async def cleanup() -> None: ...
 
     assert isinstance(cleanup, ActionHandler)
-    assert {type(spec.function) for spec in users.specs} == {type(undecorated(cleanup))}
-    assert [spec.title for spec in users.specs] == ["on_start cleanup", "action v1.cleanup", "background cleanup"]
-    assert all(spec.read_signature().is_async for spec in users.specs)
+    assert {type(spec.function) for spec in recorded(users)} == {type(undecorated(cleanup))}
+    assert [spec.title for spec in recorded(users)] == ["on_start cleanup", "action v1.cleanup", "background cleanup"]
+    assert all(spec.read_signature().is_async for spec in recorded(users))
 
 
 def test_what_was_not_decorated_is_its_own_function() -> None:

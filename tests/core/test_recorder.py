@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import timedelta
 from functools import partial
 from types import FrameType
@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import msgspec
 import pytest
+from tests.support import recorded
 
 from daebus.core.contracts import Action, Channel, StreamAction
 from daebus.core.errors import WiringError, WiringProblem
@@ -52,7 +53,7 @@ def users() -> Recorder:
 
 
 def last(recorder: Recorder) -> Spec:
-    return recorder.specs[-1]
+    return recorded(recorder)[-1]
 
 
 def refusal(wrong: Callable[[], object]) -> WiringProblem:
@@ -85,7 +86,7 @@ def test_the_name_of_a_contract_is_final(users: Recorder) -> None:
     async def all_users() -> AsyncIterator[User]:
         yield User("1")
 
-    first, second = users.specs
+    first, second = recorded(users)
     assert isinstance(first, ActionSpec)
     assert (first.name, first.contract, first.concurrency) == ("get_user", GET_USER, None)
     assert isinstance(second, ActionSpec)
@@ -99,7 +100,7 @@ def test_a_listener_is_recorded_with_its_channel_and_claims_nothing(users: Recor
     @users.listen("plain")
     def on_plain(event: Created) -> None: ...
 
-    first, second = users.specs
+    first, second = recorded(users)
     assert isinstance(first, ListenSpec)
     assert isinstance(second, ListenSpec)
     assert (first.channel, first.contract, first.group) == ("user_events", EVENTS, "users.on_event")
@@ -115,7 +116,7 @@ def test_how_a_handler_is_tried_is_recorded(users: Recorder) -> None:
     @users.listen(EVENTS, backoff=0.5)
     async def on_event(event: Created) -> None: ...
 
-    first, second = users.specs
+    first, second = recorded(users)
     assert isinstance(first, ActionSpec)
     assert isinstance(second, ListenSpec)
     assert first.policy == Policy(retries=0, timeout=2.5)
@@ -147,7 +148,7 @@ def test_a_route_is_recorded_below_the_prefix(users: Recorder) -> None:
     def get_users() -> list[User]:
         return []
 
-    first, second = users.specs
+    first, second = recorded(users)
     assert isinstance(first, RouteSpec)
     assert isinstance(second, RouteSpec)
     assert (first.path, first.methods, first.status_code) == ("/api/users/<user_id>", ("GET", "PUT"), 202)
@@ -164,7 +165,7 @@ def test_sockets_are_recorded_by_type_under_the_namespace(users: Recorder) -> No
     users.socket_register()(handler)
     users.socket_connect()(handler)
     users.socket_disconnect()(handler)
-    specs = [spec for spec in users.specs if isinstance(spec, SocketSpec)]
+    specs = [spec for spec in recorded(users) if isinstance(spec, SocketSpec)]
     assert [(spec.event, spec.type) for spec in specs] == [
         ("message", "v1.get_users"),
         ("message", "register"),
@@ -185,7 +186,7 @@ def test_a_background_task_is_recorded_with_its_schedule(users: Recorder) -> Non
     users.background("a", 3600)(task)
     users.background("b", every=timedelta(minutes=2), scope="replica")(task)
     users.background("c", cron="0 3 * * *")(task)
-    specs = [spec for spec in users.specs if isinstance(spec, BackgroundSpec)]
+    specs = [spec for spec in recorded(users) if isinstance(spec, BackgroundSpec)]
     assert [(spec.name, spec.schedule, spec.scope) for spec in specs] == [
         ("a", Interval(3600), "service"),
         ("b", Interval(120), "replica"),
@@ -199,7 +200,7 @@ def test_a_thread_is_recorded_with_how_it_starts(users: Recorder) -> None:
 
     users.thread("monitor")(monitor)
     users.thread("other", auto_start=False, restart=True)(monitor)
-    specs = [spec for spec in users.specs if isinstance(spec, ThreadSpec)]
+    specs = [spec for spec in recorded(users) if isinstance(spec, ThreadSpec)]
     assert [(spec.name, spec.auto_start, spec.restart) for spec in specs] == [
         ("monitor", True, False),
         ("other", False, True),
@@ -212,7 +213,7 @@ def test_the_handlers_of_start_and_stop_are_recorded_and_claim_nothing(users: Re
 
     users.on_start()(warm_up)
     users.on_stop()(warm_up)
-    specs = [spec for spec in users.specs if isinstance(spec, LifecycleSpec)]
+    specs = [spec for spec in recorded(users) if isinstance(spec, LifecycleSpec)]
     assert [(spec.event, spec.title, spec.keys) for spec in specs] == [
         ("start", "on_start warm_up", ()),
         ("stop", "on_stop warm_up", ()),
@@ -228,7 +229,7 @@ def test_handlers_are_kept_in_their_order_with_the_place_of_each(users: Recorder
     @users.on_start()
     def second() -> None: ...
 
-    assert [spec.where for spec in users.specs] == [
+    assert [spec.where for spec in recorded(users)] == [
         f"{show_path(__file__)}:{line + 2}",
         f"{show_path(__file__)}:{line + 5}",
     ]
@@ -242,7 +243,7 @@ def test_without_prefix_and_namespace_names_stay_as_they_are() -> None:
     recorder.action("get")(handler)
     recorder.route("/get")(handler)
     recorder.socket("get")(handler)
-    assert [spec.title for spec in recorder.specs] == ["action get", "route GET /get", "socket get"]
+    assert [spec.title for spec in recorded(recorder)] == ["action get", "route GET /get", "socket get"]
 
 
 def test_a_handler_that_is_not_an_action_stays_the_function_that_it_is(users: Recorder) -> None:
@@ -259,7 +260,7 @@ def test_a_handler_that_is_not_an_action_stays_the_function_that_it_is(users: Re
         users.on_stop(),
     ]
     assert all(decorate(handler) is handler for decorate in decorators)
-    assert len(users.specs) == 8
+    assert len(recorded(users)) == 8
 
 
 def test_handlers_may_be_defined_inside_of_functions_with_local_types(users: Recorder) -> None:
@@ -273,16 +274,22 @@ def test_handlers_may_be_defined_inside_of_functions_with_local_types(users: Rec
     @users.on_start()
     def other(*, local: Local) -> None: ...
 
-    first, second = users.specs
+    first, second = recorded(users)
     assert first.read_signature().left[0].annotation is Local
     assert first.read_signature().returns == list[Local]
     assert second.read_signature().right[0].annotation is Local
     assert handler.types == (Local, list[Local])
 
 
+class App(Recorder):
+    def register(self, other: Recorder, reason: str) -> Sequence[Spec]:
+        return self._take_over(other, reason)
+
+
 def test_a_closed_recorder_refuses_handlers_and_says_why(users: Recorder) -> None:
-    users.close("the blueprint was registered at app.py:12")
-    users.close("the app was started")
+    app = App("app")
+    assert app.register(users, "the blueprint was registered at app.py:12") == ()
+    app.register(users, "the app was started")
 
     def decorate() -> None:
         @users.action("late")
@@ -291,7 +298,7 @@ def test_a_closed_recorder_refuses_handlers_and_says_why(users: Recorder) -> Non
     problem = refusal(decorate)
     assert problem.subject == "action v1.late of 'users'"
     assert problem.found == "it comes too late: the blueprint was registered at app.py:12"
-    assert users.specs == ()
+    assert recorded(users) == ()
 
 
 def test_a_mistake_has_the_place_of_the_decorator(users: Recorder) -> None:
@@ -364,7 +371,7 @@ def test_what_is_no_function_is_refused_as_a_handler(users: Recorder) -> None:
         problem = refusal(partial(users.route("/a"), wrong))
         assert problem.found.startswith("the handler is no function, but ")
         assert refusal(partial(action("a"), wrong)).code == "not-a-function"
-    assert users.specs == ()
+    assert recorded(users) == ()
 
 
 def test_a_static_method_is_the_function_that_it_is(users: Recorder) -> None:
@@ -377,7 +384,7 @@ def test_a_static_method_is_the_function_that_it_is(users: Recorder) -> None:
         @staticmethod
         async def static() -> None: ...
 
-    assert users.specs[0].read_signature().is_async
+    assert recorded(users)[0].read_signature().is_async
     assert (
         refusal(lambda: users.route("/b")(cast("Callable[..., object]", vars(Made)["make"]))).code == "not-a-function"
     )
@@ -400,7 +407,7 @@ def test_methods_are_a_list_and_each_counts_once(users: Recorder) -> None:
     @users.route("/a", methods=["get", "GET", "post"])  # type: ignore[list-item]
     async def handler() -> None: ...
 
-    assert users.specs[0].title == "route GET|POST /api/a"
+    assert recorded(users)[0].title == "route GET|POST /api/a"
 
 
 def test_a_path_without_its_slash_is_not_joined_to_the_prefix(users: Recorder) -> None:
@@ -409,7 +416,7 @@ def test_a_path_without_its_slash_is_not_joined_to_the_prefix(users: Recorder) -
     @users.route("")
     async def root() -> None: ...
 
-    assert [spec.title for spec in users.specs] == ["route GET a", "route GET /api"]
+    assert [spec.title for spec in recorded(users)] == ["route GET a", "route GET /api"]
     assert refusal(lambda: Recorder("users", prefix="v1")).code == "malformed-path"
 
 

@@ -19,6 +19,7 @@ from litestar.di import NamedDependency
 from litestar.enums import HttpMethod
 from litestar.params import FromQuery, PathParameter, QueryParams, RawBody, RequestCookies
 from litestar.types import HTTPScope, Scope
+from tests.support import recorded
 
 from daebus.core.context import Context
 from daebus.core.recorder import Recorder
@@ -49,7 +50,7 @@ class OwnRequest(Request[Any, Any, Any]):
 def record(path: str, function: Callable[..., object], **options: Any) -> RouteSpec:
     recorder = Recorder("users")
     recorder.route(path, **options)(function)
-    (spec,) = recorder.specs
+    (spec,) = recorded(recorder)
     assert isinstance(spec, RouteSpec)
     return spec
 

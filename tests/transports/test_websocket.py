@@ -20,7 +20,7 @@ from dependency_injector import containers
 from litestar import Litestar
 from litestar.types import Message as AsgiMessage
 from litestar.types import Scope
-from tests.support import until
+from tests.support import recorded, until
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
@@ -177,7 +177,7 @@ class Sites:
         messages: dict[str, Endpoint[bytes | None]] = {}
         connecting: Endpoint[bytes | None] | None = None
         disconnecting: list[Endpoint[object]] = []
-        for spec in sockets.specs:
+        for spec in recorded(sockets):
             assert isinstance(spec, SocketSpec)
             if spec.event == "message":
                 messages[spec.type] = self._compile(spec, Rule(kind="a", payload="d", parts=(Client,), replies=True))

@@ -11,6 +11,7 @@ import httpx
 import msgspec
 from dependency_injector import containers, providers
 from litestar import Litestar, Request
+from tests.support import recorded
 
 from daebus.core.errors import (
     NotFound,
@@ -86,7 +87,7 @@ def build(
 ) -> Litestar:
     routes: list[HttpRoute] = []
     container = Services()
-    for spec in recorder.specs:
+    for spec in recorded(recorder):
         assert isinstance(spec, RouteSpec)
         problems = check_route(spec, spec.read_signature())
         assert problems == [], [str(problem) for problem in problems]

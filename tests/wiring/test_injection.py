@@ -41,11 +41,11 @@ class CachedRepo(Repo):
 
 
 class Bus(LoopOnly):
-    twin: ClassVar[str] = "blocking_bus"
+    __twin__: ClassVar[str] = "blocking_bus"
 
 
 class BlockingBus(ThreadOnly):
-    twin: ClassVar[str] = "bus"
+    __twin__: ClassVar[str] = "bus"
 
 
 class Pool(containers.DeclarativeContainer):

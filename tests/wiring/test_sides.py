@@ -15,6 +15,7 @@ from daebus.core.codec import encode
 from daebus.core.context import Context
 from daebus.core.contracts import Action
 from daebus.core.errors import WiringError
+from daebus.core.places import made_at
 from daebus.core.problems import WiringProblem
 from daebus.core.specs import LifecycleSpec
 from daebus.wiring.compiling import compile_endpoint
@@ -79,7 +80,7 @@ SETTINGS = Action[Settings, None]("settings")
 STRANGERS: dict[type, tuple[str, str]] = {Client: ("socket handlers", "remove it")}
 ACTION = Rule(kind="an action", payload="the payload", replies=True, strangers=STRANGERS)
 CONTRACT = Rule(
-    kind="an action", payload="the payload", replies=True, contract=GET_USER.types, contract_place=GET_USER.place
+    kind="an action", payload="the payload", replies=True, contract=GET_USER.types, contract_place=made_at(GET_USER)
 )
 SOCKET = Rule(kind="a socket handler", payload="the data", parts=(Client,), replies=True)
 LISTENER = Rule(kind="a listener", payload="the event", required=True, events=True)
@@ -344,4 +345,4 @@ def test_the_contract_is_shown_beside_what_does_not_fit_it() -> None:
     ):
         problem = refusal(handler, CONTRACT)
         assert problem.code == code
-        assert [(note.text, note.where) for note in problem.notes] == [("the contract", GET_USER.place)]
+        assert [(note.text, note.where) for note in problem.notes] == [("the contract", made_at(GET_USER))]

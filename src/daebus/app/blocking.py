@@ -13,7 +13,7 @@ from daebus.core.errors import DaebusError
 from daebus.transports.bus import DEFAULT_TIMEOUT, Bus
 from daebus.transports.clients import Clients
 
-__all__ = ["BlockingBus", "BlockingClients"]
+__all__ = ["BlockingBus", "BlockingClients", "BlockingTwin"]
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -70,19 +70,11 @@ class BlockingBus(ThreadOnly):
     ``with BlockingBus(url) as bus:``. Arguments and errors are those of `Bus`.
     """
 
-    twin: ClassVar[str] = "bus"
+    __twin__: ClassVar[str] = "bus"
 
     def __init__(self, url: str | None = None, *, timeout: float = DEFAULT_TIMEOUT) -> None:
         self._bus = Bus(url, timeout=timeout)
         self._loop = _Loop()
-
-    @classmethod
-    def over(cls, bus: Bus, loop: asyncio.AbstractEventLoop) -> Self:
-        """The blocking twin of a bus that is open in another thread's loop."""
-        blocking = cls()
-        blocking._bus = bus
-        blocking._loop = _Loop(loop)
-        return blocking
 
     def __enter__(self) -> Self:
         self._loop.open()
@@ -200,6 +192,15 @@ class BlockingBus(ThreadOnly):
         self._loop.wait_for(self._bus.publish(channel, event))
 
 
+class BlockingTwin(BlockingBus):
+    """The blocking twin of a bus that is open in another thread's loop."""
+
+    def __init__(self, bus: Bus, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__()
+        self._bus = bus
+        self._loop = _Loop(loop)
+
+
 class _Replies:
     """An async generator that is pulled from another thread: each step in a task that outlives no other."""
 
@@ -217,7 +218,7 @@ class _Replies:
 class BlockingClients(ThreadOnly):
     """`Clients` for ``def`` handlers and threads: the service ``blocking_clients``."""
 
-    twin: ClassVar[str] = "clients"
+    __twin__: ClassVar[str] = "clients"
 
     def __init__(self, clients: Clients, loop: asyncio.AbstractEventLoop) -> None:
         self._clients = clients

@@ -14,7 +14,7 @@ from daebus.core.diagnostics import Note
 from daebus.core.errors import WiringError
 from daebus.core.handlers import is_context
 from daebus.core.options import stray_in
-from daebus.core.places import CallSite
+from daebus.core.places import CallSite, made_at
 from daebus.core.problems import WiringProblem
 from daebus.core.signatures import MISSING, Parameter, Signature
 from daebus.core.specs import ActionSpec, RouteSpec, SocketSpec, Spec
@@ -140,7 +140,7 @@ def find_foreign(specs: Sequence[Spec], service: ServiceName) -> Iterator[Wiring
             f"its contract belongs to the service {contract.service!r}, and this is {service.name!r}",
             "serve it there, or correct the contract's service",
             code="foreign-contract",
-            notes=[] if contract.place is None else [Note("the contract", contract.place)],
+            notes=[Note("the contract", place) for place in [made_at(contract)] if place],
         )
 
 

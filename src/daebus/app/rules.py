@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TypeAlias, cast
 
-from daebus.core.contracts import Contract, StreamAction
+from daebus.core.contracts import StreamAction
+from daebus.core.places import made_at
 from daebus.core.running import Running
 from daebus.core.specs import (
     ActionSpec,
@@ -72,7 +73,7 @@ def _action_rule(spec: ActionSpec) -> Rule:
         replies=True,
         streams=None if contract is None else isinstance(contract, StreamAction),
         contract=() if contract is None else contract.types,
-        contract_place=_place_of(contract),
+        contract_place=made_at(contract),
         strangers={**_CLIENT, **_RUNNING},
     )
 
@@ -85,7 +86,7 @@ def _listen_rule(spec: ListenSpec) -> Rule:
         silent=True,
         events=True,
         contract=() if spec.contract is None else spec.contract.types,
-        contract_place=_place_of(spec.contract),
+        contract_place=made_at(spec.contract),
         strangers={**_CLIENT, **_RUNNING},
     )
 
@@ -99,7 +100,3 @@ def _socket_rule(spec: SocketSpec) -> Rule:
             return Rule(kind="a disconnect handler", parts=(Client,), silent=True, strangers=_RUNNING)
         case "message":
             return Rule(kind="a socket handler", payload="the data", parts=(Client,), replies=True, strangers=_RUNNING)
-
-
-def _place_of(contract: Contract | None) -> str | None:
-    return None if contract is None else contract.place

@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from typing import NoReturn
 
 from daebus.core.diagnostics import wants_colour
-from daebus.core.errors import ConfigurationError, DaebusError, StartupError
+from daebus.core.errors import ConfigurationError, DaebusError, StartupError, render
 from daebus.core.logs import configure_logging, make_logger
 from daebus.core.places import caller_place
 
@@ -91,7 +91,7 @@ def _refuse_wrong_place() -> None:
 
 def _explain(error: DaebusError) -> None:
     """Say on stderr, in words for people and once, why there is no service."""
-    sys.stderr.write(f"Error: {error.render(colour=wants_colour(sys.stderr))}\n")
+    sys.stderr.write(f"Error: {render(error, colour=wants_colour(sys.stderr))}\n")
     sys.stderr.flush()
 
 

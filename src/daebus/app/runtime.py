@@ -14,7 +14,7 @@ from daebus.core.errors import DaebusError, StartupError
 from daebus.core.logs import Logger, configure_logging, make_logger
 from daebus.core.messages import channel_instances, instance_registry
 from daebus.transports.actions import ActionServer, ServedAction
-from daebus.transports.bus import Bus
+from daebus.transports.bus import Bus, NodeBus
 from daebus.transports.channels import ChannelServer, Listener
 from daebus.transports.clients import Clients
 from daebus.transports.directory import Presence, partitions_to_read
@@ -26,13 +26,13 @@ from daebus.transports.retries import Retries
 from daebus.transports.scheduler import ScheduledTask, Scheduler
 from daebus.transports.servers import find_server
 from daebus.transports.switchboard import Switchboard
-from daebus.transports.threads import Threads, ThreadTask
+from daebus.transports.threads import ServiceThreads, ThreadTask
 from daebus.wiring.dispatch import dispatch, failure
 from daebus.wiring.endpoints import Endpoint, Incoming
 from daebus.wiring.lifespan import open_resources
 
 from .assembly import Assembly
-from .blocking import BlockingBus, BlockingClients
+from .blocking import BlockingClients, BlockingTwin
 from .container import fitting_client
 
 if TYPE_CHECKING:
@@ -55,9 +55,9 @@ class Runtime:
         self.node = node
         self.logger = logger
         self._made = made
-        self.bus: Bus = Bus(max_message_size=made.settings.limits.message_size, legacy=made.settings.legacy)
-        self.bus.attach(node, service=made.service)
-        self._threads = Threads(self._thread_tasks(), service=made.service, logger=logger)
+        limits, legacy = made.settings.limits, made.settings.legacy
+        self.bus: Bus = NodeBus(node, made.service, max_message_size=limits.message_size, legacy=legacy)
+        self._threads = ServiceThreads(self._thread_tasks(), service=made.service, logger=logger)
         self.hub: SocketHub | None = None if made.websocket is None else self._make_hub(made.websocket)
         self._clients = Clients(Switchboard(node.link, made.service)) if self.hub is None else self.hub.clients
 
@@ -127,7 +127,7 @@ class Runtime:
         container, loop = self._made.container, asyncio.get_running_loop()
         offered: dict[str, object] = {
             "bus": self.bus,
-            "blocking_bus": BlockingBus.over(self.bus, loop),
+            "blocking_bus": BlockingTwin(self.bus, loop),
             "clients": self._clients,
             "blocking_clients": BlockingClients(self._clients, loop),
             "logger": self.logger,

@@ -164,9 +164,9 @@ class Daebus(Recorder, Generic[C]):
         self._refuse_late(f"register_blueprint({blueprint.name!r})")
         try:
             self._refuse_misfit(blueprint, place)
-            blueprint.close(f"the blueprint was registered at {place}")
+            specs = self._take_over(blueprint, f"the blueprint was registered at {place}")
             self._blueprints[blueprint.name] = place
-            self._plans.add(blueprint.specs)
+            self._plans.add(specs)
         except WiringError as error:
             if not defer(error):
                 raise
@@ -205,7 +205,7 @@ class Daebus(Recorder, Generic[C]):
         made, problems = self.examine(service)
         if problems:
             raise WiringError(*problems)
-        self.close("the app was started")
+        self._close("the app was started")
         return made
 
     def examine(self, service: str | None = None) -> tuple[Assembly, list[WiringProblem]]:
@@ -216,8 +216,8 @@ class Daebus(Recorder, Generic[C]):
         """
         problems = list(self._deferred)
         try:
-            self._plans.add(self.specs[self._planned :])
-            self._planned = len(self.specs)
+            self._plans.add(self._specs[self._planned :])
+            self._planned = len(self._specs)
         except WiringError as error:
             problems.extend(error.problems)
         compiled = self._plans.compiled()

@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from daebus.core.codec import encode
 from daebus.core.diagnostics import wants_colour
-from daebus.core.errors import DaebusError, ServiceError
+from daebus.core.errors import DaebusError, ServiceError, render
 
 __all__ = ["explained"]
 
@@ -43,4 +43,4 @@ def explained(misuse: type[DaebusError]) -> Generator[None]:
         raise _FailedCallError(error) from error
     except DaebusError as error:
         end = _MisuseError if isinstance(error, misuse) else click.ClickException
-        raise end(error.render(colour=wants_colour(sys.stderr))) from error
+        raise end(render(error, colour=wants_colour(sys.stderr))) from error

@@ -10,7 +10,7 @@ from typing import cast
 from daebus.core.errors import NoSuchAction, NoSuchService, Unavailable
 from daebus.core.logs import make_logger
 from daebus.core.messages import channel_stream
-from daebus.transports.bus import Bus
+from daebus.transports.bus import Bus, NodeBus
 from daebus.transports.directory import Directory
 from daebus.transports.embedded import project_folder
 from daebus.transports.node import Node, open_node
@@ -30,9 +30,7 @@ async def on_the_bus(redis_url: str | None) -> AsyncGenerator[tuple[Bus, Node]]:
         StartupError: The server cannot be reached.
     """
     async with find_server(redis_url, make_logger()) as server, open_node(server) as node:
-        bus = Bus()
-        bus.attach(node, service=None)
-        yield bus, node
+        yield NodeBus(node), node
 
 
 def elsewhere(redis_url: str | None) -> str:

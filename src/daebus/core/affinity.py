@@ -11,21 +11,21 @@ class LoopOnly:
     """Base of services that are awaited: for ``async def`` handlers alone.
 
     Attributes:
-        twin: The name of the provider that a ``def`` handler asks for instead.
+        __twin__: The name of the provider that a ``def`` handler asks for instead.
     """
 
     __slots__ = ()
 
-    twin: ClassVar[str]
+    __twin__: ClassVar[str]
 
 
 class ThreadOnly:
     """Base of services that block: for ``def`` handlers and threads alone.
 
     Attributes:
-        twin: The name of the provider that an ``async def`` handler asks for instead.
+        __twin__: The name of the provider that an ``async def`` handler asks for instead.
     """
 
     __slots__ = ()
 
-    twin: ClassVar[str]
+    __twin__: ClassVar[str]

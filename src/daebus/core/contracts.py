@@ -63,12 +63,6 @@ class Contract:
         object.__setattr__(self, "_site", call_site())
 
     @property
-    def place(self) -> str | None:
-        """`file:line` where it was made, for messages; None for a decorated handler."""
-        site: CallSite | None = getattr(self, "_site", None)
-        return None if site is None else site.place
-
-    @property
     def types(self) -> tuple[object, ...]:
         """The type arguments, in the order in which they were given; None is ``NoneType``."""
         return self._arguments

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from typing_extensions import override
-
 from .problems import WiringProblem
 
 __all__ = [
@@ -31,15 +29,12 @@ __all__ = [
     "WiringError",
     "WiringProblem",
     "error_from_code",
+    "render",
 ]
 
 
 class DaebusError(Exception):
     """Root of every error that daebus raises."""
-
-    def render(self, *, colour: bool = False) -> str:
-        """Its text; with `colour`, marked up for a terminal where it is more than a sentence."""
-        return str(self)
 
 
 class ConfigurationError(DaebusError):
@@ -61,14 +56,8 @@ class WiringError(DaebusError):
         self.problems = problems
         super().__init__(*problems)
 
-    @override
-    def render(self, *, colour: bool = False) -> str:
-        count = len(self.problems)
-        head = "1 wiring mistake:" if count == 1 else f"{count} wiring mistakes:"
-        return "\n\n".join([head, *(problem.render(colour=colour) for problem in self.problems)])
-
     def __str__(self) -> str:
-        return self.render()
+        return render(self)
 
 
 class ServiceError(DaebusError):
@@ -209,3 +198,12 @@ def error_from_code(code: str, message: str, details: Mapping[str, object] | Non
     # A subclass may be made from arguments of its own, which the reply does not carry.
     ServiceError.__init__(error, message, code=code, details=details)
     return error
+
+
+def render(error: DaebusError, *, colour: bool = False) -> str:
+    """Its text; with `colour`, marked up for a terminal where it is more than a sentence."""
+    if not isinstance(error, WiringError):
+        return str(error)
+    count = len(error.problems)
+    head = "1 wiring mistake:" if count == 1 else f"{count} wiring mistakes:"
+    return "\n\n".join([head, *(problem.render(colour=colour) for problem in error.problems)])

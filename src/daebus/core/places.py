@@ -21,6 +21,7 @@ __all__ = [
     "caller_namespace",
     "caller_place",
     "is_ours",
+    "made_at",
     "place_of",
     "place_of_class",
     "show_path",
@@ -75,6 +76,12 @@ class CallSite(NamedTuple):
     def place(self) -> Place:
         """Where it is."""
         return Place(self.code.co_filename, self.line, partial(span_of_call, *self))
+
+
+def made_at(made: object) -> Place | None:
+    """`file:line` where a contract or component was made, for messages; None for none, and for a decorated handler."""
+    site: CallSite | None = getattr(made, "_site", None)
+    return None if site is None else site.place
 
 
 def is_ours(owner: type) -> bool:

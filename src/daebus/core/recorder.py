@@ -81,14 +81,14 @@ class Recorder:
         self._specs: list[Spec] = []
         self._closed: str | None = None
 
-    @property
-    def specs(self) -> Sequence[Spec]:
-        """The handlers in the order in which they were recorded."""
-        return tuple(self._specs)
-
-    def close(self, reason: str) -> None:
+    def _close(self, reason: str) -> None:
         """Refuse handlers from now on, for a reason such as "it was registered in app.py:12"."""
         self._closed = self._closed or reason
+
+    def _take_over(self, other: Recorder, reason: str) -> Sequence[Spec]:
+        """Close another recorder; returns its handlers, in the order in which they were recorded."""
+        other._close(reason)
+        return tuple(other._specs)
 
     def _record(self, spec: Spec) -> None:
         subject = f"{spec.title} of {self.name!r}"
@@ -275,8 +275,7 @@ class Recorder:
             restart: Whether it is started again, with backoff, after it failed.
         """
         require_named("thread", name)
-        make = partial(ThreadSpec, name=name, auto_start=auto_start, restart=restart)
-        return ThreadDecorator(self._recording(make))
+        return ThreadDecorator(self._recording(partial(ThreadSpec, name=name, auto_start=auto_start, restart=restart)))
 
     def on_start(self, *without_brackets: Never) -> SilentDecorator:
         """Run once when the service starts, before it takes any work. If it fails, the service does not start."""

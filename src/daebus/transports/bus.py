@@ -17,7 +17,7 @@ from .limits import Limits
 from .node import Node, open_node
 from .servers import find_server
 
-__all__ = ["DEFAULT_TIMEOUT", "Bus"]
+__all__ = ["DEFAULT_TIMEOUT", "Bus", "NodeBus"]
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -41,7 +41,7 @@ class Bus(LoopOnly):
         StartupError: When it is opened: the server cannot be reached, or refuses.
     """
 
-    twin: ClassVar[str] = "blocking_bus"
+    __twin__: ClassVar[str] = "blocking_bus"
 
     def __init__(
         self,
@@ -63,19 +63,16 @@ class Bus(LoopOnly):
     async def __aenter__(self) -> Self:
         server = await self._stack.enter_async_context(find_server(self._url, make_logger()))
         try:
-            self.attach(await self._stack.enter_async_context(open_node(server)), service=None)
+            node = await self._stack.enter_async_context(open_node(server))
         except BaseException:
             await self._stack.aclose()
             raise
+        self._caller = Caller(node, None, self._limits, legacy=self._legacy)
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self._caller = None
         await self._stack.aclose()
-
-    def attach(self, node: Node, *, service: str | None) -> None:
-        """Use the connections of a node. `service` is whose actions are meant where a contract names no service."""
-        self._caller = Caller(node, service, self._limits, legacy=self._legacy)
 
     @overload
     async def call(
@@ -237,3 +234,25 @@ class Bus(LoopOnly):
                 "The bus is not open: use `async with Bus(url) as bus:`, or a bus that is injected."
             )
         return self._caller
+
+
+class NodeBus(Bus):
+    """A bus over the connections of a process, which are closed by whoever opened them.
+
+    Args:
+        node: The process.
+        service: Whose actions are meant where a contract names no service.
+        max_message_size: As of `Bus`.
+        legacy: As of `Bus`.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        service: str | None = None,
+        *,
+        max_message_size: int = MAX_MESSAGE_SIZE,
+        legacy: bool = True,
+    ) -> None:
+        super().__init__(max_message_size=max_message_size, legacy=legacy)
+        self._caller = Caller(node, service, self._limits, legacy=legacy)

@@ -120,7 +120,7 @@ class Clients(LoopOnly):
     All methods raise `Unavailable` where the server that the replicas share cannot be reached.
     """
 
-    twin: ClassVar[str] = "blocking_clients"
+    __twin__: ClassVar[str] = "blocking_clients"
 
     def __init__(self, switchboard: Switchboard) -> None:
         self._switchboard = switchboard

@@ -47,11 +47,6 @@ class DaebusHttp:
         self.litestar: Mapping[str, object] = litestar
         self._site = call_site()
 
-    @property
-    def place(self) -> str:
-        """Where it was made, for messages."""
-        return self._site.place
-
 
 class DaebusWebSocket:
     """WebSockets for an app.

@@ -24,6 +24,7 @@ from daebus.core.diagnostics import Note
 from daebus.core.errors import ConfigurationError, WiringError, WiringProblem
 from daebus.core.logs import Logger
 from daebus.core.names import closest
+from daebus.core.places import made_at
 
 from .edge import DaebusHttp
 from .exchange import DIRECT
@@ -108,7 +109,9 @@ def _refuse_unknown(settings: DaebusHttp) -> None:
         close = next(iter(begins), None) or closest(name, [*known, "port", "host", "max_body_size"])
         remedy = "see the arguments of litestar.Litestar" if close is None else f"did you mean {close!r}?"
         found = f"it has no option {name!r}, and Litestar has none"
-        problems.append(WiringProblem(settings.place, "DaebusHttp(...)", found, remedy, code="unknown-option"))
+        problems.append(
+            WiringProblem(made_at(settings) or "?", "DaebusHttp(...)", found, remedy, code="unknown-option")
+        )
     if problems:
         raise WiringError(*problems)
 

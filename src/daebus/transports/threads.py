@@ -17,7 +17,7 @@ from daebus.transports.pauses import pauses
 from daebus.wiring.dispatch import dispatch, failure
 from daebus.wiring.endpoints import Endpoint, Incoming
 
-__all__ = ["ThreadTask", "Threads"]
+__all__ = ["ServiceThreads", "ThreadTask", "Threads"]
 
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 30.0
@@ -77,22 +77,6 @@ class Threads:
         if running is not None:
             running.stop()
 
-    def start_all(self) -> None:
-        """Start those that start with the service."""
-        for task in self._tasks.values():
-            if task.auto_start:
-                self.start(task.name)
-
-    async def stop_all(self, grace: float) -> None:
-        """Ask all threads to stop, and wait for them, `grace` seconds at most."""
-        for name in self._tasks:
-            self.stop(name)
-        if self._runs:
-            _, late = await asyncio.wait(self._runs, timeout=grace)
-            for run in late:
-                self._logger.warning("thread does not stop", thread=run.get_name())
-                run.cancel()
-
     def _require(self, name: str) -> ThreadTask:
         task = self._tasks.get(name)
         if task is None:
@@ -133,3 +117,23 @@ class Threads:
                 self._logger.error("thread failed", thread=task.name, reason=str(error))
             return False
         return True
+
+
+class ServiceThreads(Threads):
+    """The threads of a service, for whoever runs it: starts and stops all of them."""
+
+    def start_all(self) -> None:
+        """Start those that start with the service."""
+        for task in self._tasks.values():
+            if task.auto_start:
+                self.start(task.name)
+
+    async def stop_all(self, grace: float) -> None:
+        """Ask all threads to stop, and wait for them, `grace` seconds at most."""
+        for name in self._tasks:
+            self.stop(name)
+        if self._runs:
+            _, late = await asyncio.wait(self._runs, timeout=grace)
+            for run in late:
+                self._logger.warning("thread does not stop", thread=run.get_name())
+                run.cancel()

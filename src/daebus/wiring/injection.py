@@ -251,10 +251,10 @@ class _Binding:
         for kind in (member for member in members if isinstance(member, type)):
             if issubclass(kind, LoopOnly) and not self.signature.is_async:
                 found = f"a `def` handler runs in a thread, where a {kind.__name__} cannot be awaited"
-                raise self._refused("needs-the-loop", found, f"ask for {kind.twin!r}{self._or_async}")
+                raise self._refused("needs-the-loop", found, f"ask for {kind.__twin__!r}{self._or_async}")
             if issubclass(kind, ThreadOnly) and self.signature.is_async:
                 found = f"an `async def` handler runs on the event loop, which a {kind.__name__} would block"
-                raise self._refused("blocks-the-loop", found, f"ask for {kind.twin!r}, or make the handler `def`")
+                raise self._refused("blocks-the-loop", found, f"ask for {kind.__twin__!r}, or make the handler `def`")
 
     @property
     def _or_async(self) -> str:

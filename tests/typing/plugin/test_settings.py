@@ -33,7 +33,7 @@ def test_a_mistake_of_the_plugin_does_not_stop_mypy() -> None:
 
 def test_the_twins_are_those_of_the_classes() -> None:
     classes = (Bus, Clients, BlockingBus, BlockingClients)
-    assert {f"{kind.__module__}.{kind.__qualname__}": kind.twin for kind in classes} == TWINS
+    assert {f"{kind.__module__}.{kind.__qualname__}": kind.__twin__ for kind in classes} == TWINS
 
 
 def test_daebus_itself_does_without_mypy() -> None:

@@ -1,0 +1,137 @@
+"""What completion offers on an object of each public class: what is for users, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+
+import daebus
+from daebus import (
+    Action,
+    BlockingBus,
+    BlockingClients,
+    Blueprint,
+    Bus,
+    Channel,
+    Client,
+    Clients,
+    Context,
+    Daebus,
+    DaebusError,
+    DaebusHttp,
+    DaebusWebSocket,
+    Logger,
+    Message,
+    PerMessage,
+    Reject,
+    Running,
+    ServiceContainer,
+    StreamAction,
+    Threads,
+    WiringError,
+    use,
+)
+from daebus.core.handlers import ActionHandler, StreamHandler
+from daebus.testing import RunningService, Socket, running
+from daebus.transports.clients import ClientState
+
+DECORATORS = "action background listen on_start on_stop route"
+SOCKETS = "socket socket_connect socket_disconnect socket_register thread"
+
+OFFERED: dict[type, str] = {
+    Action: "name service types",
+    ActionHandler: "name service types",
+    BlockingBus: "call publish send stream",
+    BlockingClients: "broadcast connected disconnect send",
+    Blueprint: f"{DECORATORS} {SOCKETS} name services",
+    Bus: "call publish send stream",
+    Channel: "durable name retention service types",
+    Client: "close headers id send state",
+    ClientState: "get",
+    Clients: "broadcast connected disconnect send",
+    Context: "deadline handler remaining request_id service",
+    Daebus: f"{DECORATORS} {SOCKETS} asgi attach check container examine http name register_blueprint run websocket",
+    DaebusError: "",
+    DaebusHttp: "body_timeout host litestar max_body_size port",
+    DaebusWebSocket: "host max_clients max_message_size path port",
+    Logger: "bind critical debug error exception info warning",
+    Message: "name service types",
+    PerMessage: "is_async manager opens related",
+    Reject: "code details message status",
+    Running: "stop wait",
+    RunningService: "bus call http override ports publish send socket stream",
+    Socket: "ask connection receive send",
+    StreamAction: "name service types",
+    StreamHandler: "name service types",
+    Threads: "is_running names start stop",
+    WiringError: "problems",
+}
+
+
+def offered(kind: type, made: object) -> list[str]:
+    """The public names of a class, those that it has from classes of others left out, and of one of its objects."""
+    ours = (base for base in kind.__mro__ if base.__module__.partition(".")[0] == "daebus")
+    names = {name for base in ours for name in vars(base)}.union(vars(made) if hasattr(made, "__dict__") else ())
+    return sorted(name for name in names if not name.startswith("_"))
+
+
+def open_session() -> Iterator[str]:
+    yield "session"
+
+
+async def test_objects_of_public_classes_offer_what_is_for_users_and_nothing_else() -> None:
+    app = Daebus("surface")
+    app.attach(DaebusHttp())
+    app.attach(DaebusWebSocket())
+    clients: list[Client] = []
+
+    @app.action("greet")
+    async def greet() -> str:
+        return "hello"
+
+    @app.action("count")
+    async def count() -> AsyncIterator[int]:
+        yield 1
+
+    @app.socket("hello")
+    async def hello(client: Client) -> str:
+        clients.append(client)
+        return "hello"
+
+    async with running(app) as service, service.socket() as socket:
+        await socket.ask("hello")
+        container = app.container
+        made: dict[type, object] = {
+            Action: Action[None, str]("greet"),
+            ActionHandler: greet,
+            BlockingBus: container.blocking_bus(),
+            BlockingClients: container.blocking_clients(),
+            Blueprint: Blueprint("users"),
+            Bus: container.bus(),
+            Channel: Channel[str]("events"),
+            Client: clients[0],
+            ClientState: clients[0].state,
+            Clients: container.clients(),
+            Context: Context(request_id="1", service="users", handler="action greet"),
+            Daebus: app,
+            DaebusError: DaebusError("no"),
+            DaebusHttp: app.http,
+            DaebusWebSocket: app.websocket,
+            Logger: container.logger(),
+            Message: Message[str]("told"),
+            PerMessage: PerMessage(open_session),
+            Reject: Reject("no"),
+            Running: Running(),
+            RunningService: service,
+            Socket: socket,
+            StreamAction: StreamAction[None, int]("count"),
+            StreamHandler: count,
+            Threads: container.threads(),
+            WiringError: WiringError(),
+        }
+        found = {kind: offered(kind, one) for kind, one in made.items()}
+    assert found == {kind: sorted(names.split()) for kind, names in OFFERED.items()}
+
+
+def test_no_public_class_was_forgotten() -> None:
+    public = {getattr(daebus, name) for name in daebus.__all__}
+    assert public - set(OFFERED) == {ServiceContainer, use}
