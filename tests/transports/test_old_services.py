@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -12,7 +13,8 @@ import pytest
 from tests.legacy import frames
 from tests.support import raw_redis, until
 
-from daebus import Action, Bus, Channel, Daebus, StreamAction
+from daebus import Action, Bus, Channel, Context, Daebus, StreamAction
+from daebus.core.context import current_context
 from daebus.errors import NoSuchService, NotFound, ServiceError, Timeout
 from daebus.testing import private_redis_url, running
 
@@ -129,11 +131,24 @@ async def test_a_call_passes_over_its_progress(bus: Bus) -> None:
 
 
 async def test_what_it_leaves_unanswered_is_a_timeout(bus: Bus) -> None:
-    with pytest.raises(Timeout):
+    with pytest.raises(Timeout, match=r"^users\.ping did not answer within 0\.2 s$"):
         await bus.call(PING, timeout=0.2)
-    with pytest.raises(Timeout):
+    with pytest.raises(Timeout, match=r"^users\.silent did not end within 0\.2 s$"):
         async for _ in bus.stream(StreamAction[None, Step]("silent", service="users"), timeout=0.2):
             pass
+
+
+async def test_nothing_is_waited_for_longer_than_by_the_handler_that_asks(bus: Bus) -> None:
+    deadline = time.monotonic() + 0.2
+    token = current_context.set(Context(request_id="r1", service="shop", handler="action buy", deadline=deadline))
+    try:
+        with pytest.raises(Timeout, match=r"^users\.ping did not answer before the deadline of the handler that asks$"):
+            await bus.call(PING, timeout=5)
+        with pytest.raises(Timeout, match=r"^users\.silent did not .* before the deadline of the handler that asks$"):
+            async for _ in bus.stream(StreamAction[None, Step]("silent", service="users")):
+                pass
+    finally:
+        current_context.reset(token)
 
 
 async def test_no_payload_and_text_reach_its_handlers_whole(bus: Bus, old: OldService) -> None:

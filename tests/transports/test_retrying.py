@@ -118,7 +118,7 @@ async def test_one_run_has_its_time(redis: Any) -> None:
         await asyncio.sleep(30)
 
     async with running(app) as service:
-        with pytest.raises(Timeout):
+        with pytest.raises(Timeout, match=r"^action work did not finish in the 0\.0\d s that it had$"):
             await service.call(handle, 1)
         await service.send(handle, 2)
         await service.publish(ORDERS, 3)

@@ -142,16 +142,16 @@ class ActionServer:
             to_run, keyed = await endings.begin(origin, entry, request)
             if not to_run:
                 return
-        run = _Run(task, request.request_id, self._deadline(action, request))
+        run, begun = _Run(task, request.request_id, self._deadline(action, request)), time.monotonic()
         reply: bytes | None = None
         problem: ServiceError | None = None
-        if run.deadline > time.monotonic():
+        if run.deadline > begun:
             incoming = Incoming(self._context(action, request, run), body=request.payload)
             self._running.add(run)
             try:
                 reply = await self._answer(action, incoming, request, run)
             except asyncio.CancelledError as error:
-                problem = run.ended(action) if task.cancelling() else self._failure(error, action, incoming)
+                problem = run.ended(action, begun) if task.cancelling() else self._failure(error, action, incoming)
             except Exception as error:
                 problem = self._failure(error, action, incoming)
             finally:
@@ -241,9 +241,11 @@ class _Run:
         self._unwanted = True
         self._task.cancel()
 
-    def ended(self, action: ServedAction) -> ServiceError | None:
+    def ended(self, action: ServedAction, begun: float) -> ServiceError | None:
         """Why it was cancelled; None: nobody waits. Raises `CancelledError` where it is the service that stops."""
         if not (self._late or self._unwanted):
             raise asyncio.CancelledError
         self._task.uncancel()
-        return None if self._unwanted else Timeout(f"{action.endpoint.title} did not finish before its deadline")
+        seconds = round(self.deadline - begun, 2)
+        late = f"{action.endpoint.title} did not finish in the {seconds:g} s that it had"
+        return None if self._unwanted else Timeout(late)

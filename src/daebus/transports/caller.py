@@ -97,14 +97,14 @@ class Caller:
         """Send a request and wait for its only reply; an error reply is raised."""
         deadline = _deadline(timeout)
         known = self._inbox.is_ready and self._directory.knows(request.service, request.action)
-        old = not known and await self._prepare(request, deadline)
+        old = not known and await self._prepare(request, timeout, deadline)
         question = OldQuestion(deadline) if old else Question(deadline)
         self._inbox.expect(request.request_id, question)
         try:
             self._ask(request, deadline, question.sent, old=old)
             reply = await question.replied
         except TimeoutError:
-            raise _late(request) from None
+            raise _late(request, timeout, deadline) from None
         except CommandError as error:
             raise _refused(request, error) from None
         except asyncio.CancelledError:
@@ -119,7 +119,7 @@ class Caller:
     async def replies(self, request: Request, timeout: float | None) -> AsyncGenerator[Reply]:
         """Send a request and yield each of its replies; an error reply is raised."""
         deadline = _deadline(timeout)
-        old = await self._prepare(request, deadline)
+        old = await self._prepare(request, timeout, deadline)
         title = f"{request.service}.{request.action}"
         conversation = OldConversation(title, deadline) if old else Conversation(title, deadline)
         request.credit = CREDIT
@@ -139,7 +139,7 @@ class Caller:
                 if taken % (CREDIT // 2) == 0 and not ended:
                     self._tell(request, f"{request.request_id} {CREDIT // 2}")
         except TimeoutError:
-            raise _late(request) from None
+            raise _late(request, timeout, deadline) from None
         except CommandError as error:
             raise _refused(request, error) from None
         finally:
@@ -189,7 +189,7 @@ class Caller:
         self._limits.check_size(body)
         return body
 
-    async def _prepare(self, request: Request, deadline: float) -> bool:
+    async def _prepare(self, request: Request, timeout: float | None, deadline: float) -> bool:
         """See to it that replies can come in, and that there is somebody to reply; returns whether that is an old one.
 
         Raises `NoSuchService` and `NoSuchAction`.
@@ -206,7 +206,7 @@ class Caller:
                     return True
                 return False
         except TimeoutError:
-            raise _late(request) from None
+            raise _late(request, timeout, deadline) from None
 
     def _ask(self, request: Request, deadline: float, sent: Answered, *, old: bool) -> None:
         node = self._node
@@ -233,8 +233,11 @@ def _ignore(_: ServerReply) -> None:
     pass
 
 
-def _late(request: Request) -> Timeout:
-    return Timeout(f"{request.service}.{request.action} did not answer in time")
+def _late(request: Request, timeout: float | None, deadline: float) -> Timeout:
+    context = current_context.get()
+    inherited = timeout is None or (context is not None and context.deadline == deadline)
+    limit = "before the deadline of the handler that asks" if inherited else f"within {timeout:g} s"
+    return Timeout(f"{request.service}.{request.action} did not {'end' if request.credit else 'answer'} {limit}")
 
 
 def _refused(request: Request, error: CommandError) -> CommandError:
