@@ -15,6 +15,7 @@ from daebus.core.errors import StartupError, Unavailable
 
 from .cluster import open_link
 from .links import CommandLink
+from .pauses import pauses
 from .resp import Argument, CommandError, Reply
 from .scripts import Script
 from .subscriber import Subscriber
@@ -22,6 +23,7 @@ from .topology import RedisServer
 
 __all__ = ["Node", "open_node"]
 
+_FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 2.0
 
 _log = logging.getLogger(__name__)
@@ -88,7 +90,7 @@ class Node:
         Raises:
             CommandError: The keys are in several slots of a cluster.
         """
-        pause = 0.05
+        waits = pauses(_FIRST_PAUSE, _LONGEST_PAUSE)
         while True:
             try:
                 return await self.link.script(script, keys, args)
@@ -98,8 +100,7 @@ class Node:
                 if error.code == "CROSSSLOT":
                     raise
                 _log.error("The server refuses to write to %s: %s", keys[0], error)
-            await asyncio.sleep(pause)
-            pause = min(_LONGEST_PAUSE, pause * 2)
+            await asyncio.sleep(next(waits))
 
     def when_forgotten(self, remind: Callable[[], None]) -> None:
         """Call `remind`, from now on, whenever the server may have lost what this process wrote down in it."""

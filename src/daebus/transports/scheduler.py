@@ -13,6 +13,7 @@ from daebus.core.errors import Unavailable
 from daebus.core.logs import Logger
 from daebus.core.schedules import Schedule
 from daebus.transports.links import CommandLink
+from daebus.transports.pauses import pauses
 from daebus.transports.resp import CommandError
 from daebus.transports.task_records import TaskRecord
 
@@ -92,7 +93,7 @@ class Scheduler:
 
     async def _follow(self, task: ScheduledTask) -> None:
         step = self._step(task)
-        pause = _FIRST_PAUSE
+        waits = pauses(_FIRST_PAUSE, _LONGEST_PAUSE)
         while not self._runs.stopping.is_set():
             try:
                 await step()
@@ -102,10 +103,9 @@ class Scheduler:
                 self._logger.exception("The schedule of a background task failed; it is tried again.", task=task.name)
             else:
                 self._recovered(task)
-                pause = _FIRST_PAUSE
+                waits = pauses(_FIRST_PAUSE, _LONGEST_PAUSE)
                 continue
-            await self._runs.nap(pause)
-            pause = min(pause * 2, _LONGEST_PAUSE)
+            await self._runs.nap(next(waits))
 
     def _step(self, task: ScheduledTask) -> Callable[[], Awaitable[None]]:
         if task.scope == "replica":
