@@ -18,8 +18,9 @@ from daebus.core.context import Context, current_context
 from daebus.core.errors import BadRequest, Conflict, DaebusError, Internal, NotFound, ServiceError
 from daebus.core.logs import configure_logging, make_logger
 from daebus.core.specs import LifecycleSpec
+from daebus.transports.failures import failure
 from daebus.wiring.compiling import Rule, compile_endpoint
-from daebus.wiring.dispatch import dispatch, dispatch_stream, failure
+from daebus.wiring.dispatch import dispatch, dispatch_stream
 from daebus.wiring.endpoints import Endpoint, Incoming
 from daebus.wiring.per_message import PerMessage
 from daebus.wiring.workers import OwnThread, WorkerPool, Workers

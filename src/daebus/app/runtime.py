@@ -19,6 +19,7 @@ from daebus.transports.channels import ChannelServer, Listener
 from daebus.transports.clients import Clients
 from daebus.transports.directory import Presence, partitions_to_read
 from daebus.transports.edge import DaebusWebSocket
+from daebus.transports.failures import failure
 from daebus.transports.leases import Lease
 from daebus.transports.node import Node, open_node
 from daebus.transports.old_callers import OldCallers
@@ -27,7 +28,7 @@ from daebus.transports.scheduler import ScheduledTask, Scheduler
 from daebus.transports.servers import find_server
 from daebus.transports.switchboard import Switchboard
 from daebus.transports.threads import ServiceThreads, ThreadTask
-from daebus.wiring.dispatch import dispatch, failure
+from daebus.wiring.dispatch import dispatch
 from daebus.wiring.endpoints import Endpoint, Incoming
 from daebus.wiring.lifespan import open_resources
 

@@ -18,11 +18,12 @@ from daebus.core.errors import ServiceError, Timeout, TooManyRequests
 from daebus.core.logs import Logger
 from daebus.core.messages import NOTHING, Reply, Request, action_stream, control_channel, instance_registry
 from daebus.core.policies import Policy
-from daebus.wiring.dispatch import dispatch, dispatch_stream, failure
+from daebus.wiring.dispatch import dispatch, dispatch_stream
 from daebus.wiring.endpoints import Endpoint, Incoming
 
 from .deadlines import NEVER, Deadlines
 from .endings import Endings
+from .failures import failure
 from .idempotency import KeyedRun
 from .items import Items, ReaderGoneError
 from .lanes import Lane

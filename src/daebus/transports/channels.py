@@ -16,9 +16,10 @@ from daebus.core.errors import ServiceError, Timeout, Unavailable
 from daebus.core.logs import Logger
 from daebus.core.messages import channel_instances, channel_stream, instance_registry, listener_stream
 from daebus.core.policies import Policy
-from daebus.wiring.dispatch import dispatch, failure
+from daebus.wiring.dispatch import dispatch
 from daebus.wiring.endpoints import Endpoint, Incoming
 
+from .failures import failure
 from .lanes import Lane
 from .leases import Entry, Lease
 from .limits import Limits

@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
+from redis import exceptions
 from redis.asyncio import Connection, Redis
 from redis.asyncio.cluster import ClusterNode, RedisCluster
 from redis.asyncio.connection import parse_url
 from redis.asyncio.sentinel import Sentinel
 from redis.crc import key_slot as _key_slot
 from redis.exceptions import AuthenticationError, InvalidResponse, RedisError
-from redis.exceptions import TimeoutError as RedisTimeoutError
 from typing_extensions import override
 
 from daebus.core.errors import Unavailable
@@ -34,6 +34,7 @@ __all__ = [
     "client_of",
     "cluster_client",
     "dial",
+    "is_outage",
     "key_slot",
     "plain_options",
     "sentinel_client",
@@ -45,6 +46,9 @@ _HUNG_UP = (
 
 Options = Mapping[str, Any]
 """What redis-py's connections take; it has no type for it."""
+
+_AWAY = (exceptions.ConnectionError, exceptions.TimeoutError, exceptions.ClusterError, exceptions.SlotNotCoveredError)
+_REFUSED = (exceptions.ReadOnlyError, exceptions.OutOfMemoryError)
 
 # RESP2 has one shape for each reply, in every version of the servers; in RESP3 some are maps and some are not.
 _LINK_OPTIONS = {
@@ -210,6 +214,13 @@ async def ask(options: Options, address: str, *command: str) -> object:
         await connection.disconnect(nowait=True)
 
 
+def is_outage(error: BaseException) -> bool:
+    """Whether a redis-py client raised it, of whomever, because its server is out of reach or cannot serve now."""
+    if type(error) is exceptions.RedisClusterException and error.__cause__ is not None:
+        error = error.__cause__  # no node is reachable; mistakes have the same class, and no cause
+    return isinstance(error, _AWAY + _REFUSED)
+
+
 def _new_connection(options: Options) -> _Connection:
     options = {**options, **_LINK_OPTIONS}
     options.pop("max_connections", None)  # for the pool of a client
@@ -256,7 +267,7 @@ def _reason(error: BaseException) -> str:
                 return f"refused the user or the password of the URL: {cause}"
             case InvalidResponse():
                 return "does not speak the Redis protocol. Are the port and the scheme of the URL right?"
-            case RedisTimeoutError() | TimeoutError():
+            case exceptions.TimeoutError() | TimeoutError():
                 return "did not answer in time. Is it alive, and are the port and the scheme of the URL right?"
             case ssl.SSLCertVerificationError():
                 return f"has a certificate that is not accepted: {cause.verify_message}."

@@ -33,9 +33,9 @@ from daebus.core.errors import (
     Unavailable,
 )
 from daebus.core.logs import Logger
-from daebus.wiring.dispatch import failure
 from daebus.wiring.endpoints import Endpoint, Incoming
 
+from .failures import failure, outage
 from .http_mistakes import AnyRequest, broken_request, explain, phrase
 
 __all__ = [
@@ -185,8 +185,11 @@ class Problems:
         if endpoint is not None:
             context = Context(request_id=known, service=self._service, handler=endpoint.title)
             return failure(error, endpoint, Incoming(context), self._logger)
-        path = request.scope["path"]
-        self._logger.error("request failed", method=request.method, path=path, request_id=known, exc_info=error)
+        about = {"method": request.method, "path": request.scope["path"], "request_id": known}
+        problem = outage(error, self, self._logger, **about)
+        if problem is not None:
+            return problem
+        self._logger.error("request failed", **about, exc_info=error)
         return Internal(f"The request failed; the service's log has the cause under request id {known}")
 
 

@@ -17,10 +17,11 @@ from daebus.core.errors import NotFound, ServiceError, TooLarge
 from daebus.core.logs import Logger
 from daebus.core.messages import Envelope, encode_error
 from daebus.core.names import closest
-from daebus.wiring.dispatch import dispatch, failure
+from daebus.wiring.dispatch import dispatch
 from daebus.wiring.endpoints import Endpoint, Incoming
 
 from .clients import Client
+from .failures import failure
 
 __all__ = ["SocketDesk", "SocketRoutes"]
 
@@ -117,9 +118,8 @@ class SocketDesk:
             self._logger.error("disconnect handler was cancelled, as it took too long", **about)
             raise
         except Exception as error:
-            self._logger.error(
-                "disconnect handler failed", **about, request_id=incoming.context.request_id, exc_info=error
-            )
+            if failure(error, endpoint, incoming, self._logger) is error:
+                self._logger.error("disconnect handler failed", **about, reason=str(error))
 
     def _open(self, message: str | bytes) -> Envelope:
         size = len(message) if isinstance(message, bytes) or message.isascii() else len(message.encode())

@@ -13,8 +13,9 @@ from daebus.core.errors import NotFound
 from daebus.core.logs import Logger
 from daebus.core.names import did_you_mean
 from daebus.core.running import Running
+from daebus.transports.failures import failure
 from daebus.transports.pauses import pauses
-from daebus.wiring.dispatch import dispatch, failure
+from daebus.wiring.dispatch import dispatch
 from daebus.wiring.endpoints import Endpoint, Incoming
 
 __all__ = ["ServiceThreads", "ThreadTask", "Threads"]

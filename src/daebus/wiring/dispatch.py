@@ -8,12 +8,10 @@ from contextlib import aclosing, nullcontext
 from typing import TypeVar, cast
 
 from daebus.core.context import current_context
-from daebus.core.errors import Internal, ServiceError
-from daebus.core.logs import Logger
 
 from .endpoints import Endpoint, Incoming
 
-__all__ = ["dispatch", "dispatch_stream", "failure"]
+__all__ = ["dispatch", "dispatch_stream"]
 
 R = TypeVar("R")
 
@@ -71,18 +69,3 @@ async def dispatch_stream(endpoint: Endpoint[R], incoming: Incoming) -> AsyncGen
                 yield endpoint.encode(item)
     finally:
         current_context.reset(token)
-
-
-def failure(error: BaseException, endpoint: Endpoint[object], incoming: Incoming, logger: Logger) -> ServiceError:
-    """The error that the sender is told: a service error as it is, any other as `Internal`, its cause only logged."""
-    if isinstance(error, ServiceError):
-        return error
-    context = incoming.context
-    logger.error(
-        "handler failed",
-        handler=endpoint.title,
-        where=endpoint.signature.where,
-        request_id=context.request_id,
-        exc_info=error,
-    )
-    return Internal(f"The handler failed; the service's log has the cause under request id {context.request_id}")
