@@ -11,13 +11,16 @@ import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from types import NoneType
-from typing import Literal
+from typing import Any, Literal
 
+import httpx
 import msgspec
 import pytest
 import uvicorn
 from dependency_injector import containers
-from litestar import Litestar
+from litestar import Litestar, WebSocket, get
+from litestar.exceptions import ClientException, NotAuthorizedException
+from litestar.handlers import WebsocketRouteHandler
 from litestar.types import Message as AsgiMessage
 from litestar.types import Scope
 from tests.support import recorded, until
@@ -127,14 +130,7 @@ class Site:
         return len(await self.hub.clients.connected()) == clients
 
     async def refusal(self, query: str = "") -> tuple[int, dict[str, object]]:
-        with pytest.raises(InvalidStatus) as refused:
-            async with self.connect(query):
-                pass
-        response = refused.value.response
-        problem: dict[str, object] = json.loads(response.body)
-        assert problem["status"] == response.status_code
-        assert response.headers["content-type"] == "application/problem+json"
-        return response.status_code, problem
+        return await refusal(f"ws://127.0.0.1:{self.port}/ws?{query}")
 
 
 class Sites:
@@ -203,8 +199,8 @@ async def sites(service: str, link: CommandLink, subscriber: Subscriber) -> Asyn
     await sites.close()
 
 
-def litestar_of(hub: Callable[[], SocketHub], *, hooked: bool = False) -> Litestar:
-    settings = DaebusHttp(openapi_config=None, before_send=[look] if hooked else [])
+def litestar_of(hub: Callable[[], SocketHub], *, hooked: bool = False, **litestar: Any) -> Litestar:
+    settings = DaebusHttp(openapi_config=None, before_send=[look] if hooked else [], **litestar)
     return build_litestar(settings, [], service="s", logger=make_logger(), extra_handlers=[socket_handler("/ws", hub)])
 
 
@@ -554,15 +550,115 @@ async def test_a_server_that_cannot_explain_a_refusal_gets_a_close_code(sites: S
     assert sent == [{"type": "websocket.close", "code": 4401, "reason": "bad token"}]
 
 
-async def test_a_service_that_does_not_run_refuses() -> None:
-    def hub() -> SocketHub:
-        raise Unavailable("The service does not run")
+def no_hub() -> SocketHub:
+    raise Unavailable("The service does not run")
 
-    port, stop = await serve_granian(litestar_of(hub))
+
+@asynccontextmanager
+async def refusing(server: Kind = "granian", **litestar: Any) -> AsyncGenerator[str]:
+    """A service that lets nobody in; yields its host and port."""
+    app = litestar_of(no_hub, hooked=server == "hooked", **litestar)
+    port, stop = await (serve_uvicorn if server == "uvicorn" else serve_granian)(app)
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        await stop()
+
+
+async def refusal(url: str) -> tuple[int, dict[str, object]]:
+    """With what a client is refused."""
     with pytest.raises(InvalidStatus) as refused:
-        await connect(f"ws://127.0.0.1:{port}/ws")
-    assert refused.value.response.status_code == 503
-    await stop()
+        await connect(url)
+    response = refused.value.response
+    problem: dict[str, object] = json.loads(response.body)
+    assert problem["status"] == response.status_code
+    assert problem["request_id"]
+    assert response.headers["content-type"] == "application/problem+json"
+    return response.status_code, problem
+
+
+async def test_a_service_that_does_not_run_refuses() -> None:
+    async with refusing() as host:
+        assert (await refusal(f"ws://{host}/ws"))[0] == 503
+
+
+@pytest.mark.parametrize("server", ["granian", "hooked", "uvicorn"])
+@pytest.mark.parametrize("path", ["/wss", "/ws/more", "/plain", "/"])
+async def test_where_there_is_no_websocket_a_client_is_told_so(server: Kind, path: str) -> None:
+    async with refusing(server, route_handlers=[get("/plain")(plain)]) as host:
+        status, problem = await refusal(f"ws://{host}{path}")
+    assert (status, problem["code"], problem["detail"]) == (404, "not_found", f"There is no WebSocket at {path}")
+
+
+async def plain() -> None: ...
+
+
+async def test_a_server_that_cannot_explain_gets_a_close_code_where_there_is_no_websocket() -> None:
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "websocket.connect"}
+
+    async def send(event: Any) -> None:
+        sent.append(event)
+
+    scope: Any = {"type": "websocket", "path": "/wss", "query_string": b"", "headers": []}
+    await litestar_of(no_hub)(scope, receive, send)
+    assert sent == [{"type": "websocket.close", "code": 4404, "reason": "There is no WebSocket at /wss"}]
+
+
+@pytest.mark.parametrize("server", ["granian", "hooked", "uvicorn"])
+async def test_what_guards_raise_reaches_the_client(server: Kind, caplog: pytest.LogCaptureFixture) -> None:
+    errors: list[Exception] = []
+
+    def guard(_: object, __: object) -> None:
+        raise errors.pop()
+
+    async with refusing(server, guards=[guard]) as host:
+
+        async def refused_for(error: Exception) -> tuple[int, object, object]:
+            errors.append(error)
+            status, problem = await refusal(f"ws://{host}/ws")
+            return status, problem["code"], problem["detail"]
+
+        assert await refused_for(NotAuthorizedException("no token")) == (401, "unauthorized", "no token")
+        assert await refused_for(Forbidden("not you")) == (403, "forbidden", "not you")
+        assert await refused_for(ClientException("odd", status_code=418)) == (403, "forbidden", "odd")
+        assert not caplog.records
+        status, code, detail = await refused_for(ValueError("a secret"))
+    assert (status, code) == (500, "internal")
+    assert "secret" not in str(detail)
+    assert "a secret" in caplog.text
+    assert str(detail).rsplit(" ", 1)[1] in caplog.text
+
+
+async def test_a_websocket_of_litestars_that_fails_later_is_closed_by_litestar() -> None:
+    async def fail(socket: WebSocket[Any, Any, Any]) -> None:
+        await socket.accept()
+        raise ValueError("a secret")
+
+    async with (
+        refusing(route_handlers=[WebsocketRouteHandler("/own")(fail)]) as host,
+        connect(f"ws://{host}/own") as client,
+    ):
+        assert (await closed(client))[0] == 4500
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS"])
+async def test_http_on_the_path_of_websockets_is_told_to_upgrade(method: str) -> None:
+    async with refusing() as host, httpx.AsyncClient() as client:
+        response = await client.request(method, f"http://{host}/ws")
+    problem = response.json()
+    assert (response.status_code, response.headers["upgrade"]) == (426, "websocket")
+    assert (problem["code"], problem["detail"]) == ("upgrade_required", "/ws takes WebSocket connections only")
+
+
+async def test_a_path_with_http_and_websockets_allows_only_methods_of_http() -> None:
+    async with refusing(route_handlers=[get("/ws")(plain)]) as host, httpx.AsyncClient() as client:
+        response = await client.post(f"http://{host}/ws")
+    assert response.status_code == 405
+    assert set(response.headers["allow"].split(", ")) == {"GET", "OPTIONS"}
+    assert "websocket" not in response.json()["detail"]
 
 
 async def test_messages_that_come_before_the_accept_are_kept(sites: Sites, sockets: Recorder) -> None:

@@ -9,6 +9,7 @@ from typing import cast
 
 from litestar import WebSocket
 from litestar.datastructures import State
+from litestar.types import Message, Scope
 from litestar.types import Receive as AsgiReceive
 from litestar.types import Send as AsgiSend
 from typing_extensions import override
@@ -16,9 +17,9 @@ from typing_extensions import override
 from daebus.core.errors import ServiceError
 
 from .exchange import DIRECT
-from .problems import PROBLEM, encode_problem, request_id
+from .problems import PROBLEM, REFUSAL, encode_problem, request_id
 
-__all__ = ["Handshake", "Socket", "read_handshake", "refuse"]
+__all__ = ["Handshake", "Socket", "explaining", "read_handshake", "refuse"]
 
 Receive = Callable[[], Awaitable[Mapping[str, object]]]
 Send = Callable[[dict[str, object]], Awaitable[None]]
@@ -78,7 +79,6 @@ def read_handshake(socket: Socket) -> Handshake:
     direct = cast("dict[str, object]", scope).pop(DIRECT, None)
     # Litestar knows only typed dictionaries, and not the answers of the extension below.
     receive, send = cast("tuple[Receive, Send]", direct if direct and not is_hooked else (socket.receive, socket.send))
-    extensions = scope["extensions"] if "extensions" in scope else None  # noqa: SIM401  # its `get` is untyped
     headers: dict[str, str] = {}
     for raw_name, raw_value in scope["headers"]:
         name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
@@ -87,7 +87,7 @@ def read_handshake(socket: Socket) -> Handshake:
         query=scope["query_string"],
         headers=headers,
         request_id=request_id(scope),
-        explains="websocket.http.response" in (extensions or {}),
+        explains=_explains(scope),
         receive=receive,
         send=send,
     )
@@ -104,3 +104,32 @@ async def refuse(handshake: Handshake, error: ServiceError) -> None:
         await send({"type": "websocket.http.response.start", "status": error.status, "headers": headers})
         body = encode_problem(error.status, error.code, error.message, error.details, handshake.request_id)
         await send({"type": "websocket.http.response.body", "body": body})
+
+
+def explaining(scope: Scope, send: AsgiSend) -> AsgiSend:
+    """An ASGI ``send`` that refuses a client with the error that `Problems` has noted, not with a bare close."""
+    accepted = False
+
+    async def send_explained(message: Message) -> None:
+        nonlocal accepted
+        accepted = accepted or message["type"] == "websocket.accept"
+        error = cast("ServiceError | None", cast("dict[str, object]", scope).pop(REFUSAL, None))
+        if error is None or accepted or DIRECT not in scope:  # a handler of ours sees to its client itself
+            await send(message)
+            return
+        handshake = Handshake(
+            query=scope["query_string"],
+            headers={},
+            request_id=request_id(scope),
+            explains=_explains(scope),
+            receive=_receive_nothing,
+            send=cast("Send", send),
+        )
+        await refuse(handshake, error)
+
+    return send_explained
+
+
+def _explains(scope: Scope) -> bool:
+    extensions = scope["extensions"] if "extensions" in scope else None  # noqa: SIM401  # its `get` is untyped
+    return "websocket.http.response" in (extensions or {})

@@ -28,6 +28,7 @@ from daebus.core.places import made_at
 
 from .edge import DaebusHttp
 from .exchange import DIRECT
+from .handshake import explaining
 from .http_arguments import PlainRequest
 from .http_routes import HttpRoute, RouteHandler, make_handler
 from .paths import litestar_path, path_shape
@@ -39,13 +40,16 @@ Lifespan = Callable[..., AbstractAsyncContextManager[Any]]
 
 
 class _Application(Litestar):
-    """Tells the client the id of each HTTP request, whoever answers it, and lets WebSockets find the server."""
+    """Tells clients the ids of HTTP requests and why a WebSocket is refused; lets WebSockets find the server."""
 
     @override
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # unions of what the three kinds have
         if scope["type"] == "websocket":
             scope.setdefault(DIRECT, (receive, send))
-        await super().__call__(scope, receive, telling_id(send, scope) if scope["type"] == "http" else send)
+            send = explaining(scope, send)
+        elif scope["type"] == "http":
+            send = telling_id(send, scope)
+        await super().__call__(scope, receive, send)
 
 
 def build_litestar(
@@ -72,7 +76,7 @@ def build_litestar(
         WiringError: With all the options that Litestar does not have, else all the routes that collide, or that
             Litestar does not take.
     """
-    given = dict(settings.litestar)
+    given, problems = dict(settings.litestar), Problems(service, logger)
     _refuse_unknown(settings)
     _refuse_collisions(routes)
     options = {
@@ -81,7 +85,8 @@ def build_litestar(
         "request_max_body_size": settings.max_body_size,
         "openapi_config": OpenAPIConfig(service, "1.0.0", operation_id_creator=_operation_ids(routes)),
         **given,
-        "exception_handlers": Problems(service, logger).handlers(cast("Any", given.get("exception_handlers"))),
+        "exception_handlers": problems.handlers(cast("Any", given.get("exception_handlers"))),
+        "after_exception": [problems.note, *_listed(given, "after_exception")],
         "lifespan": [*lifespan, *_listed(given, "lifespan")],
         "route_handlers": [*extra_handlers, *_listed(given, "route_handlers")],
     }

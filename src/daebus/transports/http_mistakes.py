@@ -9,10 +9,16 @@ from typing import Any, TypeAlias, cast
 
 import msgspec
 from litestar import Request
-from litestar.exceptions import HTTPException, InternalServerException, SerializationException, ValidationException
+from litestar.exceptions import (
+    HTTPException,
+    InternalServerException,
+    MethodNotAllowedException,
+    SerializationException,
+    ValidationException,
+)
 from litestar.utils.helpers import get_enum_string_value
 
-__all__ = ["AnyRequest", "InvalidBody", "broken_request", "explain", "phrase"]
+__all__ = ["AnyRequest", "InvalidBody", "broken_request", "explain", "phrase", "without_websocket"]
 
 AnyRequest: TypeAlias = Request[Any, Any, Any]
 
@@ -48,6 +54,18 @@ def phrase(status: int) -> str:
         return HTTPStatus(status).phrase
     except ValueError:
         return "Error"
+
+
+def without_websocket(request: AnyRequest, error: HTTPException) -> HTTPException:
+    """The error for HTTP, where Litestar counts a WebSocket among the methods that a path allows."""
+    allowed = (error.headers or {}).get("allow", "").split(", ")
+    if "websocket" not in allowed:
+        return error
+    methods = ", ".join(method for method in allowed if method != "websocket")
+    if methods:
+        return MethodNotAllowedException(headers={"allow": methods})
+    detail = f"{request.scope['path']} takes WebSocket connections only"
+    return HTTPException(detail=detail, status_code=HTTPStatus.UPGRADE_REQUIRED, headers={"upgrade": "websocket"})
 
 
 def explain(request: AnyRequest, error: HTTPException) -> tuple[str, Mapping[str, object]]:

@@ -13,7 +13,8 @@ from typing import Any, TypeAlias, cast
 
 import msgspec
 from litestar import Litestar, Response
-from litestar.exceptions import HTTPException
+from litestar.enums import ScopeType
+from litestar.exceptions import HTTPException, WebSocketException
 from litestar.response.base import ASGIResponse
 from litestar.types import Message, Receive, Scope, Send
 from typing_extensions import override
@@ -36,11 +37,12 @@ from daebus.core.logs import Logger
 from daebus.wiring.endpoints import Endpoint, Incoming
 
 from .failures import failure, outage
-from .http_mistakes import AnyRequest, broken_request, explain, phrase
+from .http_mistakes import AnyRequest, broken_request, explain, phrase, without_websocket
 
 __all__ = [
     "ENDPOINT",
     "PROBLEM",
+    "REFUSAL",
     "AnyRequest",
     "Handlers",
     "Problem",
@@ -57,6 +59,9 @@ ENDPOINT = "daebus_endpoint"
 
 PROBLEM = "application/problem+json"
 
+REFUSAL = "daebus.refusal"
+"""The key in the scope of a WebSocket under which the `ServiceError` is found for which Litestar refuses it."""
+
 Handlers: TypeAlias = Mapping[int | type[Exception], Callable[[AnyRequest, Any], Response[Any]]]
 """Exception handlers as Litestar takes them, by status or class."""
 
@@ -64,6 +69,7 @@ _REQUEST_ID = "daebus_request_id"
 _ID_HEADER = b"x-request-id"
 _ACCEPTED_ID = re.compile(rb"[\x21-\x7e]{1,128}")
 _KNOWN = (BadRequest, Unauthorized, Forbidden, NotFound, Conflict, TooLarge, TooManyRequests, Unavailable, Timeout)
+_BY_STATUS = {kind.status: kind for kind in _KNOWN}
 # Beside those of daebus, those whose phrase is not the same in every version of Python.
 _CODES = {
     **{error.status: error.code for error in _KNOWN},
@@ -163,11 +169,26 @@ class Problems:
     def answer(self, request: AnyRequest, error: Exception) -> Response[bytes]:
         """The response to a request that failed."""
         if isinstance(error, HTTPException) and error.status_code != HTTPStatus.INTERNAL_SERVER_ERROR:
+            error = without_websocket(request, error)
             detail, details = explain(request, error)
             code = _CODES.get(error.status_code) or re.sub(r"\W+", "_", phrase(error.status_code).lower())
             return _response(request, error.status_code, code, detail, details, error.headers)
         problem = error if isinstance(error, ServiceError) else self._unexpected(request, error)
         return _response(request, problem.status, problem.code, problem.message, problem.details, None)
+
+    async def note(self, error: Exception, scope: Scope) -> None:
+        """Note under `REFUSAL` what a WebSocket client is to be told: an ``after_exception`` hook of Litestar's."""
+        if scope["type"] == ScopeType.WEBSOCKET and not isinstance(error, WebSocketException):
+            cast("dict[str, object]", scope)[REFUSAL] = self._refusal(error, scope)
+
+    def _refusal(self, error: Exception, scope: Scope) -> ServiceError:
+        if isinstance(error, ServiceError):
+            return error
+        if not isinstance(error, HTTPException) or error.status_code == HTTPStatus.INTERNAL_SERVER_ERROR:
+            return self._outside(error, path=scope["path"], request_id=request_id(scope))
+        if "route_handler" not in scope and error.detail == phrase(error.status_code):
+            return NotFound(f"There is no WebSocket at {scope['path']}")
+        return _BY_STATUS.get(error.status_code, Forbidden)(error.detail)
 
     def _unexpected(self, request: AnyRequest, error: Exception) -> ServiceError:
         broken = broken_request(error)
@@ -185,12 +206,15 @@ class Problems:
         if endpoint is not None:
             context = Context(request_id=known, service=self._service, handler=endpoint.title)
             return failure(error, endpoint, Incoming(context), self._logger)
-        about = {"method": request.method, "path": request.scope["path"], "request_id": known}
+        return self._outside(error, method=request.method, path=request.scope["path"], request_id=known)
+
+    def _outside(self, error: Exception, **about: str) -> ServiceError:
+        """The error for what failed outside of our handlers."""
         problem = outage(error, self, self._logger, **about)
         if problem is not None:
             return problem
         self._logger.error("request failed", **about, exc_info=error)
-        return Internal(f"The request failed; the service's log has the cause under request id {known}")
+        return Internal(f"The request failed; the service's log has the cause under request id {about['request_id']}")
 
 
 def unhidden(handlers: Handlers | None) -> Handlers:
