@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import msgspec
 import pytest
 from tests.support import raw_redis, until
 
 from daebus import Action, BlockingBus, Bus, Channel, Context, Daebus, StreamAction
+from daebus.core.messages import channel_stream
 from daebus.errors import (
     BadReply,
     BadRequest,
@@ -28,6 +30,7 @@ from daebus.errors import (
     TooManyRequests,
 )
 from daebus.testing import private_redis_url, running
+from daebus.transports import channels
 from daebus.transports.caller import CREDIT
 
 pytestmark = pytest.mark.usefixtures("daebus_redis_url")
@@ -51,6 +54,10 @@ class Deleted(msgspec.Struct, tag="deleted"):
 
 
 class Renamed(msgspec.Struct, tag="renamed"):
+    user_id: str
+
+
+class Merged(msgspec.Struct, tag="merged"):
     user_id: str
 
 
@@ -541,19 +548,53 @@ class TestChannels:
         async with running(app):
             await until(lambda: heard == ["early"])
 
-    async def test_an_unknown_tag_is_skipped_and_known_ones_go_on(self, caplog: pytest.LogCaptureFixture) -> None:
+    @pytest.mark.parametrize("durable", [False, True])
+    async def test_unknown_tags_are_skipped_and_told_and_known_ones_go_on(
+        self, durable: bool, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        app, heard, name = Daebus("old"), list[str](), f"kinds_{durable}"
+
+        @app.listen(Channel[Created | Deleted](name, durable=durable))
+        async def listener(event: Created | Deleted) -> None:
+            heard.append(event.user_id)
+
+        newer = Channel[Created | Deleted | Renamed | Merged](name, durable=durable)
+        async with running(app) as service, raw_redis(private_redis_url()) as redis:
+            for _ in range(9):
+                await service.publish(newer, Renamed("u1"))
+            await service.publish(newer, Merged("u1"))
+            await service.publish(newer, Created("u2"))
+            await until(lambda: heard == ["u2"])
+
+            async def settled() -> bool:
+                return not durable or (await redis.xinfo_groups(channel_stream(name)))[0]["pending"] == 0
+
+            await until(settled)
+            assert not durable or await redis.xlen("daebus:{old}:dead") == 0
+        lines = [cast("dict[str, Any]", record.msg) for record in caplog.records if record.levelno >= logging.WARNING]
+        assert {(line["channel"], line["handler"]) for line in lines} == {(name, f"listen {name}")}
+        assert not any(record.levelno > logging.WARNING for record in caplog.records)
+        assert [line["skipped"] for line in lines if "'renamed'" in line["reason"]] == [1, 2, 4, 8]
+        assert [line["skipped"] for line in lines if "'merged'" in line["reason"]] == [1]
+
+    async def test_tags_that_anybody_makes_up_flood_nothing(
+        self, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(channels, "_MOST_TAGS", 2)
         app, heard = Daebus("old"), list[str]()
 
         @app.listen(EVENTS)
         async def listener(event: Created | Deleted) -> None:
             heard.append(event.user_id)
 
-        newer = Channel[Created | Deleted | Renamed]("user_events")
-        async with running(app) as service:
-            await service.publish(newer, Renamed("u1"))
-            await service.publish(newer, Created("u2"))
+        async with running(app) as service, raw_redis(private_redis_url()) as redis:
+            for tag in ("a", "b", "x" * 100_000, "d", "e", "a"):
+                await redis.publish("user_events", msgspec.json.encode({"type": tag, "user_id": "u1"}))
+            await service.publish(EVENTS, Created("u2"))
             await until(lambda: heard == ["u2"])
-        assert not [record for record in caplog.records if record.levelname == "ERROR"]
+        lines = [cast("dict[str, Any]", record.msg) for record in caplog.records if record.levelno >= logging.WARNING]
+        assert [line["skipped"] for line in lines] == [1, 1, 1, 2, 2]
+        assert all(len(line["reason"]) <= 200 for line in lines)
 
     async def test_a_known_tag_with_wrong_fields_is_logged_and_the_listener_goes_on(
         self, caplog: pytest.LogCaptureFixture

@@ -29,12 +29,16 @@ from .retries import GROUP, MAX_DELIVERIES, Origin, Retries, never_finished
 from .scripts import Script
 from .settling import Settler
 from .streams import GroupReader
+from .tallies import Tally
 
 __all__ = ["ChannelServer", "Listener"]
 
 _MAX_WAITING = 10_000
 _MAX_WAITING_SIZE = 67_108_864
 _TRIM_SECONDS = 10.0
+
+_LONGEST_REASON = 200
+_MOST_TAGS = 1000
 
 # Everything before the oldest entry that any group still needs goes: delivered and pending, or not yet delivered.
 _TRIM = Script(
@@ -108,6 +112,7 @@ class ChannelServer:
         self._retries = retries
         self._settler = Settler(node.link, logger)
         self.logger = logger
+        self._skipped: dict[tuple[str, str, str], Tally] = {}
         self._live = [_LiveListener(self, listener) for listener in listeners if not listener.durable]
         self._durable = [listener for listener in listeners if listener.durable]
         self._readers = [self._reader(listener) for listener in self._durable]
@@ -151,13 +156,28 @@ class ChannelServer:
             self._limits.check_size(body)
             await (dispatch(listener.endpoint, incoming) if limit is None else _run(listener, incoming, limit))
         except UnknownTag as error:
-            self.logger.debug("event of an unknown kind skipped", channel=listener.channel, reason=error.message)
+            self._skip(listener, error.message[:_LONGEST_REASON])
         except Exception as error:
             problem = failure(error, listener.endpoint, incoming, self.logger)
             if problem is error:
                 self.logger.error("event not handled", channel=listener.channel, reason=problem.message)
             return problem
         return None
+
+    def _skip(self, listener: Listener, reason: str) -> None:
+        """Tell of an event that nobody handles: the listener does not know its tag, maybe that of a newer publisher."""
+        key = (listener.channel, listener.name, reason)
+        if key not in self._skipped and len(self._skipped) >= _MOST_TAGS:
+            key = (listener.channel, listener.name, "")  # tags are what anybody sends
+        tally = self._skipped.setdefault(key, Tally())
+        if tally.add():
+            self.logger.warning(
+                "event of an unknown kind skipped",
+                channel=listener.channel,
+                handler=listener.endpoint.title,
+                reason=reason,
+                skipped=tally.count,
+            )
 
     def _again(self, listener: Listener) -> str:
         return listener_stream(self._service, listener.channel, listener.name)
@@ -214,7 +234,7 @@ class _LiveListener:
         self._waiting_size = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._unsubscribe: Callable[[], Awaitable[None]] | None = None
-        self._lost = 0
+        self._lost = Tally()
 
     async def start(self, node: Node) -> None:
         self._unsubscribe = await node.subscriber.subscribe(self._listener.channel, self._receive)
@@ -255,11 +275,10 @@ class _LiveListener:
                 self._begin(following)
 
     def _lose(self) -> None:
-        self._lost += 1
-        if self._lost & (self._lost - 1) == 0:  # at 1, 2, 4, 8, …: a flood does not flood the log
+        if self._lost.add():
             self._server.logger.error(
                 "events lost: the listener is too slow",
                 channel=self._listener.channel,
                 handler=self._listener.endpoint.title,
-                lost=self._lost,
+                lost=self._lost.count,
             )
