@@ -14,7 +14,16 @@ from redis.exceptions import RedisError
 from tests.engines import Engine, free_port
 from tests.support import raw_redis, until
 
-from daebus.core.errors import Conflict, Internal, ServiceError, Timeout, Unavailable
+from daebus.core.errors import (
+    Conflict,
+    Internal,
+    NoSuchAction,
+    NoSuchService,
+    ServiceError,
+    Timeout,
+    TooManyRequests,
+    Unavailable,
+)
 from daebus.core.logs import make_logger
 from daebus.core.messages import Request
 from daebus.core.policies import Policy
@@ -71,7 +80,10 @@ async def delayed(redis: Any) -> tuple[list[str], int]:
     return msgspec.json.decode(member, type=list[str]), due - seconds * 1000 - micros // 1000
 
 
-@pytest.mark.parametrize("problem", [Internal("x"), Unavailable("x"), Timeout("x")])
+@pytest.mark.parametrize(
+    "problem",
+    [Internal("x"), NoSuchAction("x"), NoSuchService("x"), Timeout("x"), TooManyRequests("x"), Unavailable("x")],
+)
 async def test_what_may_pass_waits_in_the_sorted_set(redis: Any, problem: ServiceError) -> None:
     entry = await delivered(redis, ACTION, request="{}")
     async with opened() as (_, retries):

@@ -18,7 +18,7 @@ from tests.processes import Service, launched
 from tests.support import raw_redis, until
 
 from daebus import Action, Bus, Channel, Daebus
-from daebus.errors import Conflict, Internal, ServiceError, Timeout, Unavailable
+from daebus.errors import Conflict, Internal, NoSuchService, ServiceError, Timeout, Unavailable
 from daebus.testing import private_redis_url, running
 from daebus.transports.dead_letters import DeadLetters
 from daebus.transports.node import open_node
@@ -343,6 +343,24 @@ async def test_where_a_run_fails_the_next_request_with_the_key_runs(redis: Any) 
     assert [type(result) for result in results].count(Conflict) == 3
     assert work.runs == 2
     assert not await redis.exists(DEAD)
+
+
+async def test_that_another_service_was_not_there_is_not_kept_for_a_key() -> None:
+    app, stock = Daebus("shop"), Daebus("stock")
+
+    @app.action("order")
+    async def order(number: int, *, bus: Bus) -> int:
+        return await bus.call(reserve, number, service="stock")
+
+    @stock.action("reserve")
+    async def reserve(number: int) -> int:
+        return number
+
+    async with running(app) as shop:
+        with pytest.raises(NoSuchService, match="'stock'"):
+            await shop.call(order, 1, idempotency_key="o1")
+        async with running(stock):
+            assert await shop.call(order, 1, idempotency_key="o1") == 1
 
 
 async def test_a_dead_letter_with_a_key_can_be_replayed(redis: Any) -> None:

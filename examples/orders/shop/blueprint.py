@@ -17,7 +17,7 @@ from warehouse.contracts import (
 )
 
 from daebus import Blueprint, Bus, Logger
-from daebus.errors import NoSuchService, NotFound, Timeout, Unavailable
+from daebus.errors import NotFound, Timeout, Unavailable
 from shop.container import Container
 from shop.contracts import GET_ORDER, ORDERS, PLACE_ORDER, TRACK_ORDER, Order, OrderId, OrderPlaced, PlaceOrder
 from shop.store import Orders, Shelf
@@ -31,7 +31,7 @@ async def place_order(wanted: PlaceOrder, *, orders: Orders, bus: Bus, logger: L
     try:
         # `OutOfStock` is not caught here: it goes on to whoever placed the order, as the class that it is.
         await bus.call(RESERVE, Reserve(order.id, order.item, order.quantity), timeout=2)
-    except (Timeout, Unavailable, NoSuchService) as error:
+    except (Timeout, Unavailable) as error:
         # The reservation may have been made all the same. This waits in a queue until the warehouse is back.
         await bus.send(RELEASE, Release(order.id))
         logger.warning("warehouse does not answer", reason=error.message)
@@ -77,7 +77,7 @@ async def on_stock_level(event: StockLevel, *, shelf: Shelf) -> None:
 async def look_at_shelf(*, bus: Bus, shelf: Shelf, logger: Logger) -> None:
     try:
         stock = await bus.call(LIST_STOCK, timeout=2)
-    except (Timeout, NoSuchService):
+    except (Timeout, Unavailable):
         logger.info("warehouse is not there yet")  # it tells its levels when it starts
     else:
         shelf.left.update(stock.left)

@@ -171,8 +171,8 @@ class Timeout(ServiceError):
     status = 504
 
 
-class NoSuchService(ServiceError):
-    """No instance serves this service."""
+class NoSuchService(Unavailable):
+    """No instance serves this service now."""
 
     code = "no_such_service"
     status = 503

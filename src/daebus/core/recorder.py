@@ -127,7 +127,7 @@ class Recorder:
             name: A contract, or a name, to which the blueprint's namespace is added.
             concurrency: How many requests one process handles at once; default: the app's ``max_concurrency``.
             options: ``timeout``: seconds that one run may take. Of requests that were sent, not called, and whose
-                handler failed unexpectedly, or with `Unavailable` or `Timeout`: ``retries``, how often they are
+                handler failed unexpectedly, or for want of another service: ``retries``, how often they are
                 handled again (5), after a random time of up to ``backoff`` seconds (1), which doubles each time up
                 to ``max_backoff`` (3600). ``keep_replies``: seconds for which the reply to a request with an
                 idempotency key is kept (a day).

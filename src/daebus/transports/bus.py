@@ -112,7 +112,7 @@ class Bus(LoopOnly):
             timeout: Seconds to wait, within what the handler that asks has left itself.
             idempotency_key: Such as ``order-17``: requests for the action with the same key and payload run once, and
                 all get the same reply, also those that come later, within what the action says (``keep_replies``).
-                A run that fails unexpectedly, or with `Unavailable` or `Timeout`, does not count.
+                A run that fails unexpectedly, or for want of another service, does not count.
 
         Raises:
             Timeout: No reply came in time.

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import cast
 
-from daebus.core.errors import Internal, ServiceError, Timeout, Unavailable
+from daebus.core.errors import Internal, NoSuchAction, ServiceError, Timeout, TooManyRequests, Unavailable
 from daebus.core.logs import Logger
 from daebus.core.messages import dead_letters, delayed_entries, service_of
 from daebus.core.policies import Policy
@@ -118,8 +118,8 @@ def never_finished() -> Internal:
 
 
 def is_passing(problem: ServiceError) -> bool:
-    """Whether an error may be gone the next time: an unexpected one, or something that is away or slow now."""
-    return isinstance(problem, Internal | Unavailable | Timeout)
+    """Whether an error may be gone the next time: an unexpected one, or what is away, slow, full or not there yet."""
+    return isinstance(problem, Internal | Unavailable | Timeout | TooManyRequests | NoSuchAction)
 
 
 class Retries:
