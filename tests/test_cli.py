@@ -158,6 +158,18 @@ async def test_what_reaches_nobody_is_told(redis_url: str) -> None:
     assert kept.errors.endswith("say --durable.\n")
 
 
+@pytest.mark.usefixtures("service")
+async def test_publishing_to_a_durable_channel_with_a_wrong_name_or_the_name_of_a_service(redis_url: str) -> None:
+    async with Bus(redis_url) as bus:
+        await bus.publish(Channel[str]("shell", durable=True), "event")
+    misspelt, plain = await asyncio.gather(
+        daebus("publish", "kept_event", "[1]", "--durable", redis_url=redis_url),
+        daebus("publish", "shell", "[1]", redis_url=redis_url),
+    )
+    assert misspelt.errors == "No service has ever listened to 'kept_event': it is kept for those that come.\n"
+    assert plain.errors.endswith("say --durable.\n")
+
+
 async def test_listening_to_a_durable_channel_as_if_it_were_plain(redis_url: str) -> None:
     async with Bus(redis_url) as bus:
         await bus.publish(Channel[str]("heard_wrongly", durable=True), "event")

@@ -15,7 +15,7 @@ from daebus.core.errors import ConfigurationError, NoSuchService
 from daebus.transports.bus import Bus
 
 from .failures import explained
-from .hints import elsewhere, meant_durable, nobody_listens, nobody_serves, on_the_bus
+from .hints import elsewhere, meant_durable, nobody_came, nobody_listens, nobody_serves, on_the_bus
 from .listening import events
 
 __all__ = ["call", "listen", "publish", "send"]
@@ -122,13 +122,14 @@ def send(service: str, action: str, payload: msgspec.Raw, redis_url: str | None)
 def publish(channel: str, event: msgspec.Raw, durable: bool, redis_url: str | None) -> None:  # noqa: FBT001  # click
     """Tell all listeners of CHANNEL about an event. JSON is the event; - reads it from stdin.
 
-    Where nobody listens to a channel that is not durable, the event is lost, and a line on stderr says so.
+    Where nobody listens, a line on stderr says so: the event is kept if the channel is durable, else lost.
     """
 
     async def tell() -> None:
         async with on_the_bus(redis_url) as (bus, node):
             await bus.publish(Channel[msgspec.Raw](channel, durable=durable, retention=_FOR_EVER), event)
-            if not durable and (reason := await nobody_listens(node, channel)) is not None:
+            reason = await (nobody_came if durable else nobody_listens)(node, channel)
+            if reason is not None:
                 click.echo(reason, err=True)
 
     with explained(ConfigurationError):

@@ -18,7 +18,7 @@ from daebus.transports.old_services import hears_requests
 from daebus.transports.resp import CommandError
 from daebus.transports.servers import REDIS_URL_VARIABLE, find_server
 
-__all__ = ["elsewhere", "meant_durable", "nobody_listens", "nobody_serves", "on_the_bus"]
+__all__ = ["elsewhere", "meant_durable", "nobody_came", "nobody_listens", "nobody_serves", "on_the_bus"]
 
 
 @asynccontextmanager
@@ -59,11 +59,25 @@ async def nobody_listens(node: Node, channel: str) -> str | None:
         return None
     try:
         _, listeners = cast("tuple[bytes, int]", await node.link.execute("PUBSUB", "NUMSUB", channel))
-        if listeners:
+        # A service hears callers that run 0.0.31 on the channel of its name.
+        if listeners and not await Directory(node).serves(channel):
             return None
     except (Unavailable, CommandError):
         return None
-    return await meant_durable(node, channel) or f"Nobody listens to {channel!r} now, so nobody heard of it."
+    durable = await meant_durable(node, channel)
+    if listeners:
+        return durable
+    return durable or f"Nobody listens to {channel!r} now, so nobody heard of it."
+
+
+async def nobody_came(node: Node, channel: str) -> str | None:
+    """What is to be said where no listener of a durable channel has ever been."""
+    try:
+        if await node.link.execute("XINFO", "GROUPS", channel_stream(channel)):
+            return None
+    except (Unavailable, CommandError):
+        return None
+    return f"No service has ever listened to {channel!r}: it is kept for those that come."
 
 
 async def meant_durable(node: Node, channel: str) -> str | None:
