@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import Annotated
 
 import msgspec
 from dependency_injector import providers
@@ -14,10 +15,15 @@ from daebus import (
     Blueprint,
     Bus,
     Channel,
+    Client,
+    Clients,
     Daebus,
     DaebusHttp,
+    DaebusWebSocket,
     Logger,
+    Message,
     PerMessage,
+    Reject,
     Running,
     ServiceContainer,
     StreamAction,
@@ -46,6 +52,7 @@ class Refunded(msgspec.Struct, tag=True):
 PAY = Action[Pay, Receipt]("pay", service="payments")
 COUNT = StreamAction[int, int]("count", service="payments")
 PAYMENTS = Channel[Paid | Refunded]("payments", durable=True)
+RECEIPT = Message[Receipt]("receipt")
 
 
 class Ledger:
@@ -115,6 +122,30 @@ async def http_pay(data: Pay, *, bus: Bus) -> Receipt:
         raise Unavailable("Payments are slow today; ask again with the same order") from error
 
 
+@payments.route("/pay/<order>")
+async def http_find(order: str, days: Annotated[int, msgspec.Meta(ge=1)] = 30, *, ledger: Ledger) -> Receipt:
+    return Receipt(order, await ledger.add(0))
+
+
+class Login(msgspec.Struct):
+    user: str = ""
+
+
+@payments.socket_connect()
+async def on_connect(params: Login, client: Client) -> None:
+    if not params.user:
+        raise Reject("Say who you are: /ws?user=...")
+    client.state[Login] = params
+
+
+@payments.socket("pay")
+async def ws_pay(order: Pay, client: Client, *, bus: Bus, clients: Clients, logger: Logger) -> Receipt:
+    receipt = await bus.call(pay, order)
+    await clients.broadcast(RECEIPT, receipt)
+    logger.info("paid", user=client.state[Login].user)
+    return receipt
+
+
 @payments.background("report", every=timedelta(hours=1))
 async def report(*, ledger: Ledger, logger: Logger) -> None:
     logger.info("total", cents=await ledger.add(0))
@@ -128,6 +159,7 @@ def watch(running: Running, *, blocking_bus: BlockingBus) -> None:
 
 app = Daebus("payments", container=Container())
 app.attach(DaebusHttp(port=8080))
+app.attach(DaebusWebSocket())
 app.register_blueprint(payments)
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from tests.guide.payments import COUNT, Audit, CardDeclined, Ledger, Pay, Receipt, app, count, pay
+from websockets.exceptions import InvalidStatus
 
 from daebus.testing import RunningService, running
 
@@ -27,6 +28,22 @@ async def test_pay(service: RunningService) -> None:
         assert await service.call(pay, Pay("o1", 5)) == Receipt("o1", 1_000_005)
         response = await service.http.post("/pay", json={"order": "o2", "cents": 7})
     assert (response.status_code, response.json()) == (201, {"order": "o2", "total": 1_000_007})
+
+
+async def test_find(service: RunningService) -> None:
+    assert (await service.http.get("/pay/o1", params={"days": 7})).json()["order"] == "o1"
+    refused = await service.http.get("/pay/o1", params={"days": 0})
+    assert (refused.status_code, refused.json()["details"]["errors"][0]["path"]) == (400, "days")
+
+
+async def test_sockets(service: RunningService) -> None:
+    async with service.socket(user="ada") as ada, service.socket(user="bob") as bob:
+        answer = await ada.ask("pay", Pay("o1", 5))
+        assert answer.type == "response"
+        assert (await bob.receive()).type == "receipt"
+    with pytest.raises(InvalidStatus):
+        async with service.socket():
+            pass
 
 
 async def test_declined(service: RunningService) -> None:
