@@ -12,10 +12,8 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager
 from functools import cache
 from typing import Final, TypeVar
 
-import httpx
 import msgspec
 from dependency_injector import providers
-from websockets.asyncio.client import ClientConnection, connect
 
 from daebus.app.container import ServiceContainer
 from daebus.app.service import Daebus
@@ -27,6 +25,15 @@ from daebus.transports.bus import Bus
 from daebus.transports.embedded import EmbeddedEngine, join_embedded
 from daebus.transports.node import open_node
 from daebus.transports.topology import RedisServer
+
+try:
+    import httpx
+    from websockets.asyncio.client import ClientConnection, connect
+except ModuleNotFoundError as missing:
+    raise ModuleNotFoundError(
+        f"daebus.testing needs {missing.name}: pip install 'daebus[testing]', or '.[testing]' in a clone.",
+        name=missing.name,
+    ) from missing
 
 __all__ = ["RunningService", "Socket", "empty_redis", "private_redis_url", "running"]
 

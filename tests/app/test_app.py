@@ -615,3 +615,9 @@ def test_the_root_has_no_other_names() -> None:
         getattr(daebus, "Blueprnt")  # noqa: B009  # checkers see the mistake
     with pytest.raises(ImportError, match="cannot import name 'Blueprnt'"):
         exec("from daebus import Blueprnt")
+
+
+def test_without_the_extra_for_tests_the_error_says_how_to_install_it() -> None:
+    program = "import sys; sys.modules['websockets'] = None; import daebus.testing"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert "pip install 'daebus[testing]'" in ended.stderr

@@ -314,11 +314,13 @@ async def test_where_the_runner_dies_the_key_passes_to_who_takes_over(redis: Any
             await until(lambda: has(redis, "daebus:{shop}:parked:hold:k", 2))
             await until(lambda: has(redis, "held", 1))
             runner = int(await redis.lindex("held", 0))
-            (survivor,) = [service.process.pid for service in both if service.process.pid != runner]
+            (survivor,) = [service for service in both if service.process.pid != runner]
+            ((entry, _),) = await redis.xrange("daebus:{shop}:action:hold", count=1)
             os.kill(runner, signal.SIGKILL)
             await until(lambda: has(redis, "held", 2), 10)
+            assert f'"entry":"{entry.decode()}"' in survivor.text()
             await redis.set("healed", 1)
-            assert await asyncio.gather(*asked) == [survivor] * 3
+            assert await asyncio.gather(*asked) == [survivor.process.pid] * 3
     assert await redis.llen("held") == 2
 
 

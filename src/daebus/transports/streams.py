@@ -199,7 +199,7 @@ class GroupReader:
                     if fields is None:
                         self._settler.settle(lane.key, self._group, last, delete=False)
                     elif last not in in_hand:
-                        self._logger.info("entry taken up again", stream=lane.key, entry=last)
+                        self._logger.info("entry taken up again", stream=lane.key, entry=last.decode())
                         self._take(lane, Entry(last, fields), None)
         self._adrift = False
 
@@ -214,7 +214,8 @@ class GroupReader:
                     self._logger.debug("nothing taken over", stream=lane.key, reason=str(error))
                     continue
                 for entry in entries:
-                    self._logger.warning("entry of a dead instance taken over", stream=lane.key, entry=entry.id)
+                    entry_id = entry.id.decode()
+                    self._logger.warning("entry of a dead instance taken over", stream=lane.key, entry=entry_id)
                     self._take(lane, entry, tenure)
 
     def _take(self, lane: Lane, entry: Entry, tenure: int | None) -> None:
