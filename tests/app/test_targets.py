@@ -126,6 +126,7 @@ def test_factory(write: Write) -> None:
         ("factory:make_one", "missing a required argument: 'name'. It must do without arguments."),
         ("factory:make_later", "factory:make_later is `async def`"),
         ("factory:make_nothing", "factory:make_nothing() returned no app, but something of type None."),
+        ("shelves", "did you mean shelves.app?"),
         ("several", "several has several apps, one, two: say which, as in several:one."),
     ],
 )
@@ -133,6 +134,8 @@ def test_no_app(write: Write, target: str, said: str) -> None:
     write("kiosk.py", APP)
     write("factory.py", FACTORY)
     write("several.py", "from daebus import Daebus\none, two = Daebus('one'), Daebus('two')\n")
+    write("shelves/__init__.py", "")
+    write("shelves/app.py", APP)
     with pytest.raises(TargetError) as caught:
         load_target(target)
     assert said in str(caught.value)

@@ -153,6 +153,8 @@ def _only_app(module: ModuleType, source: str) -> Daebus:
     if apps:
         names = ", ".join(apps)
         raise TargetError(f"{source} has several apps, {names}: say which, as in {source}:{next(iter(apps))}.")
+    if any(part.name == "app" for part in pkgutil.iter_modules(getattr(module, "__path__", []))):
+        raise TargetError(f"{source} is a package with no app of its own; did you mean {module.__name__}.app?")
     raise TargetError(
         f"{source} has no app: write app = Daebus(...) in it, or name a function that makes one: {source}:make_app."
     )
