@@ -29,11 +29,11 @@ from daebus.transports.topology import RedisServer
 try:
     import httpx
     from websockets.asyncio.client import ClientConnection, connect
-except ModuleNotFoundError as missing:
+except ModuleNotFoundError as _missing:
     raise ModuleNotFoundError(
-        f"daebus.testing needs {missing.name}: pip install 'daebus[testing]', or '.[testing]' in a clone.",
-        name=missing.name,
-    ) from missing
+        f"daebus.testing needs {_missing.name}: pip install 'daebus[testing]', or '.[testing]' in a clone.",
+        name=_missing.name,
+    ) from _missing
 
 __all__ = ["RunningService", "Socket", "empty_redis", "private_redis_url", "running"]
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Generator
-from contextvars import Context
+from collections.abc import Callable
 
 from .handshake import Handshake
 
@@ -22,8 +21,7 @@ class Outbox:
     """The messages on their way to one client. It opens when the client is accepted; until then they wait.
 
     A message is handed to the server once it has taken the one before. Granian gives futures, which need no task; of
-    those who wait for one it tells only the last. None is cancelled as long as the client is there: half a message may
-    be on its way.
+    those who wait for one it tells only the last. One that is cancelled may leave half a message with the client.
 
     Args:
         handshake: Sends; it takes as long as the client lets it.
@@ -66,8 +64,17 @@ class Outbox:
 
     async def deliver(self, text: str) -> None:
         """Send a message; returns when the server has it, or will never take it."""
+        if self._closed:
+            await asyncio.sleep(0)  # whoever goes on sending holds up nobody else
+            return
+        sent: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._enqueue(text, sent)
+        await sent
+
+    async def answer(self, text: str) -> None:
+        """As `deliver`, with a step less; but whoever cancels it cuts the message off."""
         if not self.is_free:
-            await self._deliver_in_turn(text)
+            await self.deliver(text)
             return
         self._start(text)
         sending = self._sending
@@ -75,24 +82,17 @@ class Outbox:
             return
         self._is_watched = True
         try:
-            await _Undisturbed(sending)
+            await sending
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if self._sending is sending or (task is not None and task.cancelling()):
+                raise
+        except Exception:  # the server's way of saying that the client has gone
+            self.close()
         finally:
             self._is_watched = False
-            if not sending.done():
-                if self._waiting:
-                    self._watch()
-            elif _has_failed(sending):
-                self.close()
-            else:
+            if self._waiting:
                 self._next()
-
-    async def _deliver_in_turn(self, text: str) -> None:
-        if self._closed:
-            await asyncio.sleep(0)  # whoever goes on sending holds up nobody else
-            return
-        sent: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._enqueue(text, sent)
-        await sent
 
     async def drain(self) -> None:
         """Wait until nothing waits any more. For one at a time, who does not deliver either."""
@@ -127,9 +127,13 @@ class Outbox:
         return now - self._seen_at > seconds
 
     def _enqueue(self, text: str, sent: asyncio.Future[None] | None) -> None:
+        is_free = self.is_free
         self._waiting.append((text, sent))
         self._size += len(text)
-        self._watch()
+        if is_free:
+            self._next()
+        else:
+            self._watch()
 
     def _start(self, text: str) -> None:
         try:
@@ -173,54 +177,3 @@ class Outbox:
 
 def _has_failed(done: asyncio.Future[None]) -> bool:
     return done.cancelled() or done.exception() is not None
-
-
-class _Undisturbed:
-    """Waits until a future of the server is done, however it ends. It is not cancelled with whoever waits.
-
-    `asyncio.shield` would do the same with one more turn of the event loop for each message. This is what a task takes
-    for a future: it is yielded, and has these methods.
-    """
-
-    __slots__ = ("_asyncio_future_blocking", "_context", "_future", "_is_cancelled", "_wake")
-
-    def __init__(self, future: asyncio.Future[None]) -> None:
-        self._future = future
-        self._asyncio_future_blocking = False
-        self._is_cancelled = False
-        self._wake: Callable[[object], object] | None = None
-        self._context: Context | None = None
-
-    def __await__(self) -> Generator[object, None, None]:
-        if not self._future.done():
-            self._asyncio_future_blocking = True
-            yield self
-        self.result()
-
-    def get_loop(self) -> asyncio.AbstractEventLoop:
-        """As a future's."""
-        return asyncio.get_running_loop()
-
-    def add_done_callback(self, wake: Callable[[object], object], *, context: Context | None = None) -> None:
-        """As a future's; for the one task that waits."""
-        self._wake, self._context = wake, context
-        self._future.add_done_callback(self._ended, context=context)
-
-    def cancel(self, msg: object = None) -> bool:
-        """Wake the task up, and let the future go on."""
-        wake, self._wake = self._wake, None
-        if wake is None:
-            return False
-        self._is_cancelled = True
-        self.get_loop().call_soon(wake, self, context=self._context)
-        return True
-
-    def result(self) -> None:
-        """Raises `CancelledError` where the task is to be cancelled."""
-        if self._is_cancelled:
-            raise asyncio.CancelledError
-
-    def _ended(self, _: object) -> None:
-        wake, self._wake = self._wake, None
-        if wake is not None:
-            wake(self)

@@ -102,8 +102,10 @@ class Peer:
         if self._closing is not None:
             return
         self._closing = (code, reason)
-        if (self._idle or self._replying) and self._task is not None:
+        if self._idle and self._task is not None:
             self._task.cancel()
+        elif self._replying:
+            asyncio.get_running_loop().call_later(_CLOSE_SECONDS, self._end_reply)
 
     def cut(self) -> None:
         """Cancel what runs for the client, be it a handler or a disconnect handler."""
@@ -172,13 +174,17 @@ class Peer:
             return
         self._replying = True
         try:
-            await self._outbox.deliver(answer)
+            await self._outbox.answer(answer)
         except asyncio.CancelledError:
             if self._closing is None or self._hurried:
                 raise
             self._spare()
         finally:
             self._replying = False
+
+    def _end_reply(self) -> None:
+        if self._replying and self._task is not None:
+            self._task.cancel()
 
     async def _next(self) -> str | bytes | None:
         """The next message; None: there will be none that is to be handled."""
