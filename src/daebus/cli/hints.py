@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import cast
 
 from daebus.core.errors import NoSuchAction, NoSuchService, Unavailable
 from daebus.core.logs import make_logger
@@ -58,14 +57,14 @@ async def nobody_listens(node: Node, channel: str) -> str | None:
     if node.server.is_cluster:
         return None
     try:
-        _, listeners = cast("tuple[bytes, int]", await node.link.execute("PUBSUB", "NUMSUB", channel))
+        heard = await node.link.is_heard(channel)
         # A service hears callers that run 0.0.31 on the channel of its name.
-        if listeners and not await Directory(node).serves(channel):
+        if heard and not await Directory(node).serves(channel):
             return None
     except (Unavailable, CommandError):
         return None
     durable = await meant_durable(node, channel)
-    if listeners:
+    if heard:
         return durable
     return durable or f"Nobody listens to {channel!r} now, so nobody heard of it."
 

@@ -113,8 +113,10 @@ def explaining(scope: Scope, send: AsgiSend) -> AsgiSend:
     async def send_explained(message: Message) -> None:
         nonlocal accepted
         accepted = accepted or message["type"] == "websocket.accept"
-        error = cast("ServiceError | None", cast("dict[str, object]", scope).pop(REFUSAL, None))
-        if error is None or accepted or DIRECT not in scope:  # a handler of ours sees to its client itself
+        error = None
+        if not accepted and DIRECT in scope:  # else a handler of ours sees to its client itself
+            error = cast("ServiceError | None", cast("dict[str, object]", scope).pop(REFUSAL, None))
+        if error is None:
             await send(message)
             return
         handshake = Handshake(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 
 from .leases import Entry
 
-__all__ = ["BatchSize", "Lane"]
+__all__ = ["BatchSize", "Lane", "Task"]
 
 _SMALLEST = 4
 _LARGEST = 64

@@ -175,10 +175,6 @@ class Peer:
         self._replying = True
         try:
             await self._outbox.answer(answer)
-        except asyncio.CancelledError:
-            if self._closing is None or self._hurried:
-                raise
-            self._spare()
         finally:
             self._replying = False
 

@@ -10,7 +10,7 @@ from daebus.core.errors import Unavailable
 from daebus.core.logs import Logger
 
 from .blocking_link import BlockingLink
-from .lanes import BatchSize, Lane
+from .lanes import BatchSize, Lane, Task
 from .leases import Entry, Lease
 from .node import Node
 from .resp import CommandError, is_busy_group, is_missing_group
@@ -18,8 +18,6 @@ from .scripts import Script
 from .settling import Settler
 
 __all__ = ["GroupReader"]
-
-Task = asyncio.Task[None]
 
 _BLOCK_MS = 5_000
 _PATIENCE = 5.0
