@@ -171,6 +171,65 @@ app.run("service", host="127.0.0.1", port=0)
         assert service.problems() == []
 
 
+LOOP = """
+@app.on_start()
+async def start() -> None:
+    print(type(asyncio.get_running_loop()).__module__, flush=True)
+"""
+
+
+@pytest.mark.parametrize(
+    ("run", "module"),
+    [
+        ("app.run()", "uvloop"),
+        ("app.run(loop='uvloop')", "uvloop"),
+        ("app.run(loop='asyncio')", "asyncio.unix_events"),
+        ("sys.modules['uvloop'] = None; app.run()", "asyncio.unix_events"),
+    ],
+)
+def test_event_loop_is_uvloop_where_that_is_installed(tmp_path: Path, redis_url: str, run: str, module: str) -> None:
+    with launched(*script(tmp_path, LOOP + run), DAEBUS_REDIS_URL=redis_url) as service:
+        service.wait_for("service started")
+        assert service.output().split() == [module]
+        assert service.stop() == 0
+        assert service.problems() == []
+
+
+@pytest.mark.parametrize(
+    ("run", "said"),
+    [
+        (
+            "sys.modules['uvloop'] = None; app.run(loop='uvloop')",
+            "uvloop is not installed: pip install 'daebus[uvloop]', or choose the event loop 'asyncio'.",
+        ),
+        ("app.run(loop='trio')", "There is no event loop 'trio': choose 'uvloop' or 'asyncio'."),
+    ],
+)
+def test_event_loop_that_there_is_not(tmp_path: Path, run: str, said: str) -> None:
+    with launched(*script(tmp_path, run)) as service:
+        assert service.process.wait(10) == 1
+        assert service.text() == f"Error: {said}\n"
+
+
+def test_what_was_loaded_at_the_start_is_not_collected_again_and_again(tmp_path: Path, redis_url: str) -> None:
+    body = """
+import gc
+@app.action("look")
+async def look() -> list[int]:
+    return [gc.get_freeze_count(), *gc.get_threshold()]
+before = gc.get_threshold()
+app.run()
+print(gc.get_freeze_count() == 0 and gc.get_threshold() == before)
+"""
+    with launched(*script(tmp_path, body), DAEBUS_REDIS_URL=redis_url) as service, BlockingBus(redis_url) as bus:
+        service.wait_for("service started")
+        frozen, young, *_ = bus.call(Action[None, list[int]]("look", service="service"))
+        assert frozen > 10_000
+        assert young == 10_000
+        assert service.stop() == 0
+        assert service.output().split() == ["on_stop", "True"]
+
+
 def miswired() -> Daebus:
     app = Daebus("service")
 

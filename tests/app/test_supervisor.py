@@ -179,3 +179,15 @@ def test_gives_up_where_workers_do_not_live(target: Path, redis_url: str) -> Non
         assert [line["how"] for line in service.lines("workers end too soon: giving up")] == ["exit code 1"]
         assert len(service.lines("service stopping")) == 1
         assert not any(is_alive(pid) for pid in pids)
+
+
+def test_workers_run_in_the_event_loop_that_is_named(target: Path, redis_url: str) -> None:
+    body = """
+@app.on_start()
+async def tell() -> None:
+    print(type(asyncio.get_running_loop()).__module__, flush=True)
+"""
+    target.write_text(APP + body)
+    with supervised(target, redis_url, "--loop=asyncio") as service:
+        assert service.output().split() == ["asyncio.unix_events"] * 2
+        assert service.stop() == 0

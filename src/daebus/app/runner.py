@@ -17,6 +17,7 @@ from daebus.core.logs import configure_logging, make_logger
 from daebus.core.places import caller_place
 
 from .assembly import Assembly
+from .process import Loop, loop_factory, tuned_collector
 from .signals import StopSignals
 from .web import Served, serve
 
@@ -42,6 +43,7 @@ def run(
     host: str | None = None,
     port: int | None = None,
     share_port: bool = False,
+    loop: Loop | None = None,
     report: Callable[[Served], None] | None = None,
 ) -> None:
     """Run a service in an event loop of its own until SIGTERM or SIGINT; then stop it and return.
@@ -54,6 +56,7 @@ def run(
         host: Where to listen.
         port: Likewise.
         share_port: Whether other processes listen there too.
+        loop: See `loop_factory`.
         report: Called once the service is served.
 
     Raises:
@@ -63,13 +66,14 @@ def run(
     """
     _refuse_wrong_place()
     try:
+        make_loop = loop_factory(loop)
         made = check()
         configure_logging(service=made.service, instance=str(os.getpid()))
     except DaebusError as error:
         _explain(error)
         raise SystemExit(1) from None
     serving = serve(made, redis_url=redis_url, host=host, port=port, share_port=share_port)
-    if not _Run(serving, report).to_the_end():
+    if not _Run(serving, make_loop, report).to_the_end():
         raise SystemExit(1)
 
 
@@ -104,8 +108,14 @@ def _force(number: int) -> NoReturn:
 class _Run:
     """One run, from the first task of its event loop to the last."""
 
-    def __init__(self, serving: AbstractAsyncContextManager[Served], report: Callable[[Served], None] | None) -> None:
+    def __init__(
+        self,
+        serving: AbstractAsyncContextManager[Served],
+        make_loop: Callable[[], asyncio.AbstractEventLoop],
+        report: Callable[[Served], None] | None,
+    ) -> None:
         self._serving = serving
+        self._make_loop = make_loop
         self._report = report
         self._task: asyncio.Task[None] | None = None
         self._stop = asyncio.Event()
@@ -113,7 +123,7 @@ class _Run:
 
     def to_the_end(self) -> bool:
         """Run. Returns whether all went well."""
-        runner = asyncio.Runner()
+        runner = asyncio.Runner(loop_factory=self._make_loop)
         # The signals are left last: a thread that does not end may hold up the closing of the loop.
         with StopSignals(runner.get_loop(), self._ask, _force), runner:
             return runner.run(self._main())
@@ -138,7 +148,8 @@ class _Run:
             self._started = True
             if self._report is not None:
                 self._report(served)
-            await self._stop.wait()
+            with tuned_collector():
+                await self._stop.wait()
 
     def _tell(self, error: BaseException) -> None:
         logger = make_logger()

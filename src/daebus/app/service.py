@@ -32,6 +32,7 @@ from .checks import (
 )
 from .container import ServiceContainer
 from .plans import Conflict, Plans
+from .process import Loop
 from .runner import run
 from .web import Web
 
@@ -266,6 +267,7 @@ class Daebus(Recorder, Generic[C]):
         redis_url: str | None = None,
         host: str | None = None,
         port: int | None = None,
+        loop: Loop | None = None,
     ) -> None:
         """Run the service until SIGTERM or SIGINT.
 
@@ -274,8 +276,9 @@ class Daebus(Recorder, Generic[C]):
             redis_url: The server; default: DAEBUS_REDIS_URL, else the embedded one of the project.
             host: Where to listen; default: what `DaebusHttp` says.
             port: Likewise.
+            loop: The event loop; default: uvloop where it is installed (``daebus[uvloop]``), else asyncio's own.
 
         Raises:
             SystemExit: It could not start; one message on stderr says why.
         """
-        run(lambda: self.check(service), redis_url=redis_url, host=host, port=port)
+        run(lambda: self.check(service), redis_url=redis_url, host=host, port=port, loop=loop)

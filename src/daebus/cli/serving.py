@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from typing import get_args
 
 import click
 import msgspec
@@ -11,6 +12,7 @@ import msgspec
 from daebus.app.assembly import Assembly
 from daebus.app.checks import deferring
 from daebus.app.children import Started, Tether
+from daebus.app.process import Loop
 from daebus.app.runner import run as run_process
 from daebus.app.supervisor import Supervisor
 from daebus.app.targets import TargetError, load_target, target_file
@@ -34,6 +36,7 @@ class _Options(msgspec.Struct, frozen=True):
     redis_url: str | None
     host: str | None
     port: int | None
+    loop: Loop | None
     workers: int
     reload: bool
     tether: int | None
@@ -41,7 +44,13 @@ class _Options(msgspec.Struct, frozen=True):
 
     def child_arguments(self) -> list[str]:
         """The command line of a child that serves the same."""
-        given = {"service": self.service, "redis-url": self.redis_url, "host": self.host, "port": self.port}
+        given = {
+            "service": self.service,
+            "redis-url": self.redis_url,
+            "host": self.host,
+            "port": self.port,
+            "loop": self.loop,
+        }
         return ["run", self.target, *(f"--{name}={value}" for name, value in given.items() if value is not None)]
 
 
@@ -51,6 +60,7 @@ class _Options(msgspec.Struct, frozen=True):
 @click.option("--redis-url", help="Redis or Valkey; default: DAEBUS_REDIS_URL, else the project's embedded engine.")
 @click.option("--host", help="Where to listen; default: what DaebusHttp says.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Likewise; 0: any free port.")
+@click.option("--loop", type=click.Choice(get_args(Loop)), help="Default: uvloop where it is installed, else asyncio.")
 @click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="How many processes serve.")
 @click.option("--reload", is_flag=True, help="For development: start again when a Python file of the project changes.")
 @click.option("--tether", type=int, hidden=True)
@@ -99,6 +109,7 @@ def _serve(options: _Options) -> None:
         host=options.host,
         port=options.port,
         share_port=options.share_port,
+        loop=options.loop,
         report=report,
     )
 
