@@ -19,6 +19,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 _DAEBUS = "daebus"  # the project itself, as a wheel
 _REQUIREMENTS: Mapping[str, tuple[str, ...]] = {
     "daebus": (_DAEBUS,),
+    "daebus-uvloop": (_DAEBUS, "uvloop"),
     "injection": (_DAEBUS, "dishka==1.10.1", "fast-depends[pydantic]==3.0.9"),
     "types": (_DAEBUS, "mypy"),
     "daebus-0.0.31": ("daebus==0.0.31",),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from itertools import chain
 
 from .bench import Bench
 from .cases import Case, Goal, Measure, PeerError, Sample
@@ -18,9 +19,16 @@ _LARGE = b'{"email":"ada@example.com","name":"Ada","about":"%s"}' % (b"x" * 10_0
 
 _WARM_UP = 0.1
 
-_POSTERS = ("daebus", "Litestar by hand", "Litestar by hand, uvloop", "bare ASGI", "FastAPI, uvicorn")
-_GETTERS = (*_POSTERS[:2], "Litestar by hand, encoding by hand", *_POSTERS[2:])
-_GOALS = {"Litestar by hand": Goal(at_least=0.97), "FastAPI, uvicorn": Goal(at_least=5)}
+_BY_LOOP: Mapping[str, Sequence[str]] = {
+    "": ("daebus", "Litestar by hand", "Litestar by hand, encoding by hand", "bare ASGI"),
+    ", uvloop": ("daebus, uvloop", "Litestar by hand, uvloop", "bare ASGI, uvloop", "FastAPI, uvicorn"),
+}
+_ONLY_GETS = "Litestar by hand, encoding by hand"
+_GOALS = {
+    "Litestar by hand": Goal(at_least=0.97),
+    "Litestar by hand, uvloop": Goal(at_least=0.97),
+    "FastAPI, uvicorn": Goal(at_least=5),
+}
 
 
 @contextmanager
@@ -29,7 +37,7 @@ def http_cases(bench: Bench) -> Generator[list[Case]]:
     with ExitStack() as stack:
         servers: dict[str, WebServer] = {}
         missing: dict[str, str] = {}
-        for name in _GETTERS:
+        for name in chain(*_BY_LOOP.values()):
             try:
                 servers[name] = stack.enter_context(serve_web(bench, name))
             except PeerError as error:
@@ -38,30 +46,32 @@ def http_cases(bench: Bench) -> Generator[list[Case]]:
 
 
 def _cases(servers: Mapping[str, WebServer], missing: Mapping[str, str], *, quick: bool) -> list[Case]:
-    def case(name: str, peers: Sequence[str], connections: int, body: bytes | None, *, charted: bool = False) -> Case:
-        measures = {peer: _measure(servers[peer], connections, body) for peer in peers if peer in servers}
-        gone = {peer: why for peer, why in missing.items() if peer in peers}
+    def case(name: str, loop: str, connections: int, body: bytes | None, *, charted: bool = False) -> Case:
+        peers = [peer for peer in _BY_LOOP[loop] if body is None or peer != _ONLY_GETS]
         alone = connections == 1
         return Case(
-            name,
+            name + loop,
             "µs (p50)" if alone else "requests/s",
-            measures,
+            {peer: _measure(servers[peer], connections, body) for peer in peers if peer in servers},
+            subject=peers[0],
             lower_is_better=alone,
             goals={} if alone else _GOALS,
-            missing=gone,
+            missing={peer: why for peer, why in missing.items() if peer in peers},
             charted=charted,
         )
 
-    cases = [
-        case("HTTP GET, 64 connections", _GETTERS, 64, None, charted=True),
-        case("HTTP POST, 64 connections", _POSTERS, 64, _SMALL),
-    ]
-    if not quick:
+    cases: list[Case] = []
+    for loop in _BY_LOOP:
         cases += [
-            case("HTTP GET, one at a time", _GETTERS, 1, None),
-            case("HTTP GET, 256 connections", _GETTERS, 256, None),
-            case("HTTP POST of 10 kB, 64 connections", _POSTERS, 64, _LARGE),
+            case("HTTP GET, 64 connections", loop, 64, None, charted=True),
+            case("HTTP POST, 64 connections", loop, 64, _SMALL),
         ]
+        if not quick:
+            cases += [
+                case("HTTP GET, one at a time", loop, 1, None),
+                case("HTTP GET, 256 connections", loop, 256, None),
+                case("HTTP POST of 10 kB, 64 connections", loop, 64, _LARGE),
+            ]
     return cases
 
 

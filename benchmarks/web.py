@@ -48,14 +48,16 @@ class WebPeer:
 
 WEB_PEERS = {
     "daebus": WebPeer("daebus", _script("web_daebus.py")),
+    "daebus, uvloop": WebPeer("daebus-uvloop", _script("web_daebus.py")),
     "Litestar by hand": WebPeer("daebus", _granian("web_litestar", "asyncio")),
     "Litestar by hand, encoding by hand": WebPeer("daebus", _granian("web_litestar", "asyncio"), "/encoded/u1"),
     "Litestar by hand, uvloop": WebPeer("web", _granian("web_litestar", "uvloop")),
     "bare ASGI": WebPeer("daebus", _granian("web_asgi", "asyncio")),
+    "bare ASGI, uvloop": WebPeer("web", _granian("web_asgi", "uvloop")),
     "FastAPI, uvicorn": WebPeer("web", _uvicorn("web_fastapi")),
     "Starlette, uvicorn": WebPeer("web", _uvicorn("web_starlette")),
 }
-"""All Granians are of one worker, the loop named or that of asyncio, as daebus'."""
+"""All servers are of one process. The event loop is asyncio's own, where the name does not say uvloop or uvicorn."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from statistics import fmean
@@ -16,7 +16,12 @@ from .web import WebServer, serve_web
 __all__ = ["WEBSOCKET_PEERS", "websocket_cases"]
 
 WEBSOCKET_PEERS = ("daebus", "Litestar by hand", "bare ASGI", "Starlette, uvicorn")
+_ECHO_PEERS: Mapping[str, Sequence[str]] = {
+    "": ("daebus", "Litestar by hand", "bare ASGI"),
+    ", uvloop": ("daebus, uvloop", "Litestar by hand, uvloop", "bare ASGI, uvloop", "Starlette, uvicorn"),
+}
 
+_GOALS = {"Litestar by hand": Goal(at_least=0.95), "Litestar by hand, uvloop": Goal(at_least=0.95)}
 _ECHOERS = 64
 _LISTENERS = 1_000
 _SMALL, _LARGE = "hello", "x" * 10_000
@@ -39,21 +44,19 @@ def websocket_cases(bench: Bench) -> Generator[list[Case]]:
             except PeerError as error:
                 missing[name] = str(error)
 
-        def case(name: str, unit: str, measures: dict[str, Measure], goal: Goal | None = None) -> Case:
-            goals = {} if goal is None else {"Litestar by hand": goal}
-            return Case(name, unit, measures, goals=goals, missing=missing, charted=goal is not None)
-
-        def echo(name: str, text: str, goal: Goal | None = None) -> Case:
-            measures: dict[str, Measure] = {peer: partial(_echo, bench, peer, text) for peer in servers}
-            return case(name, "messages/s", measures, goal)
-
-        cases = [echo("WebSocket echo, 64 clients", _SMALL, Goal(at_least=0.95))]
+        cases = [_echoes(bench, loop, "WebSocket echo, 64 clients", _SMALL, _GOALS) for loop in _ECHO_PEERS]
         if not bench.quick:
-            cases.append(echo("WebSocket echo of 10 kB, 64 clients", _LARGE))
+            cases += [_echoes(bench, loop, "WebSocket echo of 10 kB, 64 clients", _LARGE) for loop in _ECHO_PEERS]
         # Last, as its clients stay.
         broadcasts: dict[str, Measure] = {peer: _Broadcast(stack, server) for peer, server in servers.items()}
-        cases.append(case("WebSocket broadcast to 1,000 clients", "deliveries/s", broadcasts))
-        yield cases
+        name = "WebSocket broadcast to 1,000 clients"
+        yield [*cases, Case(name, "deliveries/s", broadcasts, missing=missing)]
+
+
+def _echoes(bench: Bench, loop: str, name: str, text: str, goals: Mapping[str, Goal] | None = None) -> Case:
+    peers: dict[str, Measure] = {peer: partial(_echo, bench, peer, text) for peer in _ECHO_PEERS[loop]}
+    charted = goals is not None
+    return Case(name + loop, "messages/s", peers, next(iter(peers)), goals=goals or {}, charted=charted)
 
 
 def _echo(bench: Bench, peer: str, text: str, seconds: float) -> Sample:
