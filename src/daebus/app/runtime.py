@@ -15,6 +15,7 @@ from daebus.core.logs import Logger, configure_logging, make_logger
 from daebus.core.messages import channel_instances, instance_registry
 from daebus.transports.actions import ActionServer, ServedAction
 from daebus.transports.bus import Bus, NodeBus
+from daebus.transports.caller import Caller
 from daebus.transports.channels import ChannelServer, Listener
 from daebus.transports.clients import Clients
 from daebus.transports.directory import Presence, partitions_to_read
@@ -57,7 +58,7 @@ class Runtime:
         self.logger = logger
         self._made = made
         limits, legacy = made.settings.limits, made.settings.legacy
-        self.bus: Bus = NodeBus(node, made.service, max_message_size=limits.message_size, legacy=legacy)
+        self.bus: Bus = NodeBus(Caller(node, made.service, limits, legacy=legacy))
         self._threads = ServiceThreads(self._thread_tasks(), service=made.service, logger=logger)
         self.hub: SocketHub | None = None if made.websocket is None else self._make_hub(made.websocket)
         self._clients = Clients(Switchboard(node.link, made.service)) if self.hub is None else self.hub.clients

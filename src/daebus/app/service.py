@@ -32,12 +32,12 @@ from .checks import (
 )
 from .container import ServiceContainer
 from .plans import Conflict, Plans
-from .process import Loop
-from .runner import run
-from .web import Web
 
 if TYPE_CHECKING:
     from litestar import Litestar
+
+    from .process import Loop
+    from .web import Web
 
 __all__ = ["Daebus"]
 
@@ -257,6 +257,8 @@ class Daebus(Recorder, Generic[C]):
             ConfigurationError: The service has no name.
         """
         if self._web is None:
+            from .web import Web  # noqa: PLC0415  # it loads what an app is run with, not what it is defined with
+
             self._web = Web(self.check())
         return self._web.litestar
 
@@ -281,4 +283,6 @@ class Daebus(Recorder, Generic[C]):
         Raises:
             SystemExit: It could not start; one message on stderr says why.
         """
+        from .runner import run  # noqa: PLC0415  # as in `asgi`
+
         run(lambda: self.check(service), redis_url=redis_url, host=host, port=port, loop=loop)

@@ -6,15 +6,16 @@ import itertools
 import traceback
 from collections.abc import Generator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 from daebus.core.errors import DaebusError, StartupError
 
-from .runner import loading
-
-__all__ = ["running_user_code"]
+__all__ = ["is_loading", "running_user_code"]
 
 _PACKAGE = str(Path(__file__).resolve().parent.parent)
+
+_loading = ContextVar("loading", default=False)
 
 
 @contextmanager
@@ -28,13 +29,20 @@ def running_user_code(what: str) -> Generator[None]:
         StartupError: It failed. The text has the traceback from the user's first line on.
         DaebusError: It raised one, which says all by itself.
     """
+    token = _loading.set(True)
     try:
-        with loading():
-            yield
+        yield
     except DaebusError:
         raise
     except Exception as error:
         raise StartupError(f"{what} failed:\n{_from_users_line(error)}") from error
+    finally:
+        _loading.reset(token)
+
+
+def is_loading() -> bool:
+    """Whether code of the user's runs now that may not start a service."""
+    return _loading.get()
 
 
 def _from_users_line(error: Exception) -> str:

@@ -10,8 +10,10 @@ from daebus.core.errors import NoSuchAction, NoSuchService, Unavailable
 from daebus.core.logs import make_logger
 from daebus.core.messages import channel_stream
 from daebus.transports.bus import Bus, NodeBus
+from daebus.transports.caller import Caller
 from daebus.transports.directory import Directory
 from daebus.transports.embedded import project_folder
+from daebus.transports.limits import Limits
 from daebus.transports.node import Node, open_node
 from daebus.transports.old_services import hears_requests
 from daebus.transports.resp import CommandError
@@ -29,7 +31,7 @@ async def on_the_bus(redis_url: str | None) -> AsyncGenerator[tuple[Bus, Node]]:
         StartupError: The server cannot be reached.
     """
     async with find_server(redis_url, make_logger()) as server, open_node(server) as node:
-        yield NodeBus(node), node
+        yield NodeBus(Caller(node, None, Limits(), legacy=True)), node
 
 
 def elsewhere(redis_url: str | None) -> str:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, aclosing
-from typing import ClassVar, Self, TypeVar, cast, overload
+from typing import TYPE_CHECKING, ClassVar, Self, TypeVar, cast, overload
 
 from daebus.core.affinity import LoopOnly
 from daebus.core.contracts import Action, Channel, StreamAction
 from daebus.core.errors import ConfigurationError
-from daebus.core.logs import make_logger
 from daebus.core.messages import MAX_MESSAGE_SIZE
 
-from .caller import Caller
 from .limits import Limits
-from .node import Node, open_node
-from .servers import find_server
+
+if TYPE_CHECKING:
+    from .caller import Caller
 
 __all__ = ["DEFAULT_TIMEOUT", "Bus", "NodeBus"]
 
@@ -61,13 +60,10 @@ class Bus(LoopOnly):
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        server = await self._stack.enter_async_context(find_server(self._url, make_logger()))
-        try:
-            node = await self._stack.enter_async_context(open_node(server))
-        except BaseException:
-            await self._stack.aclose()
-            raise
-        self._caller = Caller(node, None, self._limits, legacy=self._legacy)
+        from .caller import open_caller  # noqa: PLC0415  # it loads redis-py, without which an app is defined
+
+        opening = open_caller(self._url, self._limits, legacy=self._legacy)
+        self._caller = await self._stack.enter_async_context(opening)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -237,22 +233,8 @@ class Bus(LoopOnly):
 
 
 class NodeBus(Bus):
-    """A bus over the connections of a process, which are closed by whoever opened them.
+    """A bus over the connections of a process, which are closed by whoever opened them."""
 
-    Args:
-        node: The process.
-        service: Whose actions are meant where a contract names no service.
-        max_message_size: As of `Bus`.
-        legacy: As of `Bus`.
-    """
-
-    def __init__(
-        self,
-        node: Node,
-        service: str | None = None,
-        *,
-        max_message_size: int = MAX_MESSAGE_SIZE,
-        legacy: bool = True,
-    ) -> None:
-        super().__init__(max_message_size=max_message_size, legacy=legacy)
-        self._caller = Caller(node, service, self._limits, legacy=legacy)
+    def __init__(self, caller: Caller) -> None:
+        super().__init__()
+        self._caller = caller

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from typing import TypeVar
 
 import msgspec
@@ -20,21 +21,23 @@ from daebus.core.errors import (
     Timeout,
     TooManyRequests,
 )
+from daebus.core.logs import make_logger
 from daebus.core.messages import Reply, Request, action_stream, channel_stream, control_channel
 
 from .deadlines import NEVER
 from .directory import Directory
 from .idempotency import MAX_KEY
 from .limits import Limits
-from .node import Node
+from .node import Node, open_node
 from .old_services import OldConversation, OldQuestion, hears_requests, old_request
 from .replies import SUCCESS, Conversation, Inbox, Question, reply_error
 from .resp import CommandError
 from .resp import Reply as ServerReply
 from .scripts import Script
+from .servers import find_server
 from .wire import Answered
 
-__all__ = ["Caller"]
+__all__ = ["Caller", "open_caller"]
 
 Event = TypeVar("Event")
 
@@ -227,6 +230,18 @@ class Caller:
     def _tell(self, request: Request, text: str) -> None:
         """Tell whoever handles a request. Where the server is gone, the handler ends at its deadline."""
         self._node.link.issue(("PUBLISH", control_channel(request.service), text), _ignore)
+
+
+@asynccontextmanager
+async def open_caller(url: str | None, limits: Limits, *, legacy: bool) -> AsyncGenerator[Caller]:
+    """A way to ask over connections of its own, to the server at `url`, else to the one that `find_server` finds.
+
+    Raises:
+        ConfigurationError: The URL is wrong.
+        StartupError: The server cannot be reached, or refuses.
+    """
+    async with find_server(url, make_logger()) as server, open_node(server) as node:
+        yield Caller(node, None, limits, legacy=legacy)
 
 
 def _ignore(_: ServerReply) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar, overload
 
 import msgspec
 from typing_extensions import override
@@ -13,7 +13,8 @@ from daebus.core.codec import encode
 from daebus.core.contracts import Message
 from daebus.core.messages import Envelope
 
-from .switchboard import Switchboard
+if TYPE_CHECKING:
+    from .switchboard import Switchboard
 
 __all__ = ["Client", "Clients", "Wire"]
 

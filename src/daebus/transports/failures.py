@@ -8,7 +8,6 @@ from daebus.core.errors import Internal, ServiceError, Unavailable
 from daebus.core.logs import Logger
 from daebus.wiring.endpoints import Endpoint, Incoming
 
-from .connection import is_outage
 from .tallies import Tally
 
 __all__ = ["failure", "outage"]
@@ -43,6 +42,8 @@ def outage(error: BaseException, seen_by: object, logger: Logger, **about: objec
         logger: The log.
         about: The fields of that line.
     """
+    from .connection import is_outage  # noqa: PLC0415  # it loads redis-py, without which an app is defined
+
     if not is_outage(error):
         return None
     tally = _outages.setdefault(seen_by, Tally(forgets=True))

@@ -14,6 +14,7 @@ from daebus.core.names import did_you_mean
 from daebus.core.places import caller_place, place_of_class
 from daebus.core.problems import WiringProblem
 
+from .late import LateDependency
 from .lookup import (
     as_provider,
     inner_container,
@@ -162,7 +163,7 @@ def _replaced(container: containers.Container, base: type[containers.Declarative
     for name, provider in base.cls_providers.items():
         attribute = plain_attribute(container, name)
         own = container.providers.get(name) if attribute is UNKNOWN else attribute
-        if isinstance(provider, providers.Dependency) and not _takes(own, provider.instance_of):
+        if isinstance(provider, providers.Dependency) and not _takes(own, provider):
             yield WiringProblem(
                 provider_place(container, name) or name_of(container),
                 f"{name_of(container)}.{name}",
@@ -172,10 +173,12 @@ def _replaced(container: containers.Container, base: type[containers.Declarative
             )
 
 
-def _takes(own: object, given: type) -> bool:
-    """Whether something is a dependency that can be filled with an object of a type."""
+def _takes(own: object, filled: providers.Dependency[object]) -> bool:
+    """Whether something is a dependency that can be filled with what another one is filled with."""
+    if isinstance(filled, LateDependency) and filled.is_like(own):
+        return True
     wanted = _wanted(own)
-    return wanted is not None and issubclass(given, wanted)
+    return wanted is not None and issubclass(filled.instance_of, wanted)
 
 
 def _wanted(own: object) -> type | None:
