@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from daebus.core.messages import MAX_PARTITIONS
 from daebus.core.options import require_count, require_counts, require_seconds
@@ -17,8 +17,7 @@ from .plans import Plans
 __all__ = ["Assembly", "Settings"]
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(msgspec.Struct, frozen=True):
     """How an app runs, as `Daebus` explains it.
 
     Attributes:
@@ -47,8 +46,7 @@ class Settings:
         require_seconds(subject, "lease", self.lease)
 
 
-@dataclass(frozen=True, slots=True)
-class Assembly:
+class Assembly(msgspec.Struct, frozen=True):
     """What an app is made of, ready to be run.
 
     Attributes:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from types import NoneType
 from typing import Any, Generic, Literal, TypeVar
 
+import msgspec
 from dependency_injector import containers, providers
 
 from daebus.core.codec import encode
@@ -39,8 +39,7 @@ R = TypeVar("R")
 Conflict = Literal["warn", "error"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Plan(Generic[SpecT, R]):
+class Plan(msgspec.Struct, Generic[SpecT, R], frozen=True, eq=False):
     """A recorded handler and its endpoint."""
 
     spec: SpecT
@@ -133,7 +132,10 @@ class Plans:
         for key, plan in self.routes.items():
             methods.setdefault(id(plan), []).append(key.split(" ", 2)[1])
         plans = {id(plan): plan for plan in self.routes.values()}
-        return [Plan(replace(plan.spec, methods=tuple(methods[at])), plan.endpoint) for at, plan in plans.items()]
+        return [
+            Plan(msgspec.structs.replace(plan.spec, methods=tuple(methods[at])), plan.endpoint)
+            for at, plan in plans.items()
+        ]
 
     def _claim(self, key: str, spec: Spec) -> None:
         earlier = self._claims.get(key)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import socket
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from daebus.core.errors import Unavailable
 from daebus.core.logs import make_logger
@@ -98,8 +99,7 @@ class Web:
                 self._runtime = None
 
 
-@dataclass(frozen=True, slots=True)
-class Served:
+class Served(msgspec.Struct, frozen=True):
     """A service that runs and is served.
 
     Attributes:

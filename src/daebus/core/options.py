@@ -33,8 +33,8 @@ RESERVED_TYPES = ("response", "error")
 
 _SCHEDULES = "give seconds, or every=timedelta(...), or cron= with five fields, such as '0 3 * * *'"
 
-_STRAY = re.compile(r"[\s{}]|[^\x20-\x7e\x80-\U0010ffff]")
-_STRAY_OR_COLON = re.compile(rf"{_STRAY.pattern}|:")
+_STRAY = re.compile(r"[\s{}\x00-\x1f\x7f]")
+_STRAY_OR_COLON = re.compile(r"[\s{}\x00-\x1f\x7f:]")
 
 
 def refuse(subject: str, found: str, remedy: str, code: Code) -> WiringError:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TypedDict, cast
+
+import msgspec
 
 from .names import closest
 from .options import refuse, require_count, require_seconds
@@ -33,8 +34,7 @@ class ActionOptions(RetryOptions, total=False):
     keep_replies: float
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(msgspec.Struct, frozen=True):
     """How a handler is tried.
 
     Attributes:

@@ -6,8 +6,9 @@ import inspect
 import types
 import typing
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from types import NoneType
+
+import msgspec
 
 from .diagnostics import Note
 from .errors import WiringError
@@ -28,8 +29,7 @@ class _Missing:
 MISSING: object = _Missing()
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(msgspec.Struct, frozen=True):
     """One parameter of a handler; `annotation` is resolved, `MISSING` where there is none."""
 
     name: str
@@ -41,8 +41,7 @@ class Parameter:
         return self.name if self.annotation is MISSING else f"{self.name}: {show_type(self.annotation)}"
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
+class Signature(msgspec.Struct, frozen=True):
     """A handler's signature.
 
     Attributes:

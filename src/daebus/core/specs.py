@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+import msgspec
 from typing_extensions import override
 
 from .contracts import Channel, Contract
@@ -32,8 +32,7 @@ Method: TypeAlias = Literal["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST",
 """The HTTP methods that Litestar routes."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spec:
+class Spec(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """One handler as it was recorded.
 
     Attributes:
@@ -46,7 +45,7 @@ class Spec:
     function: Callable[..., object]
     blueprint: str
     namespace: Mapping[str, object] | None
-    site: CallSite | None = field(default=None, compare=False)
+    site: CallSite | None = None
 
     @property
     def title(self) -> str:
@@ -77,8 +76,7 @@ class Spec:
         return read_signature(self.function, self.namespace)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ActionSpec(Spec):
+class ActionSpec(Spec, frozen=True, kw_only=True):
     """A handler of requests. `contract` is None where the signature is the contract."""
 
     name: str
@@ -92,8 +90,7 @@ class ActionSpec(Spec):
         return f"action {self.name}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RouteSpec(Spec):
+class RouteSpec(Spec, frozen=True, kw_only=True):
     """A handler of HTTP requests; `options` go to Litestar as they are."""
 
     path: str
@@ -112,8 +109,7 @@ class RouteSpec(Spec):
         return tuple(f"route {method} {self.path}" for method in self.methods)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListenSpec(Spec):
+class ListenSpec(Spec, frozen=True, kw_only=True):
     """A handler of events. `contract` is None where the channel was named by a string."""
 
     channel: str
@@ -141,8 +137,7 @@ class ListenSpec(Spec):
         return f"{self.blueprint}.{self.function.__name__}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SocketSpec(Spec):
+class SocketSpec(Spec, frozen=True, kw_only=True):
     """A handler of WebSocket messages (`type`), connects or disconnects (`type` is empty)."""
 
     event: Literal["message", "connect", "disconnect"]
@@ -159,8 +154,7 @@ class SocketSpec(Spec):
         return () if self.event == "disconnect" else (self.title,)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BackgroundSpec(Spec):
+class BackgroundSpec(Spec, frozen=True, kw_only=True):
     """A task that runs on a schedule, on one replica (scope ``service``) or on each (``replica``)."""
 
     name: str
@@ -173,8 +167,7 @@ class BackgroundSpec(Spec):
         return f"background {self.name}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ThreadSpec(Spec):
+class ThreadSpec(Spec, frozen=True, kw_only=True):
     """A handler with a thread of its own."""
 
     name: str
@@ -187,8 +180,7 @@ class ThreadSpec(Spec):
         return f"thread {self.name}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LifecycleSpec(Spec):
+class LifecycleSpec(Spec, frozen=True, kw_only=True):
     """A handler that runs once, when the service starts or stops."""
 
     event: Literal["start", "stop"]

@@ -7,7 +7,6 @@ import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
 from functools import partial
 
 import msgspec
@@ -42,8 +41,7 @@ _LONGEST_NUMBER = 9  # digits
 _decode = msgspec.json.Decoder(Request).decode
 
 
-@dataclass(frozen=True, slots=True)
-class ServedAction:
+class ServedAction(msgspec.Struct, frozen=True):
     """An action and its handler.
 
     Attributes:

@@ -7,8 +7,9 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import cast
+
+import msgspec
 
 from daebus.core.codec import UnknownTag
 from daebus.core.context import Context
@@ -60,8 +61,7 @@ _TRIM = Script(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Listener:
+class Listener(msgspec.Struct, frozen=True):
     """A handler of events.
 
     Attributes:

@@ -8,9 +8,9 @@ import os
 import re
 import ssl
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
+import msgspec
 from redis import exceptions
 from redis.asyncio import Connection, Redis
 from redis.asyncio.cluster import ClusterNode, RedisCluster
@@ -95,8 +95,7 @@ class _Sentinel(Protocol):
 _MakeSentinel = Callable[..., _Sentinel]
 
 
-@dataclass(frozen=True, slots=True)
-class Greeting:
+class Greeting(msgspec.Struct, frozen=True):
     """What a server says of itself.
 
     Attributes:
@@ -114,8 +113,7 @@ class Greeting:
     is_primary: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(msgspec.Struct, frozen=True):
     """A connection that is signed in. Close it, also when the server has closed it.
 
     Attributes:

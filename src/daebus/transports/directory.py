@@ -9,8 +9,9 @@ import time
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import cast
+
+import msgspec
 
 from daebus.core.errors import NoSuchAction, NoSuchService, Unavailable
 from daebus.core.messages import MAX_PARTITIONS, partition_of, serving_registry
@@ -86,8 +87,7 @@ class Presence:
                 await self._beat()
 
 
-@dataclass(frozen=True, slots=True)
-class _Served:
+class _Served(msgspec.Struct, frozen=True):
     """What was known of a service at a time.
 
     Attributes:

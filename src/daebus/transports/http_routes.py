@@ -5,11 +5,12 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import PurePath
 from types import NoneType
 from typing import Any, NamedTuple, cast
 
+import msgspec
 from litestar import Litestar, Request
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
@@ -109,7 +110,7 @@ def make_handler(route: HttpRoute, service: str, provided: Collection[str]) -> R
         WiringError: An option is none of Litestar's, or a parameter cannot be expressed in Litestar.
     """
     answer = Answer(route.endpoint.signature)
-    spec, endpoint = route.spec, replace(route.endpoint, encode=answer)
+    spec, endpoint = route.spec, msgspec.structs.replace(route.endpoint, encode=answer)
     _refuse_unknown_options(spec)
     signature = endpoint.signature
     dependencies = cast("Mapping[str, object]", spec.options.get("dependencies") or {})

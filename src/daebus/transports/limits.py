@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import msgspec
 
 from daebus.core.errors import TooLarge
@@ -12,8 +10,7 @@ from daebus.core.messages import MAX_MESSAGE_SIZE
 __all__ = ["Limits"]
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True):
     """The limits of the bus.
 
     Attributes:

@@ -10,8 +10,9 @@ import asyncio
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import cast
+
+import msgspec
 
 from daebus.core.errors import Internal, NoSuchAction, ServiceError, Timeout, TooManyRequests, Unavailable
 from daebus.core.logs import Logger
@@ -86,8 +87,7 @@ _MOVE = Script(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(msgspec.Struct, frozen=True):
     """Where a handler's entries come from, and where they go to be handled again.
 
     Attributes:

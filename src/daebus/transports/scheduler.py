@@ -6,8 +6,9 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from daebus.core.errors import Unavailable
 from daebus.core.logs import Logger
@@ -25,8 +26,7 @@ _LONGEST_PAUSE = 5.0
 _CANCEL_SECONDS = 5.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScheduledTask:
+class ScheduledTask(msgspec.Struct, frozen=True, kw_only=True):
     """A task of a service.
 
     Attributes:

@@ -6,7 +6,8 @@ import asyncio
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from daebus.core.context import Context
 from daebus.core.errors import NotFound
@@ -24,8 +25,7 @@ _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 30.0
 
 
-@dataclass(frozen=True, slots=True)
-class ThreadTask:
+class ThreadTask(msgspec.Struct, frozen=True):
     """A thread handler; the workers of its endpoint give it a thread of its own."""
 
     name: str

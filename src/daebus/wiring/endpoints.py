@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
@@ -42,8 +41,7 @@ class Incoming(msgspec.Struct):
 Take = Callable[[Incoming], object]
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint(Generic[R_co]):
+class Endpoint(msgspec.Struct, Generic[R_co], frozen=True):
     """A compiled handler.
 
     Attributes:

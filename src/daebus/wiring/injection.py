@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import TypeVar, cast
 
+import msgspec
 from dependency_injector import containers, providers
 
 from daebus.core.affinity import LoopOnly, ThreadOnly
@@ -50,8 +50,7 @@ T = TypeVar("T")
 AnyProvider = providers.Provider[object]
 
 
-@dataclass(frozen=True, slots=True)
-class _Use:
+class _Use(msgspec.Struct, frozen=True):
     provider: AnyProvider
 
 
@@ -115,8 +114,7 @@ def bind_services(
     return Injection(bindings)
 
 
-@dataclass(frozen=True, slots=True)
-class _Binding:
+class _Binding(msgspec.Struct, frozen=True):
     """One parameter right of the ``*``, on its way to a provider."""
 
     container: containers.Container

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 from daebus.core.diagnostics import Note
 from daebus.core.problems import WiringProblem
@@ -16,8 +17,7 @@ def _no_more(_: Signature) -> Sequence[WiringProblem]:
     return ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """What a kind of handler may have left of the ``*``, and what becomes of what it returns.
 
     Attributes:
@@ -44,7 +44,7 @@ class Rule:
     payload: str | None = None
     required: bool = False
     parts: tuple[type, ...] = ()
-    strangers: Mapping[type, tuple[str, str]] = field(default_factory=dict[type, tuple[str, str]])
+    strangers: Mapping[type, tuple[str, str]] = {}
     replies: bool = False
     silent: bool = False
     events: bool = False
@@ -72,8 +72,7 @@ class Rule:
         return bool(self.contract) and annotation == self.contract[0]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hints:
+class Hints(msgspec.Struct, frozen=True, kw_only=True):
     """What remedies take into account.
 
     Attributes:
