@@ -464,6 +464,16 @@ async def test_a_busy_loop_of_ours_is_not_taken_for_a_silent_server(server: Redi
         assert await late == b"PONG"
 
 
+async def test_a_command_after_a_silence_has_all_the_patience(server: RedisServer) -> None:
+    async with open_link(server, patience=0.1) as link:
+        assert await link.execute("PING") == b"PONG"
+        late: list[asyncio.Future[Reply]] = []
+        asyncio.get_running_loop().call_soon(lambda: late.append(link.execute("PING")))
+        time.sleep(0.2)  # noqa: ASYNC251  # the watch of the first command runs in the tick of the second
+        await asyncio.sleep(0)
+        assert await late[0] == b"PONG"
+
+
 async def test_slow_commands_within_patience_pass(engine: Engine, server: RedisServer) -> None:
     async with open_link(server, patience=0.6) as link:
         for _ in range(3):

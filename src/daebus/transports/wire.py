@@ -83,8 +83,12 @@ class Wire(asyncio.Protocol):
     @property
     def silence(self) -> float:
         """Seconds since something was heard of the server, if it owes replies; else 0."""
-        owes = len(self._pending) > len(self._unsent)
-        return self._loop.time() - self._heard if owes else 0.0
+        return self._loop.time() - self._heard if self._owes else 0.0
+
+    @property
+    def _owes(self) -> bool:
+        """Whether the server has commands that it has not answered."""
+        return len(self._pending) > len(self._unsent)
 
     def execute(self, command: tuple[Argument, ...]) -> asyncio.Future[Reply]:
         """Issue a command. The future may be cancelled; it fails with `CommandError` or `Unavailable`.
@@ -180,8 +184,8 @@ class Wire(asyncio.Protocol):
     def _flush(self) -> None:
         if not self._unsent or not self._writable.is_set() or self.broken is not None:
             return
-        if len(self._unsent) == len(self._pending):
-            self._heard = self._loop.time()  # nothing was owed until now
+        if not self._owes:
+            self._heard = self._loop.time()
         self._session.transport.write(b"".join(self._unsent))
         self._unsent.clear()
         self._held = 0
@@ -190,7 +194,7 @@ class Wire(asyncio.Protocol):
 
     def _look(self, patience: float) -> None:
         self._watch = None
-        if not self._pending:
+        if not self._owes:  # what this tick issued gets its own watch when it leaves
             return
         left = self._heard + patience - self._loop.time()
         if left > 0:
