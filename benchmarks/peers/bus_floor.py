@@ -37,9 +37,10 @@ async def serve(url: str) -> None:
         await subscriber.subscribe("floor:ten", lambda body: (decode_user(body), tally.add()))
     with suppress(CommandError):  # it is there from an earlier start
         await link.execute("XGROUP", "CREATE", STREAM, GROUP, "0", "MKSTREAM")
-    reading = asyncio.create_task(read(link, reader, tally))
-    await until_stopped()
-    reading.cancel()
+    async with asyncio.TaskGroup() as group:  # a reader that fails ends the service, and the log says why
+        reading = group.create_task(read(link, reader, tally))
+        await until_stopped()
+        reading.cancel()
 
 
 async def read(link: CommandLink, reader: BlockingLink, tally: Tally) -> None:

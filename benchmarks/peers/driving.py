@@ -105,7 +105,7 @@ class _Load:
     async def run(self, in_flight: int, seconds: float) -> Mapping[str, object]:
         self._before = self._tally.value
         started = time.perf_counter()
-        await asyncio.gather(*(self._repeat(started + seconds) for _ in range(in_flight)))
+        await self._repeat_all(in_flight, started, seconds)
         lost = await self._lost() if self._hearers else 0
         elapsed = time.perf_counter() - started
         return {
@@ -114,6 +114,16 @@ class _Load:
             "failed": self._failed + lost,
             "error": self._error,
         }
+
+    async def _repeat_all(self, in_flight: int, started: float, seconds: float) -> None:
+        """Repeat so many at a time. What has no outcome long after the end has failed: it ends no later job."""
+        repeating = [asyncio.create_task(self._repeat(started + seconds)) for _ in range(in_flight)]
+        _, stuck = await asyncio.wait(repeating, timeout=seconds + _LOST_SECONDS)
+        for task in stuck:
+            task.cancel()
+            self._failed += 1
+            self._error = f"no outcome {_LOST_SECONDS:g} s after the end"
+        await asyncio.wait(repeating)
 
     async def _repeat(self, deadline: float) -> None:
         clock, operation = time.perf_counter, self._operation
