@@ -132,6 +132,18 @@ async def test_failed_call(redis_url: str) -> None:
     assert msgspec.json.decode(unknown.errors)["code"] == "no_such_service"
 
 
+@pytest.mark.usefixtures("service")
+async def test_a_call_without_the_payload_that_is_needed_says_how_to_give_it(redis_url: str) -> None:
+    missing, null = await asyncio.gather(
+        daebus("call", "shell", "echo", redis_url=redis_url),
+        daebus("call", "shell", "echo", "null", redis_url=redis_url),
+    )
+    told, plain = (msgspec.json.decode(outcome.errors) for outcome in (missing, null))
+    assert plain["message"] == "Invalid value at `$`: expected `object`, got `null`"
+    hint = "'echo' takes a payload, and none is given: write it as JSON, the third argument. "
+    assert told == {**plain, "message": hint + plain["message"]}
+
+
 async def test_send_and_publish(service: Service, redis_url: str) -> None:
     outcomes = await asyncio.gather(
         daebus("send", "shell", "nothing", redis_url=redis_url),

@@ -209,6 +209,14 @@ class TestCall:
                 await service.call(Action[None, None]("x", service="nobody"))
             assert time.monotonic() - started < 2
 
+    async def test_an_unknown_service_is_refused_with_the_closest_one_that_was_seen(self) -> None:
+        async with running(users()), Bus(private_redis_url()) as bus:
+            with pytest.raises(NoSuchService, match="'usres' in the last 30 s: is it started"):
+                await bus.call(Action[None, None]("x", service="usres"))
+            await bus.call(GET_USER, GetUser("u1"))
+            with pytest.raises(NoSuchService, match=r"'usres' in the last 30 s: did you mean 'users'\?"):
+                await bus.call(Action[None, None]("x", service="usres"))
+
     async def test_an_unknown_action_is_refused_at_once_with_the_closest_name(self) -> None:
         async with running(users()) as service:
             with pytest.raises(NoSuchAction, match="did you mean 'get_user'"):

@@ -11,7 +11,7 @@ import click
 import msgspec
 
 from daebus.core.contracts import Action, Channel, StreamAction
-from daebus.core.errors import ConfigurationError, NoSuchService
+from daebus.core.errors import BadRequest, ConfigurationError, NoSuchService
 from daebus.transports.bus import Bus
 
 from .failures import explained
@@ -23,9 +23,14 @@ __all__ = ["call", "listen", "publish", "send"]
 _FOR_EVER = 1e11
 """A retention in seconds by which an event that is published here makes no other one too old to keep."""
 
+_NOTHING = msgspec.Raw(b"null")
+"""The payload of who gives none."""
 
-def _as_json(_context: click.Context, _parameter: click.Parameter, value: str) -> msgspec.Raw:
+
+def _as_json(_context: click.Context, _parameter: click.Parameter, value: str | None) -> msgspec.Raw:
     """JSON, to be passed on byte by byte; ``-`` takes it from stdin."""
+    if value is None:
+        return _NOTHING
     body = sys.stdin.buffer.read() if value == "-" else value.encode("utf-8", "surrogateescape")
     try:
         msgspec.json.decode(body)
@@ -54,7 +59,7 @@ def _excerpt(body: bytes) -> str:
 _redis_url = click.option(
     "--redis-url", help="Redis or Valkey; default: DAEBUS_REDIS_URL, else the project's embedded engine."
 )
-_payload = click.argument("payload", metavar="[JSON]", callback=_as_json, default="null")
+_payload = click.argument("payload", metavar="[JSON]", callback=_as_json, required=False)
 
 
 @click.command()
@@ -85,6 +90,11 @@ def call(service: str, action: str, payload: msgspec.Raw, timeout: float, redis_
                     replies += 1
             except NoSuchService as error:
                 raise NoSuchService(error.message + elsewhere(redis_url), details=error.details) from error
+            except BadRequest as error:
+                if payload is not _NOTHING or error.details.get("path") != "$":
+                    raise
+                missing = f"{action!r} takes a payload, and none is given: write it as JSON, the third argument"
+                raise BadRequest(f"{missing}. {error.message}", details=error.details) from error
         if not replies:
             click.echo("null")
 

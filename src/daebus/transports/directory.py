@@ -140,10 +140,9 @@ class Directory:
         actions = await self._served(service, action)
         if not actions:
             lately = f"in the last {LIVE_SECONDS:.0f} s"
-            raise NoSuchService(
-                f"No instance has served {service!r} {lately}: is it started, and on this server?",
-                details={"service": service},
-            )
+            seen = [name for name, known in self._known.items() if known.actions]
+            hint = did_you_mean(service, seen, "is it started, and on this server?")
+            raise NoSuchService(f"No instance has served {service!r} {lately}: {hint}", details={"service": service})
         if action not in actions:
             raise _no_such_action(service, action, actions)
 
