@@ -190,11 +190,18 @@ async def test_listening_to_a_durable_channel_as_if_it_were_plain(redis_url: str
         assert "'heard_wrongly' is a durable channel" in listener.text()
 
 
-async def test_service_of_another_project(tmp_path: Path) -> None:
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A folder that is a project of its own, whatever lies above it."""
+    (tmp_path / "pyproject.toml").touch()
+    return tmp_path
+
+
+async def test_service_of_another_project(project: Path) -> None:
     call = (*DAEBUS, "call", "shell", "echo")
-    with launched(*call, cwd=tmp_path) as asking:
+    with launched(*call, cwd=project) as asking:
         assert asking.process.wait(10) == 1
-        assert f"This is the embedded engine of {tmp_path}, and each project has its own." in asking.text()
+        assert f"This is the embedded engine of {project}, and each project has its own." in asking.text()
 
 
 async def test_publish_makes_no_kept_event_too_old(redis_url: str) -> None:
@@ -288,11 +295,11 @@ async def test_check(tmp_path: Path) -> None:
     assert bad.errors.startswith("Error: 2 wiring mistakes:\n")
 
 
-def test_reload(tmp_path: Path, redis_url: str) -> None:
-    file = tmp_path / "reloaded.py"
+def test_reload(project: Path, redis_url: str) -> None:
+    file = project / "reloaded.py"
     text = "from daebus import Daebus\napp = Daebus('reloaded')\nprint('version 1', flush=True)\n"
     file.write_text(text)
-    with launched(*DAEBUS, "run", "reloaded.py", "--reload", cwd=tmp_path, DAEBUS_REDIS_URL=redis_url) as service:
+    with launched(*DAEBUS, "run", "reloaded.py", "--reload", cwd=project, DAEBUS_REDIS_URL=redis_url) as service:
         service.wait_for("service started", service="reloaded")
         file.write_text(text.replace("1", "two"))
         has_printed(service, "version two")
