@@ -15,17 +15,22 @@ from .processes import PEERS, driver
 
 __all__ = ["process_cases"]
 
-_LIBRARIES = "its libraries without it"
+_LIBRARIES, _RUNNING = "its libraries without it", "daebus, with what runs it"
+_ITS_LIBRARIES = (
+    "daebus",
+    "dependency_injector.containers, dependency_injector.providers, msgspec, structlog, redis.asyncio",
+)
 _IMPORTS = {
     "daebus": ("daebus", "daebus; daebus.Daebus"),  # its names are loaded when they are first used
-    _LIBRARIES: (
-        "daebus",
-        "dependency_injector.containers, dependency_injector.providers, msgspec, structlog, redis.asyncio",
-    ),
+    _LIBRARIES: _ITS_LIBRARIES,
     "Litestar": ("daebus", "litestar"),
     "FastStream, Redis": ("faststream", "faststream.redis"),
     "FastAPI": ("web", "fastapi"),
     "daebus 0.0.31": ("daebus-0.0.31", "daebus"),
+}
+_IMPORTS_TO_RUN = {
+    _RUNNING: ("daebus", "daebus; daebus.Daebus; import daebus.app.runner"),  # among it redis-py
+    _LIBRARIES: _ITS_LIBRARIES,
 }
 _TIMED = "import time; start = time.perf_counter(); import {}; print(time.perf_counter() - start)"
 
@@ -38,6 +43,14 @@ def process_cases(bench: Bench) -> Generator[list[Case]]:
             "import",
             "ms",
             {name: _importing(bench, *what) for name, what in _IMPORTS.items()},
+            lower_is_better=True,
+            goals={_LIBRARIES: Goal(at_most=1.25)},
+        ),
+        Case(
+            "import, with all that runs a service of the bus",
+            "ms",
+            {name: _importing(bench, *what) for name, what in _IMPORTS_TO_RUN.items()},
+            subject=_RUNNING,
             lower_is_better=True,
             goals={_LIBRARIES: Goal(at_most=1.25)},
         ),
