@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -19,9 +18,6 @@ __all__ = ["Endpoint", "Incoming"]
 R_co = TypeVar("R_co", covariant=True)
 
 
-_NOTHING: Mapping[str, object] = MappingProxyType({})
-
-
 class Incoming(msgspec.Struct):
     """A message on its way to a handler.
 
@@ -35,7 +31,7 @@ class Incoming(msgspec.Struct):
     context: Context
     body: bytes | msgspec.Raw | None = None
     part: object = None
-    keywords: Mapping[str, object] = _NOTHING
+    keywords: Mapping[str, object] = {}
 
 
 Take = Callable[[Incoming], object]
