@@ -278,6 +278,19 @@ async def deaf(site: Site) -> AsyncGenerator[tuple[asyncio.StreamReader, asyncio
             await writer.wait_closed()
 
 
+async def read_all(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, count: int) -> list[dict[str, object]]:
+    """What a deaf client hears once it reads: messages of more than 65,535 bytes."""
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1_000_000)
+    writer.transport.resume_reading()  # type: ignore[attr-defined]  # as above
+    messages: list[dict[str, object]] = []
+    async with asyncio.timeout(20):
+        for _ in range(count):
+            head = await reader.readexactly(10)
+            body = await reader.readexactly(int.from_bytes(head[2:], "big"))
+            messages.append(msgspec.json.decode(body, type=dict[str, object]))
+    return messages
+
+
 def upgrade() -> bytes:
     key = base64.b64encode(os.urandom(16)).decode()
     lines = ["GET /ws HTTP/1.1", "Host: localhost", "Upgrade: websocket", "Connection: Upgrade"]
@@ -1199,6 +1212,32 @@ async def test_a_client_that_does_not_read_its_answer_is_disconnected(
 
 
 @pytest.mark.parametrize("server", ["granian", "hooked"])
+async def test_the_next_message_is_handled_while_an_answer_is_taken_and_its_answer_waits(
+    sites: Sites, sockets: Recorder, server: Kind
+) -> None:
+    handled: list[str] = []
+
+    @sockets.socket("big")
+    async def big() -> str:
+        handled.append("big")
+        return "x" * 15_000_000
+
+    @sockets.socket("note")
+    async def note() -> None:
+        handled.append("note")
+
+    site = await sites.open(sockets, server=server)
+    async with deaf(site) as (reader, writer):
+        writer.write(frame(b'{"type":"big"}') + frame(b'{"type":"big"}') + frame(b'{"type":"note"}'))
+        await until(lambda: handled == ["big", "big"])
+        for _ in range(10):
+            await site.hub.clients.connected()
+        assert handled == ["big", "big"]
+        await read_all(reader, writer, 2)
+        await until(lambda: handled == ["big", "big", "note"])
+
+
+@pytest.mark.parametrize("server", ["granian", "hooked"])
 async def test_a_message_is_whole_though_its_handler_has_waited_for_it_no_longer(
     sites: Sites, sockets: Recorder, server: Kind
 ) -> None:
@@ -1216,22 +1255,19 @@ async def test_a_message_is_whole_though_its_handler_has_waited_for_it_no_longer
     async with deaf(site) as (reader, writer):
         writer.write(frame(b'{"type":"big"}'))
         await until(lambda: late)
-        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1_000_000)
-        writer.transport.resume_reading()  # type: ignore[attr-defined]  # as above
-        async with asyncio.timeout(20):
-            head = await reader.readexactly(10)
-            body = await reader.readexactly(int.from_bytes(head[2:], "big"))
-        assert json.loads(body)["data"] == {"name": "x" * 15_000_000, "count": 0}
+        (message,) = await read_all(reader, writer, 1)
+        assert message["data"] == {"name": "x" * 15_000_000, "count": 0}
 
 
 @pytest.mark.parametrize("server", ["granian", "hooked"])
-@pytest.mark.parametrize("busy", [True, False])
+@pytest.mark.parametrize(("asked", "busy"), [(1, True), (1, False), (2, False)])
 async def test_a_client_that_does_not_read_its_answer_does_not_hold_up_the_stop(
     sites: Sites,
     sockets: Recorder,
     server: Kind,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
+    asked: int,
     *,
     busy: bool,
 ) -> None:
@@ -1246,11 +1282,11 @@ async def test_a_client_that_does_not_read_its_answer_does_not_hold_up_the_stop(
 
     site = await sites.open(sockets, server=server)
     async with deaf(site) as (_, writer):
-        writer.write(frame(b'{"type":"big"}'))
+        writer.write(frame(b'{"type":"big"}') * asked)
         await begun.wait()
         if not busy:
             released.set()
-            await asyncio.sleep(0.01)  # the answer is on its way now; if not, it is right as well
+            await asyncio.sleep(0.01)  # the answers are on their way now; if not, it is right as well
         stopping = asyncio.create_task(site.hub.close_all(grace=60))
         await asyncio.sleep(0)
         released.set()

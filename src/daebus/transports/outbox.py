@@ -51,6 +51,13 @@ class Outbox:
         self._open = True
         self._next()
 
+    def offer(self, text: str) -> bool:
+        """Send a message if the server takes it at once; returns whether it does."""
+        if not self.is_free:
+            return False
+        self._start(text)
+        return True
+
     def post(self, text: str) -> None:
         """Send a message without waiting for it."""
         if self._closed:
@@ -70,29 +77,6 @@ class Outbox:
         sent: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._enqueue(text, sent)
         await sent
-
-    async def answer(self, text: str) -> None:
-        """As `deliver`, with a step less; but whoever cancels it cuts the message off."""
-        if not self.is_free:
-            await self.deliver(text)
-            return
-        self._start(text)
-        sending = self._sending
-        if sending is None:
-            return
-        self._is_watched = True
-        try:
-            await sending
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if self._sending is sending or (task is not None and task.cancelling()):
-                raise
-        except Exception:  # the server's way of saying that the client has gone
-            self.close()
-        finally:
-            self._is_watched = False
-            if self._waiting:
-                self._next()
 
     async def drain(self) -> None:
         """Wait until nothing waits any more. For one at a time, who does not deliver either."""

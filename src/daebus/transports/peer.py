@@ -38,6 +38,7 @@ _LONGEST_REASON = 123  # bytes that a close frame can hold
 class Peer:
     """One client's connection. Its messages are handled one after another, in the order in which they came.
 
+    The next one is handled while the server may still be taking the answer to the last; its own answer waits for that.
     Nobody reads ahead while a handler runs, unless it runs for long: `tend` sees to it that the end of the connection
     is noticed then. A close frame may only be sent while nothing is being received: Granian holds it back otherwise.
 
@@ -66,7 +67,7 @@ class Peer:
         self._closing: tuple[int, str] | None = None
         self._answered = self._accepted = self._gone = self._hurried = False
         self._idle = False  # whether it waits for a message
-        self._replying = False  # whether it waits for the server to take an answer
+        self._replying = False  # whether it waits for the server to take its answer
         self._handled = self._seen = 0
 
     async def serve(self) -> None:
@@ -102,10 +103,8 @@ class Peer:
         if self._closing is not None:
             return
         self._closing = (code, reason)
-        if self._idle and self._task is not None:
+        if (self._idle or self._replying) and self._task is not None:
             self._task.cancel()
-        elif self._replying:
-            asyncio.get_running_loop().call_later(_CLOSE_SECONDS, self._end_reply)
 
     def cut(self) -> None:
         """Cancel what runs for the client, be it a handler or a disconnect handler."""
@@ -160,51 +159,43 @@ class Peer:
         return True
 
     async def _handle_messages(self) -> None:
-        while (message := await self._next()) is not None:
+        while self._closing is None:
+            self._idle = True
+            message = await (self._next_ahead() if self._reader or self._ahead else self._read())
+            self._idle = False
+            if message is None:
+                return
             self._handled += 1
             answer = await self._desk.answer(self.client, message)
-            if answer is not None:
+            if answer is not None and not self._outbox.offer(answer):
                 await self._reply(answer)
             if self._handled % _TURN == 0:
                 await asyncio.sleep(0)
 
     async def _reply(self, answer: str) -> None:
+        """Send an answer for which the server has no room yet; returns when it has it."""
         if self._closing is not None:
             self._outbox.post(answer)  # how long that may take is limited when it leaves
             return
         self._replying = True
         try:
-            await self._outbox.answer(answer)
+            await self._outbox.deliver(answer)
         finally:
             self._replying = False
 
-    def _end_reply(self) -> None:
-        if self._replying and self._task is not None:
-            self._task.cancel()
-
-    async def _next(self) -> str | bytes | None:
-        """The next message; None: there will be none that is to be handled."""
-        self._idle = True
-        try:
-            while self._closing is None:
-                if self._ahead:
-                    return self._ahead.popleft()
-                if self._gone:
-                    return None
-                if self._reader is None:
-                    return await self._read()
-                self._arrived.clear()
-                await self._arrived.wait()
-        except asyncio.CancelledError:
-            if self._closing is None:
-                raise
-            self._spare()
-        finally:
-            self._idle = False
-        return None
+    async def _next_ahead(self) -> str | bytes | None:
+        """The next message that the reader has read, or is to read."""
+        while not self._ahead:
+            if self._reader is None:
+                return await self._read()
+            self._arrived.clear()
+            await self._arrived.wait()
+        return self._ahead.popleft()
 
     async def _read(self) -> str | bytes | None:
         """The next message of the connection; None: the client has gone."""
+        if self._gone:
+            return None
         event: Mapping[str, object]
         try:
             event = await self._handshake.receive()
