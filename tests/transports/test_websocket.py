@@ -1248,6 +1248,7 @@ async def test_a_message_is_whole_though_its_handler_has_waited_for_it_no_longer
         try:
             async with asyncio.timeout(0.05):
                 await client.send(NEWS, Item("x" * 15_000_000))
+                await client.send(NEWS, Item("y" * 15_000_000))
         except TimeoutError:
             late.append(True)
 
@@ -1255,8 +1256,8 @@ async def test_a_message_is_whole_though_its_handler_has_waited_for_it_no_longer
     async with deaf(site) as (reader, writer):
         writer.write(frame(b'{"type":"big"}'))
         await until(lambda: late)
-        (message,) = await read_all(reader, writer, 1)
-        assert message["data"] == {"name": "x" * 15_000_000, "count": 0}
+        messages = await read_all(reader, writer, 2)
+    assert [message["data"] for message in messages] == [{"name": text * 15_000_000, "count": 0} for text in "xy"]
 
 
 @pytest.mark.parametrize("server", ["granian", "hooked"])
@@ -1335,16 +1336,68 @@ async def test_all_that_goes_to_a_client_comes_in_order(sites: Sites, sockets: R
     assert looked.count("websocket.send") == (400 if server == "hooked" else 0)
 
 
-async def test_a_server_that_takes_no_more_is_no_trouble_for_whoever_sends() -> None:
+def outbox_of(send: Callable[[dict[str, object]], Awaitable[None]]) -> outbox.Outbox:
     async def receive() -> Mapping[str, object]:
         raise AssertionError
 
+    handshake = Handshake(query=b"", headers={}, request_id="r", explains=False, receive=receive, send=send)
+    return outbox.Outbox(handshake, lambda: None)
+
+
+async def test_whoever_sends_and_sends_holds_up_nobody_though_the_server_takes_all_at_once() -> None:
+    sent: list[object] = []
+    turns = 0
+
+    def send(message: dict[str, object]) -> Awaitable[None]:
+        sent.append(message["text"])
+        taken = asyncio.get_running_loop().create_future()
+        taken.set_result(None)
+        return taken
+
+    async def other() -> None:
+        nonlocal turns
+        while len(sent) < 100:
+            turns += 1
+            await asyncio.sleep(0)
+
+    fast = outbox_of(send)
+    fast.open()
+    others = asyncio.create_task(other())
+    for number in range(100):
+        await fast.deliver(str(number))
+    await others
+    assert sent == [str(number) for number in range(100)]
+    assert turns >= 99
+
+
+async def test_what_is_delivered_waits_for_what_the_server_is_taking() -> None:
+    taking: list[asyncio.Future[None]] = []
+
+    def send(_: dict[str, object]) -> Awaitable[None]:
+        taking.append(asyncio.get_running_loop().create_future())
+        return taking[-1]
+
+    slow = outbox_of(send)
+    slow.open()
+    await slow.deliver("first")
+    assert not slow.offer("not taken")
+    second = asyncio.create_task(slow.deliver("second"))
+    await asyncio.sleep(0)
+    assert (len(taking), second.done()) == (1, False)
+    taking[0].set_result(None)
+    await asyncio.wait_for(second, 5)
+    drained = asyncio.create_task(slow.drain())
+    await asyncio.sleep(0)
+    assert (len(taking), drained.done()) == (2, False)
+    taking[1].set_result(None)
+    await asyncio.wait_for(drained, 5)
+
+
+async def test_a_server_that_takes_no_more_is_no_trouble_for_whoever_sends() -> None:
     def send(_: dict[str, object]) -> Awaitable[None]:
         raise RuntimeError("The request is over")
 
-    gone = outbox.Outbox(
-        Handshake(query=b"", headers={}, request_id="r", explains=False, receive=receive, send=send), lambda: None
-    )
+    gone = outbox_of(send)
     gone.post("waits")
     gone.open()
     gone.post("dropped")

@@ -34,8 +34,7 @@ class Outbox:
         self._open = self._closed = False
         self._waiting: deque[tuple[str, asyncio.Future[None] | None]] = deque()
         self._size = 0
-        self._sending: asyncio.Future[None] | None = None  # done: the server has it
-        self._sent: asyncio.Future[None] | None = None  # of `deliver`, whose message that is
+        self._sending: asyncio.Future[None] | None = None  # done: the server has taken it
         self._is_watched = False  # whether somebody waits for that
         self._idle: asyncio.Future[None] | None = None  # of `drain`
         self._seen: asyncio.Future[None] | None = None
@@ -60,23 +59,21 @@ class Outbox:
 
     def post(self, text: str) -> None:
         """Send a message without waiting for it."""
-        if self._closed:
+        if self._closed or self.offer(text):
             return
-        if self.is_free:
-            self._start(text)
-        elif self._waiting and (len(self._waiting) >= MAX_MESSAGES or self._size + len(text) > MAX_SIZE):
+        if self._waiting and (len(self._waiting) >= MAX_MESSAGES or self._size + len(text) > MAX_SIZE):
             self._overflow()
         else:
             self._enqueue(text, None)
 
     async def deliver(self, text: str) -> None:
-        """Send a message; returns when the server has it, or will never take it."""
-        if self._closed:
+        """Send a message; returns when the server has taken those before it, or will never take it."""
+        if self.offer(text) or self._closed:
             await asyncio.sleep(0)  # whoever goes on sending holds up nobody else
             return
-        sent: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._enqueue(text, sent)
-        await sent
+        handed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._enqueue(text, handed)
+        await handed
 
     async def drain(self) -> None:
         """Wait until nothing waits any more. For one at a time, who does not deliver either."""
@@ -94,10 +91,8 @@ class Outbox:
         self._open, self._closed = False, True
         if sending is not None:
             sending.cancel()
-        self._tell()
         while self._waiting:
-            _, self._sent = self._waiting.popleft()
-            self._tell()
+            _tell(self._waiting.popleft()[1])
         self._next()
 
     def is_stuck(self, seconds: float) -> bool:
@@ -110,14 +105,10 @@ class Outbox:
             self._seen, self._seen_at = sending, now
         return now - self._seen_at > seconds
 
-    def _enqueue(self, text: str, sent: asyncio.Future[None] | None) -> None:
-        is_free = self.is_free
-        self._waiting.append((text, sent))
+    def _enqueue(self, text: str, handed: asyncio.Future[None] | None) -> None:
+        self._waiting.append((text, handed))
         self._size += len(text)
-        if is_free:
-            self._next()
-        else:
-            self._watch()
+        self._watch()
 
     def _start(self, text: str) -> None:
         try:
@@ -137,7 +128,6 @@ class Outbox:
 
     def _go_on(self, done: asyncio.Future[None]) -> None:
         self._is_watched = False
-        self._tell()
         if _has_failed(done):
             self.close()
         self._next()
@@ -145,18 +135,19 @@ class Outbox:
     def _next(self) -> None:
         """Send the next message that waits."""
         if self._waiting and self._open:
-            text, self._sent = self._waiting.popleft()
+            text, handed = self._waiting.popleft()
             self._size -= len(text)
             self._start(text)
-            if self._waiting or self._sent is not None or self._idle is not None:
+            _tell(handed)
+            if self._waiting or self._idle is not None:
                 self._watch()
         elif self._idle is not None and not self._idle.done():
             self._idle.set_result(None)
 
-    def _tell(self) -> None:
-        if self._sent is not None and not self._sent.done():
-            self._sent.set_result(None)
-        self._sent = None
+
+def _tell(handed: asyncio.Future[None] | None) -> None:
+    if handed is not None and not handed.done():
+        handed.set_result(None)
 
 
 def _has_failed(done: asyncio.Future[None]) -> bool:

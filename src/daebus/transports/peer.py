@@ -67,7 +67,7 @@ class Peer:
         self._closing: tuple[int, str] | None = None
         self._answered = self._accepted = self._gone = self._hurried = False
         self._idle = False  # whether it waits for a message
-        self._replying = False  # whether it waits for the server to take its answer
+        self._replying = False  # whether its answer waits for the server
         self._handled = self._seen = 0
 
     async def serve(self) -> None:
@@ -82,7 +82,7 @@ class Peer:
             raise
 
     async def send(self, text: str) -> None:
-        """Send a message; in the client's own handlers, wait until the server has it."""
+        """Send a message; in the client's own handlers, wait until the server has taken those before it."""
         if self._accepted and asyncio.current_task() is self._task:
             await self._outbox.deliver(text)
         else:
@@ -173,7 +173,7 @@ class Peer:
                 await asyncio.sleep(0)
 
     async def _reply(self, answer: str) -> None:
-        """Send an answer for which the server has no room yet; returns when it has it."""
+        """Send an answer that has to wait until the server has taken what was sent before."""
         if self._closing is not None:
             self._outbox.post(answer)  # how long that may take is limited when it leaves
             return
