@@ -30,7 +30,7 @@ from .edge import DaebusHttp
 from .exchange import DIRECT
 from .handshake import explaining
 from .http_arguments import PlainRequest
-from .http_routes import HttpRoute, RouteHandler, make_handler
+from .http_routes import HttpRoute, RouteHandler, ShortWay, make_handler
 from .paths import litestar_path, path_shape
 from .problems import ENDPOINT, Problems, telling_id
 
@@ -87,6 +87,7 @@ def build_litestar(
         **given,
         "exception_handlers": problems.handlers(cast("Any", given.get("exception_handlers"))),
         "after_exception": [problems.note, *_listed(given, "after_exception")],
+        "plugins": [*_listed(given, "plugins"), ShortWay()],
         "lifespan": [*lifespan, *_listed(given, "lifespan")],
         "route_handlers": [*extra_handlers, *_listed(given, "route_handlers")],
     }

@@ -8,13 +8,17 @@ from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
 from types import NoneType
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import msgspec
 from litestar import Litestar, Request
+from litestar.datastructures import FormMultiDict
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.types import ASGIApp, AsyncAnyCallable
+from litestar.plugins import ReceiveRoutePlugin
+from litestar.routes import BaseRoute, HTTPRoute
+from litestar.types import ASGIApp, AsyncAnyCallable, Empty, Receive, Send
+from litestar.utils.scope.state import ScopeState
 from typing_extensions import override
 
 from daebus.core.context import Context
@@ -32,9 +36,10 @@ from .http_parameters import litestar_annotations
 from .paths import is_file, litestar_path, path_parameters
 from .problems import ENDPOINT, PROBLEM, AnyRequest, Problem, request_id, unhidden
 
-__all__ = ["HttpRoute", "RouteHandler", "make_handler"]
+__all__ = ["HttpRoute", "RouteHandler", "ShortWay", "make_handler"]
 
 Respond = Callable[[AnyRequest, dict[str, object]], Awaitable[object]]
+_ExceptionHandlers = dict[int | type[Exception], Any]
 _Function = Callable[..., Coroutine[Any, Any, object]]
 
 _SET_BY_ROUTE = {"path", "http_method", "status_code", "sync_to_thread", "kwargs"}
@@ -50,52 +55,92 @@ class HttpRoute:
 
 
 class RouteHandler(HTTPRouteHandler):
-    """A route as Litestar registers it, with a short way for most requests: their arguments are read by ourselves.
+    """A route as Litestar registers it.
 
-    The short way begins where Litestar would run a hook ``before_request``, and ends with the answer encoded.
+    Attributes:
+        arguments: What reads the arguments of most requests; None where all go Litestar's own way.
+        before: A hook of the user's, ``before_request``.
     """
 
     route: HttpRoute
     answer: Answer
     respond: Respond
-    _arguments: Arguments | None = None
-    _hook: Callable[[AnyRequest], Awaitable[object]] | None = None
+    arguments: Arguments | None = None
+    before: AsyncAnyCallable | None = None
+    _exception_handlers: _ExceptionHandlers | None = None
 
     def fit(self) -> None:
         """Choose the ways, now that the handler is part of an app. Raises `WiringError`."""
         self.answer.fit(self)
-        self._hook = super().resolve_before_request()
-        self._arguments = read_arguments(self.route.endpoint.signature, path_parameters(self.route.spec.path), self)
+        self._exception_handlers = self.resolve_exception_handlers()
+        if not self.cache:
+            self.before = self.resolve_before_request()
+            self.arguments = read_arguments(self.route.endpoint.signature, path_parameters(self.route.spec.path), self)
+
+    @override
+    def resolve_exception_handlers(self) -> _ExceptionHandlers:
+        if self._exception_handlers is None:  # Litestar would put them together anew for each request
+            return cast("_ExceptionHandlers", super().resolve_exception_handlers())  # pyright: ignore[reportUnknownMemberType]
+        return self._exception_handlers
 
     @override
     def resolve_before_request(self) -> AsyncAnyCallable | None:
-        return self._hook if self._arguments is None else self._respond_shortly
-
-    async def _respond_shortly(self, request: AnyRequest) -> object:
-        """The answer to a request; None where Litestar is to go on."""
-        if self._hook is not None:
-            answer = await self._hook(request)
-            if answer:
-                return answer
-        values = None if self._arguments is None else await self._arguments.read(request)
-        if values is None:
-            return None
-        answer = await self.respond(request, values)
-        return answer if isinstance(answer, Encoded) else _Result(answer)
+        return super().resolve_before_request() if self.arguments is None else None  # it has been run
 
     @override
     async def to_response(self, app: Litestar, data: object, request: AnyRequest) -> ASGIApp:
         if isinstance(data, Encoded):
             return data
-        result = data.value if isinstance(data, _Result) else data
         # Litestar's own type leaves out what the request is generic in.
-        return await super().to_response(app, result, request)  # pyright: ignore[reportUnknownMemberType]
+        return await super().to_response(app, data, request)  # pyright: ignore[reportUnknownMemberType]
 
 
-class _Result(NamedTuple):
-    """What a handler has returned: Litestar takes the answer of a hook for none if it is false."""
+class _Route(HTTPRoute):
+    """Litestar's, with a short way for most requests: their arguments are read, and answers encoded, by ourselves."""
 
-    value: object
+    __slots__ = ()
+
+    @override
+    async def handle(self, scope: Any, receive: Receive, send: Send) -> None:  # Litestar's own types of it differ
+        handler, _ = self.route_handler_map[scope["method"]]
+        if not isinstance(handler, RouteHandler) or handler.arguments is None:
+            await super().handle(scope, receive, send)
+            return
+        request_class = cast("Any", handler.resolve_request_class())  # pyright: ignore[reportUnknownMemberType]
+        request: AnyRequest = request_class(scope, receive, send)
+        if handler.resolve_guards():  # pyright: ignore[reportUnknownMemberType]
+            await handler.authorize_connection(request)  # pyright: ignore[reportUnknownMemberType]
+        try:
+            answer = await self._answer(request, handler, handler.arguments)
+            await answer(scope, receive, send)
+            after = handler.resolve_after_response()
+            if after is not None:
+                await after(request)
+        finally:
+            form = ScopeState.from_scope(scope).form
+            if form is not Empty:
+                await FormMultiDict.from_form_data(form).close()
+
+    async def _answer(self, request: AnyRequest, handler: RouteHandler, arguments: Arguments) -> ASGIApp:
+        data = None if handler.before is None else await handler.before(request)
+        if not data:
+            values = await arguments.read(request)
+            if values is None:
+                _, model = self.route_handler_map[request.method]
+                return await self._call_handler_function(request.scope, request, model, handler)  # pyright: ignore[reportUnknownMemberType]
+            data = await handler.respond(request, values)
+        return data if isinstance(data, Encoded) else await handler.to_response(request.app, data, request)
+
+
+class ShortWay(ReceiveRoutePlugin):
+    """Gives the routes of a Litestar app our short way."""
+
+    __slots__ = ()
+
+    @override
+    def receive_route(self, route: BaseRoute) -> None:
+        if isinstance(route, HTTPRoute):
+            route.__class__ = _Route  # Litestar makes its routes itself, and asks nobody what they are to be
 
 
 def make_handler(route: HttpRoute, service: str, provided: Collection[str]) -> RouteHandler:

@@ -1,0 +1,192 @@
+"""What Litestar does around a handler is done once, also where its arguments are read by us, or are wrong."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+from litestar import Response
+from litestar.config.allowed_hosts import AllowedHostsConfig
+from litestar.config.compression import CompressionConfig
+from litestar.config.csrf import CSRFConfig
+from litestar.connection import ASGIConnection
+from litestar.datastructures import UploadFile
+from litestar.exceptions import PermissionDeniedException
+from litestar.handlers import BaseRouteHandler
+from litestar.middleware import ASGIMiddleware
+from litestar.plugins import ReceiveRoutePlugin
+from litestar.routes import BaseRoute, HTTPRoute
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from tests.transports.web import AnyRequest, User, problem_of, serving
+
+from daebus.core.errors import Conflict
+from daebus.core.recorder import Recorder
+
+USER = {"id": "u1", "email": "a@example.org"}
+
+
+@pytest.fixture
+def users() -> Recorder:
+    return Recorder("users")
+
+
+@pytest.fixture
+def calls() -> list[str]:
+    return []
+
+
+class TestGuards:
+    async def test_they_run_once_and_before_the_input_is_read(self, users: Recorder, calls: list[str]) -> None:
+        async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+            calls.append(f"guard of {handler.opt['name']}")
+            if "refused" in connection.headers:
+                raise PermissionDeniedException("not you")
+
+        @users.route("/users", methods=["POST"], guards=[guard], opt={"name": "save"})
+        async def save(data: User, size: int = 1) -> int:
+            calls.append("save")
+            return size
+
+        async with serving(users) as client:
+            assert (await client.post("/users?size=2", json=USER)).json() == 2
+            assert calls == ["guard of save", "save"]
+            for url, sent in (("/users?size=x", "{}"), ("/users", "{}"), ("/users", "no JSON")):
+                calls.clear()
+                problem_of(await client.post(url, content=sent), 400)
+                assert calls == ["guard of save"]
+                problem = problem_of(await client.post(url, content=sent, headers={"refused": "1"}), 403)
+                assert problem["detail"] == "not you"
+                assert calls == ["guard of save"] * 2
+
+
+class TestHooks:
+    async def test_one_before_the_handler_runs_once(self, users: Recorder, calls: list[str]) -> None:
+        async def look(request: AnyRequest) -> None:
+            calls.append(request.method)
+
+        @users.route("/x", before_request=look)
+        async def show(size: int) -> int:
+            return size
+
+        async with serving(users) as client:
+            assert (await client.get("/x?size=3")).json() == 3
+            problem_of(await client.get("/x?size=x"), 400)
+        assert calls == ["GET"] * 2
+
+    async def test_one_after_the_response_runs_once_it_is_sent(self, users: Recorder, calls: list[str]) -> None:
+        async def note(request: AnyRequest) -> None:
+            calls.append(request.url.path)
+
+        @users.route("/x")
+        async def show(size: int) -> int:
+            calls.append("show")
+            if not size:
+                raise Conflict("none")
+            return size
+
+        @users.route("/y")
+        async def other(headers: dict[str, str]) -> None: ...
+
+        async with serving(users, after_response=note) as client:
+            assert (await client.get("/x?size=3")).json() == 3
+            await client.get("/y")
+            problem_of(await client.get("/x?size=0"), 409)
+        assert calls == ["show", "/x", "/y", "show"]
+
+
+class TestResults:
+    @pytest.mark.parametrize("litestar", [{}, {"compression_config": CompressionConfig("gzip", minimum_size=1)}])
+    async def test_a_handler_runs_once_whatever_it_returns(
+        self, users: Recorder, calls: list[str], litestar: Any
+    ) -> None:
+        @users.route("/data/<number>")
+        async def data(number: int) -> Any:
+            calls.append("data")
+            results: list[Any] = [None, 0, {}, Response(7, status_code=203), "text", b""]
+            return results[number]
+
+        @users.route("/nothing")
+        async def nothing() -> None:
+            calls.append("nothing")
+
+        async with serving(users, **litestar) as client:
+            found = [await client.get(f"/data/{number}") for number in range(6)]
+            assert (await client.get("/nothing")).status_code == 204
+        assert [response.content for response in found] == [b"null", b"0", b"{}", b"7", b'"text"', b""]
+        assert [response.status_code for response in found] == [200, 200, 200, 203, 200, 200]
+        assert calls == ["data"] * 6 + ["nothing"]
+
+    async def test_uploaded_files_are_closed(self, users: Recorder) -> None:
+        files: list[UploadFile] = []
+
+        @users.route("/photos", methods=["POST"])
+        async def save(request: AnyRequest) -> str:
+            files.append(cast("UploadFile", (await request.form())["photo"]))
+            return (await files[0].read()).decode()
+
+        async with serving(users) as client:
+            assert (await client.post("/photos", files={"photo": ("p.txt", b"pixels")})).text == "pixels"
+        assert files[0].file.closed
+
+
+class TestMiddleware:
+    """What wraps a handler sees all that is answered."""
+
+    async def test_it_sees_errors(self, users: Recorder, calls: list[str]) -> None:
+        class Watching(ASGIMiddleware):
+            async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+                async def watch(message: Message) -> None:
+                    if message["type"] == "http.response.start":
+                        calls.append(str(message["status"]))
+                    await send(message)
+
+                await next_app(scope, receive, watch)
+
+        def answer(request: AnyRequest, error: Exception) -> Response[Any]:
+            return Response(str(error), status_code=418)
+
+        @users.route("/x/<number>", exception_handlers={KeyError: answer})
+        async def show(number: int) -> int:
+            raise [Conflict("taken"), KeyError("tea"), ValueError("unknown")][number]
+
+        async with serving(users, middleware=[Watching()]) as client:
+            found = [(await client.get(f"/x/{number}")).status_code for number in (0, 1, 2, "x")]
+        assert found == [409, 418, 500, 400]
+        assert calls == [str(status) for status in found]
+
+    async def test_forged_requests_are_refused(self, users: Recorder, calls: list[str]) -> None:
+        @users.route("/x", methods=["GET", "POST"])
+        async def save() -> int:
+            calls.append("save")
+            return 1
+
+        async with serving(users, csrf_config=CSRFConfig("secret", cookie_secure=False)) as client:
+            assert (await client.post("/x")).status_code == 403
+            assert calls == []
+            token = (await client.get("/x")).cookies["csrftoken"]
+            assert (await client.post("/x", headers={"x-csrftoken": token})).json() == 1
+        assert calls == ["save"] * 2
+
+    async def test_other_hosts_are_refused(self, users: Recorder, calls: list[str]) -> None:
+        @users.route("/x")
+        async def show() -> None:
+            calls.append("show")
+
+        async with serving(users, allowed_hosts=AllowedHostsConfig(["example.org"])) as client:
+            assert (await client.get("/x")).status_code == 400
+            assert calls == []
+            assert (await client.get("/x", headers={"host": "example.org"})).status_code == 204
+
+    async def test_a_plugin_sees_the_routes(self, users: Recorder, calls: list[str]) -> None:
+        class Listing(ReceiveRoutePlugin):
+            def receive_route(self, route: BaseRoute) -> None:
+                if isinstance(route, HTTPRoute):
+                    calls.append(route.path)
+
+        @users.route("/x")
+        async def show() -> int:
+            return 1
+
+        async with serving(users, plugins=[Listing()]) as client:
+            assert (await client.get("/x")).json() == 1
+        assert "/x" in calls
