@@ -11,7 +11,7 @@ from daebus.core.errors import ServiceError
 
 from .deadlines import NEVER, Deadlines
 
-__all__ = ["DIRECT", "AwaitedBody", "Exchange"]
+__all__ = ["DIRECT", "Exchange"]
 
 DIRECT = "daebus.direct"
 """The key in the scope of a WebSocket under which the server's own ``receive`` and ``send`` are found."""
@@ -24,31 +24,6 @@ class SlowBody(ServiceError):
     status = 408
 
 
-class AwaitedBody:
-    """A part of a body, for which the current task waits.
-
-    Attributes:
-        deadline: In seconds of `time.monotonic`.
-    """
-
-    __slots__ = ("_before", "_is_late", "_task", "deadline")
-
-    def __init__(self, deadline: float) -> None:
-        self.deadline: float = deadline
-        self._task = cast("asyncio.Task[Any]", asyncio.current_task())
-        self._before = self._task.cancelling()
-        self._is_late = False
-
-    def expire(self) -> None:
-        """It comes too late: cancel the task."""
-        self._is_late = True
-        self._task.cancel()
-
-    def is_why(self) -> bool:
-        """Whether that is why the task was cancelled, and nobody else wanted it; as in `asyncio.timeout`."""
-        return self._is_late and self._task.uncancel() <= self._before
-
-
 class Server(Protocol):
     """The server, as far as it matters here."""
 
@@ -58,8 +33,8 @@ class Server(Protocol):
         ...
 
     @property
-    def bodies(self) -> Deadlines[AwaitedBody]:
-        """What is awaited of bodies."""
+    def bodies(self) -> Deadlines[Exchange]:
+        """Those that wait for a part of the body."""
         ...
 
 
@@ -73,9 +48,12 @@ class Exchange:
         receive: ASGI's.
         send: ASGI's.
         body_timeout: Seconds in which all of the body must have come; None: there is no body.
+
+    Attributes:
+        deadline: When all of the body must have come, in seconds of `time.monotonic`; `NEVER`: nobody has asked for it.
     """
 
-    __slots__ = ("_body_timeout", "_deadline", "_receive", "_send", "_server")
+    __slots__ = ("_body_timeout", "_is_late", "_receive", "_send", "_server", "_waiting", "deadline")
 
     def __init__(
         self,
@@ -88,28 +66,39 @@ class Exchange:
         self._receive: Callable[[], Awaitable[Any]] = receive
         self._send: Callable[[Any], Awaitable[None]] = send
         self._body_timeout = body_timeout
-        self._deadline = NEVER
+        self._waiting: asyncio.Task[Any] | None = None
+        self._is_late = False
+        self.deadline: float = NEVER
 
     def receive(self) -> Awaitable[Any]:
         """As ASGI's. Raises `SlowBody`."""
         return self._receive() if self._body_timeout is None else self._receive_body(self._body_timeout)
 
     async def _receive_body(self, seconds: float) -> Any:
-        if self._deadline == NEVER:
-            self._deadline = time.monotonic() + seconds
-        awaited = AwaitedBody(self._deadline)
-        self._server.bodies.add(awaited)
+        if self.deadline == NEVER:
+            self.deadline = time.monotonic() + seconds
+        self._waiting = task = cast("asyncio.Task[Any]", asyncio.current_task())
+        self._is_late, cancelled_before = False, task.cancelling()
+        self._server.bodies.add(self)
         try:
             message: Mapping[str, object] = await self._receive()
         except asyncio.CancelledError:
-            if awaited.is_why():
+            # If nobody else wanted it, too: as in `asyncio.timeout`.
+            if self._is_late and task.uncancel() <= cancelled_before:
                 raise SlowBody(f"The body of the request did not come within {seconds:g} s") from None
             raise
         finally:
-            self._server.bodies.discard(awaited)
+            self._waiting = None
+            self._server.bodies.discard(self)
         if not message.get("more_body"):
             self._body_timeout = None  # what comes now is the end of the connection, which may take its time
         return message
+
+    def expire(self) -> None:
+        """The body comes too late: cancel the task that waits for it."""
+        if self._waiting is not None:
+            self._is_late = True
+            self._waiting.cancel()
 
     def send(self, message: Any) -> Awaitable[None]:
         """As ASGI's."""

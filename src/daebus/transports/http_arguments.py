@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import typing
 from collections.abc import Callable, Collection, Mapping
@@ -11,8 +12,10 @@ from typing import Any, Protocol, cast
 
 import msgspec
 from litestar import Request
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, InternalServerException
+from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from litestar.handlers import HTTPRouteHandler
+from litestar.types import Empty
 from typing_extensions import override
 
 from daebus.core.codec import Decoder, UnsupportedTypeError, compile_query_decoder, invalid_input, require_json_type
@@ -29,7 +32,7 @@ _JSON = re.compile(rb"\s*[^;]*[/+]json\s*(;|$)", re.IGNORECASE)
 
 
 class PlainRequest(Request[Any, Any, Any]):
-    """Litestar's request, which makes no index of all headers to find the length of the body."""
+    """Litestar's request, with no index of all headers to find the body's length, and no generator to read the body."""
 
     @property
     @override
@@ -38,6 +41,30 @@ class PlainRequest(Request[Any, Any, Any]):
             if name == b"content-length" and value.isdigit():
                 return int(value)
         return super().content_length
+
+    @override
+    async def body(self) -> bytes:
+        state = self._connection_state
+        if state.body is Empty and self.is_connected:
+            state.body = await self._receive_body()
+        return await super().body()
+
+    async def _receive_body(self) -> bytes:
+        limit = self.route_handler.resolve_request_max_body_size() or math.inf
+        if (self.content_length or 0) > limit:
+            raise RequestEntityTooLarge
+        parts: list[bytes] = []
+        size = 0
+        while self.is_connected:
+            message = await self.receive()
+            if message["type"] != "http.request":
+                raise InternalServerException("client disconnected prematurely")  # Litestar's words
+            parts.append(message["body"])
+            size += len(message["body"])
+            if size > limit:
+                raise RequestEntityTooLarge
+            self.is_connected: bool = message.get("more_body", False)
+        return b"".join(parts)
 
 
 class Arguments:

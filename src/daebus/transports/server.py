@@ -16,7 +16,7 @@ from daebus.core.errors import StartupError
 from daebus.core.logs import Logger, granian_logging
 
 from .deadlines import Deadlines
-from .exchange import DIRECT, AwaitedBody, Exchange
+from .exchange import DIRECT, Exchange
 
 __all__ = ["HttpServer", "reserve_port"]
 
@@ -116,7 +116,7 @@ class HttpServer:
         self._requests: set[asyncio.Task[Any]] = set()
         self._is_cutting = False
         self.is_leaving: bool = False
-        self.bodies: Deadlines[AwaitedBody] = Deadlines()
+        self.bodies: Deadlines[Exchange] = Deadlines()
 
     async def start(self) -> int:
         """Listen, and return the real port. From then on connections are accepted.
