@@ -116,6 +116,20 @@ class TestResults:
         assert [response.status_code for response in found] == [200, 200, 200, 203, 200, 200]
         assert calls == ["data"] * 6 + ["nothing"]
 
+    async def test_what_is_cached_is_read_as_strictly(self, users: Recorder, calls: list[str]) -> None:
+        @users.route("/x", methods=["POST"], cache=10)
+        async def find(data: dict[str, int], page: int = 1) -> int:
+            calls.append("find")
+            return data["a"]
+
+        async with serving(users) as client:
+            problem_of(await client.post("/x", content=b'{"a": 1}', headers={"content-type": "text/plain"}), 415)
+            problem_of(await client.post("/x", json={"a": "1"}), 400)
+            problem_of(await client.post("/x?page=x", json={"a": 1}), 400)
+            for _ in range(2):
+                assert (await client.post("/x", json={"a": 1})).json() == 1
+        assert calls == ["find"]
+
     async def test_uploaded_files_are_closed(self, users: Recorder) -> None:
         files: list[UploadFile] = []
 

@@ -73,9 +73,8 @@ class RouteHandler(HTTPRouteHandler):
         """Choose the ways, now that the handler is part of an app. Raises `WiringError`."""
         self.answer.fit(self)
         self._exception_handlers = self.resolve_exception_handlers()
-        if not self.cache:
-            self.before = self.resolve_before_request()
-            self.arguments = read_arguments(self.route.endpoint.signature, path_parameters(self.route.spec.path), self)
+        self.before = super().resolve_before_request()
+        self.arguments = read_arguments(self.route.endpoint.signature, path_parameters(self.route.spec.path), self)
 
     @override
     def resolve_exception_handlers(self) -> _ExceptionHandlers:
@@ -111,7 +110,11 @@ class _Route(HTTPRoute):
         if handler.resolve_guards():  # pyright: ignore[reportUnknownMemberType]
             await handler.authorize_connection(request)  # pyright: ignore[reportUnknownMemberType]
         try:
-            answer = await self._answer(request, handler, handler.arguments)
+            answer = None
+            if handler.cache:
+                answer = await self._get_cached_response(request, handler)  # pyright: ignore[reportUnknownMemberType]
+            if answer is None:
+                answer = await self._answer(request, handler, handler.arguments)
             await answer(scope, receive, send)
             after = handler.resolve_after_response()
             if after is not None:
