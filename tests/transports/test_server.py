@@ -19,7 +19,7 @@ import pytest
 from tests.engines import free_port
 from tests.support import until
 
-from daebus.core.errors import StartupError
+from daebus.core.errors import ServiceError, StartupError
 from daebus.core.logs import make_logger
 from daebus.transports.server import HttpServer, reserve_port
 
@@ -105,6 +105,32 @@ def unchanged() -> Iterator[None]:
     while not {int(name) for name in os.listdir("/proc/self/task")} <= before:
         assert time.monotonic() < deadline, "a thread stays"
         time.sleep(0.001)
+
+
+class TestBodies:
+    async def test_who_gives_up_waiting_is_told_apart_from_a_body_that_is_late(self) -> None:
+        found: list[str] = []
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            try:
+                async with asyncio.timeout(0.05):
+                    await receive()
+            except TimeoutError:
+                found.append("gave up")
+            try:
+                await receive()
+            except ServiceError as error:
+                found.append(error.code)
+            await Site()(scope, receive, send)
+
+        server = HttpServer(app, host="127.0.0.1", port=0, logger=make_logger(), body_timeout=0.3)
+        reader, writer = await asyncio.open_connection("127.0.0.1", await server.start())
+        writer.write(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n")
+        assert (await asyncio.wait_for(reader.readline(), 10)).startswith(b"HTTP/1.1 200 ")
+        assert found == ["gave up", "request_timeout"]
+        writer.close()
+        await writer.wait_closed()
+        await server.stop(0.1)
 
 
 class TestStart:
