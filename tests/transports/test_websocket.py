@@ -1212,7 +1212,7 @@ async def test_a_client_that_does_not_read_its_answer_is_disconnected(
 
 
 @pytest.mark.parametrize("server", ["granian", "hooked"])
-async def test_the_next_message_is_handled_while_an_answer_is_taken_and_its_answer_waits(
+async def test_the_next_message_is_handled_once_the_server_has_taken_the_answer(
     sites: Sites, sockets: Recorder, server: Kind
 ) -> None:
     handled: list[str] = []
@@ -1229,10 +1229,10 @@ async def test_the_next_message_is_handled_while_an_answer_is_taken_and_its_answ
     site = await sites.open(sockets, server=server)
     async with deaf(site) as (reader, writer):
         writer.write(frame(b'{"type":"big"}') + frame(b'{"type":"big"}') + frame(b'{"type":"note"}'))
-        await until(lambda: handled == ["big", "big"])
+        await until(lambda: handled == ["big"])
         for _ in range(10):
             await site.hub.clients.connected()
-        assert handled == ["big", "big"]
+        assert handled == ["big"]
         await read_all(reader, writer, 2)
         await until(lambda: handled == ["big", "big", "note"])
 

