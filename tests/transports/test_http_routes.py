@@ -123,6 +123,27 @@ class TestInput:
                 problem = problem_of(await post(kind), 415)
                 assert (problem["code"], kind in problem["detail"]) == ("unsupported_media_type", True)
 
+    async def test_a_body_of_another_type_is_refused_where_litestar_reads_the_arguments(self, users: Recorder) -> None:
+        @users.route("/x", methods=["POST"])
+        async def save(data: dict[str, int], headers: dict[str, str]) -> str:
+            return f"{data['a']} {headers['x-b']}"
+
+        @users.route("/form", methods=["POST"])
+        async def fill(
+            data: Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)], headers: dict[str, str]
+        ) -> str:
+            return f"{data['a']} {headers['x-b']}"
+
+        async with serving(users) as client:
+            for kind in ("application/json", "Application/vnd.api+JSON"):
+                answer = await client.post("/x", content=b'{"a": 1}', headers={"content-type": kind, "x-b": "b"})
+                assert answer.text == "1 b"
+            for kind in ("application/x-www-form-urlencoded", "text/plain"):
+                sent = {"content-type": kind, "x-b": "b"}
+                problem = problem_of(await client.post("/x", content=b'{"a": 1}', headers=sent), 415)
+                assert (problem["code"], kind in problem["detail"]) == ("unsupported_media_type", True)
+            assert (await client.post("/form", data={"a": "1"}, headers={"x-b": "b"})).text == "1 b"
+
     async def test_whoever_reads_the_body_again_gets_it(self, users: Recorder) -> None:
         def answer(request: AnyRequest, error: Exception) -> Response[Any]:
             return Response(str(error), status_code=409)

@@ -12,9 +12,11 @@ from typing import Any, Protocol, cast
 
 import msgspec
 from litestar import Request
+from litestar.enums import RequestEncodingType
 from litestar.exceptions import HTTPException, InternalServerException
 from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import BodyKwarg
 from litestar.types import Empty
 from typing_extensions import override
 
@@ -26,7 +28,7 @@ from daebus.core.signatures import MISSING, Parameter, Signature
 from .http_mistakes import AnyRequest, InvalidBody
 from .paths import RESERVED, is_file
 
-__all__ = ["Arguments", "PlainRequest", "read_arguments"]
+__all__ = ["Arguments", "PlainRequest", "read_arguments", "refuse_other_types", "takes_json"]
 
 _JSON = re.compile(rb"\s*[^;]*[/+]json\s*(;|$)", re.IGNORECASE)
 
@@ -107,7 +109,7 @@ class Arguments:
         if self._request:
             values["request"] = request
         if self._data is not None:
-            _refuse_other_types(request)
+            refuse_other_types(request)
             try:
                 values["data"] = self._data(await request.body())
             except msgspec.ValidationError as error:
@@ -117,8 +119,11 @@ class Arguments:
         return values
 
 
-def _refuse_other_types(request: AnyRequest) -> None:
-    """A browser sends some types, such as that of a form, for any page, without asking whether it may."""
+def refuse_other_types(request: AnyRequest) -> None:
+    """Refuse a body that is no JSON by its type. Raises `HTTPException`.
+
+    A browser sends some types, such as that of a form, for any page, without asking whether it may.
+    """
     for name, value in request.scope["headers"]:
         if name == b"content-type" and value != b"application/json" and not _JSON.match(value):
             given = value.decode("latin-1")
@@ -145,6 +150,15 @@ def read_arguments(signature: Signature, path_names: Collection[str], handler: H
     except (TypeError, UnsupportedTypeError):  # a type that Litestar may know, or a plugin of it
         return None
     return Arguments(path, decode, None if data is None else data.decode, request="request" in kinds)
+
+
+def takes_json(handler: HTTPRouteHandler) -> bool:
+    """Whether the body that a handler asks for is JSON, and the user has said nothing else: no form, no DTO."""
+    field = handler.parsed_data_field
+    if field is None or cast("_Resolved", handler).resolve_data_dto() is not None:
+        return False
+    marker = field.kwarg_definition
+    return not isinstance(marker, BodyKwarg) or marker.media_type == RequestEncodingType.JSON
 
 
 def _converter(kind: type) -> Callable[[object], object]:

@@ -31,7 +31,7 @@ from daebus.wiring.dispatch import dispatch
 from daebus.wiring.endpoints import Endpoint, Incoming
 
 from .http_answers import Answer, Encoded
-from .http_arguments import Arguments, read_arguments
+from .http_arguments import Arguments, read_arguments, refuse_other_types, takes_json
 from .http_parameters import litestar_annotations
 from .paths import is_file, litestar_path, path_parameters
 from .problems import ENDPOINT, PROBLEM, AnyRequest, Problem, request_id, unhidden
@@ -60,6 +60,7 @@ class RouteHandler(HTTPRouteHandler):
     Attributes:
         arguments: What reads the arguments of most requests; None where all go Litestar's own way.
         before: A hook of the user's, ``before_request``.
+        takes_json: Whether its body is to be JSON, by its type too.
     """
 
     route: HttpRoute
@@ -67,12 +68,14 @@ class RouteHandler(HTTPRouteHandler):
     respond: Respond
     arguments: Arguments | None = None
     before: AsyncAnyCallable | None = None
+    takes_json: bool = False
     _exception_handlers: _ExceptionHandlers | None = None
 
     def fit(self) -> None:
         """Choose the ways, now that the handler is part of an app. Raises `WiringError`."""
         self.answer.fit(self)
         self._exception_handlers = self.resolve_exception_handlers()
+        self.takes_json = takes_json(self)
         self.before = super().resolve_before_request()
         self.arguments = read_arguments(self.route.endpoint.signature, path_parameters(self.route.spec.path), self)
 
@@ -223,6 +226,8 @@ def _make_function(
 
     async def handle(**values: object) -> object:
         request = cast("AnyRequest", values["request"] if keeps_request else values.pop("request"))
+        if cast("RouteHandler", request.route_handler).takes_json:
+            refuse_other_types(request)
         for name in files:
             values[name] = _relative(cast("PurePath", values[name]))
         return await respond(request, values)
