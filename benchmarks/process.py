@@ -52,7 +52,6 @@ def process_cases(bench: Bench) -> Generator[list[Case]]:
             {name: _importing(bench, *what) for name, what in _IMPORTS_TO_RUN.items()},
             subject=_RUNNING,
             lower_is_better=True,
-            goals={_LIBRARIES: Goal(at_most=1.25)},
         ),
         Case(
             "from start to first reply",
