@@ -96,6 +96,12 @@ class Engine:
             client.shutdown(socket.SHUT_WR)
             return b"".join(iter(lambda: client.recv(65536), b""))
 
+    def is_primary(self) -> bool:
+        try:
+            return b"role:master" in self.ask("INFO replication")
+        except ConnectionResetError:  # a Sentinel that promotes a replica has it drop all its connections
+            return False
+
     def answers(self) -> bool:
         try:
             return bool(self.ask("PING"))

@@ -39,7 +39,7 @@ async def test_a_service_works_on_a_cluster_and_follows_its_slots(tmp_path: Path
             with told() as lines:
                 cluster.primaries[home].freeze()
                 await world.fails()
-                await until(lambda: b"role:master" in cluster.replicas[home].ask("INFO replication"), 15)
+                await until(cluster.replicas[home].is_primary, 15)
                 assert await world.comes_back() < 5
             assert "TRACEBACK" not in lines
             assert len(lines) < 16, lines
