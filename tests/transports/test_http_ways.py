@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 import pytest
-from litestar import Response
+from litestar import Request, Response
 from litestar.config.allowed_hosts import AllowedHostsConfig
 from litestar.config.compression import CompressionConfig
 from litestar.config.csrf import CSRFConfig
@@ -17,7 +17,7 @@ from litestar.middleware import ASGIMiddleware
 from litestar.plugins import ReceiveRoutePlugin
 from litestar.routes import BaseRoute, HTTPRoute
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
-from tests.transports.web import AnyRequest, User, problem_of, serving
+from tests.transports.web import AnyRequest, Repo, User, problem_of, serving, serving_app
 
 from daebus.core.errors import Conflict
 from daebus.core.recorder import Recorder
@@ -33,6 +33,128 @@ def users() -> Recorder:
 @pytest.fixture
 def calls() -> list[str]:
     return []
+
+
+class TestBeforeLitestar:
+    """A request that needs nothing of Litestar's is answered before Litestar has seen it, as if it had."""
+
+    @pytest.fixture
+    def routes(self, users: Recorder, calls: list[str]) -> Recorder:
+        @users.route("/")
+        async def root() -> list[str]:
+            return ["root"]
+
+        @users.route("/users/<number>")
+        async def show(number: int, size: int = 1, *, repo: Repo) -> list[int]:
+            calls.append("show")
+            if not number:
+                raise Conflict("none")
+            return [number, size]
+
+        @users.route("/users", methods=["POST"])
+        async def save(data: User) -> Any:
+            calls.append("save")
+            if data.id == "broken":
+                raise RuntimeError("broken")
+            return Response(data, status_code=202) if data.id == "later" else data
+
+        return users
+
+    @pytest.mark.parametrize(
+        ("method", "url", "sent"),
+        [
+            ("GET", "/", {}),
+            ("GET", "/users/3?size=2", {}),
+            ("GET", "/users/3/", {}),
+            ("GET", "//users//3", {}),
+            ("GET", "/users/0", {}),
+            ("GET", "/users/x", {}),
+            ("GET", "/users/3?size=x", {}),
+            ("GET", "/users/3", {"headers": {"host": "a/b"}}),
+            ("GET", "/nowhere", {}),
+            ("PUT", "/users", {"json": USER}),
+            ("OPTIONS", "/users", {}),
+            ("POST", "/users", {"json": USER}),
+            ("POST", "/users", {"json": {**USER, "id": "later"}}),
+            ("POST", "/users", {"json": {**USER, "id": "broken"}}),
+            ("POST", "/users", {"json": {"id": 1}}),
+            ("POST", "/users", {"content": "no JSON"}),
+            ("POST", "/users", {"content": b"\xff"}),
+            ("POST", "/users", {"content": ""}),
+            ("POST", "/users", {"content": "{}", "headers": {"content-type": "text/plain"}}),
+            ("POST", "/users", {"content": b" " * 2_000_000}),
+        ],
+    )
+    async def test_the_answer_is_the_same(
+        self, routes: Recorder, calls: list[str], method: str, url: str, sent: dict[str, Any]
+    ) -> None:
+        class Around(ASGIMiddleware):
+            async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+                calls.append("around")
+                await next_app(scope, receive, send)
+
+        found: list[tuple[Any, ...]] = []
+        for litestar in ({}, {"middleware": [Around()]}):
+            calls.clear()
+            async with serving(routes, max_body_size=1_000_000, **litestar) as client:
+                response = await client.request(method, url, **sent)
+            headers = {name: value for name, value in response.headers.items() if name not in ("date", "x-request-id")}
+            body = response.text.replace(response.headers["x-request-id"], "ID")
+            found.append((response.status_code, headers, body, [name for name in calls if name != "around"]))
+        assert found[0] == found[1]
+
+    async def test_litestar_sees_only_what_it_has_to_see(self, routes: Recorder, calls: list[str]) -> None:
+        async with serving_app(routes) as (app, client):
+            handler = cast("Any", app.asgi_handler)
+
+            async def count(scope: Scope, receive: Receive, send: Send) -> None:
+                calls.append("Litestar")
+                await app.asgi_router(scope, receive, send)
+
+            handler.app = count
+            for url in ("/", "/users/3", "/users/3?size=2"):
+                assert (await client.get(url)).status_code == 200
+            assert (await client.post("/users", json=USER)).status_code == 200
+            assert calls == ["show", "show", "save"]
+            calls.clear()
+            problem_of(await client.get("/users/x"), 400)
+            problem_of(await client.get("/users/0"), 409)
+            assert calls == ["Litestar", "show", "Litestar"]
+
+    async def test_what_is_put_around_litestar_later_sees_each_request(
+        self, routes: Recorder, calls: list[str]
+    ) -> None:
+        async with serving_app(routes) as (app, client):
+            inner = app.asgi_handler
+
+            async def around(scope: Scope, receive: Receive, send: Send) -> None:
+                calls.append(scope["path"])
+                await inner(scope, receive, send)
+
+            async def note(message: Message, scope: Scope) -> None:
+                calls.append(message["type"])
+
+            assert (await client.get("/")).json() == ["root"]
+            assert calls == []
+            app.asgi_handler = around
+            assert (await client.get("/")).json() == ["root"]
+            assert calls == ["/"]
+            app.asgi_handler = inner
+            app.before_send.append(note)
+            assert (await client.get("/")).json() == ["root"]
+            assert calls == ["/", "http.response.start", "http.response.body"]
+
+    async def test_who_looks_at_an_error_finds_the_body(self, routes: Recorder) -> None:
+        found: list[object] = []
+
+        async def look(error: Exception, scope: Scope) -> None:
+            request: AnyRequest = Request(scope)
+            found.extend([str(error), await request.json()])
+
+        sent = {**USER, "id": "broken"}
+        async with serving(routes, after_exception=[look]) as client:
+            problem_of(await client.post("/users", json=sent), 500)
+        assert found == ["broken", sent]
 
 
 class TestGuards:

@@ -132,6 +132,55 @@ class TestBodies:
         await writer.wait_closed()
         await server.stop(0.1)
 
+    @pytest.mark.parametrize(
+        "sent", [b"content-length: 4\r\n\r\nbody", b"transfer-encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n"]
+    )
+    async def test_all_of_a_body_and_then_the_end_of_the_connection(self, sent: bytes) -> None:
+        bodies: list[bytes] = []
+        after: list[str] = []
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            body, more = b"", True
+            while more:
+                message = await receive()
+                body, more = body + message["body"], message["more_body"]
+            bodies.append(body)
+            if scope["path"] == "/stay":
+                after.append((await receive())["type"])
+            await Site()(scope, receive, send)
+
+        async with serving(app) as url:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port_of(url))
+            for _ in range(3):
+                writer.write(b"POST / HTTP/1.1\r\nhost: x\r\n" + sent)
+                answer = await asyncio.wait_for(reader.readuntil(b"\r\n\r\nok"), 10)
+                assert answer.startswith(b"HTTP/1.1 200 ")
+            writer.write(b"POST /stay HTTP/1.1\r\nhost: x\r\n" + sent)
+            await until(lambda: len(bodies) == 4)
+            assert after == []
+            writer.close()
+            await writer.wait_closed()
+            await until(lambda: after == ["http.disconnect"])
+        assert bodies == [b"body"] * 4
+
+    async def test_a_body_that_has_a_length_ends_with_its_last_byte(self) -> None:
+        messages: list[Any] = []
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            while not messages or messages[-1]["more_body"]:
+                messages.append(await receive())
+            await Site()(scope, receive, send)
+
+        async with serving(app) as url:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port_of(url))
+            writer.write(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\n\r\nbo")
+            await until(lambda: len(messages) == 1)
+            writer.write(b"dy")
+            await asyncio.wait_for(reader.readuntil(b"\r\n\r\nok"), 10)
+            writer.close()
+            await writer.wait_closed()
+        assert [(message["body"], message["more_body"]) for message in messages] == [(b"bo", True), (b"dy", False)]
+
 
 class TestStart:
     async def test_a_free_port_is_found_and_told(self) -> None:

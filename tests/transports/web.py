@@ -99,6 +99,12 @@ def build(
 
 @asynccontextmanager
 async def serving(recorder: Recorder, **litestar: Any) -> AsyncGenerator[httpx.AsyncClient]:
+    async with serving_app(recorder, **litestar) as (_, client):
+        yield client
+
+
+@asynccontextmanager
+async def serving_app(recorder: Recorder, **litestar: Any) -> AsyncGenerator[tuple[Litestar, httpx.AsyncClient]]:
     workers = WorkerPool(2)
     app = build(recorder, DaebusHttp(**litestar), workers)
     server = HttpServer(app, host="127.0.0.1", port=0, logger=make_logger())
@@ -106,7 +112,7 @@ async def serving(recorder: Recorder, **litestar: Any) -> AsyncGenerator[httpx.A
         base_url = f"http://127.0.0.1:{await server.start()}"
         try:
             async with httpx.AsyncClient(base_url=base_url, verify=False) as client:
-                yield client
+                yield app, client
         finally:
             await server.stop(1)
             workers.close()

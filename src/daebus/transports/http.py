@@ -30,7 +30,8 @@ from .edge import DaebusHttp
 from .exchange import DIRECT
 from .handshake import explaining
 from .http_arguments import PlainRequest
-from .http_routes import HttpRoute, RouteHandler, ShortWay, make_handler
+from .http_routes import HttpRoute, RouteHandler, make_handler
+from .http_ways import ShortWays
 from .paths import litestar_path, path_shape
 from .problems import ENDPOINT, Problems, telling_id
 
@@ -40,7 +41,13 @@ Lifespan = Callable[..., AbstractAsyncContextManager[Any]]
 
 
 class _Application(Litestar):
-    """Tells clients the ids of HTTP requests and why a WebSocket is refused; lets WebSockets find the server."""
+    """Knows short ways; tells clients the ids of requests, and why a WebSocket is refused; lets those find the server.
+
+    Attributes:
+        short_ways: The short ways.
+    """
+
+    short_ways: ShortWays
 
     @override
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # unions of what the three kinds have
@@ -48,6 +55,11 @@ class _Application(Litestar):
             scope.setdefault(DIRECT, (receive, send))
             send = explaining(scope, send)
         elif scope["type"] == "http":
+            scope.setdefault("state", {})
+            answer = await self.short_ways.answer(scope, receive)
+            if answer is not None:
+                await answer(scope, receive, send)
+                return
             send = telling_id(send, scope)
         await super().__call__(scope, receive, send)
 
@@ -76,7 +88,7 @@ def build_litestar(
         WiringError: With all the options that Litestar does not have, else all the routes that collide, or that
             Litestar does not take.
     """
-    given, problems = dict(settings.litestar), Problems(service, logger)
+    given, problems, short_ways = dict(settings.litestar), Problems(service, logger), ShortWays()
     _refuse_unknown(settings)
     _refuse_collisions(routes)
     options = {
@@ -87,7 +99,7 @@ def build_litestar(
         **given,
         "exception_handlers": problems.handlers(cast("Any", given.get("exception_handlers"))),
         "after_exception": [problems.note, *_listed(given, "after_exception")],
-        "plugins": [*_listed(given, "plugins"), ShortWay()],
+        "plugins": [*_listed(given, "plugins"), short_ways],
         "lifespan": [*lifespan, *_listed(given, "lifespan")],
         "route_handlers": [*extra_handlers, *_listed(given, "route_handlers")],
     }
@@ -100,6 +112,8 @@ def build_litestar(
             raise ConfigurationError(f"Litestar refuses what DaebusHttp(...) passes to it: {error.detail}") from error
         _add_options_handlers(app, routes)
         _add_routes(app, routes, service, cast("Mapping[str, object]", given.get("dependencies") or {}))
+    app.short_ways = short_ways
+    short_ways.open(app)
     return app
 
 

@@ -17,18 +17,25 @@ from litestar.exceptions import HTTPException, InternalServerException
 from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import BodyKwarg
-from litestar.types import Empty
+from litestar.types import Empty, Receive
 from typing_extensions import override
 
-from daebus.core.codec import Decoder, UnsupportedTypeError, compile_query_decoder, invalid_input, require_json_type
+from daebus.core.codec import Decoder, UnsupportedTypeError, compile_query_decoder, require_json_type
 from daebus.core.errors import BadRequest
 from daebus.core.handlers import is_context
 from daebus.core.signatures import MISSING, Parameter, Signature
 
-from .http_mistakes import AnyRequest, InvalidBody
+from .exchange import Headers, body_length
 from .paths import RESERVED, is_file
 
-__all__ = ["Arguments", "PlainRequest", "read_arguments", "refuse_other_types", "takes_json"]
+__all__ = [
+    "Arguments",
+    "PlainRequest",
+    "read_arguments",
+    "receive_body",
+    "refuse_other_types",
+    "takes_json",
+]
 
 _JSON = re.compile(rb"\s*[^;]*[/+]json\s*(;|$)", re.IGNORECASE)
 
@@ -39,34 +46,17 @@ class PlainRequest(Request[Any, Any, Any]):
     @property
     @override
     def content_length(self) -> int | None:
-        for name, value in self.scope["headers"]:
-            if name == b"content-length" and value.isdigit():
-                return int(value)
-        return super().content_length
+        known = body_length(self.scope["headers"])
+        return super().content_length if known is None else known
 
     @override
     async def body(self) -> bytes:
         state = self._connection_state
         if state.body is Empty and self.is_connected:
-            state.body = await self._receive_body()
+            limit = self.route_handler.resolve_request_max_body_size()
+            state.body = await receive_body(self.content_length, self.receive, limit)
+            self.is_connected: bool = False
         return await super().body()
-
-    async def _receive_body(self) -> bytes:
-        limit = self.route_handler.resolve_request_max_body_size() or math.inf
-        if (self.content_length or 0) > limit:
-            raise RequestEntityTooLarge
-        parts: list[bytes] = []
-        size = 0
-        while self.is_connected:
-            message = await self.receive()
-            if message["type"] != "http.request":
-                raise InternalServerException("client disconnected prematurely")  # Litestar's words
-            parts.append(message["body"])
-            size += len(message["body"])
-            if size > limit:
-                raise RequestEntityTooLarge
-            self.is_connected: bool = message.get("more_body", False)
-        return b"".join(parts)
 
 
 class Arguments:
@@ -76,7 +66,11 @@ class Arguments:
         path: What converts those path parameters that are no text.
         query: Decodes the query string to a struct of parameters; None: there are none.
         data: Decodes the body; None: it is not asked for.
-        request: Whether the handler takes the request itself.
+        takes_request: Whether the handler takes the request itself.
+
+    Attributes:
+        takes_body: Whether the body is asked for.
+        takes_request: Whether the handler takes the request itself, as ``request``.
     """
 
     def __init__(
@@ -85,46 +79,78 @@ class Arguments:
         query: Decoder | None,
         data: Callable[[bytes], object] | None,
         *,
-        request: bool,
+        takes_request: bool,
     ) -> None:
         self._path = tuple(path.items())
         self._query = query
         self._data = data
-        self._request = request
+        self.takes_body: bool = data is not None
+        self.takes_request: bool = takes_request
 
-    async def read(self, request: AnyRequest) -> dict[str, object] | None:
-        """The arguments by name; None where Litestar is to read them, as it can say all that is wrong.
+    def read(self, path: Mapping[str, object], query: bytes, body: bytes | None) -> dict[str, object] | None:
+        """The arguments by name, but for the request; None where Litestar is to read them, as it can say what is wrong.
+
+        Args:
+            path: The values of the path's parameters.
+            query: The query string.
+            body: The body; None: it is not asked for.
 
         Raises:
-            HTTPException: The body is no JSON by its type, is too large, or not of the handler's type.
+            ValidationError: The body is JSON, but not of the handler's type.
         """
-        values: dict[str, object] = {**request.scope["path_params"]}
+        values: dict[str, object] = {**path}
         try:
             for name, convert in self._path:
                 values[name] = convert(values[name])
             if self._query is not None:
-                values |= msgspec.structs.asdict(cast("msgspec.Struct", self._query(request.scope["query_string"])))
+                values |= msgspec.structs.asdict(cast("msgspec.Struct", self._query(query)))
         except (msgspec.ValidationError, BadRequest):
             return None
-        if self._request:
-            values["request"] = request
-        if self._data is not None:
-            refuse_other_types(request)
+        if self._data is not None and body is not None:
             try:
-                values["data"] = self._data(await request.body())
-            except msgspec.ValidationError as error:
-                raise InvalidBody(request, **invalid_input(error).details) from error
+                values["data"] = self._data(body)
+            except msgspec.ValidationError:
+                raise
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 return None
         return values
 
 
-def refuse_other_types(request: AnyRequest) -> None:
+async def receive_body(length: int | None, receive: Receive, limit: int | None) -> bytes:
+    """All of a request's body.
+
+    Args:
+        length: What the request says of its length, in bytes; None: nothing.
+        receive: ASGI's.
+        limit: How long it may be, in bytes; None or 0: as long as it likes.
+
+    Raises:
+        RequestEntityTooLarge: It is longer.
+        InternalServerException: The client has gone.
+    """
+    most = limit or math.inf
+    if (length or 0) > most:
+        raise RequestEntityTooLarge
+    parts: list[bytes] = []
+    size, has_more = 0, True
+    while has_more:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise InternalServerException("client disconnected prematurely")  # Litestar's words
+        parts.append(message["body"])
+        size += len(message["body"])
+        if size > most:
+            raise RequestEntityTooLarge
+        has_more = message.get("more_body", False)
+    return b"".join(parts)
+
+
+def refuse_other_types(headers: Headers) -> None:
     """Refuse a body that is no JSON by its type. Raises `HTTPException`.
 
     A browser sends some types, such as that of a form, for any page, without asking whether it may.
     """
-    for name, value in request.scope["headers"]:
+    for name, value in headers:
         if name == b"content-type" and value != b"application/json" and not _JSON.match(value):
             given = value.decode("latin-1")
             raise HTTPException(
@@ -149,7 +175,7 @@ def read_arguments(signature: Signature, path_names: Collection[str], handler: H
         data = msgspec.json.Decoder(kinds["data"], dec_hook=handler.default_deserializer) if "data" in kinds else None
     except (TypeError, UnsupportedTypeError):  # a type that Litestar may know, or a plugin of it
         return None
-    return Arguments(path, decode, None if data is None else data.decode, request="request" in kinds)
+    return Arguments(path, decode, None if data is None else data.decode, takes_request="request" in kinds)
 
 
 def takes_json(handler: HTTPRouteHandler) -> bool:

@@ -12,13 +12,9 @@ from typing import Any, cast
 
 import msgspec
 from litestar import Litestar, Request
-from litestar.datastructures import FormMultiDict
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.plugins import ReceiveRoutePlugin
-from litestar.routes import BaseRoute, HTTPRoute
-from litestar.types import ASGIApp, AsyncAnyCallable, Empty, Receive, Send
-from litestar.utils.scope.state import ScopeState
+from litestar.types import ASGIApp, AsyncAnyCallable, Scope
 from typing_extensions import override
 
 from daebus.core.context import Context
@@ -31,14 +27,14 @@ from daebus.wiring.dispatch import dispatch
 from daebus.wiring.endpoints import Endpoint, Incoming
 
 from .http_answers import Answer, Encoded
-from .http_arguments import Arguments, read_arguments, refuse_other_types, takes_json
+from .http_arguments import Arguments, PlainRequest, read_arguments, refuse_other_types, takes_json
 from .http_parameters import litestar_annotations
 from .paths import is_file, litestar_path, path_parameters
 from .problems import ENDPOINT, PROBLEM, AnyRequest, Problem, request_id, unhidden
 
-__all__ = ["HttpRoute", "RouteHandler", "ShortWay", "make_handler"]
+__all__ = ["HttpRoute", "RouteHandler", "make_handler"]
 
-Respond = Callable[[AnyRequest, dict[str, object]], Awaitable[object]]
+Respond = Callable[[Scope, dict[str, object]], Awaitable[object]]
 _ExceptionHandlers = dict[int | type[Exception], Any]
 _Function = Callable[..., Coroutine[Any, Any, object]]
 
@@ -61,6 +57,8 @@ class RouteHandler(HTTPRouteHandler):
         arguments: What reads the arguments of most requests; None where all go Litestar's own way.
         before: A hook of the user's, ``before_request``.
         takes_json: Whether its body is to be JSON, by its type too.
+        body_limit: How long its body may be, in bytes; None or 0: as long as it likes.
+        is_plain: Whether nothing is to happen but that the handler is called: no hook, no guard, no cache.
     """
 
     route: HttpRoute
@@ -69,6 +67,8 @@ class RouteHandler(HTTPRouteHandler):
     arguments: Arguments | None = None
     before: AsyncAnyCallable | None = None
     takes_json: bool = False
+    body_limit: int | None = None
+    is_plain: bool = False
     _exception_handlers: _ExceptionHandlers | None = None
 
     def fit(self) -> None:
@@ -78,6 +78,11 @@ class RouteHandler(HTTPRouteHandler):
         self.takes_json = takes_json(self)
         self.before = super().resolve_before_request()
         self.arguments = read_arguments(self.route.endpoint.signature, path_parameters(self.route.spec.path), self)
+        self.body_limit = self.resolve_request_max_body_size()
+        resolved = cast("Any", self)  # Litestar's types are partly unknown
+        hooked = self.before or self.cache or resolved.resolve_guards() or resolved.resolve_after_response()
+        known = resolved.resolve_request_class() is PlainRequest
+        self.is_plain = known and not hooked and self.arguments is not None and not self.arguments.takes_request
 
     @override
     def resolve_exception_handlers(self) -> _ExceptionHandlers:
@@ -95,58 +100,6 @@ class RouteHandler(HTTPRouteHandler):
             return data
         # Litestar's own type leaves out what the request is generic in.
         return await super().to_response(app, data, request)  # pyright: ignore[reportUnknownMemberType]
-
-
-class _Route(HTTPRoute):
-    """Litestar's, with a short way for most requests: their arguments are read, and answers encoded, by ourselves."""
-
-    __slots__ = ()
-
-    @override
-    async def handle(self, scope: Any, receive: Receive, send: Send) -> None:  # Litestar's own types of it differ
-        handler, _ = self.route_handler_map[scope["method"]]
-        if not isinstance(handler, RouteHandler) or handler.arguments is None:
-            await super().handle(scope, receive, send)
-            return
-        request_class = cast("Any", handler.resolve_request_class())  # pyright: ignore[reportUnknownMemberType]
-        request: AnyRequest = request_class(scope, receive, send)
-        if handler.resolve_guards():  # pyright: ignore[reportUnknownMemberType]
-            await handler.authorize_connection(request)  # pyright: ignore[reportUnknownMemberType]
-        try:
-            answer = None
-            if handler.cache:
-                answer = await self._get_cached_response(request, handler)  # pyright: ignore[reportUnknownMemberType]
-            if answer is None:
-                answer = await self._answer(request, handler, handler.arguments)
-            await answer(scope, receive, send)
-            after = handler.resolve_after_response()
-            if after is not None:
-                await after(request)
-        finally:
-            form = ScopeState.from_scope(scope).form
-            if form is not Empty:
-                await FormMultiDict.from_form_data(form).close()
-
-    async def _answer(self, request: AnyRequest, handler: RouteHandler, arguments: Arguments) -> ASGIApp:
-        data = None if handler.before is None else await handler.before(request)
-        if not data:
-            values = await arguments.read(request)
-            if values is None:
-                _, model = self.route_handler_map[request.method]
-                return await self._call_handler_function(request.scope, request, model, handler)  # pyright: ignore[reportUnknownMemberType]
-            data = await handler.respond(request, values)
-        return data if isinstance(data, Encoded) else await handler.to_response(request.app, data, request)
-
-
-class ShortWay(ReceiveRoutePlugin):
-    """Gives the routes of a Litestar app our short way."""
-
-    __slots__ = ()
-
-    @override
-    def receive_route(self, route: BaseRoute) -> None:
-        if isinstance(route, HTTPRoute):
-            route.__class__ = _Route  # Litestar makes its routes itself, and asks nobody what they are to be
 
 
 def make_handler(route: HttpRoute, service: str, provided: Collection[str]) -> RouteHandler:
@@ -208,8 +161,8 @@ def _responding(endpoint: Endpoint[object], service: str) -> Respond:
     title = endpoint.title
     contexts = [parameter.name for parameter in endpoint.signature.left if is_context(parameter)]
 
-    def respond(request: AnyRequest, values: dict[str, object]) -> Awaitable[object]:
-        context = Context(request_id=request_id(request.scope), service=service, handler=title)
+    def respond(scope: Scope, values: dict[str, object]) -> Awaitable[object]:
+        context = Context(request_id=request_id(scope), service=service, handler=title)
         for name in contexts:
             values[name] = context
         return dispatch(endpoint, Incoming(context, keywords=values))
@@ -227,10 +180,10 @@ def _make_function(
     async def handle(**values: object) -> object:
         request = cast("AnyRequest", values["request"] if keeps_request else values.pop("request"))
         if cast("RouteHandler", request.route_handler).takes_json:
-            refuse_other_types(request)
+            refuse_other_types(request.scope["headers"])
         for name in files:
             values[name] = _relative(cast("PurePath", values[name]))
-        return await respond(request, values)
+        return await respond(request.scope, values)
 
     _pose_as(handle, signature, {"request": Request, **hints})
     return handle

@@ -178,7 +178,7 @@ class HttpServer:
         task = cast("asyncio.Task[Any]", asyncio.current_task())
         self._requests.add(task)
         timeout = self._body_timeout if scope["type"] == "http" else None
-        channel = Exchange(self, receive, send, timeout)
+        channel = Exchange(self, scope, receive, send, timeout)
         if scope["type"] == "websocket":
             scope[DIRECT] = receive, send  # for whoever lets go of them: a step less for each message
         del receive, send

@@ -1,0 +1,175 @@
+"""The short ways of most requests: past what Litestar does for requests that need more.
+
+A request for a handler without hooks, in an app without middleware, is answered before Litestar has seen it. Any other
+has its arguments read, and its answer encoded, by ourselves, but within all that Litestar and the user have put around
+it. Whatever fails is for Litestar to tell the client, and so goes Litestar's own way.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, cast
+
+import msgspec
+from litestar import Litestar
+from litestar.datastructures import FormMultiDict
+from litestar.exceptions import HTTPException
+from litestar.plugins import ReceiveRoutePlugin
+from litestar.routes import BaseRoute, HTTPRoute
+from litestar.types import ASGIApp, Empty, Receive, Send
+from litestar.utils.scope.state import ScopeState
+from typing_extensions import override
+
+from daebus.core.codec import invalid_input
+
+from .exchange import body_length
+from .http_answers import Encoded
+from .http_arguments import Arguments, receive_body, refuse_other_types
+from .http_mistakes import AnyRequest, InvalidBody
+from .http_routes import RouteHandler
+
+__all__ = ["ShortWays"]
+
+_OUTCOME = "daebus.outcome"
+"""The key in the scope of a request whose handler has run already."""
+
+_HOST = re.compile(rb"[\w.:\[\]-]*")
+
+
+class _Outcome(msgspec.Struct):
+    """What became of a request: what the handler has returned, or why it could not be called, or has failed."""
+
+    data: object = None
+    error: Exception | None = None
+
+
+class ShortWays(ReceiveRoutePlugin):
+    """The short ways of one Litestar app."""
+
+    __slots__ = ("_app", "_bare")
+
+    def __init__(self) -> None:
+        self._app: Litestar | None = None
+        self._bare: ASGIApp | None = None
+
+    @override
+    def receive_route(self, route: BaseRoute) -> None:
+        if isinstance(route, HTTPRoute):
+            route.__class__ = _Route  # Litestar makes its routes itself, and asks nobody what they are to be
+
+    def open(self, app: Litestar) -> None:
+        """Let requests pass Litestar by, if nothing stands between it and its routes, and as long as that is so."""
+        if getattr(app.asgi_handler, "app", None) is app.asgi_router:
+            self._app, self._bare = app, app.asgi_handler
+
+    async def answer(self, scope: Any, receive: Receive) -> Encoded | None:
+        """The answer to a request; None where Litestar has to see to it, which then knows what was done already."""
+        found = self._find(scope)
+        if found is None:
+            return None
+        handler, arguments, path = found
+        body = None
+        try:
+            if arguments.takes_body:
+                refuse_other_types(scope["headers"])
+                body = await receive_body(body_length(scope["headers"]), receive, handler.body_limit)
+            values = _read(arguments, path, scope["query_string"], body)
+            if values is not None:
+                data = await handler.respond(scope, values)
+                if isinstance(data, Encoded):
+                    return data
+                scope[_OUTCOME] = _Outcome(data)
+        except Exception as error:
+            scope[_OUTCOME] = _Outcome(error=error)
+        if body is not None:
+            ScopeState.from_scope(scope).body = body  # it can be received but once
+        return None
+
+    def _find(self, scope: Any) -> tuple[RouteHandler, Arguments, dict[str, Any]] | None:
+        app, path = self._app, scope["path"]
+        if app is None or app.asgi_handler is not self._bare or app.before_send or scope.get("root_path"):
+            return None
+        if "//" in path or (path.endswith("/") and path != "/"):  # Litestar makes another one of it
+            return None
+        for name, value in scope["headers"]:
+            if name == b"host" and not _HOST.fullmatch(value):
+                return None
+        try:
+            way, handler, _, parameters, _ = app.asgi_router.handle_routing(path=path, method=scope["method"])
+        except HTTPException:
+            return None
+        if not isinstance(handler, RouteHandler) or not handler.is_plain or handler.arguments is None:
+            return None
+        # Else middleware stands before it.
+        return (handler, handler.arguments, parameters) if getattr(way, "__func__", None) is _Route.handle else None
+
+
+def _read(arguments: Arguments, path: dict[str, Any], query: bytes, body: bytes | None) -> dict[str, object] | None:
+    try:
+        return arguments.read(path, query, body)
+    except msgspec.ValidationError:
+        return None
+
+
+class _Route(HTTPRoute):
+    """Litestar's, with a short way for most requests: their arguments are read, and answers encoded, by ourselves."""
+
+    __slots__ = ()
+
+    @override
+    async def handle(self, scope: Any, receive: Receive, send: Send) -> None:  # Litestar's own types of it differ
+        handler, _ = self.route_handler_map[scope["method"]]
+        if not isinstance(handler, RouteHandler) or handler.arguments is None:
+            await super().handle(scope, receive, send)
+            return
+        request_class = cast("Any", handler.resolve_request_class())  # pyright: ignore[reportUnknownMemberType]
+        request: AnyRequest = request_class(scope, receive, send)
+        if handler.resolve_guards():  # pyright: ignore[reportUnknownMemberType]
+            await handler.authorize_connection(request)  # pyright: ignore[reportUnknownMemberType]
+        try:
+            answer = None
+            if handler.cache:
+                answer = await self._get_cached_response(request, handler)  # pyright: ignore[reportUnknownMemberType]
+            if answer is None:
+                answer = await self._answer(request, handler, handler.arguments)
+            await answer(scope, receive, send)
+            after = handler.resolve_after_response()
+            if after is not None:
+                await after(request)
+        finally:
+            form = ScopeState.from_scope(scope).form
+            if form is not Empty:
+                await FormMultiDict.from_form_data(form).close()
+
+    async def _answer(self, request: AnyRequest, handler: RouteHandler, arguments: Arguments) -> ASGIApp:
+        outcome = cast("_Outcome | None", cast("dict[str, object]", request.scope).pop(_OUTCOME, None))
+        if outcome is not None:
+            if outcome.error is not None:
+                try:
+                    raise outcome.error
+                finally:
+                    del outcome  # else the error, its traceback and this frame would keep one another
+            return await handler.to_response(request.app, outcome.data, request)
+        data = None if handler.before is None else await handler.before(request)
+        if not data:
+            values = await _arguments_of(request, arguments)
+            if values is None:
+                _, model = self.route_handler_map[request.method]
+                return await self._call_handler_function(request.scope, request, model, handler)  # pyright: ignore[reportUnknownMemberType]
+            data = await handler.respond(request.scope, values)
+        return data if isinstance(data, Encoded) else await handler.to_response(request.app, data, request)
+
+
+async def _arguments_of(request: AnyRequest, arguments: Arguments) -> dict[str, object] | None:
+    """As `Arguments.read`. Raises `HTTPException` also where the body is no JSON by its type, or too large."""
+    scope, body = request.scope, None
+    if arguments.takes_body:
+        refuse_other_types(scope["headers"])
+        body = await request.body()
+    try:
+        values = arguments.read(scope["path_params"], scope["query_string"], body)
+    except msgspec.ValidationError as error:
+        raise InvalidBody(request, **invalid_input(error).details) from error
+    if values is not None and arguments.takes_request:
+        values["request"] = request
+    return values
