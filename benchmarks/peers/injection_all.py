@@ -53,13 +53,7 @@ def _endpoint():
 
 def daebus():
     """What `dispatch` does for the services alone: is there anything to be opened, and the call."""
-    endpoint = _endpoint()
-
-    def call():
-        scope = endpoint.injection.opened()
-        return endpoint.call() if scope is None else None
-
-    return call
+    return _endpoint().call_directly
 
 
 def daebus_dispatch():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, TypeVar, cast
 
 from dependency_injector import providers
@@ -24,17 +25,13 @@ class Injection:
         opened: As `MessageScope.opened`.
     """
 
-    __slots__ = ("bindings", "opened")
+    __slots__ = ("_reached", "bindings", "opened")
 
     def __init__(self, bindings: Mapping[str, AnyProvider]) -> None:
         self.bindings: tuple[tuple[str, AnyProvider], ...] = tuple(bindings.items())
         scope = MessageScope(bindings.values())
         self.opened: Callable[..., OpenScope | None] = scope.opened
-        if not scope.order:  # nothing is to be opened, unless an override brings it in
-            names = {f"_p{index}": provider for index, provider in enumerate(scope.reached)}
-            untouched = " and ".join(f"{name}.last_overriding is None" for name in names) or "True"
-            source = f"lambda in_thread=False: None if {untouched} else _opened(in_thread=in_thread)"
-            self.opened = _compile(source, {**names, "_opened": scope.opened})
+        self._reached = None if scope.order else scope.reached
 
     def bind(self, function: Callable[..., T], left: str = "") -> Callable[..., T]:
         """What calls `function` with the services, each from its provider: ``lambda a: function(a, repo=p0())``.
@@ -43,15 +40,34 @@ class Injection:
             function: Takes the services by name.
             left: The other arguments, which are passed on: ``a, b`` or ``**others``.
         """
+        return self._compile(function, left) if self.bindings else function
+
+    def bind_directly(self, function: Callable[..., T], left: str = "") -> Callable[..., T | None]:
+        """As `bind`, but it returns None, and calls nothing, where something may have to be opened first.
+
+        That is where something per message is reached, or where an override may have brought it in.
+        """
+        if self._reached is None:
+            return _nothing
+        if not self._reached:
+            return function
+        reached = {f"_r{index}": provider for index, provider in enumerate(self._reached)}
+        return self._compile(function, left, reached)
+
+    def _compile(
+        self, function: Callable[..., T], left: str, untouched: Mapping[str, AnyProvider] = MappingProxyType({})
+    ) -> Callable[..., Any]:
+        """From source: loops over the providers, for each message, would take as long as the services.
+
+        Nothing but names of parameters, which are identifiers, gets into it.
+        """
+        providers = {f"_p{index}": provider for index, (_, provider) in enumerate(self.bindings)}
         named = [f"{name}=_p{index}()" for index, (name, _) in enumerate(self.bindings)]
-        names = {f"_p{index}": provider for index, (_, provider) in enumerate(self.bindings)}
         source = f"lambda {left}: _function({', '.join([left, *named] if left else named)})"
-        return _compile(source, {"_function": function, **names})
+        if untouched:
+            source += f" if {' and '.join(f'{name}.last_overriding is None' for name in untouched)} else None"
+        names = {"_function": function, **providers, **untouched}
+        return cast("Callable[..., Any]", eval(source, names))  # noqa: S307
 
 
-def _compile(source: str, names: Mapping[str, object]) -> Callable[..., Any]:
-    """A function from source: loops over the providers, for each message, would take as long as the services.
-
-    Nothing but names of parameters, which are identifiers, gets into it.
-    """
-    return cast("Callable[..., Any]", eval(source, dict(names)))  # noqa: S307
+def _nothing(*_: object, **__: object) -> None: ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import NoneType
 from typing import TypeVar
 
@@ -68,8 +68,26 @@ def compile_endpoint(
     if problems:
         raise WiringError(*problems)
     arguments = "**left" if rule.free else ", ".join(f"left{index}" for index in range(len(left.takes)))
-    call = injection.bind(signature.function, arguments)
-    return Endpoint(spec.title, signature, tuple(left.takes), injection, call, encoder(signature), workers)
+    return Endpoint(
+        title=spec.title,
+        signature=signature,
+        take=_taking(left.takes),
+        injection=injection,
+        call=injection.bind(signature.function, arguments),
+        call_directly=injection.bind_directly(signature.function, arguments),
+        encode=encoder(signature),
+        workers=workers,
+    )
+
+
+def _taking(takes: Sequence[Take]) -> Callable[[Incoming], Sequence[object]]:
+    """One function of those that take a parameter each, as short as it can be: each message passes through it."""
+    if not takes:
+        return lambda _: ()
+    if len(takes) == 1:
+        (only,) = takes
+        return lambda incoming: (only(incoming),)
+    return lambda incoming: [take(incoming) for take in takes]
 
 
 class _Left:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing, nullcontext
 from typing import TypeVar, cast
 
@@ -20,19 +20,19 @@ async def dispatch(endpoint: Endpoint[R], incoming: Incoming) -> R:
     """Hand a message to its handler and return the encoded reply. The handler's exceptions pass through."""
     token = current_context.set(incoming.context)
     try:
-        arguments = [take(incoming) for take in endpoint.takes]
+        arguments = endpoint.take(incoming)
         if not endpoint.signature.is_async:
             return await _dispatch_to_thread(endpoint, incoming, arguments)
-        scope = endpoint.injection.opened()
-        if scope is None:
-            return endpoint.encode(await endpoint.call(*arguments, **incoming.keywords))
-        async with scope:
+        handling = endpoint.call_directly(*arguments, **incoming.keywords)
+        if handling is not None:
+            return endpoint.encode(await handling)
+        async with endpoint.injection.opened() or nullcontext():
             return endpoint.encode(await endpoint.call(*arguments, **incoming.keywords))
     finally:
         current_context.reset(token)
 
 
-async def _dispatch_to_thread(endpoint: Endpoint[R], incoming: Incoming, arguments: list[object]) -> R:
+async def _dispatch_to_thread(endpoint: Endpoint[R], incoming: Incoming, arguments: Sequence[object]) -> R:
     def handle() -> R:
         try:
             return endpoint.encode(endpoint.call(*arguments, **incoming.keywords))
@@ -62,7 +62,7 @@ async def dispatch_stream(endpoint: Endpoint[R], incoming: Incoming) -> AsyncGen
     """Hand a message to a handler that is an async generator, and yield each encoded item."""
     token = current_context.set(incoming.context)
     try:
-        arguments = [take(incoming) for take in endpoint.takes]
+        arguments = endpoint.take(incoming)
         call = cast("Callable[..., AsyncGenerator[object]]", endpoint.call)
         async with endpoint.injection.opened() or nullcontext(), aclosing(call(*arguments)) as items:
             async for item in items:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -43,17 +43,19 @@ class Endpoint(msgspec.Struct, Generic[R_co], frozen=True):
     Attributes:
         title: What it is, for logs: ``action get_user``.
         signature: Of the handler.
-        takes: How each parameter left of the ``*`` is taken from a message, in order.
+        take: Takes the parameters left of the ``*`` from a message, in order.
         injection: The services right of the ``*``.
         call: Calls the handler, its services injected; what it returns is for the kind of handler to say.
+        call_directly: As `call`, but None, and no call, where ``injection.opened()`` is to be asked first.
         encode: Turns what the handler returns into the reply.
         workers: Where a ``def`` handler runs.
     """
 
     title: str
     signature: Signature
-    takes: tuple[Take, ...]
+    take: Callable[[Incoming], Sequence[object]]
     injection: Injection
     call: Callable[..., Any]
+    call_directly: Callable[..., Any]
     encode: Callable[[object], R_co]
     workers: Workers
