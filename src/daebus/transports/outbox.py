@@ -44,11 +44,6 @@ class Outbox:
         self._seen: asyncio.Future[None] | None = None
         self._seen_at = 0.0
 
-    @property
-    def is_free(self) -> bool:
-        """Whether a message goes to the server at once."""
-        return self._open and not self._is_watched and (self._sending is None or self._sending.done())
-
     def open(self) -> None:
         """Let messages out from now on."""
         self._open = True
@@ -56,7 +51,8 @@ class Outbox:
 
     def offer(self, text: str) -> bool:
         """Send a message if the server takes it at once; returns whether it does."""
-        if not self.is_free:
+        sending = self._sending
+        if not self._open or self._is_watched or (sending is not None and not sending.done()):
             return False
         self._start(text)
         return True
@@ -79,15 +75,17 @@ class Outbox:
         self._enqueue(text, handed)
         await handed
 
-    async def taken(self) -> None:
+    async def taken(self) -> bool:
         """Wait until the server has taken what it was given last, unless somebody sees to what comes after that.
+
+        Returns whether there was something to wait for.
 
         Whoever cancels it cuts the message off. On Granian, whose future is waited for in the fewest steps, it takes a
         third more messages a second than if it is asked for the next one before it has taken the last one.
         """
         sending = self._sending
         if sending is None or self._is_watched or sending.done():
-            return
+            return False
         self._is_watched = self.is_awaited = True
         try:
             await sending
@@ -101,10 +99,11 @@ class Outbox:
             self._is_watched = self.is_awaited = False
             if self._waiting:
                 self._next()
+        return True
 
     async def drain(self) -> None:
         """Wait until nothing waits any more. For one at a time, who does not deliver either."""
-        if self._sending is not None and not self.is_free:
+        if self._sending is not None and (self._is_watched or not self._sending.done()):
             self._idle = asyncio.get_running_loop().create_future()
             self._watch()
             try:

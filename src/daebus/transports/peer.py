@@ -28,7 +28,7 @@ _NORMAL, _FAILED, _TOO_SLOW = 1000, 1011, 1013
 
 _READ_AHEAD = 16  # messages
 _READ_AHEAD_SIZE = 1_048_576  # characters or bytes, before the last one
-_TURN = 16  # messages after which the other clients get their turn: neither receiving nor handling needs to wait
+_TURN = 16  # messages handled without waiting, after which the others get their turn
 _REGISTRY_SECONDS = 1.0
 _CLOSE_SECONDS = 2.0
 _HURRIED_SECONDS = 1.0
@@ -160,9 +160,16 @@ class Peer:
         return True
 
     async def _handle_messages(self) -> None:
+        at_once = 0  # messages that nobody has waited for anything of
         while self._closing is None:
             self._idle = True
-            message = await (self._next_ahead() if self._reader or self._ahead else self._read())
+            if self._reader or self._ahead or self._gone:
+                message = await self._next_ahead()
+            else:
+                try:
+                    message = self._look_at(await self._handshake.receive())
+                except Exception:  # the server's way of saying that the client has gone
+                    message = self._look_at({})
             self._idle = False
             if message is None:
                 return
@@ -170,9 +177,11 @@ class Peer:
             answer = await self._desk.answer(self.client, message)
             if answer is not None and not self._outbox.offer(answer):
                 await self._queue(answer)
-            if self._closing is None:  # else how long that may take is limited when it leaves
-                await self._outbox.taken()
-            if self._handled % _TURN == 0:
+            # When it leaves, how long that may take is limited.
+            has_waited = self._closing is None and await self._outbox.taken()
+            at_once = 0 if has_waited else at_once + 1
+            if at_once == _TURN:
+                at_once = 0
                 await asyncio.sleep(0)
 
     async def _queue(self, answer: str) -> None:
@@ -203,11 +212,13 @@ class Peer:
         """The next message of the connection; None: the client has gone."""
         if self._gone:
             return None
-        event: Mapping[str, object]
         try:
-            event = await self._handshake.receive()
+            return self._look_at(await self._handshake.receive())
         except Exception:  # the server's way of saying that the client has gone
-            event = {}
+            return self._look_at({})
+
+    def _look_at(self, event: Mapping[str, object]) -> str | bytes | None:
+        """The message that the server has received; None: the client has gone."""
         text = event.get("text")
         if isinstance(text, str):
             return text

@@ -143,7 +143,7 @@ class SocketDesk:
         body: bytes | msgspec.Raw | None,
         request_id: str | None = None,
     ) -> Incoming:
-        known = request_id or f"{client.id}-{next(self._numbers):x}"
+        known = request_id or f"{client.id}-{next(self._numbers)}"
         return Incoming(Context(request_id=known, service=self._service, handler=endpoint.title), body, client)
 
 
