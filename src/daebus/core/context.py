@@ -10,7 +10,7 @@ import msgspec
 __all__ = ["Context", "current_context", "remaining"]
 
 
-class Context(msgspec.Struct, frozen=True, kw_only=True):
+class Context(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The message that is being handled.
 
     Attributes:

@@ -73,6 +73,7 @@ class SocketDesk:
         self.routes = routes
         self._service = service
         self._max_message_size = max_message_size
+        self._surely_allowed = max_message_size // 4  # characters, of which UTF-8 makes 4 bytes at most
         self._logger = logger
         self._numbers = itertools.count(1)
 
@@ -122,14 +123,17 @@ class SocketDesk:
                 self._logger.error("disconnect handler failed", **about, reason=str(error))
 
     def _open(self, message: str | bytes) -> Envelope:
-        size = len(message) if isinstance(message, bytes) or message.isascii() else len(message.encode())
-        if size > self._max_message_size:
-            limit = self._max_message_size
-            raise TooLarge(f"The message has {size} bytes; at most {limit} are allowed", details={"limit": limit})
+        if len(message) > self._surely_allowed:
+            self._refuse_large(message)
         try:
             return _decode(message)
         except UNDECODABLE as error:
             raise invalid_input(error) from None
+
+    def _refuse_large(self, message: str | bytes) -> None:
+        size, limit = len(message if isinstance(message, bytes) else message.encode()), self._max_message_size
+        if size > limit:
+            raise TooLarge(f"The message has {size} bytes; at most {limit} are allowed", details={"limit": limit})
 
     def _missing(self, name: str) -> NoReturn:
         close = closest(name, self.routes.messages) if len(name) <= _LONGEST_NAME else None
