@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 from daebus.core.errors import ServiceError
 
@@ -51,7 +51,7 @@ class Exchange:
     Args:
         server: Whose request it is.
         scope: ASGI's.
-        receive: ASGI's.
+        receive: ASGI's; Granian's gives futures.
         send: ASGI's.
         body_timeout: Seconds in which all of the body must have come; None: there is no body.
 
@@ -76,16 +76,16 @@ class Exchange:
         self,
         server: Server,
         scope: Mapping[str, Any],
-        receive: Callable[[], Awaitable[Any]],
+        receive: Callable[[], asyncio.Future[Any]],
         send: Callable[[Any], Awaitable[None]],
         body_timeout: float | None,
     ) -> None:
         self._server = server
         self._scope: Mapping[str, Any] = scope
-        self._receive: Callable[[], Awaitable[Any]] = receive
+        self._receive: Callable[[], asyncio.Future[Any]] = receive
         self._send: Callable[[Any], Awaitable[None]] = send
         self._body_timeout = body_timeout
-        self._waiting: asyncio.Task[Any] | None = None
+        self._waiting: asyncio.Future[Any] | None = None
         self._is_late = False
         self._left: int | None = None  # of the body, in bytes
         self._end_is_due = False  # whether Granian has yet to say that the body has ended
@@ -102,14 +102,12 @@ class Exchange:
             self.deadline = time.monotonic() + seconds
             if self._scope["http_version"].startswith("1"):  # in HTTP/2 more may come, and is then refused
                 self._left = body_length(self._scope["headers"])
-        self._waiting = task = cast("asyncio.Task[Any]", asyncio.current_task())
-        self._is_late, cancelled_before = False, task.cancelling()
+        self._waiting, self._is_late = self._receive(), False
         self._server.bodies.add(self)
         try:
-            message: dict[str, Any] = await self._receive()
+            message = await self._waiting
         except asyncio.CancelledError:
-            # If nobody else wanted it, too: as in `asyncio.timeout`.
-            if self._is_late and task.uncancel() <= cancelled_before:
+            if self._is_late:
                 raise SlowBody(f"The body of the request did not come within {seconds:g} s") from None
             raise
         finally:
@@ -129,7 +127,7 @@ class Exchange:
         return await self._receive() if message["type"] == "http.request" else message
 
     def expire(self) -> None:
-        """The body comes too late: cancel the task that waits for it."""
+        """The body comes too late: nobody is to wait for it any longer."""
         if self._waiting is not None:
             self._is_late = True
             self._waiting.cancel()
@@ -153,5 +151,5 @@ def body_length(headers: Headers) -> int | None:
     return None
 
 
-def _over(*_: object) -> Awaitable[None]:
+def _over(*_: object) -> asyncio.Future[Any]:
     raise RuntimeError("The request is over: nothing can be received or sent any more")

@@ -95,7 +95,7 @@ class ShortWays(ReceiveRoutePlugin):
             if name == b"host" and not _HOST.fullmatch(value):
                 return None
         try:
-            way, handler, _, parameters, _ = app.asgi_router.handle_routing(path=path, method=scope["method"])
+            way, handler, _, parameters, _ = app.asgi_router.handle_routing(path, scope["method"])
         except HTTPException:
             return None
         if not isinstance(handler, RouteHandler) or not handler.is_plain or handler.arguments is None:

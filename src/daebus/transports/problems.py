@@ -124,7 +124,8 @@ def request_id(scope: Scope) -> str:
         for name, value in scope["headers"]:
             if name == _ID_HEADER:
                 given = value
-        known = given.decode("ascii") if _ACCEPTED_ID.fullmatch(given) else f"{_PROCESS}{next(_numbers):010x}"
+        accepted = given and _ACCEPTED_ID.fullmatch(given)
+        known = given.decode("ascii") if accepted else f"{_PROCESS}{next(_numbers):010x}"
         state[_REQUEST_ID] = known
     return known
 
