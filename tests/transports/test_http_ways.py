@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any, cast
 
+import httpx
 import pytest
-from litestar import Request, Response
+from litestar import Request, Response, get
 from litestar.config.allowed_hosts import AllowedHostsConfig
 from litestar.config.compression import CompressionConfig
 from litestar.config.csrf import CSRFConfig
@@ -14,13 +16,17 @@ from litestar.datastructures import UploadFile
 from litestar.exceptions import PermissionDeniedException
 from litestar.handlers import BaseRouteHandler
 from litestar.middleware import ASGIMiddleware
+from litestar.params import FromPath
 from litestar.plugins import ReceiveRoutePlugin
 from litestar.routes import BaseRoute, HTTPRoute
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
-from tests.transports.web import AnyRequest, Repo, User, problem_of, serving, serving_app
+from tests.transports.web import AnyRequest, Repo, User, build, problem_of, serving, serving_app
 
 from daebus.core.errors import Conflict
+from daebus.core.logs import make_logger
 from daebus.core.recorder import Recorder
+from daebus.transports.http_routes import RouteHandler
+from daebus.transports.server import HttpServer
 
 USER = {"id": "u1", "email": "a@example.org"}
 
@@ -33,6 +39,11 @@ def users() -> Recorder:
 @pytest.fixture
 def calls() -> list[str]:
     return []
+
+
+@get("/halves/{number:decimal}")
+async def halve(number: FromPath[Decimal]) -> str:
+    return str(number / 2)
 
 
 class TestBeforeLitestar:
@@ -71,6 +82,8 @@ class TestBeforeLitestar:
             ("GET", "/users/x", {}),
             ("GET", "/users/3?size=x", {}),
             ("GET", "/users/3", {"headers": {"host": "a/b"}}),
+            ("GET", "/halves/3", {}),
+            ("GET", "/halves/x", {}),
             ("GET", "/nowhere", {}),
             ("PUT", "/users", {"json": USER}),
             ("OPTIONS", "/users", {}),
@@ -96,12 +109,66 @@ class TestBeforeLitestar:
         found: list[tuple[Any, ...]] = []
         for litestar in ({}, {"middleware": [Around()]}):
             calls.clear()
-            async with serving(routes, max_body_size=1_000_000, **litestar) as client:
+            plain = {"route_handlers": [halve], "max_body_size": 1_000_000}
+            async with serving(routes, **plain, **litestar) as client:
                 response = await client.request(method, url, **sent)
             headers = {name: value for name, value in response.headers.items() if name not in ("date", "x-request-id")}
             body = response.text.replace(response.headers["x-request-id"], "ID")
             found.append((response.status_code, headers, body, [name for name in calls if name != "around"]))
         assert found[0] == found[1]
+
+    @pytest.mark.parametrize(
+        ("method", "url", "sent"),
+        [
+            ("GET", "/", {}),
+            ("GET", "/users/3?size=2", {}),
+            ("GET", "/users/0", {}),
+            ("GET", "/users/x", {}),
+            ("POST", "/users", {"json": USER}),
+            ("POST", "/users", {"json": {**USER, "id": "later"}}),
+            ("POST", "/users", {"json": {**USER, "id": "broken"}}),
+            ("POST", "/users", {"content": "no JSON"}),
+        ],
+    )
+    async def test_the_answer_is_litestars_own(
+        self, routes: Recorder, calls: list[str], method: str, url: str, sent: dict[str, Any]
+    ) -> None:
+        found: list[tuple[Any, ...]] = []
+        for own in (False, True):
+            calls.clear()
+            async with serving_app(routes) as (app, client):
+                for route in app.routes if own else ():
+                    for handler in route.route_handlers if isinstance(route, HTTPRoute) else ():
+                        if isinstance(handler, RouteHandler):
+                            handler.arguments = None  # Litestar reads them, and its route handles the request
+                response = await client.request(method, url, **sent)
+            headers = {name: value for name, value in response.headers.items() if name not in ("date", "x-request-id")}
+            body = response.text.replace(response.headers["x-request-id"], "ID")
+            found.append((response.status_code, headers, body, [*calls]))
+        assert found[0] == found[1]
+
+    async def test_whoever_stands_around_the_app_knows_the_route(self, routes: Recorder) -> None:
+        app = build(routes)
+        found: list[object] = []
+
+        async def around(scope: Any, receive: Any, send: Any) -> None:
+            await app(scope, receive, send)
+            found.extend([scope["path_template"], scope["path_params"], scope["app"] is app])
+
+        server = HttpServer(around, host="127.0.0.1", port=0, logger=make_logger())
+        url = f"http://127.0.0.1:{await server.start()}"
+        async with app.lifespan(), httpx.AsyncClient(verify=False) as client:
+            assert (await client.get(f"{url}/users/3")).json() == [3, 1]
+        await server.stop(1)
+        assert found == ["/users/{number}", {"number": "3"}, True]
+
+    async def test_a_parameter_in_the_path_of_the_whole_app(self, users: Recorder) -> None:
+        @users.route("/x")
+        async def show(size: int) -> int:
+            return size
+
+        async with serving(users, path="/{tenant:str}") as client:
+            assert (await client.get("/a/x?size=3")).json() == 3
 
     async def test_litestar_sees_only_what_it_has_to_see(self, routes: Recorder, calls: list[str]) -> None:
         async with serving_app(routes) as (app, client):

@@ -163,6 +163,31 @@ class TestBodies:
             await until(lambda: after == ["http.disconnect"])
         assert bodies == [b"body"] * 4
 
+    async def test_who_gives_up_waiting_after_the_body_does_not_take_the_client_for_gone(self) -> None:
+        found: list[str] = []
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            while (await receive())["more_body"]:
+                pass
+            for _ in range(3):
+                waiting = asyncio.create_task(receive())
+                await asyncio.sleep(0)
+                waiting.cancel()
+                await asyncio.wait({waiting})
+            waiting = asyncio.create_task(receive())
+            await asyncio.wait({waiting}, timeout=0.02)
+            found.append("waits" if waiting.cancel() else str(waiting.result()))
+            await Site()(scope, receive, send)
+
+        async with serving(app) as url:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port_of(url))
+            for _ in range(20):
+                writer.write(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\n\r\nbody")
+                await asyncio.wait_for(reader.readuntil(b"\r\n\r\nok"), 10)
+            writer.close()
+            await writer.wait_closed()
+        assert found == ["waits"] * 20
+
     async def test_a_body_that_has_a_length_ends_with_its_last_byte(self) -> None:
         messages: list[Any] = []
 
@@ -180,6 +205,28 @@ class TestBodies:
             writer.close()
             await writer.wait_closed()
         assert [(message["body"], message["more_body"]) for message in messages] == [(b"bo", True), (b"dy", False)]
+
+    async def test_who_is_cancelled_while_a_body_is_late_is_cancelled(self) -> None:
+        found: list[str] = []
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            waiting = asyncio.create_task(receive())
+            await until(lambda: [*server.bodies])
+            for exchange in server.bodies:
+                exchange.expire()
+            waiting.cancel()
+            await asyncio.wait({waiting})
+            found.append("cancelled" if waiting.cancelled() else repr(waiting.exception()))
+            await Site()(scope, receive, send)
+
+        server = HttpServer(app, host="127.0.0.1", port=0, logger=make_logger())
+        reader, writer = await asyncio.open_connection("127.0.0.1", await server.start())
+        writer.write(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n")
+        await asyncio.wait_for(reader.readuntil(b"\r\n\r\nok"), 10)
+        writer.close()
+        await writer.wait_closed()
+        await server.stop(0.1)
+        assert found == ["cancelled"]
 
 
 class TestStart:

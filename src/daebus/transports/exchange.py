@@ -61,6 +61,7 @@ class Exchange:
 
     __slots__ = (
         "_body_timeout",
+        "_end",
         "_end_is_due",
         "_is_late",
         "_left",
@@ -88,14 +89,15 @@ class Exchange:
         self._waiting: asyncio.Future[Any] | None = None
         self._is_late = False
         self._left: int | None = None  # of the body, in bytes
-        self._end_is_due = False  # whether Granian has yet to say that the body has ended
+        self._end_is_due = False  # whether Granian tells of the body's end in a message of its own
+        self._end: asyncio.Task[Any] | None = None
         self.deadline: float = NEVER
 
     def receive(self) -> Awaitable[Any]:
         """As ASGI's. Raises `SlowBody`."""
         if self._body_timeout is not None:
             return self._receive_body(self._body_timeout)
-        return self._receive_end() if self._end_is_due else self._receive()
+        return self._receive_next() if self._end_is_due else self._receive()
 
     async def _receive_body(self, seconds: float) -> Any:
         if self.deadline == NEVER:
@@ -107,7 +109,7 @@ class Exchange:
         try:
             message = await self._waiting
         except asyncio.CancelledError:
-            if self._is_late:
+            if self._is_late and not _is_cancelled():
                 raise SlowBody(f"The body of the request did not come within {seconds:g} s") from None
             raise
         finally:
@@ -121,10 +123,16 @@ class Exchange:
             self._body_timeout = None  # what comes now is the end of the connection, which may take its time
         return message
 
-    async def _receive_end(self) -> Any:
-        message = await self._receive()
-        self._end_is_due = False
+    async def _receive_next(self) -> Any:
+        """What comes after the end of the body, of which Granian has yet to tell."""
+        if self._end is None:
+            self._end = asyncio.create_task(self._receive_end())
+        # Whoever gives up waiting must not take the end along: Granian would take the client for gone.
+        message = await asyncio.shield(self._end)
         return await self._receive() if message["type"] == "http.request" else message
+
+    async def _receive_end(self) -> Any:
+        return await self._receive()
 
     def expire(self) -> None:
         """The body comes too late: nobody is to wait for it any longer."""
@@ -141,6 +149,8 @@ class Exchange:
     def close(self) -> None:
         """The request is over: let go of the server."""
         self._receive = self._send = _over
+        if self._end is not None:
+            self._end.cancel()
 
 
 def body_length(headers: Headers) -> int | None:
@@ -149,6 +159,11 @@ def body_length(headers: Headers) -> int | None:
         if name == b"content-length" and value.isdigit():
             return int(value)
     return None
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _over(*_: object) -> asyncio.Future[Any]:

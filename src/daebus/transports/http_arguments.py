@@ -167,6 +167,8 @@ def read_arguments(signature: Signature, path_names: Collection[str], handler: H
         return None
     if cast("_Resolved", handler).resolve_data_dto() is not None:
         return None
+    if any("{" in getattr(layer, "path", "") for layer in handler.ownership_layers):  # parameters for all routes
+        return None
     kinds = {parameter.name: cast("Any", parameter.annotation) for parameter in left}
     query = [_field(parameter) for parameter in left if parameter.name not in {*path_names, "data", "request"}]
     try:

@@ -13,7 +13,6 @@ from typing import Any, cast
 import msgspec
 from litestar import Litestar
 from litestar.datastructures import FormMultiDict
-from litestar.exceptions import HTTPException
 from litestar.plugins import ReceiveRoutePlugin
 from litestar.routes import BaseRoute, HTTPRoute
 from litestar.types import ASGIApp, Empty, Receive, Send
@@ -89,19 +88,24 @@ class ShortWays(ReceiveRoutePlugin):
         app, path = self._app, scope["path"]
         if app is None or app.asgi_handler is not self._bare or app.before_send or scope.get("root_path"):
             return None
-        if "//" in path or (path.endswith("/") and path != "/"):  # Litestar makes another one of it
+        if "//" in path or path[:1] != "/" or (path.endswith("/") and path != "/"):  # Litestar makes another one of it
             return None
         for name, value in scope["headers"]:
             if name == b"host" and not _HOST.fullmatch(value):
                 return None
         try:
-            way, handler, _, parameters, _ = app.asgi_router.handle_routing(path, scope["method"])
-        except HTTPException:
+            found = app.asgi_router.handle_routing(path=path, method=scope["method"])
+        except Exception:  # Litestar asks its router once more, and tells the client and the log
             return None
+        way, handler, _, parameters, template = found
         if not isinstance(handler, RouteHandler) or not handler.is_plain or handler.arguments is None:
             return None
-        # Else middleware stands before it.
-        return (handler, handler.arguments, parameters) if getattr(way, "__func__", None) is _Route.handle else None
+        if getattr(way, "__func__", None) is not _Route.handle:  # middleware stands before it
+            return None
+        # For whoever stands around the app, and labels metrics with it.
+        scope["app"] = scope["litestar_app"] = app
+        scope["route_handler"], scope["path_template"], scope["path_params"] = handler, template, parameters
+        return handler, handler.arguments, parameters
 
 
 def _read(arguments: Arguments, path: dict[str, Any], query: bytes, body: bytes | None) -> dict[str, object] | None:

@@ -160,12 +160,12 @@ class Peer:
         return True
 
     async def _handle_messages(self) -> None:
-        at_once = 0  # messages that nobody has waited for anything of
+        at_once = 0  # messages in a row after which the server was not waited for
         while self._closing is None:
             self._idle = True
             if self._reader or self._ahead or self._gone:
                 message = await self._next_ahead()
-            else:
+            else:  # as `_read`, a coroutine less
                 try:
                     message = self._look_at(await self._handshake.receive())
                 except Exception:  # the server's way of saying that the client has gone
@@ -177,7 +177,7 @@ class Peer:
             answer = await self._desk.answer(self.client, message)
             if answer is not None and not self._outbox.offer(answer):
                 await self._queue(answer)
-            # When it leaves, how long that may take is limited.
+            # Once it is closing, `_leave` waits for that, with a limit.
             has_waited = self._closing is None and await self._outbox.taken()
             at_once = 0 if has_waited else at_once + 1
             if at_once == _TURN:

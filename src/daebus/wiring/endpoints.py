@@ -46,7 +46,8 @@ class Endpoint(msgspec.Struct, Generic[R_co], frozen=True):
         take: Takes the parameters left of the ``*`` from a message, in order.
         injection: The services right of the ``*``.
         call: Calls the handler, its services injected; what it returns is for the kind of handler to say.
-        call_directly: As `call`, but None, and no call, where ``injection.opened()`` is to be asked first.
+        call_directly: As `call`, but it returns None, without calling, where something per message may have to be
+            opened first: ask ``injection.opened()``.
         encode: Turns what the handler returns into the reply.
         workers: Where a ``def`` handler runs.
     """
