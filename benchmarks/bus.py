@@ -156,10 +156,10 @@ def _calls(running: _Running, *, quick: bool) -> list[Case]:
     cases = [
         running.case("call, one at a time", _Work("call", 1, _MEDIAN), _CALLERS, goals_1, charted=True),
         running.case("call, 64 in flight", _Work("call", 64), _CALLERS, goals_64, charted=True),
-        running.case("call, 10 kB, 64 in flight", _Work("call_10k", 64), _CALLERS),
     ]
     if not quick:
         cases += [
+            running.case("call, 10 kB, 64 in flight", _Work("call_10k", 64), _CALLERS),
             running.case("call, 256 in flight", _Work("call", 256), _CALLERS),
             running.case("call, 10 kB, one at a time", _Work("call_10k", 1, _MEDIAN), _CALLERS),
             running.case("call, 10 kB, 256 in flight", _Work("call_10k", 256), _CALLERS),

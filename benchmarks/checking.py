@@ -36,7 +36,7 @@ def checking_cases(bench: Bench) -> Generator[list[Case]]:
             subject="with the plugin",
             lower_is_better=True,
             goals={"without it": Goal(at_most=1.1)},
-            rounds=3 if bench.quick else 7,
+            rounds=2 if bench.quick else 7,
         )
     ]
 

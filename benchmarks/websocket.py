@@ -27,8 +27,8 @@ _LISTENERS = 1_000
 _SMALL, _LARGE = "hello", "x" * 10_000
 
 # The threads of a server and the load fall into one rhythm or another, which lasts as long as the process, or as the
-# connections, and is worth a third of the rate. So each sample of an echo is of a new process and of several crowds.
-_CROWDS = 4
+# connections, and is worth a third of the rate. So each sample of an echo is of new processes and of several crowds.
+_SERVERS, _CROWDS = 3, 2
 
 
 @contextmanager
@@ -61,10 +61,12 @@ def _echoes(bench: Bench, loop: str, name: str, text: str, goals: Mapping[str, G
 
 def _echo(bench: Bench, peer: str, text: str, seconds: float) -> Sample:
     measured: list[Sample] = []
-    with serve_web(bench, peer) as server:
-        for _ in range(_CROWDS):
-            with closing(Crowd(server.port, _ECHOERS)) as crowd:
-                measured.append(_measure(server, partial(crowd.echo, text=text), seconds / _CROWDS))
+    servers = 1 if bench.quick else _SERVERS
+    for _ in range(servers):
+        with serve_web(bench, peer) as server:
+            for _ in range(_CROWDS):
+                with closing(Crowd(server.port, _ECHOERS)) as crowd:
+                    measured.append(_measure(server, partial(crowd.echo, text=text), seconds / servers / _CROWDS))
     return Sample(fmean(sample.value for sample in measured), cpu=fmean(sample.cpu or 0.0 for sample in measured))
 
 
