@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from daebus.core.errors import ServiceError
 
+from .cancelling import is_cancelled
 from .deadlines import NEVER, Deadlines
 
 __all__ = ["DIRECT", "Exchange", "Headers", "body_length"]
@@ -109,7 +110,7 @@ class Exchange:
         try:
             message = await self._waiting
         except asyncio.CancelledError:
-            if self._is_late and not _is_cancelled():
+            if self._is_late and not is_cancelled():
                 raise SlowBody(f"The body of the request did not come within {seconds:g} s") from None
             raise
         finally:
@@ -125,9 +126,10 @@ class Exchange:
 
     async def _receive_next(self) -> Any:
         """What comes after the end of the body, of which Granian has yet to tell."""
+        # Whoever gives up waiting must not take the end along: Granian would take the client for gone. And of several
+        # who wait for its own future, only the last is told.
         if self._end is None:
             self._end = asyncio.create_task(self._receive_end())
-        # Whoever gives up waiting must not take the end along: Granian would take the client for gone.
         message = await asyncio.shield(self._end)
         return await self._receive() if message["type"] == "http.request" else message
 
@@ -159,11 +161,6 @@ def body_length(headers: Headers) -> int | None:
         if name == b"content-length" and value.isdigit():
             return int(value)
     return None
-
-
-def _is_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
 
 
 def _over(*_: object) -> asyncio.Future[Any]:

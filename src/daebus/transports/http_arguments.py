@@ -17,15 +17,16 @@ from litestar.exceptions import HTTPException, InternalServerException
 from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import BodyKwarg
-from litestar.types import Empty, Receive
+from litestar.types import Empty, HTTPScope, Receive
 from typing_extensions import override
 
-from daebus.core.codec import Decoder, UnsupportedTypeError, compile_query_decoder, require_json_type
+from daebus.core.codec import Decoder, UnsupportedTypeError, compile_query_decoder, invalid_input, require_json_type
 from daebus.core.errors import BadRequest
 from daebus.core.handlers import is_context
 from daebus.core.signatures import MISSING, Parameter, Signature
 
 from .exchange import Headers, body_length
+from .http_mistakes import InvalidBody
 from .paths import RESERVED, is_file
 
 __all__ = [
@@ -87,30 +88,29 @@ class Arguments:
         self.takes_body: bool = data is not None
         self.takes_request: bool = takes_request
 
-    def read(self, path: Mapping[str, object], query: bytes, body: bytes | None) -> dict[str, object] | None:
+    def read(self, scope: HTTPScope, body: bytes | None) -> dict[str, object] | None:
         """The arguments by name, but for the request; None where Litestar is to read them, as it can say what is wrong.
 
         Args:
-            path: The values of the path's parameters.
-            query: The query string.
+            scope: Of the request, whose route is known.
             body: The body; None: it is not asked for.
 
         Raises:
-            ValidationError: The body is JSON, but not of the handler's type.
+            InvalidBody: The body is JSON, but not of the handler's type.
         """
-        values: dict[str, object] = {**path}
+        values: dict[str, object] = {**scope["path_params"]}
         try:
             for name, convert in self._path:
                 values[name] = convert(values[name])
             if self._query is not None:
-                values |= msgspec.structs.asdict(cast("msgspec.Struct", self._query(query)))
+                values |= msgspec.structs.asdict(cast("msgspec.Struct", self._query(scope["query_string"])))
         except (msgspec.ValidationError, BadRequest):
             return None
         if self._data is not None and body is not None:
             try:
                 values["data"] = self._data(body)
-            except msgspec.ValidationError:
-                raise
+            except msgspec.ValidationError as error:
+                raise InvalidBody(scope, **invalid_input(error).details) from error
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 return None
         return values

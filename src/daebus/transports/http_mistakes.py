@@ -16,6 +16,7 @@ from litestar.exceptions import (
     SerializationException,
     ValidationException,
 )
+from litestar.types import HTTPScope
 from litestar.utils.helpers import get_enum_string_value
 
 __all__ = ["AnyRequest", "InvalidBody", "broken_request", "explain", "phrase", "without_websocket"]
@@ -37,15 +38,15 @@ class InvalidBody(ValidationException):
     """The body is JSON, but not what the handler takes.
 
     Args:
-        request: Of this request.
+        scope: Of the request.
         path: Where in the body, such as ``$.email``.
         problem: What msgspec says of it.
     """
 
-    def __init__(self, request: AnyRequest, *, path: object, problem: object) -> None:
+    def __init__(self, scope: HTTPScope, *, path: object, problem: object) -> None:
         self.invalid: _Invalid = _Invalid("body", str(path), str(problem))
         found = {"message": self.invalid.problem, "key": self.invalid.path, "source": "body"}
-        super().__init__(detail=f"Validation failed for {request.method} {request.scope['path']}", extra=[found])
+        super().__init__(detail=f"Validation failed for {scope['method']} {scope['path']}", extra=[found])
 
 
 def phrase(status: int) -> str:

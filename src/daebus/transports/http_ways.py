@@ -19,12 +19,10 @@ from litestar.types import ASGIApp, Empty, Receive, Send
 from litestar.utils.scope.state import ScopeState
 from typing_extensions import override
 
-from daebus.core.codec import invalid_input
-
 from .exchange import body_length
 from .http_answers import Encoded
 from .http_arguments import Arguments, receive_body, refuse_other_types
-from .http_mistakes import AnyRequest, InvalidBody
+from .http_mistakes import AnyRequest
 from .http_routes import RouteHandler
 
 __all__ = ["ShortWays"]
@@ -66,13 +64,13 @@ class ShortWays(ReceiveRoutePlugin):
         found = self._find(scope)
         if found is None:
             return None
-        handler, arguments, path = found
+        handler, arguments = found
         body = None
         try:
             if arguments.takes_body:
                 refuse_other_types(scope["headers"])
                 body = await receive_body(body_length(scope["headers"]), receive, handler.body_limit)
-            values = _read(arguments, path, scope["query_string"], body)
+            values = arguments.read(scope, body)
             if values is not None:
                 data = await handler.respond(scope, values)
                 if isinstance(data, Encoded):
@@ -84,7 +82,7 @@ class ShortWays(ReceiveRoutePlugin):
             ScopeState.from_scope(scope).body = body  # it can be received but once
         return None
 
-    def _find(self, scope: Any) -> tuple[RouteHandler, Arguments, dict[str, Any]] | None:
+    def _find(self, scope: Any) -> tuple[RouteHandler, Arguments] | None:
         app, path = self._app, scope["path"]
         if app is None or app.asgi_handler is not self._bare or app.before_send or scope.get("root_path"):
             return None
@@ -102,17 +100,10 @@ class ShortWays(ReceiveRoutePlugin):
             return None
         if getattr(way, "__func__", None) is not _Route.handle:  # middleware stands before it
             return None
-        # For whoever stands around the app, and labels metrics with it.
+        # As Litestar does it, also for whoever stands around the app, and labels metrics with it.
         scope["app"] = scope["litestar_app"] = app
         scope["route_handler"], scope["path_template"], scope["path_params"] = handler, template, parameters
-        return handler, handler.arguments, parameters
-
-
-def _read(arguments: Arguments, path: dict[str, Any], query: bytes, body: bytes | None) -> dict[str, object] | None:
-    try:
-        return arguments.read(path, query, body)
-    except msgspec.ValidationError:
-        return None
+        return handler, handler.arguments
 
 
 class _Route(HTTPRoute):
@@ -166,14 +157,11 @@ class _Route(HTTPRoute):
 
 async def _arguments_of(request: AnyRequest, arguments: Arguments) -> dict[str, object] | None:
     """As `Arguments.read`. Raises `HTTPException` also where the body is no JSON by its type, or too large."""
-    scope, body = request.scope, None
+    body = None
     if arguments.takes_body:
-        refuse_other_types(scope["headers"])
+        refuse_other_types(request.scope["headers"])
         body = await request.body()
-    try:
-        values = arguments.read(scope["path_params"], scope["query_string"], body)
-    except msgspec.ValidationError as error:
-        raise InvalidBody(request, **invalid_input(error).details) from error
+    values = arguments.read(request.scope, body)
     if values is not None and arguments.takes_request:
         values["request"] = request
     return values

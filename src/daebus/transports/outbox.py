@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
+from .cancelling import is_cancelled
 from .handshake import Handshake
 
 __all__ = ["MAX_SIZE", "Outbox"]
@@ -90,8 +91,7 @@ class Outbox:
         try:
             await sending
         except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if self._sending is sending or (task is not None and task.cancelling()):
+            if self._sending is sending or is_cancelled():
                 raise
         except Exception:  # the server's way of saying that the client has gone
             self.close()

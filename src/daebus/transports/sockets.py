@@ -20,6 +20,7 @@ from daebus.core.names import closest
 from daebus.wiring.dispatch import dispatch
 from daebus.wiring.endpoints import Endpoint, Incoming
 
+from .cancelling import is_cancelled
 from .clients import Client
 from .failures import failure
 
@@ -170,5 +171,4 @@ def _id_of(message: str | bytes) -> str | int | None:
 
 def _is_cut(error: BaseException) -> bool:
     """Whether it is us who cancel, and not something that the handler has waited for."""
-    task = asyncio.current_task()
-    return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
+    return isinstance(error, asyncio.CancelledError) and is_cancelled()
