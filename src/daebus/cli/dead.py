@@ -43,7 +43,7 @@ class _Chosen(msgspec.Struct, frozen=True):
 
 @asynccontextmanager
 async def _opened(redis_url: str | None, service: str) -> AsyncGenerator[DeadLetters]:
-    async with find_server(redis_url, make_logger()) as server, open_node(server) as node:
+    async with find_server(redis_url, make_logger(), start="with data") as server, open_node(server) as node:
         yield DeadLetters(node, service)
 
 

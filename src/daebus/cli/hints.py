@@ -11,26 +11,31 @@ from daebus.core.logs import make_logger
 from daebus.core.messages import channel_stream
 from daebus.transports.bus import Bus, NodeBus
 from daebus.transports.caller import Caller
+from daebus.transports.deployment import REDIS_URL_VARIABLE
 from daebus.transports.directory import Directory
-from daebus.transports.embedded import project_folder
+from daebus.transports.engine_place import project_folder
 from daebus.transports.limits import Limits
 from daebus.transports.node import Node, open_node
 from daebus.transports.old_services import hears_requests
 from daebus.transports.resp import CommandError
-from daebus.transports.servers import REDIS_URL_VARIABLE, find_server
+from daebus.transports.servers import EngineStart, find_server
 
 __all__ = ["elsewhere", "meant_durable", "nobody_came", "nobody_listens", "nobody_serves", "on_the_bus"]
 
 
 @asynccontextmanager
-async def on_the_bus(redis_url: str | None) -> AsyncGenerator[tuple[Bus, Node]]:
+async def on_the_bus(redis_url: str | None, *, start: EngineStart) -> AsyncGenerator[tuple[Bus, Node]]:
     """A bus, and the connections that it uses.
 
+    Args:
+        redis_url: The server; default: the environment's, or the project's embedded one.
+        start: See `find_server`.
+
     Raises:
-        ConfigurationError: The URL is wrong, or there is none and the embedded engine is turned off.
-        StartupError: The server cannot be reached.
+        ConfigurationError: The URL is wrong, or there is none and no embedded engine that may be used.
+        StartupError: The server cannot be reached, or the embedded engine does not run.
     """
-    async with find_server(redis_url, make_logger()) as server, open_node(server) as node:
+    async with find_server(redis_url, make_logger(), start=start) as server, open_node(server) as node:
         yield NodeBus(Caller(node, None, Limits(), legacy=True)), node
 
 

@@ -29,10 +29,10 @@ async def events(redis_url: str | None, channel: str, *, durable: bool) -> Async
     """The events of a channel, still encoded, from the time when the block is entered.
 
     Raises:
-        ConfigurationError: The URL is wrong, or there is none and the embedded engine is turned off.
+        ConfigurationError: The URL is wrong, or there is none and no embedded engine that may be used.
         StartupError: The server cannot be reached.
     """
-    async with find_server(redis_url, make_logger()) as server, open_node(server) as node:
+    async with find_server(redis_url, make_logger(), start="in project") as server, open_node(server) as node:
         if durable:
             key = channel_stream(channel)
             async with aclosing(_stored(server, key, await _last_id(node, key))) as stored:

@@ -19,7 +19,7 @@ from daebus.app.targets import TargetError, load_target, target_file
 from daebus.app.web import Served, Web
 from daebus.core.codec import encode
 from daebus.core.errors import DaebusError, WiringError
-from daebus.transports.embedded import project_folder
+from daebus.transports.engine_place import project_folder
 
 from .failures import explained
 from .overview import overview
