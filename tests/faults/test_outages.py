@@ -161,7 +161,7 @@ async def test_callers_are_told_and_all_works_when_the_server_is_back(engine: En
         assert any(isinstance(error, Unavailable) for error in errors) or fault.name == "frozen"
         for error in errors:
             if isinstance(error, Unavailable):
-                assert any(sign in error.message for sign in fault.says.split("|")), error.message
+                assert any(sign in str(error) for sign in fault.says.split("|")), str(error)
 
 
 @pytest.mark.parametrize("fault", LOSSES, ids=lambda fault: fault.name)

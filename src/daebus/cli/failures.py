@@ -26,7 +26,7 @@ class _FailedCallError(click.ClickException):
     """Ends the command with the error that a service answered, as JSON."""
 
     def __init__(self, error: ServiceError) -> None:
-        fields = {"code": error.code, "message": error.message, "details": error.details}
+        fields = {"code": error.code, "message": str(error), "details": error.details}
         super().__init__(encode(fields).decode())
 
     @override

@@ -15,6 +15,7 @@ from daebus.core.errors import DaebusError, Unavailable
 
 from .connection import key_slot
 from .links import CommandLink
+from .outages import ServerUnavailable
 from .resp import Argument, Displaced, Reply
 from .topology import RedisServer
 from .wire import PATIENCE, Answered, Wire, fulfil
@@ -123,7 +124,9 @@ class ClusterLink(CommandLink):
         link = self._any() if key is None else self._owners[key_slot(key)]
         if link is None:
             self._look.set()
-            answered(Unavailable(f"No node of the cluster at {self._server.address} has the key of {command[0]!r}."))
+            answered(
+                ServerUnavailable(f"No node of the cluster at {self._server.address} has the key of {command[0]!r}.")
+            )
             return
         command = _sharded(command)
         link.issue(command, partial(self._answered, command, answered, 1))

@@ -20,8 +20,7 @@ from redis.crc import key_slot as _key_slot
 from redis.exceptions import AuthenticationError, InvalidResponse, RedisError
 from typing_extensions import override
 
-from daebus.core.errors import Unavailable
-
+from .outages import ServerUnavailable
 from .urls import unknown_option
 
 __all__ = [
@@ -193,7 +192,7 @@ async def dial(options: Options, address: str) -> Session:
         return Session(address, _transport(connection), greeting, connection)
     except RedisError as error:
         await connection.disconnect(nowait=True)
-        raise Unavailable(f"The server at {address} {_reason(error)}") from error
+        raise ServerUnavailable(f"The server at {address} {_reason(error)}") from error
     except BaseException:
         await connection.disconnect(nowait=True)
         raise
@@ -207,7 +206,7 @@ async def ask(options: Options, address: str, *command: str) -> object:
         await connection.send_command(*command)
         return await connection.read_response()
     except RedisError as error:
-        raise Unavailable(f"The server at {address} {_reason(error)}") from error
+        raise ServerUnavailable(f"The server at {address} {_reason(error)}") from error
     finally:
         await connection.disconnect(nowait=True)
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TypeGuard
 from weakref import WeakKeyDictionary
 
 from daebus.core.errors import Internal, ServiceError, Unavailable
 from daebus.core.logs import Logger
 from daebus.wiring.endpoints import Endpoint, Incoming
 
+from .outages import AWAY, ServerUnavailable
 from .tallies import Tally
 
-__all__ = ["failure", "outage"]
+__all__ = ["failure", "is_for_senders", "outage"]
 
 # By whom: a handler's function, or whatever else lives as long as it may see outages.
 _outages: WeakKeyDictionary[object, Tally] = WeakKeyDictionary()
@@ -19,10 +21,10 @@ _outages: WeakKeyDictionary[object, Tally] = WeakKeyDictionary()
 def failure(error: BaseException, endpoint: Endpoint[object], incoming: Incoming, logger: Logger) -> ServiceError:
     """The error that the sender is told.
 
-    A service error is told as it is, one of redis-py that says that its server is away as `Unavailable`, and any other
-    as `Internal`, its cause only logged.
+    A service error is told as it is. That a server of Redis is away, for us or for redis-py, is told as `Unavailable`
+    without its address, and anything else as `Internal`: their causes are only logged.
     """
-    if isinstance(error, ServiceError):
+    if is_for_senders(error):
         return error
     signature, context = endpoint.signature, incoming.context
     about = {"handler": endpoint.title, "where": signature.where, "request_id": context.request_id}
@@ -33,8 +35,13 @@ def failure(error: BaseException, endpoint: Endpoint[object], incoming: Incoming
     return Internal(f"The handler failed; the service's log has the cause under request id {context.request_id}")
 
 
+def is_for_senders(error: BaseException) -> TypeGuard[ServiceError]:
+    """Whether an error is told as it is: nothing in it has to be logged first."""
+    return isinstance(error, ServiceError) and not isinstance(error, ServerUnavailable)
+
+
 def outage(error: BaseException, seen_by: object, logger: Logger, **about: object) -> Unavailable | None:
-    """The error for the sender where a redis-py client could not reach its server; None: it is another failure.
+    """The error for the sender where a server of Redis could not be reached; None: it is another failure.
 
     Args:
         error: What was raised.
@@ -44,9 +51,11 @@ def outage(error: BaseException, seen_by: object, logger: Logger, **about: objec
     """
     from .connection import is_outage  # noqa: PLC0415  # it loads redis-py, without which an app is defined
 
-    if not is_outage(error):
+    is_ours = isinstance(error, ServerUnavailable)
+    if not is_ours and not is_outage(error):
         return None
     tally = _outages.setdefault(seen_by, Tally(forgets=True))
     if tally.add():
-        logger.warning("redis is not available", **about, times=tally.count, reason=f"{type(error).__name__}: {error}")
-    return Unavailable("The Redis server that is needed for this is not available now. Trying again may help.")
+        reason = str(error) if is_ours else f"{type(error).__name__}: {error}"
+        logger.warning("redis is not available", **about, times=tally.count, reason=reason)
+    return Unavailable(AWAY)

@@ -1,4 +1,4 @@
-"""An outage of a server is told once, however many connections of the process see it."""
+"""An outage of a server: the error that it causes, and how it is told once, however many connections see it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,37 @@ import logging
 import threading
 import time
 
-__all__ = ["Outage"]
+from typing_extensions import override
+
+from daebus.core.errors import Unavailable
+
+__all__ = ["AWAY", "Outage", "ServerUnavailable"]
+
+AWAY = "The Redis server that is needed for this is not available now. Trying again may help."
+"""What a sender is told of it, who need not know where the server is."""
 
 _FIRST_REMINDER = 5.0
 
 _log = logging.getLogger(__name__)
+
+
+class ServerUnavailable(Unavailable):
+    """The Redis server cannot be reached, or cannot serve.
+
+    Its `message`, which travels to senders and clients, is `AWAY`; its text, for the process itself and its log, is the
+    `reason`, which has the address.
+
+    Args:
+        reason: A sentence with the address of the server and what is wrong.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(AWAY)
+        self.reason: str = reason
+
+    @override
+    def __str__(self) -> str:
+        return self.reason
 
 
 class Outage:

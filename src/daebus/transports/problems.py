@@ -36,7 +36,7 @@ from daebus.core.errors import (
 from daebus.core.logs import Logger
 from daebus.wiring.endpoints import Endpoint, Incoming
 
-from .failures import failure, outage
+from .failures import failure, is_for_senders, outage
 from .http_mistakes import AnyRequest, broken_request, explain, phrase, without_websocket
 
 __all__ = [
@@ -174,7 +174,7 @@ class Problems:
             detail, details = explain(request, error)
             code = _CODES.get(error.status_code) or re.sub(r"\W+", "_", phrase(error.status_code).lower())
             return _response(request, error.status_code, code, detail, details, error.headers)
-        problem = error if isinstance(error, ServiceError) else self._unexpected(request, error)
+        problem = error if is_for_senders(error) else self._unexpected(request, error)
         return _response(request, problem.status, problem.code, problem.message, problem.details, None)
 
     async def note(self, error: Exception, scope: Scope) -> None:
@@ -183,7 +183,7 @@ class Problems:
             cast("dict[str, object]", scope)[REFUSAL] = self._refusal(error, scope)
 
     def _refusal(self, error: Exception, scope: Scope) -> ServiceError:
-        if isinstance(error, ServiceError):
+        if is_for_senders(error):
             return error
         if not isinstance(error, HTTPException) or error.status_code == HTTPStatus.INTERNAL_SERVER_ERROR:
             return self._outside(error, path=scope["path"], request_id=request_id(scope))

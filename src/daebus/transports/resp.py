@@ -8,7 +8,8 @@ from typing import Protocol, TypeAlias, cast
 
 import hiredis
 
-from daebus.core.errors import DaebusError, Unavailable
+from daebus.core.errors import DaebusError
+from daebus.transports.outages import ServerUnavailable
 
 __all__ = [
     "INCOMPLETE",
@@ -65,7 +66,7 @@ class CommandError(DaebusError):
         return error
 
 
-class Displaced(Unavailable):
+class Displaced(ServerUnavailable):
     """The server that was asked is not, or is no longer, the one that takes this command: a replica, another shard.
 
     Attributes:
@@ -73,8 +74,8 @@ class Displaced(Unavailable):
         target: ``host:port`` of the one that takes it; None: not known.
     """
 
-    def __init__(self, message: str, answer: str) -> None:
-        super().__init__(message)
+    def __init__(self, reason: str, answer: str) -> None:
+        super().__init__(reason)
         kind, *where = answer.split()
         self.asked: bool = kind == "ASK"
         self.target: str | None = where[1] if kind in {"ASK", "MOVED"} and len(where) > 1 else None
@@ -135,7 +136,7 @@ def reply_reader(address: str, on_displaced: Callable[[Displaced], None]) -> Rep
     def refused(message: str) -> Exception:
         code = message.partition(" ")[0]
         if code in _TRANSIENT:
-            return Unavailable(f"The server at {address} cannot serve now: {message}")
+            return ServerUnavailable(f"The server at {address} cannot serve now: {message}")
         if code in _DISPLACED:
             error = Displaced(f"The server at {address} does not take this: {message}", message)
             on_displaced(error)
@@ -143,7 +144,7 @@ def reply_reader(address: str, on_displaced: Callable[[Displaced], None]) -> Rep
         return CommandError(message)
 
     def garbled(message: str) -> Exception:
-        return Unavailable(f"The server at {address} sent something that is not the Redis protocol: {message}")
+        return ServerUnavailable(f"The server at {address} sent something that is not the Redis protocol: {message}")
 
     return hiredis.Reader(protocolError=garbled, replyError=refused, notEnoughData=INCOMPLETE)
 

@@ -139,7 +139,7 @@ class GroupReader:
                 await self._read_once()
             except Unavailable as error:
                 self._adrift = True
-                self._logger.debug("reading paused", group=self._group, reason=error.message)
+                self._logger.debug("reading paused", group=self._group, reason=str(error))
             except CommandError as error:
                 await self._recover(error)
 

@@ -24,7 +24,7 @@ from .connection import (
     plain_options,
     sentinel_client,
 )
-from .outages import Outage
+from .outages import Outage, ServerUnavailable
 from .urls import Target, bad_url, parse_target
 
 __all__ = ["RedisServer"]
@@ -94,7 +94,7 @@ class RedisServer:
             else:
                 await self._probe(self)
         except Unavailable as error:
-            raise StartupError(error.message) from error.__cause__
+            raise StartupError(str(error)) from error.__cause__
 
     async def _probe(self, server: RedisServer) -> None:
         session = await server.connect()
@@ -134,7 +134,7 @@ class RedisServer:
             for shard in await self.shards():
                 if shard.first <= slot <= shard.last:
                     return await self.at(*shard.place).connect()
-            raise Unavailable(f"No node of the cluster at {self.address} has the slot {slot}.")
+            raise ServerUnavailable(f"No node of the cluster at {self.address} has the slot {slot}.")
         address, options = self.address, self._options
         if self.is_watched:
             place = await self._ask_sentinels()
@@ -144,7 +144,7 @@ class RedisServer:
         if misfit is None:
             return session
         await session.close()
-        raise Unavailable(f"The server at {address} {misfit}")
+        raise ServerUnavailable(f"The server at {address} {misfit}")
 
     async def shards(self) -> list[Shard]:
         """Who has which slots, by the first node of the cluster that answers. Raises `Unavailable`."""
@@ -160,7 +160,7 @@ class RedisServer:
         rows = cast("list[tuple[int, int, tuple[bytes, int]]]", reply)
         shards = [Shard(first, last, (primary[0].decode() or host, primary[1])) for first, last, primary, *_ in rows]
         if not shards:
-            raise Unavailable(f"The node at {host}:{port} knows of no slots: is its cluster made yet?")
+            raise ServerUnavailable(f"The node at {host}:{port} knows of no slots: is its cluster made yet?")
         return shards
 
     async def _ask_sentinels(self) -> tuple[str, int]:
@@ -177,12 +177,12 @@ class RedisServer:
                 try:
                     return await answer
                 except Unavailable as error:
-                    failures.append(error.message)
+                    failures.append(str(error))
         finally:
             for task in asking:
                 task.cancel()
             await asyncio.wait(asking)
-        raise Unavailable(f"None of the hosts of {self.address} {what}. {' '.join(failures)}")
+        raise ServerUnavailable(f"None of the hosts of {self.address} {what}. {' '.join(failures)}")
 
     async def _ask_sentinel(self, host: str, port: int) -> tuple[str, int]:
         unwanted = {"db", "username", "password"}
@@ -196,7 +196,7 @@ class RedisServer:
                 rows = cast("list[list[bytes]]", await ask(options, address, "SENTINEL", "MASTERS"))
                 known = sorted(row[row.index(b"name") + 1].decode() for row in rows)
                 hint = did_you_mean(name, known, f"it knows: {', '.join(known) or 'none'}.")
-                raise Unavailable(f"The Sentinel at {address} knows no primary {name!r}; {hint}")
+                raise ServerUnavailable(f"The Sentinel at {address} knows no primary {name!r}; {hint}")
 
 
 def _misfit(greeting: Greeting, target: Target) -> str | None:

@@ -9,6 +9,7 @@ from functools import partial
 
 from daebus.core.errors import Unavailable
 from daebus.transports.connection import Session
+from daebus.transports.outages import ServerUnavailable
 from daebus.transports.resp import INCOMPLETE, Argument, CommandError, Displaced, Reply, pack, reply_reader
 from daebus.transports.topology import RedisServer
 
@@ -105,7 +106,7 @@ class Wire(asyncio.Protocol):
         Raises `TypeError` at once for what is no `Argument`.
         """
         if self.broken is not None:
-            answered(Unavailable(self.broken))
+            answered(ServerUnavailable(self.broken))
             return
         packed = pack(command)
         if not self._unsent:
@@ -152,11 +153,11 @@ class Wire(asyncio.Protocol):
                     return
                 pending.popleft()(reply)
         except Unavailable as error:
-            self.drop(error.message)
+            self.drop(str(error))
 
     def _displaced(self, error: Displaced) -> None:
         if error.target is None:  # a replica now. Not at once: this is called in the middle of the replies
-            self._loop.call_soon(self.drop, error.message)
+            self._loop.call_soon(self.drop, str(error))
 
     def pause_writing(self) -> None:
         """The server does not keep up: hold commands back."""
@@ -176,7 +177,7 @@ class Wire(asyncio.Protocol):
             self._watch.cancel()
         self._unsent.clear()
         while self._pending:
-            self._pending.popleft()(Unavailable(self.broken))
+            self._pending.popleft()(ServerUnavailable(self.broken))
         self._writable.set()
         if not self.lost.done():
             self.lost.set_result(None)
