@@ -276,8 +276,8 @@ class Daebus(Recorder, Generic[C]):
         Args:
             service: The name under which it is served.
             redis_url: The server; default: DAEBUS_REDIS_URL, else the embedded one of the project.
-            host: Where to listen; default: what `DaebusHttp` says.
-            port: Likewise.
+            host: Where to listen; default: DAEBUS_HOST, else what `DaebusHttp` says, which is for this machine alone.
+            port: TCP port; default: what `DaebusHttp` says; 0: any free one.
             loop: The event loop; default: uvloop where it is installed (``daebus[uvloop]``), else asyncio's own.
 
         Raises:

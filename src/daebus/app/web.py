@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -11,7 +12,9 @@ import msgspec
 
 from daebus.core.errors import Unavailable
 from daebus.core.logs import make_logger
+from daebus.transports.deployment import is_isolated
 from daebus.transports.edge import DaebusHttp
+from daebus.transports.reach import describe_reach
 
 from .assembly import Assembly
 from .runtime import Runtime, open_runtime
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
     from daebus.transports.websocket import SocketHub
 
 _Address = tuple[str, int]
+
+_HOST_VARIABLE = "DAEBUS_HOST"
 
 __all__ = ["Served", "Web", "serve"]
 
@@ -125,7 +130,7 @@ async def serve(
     Args:
         made: The app, from `Daebus.check`.
         redis_url: The server; default: the environment's, or the embedded one.
-        host: Where to listen; default: what its components say.
+        host: Where to listen; default: the environment's DAEBUS_HOST, else what its components say.
         port: Likewise, for HTTP; 0: any free port, also for WebSockets that have one of their own.
         share_port: Whether other processes listen on the same port.
 
@@ -166,7 +171,8 @@ async def _serve_web(
         )
         stack.push_async_callback(server.stop, made.settings.stop_timeout)
         ports[name] = await server.start()
-        runtime.logger.info("listening", protocol=name, host=host, port=ports[name])
+        reach = describe_reach(server.address, isolated=is_isolated())
+        runtime.logger.info("listening", protocol=name, host=host, port=ports[name], **reach)
     if runtime.hub is not None:
         # The server would cut them off: they say goodbye first.
         stack.push_async_callback(runtime.hub.close_all, grace=made.settings.stop_timeout)
@@ -176,6 +182,7 @@ async def _serve_web(
 def _addresses(made: Assembly, host: str | None, port: int | None) -> dict[str, _Address]:
     """Where an app listens: for HTTP, and for WebSockets where they have a port of their own."""
     addresses: dict[str, _Address] = {}
+    host = host or os.environ.get(_HOST_VARIABLE)
     if made.http is not None:
         addresses["http"] = (host or made.http.host, made.http.port if port is None else port)
     if made.websocket is not None and made.websocket.port is not None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from daebus.core.errors import ConfigurationError
 
-__all__ = ["EMBEDDED_VARIABLE", "PLATFORMS", "REDIS_URL_VARIABLE", "is_container", "refuse_surprise"]
+__all__ = ["EMBEDDED_VARIABLE", "PLATFORMS", "REDIS_URL_VARIABLE", "is_isolated", "refuse_surprise"]
 
 REDIS_URL_VARIABLE = "DAEBUS_REDIS_URL"
 EMBEDDED_VARIABLE = "DAEBUS_EMBEDDED"
@@ -58,9 +58,9 @@ def refuse_surprise() -> None:
         )
 
 
-def is_container() -> bool:
+def is_isolated() -> bool:
     """Whether this process runs in a container, whose loopback interface nobody outside of it reaches."""
-    return _sign_of_container(os.environ) is not None
+    return _sign_of_container(os.environ) is not None or any(os.environ.get(name) for name in PLATFORMS)
 
 
 def _sign_of_deployment(environment: Mapping[str, str]) -> str | None:

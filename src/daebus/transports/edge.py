@@ -10,7 +10,7 @@ from daebus.core.places import call_site
 
 __all__ = ["DaebusHttp", "DaebusWebSocket"]
 
-_ALL_INTERFACES = "0.0.0.0"  # noqa: S104  # a service in a container is reached from outside of it
+_LOOPBACK = "127.0.0.1"
 
 
 class DaebusHttp:
@@ -18,7 +18,8 @@ class DaebusHttp:
 
     Args:
         port: TCP port; 0: any free one.
-        host: Address to listen on; the default is every IPv4 interface.
+        host: Address to listen on, where neither ``--host``, ``run(host=...)`` nor DAEBUS_HOST names one; the default
+            is for this machine alone, ``0.0.0.0`` is every IPv4 address of it, ``::`` every address.
         max_body_size: The largest request body in bytes; more is answered with 413.
         body_timeout: Seconds in which all of a request's body must have come; else it is answered with 408.
         litestar: Whatever ``Litestar(...)`` takes: cors_config, guards, middleware, plugins, stores, openapi_config, …
@@ -31,7 +32,7 @@ class DaebusHttp:
         self,
         port: int = 8080,
         *,
-        host: str = _ALL_INTERFACES,
+        host: str = _LOOPBACK,
         max_body_size: int = MAX_MESSAGE_SIZE,
         body_timeout: float = 60.0,
         **litestar: object,
@@ -55,7 +56,7 @@ class DaebusWebSocket:
         path: Where clients connect.
         port: A TCP port of its own, where old clients expect one, and where every path will do; None: the port of
             `DaebusHttp` alone.
-        host: Address to listen on, where it has a port of its own.
+        host: Address to listen on, where it has a port of its own; see `DaebusHttp`.
         max_message_size: The largest message in bytes; more is answered with an error.
         max_clients: How many clients may be connected to one process; more are refused with 503.
 
@@ -68,7 +69,7 @@ class DaebusWebSocket:
         path: str = "/ws",
         *,
         port: int | None = None,
-        host: str = _ALL_INTERFACES,
+        host: str = _LOOPBACK,
         max_message_size: int = MAX_MESSAGE_SIZE,
         max_clients: int = 10_000,
     ) -> None:

@@ -86,6 +86,9 @@ _threads = _NativeThreads()
 class HttpServer:
     """Serves an ASGI app, whose lifespan is run by somebody else. Touches no signal handlers.
 
+    Attributes:
+        address: The IP address that it listens on; empty before `start`.
+
     Args:
         app: The ASGI app.
         host: Name or address to listen on; of a name with several addresses one is taken, an IPv4 one if there is.
@@ -116,6 +119,7 @@ class HttpServer:
         self._requests: set[asyncio.Task[Any]] = set()
         self._is_cutting = False
         self.is_leaving: bool = False
+        self.address: str = ""
         self.bodies: Deadlines[Exchange] = Deadlines()
 
     async def start(self) -> int:
@@ -125,7 +129,8 @@ class HttpServer:
             StartupError: The port is taken, or the host or the port cannot be listened on.
         """
         with _bind(self._host, self._port, share=self._share_port, backlog=_BACKLOG) as listening:
-            port: int = listening.getsockname()[1]
+            bound: tuple[str, int] = listening.getsockname()[:2]
+            self.address, port = bound
             self._granian = _embed(self._serve, listening)
             _threads.enter()
             self._serving = asyncio.create_task(self._granian.serve(), name="granian")
@@ -133,7 +138,7 @@ class HttpServer:
         await asyncio.sleep(0)  # the worker's first step, which starts Granian's threads
         if self._serving.done() or not all(worker.is_alive() for worker in self._granian.wrks):
             await self.stop(0)
-            raise StartupError(f"The HTTP server did not start on {self._host}:{port}. Granian's log says why.")
+            raise StartupError(f"The HTTP server did not start on {_at(self._host, port)}. Granian's log says why.")
         return port
 
     async def stop(self, grace: float) -> None:
@@ -218,7 +223,7 @@ def _bind(host: str, port: int, *, share: bool, backlog: int | None) -> socket.s
         found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except socket.gaierror as error:
         raise StartupError(
-            f"Cannot listen on {host}:{port}: the host is not known. Use 0.0.0.0 for all addresses of this machine."
+            f"Cannot listen on {_at(host, port)}: the host is not known. Use 0.0.0.0 for all addresses of this machine."
         ) from error
     family, kind, protocol, _, address = min(found, key=lambda entry: entry[0] is not socket.AF_INET)
     bound = socket.socket(family, kind, protocol)
@@ -233,8 +238,12 @@ def _bind(host: str, port: int, *, share: bool, backlog: int | None) -> socket.s
         bound.setblocking(False)  # noqa: FBT003  # the standard library's signature
     except OSError as error:
         bound.close()
-        raise StartupError(f"Cannot listen on {host}:{port}: {_reason(error, host)}") from error
+        raise StartupError(f"Cannot listen on {_at(host, port)}: {_reason(error, host)}") from error
     return bound
+
+
+def _at(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _reason(error: OSError, host: str) -> str:
