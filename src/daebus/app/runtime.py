@@ -20,6 +20,7 @@ from daebus.transports.channels import ChannelServer, Listener
 from daebus.transports.clients import Clients
 from daebus.transports.directory import Presence, partitions_to_read
 from daebus.transports.edge import DaebusWebSocket
+from daebus.transports.eviction import check_eviction
 from daebus.transports.failures import failure
 from daebus.transports.leases import Lease
 from daebus.transports.node import Node, open_node
@@ -256,11 +257,13 @@ async def open_runtime(made: Assembly, redis_url: str | None) -> AsyncGenerator[
 
     Raises:
         ConfigurationError: The URL is wrong, or there is none and the embedded engine is turned off.
-        StartupError: The server cannot be reached, or a resource or an ``on_start`` handler failed.
+        StartupError: The server cannot be reached, or would throw messages away; or a resource or an ``on_start``
+            handler failed.
     """
     async with find_server(redis_url, make_logger(service=made.service)) as server, open_node(server) as node:
         logger = make_logger(service=made.service, instance=node.id)
         configure_logging(service=made.service, instance=node.id)
+        await check_eviction(server, logger)
         runtime = Runtime(made, node, logger)
         async with runtime.serving():
             yield runtime

@@ -110,6 +110,29 @@ class RedisServer:
         """Whether Sentinels say which server takes the writes."""
         return self._target.kind == "sentinel"
 
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the server is started again by us."""
+        return self._revive is not None
+
+    async def ask_each(self, *command: str) -> dict[str, object]:
+        """The replies to a command of the server that takes writes, or of every primary of a cluster, by its address.
+
+        Raises:
+            Unavailable: One of them does not answer, or refuses.
+        """
+        if self.is_cluster:
+            places = sorted({shard.place for shard in await self.shards()})
+        elif self.is_watched:
+            places = [await self._ask_sentinels()]
+        else:
+            return {self.address: await ask(self._options, self.address, *command)}
+        asked = [
+            ask({**self._options, "host": host, "port": port}, self._at((host, port)), *command)
+            for host, port in places
+        ]
+        return dict(zip(map(self._at, places), await asyncio.gather(*asked), strict=True))
+
     async def locate(self) -> str:
         """What `Session.address` says of the server that the Sentinels name now. Raises `Unavailable`."""
         return self._at(await self._ask_sentinels())
