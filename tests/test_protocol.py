@@ -50,7 +50,7 @@ EVENTS = Channel[UserCreated]("user_events")
 ORDERS = Channel[UserCreated]("orders", durable=True)
 
 
-def users(heard: list[str], *, known: bool = True) -> Daebus:
+def users(heard: list[str], *, known: bool = True) -> Daebus:  # noqa: C901
     app = Daebus("users")
     app.attach(DaebusHttp(port=0))
     app.attach(DaebusWebSocket())
@@ -60,6 +60,9 @@ def users(heard: list[str], *, known: bool = True) -> Daebus:
         if not known:
             raise NotFound(f"User {query.id} not found", details={"id": query.id})
         return User(query.id, "ada@example.com", "Ada")
+
+    @app.action("create_user")
+    async def create_user(user: User) -> None: ...
 
     @app.action("count")
     async def count() -> AsyncIterator[int]:
@@ -123,6 +126,12 @@ async def test_a_request_gets_the_error_of_the_page() -> None:
         assert await ask(redis, live(examples("request")[0])) == examples("error")
 
 
+async def test_an_invalid_request_gets_the_error_of_the_page() -> None:
+    async with running(users([])), raw_redis(private_redis_url()) as redis:
+        wrong = {"action": "create_user", "payload": {"id": 3, "email": "ada@example.com"}}
+        assert await ask(redis, live(examples("request")[0]) | wrong) == examples("invalid")
+
+
 async def test_a_request_after_its_deadline_is_dropped() -> None:
     async with running(users([])), raw_redis(private_redis_url()) as redis:
         late = examples("request")[0] | {"deadline": 1, "request_id": "late"}
@@ -172,7 +181,7 @@ async def test_what_is_no_request_goes_to_the_dead_letters() -> None:
         ((_, letter),) = await redis.xrange("daebus:{users}:dead")
     assert (letter[b"code"], letter[b"request"]) == (b"bad_request", b"nonsense")
     assert letter[b"sent"] == entry.partition(b"-")[0]
-    assert set(letter) == fields_of_a_dead_letter() - {b"channel", b"listener", b"event", b"trace_id"}
+    assert set(letter) == fields_of_a_dead_letter() - {b"channel", b"listener", b"event", b"trace_id", b"details"}
 
 
 async def test_an_event_that_is_refused_goes_to_the_dead_letters() -> None:
@@ -254,7 +263,7 @@ async def test_a_bare_event_on_the_channel_is_heard_and_one_on_the_stream_too() 
 async def test_the_registry_names_the_service_and_its_actions() -> None:
     async with running(users([])), raw_redis(private_redis_url()) as redis:
         found = set(await redis.zrange("daebus:{users}:serving", 0, -1))
-    assert found == {b"", b":1", b"get_user", b"count", b"count_on"}
+    assert found == {b"", b":1", b"create_user", b"get_user", b"count", b"count_on"}
 
 
 async def test_websocket_envelopes_are_those_of_the_page() -> None:

@@ -5,7 +5,7 @@ import enum
 import uuid
 from collections.abc import Iterator
 from datetime import date
-from typing import Annotated, Any, Literal, NamedTuple, Optional, TypedDict
+from typing import Annotated, Any, Literal, NamedTuple, Optional, TypedDict, cast
 
 import msgspec
 import pytest
@@ -82,6 +82,10 @@ class Holder(msgspec.Struct):
     inner: list[dict[str, Plain | None]]
 
 
+def errors_of(error: BadRequest) -> list[dict[str, str]]:
+    return cast("list[dict[str, str]]", error.details["errors"])
+
+
 def refusal(annotation: object, body: bytes) -> BadRequest:
     with pytest.raises(BadRequest) as caught:
         compile_decoder(annotation)(body)
@@ -125,15 +129,15 @@ def test_json_is_decoded_into_the_type_and_encoded_again(annotation: object, bod
     [
         (Order, b'{"customer":1}', "$.customer", "Expected `str`, got `int`"),
         (Order, b"[]", "$", "Expected `object`, got `array`"),
-        (Order, b"{}", "$", "Object missing required field `customer`"),
-        (Order, b'{"customer":"a","lines":[{"street":"s"}]}', "$.lines[0]", "missing required field `zip_code`"),
+        (Order, b"{}", "$.customer", "Missing, expected `str`"),
+        (Order, b'{"customer":"a","lines":[{"street":"s"}]}', "$.lines[0].zip_code", "Missing, expected `int`"),
         (Order, b'{"customer":"a","lines":[{"street":"s","zip_code":7}]}', "$.lines[0].zip_code", "`int` >= 1000"),
-        (Order, b'{"customer":"a","notes":{"x":{"street":1}}}', "$.notes[...].street", "Expected `str`, got `int`"),
+        (Order, b'{"customer":"","notes":{"x":{"street":1,"zip_code":1000}}}', "$.notes.x.street", "Expected `str`"),
         (list[int], b'[1,"a"]', "$[1]", "Expected `int`, got `str`"),
-        (dict[int, str], b'{"a":"b"}', "$", "Expected `int`, got `str`"),
-        (dict[str, dict[int, str]], b'{"x":{"a":"b"}}', "$[...]", "Expected `int`, got `str`"),
+        (dict[int, str], b'{"a":"b"}', "$.a", "Invalid name: Expected `int`, got `str`"),
+        (dict[str, dict[int, str]], b'{"x":{"a b":"b"}}', '$.x["a b"]', "Invalid name: Expected `int`, got `str`"),
         (Circle | Square, b'{"type":"line"}', "$.type", "Invalid value 'line'"),
-        (Circle | Square, b'{"side":1}', "$", "Object missing required field `type`"),
+        (Circle | Square, b'{"side":1}', "$.type", "Missing"),
         (Circle | Square, b'{"type":"square","side":"x"}', "$.side", "Expected `float`, got `str`"),
         (Colour, b'"blue"', "$", "Invalid enum value 'blue'"),
         (int, b"null", "$", "Expected `int`, got `null`"),
@@ -146,9 +150,10 @@ def test_a_value_that_does_not_fit_is_a_bad_request_that_names_the_field(
     annotation: object, body: bytes, path: str, problem: str
 ) -> None:
     error = refusal(annotation, body)
-    assert error.details["path"] == path
-    assert problem in str(error.details["problem"])
-    assert error.message.startswith(f"Invalid value at `{path}`: ")
+    (found,) = errors_of(error)
+    assert (found["in"], found["path"]) == ("payload", path)
+    assert problem in found["problem"]
+    assert error.message.startswith(f"{'Missing' if 'Missing' in problem else 'Invalid'} value at `{path}`")
     assert error.__cause__ is None
     assert error.__suppress_context__
 
@@ -157,7 +162,7 @@ def test_a_value_that_does_not_fit_is_a_bad_request_that_names_the_field(
 def test_broken_json_is_a_bad_request(body: bytes) -> None:
     error = refusal(Order, body)
     assert error.message.startswith("The message is not valid JSON: ")
-    assert error.details == {"path": "$"}
+    assert errors_of(error)[0]["problem"].startswith("It is not valid JSON: ")
 
 
 @pytest.mark.parametrize(
@@ -263,7 +268,7 @@ def test_an_unknown_tag_inside_of_an_event_is_a_wrong_field() -> None:
     with pytest.raises(BadRequest) as caught:
         compile_event_decoder(Moved)(b'{"type":"moved","shape":{"type":"line"}}')
     assert not isinstance(caught.value, UnknownTag)
-    assert caught.value.details["path"] == "$.shape.type"
+    assert [found["path"] for found in errors_of(caught.value)] == ["$.shape.type"]
 
 
 def test_the_tag_may_be_any_field() -> None:
@@ -313,7 +318,8 @@ def test_a_query_string_may_be_a_dict() -> None:
 def test_a_query_string_that_does_not_fit_is_a_bad_request_that_names_the_field() -> None:
     with pytest.raises(BadRequest) as caught:
         compile_query_decoder(Filter)(b"pageSize=many")
-    assert caught.value.details["path"] == "$.pageSize"
+    assert errors_of(caught.value) == [{"in": "query", "path": "pageSize", "problem": "Expected `int`, got `str`"}]
+    assert caught.value.message == "Invalid query parameter `pageSize`: expected `int`, got `str`"
     with pytest.raises(BadRequest, match="query string is not valid"):
         compile_query_decoder(Filter)(b"name=\xff")
 

@@ -83,7 +83,7 @@ class TestInput:
         async with serving(users) as client:
             assert (await client.get("/list?query=x")).json() == {"text": "x"}
             problem = problem_of(await client.get("/list"), 400)
-        assert problem["detail"] == "The query parameter `query` is missing"
+        assert problem["detail"] == "The query parameter `query` is missing, expected `str`"
 
     async def test_a_body(self, users: Recorder) -> None:
         @users.route("/users", methods=["POST"], status_code=201)
@@ -214,7 +214,7 @@ class TestInput:
         async with serving(users) as client:
             assert (await client.get("/one", headers={"x-agent": "me"})).json() == ["me", "127.0.0.1"]
             problem = problem_of(await client.get("/one"), 400)
-        assert problem["detail"] == "The header `X-Agent` is missing"
+        assert problem["detail"] == "The header `X-Agent` is missing, expected `str`"
 
     async def test_a_form_and_a_file(self, users: Recorder) -> None:
         @dataclass

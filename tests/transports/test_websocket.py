@@ -352,7 +352,7 @@ async def test_errors_tell_what_is_wrong_and_the_connection_goes_on(sites: Sites
         assert "not valid JSON" in str((await error("{"))["error"])
         assert "not valid JSON" in str((await error(b"\xff\xfe"))["error"])
         assert (await error("[]"))["error"] == "Invalid value at `$`: expected `object`, got `array`"
-        assert "required field `type`" in str((await error('{"data":1}'))["error"])
+        assert "Missing value at `$.type`" in str((await error('{"data":1}'))["error"])
         large = await error(json.dumps({"type": "echo", "data": {"name": "ä" * 90}}, ensure_ascii=False))
         assert (large["code"], large["details"]) == ("too_large", {"limit": 200})
         missing = await error('{"type":"find","data":"a"}')
@@ -532,9 +532,9 @@ async def test_wrong_parameters_refuse_the_client(sites: Sites, sockets: Recorde
     site = await sites.open(sockets)
     status, error = await site.refusal("room=x")
     assert (status, error["code"]) == (400, "bad_request")
-    assert error["detail"] == "Invalid value at `$.room`: expected `int`, got `str`"
+    assert error["detail"] == "Invalid query parameter `room`: expected `int`, got `str`"
     status, error = await site.refusal()
-    assert (status, error["detail"]) == (400, "Invalid value at `$`: object missing required field `room`")
+    assert (status, error["detail"]) == (400, "The query parameter `room` is missing, expected `int`")
 
 
 async def test_parameters_that_no_query_string_can_hold_are_a_wiring_error(sites: Sites, sockets: Recorder) -> None:

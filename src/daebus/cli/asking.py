@@ -6,6 +6,7 @@ import asyncio
 import json
 import sys
 from contextlib import aclosing, suppress
+from typing import cast
 
 import click
 import msgspec
@@ -93,7 +94,7 @@ def call(service: str, action: str, payload: msgspec.Raw, timeout: float, redis_
             except NoSuchService as error:
                 raise NoSuchService(error.message + elsewhere(redis_url), details=error.details) from error
             except BadRequest as error:
-                if payload is not _NOTHING or error.details.get("path") != "$":
+                if payload is not _NOTHING or not _is_all_wrong(error):
                     raise
                 missing = f"{action!r} takes a payload, and none is given: write it as JSON, the third argument"
                 raise BadRequest(f"{missing}. {error.message}", details=error.details) from error
@@ -176,6 +177,12 @@ def listen(channel: str, durable: bool, count: int | None, redis_url: str | None
 
     with explained(ConfigurationError), suppress(KeyboardInterrupt):
         asyncio.run(hear())
+
+
+def _is_all_wrong(error: BadRequest) -> bool:
+    """Whether the payload as a whole is of another type, or something of it is missing."""
+    found = cast("list[dict[str, str]]", error.details.get("errors") or [{}])
+    return found[0].get("path") == "$" or found[0].get("problem", "").startswith("Missing")
 
 
 def _line(event: bytes) -> bytes:

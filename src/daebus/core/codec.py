@@ -12,6 +12,9 @@ from msgspec import inspect as shapes
 from typing_extensions import override
 
 from .errors import BadRequest
+from .inputs import Json, JsonInput, ValuesInput
+from .mistake_search import find_mistakes
+from .mistakes import PAYLOAD, Mistake, Mistakes
 from .signatures import show_type
 
 __all__ = [
@@ -49,7 +52,6 @@ _NO_KEYS = (
 )
 # The type is named where the error is shown.
 _WITH_TYPE = re.compile(r" - type `.*` is not supported$")
-_WITH_PATH = re.compile(r"^(?P<text>.*?) - at (?:`key` in )?`(?P<path>[^`]*)`$", re.DOTALL)
 
 
 class UnsupportedTypeError(Exception):
@@ -131,7 +133,7 @@ def _parts(shape: object, seen: set[int]) -> Iterator[object]:
 def compile_decoder(annotation: object) -> Decoder:
     """A function that decodes and validates JSON.
 
-    The function raises `BadRequest`, which names the path of the field and what was expected.
+    The function raises `BadRequest`, which names all that is wrong: the path of each value and what was expected.
 
     Raises:
         UnsupportedTypeError: The type cannot be decoded.
@@ -143,21 +145,24 @@ def compile_decoder(annotation: object) -> Decoder:
         try:
             return decode(body)
         except UNDECODABLE as error:
-            raise invalid_input(error) from None
+            raise invalid_input(error, body, annotation) from None
 
     return decode_or_refuse
 
 
-def invalid_input(error: Exception) -> BadRequest:
-    """The error for the sender of something that could not be decoded."""
-    if isinstance(error, RecursionError):
-        return BadRequest("The message is nested too deeply", details={"path": "$"})
-    if not isinstance(error, msgspec.ValidationError):
-        return BadRequest(f"The message is not valid JSON: {error}", details={"path": "$"})
-    found = _WITH_PATH.match(str(error))
-    text, path = (found["text"], found["path"]) if found else (str(error), "$")
+def invalid_input(error: Exception, body: Json, annotation: object) -> BadRequest:
+    """The error for the sender of JSON that could not be decoded, with all that is wrong with it.
+
+    Args:
+        error: What msgspec has raised, one of `UNDECODABLE`.
+        body: What was to be decoded.
+        annotation: The type that was expected.
+    """
+    if isinstance(error, msgspec.ValidationError):
+        return find_mistakes(JsonInput(), body, annotation, error).as_error()
+    problem = "nested too deeply" if isinstance(error, RecursionError) else f"not valid JSON: {error}"
     return BadRequest(
-        f"Invalid value at `{path}`: {text[:1].lower()}{text[1:]}", details={"path": path, "problem": text}
+        f"The message is {problem}", details=Mistakes([Mistake(PAYLOAD, "$", f"It is {problem}")]).details
     )
 
 
@@ -167,19 +172,21 @@ class UnknownTag(BadRequest):
 
 def compile_event_decoder(annotation: object) -> Decoder:
     """As `compile_decoder`, but an event with an unknown tag raises `UnknownTag`."""
-    decode = compile_decoder(annotation)
+    require_json_type(annotation)
     tag = _tag_field(shapes.type_info(cast("type", annotation)))
     if tag is None:
-        return decode
-    path = f"$.{tag}"
+        return compile_decoder(annotation)
+    decode = cast("msgspec.json.Decoder[object]", msgspec.json.Decoder(cast("type", annotation))).decode
+    ending = f" - at `$.{tag}`"
 
     def decode_known(body: bytes | msgspec.Raw) -> object:
         try:
             return decode(body)
-        except BadRequest as error:
-            if error.details.get("path") == path and str(error.details.get("problem")).startswith("Invalid value"):
-                raise UnknownTag(error.message, details=error.details) from None
-            raise
+        except UNDECODABLE as error:
+            text = str(error)
+            if text.startswith("Invalid value") and text.endswith(ending):
+                raise UnknownTag(f"Invalid value at `$.{tag}`: i{text[1:].removesuffix(ending)}") from None
+            raise invalid_input(error, body, annotation) from None
 
     return decode_known
 
@@ -199,14 +206,17 @@ def compile_query_decoder(annotation: object) -> Decoder:
     other = kinds.get("*")
 
     def decode_or_refuse(query: bytes | msgspec.Raw) -> object:
+        values: dict[str, list[str] | str] = {}
         try:
-            found = parse_qs(bytes(query).decode(), keep_blank_values=True)
-            values = {name: given if _is_array(kinds.get(name, other)) else given[-1] for name, given in found.items()}
+            parsed = parse_qs(bytes(query).decode(), keep_blank_values=True)
+            values = {name: given if _is_array(kinds.get(name, other)) else given[-1] for name, given in parsed.items()}
             return msgspec.convert(values, kind, strict=False)
         except msgspec.ValidationError as error:
-            raise invalid_input(error) from None
+            found = find_mistakes(ValuesInput(), values, annotation, error, place="query", path="")
+            raise found.as_error() from None
         except ValueError as error:
-            raise BadRequest(f"The query string is not valid: {error}", details={"path": "$"}) from None
+            found = Mistakes([Mistake("query", "$", f"It is not valid: {error}")])
+            raise BadRequest(f"The query string is not valid: {error}", details=found.details) from None
 
     return decode_or_refuse
 

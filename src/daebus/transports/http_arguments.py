@@ -20,14 +20,16 @@ from litestar.params import BodyKwarg
 from litestar.types import Empty, HTTPScope, Receive
 from typing_extensions import override
 
-from daebus.core.codec import Decoder, UnsupportedTypeError, compile_query_decoder, invalid_input, require_json_type
+from daebus.core.codec import Decoder, UnsupportedTypeError, compile_query_decoder, require_json_type
 from daebus.core.errors import BadRequest
 from daebus.core.handlers import is_context
+from daebus.core.inputs import Hook
 from daebus.core.signatures import MISSING, Parameter, Signature
 
 from .exchange import Headers, body_length
 from .http_mistakes import InvalidBody
 from .paths import RESERVED, is_file
+from .request_mistakes import body_mistakes
 
 __all__ = [
     "Arguments",
@@ -60,13 +62,32 @@ class PlainRequest(Request[Any, Any, Any]):
         return await super().body()
 
 
+class JsonBody:
+    """What a body is decoded as.
+
+    Args:
+        kind: The type.
+        hook: What decodes types that msgspec does not know.
+
+    Raises:
+        TypeError: msgspec cannot decode the type.
+    """
+
+    __slots__ = ("decode", "hook", "kind")
+
+    def __init__(self, kind: Any, hook: Hook) -> None:
+        self.kind: object = kind
+        self.hook: Hook = hook
+        self.decode: Callable[[bytes], object] = msgspec.json.Decoder(kind, dec_hook=hook).decode
+
+
 class Arguments:
     """Reads the arguments of one handler, but for its `Context`.
 
     Args:
         path: What converts those path parameters that are no text.
         query: Decodes the query string to a struct of parameters; None: there are none.
-        data: Decodes the body; None: it is not asked for.
+        data: What the body is; None: it is not asked for.
         takes_request: Whether the handler takes the request itself.
 
     Attributes:
@@ -78,7 +99,7 @@ class Arguments:
         self,
         path: Mapping[str, Callable[[object], object]],
         query: Decoder | None,
-        data: Callable[[bytes], object] | None,
+        data: JsonBody | None,
         *,
         takes_request: bool,
     ) -> None:
@@ -108,9 +129,10 @@ class Arguments:
             return None
         if self._data is not None and body is not None:
             try:
-                values["data"] = self._data(body)
+                values["data"] = self._data.decode(body)
             except msgspec.ValidationError as error:
-                raise InvalidBody(scope, **invalid_input(error).details) from error
+                found = body_mistakes(body, self._data.kind, error, self._data.hook)
+                raise InvalidBody(scope, found) from error
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 return None
         return values
@@ -174,10 +196,10 @@ def read_arguments(signature: Signature, path_names: Collection[str], handler: H
     try:
         path = {name: _converter(kinds[name]) for name in path_names if kinds[name] is not str}
         decode = compile_query_decoder(msgspec.defstruct("Query", query)) if query else None
-        data = msgspec.json.Decoder(kinds["data"], dec_hook=handler.default_deserializer) if "data" in kinds else None
+        data = JsonBody(kinds["data"], handler.default_deserializer) if "data" in kinds else None
     except (TypeError, UnsupportedTypeError):  # a type that Litestar may know, or a plugin of it
         return None
-    return Arguments(path, decode, None if data is None else data.decode, takes_request="request" in kinds)
+    return Arguments(path, decode, data, takes_request="request" in kinds)
 
 
 def takes_json(handler: HTTPRouteHandler) -> bool:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any, TypeAlias, cast
+from typing import cast
 
-import msgspec
-from litestar import Request
 from litestar.exceptions import (
     HTTPException,
     InternalServerException,
@@ -19,19 +17,14 @@ from litestar.exceptions import (
 from litestar.types import HTTPScope
 from litestar.utils.helpers import get_enum_string_value
 
+from daebus.core.mistakes import Mistake, Mistakes
+
+from .request_mistakes import AnyRequest, request_mistakes
+
 __all__ = ["AnyRequest", "InvalidBody", "broken_request", "explain", "phrase", "without_websocket"]
 
-AnyRequest: TypeAlias = Request[Any, Any, Any]
-
 _MISSING = re.compile(r"Missing required (?P<place>\w+) parameter '(?P<name>.*?)' for")
-_IS_MISSING = "It is missing"
-_AT = re.compile(r"^(?P<text>.*?) - at `\$\.(?P<path>[^`]*)`$", re.DOTALL)
-
-
-class _Invalid(msgspec.Struct):
-    place: str = msgspec.field(name="in")
-    path: str
-    problem: str
+_INVALID = "Validation failed for "
 
 
 class InvalidBody(ValidationException):
@@ -39,14 +32,13 @@ class InvalidBody(ValidationException):
 
     Args:
         scope: Of the request.
-        path: Where in the body, such as ``$.email``.
-        problem: What msgspec says of it.
+        mistakes: All that is wrong with the body.
     """
 
-    def __init__(self, scope: HTTPScope, *, path: object, problem: object) -> None:
-        self.invalid: _Invalid = _Invalid("body", str(path), str(problem))
-        found = {"message": self.invalid.problem, "key": self.invalid.path, "source": "body"}
-        super().__init__(detail=f"Validation failed for {scope['method']} {scope['path']}", extra=[found])
+    def __init__(self, scope: HTTPScope, mistakes: Mistakes) -> None:
+        self.mistakes: Mistakes = mistakes
+        found = [{"message": one.problem, "key": one.path, "source": one.place} for one in mistakes.found]
+        super().__init__(detail=f"Validation failed for {scope['method']} {scope['path']}", extra=found)
 
 
 def phrase(status: int) -> str:
@@ -73,9 +65,13 @@ def explain(request: AnyRequest, error: HTTPException) -> tuple[str, Mapping[str
     """The sentence and the details for an exception of Litestar's, or of a handler that raises Litestar's."""
     path = request.scope["path"]
     if isinstance(error.__cause__, SerializationException):
-        return f"The body cannot be decoded: {error.detail}", {}
-    if isinstance(error, ValidationException) and (errors := _invalid(request, error)):
-        return "; ".join(_sentence(invalid) for invalid in errors), {"errors": errors}
+        found = Mistakes([Mistake("body", "$", f"It cannot be decoded: {error.detail}")])
+        found.take(Mistakes([one for one in request_mistakes(request).found if one.place != "body"]))
+        return f"The body cannot be decoded: {error.detail}", found.details
+    if isinstance(error, ValidationException):
+        found = _mistakes(request, error)
+        if found.found:
+            return found.sentence, found.details
     if error.detail in (phrase(error.status_code), type(error).__dict__.get("detail")):
         match error.status_code:
             case HTTPStatus.NOT_FOUND:
@@ -93,44 +89,24 @@ def explain(request: AnyRequest, error: HTTPException) -> tuple[str, Mapping[str
     return error.detail, {} if extra is None else {"extra": extra}
 
 
-def _sentence(invalid: _Invalid) -> str:
-    if invalid.problem == _IS_MISSING:
-        return "The body is missing" if invalid.place == "body" else f"The {_parameter(invalid)} is missing"
-    problem = invalid.problem[:1].lower() + invalid.problem[1:]
-    if invalid.place == "body":
-        return f"Invalid value at `{invalid.path}` in the body: {problem}"
-    return f"Invalid {_parameter(invalid)}: {problem}"
-
-
-def _parameter(invalid: _Invalid) -> str:
-    return f"{invalid.place} {'' if invalid.place in ('header', 'cookie') else 'parameter '}`{invalid.path}`"
-
-
-def _invalid(request: AnyRequest, error: ValidationException) -> list[_Invalid]:
+def _mistakes(request: AnyRequest, error: ValidationException) -> Mistakes:
+    """All that is wrong with a request, where the error is about what the handler takes of it."""
     if isinstance(error, InvalidBody):
-        return [error.invalid]
-    missing = _MISSING.match(error.detail)
-    if missing:
-        return [_Invalid(missing["place"], missing["name"], _IS_MISSING)]
-    found = cast("Sequence[object]", error.extra if isinstance(error.extra, list) else ())
-    cause = str(error.__cause__)
-    entries = [cast("Mapping[str, str]", entry) for entry in found if isinstance(entry, dict) and "message" in entry]
-    return [_invalid_value(request, cause, entry) for entry in entries]
-
-
-def _invalid_value(request: AnyRequest, cause: str, entry: Mapping[str, str]) -> _Invalid:
-    """Litestar's own entry for the value; it garbles some paths, which its cause has in full for the first value."""
-    key, problem = entry.get("key", ""), entry["message"]
-    place = get_enum_string_value(entry.get("source") or "request")
-    if place != "body":
-        field = request.route_handler.parsed_fn_signature.parameters.get(key)
-        return _Invalid(place, getattr(field and field.kwarg_definition, "name", None) or key, problem)
-    if cause == "Object missing required field `data`":
-        return _Invalid("body", "$", _IS_MISSING)
-    at = _AT.match(cause)
-    if at and re.match(r"data\b", at["path"]):
-        return _Invalid("body", "$" + at["path"].removeprefix("data"), at["text"])
-    return _Invalid("body", "$" if key == "data" else f"$.{key}", problem)
+        return error.mistakes
+    found, missing = Mistakes([]), _MISSING.match(error.detail)
+    entries = cast("Sequence[object]", error.extra if isinstance(error.extra, list) else ())
+    if missing is None and not any(isinstance(entry, dict) and "message" in entry for entry in entries):
+        return found
+    if error.detail.startswith(_INVALID) or missing is not None:
+        found = request_mistakes(request)
+    if not found.found and missing is not None:  # of a dependency of Litestar's
+        found.add(missing["place"], missing["name"], "Missing")
+    elif not found.found:
+        for entry in (cast("Mapping[str, str]", entry) for entry in entries if isinstance(entry, dict)):
+            place = get_enum_string_value(entry.get("source") or "request")
+            key = entry.get("key", "")
+            found.add(place, f"$.{key}" if place == "body" else key, str(entry.get("message")))
+    return found
 
 
 def broken_request(error: Exception) -> str | None:

@@ -7,12 +7,15 @@ it. Whatever fails is for Litestar to tell the client, and so goes Litestar's ow
 
 from __future__ import annotations
 
+import contextlib
 import re
 from typing import Any, cast
 
 import msgspec
 from litestar import Litestar
 from litestar.datastructures import FormMultiDict
+from litestar.exceptions import LitestarException, ValidationException
+from litestar.handlers import HTTPRouteHandler
 from litestar.plugins import ReceiveRoutePlugin
 from litestar.routes import BaseRoute, HTTPRoute
 from litestar.types import ASGIApp, Empty, Receive, Send
@@ -21,7 +24,7 @@ from typing_extensions import override
 
 from .exchange import body_length
 from .http_answers import Encoded
-from .http_arguments import Arguments, receive_body, refuse_other_types
+from .http_arguments import Arguments, PlainRequest, receive_body, refuse_other_types
 from .http_mistakes import AnyRequest
 from .http_routes import RouteHandler
 
@@ -115,7 +118,11 @@ class _Route(HTTPRoute):
     async def handle(self, scope: Any, receive: Receive, send: Send) -> None:  # Litestar's own types of it differ
         handler, _ = self.route_handler_map[scope["method"]]
         if not isinstance(handler, RouteHandler) or handler.arguments is None:
-            await super().handle(scope, receive, send)
+            try:
+                await super().handle(scope, receive, send)
+            except ValidationException:
+                await _read_body(scope, receive, handler)
+                raise
             return
         request_class = cast("Any", handler.resolve_request_class())  # pyright: ignore[reportUnknownMemberType]
         request: AnyRequest = request_class(scope, receive, send)
@@ -153,6 +160,13 @@ class _Route(HTTPRoute):
                 return await self._call_handler_function(request.scope, request, model, handler)  # pyright: ignore[reportUnknownMemberType]
             data = await handler.respond(request.scope, values)
         return data if isinstance(data, Encoded) else await handler.to_response(request.app, data, request)
+
+
+async def _read_body(scope: Any, receive: Receive, handler: HTTPRouteHandler) -> None:
+    """Read what has not been read, as something else was missing, so that all mistakes can be told at once."""
+    if isinstance(handler, RouteHandler) and handler.takes_json and ScopeState.from_scope(scope).body is Empty:
+        with contextlib.suppress(LitestarException):
+            await PlainRequest(scope, receive).body()
 
 
 async def _arguments_of(request: AnyRequest, arguments: Arguments) -> dict[str, object] | None:

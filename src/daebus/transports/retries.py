@@ -14,6 +14,7 @@ from typing import cast
 
 import msgspec
 
+from daebus.core.codec import encode
 from daebus.core.errors import Internal, NoSuchAction, ServiceError, Timeout, TooManyRequests, Unavailable
 from daebus.core.logs import Logger
 from daebus.core.messages import dead_letters, delayed_entries, service_of
@@ -33,6 +34,7 @@ GROUP = "daebus"
 MAX_DELIVERIES = 5
 """How often an entry is given to an instance, each of which died, before it goes to the dead letters."""
 
+_LONGEST_DETAILS = 16 << 10  # bytes
 _POLL_SECONDS = 1.0
 _AT_ONCE = 100
 
@@ -184,7 +186,7 @@ class Retries:
         letter: list[Argument] = ["service", self._service, *origin.handler, "code", problem.code]
         letter += ["error", problem.message, "deliveries", deliveries, "sent", _sent(entry)]
         letter += ["instance", self._node.id, "request_id", request_id]
-        letter += _body(entry)
+        letter += [*_details(problem), *_body(entry)]
         await self._settle(_BURY, self._dead, origin, entry, [MAX_DEAD, *letter])
 
     async def _settle(self, script: Script, key: str, origin: Origin, entry: Entry, what: Sequence[Argument]) -> None:
@@ -212,6 +214,14 @@ class Retries:
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._sooner.wait()
+
+
+def _details(problem: ServiceError) -> Sequence[Argument]:
+    """The details of an error, such as all the mistakes of an event, unless they are long, or no JSON."""
+    with suppress(TypeError, ValueError, RecursionError):
+        details = encode(problem.details) if problem.details else b""
+        return ["details", details] if 0 < len(details) <= _LONGEST_DETAILS else []
+    return []
 
 
 def _body(entry: Entry) -> list[Argument]:

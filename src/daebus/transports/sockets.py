@@ -129,7 +129,7 @@ class SocketDesk:
         try:
             return _decode(message)
         except UNDECODABLE as error:
-            raise invalid_input(error) from None
+            raise invalid_input(error, message, Envelope) from None
 
     def _refuse_large(self, message: str | bytes) -> None:
         size, limit = len(message if isinstance(message, bytes) else message.encode()), self._max_message_size
