@@ -174,7 +174,8 @@ async def running(
 
     async def run() -> None:
         try:
-            async with serve(app.check(service), redis_url=url, host="127.0.0.1", port=0) as served:
+            checked = app.check(service)
+            async with serve(checked, redis_url=url, host="127.0.0.1", port=0, development=True) as served:
                 base_url = f"http://127.0.0.1:{served.ports.get('http', 0)}"
                 async with httpx.AsyncClient(base_url=base_url) as http:
                     services.append(RunningService(app, served, http))

@@ -53,6 +53,13 @@ async def account_of(container: Container, user: User) -> Account:
     return account
 
 
+async def test_openapi(service: RunningService) -> None:
+    paths = (await service.http.get("/schema/openapi.json")).json()["paths"]
+
+    assert set(paths) == {"/api/users", "/api/users/{user_id}", "/api/auth/login"}
+    assert set(paths["/api/users"]) == {"get", "post"}
+
+
 async def test_a_fake_repository(service: RunningService) -> None:
     class Everyone(UserRepo):
         def __init__(self) -> None:

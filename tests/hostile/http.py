@@ -38,18 +38,18 @@ _TYPES = (
 _GARBLED = (
     b"GET\r\n\r\n",
     b"GET / HTTP/9.9\r\n\r\n",
-    b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
-    b"POST /users HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-    b"POST /users HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
-    b"POST /users HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n",
-    b"GET / HTTP/1.1\r\nHost: a\r\n" + b"X-%d: y\r\n" * 200 + b"\r\n",
-    b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"y" * 500_000 + b"\r\n\r\n",
-    b"GET /" + b"y" * 100_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n",
+    b"POST /users HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    b"POST /users HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    b"POST /users HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n",
+    b"GET / HTTP/1.1\r\nHost: localhost\r\n" + b"X-%d: y\r\n" * 200 + b"\r\n",
+    b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"y" * 500_000 + b"\r\n\r\n",
+    b"GET /" + b"y" * 100_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
     b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\xff\xff",
     b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
     b"CONNECT a:1 HTTP/1.1\r\n\r\n",
-    b"GET http://[::1 HTTP/1.1\r\nHost: a\r\n\r\n",
-    b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n",
+    b"GET http://[::1 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n",
 )
 
 
@@ -182,7 +182,7 @@ def _body(hostile: Hostile) -> bytes:
     random = hostile.random
     method, path = random.choices(_PLACES, (3, 3, 3, 1))[0]
     body, kind = hostile.json(_USER), _TYPES[0] if random.random() < 0.6 else random.choice(_TYPES)
-    head = f"{method} {path} HTTP/1.1\r\nHost: a\r\nContent-Type: ".encode() + kind
+    head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: ".encode() + kind
     if random.random() < 0.1:
         cut = random.randrange(len(body) + 1)
         chunks = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (body[:cut], body[cut:]) if part)
@@ -196,7 +196,7 @@ def _path(hostile: Hostile) -> bytes:
     quoted = quote_from_bytes(part, safe="").encode() if random.random() < 0.7 else _printable(part)
     base = random.choice((b"/users/", b"/numbers/", b"/things/", b"/", b"//", b"/schema/", b"/ws/"))
     method = random.choice((b"GET", b"GET", b"HEAD", b"OPTIONS", b"PATCH", b"BREW"))
-    return method + b" " + base + quoted + b" HTTP/1.1\r\nHost: a\r\n\r\n"
+    return method + b" " + base + quoted + b" HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 def _query(hostile: Hostile) -> bytes:
@@ -214,7 +214,7 @@ def _query(hostile: Hostile) -> bytes:
         + path
         + b"?"
         + _printable(random.choice((b"&", b";", b"&&")).join(pairs))
-        + b" HTTP/1.1\r\nHost: a\r\n\r\n"
+        + b" HTTP/1.1\r\nHost: localhost\r\n\r\n"
     )
 
 
@@ -229,7 +229,7 @@ def _headers(hostile: Hostile) -> bytes:
             (hostile.text().encode(), hostile.noise(), b"a=" + hostile.noise() + b"; a=2", b"y" * 4000)
         )
         lines.append(name + b": " + re.sub(rb"[\x00-\x08\x0a-\x1f\x7f]", b"?", part))
-    return b"GET /headers HTTP/1.1\r\nHost: a\r\n" + b"\r\n".join(lines) + b"\r\n\r\n"
+    return b"GET /headers HTTP/1.1\r\nHost: localhost\r\n" + b"\r\n".join(lines) + b"\r\n\r\n"
 
 
 def _printable(part: bytes) -> bytes:

@@ -254,7 +254,7 @@ class TestHttp:
 
         async with running(app) as service, service.socket() as socket:
             reader, writer = await asyncio.open_connection("127.0.0.1", service.ports["http"])
-            writer.write(b"POST /notes HTTP/1.1\r\nHost: a\r\nContent-Length: 20\r\n\r\n{")
+            writer.write(b"POST /notes HTTP/1.1\r\nHost: localhost\r\nContent-Length: 20\r\n\r\n{")
             honest = await service.http.post("/notes", json={"text": "x"})
             assert (honest.status_code, honest.json()) == (200, {"text": "x"})
             answer = await asyncio.wait_for(reader.readuntil(b"}"), 10)

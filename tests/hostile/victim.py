@@ -47,7 +47,7 @@ _ECHO = Action[str, Any]("echo", service="victim")
 DURABLE = Channel[Created | Deleted]("user_log", durable=True)
 
 app = Daebus("victim")
-app.attach(DaebusHttp())
+app.attach(DaebusHttp(schema=True))
 app.attach(DaebusWebSocket())
 
 

@@ -40,7 +40,7 @@ class SocketClient:
         """Connect; the response, where the service refuses."""
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         key = base64.b64encode(b"0123456789abcdef")
-        request = b"GET /ws?" + query + b" HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        request = b"GET /ws?" + query + b" HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         writer.write(request + b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + key + b"\r\n" + headers + b"\r\n")
         head = await reader.readuntil(b"\r\n\r\n")
         if b" 101 " in head.split(b"\r\n", 1)[0]:

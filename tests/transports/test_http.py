@@ -157,7 +157,7 @@ class TestLitestar:
 
 class TestOpenApi:
     async def document(self, users: Recorder, **litestar: Any) -> dict[str, Any]:
-        async with serving(users, **litestar) as client:
+        async with serving(users, **{"schema": True, **litestar}) as client:
             assert (await client.get("/schema")).status_code == 200
             found: dict[str, Any] = (await client.get("/schema/openapi.json")).json()
             return found

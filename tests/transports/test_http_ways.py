@@ -8,7 +8,6 @@ from typing import Any, cast
 import httpx
 import pytest
 from litestar import Request, Response, get
-from litestar.config.allowed_hosts import AllowedHostsConfig
 from litestar.config.compression import CompressionConfig
 from litestar.config.csrf import CSRFConfig
 from litestar.connection import ASGIConnection
@@ -28,6 +27,7 @@ from daebus.core.recorder import Recorder
 from daebus.transports.http_routes import RouteHandler
 from daebus.transports.server import HttpServer
 
+JSON = {"content-type": "application/json"}
 USER = {"id": "u1", "email": "a@example.org"}
 
 
@@ -97,9 +97,11 @@ class TestBeforeLitestar:
             ("POST", "/users", {"json": {**USER, "id": "later"}}),
             ("POST", "/users", {"json": {**USER, "id": "broken"}}),
             ("POST", "/users", {"json": {"id": 1}}),
-            ("POST", "/users", {"content": "no JSON"}),
-            ("POST", "/users", {"content": b"\xff"}),
+            ("POST", "/users", {"content": "no JSON", "headers": JSON}),
+            ("POST", "/users", {"content": b"\xff", "headers": JSON}),
+            ("POST", "/users", {"content": "", "headers": JSON}),
             ("POST", "/users", {"content": ""}),
+            ("POST", "/users", {"content": "{}"}),
             ("POST", "/users", {"content": "{}", "headers": {"content-type": "text/plain"}}),
             ("POST", "/users", {"content": b" " * 2_000_000}),
         ],
@@ -131,7 +133,7 @@ class TestBeforeLitestar:
             ("POST", "/users", {"json": USER}),
             ("POST", "/users", {"json": {**USER, "id": "later"}}),
             ("POST", "/users", {"json": {**USER, "id": "broken"}}),
-            ("POST", "/users", {"content": "no JSON"}),
+            ("POST", "/users", {"content": "no JSON", "headers": JSON}),
         ],
     )
     async def test_the_answer_is_litestars_own(
@@ -243,9 +245,9 @@ class TestGuards:
             assert calls == ["guard of save", "save"]
             for url, sent in (("/users?size=x", "{}"), ("/users", "{}"), ("/users", "no JSON")):
                 calls.clear()
-                problem_of(await client.post(url, content=sent), 400)
+                problem_of(await client.post(url, content=sent, headers=JSON), 400)
                 assert calls == ["guard of save"]
-                problem = problem_of(await client.post(url, content=sent, headers={"refused": "1"}), 403)
+                problem = problem_of(await client.post(url, content=sent, headers={"refused": "1", **JSON}), 403)
                 assert problem["detail"] == "not you"
                 assert calls == ["guard of save"] * 2
 
@@ -377,7 +379,7 @@ class TestMiddleware:
         async def show() -> None:
             calls.append("show")
 
-        async with serving(users, allowed_hosts=AllowedHostsConfig(["example.org"])) as client:
+        async with serving(users, allowed_hosts=["example.org"]) as client:
             assert (await client.get("/x")).status_code == 400
             assert calls == []
             assert (await client.get("/x", headers={"host": "example.org"})).status_code == 204

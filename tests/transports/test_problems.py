@@ -28,6 +28,8 @@ from daebus.core.errors import (
 )
 from daebus.core.recorder import Recorder
 
+JSON = {"content-type": "application/json"}
+
 
 @pytest.fixture
 def users() -> Recorder:
@@ -205,7 +207,7 @@ class TestProblems:
         async def save(data: User) -> None: ...
 
         async with serving(users) as client:
-            problem = problem_of(await client.post("/x", content=json.dumps(sent)), 400)
+            problem = problem_of(await client.post("/x", content=json.dumps(sent), headers=JSON), 400)
         assert problem["code"] == "bad_request"
         word = "Missing" if path == "$.email" and detail == "expected `str`" else "Invalid"
         assert problem["detail"] == f"{word} value at `{path}` in the body: {detail}"
@@ -278,7 +280,7 @@ class TestProblems:
         async def save(data: User) -> None: ...
 
         async with serving(users) as client:
-            assert problem_of(await client.post("/x", content=body), 400)["detail"] == detail
+            assert problem_of(await client.post("/x", content=body, headers=JSON), 400)["detail"] == detail
         assert caplog.records == []
 
     async def test_a_body_that_ends_too_early(self, users: Recorder, caplog: pytest.LogCaptureFixture) -> None:

@@ -22,6 +22,7 @@ from .runtime import Runtime, open_runtime
 if TYPE_CHECKING:
     from litestar import Litestar
 
+    from daebus.transports.http import Application
     from daebus.transports.websocket import SocketHub
 
 _Address = tuple[str, int]
@@ -50,7 +51,7 @@ class Web:
     def __init__(self, made: Assembly) -> None:
         self._made = made
         self._runtime: Runtime | None = None
-        self.litestar: Litestar = self._build(made.http or DaebusHttp(openapi_config=None))
+        self.litestar: Application = self._build(made.http or DaebusHttp(schema=False))
 
     @property
     def runtime(self) -> Runtime:
@@ -59,15 +60,18 @@ class Web:
             raise Unavailable("The service does not run: let the server run the ASGI lifespan")
         return self._runtime
 
-    def attach(self, runtime: Runtime) -> None:
-        """Serve a run of the service, which somebody else starts and stops."""
+    def attach(self, runtime: Runtime, *, development: bool = False) -> None:
+        """Serve a run of the service, which somebody else starts and stops; `development`: with its documentation."""
         self._runtime = runtime
+        documentation, http = self.litestar.documentation, self._made.http
+        if http is not None and http.schema is None:
+            documentation.is_open = development or runtime.node.server.is_embedded
 
-    def socket_application(self) -> Litestar:
+    def socket_application(self) -> Application:
         """A second application, with the WebSockets alone, for a port of their own."""
-        return self._build(DaebusHttp(openapi_config=None), alone=True)
+        return self._build(DaebusHttp(schema=False), alone=True)
 
-    def _build(self, http: DaebusHttp, *, alone: bool = False) -> Litestar:
+    def _build(self, http: DaebusHttp, *, alone: bool = False) -> Application:
         from daebus.transports.http import HttpRoute, build_litestar  # noqa: PLC0415  # they load Litestar
         from daebus.transports.websocket import socket_handler  # noqa: PLC0415
 
@@ -97,7 +101,7 @@ class Web:
             yield
             return
         async with open_runtime(self._made, redis_url=None) as runtime:
-            self._runtime = runtime
+            self.attach(runtime)
             try:
                 yield
             finally:
@@ -124,6 +128,7 @@ async def serve(
     host: str | None = None,
     port: int | None = None,
     share_port: bool = False,
+    development: bool = False,
 ) -> AsyncGenerator[Served]:
     """Run a service and serve its HTTP and WebSockets; at the end stop them, in this order.
 
@@ -133,6 +138,7 @@ async def serve(
         host: Where to listen; default: the environment's DAEBUS_HOST, else what its components say.
         port: Likewise, for HTTP; 0: any free port, also for WebSockets that have one of their own.
         share_port: Whether other processes listen on the same port.
+        development: Whether the routes are documented, where the app does not say and the engine is not the embedded.
 
     Raises:
         ConfigurationError: A setting is wrong.
@@ -147,7 +153,10 @@ async def serve(
             # Likewise: a port that is taken is the likeliest mistake of all.
             addresses = {name: _reserve(stack, address) for name, address in addresses.items()}
         runtime = await stack.enter_async_context(open_runtime(made, redis_url))
-        ports = dict[str, int]() if web is None else await _serve_web(stack, web, made, runtime, addresses)
+        ports: Mapping[str, int] = {}
+        if web is not None:
+            web.attach(runtime, development=development)
+            ports = await _serve_web(stack, web, made, runtime, addresses)
         yield Served(runtime, ports)
 
 
@@ -156,11 +165,11 @@ async def _serve_web(
 ) -> Mapping[str, int]:
     from daebus.transports.server import HttpServer  # noqa: PLC0415  # it loads Granian
 
-    web.attach(runtime)
     await stack.enter_async_context(_lifespan(web.litestar))
     ports: dict[str, int] = {}
     for name, (host, port) in addresses.items():
         application = web.litestar if name == "http" or made.http is None else web.socket_application()
+        application.guard.listens_on(host)
         server = HttpServer(
             application,
             host=host,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from daebus.core.errors import ConfigurationError
 from daebus.core.messages import MAX_MESSAGE_SIZE
 from daebus.core.places import call_site
+
+from .origins import read_hosts, read_origins
 
 __all__ = ["DaebusHttp", "DaebusWebSocket"]
 
@@ -22,10 +24,18 @@ class DaebusHttp:
             is for this machine alone, ``0.0.0.0`` is every IPv4 address of it, ``::`` every address.
         max_body_size: The largest request body in bytes; more is answered with 413.
         body_timeout: Seconds in which all of a request's body must have come; else it is answered with 408.
+        origins: The origins of other sites, such as ``https://shop.example.com``, whose pages may send requests that
+            change something (all but GET, HEAD and OPTIONS); ``*``: those of all sites. Default: only pages of the
+            service's own origin, and those that ``cors_config`` allows. Clients that are no browser are not concerned.
+        allowed_hosts: The host names that the service answers to, such as ``api.example.com`` or ``*.example.com``;
+            other requests get 400. Default: ``localhost`` and the like where it listens on a loopback address, else
+            every name.
+        schema: Whether ``/schema`` documents the routes. Default: only in development, which is where the project's
+            embedded engine or `daebus.testing` is used. An ``openapi_config`` of your own is always served.
         litestar: Whatever ``Litestar(...)`` takes: cors_config, guards, middleware, plugins, stores, openapi_config, …
 
     Raises:
-        ConfigurationError: The port, the size or the time cannot be.
+        ConfigurationError: The port, the size or the time cannot be, or what stands for an origin or a host is none.
     """
 
     def __init__(
@@ -35,6 +45,9 @@ class DaebusHttp:
         host: str = _LOOPBACK,
         max_body_size: int = MAX_MESSAGE_SIZE,
         body_timeout: float = 60.0,
+        origins: Sequence[str] = (),
+        allowed_hosts: Sequence[str] | None = None,
+        schema: bool | None = None,
         **litestar: object,
     ) -> None:
         _check_port("DaebusHttp", port)
@@ -45,6 +58,9 @@ class DaebusHttp:
         self.host = host
         self.max_body_size = max_body_size
         self.body_timeout = body_timeout
+        self.origins = read_origins("DaebusHttp", origins)
+        self.allowed_hosts = read_hosts("DaebusHttp", allowed_hosts)
+        self.schema = schema
         self.litestar: Mapping[str, object] = litestar
         self._site = call_site()
 
@@ -59,9 +75,12 @@ class DaebusWebSocket:
         host: Address to listen on, where it has a port of its own; see `DaebusHttp`.
         max_message_size: The largest message in bytes; more is answered with an error.
         max_clients: How many clients may be connected to one process; more are refused with 503.
+        origins: The origins of other sites, such as ``https://shop.example.com``, whose pages may connect; ``*``: those
+            of all sites. Default: only pages of the service's own origin; others are refused with 403. Clients that
+            are no browser are not concerned.
 
     Raises:
-        ConfigurationError: The path, the port or a limit cannot be.
+        ConfigurationError: The path, the port or a limit cannot be, or what stands for an origin is none.
     """
 
     def __init__(
@@ -72,6 +91,7 @@ class DaebusWebSocket:
         host: str = _LOOPBACK,
         max_message_size: int = MAX_MESSAGE_SIZE,
         max_clients: int = 10_000,
+        origins: Sequence[str] = (),
     ) -> None:
         if not path.startswith("/") or any(character in path for character in "<>{} ?#"):
             raise ConfigurationError(
@@ -87,6 +107,7 @@ class DaebusWebSocket:
         self.host = host
         self.max_message_size = max_message_size
         self.max_clients = max_clients
+        self.origins = read_origins("DaebusWebSocket", origins)
 
 
 def _check_port(component: str, port: int) -> None:

@@ -19,7 +19,7 @@ from daebus.core.errors import ServiceError
 from .exchange import DIRECT
 from .problems import PROBLEM, REFUSAL, encode_problem, request_id
 
-__all__ = ["Handshake", "Socket", "explaining", "read_handshake", "refuse"]
+__all__ = ["Handshake", "Socket", "explaining", "read_handshake", "refuse", "refuse_unread"]
 
 Receive = Callable[[], Awaitable[Mapping[str, object]]]
 Send = Callable[[dict[str, object]], Awaitable[None]]
@@ -119,17 +119,26 @@ def explaining(scope: Scope, send: AsgiSend) -> AsgiSend:
         if error is None:
             await send(message)
             return
-        handshake = Handshake(
-            query=scope["query_string"],
-            headers={},
-            request_id=request_id(scope),
-            explains=_explains(scope),
-            receive=_receive_nothing,
-            send=cast("Send", send),
-        )
-        await refuse(handshake, error)
+        await refuse(_unread(scope, send), error)
 
     return send_explained
+
+
+async def refuse_unread(scope: Scope, receive: AsgiReceive, send: AsgiSend, error: ServiceError) -> None:
+    """Refuse a client before anybody has read its request to connect."""
+    await receive()
+    await refuse(_unread(scope, send), error)
+
+
+def _unread(scope: Scope, send: AsgiSend) -> Handshake:
+    return Handshake(
+        query=scope["query_string"],
+        headers={},
+        request_id=request_id(scope),
+        explains=_explains(scope),
+        receive=_receive_nothing,
+        send=cast("Send", send),
+    )
 
 
 def _explains(scope: Scope) -> bool:

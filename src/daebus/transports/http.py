@@ -28,35 +28,45 @@ from daebus.core.places import made_at
 
 from .edge import DaebusHttp
 from .exchange import DIRECT
-from .handshake import explaining
+from .handshake import explaining, refuse_unread
 from .http_arguments import PlainRequest
 from .http_routes import HttpRoute, RouteHandler, make_handler
 from .http_ways import ShortWays
 from .paths import litestar_path, path_shape
 from .problems import ENDPOINT, Problems, telling_id
+from .schema_page import Documentation
+from .site_guard import SiteGuard
 
-__all__ = ["HttpRoute", "build_litestar"]
+__all__ = ["Application", "HttpRoute", "build_litestar"]
 
 Lifespan = Callable[..., AbstractAsyncContextManager[Any]]
 
 
-class _Application(Litestar):
-    """Knows short ways; tells clients the ids of requests, and why a WebSocket is refused; lets those find the server.
+class Application(Litestar):
+    """Litestar's app, which refuses other sites and hosts first, and tells clients the ids of requests.
 
     Attributes:
         short_ways: The short ways.
+        guard: Refuses other sites and hosts.
+        documentation: Of the routes.
     """
 
     short_ways: ShortWays
+    guard: SiteGuard
+    documentation: Documentation
 
     @override
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # unions of what the three kinds have
         if scope["type"] == "websocket":
             scope.setdefault(DIRECT, (receive, send))
             send = explaining(scope, send)
+            refusal = self.guard.refuses_connection(scope)
+            if refusal is not None:
+                await refuse_unread(scope, receive, send, refusal)
+                return
         elif scope["type"] == "http":
             scope.setdefault("state", {})
-            answer = await self.short_ways.answer(scope, receive)
+            answer = self.guard.refuses_request(scope) or await self.short_ways.answer(scope, receive)
             if answer is not None:
                 await answer(scope, receive, send)
                 return
@@ -72,7 +82,7 @@ def build_litestar(
     logger: Logger,
     extra_handlers: Sequence[ControllerRouterHandler] = (),
     lifespan: Sequence[Lifespan] = (),
-) -> Litestar:
+) -> Application:
     """Build the app.
 
     Args:
@@ -89,13 +99,15 @@ def build_litestar(
             Litestar does not take.
     """
     given, problems, short_ways = dict(settings.litestar), Problems(service, logger), ShortWays()
+    documentation = Documentation(service, _operation_ids(routes))
+    documentation.is_open = settings.schema is True
     _refuse_unknown(settings)
     _refuse_collisions(routes)
     options = {
         "logging_config": None,
         "request_class": PlainRequest,
         "request_max_body_size": settings.max_body_size,
-        "openapi_config": OpenAPIConfig(service, "1.0.0", operation_id_creator=_operation_ids(routes)),
+        "openapi_config": None if settings.schema is False else documentation.config,
         **given,
         "exception_handlers": problems.handlers(cast("Any", given.get("exception_handlers"))),
         "after_exception": [problems.note, *_listed(given, "after_exception")],
@@ -107,12 +119,12 @@ def build_litestar(
         # That `headers`, `cookies`, `query` and `body` may have types of their own is part of daebus' promise.
         warnings.filterwarnings("ignore", ".*Reserved kwarg", LitestarDeprecationWarning)
         try:
-            app = _Application(**cast("dict[str, Any]", options))
+            app = Application(**cast("dict[str, Any]", options))
         except LitestarException as error:
             raise ConfigurationError(f"Litestar refuses what DaebusHttp(...) passes to it: {error.detail}") from error
         _add_options_handlers(app, routes)
         _add_routes(app, routes, service, cast("Mapping[str, object]", given.get("dependencies") or {}))
-    app.short_ways = short_ways
+    app.short_ways, app.guard, app.documentation = short_ways, SiteGuard(settings), documentation
     short_ways.open(app)
     return app
 

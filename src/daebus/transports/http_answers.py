@@ -20,7 +20,7 @@ from litestar.utils.predicates import is_async_callable
 from daebus.core.errors import WiringError
 from daebus.core.signatures import Signature, show_type
 
-from .problems import id_header
+from .problems import NO_SNIFFING, id_header
 
 __all__ = ["Answer", "Encoded"]
 
@@ -116,7 +116,7 @@ class Encoded:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it."""
         length = (b"content-length", b"%d" % len(self._body))
-        headers = [(b"content-type", self._content_type), length, id_header(scope)]
+        headers = [(b"content-type", self._content_type), length, NO_SNIFFING, id_header(scope)]
         await send({"type": "http.response.start", "status": self._status, "headers": headers})
         await send({"type": "http.response.body", "body": self._body, "more_body": False})
 

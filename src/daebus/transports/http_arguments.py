@@ -34,6 +34,7 @@ from .request_mistakes import body_mistakes
 __all__ = [
     "Arguments",
     "PlainRequest",
+    "no_json",
     "read_arguments",
     "receive_body",
     "refuse_other_types",
@@ -167,18 +168,26 @@ async def receive_body(length: int | None, receive: Receive, limit: int | None) 
     return b"".join(parts)
 
 
-def refuse_other_types(headers: Headers) -> None:
-    """Refuse a body that is no JSON by its type. Raises `HTTPException`.
+def refuse_other_types(headers: Headers) -> bool:
+    """Refuse a body that is no JSON by its type; returns whether it has a type. Raises `HTTPException`.
 
-    A browser sends some types, such as that of a form, for any page, without asking whether it may.
+    A browser sends some types, such as that of a form, and bodies without a type, for any page, without asking whether
+    it may. That a body without a type is empty, and allowed, is known when it has been received.
     """
     for name, value in headers:
-        if name == b"content-type" and value != b"application/json" and not _JSON.match(value):
-            given = value.decode("latin-1")
-            raise HTTPException(
-                f"The body is to be JSON, with the header Content-Type: application/json, not {given}",
-                status_code=HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-            )
+        if name == b"content-type":
+            if value != b"application/json" and not _JSON.match(value):
+                raise no_json(value.decode("latin-1"))
+            return True
+    return False
+
+
+def no_json(given: str) -> HTTPException:
+    """The error for a body that is no JSON by its type."""
+    return HTTPException(
+        f"The body is to be JSON, with the header Content-Type: application/json, not {given}",
+        status_code=HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    )
 
 
 def read_arguments(signature: Signature, path_names: Collection[str], handler: HTTPRouteHandler) -> Arguments | None:

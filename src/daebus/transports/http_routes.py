@@ -27,7 +27,7 @@ from daebus.wiring.dispatch import dispatch
 from daebus.wiring.endpoints import Endpoint, Incoming
 
 from .http_answers import Answer, Encoded
-from .http_arguments import Arguments, PlainRequest, read_arguments, refuse_other_types, takes_json
+from .http_arguments import Arguments, PlainRequest, no_json, read_arguments, refuse_other_types, takes_json
 from .http_parameters import litestar_annotations
 from .paths import is_file, litestar_path, path_parameters
 from .problems import ENDPOINT, PROBLEM, AnyRequest, Problem, request_id, unhidden
@@ -180,7 +180,9 @@ def _make_function(
     async def handle(**values: object) -> object:
         request = cast("AnyRequest", values["request"] if keeps_request else values.pop("request"))
         if cast("RouteHandler", request.route_handler).takes_json:
-            refuse_other_types(request.scope["headers"])
+            is_typed = refuse_other_types(request.scope["headers"])
+            if not is_typed and await request.body():
+                raise no_json("without it")
         for name in files:
             values[name] = _relative(cast("PurePath", values[name]))
         return await respond(request.scope, values)

@@ -24,7 +24,7 @@ from typing_extensions import override
 
 from .exchange import body_length
 from .http_answers import Encoded
-from .http_arguments import Arguments, PlainRequest, receive_body, refuse_other_types
+from .http_arguments import Arguments, PlainRequest, no_json, receive_body, refuse_other_types
 from .http_mistakes import AnyRequest
 from .http_routes import RouteHandler
 
@@ -71,8 +71,10 @@ class ShortWays(ReceiveRoutePlugin):
         body = None
         try:
             if arguments.takes_body:
-                refuse_other_types(scope["headers"])
+                is_typed = refuse_other_types(scope["headers"])
                 body = await receive_body(body_length(scope["headers"]), receive, handler.body_limit)
+                if body and not is_typed:
+                    raise no_json("without it")
             values = arguments.read(scope, body)
             if values is not None:
                 data = await handler.respond(scope, values)
@@ -173,8 +175,10 @@ async def _arguments_of(request: AnyRequest, arguments: Arguments) -> dict[str, 
     """As `Arguments.read`. Raises `HTTPException` also where the body is no JSON by its type, or too large."""
     body = None
     if arguments.takes_body:
-        refuse_other_types(request.scope["headers"])
+        is_typed = refuse_other_types(request.scope["headers"])
         body = await request.body()
+        if body and not is_typed:
+            raise no_json("without it")
     values = arguments.read(request.scope, body)
     if values is not None and arguments.takes_request:
         values["request"] = request

@@ -41,6 +41,7 @@ from .http_mistakes import AnyRequest, broken_request, explain, phrase, without_
 
 __all__ = [
     "ENDPOINT",
+    "NO_SNIFFING",
     "PROBLEM",
     "REFUSAL",
     "AnyRequest",
@@ -64,6 +65,9 @@ REFUSAL = "daebus.refusal"
 
 Handlers: TypeAlias = Mapping[int | type[Exception], Callable[[AnyRequest, Any], Response[Any]]]
 """Exception handlers as Litestar takes them, by status or class."""
+
+NO_SNIFFING = (b"x-content-type-options", b"nosniff")
+"""The header that keeps browsers from taking a response for another type than it says: uploads for pages."""
 
 _REQUEST_ID = "daebus_request_id"
 _ID_HEADER = b"x-request-id"
@@ -136,16 +140,17 @@ def id_header(scope: Scope) -> tuple[bytes, bytes]:
 
 
 def telling_id(send: Send, scope: Scope) -> Send:
-    """An ASGI ``send`` that adds the header ``X-Request-ID`` to a response that has none."""
+    """An ASGI ``send`` that adds ``X-Request-ID`` and ``X-Content-Type-Options`` to a response that lacks them."""
 
     def send_with_id(message: Message) -> Awaitable[None]:
         if message["type"] == "http.response.start":
             headers = list(message.get("headers", ()))
-            for name, _ in reversed(headers):  # our own answers have it as the last one
-                if name == _ID_HEADER:
-                    break
-            else:
-                message["headers"] = [*headers, id_header(scope)]
+            named = {name for name, _ in headers}
+            if NO_SNIFFING[0] not in named:
+                headers.append(NO_SNIFFING)
+            if _ID_HEADER not in named:
+                headers.append(id_header(scope))
+            message["headers"] = headers
         return send(message)
 
     return send_with_id

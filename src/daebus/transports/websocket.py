@@ -16,6 +16,7 @@ from .clients import Clients
 from .edge import DaebusWebSocket
 from .handshake import Handshake, Socket, read_handshake, refuse
 from .links import CommandLink
+from .origins import Headers, OriginGuard
 from .peer import GOING_AWAY, Peer
 from .resp import CommandError
 from .sockets import SocketDesk, SocketRoutes
@@ -59,6 +60,7 @@ class SocketHub:
     ) -> None:
         self._instance = instance
         self._max_clients = settings.max_clients
+        self._origins = OriginGuard(settings.origins, component="DaebusWebSocket")
         self._subscriber = subscriber
         self._logger = logger
         self._desk = SocketDesk(routes, service=service, max_message_size=settings.max_message_size, logger=logger)
@@ -103,6 +105,12 @@ class SocketHub:
         if self._unsubscribe is not None:
             await self._unsubscribe()
         await self._switchboard.leave(list(self._switchboard.lines))
+
+    def check_origin(self, headers: Headers) -> None:
+        """Refuse pages of other sites, by the headers of a request to connect. Raises `Forbidden`."""
+        refusal = self._origins.refusal(headers)
+        if refusal is not None:
+            raise refusal
 
     async def serve(self, handshake: Handshake) -> None:
         """Live through one connection, in the task that the server made for it.
@@ -150,7 +158,9 @@ def socket_handler(path: str | None, hub: Callable[[], SocketHub]) -> WebsocketR
     async def serve_socket(socket: Socket) -> None:
         handshake = read_handshake(socket)
         try:
-            await hub().serve(handshake)
+            serving = hub()
+            serving.check_origin(socket.scope["headers"])
+            await serving.serve(handshake)
         except ServiceError as error:
             await handshake.receive()
             await refuse(handshake, error)
