@@ -101,11 +101,6 @@ class RedisServer:
         await session.close()
 
     @property
-    def is_embedded(self) -> bool:
-        """Whether it is the project's embedded engine, which is for development."""
-        return self._revive is not None
-
-    @property
     def is_cluster(self) -> bool:
         """Whether there are several servers, each with some of the keys."""
         return self._target.kind == "cluster"
