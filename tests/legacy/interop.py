@@ -167,7 +167,7 @@ class TestOurCallerAndItsService:
 
     @pytest.fixture
     async def bus(self, port: int) -> AsyncGenerator[Bus]:
-        async with Bus(url(port)) as bus:
+        async with Bus(url(port), legacy=True) as bus:
             yield bus
 
     async def test_gets_replies_and_errors(self, bus: Bus) -> None:
@@ -197,7 +197,7 @@ class TestOurCallerAndItsService:
 
 async def test_events_go_both_ways(port: int) -> None:
     with serving(TARGET, "--service", "ours", redis_url=url(port)) as ours, old_service(port) as theirs:
-        async with Bus(url(port)) as bus:
+        async with Bus(url(port), legacy=True) as bus:
             await bus.call(CREATE_USER, {"name": "Bob"})
             ours.wait_for("user created", user="u2")
             await bus.publish(USER_EVENTS, UserCreated("u3"))
@@ -206,7 +206,7 @@ async def test_events_go_both_ways(port: int) -> None:
 
 
 async def test_a_service_moves_and_its_callers_notice_nothing(port: int) -> None:
-    async with Bus(url(port)) as bus:
+    async with Bus(url(port), legacy=True) as bus:
         with old_caller(port) as caller:
 
             async def both_get_their_replies() -> None:

@@ -4,7 +4,7 @@ from tests.legacy.new_service import users
 
 from daebus import Daebus, DaebusHttp, DaebusWebSocket
 
-app = Daebus(__name__, lease=1.0)
+app = Daebus(__name__, lease=1.0, legacy=True)
 app.attach(DaebusHttp())
 app.attach(DaebusWebSocket())
 app.register_blueprint(users)

@@ -40,7 +40,7 @@ class Step(msgspec.Struct):
     done: int
 
 
-def users(ran: list[str], *, legacy: bool = True) -> Daebus:
+def users(ran: list[str], *, legacy: bool | None = True) -> Daebus:
     app = Daebus("users", legacy=legacy, stop_timeout=0.5)
 
     @app.action("get_user")
@@ -260,9 +260,16 @@ class TestReplicas:
         assert (reply["status"], reply["final"]) == ("error", True)
 
 
-async def test_legacy_false_does_not_listen(ran: list[str]) -> None:
-    async with running(users(ran, legacy=False)), raw_redis(private_redis_url()) as redis:
+@pytest.mark.parametrize("legacy", [None, False])
+async def test_nobody_listens_unless_asked_for(ran: list[str], legacy: bool | None) -> None:
+    async with running(users(ran, legacy=legacy)), raw_redis(private_redis_url()) as redis:
         assert await redis.publish("users", frames.REQUEST) == 0
+
+
+async def test_the_environment_asks_for_it(ran: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAEBUS_LEGACY", "1")
+    async with running(users(ran, legacy=None)), old_caller() as caller:
+        assert await caller.ask() == json.loads(frames.SUCCESS)
 
 
 async def test_a_server_that_forbids_the_channel_is_a_warning(ran: list[str]) -> None:
@@ -276,7 +283,7 @@ async def test_a_server_that_forbids_the_channel_is_a_warning(ran: list[str]) ->
                     (line,) = [line for line in lines if line["log_level"] == "warning"]
         finally:
             await redis.execute_command("ACL", "DELUSER", "narrow")
-    assert "Daebus(legacy=False)" in line["event"]
+    assert "turn the old wire off" in line["event"]
     assert line["channel"] == "users"
 
 

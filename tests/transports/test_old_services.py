@@ -13,9 +13,9 @@ import pytest
 from tests.legacy import frames
 from tests.support import raw_redis, until
 
-from daebus import Action, Bus, Channel, Context, Daebus, StreamAction
+from daebus import Action, BlockingBus, Bus, Channel, Context, Daebus, StreamAction
 from daebus.core.context import current_context
-from daebus.errors import NoSuchService, NotFound, ServiceError, Timeout
+from daebus.errors import ConfigurationError, NoSuchService, NotFound, ServiceError, Timeout
 from daebus.testing import private_redis_url, running
 
 
@@ -85,7 +85,7 @@ async def old(daebus_redis_url: str) -> AsyncGenerator[OldService]:
 @pytest.fixture
 async def bus(old: OldService) -> AsyncGenerator[Bus]:
     assert old.heard == []
-    async with Bus(private_redis_url()) as bus:
+    async with Bus(private_redis_url(), legacy=True) as bus:
         yield bus
 
 
@@ -97,7 +97,7 @@ async def test_a_call_is_the_request_of_the_old_caller_and_its_reply_is_decoded(
 
 
 async def test_a_call_from_a_handler(bus: Bus, old: OldService) -> None:
-    app = Daebus("shop")
+    app = Daebus("shop", legacy=True)
 
     @app.action("owner")
     async def owner(*, bus: Bus) -> User:
@@ -163,7 +163,7 @@ async def test_no_payload_and_text_reach_its_handlers_whole(bus: Bus, old: OldSe
 
 
 async def test_a_send_is_queued_where_nobody_hears_it(daebus_redis_url: str) -> None:
-    async with Bus(daebus_redis_url) as bus, raw_redis(daebus_redis_url) as redis:
+    async with Bus(daebus_redis_url, legacy=True) as bus, raw_redis(daebus_redis_url) as redis:
         await bus.send(PING)
         assert await redis.xlen("daebus:{users}:action:ping") == 1
 
@@ -182,17 +182,70 @@ async def test_a_service_of_ours_is_never_spoken_to_in_the_old_way(bus: Bus, old
     assert len(old.heard) == 1
 
 
-async def test_legacy_false_does_not_look_for_them(old: OldService) -> None:
-    async with Bus(private_redis_url(), legacy=False) as bus:
-        with pytest.raises(NoSuchService):
+@pytest.mark.parametrize(("asked", "variable"), [(None, None), (None, "0"), (False, "1")])
+async def test_they_are_not_spoken_to_unless_asked_for(
+    old: OldService, monkeypatch: pytest.MonkeyPatch, asked: bool | None, variable: str | None
+) -> None:
+    if variable is not None:
+        monkeypatch.setenv("DAEBUS_LEGACY", variable)
+    async with Bus(private_redis_url(), legacy=asked) as bus, raw_redis(private_redis_url()) as redis:
+        with pytest.raises(
+            NoSuchService, match=r"if that is a service of daebus 0\.0\.31, .* legacy=True or DAEBUS_LEG"
+        ):
             await bus.call(GET_USER, UserId("u1"))
         await bus.send(PING)
+        assert await redis.xlen("daebus:{users}:action:ping") == 1
+    assert old.heard == []
+
+
+async def test_the_environment_asks_for_them(old: OldService, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAEBUS_LEGACY", "1")
+    async with Bus(private_redis_url()) as bus:
+        assert await bus.call(GET_USER, UserId("u1")) == User("u1", "Ada")
+    with BlockingBus(private_redis_url(), legacy=False) as blocking, pytest.raises(NoSuchService):
+        await asyncio.to_thread(blocking.call, GET_USER, UserId("u1"))
+    assert len(old.heard) == 1
+    monkeypatch.setenv("DAEBUS_LEGACY", "yes")
+    with pytest.raises(ConfigurationError, match=r"DAEBUS_LEGACY is 'yes': 1 turns the wire of daebus 0\.0\.31 on"):
+        async with Bus(private_redis_url()):
+            pass
+
+
+async def test_one_that_was_ever_one_of_ours_is_not_spoken_to_in_the_old_way(bus: Bus, old: OldService) -> None:
+    app = Daebus("users")
+
+    @app.action(GET_USER)
+    async def get_user(query: UserId) -> User:
+        return User(query.id, "new")
+
+    async with running(app):
+        pass
+    async with raw_redis(private_redis_url()) as redis:
+        for member, score in await redis.zrange("daebus:{users}:serving", 0, -1, withscores=True):
+            await redis.zadd("daebus:{users}:serving", {member: score - 6 * 86_400_000})
+        async with Bus(private_redis_url(), legacy=True) as another:
+            with pytest.raises(NoSuchService):
+                await another.call(GET_USER, UserId("u1"))
+            await another.send(GET_USER, UserId("u1"))
+        assert await redis.xlen("daebus:{users}:action:get_user") == 1
+        assert old.heard == []
+        await redis.delete("daebus:{users}:serving")  # what docs/migration.md says for the way back
+    async with Bus(private_redis_url(), legacy=True) as another:
+        assert await another.call(GET_USER, UserId("u1")) == User("u1", "Ada")
+
+
+async def test_an_idempotency_key_is_refused_and_not_dropped(bus: Bus, old: OldService) -> None:
+    for ask in (bus.call, bus.send):
+        with pytest.raises(
+            ConfigurationError, match=r"users\.get_user has an idempotency key, and 'users' runs daebus"
+        ):
+            await ask(GET_USER, UserId("u1"), idempotency_key="k")
     assert old.heard == []
 
 
 async def test_nobody_there_is_no_such_service(daebus_redis_url: str) -> None:
     async with (
-        Bus(daebus_redis_url) as bus,
+        Bus(daebus_redis_url, legacy=True) as bus,
         raw_redis(daebus_redis_url) as redis,
         redis.pubsub(ignore_subscribe_messages=True) as pubsub,
     ):

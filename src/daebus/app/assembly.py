@@ -25,7 +25,7 @@ class Settings(msgspec.Struct, frozen=True):
         partitions: How many streams each action has.
         stop_timeout: Seconds that the work in hand may take at the stop.
         lease: Seconds after its last heartbeat at which an instance counts as dead.
-        legacy: Whether it speaks with services and callers of daebus 0.0.31.
+        legacy: Whether it speaks with services and callers of daebus 0.0.31; None: as the environment says.
         limits: What it takes from those who ask it.
     """
 
@@ -33,7 +33,7 @@ class Settings(msgspec.Struct, frozen=True):
     partitions: int
     stop_timeout: float
     lease: float
-    legacy: bool
+    legacy: bool | None
     limits: Limits
 
     def check(self, subject: str) -> None:

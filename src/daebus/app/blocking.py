@@ -72,8 +72,8 @@ class BlockingBus(ThreadOnly):
 
     __twin__: ClassVar[str] = "bus"
 
-    def __init__(self, url: str | None = None, *, timeout: float = DEFAULT_TIMEOUT) -> None:
-        self._bus = Bus(url, timeout=timeout)
+    def __init__(self, url: str | None = None, *, timeout: float = DEFAULT_TIMEOUT, legacy: bool | None = None) -> None:
+        self._bus = Bus(url, timeout=timeout, legacy=legacy)
         self._loop = _Loop()
 
     def __enter__(self) -> Self:

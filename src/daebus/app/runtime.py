@@ -25,6 +25,7 @@ from daebus.transports.failures import failure
 from daebus.transports.leases import Lease
 from daebus.transports.node import Node, open_node
 from daebus.transports.old_callers import OldCallers
+from daebus.transports.old_wire import speaks_old_wire
 from daebus.transports.retries import Retries
 from daebus.transports.scheduler import ScheduledTask, Scheduler
 from daebus.transports.servers import find_server
@@ -58,8 +59,8 @@ class Runtime:
         self.node = node
         self.logger = logger
         self._made = made
-        limits, legacy = made.settings.limits, made.settings.legacy
-        self.bus: Bus = NodeBus(Caller(node, made.service, limits, legacy=legacy))
+        self._legacy = speaks_old_wire(made.settings.legacy)
+        self.bus: Bus = NodeBus(Caller(node, made.service, made.settings.limits, legacy=self._legacy))
         self._threads = ServiceThreads(self._thread_tasks(), service=made.service, logger=logger)
         self.hub: SocketHub | None = None if made.websocket is None else self._make_hub(made.websocket)
         self._clients = Clients(Switchboard(node.link, made.service)) if self.hub is None else self.hub.clients
@@ -118,7 +119,7 @@ class Runtime:
             ChannelServer(node, made.service, listeners, lease=lease, retries=retries[0], limits=limits, logger=logger),
             ActionServer(node, made.service, served, lease=lease, retries=retries, limits=limits, logger=logger),
         ]
-        if made.settings.legacy:
+        if self._legacy:
             servers.insert(0, OldCallers(node, made.service, served, lease, self.bus, logger))
         for server in servers:
             stack.push_async_callback(server.stop, grace)

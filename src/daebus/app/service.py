@@ -61,7 +61,8 @@ class Daebus(Recorder, Generic[C]):
             registered last win, ``error`` refuses it.
         stop_timeout: Seconds that the work in hand may take when the service stops.
         lease: Seconds after its last heartbeat at which an instance counts as dead; longer than the GIL is ever held.
-        legacy: Whether callers that still run daebus 0.0.31 are answered, and services that do are called.
+        legacy: Whether callers that still run daebus 0.0.31 are answered, and services that do are called
+            (docs/migration.md); default: where the environment has ``DAEBUS_LEGACY=1``.
         max_message_size: The largest payload or event on the bus in bytes, sent or received.
         max_streams: How many streams one caller, which is one process, may have open in one process of the service.
 
@@ -81,7 +82,7 @@ class Daebus(Recorder, Generic[C]):
         on_conflict: Conflict = "warn",
         stop_timeout: float = 30.0,
         lease: float = 15.0,
-        legacy: bool = True,
+        legacy: bool | None = None,
         max_message_size: int = 1_048_576,
         max_streams: int = 100,
     ) -> None:

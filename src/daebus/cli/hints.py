@@ -16,7 +16,8 @@ from daebus.transports.directory import Directory
 from daebus.transports.engine_place import project_folder
 from daebus.transports.limits import Limits
 from daebus.transports.node import Node, open_node
-from daebus.transports.old_services import hears_requests
+from daebus.transports.old_services import hears_requests, unless_old
+from daebus.transports.old_wire import speaks_old_wire
 from daebus.transports.resp import CommandError
 from daebus.transports.servers import EngineStart, find_server
 
@@ -36,7 +37,7 @@ async def on_the_bus(redis_url: str | None, *, start: EngineStart) -> AsyncGener
         StartupError: The server cannot be reached, or the embedded engine does not run.
     """
     async with find_server(redis_url, make_logger(), start=start) as server, open_node(server) as node:
-        yield NodeBus(Caller(node, None, Limits(), legacy=True)), node
+        yield NodeBus(Caller(node, None, Limits(), legacy=speaks_old_wire(None))), node
 
 
 def elsewhere(redis_url: str | None) -> str:
@@ -48,12 +49,16 @@ def elsewhere(redis_url: str | None) -> str:
 
 async def nobody_serves(node: Node, service: str, action: str) -> str | None:
     """What is to be said where no live instance has the action."""
+    directory = Directory(node)
     try:
-        await Directory(node).require(service, action)
+        await directory.require(service, action)
     except NoSuchAction as error:
         return error.message
     except NoSuchService as error:
-        return None if await hears_requests(node, service) else error.message
+        old = not directory.has_seen(service) and await hears_requests(node, service)
+        if old and speaks_old_wire(None):
+            return None
+        return error.message + (unless_old(service) if old else "")
     except (Unavailable, CommandError):  # it was sent before the server broke, or the user may not look
         pass
     return None

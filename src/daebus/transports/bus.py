@@ -12,6 +12,7 @@ from daebus.core.errors import ConfigurationError
 from daebus.core.messages import MAX_MESSAGE_SIZE
 
 from .limits import Limits
+from .old_wire import speaks_old_wire
 
 if TYPE_CHECKING:
     from .caller import Caller
@@ -33,10 +34,11 @@ class Bus(LoopOnly):
         timeout: Seconds that a call waits where it does not say.
         max_queued: How many unhandled requests of one action `send` queues at most, in each partition of the service.
         max_message_size: The largest payload or event in bytes; more raises `TooLarge`.
-        legacy: Whether services that still run daebus 0.0.31 are called, too.
+        legacy: Whether services that still run daebus 0.0.31 are called, too (docs/migration.md); default: where the
+            environment has ``DAEBUS_LEGACY=1``.
 
     Raises:
-        ConfigurationError: When it is opened: the URL is wrong. When it is used: it is not open.
+        ConfigurationError: When it is opened: the URL, or DAEBUS_LEGACY, is wrong. When it is used: it is not open.
         StartupError: When it is opened: the server cannot be reached, or refuses.
     """
 
@@ -49,7 +51,7 @@ class Bus(LoopOnly):
         timeout: float = DEFAULT_TIMEOUT,
         max_queued: int = 100_000,
         max_message_size: int = MAX_MESSAGE_SIZE,
-        legacy: bool = True,
+        legacy: bool | None = None,
     ) -> None:
         self._url = url
         self._timeout = timeout
@@ -62,7 +64,7 @@ class Bus(LoopOnly):
     async def __aenter__(self) -> Self:
         from .caller import open_caller  # noqa: PLC0415  # it loads redis-py, without which an app is defined
 
-        opening = open_caller(self._url, self._limits, legacy=self._legacy)
+        opening = open_caller(self._url, self._limits, legacy=speaks_old_wire(self._legacy))
         self._caller = await self._stack.enter_async_context(opening)
         return self
 
@@ -113,6 +115,7 @@ class Bus(LoopOnly):
         Raises:
             Timeout: No reply came in time.
             Conflict: The idempotency key was used with another payload.
+            ConfigurationError: There is a key, and the service runs daebus 0.0.31, which knows none.
             TooLarge: The payload is.
             BadRequest: The payload contains itself or is not what the action takes, or the key is too long.
             BadReply: The reply is not what the contract says.
@@ -205,6 +208,7 @@ class Bus(LoopOnly):
             idempotency_key: As in `call`: it is not handled where another request with the key was.
 
         Raises:
+            ConfigurationError: There is a key, and the service runs daebus 0.0.31, which knows none.
             TooManyRequests: The queue of the action is full.
             TooLarge: The payload is.
             BadRequest: The payload contains itself, or the key is too long.

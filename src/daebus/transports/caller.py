@@ -29,7 +29,15 @@ from .directory import Directory
 from .idempotency import MAX_KEY
 from .limits import Limits
 from .node import Node, open_node
-from .old_services import OldConversation, OldQuestion, hears_requests, old_request
+from .old_services import (
+    OldConversation,
+    OldQuestion,
+    hears_requests,
+    old_request,
+    publish_old,
+    refuse_key,
+    unless_old,
+)
 from .replies import SUCCESS, Conversation, Inbox, Question, reply_error
 from .resp import CommandError
 from .resp import Reply as ServerReply
@@ -152,10 +160,11 @@ class Caller:
 
     async def queue(self, request: Request, max_queued: int) -> None:
         """Send a request that wants no reply. Raises `TooManyRequests` where so many wait already."""
-        known = self._directory.knows(request.service, "") or await self._directory.serves(request.service)
-        if not known and self._legacy and await hears_requests(self._node, request.service):
-            await self._node.link.execute(*old_request(request))
-            return
+        service, directory = request.service, self._directory
+        if not directory.knows(service, ""):
+            await directory.serves(service)
+            if self._legacy and not directory.has_seen(service) and await publish_old(self._node, request):
+                return
         if await self._node.link.script(_APPEND, [self._stream(request)], [max_queued, encode(request)]) is None:
             raise TooManyRequests(f"{max_queued} requests wait for {request.service}.{request.action} already")
 
@@ -202,14 +211,22 @@ class Caller:
                 await self._inbox.ready()
                 try:
                     await self._directory.require(request.service, request.action)
-                except NoSuchService:
-                    if not (self._legacy and await hears_requests(self._node, request.service)):
-                        raise
+                except NoSuchService as error:
+                    await self._require_old(request, error)
                     await self._inbox.hear_old()
                     return True
                 return False
         except TimeoutError:
             raise _late(request, timeout, deadline) from None
+
+    async def _require_old(self, request: Request, missing: NoSuchService) -> None:
+        """Return if a service that nobody serves runs daebus 0.0.31, and may be asked. Raises `missing` otherwise."""
+        service = request.service
+        if self._directory.has_seen(service) or not await hears_requests(self._node, service):
+            raise missing
+        if not self._legacy:
+            raise NoSuchService(missing.message + unless_old(service), details=missing.details)
+        refuse_key(request)
 
     def _ask(self, request: Request, deadline: float, sent: Answered, *, old: bool) -> None:
         node = self._node

@@ -93,17 +93,19 @@ class _Served(msgspec.Struct, frozen=True):
     Attributes:
         looked: The time, in seconds of `time.monotonic`.
         actions: The actions of its live instances, and the empty name; nothing where there are none.
+        seen: Whether an instance has served it within a week.
         partitions: How many partitions the service has, or had last.
         turns: Counts those who take the partitions in turn.
     """
 
     looked: float
     actions: frozenset[str]
+    seen: bool
     partitions: int
     turns: Iterator[int]
 
 
-_UNKNOWN = _Served(float("-inf"), frozenset(), 1, itertools.count())
+_UNKNOWN = _Served(float("-inf"), frozenset(), seen=False, partitions=1, turns=itertools.count())
 
 
 class Directory:
@@ -150,6 +152,10 @@ class Directory:
         """Whether an instance has served the service lately."""
         return bool(await self._served(service, ""))
 
+    def has_seen(self, service: str) -> bool:
+        """Whether an instance has served the service within a week, as of the last look: then it is none of 0.0.31."""
+        return self._known.get(service, _UNKNOWN).seen
+
     async def _served(self, service: str, wanted: str) -> frozenset[str]:
         known = self._known.get(service, _UNKNOWN)
         age = time.monotonic() - known.looked
@@ -168,8 +174,8 @@ class Directory:
 
     def _refreshed(self, service: str, done: asyncio.Task[_Served]) -> None:
         self._refreshing.pop(service, None)
-        if not done.cancelled() and done.exception() is None:
-            self._known[service] = done.result()
+        if not done.cancelled():
+            done.exception()  # whoever awaits it gets it; nobody may
 
     async def _look(self, service: str) -> _Served:
         live = LIVE_SECONDS * 1000
@@ -180,7 +186,8 @@ class Directory:
         lived = beats.get("", 0.0) - live
         partitions = _partitions({name: beat for name, beat in beats.items() if beat >= lived})
         turns = itertools.count(random.randrange(partitions))  # noqa: S311  # spread, not secrecy
-        return _Served(time.monotonic(), actions, partitions, turns)
+        found = self._known[service] = _Served(time.monotonic(), actions, bool(beats), partitions, turns)
+        return found
 
 
 async def partitions_to_read(node: Node, service: str, count: int) -> list[str]:

@@ -85,7 +85,7 @@ class OldCallers:
             self._watching = asyncio.create_task(self._watch(), name="watch over old callers")
         except CommandError as error:
             self._logger.warning(
-                "callers of daebus 0.0.31 are not heard: allow the channel, or turn them off with Daebus(legacy=False)",
+                "callers of daebus 0.0.31 are not heard: allow the channel, or turn the old wire off: no legacy=True",
                 channel=self._service,
                 reason=str(error),
             )

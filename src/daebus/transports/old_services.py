@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from daebus.core.codec import encode
+from daebus.core.errors import ConfigurationError
 from daebus.core.messages import NOTHING, Reply, Request
 
 from .deadlines import NEVER
@@ -12,7 +13,15 @@ from .node import Node
 from .replies import Conversation, Question
 from .resp import Argument, CommandError
 
-__all__ = ["OldConversation", "OldQuestion", "hears_requests", "old_request"]
+__all__ = [
+    "OldConversation",
+    "OldQuestion",
+    "hears_requests",
+    "old_request",
+    "publish_old",
+    "refuse_key",
+    "unless_old",
+]
 
 
 async def hears_requests(node: Node, service: str) -> bool:
@@ -21,6 +30,36 @@ async def hears_requests(node: Node, service: str) -> bool:
         return await node.link.is_heard(service)
     except CommandError:  # forbidden: then there are no old services for this user of the server
         return False
+
+
+def unless_old(service: str) -> str:
+    """What is to be said where nobody serves a service, and something hears the channel that has its name."""
+    return (
+        f" Something subscribes to the channel {service!r}: if that is a service of daebus 0.0.31, turn its wire on "
+        "with legacy=True or DAEBUS_LEGACY=1."
+    )
+
+
+def refuse_key(request: Request) -> None:
+    """Refuse what an old service would run as often as it is asked. Raises `ConfigurationError`."""
+    if request.idempotency_key is not None:
+        raise ConfigurationError(
+            f"{request.service}.{request.action} has an idempotency key, and {request.service!r} runs daebus 0.0.31, "
+            "which knows none: leave it out until the service has moved to this version."
+        )
+
+
+async def publish_old(node: Node, request: Request) -> bool:
+    """Publish a request without a reply in the old form; returns whether an old service was there to hear it.
+
+    Raises:
+        ConfigurationError: It is there, and the request has an idempotency key.
+    """
+    if not await hears_requests(node, request.service):
+        return False
+    refuse_key(request)
+    # A node of a cluster counts those that subscribe to itself.
+    return await node.link.execute(*old_request(request)) != 0 or await hears_requests(node, request.service)
 
 
 def old_request(request: Request) -> tuple[Argument, ...]:
