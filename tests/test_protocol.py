@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -263,7 +264,13 @@ async def test_a_bare_event_on_the_channel_is_heard_and_one_on_the_stream_too() 
 async def test_the_registry_names_the_service_and_its_actions() -> None:
     async with running(users([])), raw_redis(private_redis_url()) as redis:
         found = set(await redis.zrange("daebus:{users}:serving", 0, -1))
-    assert found == {b"", b":1", b"create_user", b"get_user", b"count", b"count_on"}
+        assert found == {b"", b":1", b'["count","count_on","create_user","get_user"]'}
+        ((instance, _),) = await redis.zrange("daebus:{users}:servers", 0, -1, withscores=True)
+        version = hashlib.sha256(b'["count","count_on","create_user","get_user"]').hexdigest()[:16]
+        assert re.fullmatch(f"[0-9a-f]{{12}} {version}".encode(), instance)
+    async with raw_redis(private_redis_url()) as redis:
+        assert await redis.zrange("daebus:{users}:servers", 0, -1) == []
+        assert set(await redis.zrange("daebus:{users}:serving", 0, -1)) == {b"", b":1", b":left"}
 
 
 async def test_websocket_envelopes_are_those_of_the_page() -> None:

@@ -70,6 +70,8 @@ def test_the_keys_of_redis_are_what_the_protocol_says() -> None:
     assert messages.action_stream(second, "get_user") == "daebus:{users:1}:action:get_user"
     assert [messages.service_of(partition) for partition in ("users", second)] == ["users", "users"]
     assert messages.serving_registry("users") == "daebus:{users}:serving"
+    assert messages.serving_instances("users") == "daebus:{users}:servers"
+    assert messages.serving_channel("users") == "daebus:{users}:left"
     assert messages.dead_letters("users") == "daebus:{users}:dead"
     assert messages.control_channel("users") == "daebus:{users}:control"
     assert messages.client_channel("users") == "daebus:{users}:clients"

@@ -79,7 +79,7 @@ async def open_world(folder: Path) -> AsyncGenerator[World]:
         with Fleet(folder, (sys.executable, "-m", "daebus", "run", target, "--redis-url", cluster.url)) as fleet:
             await asyncio.to_thread(fleet.wait)
             with closing(cast("Any", RedisCluster)(port=cluster.primaries[0].port, host="127.0.0.1")) as redis:
-                async with Bus(cluster.url) as bus:
+                async with Bus(cluster.url, legacy=True) as bus:
                     yield World(cluster, fleet, bus, redis)
     finally:
         cluster.kill()

@@ -222,6 +222,10 @@ async def test_a_service_moves_and_its_callers_notice_nothing(port: int) -> None
                 await bus.call(GET_USER, UserId("u1"))
             with serving(TARGET, "--service", "users", redis_url=url(port)):
                 await both_get_their_replies()
+            with old_service(port):  # it goes back: that has to be said, as nothing is guessed
+                async with raw_redis(url(port)) as redis:
+                    await redis.delete("daebus:{users}:serving")
+                await both_get_their_replies()
 
 
 async def exchange(address: str) -> list[Fields]:

@@ -18,7 +18,7 @@ from daebus.transports.bus import Bus, NodeBus
 from daebus.transports.caller import Caller
 from daebus.transports.channels import ChannelServer, Listener
 from daebus.transports.clients import Clients
-from daebus.transports.directory import Presence, partitions_to_read
+from daebus.transports.directory import partitions_to_read
 from daebus.transports.edge import DaebusWebSocket
 from daebus.transports.eviction import check_eviction
 from daebus.transports.failures import failure
@@ -26,6 +26,7 @@ from daebus.transports.leases import Lease
 from daebus.transports.node import Node, open_node
 from daebus.transports.old_callers import OldCallers
 from daebus.transports.old_wire import speaks_old_wire
+from daebus.transports.presence import Presence
 from daebus.transports.retries import Retries
 from daebus.transports.scheduler import ScheduledTask, Scheduler
 from daebus.transports.servers import find_server

@@ -34,6 +34,8 @@ __all__ = [
     "partition_of",
     "reply_channel",
     "service_of",
+    "serving_channel",
+    "serving_instances",
     "serving_registry",
 ]
 
@@ -155,11 +157,21 @@ def action_stream(partition: str, action: str) -> str:
 
 
 def serving_registry(service: str) -> str:
-    """The sorted set of the actions that live instances serve, by the time of the last heartbeat in ms.
+    """The sorted set of the lists of actions that live instances serve, by the time of the last heartbeat in ms.
 
     The empty name stands for the service, and a number behind a colon for how many partitions it has.
     """
     return f"daebus:{{{service}}}:serving"
+
+
+def serving_instances(service: str) -> str:
+    """The sorted set of the instances that serve, each with its list of actions, likewise."""
+    return f"daebus:{{{service}}}:servers"
+
+
+def serving_channel(service: str) -> str:
+    """The pub/sub channel on which an instance that stops says that the registry has changed."""
+    return f"daebus:{{{service}}}:left"
 
 
 def dead_letters(service: str) -> str:

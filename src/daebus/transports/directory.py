@@ -1,4 +1,4 @@
-"""Who serves what, in how many partitions: each instance writes it down, each caller looks it up, with a cache."""
+"""Who serves what, in how many partitions: each caller looks it up, with a cache; `presence` writes it down."""
 
 from __future__ import annotations
 
@@ -7,84 +7,30 @@ import itertools
 import random
 import time
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import cast
 
 import msgspec
 
 from daebus.core.errors import NoSuchAction, NoSuchService, Unavailable
-from daebus.core.messages import MAX_PARTITIONS, partition_of, serving_registry
+from daebus.core.messages import MAX_PARTITIONS, partition_of, serving_channel, serving_registry
 from daebus.core.names import did_you_mean
 
 from .node import Node
 from .resp import CommandError
-from .scripts import EVEN_WHEN_FULL, NOW, Script
 
-__all__ = ["Directory", "Presence", "partitions_to_read"]
-
-BEAT_SECONDS = 5.0
-"""Seconds between two heartbeats."""
+__all__ = ["LEFT", "LIVE_SECONDS", "Directory", "partitions_to_read"]
 
 LIVE_SECONDS = 30.0
 """Seconds after the last heartbeat during which a service counts as served."""
 
 _FRESH_SECONDS = 5.0
 
-_BEAT = Script(
-    EVEN_WHEN_FULL
-    + NOW
-    + """
-    for i = 2, #ARGV do redis.call('ZADD', KEYS[1], now, ARGV[i]) end
-    redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[1])
-    redis.call('PEXPIRE', KEYS[1], ARGV[1])
-    return now
-    """
-)
-# Whoever starts within a week with fewer partitions than others had works off what lies in those, too.
-_FORGET_MS = 7 * 86_400_000
+LEFT = ":left"
+"""The member whose score is the time when the last instance stopped; it goes with the next heartbeat."""
 
-
-class Presence:
-    """Writes down, until it is stopped, that this instance serves a service and its actions.
-
-    Args:
-        node: This process.
-        service: The service's name.
-        actions: The names of its actions.
-        partitions: How many partitions it has.
-    """
-
-    def __init__(self, node: Node, service: str, actions: Sequence[str], partitions: int) -> None:
-        self._link = node.link
-        self._forgotten = asyncio.Event()
-        node.when_forgotten(self._forgotten.set)
-        self._service = service
-        self._members = ["", f":{partitions}", *actions]
-        self._task: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        """Write it down, and go on doing so."""
-        await self._beat()
-        self._task = asyncio.create_task(self._go_on(), name=f"presence of {self._service}")
-
-    async def stop(self) -> None:
-        """Stop. The service counts as served for a while yet, so that a restart goes unnoticed."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task})
-
-    async def _beat(self) -> None:
-        await self._link.script(_BEAT, [serving_registry(self._service)], [_FORGET_MS, *self._members])
-
-    async def _go_on(self) -> None:
-        while True:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(BEAT_SECONDS):
-                    await self._forgotten.wait()
-            self._forgotten.clear()
-            with suppress(Unavailable, CommandError):  # the link says so in the log, and the next beat comes
-                await self._beat()
+_decode_actions = msgspec.json.Decoder(list[str]).decode
 
 
 class _Served(msgspec.Struct, frozen=True):
@@ -92,20 +38,24 @@ class _Served(msgspec.Struct, frozen=True):
 
     Attributes:
         looked: The time, in seconds of `time.monotonic`.
+        gaps: How often messages may have been missed by then, that of an instance that stopped among them.
         actions: The actions of its live instances, and the empty name; nothing where there are none.
         seen: Whether an instance has served it within a week.
         partitions: How many partitions the service has, or had last.
         turns: Counts those who take the partitions in turn.
+        left: When the last instance stopped, in ms of the server's clock; None: it did not, or it died.
     """
 
     looked: float
+    gaps: int
     actions: frozenset[str]
     seen: bool
     partitions: int
     turns: Iterator[int]
+    left: float | None = None
 
 
-_UNKNOWN = _Served(float("-inf"), frozenset(), seen=False, partitions=1, turns=itertools.count())
+_UNKNOWN = _Served(float("-inf"), 0, frozenset(), seen=False, partitions=1, turns=itertools.count())
 
 
 class Directory:
@@ -115,11 +65,16 @@ class Directory:
         self._node = node
         self._known: dict[str, _Served] = {}
         self._refreshing: dict[str, asyncio.Task[_Served]] = {}
+        self._heard: set[str] = set()
 
     def knows(self, service: str, action: str) -> bool:
         """Whether a live instance was seen a moment ago that serves the action."""
         known = self._known.get(service, _UNKNOWN)
-        return action in known.actions and time.monotonic() - known.looked <= _FRESH_SECONDS
+        return (
+            action in known.actions
+            and time.monotonic() - known.looked <= _FRESH_SECONDS
+            and known.gaps == self._node.subscriber.gaps
+        )
 
     def partition(self, service: str, key: str | None) -> str:
         """The partition to which a request goes: that of its idempotency key, or else each in turn.
@@ -136,15 +91,12 @@ class Directory:
         """Return if a live instance serves the action.
 
         Raises:
-            NoSuchService: No instance has served the service lately.
+            NoSuchService: No instance has served the service lately, or the last one has stopped.
             NoSuchAction: None of its live instances has this action.
         """
         actions = await self._served(service, action)
         if not actions:
-            lately = f"in the last {LIVE_SECONDS:.0f} s"
-            seen = [name for name, known in self._known.items() if known.actions]
-            hint = did_you_mean(service, seen, "is it started, and on this server?")
-            raise NoSuchService(f"No instance has served {service!r} {lately}: {hint}", details={"service": service})
+            raise self._no_such_service(service)
         if action not in actions:
             raise _no_such_action(service, action, actions)
 
@@ -159,7 +111,7 @@ class Directory:
     async def _served(self, service: str, wanted: str) -> frozenset[str]:
         known = self._known.get(service, _UNKNOWN)
         age = time.monotonic() - known.looked
-        if wanted not in known.actions or age > LIVE_SECONDS:
+        if wanted not in known.actions or age > LIVE_SECONDS or known.gaps != self._node.subscriber.gaps:
             return (await asyncio.shield(self._refresh(service))).actions
         if age > _FRESH_SECONDS:
             self._refresh(service)
@@ -178,16 +130,51 @@ class Directory:
             done.exception()  # whoever awaits it gets it; nobody may
 
     async def _look(self, service: str) -> _Served:
+        while True:
+            before, gaps = self._known.get(service), self._node.subscriber.gaps
+            found = self._understood(await _beats(self._node, service), gaps)
+            if found.actions and await self._begins_to_hear(service):
+                continue  # once more: an instance may have stopped in between
+            if self._known.get(service) is before:  # else an instance has stopped meanwhile
+                self._known[service] = found
+                return found
+
+    async def _begins_to_hear(self, service: str) -> bool:
+        """Hear from now on of instances that stop; returns False where that was so before, or cannot be."""
+        if service in self._heard:
+            return False
+        with suppress(Unavailable, CommandError):  # what is known is looked at again anyway, after a while
+            await self._node.subscriber.subscribe(serving_channel(service), lambda _: self._forget(service))
+            self._heard.add(service)
+            return True
+        return False
+
+    def _forget(self, service: str) -> None:
+        """An instance has stopped: who lives is looked at again, before the next call."""
+        self._known[service] = msgspec.structs.replace(self._known.get(service, _UNKNOWN), actions=frozenset())
+
+    def _understood(self, beats: Mapping[str, float], gaps: int) -> _Served:
         live = LIVE_SECONDS * 1000
-        beats = await _beats(self._node, service)
-        since = self._node.clock.now() - live
-        actions = frozenset(name for name, beat in beats.items() if beat >= since and not name.startswith(":"))
+        since, left = self._node.clock.now() - live, beats.get(LEFT)
+        actions: frozenset[str] = frozenset()
+        if left is None:
+            actions = actions.union(*(_actions(name) for name, beat in beats.items() if beat >= since))
         # Where no instance lives, those count that were the last to live: keys go where they went before.
         lived = beats.get("", 0.0) - live
         partitions = _partitions({name: beat for name, beat in beats.items() if beat >= lived})
         turns = itertools.count(random.randrange(partitions))  # noqa: S311  # spread, not secrecy
-        found = self._known[service] = _Served(time.monotonic(), actions, bool(beats), partitions, turns)
-        return found
+        return _Served(time.monotonic(), gaps, actions, bool(beats), partitions, turns, left)
+
+    def _no_such_service(self, service: str) -> NoSuchService:
+        left = self._known.get(service, _UNKNOWN).left
+        if left is not None:
+            ago = max(0, round((self._node.clock.now() - left) / 1000))
+            message = f"No instance serves {service!r}: the last one stopped {ago} s ago; is it being restarted?"
+        else:
+            seen = [name for name, known in self._known.items() if known.actions]
+            hint = did_you_mean(service, seen, "is it started, and on this server?")
+            message = f"No instance has served {service!r} in the last {LIVE_SECONDS:.0f} s: {hint}"
+        return NoSuchService(message, details={"service": service})
 
 
 async def partitions_to_read(node: Node, service: str, count: int) -> list[str]:
@@ -201,6 +188,14 @@ async def _beats(node: Node, service: str) -> dict[str, float]:
     found = await node.link.execute("ZRANGE", serving_registry(service), 0, -1, "WITHSCORES")
     flat = cast("list[bytes]", found)
     return {name.decode(errors="replace"): float(beat) for name, beat in zip(flat[::2], flat[1::2], strict=True)}
+
+
+def _actions(member: str) -> Iterable[str]:
+    """What a member of the registry says that is served: the actions of a list, or the service itself."""
+    if member.startswith("["):
+        with suppress(msgspec.MsgspecError):
+            return _decode_actions(member)
+    return () if member else ("",)
 
 
 def _partitions(beats: Mapping[str, float]) -> int:
