@@ -14,6 +14,7 @@ from daebus.core.errors import Unavailable
 from daebus.core.logs import make_logger
 from daebus.transports.deployment import is_isolated
 from daebus.transports.edge import DaebusHttp
+from daebus.transports.private_parts import LITESTAR, require
 from daebus.transports.reach import describe_reach
 
 from .assembly import Assembly
@@ -46,6 +47,7 @@ class Web:
     Raises:
         ConfigurationError: Litestar does not take the options of `DaebusHttp`.
         WiringError: With all the routes that Litestar does not take.
+        StartupError: The installed Litestar is not one that daebus works with.
     """
 
     def __init__(self, made: Assembly) -> None:
@@ -72,6 +74,7 @@ class Web:
         return self._build(DaebusHttp(schema=False), alone=True)
 
     def _build(self, http: DaebusHttp, *, alone: bool = False) -> Application:
+        require("litestar", LITESTAR)
         from daebus.transports.http import HttpRoute, build_litestar  # noqa: PLC0415  # they load Litestar
         from daebus.transports.websocket import socket_handler  # noqa: PLC0415
 

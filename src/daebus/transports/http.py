@@ -33,6 +33,7 @@ from .http_arguments import PlainRequest
 from .http_routes import HttpRoute, RouteHandler, make_handler
 from .http_ways import ShortWays
 from .paths import litestar_path, path_shape
+from .private_parts import LITESTAR_SHORT, installed, missing
 from .problems import ENDPOINT, Problems, telling_id
 from .schema_page import Documentation
 from .site_guard import SiteGuard
@@ -98,7 +99,9 @@ def build_litestar(
         WiringError: With all the options that Litestar does not have, else all the routes that collide, or that
             Litestar does not take.
     """
-    given, problems, short_ways = dict(settings.litestar), Problems(service, logger), ShortWays()
+    given, problems = dict(settings.litestar), Problems(service, logger)
+    closed = _missing_of_litestar(logger)
+    short_ways = ShortWays(closed=closed)
     documentation = Documentation(service, _operation_ids(routes))
     documentation.is_open = settings.schema is True
     _refuse_unknown(settings)
@@ -123,10 +126,24 @@ def build_litestar(
         except LitestarException as error:
             raise ConfigurationError(f"Litestar refuses what DaebusHttp(...) passes to it: {error.detail}") from error
         _add_options_handlers(app, routes)
-        _add_routes(app, routes, service, cast("Mapping[str, object]", given.get("dependencies") or {}))
+        dependencies = cast("Mapping[str, object]", given.get("dependencies") or {})
+        _add_routes(app, routes, service, dependencies, short=not closed)
     app.short_ways, app.guard, app.documentation = short_ways, SiteGuard(settings), documentation
     short_ways.open(app)
     return app
+
+
+def _missing_of_litestar(logger: Logger) -> bool:
+    """Whether the installed Litestar lacks what the short ways need, which the log is told."""
+    absent = missing(LITESTAR_SHORT)
+    if absent:
+        logger.warning(
+            "requests take the long way, as Litestar has changed",
+            version=installed("litestar"),
+            missing=absent,
+            hint="all works, a little slower; a newer daebus may know this version",
+        )
+    return bool(absent)
 
 
 def _listed(given: Mapping[str, object], name: str) -> Sequence[object]:
@@ -183,7 +200,9 @@ def _options_handler(path: str, allowed: str) -> HTTPRouteHandler:
     return HTTPRouteHandler(path, http_method="OPTIONS", status_code=204, include_in_schema=False)(answer_options)
 
 
-def _add_routes(app: Litestar, routes: Sequence[HttpRoute], service: str, dependencies: Mapping[str, object]) -> None:
+def _add_routes(
+    app: Litestar, routes: Sequence[HttpRoute], service: str, dependencies: Mapping[str, object], *, short: bool
+) -> None:
     problems: list[WiringProblem] = []
     for route in routes:
         try:
@@ -199,7 +218,7 @@ def _add_routes(app: Litestar, routes: Sequence[HttpRoute], service: str, depend
         for handler in registered.route_handlers if isinstance(registered, HTTPRoute) else ():
             try:
                 if isinstance(handler, RouteHandler):
-                    handler.fit()
+                    handler.fit(short=short)
             except WiringError as error:
                 problems.extend(error.problems)
     if problems:

@@ -71,13 +71,17 @@ class RouteHandler(HTTPRouteHandler):
     is_plain: bool = False
     _exception_handlers: _ExceptionHandlers | None = None
 
-    def fit(self) -> None:
-        """Choose the ways, now that the handler is part of an app. Raises `WiringError`."""
+    def fit(self, *, short: bool = True) -> None:
+        """Choose the ways, short ones too where they are open, now that the handler is part of an app.
+
+        Raises `WiringError`.
+        """
         self.answer.fit(self)
         self._exception_handlers = self.resolve_exception_handlers()
         self.takes_json = takes_json(self)
         self.before = super().resolve_before_request()
-        self.arguments = read_arguments(self.route.endpoint.signature, path_parameters(self.route.spec.path), self)
+        arguments = read_arguments(self.route.endpoint.signature, path_parameters(self.route.spec.path), self)
+        self.arguments = arguments if short else None
         self.body_limit = self.resolve_request_max_body_size()
         resolved = cast("Any", self)  # Litestar's types are partly unknown
         hooked = self.before or self.cache or resolved.resolve_guards() or resolved.resolve_after_response()

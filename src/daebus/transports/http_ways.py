@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 from litestar import Litestar
@@ -19,7 +19,6 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.plugins import ReceiveRoutePlugin
 from litestar.routes import BaseRoute, HTTPRoute
 from litestar.types import ASGIApp, Empty, Receive, Send
-from litestar.utils.scope.state import ScopeState
 from typing_extensions import override
 
 from .exchange import body_length
@@ -27,6 +26,13 @@ from .http_answers import Encoded
 from .http_arguments import Arguments, PlainRequest, no_json, receive_body, refuse_other_types
 from .http_mistakes import AnyRequest
 from .http_routes import RouteHandler
+from .private_parts import find
+
+if TYPE_CHECKING:
+    from litestar.utils.scope.state import ScopeState
+else:
+    # Where Litestar has it elsewhere, the short ways are closed.
+    ScopeState = find("litestar.utils.scope.state:ScopeState")
 
 __all__ = ["ShortWays"]
 
@@ -44,22 +50,27 @@ class _Outcome(msgspec.Struct):
 
 
 class ShortWays(ReceiveRoutePlugin):
-    """The short ways of one Litestar app."""
+    """The short ways of one Litestar app.
 
-    __slots__ = ("_app", "_bare")
+    Args:
+        closed: Whether all requests go Litestar's own way, as the installed version is not the one that we know.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_app", "_bare", "_closed")
+
+    def __init__(self, *, closed: bool = False) -> None:
+        self._closed = closed
         self._app: Litestar | None = None
         self._bare: ASGIApp | None = None
 
     @override
     def receive_route(self, route: BaseRoute) -> None:
-        if isinstance(route, HTTPRoute):
+        if isinstance(route, HTTPRoute) and not self._closed:
             route.__class__ = _Route  # Litestar makes its routes itself, and asks nobody what they are to be
 
     def open(self, app: Litestar) -> None:
         """Let requests pass Litestar by, if nothing stands between it and its routes, and as long as that is so."""
-        if getattr(app.asgi_handler, "app", None) is app.asgi_router:
+        if not self._closed and getattr(app.asgi_handler, "app", None) is app.asgi_router:
             self._app, self._bare = app, app.asgi_handler
 
     async def answer(self, scope: Any, receive: Receive) -> Encoded | None:
@@ -98,9 +109,9 @@ class ShortWays(ReceiveRoutePlugin):
                 return None
         try:
             found = app.asgi_router.handle_routing(path=path, method=scope["method"])
+            way, handler, _, parameters, template = found
         except Exception:  # Litestar asks its router once more, and tells the client and the log
             return None
-        way, handler, _, parameters, template = found
         if not isinstance(handler, RouteHandler) or not handler.is_plain or handler.arguments is None:
             return None
         if getattr(way, "__func__", None) is not _Route.handle:  # middleware stands before it

@@ -17,6 +17,7 @@ from daebus.core.logs import Logger, granian_logging
 
 from .deadlines import Deadlines
 from .exchange import DIRECT, Exchange
+from .private_parts import GRANIAN, require
 
 __all__ = ["HttpServer", "reserve_port"]
 
@@ -273,6 +274,7 @@ class _Granian(Protocol):
 
 def _embed(app: AsgiApp, listening: socket.socket) -> _Granian:
     """Granian's server on a socket that listens already, which it takes over once it starts."""
+    require("granian", GRANIAN)
     from granian import net  # noqa: PLC0415  # only services with HTTP pay for loading Granian
     from granian.constants import Interfaces  # noqa: PLC0415
     from granian.log import LogLevels  # noqa: PLC0415

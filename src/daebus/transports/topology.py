@@ -25,6 +25,7 @@ from .connection import (
     sentinel_client,
 )
 from .outages import Outage, ServerUnavailable
+from .private_parts import REDIS, require
 from .urls import Target, bad_url, parse_target
 
 __all__ = ["RedisServer"]
@@ -87,6 +88,7 @@ class RedisServer:
 
     async def check(self) -> None:
         """Connect once and leave. Raises `StartupError`, one line, where that fails."""
+        require("redis", REDIS)
         try:
             if self.is_cluster:
                 places = {shard.place for shard in await self.shards()}
