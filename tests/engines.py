@@ -128,12 +128,22 @@ class Proxy:
         self._target = target
         self.port = 0
         self.delay = 0.0
+        self._flowing = asyncio.Event()
+        self._flowing.set()
         self._silent: set[asyncio.Task[None]] = set()
         self._open: set[asyncio.Task[None]] = set()
 
     def swallow(self) -> None:
         """Pass nothing on any more on the connections that are open now. New ones work."""
         self._silent |= self._open
+
+    def stall(self) -> None:
+        """Hold back whatever comes, on connections old and new, until it flows again. Nothing is lost."""
+        self._flowing.clear()
+
+    def flow(self) -> None:
+        """Pass on what was held back, and whatever comes."""
+        self._flowing.set()
 
     async def cut(self) -> None:
         """Break the connections that are open now."""
@@ -166,6 +176,7 @@ class Proxy:
         while data := await reader.read(65536):
             if late and self.delay:
                 await asyncio.sleep(self.delay)
+            await self._flowing.wait()
             if task not in self._silent:
                 writer.write(data)
                 await writer.drain()

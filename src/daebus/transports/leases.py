@@ -17,64 +17,14 @@ from daebus.core.errors import Unavailable
 from daebus.core.logs import Logger
 
 from .cluster import open_link
+from .lease_scripts import BEAT, CONFIRM, TAKE_OVER
 from .links import CommandLink
 from .node import Node
 from .resp import CommandError
-from .scripts import EVEN_WHEN_FULL, NOW, Script
 
 __all__ = ["Entry", "Lease"]
 
 _RETRY_SECONDS = 0.2
-
-_HEAD = EVEN_WHEN_FULL + NOW
-
-# The empty name stands for the time at which the set was begun, perhaps anew, on a server that lost its data. The time
-# is negated, so that the name is not taken for an instance that lives.
-_BEAT = Script(
-    _HEAD
-    + """
-    redis.call('ZADD', KEYS[1], now, ARGV[1])
-    redis.call('ZADD', KEYS[1], 'NX', -now, '')
-    redis.call('PEXPIRE', KEYS[1], 86400000)
-    """
-)
-
-# One atomic step: whoever has beaten meanwhile loses nothing, nor does whoever had no time yet to beat.
-_TAKE_OVER = Script(
-    _HEAD
-    + """
-    local group, me, lease, wanted = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
-    local taken = {}
-    local begun = -tonumber(redis.call('ZSCORE', KEYS[2], '') or -now)
-    for _, owner in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], group)) do
-        local name, pending = owner[2], owner[4]
-        local beat = tonumber(redis.call('ZSCORE', KEYS[2], name) or begun)
-        if name ~= me and now - beat > lease then
-            local left = wanted - #taken
-            if pending > 0 and left > 0 then
-                for _, p in ipairs(redis.call('XPENDING', KEYS[1], group, '-', '+', left, name)) do
-                    local entry = redis.call('XCLAIM', KEYS[1], group, me, 0, p[1])[1]
-                    if entry then taken[#taken + 1] = {entry[1], entry[2], p[4] + 1} end
-                end
-            end
-            if #redis.call('XPENDING', KEYS[1], group, '-', '+', 1, name) == 0 then
-                redis.call('XGROUP', 'DELCONSUMER', KEYS[1], group, name)
-            end
-        end
-    end
-    return taken
-    """
-)
-
-# Asked after a pause in which the entry may have been taken: if it was not, the beat makes sure that it will not be.
-_CONFIRM = Script(
-    _HEAD
-    + """
-    local mine = #redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[3], ARGV[3], 1, ARGV[2])
-    if mine == 1 then redis.call('ZADD', KEYS[2], now, ARGV[2]) end
-    return mine
-    """
-)
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -122,6 +72,7 @@ class Lease:
         self._node = node
         self._registries = list(registries)
         self.seconds = seconds
+        self._milliseconds = int(seconds * 1000)
         self._logger = logger
         self._confirmed = float("-inf")
         self._steady_since = float("inf")
@@ -142,7 +93,7 @@ class Lease:
     async def start(self) -> None:
         """Beat once, and go on in the thread."""
         asked = _uptime()
-        await _beat(self._node.link, self._registries, self._node.id)
+        await self._beat(self._node.link)
         self._beaten(asked)
         ready: asyncio.Future[_Rest] = asyncio.get_running_loop().create_future()
         self._thread = threading.Thread(target=self._run, args=[ready], name="daebus-heartbeat", daemon=True)
@@ -161,15 +112,19 @@ class Lease:
         """Take up to `count` entries of a stream from instances that are dead, oldest first."""
         if count < 1 or not self.may_take_over:
             return []
-        arguments = (group, self._node.id, int(self.seconds * 1000), count)
-        taken = await self._node.link.script(_TAKE_OVER, [key, registry], arguments)
+        arguments = (group, self._node.id, self._milliseconds, count)
+        taken = await self._node.link.script(TAKE_OVER, [key, registry], arguments)
         rows = cast("list[tuple[bytes, list[bytes], int]]", taken)
         return [Entry(*row) for row in rows]
 
     async def confirm(self, key: str, registry: str, group: str, entry_id: bytes) -> bool:
         """Whether an entry that was asked for in another tenure is still this instance's; it will stay so."""
-        mine = await self._node.link.script(_CONFIRM, [key, registry], [group, self._node.id, entry_id])
-        return mine == 1
+        arguments = (group, self._node.id, self._milliseconds, entry_id)
+        return await self._node.link.script(CONFIRM, [key, registry], arguments) == 1
+
+    async def _beat(self, link: CommandLink) -> None:
+        arguments = (self._node.id, self._milliseconds)
+        await asyncio.gather(*(link.script(BEAT, [registry], arguments) for registry in self._registries))
 
     def _beaten(self, asked: float) -> None:
         if asked - self._confirmed >= self.seconds:
@@ -209,13 +164,13 @@ class Lease:
     async def _connected(self, link: CommandLink) -> None:
         # The server may have older data than before: nobody takes anything over before each had time to beat again.
         self._steady_since = asked = _uptime()
-        await _beat(link, self._registries, self._node.id)
+        await self._beat(link)
         self._beaten(asked)
 
     async def _beats(self, link: CommandLink) -> bool:
         asked = _uptime()
         try:
-            await _beat(link, self._registries, self._node.id)
+            await self._beat(link)
         except (Unavailable, CommandError) as error:
             self._steady_since = float("inf")
             self._logger.debug("no heartbeat", reason=str(error))
@@ -239,7 +194,3 @@ class _Rest:
             async with asyncio.timeout(seconds):
                 await self._ended.wait()
         return self._ended.is_set()
-
-
-async def _beat(link: CommandLink, registries: Sequence[str], instance: str) -> None:
-    await asyncio.gather(*(link.script(_BEAT, [registry], [instance]) for registry in registries))

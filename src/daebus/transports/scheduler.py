@@ -60,8 +60,8 @@ class Scheduler:
             service: The service's name.
             instance: This process, unlike any other.
             logger: For failures.
-            lease: Seconds after which a replica that vanished in mid-run no longer blocks the task. After an outage of
-                the server a third of it must suffice for connecting again, so below 6 runs may overlap then.
+            lease: Seconds after which a replica that vanished in mid-run no longer blocks the task. After a time in
+                which the server hung or was away, a lease must suffice for connecting again.
         """
         self._link = link
         self._service = service

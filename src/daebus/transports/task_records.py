@@ -1,7 +1,8 @@
 """The record of a background task that replicas share, and the atomic steps on it.
 
 It is one hash in Redis, ``daebus:{SERVICE}:task:NAME``, in milliseconds of the server's clock: ``last`` is the start of
-the last run; while a run goes on, ``owner`` is the instance that has it and ``until`` the end of its lease.
+the last run; while a run goes on, ``owner`` is the instance that has it, ``until`` the end of its lease and ``seen``
+the time at which its owner or another instance asked last.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ __all__ = ["TaskRecord"]
 
 # Who was there before and finds no record knows that the server lost its data: a run may be going on all the same, and
 # gets half a lease to say so. That the owner asks while it owns a start that it does not know means that the answer to
-# its own claim got lost.
+# its own claim got lost. While a run goes on its owner and all who wait for its end ask every third of a lease: where
+# nobody did for half of one, the server hung or was away, and this question may stand before the owner's renewal in its
+# queue. Then the owner gets a whole lease to say that it lives; lease_scripts.py has the reasoning.
 _ASK = Script(
     NOW
     + """
@@ -25,12 +28,20 @@ local key, me, lease = KEYS[1], ARGV[1], tonumber(ARGV[2])
 local expected, due, watched = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local function put(field, value) redis.call('HSET', key, field, string.format('%.0f', value)) end
 
-local record = redis.call('HMGET', key, 'last', 'owner', 'until')
-local last, owner, expires = tonumber(record[1]), record[2], tonumber(record[3])
+local record = redis.call('HMGET', key, 'last', 'owner', 'until', 'seen')
+local last, owner, expires, seen = tonumber(record[1]), record[2], tonumber(record[3]), tonumber(record[4] or 0)
+if owner and expires then
+    if now - seen > lease / 2 then
+        expires = math.max(expires, now + lease)
+        put('until', expires)
+    end
+    put('seen', now)
+end
 if not last and expected > 0 then
     owner, expires = '-', now + math.floor(lease / 2)
     redis.call('HSET', key, 'owner', owner)
     put('until', expires)
+    put('seen', now)
 end
 if not last or last > now then
     last = now
@@ -43,6 +54,7 @@ if won then
     if last == expected then last = now end
     put('last', last)
     put('until', now + lease)
+    put('seen', now)
     redis.call('HSET', key, 'owner', me)
 end
 return {won and 1 or 0, now, last, held and expires or 0}
@@ -57,7 +69,8 @@ local last = tonumber(redis.call('HGET', KEYS[1], 'last'))
 if owner and owner ~= ARGV[1] and owner ~= '-' then return 0 end
 if not owner and last and last ~= tonumber(ARGV[3]) then return 0 end
 local expires = now + ARGV[2]
-redis.call('HSET', KEYS[1], 'owner', ARGV[1], 'until', string.format('%.0f', expires))
+local function text(value) return string.format('%.0f', value) end
+redis.call('HSET', KEYS[1], 'owner', ARGV[1], 'until', text(expires), 'seen', text(now))
 redis.call('HSETNX', KEYS[1], 'last', ARGV[3])
 return 1
 """
@@ -65,7 +78,7 @@ return 1
 
 _RELEASE = Script("""
 if redis.call('HGET', KEYS[1], 'owner') ~= ARGV[1] then return 0 end
-redis.call('HDEL', KEYS[1], 'owner', 'until')
+redis.call('HDEL', KEYS[1], 'owner', 'until', 'seen')
 redis.call('HSET', KEYS[1], 'last', ARGV[2])
 return 1
 """)

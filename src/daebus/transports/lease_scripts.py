@@ -1,0 +1,103 @@
+"""The lease protocol: the atomic steps on a registry of instances and on what its members own.
+
+A registry is a sorted set in which each instance of a service writes the time of its last heartbeat, in ms of the
+server's clock. Its entries are another's once it has been silent for a lease *while the server answered others*. That
+last half cannot be known to whoever asks: a question that waits in the socket of a server that hangs is answered when
+the server goes on, before the heartbeats that wait behind it. So every step decides by what the registry itself shows:
+
+- Where the newest heartbeat of all members is older than half a lease, nobody was answered for about that long, as each
+  member beats every third of a lease: the server hung, or everybody was cut off. What comes first after such a gap,
+  whatever it is and whoever sent it, finds it, and writes down when the gap ended, before it writes a heartbeat, which
+  would hide it. From then on each member counts as having beaten at that time: it has a whole lease in which to beat.
+- A stall shorter than that is not noticed, and need not be: at its end the heartbeat of an instance that lives is at
+  most 5/6 of a lease old, and the next one is in the socket already, or comes with the next connection.
+- It is not enough that the one who takes over looks at its own heartbeat: that one may stand before its question in the
+  same queue. Nor does it matter in which order the steps of several replicas are run, or on how many connections they
+  came: the gap is over with the first one, and is never found by less than all members' silence.
+- Who was silent while others beat has nobody to vouch for it, and is taken for dead, also where only its connection
+  stood still. An instance that others may take for dead itself takes nothing.
+
+The time at which the last gap ended stands in the registry under the empty name, negated, so that the name is not taken
+for an instance that lives. A registry that is begun, perhaps anew on a server that lost its data, begins with such a
+gap: its owners have no heartbeats in it. A clock that is set forward looks like a gap; heartbeats that lie in the
+future, as it was set back, count as heard now.
+"""
+
+from __future__ import annotations
+
+from .scripts import EVEN_WHEN_FULL, NOW, Script
+
+__all__ = ["BEAT", "CONFIRM", "TAKE_OVER"]
+
+_HEAD = (
+    EVEN_WHEN_FULL
+    + NOW
+    + """
+    local function gap_ended(registry, lease)
+        local newest = tonumber(redis.call('ZREVRANGE', registry, 0, 0, 'WITHSCORES')[2] or 0)
+        local ended = -tonumber(redis.call('ZSCORE', registry, '') or 0)
+        if newest > now then
+            for _, name in ipairs(redis.call('ZRANGEBYSCORE', registry, now, '+inf')) do
+                redis.call('ZADD', registry, now, name)
+            end
+        end
+        if ended == 0 or ended > now or now - newest > lease / 2 then
+            ended = now
+            redis.call('ZADD', registry, -now, '')
+        end
+        return ended
+    end
+    """
+)
+
+# KEYS is the registry; ARGV are the instance and its lease in ms.
+BEAT = Script(
+    _HEAD
+    + """
+    gap_ended(KEYS[1], tonumber(ARGV[2]))
+    redis.call('ZADD', KEYS[1], now, ARGV[1])
+    redis.call('PEXPIRE', KEYS[1], 86400000)
+    """
+)
+
+# KEYS are the stream and the registry; ARGV are the group, the instance, its lease in ms and how many entries it wants.
+TAKE_OVER = Script(
+    _HEAD
+    + """
+    local group, me, lease, wanted = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+    local ended = gap_ended(KEYS[2], lease)
+    local function lives(name)
+        return now - math.max(ended, tonumber(redis.call('ZSCORE', KEYS[2], name) or 0)) <= lease
+    end
+    local taken = {}
+    if not lives(me) then return taken end
+    for _, owner in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], group)) do
+        local name, pending = owner[2], owner[4]
+        if name ~= me and not lives(name) then
+            local left = wanted - #taken
+            if pending > 0 and left > 0 then
+                for _, p in ipairs(redis.call('XPENDING', KEYS[1], group, '-', '+', left, name)) do
+                    local entry = redis.call('XCLAIM', KEYS[1], group, me, 0, p[1])[1]
+                    if entry then taken[#taken + 1] = {entry[1], entry[2], p[4] + 1} end
+                end
+            end
+            if #redis.call('XPENDING', KEYS[1], group, '-', '+', 1, name) == 0 then
+                redis.call('XGROUP', 'DELCONSUMER', KEYS[1], group, name)
+            end
+        end
+    end
+    return taken
+    """
+)
+
+# Asked after a pause in which the entry may have been taken: if it was not, the heartbeat makes sure that it will not
+# be. KEYS are the stream and the registry; ARGV are the group, the instance, its lease in ms and the entry.
+CONFIRM = Script(
+    _HEAD
+    + """
+    gap_ended(KEYS[2], tonumber(ARGV[3]))
+    local mine = #redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[4], ARGV[4], 1, ARGV[2])
+    if mine == 1 then redis.call('ZADD', KEYS[2], now, ARGV[2]) end
+    return mine
+    """
+)
