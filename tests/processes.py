@@ -43,7 +43,7 @@ class Service:
 
     def wait_for(self, event: str, **fields: object) -> Line:
         """Block until it has logged such a line."""
-        end = time.monotonic() + 15
+        end = time.monotonic() + 45  # on a busy machine a process is long in starting
         while not (found := self.lines(event, **fields)):
             assert self.process.poll() is None, f"it ended:\n{self.text()}"
             assert time.monotonic() < end, f"no line {event!r} in:\n{self.text()}"

@@ -108,7 +108,7 @@ async def is_done(engine: Engine, ledger: Ledger, work: set[tuple[str, int]]) ->
     await until(lambda: engine.ask("XLEN daebus:{stalled}:action:work") == b":0\r\n")
 
 
-@pytest.mark.parametrize("leases", [0.4, 0.9, 1.6, 3.0])
+@pytest.mark.parametrize("leases", [0.4, 1.6, 3.0])
 async def test_a_server_that_hangs_costs_nobody_who_lives_any_work(
     engine: Engine, tmp_path: Path, leases: float
 ) -> None:
@@ -181,12 +181,12 @@ async def test_a_replica_that_dies_while_the_server_hangs_is_taken_over_a_lease_
         assert again == {key for key, pid in first.items() if pid == doomed.process.pid}
 
 
-@pytest.mark.parametrize("leases", [0.6, 1.3, 2.0])
+@pytest.mark.parametrize("leases", [0.6, 1.6])
 async def test_a_background_task_runs_on_one_replica_though_the_server_hung(
     engine: Engine, tmp_path: Path, leases: float
 ) -> None:
-    with replicas(tmp_path, *[engine.tcp_url] * 3, seconds=(leases + 1) * LEASE, ticks=True) as (ledger, _):
-        for count in range(1, 4):
+    with replicas(tmp_path, *[engine.tcp_url] * 2, seconds=(leases + 1) * LEASE, ticks=True) as (ledger, _):
+        for count in range(1, 3):
             await until(lambda: ledger.begun()["tick", 0] > ledger.ended()["tick", 0])
             begun = ledger.begun()["tick", 0]
             await asyncio.sleep(LEASE / 2)  # the others look at it
