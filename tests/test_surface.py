@@ -48,7 +48,7 @@ OFFERED: dict[type, str] = {
     Client: "close headers id send state",
     ClientState: "get",
     Clients: "broadcast connected disconnect send",
-    Context: "deadline handler remaining request_id service",
+    Context: "deadline handler remaining request_id service stopping",
     Daebus: f"{DECORATORS} {SOCKETS} asgi attach check container examine http name register_blueprint run websocket",
     DaebusError: "",
     DaebusHttp: "allowed_hosts body_timeout host litestar max_body_size origins port schema",

@@ -12,6 +12,7 @@ from daebus.core.codec import UNDECODABLE, compile_decoder, compile_event_decode
 from daebus.core.errors import BadRequest, ServiceError
 from daebus.core.logs import make_logger
 from daebus.core.messages import Envelope, Reply, Request
+from daebus.core.stopping import Stopping
 from daebus.transports.clients import Client
 from daebus.transports.replies import ERROR, failed_reply, reply_error
 from daebus.transports.sockets import SocketDesk, SocketRoutes
@@ -22,7 +23,7 @@ __all__ = ["DECODERS", "HONEST"]
 
 T = TypeVar("T")
 
-_desk = SocketDesk(SocketRoutes({}), service="victim", max_message_size=4096, logger=make_logger())
+_desk = SocketDesk(SocketRoutes({}), service="victim", max_message_size=4096, stopping=Stopping(), logger=make_logger())
 _decode_user = compile_decoder(User)
 _decode_event = compile_event_decoder(Created | Deleted)
 _decode_params = compile_query_decoder(Params)

@@ -36,6 +36,7 @@ from daebus.core.messages import client_registry
 from daebus.core.recorder import Recorder
 from daebus.core.signatures import Signature
 from daebus.core.specs import SocketSpec
+from daebus.core.stopping import Stopping
 from daebus.transports import outbox, peer, websocket
 from daebus.transports.clients import Client, Clients
 from daebus.transports.edge import DaebusHttp, DaebusWebSocket
@@ -154,6 +155,7 @@ class Sites:
             instance=f"replica{next(self._numbers)}",
             link=self._link,
             subscriber=self._subscriber,
+            stopping=Stopping(),
             logger=make_logger(),
         )
         await hub.start()
@@ -201,7 +203,14 @@ async def sites(service: str, link: CommandLink, subscriber: Subscriber) -> Asyn
 
 def litestar_of(hub: Callable[[], SocketHub], *, hooked: bool = False, **litestar: Any) -> Litestar:
     settings = DaebusHttp(openapi_config=None, before_send=[look] if hooked else [], **litestar)
-    return build_litestar(settings, [], service="s", logger=make_logger(), extra_handlers=[socket_handler("/ws", hub)])
+    return build_litestar(
+        settings,
+        [],
+        service="s",
+        stopping=Stopping(),
+        logger=make_logger(),
+        extra_handlers=[socket_handler("/ws", hub)],
+    )
 
 
 looked: list[str] = []

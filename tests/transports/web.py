@@ -19,6 +19,7 @@ from daebus.core.errors import (
 from daebus.core.logs import make_logger
 from daebus.core.recorder import Recorder
 from daebus.core.specs import RouteSpec
+from daebus.core.stopping import Stopping
 from daebus.transports.edge import DaebusHttp
 from daebus.transports.http import HttpRoute, build_litestar
 from daebus.transports.paths import RESERVED, path_parameters
@@ -94,7 +95,9 @@ def build(
         rule = Rule(kind="a route", free=True, reserved=RESERVED, path=frozenset(path_parameters(spec.path)))
         endpoint = compile_endpoint(spec, container, workers or WorkerPool(2), rule, lambda _: lambda result: result)
         routes.append(HttpRoute(spec, endpoint))
-    return build_litestar(settings or DaebusHttp(), routes, service="user_service", logger=make_logger(), **more)
+    return build_litestar(
+        settings or DaebusHttp(), routes, service="user_service", stopping=Stopping(), logger=make_logger(), **more
+    )
 
 
 @asynccontextmanager

@@ -24,7 +24,8 @@ from daebus.wiring.compiling import Rule, compile_endpoint
 from daebus.wiring.dispatch import dispatch
 from daebus.wiring.endpoints import Endpoint, Incoming
 from daebus.wiring.injection import use
-from daebus.wiring.per_message import MessageScope, PerMessage
+from daebus.wiring.per_message import PerMessage
+from daebus.wiring.scopes import MessageScope
 from daebus.wiring.workers import WorkerPool
 
 T = TypeVar("T")

@@ -58,11 +58,14 @@ class Runtime:
 
     def __init__(self, made: Assembly, node: Node, logger: Logger) -> None:
         self.node = node
+        node.stopping = made.stopping
         self.logger = logger
         self._made = made
         self._legacy = speaks_old_wire(made.settings.legacy)
         self.bus: Bus = NodeBus(Caller(node, made.service, made.settings.limits, legacy=self._legacy))
-        self._threads = ServiceThreads(self._thread_tasks(), service=made.service, logger=logger)
+        self._threads = ServiceThreads(
+            self._thread_tasks(), service=made.service, stopping=made.stopping, logger=logger
+        )
         self.hub: SocketHub | None = None if made.websocket is None else self._make_hub(made.websocket)
         self._clients = Clients(Switchboard(node.link, made.service)) if self.hub is None else self.hub.clients
 
@@ -70,6 +73,7 @@ class Runtime:
     async def serving(self) -> AsyncGenerator[None]:
         """Fill and open the container, start the handlers, and take work until the end; then drain, and close."""
         made, grace = self._made, self._made.settings.stop_timeout
+        made.stopping.clear()
         async with AsyncExitStack() as stack:
             stack.callback(made.workers.close)
             # What was built over this run's resources, or its bus, is of no use to the next one.
@@ -102,6 +106,7 @@ class Runtime:
             stack.push_async_callback(presence.stop)
             self.logger.info("service started")
             yield
+            made.stopping.set()
             self.logger.info("service stopping", seconds_at_most=grace)
 
     async def _take_messages(self, stack: AsyncExitStack, grace: float) -> None:
@@ -171,7 +176,9 @@ class Runtime:
 
     def _internal(self, endpoint: Endpoint[object], what: str) -> Incoming:
         request_id = f"{what}-{self.node.new_request_id()}"
-        return Incoming(Context(request_id=request_id, service=self._made.service, handler=endpoint.title))
+        made = self._made
+        context = Context(request_id=request_id, service=made.service, handler=endpoint.title, stopping=made.stopping)
+        return Incoming(context)
 
     def _actions(self) -> list[ServedAction]:
         made = self._made
@@ -245,6 +252,7 @@ class Runtime:
             instance=self.node.id,
             link=self.node.link,
             subscriber=self.node.subscriber,
+            stopping=self._made.stopping,
             logger=self.logger,
         )
 

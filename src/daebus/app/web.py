@@ -87,6 +87,7 @@ class Web:
             http,
             [] if alone else routes,
             service=made.service,
+            stopping=made.stopping,
             logger=make_logger(service=made.service),
             extra_handlers=sockets,
             lifespan=[] if alone else [self._lifespan],
@@ -161,6 +162,7 @@ async def serve(
             web.attach(runtime, development=development)
             ports = await _serve_web(stack, web, made, runtime, addresses)
         yield Served(runtime, ports)
+        made.stopping.set()
 
 
 async def _serve_web(

@@ -7,6 +7,8 @@ from contextvars import ContextVar
 
 import msgspec
 
+from .stopping import Stopping
+
 __all__ = ["Context", "current_context", "remaining"]
 
 
@@ -18,12 +20,14 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         service: The service that handles the message.
         handler: The handler, such as ``action get_user``.
         deadline: When the caller stops waiting, in seconds of `time.monotonic`; None: never.
+        stopping: Whether the service stops, to be asked (``is_set()``) or waited for (``await ... wait()``).
     """
 
     request_id: str
     service: str
     handler: str
     deadline: float | None = None
+    stopping: Stopping = msgspec.field(default_factory=Stopping)
 
     @property
     def remaining(self) -> float | None:

@@ -176,6 +176,7 @@ class ActionServer:
             service=self._service,
             handler=action.endpoint.title,
             deadline=None if run.deadline == NEVER else run.deadline,
+            stopping=self._node.stopping,
         )
 
     async def _answer(self, action: ServedAction, incoming: Incoming, request: Request, run: _Run) -> bytes | None:

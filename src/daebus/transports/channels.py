@@ -150,6 +150,7 @@ class ChannelServer:
             service=self._service,
             handler=listener.endpoint.title,
             deadline=None if limit is None else time.monotonic() + limit,
+            stopping=self._node.stopping,
         )
         incoming = Incoming(context, body=body)
         try:

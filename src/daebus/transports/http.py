@@ -8,6 +8,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from typing import Any, cast
 
 from litestar import Litestar, Response
@@ -25,6 +26,7 @@ from daebus.core.errors import ConfigurationError, WiringError, WiringProblem
 from daebus.core.logs import Logger
 from daebus.core.names import closest
 from daebus.core.places import made_at
+from daebus.core.stopping import Stopping
 
 from .edge import DaebusHttp
 from .exchange import DIRECT
@@ -80,6 +82,7 @@ def build_litestar(
     routes: Sequence[HttpRoute],
     *,
     service: str,
+    stopping: Stopping,
     logger: Logger,
     extra_handlers: Sequence[ControllerRouterHandler] = (),
     lifespan: Sequence[Lifespan] = (),
@@ -90,6 +93,7 @@ def build_litestar(
         settings: The options, those for Litestar included.
         routes: The routes; of two with the same method and path none is preferred.
         service: The name of the service.
+        stopping: Whether it stops.
         logger: Where unexpected exceptions are logged.
         extra_handlers: Handlers of Litestar's, such as the one for WebSockets.
         lifespan: Entered before, and left after, what the user gave Litestar to run at start and stop.
@@ -127,7 +131,8 @@ def build_litestar(
             raise ConfigurationError(f"Litestar refuses what DaebusHttp(...) passes to it: {error.detail}") from error
         _add_options_handlers(app, routes)
         dependencies = cast("Mapping[str, object]", given.get("dependencies") or {})
-        _add_routes(app, routes, service, dependencies, short=not closed)
+        make = partial(make_handler, provided=dependencies, service=service, stopping=stopping, logger=logger)
+        _add_routes(app, routes, make, short=not closed)
     app.short_ways, app.guard, app.documentation = short_ways, SiteGuard(settings), documentation
     short_ways.open(app)
     return app
@@ -201,12 +206,12 @@ def _options_handler(path: str, allowed: str) -> HTTPRouteHandler:
 
 
 def _add_routes(
-    app: Litestar, routes: Sequence[HttpRoute], service: str, dependencies: Mapping[str, object], *, short: bool
+    app: Litestar, routes: Sequence[HttpRoute], make: Callable[[HttpRoute], RouteHandler], *, short: bool
 ) -> None:
     problems: list[WiringProblem] = []
     for route in routes:
         try:
-            app.register(make_handler(route, service, dependencies))
+            app.register(make(route))
         except WiringError as error:
             problems.extend(error.problems)
         except (LitestarException, TypeError, ValueError) as error:

@@ -20,6 +20,7 @@ from litestar.utils.predicates import is_async_callable
 from daebus.core.errors import WiringError
 from daebus.core.signatures import Signature, show_type
 
+from .http_bodies import Unfinished
 from .problems import NO_SNIFFING, id_header
 
 __all__ = ["Answer", "Encoded"]
@@ -36,7 +37,7 @@ class Answer:
 
     def __init__(self, signature: Signature) -> None:
         self._signature = signature
-        self._encode: Callable[[object], object] = _unchanged
+        self._encode: Callable[[object], object] = Unfinished
 
     def __call__(self, result: object) -> object:
         """What Litestar is to make a response of."""
@@ -45,14 +46,14 @@ class Answer:
     def fit(self, handler: HTTPRouteHandler) -> None:
         """Choose the encoding, now that the handler is part of an app.
 
-        Where Litestar or a hook of the user's works on the object itself (a DTO, ``after_request``, a response class
-        of one's own), the object is left as it is, and is encoded after the per-message objects are closed.
+        Where Litestar or the user works on the object itself (a DTO, ``after_request``, a background task, a response
+        class of one's own), the object is left as it is, and Litestar encodes it.
 
         Raises:
             WiringError: What the handler returns has no JSON form.
         """
         hooked = any(getattr(layer, "after_request", None) for layer in handler.ownership_layers)
-        if hooked or cast("_Resolved", handler).resolve_return_dto() is not None:
+        if hooked or handler.background or cast("_Resolved", handler).resolve_return_dto() is not None:
             return
         encoders = handler.resolve_type_encoders()
         media_type = get_enum_string_value(handler.media_type) or _JSON
@@ -61,7 +62,7 @@ class Answer:
             return
         self._refuse_unencodable(encoders)
         encode_json = msgspec.json.Encoder(enc_hook=get_serializer(encoders)).encode
-        plain = not (handler.resolve_response_headers() or handler.resolve_response_cookies() or handler.background)
+        plain = not (handler.resolve_response_headers() or handler.resolve_response_cookies())
         status, content_type, as_it_is = handler.status_code, media_type.encode("latin-1"), self._encode
 
         def encode(result: object) -> object:
@@ -121,10 +122,6 @@ class Encoded:
         await send({"type": "http.response.body", "body": self._body, "more_body": False})
 
 
-def _unchanged(result: object) -> object:
-    return result
-
-
 def _is_json(handler: HTTPRouteHandler, media_type: str) -> bool:
     """Whether the handler returns data that goes out as JSON, in a plain response."""
     returns = handler.parsed_fn_signature.return_type
@@ -139,13 +136,15 @@ def _is_json(handler: HTTPRouteHandler, media_type: str) -> bool:
 def _render_response(media_type: str, encoders: TypeEncodersMap, result: object) -> object:
     """Encode the content of a response that the handler has made itself, unless its class has a way of its own."""
     if not _is_response(result):
-        return result
+        return result if result is None or isinstance(result, str | bytes) else Unfinished(result)
     kind = cast("type[object]", type(result))
     if all(getattr(kind, name) is getattr(Response, name) for name in ("render", "to_asgi_response")):
         own = get_enum_string_value(result.media_type or media_type)
         serializer = get_serializer({**encoders, **result.response_type_encoders})
         result.content = result.render(result.content, own, serializer)
-    return result
+        if result.background is None:
+            return result
+    return Unfinished(result)
 
 
 def _is_response(result: object) -> TypeGuard[Response[Any]]:

@@ -20,23 +20,29 @@ from typing_extensions import override
 from daebus.core.context import Context
 from daebus.core.errors import NotFound, WiringError, WiringProblem
 from daebus.core.handlers import is_context
+from daebus.core.logs import Logger
 from daebus.core.names import did_you_mean
 from daebus.core.signatures import MISSING, Signature
 from daebus.core.specs import RouteSpec
+from daebus.core.stopping import Stopping
 from daebus.wiring.dispatch import dispatch
 from daebus.wiring.endpoints import Endpoint, Incoming
 
 from .http_answers import Answer, Encoded
 from .http_arguments import Arguments, PlainRequest, no_json, read_arguments, refuse_other_types, takes_json
+from .http_bodies import Body, Unfinished
 from .http_parameters import litestar_annotations
 from .paths import is_file, litestar_path, path_parameters
 from .problems import ENDPOINT, PROBLEM, AnyRequest, Problem, request_id, unhidden
 
-__all__ = ["HttpRoute", "RouteHandler", "make_handler"]
+__all__ = ["BODY", "HttpRoute", "RouteHandler", "make_handler"]
 
 Respond = Callable[[Scope, dict[str, object]], Awaitable[object]]
 _ExceptionHandlers = dict[int | type[Exception], Any]
 _Function = Callable[..., Coroutine[Any, Any, object]]
+
+BODY = "daebus.body"
+"""The key in the scope of a request under which its `Body` is found, where it has one."""
 
 _SET_BY_ROUTE = {"path", "http_method", "status_code", "sync_to_thread", "kwargs"}
 _OPTIONS = frozenset(inspect.signature(HTTPRouteHandler).parameters) - _SET_BY_ROUTE
@@ -58,12 +64,14 @@ class RouteHandler(HTTPRouteHandler):
         before: A hook of the user's, ``before_request``.
         takes_json: Whether its body is to be JSON, by its type too.
         body_limit: How long its body may be, in bytes; None or 0: as long as it likes.
+        logger: For what fails after a response has begun.
         is_plain: Whether nothing is to happen but that the handler is called: no hook, no guard, no cache.
     """
 
     route: HttpRoute
     answer: Answer
     respond: Respond
+    logger: Logger
     arguments: Arguments | None = None
     before: AsyncAnyCallable | None = None
     takes_json: bool = False
@@ -103,16 +111,25 @@ class RouteHandler(HTTPRouteHandler):
         if isinstance(data, Encoded):
             return data
         # Litestar's own type leaves out what the request is generic in.
-        return await super().to_response(app, data, request)  # pyright: ignore[reportUnknownMemberType]
+        make = super().to_response  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        if not isinstance(data, Unfinished):
+            return await make(app, data, request)
+        body = Body(data, self.route.endpoint, self.logger)
+        cast("dict[str, object]", request.scope)[BODY] = body
+        return await body.prepare(lambda result: make(app, result, request))
 
 
-def make_handler(route: HttpRoute, service: str, provided: Collection[str]) -> RouteHandler:
+def make_handler(
+    route: HttpRoute, provided: Collection[str], *, service: str, stopping: Stopping, logger: Logger
+) -> RouteHandler:
     """A route as Litestar registers it.
 
     Args:
         route: The route.
-        service: The name of the service.
         provided: The parameters that the ``dependencies`` of the whole Litestar app fill.
+        service: The name of the service.
+        stopping: Whether it stops.
+        logger: For what fails after a response has begun.
 
     Raises:
         WiringError: An option is none of Litestar's, or a parameter cannot be expressed in Litestar.
@@ -124,14 +141,14 @@ def make_handler(route: HttpRoute, service: str, provided: Collection[str]) -> R
     dependencies = cast("Mapping[str, object]", spec.options.get("dependencies") or {})
     names = path_parameters(spec.path)
     hints = litestar_annotations(signature, names, {*provided, *dependencies})
-    respond = _responding(endpoint, service)
+    respond = _responding(endpoint, service, stopping)
     handler = RouteHandler(
         litestar_path(spec.path, signature),
         http_method=cast("Any", list(spec.methods)),  # checked before; Litestar's type is a union of literals
         status_code=spec.status_code or (204 if signature.returns is NoneType else 200),
         **_options(spec, endpoint, has_input=bool(hints)),
     )
-    handler.route, handler.answer, handler.respond = route, answer, respond
+    handler.route, handler.answer, handler.respond, handler.logger = route, answer, respond, logger
     handler(_make_function(respond, signature, names, hints))
     return handler
 
@@ -161,12 +178,12 @@ def _options(spec: RouteSpec, endpoint: Endpoint[object], *, has_input: bool) ->
     }
 
 
-def _responding(endpoint: Endpoint[object], service: str) -> Respond:
+def _responding(endpoint: Endpoint[object], service: str, stopping: Stopping) -> Respond:
     title = endpoint.title
     contexts = [parameter.name for parameter in endpoint.signature.left if is_context(parameter)]
 
     def respond(scope: Scope, values: dict[str, object]) -> Awaitable[object]:
-        context = Context(request_id=request_id(scope), service=service, handler=title)
+        context = Context(request_id=request_id(scope), service=service, handler=title, stopping=stopping)
         for name in contexts:
             values[name] = context
         return dispatch(endpoint, Incoming(context, keywords=values))

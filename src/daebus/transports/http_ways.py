@@ -24,8 +24,9 @@ from typing_extensions import override
 from .exchange import body_length
 from .http_answers import Encoded
 from .http_arguments import Arguments, PlainRequest, no_json, receive_body, refuse_other_types
+from .http_bodies import Body
 from .http_mistakes import AnyRequest
-from .http_routes import RouteHandler
+from .http_routes import BODY, RouteHandler
 from .private_parts import find
 
 if TYPE_CHECKING:
@@ -130,13 +131,23 @@ class _Route(HTTPRoute):
     @override
     async def handle(self, scope: Any, receive: Receive, send: Send) -> None:  # Litestar's own types of it differ
         handler, _ = self.route_handler_map[scope["method"]]
-        if not isinstance(handler, RouteHandler) or handler.arguments is None:
-            try:
+        try:
+            if isinstance(handler, RouteHandler) and handler.arguments is not None:
+                await self._handle(handler, handler.arguments, scope, receive, send)
+            else:
                 await super().handle(scope, receive, send)
-            except ValidationException:
+        except ValidationException:
+            if not isinstance(handler, RouteHandler) or handler.arguments is None:
                 await _read_body(scope, receive, handler)
-                raise
-            return
+            raise
+        finally:
+            body = cast("dict[str, object]", scope).pop(BODY, None)
+            if isinstance(body, Body):
+                await body.abandon()
+
+    async def _handle(
+        self, handler: RouteHandler, arguments: Arguments, scope: Any, receive: Receive, send: Send
+    ) -> None:
         request_class = cast("Any", handler.resolve_request_class())  # pyright: ignore[reportUnknownMemberType]
         request: AnyRequest = request_class(scope, receive, send)
         if handler.resolve_guards():  # pyright: ignore[reportUnknownMemberType]
@@ -146,7 +157,7 @@ class _Route(HTTPRoute):
             if handler.cache:
                 answer = await self._get_cached_response(request, handler)  # pyright: ignore[reportUnknownMemberType]
             if answer is None:
-                answer = await self._answer(request, handler, handler.arguments)
+                answer = await self._answer(request, handler, arguments)
             await answer(scope, receive, send)
             after = handler.resolve_after_response()
             if after is not None:

@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import cast
 
 from daebus.core.errors import StartupError, Unavailable
+from daebus.core.stopping import Stopping
 
 from .cluster import open_link
 from .links import CommandLink
@@ -66,6 +67,7 @@ class Node:
         link: The connection for commands.
         subscriber: The connection for pub/sub.
         clock: The server's clock.
+        stopping: Whether the service stops that runs in it.
     """
 
     def __init__(self, server: RedisServer) -> None:
@@ -74,6 +76,7 @@ class Node:
         self.clock: ServerClock = ServerClock()
         self.link: CommandLink = open_link(server, on_connect=self._connected)
         self.subscriber: Subscriber = Subscriber(server)
+        self.stopping: Stopping = Stopping()
         self._requests = itertools.count(1)
         self._forgotten: list[Callable[[], None]] = []
         self._doubters: list[Callable[[], None]] = []

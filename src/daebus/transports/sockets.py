@@ -17,6 +17,7 @@ from daebus.core.errors import NotFound, ServiceError, TooLarge
 from daebus.core.logs import Logger
 from daebus.core.messages import Envelope, encode_error
 from daebus.core.names import closest
+from daebus.core.stopping import Stopping
 from daebus.wiring.dispatch import dispatch
 from daebus.wiring.endpoints import Endpoint, Incoming
 
@@ -64,17 +65,21 @@ class SocketDesk:
         routes: The handlers.
         service: The service's name.
         max_message_size: In bytes; a larger message is answered with the error ``too_large``.
+        stopping: Whether the service stops.
         logger: For what goes wrong.
 
     Attributes:
         routes: The handlers.
     """
 
-    def __init__(self, routes: SocketRoutes, *, service: str, max_message_size: int, logger: Logger) -> None:
+    def __init__(
+        self, routes: SocketRoutes, *, service: str, max_message_size: int, stopping: Stopping, logger: Logger
+    ) -> None:
         self.routes = routes
         self._service = service
         self._max_message_size = max_message_size
         self._surely_allowed = max_message_size // 4  # characters, of which UTF-8 makes 4 bytes at most
+        self._stopping = stopping
         self._logger = logger
         self._numbers = itertools.count(1)
 
@@ -149,7 +154,8 @@ class SocketDesk:
         request_id: str | None = None,
     ) -> Incoming:
         known = request_id or f"{client.id}-{next(self._numbers)}"
-        return Incoming(Context(request_id=known, service=self._service, handler=endpoint.title), body, client)
+        context = Context(request_id=known, service=self._service, handler=endpoint.title, stopping=self._stopping)
+        return Incoming(context, body, client)
 
 
 def _error(error: ServiceError, asked: str | int | None) -> str:

@@ -14,6 +14,7 @@ from daebus.core.errors import NotFound
 from daebus.core.logs import Logger
 from daebus.core.names import did_you_mean
 from daebus.core.running import Running
+from daebus.core.stopping import Stopping
 from daebus.transports.failures import failure
 from daebus.transports.pauses import pauses
 from daebus.wiring.dispatch import dispatch
@@ -40,12 +41,14 @@ class Threads:
     Args:
         tasks: Its thread handlers.
         service: The service's name.
+        stopping: Whether the service stops.
         logger: For what goes wrong.
     """
 
-    def __init__(self, tasks: Sequence[ThreadTask], *, service: str, logger: Logger) -> None:
+    def __init__(self, tasks: Sequence[ThreadTask], *, service: str, stopping: Stopping, logger: Logger) -> None:
         self._tasks = {task.name: task for task in tasks}
         self._service = service
+        self._stopping = stopping
         self._logger = logger
         self._loop = asyncio.get_running_loop()
         self._lock = threading.Lock()
@@ -109,7 +112,8 @@ class Threads:
     async def _run_once(self, task: ThreadTask, running: Running) -> bool:
         """Whether the handler returned by itself."""
         title = task.endpoint.title
-        context = Context(request_id=title.replace(" ", "-"), service=self._service, handler=title)
+        known = title.replace(" ", "-")
+        context = Context(request_id=known, service=self._service, handler=title, stopping=self._stopping)
         incoming = Incoming(context, part=running)
         try:
             await dispatch(task.endpoint, incoming)

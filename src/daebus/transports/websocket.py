@@ -11,6 +11,7 @@ from litestar.handlers import WebsocketRouteHandler
 
 from daebus.core.errors import ServiceError, Unavailable
 from daebus.core.logs import Logger
+from daebus.core.stopping import Stopping
 
 from .clients import Clients
 from .edge import DaebusWebSocket
@@ -41,6 +42,7 @@ class SocketHub:
         instance: This process, unlike any other; it becomes part of the clients' ids.
         link: The connection for commands.
         subscriber: The connection for pub/sub.
+        stopping: Whether the service stops.
         logger: For what goes wrong.
 
     Attributes:
@@ -56,6 +58,7 @@ class SocketHub:
         instance: str,
         link: CommandLink,
         subscriber: Subscriber,
+        stopping: Stopping,
         logger: Logger,
     ) -> None:
         self._instance = instance
@@ -63,7 +66,9 @@ class SocketHub:
         self._origins = OriginGuard(settings.origins, component="DaebusWebSocket")
         self._subscriber = subscriber
         self._logger = logger
-        self._desk = SocketDesk(routes, service=service, max_message_size=settings.max_message_size, logger=logger)
+        self._desk = SocketDesk(
+            routes, service=service, max_message_size=settings.max_message_size, stopping=stopping, logger=logger
+        )
         self._switchboard = Switchboard(link, service)
         self.clients: Clients = Clients(self._switchboard)
         self._peers: dict[Peer, asyncio.Future[None]] = {}

@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 
 from dependency_injector import providers
 
-from .per_message import MessageScope, OpenScope
+from .scopes import MessageScope, OpenScope
 
 __all__ = ["Injection"]
 

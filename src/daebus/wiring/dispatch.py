@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing, nullcontext
 from typing import TypeVar, cast
 
 from daebus.core.context import current_context
 
 from .endpoints import Endpoint, Incoming
+from .workers import to_its_end
 
 __all__ = ["dispatch", "dispatch_stream"]
 
@@ -45,17 +45,7 @@ async def _dispatch_to_thread(endpoint: Endpoint[R], incoming: Incoming, argumen
         return await endpoint.workers.run(handle)
     async with opened as scope:
         work = endpoint.workers.run(lambda: scope.call(handle))
-        return await (_to_its_end(work) if scope.holds else work)
-
-
-async def _to_its_end(work: Awaitable[R]) -> R:
-    """Wait for a thread also when cancelled: it goes on, with objects that must stay open for it."""
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.gather(task, return_exceptions=True)
-        raise
+        return await (to_its_end(work) if scope.holds else work)
 
 
 async def dispatch_stream(endpoint: Endpoint[R], incoming: Incoming) -> AsyncGenerator[R]:

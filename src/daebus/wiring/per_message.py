@@ -1,37 +1,48 @@
-"""`PerMessage`: a provider of one object a message, and the scope in which those objects live."""
+"""`PerMessage`: a provider of one object a message."""
 
 from __future__ import annotations
 
 import contextlib
 import inspect
 import typing
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, AsyncExitStack, ExitStack
-from contextvars import ContextVar, Token
-from types import TracebackType
-from typing import Generic, Self, TypeVar, cast, overload
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from contextvars import ContextVar
+from typing import Generic, Protocol, TypeVar, cast, overload
 
 from dependency_injector import providers
 
 from daebus.core.diagnostics import Note
-from daebus.core.errors import DaebusError, WiringError
+from daebus.core.errors import WiringError
 from daebus.core.places import caller_place, place_of, place_of_class, unwrap
 from daebus.core.problems import WiringProblem
 from daebus.core.signatures import return_hint
 
-__all__ = ["MessageScope", "OpenScope", "PerMessage"]
+__all__ = ["PerMessage", "Scope", "open_scope"]
 
 T = TypeVar("T")
 
-_objects: ContextVar[dict[object, object] | None] = ContextVar("daebus_per_message", default=None)
+
+class Scope(Protocol):
+    """The per-message objects of the message that is being handled, by their providers."""
+
+    @property
+    def objects(self) -> Mapping[object, object]:
+        """Those that are open."""
+        ...
+
+
+open_scope: ContextVar[Scope | None] = ContextVar("daebus_per_message", default=None)
 
 
 class PerMessage(providers.Provider[T], Generic[T]):
     """A provider of one object for each message, shared by everything that is injected for that message.
 
     `opens` is a generator function, sync or async, that yields the object once, or a function or class that gives a
-    context manager. It is entered before the handler and left after the reply was encoded; an exception of the
-    handler is thrown into it, so that it can roll back. Further arguments are injected as in a ``Factory``.
+    context manager. It is entered before the handler and left after the reply was encoded, or, where the body of a
+    response is made while it is sent, before the end of that is sent. An exception of the handler or of the body is
+    thrown into it, so that it can roll back; that the client has gone before the end is a `CancelledError`. Further
+    arguments are injected as in a ``Factory``.
 
     Example:
         ``session = PerMessage(open_session, db=db)``
@@ -79,13 +90,13 @@ class PerMessage(providers.Provider[T], Generic[T]):
         return self._factory()
 
     def _provide(self, args: tuple[object, ...], kwargs: dict[str, object]) -> T:
-        objects = _objects.get()
-        if objects is None or self not in objects:
+        scope = open_scope.get()
+        if scope is None or self not in scope.objects:
             raise LookupError(
                 f"the per-message object of {self.opens!r} exists only while a message is handled: "
                 "name it as a parameter of the handler, or of a Factory that the handler gets"
             )
-        return cast("T", objects[self])
+        return cast("T", scope.objects[self])
 
 
 def _as_manager(open_: Callable[..., object]) -> Callable[..., object]:
@@ -119,147 +130,3 @@ def _is_async(open_: Callable[..., object]) -> bool:
             notes=[Note("defined here", place_of_class(open_) if isinstance(open_, type) else place_of(open_))],
         )
     )
-
-
-class MessageScope:
-    """The per-message objects that some providers reach.
-
-    Attributes:
-        order: Their providers, in the order in which they must be opened, where nothing is overridden.
-        reached: All providers that were passed on the way to them.
-    """
-
-    __slots__ = ("_roots", "order", "reached")
-
-    def __init__(self, roots: Iterable[providers.Provider[object]]) -> None:
-        self._roots = tuple(roots)
-        order, reached = _walk(self._roots, overridden=False)
-        self.order: tuple[PerMessage[object], ...] = order
-        self.reached: tuple[providers.Provider[object], ...] = reached
-
-    def opened(self, *, in_thread: bool = False) -> OpenScope | None:
-        """A context in which the objects of one message are open; None where it has none.
-
-        Args:
-            in_thread: Whether those that need no event loop are left for the thread, see `OpenScope.call`.
-        """
-        order = self.order
-        if any(provider.last_overriding is not None for provider in self.reached):
-            order, _ = _walk(self._roots, overridden=True)
-        if not order:
-            return None
-        return OpenScope(order, _count_on_loop(order) if in_thread else len(order))
-
-
-class OpenScope:
-    """The per-message objects of one message: opened in order, left in reverse.
-
-    An exception of the handler is thrown into each of them; none can make it go away.
-    """
-
-    __slots__ = ("_left", "_now", "_objects", "_stack", "_token")
-
-    _token: Token[dict[object, object] | None]
-
-    def __init__(self, order: Sequence[PerMessage[object]], now: int) -> None:
-        self._now, self._left = order[:now], order[now:]
-        self._objects: dict[object, object] = {}
-        self._stack = AsyncExitStack()
-
-    @property
-    def holds(self) -> bool:
-        """Whether it has opened something on the event loop."""
-        return bool(self._now)
-
-    async def __aenter__(self) -> Self:
-        self._token = _objects.set(self._objects)
-        try:
-            for provider in self._now:
-                self._objects[provider] = await self._open(provider)
-        except BaseException as error:
-            await self.__aexit__(type(error), error, error.__traceback__)
-            raise
-        return self
-
-    async def _open(self, provider: PerMessage[object]) -> object:
-        manager = provider.manager()
-        if provider.is_async:
-            return await self._stack.enter_async_context(cast("AbstractAsyncContextManager[object]", manager))
-        return self._stack.enter_context(cast("AbstractContextManager[object]", manager))
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        try:
-            swallowed = await self._stack.__aexit__(kind, error, traceback)
-        finally:
-            _objects.reset(self._token)
-            # A task that the handler has left behind must not find what is closed.
-            self._objects.clear()
-        if swallowed and error is not None:
-            raise _SwallowedError(self._now) from error
-
-    def call(self, function: Callable[[], T]) -> T:
-        """Call a function in this thread, with those objects open that were left for the thread."""
-        if not self._left:
-            return function()
-        stack = ExitStack()
-        try:
-            for provider in self._left:
-                manager = cast("AbstractContextManager[object]", provider.manager())
-                self._objects[provider] = stack.enter_context(manager)
-            result = function()
-        except BaseException as error:
-            if stack.__exit__(type(error), error, error.__traceback__):
-                raise _SwallowedError(self._left) from error
-            raise
-        stack.close()
-        return result
-
-
-class _SwallowedError(DaebusError):
-    def __init__(self, providers_: Iterable[PerMessage[object]]) -> None:
-        names = " or ".join(_shown(provider.opens) for provider in providers_)
-        super().__init__(f"The handler failed, but {names} swallowed its exception: let it be raised again")
-
-
-def _shown(function: object) -> str:
-    return str(getattr(function, "__qualname__", function))
-
-
-def _walk(
-    roots: Iterable[providers.Provider[object]], *, overridden: bool
-) -> tuple[tuple[PerMessage[object], ...], tuple[providers.Provider[object], ...]]:
-    """The per-message providers below `roots`, each after those that it needs, and all that were passed on the way.
-
-    Args:
-        roots: Where to begin.
-        overridden: Whether what overrides a provider takes its place.
-    """
-    order: list[PerMessage[object]] = []
-    reached: dict[providers.Provider[object], None] = {}
-
-    def visit(provider: providers.Provider[object]) -> None:
-        if provider in reached:
-            return
-        reached[provider] = None
-        overriding = provider.last_overriding
-        if overridden and overriding is not None:
-            visit(overriding)
-            return
-        if isinstance(provider, providers.BaseSingleton | providers.BaseResource):
-            return  # They outlive the message, so they may need nothing of it.
-        for needed in provider.related:
-            if needed not in provider.overridden:
-                visit(needed)
-        if isinstance(provider, PerMessage):
-            order.append(provider)
-
-    for root in roots:
-        visit(root)
-    return tuple(order), tuple(reached)
-
-
-def _count_on_loop(order: Sequence[PerMessage[object]]) -> int:
-    """How many of the first ones must be opened on the event loop: up to the last async one."""
-    return max((index + 1 for index, provider in enumerate(order) if provider.is_async), default=0)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from queue import SimpleQueue
 from typing import Generic, Protocol, TypeVar, cast
 
-__all__ = ["OwnThread", "WorkerPool", "Workers"]
+__all__ = ["OwnThread", "WorkerPool", "Workers", "to_its_end"]
 
 T = TypeVar("T")
 
@@ -21,6 +21,16 @@ class Workers(Protocol):
     async def run(self, function: Callable[[], T]) -> T:
         """Run a function off the event loop, with the context variables of the caller."""
         ...
+
+
+async def to_its_end(work: Awaitable[T]) -> T:
+    """Wait for a thread also when cancelled: it goes on, with objects that must stay open for it."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.gather(task, return_exceptions=True)
+        raise
 
 
 class _Job(Generic[T]):
