@@ -14,12 +14,32 @@ nox.options.reuse_venv = "yes"
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 CODE = ("src", "tests", "examples", "noxfile.py")
+# What touches each library that the wheel needs.
+SMOKE = (
+    "tests/transports/test_private_parts.py",
+    "tests/transports/test_http_ways.py",
+    "tests/transports/test_http_routes.py",
+    "tests/examples/test_by_protocol.py",
+    "tests/examples/test_orders.py",
+    "tests/examples/test_users_in_process.py",
+    "tests/wiring/test_injection.py",
+)
 
 
 def install(session: nox.Session, *groups: str) -> None:
     """Install the project, editable, and groups of tools, in the versions of constraints.txt."""
     tools = nox.project.dependency_groups(PROJECT, *groups)
     session.install("-c", "constraints.txt", "-e", ".[testing]", *tools)
+
+
+def build_wheel(session: nox.Session) -> Path:
+    """Build the wheel of this project, and return where it lies."""
+    folder = session.create_tmp()
+    for earlier in Path(folder).glob("*.whl"):
+        earlier.unlink()
+    session.run("python", "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, ".")
+    (built,) = Path(folder).glob("daebus-*.whl")
+    return built
 
 
 @nox.session
@@ -87,15 +107,23 @@ def chaos(session: nox.Session) -> None:
 @nox.session
 def wheel(session: nox.Session) -> None:
     """What a user gets: the wheel alone, and a project that is written with it."""
-    folder = session.create_tmp()
-    for earlier in Path(folder).glob("*.whl"):
-        earlier.unlink()
-    session.run("python", "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, ".")
-    (built,) = Path(folder).glob("daebus-*.whl")
+    built = build_wheel(session)
     tools = nox.project.dependency_groups(PROJECT, "test", "types")
     session.install("-c", "constraints.txt", f"{built}[testing]", *tools)
     session.install("--force-reinstall", "--no-deps", str(built))
     session.run("python", "tests/wheel/check.py")
+
+
+@nox.session
+def latest(session: nox.Session) -> None:
+    """What a user gets today: the wheel and the newest versions that it allows; then the same without the engine."""
+    built = build_wheel(session)
+    tools = nox.project.dependency_groups(PROJECT, "test")
+    session.install("--upgrade", "--upgrade-strategy", "eager", f"{built}[testing]", *tools)
+    session.install("--force-reinstall", "--no-deps", str(built))
+    session.run("python", "-m", "pip", "list")
+    session.run("pytest", "-n3", "--dist=worksteal", *SMOKE, *session.posargs, env={"PYTHONWARNINGS": "default"})
+    session.run("python", "tests/wheel/production.py")
 
 
 @nox.session

