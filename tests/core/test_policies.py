@@ -29,6 +29,16 @@ def test_each_pause_may_be_twice_as_long_as_the_one_before_up_to_the_longest() -
         assert min(pauses) < 0.1 * longest
 
 
+def test_what_takes_time_to_pass_has_at_least_that_and_half_of_the_backoff() -> None:
+    policy = Policy(backoff=1.0, max_backoff=60)
+    for failures, least, most in ((1, 5, 7.5), (3, 5, 7.5), (4, 5, 8), (5, 8, 16), (9, 30, 60)):
+        pauses = [policy.pause(failures, floor=5) for _ in range(400)]
+        assert least <= min(pauses) < max(pauses) <= most
+        assert max(pauses) - min(pauses) > 0.8 * (most - least)
+    assert 0.5 <= policy.pause(1, floor=0) <= 1
+    assert Policy(backoff=0.01, max_backoff=0.2).pause(1, floor=5) == pytest.approx(0.2)
+
+
 @pytest.mark.parametrize(
     ("option", "value"),
     [

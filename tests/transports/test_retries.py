@@ -97,6 +97,30 @@ async def test_what_may_pass_waits_in_the_sorted_set(redis: Any, problem: Servic
     assert await redis.xlen(DEAD) == 0
 
 
+@pytest.mark.parametrize("problem", [NoSuchService("x"), NoSuchAction("x")])
+async def test_a_missing_service_is_waited_for(redis: Any, problem: ServiceError) -> None:
+    """Five runs within two seconds would be over before it could have started."""
+    origin = msgspec.structs.replace(ACTION, policy=Policy())
+    await redis.xgroup_create(WORK, GROUP, "0", mkstream=True)
+    seconds, _ = await redis.time()
+    async with opened() as (_, retries):
+        for number in range(20):
+            await redis.xadd(WORK, {"request": number})
+            ((_, [(entry_id, found)]),) = await redis.xreadgroup(GROUP, "somebody", {WORK: ">"})
+            await retries.failed(origin, Entry(entry_id, flat(found)), problem, "r1")
+    assert min(due for _, due in await redis.zrange(DELAYED, 0, -1, withscores=True)) >= (seconds + 5) * 1000
+
+
+@pytest.mark.parametrize("problem", [Timeout("x"), TooManyRequests("x"), Unavailable("x")])
+async def test_what_is_away_slow_or_full_is_given_time(redis: Any, problem: ServiceError) -> None:
+    origin = msgspec.structs.replace(ACTION, policy=Policy(backoff=100.0))
+    entry = await delivered(redis, ACTION, request="{}")
+    async with opened() as (_, retries):
+        await retries.failed(origin, entry, problem, "r1")
+    _, due = await delayed(redis)
+    assert 40_000 < due <= 100_000
+
+
 @pytest.mark.parametrize(("failures", "longest"), [(0, 1000), (1, 2000), (2, 3000)])
 async def test_pauses_grow_up_to_the_longest(redis: Any, failures: int, longest: int) -> None:
     seconds, _ = await redis.time()

@@ -51,13 +51,20 @@ class Policy(msgspec.Struct, frozen=True):
     timeout: float | None = None
     keep_replies: float = 86_400.0
 
-    def pause(self, failures: int) -> float:
-        """Seconds until a message that has failed so often is handled again: any, up to the backoff of this time.
+    def pause(self, failures: int, floor: float | None = None) -> float:
+        """Seconds until a message that has failed so often is handled again.
 
-        What failed together does not come back together.
+        They are random, so that what failed together does not come back together.
+
+        Args:
+            failures: How often it has failed, this time included.
+            floor: For what takes time to pass: at least so many seconds, and at least half of the backoff of this time,
+                but no more than `max_backoff`. None: any number of seconds up to the backoff of this time.
         """
         longest = min(self.max_backoff, self.backoff * 2.0 ** min(failures - 1, 64))
-        return random.uniform(0, longest)  # noqa: S311  # spread, not secrecy
+        least = 0.0 if floor is None else min(self.max_backoff, max(floor, longest / 2))
+        longest = max(longest, min(self.max_backoff, least * 1.5))
+        return random.uniform(least, longest)  # noqa: S311  # spread, not secrecy
 
 
 def action_policy(subject: str, options: Mapping[str, object], *, streams: bool = False) -> Policy:

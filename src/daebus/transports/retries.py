@@ -15,7 +15,15 @@ from typing import cast
 import msgspec
 
 from daebus.core.codec import encode
-from daebus.core.errors import Internal, NoSuchAction, ServiceError, Timeout, TooManyRequests, Unavailable
+from daebus.core.errors import (
+    Internal,
+    NoSuchAction,
+    NoSuchService,
+    ServiceError,
+    Timeout,
+    TooManyRequests,
+    Unavailable,
+)
 from daebus.core.logs import Logger
 from daebus.core.messages import dead_letters, delayed_entries, service_of
 from daebus.core.policies import Policy
@@ -36,6 +44,7 @@ MAX_DELIVERIES = 5
 
 _LONGEST_DETAILS = 16 << 10  # bytes
 _POLL_SECONDS = 1.0
+_MISSING_SECONDS = 5.0
 _AT_ONCE = 100
 
 # The entry goes in the same step, unless it is another's by now, and once though the server may be told twice. What is
@@ -124,6 +133,16 @@ def is_passing(problem: ServiceError) -> bool:
     return isinstance(problem, Internal | Unavailable | Timeout | TooManyRequests | NoSuchAction)
 
 
+def _floor(problem: ServiceError) -> float | None:
+    """How long what is wrong takes to pass, at least, in seconds; None: that cannot be told.
+
+    A service that is not there has to start; retries that follow each other within a second are used up before.
+    """
+    if isinstance(problem, NoSuchService | NoSuchAction):
+        return _MISSING_SECONDS
+    return 0.0 if isinstance(problem, Unavailable | Timeout | TooManyRequests) else None
+
+
 class Retries:
     """Settles the entries of one partition whose handlers fail, and brings those back that are due.
 
@@ -160,7 +179,7 @@ class Retries:
         if not is_passing(problem) or failures > origin.policy.retries:
             await self.bury(origin, entry, problem, request_id)
             return
-        pause = origin.policy.pause(failures)
+        pause = origin.policy.pause(failures, _floor(problem))
         self._logger.warning(
             "to be handled again",
             stream=origin.again,
