@@ -10,6 +10,7 @@ from typing import ClassVar, Self, TypeVar, cast, overload
 from daebus.core.affinity import ThreadOnly
 from daebus.core.contracts import Action, Channel, Message, StreamAction
 from daebus.core.errors import DaebusError
+from daebus.core.forks import Home
 from daebus.transports.bus import DEFAULT_TIMEOUT, Bus
 from daebus.transports.clients import Clients
 
@@ -28,9 +29,16 @@ class _Loop:
     def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
         self._loop = loop
         self._thread: threading.Thread | None = None
+        self._home = Home()
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it runs in this process, and not in one from which this was forked."""
+        return self._home.is_here
 
     def open(self) -> None:
         """Run an event loop in a thread of its own."""
+        self._home = Home()
         loop = self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=loop.run_forever, name="daebus-bus", daemon=True)
         self._thread.start()
@@ -48,6 +56,9 @@ class _Loop:
         """Run a coroutine in the loop, with the context variables of this thread, and wait for its result."""
         loop = self._loop
         problem = None
+        if loop is not None and not self._home.is_here:
+            coroutine.close()
+            self._home.require()
         if loop is None:
             problem = "The bus is not open: use `with BlockingBus(url) as bus:`."
         elif asyncio._get_running_loop() is loop:  # noqa: SLF001
@@ -86,8 +97,9 @@ class BlockingBus(ThreadOnly):
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._loop.wait_for(self._bus.__aexit__())
-        self._loop.close()
+        if self._loop.is_here:  # what was opened before a fork is closed where it was opened
+            self._loop.wait_for(self._bus.__aexit__())
+            self._loop.close()
 
     @overload
     def call(
@@ -155,7 +167,8 @@ class BlockingBus(ThreadOnly):
                     return
                 yield cast("Out", item)
         finally:
-            self._loop.wait_for(replies.close())
+            if self._loop.is_here:
+                self._loop.wait_for(replies.close())
 
     @overload
     def send(

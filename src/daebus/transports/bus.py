@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Self, TypeVar, cast, overload
 from daebus.core.affinity import LoopOnly
 from daebus.core.contracts import Action, Channel, StreamAction
 from daebus.core.errors import ConfigurationError
+from daebus.core.forks import Home
 from daebus.core.messages import MAX_MESSAGE_SIZE
 
 from .limits import Limits
@@ -38,7 +39,8 @@ class Bus(LoopOnly):
             environment has ``DAEBUS_LEGACY=1``.
 
     Raises:
-        ConfigurationError: When it is opened: the URL, or DAEBUS_LEGACY, is wrong. When it is used: it is not open.
+        ConfigurationError: When it is opened: the URL, or DAEBUS_LEGACY, is wrong. When it is used: it is not open, or
+            it was opened in a process from which this one was forked.
         StartupError: When it is opened: the server cannot be reached, or refuses.
     """
 
@@ -59,18 +61,21 @@ class Bus(LoopOnly):
         self._limits = Limits(max_message_size)
         self._legacy = legacy
         self._caller: Caller | None = None
+        self._home = Home()
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         from .caller import open_caller  # noqa: PLC0415  # it loads redis-py, without which an app is defined
 
+        self._home, self._stack = Home(), AsyncExitStack()
         opening = open_caller(self._url, self._limits, legacy=speaks_old_wire(self._legacy))
         self._caller = await self._stack.enter_async_context(opening)
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self._caller = None
-        await self._stack.aclose()
+        if self._home.is_here:  # what was opened before a fork is closed where it was opened
+            await self._stack.aclose()
 
     @overload
     async def call(
@@ -233,6 +238,7 @@ class Bus(LoopOnly):
             raise ConfigurationError(
                 "The bus is not open: use `async with Bus(url) as bus:`, or a bus that is injected."
             )
+        self._home.require()
         return self._caller
 
 
