@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+
 import click
+
+from daebus.core.consoles import PlainFormatter
 
 from .asking import call, listen, publish, send
 from .dead import dead
@@ -18,6 +22,8 @@ def main() -> None:
 
     Results go to stdout, everything else to stderr. Exit codes: 0 all went well, 1 it failed, 2 wrong usage.
     """
+    if logging.lastResort is not None:
+        logging.lastResort.setFormatter(PlainFormatter())
 
 
 for _command in (run, check, call, send, publish, listen, dead):

@@ -13,6 +13,7 @@ import msgspec
 
 from daebus.core.contracts import Action, Channel, StreamAction
 from daebus.core.errors import BadRequest, ConfigurationError, NoSuchService
+from daebus.core.terminal import visible, visible_json
 
 from .failures import explained
 from .hints import elsewhere, meant_durable, nobody_came, nobody_listens, nobody_serves, on_the_bus
@@ -89,7 +90,7 @@ def call(service: str, action: str, payload: msgspec.Raw, timeout: float, redis_
         ):
             try:
                 async for reply in stream:
-                    click.echo(bytes(reply))
+                    click.echo(_line(bytes(reply)))
                     replies += 1
             except NoSuchService as error:
                 raise NoSuchService(error.message + elsewhere(redis_url), details=error.details) from error
@@ -121,7 +122,7 @@ def send(service: str, action: str, payload: msgspec.Raw, redis_url: str | None)
         async with on_the_bus(redis_url, start="in project") as (bus, node):
             await bus.send(Action[msgspec.Raw, object](action, service=service), payload)
             if (reason := await nobody_serves(node, service, action)) is not None:
-                click.echo(f"It waits until somebody handles it. {reason}", err=True)
+                click.echo(visible(f"It waits until somebody handles it. {reason}"), err=True)
 
     with explained(ConfigurationError):
         asyncio.run(queue())
@@ -144,7 +145,7 @@ def publish(channel: str, event: msgspec.Raw, durable: bool, redis_url: str | No
             await bus.publish(Channel[msgspec.Raw](channel, durable=durable, retention=_FOR_EVER), event)
             reason = await (nobody_came if durable else nobody_listens)(node, channel)
             if reason is not None:
-                click.echo(reason, err=True)
+                click.echo(visible(reason), err=True)
 
     with explained(ConfigurationError):
         asyncio.run(tell())
@@ -166,9 +167,9 @@ def listen(channel: str, durable: bool, count: int | None, redis_url: str | None
         if not durable:
             async with on_the_bus(redis_url, start="in project") as (_, node):
                 if (reason := await meant_durable(node, channel)) is not None:
-                    click.echo(reason, err=True)
+                    click.echo(visible(reason), err=True)
         async with events(redis_url, channel, durable=durable) as arriving:
-            click.echo(f"Listening to {channel}", err=True)
+            click.echo(visible(f"Listening to {channel}"), err=True)
             async for event in arriving:
                 click.echo(_line(event))
                 heard += 1
@@ -185,9 +186,9 @@ def _is_all_wrong(error: BadRequest) -> bool:
     return found[0].get("path") == "$" or found[0].get("problem", "").startswith("Missing")
 
 
-def _line(event: bytes) -> bytes:
-    """An event on one line; what is no JSON, from a publisher that is no daebus, becomes a text in JSON."""
+def _line(body: bytes) -> bytes:
+    """A reply or an event on one line; what is no JSON, from a publisher that is no daebus, becomes a text in JSON."""
     try:
-        return msgspec.json.format(event, indent=-1)
+        return visible_json(msgspec.json.format(body, indent=-1))
     except (ValueError, RecursionError):
-        return msgspec.json.encode(event.decode(errors="replace"))
+        return visible_json(msgspec.json.encode(body.decode(errors="replace")))

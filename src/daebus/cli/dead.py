@@ -14,6 +14,7 @@ import msgspec
 from daebus.core.codec import encode
 from daebus.core.errors import ConfigurationError, DaebusError
 from daebus.core.logs import make_logger
+from daebus.core.terminal import visible_json
 from daebus.transports.dead_letters import DeadLetters, Letter
 from daebus.transports.node import open_node
 from daebus.transports.servers import find_server
@@ -130,7 +131,7 @@ def list_(service: str, action: str | None, listener: str | None, redis_url: str
     async def show() -> None:
         async with _opened(redis_url, service) as letters:
             async for letter in _found(letters, _Chosen(action=action, listener=listener)):
-                click.echo(encode(_summary(letter)))
+                click.echo(visible_json(encode(_summary(letter))))
 
     _run(show())
 
@@ -145,7 +146,7 @@ def show(service: str, letter_id: str, redis_url: str | None) -> None:
     async def look() -> None:
         async with _opened(redis_url, service) as letters:
             async for letter in _found(letters, _Chosen((letter_id,))):
-                click.echo(encode(_whole(letter)))
+                click.echo(visible_json(encode(_whole(letter))))
 
     _run(look())
 
@@ -203,6 +204,6 @@ async def _change(
     async with _opened(redis_url, service) as letters:
         async for letter in _found(letters, chosen):
             if await change(letters, letter):
-                click.echo(encode({"id": letter.id}))
+                click.echo(visible_json(encode({"id": letter.id})))
                 count += 1
     click.echo(f"{count} {done}", err=True)

@@ -12,6 +12,7 @@ from typing_extensions import override
 from daebus.core.codec import encode
 from daebus.core.diagnostics import wants_colour
 from daebus.core.errors import DaebusError, ServiceError, render
+from daebus.core.terminal import visible_json
 
 __all__ = ["explained"]
 
@@ -27,7 +28,7 @@ class _FailedCallError(click.ClickException):
 
     def __init__(self, error: ServiceError) -> None:
         fields = {"code": error.code, "message": str(error), "details": error.details}
-        super().__init__(encode(fields).decode())
+        super().__init__(visible_json(encode(fields)).decode())
 
     @override
     def show(self, file: object = None) -> None:

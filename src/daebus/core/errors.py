@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from .problems import WiringProblem
+from .terminal import visible
 
 __all__ = [
     "BadReply",
@@ -201,9 +202,9 @@ def error_from_code(code: str, message: str, details: Mapping[str, object] | Non
 
 
 def render(error: DaebusError, *, colour: bool = False) -> str:
-    """Its text; with `colour`, marked up for a terminal where it is more than a sentence."""
+    """Its text for a terminal; with `colour`, marked up where it is more than a sentence."""
     if not isinstance(error, WiringError):
-        return str(error)
+        return visible(str(error), lines=True)  # a server or a service may have had a part in it
     count = len(error.problems)
     head = "1 wiring mistake:" if count == 1 else f"{count} wiring mistakes:"
     return "\n\n".join([head, *(problem.render(colour=colour) for problem in error.problems)])

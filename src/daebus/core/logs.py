@@ -5,27 +5,25 @@ Every line is a `logging.LogRecord`, so that handlers of others (pytest's caplog
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
 import logging
 import os
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from types import TracebackType
-from typing import Self, TextIO, TypeAlias
+from typing import Self, TextIO
 
 import msgspec
 import structlog
 
+from .consoles import Render, TracebackInfo, pretty_renderer, safe_repr, safe_text
 from .context import current_context
 from .errors import ConfigurationError
+from .terminal import visible_json
 
 __all__ = ["Logger", "configure_logging", "granian_logging", "make_logger"]
 
-_ExcInfo: TypeAlias = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
-_Render: TypeAlias = Callable[[dict[str, object], _ExcInfo | None], str]
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _LOGGER_NAME = "daebus"
 _RECORD_FIELDS = {*vars(logging.LogRecord("", 0, "", 0, "", (), None)), "message", "asctime"}
@@ -115,7 +113,7 @@ def configure_logging(
     threshold = _level(level)
     target = stream or sys.stderr
     terminal = target is not None and target.isatty()
-    render = _pretty_renderer(colors=terminal) if pretty or (pretty is None and terminal) else _render_json
+    render = pretty_renderer(colors=terminal) if pretty or (pretty is None and terminal) else _render_json
     handler = _Handler(stream)
     handler.setFormatter(_Formatter(service, instance, render))
     root = logging.getLogger()
@@ -151,13 +149,13 @@ class _Line(dict[str, object]):
     """The message of a record: the event and its fields, which other handlers see as text."""
 
     def __str__(self) -> str:
-        fields = (f"{key}={_safe_repr(value)}" for key, value in self.items() if key != "event")
+        fields = (f"{key}={safe_repr(value)}" for key, value in self.items() if key != "event")
         return " ".join([str(self.get("event", "")), *fields])
 
 
 def _to_line(
     _logger: object, _method: str, fields: structlog.typing.EventDict
-) -> tuple[tuple[_Line], dict[str, _ExcInfo | None]]:
+) -> tuple[tuple[_Line], dict[str, TracebackInfo | None]]:
     """The last of structlog's processors: what to call `logging` with."""
     options = {"exc_info": _exc_info(fields.pop("exc_info", None))}
     args: tuple[object, ...] = fields.pop("positional_args", ())
@@ -174,10 +172,10 @@ def _formatted(event: str, args: tuple[object, ...]) -> str:
     try:
         return event % args
     except (TypeError, ValueError):
-        return f"{event} {_safe_repr(args)}"
+        return f"{event} {safe_repr(args)}"
 
 
-def _exc_info(given: object) -> _ExcInfo | None:
+def _exc_info(given: object) -> TracebackInfo | None:
     if isinstance(given, BaseException):
         return type(given), given, given.__traceback__
     return sys.exc_info() if given else None
@@ -200,7 +198,7 @@ class _Handler(logging.Handler):
 
 
 class _Formatter(logging.Formatter):
-    def __init__(self, service: str, instance: str, render: _Render) -> None:
+    def __init__(self, service: str, instance: str, render: Render) -> None:
         super().__init__()
         self._service = service
         self._instance = instance
@@ -237,46 +235,21 @@ class _Formatter(logging.Formatter):
         fields["instance"] = fields.pop("instance", self._instance)
 
 
-def _pretty_renderer(*, colors: bool) -> _Render:
-    colors = colors and not os.environ.get("NO_COLOR")
-    rich = colors and importlib.util.find_spec("rich") is not None
-    console = structlog.dev.ConsoleRenderer(
-        colors=colors,
-        sort_keys=False,
-        # Locals would fill the screen, and may hold secrets.
-        exception_formatter=(
-            structlog.dev.RichTracebackFormatter(show_locals=False) if rich else structlog.dev.plain_traceback
-        ),
-    )
-    return lambda fields, exc_info: console(None, "", {**fields, "exc_info": exc_info})
-
-
-def _render_json(fields: dict[str, object], exc_info: _ExcInfo | None) -> str:
+def _render_json(fields: dict[str, object], exc_info: TracebackInfo | None) -> str:
     if exc_info is not None:
         fields["exception"] = "".join(traceback.format_exception(exc_info[1])).rstrip()
     try:
-        return _encoder.encode(fields).decode()
+        line = _encoder.encode(fields)
     except Exception:
-        return _encoder.encode({_safe_text(key): _encodable(value) for key, value in fields.items()}).decode()
+        line = _encoder.encode({safe_text(key): _encodable(value) for key, value in fields.items()})
+    return visible_json(line).decode()
 
 
 def _encodable(value: object) -> object:
     try:
         return msgspec.Raw(_encoder.encode(value))
     except Exception:
-        return _safe_repr(value)
+        return safe_repr(value)
 
 
-def _safe_repr(value: object) -> str:
-    try:
-        return _safe_text(repr(value))
-    except Exception:
-        return f"<{type(value).__name__} without repr>"
-
-
-def _safe_text(text: str) -> str:
-    # A lone surrogate has no UTF-8.
-    return text.encode("utf-8", "backslashreplace").decode()
-
-
-_encoder = msgspec.json.Encoder(enc_hook=_safe_repr)
+_encoder = msgspec.json.Encoder(enc_hook=safe_repr)
