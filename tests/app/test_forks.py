@@ -27,7 +27,7 @@ def said_by_child(attempt):
     read, write = os.pipe()
     pid = os.fork()
     if pid == 0:
-        signal.alarm(15)
+        signal.alarm(60)
         try:
             attempt()
             text = "nothing was raised"
@@ -104,7 +104,7 @@ POOL = (
     START
     + """
 def ask(_):
-    signal.alarm(15)
+    signal.alarm(60)
     try:
         bus.call(PING)
     except Exception as error:
@@ -123,7 +123,7 @@ def lines(program: str, tmp_path: Path) -> list[str]:
     with launched(
         sys.executable, "-W", "ignore", str(tmp_path / "program.py"), DAEBUS_REDIS_URL=private_redis_url()
     ) as run:
-        assert run.process.wait(20) == 0, run.text()
+        assert run.process.wait(90) == 0, run.text()
         return run.output().splitlines()
 
 
