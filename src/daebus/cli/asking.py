@@ -14,6 +14,7 @@ import msgspec
 from daebus.core.contracts import Action, Channel, StreamAction
 from daebus.core.errors import BadRequest, ConfigurationError, NoSuchService
 from daebus.core.terminal import visible, visible_json
+from daebus.transports.bus import DEFAULT_TIMEOUT
 
 from .failures import explained
 from .hints import elsewhere, meant_durable, nobody_came, nobody_listens, nobody_serves, on_the_bus
@@ -70,7 +71,7 @@ _payload = click.argument("payload", metavar="[JSON]", callback=_as_json, requir
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0),
-    default=10.0,
+    default=DEFAULT_TIMEOUT,
     show_default=True,
     help="Seconds for the reply, or for the whole of a stream; 0: as long as it takes.",
 )

@@ -24,7 +24,12 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 Event = TypeVar("Event")
 
-DEFAULT_TIMEOUT = 10.0
+DEFAULT_TIMEOUT = 15.0
+"""Seconds that a call waits where it does not say.
+
+A call whose instance was killed is run once more by another one, at the default lease (6 s, looked at each 2 s) after
+at most 8 s: that leaves a handler that takes up to 3 s the time to answer.
+"""
 
 
 class Bus(LoopOnly):
@@ -32,7 +37,8 @@ class Bus(LoopOnly):
 
     Args:
         url: Of the Redis or Valkey server; default: DAEBUS_REDIS_URL, else the project's embedded engine.
-        timeout: Seconds that a call waits where it does not say.
+        timeout: Seconds that a call waits where it does not say; the default is long enough for one whose instance is
+            killed to be answered by another one.
         max_queued: How many unhandled requests of one action `send` queues at most, in each partition of the service.
         max_message_size: The largest payload or event in bytes; more raises `TooLarge`.
         legacy: Whether services that still run daebus 0.0.31 are called, too (docs/migration.md); default: where the
