@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 
 from daebus.core.errors import StartupError
 
@@ -106,9 +105,11 @@ def missing(parts: Sequence[str]) -> list[str]:
 
 def installed(library: str) -> str:
     """The library with its version, for messages."""
+    from importlib import metadata  # noqa: PLC0415  # it loads much that a start does not need
+
     try:
-        return f"{library} {version(library)}"
-    except PackageNotFoundError:
+        return f"{library} {metadata.version(library)}"
+    except metadata.PackageNotFoundError:
         return library
 
 
