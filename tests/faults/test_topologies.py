@@ -105,6 +105,8 @@ async def check_client_and_mistakes(watched: Watched) -> None:
     await client.set("key", "value")
     assert await client.get("key") == b"value"
     await client.aclose()
+    (asked,) = await RedisServer.from_url(watched.url).ask_each("INFO", "memory")
+    assert asked.endswith(f"(127.0.0.1:{watched.primary.port})")
     with pytest.raises(StartupError, match="knows no primary 'mian'; did you mean 'main'") as caught:
         await RedisServer.from_url(watched.url.replace("/main", "/mian")).check()
     assert "\n" not in str(caught.value)

@@ -30,7 +30,9 @@ async def check_eviction(server: RedisServer, logger: Logger) -> None:
     try:
         answers = await server.ask_each("INFO", "memory")
     except Unavailable as error:
-        logger.warning("eviction policy not known", reason=str(error), hint="allow the command: +info")
+        reason = str(error)
+        hint = {"hint": "allow its user the command: +info"} if "permission" in reason else {}
+        logger.warning("eviction policy not known", reason=reason, **hint)
         return
     for address, answer in answers.items():
         _judge(address, _fields(cast("bytes", answer)), logger)
