@@ -95,6 +95,8 @@ async def publishing(bus: Bus, blocking_bus: BlockingBus, event: Created | Delet
     assert_type(await bus.publish(USER_EVENTS, event), None)
     assert_type(await bus.publish(Channel[int]("numbers"), 3), None)
     assert_type(blocking_bus.publish(ORDERS, Created("1")), None)
+    assert_type(await bus.publish(USER_EVENTS, event, after="commit"), None)
+    assert_type(blocking_bus.publish(ORDERS, Created("1"), after="commit"), None)
 
 
 async def sending(client: Client, clients: Clients) -> None:

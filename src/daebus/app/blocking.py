@@ -11,7 +11,7 @@ from daebus.core.affinity import ThreadOnly
 from daebus.core.contracts import Action, Channel, Message, StreamAction
 from daebus.core.errors import DaebusError
 from daebus.core.forks import Home
-from daebus.transports.bus import DEFAULT_TIMEOUT, Bus
+from daebus.transports.bus import DEFAULT_TIMEOUT, After, Bus
 from daebus.transports.clients import Clients
 
 __all__ = ["BlockingBus", "BlockingClients", "BlockingTwin"]
@@ -178,6 +178,7 @@ class BlockingBus(ThreadOnly):
         *,
         service: str | None = None,
         idempotency_key: str | None = None,
+        after: After = None,
     ) -> None: ...
     @overload
     def send(
@@ -187,6 +188,7 @@ class BlockingBus(ThreadOnly):
         *,
         service: str | None = None,
         idempotency_key: str | None = None,
+        after: After = None,
     ) -> None: ...
     def send(
         self,
@@ -195,14 +197,16 @@ class BlockingBus(ThreadOnly):
         *,
         service: str | None = None,
         idempotency_key: str | None = None,
+        after: After = None,
     ) -> None:
         """Queue a request whose reply is not wanted; see `Bus.send`."""
         asked = cast("Action[object, object]", action)
-        self._loop.wait_for(self._bus.send(asked, payload, service=service, idempotency_key=idempotency_key))
+        sending = self._bus.send(asked, payload, service=service, idempotency_key=idempotency_key, after=after)
+        self._loop.wait_for(sending)
 
-    def publish(self, channel: Channel[Event], event: Event) -> None:
+    def publish(self, channel: Channel[Event], event: Event, *, after: After = None) -> None:
         """Tell all listeners of a channel; see `Bus.publish`."""
-        self._loop.wait_for(self._bus.publish(channel, event))
+        self._loop.wait_for(self._bus.publish(channel, event, after=after))
 
 
 class BlockingTwin(BlockingBus):

@@ -28,6 +28,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     handler: str
     deadline: float | None = None
     stopping: Stopping = msgspec.field(default_factory=Stopping)
+    _after: object = None  # what is sent once it has succeeded: see daebus.wiring.after_commit
 
     @property
     def remaining(self) -> float | None:

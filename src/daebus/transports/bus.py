@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, aclosing
-from typing import TYPE_CHECKING, ClassVar, Self, TypeVar, cast, overload
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar, Literal, Self, TypeAlias, TypeVar, cast, overload
 
 from daebus.core.affinity import LoopOnly
 from daebus.core.contracts import Action, Channel, StreamAction
 from daebus.core.errors import ConfigurationError
 from daebus.core.forks import Home
 from daebus.core.messages import MAX_MESSAGE_SIZE
+from daebus.wiring.after_commit import defer
 
 from .limits import Limits
 from .old_wire import speaks_old_wire
@@ -18,11 +20,14 @@ from .old_wire import speaks_old_wire
 if TYPE_CHECKING:
     from .caller import Caller
 
-__all__ = ["DEFAULT_TIMEOUT", "Bus", "NodeBus"]
+__all__ = ["DEFAULT_TIMEOUT", "After", "Bus", "NodeBus"]
 
 In = TypeVar("In")
 Out = TypeVar("Out")
 Event = TypeVar("Event")
+
+After: TypeAlias = Literal["commit"] | None
+"""When something is sent: at once, or after the message that is being handled has succeeded."""
 
 DEFAULT_TIMEOUT = 15.0
 """Seconds that a call waits where it does not say.
@@ -190,6 +195,7 @@ class Bus(LoopOnly):
         *,
         service: str | None = None,
         idempotency_key: str | None = None,
+        after: After = None,
     ) -> None: ...
     @overload
     async def send(
@@ -199,6 +205,7 @@ class Bus(LoopOnly):
         *,
         service: str | None = None,
         idempotency_key: str | None = None,
+        after: After = None,
     ) -> None: ...
     async def send(
         self,
@@ -207,6 +214,7 @@ class Bus(LoopOnly):
         *,
         service: str | None = None,
         idempotency_key: str | None = None,
+        after: After = None,
     ) -> None:
         """Queue a request whose reply is not wanted; it is kept until it was handled, also while nobody serves it.
 
@@ -217,6 +225,7 @@ class Bus(LoopOnly):
             payload: What it takes; nothing where it takes None.
             service: As in `call`.
             idempotency_key: As in `call`: it is not handled where another request with the key was.
+            after: As in `publish`.
 
         Raises:
             ConfigurationError: There is a key, and the service runs daebus 0.0.31, which knows none.
@@ -226,17 +235,39 @@ class Bus(LoopOnly):
             Unavailable: The server cannot be reached.
         """
         caller = self._open
-        await caller.queue(caller.request(action, payload, service, idempotency_key), self._max_queued)
+        request = caller.request(action, payload, service, idempotency_key)
+        if after is None:
+            await caller.queue(request, self._max_queued)
+        else:
+            _defer(
+                after, f"request {request.service}.{request.action}", partial(caller.queue, request, self._max_queued)
+            )
 
-    async def publish(self, channel: Channel[Event], event: Event) -> None:
+    async def publish(self, channel: Channel[Event], event: Event, *, after: After = None) -> None:
         """Tell all listeners of a channel. Durable channels keep the event until each has handled it.
 
+        Args:
+            channel: The channel.
+            event: The event.
+            after: ``"commit"``: it leaves once the message that is being handled has succeeded, that is, when the
+                handler has returned and its per-message objects were closed without error, and before the reply does;
+                in order with what else waits for that, and not at all where one of them fails. Where it cannot be sent
+                then, the message fails with `Unavailable` although what it has done is kept, and the log names what was
+                not sent: who has called may call again, and what was sent or is an event of a durable channel is
+                handled again, so that its handler must bear that. None: at once.
+
         Raises:
+            ConfigurationError: It is to wait for a message, and none is being handled.
             TooLarge: The event is.
             BadRequest: The event contains itself.
             Unavailable: The server cannot be reached.
         """
-        await self._open.publish(channel, event)
+        caller = self._open
+        body = caller.encode(event)
+        if after is None:
+            await caller.publish(channel, body)
+        else:
+            _defer(after, f"event on {channel.name!r}", partial(caller.publish, channel, body))
 
     @property
     def _open(self) -> Caller:
@@ -246,6 +277,12 @@ class Bus(LoopOnly):
             )
         self._home.require()
         return self._caller
+
+
+def _defer(after: object, title: str, send: Callable[[], Awaitable[None]]) -> None:
+    if after != "commit":
+        raise ConfigurationError(f'after={after!r}: write after="commit", or leave it out to send at once.')
+    defer(title, send)
 
 
 class NodeBus(Bus):

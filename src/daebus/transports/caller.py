@@ -97,7 +97,7 @@ class Caller:
         context = current_context.get()
         return Request(
             action=action.name,
-            payload=msgspec.Raw(self._encode(payload)),
+            payload=msgspec.Raw(self.encode(payload)),
             request_id=self._node.new_request_id(),
             service=target,
             trace_id=None if context is None else context.request_id,
@@ -168,9 +168,9 @@ class Caller:
         if await self._node.link.script(_APPEND, [self._stream(request)], [max_queued, encode(request)]) is None:
             raise TooManyRequests(f"{max_queued} requests wait for {request.service}.{request.action} already")
 
-    async def publish(self, channel: Channel[Event], event: Event) -> None:
-        """Publish an event, or append it to the stream of a durable channel."""
-        body, link = self._encode(event), self._node.link
+    async def publish(self, channel: Channel[Event], body: bytes) -> None:
+        """Publish an event that is encoded, or append it to the stream of a durable channel."""
+        link = self._node.link
         if not channel.durable:
             await link.execute("PUBLISH", channel.name, body)
             return
@@ -193,7 +193,8 @@ class Caller:
         except BadRequest as error:
             raise BadReply(f"The reply of {action.name!r} is not what its contract says: {error.message}") from None
 
-    def _encode(self, payload: object) -> bytes:
+    def encode(self, payload: object) -> bytes:
+        """The JSON of a payload or an event. Raises `TooLarge`, and `BadRequest` where it contains itself."""
         try:
             body = encode(payload)
         except RecursionError:

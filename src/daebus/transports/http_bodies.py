@@ -16,6 +16,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from daebus.core.context import Context, current_context
 from daebus.core.logs import Logger
+from daebus.wiring.after_commit import discard, hold, pending
 from daebus.wiring.endpoints import Endpoint
 from daebus.wiring.scopes import keep_open
 
@@ -47,6 +48,7 @@ class Unfinished:
         self.result = result
         self.context: Context = cast("Context", current_context.get())
         self.objects = keep_open()
+        hold(self.context)
 
 
 class Body:
@@ -168,9 +170,14 @@ class Body:
         self._is_over = True
         if self._objects is not None:
             await self._objects.leave(None, self._endpoint.workers)
+        after = pending(self._context)
+        if after is not None:
+            after.is_held = False
+            await after.release()
 
     async def _fail(self, error: BaseException) -> BaseException:
         """Close what is open; returns what has failed in the end."""
+        discard(self._context)
         if not self._is_over:
             self._is_over = True
             if self._objects is not None:

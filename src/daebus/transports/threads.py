@@ -17,6 +17,7 @@ from daebus.core.running import Running
 from daebus.core.stopping import Stopping
 from daebus.transports.failures import failure
 from daebus.transports.pauses import pauses
+from daebus.wiring.after_commit import refuse
 from daebus.wiring.dispatch import dispatch
 from daebus.wiring.endpoints import Endpoint, Incoming
 
@@ -114,6 +115,7 @@ class Threads:
         title = task.endpoint.title
         known = title.replace(" ", "-")
         context = Context(request_id=known, service=self._service, handler=title, stopping=self._stopping)
+        refuse(context)  # it may never end
         incoming = Incoming(context, part=running)
         try:
             await dispatch(task.endpoint, incoming)

@@ -8,6 +8,7 @@ from typing import TypeVar, cast
 
 from daebus.core.context import current_context
 
+from .after_commit import discard, pending
 from .endpoints import Endpoint, Incoming
 from .workers import to_its_end
 
@@ -17,17 +18,26 @@ R = TypeVar("R")
 
 
 async def dispatch(endpoint: Endpoint[R], incoming: Incoming) -> R:
-    """Hand a message to its handler and return the encoded reply. The handler's exceptions pass through."""
+    """Hand a message to its handler and return the encoded reply. The handler's exceptions pass through.
+
+    What the handler has published with ``after="commit"`` leaves before the reply does.
+    """
     token = current_context.set(incoming.context)
     try:
         arguments = endpoint.take(incoming)
         if not endpoint.signature.is_async:
-            return await _dispatch_to_thread(endpoint, incoming, arguments)
-        handling = endpoint.call_directly(*arguments, **incoming.keywords)
-        if handling is not None:
-            return endpoint.encode(await handling)
-        async with endpoint.injection.opened() or nullcontext():
-            return endpoint.encode(await endpoint.call(*arguments, **incoming.keywords))
+            reply = await _dispatch_to_thread(endpoint, incoming, arguments)
+        elif (handling := endpoint.call_directly(*arguments, **incoming.keywords)) is not None:
+            reply = endpoint.encode(await handling)
+        else:
+            async with endpoint.injection.opened() or nullcontext():
+                reply = endpoint.encode(await endpoint.call(*arguments, **incoming.keywords))
+        if (after := pending(incoming.context)) is not None:
+            await after.release()
+        return reply  # noqa: TRY300  # an `else` would run after the context is gone
+    except BaseException:
+        discard(incoming.context)
+        raise
     finally:
         current_context.reset(token)
 
@@ -57,5 +67,10 @@ async def dispatch_stream(endpoint: Endpoint[R], incoming: Incoming) -> AsyncGen
         async with endpoint.injection.opened() or nullcontext(), aclosing(call(*arguments)) as items:
             async for item in items:
                 yield endpoint.encode(item)
+        if (after := pending(incoming.context)) is not None:
+            await after.release()
+    except BaseException:
+        discard(incoming.context)
+        raise
     finally:
         current_context.reset(token)

@@ -1,0 +1,155 @@
+"""What a handler has sent once its message has succeeded: after its per-message objects were closed without error."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from operator import attrgetter
+
+import msgspec
+
+from daebus.core.context import Context, current_context
+from daebus.core.errors import ConfigurationError, Unavailable
+from daebus.core.logs import make_logger
+
+__all__ = ["AfterCommit", "defer", "discard", "hold", "pending", "refuse"]
+
+_LAST_SECONDS = 5.0
+
+_Send = Callable[[], Awaitable[None]]
+
+
+class AfterCommit:
+    """What is to be sent once one message has succeeded, in order.
+
+    Args:
+        context: The message.
+
+    Attributes:
+        is_held: Whether the message goes on after its handler has returned.
+    """
+
+    __slots__ = ("_about", "_is_over", "_sends", "is_held")
+
+    def __init__(self, context: Context) -> None:
+        self._about = {"handler": context.handler, "request_id": context.request_id}
+        self._sends: list[_Deferred] = []
+        self._is_over = False
+        self.is_held: bool = False
+
+    def __del__(self) -> None:
+        if self._sends:
+            self._tell(self._sends, "the message had ended before it was published")
+
+    def add(self, title: str, send: _Send) -> None:
+        """Have something sent. Raises `ConfigurationError` where the message has ended."""
+        if self._is_over:
+            raise ConfigurationError(
+                f'after="commit": the {title} would wait for a message that has ended, or for a thread, which is none. '
+                "Leave after= out."
+            )
+        self._sends.append(_Deferred(title, send, asyncio.get_running_loop()))
+
+    def drop(self) -> None:
+        """The message has failed: send nothing."""
+        self._sends, self._is_over = [], True
+
+    async def release(self) -> None:
+        """The message has succeeded, unless it is held: send everything. What cannot be sent is logged.
+
+        Raises:
+            Unavailable: Not everything could be sent.
+        """
+        if self.is_held:
+            return
+        sends, self._sends, self._is_over = self._sends, [], True
+        if not sends:
+            return
+        # What was committed is to be told of, also where just then the caller gives up.
+        sending = asyncio.ensure_future(self._send(sends))
+        try:
+            await asyncio.shield(sending)
+        except asyncio.CancelledError:
+            await asyncio.wait({sending}, timeout=_LAST_SECONDS)
+            if not sending.cancel() and not sending.cancelled():
+                sending.exception()  # it is logged
+            raise
+
+    async def _send(self, sends: Sequence[_Deferred]) -> None:
+        for index, deferred in enumerate(sends):
+            try:
+                await deferred.now()
+            except BaseException as error:
+                self._tell(sends[index:], str(error) or type(error).__name__)
+                if not isinstance(error, Exception):
+                    raise
+                raise Unavailable(
+                    "The work was done and kept, but not all that was to be sent after it could be sent"
+                ) from error
+
+    def _tell(self, unsent: Sequence[_Deferred], reason: str) -> None:
+        titles = [deferred.title for deferred in unsent]
+        make_logger().error("not sent after the commit", **self._about, unsent=titles, reason=reason)
+
+
+class _Deferred(msgspec.Struct):
+    title: str
+    send: _Send
+    loop: asyncio.AbstractEventLoop
+
+    async def now(self) -> None:
+        if self.loop is asyncio.get_running_loop():
+            await self.send()
+        else:  # of a bus that somebody has opened in a thread
+            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(_awaited(self.send), self.loop))
+
+
+async def _awaited(send: _Send) -> None:
+    await send()
+
+
+# A step of each message, which must not take longer than an attribute.
+pending: Callable[[Context], AfterCommit | None] = attrgetter("_after")
+"""What is to be sent after a message; None: nothing was asked for."""
+
+
+def defer(title: str, send: _Send) -> None:
+    """Have something sent after the message that is being handled.
+
+    Args:
+        title: What it is, for messages: ``event on 'orders'``.
+        send: Sends it.
+
+    Raises:
+        ConfigurationError: No message is being handled, or it has ended.
+    """
+    context = current_context.get()
+    if context is None:
+        raise ConfigurationError(
+            f'after="commit": the {title} would wait for the message that is being handled, and none is handled here. '
+            "Leave after= out, or do it in a handler."
+        )
+    (pending(context) or _made(context)).add(title, send)
+
+
+def hold(context: Context) -> None:
+    """A message goes on after its handler has returned; whoever has held it calls `release`, or `drop`, in the end."""
+    (pending(context) or _made(context)).is_held = True
+
+
+def refuse(context: Context) -> None:
+    """There is nothing to wait for: a thread is no message."""
+    _made(context).drop()
+
+
+def discard(context: Context) -> None:
+    """A message has failed: send nothing."""
+    after = pending(context)
+    if after is not None:
+        after.drop()
+
+
+def _made(context: Context) -> AfterCommit:
+    after = AfterCommit(context)
+    msgspec.structs.force_setattr(context, "_after", after)
+    return after
