@@ -67,7 +67,7 @@ class TestItsCallerAndOurService:
     def test_gets_errors_at_once(self, caller: OldCaller) -> None:
         started = time.monotonic()
         assert caller.ask("get_user", {"id": "u9"}) == {"error": "User u9 not found", "kind": "Exception"}
-        assert "Invalid value at `$`" in caller.ask("get_user", {})["error"]
+        assert "Missing value at `$.id`" in caller.ask("get_user", {})["error"]
         assert "has no action 'get_usr'; did you mean 'get_user'?" in caller.ask("get_usr", {})["error"]
         assert time.monotonic() - started < 4, "it waited for a timeout"
 

@@ -8,12 +8,13 @@ import socket
 import subprocess
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import IO, Any
+from typing import IO, Any, cast
 
+from redis import Redis
 from tests.engines import Engine, free_port
 
 __all__ = ["OLD_PYTHON", "OldCaller", "OldService", "old_caller", "old_service", "tcp_engine"]
@@ -50,6 +51,15 @@ def wait_for(port: int) -> None:
         time.sleep(0.01)
 
 
+def wait_until_heard(redis_port: int) -> None:
+    """It listens on its ports before it hears requests."""
+    end = time.monotonic() + 15
+    with closing(cast("Any", Redis)(port=redis_port)) as redis:
+        while dict(redis.pubsub_numsub("users"))[b"users"] == 0:
+            assert time.monotonic() < end, "it does not listen"
+            time.sleep(0.01)
+
+
 @contextmanager
 def tcp_engine(port: int | None = None) -> Generator[int]:
     """A server of its own; its port."""
@@ -75,6 +85,7 @@ def old_service(redis_port: int) -> Generator[OldService]:
         with process(*command, log=log):
             wait_for(http)
             wait_for(websocket)
+            wait_until_heard(redis_port)
             yield OldService(http, websocket, Path(log.name))
 
 
