@@ -21,7 +21,9 @@ from tests.support import until
 
 from daebus.core.errors import ServiceError, StartupError
 from daebus.core.logs import make_logger
-from daebus.transports.server import HttpServer, reserve_port
+from daebus.transports.listening import reserve_port
+from daebus.transports.server import HttpServer
+from daebus.transports.server_limits import HttpLimits
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
@@ -123,7 +125,7 @@ class TestBodies:
                 found.append(error.code)
             await Site()(scope, receive, send)
 
-        server = HttpServer(app, host="127.0.0.1", port=0, logger=make_logger(), body_timeout=0.3)
+        server = HttpServer(app, host="127.0.0.1", port=0, logger=make_logger(), limits=HttpLimits(body_timeout=0.3))
         reader, writer = await asyncio.open_connection("127.0.0.1", await server.start())
         writer.write(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n")
         assert (await asyncio.wait_for(reader.readline(), 10)).startswith(b"HTTP/1.1 200 ")

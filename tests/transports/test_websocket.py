@@ -38,6 +38,7 @@ from daebus.core.signatures import Signature
 from daebus.core.specs import SocketSpec
 from daebus.core.stopping import Stopping
 from daebus.transports import outbox, peer, websocket
+from daebus.transports.budgets import Budget
 from daebus.transports.clients import Client, Clients
 from daebus.transports.edge import DaebusHttp, DaebusWebSocket
 from daebus.transports.embedded import join_embedded
@@ -681,26 +682,6 @@ async def test_a_path_with_http_and_websockets_allows_only_methods_of_http() -> 
     assert response.status_code == 405
     assert set(response.headers["allow"].split(", ")) == {"GET", "OPTIONS"}
     assert "websocket" not in response.json()["detail"]
-
-
-async def test_messages_that_come_before_the_accept_are_kept(sites: Sites, sockets: Recorder) -> None:
-    go_on = asyncio.Event()
-    add_echo(sockets)
-
-    @sockets.socket_connect()
-    async def on_connect() -> str:
-        await go_on.wait()
-        return "hello"
-
-    site = await sites.open(sockets)
-    reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
-    writer.write(upgrade() + frame(b'{"type":"echo","data":{"name":"a"}}'))
-    go_on.set()
-    await reader.readuntil(b"\r\n\r\n")
-    assert b"hello" in await reader.readuntil(b"}")
-    assert b'"name":"a"' in await reader.readuntil(b"}")
-    writer.close()
-    await writer.wait_closed()
 
 
 async def test_a_client_that_is_gone_before_the_accept_is_no_client(sites: Sites, sockets: Recorder) -> None:
@@ -1350,7 +1331,7 @@ def outbox_of(send: Callable[[dict[str, object]], Awaitable[None]]) -> outbox.Ou
         raise AssertionError
 
     handshake = Handshake(query=b"", headers={}, request_id="r", explains=False, receive=receive, send=send)
-    return outbox.Outbox(handshake, lambda: None)
+    return outbox.Outbox(handshake, lambda: None, Budget(1 << 20))
 
 
 async def test_whoever_sends_and_sends_holds_up_nobody_though_the_server_takes_all_at_once() -> None:

@@ -28,6 +28,7 @@ class Settings(msgspec.Struct, frozen=True):
         lease: Seconds after its last heartbeat at which an instance counts as dead.
         legacy: Whether it speaks with services and callers of daebus 0.0.31; None: as the environment says.
         limits: What it takes from those who ask it.
+        max_buffered: How many bytes it holds for its HTTP and WebSocket clients.
     """
 
     max_concurrency: int
@@ -36,11 +37,12 @@ class Settings(msgspec.Struct, frozen=True):
     lease: float
     legacy: bool | None
     limits: Limits
+    max_buffered: int
 
     def check(self, subject: str) -> None:
         """Refuse what is out of its range. Raises `WiringError`."""
         limits = self.limits
-        require_counts(subject, max_concurrency=self.max_concurrency)
+        require_counts(subject, max_concurrency=self.max_concurrency, max_buffered=self.max_buffered)
         require_counts(subject, max_message_size=limits.message_size, max_streams=limits.streams_per_caller)
         require_count(subject, "partitions", self.partitions, most=MAX_PARTITIONS)
         require_seconds(subject, "stop_timeout", self.stop_timeout, or_zero=True)

@@ -14,6 +14,7 @@ from daebus.core.errors import DaebusError, StartupError
 from daebus.core.logs import Logger, configure_logging, make_logger
 from daebus.core.messages import channel_instances, instance_registry
 from daebus.transports.actions import ActionServer, ServedAction
+from daebus.transports.budgets import Budget
 from daebus.transports.bus import Bus, NodeBus
 from daebus.transports.caller import Caller
 from daebus.transports.channels import ChannelServer, Listener
@@ -53,6 +54,7 @@ class Runtime:
         node: Its place on the bus.
         bus: Its way to other services.
         logger: Its logger.
+        budget: What it may hold for its HTTP and WebSocket clients.
         hub: Its WebSocket connections; None: it has none.
     """
 
@@ -61,6 +63,7 @@ class Runtime:
         node.stopping = made.stopping
         self.logger = logger
         self._made = made
+        self.budget: Budget = Budget(made.settings.max_buffered)
         self._legacy = speaks_old_wire(made.settings.legacy)
         self.bus: Bus = NodeBus(Caller(node, made.service, made.settings.limits, legacy=self._legacy))
         self._threads = ServiceThreads(
@@ -254,6 +257,7 @@ class Runtime:
             subscriber=self.node.subscriber,
             stopping=self._made.stopping,
             logger=self.logger,
+            budget=self.budget,
         )
 
 

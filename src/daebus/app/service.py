@@ -65,6 +65,8 @@ class Daebus(Recorder, Generic[C]):
             (docs/migration.md); default: where the environment has ``DAEBUS_LEGACY=1``.
         max_message_size: The largest payload or event on the bus in bytes, sent or received.
         max_streams: How many streams one caller, which is one process, may have open in one process of the service.
+        max_buffered: How many bytes one process holds for HTTP and WebSocket clients, all together: messages and bodies
+            that are not complete, and what they have yet to read. Where it is more, those go that take longest.
 
     Raises:
         WiringError: The container is wrong in itself, or a setting is out of its range.
@@ -85,6 +87,7 @@ class Daebus(Recorder, Generic[C]):
         legacy: bool | None = None,
         max_message_size: int = 1_048_576,
         max_streams: int = 100,
+        max_buffered: int = 67_108_864,
     ) -> None:
         super().__init__(name)
         self._site = call_site()
@@ -92,7 +95,7 @@ class Daebus(Recorder, Generic[C]):
         if service is not None:
             require_name(f"{subject[:-1]}, service={service!r})", service)
         limits = Limits(max_message_size, max_streams)
-        self._settings = Settings(max_concurrency, partitions, stop_timeout, lease, legacy, limits)
+        self._settings = Settings(max_concurrency, partitions, stop_timeout, lease, legacy, limits, max_buffered)
         self._settings.check(subject)
         require_counts(subject, max_workers=max_workers)
         require_choice(subject, "on_conflict", on_conflict, get_args(Conflict))

@@ -13,9 +13,11 @@ import msgspec
 from daebus.core.errors import Unavailable
 from daebus.core.logs import make_logger
 from daebus.transports.deployment import is_isolated
-from daebus.transports.edge import DaebusHttp
+from daebus.transports.edge import DaebusHttp, DaebusWebSocket
+from daebus.transports.listening import reserve_port
 from daebus.transports.private_parts import LITESTAR, require
 from daebus.transports.reach import describe_reach
+from daebus.transports.server_limits import HttpLimits, SocketLimits
 
 from .assembly import Assembly
 from .runtime import Runtime, open_runtime
@@ -170,6 +172,10 @@ async def _serve_web(
 ) -> Mapping[str, int]:
     from daebus.transports.server import HttpServer  # noqa: PLC0415  # it loads Granian
 
+    http, websocket = made.http or DaebusHttp(), made.websocket or DaebusWebSocket()
+    limits = HttpLimits(
+        http.body_timeout, http.write_timeout, SocketLimits(websocket.max_message_size, websocket.ping_interval)
+    )
     await stack.enter_async_context(_lifespan(web.litestar))
     ports: dict[str, int] = {}
     for name, (host, port) in addresses.items():
@@ -181,7 +187,8 @@ async def _serve_web(
             port=port,
             logger=runtime.logger,
             share_port=True,
-            body_timeout=(made.http or DaebusHttp()).body_timeout,
+            limits=limits,
+            budget=runtime.budget,
         )
         stack.push_async_callback(server.stop, made.settings.stop_timeout)
         ports[name] = await server.start()
@@ -209,8 +216,6 @@ def _addresses(made: Assembly, host: str | None, port: int | None) -> dict[str, 
 
 
 def _reserve(stack: AsyncExitStack, address: _Address) -> _Address:
-    from daebus.transports.server import reserve_port  # noqa: PLC0415  # it loads Granian
-
     reserved: socket.socket = stack.enter_context(reserve_port(*address))
     return address[0], reserved.getsockname()[1]
 

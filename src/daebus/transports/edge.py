@@ -32,6 +32,7 @@ class DaebusHttp:
             every name.
         schema: Whether ``/schema`` documents the routes. Default: only in development, which is where the project's
             embedded engine or `daebus.testing` is used. An ``openapi_config`` of your own is always served.
+        write_timeout: Seconds in which a client must take some of what is sent to it; else it is gone. On Linux only.
         litestar: Whatever ``Litestar(...)`` takes: cors_config, guards, middleware, plugins, stores, openapi_config, …
 
     Raises:
@@ -48,12 +49,13 @@ class DaebusHttp:
         origins: Sequence[str] = (),
         allowed_hosts: Sequence[str] | None = None,
         schema: bool | None = None,
+        write_timeout: float = 30.0,
         **litestar: object,
     ) -> None:
         _check_port("DaebusHttp", port)
         _check_size("DaebusHttp", "max_body_size", max_body_size)
-        if not isinstance(body_timeout, int | float) or not body_timeout > 0:  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise ConfigurationError(f"DaebusHttp(body_timeout={body_timeout!r}): give a number of seconds above 0.")
+        _check_seconds("DaebusHttp", "body_timeout", body_timeout)
+        _check_seconds("DaebusHttp", "write_timeout", write_timeout)
         self.port = port
         self.host = host
         self.max_body_size = max_body_size
@@ -61,6 +63,7 @@ class DaebusHttp:
         self.origins = read_origins("DaebusHttp", origins)
         self.allowed_hosts = read_hosts("DaebusHttp", allowed_hosts)
         self.schema = schema
+        self.write_timeout = write_timeout
         self.litestar: Mapping[str, object] = litestar
         self._site = call_site()
 
@@ -78,6 +81,7 @@ class DaebusWebSocket:
         origins: The origins of other sites, such as ``https://shop.example.com``, whose pages may connect; ``*``: those
             of all sites. Default: only pages of the service's own origin; others are refused with 403. Clients that
             are no browser are not concerned.
+        ping_interval: Seconds of silence after which a client is pinged. One that is silent for twice as long is gone.
 
     Raises:
         ConfigurationError: The path, the port or a limit cannot be, or what stands for an origin is none.
@@ -92,6 +96,7 @@ class DaebusWebSocket:
         max_message_size: int = MAX_MESSAGE_SIZE,
         max_clients: int = 10_000,
         origins: Sequence[str] = (),
+        ping_interval: float = 20.0,
     ) -> None:
         if not path.startswith("/") or any(character in path for character in "<>{} ?#"):
             raise ConfigurationError(
@@ -102,12 +107,14 @@ class DaebusWebSocket:
         _check_size("DaebusWebSocket", "max_message_size", max_message_size)
         if not isinstance(max_clients, int) or max_clients < 1:  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ConfigurationError(f"DaebusWebSocket(max_clients={max_clients!r}): let in 1 client at least.")
+        _check_seconds("DaebusWebSocket", "ping_interval", ping_interval)
         self.path = path
         self.port = port
         self.host = host
         self.max_message_size = max_message_size
         self.max_clients = max_clients
         self.origins = read_origins("DaebusWebSocket", origins)
+        self.ping_interval = ping_interval
 
 
 def _check_port(component: str, port: int) -> None:
@@ -120,3 +127,8 @@ def _check_port(component: str, port: int) -> None:
 def _check_size(component: str, name: str, size: int) -> None:
     if not isinstance(size, int) or size < 1:  # pyright: ignore[reportUnnecessaryIsInstance]  # no checker may run
         raise ConfigurationError(f"{component}({name}={size!r}): give a size of at least 1 byte, or leave it out.")
+
+
+def _check_seconds(component: str, name: str, seconds: float) -> None:
+    if not isinstance(seconds, int | float) or not seconds > 0:  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ConfigurationError(f"{component}({name}={seconds!r}): give a number of seconds above 0.")

@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
+from .budgets import Budget
 from .cancelling import is_cancelled
 from .handshake import Handshake
 
@@ -27,12 +28,14 @@ class Outbox:
     Args:
         handshake: Sends; it takes as long as the client lets it.
         overflow: Called when a message finds no room, because the client reads too slowly; the message is dropped.
+        budget: Where what waits is accounted for.
 
     Attributes:
         is_awaited: Whether somebody waits in `taken`.
     """
 
-    def __init__(self, handshake: Handshake, overflow: Callable[[], None]) -> None:
+    def __init__(self, handshake: Handshake, overflow: Callable[[], None], budget: Budget) -> None:
+        self._budget = budget
         self._handshake = handshake
         self._overflow = overflow
         self._open = self._closed = False
@@ -119,7 +122,13 @@ class Outbox:
             sending.cancel()
         while self._waiting:
             _tell(self._waiting.popleft()[1])
+        self._size = 0
+        self._budget.release(self)
         self._next()
+
+    def evict(self) -> None:
+        """Give up what waits: others need the memory."""
+        self._overflow()
 
     def is_stuck(self, seconds: float) -> bool:
         """Whether the server has been trying to send one message for so long. To be asked now and then."""
@@ -135,6 +144,7 @@ class Outbox:
         self._waiting.append((text, handed))
         self._size += len(text)
         self._watch()
+        self._budget.hold(self, self._size)
 
     def _start(self, text: str) -> None:
         try:
@@ -163,6 +173,7 @@ class Outbox:
         if self._waiting and self._open:
             text, handed = self._waiting.popleft()
             self._size -= len(text)
+            self._budget.hold(self, self._size)
             self._start(text)
             _tell(handed)
             if self._waiting or self._idle is not None:

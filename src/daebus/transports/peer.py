@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Mapping
 from daebus.core.errors import Reject, ServiceError, Unavailable
 from daebus.core.logs import Logger
 
+from .budgets import Budget
 from .clients import Client
 from .handshake import Handshake, refuse
 from .outbox import Outbox
@@ -47,17 +48,24 @@ class Peer:
         desk: Calls the handlers.
         switchboard: Where the client is entered once it is accepted.
         logger: For what goes wrong.
+        budget: Where what waits for the client is accounted for.
     """
 
     def __init__(
-        self, handshake: Handshake, client_id: str, desk: SocketDesk, switchboard: Switchboard, logger: Logger
+        self,
+        handshake: Handshake,
+        client_id: str,
+        desk: SocketDesk,
+        switchboard: Switchboard,
+        logger: Logger,
+        budget: Budget,
     ) -> None:
         self.client: Client = Client(client_id, self, handshake.headers)
         self._handshake = handshake
         self._desk = desk
         self._switchboard = switchboard
         self._logger = logger
-        self._outbox = Outbox(handshake, self._give_up)
+        self._outbox = Outbox(handshake, self._give_up, budget)
         self._task: asyncio.Task[None] | None = None
         self._reader: asyncio.Task[None] | None = None
         self._limit: asyncio.TimerHandle | None = None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import gc
 import socket
 import threading
@@ -15,19 +14,24 @@ from typing import Any, Protocol, cast
 from daebus.core.errors import StartupError
 from daebus.core.logs import Logger, granian_logging
 
+from .budgets import MAX_HELD, Budget
 from .deadlines import Deadlines
 from .exchange import DIRECT, Exchange
+from .listening import BACKLOG, at, listen
 from .private_parts import GRANIAN, require
+from .server_limits import HttpLimits
+from .web_sockets import WebSockets, WebSocketSession
 
-__all__ = ["HttpServer", "reserve_port"]
+__all__ = ["HttpServer"]
 
 AsgiApp = Callable[[Any, Any, Any], Awaitable[None]]
 
-_BACKLOG = 2048
 _MAX_CONNECTIONS = 1 << 20
 """With so many open, Granian accepts no more. Its default of 128 is soon used up by idle ones and by WebSockets."""
 
 _LEAVING_SECONDS, _LAST_SECONDS = 0.1, 1.0
+_CLOSING_SECONDS, _HURRIED_SECONDS = 1.0, 0.3
+"""How long the client of a WebSocket that is closed may take to say that it has heard so."""
 _TICK, _TICKS_BEFORE_COLLECTING = 0.001, 20
 _TASKS = Path("/proc/self/task")
 _LISTS_THREADS = _TASKS.is_dir()
@@ -96,7 +100,8 @@ class HttpServer:
         port: TCP port; 0: any free one.
         logger: Where it is logged that requests were cut off.
         share_port: Several processes listen on the port; `reserve_port` has made sure that it is ours.
-        body_timeout: Seconds in which all of a request's body must have come.
+        limits: What a client may do.
+        budget: Where what clients make us hold is accounted for; default: one of the server's own.
     """
 
     def __init__(
@@ -107,9 +112,11 @@ class HttpServer:
         port: int,
         logger: Logger,
         share_port: bool = False,
-        body_timeout: float = 60.0,
+        limits: HttpLimits | None = None,
+        budget: Budget | None = None,
     ) -> None:
-        self._body_timeout = body_timeout
+        self._limits = limits or HttpLimits()
+        self._sockets = WebSockets(self._limits.sockets, budget or Budget(MAX_HELD), logger)
         self._app = app
         self._host = host
         self._port = port
@@ -129,7 +136,9 @@ class HttpServer:
         Raises:
             StartupError: The port is taken, or the host or the port cannot be listened on.
         """
-        with _bind(self._host, self._port, share=self._share_port, backlog=_BACKLOG) as listening:
+        with listen(
+            self._host, self._port, share=self._share_port, write_timeout=self._limits.write_timeout
+        ) as listening:
             bound: tuple[str, int] = listening.getsockname()[:2]
             self.address, port = bound
             self._granian = _embed(self._serve, listening)
@@ -139,7 +148,7 @@ class HttpServer:
         await asyncio.sleep(0)  # the worker's first step, which starts Granian's threads
         if self._serving.done() or not all(worker.is_alive() for worker in self._granian.wrks):
             await self.stop(0)
-            raise StartupError(f"The HTTP server did not start on {_at(self._host, port)}. Granian's log says why.")
+            raise StartupError(f"The HTTP server did not start on {at(self._host, port)}. Granian's log says why.")
         return port
 
     async def stop(self, grace: float) -> None:
@@ -183,10 +192,13 @@ class HttpServer:
     async def _serve(self, scope: Any, receive: Any, send: Any) -> None:
         task = cast("asyncio.Task[Any]", asyncio.current_task())
         self._requests.add(task)
-        timeout = self._body_timeout if scope["type"] == "http" else None
-        channel = Exchange(self, scope, receive, send, timeout)
+        timeout = self._limits.body_timeout if scope["type"] == "http" else None
+        session: WebSocketSession | None = None
         if scope["type"] == "websocket":
+            session = self._sockets.session(scope, receive, send)
+            receive, send = session.receive, session.send
             scope[DIRECT] = receive, send  # for whoever lets go of them: a step less for each message
+        channel = Exchange(self, scope, receive, send, timeout)
         del receive, send
         try:
             await self._app(scope, channel.receive, channel.send)
@@ -201,62 +213,9 @@ class HttpServer:
         finally:
             scope.pop(DIRECT, None)
             channel.close()
+            if session is not None:
+                await session.close(_HURRIED_SECONDS if self._is_cutting else _CLOSING_SECONDS)
             self._requests.discard(task)
-
-
-def reserve_port(host: str, port: int) -> socket.socket:
-    """Make sure that a port is free, and keep it for the processes of ours that share it, until the socket is closed.
-
-    Args:
-        host: Name or address to listen on.
-        port: TCP port; 0: any free one, see ``getsockname()``.
-
-    Raises:
-        StartupError: The port is taken, or the host or the port cannot be listened on.
-    """
-    with _bind(host, port, share=False, backlog=1) as exclusive:
-        free: int = exclusive.getsockname()[1]
-    return _bind(host, free, share=True, backlog=None)
-
-
-def _bind(host: str, port: int, *, share: bool, backlog: int | None) -> socket.socket:
-    try:
-        found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except socket.gaierror as error:
-        raise StartupError(
-            f"Cannot listen on {_at(host, port)}: the host is not known. Use 0.0.0.0 for all addresses of this machine."
-        ) from error
-    family, kind, protocol, _, address = min(found, key=lambda entry: entry[0] is not socket.AF_INET)
-    bound = socket.socket(family, kind, protocol)
-    try:
-        # Connections of a predecessor that linger in TIME_WAIT do not count; one that listens does.
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if share:
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        bound.bind(address)
-        if backlog is not None:
-            bound.listen(backlog)
-        bound.setblocking(False)  # noqa: FBT003  # the standard library's signature
-    except OSError as error:
-        bound.close()
-        raise StartupError(f"Cannot listen on {_at(host, port)}: {_reason(error, host)}") from error
-    return bound
-
-
-def _at(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def _reason(error: OSError, host: str) -> str:
-    match error.errno:
-        case errno.EADDRINUSE:
-            return "another process has the port. Stop it, or choose another port."
-        case errno.EADDRNOTAVAIL:
-            return f"{host} is no address of this machine. Use 0.0.0.0 for all addresses that it has."
-        case errno.EACCES:
-            return "ports below 1024 need privileges that this process does not have. Choose a higher port."
-        case _:
-            return f"{error.strerror}."
 
 
 class _Worker(Protocol):
@@ -286,12 +245,12 @@ def _embed(app: AsgiApp, listening: socket.socket) -> _Granian:
     class Embedded(Server):
         def _init_shared_socket(self) -> None:
             # Given a host and a port, Granian would silently share the port with whoever has it.
-            self._shd = hold(listening.detach(), False, _BACKLOG)  # noqa: FBT003
+            self._shd = hold(listening.detach(), False, BACKLOG)  # noqa: FBT003
 
     return Embedded(
         app,
         interface=Interfaces.ASGINL,
-        backlog=_BACKLOG,
+        backlog=BACKLOG,
         backpressure=_MAX_CONNECTIONS,
         log_level=LogLevels.error,
         log_dictconfig=granian_logging(),

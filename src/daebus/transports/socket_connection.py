@@ -1,0 +1,271 @@
+"""The connection of one WebSocket client after the handshake, with the face of ASGI's ``receive`` and ``send``."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections import deque
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import cast
+
+from typing_extensions import override
+
+from .budgets import Budget
+from .frames import BINARY, CLOSE, PING, PONG, TEXT, BrokenFrame, FrameReader, close_frame, frame
+
+__all__ = ["SocketConnection"]
+
+_HIGH_WATER = 65_536  # bytes that wait here, either way, before the other side is held up
+_MOST_WAITING = 64  # messages, likewise
+_SMALL = 4096  # bytes that nobody accounts for
+_CODE = 2  # bytes
+_NO_CODE, _GONE, _POLICY = 1005, 1006, 1008
+
+Message = Mapping[str, object]
+
+
+class SocketConnection(asyncio.Protocol):
+    """One client's connection. What it makes us hold is limited: the client is held up, or disconnected.
+
+    Args:
+        connection: Its socket, which is closed in the end.
+        largest: The largest message in bytes that is received; the client is disconnected with 1009 for more.
+        budget: Where what it makes us hold is accounted for.
+
+    Attributes:
+        ended: Done once nothing more comes.
+        why: Why we ended it; None: we did not.
+    """
+
+    def __init__(self, connection: socket.socket, largest: int, budget: Budget) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._socket = connection
+        self._frames = FrameReader(largest)
+        self._budget = budget
+        self._accounted = False
+        self._inbox: deque[Message] = deque()
+        self._inbox_size = 0
+        self._receiving: asyncio.Future[Message] | None = None
+        self._is_paused = False
+        self._is_full = False  # whether the client does not take what is sent
+        self._sending: list[asyncio.Future[None]] = []  # who waits for that
+        self._taken: asyncio.Future[None] = self._loop.create_future()
+        self._taken.set_result(None)
+        self._is_closing = False  # whether a close frame of ours is out
+        self._farewell: Message | None = None
+        self._silence = self._begun = self._seen = 0
+        self.ended: asyncio.Future[None] = self._loop.create_future()
+        self.why: str | None = None
+
+    # What ASGI asks for.
+
+    def receive(self) -> asyncio.Future[Message]:
+        """The next message, or that the client has gone."""
+        future: asyncio.Future[Message] = self._loop.create_future()
+        if self._inbox:
+            message = self._inbox.popleft()
+            self._inbox_size -= _size_of(message)
+            future.set_result(message)
+            if self._is_paused and not self._inbox:
+                self._resume()
+        elif self._farewell is not None:
+            future.set_result(self._farewell)
+        else:
+            self._receiving = future
+        return future
+
+    def send(self, message: Message) -> asyncio.Future[None]:
+        """Send a message, or close the connection. Done once the client has taken most of what was sent.
+
+        Raises:
+            ConnectionError: The connection is over.
+        """
+        if message["type"] == "websocket.close":
+            self.close(cast("int", message.get("code") or 1000), cast("str", message.get("reason") or ""))
+            return self._when_taken()
+        if self._is_closing or self._farewell is not None:
+            raise ConnectionResetError("The connection is over")
+        text = message.get("text")
+        if isinstance(text, str):
+            self._transport.write(frame(TEXT, text.encode()))
+        else:
+            self._transport.write(frame(BINARY, cast("bytes", message.get("bytes") or b"")))
+        return self._when_taken()
+
+    def _when_taken(self) -> asyncio.Future[None]:
+        if not self._is_full:
+            return self._taken
+        self._account()
+        future: asyncio.Future[None] = self._loop.create_future()
+        self._sending.append(future)
+        return future
+
+    # How it ends.
+
+    def close(self, code: int, reason: str) -> None:
+        """Say that the connection ends."""
+        if not self._is_closing and not self._transport.is_closing():
+            self._is_closing = True
+            self._transport.write(close_frame(code, reason))
+
+    def abort(self, why: str) -> None:
+        """End the connection at once, saying nothing to the client."""
+        if self._farewell is None:
+            self.why = why
+        self._end(_GONE)
+        self._shut()
+
+    def evict(self) -> None:
+        """Give up the memory: others need it."""
+        self._accounted = False
+        self.abort("it held the memory that others needed")
+
+    async def finish(self, seconds: float) -> None:
+        """Nobody is interested any more: close the connection in good order, within so many seconds."""
+        self.close(1000, "")
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._when_taken()
+                await asyncio.shield(self.ended)
+        self._shut()
+
+    def _shut(self) -> None:
+        # Granian has a descriptor of the same connection: closing ours alone would not end it.
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._transport.abort()
+
+    def _end(self, code: int) -> None:
+        """Nothing more comes."""
+        if self._farewell is not None:
+            return
+        self._farewell = {"type": "websocket.disconnect", "code": code, "reason": ""}
+        if self._receiving is not None and not self._receiving.done():
+            self._receiving.set_result(self._farewell)
+        self._receiving = None
+        for waiting in self._sending:
+            if not waiting.done():
+                waiting.set_exception(ConnectionResetError("The client has gone"))
+                waiting.exception()  # whether or not anybody still waits
+        self._sending.clear()
+        self.ended.set_result(None)
+
+    # What the event loop tells.
+
+    @override
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.set_write_buffer_limits(high=_HIGH_WATER)
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        self._silence = 0
+        if self._farewell is not None:
+            return
+        try:
+            frames = self._frames.feed(data)
+        except BrokenFrame as error:
+            self._refuse(error.code, error.reason)
+            return
+        for opcode, payload in frames:
+            if opcode == TEXT:
+                self._put({"type": "websocket.receive", "text": payload}, len(payload))
+            elif opcode == BINARY:
+                self._put({"type": "websocket.receive", "bytes": payload}, len(payload))
+            elif opcode == PING:
+                if not self._is_closing and not self._is_full:
+                    self._transport.write(frame(PONG, cast("bytes", payload)))
+            elif opcode == CLOSE:
+                self._closed_by_client(cast("bytes", payload))
+                return
+        if self._accounted or self._frames.held > _SMALL or self._inbox_size > _SMALL:
+            self._account()
+
+    @override
+    def pause_writing(self) -> None:
+        self._is_full = True
+
+    @override
+    def resume_writing(self) -> None:
+        self._is_full = False
+        waiting, self._sending = self._sending, []
+        for future in waiting:
+            if not future.done():
+                future.set_result(None)
+        self._account()
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end(_GONE)
+        self._budget.release(self)
+        with suppress(OSError):  # the descriptor is still open
+            self._socket.shutdown(socket.SHUT_RDWR)
+
+    def tend(self, gone_after: int, unfinished_after: int) -> bool:
+        """To be called at regular times: finds clients that are gone, or that never finish a message.
+
+        Args:
+            gone_after: After how many of these without a sign of it a client is gone; after half of them it is pinged.
+            unfinished_after: After how many a message has to be complete.
+
+        Returns:
+            Whether the client was disconnected.
+        """
+        if self._farewell is not None or self._is_paused:
+            return False
+        self._silence += 1
+        if self._silence == gone_after // 2 and not self._is_full and not self._is_closing:
+            self._transport.write(frame(PING, b""))
+        elif self._silence >= gone_after:
+            self.abort("it gave no sign of life")
+            return True
+        halfway = self._frames.is_halfway and self._frames.messages == self._seen
+        self._seen, self._begun = self._frames.messages, self._begun + 1 if halfway else 0
+        if self._begun >= unfinished_after:
+            self.why = "it did not finish a message"
+            self._refuse(_POLICY, "The message took too long")
+            return True
+        return False
+
+    def _put(self, message: Message, size: int) -> None:
+        if self._receiving is not None and not self._receiving.done():
+            self._receiving.set_result(message)
+            self._receiving = None
+            return
+        self._inbox.append(message)
+        self._inbox_size += size
+        if not self._is_paused and (self._inbox_size > _HIGH_WATER or len(self._inbox) >= _MOST_WAITING):
+            self._is_paused = True
+            self._transport.pause_reading()
+
+    def _resume(self) -> None:
+        self._is_paused, self._silence = False, 0
+        self._account()
+        if not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def _closed_by_client(self, payload: bytes) -> None:
+        if not self._is_closing:
+            self._is_closing = True
+            self._transport.write(frame(CLOSE, payload[:_CODE]))
+        self._end(int.from_bytes(payload[:_CODE]) if len(payload) >= _CODE else _NO_CODE)
+
+    def _refuse(self, code: int, reason: str) -> None:
+        """The client does what it must not do."""
+        self.close(code, reason)
+        self._end(code)
+        self._budget.release(self)
+
+    def _account(self) -> None:
+        held = self._frames.held + self._inbox_size
+        if self._is_full:
+            held += self._transport.get_write_buffer_size()
+        if held <= _SMALL:
+            held = 0
+        self._accounted = held > 0
+        self._budget.hold(self, held)
+
+
+def _size_of(message: Message) -> int:
+    return len(cast("str | bytes", message.get("text") or message.get("bytes") or b""))

@@ -1,0 +1,137 @@
+"""The WebSockets of a server: Granian shakes hands, and from then on the connection is ours.
+
+Granian keeps up to 64 MiB of a message that is not complete, and 140 KiB for a client that is idle; it sends no pings,
+and does not tell how much a client has yet to read. But it reads and writes only when it is asked to. So once a client
+is accepted, a second descriptor of its connection is read and written here, in the event loop, and Granian's own one is
+left alone until the connection is over. Where the system does not list the descriptors, Granian's transport is used.
+
+What a client sends before the handshake is answered, which RFC 6455 forbids, is lost: Granian has read it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from daebus.core.logs import Logger
+
+from .budgets import Budget
+from .own_sockets import OwnSockets, address_of
+from .server_limits import SocketLimits
+from .socket_connection import SocketConnection
+
+__all__ = ["WebSocketSession", "WebSockets"]
+
+_LOOKS = 16
+"""How often all clients are looked at until one that is silent counts as gone."""
+
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[Any], Awaitable[None]]
+
+
+class WebSockets:
+    """The WebSocket clients of one server.
+
+    Args:
+        limits: What they may do.
+        budget: Where what they make us hold is accounted for.
+        logger: For what becomes of those that do more.
+    """
+
+    def __init__(self, limits: SocketLimits, budget: Budget, logger: Logger) -> None:
+        self._limits = limits
+        self._budget = budget
+        self._logger = logger
+        self._own = OwnSockets()
+        self._open: dict[SocketConnection, tuple[str, int]] = {}
+        self._tending: asyncio.Task[None] | None = None
+
+    def session(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> WebSocketSession:
+        """Somebody wants to connect; `receive` and `send` are Granian's."""
+        return WebSocketSession(self, scope, receive, send)
+
+    async def take_over(self, scope: Mapping[str, Any]) -> tuple[SocketConnection, tuple[int, int]] | None:
+        """Take a connection over from Granian, with both of its descriptors; None: it stays with Granian."""
+        client, server = address_of(scope.get("client")), address_of(scope.get("server"))
+        found = None if client is None or server is None else self._own.find(client, server)
+        if found is None or client is None:
+            return None
+        ours, granians = found
+        ours.setblocking(False)  # noqa: FBT003  # the standard library's signature
+        connection, descriptors = (
+            SocketConnection(ours, self._limits.message_size * 2, self._budget),
+            (ours.fileno(), granians),
+        )
+        self._own.known.update(descriptors)
+        await asyncio.get_running_loop().connect_accepted_socket(lambda: connection, ours)
+        self._open[connection] = client
+        if self._tending is None:
+            self._tending = asyncio.create_task(self._tend(), name="WebSockets")
+        return connection, descriptors
+
+    async def finish(self, connection: SocketConnection, descriptors: tuple[int, int], seconds: float) -> None:
+        """The application is done with a connection: end it within so many seconds."""
+        try:
+            await connection.finish(seconds)
+        finally:
+            self._own.known.difference_update(descriptors)
+            client = self._open.pop(connection)
+            if connection.why is not None:
+                self._logger.warning(
+                    "WebSocket client disconnected", client=f"{client[0]}:{client[1]}", reason=connection.why
+                )
+            if not self._open and self._tending is not None:
+                self._tending.cancel()
+                self._tending = None
+
+    async def _tend(self) -> None:
+        pause = self._limits.ping_interval * 2 / _LOOKS
+        unfinished = max(1, round(self._limits.message_timeout / pause))
+        while True:
+            await asyncio.sleep(pause)
+            for connection in list(self._open):
+                connection.tend(_LOOKS, unfinished)
+
+
+class WebSocketSession:
+    """One client's side of ASGI, whoever moves its bytes.
+
+    Args:
+        sockets: The server's.
+        scope: ASGI's.
+        receive: Granian's.
+        send: Granian's.
+    """
+
+    __slots__ = ("_connection", "_descriptors", "_receive", "_scope", "_send", "_sockets")
+
+    def __init__(self, sockets: WebSockets, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        self._sockets = sockets
+        self._scope: Mapping[str, Any] = scope
+        self._receive: Receive = receive
+        self._send: Send = send
+        self._connection: SocketConnection | None = None
+        self._descriptors = (-1, -1)
+
+    def receive(self) -> Awaitable[Any]:
+        """As ASGI's."""
+        return self._receive()
+
+    def send(self, message: Any) -> Awaitable[None]:
+        """As ASGI's."""
+        if self._connection is None and message["type"] == "websocket.accept":
+            return self._accept(message)
+        return self._send(message)
+
+    async def _accept(self, message: Any) -> None:
+        await self._send(message)
+        taken = await self._sockets.take_over(self._scope)
+        if taken is not None:
+            self._connection, self._descriptors = taken
+            self._receive, self._send = self._connection.receive, self._connection.send
+
+    async def close(self, seconds: float) -> None:
+        """The application is done with it: the client has so many seconds to say that it has heard so."""
+        if self._connection is not None:
+            await self._sockets.finish(self._connection, self._descriptors, seconds)
