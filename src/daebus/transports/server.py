@@ -173,6 +173,8 @@ class HttpServer:
             await asyncio.wait({serving}, timeout=grace)
             if not serving.done():
                 await self._cut_off(serving)
+            elif self._requests:  # WebSockets, whose clients have yet to say that they have heard
+                await asyncio.wait(self._requests, timeout=_CLOSING_SECONDS + _HURRIED_SECONDS)
         finally:
             is_last = _threads.leave()
         if is_last and serving.done():

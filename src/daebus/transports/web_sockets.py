@@ -23,6 +23,8 @@ from .socket_connection import SocketConnection
 
 __all__ = ["WebSocketSession", "WebSockets"]
 
+_MARGIN = 65_536
+
 _LOOKS = 16
 """How often all clients are looked at until one that is silent counts as gone."""
 
@@ -60,7 +62,7 @@ class WebSockets:
         ours, granians = found
         ours.setblocking(False)  # noqa: FBT003  # the standard library's signature
         connection, descriptors = (
-            SocketConnection(ours, self._limits.message_size * 2, self._budget),
+            SocketConnection(ours, self._limits.message_size * 2 + _MARGIN, self._budget),
             (ours.fileno(), granians),
         )
         self._own.known.update(descriptors)
