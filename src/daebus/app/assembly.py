@@ -44,6 +44,7 @@ class Settings(msgspec.Struct, frozen=True):
         limits = self.limits
         require_counts(subject, max_concurrency=self.max_concurrency, max_buffered=self.max_buffered)
         require_counts(subject, max_message_size=limits.message_size, max_streams=limits.streams_per_caller)
+        require_counts(subject, max_reply_size=limits.reply_size, max_dead_size=limits.dead_size)
         require_count(subject, "partitions", self.partitions, most=MAX_PARTITIONS)
         require_seconds(subject, "stop_timeout", self.stop_timeout, or_zero=True)
         require_seconds(subject, "lease", self.lease)

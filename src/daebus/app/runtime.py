@@ -120,7 +120,8 @@ class Runtime:
         lease = Lease(node, [*map(instance_registry, partitions), *channels], made.settings.lease, logger)
         stack.push_async_callback(lease.stop)
         await lease.start()
-        retries, limits = [Retries(node, partition, logger) for partition in partitions], made.settings.limits
+        limits = made.settings.limits
+        retries = [Retries(node, partition, logger, limits.dead_size) for partition in partitions]
         for each in retries:
             stack.push_async_callback(each.stop)
             await each.start()

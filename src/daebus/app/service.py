@@ -64,6 +64,8 @@ class Daebus(Recorder, Generic[C]):
         legacy: Whether callers that still run daebus 0.0.31 are answered, and services that do are called
             (docs/migration.md); default: where the environment has ``DAEBUS_LEGACY=1``.
         max_message_size: The largest payload or event on the bus in bytes, sent or received.
+        max_reply_size: The largest reply, or item of a stream, in bytes; for a larger one the caller gets `TooLarge`.
+        max_dead_size: About how many bytes of the server's memory the dead letters take; then the oldest go.
         max_streams: How many streams one caller, which is one process, may have open in one process of the service.
         max_buffered: How many bytes one process holds for HTTP and WebSocket clients, all together: messages and bodies
             that are not complete, and what they have yet to read. Where it is more, those go that take longest.
@@ -86,6 +88,8 @@ class Daebus(Recorder, Generic[C]):
         lease: float = 15.0,
         legacy: bool | None = None,
         max_message_size: int = 1_048_576,
+        max_reply_size: int = 8_388_608,
+        max_dead_size: int = 268_435_456,
         max_streams: int = 100,
         max_buffered: int = 67_108_864,
     ) -> None:
@@ -94,7 +98,7 @@ class Daebus(Recorder, Generic[C]):
         subject = f"Daebus({name!r})"
         if service is not None:
             require_name(f"{subject[:-1]}, service={service!r})", service)
-        limits = Limits(max_message_size, max_streams)
+        limits = Limits(max_message_size, max_streams, max_reply_size, max_dead_size)
         self._settings = Settings(max_concurrency, partitions, stop_timeout, lease, legacy, limits, max_buffered)
         self._settings.check(subject)
         require_counts(subject, max_workers=max_workers)

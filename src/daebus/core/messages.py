@@ -65,6 +65,7 @@ class Request(msgspec.Struct, omit_defaults=True):
         deadline: When the caller stops waiting, in milliseconds of the server's clock.
         trace_id: The request id of the work that this call is part of, for logs.
         credit: How many items of a stream the caller takes before it says that it takes more; None: any number.
+        credit_size: How many bytes of them, likewise; the last one may be over it.
         idempotency_key: Requests for an action with the same key are one: it runs once, and all get its reply.
     """
 
@@ -76,6 +77,7 @@ class Request(msgspec.Struct, omit_defaults=True):
     deadline: _Number | None = None
     trace_id: _ShortText | None = None
     credit: _Number | None = None
+    credit_size: _Number | None = None
     idempotency_key: _ShortText | None = None
 
     def __post_init__(self) -> None:

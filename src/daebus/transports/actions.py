@@ -118,14 +118,14 @@ class ActionServer:
             await self._unsubscribe()
 
     def _control(self, message: bytes) -> None:
-        request_id, _, credit = message.decode(errors="replace").partition(" ")
+        request_id, *credit = message.decode(errors="replace").split(" ")
         for run in self._running:
             if run.request_id != request_id:
                 continue
             if not credit:
                 run.give_up()
-            elif run.items is not None and credit.isdecimal() and len(credit) <= _LONGEST_NUMBER:
-                run.items.grant(int(credit))
+            elif run.items is not None and all(each.isdecimal() and len(each) <= _LONGEST_NUMBER for each in credit):
+                run.items.grant(int(credit[0]), int(credit[1]) if len(credit) > 1 else 0)
 
     async def _handle(
         self, action: ServedAction, origin: Origin, endings: Endings, entry: Entry, task: asyncio.Task[None]
@@ -184,6 +184,8 @@ class ActionServer:
         if action.endpoint.signature.streams:
             return await self._stream(action, incoming, request, run)
         result = await dispatch(action.endpoint, incoming)
+        if len(result) > self._limits.reply_size and not (request.reply_to is request.idempotency_key is None):
+            self._refuse_reply(action, result)
         return encode(Reply(SUCCESS, msgspec.Raw(result), request.request_id))
 
     async def _stream(self, action: ServedAction, incoming: Incoming, request: Request, run: _Run) -> bytes | None:
@@ -197,12 +199,20 @@ class ActionServer:
                 run.items, run.caller = items, request.reply_to
                 try:
                     async for item in made:
+                        if len(item) > self._limits.reply_size:
+                            self._refuse_reply(action, item)
                         await items.send(item)
                     await items.flush()
                 except ReaderGoneError:
                     self._logger.debug("the reader of a stream is gone", action=action.name)
                     return None
         return encode(Reply(SUCCESS, NOTHING, request.request_id))
+
+    def _refuse_reply(self, action: ServedAction, reply: bytes) -> None:
+        """Raise `TooLarge` for a reply that is: the server would cut the caller off from all its replies."""
+        where, size = action.endpoint.signature.where, len(reply)
+        self._logger.error("reply too large", handler=action.endpoint.title, where=where, bytes=size)
+        self._limits.check_reply(reply)
 
     def _refuse_many(self, caller: str) -> None:
         most = self._limits.streams_per_caller

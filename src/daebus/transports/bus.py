@@ -14,7 +14,7 @@ from daebus.core.forks import Home
 from daebus.core.messages import MAX_MESSAGE_SIZE
 from daebus.wiring.after_commit import defer
 
-from .limits import Limits
+from .limits import QUEUED_SIZE, Limits
 from .old_wire import speaks_old_wire
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ class Bus(LoopOnly):
         timeout: Seconds that a call waits where it does not say; the default is long enough for one whose instance is
             killed to be answered by another one.
         max_queued: How many unhandled requests of one action `send` queues at most, in each partition of the service.
+        max_queued_size: About how many bytes of the server's memory they may take.
         max_message_size: The largest payload or event in bytes; more raises `TooLarge`.
         legacy: Whether services that still run daebus 0.0.31 are called, too (docs/migration.md); default: where the
             environment has ``DAEBUS_LEGACY=1``.
@@ -63,12 +64,14 @@ class Bus(LoopOnly):
         *,
         timeout: float = DEFAULT_TIMEOUT,
         max_queued: int = 100_000,
+        max_queued_size: int = QUEUED_SIZE,
         max_message_size: int = MAX_MESSAGE_SIZE,
         legacy: bool | None = None,
     ) -> None:
         self._url = url
         self._timeout = timeout
         self._max_queued = max_queued
+        self._max_queued_size = max_queued_size
         self._limits = Limits(max_message_size)
         self._legacy = legacy
         self._caller: Caller | None = None
@@ -236,12 +239,11 @@ class Bus(LoopOnly):
         """
         caller = self._open
         request = caller.request(action, payload, service, idempotency_key)
+        queue = partial(caller.queue, request, self._max_queued, self._max_queued_size)
         if after is None:
-            await caller.queue(request, self._max_queued)
+            await queue()
         else:
-            _defer(
-                after, f"request {request.service}.{request.action}", partial(caller.queue, request, self._max_queued)
-            )
+            _defer(after, f"request {request.service}.{request.action}", queue)
 
     async def publish(self, channel: Channel[Event], event: Event, *, after: After = None) -> None:
         """Tell all listeners of a channel. Durable channels keep the event until each has handled it.

@@ -27,7 +27,7 @@ from daebus.core.messages import Reply, Request, action_stream, channel_stream, 
 from .deadlines import NEVER
 from .directory import Directory
 from .idempotency import MAX_KEY
-from .limits import Limits
+from .limits import Limits, size_check
 from .node import Node, open_node
 from .old_services import (
     OldConversation,
@@ -39,7 +39,7 @@ from .old_services import (
     unless_old,
 )
 from .replies import SUCCESS, Conversation, Inbox, Question, reply_error
-from .resp import CommandError
+from .resp import Argument, CommandError
 from .resp import Reply as ServerReply
 from .scripts import Script
 from .servers import find_server
@@ -52,10 +52,17 @@ Event = TypeVar("Event")
 CREDIT = 256
 """How many items of a stream may be on their way to a caller that has not taken them."""
 
+CREDIT_SIZE = 1_048_576
+"""How many bytes of them; the last one may be over it."""
+
 _APPEND = Script(
-    """
-    if redis.call('XLEN', KEYS[1]) >= tonumber(ARGV[1]) then return false end
-    return redis.call('XADD', KEYS[1], '*', 'request', ARGV[2])
+    "local length = redis.call('XLEN', KEYS[1])"
+    + size_check("size", "length", "ARGV[3]")
+    + """
+    if length >= tonumber(ARGV[1]) then return 0 end
+    if size + #ARGV[3] > tonumber(ARGV[2]) then return -1 end
+    redis.call('XADD', KEYS[1], '*', 'request', ARGV[3])
+    return 1
     """
 )
 
@@ -133,9 +140,10 @@ class Caller:
         old = await self._prepare(request, timeout, deadline)
         title = f"{request.service}.{request.action}"
         conversation = OldConversation(title, deadline) if old else Conversation(title, deadline)
-        request.credit = CREDIT
+        request.credit, request.credit_size = CREDIT, CREDIT_SIZE
         self._inbox.expect(request.request_id, conversation)
-        taken, ended = 0, False
+        taken = size = 0
+        ended = False
         try:
             self._ask(request, deadline, conversation.sent, old=old)
             while not ended:
@@ -146,9 +154,10 @@ class Caller:
                 # A stream ends with null; the only reply of an action that does not stream is an item.
                 if not (ended and bytes(reply.payload) == b"null"):
                     yield reply
-                taken += 1
-                if taken % (CREDIT // 2) == 0 and not ended:
-                    self._tell(request, f"{request.request_id} {CREDIT // 2}")
+                taken, size = taken + 1, size + memoryview(reply.payload).nbytes
+                if (taken >= CREDIT // 2 or size >= CREDIT_SIZE // 2) and not ended:
+                    self._tell(request, f"{request.request_id} {taken} {size}")
+                    taken = size = 0
         except TimeoutError:
             raise _late(request, timeout, deadline) from None
         except CommandError as error:
@@ -158,15 +167,18 @@ class Caller:
             if not ended:
                 self._cancel(request)
 
-    async def queue(self, request: Request, max_queued: int) -> None:
-        """Send a request that wants no reply. Raises `TooManyRequests` where so many wait already."""
+    async def queue(self, request: Request, max_queued: int, max_size: int) -> None:
+        """Send a request that wants no reply. Raises `TooManyRequests` where so much waits already."""
         service, directory = request.service, self._directory
         if not directory.knows(service, ""):
             await directory.serves(service)
             if self._legacy and not directory.has_seen(service) and await publish_old(self._node, request):
                 return
-        if await self._node.link.script(_APPEND, [self._stream(request)], [max_queued, encode(request)]) is None:
-            raise TooManyRequests(f"{max_queued} requests wait for {request.service}.{request.action} already")
+        args: list[Argument] = [max_queued, max_size, encode(request)]
+        taken = await self._node.link.script(_APPEND, [self._stream(request)], args)
+        if taken != 1:
+            what = f"{max_queued} requests wait" if taken == 0 else f"Requests of {max_size} bytes wait"
+            raise TooManyRequests(f"{what} for {request.service}.{request.action} already")
 
     async def publish(self, channel: Channel[Event], body: bytes) -> None:
         """Publish an event that is encoded, or append it to the stream of a durable channel."""

@@ -42,6 +42,7 @@ class Items:
         self._request_id = request.request_id
         self._reply_to = reply_to
         self._credit: float = NEVER if request.credit is None else request.credit
+        self._credit_size: float = NEVER if request.credit_size is None else request.credit_size
         self._unanswered = 0
         self._failed: Exception | None = None
         self._changed = asyncio.Event()
@@ -58,9 +59,10 @@ class Items:
             self._alive.cancel()
             await asyncio.wait({self._alive})
 
-    def grant(self, credit: int) -> None:
-        """The caller takes so many more."""
+    def grant(self, credit: int, size: int) -> None:
+        """The caller takes so many more, of so many bytes."""
         self._credit += credit
+        self._credit_size += size
         self._changed.set()
 
     async def send(self, item: bytes) -> None:
@@ -70,11 +72,12 @@ class Items:
             ReaderGoneError: Nobody hears an earlier one.
             Unavailable: An earlier one got lost.
         """
-        while self._failed is None and (self._credit <= 0 or self._unanswered >= _WINDOW):
+        while self._failed is None and (min(self._credit, self._credit_size) <= 0 or self._unanswered >= _WINDOW):
             await self._change()
         if self._failed is not None:
             raise self._failed
         self._credit -= 1
+        self._credit_size -= len(item)
         self._publish(SUCCESS, msgspec.Raw(item))
 
     async def flush(self) -> None:

@@ -26,9 +26,10 @@ ALIVE = "alive"
 """The status of a reply that only says that a stream goes on."""
 
 _SILENCE_SECONDS = 20.0
-_MOST_UNREAD = 10_000
+_MOST_UNREAD, _MOST_UNREAD_SIZE = 10_000, 67_108_864
 
 _LONGEST_TEXT = 1000
+_LARGEST_ERROR = 1_048_576
 
 _log = logging.getLogger(__name__)
 
@@ -86,6 +87,7 @@ class Conversation:
         self._ends = ends
         self._heard = time.monotonic()
         self._replies: deque[Reply] = deque()
+        self._size = 0  # of their payloads
         self._failed: Exception | None = None
         self._wake: asyncio.Future[None] | None = None
 
@@ -99,8 +101,9 @@ class Conversation:
         self._heard = time.monotonic()
         if reply.status == ALIVE:
             return
-        if len(self._replies) < _MOST_UNREAD:
+        if len(self._replies) < _MOST_UNREAD and self._size < _MOST_UNREAD_SIZE:
             self._replies.append(reply)
+            self._size += memoryview(reply.payload).nbytes
             self._go_on()
         else:
             self._fail(Unavailable(f"The stream of {self._title} sends far more than it was asked for"))
@@ -123,7 +126,9 @@ class Conversation:
                 raise self._failed
             self._wake = asyncio.get_running_loop().create_future()
             await self._wake
-        return self._replies.popleft()
+        reply = self._replies.popleft()
+        self._size -= memoryview(reply.payload).nbytes
+        return reply
 
     def _fail(self, error: Exception) -> None:
         self._failed = error
@@ -209,5 +214,8 @@ def reply_error(reply: Reply) -> ServiceError:
 
 
 def failed_reply(error: ServiceError, request_id: str) -> bytes:
-    """An encoded error reply."""
-    return encode(Reply(ERROR, encode_error(error), request_id))
+    """An encoded error reply. Of an error that is too large, the details are left out."""
+    payload = encode_error(error)
+    if memoryview(payload).nbytes > _LARGEST_ERROR:
+        payload = encode_error(ServiceError(error.message[:_LONGEST_TEXT], code=error.code))
+    return encode(Reply(ERROR, payload, request_id))

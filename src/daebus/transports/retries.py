@@ -30,6 +30,7 @@ from daebus.core.policies import Policy
 
 from .dead_letters import MAX_DEAD
 from .leases import Entry
+from .limits import DEAD_SIZE
 from .node import Node
 from .resp import Argument, CommandError
 from .scripts import NOW, Script
@@ -38,6 +39,8 @@ __all__ = ["GROUP", "MAX_DELIVERIES", "Origin", "Retries", "is_passing", "never_
 
 GROUP = "daebus"
 """The consumer group of every stream that belongs to one service."""
+
+_LARGEST_PART, _EXCERPT = 16, 1000  # of the limit of all letters; bytes
 
 MAX_DELIVERIES = 5
 """How often an entry is given to an instance, each of which died, before it goes to the dead letters."""
@@ -74,8 +77,18 @@ _DELAY = Script(
     """
     + _DONE
 )
+# What is in the way goes: of too many bytes a tenth of the entries, again and again.
 _BURY = Script(
-    _IF_PENDING + "redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[5], '*', unpack(ARGV, 6))" + _DONE,
+    _IF_PENDING
+    + """
+    redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[5], '*', unpack(ARGV, 7))
+    for _ = 1, 50 do
+        local size, length = redis.pcall('MEMORY', 'USAGE', KEYS[1], 'SAMPLES', 100), redis.call('XLEN', KEYS[1])
+        if type(size) ~= 'number' or size <= tonumber(ARGV[6]) or length == 1 then break end
+        redis.call('XTRIM', KEYS[1], 'MAXLEN', length - math.ceil(length / 10))
+    end
+    """
+    + _DONE,
 )
 _END = Script(
     """
@@ -152,8 +165,9 @@ class Retries:
         partition: The partition.
     """
 
-    def __init__(self, node: Node, partition: str, logger: Logger) -> None:
+    def __init__(self, node: Node, partition: str, logger: Logger, dead_size: int = DEAD_SIZE) -> None:
         self.partition = partition
+        self._dead_size = dead_size
         self._node = node
         self._logger = logger
         self._delayed = delayed_entries(partition)
@@ -205,8 +219,8 @@ class Retries:
         letter: list[Argument] = ["service", self._service, *origin.handler, "code", problem.code]
         letter += ["error", problem.message, "deliveries", deliveries, "sent", _sent(entry)]
         letter += ["instance", self._node.id, "request_id", request_id]
-        letter += [*_details(problem), *_body(entry)]
-        await self._settle(_BURY, self._dead, origin, entry, [MAX_DEAD, *letter])
+        letter += [*_details(problem), *_excerpt(_body(entry), self._dead_size // _LARGEST_PART)]
+        await self._settle(_BURY, self._dead, origin, entry, [MAX_DEAD, self._dead_size, *letter])
 
     async def _settle(self, script: Script, key: str, origin: Origin, entry: Entry, what: Sequence[Argument]) -> None:
         args = (origin.group, entry.id, int(origin.stream == origin.again), self._node.id, *what)
@@ -247,6 +261,14 @@ def _body(entry: Entry) -> list[Argument]:
     """What was sent: names and values in turn."""
     found = [(name, entry.get(name)) for name in (b"request", b"event", b"trace_id")]
     return [part for name, value in found if value is not None for part in (name, value)]
+
+
+def _excerpt(body: list[Argument], largest: int) -> list[Argument]:
+    """What is kept of what was sent: its beginning, where one letter would push out many others."""
+    size = max((len(part) for part in body if isinstance(part, bytes)), default=0)
+    if size <= largest:
+        return body
+    return [*(part[:_EXCERPT] if isinstance(part, bytes) else part for part in body), "cut", size]
 
 
 def _number(field: bytes | None, default: int) -> int:
