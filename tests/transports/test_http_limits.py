@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import socket
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
 from tests.support import until
+from tests.transports.test_socket_limits import echo
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 
 from daebus.core.logs import make_logger
+from daebus.transports import server as serving_module
 from daebus.transports.budgets import Budget
 from daebus.transports.server import HttpServer
-from daebus.transports.server_limits import HttpLimits
+from daebus.transports.server_limits import HttpLimits, SocketLimits
 
 MiB = 1 << 20
 REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -30,7 +36,8 @@ async def large(scope: Any, receive: Any, send: Any) -> None:
 @asynccontextmanager
 async def serving(app: Any, limits: HttpLimits | None = None, held: int = 64 * MiB) -> AsyncGenerator[int]:
     budget = Budget(held)
-    server = HttpServer(app, host="127.0.0.1", port=0, logger=make_logger(), limits=limits, budget=budget)
+    # On all addresses, as clients have several here.
+    server = HttpServer(app, host="0.0.0.0", port=0, logger=make_logger(), limits=limits, budget=budget)
     port = await server.start()
     try:
         yield port
@@ -39,9 +46,10 @@ async def serving(app: Any, limits: HttpLimits | None = None, held: int = 64 * M
     assert budget.used == 0
 
 
-async def connected(port: int) -> socket.socket:
-    """A client that reads only when it is told to."""
+async def connected(port: int, host: str = "127.0.0.1") -> socket.socket:
+    """A client at some address of this machine that reads only when it is told to."""
     client = socket.socket()
+    client.bind((host, 0))
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     client.setblocking(False)
     await asyncio.get_running_loop().sock_connect(client, ("127.0.0.1", port))
@@ -54,9 +62,141 @@ def descriptors() -> int:
 
 async def test_a_client_that_does_not_read_its_answer_is_gone_after_a_while() -> None:
     async with serving(large, HttpLimits(write_timeout=0.5)) as port:
+        first = await connected(port)
+        await ask(first)  # Granian is there
+        first.close()
+        await asyncio.sleep(0.2)
         before = descriptors()
         client = await connected(port)
         client.send(REQUEST)
         await until(lambda: descriptors() == before + 2)
         await until(lambda: descriptors() == before + 1)
         client.close()
+
+
+async def ask(client: socket.socket, path: str = "1", seconds: float = 5) -> bytes:
+    """The answer to a request of a client that reads it."""
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(seconds):
+        await loop.sock_sendall(client, f"GET /{path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        answer = b""
+        while not answer.endswith(b"\r\n\r\n" + b"x" * int(path)):
+            received = await loop.sock_recv(client, 1 << 20)
+            if not received:
+                raise ConnectionResetError
+            answer += received
+        return answer
+
+
+def close(clients: Iterable[socket.socket]) -> None:
+    for client in clients:
+        client.close()
+
+
+async def test_a_large_answer_comes_as_it_is() -> None:
+    async with serving(large) as port:
+        client = await connected(port)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        for size in (131_072, 131_073, 3_000_000):
+            answer = await ask(client, str(size))
+            assert b"content-length: %d\r\n" % size in answer.lower()
+        client.close()
+
+
+async def test_answers_that_are_not_read_take_no_more_than_they_may(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING)
+    async with serving(large, held=25_000_000) as port:
+        clients = [await connected(port) for _ in range(12)]
+        for client in clients:
+            client.send(REQUEST)
+        await until(lambda: caplog.text.count("the memory that others needed") == 10)
+        honest = await connected(port)
+        await ask(honest, "1000")
+        close([*clients, honest])
+
+
+async def test_bodies_that_do_not_end_take_no_more_than_they_may(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING)
+
+    async def taking(scope: Any, receive: Any, send: Any) -> None:
+        parts = []
+        while (message := await receive()).get("more_body"):
+            parts.append(message["body"])
+        if message["type"] == "http.request":
+            await large({"path": "1"}, receive, send)
+
+    async with serving(taking, held=5 * MiB) as port:
+        head = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n"
+        clients = [await connected(port) for _ in range(12)]
+        for client in clients:
+            await asyncio.get_running_loop().sock_sendall(client, head + b"x" * 999_999)
+        await until(lambda: caplog.text.count("the memory that others needed") == 7)
+        honest = await connected(port)
+        await asyncio.get_running_loop().sock_sendall(honest, head + b"x" * 1_000_000)
+        assert b"200 OK" in await asyncio.get_running_loop().sock_recv(honest, 1000)
+        close([*clients, honest])
+
+
+@pytest.mark.parametrize("hosts", [["127.0.0.2"], [f"127.0.0.{number}" for number in range(2, 30)]])
+async def test_connections_without_a_request_keep_nobody_out(
+    hosts: Sequence[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING)
+    async with serving(large, HttpLimits(connections=30)) as port:
+        honest = await connected(port)
+        await ask(honest)
+        idle = [await connected(port, hosts[number % len(hosts)]) for number in range(60)]
+        for _ in range(20):
+            await ask(honest)
+            another = await connected(port)
+            await ask(another)
+            another.close()
+        await until(lambda: "too many connections" in caplog.text)
+        await ask(honest)
+        close([honest, *idle])
+
+
+async def test_one_address_has_only_so_many_connections() -> None:
+    async with serving(large, HttpLimits(connections=100, per_address=10)) as port:
+        before = descriptors()
+        clients = [await connected(port, "127.0.0.2") for _ in range(40)]
+        others = [await connected(port) for _ in range(8)]
+        await until(lambda: descriptors() <= before + 40 + 8 + 10 + 8)
+        for other in others:
+            await ask(other)
+        close([*clients, *others])
+
+
+@pytest.mark.parametrize("sent", [b"", b"G", b"PRI", b"GET / HTTP/1.1\r\nHost:"])
+async def test_half_a_request_is_not_waited_for(sent: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving_module, "_HEADERS_SECONDS", 0.5)
+    async with serving(large) as port:
+        client = await connected(port)
+        client.send(sent)
+        async with asyncio.timeout(5):
+            while await asyncio.get_running_loop().sock_recv(client, 1000):  # it may be told why
+                pass
+        client.close()
+
+
+async def test_websockets_leave_room_for_others_and_for_http() -> None:
+    async with serving(echo, HttpLimits(sockets=SocketLimits(per_address=3))) as port:
+        clients = [await connect(f"ws://127.0.0.1:{port}/", local_addr=("127.0.0.2", 0)) for _ in range(3)]
+        with pytest.raises(InvalidStatus) as refused:
+            await connect(f"ws://127.0.0.1:{port}/", local_addr=("127.0.0.2", 0))
+        assert refused.value.response.status_code == 503
+        async with connect(f"ws://127.0.0.1:{port}/") as other:
+            await other.send("abc")
+            assert await other.recv() == "3"
+        await clients.pop().close()
+
+        async def has_room() -> bool:
+            try:
+                clients.append(await connect(f"ws://127.0.0.1:{port}/", local_addr=("127.0.0.2", 0)))
+            except InvalidStatus:
+                return False
+            return True
+
+        await until(has_room)
+        for client in clients:
+            await client.close()

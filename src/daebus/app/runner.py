@@ -14,6 +14,7 @@ from daebus.core.diagnostics import wants_colour
 from daebus.core.errors import ConfigurationError, DaebusError, StartupError, render
 from daebus.core.logs import configure_logging, make_logger
 from daebus.core.places import caller_place
+from daebus.transports.server_limits import raise_descriptors
 
 from .assembly import Assembly
 from .process import Loop, loop_factory, tuned_collector
@@ -110,7 +111,8 @@ class _Run:
         self._started = False
 
     def to_the_end(self) -> bool:
-        """Run. Returns whether all went well."""
+        """Run, with as many descriptors as may be. Returns whether all went well."""
+        raise_descriptors()
         runner = asyncio.Runner(loop_factory=self._make_loop)
         # The signals are left last: a thread that does not end may hold up the closing of the loop.
         with StopSignals(runner.get_loop(), self._ask, _force), runner:

@@ -249,7 +249,7 @@ class Runtime:
             connect=None if connect is None else connect.endpoint,
             disconnect=[plan.endpoint for plan in plans.disconnects],
         )
-        return SocketHub(
+        hub = SocketHub(
             settings,
             routes,
             service=self._made.service,
@@ -258,8 +258,9 @@ class Runtime:
             subscriber=self.node.subscriber,
             stopping=self._made.stopping,
             logger=self.logger,
-            budget=self.budget,
         )
+        hub.budget = self.budget
+        return hub
 
 
 def _cause(error: Exception) -> str:

@@ -173,8 +173,19 @@ async def _serve_web(
     from daebus.transports.server import HttpServer  # noqa: PLC0415  # it loads Granian
 
     http, websocket = made.http or DaebusHttp(), made.websocket or DaebusWebSocket()
+    sockets = SocketLimits(
+        message_size=websocket.max_message_size,
+        ping_interval=websocket.ping_interval,
+        per_address=websocket.max_per_address,
+    )
     limits = HttpLimits(
-        http.body_timeout, http.write_timeout, SocketLimits(websocket.max_message_size, websocket.ping_interval)
+        body_timeout=http.body_timeout,
+        write_timeout=http.write_timeout,
+        connections=http.max_connections,
+        per_address=http.max_per_address,
+        http2=http.http2,
+        servers=len(addresses),
+        sockets=sockets,
     )
     await stack.enter_async_context(_lifespan(web.litestar))
     ports: dict[str, int] = {}

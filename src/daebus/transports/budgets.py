@@ -48,7 +48,7 @@ class Budget:
             del self._held[holder]
             return
         self._held[holder] = size
-        while self.used > self.limit:
+        while self.used > self.limit and len(self._held) > 1:  # what one alone holds is limited elsewhere
             oldest = next(iter(self._held))
             self.used -= self._held.pop(oldest)
             self.evictions += 1

@@ -33,6 +33,10 @@ class DaebusHttp:
         schema: Whether ``/schema`` documents the routes. Default: only in development, which is where the project's
             embedded engine or `daebus.testing` is used. An ``openapi_config`` of your own is always served.
         write_timeout: Seconds in which a client must take some of what is sent to it; else it is gone. On Linux only.
+        max_connections: How many connections one process has, besides WebSockets; None: half of its descriptors, less a
+            reserve. Where they become many, idle ones are closed.
+        max_per_address: How many of them from one address; None: half of all.
+        http2: Whether HTTP/2 is spoken, too, without TLS, as some proxies do.
         litestar: Whatever ``Litestar(...)`` takes: cors_config, guards, middleware, plugins, stores, openapi_config, …
 
     Raises:
@@ -50,12 +54,16 @@ class DaebusHttp:
         allowed_hosts: Sequence[str] | None = None,
         schema: bool | None = None,
         write_timeout: float = 30.0,
+        max_connections: int | None = None,
+        max_per_address: int | None = None,
+        http2: bool = False,
         **litestar: object,
     ) -> None:
         _check_port("DaebusHttp", port)
         _check_size("DaebusHttp", "max_body_size", max_body_size)
         _check_seconds("DaebusHttp", "body_timeout", body_timeout)
         _check_seconds("DaebusHttp", "write_timeout", write_timeout)
+        _check_counts("DaebusHttp", max_connections=max_connections, max_per_address=max_per_address)
         self.port = port
         self.host = host
         self.max_body_size = max_body_size
@@ -64,6 +72,9 @@ class DaebusHttp:
         self.allowed_hosts = read_hosts("DaebusHttp", allowed_hosts)
         self.schema = schema
         self.write_timeout = write_timeout
+        self.max_connections = max_connections
+        self.max_per_address = max_per_address
+        self.http2 = http2
         self.litestar: Mapping[str, object] = litestar
         self._site = call_site()
 
@@ -81,6 +92,7 @@ class DaebusWebSocket:
         origins: The origins of other sites, such as ``https://shop.example.com``, whose pages may connect; ``*``: those
             of all sites. Default: only pages of the service's own origin; others are refused with 403. Clients that
             are no browser are not concerned.
+        max_per_address: How many of them may have the same address; None: half of those for which there is room.
         ping_interval: Seconds of silence after which a client is pinged. One that is silent for twice as long is gone.
 
     Raises:
@@ -96,6 +108,7 @@ class DaebusWebSocket:
         max_message_size: int = MAX_MESSAGE_SIZE,
         max_clients: int = 10_000,
         origins: Sequence[str] = (),
+        max_per_address: int | None = None,
         ping_interval: float = 20.0,
     ) -> None:
         if not path.startswith("/") or any(character in path for character in "<>{} ?#"):
@@ -107,6 +120,7 @@ class DaebusWebSocket:
         _check_size("DaebusWebSocket", "max_message_size", max_message_size)
         if not isinstance(max_clients, int) or max_clients < 1:  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ConfigurationError(f"DaebusWebSocket(max_clients={max_clients!r}): let in 1 client at least.")
+        _check_counts("DaebusWebSocket", max_per_address=max_per_address)
         _check_seconds("DaebusWebSocket", "ping_interval", ping_interval)
         self.path = path
         self.port = port
@@ -114,6 +128,7 @@ class DaebusWebSocket:
         self.max_message_size = max_message_size
         self.max_clients = max_clients
         self.origins = read_origins("DaebusWebSocket", origins)
+        self.max_per_address = max_per_address
         self.ping_interval = ping_interval
 
 
@@ -127,6 +142,12 @@ def _check_port(component: str, port: int) -> None:
 def _check_size(component: str, name: str, size: int) -> None:
     if not isinstance(size, int) or size < 1:  # pyright: ignore[reportUnnecessaryIsInstance]  # no checker may run
         raise ConfigurationError(f"{component}({name}={size!r}): give a size of at least 1 byte, or leave it out.")
+
+
+def _check_counts(component: str, **counts: int | None) -> None:
+    for name, count in counts.items():
+        if count is not None and (not isinstance(count, int) or count < 1):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ConfigurationError(f"{component}({name}={count!r}): give a whole number of at least 1, or None.")
 
 
 def _check_seconds(component: str, name: str, seconds: float) -> None:

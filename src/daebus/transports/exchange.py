@@ -9,8 +9,10 @@ from typing import Any, Protocol
 
 from daebus.core.errors import ServiceError
 
+from .budgets import Budget
 from .cancelling import is_cancelled
 from .deadlines import NEVER, Deadlines
+from .own_sockets import Address, address_of
 
 __all__ = ["DIRECT", "Exchange", "Headers", "body_length"]
 
@@ -18,6 +20,12 @@ Headers = Iterable[tuple[bytes, bytes]]
 
 DIRECT = "daebus.direct"
 """The key in the scope of a WebSocket under which the server's own ``receive`` and ``send`` are found."""
+
+
+_GONE: Mapping[str, Any] = {"type": "http.disconnect"}
+
+_LARGE = 131_072
+"""Bytes of an answer that are given to Granian at once; it keeps a few of these parts."""
 
 
 class SlowBody(ServiceError):
@@ -33,6 +41,20 @@ class Server(Protocol):
     @property
     def is_leaving(self) -> bool:
         """Whether each connection is to be closed with its next answer."""
+        ...
+
+    @property
+    def budget(self) -> Budget:
+        """Where what clients make us hold is accounted for."""
+        ...
+
+    @property
+    def write_timeout(self) -> float:
+        """Seconds in which a client must take a part of a large answer."""
+        ...
+
+    def cut(self, exchange: Exchange, reason: str) -> None:
+        """End the connection of a client."""
         ...
 
     @property
@@ -57,6 +79,7 @@ class Exchange:
         body_timeout: Seconds in which all of the body must have come; None: there is no body.
 
     Attributes:
+        waits_since: Since when the client is waited for, in seconds of `time.monotonic`; None: it is not.
         deadline: When all of the body must have come, in seconds of `time.monotonic`; `NEVER`: nobody has asked for it.
     """
 
@@ -64,6 +87,8 @@ class Exchange:
         "_body_timeout",
         "_end",
         "_end_is_due",
+        "_held",
+        "_is_cut",
         "_is_late",
         "_left",
         "_receive",
@@ -72,6 +97,7 @@ class Exchange:
         "_server",
         "_waiting",
         "deadline",
+        "waits_since",
     )
 
     def __init__(
@@ -92,7 +118,15 @@ class Exchange:
         self._left: int | None = None  # of the body, in bytes
         self._end_is_due = False  # whether Granian tells of the body's end in a message of its own
         self._end: asyncio.Task[Any] | None = None
+        self._held = 0  # bytes of the body
+        self._is_cut = False
+        self.waits_since: float | None = None
         self.deadline: float = NEVER
+
+    @property
+    def client(self) -> Address | None:
+        """Whose request it is."""
+        return address_of(self._scope.get("client"))
 
     def receive(self) -> Awaitable[Any]:
         """As ASGI's. Raises `SlowBody`."""
@@ -106,13 +140,16 @@ class Exchange:
             if self._scope["http_version"].startswith("1"):  # in HTTP/2 more may come, and is then refused
                 self._left = body_length(self._scope["headers"])
         self._waiting, self._is_late = self._receive(), False
+        self.waits_since = self.waits_since or time.monotonic()
         self._server.bodies.add(self)
         try:
             message = await self._waiting
         except asyncio.CancelledError:
             if self._is_late and not is_cancelled():
                 raise SlowBody(f"The body of the request did not come within {seconds:g} s") from None
-            raise
+            if not self._is_cut or is_cancelled():
+                raise
+            message = _GONE
         finally:
             self._waiting = None
             self._server.bodies.discard(self)
@@ -120,8 +157,20 @@ class Exchange:
             self._left -= len(message["body"])
             if self._left == 0:
                 message["more_body"], self._end_is_due = False, True
-        if not message.get("more_body"):
-            self._body_timeout = None  # what comes now is the end of the connection, which may take its time
+        return self._account(message)
+
+    def _account(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Account for a part of the body, until it ends."""
+        if self._is_cut:  # what the system has received before is still there
+            message = _GONE
+        if message.get("more_body"):
+            self._held += len(message["body"])
+            self._server.budget.hold(self, self._held)
+            return message
+        self._body_timeout = None  # what comes now is the end of the connection, which may take its time
+        self.waits_since = None
+        if self._held:
+            self._server.budget.release(self)
         return message
 
     async def _receive_next(self) -> Any:
@@ -144,12 +193,52 @@ class Exchange:
 
     def send(self, message: Any) -> Awaitable[None]:
         """As ASGI's."""
+        body = message.get("body")
+        if body is not None and (self._is_cut or len(body) > _LARGE):
+            return self._send_large(body, more=message.get("more_body", False))
         if self._server.is_leaving and message.get("type") == "http.response.start":
             message = {**message, "headers": [*message.get("headers", ()), (b"connection", b"close")]}
         return self._send(message)
 
+    async def _send_large(self, body: bytes, *, more: bool) -> None:
+        """Send a body in parts, so that it is known how much the client has taken."""
+        view, server = memoryview(body), self._server
+        server.budget.hold(self, len(body))
+        try:
+            for start in range(0, len(body), _LARGE):
+                if self._is_cut:
+                    return
+                part = bytes(view[start : start + _LARGE])
+                self.waits_since = time.monotonic()
+                sending = self._send({"type": "http.response.body", "body": part, "more_body": True})
+                self._waiting = sending = asyncio.ensure_future(sending)
+                async with asyncio.timeout(server.write_timeout):
+                    await sending
+            if not more and not self._is_cut:
+                await self._send({"type": "http.response.body", "body": b""})
+        except TimeoutError:
+            self._cut("it reads too slowly")
+        except asyncio.CancelledError:
+            if not self._is_cut or is_cancelled():
+                raise
+        finally:
+            self._waiting = self.waits_since = None
+            server.budget.release(self)
+
+    def evict(self) -> None:
+        """Give up the memory: others need it."""
+        self._cut("it held the memory that others needed")
+        if self._waiting is not None:  # Granian will tell, too, but not at once
+            self._waiting.cancel()
+
+    def _cut(self, reason: str) -> None:
+        self._is_cut = True
+        self._server.cut(self, reason)
+
     def close(self) -> None:
         """The request is over: let go of the server."""
+        if self._held:
+            self._server.budget.release(self)
         self._receive = self._send = _over
         if self._end is not None:
             self._end.cancel()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["Address", "OwnSockets", "address_of", "open_descriptors"]
+__all__ = ["Address", "OwnSockets", "address_of", "ends_of", "open_descriptors"]
 
 Address = tuple[str, int]
 
@@ -25,18 +27,38 @@ class OwnSockets:
     def __init__(self) -> None:
         self.known: set[int] = set()
 
-    def find(self, client: Address, server: Address) -> tuple[socket.socket, int] | None:
-        """The connection from `client` to `server`, and Granian's own descriptor; None: it is gone, or not to be found.
+    def find(self, client: Address, port: int, among: Iterable[int] | None = None) -> tuple[socket.socket, int] | None:
+        """The connection from `client` to our `port`, and Granian's own descriptor; None: it is gone, or not found.
 
-        Raises `OSError` where there are no more descriptors.
+        Args:
+            client: Its end.
+            port: Ours.
+            among: The descriptors to look at; default: all, the youngest first.
+
+        Raises:
+            OSError: There are no more descriptors.
         """
-        for descriptor in sorted(open_descriptors(), reverse=True):  # it is young, most often
-            if descriptor not in self.known and _peer(descriptor) == client:
+        if among is None:
+            among = sorted((each for each in open_descriptors() if each not in self.known), reverse=True)
+        for descriptor in among:
+            ends = ends_of(descriptor)
+            if ends is not None and ends[0] == client:
                 duplicate = socket.socket(fileno=os.dup(descriptor))
-                if _is_from(duplicate, client, server):
+                ends = ends_of(duplicate.fileno())
+                if ends is not None and ends[:2] == (client, port):
                     return duplicate, descriptor
                 duplicate.close()
         return None
+
+    def cut(self, client: Address, port: int, among: Iterable[int] | None = None) -> bool:
+        """End a connection, whatever is yet to be sent; returns whether it was found."""
+        with suppress(OSError):
+            found = self.find(client, port, among)
+            if found is not None:
+                with found[0]:
+                    found[0].shutdown(socket.SHUT_RDWR)
+                return True
+        return False
 
 
 def open_descriptors() -> list[int]:
@@ -53,23 +75,21 @@ def address_of(found: object) -> Address | None:
             return None
 
 
-def _peer(descriptor: int) -> Address | None:
+def _nothing(_: socket.socket) -> float:
+    return 0.0
+
+
+def ends_of(descriptor: int, measure: Callable[[socket.socket], float] = _nothing) -> tuple[Address, int, float] | None:
+    """The client of a connection, our port, and what `measure` says of it; None: it is no connection."""
     try:
         # With all its arguments given, it asks the system for nothing more; there is room for addresses of IPv4, too.
         seen = socket.socket(socket.AF_INET6, socket.SOCK_STREAM, 0, descriptor)
     except OSError:
         return None
     try:
-        return address_of(seen.getpeername())
+        client, ours = address_of(seen.getpeername()), address_of(seen.getsockname())
+        return None if client is None or ours is None else (client, ours[1], measure(seen))
     except OSError:
         return None
     finally:
         seen.detach()
-
-
-def _is_from(connection: socket.socket, client: Address, server: Address) -> bool:
-    try:
-        ends = address_of(connection.getpeername()), address_of(connection.getsockname())
-    except OSError:
-        return False
-    return ends == (client, server)

@@ -15,19 +15,25 @@ from daebus.core.errors import StartupError
 from daebus.core.logs import Logger, granian_logging
 
 from .budgets import MAX_HELD, Budget
+from .connections import ConnectionGuard
 from .deadlines import Deadlines
 from .exchange import DIRECT, Exchange
 from .listening import BACKLOG, at, listen
+from .own_sockets import OwnSockets
 from .private_parts import GRANIAN, require
-from .server_limits import HttpLimits
-from .web_sockets import WebSockets, WebSocketSession
+from .refusals import STOPPING, problem_headers
+from .server_limits import HttpLimits, room_for
+from .web_sockets import WebSockets, WebSocketSession, refuse_socket
 
 __all__ = ["HttpServer"]
 
 AsgiApp = Callable[[Any, Any, Any], Awaitable[None]]
 
-_MAX_CONNECTIONS = 1 << 20
-"""With so many open, Granian accepts no more. Its default of 128 is soon used up by idle ones and by WebSockets."""
+_HEADERS_SECONDS = 30.0
+"""Within which a request's headers must have come, after the connection was opened or the last one was answered."""
+
+_HEADERS_SIZE = 131_072
+"""Bytes of a request's headers; Granian also reads, and writes, so much at once."""
 
 _LEAVING_SECONDS, _LAST_SECONDS = 0.1, 1.0
 _CLOSING_SECONDS, _HURRIED_SECONDS = 1.0, 0.3
@@ -37,12 +43,6 @@ _TASKS = Path("/proc/self/task")
 _LISTS_THREADS = _TASKS.is_dir()
 _THREAD_SECONDS = 0.2
 """How long Granian's threads may take to end."""
-
-_STOPPING = (
-    b'{"type":"about:blank","title":"Service Unavailable","status":503,'
-    b'"detail":"The service is stopping","code":"unavailable","details":{}}'
-)
-_HEADERS = [(b"content-type", b"application/problem+json"), (b"content-length", b"%d" % len(_STOPPING))]
 
 # Servers that still wait for a client; without a reference, asyncio may drop their tasks.
 _left_behind: set[asyncio.Task[None]] = set()
@@ -116,7 +116,9 @@ class HttpServer:
         budget: Budget | None = None,
     ) -> None:
         self._limits = limits or HttpLimits()
-        self._sockets = WebSockets(self._limits.sockets, budget or Budget(MAX_HELD), logger)
+        self._own = OwnSockets()
+        self.budget: Budget = budget or Budget(MAX_HELD)
+        self._sockets = WebSockets(self._limits.sockets, self._own, self.budget, logger)
         self._app = app
         self._host = host
         self._port = port
@@ -124,10 +126,12 @@ class HttpServer:
         self._share_port = share_port
         self._granian: _Granian | None = None
         self._serving: asyncio.Task[None] | None = None
-        self._requests: set[asyncio.Task[Any]] = set()
+        self._guarding: asyncio.Task[None] | None = None
+        self._requests: dict[asyncio.Task[Any], Exchange] = {}
         self._is_cutting = False
         self.is_leaving: bool = False
         self.address: str = ""
+        self.write_timeout: float = self._limits.write_timeout
         self.bodies: Deadlines[Exchange] = Deadlines()
 
     async def start(self) -> int:
@@ -140,8 +144,10 @@ class HttpServer:
             self._host, self._port, share=self._share_port, write_timeout=self._limits.write_timeout
         ) as listening:
             bound: tuple[str, int] = listening.getsockname()[:2]
-            self.address, port = bound
-            self._granian = _embed(self._serve, listening)
+            self.address, self._port = bound
+            port, room = self._port, room_for(self._limits)
+            self._sockets.admit(room)
+            self._granian = _embed(self._serve, listening, room.connections, http2=self._limits.http2)
             _threads.enter()
             self._serving = asyncio.create_task(self._granian.serve(), name="granian")
             await asyncio.sleep(0)  # the server's first step, which starts its worker
@@ -149,6 +155,8 @@ class HttpServer:
         if self._serving.done() or not all(worker.is_alive() for worker in self._granian.wrks):
             await self.stop(0)
             raise StartupError(f"The HTTP server did not start on {at(self._host, port)}. Granian's log says why.")
+        guard = ConnectionGuard(room, port, self._requests.values, self._own, self._logger)
+        self._guarding = asyncio.create_task(guard.watch(), name="connections")
         return port
 
     async def stop(self, grace: float) -> None:
@@ -165,6 +173,8 @@ class HttpServer:
             return
         self._granian = self._serving = None
         self.is_leaving = True
+        if self._guarding is not None:
+            self._guarding.cancel()
         try:
             await asyncio.sleep(min(grace, _LEAVING_SECONDS))
         finally:
@@ -193,14 +203,16 @@ class HttpServer:
 
     async def _serve(self, scope: Any, receive: Any, send: Any) -> None:
         task = cast("asyncio.Task[Any]", asyncio.current_task())
-        self._requests.add(task)
         timeout = self._limits.body_timeout if scope["type"] == "http" else None
         session: WebSocketSession | None = None
         if scope["type"] == "websocket":
             session = self._sockets.session(scope, receive, send)
+            if session is None:
+                await refuse_socket(receive, send)
+                return
             receive, send = session.receive, session.send
             scope[DIRECT] = receive, send  # for whoever lets go of them: a step less for each message
-        channel = Exchange(self, scope, receive, send, timeout)
+        self._requests[task] = channel = Exchange(self, scope, receive, send, timeout)
         del receive, send
         try:
             await self._app(scope, channel.receive, channel.send)
@@ -210,14 +222,22 @@ class HttpServer:
             if scope["type"] == "http":
                 # Where the response has begun, Granian refuses, and the client sees that it ends too early.
                 with contextlib.suppress(Exception):
-                    await channel.send({"type": "http.response.start", "status": 503, "headers": _HEADERS})
-                    await channel.send({"type": "http.response.body", "body": _STOPPING})
+                    await channel.send(
+                        {"type": "http.response.start", "status": 503, "headers": problem_headers(STOPPING)}
+                    )
+                    await channel.send({"type": "http.response.body", "body": STOPPING})
         finally:
             scope.pop(DIRECT, None)
             channel.close()
             if session is not None:
                 await session.close(_HURRIED_SECONDS if self._is_cutting else _CLOSING_SECONDS)
-            self._requests.discard(task)
+            del self._requests[task]
+
+    def cut(self, exchange: Exchange, reason: str) -> None:
+        """End the connection of a client that makes us hold too much, or takes nothing."""
+        client = exchange.client
+        if client is not None and self._own.cut(client, self._port):
+            self._logger.warning("HTTP client disconnected", client=f"{client[0]}:{client[1]}", reason=reason)
 
 
 class _Worker(Protocol):
@@ -233,11 +253,12 @@ class _Granian(Protocol):
     def stop(self) -> None: ...
 
 
-def _embed(app: AsgiApp, listening: socket.socket) -> _Granian:
+def _embed(app: AsgiApp, listening: socket.socket, connections: int, *, http2: bool) -> _Granian:
     """Granian's server on a socket that listens already, which it takes over once it starts."""
     require("granian", GRANIAN)
     from granian import net  # noqa: PLC0415  # only services with HTTP pay for loading Granian
-    from granian.constants import Interfaces  # noqa: PLC0415
+    from granian.constants import HTTPModes, Interfaces  # noqa: PLC0415
+    from granian.http import HTTP1Settings, HTTP2Settings  # noqa: PLC0415
     from granian.log import LogLevels  # noqa: PLC0415
     from granian.server.embed import Server  # noqa: PLC0415
 
@@ -253,7 +274,18 @@ def _embed(app: AsgiApp, listening: socket.socket) -> _Granian:
         app,
         interface=Interfaces.ASGINL,
         backlog=BACKLOG,
-        backpressure=_MAX_CONNECTIONS,
+        backpressure=connections,
+        # Whoever sends nothing, or a part of HTTP/2's preface, would be waited for for ever if both were spoken.
+        http=HTTPModes.auto if http2 else HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=round(_HEADERS_SECONDS * 1000), max_buffer_size=_HEADERS_SIZE),
+        http2_settings=HTTP2Settings(
+            initial_connection_window_size=_HEADERS_SIZE * 2,
+            initial_stream_window_size=_HEADERS_SIZE,
+            keep_alive_interval=20_000,
+            max_concurrent_streams=32,
+            max_headers_size=_HEADERS_SIZE,
+            max_send_buffer_size=_HEADERS_SIZE,
+        ),
         log_level=LogLevels.error,
         log_dictconfig=granian_logging(),
     )

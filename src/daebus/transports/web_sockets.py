@@ -11,6 +11,7 @@ What a client sends before the handshake is answered, which RFC 6455 forbids, is
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -18,10 +19,11 @@ from daebus.core.logs import Logger
 
 from .budgets import Budget
 from .own_sockets import OwnSockets, address_of
-from .server_limits import SocketLimits
+from .refusals import FULL, problem_headers
+from .server_limits import Room, SocketLimits
 from .socket_connection import SocketConnection
 
-__all__ = ["WebSocketSession", "WebSockets"]
+__all__ = ["WebSocketSession", "WebSockets", "refuse_socket"]
 
 _MARGIN = 65_536
 
@@ -37,26 +39,45 @@ class WebSockets:
 
     Args:
         limits: What they may do.
+        own: Finds their connections.
         budget: Where what they make us hold is accounted for.
         logger: For what becomes of those that do more.
     """
 
-    def __init__(self, limits: SocketLimits, budget: Budget, logger: Logger) -> None:
+    def __init__(self, limits: SocketLimits, own: OwnSockets, budget: Budget, logger: Logger) -> None:
         self._limits = limits
         self._budget = budget
         self._logger = logger
-        self._own = OwnSockets()
+        self._own = own
+        self._room: Room | None = None
+        self._by_host: Counter[str] = Counter()
         self._open: dict[SocketConnection, tuple[str, int]] = {}
         self._tending: asyncio.Task[None] | None = None
 
-    def session(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> WebSocketSession:
-        """Somebody wants to connect; `receive` and `send` are Granian's."""
-        return WebSocketSession(self, scope, receive, send)
+    def admit(self, room: Room) -> None:
+        """From now on there is room for so many."""
+        self._room = room
+
+    def session(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> WebSocketSession | None:
+        """Somebody wants to connect; `receive` and `send` are Granian's. None: there is no room for him."""
+        host = (address_of(scope.get("client")) or ("", 0))[0]
+        if self._room is not None and (
+            self._by_host[host] >= self._room.sockets_per_address or self._by_host.total() >= self._room.sockets
+        ):
+            return None
+        self._by_host[host] += 1
+        return WebSocketSession(self, scope, receive, send, host)
+
+    def over(self, host: str) -> None:
+        """A session with somebody is over."""
+        self._by_host[host] -= 1
+        if not self._by_host[host]:
+            del self._by_host[host]
 
     async def take_over(self, scope: Mapping[str, Any]) -> tuple[SocketConnection, tuple[int, int]] | None:
         """Take a connection over from Granian, with both of its descriptors; None: it stays with Granian."""
         client, server = address_of(scope.get("client")), address_of(scope.get("server"))
-        found = None if client is None or server is None else self._own.find(client, server)
+        found = None if client is None or server is None else self._own.find(client, server[1])
         if found is None or client is None:
             return None
         ours, granians = found
@@ -104,12 +125,14 @@ class WebSocketSession:
         scope: ASGI's.
         receive: Granian's.
         send: Granian's.
+        host: Whose it is.
     """
 
-    __slots__ = ("_connection", "_descriptors", "_receive", "_scope", "_send", "_sockets")
+    __slots__ = ("_connection", "_descriptors", "_host", "_receive", "_scope", "_send", "_sockets")
 
-    def __init__(self, sockets: WebSockets, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+    def __init__(self, sockets: WebSockets, scope: Mapping[str, Any], receive: Receive, send: Send, host: str) -> None:
         self._sockets = sockets
+        self._host = host
         self._scope: Mapping[str, Any] = scope
         self._receive: Receive = receive
         self._send: Send = send
@@ -135,5 +158,13 @@ class WebSocketSession:
 
     async def close(self, seconds: float) -> None:
         """The application is done with it: the client has so many seconds to say that it has heard so."""
+        self._sockets.over(self._host)
         if self._connection is not None:
             await self._sockets.finish(self._connection, self._descriptors, seconds)
+
+
+async def refuse_socket(receive: Receive, send: Send) -> None:
+    """There is no room for a WebSocket."""
+    await receive()
+    await send({"type": "websocket.http.response.start", "status": 503, "headers": problem_headers(FULL)})
+    await send({"type": "websocket.http.response.body", "body": FULL})

@@ -45,9 +45,9 @@ class SocketHub:
         subscriber: The connection for pub/sub.
         stopping: Whether the service stops.
         logger: For what goes wrong.
-        budget: Where what waits for clients is accounted for; default: one of its own.
 
     Attributes:
+        budget: Where what waits for clients is accounted for; until somebody says otherwise, one of its own.
         clients: The clients of all replicas.
     """
 
@@ -62,9 +62,8 @@ class SocketHub:
         subscriber: Subscriber,
         stopping: Stopping,
         logger: Logger,
-        budget: Budget | None = None,
     ) -> None:
-        self._budget = budget or Budget(MAX_HELD)
+        self.budget: Budget = Budget(MAX_HELD)
         self._instance = instance
         self._max_clients = settings.max_clients
         self._origins = OriginGuard(settings.origins, component="DaebusWebSocket")
@@ -129,7 +128,7 @@ class SocketHub:
         if len(self._peers) >= self._max_clients:
             raise Unavailable(f"{self._max_clients} clients are connected to this process, and it takes no more")
         client_id = f"{self._instance}-{secrets.token_hex(8)}"
-        peer = Peer(handshake, client_id, self._desk, self._switchboard, self._logger, self._budget)
+        peer = Peer(handshake, client_id, self._desk, self._switchboard, self._logger, self.budget)
         if self._stopping is not None:
             peer.shut(*self._stopping)
         end = self._peers[peer] = asyncio.get_running_loop().create_future()
