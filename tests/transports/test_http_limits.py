@@ -161,7 +161,7 @@ async def test_one_address_has_only_so_many_connections() -> None:
         before = descriptors()
         clients = [await connected(port, "127.0.0.2") for _ in range(40)]
         others = [await connected(port) for _ in range(8)]
-        await until(lambda: descriptors() <= before + 40 + 8 + 10 + 8)
+        await until(lambda: descriptors() <= before + 40 + 8 + 10 + 8 + 10)
         for other in others:
             await ask(other)
         close([*clients, *others])

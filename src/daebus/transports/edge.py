@@ -43,7 +43,7 @@ class DaebusHttp:
         ConfigurationError: The port, the size or the time cannot be, or what stands for an origin or a host is none.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # settings, each with a default, and all but the port by name
         self,
         port: int = 8080,
         *,

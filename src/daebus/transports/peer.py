@@ -27,20 +27,16 @@ STUCK_SECONDS = 60.0
 GOING_AWAY = 1001
 _NORMAL, _FAILED, _TOO_SLOW = 1000, 1011, 1013
 
-_READ_AHEAD = 16  # messages
-_READ_AHEAD_SIZE = 1_048_576  # characters or bytes, before the last one
+_READ_AHEAD, _READ_AHEAD_SIZE = 16, 1_048_576  # messages; characters or bytes, before the last one
 _TURN = 16  # messages handled without waiting, after which the others get their turn
-_REGISTRY_SECONDS = 1.0
-_CLOSE_SECONDS = 2.0
-_HURRIED_SECONDS = 1.0
+_REGISTRY_SECONDS, _CLOSE_SECONDS, _HURRIED_SECONDS = 1.0, 2.0, 1.0
 _LONGEST_REASON = 123  # bytes that a close frame can hold
 
 
 class Peer:
     """One client's connection. Its messages are handled one after another, in the order in which they came.
 
-    Nobody reads ahead while a handler runs, unless it runs for long: `tend` sees to it that the end of the connection
-    is noticed then. A close frame may only be sent while nothing is being received: Granian holds it back otherwise.
+    Nobody reads ahead while a handler runs, unless it runs for long: `tend` sees to it that the end is noticed then.
 
     Args:
         handshake: The request to connect.
