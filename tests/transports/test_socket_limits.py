@@ -188,7 +188,7 @@ async def echo_all(receive: Any, send: Any) -> None:
 
 
 async def test_the_first_message_of_many_clients_is_heard() -> None:
-    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    before = len(os.listdir("/proc/self/fd"))
     async with serving() as port:
 
         async def talk() -> None:
