@@ -287,7 +287,7 @@ async def test_no_owner_is_taken_for_dead_before_it_had_a_lease_to_beat_on_a_ser
             forgot = time.monotonic()
 
             async def taken() -> bool:
-                return bool(await lease.take_over(stream, registry, "g", 5))
+                return bool((await lease.take_over(stream, registry, "g", 5)).entries)
 
             await until(taken)
             assert time.monotonic() - forgot >= 0.5

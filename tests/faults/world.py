@@ -83,7 +83,7 @@ class World:
 
 
 @asynccontextmanager
-async def open_world(url: str, *, caller_url: str | None = None, lease: float = 15.0) -> AsyncGenerator[World]:
+async def open_world(url: str, *, caller_url: str | None = None, lease: float = 6.0) -> AsyncGenerator[World]:
     """A world on the server at `url`."""
     app = Daebus("faulty", lease=lease)
     async with Bus(caller_url or url) as bus:

@@ -60,7 +60,8 @@ class Daebus(Recorder, Generic[C]):
         on_conflict: Where two blueprints claim the same action, route, socket type or task: ``warn`` lets the one
             registered last win, ``error`` refuses it.
         stop_timeout: Seconds that the work in hand may take when the service stops.
-        lease: Seconds after its last heartbeat at which an instance counts as dead; longer than the GIL is ever held.
+        lease: Seconds after its last heartbeat at which an instance counts as dead, and others handle again what it had
+            in hand. Longer than any code holds the GIL, and so short that a caller still waits for the second time.
         legacy: Whether callers that still run daebus 0.0.31 are answered, and services that do are called
             (docs/migration.md); default: where the environment has ``DAEBUS_LEGACY=1``.
         max_message_size: The largest payload or event on the bus in bytes, sent or received.
@@ -85,7 +86,7 @@ class Daebus(Recorder, Generic[C]):
         partitions: int = 1,
         on_conflict: Conflict = "warn",
         stop_timeout: float = 30.0,
-        lease: float = 15.0,
+        lease: float = 6.0,
         legacy: bool | None = None,
         max_message_size: int = 1_048_576,
         max_reply_size: int = 8_388_608,

@@ -21,7 +21,7 @@ from daebus.wiring.dispatch import dispatch, dispatch_stream
 from daebus.wiring.endpoints import Endpoint, Incoming
 
 from .deadlines import NEVER, Deadlines
-from .endings import Endings
+from .endings import Endings, decode_request, most_deliveries
 from .failures import failure
 from .idempotency import KeyedRun
 from .items import Items, ReaderGoneError
@@ -30,15 +30,13 @@ from .leases import Entry, Lease
 from .limits import Limits
 from .node import Node
 from .replies import SUCCESS
-from .retries import GROUP, MAX_DELIVERIES, Origin, Retries
+from .retries import GROUP, Origin, Retries
 from .settling import Settler
 from .streams import GroupReader
 
 __all__ = ["ActionServer", "ServedAction"]
 
 _LONGEST_NUMBER = 9  # digits
-
-_decode = msgspec.json.Decoder(Request).decode
 
 
 class ServedAction(msgspec.Struct, frozen=True):
@@ -97,7 +95,8 @@ class ActionServer:
                 key = action_stream(each.partition, action.name)
                 origin = Origin(each.partition, ("action", action.name), key, GROUP, key, action.policy)
                 limit = max(1, (action.concurrency + number) // len(retries))
-                by_limit[limit].append(Lane(key, limit, partial(self._handle, action, origin, endings)))
+                handle = partial(self._handle, action, origin, endings)
+                by_limit[limit].append(Lane(key, limit, handle, most_deliveries))
             self._readers += [
                 GroupReader(node, GROUP, registry, lease, lanes, self._settler, logger) for lanes in by_limit.values()
             ]
@@ -132,12 +131,12 @@ class ActionServer:
     ) -> None:
         """From the entry to the reply."""
         try:
-            request = _decode(entry.get(b"request") or b"")
+            request = decode_request(entry.get(b"request") or b"")
         except UNDECODABLE as error:
             await endings.refuse(origin, entry, error)
             return
         keyed: KeyedRun | None = None
-        if entry.deliveries > MAX_DELIVERIES or request.idempotency_key is not None:
+        if entry.deliveries > 1 or request.idempotency_key is not None:
             to_run, keyed = await endings.begin(origin, entry, request)
             if not to_run:
                 return

@@ -26,7 +26,7 @@ from .leases import Entry, Lease
 from .limits import Limits
 from .node import Node
 from .resp import CommandError
-from .retries import GROUP, MAX_DELIVERIES, Origin, Retries, never_finished
+from .retries import GROUP, MAX_DELIVERIES, Origin, Retries
 from .scripts import Script
 from .settling import Settler
 from .streams import GroupReader
@@ -196,7 +196,7 @@ class ChannelServer:
         async def handle(entry: Entry, _: asyncio.Task[None]) -> None:
             request_id = (entry.get(b"trace_id") or b"").decode(errors="replace")
             if entry.deliveries > MAX_DELIVERIES:
-                await self._retries.bury(origin, entry, never_finished(), request_id)
+                await self._retries.give_up(origin, entry, MAX_DELIVERIES, request_id)
                 return
             problem = await self.handle(listener, entry.get(b"event") or b"", request_id)
             if problem is None:
@@ -204,7 +204,7 @@ class ChannelServer:
             else:
                 await self._retries.failed(origin, entry, problem, request_id)
 
-        return Lane(key, listener.concurrency, handle)
+        return Lane(key, listener.concurrency, handle, lambda _: MAX_DELIVERIES)
 
     async def _trim(self) -> None:
         while True:

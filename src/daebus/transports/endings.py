@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from daebus.core.codec import encode
+from daebus.core.codec import UNDECODABLE, encode
 from daebus.core.errors import BadRequest, Conflict, ServiceError
 from daebus.core.messages import Reply, Request
 
@@ -12,10 +12,13 @@ from .idempotency import KeyedRun, Outcome
 from .leases import Entry
 from .node import Node
 from .replies import failed_reply
-from .retries import MAX_DELIVERIES, Origin, Retries, is_passing, never_finished
+from .retries import MAX_CALL_DELIVERIES, MAX_DELIVERIES, Origin, Retries, is_passing
 from .settling import Settler
 
-__all__ = ["Endings"]
+__all__ = ["Endings", "decode_request", "most_deliveries"]
+
+decode_request = msgspec.json.Decoder(Request).decode
+"""The request in an entry. Raises what `UNDECODABLE` names."""
 
 _decode_reply = msgspec.json.Decoder(Reply).decode
 
@@ -45,11 +48,12 @@ class Endings:
             Whether it is to run, else it has ended; and for which key.
         """
         keyed = None if request.idempotency_key is None else KeyedRun(self._node, origin, entry.id, request)
-        if entry.deliveries > MAX_DELIVERIES:
+        most = _most_deliveries(request)
+        if entry.deliveries > most:
             if keyed is not None:
                 await keyed.release()
-            await self._retries.bury(origin, entry, never_finished(), _trace(request))
-            self._tell(request, failed_reply(never_finished(), request.request_id))
+            problem = await self._retries.give_up(origin, entry, most, _trace(request))
+            self._tell(request, failed_reply(problem, request.request_id))
             return False, None
         if keyed is None:
             return True, None
@@ -100,6 +104,18 @@ class Endings:
     def _tell(self, request: Request, reply: bytes) -> None:
         if request.reply_to is not None:
             self._settler.reply(request.reply_to, reply)
+
+
+def most_deliveries(entry: Entry) -> int:
+    """How often a request is given to an instance at most: one that somebody waits for, once more where one died."""
+    try:
+        return _most_deliveries(decode_request(entry.get(b"request") or b""))
+    except UNDECODABLE:  # it ends at once
+        return MAX_DELIVERIES
+
+
+def _most_deliveries(request: Request) -> int:
+    return MAX_DELIVERIES if request.reply_to is None else MAX_CALL_DELIVERIES
 
 
 def _encoded(outcome: Outcome, request: Request) -> bytes:

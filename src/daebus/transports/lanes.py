@@ -25,18 +25,30 @@ class Lane:
         key: The stream.
         limit: How many entries are handled at once.
         handle: Handles one entry, in the task that it is given, and settles it; raises only when it is cancelled.
+        most_deliveries: How often an entry is given to an instance at most.
+
+    Attributes:
+        tasks: Those that handle an entry.
+        keeps_place: Whether the next place that becomes free is kept for an entry of a dead instance.
     """
 
-    def __init__(self, key: str, limit: int, handle: Handle) -> None:
+    def __init__(self, key: str, limit: int, handle: Handle, most_deliveries: Callable[[Entry], int]) -> None:
         self.key = key
         self.limit = limit
         self.handle = handle
+        self.most_deliveries = most_deliveries
         self.tasks: dict[Task, Entry] = {}
+        self.keeps_place = False
+
+    @property
+    def room(self) -> int:
+        """How many more entries may be handled."""
+        return self.limit - len(self.tasks)
 
     @property
     def free(self) -> int:
-        """How many more entries may be taken."""
-        return self.limit - len(self.tasks)
+        """How many more entries may be read."""
+        return self.room - self.keeps_place
 
     @property
     def wants_more(self) -> bool:

@@ -27,7 +27,7 @@ from __future__ import annotations
 
 from .scripts import EVEN_WHEN_FULL, NOW, Script
 
-__all__ = ["BEAT", "CONFIRM", "TAKE_OVER"]
+__all__ = ["BEAT", "CONFIRM", "OWNED", "TAKE_OVER"]
 
 _HEAD = (
     EVEN_WHEN_FULL
@@ -60,25 +60,41 @@ BEAT = Script(
     """
 )
 
-# KEYS are the stream and the registry; ARGV are the group, the instance, its lease in ms and how many entries it wants.
+# The count of an entry (`times_delivered`) is how often it may have killed the instance that had it. What the dead had
+# in hand are suspects: each is claimed alone, as the claim counts, when it can begin; the others stay with the dead,
+# uncounted. So of all the suspects of an instance that dies, only one that it had begun is charged with that. Those
+# that were suspected least often go first: the innocent are done with before what kills comes up again. What an
+# instance left that stopped in order has a count of 0: it is no suspect.
+#
+# KEYS are the stream and the registry; ARGV are the group, the instance, its lease in ms and how many entries it has
+# room for. It answers with the entries and with the ms after which the next owner may count as dead.
 TAKE_OVER = Script(
     _HEAD
     + """
-    local group, me, lease, wanted = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+    local group, me, lease, room = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
     local ended = gap_ended(KEYS[2], lease)
-    local function lives(name)
-        return now - math.max(ended, tonumber(redis.call('ZSCORE', KEYS[2], name) or 0)) <= lease
+    local function left(name)
+        return math.max(ended, tonumber(redis.call('ZSCORE', KEYS[2], name) or 0)) + lease - now
     end
-    local taken = {}
-    if not lives(me) then return taken end
+    local taken, suspects, wait = {}, {}, lease
+    local function claim(p)
+        local entry = redis.call('XCLAIM', KEYS[1], group, me, 0, p[1])[1]
+        if entry then taken[#taken + 1] = {entry[1], entry[2], p[4] + 1} end
+        return entry
+    end
+    if left(me) < 0 then return {taken, wait} end
     for _, owner in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], group)) do
         local name, pending = owner[2], owner[4]
-        if name ~= me and not lives(name) then
-            local left = wanted - #taken
-            if pending > 0 and left > 0 then
-                for _, p in ipairs(redis.call('XPENDING', KEYS[1], group, '-', '+', left, name)) do
-                    local entry = redis.call('XCLAIM', KEYS[1], group, me, 0, p[1])[1]
-                    if entry then taken[#taken + 1] = {entry[1], entry[2], p[4] + 1} end
+        local rest = left(name)
+        if name ~= me and rest >= 0 then
+            if pending > 0 then wait = math.min(wait, rest + 1) end
+        elseif name ~= me and #suspects < 100 then
+            for _, p in ipairs(redis.call('XPENDING', KEYS[1], group, '-', '+', 100, name)) do
+                if p[4] > 0 then
+                    suspects[#suspects + 1] = p
+                    p[5] = #suspects
+                elseif #taken < room then
+                    claim(p)
                 end
             end
             if #redis.call('XPENDING', KEYS[1], group, '-', '+', 1, name) == 0 then
@@ -86,7 +102,25 @@ TAKE_OVER = Script(
             end
         end
     end
-    return taken
+    table.sort(suspects, function(a, b) return a[4] < b[4] or (a[4] == b[4] and a[5] < b[5]) end)
+    for _, p in ipairs(suspects) do
+        if #taken >= room or claim(p) then break end
+    end
+    return {taken, wait}
+    """
+)
+
+# What the server handed to an instance that never got it, as a connection broke: what it owns, without counting it as
+# delivered once more, as XREADGROUP would. KEYS is the stream; ARGV are the group, the instance, from which id on, and
+# how many.
+OWNED = Script(
+    """
+    local found = {}
+    for _, p in ipairs(redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[3], '+', ARGV[4], ARGV[2])) do
+        local entry = redis.call('XRANGE', KEYS[1], p[1], p[1])[1]
+        found[#found + 1] = {p[1], entry and entry[2] or false, p[4]}
+    end
+    return found
     """
 )
 

@@ -21,8 +21,9 @@ from .lease_scripts import BEAT, CONFIRM, TAKE_OVER
 from .links import CommandLink
 from .node import Node
 from .resp import CommandError
+from .suspects import Suspects
 
-__all__ = ["Entry", "Lease"]
+__all__ = ["Entry", "Lease", "Taken"]
 
 _RETRY_SECONDS = 0.2
 
@@ -49,6 +50,18 @@ class Entry(msgspec.Struct, frozen=True):
         return None
 
 
+class Taken(msgspec.Struct, frozen=True):
+    """What was taken over.
+
+    Attributes:
+        entries: The entries. A suspect was delivered more than once, this time included; there is one at most.
+        seconds: After so long the next owner may count as dead.
+    """
+
+    entries: Sequence[Entry]
+    seconds: float
+
+
 _uptime: Callable[[], float] = (
     partial(time.clock_gettime, time.CLOCK_BOOTTIME) if sys.platform == "linux" else time.monotonic
 )
@@ -66,6 +79,9 @@ class Lease:
         registries: The sorted sets in which the instances of the streams' services beat.
         seconds: How long after its last beat an instance counts as dead.
         logger: For what goes wrong.
+
+    Attributes:
+        suspects: The turns of the entries that were taken over from the dead.
     """
 
     def __init__(self, node: Node, registries: Sequence[str], seconds: float, logger: Logger) -> None:
@@ -78,6 +94,7 @@ class Lease:
         self._steady_since = float("inf")
         self._lapses = 0
         self._rest: _Rest | None = None
+        self.suspects = Suspects()
         self._thread: threading.Thread | None = None
 
     @property
@@ -108,14 +125,21 @@ class Lease:
         leaving = [self._node.link.execute("ZREM", registry, self._node.id) for registry in self._registries]
         await asyncio.gather(*leaving, return_exceptions=True)
 
-    async def take_over(self, key: str, registry: str, group: str, count: int) -> list[Entry]:
-        """Take up to `count` entries of a stream from instances that are dead, oldest first."""
-        if count < 1 or not self.may_take_over:
-            return []
-        arguments = (group, self._node.id, self._milliseconds, count)
-        taken = await self._node.link.script(TAKE_OVER, [key, registry], arguments)
-        rows = cast("list[tuple[bytes, list[bytes], int]]", taken)
-        return [Entry(*row) for row in rows]
+    async def take_over(self, key: str, registry: str, group: str, room: int) -> Taken:
+        """Take entries of a stream from instances that are dead: one suspect, and what was left in order.
+
+        Args:
+            key: The stream.
+            registry: The registry in which the instances that read it beat.
+            group: The consumer group.
+            room: How many entries at most.
+        """
+        if room < 1 or not self.may_take_over:
+            return Taken([], self.seconds)
+        arguments = (group, self._node.id, self._milliseconds, room)
+        answer = await self._node.link.script(TAKE_OVER, [key, registry], arguments)
+        rows, wait = cast("tuple[list[tuple[bytes, list[bytes], int]], int]", answer)
+        return Taken([Entry(*row) for row in rows], wait / 1000)
 
     async def confirm(self, key: str, registry: str, group: str, entry_id: bytes) -> bool:
         """Whether an entry that was asked for in another tenure is still this instance's; it will stay so."""

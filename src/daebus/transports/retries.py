@@ -35,7 +35,7 @@ from .node import Node
 from .resp import Argument, CommandError
 from .scripts import NOW, Script
 
-__all__ = ["GROUP", "MAX_DELIVERIES", "Origin", "Retries", "is_passing", "never_finished"]
+__all__ = ["GROUP", "MAX_CALL_DELIVERIES", "MAX_DELIVERIES", "Origin", "Retries", "is_passing"]
 
 GROUP = "daebus"
 """The consumer group of every stream that belongs to one service."""
@@ -44,6 +44,9 @@ _LARGEST_PART, _EXCERPT = 16, 1000  # of the limit of all letters; bytes
 
 MAX_DELIVERIES = 5
 """How often an entry is given to an instance, each of which died, before it goes to the dead letters."""
+
+MAX_CALL_DELIVERIES = 2
+"""The same for a request that wants a reply."""
 
 _LONGEST_DETAILS = 16 << 10  # bytes
 _POLL_SECONDS = 1.0
@@ -136,11 +139,6 @@ class Origin(msgspec.Struct, frozen=True):
         return self.handler[-1]
 
 
-def never_finished() -> Internal:
-    """What is wrong with an entry that was delivered too often."""
-    return Internal(f"It was delivered {MAX_DELIVERIES} times, and never finished")
-
-
 def is_passing(problem: ServiceError) -> bool:
     """Whether an error may be gone the next time: an unexpected one, or what is away, slow, full or not there yet."""
     return isinstance(problem, Internal | Unavailable | Timeout | TooManyRequests | NoSuchAction)
@@ -206,6 +204,13 @@ class Retries:
         await self._settle(_DELAY, self._delayed, origin, entry, [int(pause * 1000), *what])
         if time.monotonic() + pause < self._wakes_at:
             self._sooner.set()
+
+    async def give_up(self, origin: Origin, entry: Entry, most: int, request_id: str) -> Internal:
+        """Move an entry that was delivered `most` times to the dead letters; what is wrong with it."""
+        each = "and each time the process that had it died, or was taken for dead"
+        problem = Internal(f"It was delivered {most} times, and never finished: {each}")
+        await self.bury(origin, msgspec.structs.replace(entry, deliveries=most), problem, request_id)
+        return problem
 
     async def bury(self, origin: Origin, entry: Entry, problem: ServiceError, request_id: str) -> None:
         """Move an entry to the dead letters."""

@@ -52,7 +52,7 @@ class Scheduler:
     where its lease ran out although the server was there.
     """
 
-    def __init__(self, link: CommandLink, *, service: str, instance: str, logger: Logger, lease: float = 15.0) -> None:
+    def __init__(self, link: CommandLink, *, service: str, instance: str, logger: Logger, lease: float = 6.0) -> None:
         """Name the parts; nothing runs yet.
 
         Args:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import cast
 
 from daebus.core.errors import Unavailable
@@ -11,11 +12,13 @@ from daebus.core.logs import Logger
 
 from .blocking_link import BlockingLink
 from .lanes import BatchSize, Lane, Task
+from .lease_scripts import OWNED
 from .leases import Entry, Lease
 from .node import Node
 from .resp import CommandError, is_busy_group, is_missing_group
 from .scripts import Script
 from .settling import Settler
+from .suspects import Turn
 
 __all__ = ["GroupReader"]
 
@@ -26,9 +29,12 @@ _REFUSED_SECONDS = 1.0
 
 _PAGE = 1000
 
-# What XREADGROUP answers: for each stream its entries, each an id, then names and values in turn; or, for one that is
-# pending and was deleted, None.
+# What XREADGROUP answers: for each stream its entries, each an id, then names and values in turn; or, for one that was
+# deleted, None.
 _Read = list[tuple[bytes, list[tuple[bytes, list[bytes] | None]]]]
+
+# What OWNED answers: ids, names and values in turn, or None as above, and how often it was delivered.
+_Owned = list[tuple[bytes, list[bytes] | None, int]]
 
 # What is left undone was not finished for no fault of its own: this delivery does not count.
 _LEAVE = Script(
@@ -88,6 +94,7 @@ class GroupReader:
         node.when_doubtful(lambda: self._link.doubt(node.link.lost_at))
         self._reading: frozenset[Lane] = frozenset()
         self._freed = asyncio.Event()
+        self._place = asyncio.Event()
         self._interrupting: Task | None = None
         self._stopping = False
         self._task: Task | None = None
@@ -186,47 +193,79 @@ class GroupReader:
     async def _take_up(self) -> None:
         """Take what the server handed to this instance and it never got, as a connection broke."""
         for lane in self._lanes.values():
-            last, more = b"0", True
+            start, more = b"-", True
             while more:
-                command = ("XREADGROUP", "GROUP", self._group, self._node.id, "COUNT", _PAGE, "STREAMS", lane.key, last)
-                reply = cast("_Read", await self._link.execute(*command) or [])
-                page = reply[0][1] if reply else []
+                page = await self._owned(lane, start)
                 more = len(page) == _PAGE
                 in_hand = {entry.id for entry in lane.tasks.values()} | self._settler.unsettled(lane.key, self._group)
-                for last, fields in page:
+                for entry_id, fields, deliveries in page:
+                    start = b"(" + entry_id
                     if fields is None:
-                        self._settler.settle(lane.key, self._group, last, delete=False)
-                    elif last not in in_hand:
-                        self._logger.info("entry taken up again", stream=lane.key, entry=last.decode())
-                        self._take(lane, Entry(last, fields), None)
+                        self._settler.settle(lane.key, self._group, entry_id, delete=False)
+                    elif entry_id not in in_hand:
+                        self._logger.info("entry taken up again", stream=lane.key, entry=entry_id.decode())
+                        self._take(lane, Entry(entry_id, fields, max(1, deliveries)), None)
         self._adrift = False
 
+    async def _owned(self, lane: Lane, start: bytes) -> _Owned:
+        arguments = (self._group, self._node.id, start, _PAGE)
+        return cast("_Owned", await self._node.link.script(OWNED, [lane.key], arguments))
+
     async def _take_over_on(self) -> None:
+        pause = self._lease.seconds / 3
         while True:
-            await asyncio.sleep(self._lease.seconds / 3)
-            for lane in self._lanes.values():
-                tenure = self._lease.tenure
-                try:
-                    entries = await self._lease.take_over(lane.key, self._registry, self._group, lane.free)
-                except (Unavailable, CommandError) as error:
-                    self._logger.debug("nothing taken over", stream=lane.key, reason=str(error))
-                    continue
-                for entry in entries:
-                    entry_id = entry.id.decode()
-                    self._logger.warning("entry of a dead instance taken over", stream=lane.key, entry=entry_id)
-                    self._take(lane, entry, tenure)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._place.wait()
+            self._place.clear()
+            pauses = [await self._take_over(lane) for lane in self._lanes.values()]
+            pause = min(self._lease.seconds / 3, *pauses)
 
-    def _take(self, lane: Lane, entry: Entry, tenure: int | None) -> None:
+    async def _take_over(self, lane: Lane) -> float:
+        """Take over what there is room for; the seconds after which there may be more."""
+        lane.keeps_place = lane.room < 1
+        if lane.keeps_place or not self._lease.may_take_over:
+            return self._lease.seconds
+        turn, tenure = await self._lease.suspects.turn(), self._lease.tenure
+        suspected = False
+        try:
+            taken = await self._lease.take_over(lane.key, self._registry, self._group, lane.room)
+            for entry in taken.entries:
+                self._logger.warning("entry of a dead instance taken over", stream=lane.key, entry=entry.id.decode())
+                is_suspect = entry.deliveries > 1
+                self._take(lane, entry, tenure, turn if is_suspect else None)
+                suspected = suspected or is_suspect
+        except (Unavailable, CommandError) as error:
+            self._adrift = True  # it may have been taken over all the same
+            self._logger.debug("nothing taken over", stream=lane.key, reason=str(error))
+            return self._lease.seconds
+        finally:
+            if not suspected:
+                turn.end()
+        lane.keeps_place = bool(taken.entries)
+        if lane.wants_more:
+            self._free(lane)
+        return 0.0 if taken.entries else taken.seconds
+
+    def _take(self, lane: Lane, entry: Entry, tenure: int | None, turn: Turn | None = None) -> None:
         # It is named, as making up a name takes a tenth of the time of a short message.
-        lane.tasks[self._loop.create_task(self._handle(lane, entry, tenure), name=lane.key)] = entry
+        lane.tasks[self._loop.create_task(self._handle(lane, entry, tenure, turn), name=lane.key)] = entry
 
-    async def _handle(self, lane: Lane, entry: Entry, tenure: int | None) -> None:
+    async def _handle(self, lane: Lane, entry: Entry, tenure: int | None, turn: Turn | None) -> None:
         task = cast("Task", asyncio.current_task())
         try:
+            if turn is None and entry.deliveries > 1:  # taken over by a question whose answer was lost
+                turn = await self._lease.suspects.turn()
             if (tenure is not None and tenure == self._lease.tenure) or await self._still_owns(lane, entry):
+                if turn is not None:
+                    turn.begin(lane.most_deliveries(entry) - entry.deliveries)
                 await lane.handle(entry, task)
         finally:
+            if turn is not None:
+                turn.end()
             lane.tasks.pop(task, None)
+            if lane.keeps_place:
+                self._place.set()
             if lane.wants_more:
                 self._free(lane)
 

@@ -16,10 +16,14 @@ __all__ = ["dispatch", "dispatch_stream"]
 
 R = TypeVar("R")
 
+# Let through, they end the event loop: all that is under way in the process would go down with one message.
+_EXITS = (SystemExit, KeyboardInterrupt)
+
 
 async def dispatch(endpoint: Endpoint[R], incoming: Incoming) -> R:
-    """Hand a message to its handler and return the encoded reply. The handler's exceptions pass through.
+    """Hand a message to its handler and return the encoded reply.
 
+    The handler's exceptions pass through; that it wants the process to exit becomes a `RuntimeError`.
     What the handler has published with ``after="commit"`` leaves before the reply does.
     """
     token = current_context.set(incoming.context)
@@ -35,20 +39,26 @@ async def dispatch(endpoint: Endpoint[R], incoming: Incoming) -> R:
         if (after := pending(incoming.context)) is not None:
             await after.release()
         return reply  # noqa: TRY300  # an `else` would run after the context is gone
-    except BaseException:
+    except BaseException as error:
         discard(incoming.context)
+        if isinstance(error, _EXITS):
+            raise _failed(endpoint, error) from error
         raise
     finally:
         current_context.reset(token)
+
+
+def _failed(endpoint: Endpoint[R], error: BaseException) -> RuntimeError:
+    return RuntimeError(f"{endpoint.title} raised {type(error).__name__}")
 
 
 async def _dispatch_to_thread(endpoint: Endpoint[R], incoming: Incoming, arguments: Sequence[object]) -> R:
     def handle() -> R:
         try:
             return endpoint.encode(endpoint.call(*arguments, **incoming.keywords))
-        except StopIteration as error:
-            # A future cannot carry it: whoever awaits the thread would wait for ever.
-            raise RuntimeError(f"{endpoint.title} raised StopIteration") from error
+        except (StopIteration, *_EXITS) as error:
+            # A future cannot carry the first: whoever awaits the thread would wait for ever. Nor a task the others.
+            raise _failed(endpoint, error) from error
 
     opened = endpoint.injection.opened(in_thread=True)
     if opened is None:
@@ -69,8 +79,10 @@ async def dispatch_stream(endpoint: Endpoint[R], incoming: Incoming) -> AsyncGen
                 yield endpoint.encode(item)
         if (after := pending(incoming.context)) is not None:
             await after.release()
-    except BaseException:
+    except BaseException as error:
         discard(incoming.context)
+        if isinstance(error, _EXITS):
+            raise _failed(endpoint, error) from error
         raise
     finally:
         current_context.reset(token)
