@@ -43,6 +43,7 @@ def _faults(options: argparse.Namespace) -> dict[str, Fault]:
     chosen: dict[str, Fault] = {
         "kills": partial(faults.kills, seed=seed, seconds=seconds),
         "freezes": partial(faults.freezes, seed=seed, seconds=seconds),
+        "hangs": partial(faults.hangs, seed=seed, seconds=seconds),
         "restarts": partial(faults.restarts, seed=seed, seconds=seconds),
         "rolling": partial(_rolling, seed=seed),
         "flow": partial(faults.flow, messages=options.messages),

@@ -21,7 +21,7 @@ from tests.support import raw_redis
 
 from daebus import Bus
 
-__all__ = ["LEASE", "Report", "flow", "freezes", "kills", "peer_kills", "restarts"]
+__all__ = ["LEASE", "Report", "flow", "freezes", "hangs", "kills", "peer_kills", "restarts"]
 
 LEASE = 2.0
 """Seconds of the replicas' leases. A busy machine may keep a heartbeat waiting for a third of it."""
@@ -207,6 +207,18 @@ async def freezes(folder: Path, *, seed: int, seconds: float, rate: float = 300,
             world.breaks(replica.name, began, time.monotonic())
 
         return await world.report("SIGSTOP of a replica, past its lease", await world.every(pause, seconds, freeze))
+
+
+async def hangs(folder: Path, *, seed: int, seconds: float, rate: float = 300, pause: float = 2.0) -> Report:
+    """The server is stopped for longer than a lease, and goes on; all replicas live, and nothing may be run again."""
+    async with _open_world(folder, seed, rate) as world:
+
+        async def hang() -> None:
+            world.engine.freeze()
+            await asyncio.sleep(LEASE * world.rng.uniform(1.2, 2.0))
+            world.engine.thaw()
+
+        return await world.report("SIGSTOP of the server, past the lease", await world.every(pause, seconds, hang))
 
 
 async def restarts(folder: Path, *, seed: int, seconds: float, rate: float = 300, pause: float = 5.0) -> Report:

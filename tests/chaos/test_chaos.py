@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.chaos.faults import flow, kills, restarts
+from tests.chaos.faults import flow, hangs, kills, restarts
 from tests.chaos.rolling import roll
 
 
@@ -13,6 +13,12 @@ async def test_nothing_is_lost_when_replicas_are_killed(tmp_path: Path) -> None:
     assert report.injected >= 2
     assert report.messages > 400
     assert (report.lost, report.left, report.unexplained) == (0, 0, 0), report
+
+
+async def test_nothing_is_lost_and_nothing_run_again_when_the_server_hangs(tmp_path: Path) -> None:
+    report = await hangs(tmp_path, seed=1, seconds=8, rate=200, pause=1)
+    assert report.injected >= 1
+    assert (report.lost, report.left, report.repeated) == (0, 0, 0), report
 
 
 async def test_nothing_that_the_server_has_taken_is_lost_when_it_is_killed(tmp_path: Path) -> None:

@@ -15,8 +15,8 @@ import pytest
 from tests.processes import Service, launched
 from tests.support import raw_redis, until
 
-from daebus import Action, Bus
-from daebus.testing import private_redis_url
+from daebus import Action, Bus, Daebus
+from daebus.testing import private_redis_url, running
 
 pytestmark = pytest.mark.usefixtures("daebus_redis_url")
 
@@ -43,6 +43,7 @@ async def hold_once(*, redis: Redis) -> int:
 app.run(service="plain")
 """
 
+LAPSED = "cut off for longer than its lease: others may have taken over what it has in hand"
 HANG = Action[None, int]("hang_once", service="plain")
 HOLD = Action[None, int]("hold_once", service="plain")
 
@@ -90,9 +91,52 @@ async def test_who_holds_the_gil_for_longer_than_a_lease_may_see_its_work_done_t
             assert len(begun) == len(set(begun)) == 2
             assert answer == begun[1]
             await replicas[answer].logged("entry of a dead instance taken over")
-            await until(lambda: _is_empty(redis))
+            await replicas[begun[0]].logged(LAPSED)
+            await until(lambda: _is_empty(redis, "daebus:{plain}:action:hold_once"))
         assert await redis.llen("begun") == 2
 
 
-async def _is_empty(redis: Any) -> bool:
-    return bool(await redis.xlen("daebus:{plain}:action:hold_once") == 0)
+async def test_thousands_that_the_dead_had_in_hand_are_soon_done() -> None:
+    total, done = 2_000, set[int]()
+    app = Daebus("heir", lease=0.5)
+
+    @app.action("work")
+    async def work(number: int) -> None:
+        done.add(number)
+
+    async with raw_redis(private_redis_url()) as redis:
+        stream = "daebus:{heir}:action:work"
+        await redis.xgroup_create(stream, "daebus", "0", mkstream=True)
+        for number in range(total):
+            await redis.xadd(stream, {"request": f'{{"action": "work", "payload": {number}}}'})
+        await redis.xreadgroup("daebus", "dead", {stream: ">"}, count=total)
+        async with running(app):
+            await until(lambda: done == {*range(total)}, 60)
+            await until(lambda: _is_empty(redis, stream))
+
+
+async def test_few_long_ones_do_not_wait_for_each_other_to_end() -> None:
+    begun = set[int]()
+    app = Daebus("heir", lease=0.5, stop_timeout=0.1)
+
+    @app.action("work")
+    async def work(number: int) -> None:
+        begun.add(number)
+        await asyncio.sleep(3600)
+
+    async with raw_redis(private_redis_url()) as redis:
+        stream = "daebus:{heir}:action:work"
+        await redis.xgroup_create(stream, "daebus", "0", mkstream=True)
+        for number in range(5):
+            await redis.xadd(stream, {"request": f'{{"action": "work", "payload": {number}}}'})
+        await redis.xreadgroup("daebus", "dead", {stream: ">"})
+        async with running(app):
+            await until(lambda: begun == {*range(5)})
+            counts = [entry["times_delivered"] for entry in await redis.xpending_range(stream, "daebus", "-", "+", 9)]
+        assert counts == [2] * 5
+        left = [entry["times_delivered"] for entry in await redis.xpending_range(stream, "daebus", "-", "+", 9)]
+        assert left == [1] * 5
+
+
+async def _is_empty(redis: Any, stream: str) -> bool:
+    return bool(await redis.xlen(stream) == 0)

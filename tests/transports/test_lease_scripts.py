@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from itertools import permutations
 from typing import Any
@@ -10,8 +11,9 @@ import pytest
 from tests.support import raw_redis
 
 from daebus.testing import private_redis_url
-from daebus.transports.lease_scripts import BEAT, CONFIRM, TAKE_OVER
+from daebus.transports.lease_scripts import BEAT, CONFIRM, OWNED, TAKE_OVER
 from daebus.transports.scripts import Script
+from daebus.transports.suspects import Suspects
 
 pytestmark = pytest.mark.usefixtures("daebus_redis_url")
 
@@ -152,3 +154,76 @@ async def test_a_clock_that_was_set_takes_nothing_from_the_living_and_gives_the_
     await registry.beat("a")
     await registry.pass_time(1.1, "b")
     assert await registry.take("a") == [registry.owned["b"]]
+
+
+async def counts(registry: Registry) -> list[int]:
+    pending = await registry.redis.xpending_range(STREAM, "daebus", "-", "+", 100)
+    return [entry["times_delivered"] for entry in pending]
+
+
+async def test_one_suspect_is_taken_at_a_time_and_those_that_were_suspected_least_often_go_first(
+    registry: Registry,
+) -> None:
+    await registry.begin("a", "dead", "dead", "dead", "late")
+    entries = [entry for entry, owner in (await registry.owners()).items() if owner == b"dead"]
+    await registry.redis.xclaim(STREAM, "daebus", "dead", 0, entries[:1], retrycount=3, justid=True)
+    await registry.pass_time(1.1, "dead")
+    assert [await registry.take("a") for _ in range(4)] == [[entries[1]], [entries[2]], [entries[0]], []]
+    assert await counts(registry) == [1, 4, 2, 2, 1]
+
+
+async def test_what_was_left_in_order_is_no_suspect_and_is_taken_at_once(registry: Registry) -> None:
+    await registry.begin("a", *["dead"] * 5)
+    entries = [entry for entry, owner in (await registry.owners()).items() if owner == b"dead"]
+    await registry.redis.xclaim(STREAM, "daebus", "dead", 0, entries[:4], retrycount=0, justid=True)
+    await registry.pass_time(1.1, "dead")
+    assert await registry.take("a", 3) == entries[:3]
+    assert await registry.take("a", 3) == entries[3:]
+    assert await counts(registry) == [1, 1, 1, 1, 1, 2]
+
+
+async def test_what_was_deleted_stands_in_nobodys_way(registry: Registry) -> None:
+    await registry.begin("a", "dead", "dead")
+    gone, there = [entry for entry, owner in (await registry.owners()).items() if owner == b"dead"]
+    await registry.redis.xdel(STREAM, gone)
+    await registry.pass_time(1.1, "dead")
+    assert await registry.take("a") == [there]
+
+
+async def test_it_says_when_the_next_owner_may_count_as_dead(registry: Registry) -> None:
+    await registry.begin("a", "b")
+    await registry.pass_time(0.75, "b")
+    _, wait = await registry.run(TAKE_OVER, [STREAM, REGISTRY], "daebus", "a", LEASE, 1)
+    assert LEASE * 0.1 < wait <= LEASE * 0.25 + 1
+
+
+async def test_looking_at_what_one_owns_is_no_delivery(registry: Registry) -> None:
+    await registry.begin("a", "a", "b")
+    own = [entry for entry, owner in (await registry.owners()).items() if owner == b"a"]
+    await registry.redis.xdel(STREAM, own[1])
+    for _ in range(2):
+        found = await registry.run(OWNED, [STREAM], "daebus", "a", "-", 10)
+        assert found == [[own[0], [b"request", b"a"], 1], [own[1], None, 1]]
+    assert await registry.run(OWNED, [STREAM], "daebus", "a", b"(" + own[0], 10) == [[own[1], None, 1]]
+
+
+async def test_suspects_have_their_turns_one_after_another() -> None:
+    suspects = Suspects()
+    first = await suspects.turn()
+    waiting = asyncio.create_task(suspects.turn())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    first.end()
+    second = await waiting
+    first.end()
+    third = asyncio.create_task(suspects.turn())
+    second.begin(3)  # it has not much time alone, as it has three chances more
+    await asyncio.wait_for(third, 10)
+    second.end()
+    last = await third
+    last.begin(0)
+    fifth = asyncio.create_task(suspects.turn())
+    await asyncio.sleep(0.3)
+    assert not fifth.done()
+    last.end()
+    (await fifth).end()

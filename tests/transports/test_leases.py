@@ -77,7 +77,7 @@ async def worker(folder: Path, name: str) -> AsyncGenerator[asyncio.subprocess.P
     )
     assert process.stderr is not None
     log = b""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while b"service started" not in log:
             log += await process.stderr.readline()
     drain = asyncio.create_task(process.stderr.read())

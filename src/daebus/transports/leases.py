@@ -82,6 +82,7 @@ class Lease:
 
     Attributes:
         suspects: The turns of the entries that were taken over from the dead.
+        in_hand: Each tells how many entries a reader has in hand.
     """
 
     def __init__(self, node: Node, registries: Sequence[str], seconds: float, logger: Logger) -> None:
@@ -95,6 +96,7 @@ class Lease:
         self._lapses = 0
         self._rest: _Rest | None = None
         self.suspects = Suspects()
+        self.in_hand: list[Callable[[], int]] = []
         self._thread: threading.Thread | None = None
 
     @property
@@ -151,11 +153,22 @@ class Lease:
         await asyncio.gather(*(link.script(BEAT, [registry], arguments) for registry in self._registries))
 
     def _beaten(self, asked: float) -> None:
-        if asked - self._confirmed >= self.seconds:
+        silent = asked - self._confirmed
+        if silent >= self.seconds:
+            if self._lapses:
+                self._tell_of_lapse(silent)
             self._lapses += 1
             self._steady_since = float("inf")
         self._steady_since = min(self._steady_since, asked)
         self._confirmed = asked
+
+    def _tell_of_lapse(self, seconds: float) -> None:
+        self._logger.warning(
+            "cut off for longer than its lease: others may have taken over what it has in hand",
+            seconds=round(seconds, 1),
+            lease=self.seconds,
+            entries=sum(count() for count in self.in_hand),
+        )
 
     def _run(self, ready: asyncio.Future[_Rest]) -> None:
         try:

@@ -99,6 +99,7 @@ class GroupReader:
         self._stopping = False
         self._task: Task | None = None
         self._heir: Task | None = None
+        lease.in_hand.append(lambda: sum(len(lane.tasks) for lane in lanes))
 
     async def start(self) -> None:
         """Make the groups where they are missing, and read from now on."""
