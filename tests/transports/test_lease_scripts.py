@@ -27,11 +27,13 @@ class Registry:
 
     Attributes:
         owned: The entry that each instance had in hand at first.
+        left: How much the dead had left when something was taken over last.
     """
 
     def __init__(self, redis: Any) -> None:
         self.redis = redis
         self.owned: dict[str, bytes] = {}
+        self.left = 0
 
     async def run(self, script: Script, keys: Sequence[str], *args: object) -> Any:
         return await self.redis.eval(script.text, len(keys), *keys, *args)
@@ -39,9 +41,10 @@ class Registry:
     async def beat(self, name: str) -> None:
         await self.run(BEAT, [REGISTRY], name, LEASE)
 
-    async def take(self, name: str, count: int = 10) -> list[bytes]:
+    async def take(self, name: str, count: int = 10, *, suspects: bool = True) -> list[bytes]:
         """The entries that `name` takes over."""
-        taken, _ = await self.run(TAKE_OVER, [STREAM, REGISTRY], "daebus", name, LEASE, count)
+        asked = ("daebus", name, LEASE, count, int(suspects))
+        taken, _, self.left = await self.run(TAKE_OVER, [STREAM, REGISTRY], *asked)
         return [row[0] for row in taken]
 
     async def confirm(self, name: str) -> bool:
@@ -177,8 +180,12 @@ async def test_what_was_left_in_order_is_no_suspect_and_is_taken_at_once(registr
     entries = [entry for entry, owner in (await registry.owners()).items() if owner == b"dead"]
     await registry.redis.xclaim(STREAM, "daebus", "dead", 0, entries[:4], retrycount=0, justid=True)
     await registry.pass_time(1.1, "dead")
-    assert await registry.take("a", 3) == entries[:3]
-    assert await registry.take("a", 3) == entries[3:]
+    assert await registry.take("a", 3, suspects=False) == entries[:3]
+    assert registry.left == 2
+    assert await registry.take("a", 3, suspects=False) == entries[3:4]
+    assert registry.left == 1
+    assert await registry.take("a", 3) == entries[4:]
+    assert registry.left == 0
     assert await counts(registry) == [1, 1, 1, 1, 1, 2]
 
 
@@ -193,7 +200,7 @@ async def test_what_was_deleted_stands_in_nobodys_way(registry: Registry) -> Non
 async def test_it_says_when_the_next_owner_may_count_as_dead(registry: Registry) -> None:
     await registry.begin("a", "b")
     await registry.pass_time(0.75, "b")
-    _, wait = await registry.run(TAKE_OVER, [STREAM, REGISTRY], "daebus", "a", LEASE, 1)
+    _, wait, _ = await registry.run(TAKE_OVER, [STREAM, REGISTRY], "daebus", "a", LEASE, 1, 1)
     assert LEASE * 0.1 < wait <= LEASE * 0.25 + 1
 
 

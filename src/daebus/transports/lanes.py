@@ -30,6 +30,7 @@ class Lane:
     Attributes:
         tasks: Those that handle an entry.
         keeps_place: Whether the next place that becomes free is kept for an entry of a dead instance.
+        is_heir: Whether the dead may have more for it, so that it is looked at as soon as there is a place and a turn.
     """
 
     def __init__(self, key: str, limit: int, handle: Handle, most_deliveries: Callable[[Entry], int]) -> None:
@@ -39,6 +40,7 @@ class Lane:
         self.most_deliveries = most_deliveries
         self.tasks: dict[Task, Entry] = {}
         self.keeps_place = False
+        self.is_heir = False
 
     @property
     def room(self) -> int:

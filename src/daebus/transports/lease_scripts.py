@@ -27,7 +27,7 @@ from __future__ import annotations
 
 from .scripts import EVEN_WHEN_FULL, NOW, Script
 
-__all__ = ["BEAT", "CONFIRM", "OWNED", "TAKE_OVER"]
+__all__ = ["BEAT", "CONFIRM", "LEAVE", "OWNED", "TAKE_OVER"]
 
 _HEAD = (
     EVEN_WHEN_FULL
@@ -66,8 +66,9 @@ BEAT = Script(
 # that were suspected least often go first: the innocent are done with before what kills comes up again. What an
 # instance left that stopped in order has a count of 0: it is no suspect.
 #
-# KEYS are the stream and the registry; ARGV are the group, the instance, its lease in ms and how many entries it has
-# room for. It answers with the entries and with the ms after which the next owner may count as dead.
+# KEYS are the stream and the registry; ARGV are the group, the instance, its lease in ms, how many entries it has room
+# for, and 1 where it may begin a suspect. It answers with the entries, with the ms after which the next owner may count
+# as dead, and with how many entries the dead have left.
 TAKE_OVER = Script(
     _HEAD
     + """
@@ -76,20 +77,21 @@ TAKE_OVER = Script(
     local function left(name)
         return math.max(ended, tonumber(redis.call('ZSCORE', KEYS[2], name) or 0)) + lease - now
     end
-    local taken, suspects, wait = {}, {}, lease
+    local taken, suspects, wait, more = {}, {}, lease, 0
     local function claim(p)
         local entry = redis.call('XCLAIM', KEYS[1], group, me, 0, p[1])[1]
         if entry then taken[#taken + 1] = {entry[1], entry[2], p[4] + 1} end
         return entry
     end
-    if left(me) < 0 then return {taken, wait} end
+    if left(me) < 0 then return {taken, wait, more} end
     for _, owner in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], group)) do
         local name, pending = owner[2], owner[4]
         local rest = left(name)
         if name ~= me and rest >= 0 then
             if pending > 0 then wait = math.min(wait, rest + 1) end
-        elseif name ~= me and #suspects < 100 then
-            for _, p in ipairs(redis.call('XPENDING', KEYS[1], group, '-', '+', 100, name)) do
+        elseif name ~= me then
+            more = more + pending
+            for _, p in ipairs(redis.call('XPENDING', KEYS[1], group, '-', '+', 100 - math.min(99, #suspects), name)) do
                 if p[4] > 0 then
                     suspects[#suspects + 1] = p
                     p[5] = #suspects
@@ -104,9 +106,9 @@ TAKE_OVER = Script(
     end
     table.sort(suspects, function(a, b) return a[4] < b[4] or (a[4] == b[4] and a[5] < b[5]) end)
     for _, p in ipairs(suspects) do
-        if #taken >= room or claim(p) then break end
+        if ARGV[5] ~= '1' or #taken >= room or claim(p) then break end
     end
-    return {taken, wait}
+    return {taken, wait, more - #taken}
     """
 )
 
@@ -121,6 +123,26 @@ OWNED = Script(
         found[#found + 1] = {p[1], entry and entry[2] or false, p[4]}
     end
     return found
+    """
+)
+
+# What an instance that stops leaves undone was not finished for no fault of its own: this delivery does not count. KEYS
+# are the streams; ARGV are the group and the instance.
+LEAVE = Script(
+    """
+    local group, me = ARGV[1], ARGV[2]
+    for i = 1, #KEYS do
+        for _, c in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[i], group)) do
+            local name, pending = c[2], c[4]
+            if name == me and pending == 0 then
+                redis.call('XGROUP', 'DELCONSUMER', KEYS[i], group, me)
+            elseif name == me then
+                for _, p in ipairs(redis.call('XPENDING', KEYS[i], group, '-', '+', pending, me)) do
+                    redis.call('XCLAIM', KEYS[i], group, me, 0, p[1], 'RETRYCOUNT', math.max(0, p[4] - 1), 'JUSTID')
+                end
+            end
+        end
+    end
     """
 )
 

@@ -56,10 +56,12 @@ class Taken(msgspec.Struct, frozen=True):
     Attributes:
         entries: The entries. A suspect was delivered more than once, this time included; there is one at most.
         seconds: After so long the next owner may count as dead.
+        more: Whether the dead have more in hand.
     """
 
     entries: Sequence[Entry]
     seconds: float
+    more: bool
 
 
 _uptime: Callable[[], float] = (
@@ -127,7 +129,7 @@ class Lease:
         leaving = [self._node.link.execute("ZREM", registry, self._node.id) for registry in self._registries]
         await asyncio.gather(*leaving, return_exceptions=True)
 
-    async def take_over(self, key: str, registry: str, group: str, room: int) -> Taken:
+    async def take_over(self, key: str, registry: str, group: str, room: int, *, suspects: bool = True) -> Taken:
         """Take entries of a stream from instances that are dead: one suspect, and what was left in order.
 
         Args:
@@ -135,13 +137,14 @@ class Lease:
             registry: The registry in which the instances that read it beat.
             group: The consumer group.
             room: How many entries at most.
+            suspects: Whether one may be a suspect.
         """
         if room < 1 or not self.may_take_over:
-            return Taken([], self.seconds)
-        arguments = (group, self._node.id, self._milliseconds, room)
+            return Taken([], self.seconds, more=False)
+        arguments = (group, self._node.id, self._milliseconds, room, int(suspects))
         answer = await self._node.link.script(TAKE_OVER, [key, registry], arguments)
-        rows, wait = cast("tuple[list[tuple[bytes, list[bytes], int]], int]", answer)
-        return Taken([Entry(*row) for row in rows], wait / 1000)
+        rows, wait, left = cast("tuple[list[tuple[bytes, list[bytes], int]], int, int]", answer)
+        return Taken([Entry(*row) for row in rows], wait / 1000, more=left > 0)
 
     async def confirm(self, key: str, registry: str, group: str, entry_id: bytes) -> bool:
         """Whether an entry that was asked for in another tenure is still this instance's; it will stay so."""

@@ -12,11 +12,10 @@ from daebus.core.logs import Logger
 
 from .blocking_link import BlockingLink
 from .lanes import BatchSize, Lane, Task
-from .lease_scripts import OWNED
+from .lease_scripts import LEAVE, OWNED
 from .leases import Entry, Lease
 from .node import Node
 from .resp import CommandError, is_busy_group, is_missing_group
-from .scripts import Script
 from .settling import Settler
 from .suspects import Turn
 
@@ -35,25 +34,6 @@ _Read = list[tuple[bytes, list[tuple[bytes, list[bytes] | None]]]]
 
 # What OWNED answers: ids, names and values in turn, or None as above, and how often it was delivered.
 _Owned = list[tuple[bytes, list[bytes] | None, int]]
-
-# What is left undone was not finished for no fault of its own: this delivery does not count.
-_LEAVE = Script(
-    """
-    local group, me = ARGV[1], ARGV[2]
-    for i = 1, #KEYS do
-        for _, c in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[i], group)) do
-            local name, pending = c[2], c[4]
-            if name == me and pending == 0 then
-                redis.call('XGROUP', 'DELCONSUMER', KEYS[i], group, me)
-            elseif name == me then
-                for _, p in ipairs(redis.call('XPENDING', KEYS[i], group, '-', '+', pending, me)) do
-                    redis.call('XCLAIM', KEYS[i], group, me, 0, p[1], 'RETRYCOUNT', math.max(0, p[4] - 1), 'JUSTID')
-                end
-            end
-        end
-    end
-    """
-)
 
 
 class GroupReader:
@@ -99,6 +79,7 @@ class GroupReader:
         self._stopping = False
         self._task: Task | None = None
         self._heir: Task | None = None
+        lease.suspects.when_free(self._place.set)
         lease.in_hand.append(lambda: sum(len(lane.tasks) for lane in lanes))
 
     async def start(self) -> None:
@@ -127,7 +108,7 @@ class GroupReader:
 
     async def _leave_groups(self) -> None:
         try:
-            await self._node.link.script(_LEAVE, list(self._lanes), [self._group, self._node.id])
+            await self._node.link.script(LEAVE, list(self._lanes), [self._group, self._node.id])
         except (Unavailable, CommandError) as error:
             self._logger.debug("consumer not removed", group=self._group, reason=str(error))
 
@@ -213,40 +194,51 @@ class GroupReader:
         return cast("_Owned", await self._node.link.script(OWNED, [lane.key], arguments))
 
     async def _take_over_on(self) -> None:
-        pause = self._lease.seconds / 3
+        pause, full = self._lease.seconds / 3, 0.0
         while True:
             with suppress(TimeoutError):
-                async with asyncio.timeout(pause):
+                async with asyncio.timeout_at(full):
                     await self._place.wait()
             self._place.clear()
-            pauses = [await self._take_over(lane) for lane in self._lanes.values()]
-            pause = min(self._lease.seconds / 3, *pauses)
+            is_full, seconds = self._loop.time() >= full, pause
+            for lane in self._lanes.values():
+                if is_full or lane.is_heir:
+                    seconds = min(seconds, await self._look_after(lane))
+            sooner = self._loop.time() + seconds
+            full = sooner if is_full else min(full, sooner)
 
-    async def _take_over(self, lane: Lane) -> float:
+    async def _look_after(self, lane: Lane) -> float:
         """Take over what there is room for; the seconds after which there may be more."""
-        lane.keeps_place = lane.room < 1
-        if lane.keeps_place or not self._lease.may_take_over:
-            return self._lease.seconds
-        turn, tenure = await self._lease.suspects.turn(), self._lease.tenure
-        suspected = False
-        try:
-            taken = await self._lease.take_over(lane.key, self._registry, self._group, lane.room)
-            for entry in taken.entries:
-                self._logger.warning("entry of a dead instance taken over", stream=lane.key, entry=entry.id.decode())
-                is_suspect = entry.deliveries > 1
-                self._take(lane, entry, tenure, turn if is_suspect else None)
-                suspected = suspected or is_suspect
-        except (Unavailable, CommandError) as error:
-            self._adrift = True  # it may have been taken over all the same
-            self._logger.debug("nothing taken over", stream=lane.key, reason=str(error))
-            return self._lease.seconds
-        finally:
-            if not suspected:
-                turn.end()
-        lane.keeps_place = bool(taken.entries)
+        seconds, lane.is_heir, lane.keeps_place = self._lease.seconds, False, False
+        if lane.room < 1:
+            lane.is_heir = lane.keeps_place = self._lease.may_take_over
+        elif self._lease.may_take_over:
+            turn = self._lease.suspects.take()
+            try:
+                seconds = await self._take_over(lane, turn)
+            except (Unavailable, CommandError) as error:
+                self._adrift = True  # it may have been taken over all the same
+                self._logger.debug("nothing taken over", stream=lane.key, reason=str(error))
         if lane.wants_more:
             self._free(lane)
-        return 0.0 if taken.entries else taken.seconds
+        return seconds
+
+    async def _take_over(self, lane: Lane, turn: Turn | None) -> float:
+        tenure, asked = self._lease.tenure, (lane.key, self._registry, self._group, lane.room)
+        try:
+            taken = await self._lease.take_over(*asked, suspects=turn is not None)
+            lane.is_heir = taken.more
+            for entry in taken.entries:
+                self._logger.warning("entry of a dead instance taken over", stream=lane.key, entry=entry.id.decode())
+                if entry.deliveries > 1:
+                    self._take(lane, entry, tenure, turn)
+                    turn = None  # it ends with the entry
+                else:
+                    self._take(lane, entry, tenure)
+        finally:
+            if turn is not None:
+                turn.end()
+        return taken.seconds
 
     def _take(self, lane: Lane, entry: Entry, tenure: int | None, turn: Turn | None = None) -> None:
         # It is named, as making up a name takes a tenth of the time of a short message.
@@ -263,6 +255,7 @@ class GroupReader:
                 await lane.handle(entry, task)
         finally:
             if turn is not None:
+                lane.keeps_place = lane.is_heir  # its place goes to the next one
                 turn.end()
             lane.tasks.pop(task, None)
             if lane.keeps_place:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 __all__ = ["Suspects", "Turn"]
 
@@ -12,10 +13,10 @@ _ALONE_SECONDS = (300.0, 10.0, 1.0, 0.1)
 class Turn:
     """The time of one suspect, in which no other is begun. It ends once."""
 
-    __slots__ = ("_lock", "_timer")
+    __slots__ = ("_suspects", "_timer")
 
-    def __init__(self, lock: asyncio.Lock) -> None:
-        self._lock: asyncio.Lock | None = lock
+    def __init__(self, suspects: Suspects) -> None:
+        self._suspects: Suspects | None = suspects
         self._timer: asyncio.TimerHandle | None = None
 
     def begin(self, chances: int) -> None:
@@ -36,18 +37,38 @@ class Turn:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._lock is not None:
-            self._lock.release()
-            self._lock = None
+        if self._suspects is not None:
+            suspects, self._suspects = self._suspects, None
+            suspects.free()
 
 
 class Suspects:
     """The turns of the suspects of one instance, whichever streams they come from."""
 
     def __init__(self) -> None:
-        self._lock = asyncio.Lock()
+        self._is_free = asyncio.Event()
+        self._is_free.set()
+        self._told: list[Callable[[], object]] = []
+
+    def when_free(self, tell: Callable[[], object]) -> None:
+        """Call `tell`, from now on, each time that a turn ends."""
+        self._told.append(tell)
+
+    def take(self) -> Turn | None:
+        """The turn; None: another suspect has it."""
+        if not self._is_free.is_set():
+            return None
+        self._is_free.clear()
+        return Turn(self)
 
     async def turn(self) -> Turn:
         """Wait until no other suspect has its turn."""
-        await self._lock.acquire()
-        return Turn(self._lock)
+        while (turn := self.take()) is None:
+            await self._is_free.wait()
+        return turn
+
+    def free(self) -> None:
+        """A turn has ended."""
+        self._is_free.set()
+        for tell in self._told:
+            tell()
