@@ -137,6 +137,6 @@ async def daebus(*arguments: str, redis_url: str, stdin: bytes = b"") -> Outcome
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
-    output, errors = await asyncio.wait_for(process.communicate(stdin), 15)
+    output, errors = await asyncio.wait_for(process.communicate(stdin), 60)
     assert process.returncode is not None
     return Outcome(process.returncode, output.decode(), errors.decode())

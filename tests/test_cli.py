@@ -202,7 +202,7 @@ async def test_service_of_another_project(project: Path) -> None:
     with launched(*listen, cwd=project, DAEBUS_EMBEDDED="1") as listener:
         listener.wait_for("Listening to anything")
         with launched(*call, cwd=project, DAEBUS_EMBEDDED="1") as asking:
-            assert asking.process.wait(10) == 1
+            assert asking.process.wait(60) == 1
             said = asking.text()
         assert listener.stop(signal.SIGINT) == 0
         assert f"This is the embedded engine of {project}, and each project has its own." in said
@@ -221,7 +221,7 @@ async def test_service_of_another_project(project: Path) -> None:
 )
 def test_in_a_folder_without_a_project_nothing_is_started_or_written(tmp_path: Path, command: list[str]) -> None:
     with launched(*DAEBUS, *command, cwd=tmp_path, DAEBUS_EMBEDDED="1") as asking:
-        assert asking.process.wait(15) == 2
+        assert asking.process.wait(60) == 2
         (line,) = asking.text().splitlines()
     assert f"{tmp_path} belongs to no project" in line
     assert "DAEBUS_REDIS_URL" in line
@@ -231,7 +231,7 @@ def test_in_a_folder_without_a_project_nothing_is_started_or_written(tmp_path: P
 @pytest.mark.parametrize("command", [["call", "shell", "echo"], ["publish", "channel", "1"], ["dead", "list", "shell"]])
 def test_where_no_service_of_the_project_runs_no_engine_is_started_to_ask(project: Path, command: list[str]) -> None:
     with launched(*DAEBUS, *command, cwd=project, DAEBUS_EMBEDDED="1") as asking:
-        assert asking.process.wait(15) == 1
+        assert asking.process.wait(60) == 1
         (line,) = asking.text().splitlines()
     assert f"The embedded engine of {project} does not run" in line
     assert [file.name for file in project.iterdir()] == ["pyproject.toml"]
@@ -241,7 +241,7 @@ def test_what_is_kept_is_kept_by_an_engine_that_is_started_for_it(project: Path)
     commands = ["send", "shell", "echo"], ["publish", "channel", "1", "--durable"], ["dead", "list", "shell"]
     for command in commands:
         with launched(*DAEBUS, *command, cwd=project, DAEBUS_EMBEDDED="1") as telling:
-            assert telling.process.wait(15) == 0, telling.text()
+            assert telling.process.wait(60) == 0, telling.text()
     assert (project / ".daebus").is_dir()
 
 
@@ -260,7 +260,7 @@ async def test_listen(redis_url: str) -> None:
         async with raw_redis(redis_url) as redis:
             assert await redis.publish("looked_on", '{"a": 1.50,\n "b": [1, 2]}') == 1
             assert await redis.publish("looked_on", "no json") == 1
-        assert listener.process.wait(10) == 0
+        assert listener.process.wait(60) == 0
         assert listener.output() == '{"a":1.50,"b":[1,2]}\n"no json"\n'
 
 
