@@ -19,6 +19,7 @@ from daebus.core.problems import WiringProblem
 from daebus.core.signatures import MISSING, Parameter, Signature
 from daebus.core.specs import ActionSpec, RouteSpec, SocketSpec, Spec
 from daebus.transports.edge import DaebusHttp, DaebusWebSocket
+from daebus.transports.forms import find_unreadable, is_form_with_files, is_upload
 from daebus.transports.paths import RESERVED, path_parameters
 from daebus.transports.route_checks import belongs_in_body
 from daebus.wiring.arguments import find_wrong_arguments
@@ -182,13 +183,16 @@ def find_undecodable(routes: Sequence[tuple[RouteSpec, Signature]], http: Daebus
         for parameter in signature.left:
             if parameter.name in known or is_context(parameter) or parameter.annotation is MISSING:
                 continue
-            if not _is_known_to_litestar(parameter):
+            unreadable = find_unreadable(parameter) if parameter.name == "data" else None
+            if unreadable is not None:
+                yield signature.problem(parameter, *unreadable, code="undecodable")
+            elif not is_form_with_files(parameter) and not _is_known_to_litestar(parameter):
                 yield from _check_parameter(spec, signature, parameter)
 
 
 def _check_parameter(spec: RouteSpec, signature: Signature, parameter: Parameter) -> Iterator[WiringProblem]:
     try:
-        require_json_type(parameter.annotation)
+        require_json_type(parameter.annotation, is_upload)  # a file where none can be is told before
     except UnsupportedTypeError as error:
         found = f"it cannot be decoded from a request: {error}"
         remedy = f"use a type that msgspec supports, or put a bare * before {parameter.name!r} if it is a service"

@@ -74,8 +74,12 @@ class UnresolvedTypeError(UnsupportedTypeError):
         return "import what it names where the type is defined, outside of `if TYPE_CHECKING:`, or correct it"
 
 
-def require_json_type(annotation: object) -> None:
+def require_json_type(annotation: object, besides: Callable[[type], bool] = lambda _: False) -> None:
     """Refuse a type that cannot go over the wire, however deep the part stands that cannot.
+
+    Args:
+        annotation: The type.
+        besides: Which types without a JSON form are known nonetheless, such as the files of a form.
 
     Raises:
         UnsupportedTypeError: It names the part.
@@ -89,7 +93,7 @@ def require_json_type(annotation: object) -> None:
         raise UnsupportedTypeError(_WITH_TYPE.sub("", str(error).split("\n", 1)[0])) from error
     for part in _parts(shape, set()):
         # `object` is `Any` for those who write no `Any`.
-        if isinstance(part, shapes.CustomType) and part.cls is not object:
+        if isinstance(part, shapes.CustomType) and part.cls is not object and not besides(part.cls):
             raise UnsupportedTypeError(f"{show_type(part.cls)} has no JSON form")
         if isinstance(part, shapes.DictType) and any(isinstance(key, _NO_KEYS) for key in _members(part.key_type)):
             raise UnsupportedTypeError(

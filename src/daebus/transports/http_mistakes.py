@@ -21,7 +21,7 @@ from daebus.core.mistakes import Mistake, Mistakes
 
 from .request_mistakes import AnyRequest, request_mistakes
 
-__all__ = ["AnyRequest", "InvalidBody", "broken_request", "explain", "phrase", "without_websocket"]
+__all__ = ["AnyRequest", "InvalidBody", "broken_request", "explain", "lacks_file", "phrase", "without_websocket"]
 
 _MISSING = re.compile(r"Missing required (?P<place>\w+) parameter '(?P<name>.*?)' for")
 _INVALID = "Validation failed for "
@@ -109,17 +109,25 @@ def _mistakes(request: AnyRequest, error: ValidationException) -> Mistakes:
     return found
 
 
+def lacks_file(error: Exception) -> bool:
+    """Whether a form has no file where the handler takes nothing else, which Litestar falls over."""
+    is_end = isinstance(error, IndexError) or (
+        isinstance(error, RuntimeError) and isinstance(error.__cause__, StopIteration)
+    )
+    return is_end and _raised_in(error, "litestar._kwargs.")
+
+
 def broken_request(error: Exception) -> str | None:
     """What is wrong with the request, where Litestar takes the client's mistake for one of its own."""
     if isinstance(error, InternalServerException) and error.detail == "client disconnected prematurely":
         return "The body ended too early"
-    if isinstance(error, RecursionError | UnicodeDecodeError) and _raised_in_litestar(error):
+    if isinstance(error, RecursionError | UnicodeDecodeError) and _raised_in(error, "litestar."):
         return "The request cannot be decoded: it is nested too deeply, or is not UTF-8"
     return None
 
 
-def _raised_in_litestar(error: Exception) -> bool:
+def _raised_in(error: Exception, package: str) -> bool:
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
-    return trace is not None and str(trace.tb_frame.f_globals.get("__name__")).startswith("litestar.")
+    return trace is not None and str(trace.tb_frame.f_globals.get("__name__")).startswith(package)

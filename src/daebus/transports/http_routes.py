@@ -13,7 +13,6 @@ from typing import Any, cast
 import msgspec
 from litestar import Litestar, Request
 from litestar.handlers import HTTPRouteHandler
-from litestar.openapi.datastructures import ResponseSpec
 from litestar.types import ASGIApp, AsyncAnyCallable, Scope
 from typing_extensions import override
 
@@ -28,12 +27,13 @@ from daebus.core.stopping import Stopping
 from daebus.wiring.dispatch import dispatch
 from daebus.wiring.endpoints import Endpoint, Incoming
 
+from .documented_errors import INVALID_INPUT, documented_errors, find_undocumented
 from .http_answers import Answer, Encoded
 from .http_arguments import Arguments, PlainRequest, no_json, read_arguments, refuse_other_types, takes_json
 from .http_bodies import Body, Unfinished
 from .http_parameters import litestar_annotations
 from .paths import is_file, litestar_path, path_parameters
-from .problems import ENDPOINT, PROBLEM, AnyRequest, Problem, request_id, unhidden
+from .problems import ENDPOINT, AnyRequest, request_id, unhidden
 
 __all__ = ["BODY", "HttpRoute", "RouteHandler", "make_handler"]
 
@@ -154,7 +154,7 @@ def make_handler(
 
 
 def _refuse_unknown_options(spec: RouteSpec) -> None:
-    problems: list[WiringProblem] = []
+    problems: list[WiringProblem] = find_undocumented(spec)
     for name in spec.options.keys() - _OPTIONS:
         known = [*_OPTIONS, "methods", "status_code"]
         remedy = did_you_mean(name, known, "put values of your own into opt={...}")
@@ -167,12 +167,16 @@ def _options(spec: RouteSpec, endpoint: Endpoint[object], *, has_input: bool) ->
     """The user's options, and what the documentation can know from the function."""
     summary, _, description = (inspect.getdoc(spec.function) or "").partition("\n")
     given = cast("dict[str, Any]", dict(spec.options))
-    documented = {400: ResponseSpec(Problem, generate_examples=False, description="Invalid input", media_type=PROBLEM)}
     return {
         "summary": summary or endpoint.signature.name.replace("_", " ").capitalize(),
         "description": description.strip() or None,
         **given,
-        "responses": {**(documented if has_input else {}), **(given.get("responses") or {})},
+        "raises": None,  # Litestar knows its own alone, and documents them in a form that no client gets
+        "responses": {
+            **(INVALID_INPUT if has_input else {}),
+            **documented_errors(spec),
+            **(given.get("responses") or {}),
+        },
         "opt": {**(given.get("opt") or {}), ENDPOINT: endpoint},
         "exception_handlers": unhidden(given.get("exception_handlers")),
     }

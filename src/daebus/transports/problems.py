@@ -37,7 +37,8 @@ from daebus.core.logs import Logger
 from daebus.wiring.endpoints import Endpoint, Incoming
 
 from .failures import failure, is_for_senders, outage
-from .http_mistakes import AnyRequest, broken_request, explain, phrase, without_websocket
+from .http_mistakes import AnyRequest, InvalidBody, broken_request, explain, lacks_file, phrase, without_websocket
+from .request_mistakes import request_mistakes
 
 __all__ = [
     "ENDPOINT",
@@ -174,6 +175,8 @@ class Problems:
 
     def answer(self, request: AnyRequest, error: Exception) -> Response[bytes]:
         """The response to a request that failed."""
+        if lacks_file(error):
+            error = InvalidBody(request.scope, request_mistakes(request))
         if isinstance(error, HTTPException) and error.status_code != HTTPStatus.INTERNAL_SERVER_ERROR:
             error = without_websocket(request, error)
             detail, details = explain(request, error)

@@ -94,7 +94,13 @@ def _find(request: AnyRequest, marker: ParameterKwarg, field: FieldDefinition) -
 def _look_at_body(request: AnyRequest, field: FieldDefinition, kind: object, found: Mistakes) -> None:
     state = ScopeState.from_scope(request.scope)
     if state.form is not Empty:
-        _look(ValuesInput(_hook_of(cast("_Handler", request.route_handler))), state.form, kind, "body", "$", found)
+        form: object = state.form
+        if field.is_non_string_sequence:  # Litestar takes all values of a form for the list
+            parts = [part if isinstance(part, list) else [part] for part in state.form.values()]
+            form = [part for several in parts for part in cast("list[object]", several)]
+            if not form:
+                found.add("body", "$", "Expected a file")
+        _look(ValuesInput(_hook_of(cast("_Handler", request.route_handler))), form, kind, "body", "$", found)
     elif isinstance(state.body, bytes) and not _is_form(field):
         if state.body:
             _look_at_json(request, state.body, kind, found)

@@ -3,33 +3,47 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from dependency_injector import containers, providers
 
-__all__ = ["open_resources", "resources_in_order"]
+__all__ = ["Resource", "open_resources", "resources_in_order"]
 
 AnyProvider = providers.Provider[object]
+Resource = providers.BaseResource[object]
 
 # What singletons must not keep from one run to the next: it is closed, or belongs to the run.
 _OF_ONE_RUN: tuple[type[AnyProvider], ...] = (providers.BaseResource, providers.Dependency)
 
 
 @asynccontextmanager
-async def open_resources(container: containers.Container) -> AsyncGenerator[None]:
+async def open_resources(
+    container: containers.Container, explain: Callable[[Resource, Exception], Exception] | None = None
+) -> AsyncGenerator[None]:
     """Open each Resource after those that it needs; close them in reverse, also if one fails to open.
 
     Overridden resources are left alone: what overrides them is ready to be used. At the end, singletons that were
     built over a Resource or a Dependency are forgotten, so that the next run builds them anew.
+
+    Args:
+        container: The container.
+        explain: What to raise where a resource fails to open; default: what it has raised itself.
     """
     async with AsyncExitStack() as stack:
         stack.callback(_forget_singletons, container)
         for resource in resources_in_order(container.providers.values()):
-            opening = resource.init()
-            stack.push_async_callback(_close, resource)
+            opening: object = None
+            try:
+                try:
+                    opening = resource.init()
+                finally:
+                    stack.push_async_callback(_close, resource)
+                if inspect.isawaitable(opening):
+                    await opening
+            except Exception as error:
+                raise (error if explain is None else explain(resource, error)) from error.__cause__
             if inspect.isawaitable(opening):
-                await opening
                 # From now on a call gives the object itself: what is built over it need not await.
                 resource.disable_async_mode()
         yield

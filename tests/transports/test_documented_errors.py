@@ -1,0 +1,53 @@
+"""The errors that a route names with ``raises=`` are documented as they are sent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from litestar.exceptions import NotAuthorizedException
+from tests.transports.web import build, serving
+
+from daebus.core.errors import Conflict, NotFound, WiringError
+from daebus.core.recorder import Recorder
+from daebus.transports.edge import DaebusHttp
+
+
+class CardDeclined(Conflict):
+    """The card was declined."""
+
+    code = "card_declined"
+
+
+class OrderIsOld(Conflict):
+    code = "order_is_old"
+
+
+async def test_errors_of_ours_and_of_litestar_are_documented_by_their_status() -> None:
+    users = Recorder("users")
+
+    @users.route("/x", raises=[NotFound, CardDeclined, OrderIsOld, NotAuthorizedException])
+    async def show(page: int = 1) -> None:
+        raise CardDeclined
+
+    async with serving(users) as client:
+        schema: Any = (await client.get("/schema/openapi.json")).json()
+        assert (await client.get("/x")).json()["code"] == "card_declined"
+    responses = schema["paths"]["/x"]["get"]["responses"]
+    assert set(responses) == {"204", "400", "401", "404", "409"}
+    assert responses["404"]["description"] == "There is no such thing. (`not_found`)"
+    assert "(`card_declined`); " in responses["409"]["description"]
+    for status in ("400", "401", "404", "409"):
+        content = responses[status]["content"]["application/problem+json"]
+        assert content["schema"]["$ref"].endswith("Problem")
+
+
+@pytest.mark.parametrize("kind", [ValueError, "NotFound"])
+def test_what_is_no_error_for_clients_is_refused(kind: Any) -> None:
+    users = Recorder("users")
+
+    @users.route("/x", raises=[kind])
+    async def show() -> None: ...
+
+    with pytest.raises(WiringError, match="which a client never gets"):
+        build(users, DaebusHttp())

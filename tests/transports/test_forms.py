@@ -1,0 +1,163 @@
+"""Forms with files, sent over TCP: typed ones are taken, and what is wrong with one is told."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Annotated, Any
+
+import msgspec
+import pytest
+from litestar.datastructures import UploadFile
+from litestar.enums import RequestEncodingType
+from litestar.params import Body
+from tests.transports.web import problem_of
+
+from daebus import Daebus, DaebusHttp, WiringError
+from daebus.testing import running
+
+FORM = Body(media_type=RequestEncodingType.MULTI_PART)
+FILE = ("a.txt", b"hello")
+ANOTHER = ("b.txt", b"hi")
+
+
+class Photo(msgspec.Struct):
+    title: str
+    photo: UploadFile
+    count: int = 1
+
+
+@dataclasses.dataclass
+class Picture:
+    title: str
+    photo: UploadFile
+
+
+class Album(msgspec.Struct):
+    photos: list[UploadFile]
+    tags: list[str] = []
+
+
+class Avatar(msgspec.Struct):
+    photo: UploadFile | None = None
+
+
+async def told(part: object) -> object:
+    """What a handler has got, as JSON."""
+    if isinstance(part, UploadFile):
+        return [part.filename, (await part.read()).decode()]
+    if isinstance(part, list):
+        return [await told(one) for one in part]
+    if isinstance(part, msgspec.Struct):
+        return {name: await told(getattr(part, name)) for name in part.__struct_fields__}
+    if dataclasses.is_dataclass(part):
+        return {field.name: await told(getattr(part, field.name)) for field in dataclasses.fields(part)}
+    if isinstance(part, dict):
+        return {name: await told(one) for name, one in part.items()}
+    return part
+
+
+def taking(kind: object, *, marked: bool = True, **http: Any) -> Daebus:
+    app = Daebus("forms")
+    app.attach(DaebusHttp(port=0, **http))
+
+    async def save(data: Any) -> Any:
+        return await told(data)
+
+    save.__annotations__["data"] = Annotated[kind, FORM] if marked else kind  # type: ignore[valid-type]
+    app.route("/x", methods=["POST"])(save)
+    return app
+
+
+SENT: list[tuple[object, dict[str, Any], object]] = [
+    (UploadFile, {"files": {"any": FILE}}, ["a.txt", "hello"]),
+    (list[UploadFile], {"files": [("any", FILE), ("any", ANOTHER)]}, [["a.txt", "hello"], ["b.txt", "hi"]]),
+    (list[UploadFile], {"files": [("any", FILE)]}, [["a.txt", "hello"]]),
+    (
+        dict[str, UploadFile],
+        {"files": {"one": FILE, "two": ANOTHER}},
+        {"one": ["a.txt", "hello"], "two": ["b.txt", "hi"]},
+    ),
+    (
+        Photo,
+        {"files": {"photo": FILE}, "data": {"title": "t", "count": "2"}},
+        {"title": "t", "photo": ["a.txt", "hello"], "count": 2},
+    ),
+    (Picture, {"files": {"photo": FILE}, "data": {"title": "t"}}, {"title": "t", "photo": ["a.txt", "hello"]}),
+    (
+        Album,
+        {"files": [("photos", FILE), ("photos", ANOTHER)], "data": {"tags": ["x", "y"]}},
+        {"photos": [["a.txt", "hello"], ["b.txt", "hi"]], "tags": ["x", "y"]},
+    ),
+    (Album, {"files": [("photos", FILE)]}, {"photos": [["a.txt", "hello"]], "tags": []}),
+    (Avatar, {"files": {"photo": FILE}}, {"photo": ["a.txt", "hello"]}),
+    (Avatar, {"files": {"other": (None, "text")}}, {"photo": None}),
+]
+
+
+@pytest.mark.parametrize(("kind", "sent", "got"), SENT)
+async def test_a_form_with_files(daebus_redis_url: str, kind: object, sent: dict[str, Any], got: object) -> None:
+    async with running(taking(kind)) as service:
+        response = await service.http.post("/x", **sent)
+    assert (response.status_code, response.json()) == (200, got)
+
+
+TEXT = {"files": {"title": (None, "t")}}
+WRONG: list[tuple[object, dict[str, Any], list[tuple[str, str]]]] = [
+    (UploadFile, TEXT, [("$", "Expected a file")]),
+    (UploadFile, {"files": {"photo": (None, "no file")}}, [("$", "Expected a file")]),
+    (UploadFile, {"files": [("any", FILE), ("any", ANOTHER)]}, [("$", "Expected a file")]),
+    (UploadFile, {"content": b""}, [("$", "Expected a file")]),
+    (list[UploadFile], TEXT, [("$[0]", "Expected a file")]),
+    (list[UploadFile], {"content": b""}, [("$", "Expected a file")]),
+    (dict[str, UploadFile], TEXT, [("$.title", "Expected a file")]),
+    (Photo, TEXT, [("$.photo", "Missing, expected `UploadFile`")]),
+    (
+        Photo,
+        {"files": {"photo": (None, "no file"), "count": (None, "x")}},
+        [
+            ("$.title", "Missing, expected `str`"),
+            ("$.photo", "Expected a file"),
+            ("$.count", "Expected `int`, got `str`"),
+        ],
+    ),
+    (Picture, TEXT, [("$.photo", "Missing, expected `UploadFile`")]),
+    (Album, {"files": [("photos", FILE), ("photos", (None, "text"))]}, [("$.photos[1]", "Expected a file")]),
+    (Avatar, {"files": {"photo": (None, "no file")}}, [("$.photo", "Expected a file")]),
+]
+
+
+@pytest.mark.parametrize(("kind", "sent", "found"), WRONG)
+async def test_what_is_wrong_with_a_form_is_told(
+    daebus_redis_url: str, caplog: pytest.LogCaptureFixture, kind: object, sent: dict[str, Any], found: object
+) -> None:
+    headers = {"content-type": "multipart/form-data; boundary=x"} if "content" in sent else {}
+    async with running(taking(kind)) as service:
+        problem = problem_of(await service.http.post("/x", **sent, headers=headers), 400)
+    assert [(error["path"], error["problem"]) for error in problem["details"]["errors"]] == found
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+async def test_a_form_that_is_broken_or_too_large_is_refused(daebus_redis_url: str) -> None:
+    async with running(taking(Photo, max_body_size=10_000)) as service:
+        for kind in ("multipart/form-data", "multipart/form-data; boundary=x", "application/json"):
+            problem_of(await service.http.post("/x", content=b"--x\r\nbroken", headers={"content-type": kind}), 400)
+        large = ("a.txt", b"a" * 20_000)
+        problem_of(await service.http.post("/x", files={"photo": large}, data={"title": "t"}), 413)
+        response = await service.http.post("/x", files={"photo": FILE}, data={"title": "t"})
+        assert response.status_code == 200
+
+
+@pytest.mark.parametrize("kind", [UploadFile, list[UploadFile], Photo])
+async def test_a_file_that_would_be_read_from_json_is_refused(kind: object) -> None:
+    with pytest.raises(WiringError, match="a file comes in a form") as caught:
+        taking(kind, marked=False).check()
+    assert "Body(media_type=RequestEncodingType.MULTI_PART)" in caught.value.problems[0].remedy
+
+
+async def test_what_no_form_has_is_still_refused() -> None:
+    class Odd(msgspec.Struct):
+        photo: UploadFile
+        number: complex
+
+    with pytest.raises(WiringError, match="complex has no JSON form"):
+        taking(Odd).check()
