@@ -333,3 +333,57 @@ async def test_the_examples_have_no_mistakes() -> None:
         *(daebus("check", target, f"--service={service}", redis_url=NOWHERE) for target, service in targets)
     )
     assert [(outcome.code, outcome.errors) for outcome in outcomes] == [(0, "")] * len(targets)
+
+
+async def test_a_channel_that_is_misspelt_like_another_is_a_warning(tmp_path: Path) -> None:
+    code = (
+        "from daebus import Channel, Daebus\n"
+        'app = Daebus("users")\n'
+        'EVENTS = Channel[int]("user_events")\n'
+        '@app.listen("user_evnts")\n'
+        "async def on_event(event: int) -> None: ...\n"
+    )
+    (tmp_path / "app.py").write_text(code)
+    outcome = await daebus("check", f"{tmp_path}/app.py:app", redis_url=NOWHERE)
+    assert outcome.code == 0, outcome.errors
+    assert "warning[misspelt-channel]" in outcome.errors
+    assert "it is almost 'user_events'" in outcome.errors
+    outcome = await daebus("check", f"{tmp_path}/app.py:app", "--json", redis_url=NOWHERE)
+    report = msgspec.json.decode(outcome.output, type=Report)
+    assert [warning.code for warning in report.warnings] == ["misspelt-channel"]
+
+
+async def test_an_app_without_a_handler_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text('from daebus import Daebus\napp = Daebus("users")\n')
+    outcome = await daebus("check", f"{tmp_path}/app.py:app", redis_url=NOWHERE)
+    assert outcome.code == 1
+    assert "error[no-handlers]" in outcome.errors
+    assert "register a blueprint" in outcome.errors
+
+
+def test_inside_of_a_package_it_says_how_to_start_it(tmp_path: Path) -> None:
+    package = tmp_path / "shop"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "parts.py").write_text("NAME = 'shop'\n")
+    (package / "app.py").write_text(
+        "from daebus import Daebus\nfrom .parts import NAME\napp = Daebus(NAME)\n"
+        "@app.action('ping')\nasync def ping() -> None: ...\n"
+    )
+
+    def check(target: str, folder: Path) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([*DAEBUS, "check", target], cwd=folder, capture_output=True, text=True, check=False)
+
+    refused = check("app:app", package)
+    assert refused.returncode == 2
+    assert f"write app.py:app, or start it from {tmp_path}, as shop.app:app" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert check("app.py:app", package).returncode == 0
+    assert check("shop.app:app", tmp_path).returncode == 0
+
+
+def test_a_name_of_another_framework_is_told_with_what_it_is_here(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text("from daebus import App\napp = App()\n")
+    outcome = subprocess.run([*DAEBUS, "check", "app:app"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert outcome.returncode == 1
+    assert "cannot import name 'App' from 'daebus'; did you mean `from daebus import Daebus`?" in outcome.stderr

@@ -12,7 +12,9 @@ Where things are, from the bottom up; a module imports only from its own layer o
 - ``cli``, ``testing``: the edges.
 """
 
+import sys
 from importlib import import_module
+from types import FrameType
 from typing import TYPE_CHECKING
 
 # Checkers and editors read these imports, the run time reads `_HOMES`, so that whoever needs
@@ -92,9 +94,18 @@ if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> object:
         if name not in _HOMES:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            raise _unknown(name, sys._getframe(1))  # noqa: SLF001  # how else is the caller known?
         value = globals()[name] = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
         return value
+
+    def _unknown(name: str, caller: FrameType) -> Exception:
+        """What to raise for a name that is not here: as an ImportError the hint is shown, and by an import alone."""
+        from daebus.core.foreign_names import hint_for, is_imported_by  # noqa: PLC0415  # only for mistakes
+
+        hint = "" if name.startswith("__") else hint_for(name, _HOMES)
+        if is_imported_by(caller):
+            return ImportError(f"cannot import name {name!r} from {__name__!r}{hint}", name=__name__, path=__file__)
+        return AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}", name=name)
 
     def __dir__() -> list[str]:
         return __all__

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 from collections.abc import AsyncGenerator, Generator, Mapping
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager
 from functools import cache
 from typing import Final, TypeVar
 
@@ -19,12 +19,14 @@ from daebus.app.container import ServiceContainer
 from daebus.app.service import Daebus
 from daebus.app.web import Served, serve
 from daebus.core.codec import encode
-from daebus.core.errors import ConfigurationError
+from daebus.core.errors import ConfigurationError, WiringError, WiringProblem
 from daebus.core.messages import Envelope
+from daebus.core.places import caller_place
 from daebus.transports.bus import Bus
 from daebus.transports.embedded import EmbeddedEngine, join_embedded
 from daebus.transports.node import open_node
 from daebus.transports.topology import RedisServer
+from daebus.wiring.overrides import misfit
 
 try:
     import httpx
@@ -124,12 +126,12 @@ class RunningService:
         async with connect(str(url), max_size=None) as connection:
             yield Socket(connection)
 
-    @contextmanager
-    def override(self, **objects: object) -> Generator[None]:
+    def override(self, **objects: object) -> AbstractContextManager[None]:
         """Replace providers of the container by objects, for a while; singletons built over them are built anew.
 
         Raises:
             ConfigurationError: The container has no provider of that name.
+            WiringError: An object has nothing of what its provider gives.
         """
         known = self._container.providers
         missing = sorted(set(objects) - set(known))
@@ -137,6 +139,17 @@ class RunningService:
             raise ConfigurationError(
                 f"The container has no provider {missing[0]!r}; it has: {', '.join(sorted(known))}."
             )
+        place = caller_place()
+        wrong = [(name, found) for name, fake in objects.items() if (found := misfit(known[name], fake)) is not None]
+        if wrong:
+            raise WiringError(
+                *(WiringProblem(place, f"override({name}=...)", *found, code="wrong-override") for name, found in wrong)
+            )
+        return self._overriding(objects)
+
+    @contextmanager
+    def _overriding(self, objects: Mapping[str, object]) -> Generator[None]:
+        known = self._container.providers
         with ExitStack() as stack:
             for name, fake in objects.items():
                 provider = known[name]
@@ -174,7 +187,7 @@ async def running(
 
     async def run() -> None:
         try:
-            checked = app.check(service)
+            checked = app.check(service, may_idle=True)
             async with serve(checked, redis_url=url, host="127.0.0.1", port=0, development=True) as served:
                 base_url = f"http://127.0.0.1:{served.ports.get('http', 0)}"
                 async with httpx.AsyncClient(base_url=base_url) as http:

@@ -377,7 +377,7 @@ class TestComponents:
         clock = app.container.clock
         with clock.override(providers.Factory(Opaque, clock=clock)):  # type: ignore[call-arg]
             assert codes(app.check) == ["dependency-cycle"]
-        app.check()
+        app.check(may_idle=True)
 
 
 class TestRoutes:
@@ -550,15 +550,17 @@ class TestOptions:
         assert problem.found.startswith(f"{name}={value!r}")
 
     def test_what_an_app_can_run_with_is_accepted(self) -> None:
-        Daebus("app", max_concurrency=1, max_workers=1, stop_timeout=0, lease=0.5, on_conflict="error").check()
-        Daebus("app", partitions=1024, service="a.b").check()
+        Daebus("app", max_concurrency=1, max_workers=1, stop_timeout=0, lease=0.5, on_conflict="error").check(
+            may_idle=True
+        )
+        Daebus("app", partitions=1024, service="a.b").check(may_idle=True)
 
     def test_a_service_has_a_name_that_keys_can_have(self) -> None:
         assert codes(lambda: Daebus("app", service="a b")) == ["wrong-name"]
         assert codes(lambda: Daebus("app", service="")) == ["wrong-name"]
         assert codes(Daebus("my app").check) == ["wrong-name"]
         assert codes(lambda: Daebus("app").check("a:b")) == ["wrong-name"]
-        Daebus("my app").check("shop")
+        Daebus("my app").check("shop", may_idle=True)
 
     def test_only_blueprints_are_registered_and_only_containers_passed(self) -> None:
         app = Daebus("app")
@@ -577,7 +579,7 @@ class TestOptions:
             right = Daebus("app")
             right.attach(DaebusHttp(port=8080))
             right.attach(DaebusWebSocket(port=other))
-            right.check()
+            right.check(may_idle=True)
 
 
 class TestDefaults:

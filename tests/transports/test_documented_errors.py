@@ -30,7 +30,7 @@ async def test_errors_of_ours_and_of_litestar_are_documented_by_their_status() -
     async def show(page: int = 1) -> None:
         raise CardDeclined
 
-    async with serving(users) as client:
+    async with serving(users, schema=True) as client:
         schema: Any = (await client.get("/schema/openapi.json")).json()
         assert (await client.get("/x")).json()["code"] == "card_declined"
     responses = schema["paths"]["/x"]["get"]["responses"]

@@ -89,7 +89,6 @@ KINDS: list[Callable[..., providers.Provider[object]]] = [
     providers.Singleton,
     providers.ThreadSafeSingleton,
     providers.ThreadLocalSingleton,
-    providers.ContextLocalSingleton,
 ]
 
 

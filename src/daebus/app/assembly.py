@@ -6,6 +6,7 @@ import msgspec
 
 from daebus.core.messages import MAX_PARTITIONS
 from daebus.core.options import require_count, require_counts, require_seconds
+from daebus.core.problems import WiringProblem
 from daebus.core.stopping import Stopping
 from daebus.transports.edge import DaebusHttp, DaebusWebSocket
 from daebus.transports.limits import Limits
@@ -62,6 +63,7 @@ class Assembly(msgspec.Struct, frozen=True):
         http: The settings of its HTTP; None: it has none.
         websocket: The settings of its WebSockets; None: it has none.
         stopping: Whether its run stops.
+        doubts: What is probably a mistake, but need not be.
     """
 
     service: str
@@ -72,6 +74,7 @@ class Assembly(msgspec.Struct, frozen=True):
     http: DaebusHttp | None
     websocket: DaebusWebSocket | None
     stopping: Stopping = msgspec.field(default_factory=Stopping)
+    doubts: tuple[WiringProblem, ...] = ()
 
     def concurrency(self, endpoint: Endpoint[object], wanted: int | None = None) -> int:
         """How many messages of a handler are taken at once: of a ``def`` handler, no more than there are threads."""

@@ -24,6 +24,7 @@ from daebus.transports.paths import RESERVED, path_parameters
 from daebus.transports.route_checks import belongs_in_body
 from daebus.wiring.arguments import find_wrong_arguments
 from daebus.wiring.checks import check_container, find_unfilled, find_unknown_overrides
+from daebus.wiring.overrides import find_wrong_overrides
 
 from .container import ServiceContainer
 
@@ -218,7 +219,7 @@ def find_in_container(
     container: ServiceContainer, needed: Sequence[tuple[str, providers.Provider[object]]]
 ) -> list[WiringProblem]:
     """What is wrong with the container by now; there may have been overrides since the app was made."""
-    problems = list(find_unknown_overrides(container))
+    problems = [*find_unknown_overrides(container), *find_wrong_overrides(container)]
     try:
         check_container(container, ServiceContainer)
     except WiringError as error:

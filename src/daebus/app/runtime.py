@@ -13,6 +13,7 @@ from daebus.core.context import Context
 from daebus.core.errors import DaebusError, StartupError
 from daebus.core.logs import Logger, configure_logging, make_logger
 from daebus.core.messages import channel_instances, instance_registry
+from daebus.core.places import place_of, place_of_class
 from daebus.transports.actions import ActionServer, ServedAction
 from daebus.transports.budgets import Budget
 from daebus.transports.bus import Bus, NodeBus
@@ -31,11 +32,13 @@ from daebus.transports.presence import Presence
 from daebus.transports.retries import Retries
 from daebus.transports.scheduler import ScheduledTask, Scheduler
 from daebus.transports.servers import find_server
+from daebus.transports.silent_channels import tell_silent
 from daebus.transports.switchboard import Switchboard
 from daebus.transports.threads import ServiceThreads, ThreadTask
 from daebus.wiring.dispatch import dispatch
 from daebus.wiring.endpoints import Endpoint, Incoming
-from daebus.wiring.lifespan import open_resources
+from daebus.wiring.lifespan import Resource, open_resources
+from daebus.wiring.lookup import name_of, path_of
 
 from .assembly import Assembly
 from .blocking import BlockingClients, BlockingTwin
@@ -107,6 +110,10 @@ class Runtime:
             presence = Presence(self.node, made.service, list(made.plans.actions), made.settings.partitions)
             await presence.start()
             stack.push_async_callback(presence.stop)
+            for doubt in made.doubts:
+                self.logger.warning(
+                    "this may be a mistake", found=doubt.message, where=doubt.where, remedy=doubt.remedy
+                )
             self.logger.info("service started")
             yield
             made.stopping.set()
@@ -134,6 +141,7 @@ class Runtime:
         for server in servers:
             stack.push_async_callback(server.stop, grace)
             await server.start()
+        await tell_silent(node.link, [one.channel for one in listeners if one.durable], logger)
 
     @contextmanager
     def _provided(self, redis: object) -> Generator[None]:
@@ -158,12 +166,17 @@ class Runtime:
                 dependency.set_default(None)
 
     async def _open_resources(self, stack: AsyncExitStack) -> None:
-        try:
-            await stack.enter_async_context(open_resources(self._made.container))
-        except Exception as error:
-            if not isinstance(error, DaebusError):
-                self.logger.exception("resource not opened")
-            raise StartupError(f"A resource of the container could not be opened: {_cause(error)}") from error
+        await stack.enter_async_context(open_resources(self._made.container, self._not_opened))
+
+    def _not_opened(self, resource: Resource, error: Exception) -> StartupError:
+        name = path_of(self._made.container, resource) or "without a name"
+        opens = resource.provides
+        function = getattr(opens, "__qualname__", repr(opens))
+        where = place_of_class(opens) if isinstance(opens, type) else place_of(opens)
+        if not isinstance(error, DaebusError):
+            self.logger.error("resource not opened", resource=name, function=function, where=where, exc_info=error)
+        what = f"The resource {name!r} of {name_of(self._made.container)}, {function} ({where}),"
+        return StartupError(f"{what} could not be opened: {_cause(error)}")
 
     async def _run_lifecycle(self, event: Literal["start", "stop"]) -> None:
         for plan in self._made.plans.lifecycle:

@@ -31,6 +31,7 @@ from .checks import (
     find_undecodable,
 )
 from .container import ServiceContainer
+from .doubts import find_idle, find_misspelt_channels
 from .plans import Conflict, Plans
 
 if TYPE_CHECKING:
@@ -205,20 +206,24 @@ class Daebus(Recorder, Generic[C]):
             found, remedy = f"it comes too late: {self._closed}", "do it before the app starts"
             raise WiringError(WiringProblem(caller_place(), subject, found, remedy, code="too-late"))
 
-    def check(self, service: str | None = None) -> Assembly:
+    def check(self, service: str | None = None, *, may_idle: bool = False) -> Assembly:
         """Compile everything, check that it fits together, and close the app to further handlers.
+
+        Args:
+            service: The name under which it is served; default: the app's own.
+            may_idle: Whether it may have no handler, as in a test that only wants its bus.
 
         Raises:
             WiringError: With all the mistakes.
             ConfigurationError: The service has no name.
         """
-        made, problems = self.examine(service)
+        made, problems = self.examine(service, may_idle=may_idle)
         if problems:
             raise WiringError(*problems)
         self._close("the app was started")
         return made
 
-    def examine(self, service: str | None = None) -> tuple[Assembly, list[WiringProblem]]:
+    def examine(self, service: str | None = None, *, may_idle: bool = False) -> tuple[Assembly, list[WiringProblem]]:
         """What `check` would run, and all the mistakes that it would raise.
 
         Raises:
@@ -244,6 +249,9 @@ class Daebus(Recorder, Generic[C]):
                 raise ConfigurationError(f"The service has no name: {_NAME_IT}.")
             subject, found = f"Daebus({name.name!r})", "the service has no name"
             problems.append(WiringProblem(name.place, subject, found, _NAME_IT, code="service-not-named"))
+        if not problems and not may_idle:
+            served = [spec for spec, _ in compiled]
+            problems.extend(find_idle(served, self._container, self._http, name=name.name, place=name.place))
         return self._assembly(name.name), problems
 
     def _assembly(self, service: str) -> Assembly:
@@ -255,6 +263,7 @@ class Daebus(Recorder, Generic[C]):
             settings=self._settings,
             http=self._http,
             websocket=self._websocket,
+            doubts=tuple(find_misspelt_channels(self._plans.served())),
         )
 
     @property

@@ -128,6 +128,21 @@ def _load_module(name: str) -> ModuleType:
             if error.name is None or not f"{name}.".startswith(f"{error.name}."):
                 raise
             raise _no_module(error.name) from None
+        except ImportError as error:
+            if "no known parent package" not in str(error):
+                raise
+            raise _inside_package(name) from None
+
+
+def _inside_package(name: str) -> TargetError:
+    """The error for a module that is imported without its package, as the current folder is that package."""
+    root, package = _package_of(Path.cwd() / "app.py")
+    what = f"The module {name!r} has relative imports, and without its package they lead nowhere"
+    if not package:
+        return TargetError(f"{what}: start it from the folder above, as package.{name}:app, or import without dots.")
+    return TargetError(
+        f"{what}: write {name.replace('.', '/')}.py:app, or start it from {root}, as {package}.{name}:app."
+    )
 
 
 def _no_module(missing: str) -> TargetError:

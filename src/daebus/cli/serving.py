@@ -18,12 +18,13 @@ from daebus.app.supervisor import Supervisor
 from daebus.app.targets import TargetError, load_target, target_file
 from daebus.app.web import Served, Web
 from daebus.core.codec import encode
+from daebus.core.diagnostics import wants_colour
 from daebus.core.errors import DaebusError, WiringError
 from daebus.transports.engine_place import project_folder
 
 from .failures import explained
 from .overview import overview
-from .wiring import Report, describe, mistakes_of
+from .wiring import Report, describe, mistakes_of, warnings_of
 
 __all__ = ["check", "run"]
 
@@ -134,8 +135,10 @@ def check(target: str, service: str | None, as_json: bool) -> None:  # noqa: FBT
             sys.exit(1)
     wiring = describe(made)
     if as_json:
-        click.echo(encode(Report(ok=True, problems=[], wiring=wiring)))
+        click.echo(encode(Report(ok=True, problems=[], wiring=wiring, warnings=warnings_of(made.doubts))))
     else:
+        for doubt in made.doubts:
+            click.echo(doubt.render(colour=wants_colour(sys.stderr), word="warning") + "\n", err=True)
         click.echo(overview(wiring, boxes=sys.stdout.isatty()))
 
 

@@ -19,7 +19,7 @@ from daebus.wiring.endpoints import Endpoint
 from daebus.wiring.lookup import name_of, path_of
 from daebus.wiring.yields import UNKNOWN, is_async_resource, yielded_type
 
-__all__ = ["Handler", "Mistake", "Provider", "Report", "Service", "Wiring", "describe", "mistakes_of"]
+__all__ = ["Handler", "Mistake", "Provider", "Report", "Service", "Wiring", "describe", "mistakes_of", "warnings_of"]
 
 AnyProvider = providers.Provider[object]
 
@@ -99,18 +99,24 @@ class Wiring(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """The result of a check; `wiring` is None where there are problems."""
+    """The result of a check; `wiring` is None where there are problems, `warnings` are what may be none."""
 
     ok: bool
     problems: Sequence[Mistake]
     wiring: Wiring | None
+    warnings: Sequence[Mistake] = ()
 
 
 def mistakes_of(error: DaebusError) -> list[Mistake]:
     """What an error tells, as data: each wiring mistake, or the one sentence of any other error."""
     if isinstance(error, WiringError):
-        return [_mistake(problem) for problem in error.problems]
+        return warnings_of(error.problems)
     return [Mistake(code="configuration" if isinstance(error, ConfigurationError) else "start-up", message=str(error))]
+
+
+def warnings_of(doubts: Iterable[WiringProblem]) -> list[Mistake]:
+    """Wiring mistakes as data."""
+    return [_mistake(problem) for problem in doubts]
 
 
 def _mistake(problem: WiringProblem) -> Mistake:

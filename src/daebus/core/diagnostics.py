@@ -15,7 +15,7 @@ __all__ = ["Note", "render", "span_of", "wants_colour"]
 # Long lists of what there is are broken into lines of this many columns.
 _WIDTH = 110
 _RESET = "\x1b[0m"
-_BOLD, _RED, _BLUE, _GREEN = "\x1b[1m", "\x1b[1;31m", "\x1b[1;34m", "\x1b[1;32m"
+_BOLD, _RED, _BLUE, _GREEN, _YELLOW = "\x1b[1m", "\x1b[1;31m", "\x1b[1;34m", "\x1b[1;32m", "\x1b[1;33m"
 
 
 class Note(NamedTuple):
@@ -35,7 +35,9 @@ def wants_colour(stream: TextIO) -> bool:
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def render(heading: tuple[str, str], where: str, notes: Sequence[Note], remedy: str, *, colour: bool) -> str:
+def render(
+    heading: tuple[str, str], where: str, notes: Sequence[Note], remedy: str, *, colour: bool, word: str = "error"
+) -> str:
     """One mistake, in several lines.
 
     Args:
@@ -44,12 +46,13 @@ def render(heading: tuple[str, str], where: str, notes: Sequence[Note], remedy: 
         notes: Further facts; those with a place are shown there.
         remedy: What to do.
         colour: Whether to mark it up for a terminal.
+        word: How bad it is.
     """
     span = span_of(where)
     spans = [one for one in (span, *(span_of(note.where) for note in notes)) if one is not None]
     page = _Page(max((len(str(one.line)) for one in spans), default=1), colour=colour)
     code, message = heading
-    lines = [page.ink(_RED, f"error[{code}]") + page.ink(_BOLD, f": {message}")]
+    lines = [page.ink(_RED if word == "error" else _YELLOW, f"{word}[{code}]") + page.ink(_BOLD, f": {message}")]
     lines += [page.arrow("-->", where)] if span is None else page.snippet("-->", span, (_RED, "^", ""))
     facts: list[tuple[str, str]] = []
     for note in notes:

@@ -49,12 +49,14 @@ Code: TypeAlias = Literal[
     "wrong-type",
     # The container
     "captured-message-object",
+    "context-local",
     "dependency-cycle",
     "undefined-dependency",
     "unknown-override",
     "unset-option",
     "wrong-argument",
     "wrong-container",
+    "wrong-override",
     "wrong-per-message",
     # Contracts and names
     "foreign-contract",
@@ -84,6 +86,8 @@ Code: TypeAlias = Literal[
     "duplicate-component",
     "duplicate-handler",
     "duplicate-listener",
+    "misspelt-channel",
+    "no-handlers",
     "not-attached",
     "taken-name",
     "too-late",
@@ -156,9 +160,9 @@ class WiringProblem:
         digits = self.where.rpartition(":")[2]
         return int(digits) if digits.isdecimal() else None
 
-    def render(self, *, colour: bool = False) -> str:
+    def render(self, *, colour: bool = False, word: Literal["error", "warning"] = "error") -> str:
         """It, with the piece of source that is wrong, in several lines; with `colour` for a terminal."""
-        return render((self.code, self.message), self._at, self.notes, self.remedy, colour=colour)
+        return render((self.code, self.message), self._at, self.notes, self.remedy, colour=colour, word=word)
 
     def __str__(self) -> str:
         return self.render()

@@ -14,6 +14,7 @@ from daebus.core.names import did_you_mean
 from daebus.core.places import caller_place, place_of_class
 from daebus.core.problems import WiringProblem
 
+from .context_local import find_context_local
 from .late import LateDependency
 from .lookup import (
     as_provider,
@@ -147,6 +148,7 @@ def _problems(container: containers.Container, base: type[containers.Declarative
             code="dependency-cycle",
             notes=[provider_note(container, one, f"{one} needs {two}") for one, two in list(pairwise(cycle))[1:]],
         )
+    yield from find_context_local(container)
     for name, keeper, captured in _captures(names):
         yield WiringProblem(
             provider_place(container, name) or owner,

@@ -33,20 +33,22 @@ async def open_resources(
     async with AsyncExitStack() as stack:
         stack.callback(_forget_singletons, container)
         for resource in resources_in_order(container.providers.values()):
-            opening: object = None
             try:
-                try:
-                    opening = resource.init()
-                finally:
-                    stack.push_async_callback(_close, resource)
-                if inspect.isawaitable(opening):
-                    await opening
+                await _open(resource, stack)
             except Exception as error:
-                raise (error if explain is None else explain(resource, error)) from error.__cause__
-            if inspect.isawaitable(opening):
-                # From now on a call gives the object itself: what is built over it need not await.
-                resource.disable_async_mode()
+                if explain is None:
+                    raise
+                raise explain(resource, error) from error
         yield
+
+
+async def _open(resource: Resource, stack: AsyncExitStack) -> None:
+    opening = resource.init()
+    stack.push_async_callback(_close, resource)
+    if inspect.isawaitable(opening):
+        await opening
+        # From now on a call gives the object itself: what is built over it need not await.
+        resource.disable_async_mode()
 
 
 async def _close(resource: providers.BaseResource[object]) -> None:

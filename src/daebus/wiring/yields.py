@@ -19,6 +19,7 @@ from .per_message import PerMessage
 
 __all__ = [
     "UNKNOWN",
+    "declared_type",
     "find_unawaited",
     "find_unentered",
     "fits",
@@ -42,6 +43,11 @@ def yielded_type(provider: AnyProvider) -> object:
     """The type of what a provider gives, `UNKNOWN` where only calling it would tell."""
     if provider.last_overriding is not None:
         return yielded_type(provider.last_overriding)
+    return declared_type(provider)
+
+
+def declared_type(provider: AnyProvider) -> object:
+    """As `yielded_type`, whatever overrides the provider itself."""
     match provider:
         case providers.Dependency():
             return UNKNOWN if provider.instance_of is object else provider.instance_of

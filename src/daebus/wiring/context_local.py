@@ -1,0 +1,47 @@
+"""dependency-injector's own providers of one object a context, which are not one object a message."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import cast
+
+from dependency_injector import containers, providers
+
+from daebus.core.errors import WiringProblem
+
+from .lookup import name_of, names_of, provider_place
+
+__all__ = ["find_context_local"]
+
+
+def find_context_local(container: containers.Container) -> Iterator[WiringProblem]:
+    """The context-local providers of a container, those without a name of their own included.
+
+    A ContextLocalResource is opened once, at the start, and then shared by all messages. What a ContextLocalSingleton
+    has built at the start, or in a task that runs on, is shared by all messages that come from there, and nothing
+    tells when another one is built. A provider that is overridden is left alone.
+    """
+    names, seen = names_of(container), set[object]()
+    for root, root_name in names.items():
+        for provider in (root, *root.traverse()):
+            if provider in seen or provider.last_overriding is not None:
+                continue
+            seen.add(provider)
+            name = names.get(provider, root_name)
+            if isinstance(provider, providers.ContextLocalResource):
+                found = "it is opened once, at the start, and all messages share it"
+                remedy = f"for one a message, write {name} = PerMessage({_shown(provider)}, ...); "
+                remedy += "for one that all share, providers.Resource"
+            elif isinstance(provider, providers.ContextLocalSingleton):
+                found = "which messages share an object of it depends on where it was asked for first"
+                remedy = f"for one a message, write {name} = PerMessage(...), of a function that yields it; "
+                remedy += "for one that all share, providers.Singleton"
+            else:
+                continue
+            place = provider_place(container, name) or name_of(container)
+            yield WiringProblem(place, f"{name_of(container)}.{name}", found, remedy, code="context-local")
+
+
+def _shown(provider: providers.Provider[object]) -> str:
+    opens = cast("providers.Resource[object]", provider).provides
+    return getattr(opens, "__qualname__", "open_it")
