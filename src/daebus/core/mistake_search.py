@@ -81,6 +81,8 @@ class _Search(Generic[T]):
                 for name in part["loc"]:
                     at = extend_path(at, name)
                 self.mistakes.add(self._place, at, str(part["msg"]))
+                if self.mistakes.is_cut:  # there may be a hundred thousand
+                    return
             return
         text, found = str(error), _WITH_PATH.match(str(error))
         if found is not None:
