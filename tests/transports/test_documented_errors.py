@@ -13,10 +13,10 @@ from daebus.core.recorder import Recorder
 from daebus.transports.edge import DaebusHttp
 
 
-class CardDeclined(Conflict):
-    """The card was declined."""
+class CouponIsVoid(Conflict):
+    """The coupon is void."""
 
-    code = "card_declined"
+    code = "coupon_is_void"
 
 
 class OrderIsOld(Conflict):
@@ -26,17 +26,17 @@ class OrderIsOld(Conflict):
 async def test_errors_of_ours_and_of_litestar_are_documented_by_their_status() -> None:
     users = Recorder("users")
 
-    @users.route("/x", raises=[NotFound, CardDeclined, OrderIsOld, NotAuthorizedException])
+    @users.route("/x", raises=[NotFound, CouponIsVoid, OrderIsOld, NotAuthorizedException])
     async def show(page: int = 1) -> None:
-        raise CardDeclined
+        raise CouponIsVoid
 
     async with serving(users, schema=True) as client:
         schema: Any = (await client.get("/schema/openapi.json")).json()
-        assert (await client.get("/x")).json()["code"] == "card_declined"
+        assert (await client.get("/x")).json()["code"] == "coupon_is_void"
     responses = schema["paths"]["/x"]["get"]["responses"]
     assert set(responses) == {"204", "400", "401", "404", "409"}
     assert responses["404"]["description"] == "There is no such thing. (`not_found`)"
-    assert "(`card_declined`); " in responses["409"]["description"]
+    assert "(`coupon_is_void`); " in responses["409"]["description"]
     for status in ("400", "401", "404", "409"):
         content = responses[status]["content"]["application/problem+json"]
         assert content["schema"]["$ref"].endswith("Problem")

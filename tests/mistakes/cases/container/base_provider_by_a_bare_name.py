@@ -18,3 +18,7 @@ class Own(ServiceContainer):
 
 
 app = Daebus("users", container=Own())
+
+
+@app.action("ping")
+async def ping() -> None: ...

@@ -17,3 +17,7 @@ class Own(ServiceContainer):
 
 
 app = Daebus("users", container=Own())
+
+
+@app.action("ping")
+async def ping() -> None: ...

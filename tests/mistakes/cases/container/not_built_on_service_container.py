@@ -21,3 +21,7 @@ class Own(ServiceContainer):
 # ! pyright reportArgumentType: Argument of type "Own" cannot be assigned to parameter "container" of type "C@Daebus | None" in function "__init__"
 # ! registration wrong-container: container=Own(): it does not extend ServiceContainer; write `class Own(ServiceContainer): ...`, and pass an instance of it
 app = Daebus("users", container=Own())
+
+
+@app.action("ping")
+async def ping() -> None: ...

@@ -10,3 +10,8 @@ app = Daebus("users")
 app.attach(DaebusHttp)
 # right
 app.attach(DaebusHttp())
+
+
+# both
+@app.action("ping")
+async def ping() -> None: ...

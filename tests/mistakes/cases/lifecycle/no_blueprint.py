@@ -4,6 +4,12 @@ import accounts
 from daebus import Blueprint, Daebus
 
 users = Blueprint("users")
+
+
+@users.action("ping")
+async def ping() -> None: ...
+
+
 app = Daebus("users")
 # wrong
 # ! mypy arg-type: Argument 1 to "register_blueprint" of "Daebus" has incompatible type Module; expected "Blueprint[ServiceContainer]"

@@ -6,4 +6,11 @@ from daebus import Daebus
 app = Daebus("__main__")
 # right
 app = Daebus("__main__", service="users")
+
+
+# both
+@app.action("ping")
+async def ping() -> None: ...
+
+
 # ! start-up configuration: The service has no name: call app.run(service="..."), use daebus run --service, or write Daebus(..., service="...").

@@ -9,3 +9,8 @@ from daebus import Daebus
 app = Daebus("users", max_worker=8)
 # right
 app = Daebus("users", max_workers=8)
+
+
+# both
+@app.action("ping")
+async def ping() -> None: ...

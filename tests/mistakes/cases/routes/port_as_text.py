@@ -10,3 +10,8 @@ app = Daebus("users")
 app.attach(DaebusHttp(port="8080"))
 # right
 app.attach(DaebusHttp(port=8080))
+
+
+# both
+@app.action("ping")
+async def ping() -> None: ...
