@@ -16,8 +16,10 @@ from litestar.exceptions import (
     TooManyRequestsException,
     ValidationException,
 )
+from litestar.middleware import ASGIMiddleware
 from litestar.params import QueryParameter
-from tests.transports.web import AnyRequest, Repo, User, problem_of, serving
+from litestar.types import ASGIApp, Receive, Scope, Send
+from tests.transports.web import AnyRequest, Repo, Session, User, problem_of, serving, sessions
 
 from daebus.core.context import Context
 from daebus.core.errors import (
@@ -416,3 +418,41 @@ class TestRequestId:
 
         async with serving(users) as client:
             assert (await client.get("/x")).headers.get_list("x-request-id") == ["mine"]
+
+
+class TestWhatIsNotTheHandlersToRaise:
+    @pytest.mark.parametrize("raised", [asyncio.CancelledError, SystemExit, KeyboardInterrupt])
+    @pytest.mark.parametrize("middleware", [False, True])
+    async def test_it_is_a_failure_of_the_handler(
+        self, users: Recorder, caplog: pytest.LogCaptureFixture, raised: type[BaseException], *, middleware: bool
+    ) -> None:
+        @users.route("/on-loop")
+        async def on_loop() -> int:
+            raise raised
+
+        @users.route("/in-pool")
+        def in_pool() -> int:
+            raise raised
+
+        @users.route("/session")
+        async def with_session(*, session: Session) -> int:
+            raise raised
+
+        @users.route("/well")
+        async def well() -> int:
+            return 7
+
+        class Around(ASGIMiddleware):
+            async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+                await next_app(scope, receive, send)
+
+        sessions.clear()
+        options: dict[str, Any] = {"middleware": [Around()]} if middleware else {}
+        async with serving(users, **options) as client:
+            for path in ("/on-loop", "/in-pool", "/session"):
+                problem = problem_of(await client.get(path), 500)
+                assert problem["code"] == "internal"
+                assert raised.__name__ not in str(problem)
+            assert (await client.get("/well")).json() == 7
+        assert sessions == ["rolled back"]
+        assert caplog.text.count("handler failed") == 3

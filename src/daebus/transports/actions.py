@@ -148,8 +148,8 @@ class ActionServer:
             self._running.add(run)
             try:
                 reply = await self._answer(action, incoming, request, run)
-            except asyncio.CancelledError as error:
-                problem = run.ended(action, begun) if task.cancelling() else self._failure(error, action, incoming)
+            except asyncio.CancelledError:
+                problem = run.ended(action, begun)
             except Exception as error:
                 problem = self._failure(error, action, incoming)
             finally:

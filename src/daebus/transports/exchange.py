@@ -7,10 +7,10 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Protocol
 
+from daebus.core.cancelling import is_cancelled
 from daebus.core.errors import ServiceError
 
 from .budgets import Budget
-from .cancelling import is_cancelled
 from .deadlines import NEVER, Deadlines
 from .own_sockets import Address, address_of
 

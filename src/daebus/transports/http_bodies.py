@@ -14,13 +14,13 @@ from typing import Any, cast
 from litestar.response.base import ASGIResponse
 from litestar.types import ASGIApp, Receive, Scope, Send
 
+from daebus.core.cancelling import is_cancelled
 from daebus.core.context import Context, current_context
 from daebus.core.logs import Logger
 from daebus.wiring.after_commit import discard, hold, pending
 from daebus.wiring.endpoints import Endpoint
 from daebus.wiring.scopes import keep_open
 
-from .cancelling import is_cancelled
 from .http_channel import Channel
 from .http_iterators import close_iterators, thread_iterators
 

@@ -6,8 +6,9 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
+from daebus.core.cancelling import is_cancelled
+
 from .budgets import Budget
-from .cancelling import is_cancelled
 from .handshake import Handshake
 
 __all__ = ["MAX_SIZE", "Outbox"]

@@ -21,7 +21,6 @@ from daebus.core.stopping import Stopping
 from daebus.wiring.dispatch import dispatch
 from daebus.wiring.endpoints import Endpoint, Incoming
 
-from .cancelling import is_cancelled
 from .clients import Client
 from .failures import failure
 
@@ -92,9 +91,7 @@ class SocketDesk:
         try:
             greeting = await dispatch(endpoint, incoming)
             return None if greeting is None else _response(greeting, None)
-        except (Exception, asyncio.CancelledError) as error:
-            if _is_cut(error):
-                raise
+        except Exception as error:
             raise failure(error, endpoint, incoming, self._logger) from error
 
     async def answer(self, client: Client, message: str | bytes) -> str | None:
@@ -110,9 +107,7 @@ class SocketDesk:
             if answer is None and envelope.id is None:
                 return None
             return _response(_NULL if answer is None else answer, envelope.id)
-        except (Exception, asyncio.CancelledError) as error:
-            if _is_cut(error):
-                raise
+        except Exception as error:
             return _error(failure(error, endpoint, incoming, self._logger), envelope.id)
 
     async def part(self, endpoint: Endpoint[object], client: Client) -> None:
@@ -173,8 +168,3 @@ def _id_of(message: str | bytes) -> str | int | None:
     with suppress(*UNDECODABLE):
         return _decode_id(message).id
     return None
-
-
-def _is_cut(error: BaseException) -> bool:
-    """Whether it is us who cancel, and not something that the handler has waited for."""
-    return isinstance(error, asyncio.CancelledError) and is_cancelled()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing, nullcontext
 from typing import TypeVar, cast
 
+from daebus.core.cancelling import is_cancelled
 from daebus.core.context import current_context
 
 from .after_commit import discard, pending
@@ -23,7 +25,8 @@ _EXITS = (SystemExit, KeyboardInterrupt)
 async def dispatch(endpoint: Endpoint[R], incoming: Incoming) -> R:
     """Hand a message to its handler and return the encoded reply.
 
-    The handler's exceptions pass through; that it wants the process to exit becomes a `RuntimeError`.
+    The handler's exceptions pass through. One that would end the process, or say that the task is cancelled though it
+    is not, becomes a `RuntimeError`.
     What the handler has published with ``after="commit"`` leaves before the reply does.
     """
     token = current_context.set(incoming.context)
@@ -41,11 +44,16 @@ async def dispatch(endpoint: Endpoint[R], incoming: Incoming) -> R:
         return reply  # noqa: TRY300  # an `else` would run after the context is gone
     except BaseException as error:
         discard(incoming.context)
-        if isinstance(error, _EXITS):
+        if _is_own(error):
             raise _failed(endpoint, error) from error
         raise
     finally:
         current_context.reset(token)
+
+
+def _is_own(error: BaseException) -> bool:
+    """Whether the handler has raised by itself what is not for it to raise."""
+    return isinstance(error, _EXITS) or (isinstance(error, asyncio.CancelledError) and not is_cancelled())
 
 
 def _failed(endpoint: Endpoint[R], error: BaseException) -> RuntimeError:
@@ -81,7 +89,7 @@ async def dispatch_stream(endpoint: Endpoint[R], incoming: Incoming) -> AsyncGen
             await after.release()
     except BaseException as error:
         discard(incoming.context)
-        if isinstance(error, _EXITS):
+        if _is_own(error):
             raise _failed(endpoint, error) from error
         raise
     finally:
