@@ -45,6 +45,7 @@ def _faults(options: argparse.Namespace) -> dict[str, Fault]:
         "freezes": partial(faults.freezes, seed=seed, seconds=seconds),
         "hangs": partial(faults.hangs, seed=seed, seconds=seconds),
         "restarts": partial(faults.restarts, seed=seed, seconds=seconds),
+        "renamings": partial(faults.renamings, seed=seed, seconds=seconds),
         "rolling": partial(_rolling, seed=seed),
         "flow": partial(faults.flow, messages=options.messages),
     }

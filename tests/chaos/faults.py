@@ -17,11 +17,11 @@ from tests.chaos.fleet import Fleet, Ledger, Replica, daebus_service
 from tests.chaos.load import Sending
 from tests.chaos.service import EVENTS, WORK
 from tests.engines import Engine
-from tests.support import raw_redis
+from tests.support import raw_redis, until
 
 from daebus import Bus
 
-__all__ = ["LEASE", "Report", "flow", "freezes", "hangs", "kills", "peer_kills", "restarts"]
+__all__ = ["LEASE", "Report", "flow", "freezes", "hangs", "kills", "peer_kills", "renamings", "restarts"]
 
 LEASE = 2.0
 """Seconds of the replicas' leases. A busy machine may keep a heartbeat waiting for a third of it."""
@@ -156,6 +156,38 @@ async def kills(folder: Path, *, seed: int, seconds: float, rate: float = 1_000,
             world.breaks(replica.name, time.monotonic(), time.monotonic())
 
         return await world.report("kill -9 of a replica", await world.every(pause, seconds, kill))
+
+
+async def renamings(folder: Path, *, seed: int, seconds: float, rate: float = 300, pause: float = 0.5) -> Report:
+    """Rolling deployments, each with another name of the listener; some of the old replicas are killed.
+
+    Every second deployment does not say what the name was before, and stops the replicas.
+    """
+    async with _open_world(folder, seed, rate) as world:
+        fleet, names = world.fleet, ["chaos.on_event"]
+
+        async def deploy() -> None:
+            is_told = len(names) % 2 == 1
+            was = {"CHAOS_RENAMED_FROM": names[-1]} if is_told else {}
+            names.append(f"name-{len(names)}")
+            fleet.environment = {**_LEASING, "CHAOS_LISTENER": names[-1], **was}
+            for replica in list(fleet.replicas):
+                made = fleet.replace(replica)
+                await until(lambda made=made: made.port is not None, 60)  # type: ignore[misc]
+                if is_told and world.rng.random() < 0.5:
+                    replica.process.kill()
+                    world.breaks(replica.name, time.monotonic(), time.monotonic())
+                else:
+                    replica.signal(signal.SIGTERM)
+                await until(lambda replica=replica: replica.process.poll() is not None, 60)  # type: ignore[misc]
+
+        report = await world.report(
+            "listener renamed in a rolling deployment", await world.every(pause, seconds, deploy)
+        )
+        async with raw_redis(world.engine.tcp_url) as redis:
+            groups = await redis.xinfo_groups(f"daebus:channel:{{{EVENTS.name}}}")
+        report.more = f"; {len(names)} names, {len(groups)} group"
+        return report
 
 
 async def peer_kills(

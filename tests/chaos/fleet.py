@@ -79,12 +79,16 @@ def daebus_service(url: str) -> tuple[str, ...]:
 
 
 class Fleet:
-    """Some replicas, of which each can be replaced."""
+    """Some replicas, of which each can be replaced.
+
+    Attributes:
+        environment: The environment variables of those that are made from now on.
+    """
 
     def __init__(self, folder: Path, command: Sequence[str], environment: Mapping[str, str] = _NOTHING) -> None:
         self._folder = folder
         self._command = command
-        self._environment = environment
+        self.environment = environment
         self._made = 0
         self.all: list[Replica] = []
         self.replicas: list[Replica] = [self._make() for _ in range(_SIZE)]
@@ -120,7 +124,7 @@ class Fleet:
 
     def _make(self) -> Replica:
         self._made += 1
-        replica = Replica(f"replica-{self._made}", self._folder, self._command, self._environment)
+        replica = Replica(f"replica-{self._made}", self._folder, self._command, self.environment)
         self.all.append(replica)
         return replica
 

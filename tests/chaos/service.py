@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from daebus import Action, Channel, Client, Daebus, DaebusHttp, DaebusWebSocket, StreamAction
+from daebus.core.policies import ListenOptions
 
 __all__ = ["ASK", "COUNT", "EVENTS", "WORK", "Event", "app"]
 
@@ -60,7 +61,15 @@ async def work(number: int) -> None:
     await _work("send", number)
 
 
-@app.listen(EVENTS)
+def _listener() -> ListenOptions:
+    """How the listener is called, and was called before, in this deployment."""
+    given = ListenOptions(name=os.environ.get("CHAOS_LISTENER", "chaos.on_event"))
+    if "CHAOS_RENAMED_FROM" in os.environ:
+        given["renamed_from"] = os.environ["CHAOS_RENAMED_FROM"]
+    return given
+
+
+@app.listen(EVENTS, **_listener())
 async def on_event(event: Event) -> None:
     await _work("event", event.number)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.chaos.faults import flow, hangs, kills, restarts
+from tests.chaos.faults import flow, hangs, kills, renamings, restarts
 from tests.chaos.rolling import roll
 
 
@@ -25,6 +25,13 @@ async def test_nothing_that_the_server_has_taken_is_lost_when_it_is_killed(tmp_p
     report = await restarts(tmp_path, seed=1, seconds=3, rate=200, pause=1.5)
     assert report.injected >= 1
     assert (report.lost, report.left, report.unexplained) == (0, 0, 0), report
+
+
+async def test_a_listener_that_is_renamed_in_a_rolling_deployment_misses_nothing(tmp_path: Path) -> None:
+    report = await renamings(tmp_path, seed=1, seconds=4, rate=200)
+    assert report.injected >= 1
+    assert (report.lost, report.left, report.unexplained) == (0, 0, 0), report
+    assert report.more.endswith(" 1 group"), report
 
 
 async def test_a_rolling_restart_goes_unnoticed(tmp_path: Path) -> None:

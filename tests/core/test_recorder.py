@@ -103,7 +103,7 @@ def test_a_listener_is_recorded_with_its_channel_and_claims_nothing(users: Recor
     first, second = recorded(users)
     assert isinstance(first, ListenSpec)
     assert isinstance(second, ListenSpec)
-    assert (first.channel, first.contract, first.group) == ("user_events", EVENTS, "users.on_event")
+    assert (first.channel, first.contract, first.name) == ("user_events", EVENTS, "users.on_event")
     assert (second.channel, second.contract, second.keys) == ("plain", None, ())
     assert second.title == "listen plain"
 

@@ -107,6 +107,11 @@ async def on_payment(event: Paid | Refunded, *, logger: Logger) -> None:
             logger.info("refunded", order=order)
 
 
+@payments.listen(PAYMENTS, name="mails", renamed_from="payments.send_mail", start="latest")
+async def mail(event: Paid | Refunded, *, logger: Logger) -> None:
+    logger.info("mail", event_type=type(event).__name__)
+
+
 @payments.action(COUNT)
 async def count(limit: int) -> AsyncIterator[int]:
     for number in range(limit):

@@ -13,6 +13,7 @@ from daebus.core.codec import encode
 from daebus.core.diagnostics import Note
 from daebus.core.errors import WiringError
 from daebus.core.logs import make_logger
+from daebus.core.options import stray_in
 from daebus.core.problems import WiringProblem
 from daebus.core.signatures import Signature
 from daebus.core.specs import (
@@ -220,6 +221,9 @@ def _taken(spec: Spec, earlier: Spec, key: str) -> WiringProblem:
 
 def _shared_events(spec: ListenSpec, others: Iterable[ListenSpec]) -> Iterator[WiringProblem]:
     """What keeps two listeners of one channel from getting the same events."""
+    if spec.is_durable and (stray := stray_in(spec.name, colons=False)) is not None:
+        found = f"the listener is called {spec.name!r}: {stray}"
+        yield spec.problem(found, 'give it a name: listen(..., name="mails")', code="wrong-name")
     for other in others:
         if other.channel != spec.channel:
             continue
@@ -233,11 +237,18 @@ def _shared_events(spec: ListenSpec, others: Iterable[ListenSpec]) -> Iterator[W
                 notes=[Note("durable" if other is durable else "not durable", other.place)],
             )
             return
-        elif spec.is_durable and spec.group == other.group:
+        elif spec.is_durable and _names(spec) & _names(other):
+            (shared, *_) = _names(spec) & _names(other)
+            called = "is called" if other.name == shared else "was called"
             yield spec.problem(
-                f"another listener is called {spec.group!r} too, and of a durable channel "
+                f"another listener {called} {shared!r} too, and of a durable channel "
                 "each event would reach only one of the two",
-                "give one of the two functions another name",
+                'give one of the two another name: listen(..., name="mails")',
                 code="duplicate-listener",
                 notes=[Note("the other one", other.place)],
             )
+
+
+def _names(spec: ListenSpec) -> set[str]:
+    """The names that stand for a listener: its own, and the one that it had before."""
+    return {spec.name, spec.kept_as.renamed_from or spec.name}

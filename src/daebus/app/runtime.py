@@ -18,13 +18,14 @@ from daebus.transports.actions import ActionServer, ServedAction
 from daebus.transports.budgets import Budget
 from daebus.transports.bus import Bus, NodeBus
 from daebus.transports.caller import Caller
-from daebus.transports.channels import ChannelServer, Listener
+from daebus.transports.channels import ChannelServer
 from daebus.transports.clients import Clients
 from daebus.transports.directory import partitions_to_read
 from daebus.transports.edge import DaebusWebSocket
 from daebus.transports.eviction import check_eviction
 from daebus.transports.failures import failure
 from daebus.transports.leases import Lease
+from daebus.transports.listeners import Listener
 from daebus.transports.node import Node, open_node
 from daebus.transports.old_callers import OldCallers
 from daebus.transports.old_wire import speaks_old_wire
@@ -215,10 +216,11 @@ class Runtime:
             Listener(
                 plan.spec.channel,
                 plan.spec.contract is not None and plan.spec.contract.durable,
-                plan.spec.group,
+                plan.spec.name,
                 plan.endpoint,
                 made.concurrency(plan.endpoint),
                 plan.spec.policy,
+                plan.spec.kept_as,
             )
             for plan in made.plans.listeners
         ]

@@ -10,6 +10,7 @@ from daebus.core.consoles import PlainFormatter
 
 from .asking import call, listen, publish, send
 from .dead import dead
+from .listeners import listeners
 from .serving import check, run
 
 __all__ = ["main"]
@@ -26,5 +27,5 @@ def main() -> None:
         logging.lastResort.setFormatter(PlainFormatter())
 
 
-for _command in (run, check, call, send, publish, listen, dead):
+for _command in (run, check, call, send, publish, listen, dead, listeners):
     main.add_command(_command)

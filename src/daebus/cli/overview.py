@@ -33,7 +33,7 @@ def overview(wiring: Wiring, *, boxes: bool) -> str:
 
 
 def _message(handler: Handler) -> str:
-    taken = f"({', '.join(handler.takes)})"
+    taken = f"({', '.join(handler.takes)})" + (f" as {handler.listener}" if handler.listener else "")
     if handler.returns is None:
         return taken
     return f"{taken} -> {'stream of ' if handler.streams else ''}{handler.returns}"

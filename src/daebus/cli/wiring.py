@@ -14,7 +14,7 @@ from daebus.core.errors import ConfigurationError, DaebusError, WiringError
 from daebus.core.places import show_path
 from daebus.core.problems import WiringProblem
 from daebus.core.signatures import MISSING, Parameter, Signature, show_type
-from daebus.core.specs import Spec
+from daebus.core.specs import ListenSpec, Spec
 from daebus.wiring.endpoints import Endpoint
 from daebus.wiring.lookup import name_of, path_of
 from daebus.wiring.yields import UNKNOWN, is_async_resource, yielded_type
@@ -58,7 +58,10 @@ class Service(msgspec.Struct, frozen=True):
 
 
 class Handler(msgspec.Struct, frozen=True):
-    """A handler: what it takes from the message, what it returns, what it gets from the container."""
+    """A handler: what it takes from the message, what it returns, what it gets from the container.
+
+    `listener` is the name under which a listener keeps its place in a durable channel.
+    """
 
     title: str
     function: str
@@ -68,6 +71,7 @@ class Handler(msgspec.Struct, frozen=True):
     returns: str | None
     streams: bool
     services: Sequence[Service]
+    listener: str | None = None
 
 
 class Provider(msgspec.Struct, frozen=True):
@@ -181,6 +185,7 @@ def _handler(made: Assembly, spec: Spec, endpoint: Endpoint[object]) -> Handler:
         returns=_returned(signature),
         streams=signature.streams,
         services=services,
+        listener=spec.name if isinstance(spec, ListenSpec) and spec.is_durable else None,
     )
 
 

@@ -18,6 +18,8 @@ __all__ = [
     "Request",
     "action_stream",
     "channel_instances",
+    "channel_listeners",
+    "channel_listening",
     "channel_stream",
     "client_channel",
     "client_registry",
@@ -27,6 +29,7 @@ __all__ = [
     "encode_error",
     "idempotent_run",
     "instance_registry",
+    "listened_channels",
     "listener_stream",
     "old_reply_channel",
     "old_request_claim",
@@ -214,6 +217,27 @@ def instance_registry(partition: str) -> str:
 def channel_instances(channel: str) -> str:
     """The sorted set of the instances that listen to a durable channel, likewise."""
     return f"daebus:channel:{{{channel}}}:instances"
+
+
+def channel_listeners(channel: str) -> str:
+    """The hash of a durable channel's listeners, by service and name: the consumer group of each, and its beginning.
+
+    The name of a group never changes, as the listener's may: it is the first one that the listener had.
+    """
+    return f"daebus:channel:{{{channel}}}:listeners"
+
+
+def channel_listening(channel: str) -> str:
+    """The sorted set of who listens to a durable channel, by the time in ms of the last heartbeat.
+
+    A member is an instance, a group and the listener's name, with spaces between.
+    """
+    return f"daebus:channel:{{{channel}}}:listening"
+
+
+def listened_channels(service: str) -> str:
+    """The sorted set of the durable channels to which a service listens or listened, by the time in ms."""
+    return f"daebus:{{{service}}}:channels"
 
 
 def control_channel(service: str) -> str:

@@ -4,14 +4,27 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from typing import TypedDict, cast
+from typing import Any, Literal, TypeAlias, TypedDict, cast, get_args
 
 import msgspec
 
 from .names import closest
-from .options import refuse, require_count, require_seconds
+from .options import refuse, require_choice, require_count, require_name, require_seconds
 
-__all__ = ["ActionOptions", "Policy", "RetryOptions", "RunOptions", "action_policy", "listen_policy"]
+__all__ = [
+    "ActionOptions",
+    "ListenOptions",
+    "Place",
+    "Policy",
+    "RetryOptions",
+    "RunOptions",
+    "Start",
+    "action_policy",
+    "listen_options",
+]
+
+Start: TypeAlias = Literal["earliest", "latest"]
+"""Where a listener begins that was never there before: at the oldest event that is kept, or with those to come."""
 
 
 class RunOptions(TypedDict, total=False):
@@ -32,6 +45,30 @@ class ActionOptions(RetryOptions, total=False):
     """What the decorator of an action may say."""
 
     keep_replies: float
+
+
+class ListenOptions(RetryOptions, total=False):
+    """What the decorator of a listener may say; of a plain channel only what `RunOptions` has."""
+
+    name: str
+    start: Start
+    renamed_from: str
+
+
+class Place(msgspec.Struct, frozen=True):
+    """What tells a listener of a durable channel from the others of its service, and keeps its place in the channel.
+
+    Attributes:
+        name: Its name, under which it keeps its place when its function is renamed or moved; None: the names of its
+            blueprint and of its function, as in ``users.on_order``.
+        start: Where it begins the first time: ``earliest``, with the oldest event that is kept, or ``latest``, with the
+            next one; None: where the one listener ended that the service has no more, else with the oldest event.
+        renamed_from: The name that it had before, whose place it takes; replicas with either name share the events.
+    """
+
+    name: str | None = None
+    start: Start | None = None
+    renamed_from: str | None = None
 
 
 class Policy(msgspec.Struct, frozen=True):
@@ -73,9 +110,31 @@ def action_policy(subject: str, options: Mapping[str, object], *, streams: bool 
     return _policy(subject, options, ActionOptions, refused)
 
 
-def listen_policy(subject: str, options: Mapping[str, object], *, durable: bool) -> Policy:
-    """The policy of a listener. Raises `WiringError` where an option makes no sense, or none for a plain channel."""
-    return _policy(subject, options, RetryOptions, None if durable else "only a durable channel keeps its events")
+def listen_options(subject: str, options: Mapping[str, object], *, durable: bool) -> tuple[Policy, Place]:
+    """How a listener is tried, and its place. Raises `WiringError` where an option makes no sense, or none here."""
+    refused = None if durable else "only a durable channel keeps its events"
+    place = _place(subject, {name: value for name, value in options.items() if name in _PLACES}, durable=durable)
+    policy = {name: value for name, value in options.items() if name not in _PLACES}
+    return _policy(subject, policy, ListenOptions, refused), place
+
+
+def _place(subject: str, given: Mapping[str, object], *, durable: bool) -> Place:
+    for name, value in given.items():
+        if not durable:
+            found = f"{name}={value!r}, but only in a durable channel has a listener a place that is kept"
+            remedy = f"remove {name}=, or make the channel durable: Channel[...](..., durable=True)"
+            raise refuse(subject, found, remedy, "wrong-option")
+        if name == "start":
+            require_choice(subject, name, value, get_args(Start))
+        else:
+            require_name(f"{subject}: {name}=", value)
+    if "name" in given and given["name"] == given.get("renamed_from"):
+        found = f"renamed_from={given['name']!r} is the name that it has"
+        raise refuse(subject, found, "give the name that it had before, or remove renamed_from=", "wrong-option")
+    return Place(**cast("dict[str, Any]", given))
+
+
+_PLACES = ("name", "start", "renamed_from")
 
 
 def _policy(subject: str, options: Mapping[str, object], known: type, refused: str | None) -> Policy:

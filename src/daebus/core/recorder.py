@@ -34,7 +34,7 @@ from .options import (
     require_schedule,
 )
 from .places import call_site, caller_namespace
-from .policies import ActionOptions, RetryOptions, RunOptions, action_policy, listen_policy
+from .policies import ActionOptions, ListenOptions, RunOptions, action_policy, listen_options
 from .problems import WiringProblem
 from .specs import (
     ActionSpec,
@@ -161,20 +161,21 @@ class Recorder:
     @overload
     def listen(self, channel: str, **options: Unpack[RunOptions]) -> SilentDecorator: ...
     @overload
-    def listen(self, channel: Channel[Event], **options: Unpack[RetryOptions]) -> ListenDecorator[Event]: ...
-    def listen(self, channel: str | Channel[Event], **options: Unpack[RetryOptions]) -> object:
+    def listen(self, channel: Channel[Event], **options: Unpack[ListenOptions]) -> ListenDecorator[Event]: ...
+    def listen(self, channel: str | Channel[Event], **options: Unpack[ListenOptions]) -> object:
         """Hear the events of a channel. Left of the ``*`` stands the event; several listeners may share a channel.
 
         Args:
             channel: A contract, or the name of a channel that is not durable.
-            options: ``timeout``, and for a durable channel ``retries``, ``backoff`` and ``max_backoff``, as `action`
-                takes them. Only the listener that failed gets the event again.
+            options: ``timeout``, and for a durable channel ``retries``, ``backoff``, ``max_backoff``, as in `action`,
+                for the listener that failed alone, and ``name``, ``renamed_from`` and ``start``, as in `Place`.
         """
         require_named("listen", channel, (Channel,), colons=True)
         contract = None if isinstance(channel, str) else cast("Channel[object]", channel)
         name = channel if isinstance(channel, str) else channel.name
-        policy = listen_policy(f"@listen({name!r})", options, durable=contract is not None and contract.durable)
-        record = self._recording(partial(ListenSpec, channel=name, contract=contract, policy=policy))
+        durable = contract is not None and contract.durable
+        policy, place = listen_options(f"@listen({name!r})", options, durable=durable)
+        record = self._recording(partial(ListenSpec, channel=name, contract=contract, policy=policy, kept_as=place))
         return SilentDecorator(record) if contract is None else ListenDecorator[object](record)
 
     def route(

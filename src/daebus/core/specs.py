@@ -11,7 +11,7 @@ from typing_extensions import override
 from .contracts import Channel, Contract
 from .diagnostics import Note
 from .places import CallSite, place_of
-from .policies import Policy
+from .policies import Place, Policy
 from .problems import Code, WiringProblem
 from .schedules import Schedule
 from .signatures import Signature, read_signature
@@ -115,6 +115,7 @@ class ListenSpec(Spec, frozen=True, kw_only=True):
     channel: str
     contract: Channel[object] | None
     policy: Policy
+    kept_as: Place = Place()
 
     @property
     @override
@@ -132,9 +133,9 @@ class ListenSpec(Spec, frozen=True, kw_only=True):
         return self.contract is not None and self.contract.durable
 
     @property
-    def group(self) -> str:
-        """The name of its consumer group within its service, on a durable channel."""
-        return f"{self.blueprint}.{self.function.__name__}"
+    def name(self) -> str:
+        """What it is called among the listeners of its service; the module of its function does not matter."""
+        return self.kept_as.name or f"{self.blueprint}.{self.function.__name__}"
 
 
 class SocketSpec(Spec, frozen=True, kw_only=True):

@@ -9,76 +9,30 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import cast
 
-import msgspec
-
 from daebus.core.codec import UnknownTag
 from daebus.core.context import Context
-from daebus.core.errors import ServiceError, Timeout, Unavailable
+from daebus.core.errors import ServiceError, Timeout
 from daebus.core.logs import Logger
-from daebus.core.messages import channel_instances, channel_stream, instance_registry, listener_stream
-from daebus.core.policies import Policy
 from daebus.wiring.dispatch import dispatch
-from daebus.wiring.endpoints import Endpoint, Incoming
+from daebus.wiring.endpoints import Incoming
 
+from .durable import DurableListeners
 from .failures import failure
-from .lanes import Lane
 from .leases import Entry, Lease
 from .limits import Limits
+from .listeners import Listener
 from .node import Node
-from .resp import CommandError
-from .retries import GROUP, MAX_DELIVERIES, Origin, Retries
-from .scripts import Script
+from .retries import Retries
 from .settling import Settler
-from .streams import GroupReader
 from .tallies import Tally
 
-__all__ = ["ChannelServer", "Listener"]
+__all__ = ["ChannelServer"]
 
 _MAX_WAITING = 10_000
 _MAX_WAITING_SIZE = 67_108_864
-_TRIM_SECONDS = 10.0
 
 _LONGEST_REASON = 200
 _MOST_TAGS = 1000
-
-# Everything before the oldest entry that any group still needs goes: delivered and pending, or not yet delivered.
-_TRIM = Script(
-    """
-    local oldest = nil
-    for _, g in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
-        local name, last = g[2], nil
-        for i = 1, #g, 2 do if g[i] == 'last-delivered-id' then last = g[i + 1] end end
-        local pending = redis.call('XPENDING', KEYS[1], name)
-        local needs = last
-        if pending[1] > 0 then needs = pending[2] end
-        local ms, n = string.match(needs, '(%d+)-(%d+)')
-        local at = {tonumber(ms), tonumber(n), needs}
-        if oldest == nil or at[1] < oldest[1] or (at[1] == oldest[1] and at[2] < oldest[2]) then oldest = at end
-    end
-    if oldest then return redis.call('XTRIM', KEYS[1], 'MINID', oldest[3]) end
-    return 0
-    """
-)
-
-
-class Listener(msgspec.Struct, frozen=True):
-    """A handler of events.
-
-    Attributes:
-        channel: The channel's name.
-        durable: Whether the channel keeps its events.
-        name: Tells the listener from the others of its service, also after a restart.
-        endpoint: The handler.
-        concurrency: How many events are handled at once; as many again of those that failed before.
-        policy: How often, how soon and for how long it is tried.
-    """
-
-    channel: str
-    durable: bool
-    name: str
-    endpoint: Endpoint[None]
-    concurrency: int
-    policy: Policy
 
 
 class ChannelServer:
@@ -107,37 +61,31 @@ class ChannelServer:
     ) -> None:
         self._node = node
         self._limits = limits
-        self._lease = lease
         self._service = service
-        self._retries = retries
         self._settler = Settler(node.link, logger)
         self.logger = logger
         self._skipped: dict[tuple[str, str, str], Tally] = {}
         self._live = [_LiveListener(self, listener) for listener in listeners if not listener.durable]
-        self._durable = [listener for listener in listeners if listener.durable]
-        self._readers = [self._reader(listener) for listener in self._durable]
-        if self._durable:
-            lanes = [self._lane(listener, self._again(listener), GROUP) for listener in self._durable]
-            registry = instance_registry(service)
-            self._readers.append(GroupReader(node, GROUP, registry, lease, lanes, self._settler, logger))
-        self._trimming: asyncio.Task[None] | None = None
+        self._durable = DurableListeners(
+            node,
+            service,
+            [listener for listener in listeners if listener.durable],
+            lease=lease,
+            retries=retries,
+            settler=self._settler,
+            handle=self._handle_entry,
+            logger=logger,
+        )
 
     async def start(self) -> None:
         """Hear events from now on."""
         for live in self._live:
             await live.start(self._node)
-        for reader in self._readers:
-            await reader.start()
-        if self._durable:
-            self._trimming = asyncio.create_task(self._trim(), name="trimming of durable channels")
+        await self._durable.start()
 
     async def stop(self, grace: float) -> None:
         """Hear no more; finish the events in hand, within `grace` seconds."""
-        if self._trimming is not None:
-            self._trimming.cancel()
-        await asyncio.gather(
-            *(live.stop(grace) for live in self._live), *(reader.stop(grace) for reader in self._readers)
-        )
+        await asyncio.gather(*(live.stop(grace) for live in self._live), self._durable.stop(grace))
         with suppress(TimeoutError):
             async with asyncio.timeout(grace):
                 await self._settler.drain()
@@ -180,38 +128,9 @@ class ChannelServer:
                 skipped=tally.count,
             )
 
-    def _again(self, listener: Listener) -> str:
-        return listener_stream(self._service, listener.channel, listener.name)
-
-    def _reader(self, listener: Listener) -> GroupReader:
-        group, registry = f"{self._service}:{listener.name}", channel_instances(listener.channel)
-        lanes = [self._lane(listener, channel_stream(listener.channel), group)]
-        return GroupReader(self._node, group, registry, self._lease, lanes, self._settler, self.logger)
-
-    def _lane(self, listener: Listener, key: str, group: str) -> Lane:
-        handler = ("channel", listener.channel, "listener", listener.name)
-        origin = Origin(self._service, handler, key, group, self._again(listener), listener.policy)
-        is_own = key == origin.again  # a channel's stream is read by others too, and trimmed
-
-        async def handle(entry: Entry, _: asyncio.Task[None]) -> None:
-            request_id = (entry.get(b"trace_id") or b"").decode(errors="replace")
-            if entry.deliveries > MAX_DELIVERIES:
-                await self._retries.give_up(origin, entry, MAX_DELIVERIES, request_id)
-                return
-            problem = await self.handle(listener, entry.get(b"event") or b"", request_id)
-            if problem is None:
-                self._settler.settle(key, group, entry.id, delete=is_own)
-            else:
-                await self._retries.failed(origin, entry, problem, request_id)
-
-        return Lane(key, listener.concurrency, handle, lambda _: MAX_DELIVERIES)
-
-    async def _trim(self) -> None:
-        while True:
-            await asyncio.sleep(_TRIM_SECONDS)
-            for channel in {listener.channel for listener in self._durable}:
-                with suppress(Unavailable, CommandError):  # the next round does it
-                    await self._node.link.script(_TRIM, [channel_stream(channel)], [])
+    async def _handle_entry(self, listener: Listener, entry: Entry) -> ServiceError | None:
+        request_id = (entry.get(b"trace_id") or b"").decode(errors="replace")
+        return await self.handle(listener, entry.get(b"event") or b"", request_id)
 
 
 async def _run(listener: Listener, incoming: Incoming, seconds: float) -> None:

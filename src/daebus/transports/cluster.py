@@ -152,12 +152,16 @@ class ClusterLink(CommandLink):
             await asyncio.gather(*asking, return_exceptions=True)
 
     @override
+    async def keys(self, pattern: str) -> list[str]:
+        parts = await asyncio.gather(*(link.keys(pattern) for link in self._links.values()))
+        return [key for part in parts for key in part]
+
+    @override
     def beside(self, wire: Wire) -> CommandLink | None:
         return next((link for link in self._links.values() if link.address == wire.address), None)
 
     def _any(self) -> CommandLink | None:
-        links = self._links.values()
-        return next((link for link in links if link.connected), next(iter(links), None))
+        return next((link for link in self._links.values() if link.connected), next(iter(self._links.values()), None))
 
     def _answered(self, command: tuple[Argument, ...], answered: Answered, turn: int, reply: Reply) -> None:
         if isinstance(reply, Unavailable):

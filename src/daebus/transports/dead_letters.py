@@ -9,9 +9,10 @@ from typing import cast
 import msgspec
 
 from daebus.core.codec import UNDECODABLE, encode
-from daebus.core.messages import Request, action_stream, dead_letters, listener_stream
+from daebus.core.messages import Request, action_stream, dead_letters
 
 from .directory import Directory
+from .listener_groups import ListenerGroups
 from .node import Node
 from .resp import Argument, CommandError
 from .scripts import Script
@@ -119,6 +120,9 @@ class DeadLetters:
         """Have it handled again, as if it had just been sent; an event by the listener that failed alone.
 
         Nobody waits for the reply any more. False where the letter is gone.
+
+        Raises:
+            ListenerError: The listener is gone.
         """
         target, fields = await self._target(letter), _fields(letter)
         try:
@@ -139,7 +143,8 @@ class DeadLetters:
     async def _target(self, letter: Letter) -> str:
         """The stream to which a letter goes; with an idempotency key it meets the other requests with the key there."""
         if letter.action is None:
-            return listener_stream(self._service, letter.channel or "", letter.listener or "")
+            channel, groups = letter.channel or "", ListenerGroups(self._node, self._service)
+            return groups.again(await groups.require(channel, letter.listener or ""), channel)[0]
         request, partition = _request(letter), self._service
         if request is not None and request.idempotency_key is not None:
             directory = Directory(self._node)

@@ -144,6 +144,16 @@ class CommandLink:
         _, subscribers = cast("tuple[bytes, int]", await self.execute("PUBSUB", "NUMSUB", channel))
         return subscribers > 0
 
+    async def keys(self, pattern: str) -> list[str]:
+        """The keys of the server that match a pattern, in no order. It takes as long as the server has keys."""
+        found: list[str] = []
+        cursor: bytes | None = None
+        while cursor != b"0":
+            page = await self.execute("SCAN", cursor or b"0", "MATCH", pattern, "COUNT", 1000)
+            cursor, names = cast("tuple[bytes, list[bytes]]", page)
+            found += [name.decode(errors="replace") for name in names]
+        return found
+
     async def drain(self) -> None:
         """Wait while the server takes commands more slowly than they are issued. For those who await no replies."""
         if self._wire is not None:

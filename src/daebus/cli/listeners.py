@@ -1,0 +1,137 @@
+"""``daebus listeners``: who listens to durable channels, and whose place is whose after a rename."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Coroutine
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import click
+import msgspec
+
+from daebus.core.codec import encode
+from daebus.core.errors import ConfigurationError
+from daebus.core.logs import make_logger
+from daebus.transports.handing_over import ListenerChanges
+from daebus.transports.listener_groups import ListenerGroups, ListenerState
+from daebus.transports.node import Node, open_node
+from daebus.transports.servers import find_server
+
+from .failures import explained
+from .unknown import require_known
+
+__all__ = ["listeners"]
+
+_HEAD = ("CHANNEL", "LISTENER", "STATE", "INSTANCES", "WAITING", "PENDING", "RETRYING", "OLDEST")
+
+_redis_url = click.option(
+    "--redis-url", help="Redis or Valkey; default: DAEBUS_REDIS_URL, else the project's embedded engine."
+)
+_service = click.argument("service")
+_channel = click.argument("channel")
+
+
+@asynccontextmanager
+async def _opened(redis_url: str | None, service: str) -> AsyncGenerator[Node]:
+    async with find_server(redis_url, make_logger()) as server, open_node(server) as node:
+        await require_known(node, service)
+        yield node
+
+
+def _run(work: Coroutine[object, object, None]) -> None:
+    with explained(ConfigurationError):
+        asyncio.run(work)
+
+
+@click.group()
+def listeners() -> None:
+    """Look at the listeners of durable channels; let one go on in the place of another, or drop it.
+
+    A listener keeps its place in a channel under its name. One that no instance of a running service has is orphaned:
+    its events are kept until the retention of the channel is over.
+    """
+
+
+@listeners.command("list")
+@_service
+@click.option("--json", "as_json", is_flag=True, help="A line of JSON for each.")
+@_redis_url
+def list_(service: str, redis_url: str | None, *, as_json: bool) -> None:
+    """Show the listeners that SERVICE has or had, and how many events wait for each."""
+
+    async def show() -> None:
+        async with _opened(redis_url, service) as node:
+            states = await ListenerGroups(node, service).all()
+        if as_json:
+            for state in states:
+                click.echo(encode({**msgspec.structs.asdict(state), "oldest": _time(state.oldest)}))
+        else:
+            click.echo(_table([_HEAD, *map(_row, states)]))
+
+    _run(show())
+
+
+@listeners.command("hand-over")
+@_service
+@_channel
+@click.argument("old")
+@click.argument("new")
+@_redis_url
+def hand_over(service: str, channel: str, old: str, new: str, redis_url: str | None) -> None:
+    """Let the listener NEW of SERVICE go on where OLD stands, with all that OLD has not handled.
+
+    Where NEW was never started, it takes OLD's place when it is, also while instances with OLD run: each event is
+    handled by one of the two. Where it has a place of its own, OLD must have ended, and NEW also handles what OLD left
+    from before NEW began.
+    """
+
+    async def change() -> None:
+        async with _opened(redis_url, service) as node:
+            state, moved = await ListenerChanges(node, service).hand_over(channel, old, new)
+        if moved is None:
+            click.echo(f"{new} goes on where {state.listener} stands: {_left(state)}", err=True)
+        else:
+            click.echo(f"{new} handles what {old} left from before {new} began: {moved} events", err=True)
+
+    _run(change())
+
+
+@listeners.command()
+@_service
+@_channel
+@click.argument("name")
+@_redis_url
+def drop(service: str, channel: str, name: str, redis_url: str | None) -> None:
+    """Drop the listener NAME of SERVICE, which no instance has, with all the events that wait for it.
+
+    Its dead letters stay, and can be replayed no more.
+    """
+
+    async def change() -> None:
+        async with _opened(redis_url, service) as node:
+            state = await ListenerChanges(node, service).drop(channel, name)
+        click.echo(f"{state.listener} dropped, with {_left(state)}", err=True)
+
+    _run(change())
+
+
+def _left(state: ListenerState) -> str:
+    waiting = "?" if state.waiting is None else state.waiting
+    return f"{waiting} events waiting, {state.pending} pending, {state.retrying} to be handled again"
+
+
+def _row(state: ListenerState) -> tuple[str, ...]:
+    waiting = "?" if state.waiting is None else state.waiting
+    numbers = map(str, (state.instances, waiting, state.pending, state.retrying))
+    return (state.channel, state.listener, state.state, *numbers, _time(state.oldest) or "-")
+
+
+def _time(ms: int | None) -> str | None:
+    return None if ms is None else datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _table(rows: list[tuple[str, ...]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)) for row in rows]
+    return "\n".join(line.rstrip() for line in lines)

@@ -1,0 +1,165 @@
+"""The listeners of durable channels: each reads with a group of its own, and again the events on which it failed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+
+from daebus.core.errors import ServiceError, StartupError, Unavailable
+from daebus.core.logs import Logger
+from daebus.core.messages import channel_instances, channel_stream, instance_registry, listener_stream
+
+from .lanes import Lane
+from .leases import Entry, Lease
+from .listeners import Listener, Places, Seat
+from .node import Node
+from .orphans import OrphanWatch
+from .resp import CommandError
+from .retries import GROUP, MAX_DELIVERIES, Origin, Retries
+from .scripts import Script
+from .settling import Settler
+from .streams import GroupReader
+from .tallies import Tally
+
+__all__ = ["DurableListeners"]
+
+_TRIM_SECONDS = 10.0
+_HELD_SECONDS = 1.0
+
+# Everything before the oldest entry that any group still needs goes: delivered and pending, or not yet delivered.
+_TRIM = Script(
+    """
+    local oldest = nil
+    for _, g in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
+        local name, last = g[2], nil
+        for i = 1, #g, 2 do if g[i] == 'last-delivered-id' then last = g[i + 1] end end
+        local pending = redis.call('XPENDING', KEYS[1], name)
+        local needs = last
+        if pending[1] > 0 then needs = pending[2] end
+        local ms, n = string.match(needs, '(%d+)-(%d+)')
+        local at = {tonumber(ms), tonumber(n), needs}
+        if oldest == nil or at[1] < oldest[1] or (at[1] == oldest[1] and at[2] < oldest[2]) then oldest = at end
+    end
+    if oldest then return redis.call('XTRIM', KEYS[1], 'MINID', oldest[3]) end
+    return 0
+    """
+)
+
+Handle = Callable[[Listener, Entry], Awaitable[ServiceError | None]]
+
+
+class DurableListeners:
+    """Hands the events of durable channels to the listeners of one service in this process.
+
+    Args:
+        node: This process.
+        service: The service's name.
+        listeners: Who listens.
+        lease: The heartbeat of this process.
+        retries: For events whose handler fails.
+        settler: For events that are done with.
+        handle: Hands an event to its listener; returns the error where that failed.
+        logger: For what goes wrong.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        service: str,
+        listeners: Sequence[Listener],
+        *,
+        lease: Lease,
+        retries: Retries,
+        settler: Settler,
+        handle: Handle,
+        logger: Logger,
+    ) -> None:
+        self._node = node
+        self._service = service
+        self._lease = lease
+        self._retries = retries
+        self._settler = settler
+        self._handle = handle
+        self._logger = logger
+        self._channels = sorted({listener.channel for listener in listeners})
+        self._places = Places(node, service, listeners, logger)
+        self._orphans = OrphanWatch(node, service, logger)
+        self._readers: list[GroupReader] = []
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Take the places of the listeners, and hear events from now on. Raises as `Places.take` does."""
+        await self._begin(await self._places.take())
+        if self._channels:
+            self._tasks.append(asyncio.create_task(self._trim_on(), name="trimming of durable channels"))
+        if self._places.held:
+            self._tasks.append(asyncio.create_task(self._wait_for_places(), name="listeners that wait"))
+        await self._orphans.start()
+
+    async def stop(self, grace: float) -> None:
+        """Hear no more; finish the events in hand, within `grace` seconds."""
+        await self._orphans.stop()
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        await asyncio.gather(*(reader.stop(grace) for reader in self._readers))
+        await self._places.leave()
+
+    async def _begin(self, seats: Sequence[Seat]) -> None:
+        readers = [self._reader(seat) for seat in seats]
+        if seats:
+            lanes = [self._lane(seat, self._again(seat), GROUP) for seat in seats]
+            registry = instance_registry(self._service)
+            readers.append(GroupReader(self._node, GROUP, registry, self._lease, lanes, self._settler, self._logger))
+        for reader in readers:
+            self._readers.append(reader)
+            await reader.start()
+
+    async def _wait_for_places(self) -> None:
+        told = Tally()
+        while self._places.held:
+            await asyncio.sleep(_HELD_SECONDS)
+            try:
+                await self._begin(await self._places.take())
+            except (Unavailable, CommandError) as error:
+                self._logger.debug("listeners go on waiting", reason=str(error))
+            except StartupError as error:
+                if told.add():
+                    self._logger.error("listeners go on waiting", reason=str(error))
+
+    def _again(self, seat: Seat) -> str:
+        return listener_stream(self._service, seat.listener.channel, seat.key)
+
+    def _reader(self, seat: Seat) -> GroupReader:
+        channel = seat.listener.channel
+        lanes = [self._lane(seat, channel_stream(channel), seat.group)]
+        registry = channel_instances(channel)
+        return GroupReader(self._node, seat.group, registry, self._lease, lanes, self._settler, self._logger)
+
+    def _lane(self, seat: Seat, key: str, group: str) -> Lane:
+        listener = seat.listener
+        names = ("channel", listener.channel, "listener", listener.name)
+        origin = Origin(self._service, names, key, group, self._again(seat), listener.policy)
+        is_own = key == origin.again  # a channel's stream is read by others too, and trimmed
+
+        async def handle(entry: Entry, _: asyncio.Task[None]) -> None:
+            request_id = (entry.get(b"trace_id") or b"").decode(errors="replace")
+            if entry.deliveries > MAX_DELIVERIES:
+                await self._retries.give_up(origin, entry, MAX_DELIVERIES, request_id)
+                return
+            problem = await self._handle(listener, entry)
+            if problem is None:
+                self._settler.settle(key, group, entry.id, delete=is_own)
+            else:
+                await self._retries.failed(origin, entry, problem, request_id)
+
+        return Lane(key, listener.concurrency, handle, lambda _: MAX_DELIVERIES)
+
+    async def _trim_on(self) -> None:
+        while True:
+            await asyncio.sleep(_TRIM_SECONDS)
+            for channel in self._channels:
+                with suppress(Unavailable, CommandError):  # the next round does it
+                    await self._node.link.script(_TRIM, [channel_stream(channel)], [])

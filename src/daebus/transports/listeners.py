@@ -1,0 +1,280 @@
+"""The places of a service's listeners in durable channels: which consumer group is whose, also after a rename.
+
+A listener is known by its name, and keeps its group: where the name changes, the new one becomes another name of the
+same group. So the replicas that have the old name and those that have the new one share the events while both run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Literal, TypeAlias, cast
+
+import msgspec
+
+from daebus.core.errors import StartupError, Unavailable
+from daebus.core.logs import Logger
+from daebus.core.messages import channel_listeners, channel_listening, channel_stream, listened_channels
+from daebus.core.policies import Place, Policy
+from daebus.wiring.endpoints import Endpoint
+
+from .directory import BEAT_SECONDS
+from .node import Node
+from .resp import Argument, CommandError
+from .scripts import EVEN_WHEN_FULL, NOW, Script
+
+__all__ = ["LISTENING_MS", "Listener", "Places", "Seat"]
+
+LISTENING_MS = 15_000
+"""Milliseconds after its last heartbeat during which an instance counts as one that has a listener."""
+
+_FORGET_MS = 86_400_000
+
+# KEYS are the stream, the hash of the listeners, and the sorted set of who listens; ARGV are the service, this
+# instance, for how long a heartbeat counts, and of each listener its name, its start and its name before, or nothing.
+# Nothing is written where it is for a person to decide.
+_JOIN = Script(
+    EVEN_WHEN_FULL
+    + NOW
+    + """
+    local service, me, live = ARGV[1] .. ':', ARGV[2], now - ARGV[3]
+    local exists, groups = {}, redis.pcall('XINFO', 'GROUPS', KEYS[1])
+    if not groups.err then
+        for _, g in ipairs(groups) do
+            if string.sub(g[2], 1, #service) == service then exists[g[2]] = true end
+        end
+    end
+    local function group_of(name)
+        if name == '' then return nil end
+        return redis.call('HGET', KEYS[2], service .. name) or (exists[service .. name] and service .. name) or nil
+    end
+    local answers, owner, guesses = {}, {}, {}
+    for i = 4, #ARGV, 3 do
+        local n, name, group, how = #answers + 1, ARGV[i], group_of(ARGV[i]), 'known'
+        if not group then group, how = group_of(ARGV[i + 2]), 'renamed' end
+        if group and owner[group] then return {{'taken', name, owner[group]}} end
+        if group then owner[group] = name end
+        answers[n] = {group and how or 'new', group or service .. name, ''}
+        if not group and ARGV[i + 1] == '' then guesses[#guesses + 1] = n end
+    end
+    local left = {}
+    for group in pairs(exists) do
+        if not owner[group] then left[#left + 1] = string.sub(group, #service + 1) end
+    end
+    table.sort(left)
+    if #guesses > 0 and #left > 0 then
+        local guessed = answers[guesses[1]]
+        if #guesses > 1 or #left > 1 then return {{'unclear', ARGV[1 + 3 * guesses[1]], unpack(left)}} end
+        guessed[1], guessed[2], guessed[3] = 'assumed', service .. left[1], left[1]
+        for _, member in ipairs(redis.call('ZRANGEBYSCORE', KEYS[3], '(' .. live, '+inf')) do
+            local instance, group = string.match(member, '^(%S+) (%S+)')
+            if group == guessed[2] and instance ~= me then guessed[1] = 'held' end
+        end
+    end
+    for n, answer in ipairs(answers) do
+        local name, start, group = ARGV[1 + 3 * n], ARGV[2 + 3 * n], answer[2]
+        if answer[1] ~= 'held' then
+            if not exists[group] then
+                local from = '0-0'
+                local stream = start == 'latest' and redis.pcall('XINFO', 'STREAM', KEYS[1]) or {}
+                for i = 1, #stream, 2 do if stream[i] == 'last-generated-id' then from = stream[i + 1] end end
+                redis.call('XGROUP', 'CREATE', KEYS[1], group, from, 'MKSTREAM')
+                redis.call('HSET', KEYS[2], group .. ' from', from)
+            end
+            redis.call('HSET', KEYS[2], service .. name, group)
+            redis.call('ZADD', KEYS[3], now, me .. ' ' .. group .. ' ' .. name)
+        end
+    end
+    return answers
+    """
+)
+# The name of a group is written down again and again, as a server that took over may not have got it yet.
+_BEAT = Script(
+    EVEN_WHEN_FULL
+    + NOW
+    + """
+    for i = 4, #ARGV, 2 do
+        redis.call('HSET', KEYS[1], ARGV[1] .. ':' .. ARGV[i], ARGV[i + 1])
+        redis.call('ZADD', KEYS[2], now, ARGV[2] .. ' ' .. ARGV[i + 1] .. ' ' .. ARGV[i])
+    end
+    redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now - ARGV[3])
+    """
+)
+_NOTE = Script(EVEN_WHEN_FULL + NOW + "for _, name in ipairs(ARGV) do redis.call('ZADD', KEYS[1], now, name) end")
+
+How: TypeAlias = Literal["known", "new", "renamed", "assumed", "held", "taken", "unclear"]
+
+
+class Listener(msgspec.Struct, frozen=True):
+    """A handler of events.
+
+    Attributes:
+        channel: The channel's name.
+        durable: Whether the channel keeps its events.
+        name: Tells the listener from the others of its service, also after a restart.
+        endpoint: The handler.
+        concurrency: How many events are handled at once; as many again of those that failed before.
+        policy: How often, how soon and for how long it is tried.
+        place: Where a listener of a durable channel begins, and what it was called before.
+    """
+
+    channel: str
+    durable: bool
+    name: str
+    endpoint: Endpoint[None]
+    concurrency: int
+    policy: Policy
+    place: Place = Place()
+
+
+class Seat(msgspec.Struct, frozen=True):
+    """A listener and its consumer group.
+
+    Attributes:
+        listener: The listener.
+        group: The name of the group on the channel's stream.
+        key: What names the listener in the keys of its service: the first name that it had.
+    """
+
+    listener: Listener
+    group: str
+
+    @property
+    def key(self) -> str:
+        """The name of the group without that of the service."""
+        return self.group.partition(":")[2]
+
+
+class Places:
+    """Finds the groups of one service's durable listeners, and writes down which of them this instance has.
+
+    Args:
+        node: This process.
+        service: The service's name.
+        listeners: Those of durable channels.
+        logger: For what was found and assumed.
+    """
+
+    def __init__(self, node: Node, service: str, listeners: Sequence[Listener], logger: Logger) -> None:
+        self._node = node
+        self._service = service
+        self._logger = logger
+        self._wanted: dict[str, list[Listener]] = {}
+        for listener in listeners:
+            self._wanted.setdefault(listener.channel, []).append(listener)
+        self._taken: dict[tuple[str, str], Seat] = {}
+        self._held: dict[tuple[str, str], str] = {}
+        self._forgotten = asyncio.Event()
+        node.when_forgotten(self._forgotten.set)
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def held(self) -> Mapping[tuple[str, str], str]:
+        """The listeners, by channel and name, that wait for the end of another, and the name of that one."""
+        return self._held
+
+    async def take(self) -> list[Seat]:
+        """Take the places that are free; those that were not taken before.
+
+        Raises:
+            StartupError: Only a person can say which place is whose.
+        """
+        if self._wanted:
+            await self._node.link.script(_NOTE, [listened_channels(self._service)], list(self._wanted))
+        seats = [seat for channel in self._wanted for seat in await self._join(channel)]
+        if self._task is None and self._wanted:
+            self._task = asyncio.create_task(self._beat_on(), name="who listens")
+        return seats
+
+    async def leave(self) -> None:
+        """Write down that this instance has its listeners no more."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
+        for (channel, name), seat in self._taken.items():
+            with suppress(Unavailable, CommandError):  # it is forgotten soon
+                member = f"{self._node.id} {seat.group} {name}"
+                await self._node.link.execute("ZREM", channel_listening(channel), member)
+
+    async def _join(self, channel: str) -> list[Seat]:
+        listeners = self._wanted[channel]
+        if all((channel, listener.name) in self._taken for listener in listeners):
+            return []
+        keys = [channel_stream(channel), channel_listeners(channel), channel_listening(channel)]
+        wishes = [(one.name, one.place.start or "", one.place.renamed_from or "") for one in listeners]
+        args: list[Argument] = [self._service, self._node.id, LISTENING_MS]
+        args += [part for wish in wishes for part in wish]
+        rows = cast("list[list[bytes]]", await self._node.link.script(_JOIN, keys, args))
+        answers = [[part.decode() for part in row] for row in rows]
+        if answers[0][0] in ("taken", "unclear"):
+            raise StartupError(self._undecided(channel, *answers[0]))
+        seats: list[Seat] = []
+        for listener, (how, group, other) in zip(listeners, answers, strict=True):
+            at = (channel, listener.name)
+            if at not in self._taken:
+                self._tell(listener, cast("How", how), group, other)
+                if how == "held":
+                    self._held[at] = other
+                else:
+                    self._held.pop(at, None)
+                    self._taken[at] = Seat(listener, group)
+                    seats.append(self._taken[at])
+        return seats
+
+    def _tell(self, listener: Listener, how: How, group: str, other: str) -> None:
+        about = {"channel": listener.channel, "listener": listener.name}
+        new = f"If it is a new one, give it another name and say where it begins: name=, start= ({listener.name!r})"
+        match how:
+            case "new":
+                begins = listener.place.start or "earliest"
+                self._logger.info("new listener of a durable channel", **about, begins=begins)
+            case "renamed":
+                place = listener.place.renamed_from
+                self._logger.info("renamed listener goes on in its place", **about, renamed_from=place, group=group)
+            case "assumed":
+                self._logger.warning(
+                    "new listener goes on where one ended that the service has no more: assumed to be renamed",
+                    **about,
+                    renamed_from=other,
+                    remedy=f"Write renamed_from={other!r}. {new}",
+                )
+            case "held" if (listener.channel, listener.name) not in self._held:
+                self._logger.warning(
+                    "new listener waits for the end of one that other replicas have: assumed to be renamed",
+                    **about,
+                    renamed_from=other,
+                    remedy=f"Write renamed_from={other!r}. If it is a new one, say where it begins: start=",
+                )
+            case _:
+                pass
+
+    def _undecided(self, channel: str, how: str, name: str, *others: str) -> str:
+        where = f"The listener {name!r} of the durable channel {channel!r}"
+        if how == "taken":
+            return f"{where} has a name that {others[0]!r} had before it was renamed: give it another one, name=..."
+        left = ", ".join(map(repr, others))
+        them, one = ("has a place in it", "") if len(others) == 1 else ("have places in it", "one of ")
+        return (
+            f"{where} is new, and {left} {them} that no listener of this app takes: say whether it is {one}these, "
+            f"renamed_from={others[0]!r}, or where it begins, start='latest' or start='earliest'. "
+            f"`daebus listeners list {self._service}` shows them, `daebus listeners drop` drops one."
+        )
+
+    async def _beat_on(self) -> None:
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(BEAT_SECONDS):
+                    await self._forgotten.wait()
+            self._forgotten.clear()
+            with suppress(Unavailable, CommandError):  # the next beat comes
+                await self._beat()
+
+    async def _beat(self) -> None:
+        link = self._node.link
+        await link.script(_NOTE, [listened_channels(self._service)], list(self._wanted))
+        for channel in self._wanted:
+            pairs = [(name, seat.group) for (of, name), seat in self._taken.items() if of == channel]
+            args: list[Argument] = [self._service, self._node.id, _FORGET_MS]
+            args += [part for pair in pairs for part in pair]
+            await link.script(_BEAT, [channel_listeners(channel), channel_listening(channel)], args)

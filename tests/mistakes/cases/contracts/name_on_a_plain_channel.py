@@ -1,0 +1,21 @@
+"""A name for the place of a listener, on a channel that keeps no places."""
+
+from accounts import Created
+from daebus import Blueprint, Channel, Daebus
+
+# wrong
+EVENTS = Channel[Created]("events")
+# right
+EVENTS = Channel[Created]("events", durable=True)
+# both
+users = Blueprint("users")
+
+
+# ! registration wrong-option: @listen('events'): name='mails', but only in a durable channel has a listener a place that is kept; remove name=, or make the channel durable: Channel[...](..., durable=True)
+@users.listen(EVENTS, name="mails")
+async def show(event: Created) -> None:
+    print(event.id)
+
+
+app = Daebus("users")
+app.register_blueprint(users)

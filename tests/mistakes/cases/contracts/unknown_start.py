@@ -1,0 +1,24 @@
+"""A beginning that is neither the oldest event nor the next one."""
+
+from accounts import Created
+from daebus import Blueprint, Channel, Daebus
+
+EVENTS = Channel[Created]("events", durable=True)
+users = Blueprint("users")
+
+
+# wrong
+# ! mypy call-overload: No overload variant of "listen" of "Recorder" matches argument types "Channel[Created]", "str"
+# ! mypy untyped-decorator: Untyped decorator makes function "show" untyped
+# ! pyright reportArgumentType: Argument of type "Literal['beginning']" cannot be assigned to parameter "start" of type "Start" in function "listen"
+# ! registration wrong-option: @listen('events'): start='beginning' is none of its values; give one of 'earliest', 'latest'
+@users.listen(EVENTS, start="beginning")
+# right
+@users.listen(EVENTS, start="earliest")
+# both
+async def show(event: Created) -> None:
+    print(event.id)
+
+
+app = Daebus("users")
+app.register_blueprint(users)

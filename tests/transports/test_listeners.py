@@ -1,0 +1,349 @@
+"""The places of listeners in durable channels, also after a rename."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import msgspec
+import pytest
+from tests.support import raw_redis, until
+from typing_extensions import Unpack
+
+from daebus import Channel, Daebus
+from daebus.core.messages import channel_stream, listener_stream
+from daebus.core.policies import ListenOptions
+from daebus.errors import NotFound, StartupError, Unavailable
+from daebus.testing import RunningService, private_redis_url, running
+from daebus.transports.dead_letters import DeadLetters
+from daebus.transports.handing_over import ListenerChanges
+from daebus.transports.listener_groups import ListenerError, ListenerGroups
+from daebus.transports.node import open_node
+from daebus.transports.topology import RedisServer
+
+pytestmark = pytest.mark.usefixtures("daebus_redis_url")
+
+
+class Created(msgspec.Struct):
+    number: int
+
+
+ORDERS = Channel[Created]("orders", durable=True)
+
+Heard = list[tuple[str, int]]
+
+
+@pytest.fixture
+async def redis() -> AsyncIterator[Any]:
+    async with raw_redis(private_redis_url()) as client:
+        yield client
+
+
+class Shop:
+    """The service, each time with other listeners, and what they have heard."""
+
+    def __init__(self) -> None:
+        self.heard: Heard = []
+        self.errors: list[Exception] = []
+        self.app = Daebus("shop", lease=1.0)
+
+    def listens(self, function: str, **options: Unpack[ListenOptions]) -> Shop:
+        async def listener(event: Created) -> None:
+            if self.errors:
+                raise self.errors[-1]
+            self.heard.append((function, event.number))
+
+        listener.__name__ = function
+        self.app.listen(ORDERS, **options)(listener)
+        return self
+
+    async def handles(self, *events: tuple[str, int]) -> None:
+        await until(lambda: len(self.heard) >= len(events))
+        assert sorted(self.heard) == sorted(events)
+
+
+async def publish(service: RunningService, *numbers: int) -> None:
+    for number in numbers:
+        await service.publish(ORDERS, Created(number))
+
+
+def told(caplog: pytest.LogCaptureFixture, event: str) -> list[dict[str, Any]]:
+    records = [record.msg for record in caplog.records if isinstance(record.msg, dict)]
+    return [record for record in records if str(record.get("event", "")).startswith(event)]
+
+
+async def groups(redis: Any) -> set[str]:
+    return {group["name"].decode() for group in await redis.xinfo_groups(channel_stream("orders"))}
+
+
+async def is_empty(redis: Any, key: str) -> bool:
+    return bool(await redis.xlen(key) == 0)
+
+
+async def test_a_renamed_function_handles_nothing_twice_and_misses_nothing(
+    redis: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    old, new = Shop().listens("on_order"), Shop().listens("send_mail")
+    async with running(old.app) as service:
+        await publish(service, 1, 2)
+        await old.handles(("on_order", 1), ("on_order", 2))
+    async with running(Daebus("other")) as service:
+        await publish(service, 3)
+    with caplog.at_level(logging.WARNING):
+        async with running(new.app) as service:
+            await publish(service, 4)
+            await new.handles(("send_mail", 3), ("send_mail", 4))
+    (assumed,) = told(caplog, "new listener goes on where one ended")
+    assert (assumed["listener"], assumed["renamed_from"]) == ("shop.send_mail", "shop.on_order")
+    assert "renamed_from='shop.on_order'" in assumed["remedy"]
+    assert await groups(redis) == {"shop:shop.on_order"}
+
+
+async def test_a_name_stays_when_the_function_does_not(redis: Any) -> None:
+    old, new = Shop().listens("on_order", name="mails"), Shop().listens("send_mail", name="mails")
+    async with AsyncExitStack() as stack:
+        service = await stack.enter_async_context(running(old.app))
+        await stack.enter_async_context(running(new.app))
+        await publish(service, *range(50))
+        await until(lambda: len(old.heard) + len(new.heard) >= 50)
+    assert sorted(number for _, number in old.heard + new.heard) == list(range(50))
+    assert await groups(redis) == {"shop:mails"}
+
+
+async def test_replicas_with_both_names_share_the_events(redis: Any) -> None:
+    old, new = Shop().listens("on_order"), Shop().listens("send_mail", renamed_from="shop.on_order", name="mails")
+    async with running(old.app) as service:
+        await publish(service, 1)
+        await old.handles(("on_order", 1))
+        async with running(new.app):
+            await publish(service, *range(2, 50))
+            await until(lambda: len(old.heard) + len(new.heard) >= 49)
+        await publish(service, 50)
+        await until(lambda: ("on_order", 50) in old.heard)
+    assert sorted(number for _, number in old.heard + new.heard) == list(range(1, 51))
+    assert await groups(redis) == {"shop:shop.on_order"}
+
+
+async def test_a_renamed_listener_keeps_its_place_when_the_code_forgets_its_old_name(redis: Any) -> None:
+    for shop in (
+        Shop().listens("a", name="a"),
+        Shop().listens("b", name="b", renamed_from="a"),
+        Shop().listens("b", name="b"),
+        Shop().listens("c", name="c", renamed_from="b"),
+        Shop().listens("c", name="c", start="latest"),
+    ):
+        async with running(shop.app) as service:
+            await publish(service, 1)
+            await until(lambda shop=shop: shop.heard)  # type: ignore[misc]
+            assert len(shop.heard) == 1
+    assert await groups(redis) == {"shop:a"}
+    again = Shop().listens("c", name="c").listens("a", name="a")
+    with pytest.raises(StartupError, match="'a' of the durable channel 'orders' has a name that 'c' had before"):
+        async with running(again.app):
+            pass
+
+
+async def test_an_undeclared_name_waits_for_the_end_of_the_old_one(caplog: pytest.LogCaptureFixture) -> None:
+    old, new = Shop().listens("on_order"), Shop().listens("send_mail")
+    async with AsyncExitStack() as stack:
+        other = await stack.enter_async_context(running(Daebus("other")))
+        async with running(old.app) as service:
+            await publish(service, 1)
+            await old.handles(("on_order", 1))
+            with caplog.at_level(logging.WARNING):
+                await stack.enter_async_context(running(new.app))
+            (held,) = told(caplog, "new listener waits for the end")
+            assert held["renamed_from"] == "shop.on_order"
+            await publish(service, 2, 3)
+            await old.handles(("on_order", 1), ("on_order", 2), ("on_order", 3))
+        await publish(other, 4)
+        await new.handles(("send_mail", 4))
+
+
+@pytest.mark.parametrize(("start", "heard"), [("earliest", [1, 2]), ("latest", [2]), (None, [1, 2])])
+async def test_where_a_new_listener_begins(start: Any, heard: list[int]) -> None:
+    shop = Shop().listens("on_order", **({} if start is None else {"start": start}))
+    async with running(Daebus("other")) as service:
+        await publish(service, 1)
+        async with running(shop.app):
+            await publish(service, 2)
+            await shop.handles(*(("on_order", number) for number in heard))
+
+
+async def test_a_new_listener_that_says_where_it_begins_takes_no_place(redis: Any) -> None:
+    async with running(Shop().listens("on_order").app) as service:
+        await publish(service, 1)
+        await until(lambda: groups(redis))
+    shop = Shop().listens("send_mail", start="latest")
+    async with running(shop.app) as service:
+        await publish(service, 2)
+        await shop.handles(("send_mail", 2))
+    assert await groups(redis) == {"shop:shop.on_order", "shop:shop.send_mail"}
+
+
+async def test_a_second_listener_beside_the_first_is_new() -> None:
+    shop = Shop().listens("on_order")
+    async with running(shop.app) as service:
+        await publish(service, 1)
+        await shop.handles(("on_order", 1))
+    both = Shop().listens("on_order").listens("send_mail")
+    async with running(both.app) as service:
+        await publish(service, 2)
+        await until(lambda: {("on_order", 2), ("send_mail", 2)} <= set(both.heard))
+    assert ("on_order", 1) not in both.heard
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [(["a", "b"], ["c"]), (["a"], ["b", "c"])], ids=["two are gone", "two are new"]
+)
+async def test_where_it_is_unclear_who_was_renamed_nothing_starts(
+    redis: Any, before: list[str], after: list[str]
+) -> None:
+    old, new = Shop(), Shop()
+    for name in before:
+        old.listens(name, name=name)
+    for name in after:
+        new.listens(name, name=name)
+    async with running(old.app) as service:
+        await publish(service, 1)
+    found = await groups(redis)
+    with pytest.raises(StartupError, match=r"is new, and 'a'.* say whether it is .*renamed_from='a'.*start='latest'"):
+        async with running(new.app):
+            pass
+    assert await groups(redis) == found
+
+
+async def test_what_an_old_name_failed_on_comes_back_to_the_new_one(redis: Any) -> None:
+    old = Shop().listens("on_order", backoff=0.01)
+    old.errors.append(Unavailable("away"))
+    again = listener_stream("shop", "orders", "shop.on_order")
+    async with running(old.app) as service:
+        await publish(service, 1)
+        await until(lambda: redis.zcard("daebus:{shop}:retries"))
+    new = Shop().listens("send_mail", renamed_from="shop.on_order", backoff=0.01)
+    async with running(new.app):
+        await new.handles(("send_mail", 1))
+        await until(lambda: is_empty(redis, again))
+
+
+async def test_an_orphaned_listener_is_told_at_the_start(caplog: pytest.LogCaptureFixture) -> None:
+    async with running(Shop().listens("a", name="a").app) as service:
+        await publish(service, 1)
+    async with running(Daebus("other")) as service:
+        await publish(service, 2, 3)
+    with caplog.at_level(logging.WARNING):
+        async with running(Daebus("shop")):
+            (told_of,) = told(caplog, "orphaned listener")
+    assert (told_of["channel"], told_of["listener"], told_of["waiting"]) == ("orders", "a", 2)
+    assert told_of["since"] is not None
+    assert "daebus listeners drop shop orders a" in told_of["remedy"]
+    assert "daebus listeners hand-over shop orders a NEW" in told_of["remedy"]
+
+
+async def test_a_listener_that_another_replica_has_is_no_orphan(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        async with running(Shop().listens("a", name="a").app), running(Daebus("shop")):
+            assert not told(caplog, "orphaned listener")
+
+
+@asynccontextmanager
+async def changing() -> AsyncGenerator[tuple[ListenerGroups, ListenerChanges]]:
+    async with open_node(RedisServer.from_url(private_redis_url())) as node:
+        yield ListenerGroups(node, "shop"), ListenerChanges(node, "shop")
+
+
+async def test_what_a_service_listens_to() -> None:
+    shop = Shop().listens("a", name="a").listens("b", name="b", start="latest")
+    async with changing() as (groups_of, _):
+        async with running(shop.app) as service:
+            await publish(service, 1)
+            await shop.handles(("a", 1), ("b", 1))
+            await until(lambda: _settled(groups_of))
+            states = await groups_of.all()
+            assert [(one.listener, one.state, one.instances) for one in states] == [("a", "live", 1), ("b", "live", 1)]
+        assert {one.state for one in await groups_of.all()} == {"stopped"}
+        async with running(Shop().listens("a", name="a").app):
+            states = await groups_of.all()
+            assert [(one.listener, one.state) for one in states] == [("a", "live"), ("b", "orphaned")]
+
+
+async def _settled(groups_of: ListenerGroups) -> bool:
+    return all((one.waiting, one.pending) == (0, 0) for one in await groups_of.all())
+
+
+async def test_handed_over_before_the_new_name_is_there_it_goes_on_in_place(redis: Any) -> None:
+    old, new = Shop().listens("a", name="a"), Shop().listens("b", name="b", start="latest")
+    async with running(old.app) as service:
+        await publish(service, 1)
+        await old.handles(("a", 1))
+        async with changing() as (_, changes):
+            state, moved = await changes.hand_over("orders", "a", "b")
+            assert (state.listener, moved) == ("a", None)
+            with pytest.raises(ListenerError, match="'b' has the place of 'a' already"):
+                await changes.hand_over("orders", "a", "b")
+    async with running(Daebus("other")) as service:
+        await publish(service, 2)
+    async with running(new.app) as service:
+        await publish(service, 3)
+        await new.handles(("b", 2), ("b", 3))
+    assert await groups(redis) == {"shop:a"}
+
+
+async def test_handed_over_to_one_with_a_place_of_its_own_nothing_is_lost_or_handled_twice(redis: Any) -> None:
+    """What was waiting, in hand, put off and dead is handled by the new one; what both were given, once."""
+    old = Shop().listens("a", name="a", retries=1, backoff=3600)
+    old.errors.append(Unavailable("away"))
+    async with running(old.app) as service:
+        await publish(service, 1)
+        await until(lambda: redis.zcard("daebus:{shop}:retries"))
+        old.errors.append(NotFound("gone"))
+        await publish(service, 2)
+        await until(lambda: redis.xlen("daebus:{shop}:dead"))
+    async with running(Daebus("other")) as service:
+        await publish(service, 3, 4)
+        await redis.xreadgroup("shop:a", "somebody that died", {channel_stream("orders"): ">"}, count=1)
+        new = Shop().listens("b", name="b", start="latest")
+        async with running(new.app):
+            await publish(service, 5)
+            await new.handles(("b", 5))
+            async with changing() as (groups_of, changes):
+                with pytest.raises(ListenerError, match=r"no listener 'c' of 'orders'; .*listeners list shop"):
+                    await changes.hand_over("orders", "c", "b")
+                _, moved = await changes.hand_over("orders", "a", "b")
+                assert moved == 3
+                assert [one.listener for one in await groups_of.all()] == ["b"]
+            await until(lambda: len(new.heard) >= 3)
+            ((member, _),) = await redis.zrange("daebus:{shop}:retries", 0, -1, withscores=True)
+            await redis.zadd("daebus:{shop}:retries", {member: 0})
+            await new.handles(("b", 5), ("b", 3), ("b", 4), ("b", 1))
+            async with open_node(RedisServer.from_url(private_redis_url())) as node:
+                letters = DeadLetters(node, "shop")
+                async for letter in letters.all():
+                    assert await letters.replay(letter)
+            await new.handles(("b", 5), ("b", 3), ("b", 4), ("b", 1), ("b", 2))
+    assert await groups(redis) == {"shop:b"}
+
+
+async def test_one_that_is_at_work_is_neither_dropped_nor_emptied() -> None:
+    shop = Shop().listens("a", name="a").listens("b", name="b")
+    async with running(shop.app), changing() as (_, changes):
+        with pytest.raises(ListenerError, match="'a' is at work: an instance has it"):
+            await changes.drop("orders", "a")
+        with pytest.raises(ListenerError, match="'a' is at work"):
+            await changes.hand_over("orders", "a", "b")
+
+
+async def test_a_dropped_listener_leaves_nothing(redis: Any) -> None:
+    shop = Shop().listens("a", name="a", backoff=3600)
+    shop.errors.append(Unavailable("away"))
+    async with running(shop.app) as service:
+        await publish(service, 1)
+        await until(lambda: redis.zcard("daebus:{shop}:retries"))
+    async with changing() as (groups_of, changes):
+        await changes.drop("orders", "a")
+        assert await groups_of.all() == []
+    assert await groups(redis) == set()
+    left = {key async for key in redis.scan_iter("daebus:*")}
+    assert not left & {b"daebus:{shop}:retries", b"daebus:{shop}:channels", b"daebus:channel:{orders}:listeners"}
