@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from daebus.core.errors import WiringError, WiringProblem
-from daebus.core.policies import Policy, action_policy, listen_policy
+from daebus.core.policies import Place, Policy, action_policy, listen_options
 
 
 def refusal(wrong: Callable[[], object]) -> WiringProblem:
@@ -66,13 +66,34 @@ def test_an_unknown_option_is_refused_with_the_closest_one() -> None:
         "there is no option 'retry'",
         "did you mean retries?",
     )
-    problem = refusal(lambda: listen_policy("listen('events')", {"keep_replies": 3}, durable=True))
-    assert (problem.code, problem.remedy) == ("wrong-option", "its options are timeout, retries, backoff, max_backoff")
+    problem = refusal(lambda: listen_options("listen('events')", {"keep_replies": 3}, durable=True))
+    options = "timeout, retries, backoff, max_backoff, name, start, renamed_from"
+    assert (problem.code, problem.remedy) == ("wrong-option", f"its options are {options}")
 
 
 def test_what_is_not_kept_is_not_retried() -> None:
-    problem = refusal(lambda: listen_policy("listen('events')", {"timeout": 1, "retries": 3}, durable=False))
+    problem = refusal(lambda: listen_options("listen('events')", {"timeout": 1, "retries": 3}, durable=False))
     assert (problem.code, problem.remedy) == ("never-retried", "remove retries=")
     problem = refusal(lambda: action_policy("action('count')", {"backoff": 3}, streams=True))
     assert (problem.code, problem.remedy) == ("never-retried", "remove backoff=")
-    assert listen_policy("listen('events')", {"timeout": 1}, durable=False).timeout == 1
+    policy, _ = listen_options("listen('events')", {"timeout": 1}, durable=False)
+    assert policy.timeout == 1
+
+
+def test_only_a_listener_of_a_durable_channel_has_a_place() -> None:
+    given = {"name": "mails", "start": "latest", "renamed_from": "users.on_event", "retries": 2}
+    policy, place = listen_options("listen('events')", given, durable=True)
+    assert (policy, place) == (Policy(retries=2), Place("mails", "latest", "users.on_event"))
+    for name in ("name", "start", "renamed_from"):
+        problem = refusal(lambda name=name: listen_options("listen('events')", {name: given[name]}, durable=False))  # type: ignore[misc]
+        assert problem.code == "wrong-option"
+        assert problem.remedy.startswith(f"remove {name}=, or make the channel durable")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"start": "first"}, {"name": "a:b"}, {"name": "two words"}, {"name": ""}, {"name": "a", "renamed_from": "a"}],
+)
+def test_a_place_that_makes_no_sense_is_refused(wrong: dict[str, str]) -> None:
+    problem = refusal(lambda: listen_options("listen('events')", wrong, durable=True))
+    assert problem.code in ("wrong-option", "wrong-name")
