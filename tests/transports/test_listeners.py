@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -70,7 +70,7 @@ async def publish(service: RunningService, *numbers: int) -> None:
 
 
 def told(caplog: pytest.LogCaptureFixture, event: str) -> list[dict[str, Any]]:
-    records = [record.msg for record in caplog.records if isinstance(record.msg, dict)]
+    records = [cast("dict[str, Any]", record.msg) for record in caplog.records if isinstance(record.msg, dict)]
     return [record for record in records if str(record.get("event", "")).startswith(event)]
 
 
