@@ -18,12 +18,26 @@ DEAD = "daebus:{shop}:dead"
 
 REQUEST = {"action": "work", "payload": {"id": "ä"}, "reply_to": "daebus:reply:x", "deadline": 1, "request_id": "r1"}
 COMMON = {"service": "shop", "code": "internal", "error": "It failed", "deliveries": 6, "sent": 1, "instance": "i"}
+TRACEBACK = """Traceback (most recent call last):
+  File "/srv/daebus/dispatch.py", line 7, in dispatch
+    await handler(event)
+  File "/srv/shop/mails.py", line 12, in send
+    raise NoRecipient(event.user)
+shop.mails.NoRecipient: nobody \x9b31mred"""
+WHY = {
+    "exception": "shop.mails.NoRecipient",
+    "reason": "nobody \x9b31mred",
+    "traceback": TRACEBACK,
+    "failed": 2000,
+    "sender": "users@9f2c",
+    "event_id": "e1",
+}
 LETTERS = [
     ("100-0", {**COMMON, "action": "work", "request_id": "r1", "request": msgspec.json.encode(REQUEST)}),
     ("100-1", {**COMMON, "action": "other", "request_id": "", "request": b"\xffnonsense"}),
     (
         "90000-0",
-        {**COMMON, "channel": "orders", "listener": "shop.on_order", "request_id": "t1", "event": b'{\n"n": 7}'},
+        {**COMMON, **WHY, "channel": "orders", "listener": "shop.on_order", "request_id": "t1", "event": b'{\n"n": 7}'},
     ),
 ]
 
@@ -52,7 +66,7 @@ def ids(redis: Any) -> list[bytes]:
 
 @pytest.mark.usefixtures("redis")
 def test_list() -> None:
-    found = lines(dead("list", "shop"))
+    found = lines(dead("list", "--json", "shop"))
     assert [letter["id"] for letter in found] == ["100-0", "100-1", "90000-0"]
     assert found[2] == {
         "id": "90000-0",
@@ -61,23 +75,86 @@ def test_list() -> None:
         "code": "internal",
         "error": "It failed",
         "deliveries": 6,
+        "exception": "shop.mails.NoRecipient",
+        "reason": "nobody \x9b31mred",
+        "where": "/srv/shop/mails.py:12 in send",
         "sent": "1970-01-01T00:00:00.001Z",
+        "failed": "1970-01-01T00:00:02.000Z",
         "died": "1970-01-01T00:01:30.000Z",
+        "sender": "users@9f2c",
+        "instance": "i",
+        "request_id": "t1",
+        "event_id": "e1",
     }
-    assert [letter["id"] for letter in lines(dead("list", "shop", "--action", "other"))] == ["100-1"]
-    assert [letter["id"] for letter in lines(dead("list", "shop", "--listener", "shop.on_order"))] == ["90000-0"]
-    assert lines(dead("list", "nobody")) == []
+    assert [letter["id"] for letter in lines(dead("list", "--json", "shop", "--action", "other"))] == ["100-1"]
+    assert [letter["id"] for letter in lines(dead("list", "--json", "shop", "--listener", "shop.on_order"))] == [
+        "90000-0"
+    ]
+
+
+@pytest.mark.usefixtures("redis")
+def test_a_line_for_each_letter_says_why_and_when_and_moves_no_cursor() -> None:
+    result = dead("list", "shop")
+    assert result.exit_code == 0
+    first, second, third = result.stdout.splitlines()
+    assert first == (
+        "100-0  action work  internal  It failed  deliveries=6 sent=1970-01-01T00:00:00.001Z "
+        "died=1970-01-01T00:00:00.100Z sender=daebus:reply:x instance=i request_id=r1"
+    )
+    assert second.startswith("100-1  action other  internal  It failed  deliveries=6")
+    assert third == (
+        "90000-0  listen orders shop.on_order  internal  "
+        r"shop.mails.NoRecipient: nobody \x9b31mred at /srv/shop/mails.py:12 in send  "
+        "deliveries=6 sent=1970-01-01T00:00:00.001Z failed=1970-01-01T00:00:02.000Z died=1970-01-01T00:01:30.000Z "
+        "sender=users@9f2c instance=i request_id=t1 event_id=e1"
+    )
+    assert "\x9b" not in dead("list", "--json", "shop").stdout
+
+
+@pytest.mark.usefixtures("redis")
+def test_show_for_people_ends_with_the_traceback() -> None:
+    result = dead("show", "shop", "90000-0")
+    assert result.exit_code == 0
+    facts, traceback = result.stdout.split("\n\n")
+    assert facts.splitlines()[:3] == ["service:     shop", "id:          90000-0", "channel:     orders"]
+    assert facts.splitlines()[-1] == 'payload:     {"n":7}'
+    assert traceback == TRACEBACK.replace("\x9b", "\\x9b") + "\n"
+
+
+@pytest.mark.usefixtures("redis")
+def test_a_service_of_which_nothing_is_known_is_an_error() -> None:
+    for arguments in (
+        ("list", "shopp"),
+        ("show", "shopp", "100-0"),
+        ("replay", "shopp", "--all"),
+        ("drop", "shopp", "--all"),
+    ):
+        result = dead(*arguments)
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert "No service 'shopp' has ever run on this server; did you mean 'shop'?" in result.stderr
+
+
+def test_a_letter_of_a_listener_that_is_gone_is_not_replayed(redis: Any) -> None:
+    redis.xgroup_destroy("daebus:channel:{orders}", "shop:shop.on_order")
+    result = dead("replay", "shop", "--all")
+    assert result.exit_code == 1
+    assert [msgspec.json.decode(line) for line in result.stdout.splitlines()] == [{"id": "100-0"}, {"id": "100-1"}]
+    assert (
+        "90000-0: Nobody would listen: the service 'shop' has no listener 'shop.on_order' of 'orders'" in result.stderr
+    )
+    assert "2 replayed" in result.stderr
+    assert ids(redis) == [b"90000-0"]
 
 
 def test_list_of_many(redis: Any) -> None:
     for number in range(205):
         redis.xadd(DEAD, LETTERS[0][1], id=f"100000-{number}")
-    assert len({letter["id"] for letter in lines(dead("list", "shop"))}) == 208
+    assert len({letter["id"] for letter in lines(dead("list", "--json", "shop"))}) == 208
 
 
 @pytest.mark.usefixtures("redis")
 def test_show() -> None:
-    (letter,) = lines(dead("show", "shop", "100-0"))
+    (letter,) = lines(dead("show", "--json", "shop", "100-0"))
     assert (letter["service"], letter["action"], letter["instance"], letter["request_id"]) == (
         "shop",
         "work",
@@ -85,9 +162,9 @@ def test_show() -> None:
         "r1",
     )
     assert letter["payload"] == {"id": "ä"}
-    (letter,) = lines(dead("show", "shop", "100-1"))
+    (letter,) = lines(dead("show", "--json", "shop", "100-1"))
     assert letter["payload"] == "\ufffdnonsense"
-    (letter,) = lines(dead("show", "shop", "90000-0"))
+    (letter,) = lines(dead("show", "--json", "shop", "90000-0"))
     assert (letter["payload"], letter["request_id"]) == ({"n": 7}, "t1")
 
 
@@ -105,7 +182,8 @@ def test_replay_of_a_request_wants_no_reply(redis: Any) -> None:
 def test_replay_of_an_event_goes_to_the_listener_that_failed(redis: Any) -> None:
     assert lines(dead("replay", "shop", "--listener", "shop.on_order")) == [{"id": "90000-0"}]
     ((_, fields),) = redis.xrange(AGAIN)
-    assert fields == {b"event": b'{\n"n": 7}', b"trace_id": b"t1"}
+    about = {b"trace_id": b"t1", b"event_id": b"e1", b"sender": b"users@9f2c"}
+    assert fields == {b"event": b'{\n"n": 7}', **about}
     assert redis.xlen("daebus:channel:{orders}") == 0
 
 

@@ -44,7 +44,7 @@ def test_list() -> None:
     assert [line.split() for line in result.stdout.splitlines()] == [
         ["CHANNEL", "LISTENER", "STATE", "INSTANCES", "WAITING", "PENDING", "RETRYING", "OLDEST"],
         ["orders", "mails", "live", "1", "0", "0", "0", "-"],
-        ["orders", "older", "orphaned", "0", "1", "1", "1", "1970-01-01T00:00:02Z"],
+        ["orders", "older", "orphaned", "0", "1", "1", "1", "1970-01-01T00:00:02.000Z"],
     ]
     result = listeners("list", "shop", "--json")
     found = [msgspec.json.decode(line, type=dict[str, object]) for line in result.stdout.splitlines()]
@@ -57,7 +57,7 @@ def test_list() -> None:
         "waiting": 1,
         "pending": 1,
         "retrying": 1,
-        "oldest": "1970-01-01T00:00:02Z",
+        "oldest": "1970-01-01T00:00:02.000Z",
     }
 
 

@@ -48,7 +48,7 @@ OFFERED: dict[type, str] = {
     Client: "close headers id send state",
     ClientState: "get",
     Clients: "broadcast connected disconnect send",
-    Context: "deadline handler remaining request_id service stopping",
+    Context: "deadline event_id handler remaining request_id service stopping",
     Daebus: f"{DECORATORS} {SOCKETS} asgi attach check container examine http name register_blueprint run websocket",
     DaebusError: "",
     DaebusHttp: "allowed_hosts body_timeout host http2 litestar max_body_size max_connections max_per_address origins"

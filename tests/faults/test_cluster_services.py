@@ -120,7 +120,7 @@ async def check_dead_letters(world: World) -> None:
     letters: list[Any] = []
 
     async def died() -> bool:
-        letters[:] = await cli("dead", "list", "spread", "--redis-url", url)
+        letters[:] = await cli("dead", "list", "--json", "spread", "--redis-url", url)
         return len(letters) == sent
 
     await until(died)

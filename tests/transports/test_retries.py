@@ -90,7 +90,8 @@ async def test_what_may_pass_waits_in_the_sorted_set(redis: Any, problem: Servic
         await retries.failed(ACTION, entry, problem, "r1")
     found, due = await delayed(redis)
     sent = entry.id.decode().partition("-")[0]
-    assert found == [WORK, entry.id.decode(), "request", "{}", "failures", "1", "sent", sent]
+    assert found[:-1] == [WORK, entry.id.decode(), "request", "{}", "failures", "1", "sent", sent, "failed"]
+    assert found[-1].isdecimal()
     assert -2000 < due <= 1_000_000
     assert await redis.xlen(WORK) == 0
     assert (await redis.xpending(WORK, GROUP))["pending"] == 0
@@ -143,6 +144,7 @@ async def test_what_cannot_pass_and_what_has_failed_too_often_dies(redis: Any) -
         entry = await delivered(redis, ACTION, request="{}")
         await retries.failed(ACTION, entry, Conflict("taken"), "r2")
         (_, worn), (_, refused) = await redis.xrange(DEAD)
+    assert worn.pop(b"failed").isdigit()
     assert worn == {
         b"service": b"shop",
         b"action": b"work",
@@ -194,7 +196,7 @@ async def test_forged_counts_do_no_harm(redis: Any) -> None:
     async with opened() as (_, retries):
         await retries.failed(ACTION, entry, Internal("x"), "r1")
     found, _ = await delayed(redis)
-    assert found[-3:] == ["1", "sent", entry.id.decode().partition("-")[0]]
+    assert found[-5:-1] == ["1", "sent", entry.id.decode().partition("-")[0], "failed"]
 
 
 async def test_any_replica_brings_back_what_is_due_once(redis: Any) -> None:

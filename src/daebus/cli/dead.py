@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import sys
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from typing import TypeVar
 
 import click
@@ -14,16 +15,23 @@ import msgspec
 from daebus.core.codec import encode
 from daebus.core.errors import ConfigurationError, DaebusError
 from daebus.core.logs import make_logger
-from daebus.core.terminal import visible_json
+from daebus.core.terminal import visible, visible_json
 from daebus.transports.dead_letters import DeadLetters, Letter
+from daebus.transports.listener_groups import ListenerError
 from daebus.transports.node import open_node
 from daebus.transports.servers import find_server
 
 from .failures import explained
+from .times import time_of
+from .unknown import require_known
 
 __all__ = ["dead"]
 
 F = TypeVar("F", bound=Callable[..., object])
+
+
+_PLACE = re.compile(r'File "([^"\n]*)", line (\d+), in (.*)')
+_REST = ("deliveries", "sent", "failed", "died", "sender", "instance", "request_id", "event_id")
 
 
 class _NoSuchLetterError(DaebusError):
@@ -45,6 +53,7 @@ class _Chosen(msgspec.Struct, frozen=True):
 @asynccontextmanager
 async def _opened(redis_url: str | None, service: str) -> AsyncGenerator[DeadLetters]:
     async with find_server(redis_url, make_logger(), start="with data") as server, open_node(server) as node:
+        await require_known(node, service)
         yield DeadLetters(node, service)
 
 
@@ -74,10 +83,40 @@ def _summary(letter: Letter) -> dict[str, object]:
         **(handler if letter.action is None else {"action": letter.action}),
         "code": letter.code,
         "error": letter.error,
+        "exception": letter.exception,
+        "reason": letter.reason,
+        "where": _where(letter),
         "deliveries": letter.deliveries,
-        "sent": _time(letter.sent),
-        "died": _time(letter.died),
+        "sent": time_of(letter.sent),
+        "failed": None if letter.failed is None else time_of(letter.failed),
+        "died": time_of(letter.died),
+        "sender": letter.sender,
+        "instance": letter.instance,
+        "request_id": letter.request_id,
+        "event_id": letter.event_id,
     }
+
+
+def _known(summary: dict[str, object]) -> dict[str, object]:
+    return {name: value for name, value in summary.items() if value not in (None, "")}
+
+
+def _where(letter: Letter) -> str | None:
+    """The innermost place of a traceback."""
+    places = _PLACE.findall(letter.traceback or "")
+    return "{}:{} in {}".format(*places[-1]) if places else None
+
+
+def _line(letter: Letter) -> str:
+    """Such as ``17-0  listen orders mails  internal  KeyError: 'id' at mails.py:12 in send  deliveries=6 …``."""
+    handler = f"listen {letter.channel} {letter.listener}" if letter.action is None else f"action {letter.action}"
+    told = _known(_summary(letter))
+    cause = letter.error
+    if letter.exception is not None:
+        cause = f"{letter.exception}: {letter.reason}" if letter.reason else letter.exception
+        cause += f" at {told['where']}" if "where" in told else ""
+    rest = [f"{name}={told[name]}" for name in _REST if name in told]
+    return "  ".join([letter.id, handler, letter.code, cause, " ".join(rest)])
 
 
 def _whole(letter: Letter) -> dict[str, object]:
@@ -85,18 +124,28 @@ def _whole(letter: Letter) -> dict[str, object]:
         payload: object = msgspec.Raw(msgspec.json.format(letter.payload, indent=-1))
     except (ValueError, RecursionError):
         payload = letter.payload.decode(errors="replace")
-    more = {"request_id": letter.request_id, "instance": letter.instance, "payload": payload}
+    details = None if letter.details is None else letter.details.decode(errors="replace")
+    more = {"details": details, "traceback": letter.traceback, "payload": payload}
     return {"service": letter.service, **_summary(letter), **more}
 
 
-def _time(ms: int) -> str:
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def _page(letter: Letter) -> str:
+    """All that is known of a letter, a line for each fact; the payload and the traceback last."""
+    told = _known(_whole(letter))
+    payload, traceback = told.pop("payload"), told.pop("traceback", None)
+    lines = [f"{name + ':':<12} {visible(str(value))}" for name, value in told.items()]
+    text = bytes(payload).decode() if isinstance(payload, msgspec.Raw) else str(payload)
+    lines.append(f"{'payload:':<12} {visible(text)}")
+    return "\n".join(lines) + (f"\n\n{visible(str(traceback), lines=True)}" if traceback else "")
 
 
 _service = click.argument("service")
 _redis_url = click.option(
     "--redis-url", help="Redis or Valkey; default: DAEBUS_REDIS_URL, else the project's embedded engine."
 )
+
+
+_json = click.option("--json", "as_json", is_flag=True, help="As JSON, in one line.")
 
 
 def _filters(command: F) -> F:
@@ -124,14 +173,15 @@ def dead() -> None:
 @dead.command("list")
 @_service
 @_filters
+@_json
 @_redis_url
-def list_(service: str, action: str | None, listener: str | None, redis_url: str | None) -> None:
-    """Print a line of JSON for each dead letter of SERVICE, the oldest first."""
+def list_(service: str, *, action: str | None, listener: str | None, as_json: bool, redis_url: str | None) -> None:
+    """Print a line for each dead letter of SERVICE, the oldest first: why it died, where, when, and who sent it."""
 
     async def show() -> None:
         async with _opened(redis_url, service) as letters:
             async for letter in _found(letters, _Chosen(action=action, listener=listener)):
-                click.echo(visible_json(encode(_summary(letter))))
+                click.echo(visible_json(encode(_known(_summary(letter)))) if as_json else visible(_line(letter)))
 
     _run(show())
 
@@ -139,14 +189,15 @@ def list_(service: str, action: str | None, listener: str | None, redis_url: str
 @dead.command()
 @_service
 @click.argument("letter_id", metavar="ID")
+@_json
 @_redis_url
-def show(service: str, letter_id: str, redis_url: str | None) -> None:
-    """Print all that is known of one dead letter, with its payload, as a line of JSON."""
+def show(service: str, letter_id: str, *, as_json: bool, redis_url: str | None) -> None:
+    """Print all that is known of one dead letter, with its payload and the traceback of the exception."""
 
     async def look() -> None:
         async with _opened(redis_url, service) as letters:
             async for letter in _found(letters, _Chosen((letter_id,))):
-                click.echo(visible_json(encode(_whole(letter))))
+                click.echo(visible_json(encode(_known(_whole(letter)))) if as_json else _page(letter))
 
     _run(look())
 
@@ -200,10 +251,16 @@ async def _change(
     change: Callable[[DeadLetters, Letter], Coroutine[object, object, bool]],
     done: str,
 ) -> None:
-    count = 0
+    count = stuck = 0
     async with _opened(redis_url, service) as letters:
         async for letter in _found(letters, chosen):
-            if await change(letters, letter):
-                click.echo(visible_json(encode({"id": letter.id})))
-                count += 1
+            try:
+                if await change(letters, letter):
+                    click.echo(visible_json(encode({"id": letter.id})))
+                    count += 1
+            except ListenerError as error:
+                click.echo(f"{letter.id}: {visible(str(error))}", err=True)
+                stuck += 1
     click.echo(f"{count} {done}", err=True)
+    if stuck:
+        sys.exit(1)

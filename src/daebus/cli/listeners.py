@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Coroutine
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 
 import click
 import msgspec
@@ -13,12 +12,14 @@ import msgspec
 from daebus.core.codec import encode
 from daebus.core.errors import ConfigurationError
 from daebus.core.logs import make_logger
+from daebus.core.terminal import visible, visible_json
 from daebus.transports.handing_over import ListenerChanges
 from daebus.transports.listener_groups import ListenerGroups, ListenerState
 from daebus.transports.node import Node, open_node
 from daebus.transports.servers import find_server
 
 from .failures import explained
+from .times import time_of
 from .unknown import require_known
 
 __all__ = ["listeners"]
@@ -34,7 +35,7 @@ _channel = click.argument("channel")
 
 @asynccontextmanager
 async def _opened(redis_url: str | None, service: str) -> AsyncGenerator[Node]:
-    async with find_server(redis_url, make_logger()) as server, open_node(server) as node:
+    async with find_server(redis_url, make_logger(), start="with data") as server, open_node(server) as node:
         await require_known(node, service)
         yield node
 
@@ -65,9 +66,9 @@ def list_(service: str, redis_url: str | None, *, as_json: bool) -> None:
             states = await ListenerGroups(node, service).all()
         if as_json:
             for state in states:
-                click.echo(encode({**msgspec.structs.asdict(state), "oldest": _time(state.oldest)}))
+                click.echo(visible_json(encode({**msgspec.structs.asdict(state), "oldest": _time(state.oldest)})))
         else:
-            click.echo(_table([_HEAD, *map(_row, states)]))
+            click.echo(visible(_table([_HEAD, *map(_row, states)]), lines=True))
 
     _run(show())
 
@@ -128,7 +129,7 @@ def _row(state: ListenerState) -> tuple[str, ...]:
 
 
 def _time(ms: int | None) -> str | None:
-    return None if ms is None else datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return None if ms is None else time_of(ms)
 
 
 def _table(rows: list[tuple[str, ...]]) -> str:

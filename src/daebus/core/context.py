@@ -19,6 +19,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         request_id: Follows the work through every service that it touches; each log line has it.
         service: The service that handles the message.
         handler: The handler, such as ``action get_user``.
+        event_id: Of an event of a durable channel: tells it from all others, also when it is handled again; else None.
         deadline: When the caller stops waiting, in seconds of `time.monotonic`; None: never.
         stopping: Whether the service stops, to be asked (``is_set()``) or waited for (``await ... wait()``).
     """
@@ -28,6 +29,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     handler: str
     deadline: float | None = None
     stopping: Stopping = msgspec.field(default_factory=Stopping)
+    event_id: str | None = None
     _after: object = None  # what is sent once it has succeeded: see daebus.wiring.after_commit
 
     @property

@@ -70,6 +70,8 @@ class Request(msgspec.Struct, omit_defaults=True):
         credit: How many items of a stream the caller takes before it says that it takes more; None: any number.
         credit_size: How many bytes of them, likewise; the last one may be over it.
         idempotency_key: Requests for an action with the same key are one: it runs once, and all get its reply.
+        sender: Who sent it, where no reply is wanted: a service and an instance of it, or ``script``, then ``@``, and a
+            host.
     """
 
     action: str
@@ -82,6 +84,7 @@ class Request(msgspec.Struct, omit_defaults=True):
     credit: _Number | None = None
     credit_size: _Number | None = None
     idempotency_key: _ShortText | None = None
+    sender: _ShortText | None = None
 
     def __post_init__(self) -> None:
         """Whoever may write a request must not be able to publish through the service that answers it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -85,6 +86,7 @@ class Caller:
         self._inbox = Inbox(node)
         self._directory = Directory(node)
         self._decoders: dict[Contract, Decoder] = {}
+        self._sender = f"script@{socket.gethostname()[:200]}" if service is None else f"{service}@{node.id}"
 
     def request(self, action: Contract, payload: object, service: str | None, key: str | None = None) -> Request:
         """A request that is yet to be sent, with an idempotency key.
@@ -174,6 +176,7 @@ class Caller:
             await directory.serves(service)
             if self._legacy and not directory.has_seen(service) and await publish_old(self._node, request):
                 return
+        request.sender = self._sender
         args: list[Argument] = [max_queued, max_size, encode(request)]
         taken = await self._node.link.script(_APPEND, [self._stream(request)], args)
         if taken != 1:
@@ -190,7 +193,8 @@ class Caller:
         trace = self._node.new_request_id() if context is None else context.request_id
         oldest = max(0, self._node.clock.now() - int(channel.retention * 1000))
         key = channel_stream(channel.name)
-        await link.execute("XADD", key, "MINID", "~", oldest, "*", "event", body, "trace_id", trace)
+        about = ("trace_id", trace, "event_id", self._node.new_request_id(), "sender", self._sender)
+        await link.execute("XADD", key, "MINID", "~", oldest, "*", "event", body, *about)
 
     def decode(self, action: Contract, reply: Reply) -> object:
         """The payload of a reply. Raises `BadReply` where it is not what the contract says."""

@@ -32,6 +32,7 @@ _MAX_WAITING = 10_000
 _MAX_WAITING_SIZE = 67_108_864
 
 _LONGEST_REASON = 200
+_LONGEST_ID = 256
 _MOST_TAGS = 1000
 
 
@@ -90,15 +91,16 @@ class ChannelServer:
             async with asyncio.timeout(grace):
                 await self._settler.drain()
 
-    async def handle(self, listener: Listener, body: bytes, request_id: str = "") -> ServiceError | None:
-        """Hand one event to its listener; the error, logged already, where that failed."""
+    async def handle(self, listener: Listener, body: bytes, entry: Entry | None = None) -> ServiceError | None:
+        """Hand one event to its listener, with the entry of a durable one; the error, logged, where that failed."""
         limit = listener.policy.timeout
         context = Context(
-            request_id=request_id or self._node.new_request_id(),
+            request_id=_text(entry, b"trace_id") or self._node.new_request_id(),
             service=self._service,
             handler=listener.endpoint.title,
             deadline=None if limit is None else time.monotonic() + limit,
             stopping=self._node.stopping,
+            event_id=None if entry is None else _text(entry, b"event_id") or entry.id.decode(),
         )
         incoming = Incoming(context, body=body)
         try:
@@ -107,9 +109,11 @@ class ChannelServer:
         except UnknownTag as error:
             self._skip(listener, error.message[:_LONGEST_REASON])
         except Exception as error:
-            problem = failure(error, listener.endpoint, incoming, self.logger)
+            logger = self._logger_of(listener, entry)
+            problem = failure(error, listener.endpoint, incoming, logger)
             if problem is error:
-                self.logger.error("event not handled", channel=listener.channel, reason=problem.message)
+                about = {"request_id": context.request_id, "event_id": context.event_id or ""}
+                logger.error("event not handled", **about, reason=problem.message)
             return problem
         return None
 
@@ -129,8 +133,15 @@ class ChannelServer:
             )
 
     async def _handle_entry(self, listener: Listener, entry: Entry) -> ServiceError | None:
-        request_id = (entry.get(b"trace_id") or b"").decode(errors="replace")
-        return await self.handle(listener, entry.get(b"event") or b"", request_id)
+        return await self.handle(listener, entry.get(b"event") or b"", entry)
+
+    def _logger_of(self, listener: Listener, entry: Entry | None) -> Logger:
+        about = {"channel": listener.channel, "listener": listener.name}
+        return self.logger.bind(**about) if entry is None else self.logger.bind(**about, entry=entry.id.decode())
+
+
+def _text(entry: Entry | None, field: bytes) -> str:
+    return "" if entry is None else (entry.get(field) or b"").decode(errors="replace")[:_LONGEST_ID]
 
 
 async def _run(listener: Listener, incoming: Incoming, seconds: float) -> None:

@@ -17,6 +17,7 @@ from .connection import key_slot
 from .links import CommandLink
 from .outages import ServerUnavailable
 from .resp import Argument, Displaced, Reply
+from .routing import key_of, sharded
 from .topology import RedisServer
 from .wire import PATIENCE, Answered, Wire, fulfil
 
@@ -30,8 +31,6 @@ _OFTEN = 0.5
 _SELDOM = 30.0
 _HUNG = 1.0  # seconds of silence of a node that owes replies, after which the others are asked about it
 _DIAL = 2.0  # seconds that one node may hold up the others
-
-_SHARDED = {"PUBLISH": "SPUBLISH", "SUBSCRIBE": "SSUBSCRIBE", "UNSUBSCRIBE": "SUNSUBSCRIBE"}
 
 _log = logging.getLogger(__name__)
 
@@ -120,7 +119,7 @@ class ClusterLink(CommandLink):
 
     @override
     def issue(self, command: tuple[Argument, ...], answered: Answered) -> None:
-        key = _key(command)
+        key = key_of(command)
         link = self._any() if key is None else self._owners[key_slot(key)]
         if link is None:
             self._look.set()
@@ -128,7 +127,7 @@ class ClusterLink(CommandLink):
                 ServerUnavailable(f"No node of the cluster at {self._server.address} has the key of {command[0]!r}.")
             )
             return
-        command = _sharded(command)
+        command = sharded(command)
         link.issue(command, partial(self._answered, command, answered, 1))
 
     @override
@@ -275,29 +274,3 @@ class ClusterLink(CommandLink):
     async def _close_links(self, links: list[CommandLink]) -> None:
         for link in links:
             await link.close()
-
-
-def _key(command: tuple[Argument, ...]) -> Argument | None:
-    """What decides to which node a command goes; None: any will do."""
-    match command:
-        case ("EVAL" | "EVALSHA", _, count, *keys):
-            return keys[0] if int(count) else None
-        case ("XGROUP" | "PUBSUB", _, key, *_):
-            return key
-        case ("XREADGROUP" | "XREAD", *_):
-            return command[command.index("STREAMS") + 1]
-        case ("PING" | "TIME" | "CLIENT" | "FLUSHALL", *_):
-            return None
-        case (_, key, *_):
-            return key
-        case _:
-            return None
-
-
-def _sharded(command: tuple[Argument, ...]) -> tuple[Argument, ...]:
-    name = _SHARDED.get(str(command[0]))
-    if name is None:
-        return command
-    channel = command[1].decode(errors="replace") if isinstance(command[1], bytes) else str(command[1])
-    own = channel.startswith("daebus:") and not channel.startswith("daebus:reply:old:")
-    return (name, *command[1:]) if own else command

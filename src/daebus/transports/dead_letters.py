@@ -54,6 +54,13 @@ class Letter(msgspec.Struct, frozen=True, omit_defaults=True):
         action: The action; None: it was an event.
         channel: The durable channel.
         listener: The listener that failed.
+        failed: When its handler failed for the first time, in ms.
+        exception: The class of what the handler raised the last time; None: it raised nothing.
+        reason: What that said.
+        traceback: Where it was raised, and what caused it.
+        event_id: Of an event, what tells it from all others.
+        details: Of the error, as JSON; None: it has none, or long ones.
+        sender: Who sent it, such as ``users@9f2c61aa0d3e`` or ``script@host``; None: nobody knows.
     """
 
     id: str
@@ -68,6 +75,13 @@ class Letter(msgspec.Struct, frozen=True, omit_defaults=True):
     action: str | None = None
     channel: str | None = None
     listener: str | None = None
+    failed: int | None = None
+    exception: str | None = None
+    reason: str | None = None
+    traceback: str | None = None
+    event_id: str | None = None
+    sender: str | None = None
+    details: bytes | None = None
 
     @property
     def died(self) -> int:
@@ -176,7 +190,23 @@ def _letter(entry_id: bytes, fields: Sequence[bytes]) -> Letter:
         action=text(b"action") or None,
         channel=text(b"channel") or None,
         listener=text(b"listener") or None,
+        failed=number(b"failed") or None,
+        exception=text(b"exception") or None,
+        reason=text(b"reason") if b"reason" in found else None,
+        traceback=text(b"traceback") or None,
+        event_id=text(b"event_id") or None,
+        details=found.get(b"details"),
+        sender=text(b"sender") or _asker(found.get(b"request")),
     )
+
+
+def _asker(body: bytes | None) -> str | None:
+    """Who sent a request, or the instance that waited for its reply."""
+    try:
+        request = None if body is None else _decode(body)
+    except UNDECODABLE:
+        return None
+    return None if request is None else request.sender or request.reply_to
 
 
 def _request(letter: Letter) -> Request | None:
@@ -188,7 +218,9 @@ def _request(letter: Letter) -> Request | None:
 
 def _fields(letter: Letter) -> Sequence[Argument]:
     if letter.action is None:
-        return ["event", letter.body, "trace_id", letter.request_id]
+        fields: list[Argument] = ["event", letter.body, "trace_id", letter.request_id]
+        fields += [] if letter.event_id is None else ["event_id", letter.event_id]
+        return fields + ([] if letter.sender is None else ["sender", letter.sender])
     request = _request(letter)
     if request is None:
         return ["request", letter.body]

@@ -9,6 +9,7 @@ from daebus.core.errors import Internal, ServiceError, Unavailable
 from daebus.core.logs import Logger
 from daebus.wiring.endpoints import Endpoint, Incoming
 
+from .causes import place_of_failure, type_and_message
 from .outages import AWAY, ServerUnavailable
 from .tallies import Tally
 
@@ -16,6 +17,10 @@ __all__ = ["failure", "is_for_senders", "outage"]
 
 # By whom: a handler's function, or whatever else lives as long as it may see outages.
 _outages: WeakKeyDictionary[object, Tally] = WeakKeyDictionary()
+
+# By handler, class, file and line, the longest unseen first.
+_failures: dict[tuple[object, ...], Tally] = {}
+_MOST_FAILURES = 1_000
 
 
 def failure(error: BaseException, endpoint: Endpoint[object], incoming: Incoming, logger: Logger) -> ServiceError:
@@ -27,12 +32,33 @@ def failure(error: BaseException, endpoint: Endpoint[object], incoming: Incoming
     if is_for_senders(error):
         return error
     signature, context = endpoint.signature, incoming.context
-    about = {"handler": endpoint.title, "where": signature.where, "request_id": context.request_id}
-    problem = outage(error, signature.function, logger, **about)
-    if problem is not None:
-        return problem
-    logger.error("handler failed", **about, exc_info=error)
-    return Internal(f"The handler failed; the service's log has the cause under request id {context.request_id}")
+    about: dict[str, object] = {"handler": endpoint.title, "where": signature.where, "request_id": context.request_id}
+    away = outage(error, signature.function, logger, **about)
+    if away is not None:
+        away.__cause__ = error
+        return away
+    if context.event_id is not None:
+        about["event_id"] = context.event_id
+    _log_failure(error, logger, about)
+    problem = Internal(f"The handler failed; the service's log has the cause under request id {context.request_id}")
+    problem.__cause__ = error  # for the dead letter; the sender gets the code, the message and the details
+    return problem
+
+
+def _log_failure(error: BaseException, logger: Logger, about: dict[str, object]) -> None:
+    """Write one line for each failure; of those alike the 1st, 2nd, 4th, … and one each minute have the traceback."""
+    key = (about["handler"], type(error), *place_of_failure(error))
+    tally = _failures.pop(key, None) or Tally(reminds=True)
+    if len(_failures) >= _MOST_FAILURES:
+        _failures.pop(next(iter(_failures)))
+    _failures[key] = tally
+    shows = tally.add()
+    if tally.count > 1:
+        about["times"] = tally.count
+    if shows:
+        logger.error("handler failed", **about, exc_info=error)
+    else:
+        logger.error("handler failed", **about, reason=type_and_message(error))
 
 
 def is_for_senders(error: BaseException) -> TypeGuard[ServiceError]:

@@ -19,8 +19,8 @@ from daebus.core.messages import channel_listeners, channel_listening, channel_s
 from daebus.core.policies import Place, Policy
 from daebus.wiring.endpoints import Endpoint
 
-from .directory import BEAT_SECONDS
 from .node import Node
+from .presence import BEAT_SECONDS
 from .resp import Argument, CommandError
 from .scripts import EVEN_WHEN_FULL, NOW, Script
 

@@ -16,7 +16,7 @@ from .node import Node
 from .resp import Argument, CommandError
 from .scripts import EVEN_WHEN_FULL, NOW, Script
 
-__all__ = ["Presence"]
+__all__ = ["BEAT_SECONDS", "Presence"]
 
 BEAT_SECONDS = 5.0
 """Seconds between two heartbeats."""

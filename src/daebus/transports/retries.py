@@ -28,6 +28,7 @@ from daebus.core.logs import Logger
 from daebus.core.messages import dead_letters, delayed_entries, service_of
 from daebus.core.policies import Policy
 
+from .causes import cause_of
 from .dead_letters import MAX_DEAD
 from .leases import Entry
 from .limits import DEAD_SIZE
@@ -195,12 +196,14 @@ class Retries:
         self._logger.warning(
             "to be handled again",
             stream=origin.again,
+            entry=entry.id.decode(),
             request_id=request_id,
             error=problem.code,
             failures=failures,
             seconds=round(pause, 3),
         )
         what = [origin.again, entry.id, *_body(entry), "failures", failures, "sent", _sent(entry)]
+        what += ["failed", _number(entry.get(b"failed"), self._node.clock.now())]
         await self._settle(_DELAY, self._delayed, origin, entry, [int(pause * 1000), *what])
         if time.monotonic() + pause < self._wakes_at:
             self._sooner.set()
@@ -217,13 +220,18 @@ class Retries:
         self._logger.error(
             "moved to the dead letters",
             stream=origin.again,
+            entry=entry.id.decode(),
             request_id=request_id,
             error=f"{problem.code}: {problem.message}",
         )
         deliveries = _number(entry.get(b"failures"), 0) + entry.deliveries
         letter: list[Argument] = ["service", self._service, *origin.handler, "code", problem.code]
         letter += ["error", problem.message, "deliveries", deliveries, "sent", _sent(entry)]
+        letter += ["failed", _number(entry.get(b"failed"), self._node.clock.now())]
         letter += ["instance", self._node.id, "request_id", request_id]
+        cause = cause_of(problem)
+        if cause is not None:
+            letter += ["exception", cause.exception, "reason", cause.reason, "traceback", cause.traceback]
         letter += [*_details(problem), *_excerpt(_body(entry), self._dead_size // _LARGEST_PART)]
         await self._settle(_BURY, self._dead, origin, entry, [MAX_DEAD, self._dead_size, *letter])
 
@@ -262,9 +270,12 @@ def _details(problem: ServiceError) -> Sequence[Argument]:
     return []
 
 
+_SENT = (b"request", b"event", b"trace_id", b"event_id", b"sender")
+
+
 def _body(entry: Entry) -> list[Argument]:
     """What was sent: names and values in turn."""
-    found = [(name, entry.get(name)) for name in (b"request", b"event", b"trace_id")]
+    found = [(name, entry.get(name)) for name in _SENT]
     return [part for name, value in found if value is not None for part in (name, value)]
 
 

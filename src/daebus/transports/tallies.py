@@ -14,14 +14,17 @@ class Tally:
 
     Args:
         forgets: Whether to count from 1 again where it has not been for a minute.
+        reminds: Whether to tell of it also where that was more than a minute ago.
 
     Attributes:
         count: How often it has been.
     """
 
-    def __init__(self, *, forgets: bool = False) -> None:
+    def __init__(self, *, forgets: bool = False, reminds: bool = False) -> None:
         self._forgets = forgets
+        self._reminds = reminds
         self._last = 0.0
+        self._told = 0.0
         self.count: int = 0
 
     def add(self) -> bool:
@@ -31,4 +34,7 @@ class Tally:
             self.count = 0
         self._last = now
         self.count += 1
-        return self.count & (self.count - 1) == 0
+        tells = self.count & (self.count - 1) == 0 or (self._reminds and now - self._told > _QUIET_SECONDS)
+        if tells:
+            self._told = now
+        return tells
