@@ -16,7 +16,7 @@ import msgspec
 __all__ = ["Fleet", "Ledger", "Replica", "Run", "daebus_service"]
 
 _SERVICE = Path(__file__).with_name("service.py")
-_START_SECONDS = 60.0
+_START_SECONDS = 120.0
 _SIZE = 3
 _NOTHING: Mapping[str, str] = {}
 

@@ -167,7 +167,7 @@ async def _replace(fleet: Fleet, web: _Web) -> list[int]:
     """New ones first, then the old ones go, one after another. Their exit codes."""
     old = list(fleet.replicas)
     for replica, made in [(replica, fleet.replace(replica)) for replica in old]:
-        await until(partial(_is_ready, made), 30)
+        await until(partial(_is_ready, made), 120)
         web.take(made)
         web.leave(replica)
         replica.signal(signal.SIGTERM)

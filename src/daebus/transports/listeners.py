@@ -40,6 +40,7 @@ _JOIN = Script(
     + """
     local service, me, live = ARGV[1] .. ':', ARGV[2], now - ARGV[3]
     local exists, groups = {}, redis.pcall('XINFO', 'GROUPS', KEYS[1])
+    if groups.err and not string.find(groups.err, 'no such key') then return groups end
     if not groups.err then
         for _, g in ipairs(groups) do
             if string.sub(g[2], 1, #service) == service then exists[g[2]] = true end
@@ -76,10 +77,11 @@ _JOIN = Script(
         local name, start, group = ARGV[1 + 3 * n], ARGV[2 + 3 * n], answer[2]
         if answer[1] ~= 'held' then
             if not exists[group] then
+                redis.call('XGROUP', 'CREATE', KEYS[1], group, start == 'latest' and '$' or '0-0', 'MKSTREAM')
                 local from = '0-0'
-                local stream = start == 'latest' and redis.pcall('XINFO', 'STREAM', KEYS[1]) or {}
-                for i = 1, #stream, 2 do if stream[i] == 'last-generated-id' then from = stream[i + 1] end end
-                redis.call('XGROUP', 'CREATE', KEYS[1], group, from, 'MKSTREAM')
+                for _, g in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
+                    for i = 1, #g, 2 do if g[2] == group and g[i] == 'last-delivered-id' then from = g[i + 1] end end
+                end
                 redis.call('HSET', KEYS[2], group .. ' from', from)
             end
             redis.call('HSET', KEYS[2], service .. name, group)
