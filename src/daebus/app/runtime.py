@@ -201,12 +201,7 @@ class Runtime:
     def _actions(self) -> list[ServedAction]:
         made = self._made
         return [
-            ServedAction(
-                name,
-                plan.endpoint,
-                made.concurrency(plan.endpoint, plan.spec.concurrency),
-                plan.spec.policy,
-            )
+            ServedAction(name, plan.endpoint, made.concurrency(plan.endpoint, plan.spec.concurrency), plan.spec.policy)
             for name, plan in made.plans.actions.items()
         ]
 
@@ -215,7 +210,7 @@ class Runtime:
         return [
             Listener(
                 plan.spec.channel,
-                plan.spec.contract is not None and plan.spec.contract.durable,
+                plan.spec.is_durable,
                 plan.spec.name,
                 plan.endpoint,
                 made.concurrency(plan.endpoint),
