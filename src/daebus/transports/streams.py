@@ -191,7 +191,11 @@ class GroupReader:
 
     async def _owned(self, lane: Lane, start: bytes) -> _Owned:
         arguments = (self._group, self._node.id, start, _PAGE)
-        return cast("_Owned", await self._node.link.script(OWNED, [lane.key], arguments))
+        try:
+            return cast("_Owned", await self._node.link.script(OWNED, [lane.key], arguments))
+        except Unavailable:  # at once, while there is no connection
+            await asyncio.sleep(_RETRY_SECONDS)
+            raise
 
     async def _take_over_on(self) -> None:
         pause, full = self._lease.seconds / 3, 0.0
