@@ -14,6 +14,7 @@ import msgspec
 from tests.chaos import faults
 from tests.chaos.faults import Report
 from tests.chaos.rolling import roll
+from tests.chaos.streaming import cut, stop
 
 _PEERS = {"faststream": "faststream", "taskiq": "buses"}
 
@@ -47,6 +48,8 @@ def _faults(options: argparse.Namespace) -> dict[str, Fault]:
         "restarts": partial(faults.restarts, seed=seed, seconds=seconds),
         "renamings": partial(faults.renamings, seed=seed, seconds=seconds),
         "rolling": partial(_rolling, seed=seed),
+        "cuts": partial(_cuts, seed=seed),
+        "stops": _stops,
         "flow": partial(faults.flow, messages=options.messages),
     }
     if options.peers is not None:
@@ -74,6 +77,23 @@ async def _rolling(folder: Path, *, seed: int) -> Report:
     lost = rolled.lost + len(rolled.failed)
     return Report(
         "SIGTERM of each replica", rolled.replaced, rolled.messages, lost, rolled.repeated, None, 0.0, 0, more
+    )
+
+
+async def _cuts(folder: Path, *, seed: int) -> Report:
+    found = await cut(folder, seed=seed, streams=500)
+    lost = found.sessions + found.generators
+    left = found.tasks + found.descriptors
+    more = f"; {lost} sessions and generators stayed open, {left} tasks and descriptors"
+    return Report("clients leave their streams", found.streams, found.streams, lost, 0, None, 0.0, left, more)
+
+
+async def _stops(folder: Path) -> Report:
+    found = await stop(folder, streams=200)
+    lost = found.sessions + found.generators + found.cut + abs(found.code)
+    more = f"; stopped after {found.seconds:.1f} s"
+    return Report(
+        "SIGTERM under open event streams", found.streams, found.streams, lost, 0, None, found.seconds, 0, more
     )
 
 

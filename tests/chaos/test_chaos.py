@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tests.chaos.faults import flow, hangs, kills, renamings, restarts
 from tests.chaos.rolling import roll
+from tests.chaos.streaming import cut, stop
 
 
 async def test_nothing_is_lost_when_replicas_are_killed(tmp_path: Path) -> None:
@@ -44,3 +45,14 @@ async def test_a_rolling_restart_goes_unnoticed(tmp_path: Path) -> None:
 async def test_the_streams_are_empty_when_all_is_handled(tmp_path: Path) -> None:
     report = await flow(tmp_path, messages=2_000)
     assert report.left == 0
+
+
+async def test_nothing_is_left_of_streams_that_are_cut(tmp_path: Path) -> None:
+    found = await cut(tmp_path, seed=1, streams=60)
+    assert (found.sessions, found.generators, found.tasks, found.descriptors) == (0, 0, 0, 0), found
+
+
+async def test_open_event_streams_do_not_hold_up_the_stop(tmp_path: Path) -> None:
+    stopped = await stop(tmp_path, streams=20)
+    assert (stopped.code, stopped.cut, stopped.sessions, stopped.generators) == (0, 0, 0, 0), stopped
+    assert stopped.seconds < 20  # of the 30 that the work in hand may take

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, TypeVar, cast
 
@@ -19,7 +20,7 @@ _INSIDE = ("iterator", "content_async_iterator")
 
 
 class _InThreads(AsyncIterator[T]):
-    """An iterator whose steps run in threads; whoever is cancelled waits for the end of a step.
+    """An iterator whose steps run in threads; the one that runs when it is closed is waited for.
 
     Args:
         iterator: Such as a generator.
@@ -30,16 +31,22 @@ class _InThreads(AsyncIterator[T]):
         self._iterator = iterator
         self._workers = workers
         self._end = object()
+        self._step: asyncio.Future[object] | None = None
 
     @override
     async def __anext__(self) -> T:
-        item = await to_its_end(self._workers.run(lambda: next(self._iterator, self._end)))
+        step = self._step = asyncio.ensure_future(self._workers.run(lambda: next(self._iterator, self._end)))
+        item = await asyncio.shield(step)
         if item is self._end:
             raise StopAsyncIteration
         return cast("T", item)
 
     async def aclose(self) -> None:
         """Close the iterator, if it is a generator."""
+        if self._step is not None and not self._step.done():
+            await to_its_end(asyncio.wait({self._step}))
+        if self._step is not None and not self._step.cancelled():
+            self._step.exception()  # asyncio complains of one that nobody has looked at
         close = getattr(self._iterator, "close", None)
         if close is not None:
             await to_its_end(self._workers.run(close))

@@ -24,12 +24,16 @@ class Workers(Protocol):
 
 
 async def to_its_end(work: Awaitable[T]) -> T:
-    """Wait for a thread also when cancelled: it goes on, with objects that must stay open for it."""
+    """Wait for a thread also when cancelled, however often: it goes on, with objects that must stay open for it."""
     task = asyncio.ensure_future(work)
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
-        await asyncio.gather(task, return_exceptions=True)
+        while not task.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait({task})
+        if not task.cancelled():
+            task.exception()  # asyncio complains of one that nobody has looked at
         raise
 
 
