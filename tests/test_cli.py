@@ -338,7 +338,10 @@ async def test_check(tmp_path: Path) -> None:
 
 def test_reload(project: Path, redis_url: str) -> None:
     file = project / "reloaded.py"
-    text = "from daebus import Daebus\napp = Daebus('reloaded')\nprint('version 1', flush=True)\n"
+    text = (
+        "from daebus import Daebus\napp = Daebus('reloaded')\n"
+        "@app.on_start()\nasync def start() -> None: ...\nprint('version 1', flush=True)\n"
+    )
     file.write_text(text)
     with launched(*DAEBUS, "run", "reloaded.py", "--reload", cwd=project, DAEBUS_REDIS_URL=redis_url) as service:
         service.wait_for("service started", service="reloaded")

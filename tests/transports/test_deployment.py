@@ -23,6 +23,8 @@ SIGNS = (
 
 REFUSE = "from daebus.transports.deployment import refuse_surprise as refuse; refuse()"
 
+HANDLER = "@app.on_start()\nasync def start() -> None: ...\n"
+
 
 @pytest.fixture(autouse=True)
 def on_a_bare_machine(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,7 +142,7 @@ def test_a_terminal_is_no_service_of_systemd() -> None:
     ],
 )
 def test_one_line_refuses_it_and_nothing_is_written(tmp_path: Path, command: Sequence[str]) -> None:
-    source = "from daebus import Daebus\napp = Daebus('users')\nif __name__ == '__main__':\n    app.run()\n"
+    source = f"from daebus import Daebus\napp = Daebus('users')\n{HANDLER}if __name__ == '__main__':\n    app.run()\n"
     (tmp_path / "service.py").write_text(source)
     (tmp_path / "pyproject.toml").touch()
     environment = {**bare(), "KUBERNETES_SERVICE_HOST": "10.0.0.1", "PYTHONDONTWRITEBYTECODE": "1"}
@@ -153,7 +155,8 @@ def test_one_line_refuses_it_and_nothing_is_written(tmp_path: Path, command: Seq
 
 
 def test_another_asgi_server_is_refused_likewise(tmp_path: Path) -> None:
-    (tmp_path / "service.py").write_text("from daebus import Daebus\nasgi = Daebus('users').asgi\n")
+    source = f"from daebus import Daebus\napp = Daebus('users')\n{HANDLER}asgi = app.asgi\n"
+    (tmp_path / "service.py").write_text(source)
     command = [sys.executable, "-m", "uvicorn", "service:asgi", "--port=0", f"--app-dir={tmp_path}"]
     environment = {**bare(), "KUBERNETES_SERVICE_HOST": "10.0.0.1"}
     ended = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
