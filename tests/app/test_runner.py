@@ -76,7 +76,7 @@ def work(bus: BlockingBus, service: Service, action: str) -> None:
 
 
 def wait_for_output(service: Service, text: str) -> None:
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while text not in service.output():
         assert time.monotonic() < end, f"no {text!r} in:\n{service.output()}{service.text()}"
         time.sleep(0.01)
@@ -145,7 +145,7 @@ app.run(host="127.0.0.1", port=int(sys.argv[1]))
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with launched(*script(tmp_path, body), str(port), DAEBUS_REDIS_URL=redis_url) as service:
-            assert service.process.wait(10) == 1
+            assert service.process.wait(60) == 1
             assert service.text().splitlines() == [
                 f"Error: Cannot listen on 127.0.0.1:{port}: another process has the port. "
                 "Stop it, or choose another port."
@@ -207,7 +207,7 @@ def test_event_loop_is_uvloop_where_that_is_installed(tmp_path: Path, redis_url:
 )
 def test_event_loop_that_there_is_not(tmp_path: Path, run: str, said: str) -> None:
     with launched(*script(tmp_path, run)) as service:
-        assert service.process.wait(10) == 1
+        assert service.process.wait(60) == 1
         assert service.text() == f"Error: {said}\n"
 
 
@@ -328,7 +328,7 @@ app.run()
     with launched(*script(tmp_path, body), DAEBUS_REDIS_URL=redis_url) as service:
         service.wait_for("service started")
         bus.call(Action[None, None]("crash", service="service"))
-        assert service.process.wait(10) == 1
+        assert service.process.wait(60) == 1
         assert [line["event"] for line in service.problems()] == ["service was cancelled"]
 
 

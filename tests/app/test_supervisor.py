@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import sys
@@ -69,12 +70,24 @@ def supervised(target: Path, redis_url: str, *options: str) -> Generator[Service
         eventually(lambda: len(service.lines("service started")) == 2, service)
         pids = children(service.process.pid)
         assert len(pids) == 2
-        yield service
+        with all_killed(service):
+            yield service
         eventually(lambda: not any(is_alive(pid) for pid in pids), service)
 
 
+@contextmanager
+def all_killed(service: Service) -> Generator[None]:
+    """No worker outlives a test that failed: one that hangs would do so for ever."""
+    try:
+        yield
+    except BaseException:
+        for pid in children(service.process.pid):
+            os.kill(pid, signal.SIGKILL)
+        raise
+
+
 def eventually(condition: Callable[[], bool], service: Service) -> None:
-    end = time.monotonic() + 15
+    end = time.monotonic() + 120
     while not condition():
         assert time.monotonic() < end, f"it did not happen in time:\n{service.text()}"
         time.sleep(0.01)
@@ -153,32 +166,122 @@ def test_taken_port_is_said_once(target: Path, redis_url: str) -> None:
         port = taken.getsockname()[1]
         options = (f"--port={port}", "--workers=3")
         with launched(*DAEBUS, "run", str(target), *options, DAEBUS_REDIS_URL=redis_url) as service:
-            assert service.process.wait(10) == 1
+            assert service.process.wait(60) == 1
             (line,) = service.text().splitlines()
             assert line.startswith(f"Error: Cannot listen on 127.0.0.1:{port}: ")
 
 
 def test_target_that_names_no_app(target: Path, redis_url: str) -> None:
     with launched(*DAEBUS, "run", f"{target}:ap", "--workers=2", DAEBUS_REDIS_URL=redis_url) as service:
-        assert service.process.wait(10) == 2
+        assert service.process.wait(60) == 2
         assert service.text() == f"Error: {target} has no 'ap'; did you mean 'app'?\n"
 
 
-def test_gives_up_where_workers_do_not_live(target: Path, redis_url: str) -> None:
+def started_pid(service: Service, pids: set[int]) -> int:
+    """The worker that came after those of `pids`, once it serves."""
+    starts = len(pids)
+    eventually(lambda: len(service.lines("service started")) > starts, service)
+    (pid,) = children(service.process.pid) - pids
+    return pid
+
+
+def test_a_place_whose_workers_crash_takes_no_other_with_it(target: Path, redis_url: str) -> None:
+    target.write_text(APP + WEB)
+    with supervised(target, redis_url, "--port=0") as service:
+        healthy, victim = sorted(children(service.process.pid))
+        seen = {healthy, victim}
+        for _ in range(6):
+            os.kill(victim, signal.SIGKILL)
+            victim = started_pid(service, seen)
+            seen.add(victim)
+        assert healthy in children(service.process.pid)
+        eventually(lambda: answering(service.port) == {healthy, victim}, service)
+        lines = [line for line in service.problems() if line["how"] == "killed by SIGKILL"]
+        pauses = [float(str(line["next_in_seconds"])) for line in lines]
+        assert pauses == sorted(pauses)
+        assert pauses[0] < pauses[-1] / 4
+        assert [(line["level"], line["early_ends"]) for line in lines[-2:]] == [("critical", 5), ("critical", 6)]
+        assert service.stop() == 0
+
+
+def test_a_worker_that_does_not_start_takes_no_other_with_it(target: Path, redis_url: str) -> None:
+    target.write_text(APP + WEB)
+    with supervised(target, redis_url, "--port=0") as service:
+        healthy, victim = sorted(children(service.process.pid))
+        target.with_name("broken").touch()
+        os.kill(victim, signal.SIGKILL)
+        eventually(lambda: service.text().count("failed: AssertionError") >= 6, service)
+        assert answering(service.port) == {healthy}
+        target.with_name("broken").unlink()
+        eventually(lambda: len(answering(service.port)) == 2, service)
+        assert service.stop() == 0
+
+
+def test_gives_up_where_no_worker_starts_any_more(target: Path, redis_url: str) -> None:
     program = (
         "import asyncio, sys; from daebus.app.supervisor import Supervisor; "
-        "sys.exit(asyncio.run(Supervisor(['run', sys.argv[1]], 2, tries=3).run()))"
+        "sys.exit(asyncio.run(Supervisor(['run', sys.argv[1]], 2, tries=2).run()))"
     )
     with launched(sys.executable, "-c", program, str(target), DAEBUS_REDIS_URL=redis_url) as service:
         eventually(lambda: len(service.lines("service started")) == 2, service)
         pids = children(service.process.pid)
         target.with_name("broken").touch()
-        os.kill(min(pids), signal.SIGKILL)
-        assert service.process.wait(20) == 1
-        assert service.text().count("failed: AssertionError") == 2
-        assert [line["how"] for line in service.lines("workers end too soon: giving up")] == ["exit code 1"]
-        assert len(service.lines("service stopping")) == 1
-        assert not any(is_alive(pid) for pid in pids)
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+        assert service.process.wait(60) == 1
+        (line,) = service.lines("no worker starts any more: giving up")
+        assert (line["level"], line["workers"], line["how"]) == ("critical", 2, "exit code 1")
+
+
+HANGS = """
+import re
+
+@app.action("spin")
+async def spin() -> None:
+    while True:
+        pass
+
+@app.action("match")
+async def match() -> None:
+    print("at work", flush=True)
+    re.match(r"(a+)+$", "a" * 50 + "b")
+"""
+
+
+@pytest.mark.parametrize(("action", "line"), [("spin", "while True:"), ("match", "re.match(")])
+def test_a_worker_that_hangs_is_replaced(target: Path, redis_url: str, action: str, line: str) -> None:
+    target.write_text(APP + WEB + HANGS)
+    number = next(n for n, text in enumerate(target.read_text().splitlines(), 1) if line in text)
+    with (
+        launched(
+            *(*DAEBUS, "run", str(target), "--workers=2", "--port=0"),
+            DAEBUS_REDIS_URL=redis_url,
+            DAEBUS_HUNG_AFTER="4",
+        ) as service,
+        BlockingBus(redis_url) as bus,
+        all_killed(service),
+    ):
+        eventually(lambda: len(service.lines("service started")) == 2, service)
+        before = children(service.process.pid)
+        bus.send(Action[None, None](action, service="workers"))
+        told = service.wait_for("worker hangs, and is replaced")
+        assert told["level"] == "critical"
+        assert told["pid"] in before
+        assert re.search(rf'app.py", line ({number}|{number + 1}) in {action}', str(told["stack"]))
+        eventually(lambda: len(service.lines("service started")) >= 3, service)
+        assert told["pid"] not in children(service.process.pid)
+        service.process.kill()
+
+
+def test_a_worker_that_hangs_does_not_outlive_the_stop(target: Path, redis_url: str) -> None:
+    target.write_text(APP.replace('Daebus("workers")', 'Daebus("workers", stop_timeout=0.5)') + HANGS)
+    with supervised(target, redis_url) as service:
+        with BlockingBus(redis_url) as bus:
+            bus.send(Action[None, None]("match", service="workers"))
+        eventually(lambda: "at work" in service.output(), service)
+        assert service.stop() == 1
+        (told,) = service.lines("process killed, as it did not stop in time")
+        assert "in match" in str(told["stack"])
 
 
 def test_workers_run_in_the_event_loop_that_is_named(target: Path, redis_url: str) -> None:

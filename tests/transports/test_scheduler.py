@@ -18,6 +18,7 @@ from tests.support import until
 
 from daebus.core.logs import make_logger
 from daebus.core.schedules import Cron, Interval, Schedule
+from daebus.transports.grace import Grace
 from daebus.transports.links import CommandLink
 from daebus.transports.scheduler import ScheduledTask, Scheduler
 from daebus.transports.task_records import TaskRecord
@@ -91,7 +92,7 @@ async def scheduler(
     try:
         yield scheduler
     finally:
-        await scheduler.stop(0)
+        await scheduler.stop(Grace(0))
 
 
 async def record(link: CommandLink, service: str) -> dict[bytes, bytes]:
@@ -208,7 +209,7 @@ async def test_stop_waits_for_a_run_and_starts_no_other(link: CommandLink, servi
     work = Work(0.2)
     async with scheduler(link, service, work.task(Interval(0.05))) as stopped:
         await until(lambda: work.running == 1)
-        await stopped.stop(5)
+        await stopped.stop(Grace(5))
     assert (work.ended, work.cancelled, len(work.starts)) == (1, 0, 1)
 
 
@@ -217,7 +218,7 @@ async def test_stop_cancels_a_run_that_lasts_too_long_and_frees_the_task(link: C
     async with scheduler(link, service, endless.task(Interval(0.05)), lease=30) as stopped:
         await until(lambda: endless.running == 1)
         began = time.monotonic()
-        await stopped.stop(0.05)
+        await stopped.stop(Grace(0.05))
         assert 0.04 < time.monotonic() - began < 1
     assert (endless.ended, endless.cancelled) == (0, 1)
     async with scheduler(link, service, other.task(Interval(0.05)), instance="i2", lease=30):
@@ -229,9 +230,9 @@ async def test_stop_is_quick_while_nothing_runs(link: CommandLink, service: str)
     local = ScheduledTask(name="local", schedule=Cron("0 0 1 1 *"), scope="replica", run=Work().run)
     async with scheduler(link, service, task, local) as stopped:
         began = time.monotonic()
-        await stopped.stop(10)
+        await stopped.stop(Grace(10))
         assert time.monotonic() - began < 0.5
-        await stopped.stop(10)
+        await stopped.stop(Grace(10))
 
 
 OWNER = """

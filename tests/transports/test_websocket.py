@@ -1012,12 +1012,11 @@ async def test_handlers_that_do_not_end_are_cancelled_after_the_grace(
     async def on_disconnect() -> None:
         events.append("left")
 
-    monkeypatch.setattr(websocket, "_CUT_SECONDS", 0.1)
     site = await sites.open(sockets)
     async with site.connect() as client:
         await tell(client, "work")
         await started.wait()
-        await site.hub.close_all(grace=0.05)
+        await site.hub.close_all(grace=0.05, cut=0.1)
         assert (await closed(client))[0] == 1001
     assert events == ["cancelled", "hung", "left"]
 

@@ -1,12 +1,14 @@
 """Child processes that serve, tied to the process that started them from both ends.
 
-A socket pair ties them. Over it the child says that it serves. And as nothing but the parent holds the parent's end,
-the child learns of the parent's end, also by kill -9, from the end of the stream.
+A socket pair ties them. Over it the child says that it serves, and from then on that its event loop goes on; and, when
+it is asked by a signal, where each of its threads stands, even while the GIL is held. As nothing but the parent holds
+the parent's end, the child learns of the parent's end, also by kill -9, from the end of the stream.
 """
 
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import os
 import signal
 import socket
@@ -24,8 +26,14 @@ from daebus.core.logs import make_logger
 
 __all__ = ["Child", "Started", "Tether"]
 
-_SPARE_SECONDS = 10.0
+_SPARE_SECONDS = 4.3
 """What a process that was asked to stop may take beyond the time that its service gives the work in hand."""
+
+_BEAT = b"\n"
+_BEAT_SECONDS = 0.5
+
+_TELL_STACK = signal.SIGQUIT
+_STACK_TICK, _STACK_TICKS = 0.1, 10
 
 
 class Started(msgspec.Struct):
@@ -56,13 +64,20 @@ class Tether:
         self._socket = socket.socket(fileno=descriptor)
         os.set_inheritable(descriptor, False)  # noqa: FBT003
         self._patience = _SPARE_SECONDS
+        faulthandler.register(_TELL_STACK, file=descriptor)
         threading.Thread(target=self._watch, name="daebus-tether", daemon=True).start()
 
     def report(self, started: Started) -> None:
-        """Say that this process serves."""
+        """Say that this process serves; from now on, that its event loop, which calls this, goes on."""
         self._patience = started.stop_timeout + _SPARE_SECONDS
         with suppress(OSError):  # the parent is gone, and we shall be soon
             self._socket.sendall(encode(started) + b"\n")
+        self._beat(asyncio.get_running_loop())
+
+    def _beat(self, loop: asyncio.AbstractEventLoop) -> None:
+        with suppress(OSError):  # or the parent is not listening now
+            self._socket.send(_BEAT, socket.MSG_DONTWAIT)
+        loop.call_later(_BEAT_SECONDS, self._beat, loop)
 
     def _watch(self) -> None:
         with suppress(OSError):
@@ -78,15 +93,19 @@ class Child:
 
     Attributes:
         pid: Its process id.
+        beats: How often it has said that its event loop goes on.
     """
 
     def __init__(
         self, process: asyncio.subprocess.Process, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         self.pid: int = process.pid
+        self.beats: int = 0
         self._process = process
         self._report = asyncio.create_task(reader.readline())
+        self._stack: list[bytes] = []
         self._writer = writer
+        self._listening = asyncio.create_task(self._listen(reader))
 
     @classmethod
     async def start(cls, arguments: Sequence[str], *, apart: bool) -> Child:
@@ -107,6 +126,15 @@ class Child:
                 pass_fds=[theirs.fileno()],
             )
         return cls(process, *ends)
+
+    async def _listen(self, reader: asyncio.StreamReader) -> None:
+        await asyncio.wait({self._report})
+        with suppress(OSError):  # it ended, and more abruptly than by closing its end
+            while line := await reader.readline():
+                if line == _BEAT and not self._stack:
+                    self.beats += 1
+                else:
+                    self._stack.append(line)
 
     async def started(self) -> Started | None:
         """Wait until it serves, and return what it says of itself; None where it ended before."""
@@ -133,8 +161,22 @@ class Child:
         code = self._process.returncode or 0
         return code if code >= 0 else 128 - code
 
-    async def stop(self) -> None:
-        """Ask it to stop, and wait; kill it where it takes longer than it may."""
+    async def stack(self) -> str:
+        """Where each of its threads stands, the innermost call first, even if it hangs. Empty: it cannot say."""
+        self._stack.clear()
+        self._send(_TELL_STACK)
+        told = -1
+        for _ in range(_STACK_TICKS):
+            await asyncio.sleep(_STACK_TICK)
+            if len(self._stack) == told:
+                break
+            told = len(self._stack) or -1
+        text = b"".join(self._stack).decode(errors="replace").strip()
+        self._stack.clear()
+        return text
+
+    async def stop(self) -> bool:
+        """Ask it to stop, and wait; kill it where it takes longer than it may. Returns whether it ended well."""
         self._send(signal.SIGTERM)
         started = self._said()
         work_seconds = 0.0 if started is None else started.stop_timeout
@@ -142,9 +184,11 @@ class Child:
             async with asyncio.timeout(work_seconds + _SPARE_SECONDS):
                 await self.wait()
         except TimeoutError:
-            make_logger().warning("process killed, as it did not stop in time", pid=self.pid)
+            stack = await self.stack()
+            make_logger().critical("process killed, as it did not stop in time", pid=self.pid, stack=stack)
             self.kill()
             await self.wait()
+        return self._process.returncode == 0
 
     def kill(self) -> None:
         """End it at once."""

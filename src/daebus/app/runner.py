@@ -14,15 +14,20 @@ from daebus.core.diagnostics import wants_colour
 from daebus.core.errors import ConfigurationError, DaebusError, StartupError, render
 from daebus.core.logs import configure_logging, make_logger
 from daebus.core.places import caller_place
+from daebus.transports.grace import Grace
 from daebus.transports.server_limits import raise_descriptors
+from daebus.wiring.standing import standing_of_task
 
 from .assembly import Assembly
 from .process import Loop, loop_factory, tuned_collector
 from .signals import StopSignals
+from .stopguard import StopGuard
 from .usercode import is_loading
 from .web import Served, serve
 
 __all__ = ["run"]
+
+_REST_SECONDS = 0.3
 
 
 def run(
@@ -34,10 +39,12 @@ def run(
     share_port: bool = False,
     loop: Loop | None = None,
     report: Callable[[Served], None] | None = None,
+    then_exits: bool = False,
 ) -> None:
     """Run a service in an event loop of its own until SIGTERM or SIGINT; then stop it and return.
 
-    A second signal ends the process at once. In a thread other than the main one no signals are handled.
+    A second signal ends the process at once. So does, with exit code 1, a stop that takes 5 s longer than the work in
+    hand may. In a thread other than the main one no signals are handled, and nothing ends the process.
 
     Args:
         check: Makes the app ready to be run.
@@ -47,6 +54,7 @@ def run(
         share_port: Whether other processes listen there too.
         loop: See `loop_factory`.
         report: Called once the service is served.
+        then_exits: Whether the process has nothing else to do, so that its exit is part of the stop.
 
     Raises:
         SystemExit: With 1, after stderr said why: the service did not start, crashed, or did not stop well.
@@ -62,7 +70,7 @@ def run(
         _explain(error)
         raise SystemExit(1) from None
     serving = serve(made, redis_url=redis_url, host=host, port=port, share_port=share_port)
-    if not _Run(serving, make_loop, report).to_the_end():
+    if not _Run(serving, make_loop, report, made.settings.stop_timeout).to_the_end(then_exits):
         raise SystemExit(1)
 
 
@@ -102,39 +110,71 @@ class _Run:
         serving: AbstractAsyncContextManager[Served],
         make_loop: Callable[[], asyncio.AbstractEventLoop],
         report: Callable[[Served], None] | None,
+        stop_timeout: float,
     ) -> None:
         self._serving = serving
         self._make_loop = make_loop
         self._report = report
+        self._stop_timeout = stop_timeout
+        self._guard: StopGuard | None = None
         self._task: asyncio.Task[None] | None = None
         self._stop = asyncio.Event()
         self._started = False
+        self._is_left = False
+        self._grace: Grace | None = None
 
-    def to_the_end(self) -> bool:
+    def to_the_end(self, then_exits: bool) -> bool:  # noqa: FBT001  # as the name of the method says
         """Run, with as many descriptors as may be. Returns whether all went well."""
         raise_descriptors()
         runner = asyncio.Runner(loop_factory=self._make_loop)
+        guard = self._guard = StopGuard(runner.get_loop(), self._stop_timeout)
+        guard.start()
         # The signals are left last: a thread that does not end may hold up the closing of the loop.
-        with StopSignals(runner.get_loop(), self._ask, _force), runner:
-            return runner.run(self._main())
+        with StopSignals(runner.get_loop(), self._ask, _force, guard.arm):
+            try:
+                return runner.run(self._main(guard))
+            finally:
+                if not self._is_left:  # else it waits for what does not end
+                    runner.close()
+                if not then_exits:
+                    guard.disarm()
 
     def _ask(self) -> None:
+        if self._guard is not None:
+            self._guard.noticed()
         self._stop.set()
         if not self._started and self._task is not None:
             self._task.cancel()
 
-    async def _main(self) -> bool:
+    async def _main(self, guard: StopGuard) -> bool:
         self._task = asyncio.create_task(self._serve(), name="service")
         await asyncio.wait({self._task})
+        guard.arm()
+        guard.noticed()
         error = None if self._task.cancelled() else self._task.exception()
         if error is not None:
             self._tell(error)
         elif not self._stop.is_set():
             make_logger().critical("service was cancelled")
-        return error is None and self._stop.is_set()
+        await self._end_rest(guard)
+        ended_well = self._grace is None or not self._grace.unended
+        return error is None and self._stop.is_set() and ended_well
+
+    async def _end_rest(self, guard: StopGuard) -> None:
+        """Cancel what still runs; where it does not end, or a handler runs in a thread, so does the process."""
+        rest = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in rest:
+            task.cancel()
+        if rest:
+            _, rest = await asyncio.wait(rest, timeout=_REST_SECONDS)
+        self._is_left = bool(rest)
+        unended = [*map(standing_of_task, rest), *(one for one in guard.busy_threads() if one.handler is not None)]
+        if unended:
+            guard.give_up(unended)
 
     async def _serve(self) -> None:
         async with self._serving as served:
+            self._grace = served.runtime.grace
             self._started = True
             if self._report is not None:
                 self._report(served)

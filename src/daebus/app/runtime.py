@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Literal, cast
 
 from dependency_injector import providers
 
 from daebus.core.context import Context
-from daebus.core.errors import DaebusError, StartupError
+from daebus.core.errors import StartupError
 from daebus.core.logs import Logger, configure_logging, make_logger
 from daebus.core.messages import channel_instances, instance_registry
-from daebus.core.places import place_of, place_of_class
 from daebus.transports.actions import ActionServer, ServedAction
 from daebus.transports.budgets import Budget
 from daebus.transports.bus import Bus, NodeBus
@@ -24,6 +24,7 @@ from daebus.transports.directory import partitions_to_read
 from daebus.transports.edge import DaebusWebSocket
 from daebus.transports.eviction import check_eviction
 from daebus.transports.failures import failure
+from daebus.transports.grace import LIFECYCLE_SECONDS, Grace
 from daebus.transports.leases import Lease
 from daebus.transports.listeners import Listener
 from daebus.transports.node import Node, open_node
@@ -38,12 +39,13 @@ from daebus.transports.switchboard import Switchboard
 from daebus.transports.threads import ServiceThreads, ThreadTask
 from daebus.wiring.dispatch import dispatch
 from daebus.wiring.endpoints import Endpoint, Incoming
-from daebus.wiring.lifespan import Resource, open_resources
-from daebus.wiring.lookup import name_of, path_of
+from daebus.wiring.lifespan import open_resources
 
 from .assembly import Assembly
 from .blocking import BlockingClients, BlockingTwin
 from .container import fitting_client
+from .unopened import cause_of, not_opened
+from .watchdog import Watchdog
 
 if TYPE_CHECKING:
     from daebus.transports.websocket import SocketHub
@@ -60,12 +62,14 @@ class Runtime:
         logger: Its logger.
         budget: What it may hold for its HTTP and WebSocket clients.
         hub: Its WebSocket connections; None: it has none.
+        grace: How long its stop may take.
     """
 
     def __init__(self, made: Assembly, node: Node, logger: Logger) -> None:
         self.node = node
         node.stopping = made.stopping
         self.logger = logger
+        self.grace = Grace(made.settings.stop_timeout, logger)
         self._made = made
         self.budget: Budget = Budget(made.settings.max_buffered)
         self._legacy = speaks_old_wire(made.settings.legacy)
@@ -79,7 +83,7 @@ class Runtime:
     @asynccontextmanager
     async def serving(self) -> AsyncGenerator[None]:
         """Fill and open the container, start the handlers, and take work until the end; then drain, and close."""
-        made, grace = self._made, self._made.settings.stop_timeout
+        made, grace = self._made, self.grace
         made.stopping.clear()
         async with AsyncExitStack() as stack:
             stack.callback(made.workers.close)
@@ -88,7 +92,8 @@ class Runtime:
             redis = fitting_client(made.container, made.plans.needed(), self.node.server)
             stack.push_async_callback(redis.aclose)
             stack.enter_context(self._provided(redis))
-            await self._open_resources(stack)
+            explain = partial(not_opened, made.container, self.logger)
+            await stack.enter_async_context(open_resources(made.container, explain, grace.close_resource))
             stack.push_async_callback(self._run_lifecycle, "stop")
             await self._run_lifecycle("start")
             self._threads.start_all()
@@ -97,7 +102,7 @@ class Runtime:
                 await self.hub.start()
                 self.node.when_forgotten(self.hub.renew_soon)
                 stack.push_async_callback(self.hub.stop)
-                stack.push_async_callback(self.hub.close_all, grace=grace)
+                stack.push_async_callback(self.say_goodbye, self.hub)
             await self._take_messages(stack, grace)
             scheduler = Scheduler(
                 self.node.link,
@@ -115,12 +120,21 @@ class Runtime:
                 self.logger.warning(
                     "this may be a mistake", found=doubt.message, where=doubt.where, remedy=doubt.remedy
                 )
+            stack.enter_context(Watchdog(self.logger))
             self.logger.info("service started")
             yield
-            made.stopping.set()
-            self.logger.info("service stopping", seconds_at_most=grace)
+            self.begin_stop()
 
-    async def _take_messages(self, stack: AsyncExitStack, grace: float) -> None:
+    def begin_stop(self) -> None:
+        """The stop begins; nothing happens where it has begun."""
+        self.grace.begin()
+        self._made.stopping.set()
+
+    async def say_goodbye(self, hub: SocketHub) -> None:
+        """Let go of all WebSocket clients, at the stop."""
+        await hub.close_all(grace=self.grace.left, cut=self.grace.cut / 4)  # it cuts twice, and others come after it
+
+    async def _take_messages(self, stack: AsyncExitStack, grace: Grace) -> None:
         """Take events and requests from now on, until the stack is closed."""
         made, node, logger, listeners, served = self._made, self.node, self.logger, self._listeners(), self._actions()
         partitions = await partitions_to_read(node, made.service, made.settings.partitions)
@@ -166,31 +180,19 @@ class Runtime:
             for dependency in filled:
                 dependency.set_default(None)
 
-    async def _open_resources(self, stack: AsyncExitStack) -> None:
-        await stack.enter_async_context(open_resources(self._made.container, self._not_opened))
-
-    def _not_opened(self, resource: Resource, error: Exception) -> StartupError:
-        name = path_of(self._made.container, resource) or "without a name"
-        opens = resource.provides
-        function = getattr(opens, "__qualname__", repr(opens))
-        where = place_of_class(opens) if isinstance(opens, type) else place_of(opens)
-        if not isinstance(error, DaebusError):
-            self.logger.error("resource not opened", resource=name, function=function, where=where, exc_info=error)
-        what = f"The resource {name!r} of {name_of(self._made.container)}, {function} ({where}),"
-        return StartupError(f"{what} could not be opened: {_cause(error)}")
-
     async def _run_lifecycle(self, event: Literal["start", "stop"]) -> None:
         for plan in self._made.plans.lifecycle:
             if plan.spec.event != event:
                 continue
-            incoming = self._internal(plan.endpoint, event)
+            incoming, title = self._internal(plan.endpoint, event), plan.spec.title
             try:
-                await dispatch(plan.endpoint, incoming)
+                handling = dispatch(plan.endpoint, incoming)
+                await (handling if event == "start" else self.grace.closed(handling, title, LIFECYCLE_SECONDS))
             except Exception as error:
                 problem = failure(error, plan.endpoint, incoming, self.logger)
                 if event == "start":
-                    raise StartupError(f"{plan.spec.title} ({plan.spec.where}) failed: {_cause(error)}") from error
-                self.logger.error("on_stop handler failed", handler=plan.spec.title, reason=problem.message)
+                    raise StartupError(f"{title} ({plan.spec.where}) failed: {cause_of(error)}") from error
+                self.logger.error("on_stop handler failed", handler=title, reason=problem.message)
 
     def _internal(self, endpoint: Endpoint[object], what: str) -> Incoming:
         request_id = f"{what}-{self.node.new_request_id()}"
@@ -271,10 +273,6 @@ class Runtime:
         )
         hub.budget = self.budget
         return hub
-
-
-def _cause(error: Exception) -> str:
-    return str(error) if isinstance(error, DaebusError) else f"{type(error).__name__}: {error}"
 
 
 @asynccontextmanager

@@ -29,11 +29,19 @@ class StopSignals:
     Args:
         loop: Where `ask` is called.
         ask: Called once, for the first signal.
+        at_once: Called once before, at once, wherever the main thread is; it takes no locks and logs nothing.
         force: Called with the signal's number, at once, wherever the main thread is; it ends the process.
     """
 
-    def __init__(self, loop: AbstractEventLoop, ask: Callable[[], object], force: Callable[[int], NoReturn]) -> None:
+    def __init__(
+        self,
+        loop: AbstractEventLoop,
+        ask: Callable[[], object],
+        force: Callable[[int], NoReturn],
+        at_once: Callable[[], object] = lambda: None,
+    ) -> None:
         self._loop = loop
+        self._at_once = at_once
         self._ask = ask
         self._force = force
         self._asked: float | None = None
@@ -58,6 +66,7 @@ class StopSignals:
         now = time.monotonic()
         if self._asked is None:
             self._asked = now
+            self._at_once()
             with suppress(RuntimeError):  # the loop is closed already
                 self._loop.call_soon_threadsafe(self._ask)
         elif now - self._asked > _SAME_SECONDS:

@@ -14,6 +14,7 @@ from daebus.core.errors import Unavailable
 from daebus.core.logs import make_logger
 from daebus.transports.deployment import is_isolated
 from daebus.transports.edge import DaebusHttp, DaebusWebSocket
+from daebus.transports.grace import Grace
 from daebus.transports.listening import reserve_port
 from daebus.transports.private_parts import LITESTAR, require
 from daebus.transports.reach import describe_reach
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from litestar import Litestar
 
     from daebus.transports.http import Application
+    from daebus.transports.server import HttpServer
     from daebus.transports.websocket import SocketHub
 
 _Address = tuple[str, int]
@@ -163,8 +165,10 @@ async def serve(
         if web is not None:
             web.attach(runtime, development=development)
             ports = await _serve_web(stack, web, made, runtime, addresses)
-        yield Served(runtime, ports)
-        made.stopping.set()
+        try:
+            yield Served(runtime, ports)
+        finally:
+            runtime.begin_stop()
 
 
 async def _serve_web(
@@ -201,14 +205,18 @@ async def _serve_web(
             limits=limits,
             budget=runtime.budget,
         )
-        stack.push_async_callback(server.stop, made.settings.stop_timeout)
+        stack.push_async_callback(_stop, server, runtime.grace)
         ports[name] = await server.start()
         reach = describe_reach(server.address, isolated=is_isolated())
         runtime.logger.info("listening", protocol=name, host=host, port=ports[name], **reach)
     if runtime.hub is not None:
         # The server would cut them off: they say goodbye first.
-        stack.push_async_callback(runtime.hub.close_all, grace=made.settings.stop_timeout)
+        stack.push_async_callback(runtime.say_goodbye, runtime.hub)
     return ports
+
+
+async def _stop(server: HttpServer, grace: Grace) -> None:
+    await server.stop(grace.left, grace.cut)
 
 
 def _addresses(made: Assembly, host: str | None, port: int | None) -> dict[str, _Address]:

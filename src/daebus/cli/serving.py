@@ -112,6 +112,7 @@ def _serve(options: _Options) -> None:
         share_port=options.share_port,
         loop=options.loop,
         report=report,
+        then_exits=True,
     )
 
 

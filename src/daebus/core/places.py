@@ -20,6 +20,7 @@ __all__ = [
     "caller_frame",
     "caller_namespace",
     "caller_place",
+    "is_inside",
     "is_ours",
     "made_at",
     "place_of",
@@ -87,6 +88,11 @@ def made_at(made: object) -> Place | None:
 def is_ours(owner: type) -> bool:
     """Whether a class belongs to daebus, so that its source is nothing to show."""
     return owner.__module__.partition(".")[0] == __name__.partition(".")[0]
+
+
+def is_inside(path: str) -> bool:
+    """Whether a file of code belongs to daebus."""
+    return path.startswith(_INSIDE)
 
 
 def show_path(path: str) -> str:

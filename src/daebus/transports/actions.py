@@ -23,6 +23,7 @@ from daebus.wiring.endpoints import Endpoint, Incoming
 from .deadlines import NEVER, Deadlines
 from .endings import Endings, decode_request, most_deliveries
 from .failures import failure
+from .grace import CUT_SECONDS, Grace
 from .idempotency import KeyedRun
 from .items import Items, ReaderGoneError
 from .lanes import Lane
@@ -107,11 +108,11 @@ class ActionServer:
         for reader in self._readers:
             await reader.start()
 
-    async def stop(self, grace: float) -> None:
-        """Take no more requests; answer those in hand, within `grace` seconds."""
+    async def stop(self, grace: Grace) -> None:
+        """Take no more requests; answer those in hand."""
         await asyncio.gather(*(reader.stop(grace) for reader in self._readers))
         with suppress(TimeoutError):
-            async with asyncio.timeout(grace):
+            async with asyncio.timeout(grace.left_until(CUT_SECONDS)):
                 await self._settler.drain()
         if self._unsubscribe is not None:
             await self._unsubscribe()

@@ -18,6 +18,7 @@ from daebus.wiring.endpoints import Incoming
 
 from .durable import DurableListeners
 from .failures import failure
+from .grace import CUT_SECONDS, Grace
 from .leases import Entry, Lease
 from .limits import Limits
 from .listeners import Listener
@@ -84,11 +85,11 @@ class ChannelServer:
             await live.start(self._node)
         await self._durable.start()
 
-    async def stop(self, grace: float) -> None:
-        """Hear no more; finish the events in hand, within `grace` seconds."""
+    async def stop(self, grace: Grace) -> None:
+        """Hear no more; finish the events in hand."""
         await asyncio.gather(*(live.stop(grace) for live in self._live), self._durable.stop(grace))
         with suppress(TimeoutError):
-            async with asyncio.timeout(grace):
+            async with asyncio.timeout(grace.left_until(CUT_SECONDS)):
                 await self._settler.drain()
 
     async def handle(self, listener: Listener, body: bytes, entry: Entry | None = None) -> ServiceError | None:
@@ -170,18 +171,15 @@ class _LiveListener:
     async def start(self, node: Node) -> None:
         self._unsubscribe = await node.subscriber.subscribe(self._listener.channel, self._receive)
 
-    async def stop(self, grace: float) -> None:
+    async def stop(self, grace: Grace) -> None:
         if self._unsubscribe is not None:
             await self._unsubscribe()
         with suppress(TimeoutError):
-            async with asyncio.timeout(grace):
+            async with asyncio.timeout(grace.left):
                 while self._tasks:  # each begins one of those that wait when it ends
                     await asyncio.wait(set(self._tasks))
         self._waiting.clear()
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(set(self._tasks))
+        await grace.end(set(self._tasks))
 
     def _receive(self, message: bytes) -> None:
         if len(self._tasks) < self._listener.concurrency:

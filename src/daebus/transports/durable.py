@@ -10,6 +10,7 @@ from daebus.core.errors import ServiceError, StartupError, Unavailable
 from daebus.core.logs import Logger
 from daebus.core.messages import channel_instances, channel_stream, instance_registry, listener_stream
 
+from .grace import Grace
 from .lanes import Lane
 from .leases import Entry, Lease
 from .listeners import Listener, Places, Seat
@@ -97,8 +98,8 @@ class DurableListeners:
             self._tasks.append(asyncio.create_task(self._wait_for_places(), name="listeners that wait"))
         await self._orphans.start()
 
-    async def stop(self, grace: float) -> None:
-        """Hear no more; finish the events in hand, within `grace` seconds."""
+    async def stop(self, grace: Grace) -> None:
+        """Hear no more; finish the events in hand."""
         await self._orphans.stop()
         for task in self._tasks:
             task.cancel()

@@ -58,13 +58,16 @@ class Body:
         unfinished: What the handler has returned.
         endpoint: The handler.
         logger: For what fails after the response has begun.
+
+    Attributes:
+        endpoint: The handler.
     """
 
     def __init__(self, unfinished: Unfinished, endpoint: Endpoint[object], logger: Logger) -> None:
         self._result = unfinished.result
         self._context = unfinished.context
         self._objects = unfinished.objects
-        self._endpoint = endpoint
+        self.endpoint: Endpoint[object] = endpoint
         self._logger = logger
         self._answer: Any = None
         self._is_over = False
@@ -137,7 +140,7 @@ class Body:
     async def _stream(self, scope: Scope, channel: Channel) -> BaseException | None:
         """Let the answer send its body; what has failed, if anything."""
         failed: BaseException | None = None
-        thread_iterators(self._answer, self._endpoint.workers)
+        thread_iterators(self._answer, self.endpoint.workers)
         self._task = asyncio.current_task()
         stopping = self._context.stopping
         stop = _Stop(self._stop, channel)
@@ -169,7 +172,7 @@ class Body:
     async def _succeed(self) -> None:
         self._is_over = True
         if self._objects is not None:
-            await self._objects.leave(None, self._endpoint.workers)
+            await self._objects.leave(None, self.endpoint.workers)
         after = pending(self._context)
         if after is not None:
             after.is_held = False
@@ -182,7 +185,7 @@ class Body:
             self._is_over = True
             if self._objects is not None:
                 try:
-                    await self._objects.leave(error, self._endpoint.workers)
+                    await self._objects.leave(error, self.endpoint.workers)
                 except BaseException as other:
                     return other
         return error
@@ -196,8 +199,8 @@ class Body:
     def _tell(self, event: str, error: BaseException) -> None:
         self._logger.error(
             event,
-            handler=self._endpoint.title,
-            where=self._endpoint.signature.where,
+            handler=self.endpoint.title,
+            where=self.endpoint.signature.where,
             request_id=self._context.request_id,
             exc_info=error,
         )

@@ -16,6 +16,7 @@ from daebus.core.messages import NOTHING, Reply, Request, action_stream, instanc
 
 from .actions import ServedAction
 from .bus import Bus
+from .grace import Grace
 from .leases import Lease
 from .node import Node
 from .replies import SUCCESS, failed_reply
@@ -90,19 +91,14 @@ class OldCallers:
                 reason=str(error),
             )
 
-    async def stop(self, grace: float) -> None:
-        """Hear no more, and finish what is being relayed, within `grace` seconds."""
+    async def stop(self, grace: Grace) -> None:
+        """Hear no more, and finish what is being relayed."""
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.wait({self._watching})
         if self._unsubscribe is not None:
             await self._unsubscribe()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=grace)
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        await grace.end(set(self._tasks))
 
     async def _subscribe(self) -> None:
         tenure = self._lease.tenure

@@ -13,6 +13,7 @@ import msgspec
 from daebus.core.errors import Unavailable
 from daebus.core.logs import Logger
 from daebus.core.schedules import Schedule
+from daebus.transports.grace import CUT_SECONDS, Grace
 from daebus.transports.links import CommandLink
 from daebus.transports.pauses import pauses
 from daebus.transports.resp import CommandError
@@ -23,7 +24,6 @@ __all__ = ["ScheduledTask", "Scheduler"]
 _LONGEST_NAP = 30.0
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 5.0
-_CANCEL_SECONDS = 5.0
 
 
 class ScheduledTask(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,17 +77,16 @@ class Scheduler:
         for task in tasks:
             self._loops.append(asyncio.create_task(self._follow(task), name=f"schedule of {task.name}"))
 
-    async def stop(self, grace: float) -> None:
-        """Start no run any more, wait up to `grace` seconds for those that go on, then cancel them."""
+    async def stop(self, grace: Grace) -> None:
+        """Start no run any more, and wait for those that go on."""
         self._runs.stopping.set()
         if not self._loops:
             return
-        _, busy = await asyncio.wait(self._loops, timeout=grace)
-        self._runs.cancel()
-        if busy:
-            _, busy = await asyncio.wait(busy, timeout=_CANCEL_SECONDS)
+        _, busy = await asyncio.wait(self._loops, timeout=grace.left)
+        await grace.end(self._runs.running)
+        if busy:  # they have yet to say that their run has ended
+            _, busy = await asyncio.wait(busy, timeout=grace.left_until(CUT_SECONDS))
         for loop in busy:
-            self._logger.error("A background task does not stop, although it was cancelled.", task=loop.get_name())
             loop.cancel()
         await asyncio.wait(self._loops)
 
@@ -133,7 +132,7 @@ class _Runs:
     def __init__(self, logger: Logger) -> None:
         self.stopping = asyncio.Event()
         self._logger = logger
-        self._running: set[asyncio.Task[None]] = set()
+        self.running: set[asyncio.Task[None]] = set()
 
     async def nap(self, seconds: float) -> None:
         """Sleep, but not for long, and wake at once when the scheduler stops."""
@@ -144,14 +143,9 @@ class _Runs:
     def start(self, task: ScheduledTask) -> asyncio.Task[None]:
         """Start a run."""
         run = asyncio.create_task(self._guarded(task), name=f"background {task.name}")
-        self._running.add(run)
-        run.add_done_callback(self._running.discard)
+        self.running.add(run)
+        run.add_done_callback(self.running.discard)
         return run
-
-    def cancel(self) -> None:
-        """Cancel all runs."""
-        for run in self._running:
-            run.cancel()
 
     async def _guarded(self, task: ScheduledTask) -> None:
         try:

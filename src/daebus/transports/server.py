@@ -35,7 +35,7 @@ _HEADERS_SECONDS = 30.0
 _HEADERS_SIZE = 131_072
 """Bytes of a request's headers; Granian also reads, and writes, so much at once."""
 
-_LEAVING_SECONDS, _LAST_SECONDS = 0.1, 1.0
+_LEAVING_SECONDS = 0.1
 _CLOSING_SECONDS, _HURRIED_SECONDS = 1.0, 0.3
 """How long the client of a WebSocket that is closed may take to say that it has heard so."""
 _TICK, _TICKS_BEFORE_COLLECTING = 0.001, 20
@@ -159,14 +159,16 @@ class HttpServer:
         self._guarding = asyncio.create_task(guard.watch(), name="connections")
         return port
 
-    async def stop(self, grace: float) -> None:
+    async def stop(self, grace: float, cut: float = 1.0) -> None:
         """Take no new connections, and wait for the requests in flight; then cut them off.
 
         Before that, for a moment, requests on open connections are answered, and the connections closed.
-        WebSockets count as requests. Returns at the latest 1.6 s after the grace, whatever a handler or client does.
+        WebSockets count as requests. Returns at the latest `cut` and 0.6 s after the grace, whatever a handler or a
+        client does.
 
         Args:
             grace: How many seconds the requests may take.
+            cut: How many seconds those that are cut off have for their end.
         """
         granian, serving = self._granian, self._serving
         if granian is None or serving is None:
@@ -182,20 +184,20 @@ class HttpServer:
         try:
             await asyncio.wait({serving}, timeout=grace)
             if not serving.done():
-                await self._cut_off(serving)
+                await self._cut_off(serving, cut)
             elif self._requests:  # WebSockets, whose clients have yet to say that they have heard
-                await asyncio.wait(self._requests, timeout=_CLOSING_SECONDS + _HURRIED_SECONDS)
+                await asyncio.wait(self._requests, timeout=min(cut, _CLOSING_SECONDS + _HURRIED_SECONDS))
         finally:
             is_last = _threads.leave()
         if is_last and serving.done():
             await _threads.ended()
 
-    async def _cut_off(self, serving: asyncio.Task[None]) -> None:
+    async def _cut_off(self, serving: asyncio.Task[None], seconds: float) -> None:
         self._logger.warning("requests cut off by the stop", requests=len(self._requests))
         self._is_cutting = True
         for task in self._requests:
             task.cancel()
-        await asyncio.wait({serving}, timeout=_LAST_SECONDS)
+        await asyncio.wait({serving}, timeout=seconds)
         if not serving.done():
             # A client holds a connection open with half a request, or a handler does not let itself be cancelled.
             _left_behind.add(serving)

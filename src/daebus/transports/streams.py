@@ -11,6 +11,7 @@ from daebus.core.errors import Unavailable
 from daebus.core.logs import Logger
 
 from .blocking_link import BlockingLink
+from .grace import Grace
 from .lanes import BatchSize, Lane, Task
 from .lease_scripts import LEAVE, OWNED
 from .leases import Entry, Lease
@@ -88,8 +89,8 @@ class GroupReader:
         self._task = asyncio.create_task(self._read_on(), name=f"reader of {self._group}")
         self._heir = asyncio.create_task(self._take_over_on(), name=f"heir of {self._group}")
 
-    async def stop(self, grace: float) -> None:
-        """Read no more; wait for the entries in hand, `grace` seconds at most, then cancel them."""
+    async def stop(self, grace: Grace) -> None:
+        """Read no more; finish the entries in hand."""
         self._stopping = True
         self._freed.set()
         if self._task is not None and self._heir is not None:
@@ -97,13 +98,7 @@ class GroupReader:
             await self._link.interrupt(self._node.link)
             await asyncio.wait({self._task, self._heir})
         await self._link.close()
-        tasks = {task for lane in self._lanes.values() for task in lane.tasks}
-        if tasks:
-            _, late = await asyncio.wait(tasks, timeout=grace)
-            for task in late:
-                task.cancel()
-            if late:
-                await asyncio.wait(late)
+        await grace.end({task for lane in self._lanes.values() for task in lane.tasks})
         await self._leave_groups()
 
     async def _leave_groups(self) -> None:

@@ -16,6 +16,7 @@ from daebus.core.names import did_you_mean
 from daebus.core.running import Running
 from daebus.core.stopping import Stopping
 from daebus.transports.failures import failure
+from daebus.transports.grace import Grace
 from daebus.transports.pauses import pauses
 from daebus.wiring.after_commit import refuse
 from daebus.wiring.dispatch import dispatch
@@ -135,12 +136,8 @@ class ServiceThreads(Threads):
             if task.auto_start:
                 self.start(task.name)
 
-    async def stop_all(self, grace: float) -> None:
-        """Ask all threads to stop, and wait for them, `grace` seconds at most."""
+    async def stop_all(self, grace: Grace) -> None:
+        """Ask all threads to stop, and wait for them."""
         for name in self._tasks:
             self.stop(name)
-        if self._runs:
-            _, late = await asyncio.wait(self._runs, timeout=grace)
-            for run in late:
-                self._logger.warning("thread does not stop", thread=run.get_name())
-                run.cancel()
+        await grace.end(set(self._runs))

@@ -30,8 +30,6 @@ __all__ = ["TEND_SECONDS", "SocketHub", "SocketRoutes", "socket_handler"]
 TEND_SECONDS = 5.0
 """Seconds between two looks at all clients, at which the registry is told, too, that they are connected."""
 
-_CUT_SECONDS = 5.0
-
 
 class SocketHub:
     """The WebSocket clients of one service in this process.
@@ -86,12 +84,13 @@ class SocketHub:
         self._tending = asyncio.create_task(self._tend(), name="WebSocket clients")
 
     async def close_all(
-        self, reason: str = "The service is stopping.", *, code: int = GOING_AWAY, grace: float = 10.0
+        self, reason: str = "The service is stopping.", *, code: int = GOING_AWAY, grace: float = 10.0, cut: float = 5.0
     ) -> None:
         """Take no more clients and messages, and let go of the clients that are there.
 
         What is being handled is finished and answered, then each client is disconnected and the disconnect handlers
-        run. Handlers that need more than `grace` seconds for that are cancelled.
+        run. Handlers that need more than `grace` seconds for that are cancelled, and so are, `cut` seconds later,
+        disconnect handlers; what does not end then within as many seconds is left behind.
         """
         self._stopping = (code, reason)
         ends = dict(self._peers)
@@ -103,7 +102,7 @@ class SocketHub:
             for peer in late:
                 self._logger.warning("handlers of a WebSocket client are cancelled", client=peer.client.id)
                 peer.cut()
-            await _wait(ends, _CUT_SECONDS)
+            await _wait(ends, cut)
 
     async def stop(self) -> None:
         """Stop hearing the other replicas. To be called after `close_all`."""

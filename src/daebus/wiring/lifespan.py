@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TypeAlias
 
 from dependency_injector import containers, providers
 
@@ -12,6 +13,7 @@ __all__ = ["Resource", "open_resources", "resources_in_order"]
 
 AnyProvider = providers.Provider[object]
 Resource = providers.BaseResource[object]
+Close: TypeAlias = Callable[[Awaitable[object], str], Awaitable[None]]
 
 # What singletons must not keep from one run to the next: it is closed, or belongs to the run.
 _OF_ONE_RUN: tuple[type[AnyProvider], ...] = (providers.BaseResource, providers.Dependency)
@@ -19,7 +21,9 @@ _OF_ONE_RUN: tuple[type[AnyProvider], ...] = (providers.BaseResource, providers.
 
 @asynccontextmanager
 async def open_resources(
-    container: containers.Container, explain: Callable[[Resource, Exception], Exception] | None = None
+    container: containers.Container,
+    explain: Callable[[Resource, Exception], Exception] | None = None,
+    close: Close | None = None,
 ) -> AsyncGenerator[None]:
     """Open each Resource after those that it needs; close them in reverse, also if one fails to open.
 
@@ -29,12 +33,13 @@ async def open_resources(
     Args:
         container: The container.
         explain: What to raise where a resource fails to open; default: what it has raised itself.
+        close: Awaits the closing of one, and is told the name of what opened it; None: it is simply awaited.
     """
     async with AsyncExitStack() as stack:
         stack.callback(_forget_singletons, container)
         for resource in resources_in_order(container.providers.values()):
             try:
-                await _open(resource, stack)
+                await _open(resource, stack, close)
             except Exception as error:
                 if explain is None:
                     raise
@@ -42,20 +47,27 @@ async def open_resources(
         yield
 
 
-async def _open(resource: Resource, stack: AsyncExitStack) -> None:
+async def _open(resource: Resource, stack: AsyncExitStack, close: Close | None) -> None:
     opening = resource.init()
-    stack.push_async_callback(_close, resource)
+    stack.push_async_callback(_close, resource, close)
     if inspect.isawaitable(opening):
         await opening
         # From now on a call gives the object itself: what is built over it need not await.
         resource.disable_async_mode()
 
 
-async def _close(resource: providers.BaseResource[object]) -> None:
-    closing = resource.shutdown()
-    if inspect.isawaitable(closing):
-        await closing
-    resource.reset_async_mode()
+async def _close(resource: Resource, close: Close | None) -> None:
+    try:
+        closing = resource.shutdown()
+        if inspect.isawaitable(closing):
+            await (closing if close is None else close(closing, _name_of(resource)))
+    finally:
+        resource.reset_async_mode()
+
+
+def _name_of(resource: Resource) -> str:
+    opened = inspect.unwrap(resource.provides)
+    return getattr(opened, "__qualname__", str(opened))
 
 
 def _forget_singletons(container: containers.Container) -> None:

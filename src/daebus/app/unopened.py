@@ -1,0 +1,30 @@
+"""A resource of the container that does not open: which one it is, and why it does not."""
+
+from __future__ import annotations
+
+from dependency_injector import containers
+
+from daebus.core.errors import DaebusError, StartupError
+from daebus.core.logs import Logger
+from daebus.core.places import place_of, place_of_class
+from daebus.wiring.lifespan import Resource
+from daebus.wiring.lookup import name_of, path_of
+
+__all__ = ["cause_of", "not_opened"]
+
+
+def not_opened(container: containers.Container, logger: Logger, resource: Resource, error: Exception) -> StartupError:
+    """What to raise where a resource has raised an error; an unexpected one is logged."""
+    name = path_of(container, resource) or "without a name"
+    opens = resource.provides
+    function = getattr(opens, "__qualname__", repr(opens))
+    where = place_of_class(opens) if isinstance(opens, type) else place_of(opens)
+    if not isinstance(error, DaebusError):
+        logger.error("resource not opened", resource=name, function=function, where=where, exc_info=error)
+    what = f"The resource {name!r} of {name_of(container)}, {function} ({where}),"
+    return StartupError(f"{what} could not be opened: {cause_of(error)}")
+
+
+def cause_of(error: Exception) -> str:
+    """What has failed, in one line."""
+    return str(error) if isinstance(error, DaebusError) else f"{type(error).__name__}: {error}"

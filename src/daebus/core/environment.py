@@ -1,0 +1,30 @@
+"""Settings that come from the environment."""
+
+from __future__ import annotations
+
+import math
+import os
+
+from .errors import ConfigurationError
+
+__all__ = ["seconds_from"]
+
+
+def seconds_from(variable: str, default: float) -> float:
+    """A number of seconds of at least 0; `default` where the variable is not set, or empty.
+
+    Raises:
+        ConfigurationError: It is no such number.
+    """
+    given = os.environ.get(variable)
+    if not given:
+        return default
+    try:
+        seconds = float(given)
+    except ValueError:
+        seconds = math.nan
+    if not math.isfinite(seconds) or seconds < 0:
+        raise ConfigurationError(
+            f"The environment variable {variable} is {given!r}: give a number of seconds of at least 0."
+        )
+    return seconds
