@@ -136,6 +136,13 @@ def mistakes(session: nox.Session) -> None:
 
 
 @nox.session
+def budget(session: nox.Session) -> None:
+    """Honest clients of a service with 512 MB and 256 descriptors that is attacked at each door."""
+    install(session, "test")
+    session.run("python", "-m", "tests.hostile.budget", *session.posargs)
+
+
+@nox.session
 def fuzz(session: nox.Session) -> None:
     """Hostile inputs for a real process: `-- --inputs 200000 --seed 1 --only bus,http`. See docs/limits.md."""
     install(session, "test", "fuzz")

@@ -34,8 +34,8 @@ async def large(scope: Any, receive: Any, send: Any) -> None:
 
 
 @asynccontextmanager
-async def serving(app: Any, limits: HttpLimits | None = None, held: int = 64 * MiB) -> AsyncGenerator[int]:
-    budget = Budget(held)
+async def serving(app: Any, limits: HttpLimits | None = None, budget: Budget | None = None) -> AsyncGenerator[int]:
+    budget = budget or Budget(64 * MiB)
     # On all addresses, as clients have several here.
     server = HttpServer(app, host="0.0.0.0", port=0, logger=make_logger(), limits=limits, budget=budget)
     port = await server.start()
@@ -105,11 +105,12 @@ async def test_a_large_answer_comes_as_it_is() -> None:
 
 async def test_answers_that_are_not_read_take_no_more_than_they_may(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING)
-    async with serving(large, held=25_000_000) as port:
+    budget = Budget(25_000_000)
+    async with serving(large, budget=budget) as port:
         clients = [await connected(port) for _ in range(12)]
         for client in clients:
             client.send(REQUEST)
-        await until(lambda: caplog.text.count("the memory that others needed") == 10)
+        await until(lambda: budget.evictions == 10)
         honest = await connected(port)
         await ask(honest, "1000")
         close([*clients, honest])
@@ -125,12 +126,13 @@ async def test_bodies_that_do_not_end_take_no_more_than_they_may(caplog: pytest.
         if message["type"] == "http.request":
             await large({"path": "1"}, receive, send)
 
-    async with serving(taking, held=5 * MiB) as port:
+    budget = Budget(5 * MiB)
+    async with serving(taking, budget=budget) as port:
         head = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n"
         clients = [await connected(port) for _ in range(12)]
         for client in clients:
             await asyncio.get_running_loop().sock_sendall(client, head + b"x" * 999_999)
-        await until(lambda: caplog.text.count("the memory that others needed") == 7)
+        await until(lambda: budget.evictions == 7)
         honest = await connected(port)
         await asyncio.get_running_loop().sock_sendall(honest, head + b"x" * 1_000_000)
         assert b"200 OK" in await asyncio.get_running_loop().sock_recv(honest, 1000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Protocol
 
 __all__ = ["MAX_HELD", "Budget", "Holder"]
@@ -10,11 +11,14 @@ MAX_HELD = 67_108_864
 """Bytes that one process holds for its clients, by default."""
 
 
+_PAUSES, _PAUSE = 200, 0.002
+
+
 class Holder(Protocol):
     """Somebody for whom memory is used: half of a message, an answer that is not read."""
 
     def evict(self) -> None:
-        """Give the memory up: others need it. Called once; it is accounted for no longer."""
+        """Give the memory up, and release it then: others need it. Called once."""
         ...
 
 
@@ -29,7 +33,7 @@ class Budget:
     Attributes:
         limit: How many bytes may be held.
         used: How many are.
-        evictions: How often somebody had to give up.
+        evictions: How often somebody had to go.
     """
 
     def __init__(self, limit: int) -> None:
@@ -37,23 +41,40 @@ class Budget:
         self.used: int = 0
         self.evictions: int = 0
         self._held: dict[Holder, int] = {}
+        self._leaving: dict[Holder, int] = {}  # those who had to go, and have yet to let go of it
+        self._left = 0
+
+    @property
+    def is_tight(self) -> bool:
+        """Whether what is held, and what those who had to go have yet to free, is too much."""
+        return self.used + self._left > self.limit
+
+    async def relief(self) -> None:
+        """Wait for a moment, where it is tight, before something is begun that may take memory."""
+        for _ in range(_PAUSES):
+            await asyncio.sleep(_PAUSE)  # those who had to go get their turn
+            if not self.is_tight:
+                return
 
     def hold(self, holder: Holder, size: int) -> None:
         """Account for all that `holder` has now, in bytes; 0: nothing any more. It may be evicted at once."""
-        before = self._held.get(holder, 0)
-        if size == before:
+        if holder in self._leaving:
             return
+        before = self._held.get(holder, 0)
         self.used += size - before
         if size == 0:
-            del self._held[holder]
+            self._held.pop(holder, None)
             return
         self._held[holder] = size
         while self.used > self.limit and len(self._held) > 1:  # what one alone holds is limited elsewhere
-            oldest = next(iter(self._held))
-            self.used -= self._held.pop(oldest)
             self.evictions += 1
+            oldest = next(iter(self._held))
+            freed = self._leaving[oldest] = self._held.pop(oldest)
+            self.used -= freed
+            self._left += freed
             oldest.evict()
 
     def release(self, holder: Holder) -> None:
-        """`holder` has nothing any more."""
+        """`holder` has nothing any more; to be called also after it was evicted."""
         self.used -= self._held.pop(holder, 0)
+        self._left -= self._leaving.pop(holder, 0)

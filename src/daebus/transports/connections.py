@@ -25,10 +25,12 @@ from .server_limits import Room
 
 __all__ = ["ConnectionGuard", "Visit"]
 
-_TICK_SECONDS, _SHARE = 0.1, 50  # between two looks, or so many times as long as the last one took
-_LOOK, _HIGH, _LOW = 0.5, 0.8, 0.6  # of all that there may be: from when on one looks, closes; and down to how many
+_TICK_SECONDS, _SHARE = 0.05, 20  # between two looks, or so many times as long as the last one took
+_LOOK, _HIGH, _LOW = 0.5, 0.75, 0.4  # of all that there may be: from when on one looks, closes; and down to how many
 _MOST_LOOKED_AT = 1000
-_IDLE_SECONDS = 0.25
+_IDLE_SECONDS, _FAIR_IDLE_SECONDS = 0.1, 1.0
+"""For how long a connection is left alone, by whether its address has many (more than half of what each has)."""
+
 _TOLD_SECONDS = 10.0
 _TCP_INFO = struct.Struct("=44xI")  # milliseconds since something was sent, or since it was accepted
 
@@ -91,12 +93,16 @@ class ConnectionGuard:
         allowed = self._room.per_address * share
         too_many = len(found) > most * share * _HIGH
         surplus = len(found) - most * share * _LOW if too_many else 0
+        fair = max(1.0, len(found) / max(1, len(by_host)) / 2)
+        greedy = {host for host, count in by_host.items() if count > fair}
         # Of whoever has most, those that were idle for longest.
         for descriptor, client, idle in sorted(found, key=lambda each: (-by_host[each[1][0]], -each[2])):
-            if idle < _IDLE_SECONDS or (surplus <= 0 and by_host[client[0]] <= allowed):
+            host = client[0]
+            enough = _IDLE_SECONDS if host in greedy else _FAIR_IDLE_SECONDS
+            if idle < enough or (surplus <= 0 and by_host[host] <= allowed):
                 continue
             if self._own.cut(client, self._port, [descriptor]):
-                by_host[client[0]] -= 1
+                by_host[host] -= 1
                 surplus -= 1
                 self._closed += 1
 

@@ -65,6 +65,10 @@ class FrameReader:
         """Whether a message has begun, and is not complete."""
         return self._kind != 0 or bool(self._rest)
 
+    def clear(self) -> None:
+        """Forget what is kept: nothing more is read."""
+        self._rest, self._message = bytearray(), bytearray()
+
     def feed(self, data: bytes) -> Sequence[Frame]:
         """The messages and control frames that are complete now, in their order. Raises `BrokenFrame`."""
         if self._rest:

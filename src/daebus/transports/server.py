@@ -19,6 +19,7 @@ from .connections import ConnectionGuard
 from .deadlines import Deadlines
 from .exchange import DIRECT, Exchange
 from .listening import BACKLOG, at, listen
+from .notices import Notices
 from .own_sockets import OwnSockets
 from .private_parts import GRANIAN, require
 from .refusals import STOPPING, problem_headers
@@ -118,7 +119,8 @@ class HttpServer:
         self._limits = limits or HttpLimits()
         self._own = OwnSockets()
         self.budget: Budget = budget or Budget(MAX_HELD)
-        self._sockets = WebSockets(self._limits.sockets, self._own, self.budget, logger)
+        self._notices = Notices(logger)
+        self._sockets = WebSockets(self._limits.sockets, self._own, self.budget, self._notices)
         self._app = app
         self._host = host
         self._port = port
@@ -207,6 +209,8 @@ class HttpServer:
         task = cast("asyncio.Task[Any]", asyncio.current_task())
         timeout = self._limits.body_timeout if scope["type"] == "http" else None
         session: WebSocketSession | None = None
+        if self.budget.is_tight:
+            await self.budget.relief()
         if scope["type"] == "websocket":
             session = self._sockets.session(scope, receive, send)
             if session is None:
@@ -239,7 +243,7 @@ class HttpServer:
         """End the connection of a client that makes us hold too much, or takes nothing."""
         client = exchange.client
         if client is not None and self._own.cut(client, self._port):
-            self._logger.warning("HTTP client disconnected", client=f"{client[0]}:{client[1]}", reason=reason)
+            self._notices.tell("HTTP client disconnected", reason, client)
 
 
 class _Worker(Protocol):

@@ -43,7 +43,7 @@ class SocketConnection(asyncio.Protocol):
         self._socket = connection
         self._frames = FrameReader(largest)
         self._budget = budget
-        self._accounted = False
+        self._is_lost = self._accounted = False
         self._inbox: deque[Message] = deque()
         self._inbox_size = 0
         self._receiving: asyncio.Future[Message] | None = None
@@ -118,7 +118,8 @@ class SocketConnection(asyncio.Protocol):
 
     def evict(self) -> None:
         """Give up the memory: others need it."""
-        self._accounted = False
+        self._inbox.clear()
+        self._frames.clear()
         self.abort("it held the memory that others needed")
 
     async def finish(self, seconds: float) -> None:
@@ -198,6 +199,7 @@ class SocketConnection(asyncio.Protocol):
     @override
     def connection_lost(self, exc: Exception | None) -> None:
         self._end(_GONE)
+        self._is_lost = True
         self._budget.release(self)
         with suppress(OSError):  # the descriptor is still open
             self._socket.shutdown(socket.SHUT_RDWR)
@@ -258,6 +260,8 @@ class SocketConnection(asyncio.Protocol):
         self._budget.release(self)
 
     def _account(self) -> None:
+        if self._is_lost:
+            return
         held = self._frames.held + self._inbox_size
         if self._is_full:
             held += self._transport.get_write_buffer_size()

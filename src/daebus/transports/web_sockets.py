@@ -15,9 +15,8 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from daebus.core.logs import Logger
-
 from .budgets import Budget
+from .notices import Notices
 from .own_sockets import OwnSockets, address_of
 from .refusals import FULL, problem_headers
 from .server_limits import Room, SocketLimits
@@ -41,13 +40,13 @@ class WebSockets:
         limits: What they may do.
         own: Finds their connections.
         budget: Where what they make us hold is accounted for.
-        logger: For what becomes of those that do more.
+        notices: For what becomes of those that do more.
     """
 
-    def __init__(self, limits: SocketLimits, own: OwnSockets, budget: Budget, logger: Logger) -> None:
+    def __init__(self, limits: SocketLimits, own: OwnSockets, budget: Budget, notices: Notices) -> None:
         self._limits = limits
         self._budget = budget
-        self._logger = logger
+        self._notices = notices
         self._own = own
         self._room: Room | None = None
         self._by_host: Counter[str] = Counter()
@@ -101,9 +100,7 @@ class WebSockets:
             self._own.known.difference_update(descriptors)
             client = self._open.pop(connection)
             if connection.why is not None:
-                self._logger.warning(
-                    "WebSocket client disconnected", client=f"{client[0]}:{client[1]}", reason=connection.why
-                )
+                self._notices.tell("WebSocket client disconnected", connection.why, client)
             if not self._open and self._tending is not None:
                 self._tending.cancel()
                 self._tending = None
