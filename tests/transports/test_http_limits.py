@@ -20,7 +20,7 @@ from daebus.core.logs import make_logger
 from daebus.transports import server as serving_module
 from daebus.transports.budgets import Budget
 from daebus.transports.server import HttpServer
-from daebus.transports.server_limits import HttpLimits, SocketLimits
+from daebus.transports.server_limits import HttpLimits, Room, SocketLimits
 
 MiB = 1 << 20
 REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -145,17 +145,13 @@ async def test_connections_without_a_request_keep_nobody_out(
 ) -> None:
     caplog.set_level(logging.WARNING)
     async with serving(large, HttpLimits(connections=30)) as port:
-        honest = await connected(port)
-        await ask(honest)
         idle = [await connected(port, hosts[number % len(hosts)]) for number in range(60)]
         for _ in range(20):
-            await ask(honest)
             another = await connected(port)
             await ask(another)
             another.close()
         await until(lambda: "too many connections" in caplog.text)
-        await ask(honest)
-        close([honest, *idle])
+        close(idle)
 
 
 async def test_one_address_has_only_so_many_connections() -> None:
@@ -179,6 +175,19 @@ async def test_half_a_request_is_not_waited_for(sent: bytes, monkeypatch: pytest
             while await asyncio.get_running_loop().sock_recv(client, 1000):  # it may be told why
                 pass
         client.close()
+
+
+async def test_where_sockets_have_no_room_those_go_of_whoever_has_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving_module, "room_for", lambda _: Room(100, 100, sockets=6, sockets_per_address=6))
+    async with serving(echo) as port:
+        greedy = [await connect(f"ws://127.0.0.1:{port}/", local_addr=("127.0.0.2", 0)) for _ in range(6)]
+        async with connect(f"ws://127.0.0.1:{port}/") as first, connect(f"ws://127.0.0.1:{port}/") as second:
+            for client in (first, second):
+                await client.send("abc")
+                assert await client.recv() == "3"
+        await until(lambda: sum(client.close_code == 1013 for client in greedy) == 2)
+        for client in greedy:
+            await client.close()
 
 
 async def test_websockets_leave_room_for_others_and_for_http() -> None:

@@ -68,6 +68,7 @@ class ConnectionGuard:
         self._visits = visits
         self._own = own
         self._logger = logger
+        self._seen: dict[Address, float] = {}  # when each was seen first
         self._closed = 0
         self._told = -_TOLD_SECONDS
 
@@ -110,6 +111,7 @@ class ConnectionGuard:
         """Descriptor, client and seconds idle, 0 where something is done for it."""
         visits = {visit.client: visit.waits_since for visit in list(self._visits())}
         found: list[tuple[int, Address, float]] = []
+        seen: dict[Address, float] = {}
         for descriptor in descriptors:
             ends = ends_of(descriptor, _idle_seconds)
             if ends is None or ends[1] != self._port:
@@ -118,7 +120,10 @@ class ConnectionGuard:
             if client in visits:
                 since = visits[client]
                 idle = 0.0 if since is None else now - since
-            found.append((descriptor, client, idle))
+            # It may have waited for long until Granian accepted it: that is not its fault.
+            first = seen[client] = self._seen.get(client, now)
+            found.append((descriptor, client, min(idle, now - first)))
+        self._seen = seen
         return found
 
     def _tell(self, now: float) -> None:

@@ -20,7 +20,7 @@ _HIGH_WATER = 65_536  # bytes that wait here, either way, before the other side 
 _MOST_WAITING = 64  # messages, likewise
 _SMALL = 4096  # bytes that nobody accounts for
 _CODE = 2  # bytes
-_NO_CODE, _GONE, _POLICY = 1005, 1006, 1008
+_NO_CODE, _GONE, _POLICY, _TRY_LATER = 1005, 1006, 1008, 1013
 
 Message = Mapping[str, object]
 
@@ -36,6 +36,7 @@ class SocketConnection(asyncio.Protocol):
     Attributes:
         ended: Done once nothing more comes.
         why: Why we ended it; None: we did not.
+        silence: How often it was looked at since something was heard of the client.
     """
 
     def __init__(self, connection: socket.socket, largest: int, budget: Budget) -> None:
@@ -54,7 +55,8 @@ class SocketConnection(asyncio.Protocol):
         self._taken.set_result(None)
         self._is_closing = False  # whether a close frame of ours is out
         self._farewell: Message | None = None
-        self._silence = self._begun = self._seen = 0
+        self._begun = self._seen = 0
+        self.silence: int = 0
         self.ended: asyncio.Future[None] = self._loop.create_future()
         self.why: str | None = None
 
@@ -109,6 +111,11 @@ class SocketConnection(asyncio.Protocol):
             self._is_closing = True
             self._transport.write(close_frame(code, reason))
 
+    def dismiss(self, why: str) -> None:
+        """End the connection, and tell the client to try again later."""
+        self.why = why
+        self._refuse(_TRY_LATER, "There are too many clients")
+
     def abort(self, why: str) -> None:
         """End the connection at once, saying nothing to the client."""
         if self._farewell is None:
@@ -161,7 +168,7 @@ class SocketConnection(asyncio.Protocol):
 
     @override
     def data_received(self, data: bytes) -> None:
-        self._silence = 0
+        self.silence = 0
         if self._farewell is not None:
             return
         try:
@@ -216,10 +223,10 @@ class SocketConnection(asyncio.Protocol):
         """
         if self._farewell is not None or self._is_paused:
             return False
-        self._silence += 1
-        if self._silence == gone_after // 2 and not self._is_full and not self._is_closing:
+        self.silence += 1
+        if self.silence == gone_after // 2 and not self._is_full and not self._is_closing:
             self._transport.write(frame(PING, b""))
-        elif self._silence >= gone_after:
+        elif self.silence >= gone_after:
             self.abort("it gave no sign of life")
             return True
         halfway = self._frames.is_halfway and self._frames.messages == self._seen
@@ -242,7 +249,7 @@ class SocketConnection(asyncio.Protocol):
             self._transport.pause_reading()
 
     def _resume(self) -> None:
-        self._is_paused, self._silence = False, 0
+        self._is_paused, self.silence = False, 0
         self._account()
         if not self._transport.is_closing():
             self._transport.resume_reading()

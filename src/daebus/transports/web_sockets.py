@@ -61,11 +61,23 @@ class WebSockets:
         """Somebody wants to connect; `receive` and `send` are Granian's. None: there is no room for him."""
         host = (address_of(scope.get("client")) or ("", 0))[0]
         if self._room is not None and (
-            self._by_host[host] >= self._room.sockets_per_address or self._by_host.total() >= self._room.sockets
+            self._by_host[host] >= self._room.sockets_per_address
+            or (self._by_host.total() >= self._room.sockets and not self._make_room(host))
         ):
             return None
         self._by_host[host] += 1
         return WebSocketSession(self, scope, receive, send, host)
+
+    def _make_room(self, host: str) -> bool:
+        """Where an address has more clients than `host` would have, the one goes that was silent for longest."""
+        greedy, most = self._by_host.most_common(1)[0]
+        if most <= self._by_host[host] + 1:
+            return False
+        theirs = [connection for connection, client in self._open.items() if client[0] == greedy]
+        leaving = max((each for each in theirs if each.why is None), key=lambda each: each.silence, default=None)
+        if leaving is not None:
+            leaving.dismiss("others have fewer clients, and needed its place")
+        return leaving is not None
 
     def over(self, host: str) -> None:
         """A session with somebody is over."""
