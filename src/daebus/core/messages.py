@@ -27,6 +27,7 @@ __all__ = [
     "dead_letters",
     "delayed_entries",
     "encode_error",
+    "gone_groups",
     "idempotent_run",
     "instance_registry",
     "listened_channels",
@@ -236,6 +237,11 @@ def channel_listening(channel: str) -> str:
     A member is an instance, a group and the listener's name, with spaces between.
     """
     return f"daebus:channel:{{{channel}}}:listening"
+
+
+def gone_groups(channel: str) -> str:
+    """The sorted set of the groups of a durable channel that were dropped or handed over within a week."""
+    return f"daebus:channel:{{{channel}}}:gone"
 
 
 def listened_channels(service: str) -> str:

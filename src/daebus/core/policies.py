@@ -62,7 +62,8 @@ class Place(msgspec.Struct, frozen=True):
         name: Its name, under which it keeps its place when its function is renamed or moved; None: the names of its
             blueprint and of its function, as in ``users.on_order``.
         start: Where it begins the first time: ``earliest``, with the oldest event that is kept, or ``latest``, with the
-            next one; None: where the one listener ended that the service has no more, else with the oldest event.
+            next one; None: with the oldest event, but the service does not start where the channel keeps the place of a
+            listener that the app has no more, and whose new name this may be.
         renamed_from: The name that it had before, whose place it takes; replicas with either name share the events.
     """
 

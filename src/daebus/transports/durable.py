@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
-from daebus.core.errors import ServiceError, StartupError, Unavailable
+from daebus.core.errors import ServiceError, Unavailable
 from daebus.core.logs import Logger
-from daebus.core.messages import channel_instances, channel_stream, instance_registry, listener_stream
+from daebus.core.messages import channel_instances, channel_stream, gone_groups, instance_registry, listener_stream
 
 from .grace import Grace
 from .lanes import Lane
@@ -21,12 +21,10 @@ from .retries import GROUP, MAX_DELIVERIES, Origin, Retries
 from .scripts import Script
 from .settling import Settler
 from .streams import GroupReader
-from .tallies import Tally
 
 __all__ = ["DurableListeners"]
 
 _TRIM_SECONDS = 10.0
-_HELD_SECONDS = 1.0
 
 # Everything before the oldest entry that any group still needs goes: delivered and pending, or not yet delivered.
 _TRIM = Script(
@@ -94,8 +92,6 @@ class DurableListeners:
         await self._begin(await self._places.take())
         if self._channels:
             self._tasks.append(asyncio.create_task(self._trim_on(), name="trimming of durable channels"))
-        if self._places.held:
-            self._tasks.append(asyncio.create_task(self._wait_for_places(), name="listeners that wait"))
         await self._orphans.start()
 
     async def stop(self, grace: Grace) -> None:
@@ -117,18 +113,6 @@ class DurableListeners:
         for reader in readers:
             self._readers.append(reader)
             await reader.start()
-
-    async def _wait_for_places(self) -> None:
-        told = Tally()
-        while self._places.held:
-            await asyncio.sleep(_HELD_SECONDS)
-            try:
-                await self._begin(await self._places.take())
-            except (Unavailable, CommandError) as error:
-                self._logger.debug("listeners go on waiting", reason=str(error))
-            except StartupError as error:
-                if told.add():
-                    self._logger.error("listeners go on waiting", reason=str(error))
 
     def _again(self, seat: Seat) -> str:
         return listener_stream(self._service, seat.listener.channel, seat.key)
@@ -156,7 +140,8 @@ class DurableListeners:
             else:
                 await self._retries.failed(origin, entry, problem, request_id)
 
-        return Lane(key, listener.concurrency, handle, lambda _: MAX_DELIVERIES)
+        gone = None if is_own else gone_groups(listener.channel)
+        return Lane(key, listener.concurrency, handle, lambda _: MAX_DELIVERIES, gone)
 
     async def _trim_on(self) -> None:
         while True:

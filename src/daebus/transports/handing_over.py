@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from typing import cast
 
-from daebus.core.messages import channel_listeners, channel_listening, channel_stream, listened_channels
+from daebus.core.messages import (
+    channel_listeners,
+    channel_listening,
+    channel_stream,
+    gone_groups,
+    listened_channels,
+)
 
 from .listener_groups import ListenerError, ListenerGroups, ListenerState
 from .listeners import LISTENING_MS
@@ -49,7 +55,9 @@ _NAME = Script(
     return redis.call('HSETNX', KEYS[2], ARGV[1], ARGV[2])
     """
 )
-# KEYS are the stream and those who listen; ARGV the group, and for how long a heartbeat counts.
+# KEYS are the stream, those who listen, the hash of the listeners, and the groups that are gone; ARGV the group, for
+# how long a heartbeat counts, and the group of the heir, if there is one. An instance that was frozen all the time may
+# have the group's listener yet: the mark tells it, when it wakes, that the group was not lost.
 _DESTROY = Script(
     NOW
     + """
@@ -64,6 +72,8 @@ _DESTROY = Script(
             else redis.call('HDEL', names, fields[i]) end
         end
     end
+    redis.call('ZADD', KEYS[4], now, ARGV[1])
+    redis.call('PEXPIRE', KEYS[4], 7 * 86400000)
     return 1
     """
 )
@@ -134,7 +144,8 @@ class ListenerChanges:
     async def _destroy(self, state: ListenerState, heir: str | None) -> None:
         """Remove a group; its names become names of the heir's."""
         channel = state.channel
-        keys = [channel_stream(channel), channel_listening(channel), channel_listeners(channel)]
+        of_channel = (channel_stream, channel_listening, channel_listeners, gone_groups)
+        keys = [key(channel) for key in of_channel]
         args: list[Argument] = [state.group, LISTENING_MS, *([] if heir is None else [heir])]
         if await self._node.link.script(_DESTROY, keys, args) == 0:
             raise ListenerError(f"{state.listener!r} is at work by now: an instance has it. Stop it first.")

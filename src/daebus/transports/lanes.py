@@ -26,21 +26,27 @@ class Lane:
         limit: How many entries are handled at once.
         handle: Handles one entry, in the task that it is given, and settles it; raises only when it is cancelled.
         most_deliveries: How often an entry is given to an instance at most.
+        gone: The sorted set of the groups of the stream that somebody has removed; None: nobody does that.
 
     Attributes:
         tasks: Those that handle an entry.
         keeps_place: Whether the next place that becomes free is kept for an entry of a dead instance.
+        is_gone: Whether somebody has removed its group.
         is_heir: Whether the dead may have more for it, so that it is looked at as soon as there is a place and a turn.
     """
 
-    def __init__(self, key: str, limit: int, handle: Handle, most_deliveries: Callable[[Entry], int]) -> None:
+    def __init__(
+        self, key: str, limit: int, handle: Handle, most_deliveries: Callable[[Entry], int], gone: str | None = None
+    ) -> None:
         self.key = key
         self.limit = limit
         self.handle = handle
         self.most_deliveries = most_deliveries
+        self.gone = gone
         self.tasks: dict[Task, Entry] = {}
         self.keeps_place = False
         self.is_heir = False
+        self.is_gone = False
 
     @property
     def room(self) -> int:

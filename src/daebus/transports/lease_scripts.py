@@ -27,7 +27,7 @@ from __future__ import annotations
 
 from .scripts import EVEN_WHEN_FULL, NOW, Script
 
-__all__ = ["BEAT", "CONFIRM", "LEAVE", "OWNED", "TAKE_OVER"]
+__all__ = ["BEAT", "CONFIRM", "LEAVE", "MAKE_GROUP", "OWNED", "TAKE_OVER"]
 
 _HEAD = (
     EVEN_WHEN_FULL
@@ -109,6 +109,17 @@ TAKE_OVER = Script(
         if ARGV[5] ~= '1' or #taken >= room or claim(p) then break end
     end
     return {taken, wait, more - #taken}
+    """
+)
+
+# Answers 0 where somebody has removed the group on purpose: it was not lost. KEYS are the stream, and the sorted set of
+# the groups that are gone; ARGV is the group.
+MAKE_GROUP = Script(
+    EVEN_WHEN_FULL
+    + """
+    if redis.call('ZSCORE', KEYS[2], ARGV[1]) then return 0 end
+    redis.call('XGROUP', 'CREATE', KEYS[1], ARGV[1], '0', 'MKSTREAM')
+    return 1
     """
 )
 

@@ -7,7 +7,7 @@ same group. So the replicas that have the old name and those that have the new o
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Literal, TypeAlias, cast
 
@@ -15,7 +15,13 @@ import msgspec
 
 from daebus.core.errors import StartupError, Unavailable
 from daebus.core.logs import Logger
-from daebus.core.messages import channel_listeners, channel_listening, channel_stream, listened_channels
+from daebus.core.messages import (
+    channel_listeners,
+    channel_listening,
+    channel_stream,
+    gone_groups,
+    listened_channels,
+)
 from daebus.core.policies import Place, Policy
 from daebus.wiring.endpoints import Endpoint
 
@@ -31,14 +37,16 @@ LISTENING_MS = 15_000
 
 _FORGET_MS = 86_400_000
 
-# KEYS are the stream, the hash of the listeners, and the sorted set of who listens; ARGV are the service, this
-# instance, for how long a heartbeat counts, and of each listener its name, its start and its name before, or nothing.
-# Nothing is written where it is for a person to decide.
+# KEYS are the stream, the hash of the listeners, and the sorted sets of who listens and of groups that are gone; ARGV
+# are the service, this instance, and of each listener its name, its start and its name before, or nothing. Nothing is
+# written where it is for a person to decide: what has a place and is not here may be the new listener's old name, or a
+# listener of another program under the name of the service, or of one that does not run just now. To take the place of
+# that one would lose its events; to begin anew would handle those of a renamed one twice.
 _JOIN = Script(
     EVEN_WHEN_FULL
     + NOW
     + """
-    local service, me, live = ARGV[1] .. ':', ARGV[2], now - ARGV[3]
+    local service, me = ARGV[1] .. ':', ARGV[2]
     local exists, groups = {}, redis.pcall('XINFO', 'GROUPS', KEYS[1])
     if groups.err and not string.find(groups.err, 'no such key') then return groups end
     if not groups.err then
@@ -51,61 +59,57 @@ _JOIN = Script(
         return redis.call('HGET', KEYS[2], service .. name) or (exists[service .. name] and service .. name) or nil
     end
     local answers, owner, guesses = {}, {}, {}
-    for i = 4, #ARGV, 3 do
+    for i = 3, #ARGV, 3 do
         local n, name, group, how = #answers + 1, ARGV[i], group_of(ARGV[i]), 'known'
         if not group then group, how = group_of(ARGV[i + 2]), 'renamed' end
         if group and owner[group] then return {{'taken', name, owner[group]}} end
         if group then owner[group] = name end
-        answers[n] = {group and how or 'new', group or service .. name, ''}
-        if not group and ARGV[i + 1] == '' then guesses[#guesses + 1] = n end
+        answers[n] = {group and how or 'new', group or service .. name}
+        if not group and ARGV[i + 1] == '' then guesses[#guesses + 1] = name end
     end
-    local left = {}
-    for group in pairs(exists) do
-        if not owner[group] then left[#left + 1] = string.sub(group, #service + 1) end
-    end
-    table.sort(left)
-    if #guesses > 0 and #left > 0 then
-        local guessed = answers[guesses[1]]
-        if #guesses > 1 or #left > 1 then return {{'unclear', ARGV[1 + 3 * guesses[1]], unpack(left)}} end
-        guessed[1], guessed[2], guessed[3] = 'assumed', service .. left[1], left[1]
-        for _, member in ipairs(redis.call('ZRANGEBYSCORE', KEYS[3], '(' .. live, '+inf')) do
-            local instance, group = string.match(member, '^(%S+) (%S+)')
-            if group == guessed[2] and instance ~= me then guessed[1] = 'held' end
+    if #guesses > 0 then
+        local left = {}
+        for group in pairs(exists) do
+            if not owner[group] then left[#left + 1] = string.sub(group, #service + 1) end
         end
+        table.sort(left)
+        if #left > 0 then return {{'unclear', guesses[1], unpack(left)}} end
     end
     for n, answer in ipairs(answers) do
-        local name, start, group = ARGV[1 + 3 * n], ARGV[2 + 3 * n], answer[2]
-        if answer[1] ~= 'held' then
-            if not exists[group] then
-                redis.call('XGROUP', 'CREATE', KEYS[1], group, start == 'latest' and '$' or '0-0', 'MKSTREAM')
-                local from = '0-0'
-                for _, g in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
-                    for i = 1, #g, 2 do if g[2] == group and g[i] == 'last-delivered-id' then from = g[i + 1] end end
-                end
-                redis.call('HSET', KEYS[2], group .. ' from', from)
+        local name, start, group = ARGV[3 * n], ARGV[1 + 3 * n], answer[2]
+        if not exists[group] then
+            redis.call('XGROUP', 'CREATE', KEYS[1], group, start == 'latest' and '$' or '0-0', 'MKSTREAM')
+            local from = '0-0'
+            for _, g in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
+                for i = 1, #g, 2 do if g[2] == group and g[i] == 'last-delivered-id' then from = g[i + 1] end end
             end
-            redis.call('HSET', KEYS[2], service .. name, group)
-            redis.call('ZADD', KEYS[3], now, me .. ' ' .. group .. ' ' .. name)
+            redis.call('HSET', KEYS[2], group .. ' from', from)
         end
+        redis.call('ZREM', KEYS[4], group)
+        redis.call('HSET', KEYS[2], service .. name, group)
+        redis.call('ZADD', KEYS[3], now, me .. ' ' .. group .. ' ' .. name)
     end
     return answers
     """
 )
-# The name of a group is written down again and again, as a server that took over may not have got it yet.
+# The name of a group is written down again and again, as a server that took over may not have got it yet. Not so where
+# the listener was dropped or handed over while this instance was frozen, and counted as none.
 _BEAT = Script(
     EVEN_WHEN_FULL
     + NOW
     + """
     for i = 4, #ARGV, 2 do
-        redis.call('HSET', KEYS[1], ARGV[1] .. ':' .. ARGV[i], ARGV[i + 1])
-        redis.call('ZADD', KEYS[2], now, ARGV[2] .. ' ' .. ARGV[i + 1] .. ' ' .. ARGV[i])
+        if not redis.call('ZSCORE', KEYS[3], ARGV[i + 1]) then
+            redis.call('HSET', KEYS[1], ARGV[1] .. ':' .. ARGV[i], ARGV[i + 1])
+            redis.call('ZADD', KEYS[2], now, ARGV[2] .. ' ' .. ARGV[i + 1] .. ' ' .. ARGV[i])
+        end
     end
     redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now - ARGV[3])
     """
 )
 _NOTE = Script(EVEN_WHEN_FULL + NOW + "for _, name in ipairs(ARGV) do redis.call('ZADD', KEYS[1], now, name) end")
 
-How: TypeAlias = Literal["known", "new", "renamed", "assumed", "held", "taken", "unclear"]
+How: TypeAlias = Literal["known", "new", "renamed", "taken", "unclear"]
 
 
 class Listener(msgspec.Struct, frozen=True):
@@ -155,7 +159,7 @@ class Places:
         node: This process.
         service: The service's name.
         listeners: Those of durable channels.
-        logger: For what was found and assumed.
+        logger: For what was found.
     """
 
     def __init__(self, node: Node, service: str, listeners: Sequence[Listener], logger: Logger) -> None:
@@ -166,18 +170,12 @@ class Places:
         for listener in listeners:
             self._wanted.setdefault(listener.channel, []).append(listener)
         self._taken: dict[tuple[str, str], Seat] = {}
-        self._held: dict[tuple[str, str], str] = {}
         self._forgotten = asyncio.Event()
         node.when_forgotten(self._forgotten.set)
         self._task: asyncio.Task[None] | None = None
 
-    @property
-    def held(self) -> Mapping[tuple[str, str], str]:
-        """The listeners, by channel and name, that wait for the end of another, and the name of that one."""
-        return self._held
-
     async def take(self) -> list[Seat]:
-        """Take the places that are free; those that were not taken before.
+        """Take the places of all listeners.
 
         Raises:
             StartupError: Only a person can say which place is whose.
@@ -201,66 +199,40 @@ class Places:
 
     async def _join(self, channel: str) -> list[Seat]:
         listeners = self._wanted[channel]
-        if all((channel, listener.name) in self._taken for listener in listeners):
-            return []
-        keys = [channel_stream(channel), channel_listeners(channel), channel_listening(channel)]
+        keys = [channel_stream(channel), channel_listeners(channel), channel_listening(channel), gone_groups(channel)]
         wishes = [(one.name, one.place.start or "", one.place.renamed_from or "") for one in listeners]
-        args: list[Argument] = [self._service, self._node.id, LISTENING_MS]
+        args: list[Argument] = [self._service, self._node.id]
         args += [part for wish in wishes for part in wish]
         rows = cast("list[list[bytes]]", await self._node.link.script(_JOIN, keys, args))
         answers = [[part.decode() for part in row] for row in rows]
         if answers[0][0] in ("taken", "unclear"):
             raise StartupError(self._undecided(channel, *answers[0]))
         seats: list[Seat] = []
-        for listener, (how, group, other) in zip(listeners, answers, strict=True):
-            at = (channel, listener.name)
-            if at not in self._taken:
-                self._tell(listener, cast("How", how), group, other)
-                if how == "held":
-                    self._held[at] = other
-                else:
-                    self._held.pop(at, None)
-                    self._taken[at] = Seat(listener, group)
-                    seats.append(self._taken[at])
+        for listener, (how, group) in zip(listeners, answers, strict=True):
+            self._tell(listener, cast("How", how), group)
+            seats.append(Seat(listener, group))
+            self._taken[channel, listener.name] = seats[-1]
         return seats
 
-    def _tell(self, listener: Listener, how: How, group: str, other: str) -> None:
+    def _tell(self, listener: Listener, how: How, group: str) -> None:
         about = {"channel": listener.channel, "listener": listener.name}
-        new = f"If it is a new one, give it another name and say where it begins: name=, start= ({listener.name!r})"
-        match how:
-            case "new":
-                begins = listener.place.start or "earliest"
-                self._logger.info("new listener of a durable channel", **about, begins=begins)
-            case "renamed":
-                place = listener.place.renamed_from
-                self._logger.info("renamed listener goes on in its place", **about, renamed_from=place, group=group)
-            case "assumed":
-                self._logger.warning(
-                    "new listener goes on where one ended that the service has no more: assumed to be renamed",
-                    **about,
-                    renamed_from=other,
-                    remedy=f"Write renamed_from={other!r}. {new}",
-                )
-            case "held" if (listener.channel, listener.name) not in self._held:
-                self._logger.warning(
-                    "new listener waits for the end of one that other replicas have: assumed to be renamed",
-                    **about,
-                    renamed_from=other,
-                    remedy=f"Write renamed_from={other!r}. If it is a new one, say where it begins: start=",
-                )
-            case _:
-                pass
+        if how == "new":
+            begins = listener.place.start or "earliest"
+            self._logger.info("new listener of a durable channel", **about, begins=begins)
+        elif how == "renamed":
+            place = listener.place.renamed_from
+            self._logger.info("renamed listener goes on in its place", **about, renamed_from=place, group=group)
 
     def _undecided(self, channel: str, how: str, name: str, *others: str) -> str:
         where = f"The listener {name!r} of the durable channel {channel!r}"
         if how == "taken":
             return f"{where} has a name that {others[0]!r} had before it was renamed: give it another one, name=..."
         left = ", ".join(map(repr, others))
-        them, one = ("has a place in it", "") if len(others) == 1 else ("have places in it", "one of ")
+        them, which = ("a place", "that one") if len(others) == 1 else ("places", "one of those")
         return (
-            f"{where} is new, and {left} {them} that no listener of this app takes: say whether it is {one}these, "
-            f"renamed_from={others[0]!r}, or where it begins, start='latest' or start='earliest'. "
-            f"`daebus listeners list {self._service}` shows them, `daebus listeners drop` drops one."
+            f"{where} is new, and the channel keeps {them} for {left}, which this app has no more: if it is {which} "
+            f"under a new name, say renamed_from={others[0]!r}; else say where it begins, start='latest' or "
+            f"start='earliest'. `daebus listeners list {self._service}` shows them, `daebus listeners drop` drops one."
         )
 
     async def _beat_on(self) -> None:
@@ -279,4 +251,5 @@ class Places:
             pairs = [(name, seat.group) for (of, name), seat in self._taken.items() if of == channel]
             args: list[Argument] = [self._service, self._node.id, _FORGET_MS]
             args += [part for pair in pairs for part in pair]
-            await link.script(_BEAT, [channel_listeners(channel), channel_listening(channel)], args)
+            keys = [channel_listeners(channel), channel_listening(channel), gone_groups(channel)]
+            await link.script(_BEAT, keys, args)

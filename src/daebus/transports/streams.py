@@ -13,7 +13,7 @@ from daebus.core.logs import Logger
 from .blocking_link import BlockingLink
 from .grace import Grace
 from .lanes import BatchSize, Lane, Task
-from .lease_scripts import LEAVE, OWNED
+from .lease_scripts import LEAVE, MAKE_GROUP, OWNED
 from .leases import Entry, Lease
 from .node import Node
 from .resp import CommandError, is_busy_group, is_missing_group
@@ -77,7 +77,7 @@ class GroupReader:
         self._freed = asyncio.Event()
         self._place = asyncio.Event()
         self._interrupting: Task | None = None
-        self._stopping = False
+        self._stopping = self._is_over = False
         self._task: Task | None = None
         self._heir: Task | None = None
         lease.suspects.when_free(self._place.set)
@@ -108,15 +108,24 @@ class GroupReader:
             self._logger.debug("consumer not removed", group=self._group, reason=str(error))
 
     async def _make_groups(self) -> None:
-        for key in self._lanes:
+        for lane in self._lanes.values():
             try:
-                await self._link.execute("XGROUP", "CREATE", key, self._group, "0", "MKSTREAM")
+                if lane.gone is None:
+                    await self._link.execute("XGROUP", "CREATE", lane.key, self._group, "0", "MKSTREAM")
+                elif await self._node.link.script(MAKE_GROUP, [lane.key, lane.gone], [self._group]) == 0:
+                    self._end(lane)
             except CommandError as error:
                 if not is_busy_group(error):
                     raise
 
+    def _end(self, lane: Lane) -> None:
+        lane.is_gone = True
+        self._is_over = all(lane.is_gone for lane in self._lanes.values())
+        lost = "listener dropped or handed over while this instance was cut off: it hears no more until it starts anew"
+        self._logger.error(lost, stream=lane.key, group=self._group)
+
     async def _read_on(self) -> None:
-        while not self._stopping:
+        while not (self._stopping or self._is_over):
             try:
                 if self._adrift:
                     await self._take_up()
@@ -136,8 +145,9 @@ class GroupReader:
             except CommandError as again:
                 error = again
             else:
-                self._logger.warning("consumer group was lost and is made again", group=self._group)
-                self._node.suspect_loss()
+                if not self._is_over:
+                    self._logger.warning("consumer group was lost and is made again", group=self._group)
+                    self._node.suspect_loss()
                 return
         if self._refused != str(error):
             self._refused = str(error)
@@ -201,7 +211,7 @@ class GroupReader:
             self._place.clear()
             is_full, seconds = self._loop.time() >= full, pause
             for lane in self._lanes.values():
-                if is_full or lane.is_heir:
+                if (is_full or lane.is_heir) and not lane.is_gone:
                     seconds = min(seconds, await self._look_after(lane))
             sooner = self._loop.time() + seconds
             full = sooner if is_full else min(full, sooner)
