@@ -317,12 +317,14 @@ async def test_what_cannot_be_sent_after_the_commit_is_told(tmp_path: Path, capl
                 engine.kill()
 
             gate["close"] = close
-            response = await service.http.get("/x")
+            try:
+                response = await service.http.get("/x", timeout=30)
+            finally:
+                engine.start()  # without it the service would not stop in time
             assert response.status_code == 503
             assert "The work was done and kept" in response.json()["detail"]
             assert log == ["commit"]
             assert "unsent=[\"event on 'happened'\", 'request shop.work']" in caplog.text
-            engine.start()
 
 
 async def test_work_that_could_not_publish_is_done_again(
