@@ -132,7 +132,7 @@ class TestCall:
         async with running(users()) as service:
             with pytest.raises(BadRequest, match=r"`\$.id`: expected `str`, got `int`"):
                 await service.call(loose, dict[str, object](id=3))
-            with pytest.raises(BadRequest, match=r"missing required field `id`"):
+            with pytest.raises(BadRequest, match=r"Missing value at `\$\.id`"):
                 await service.call(loose, dict[str, object]())
             with pytest.raises(BadRequest, match=r"`\$.id`.*length >= 1"):
                 await service.call(loose, dict[str, object](id=""))

@@ -120,7 +120,7 @@ async def test_bodies_that_do_not_end_take_no_more_than_they_may(caplog: pytest.
     caplog.set_level(logging.WARNING)
 
     async def taking(scope: Any, receive: Any, send: Any) -> None:
-        parts = []
+        parts: list[bytes] = []
         while (message := await receive()).get("more_body"):
             parts.append(message["body"])
         if message["type"] == "http.request":
@@ -178,7 +178,10 @@ async def test_half_a_request_is_not_waited_for(sent: bytes, monkeypatch: pytest
 
 
 async def test_where_sockets_have_no_room_those_go_of_whoever_has_most(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serving_module, "room_for", lambda _: Room(100, 100, sockets=6, sockets_per_address=6))
+    def room_for(_: HttpLimits) -> Room:
+        return Room(100, 100, sockets=6, sockets_per_address=6)
+
+    monkeypatch.setattr(serving_module, "room_for", room_for)
     async with serving(echo) as port:
         greedy = [await connect(f"ws://127.0.0.1:{port}/", local_addr=("127.0.0.2", 0)) for _ in range(6)]
         async with connect(f"ws://127.0.0.1:{port}/") as first, connect(f"ws://127.0.0.1:{port}/") as second:

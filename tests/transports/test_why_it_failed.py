@@ -142,7 +142,7 @@ async def test_tracebacks_of_failures_alike_are_sampled(
             raise ValueError("another")
         look_up(number)
 
-    failures._failures.clear()
+    monkeypatch.setattr(failures, "_failures", {})
     async with running(app) as service:
         for number in [1] * 9 + [7]:
             with pytest.raises(Internal):

@@ -32,6 +32,7 @@ from .checks import (
 )
 from .container import ServiceContainer
 from .doubts import find_idle, find_misspelt_channels
+from .misfits import refuse_misfit
 from .plans import Conflict, Plans
 
 if TYPE_CHECKING:
@@ -174,7 +175,7 @@ class Daebus(Recorder, Generic[C]):
             raise WiringError(WiringProblem(place, subject, found, remedy, code="wrong-component"))
         self._refuse_late(f"register_blueprint({blueprint.name!r})")
         try:
-            self._refuse_misfit(blueprint, place)
+            refuse_misfit(blueprint, self._container, self._blueprints, place=place, app=self._site.place)
             specs = self._take_over(blueprint, f"the blueprint was registered at {place}")
             self._blueprints[blueprint.name] = place
             self._plans.add(specs)
@@ -182,24 +183,6 @@ class Daebus(Recorder, Generic[C]):
             if not defer(error):
                 raise
             self._deferred.extend(error.problems)
-
-    def _refuse_misfit(self, blueprint: Blueprint[C], place: str) -> None:
-        subject = f"register_blueprint({blueprint.name!r})"
-        if blueprint.name in self._blueprints:
-            earlier = self._blueprints[blueprint.name]
-            found = f"a blueprint of this name was registered at {earlier}"
-            remedy, notes = "register it once, or rename one of the two", [Note("the first one", earlier)]
-            raise WiringError(WiringProblem(place, subject, found, remedy, code="duplicate-blueprint", notes=notes))
-        owner, wanted = self._container.declarative_parent, blueprint.services
-        if not isinstance(wanted, type):  # pyright: ignore[reportUnnecessaryIsInstance]  # no checker may run
-            found = "its services= is no container class, but an object"
-            remedy = f"name the class: Blueprint({blueprint.name!r}, services=Container), without brackets behind it"
-            raise WiringError(WiringProblem(place, subject, found, remedy, code="wrong-container"))
-        if owner is not None and not issubclass(owner, wanted):
-            found = f"its handlers need {wanted.__name__}, and the app's container is {owner.__name__}"
-            remedy = f"pass container={wanted.__name__}() to Daebus, or a subclass of it"
-            notes = [Note("the app", self._site.place)]
-            raise WiringError(WiringProblem(place, subject, found, remedy, code="wrong-container", notes=notes))
 
     def _refuse_late(self, subject: str) -> None:
         if self._closed is not None:

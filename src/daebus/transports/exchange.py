@@ -149,7 +149,7 @@ class Exchange:
                 raise SlowBody(f"The body of the request did not come within {seconds:g} s") from None
             if not self._is_cut or is_cancelled():
                 raise
-            message = _GONE
+            message = {**_GONE}
         finally:
             self._waiting = None
             self._server.bodies.discard(self)

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import cast
 
 __all__ = ["Address", "OwnSockets", "address_of", "ends_of", "open_descriptors"]
 
@@ -68,8 +69,10 @@ def open_descriptors() -> list[int]:
 
 def address_of(found: object) -> Address | None:
     """Host and port out of ASGI's scope or of a socket; None for what is neither IPv4 nor IPv6."""
-    match found:
-        case [str(host), int() | str() as port, *_] if str(port).isdecimal():
+    if not isinstance(found, tuple | list):
+        return None
+    match cast("tuple[object, ...] | list[object]", found)[:2]:
+        case [str(host), int() | str() as port] if str(port).isdecimal():
             return host.partition("%")[0], int(port)
         case _:
             return None
