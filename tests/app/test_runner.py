@@ -230,6 +230,16 @@ print(gc.get_freeze_count() == 0 and gc.get_threshold() == before)
         assert service.output().split() == ["on_stop", "True"]
 
 
+def sound() -> Daebus:
+    app = Daebus("service")
+
+    @app.action("ping")
+    async def ping() -> str:
+        return "pong"
+
+    return app
+
+
 def miswired() -> Daebus:
     app = Daebus("service")
 
@@ -279,14 +289,14 @@ def started_wrongly(
         (miswired(), None, {}, r"1 wiring mistake:[\s\S]*x\(b: int\)[\s\S]*test_runner.py:\d+[\s\S]*"),
         (Daebus("__main__"), None, {}, r"The service has no name: .*"),
         (
-            Daebus("service"),
+            sound(),
             None,
             {"DAEBUS_LOG_LEVEL": "LOUD"},
             r"The environment variable DAEBUS_LOG_LEVEL is 'LOUD'.*",
         ),
-        (Daebus("service"), "http://x", {}, r"The Redis URL http://x does not start with redis://.*"),
-        (Daebus("service"), "redis://127.0.0.1:1", {}, r"The server at redis://127.0.0.1:1/0 is not reachable: .*"),
-        (Daebus("service"), None, {"DAEBUS_EMBEDDED": "0"}, r"No Redis URL is given, and DAEBUS_EMBEDDED=0 .*"),
+        (sound(), "http://x", {}, r"The Redis URL http://x does not start with redis://.*"),
+        (sound(), "redis://127.0.0.1:1", {}, r"The server at redis://127.0.0.1:1/0 is not reachable: .*"),
+        (sound(), None, {"DAEBUS_EMBEDDED": "0"}, r"No Redis URL is given, and DAEBUS_EMBEDDED=0 .*"),
         (failing(Unavailable("closed")), "", {}, r"on_start start \(\S*test_runner.py:\d+\) failed: closed"),
     ],
 )
@@ -311,7 +321,7 @@ def test_unexpected_failure_of_on_start(redis_url: str, started_wrongly: Callabl
 
 
 def test_cause_of_a_failed_start_is_in_the_debug_log(started_wrongly: Callable[..., str]) -> None:
-    errors = started_wrongly(Daebus("service"), "redis://127.0.0.1:1", DAEBUS_LOG_LEVEL="DEBUG").splitlines()
+    errors = started_wrongly(sound(), "redis://127.0.0.1:1", DAEBUS_LOG_LEVEL="DEBUG").splitlines()
     line = next(json.loads(line) for line in errors if "service did not start" in line)
     assert "ConnectionRefusedError" in line["exception"]
 

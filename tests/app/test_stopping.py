@@ -20,7 +20,7 @@ from daebus import Action, Bus, Channel, Daebus
 from daebus.testing import running
 
 HEAD = """
-import asyncio, sys, threading, time
+import asyncio, re, sys, threading, time
 from collections.abc import AsyncIterator, Iterator
 from dependency_injector import providers
 from litestar.response import Stream
@@ -245,11 +245,26 @@ async def spin() -> None:
     while True:
         pass
 
+@app.action("match")
+async def match() -> None:
+    print("at match", flush=True)
+    re.match(r"(a+)+$", "a" * 50 + "b")
+
 @app.action("nap")
 async def nap() -> None:
     print("at nap", flush=True)
     time.sleep(1000)
 """
+
+
+async def test_a_regular_expression_that_holds_the_gil(tmp_path: Path, redis_url: str) -> None:
+    """It lets Python's signal handler run, but no other thread: the process is ended from C, with its stacks."""
+    async with started(tmp_path, redis_url, BLOCKED) as (service, bus):
+        await bus.send(Action[None, None]("match", service="service"))
+        await at(service, "match")
+        assert await stopped(service) == 1
+        assert "Timeout (0:00:04.5" in service.text()
+        assert "in match" in service.text()
 
 
 @pytest.mark.parametrize("action", ["spin", "nap"])

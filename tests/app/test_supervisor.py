@@ -280,8 +280,7 @@ def test_a_worker_that_hangs_does_not_outlive_the_stop(target: Path, redis_url: 
             bus.send(Action[None, None]("match", service="workers"))
         eventually(lambda: "at work" in service.output(), service)
         assert service.stop() == 1
-        (told,) = service.lines("process killed, as it did not stop in time")
-        assert "in match" in str(told["stack"])
+        assert "in match" in service.text()
 
 
 def test_workers_run_in_the_event_loop_that_is_named(target: Path, redis_url: str) -> None:

@@ -146,6 +146,12 @@ async def test_a_test_is_told_too(monkeypatch: pytest.MonkeyPatch, caplog: pytes
 
 async def test_a_limit_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DAEBUS_BLOCKED_AFTER", "soon")
+    app = Daebus("service")
+
+    @app.action("ping")
+    async def ping() -> None:
+        """Nothing is to be done."""
+
     with pytest.raises(ConfigurationError, match="DAEBUS_BLOCKED_AFTER is 'soon': give a number of seconds"):
-        async with running(Daebus("service")):
+        async with running(app):
             pass
