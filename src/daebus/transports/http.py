@@ -133,7 +133,7 @@ def build_litestar(
         dependencies = cast("Mapping[str, object]", given.get("dependencies") or {})
         make = partial(make_handler, provided=dependencies, service=service, stopping=stopping, logger=logger)
         _add_routes(app, routes, make, short=not closed)
-    app.short_ways, app.guard, app.documentation = short_ways, SiteGuard(settings), documentation
+    app.short_ways, app.guard, app.documentation = short_ways, SiteGuard(settings, logger), documentation
     short_ways.open(app)
     return app
 

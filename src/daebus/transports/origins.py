@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from daebus.core.errors import BadRequest, ConfigurationError, Forbidden, ServiceError
+from daebus.core.logs import Logger
 
-__all__ = ["Headers", "HostGuard", "OriginGuard", "is_safe", "read_hosts", "read_origins"]
+from .tallies import Tally
+
+__all__ = ["Headers", "HostGuard", "OriginGuard", "Refusal", "RefusalLog", "is_safe", "read_hosts", "read_origins"]
 
 Headers = Iterable[tuple[bytes, bytes]]
 
@@ -19,6 +23,48 @@ _LOOPBACK = re.compile(r"localhost|[^/]+\.localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,
 _LOOPBACK_ADDRESS = re.compile(r"localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|::1", re.IGNORECASE)
 _LONGEST_SHOWN = 200
 _MOST_KNOWN = 64
+
+
+class Refusal(NamedTuple):
+    """Why a request is refused.
+
+    Attributes:
+        error: What the client is told.
+        asked: The origin or host that it came with.
+        remedy: What allows it, as it is written in the code: for the log alone.
+    """
+
+    error: ServiceError
+    asked: str
+    remedy: str
+
+
+class RefusalLog:
+    """Lines of the log about refused requests: for each origin or host the 1st, 2nd, 4th, … and one each minute.
+
+    Args:
+        logger: The log.
+    """
+
+    __slots__ = ("_logger", "_tallies")
+
+    def __init__(self, logger: Logger) -> None:
+        self._logger = logger
+        self._tallies: dict[str, Tally] = {}
+
+    def add(self, refusal: Refusal, *, path: str, request_id: str) -> None:
+        """Note a refusal."""
+        asked = refusal.asked if refusal.asked in self._tallies or len(self._tallies) < _MOST_KNOWN else ""
+        tally = self._tallies.setdefault(asked, Tally(reminds=True))
+        if tally.add():
+            self._logger.warning(
+                "request refused",
+                reason=refusal.error.message,
+                allowed_by=refusal.remedy,
+                path=path,
+                request_id=request_id,
+                times=tally.count,
+            )
 
 
 class OriginGuard:
@@ -44,7 +90,7 @@ class OriginGuard:
         self._allows = allows
         self._component = component
 
-    def refusal(self, headers: Headers) -> ServiceError | None:
+    def refusal(self, headers: Headers) -> Refusal | None:
         """Why a request is refused that may change something, or opens a WebSocket; None: it is not."""
         site, origin, host = b"", None, b""
         for name, value in headers:
@@ -60,10 +106,8 @@ class OriginGuard:
         if (not site and _is_same(asking, host.decode("latin-1"))) or self._trusts(asking):
             return None
         shown = asking[:_LONGEST_SHOWN]
-        return Forbidden(
-            f"Pages of {shown or 'other sites'} may not ask this service; "
-            f"what allows them is {self._component}(origins=[{shown or 'https://...'!r}])"
-        )
+        allowing = f"{self._component}(origins=[{shown or 'https://...'!r}])"
+        return Refusal(Forbidden(f"Pages of {shown or 'other sites'} may not ask this service"), shown, allowing)
 
     def _trusts(self, origin: str) -> bool:
         return origin in self._origins or (self._allows is not None and bool(origin) and self._allows(origin))
@@ -88,7 +132,7 @@ class HostGuard:
         if not self._fixed and _LOOPBACK_ADDRESS.fullmatch(address):
             self._patterns = _LOOPBACK
 
-    def refusal(self, headers: Headers) -> ServiceError | None:
+    def refusal(self, headers: Headers) -> Refusal | None:
         """Why a request is refused; None: it is not."""
         if self._patterns is None:
             return None
@@ -97,17 +141,15 @@ class HostGuard:
                 return None if value in self._known else self._examine(self._patterns, value)
         return None
 
-    def _examine(self, patterns: re.Pattern[str], value: bytes) -> ServiceError | None:
+    def _examine(self, patterns: re.Pattern[str], value: bytes) -> Refusal | None:
         host = _without_port(value.decode("latin-1"))
         if patterns.fullmatch(host):
             if len(self._known) < _MOST_KNOWN:
                 self._known.add(value)
             return None
         shown = host[:_LONGEST_SHOWN]
-        return BadRequest(
-            f"The service does not answer to the host name {shown!r}; what allows it is "
-            f"DaebusHttp(allowed_hosts=[{shown!r}])"
-        )
+        error = BadRequest(f"The service does not answer to the host name {shown!r}")
+        return Refusal(error, shown, f"DaebusHttp(allowed_hosts=[{shown!r}])")
 
 
 def is_safe(method: str) -> bool:

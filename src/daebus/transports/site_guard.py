@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from litestar.config.cors import CORSConfig
 
 from daebus.core.errors import ServiceError
+from daebus.core.logs import Logger
 
 from .edge import DaebusHttp
 from .http_answers import Encoded
-from .origins import HostGuard, OriginGuard, is_safe
+from .origins import HostGuard, OriginGuard, RefusalLog, is_safe
 from .problems import PROBLEM, encode_problem, request_id
 
 __all__ = ["SiteGuard"]
@@ -21,15 +22,17 @@ class SiteGuard:
 
     Args:
         settings: Which origins and hosts are allowed.
+        logger: For what is refused.
     """
 
-    __slots__ = ("_hosts", "_origins")
+    __slots__ = ("_hosts", "_log", "_origins")
 
-    def __init__(self, settings: DaebusHttp) -> None:
+    def __init__(self, settings: DaebusHttp, logger: Logger) -> None:
         cors = settings.litestar.get("cors_config")
         allows = cors.is_origin_allowed if isinstance(cors, CORSConfig) else None
         self._origins = OriginGuard(settings.origins, component="DaebusHttp", allows=allows)
         self._hosts = HostGuard(settings.allowed_hosts)
+        self._log = RefusalLog(logger)
 
     def listens_on(self, address: str) -> None:
         """Take the address into account on which the app is served."""
@@ -42,9 +45,15 @@ class SiteGuard:
             refusal = self._origins.refusal(scope["headers"])
         if refusal is None:
             return None
-        body = encode_problem(refusal.status, refusal.code, refusal.message, refusal.details, request_id(scope))
-        return Encoded(body, refusal.status, PROBLEM.encode())
+        known, error = request_id(scope), refusal.error
+        self._log.add(refusal, path=scope["path"], request_id=known)
+        body = encode_problem(error.status, error.code, error.message, error.details, known)
+        return Encoded(body, error.status, PROBLEM.encode())
 
     def refuses_connection(self, scope: Any) -> ServiceError | None:
         """Why a WebSocket is refused; None: it is not. Its origin is a matter of what it connects to."""
-        return self._hosts.refusal(cast("list[tuple[bytes, bytes]]", scope["headers"]))
+        refusal = self._hosts.refusal(scope["headers"])
+        if refusal is None:
+            return None
+        self._log.add(refusal, path=scope["path"], request_id=request_id(scope))
+        return refusal.error

@@ -18,7 +18,7 @@ from .clients import Clients
 from .edge import DaebusWebSocket
 from .handshake import Handshake, Socket, read_handshake, refuse
 from .links import CommandLink
-from .origins import Headers, OriginGuard
+from .origins import Headers, OriginGuard, RefusalLog
 from .peer import GOING_AWAY, Peer
 from .resp import CommandError
 from .sockets import SocketDesk, SocketRoutes
@@ -65,6 +65,7 @@ class SocketHub:
         self._instance = instance
         self._max_clients = settings.max_clients
         self._origins = OriginGuard(settings.origins, component="DaebusWebSocket")
+        self._refusals = RefusalLog(logger)
         self._subscriber = subscriber
         self._logger = logger
         self._desk = SocketDesk(
@@ -113,11 +114,12 @@ class SocketHub:
             await self._unsubscribe()
         await self._switchboard.leave(list(self._switchboard.lines))
 
-    def check_origin(self, headers: Headers) -> None:
+    def check_origin(self, headers: Headers, *, path: str, request_id: str) -> None:
         """Refuse pages of other sites, by the headers of a request to connect. Raises `Forbidden`."""
         refusal = self._origins.refusal(headers)
         if refusal is not None:
-            raise refusal
+            self._refusals.add(refusal, path=path, request_id=request_id)
+            raise refusal.error
 
     async def serve(self, handshake: Handshake) -> None:
         """Live through one connection, in the task that the server made for it.
@@ -166,7 +168,8 @@ def socket_handler(path: str | None, hub: Callable[[], SocketHub]) -> WebsocketR
         handshake = read_handshake(socket)
         try:
             serving = hub()
-            serving.check_origin(socket.scope["headers"])
+            scope = socket.scope
+            serving.check_origin(scope["headers"], path=scope["path"], request_id=handshake.request_id)
             await serving.serve(handshake)
         except ServiceError as error:
             await handshake.receive()
