@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -136,6 +138,35 @@ async def test_few_long_ones_do_not_wait_for_each_other_to_end() -> None:
         assert counts == [2] * 5
         left = [entry["times_delivered"] for entry in await redis.xpending_range(stream, "daebus", "-", "+", 9)]
         assert left == [1] * 5
+
+
+async def test_calls_that_the_dead_had_in_hand_are_begun_before_their_callers_give_up() -> None:
+    """Streams too, which do not end: whoever reads one gives up after 20 s of silence."""
+    total, begun = 30, set[int]()
+    app = Daebus("heir", lease=0.5, stop_timeout=0.1)
+
+    @app.action("work")
+    async def work(number: int) -> int:
+        begun.add(number)
+        await asyncio.sleep(3600 if number >= total // 2 else 1)
+        return number
+
+    async with raw_redis(private_redis_url()) as redis:
+        stream = "daebus:{heir}:action:work"
+        await redis.xgroup_create(stream, "daebus", "0", mkstream=True)
+        for number in range(total):
+            request = {
+                "action": "work",
+                "payload": number,
+                "reply_to": "daebus:reply:somebody",
+                "request_id": str(number),
+            }
+            if number < total // 2:
+                request["deadline"] = int(time.time() * 1000) + 10_000
+            await redis.xadd(stream, {"request": json.dumps(request)})
+        await redis.xreadgroup("daebus", "dead", {stream: ">"})
+        async with running(app):
+            await until(lambda: begun == {*range(total)})
 
 
 async def _is_empty(redis: Any, stream: str) -> bool:

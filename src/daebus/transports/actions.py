@@ -21,7 +21,7 @@ from daebus.wiring.dispatch import dispatch, dispatch_stream
 from daebus.wiring.endpoints import Endpoint, Incoming
 
 from .deadlines import NEVER, Deadlines
-from .endings import Endings, decode_request, most_deliveries
+from .endings import Endings, decode_request
 from .failures import failure
 from .grace import CUT_SECONDS, Grace
 from .idempotency import KeyedRun
@@ -97,7 +97,7 @@ class ActionServer:
                 origin = Origin(each.partition, ("action", action.name), key, GROUP, key, action.policy)
                 limit = max(1, (action.concurrency + number) // len(retries))
                 handle = partial(self._handle, action, origin, endings)
-                by_limit[limit].append(Lane(key, limit, handle, most_deliveries))
+                by_limit[limit].append(Lane(key, limit, handle, endings.alone))
             self._readers += [
                 GroupReader(node, GROUP, registry, lease, lanes, self._settler, logger) for lanes in by_limit.values()
             ]

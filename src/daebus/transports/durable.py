@@ -21,6 +21,7 @@ from .retries import GROUP, MAX_DELIVERIES, Origin, Retries
 from .scripts import Script
 from .settling import Settler
 from .streams import GroupReader
+from .suspects import alone_seconds
 
 __all__ = ["DurableListeners"]
 
@@ -141,7 +142,7 @@ class DurableListeners:
                 await self._retries.failed(origin, entry, problem, request_id)
 
         gone = None if is_own else gone_groups(listener.channel)
-        return Lane(key, listener.concurrency, handle, lambda _: MAX_DELIVERIES, gone)
+        return Lane(key, listener.concurrency, handle, _alone, gone)
 
     async def _trim_on(self) -> None:
         while True:
@@ -149,3 +150,7 @@ class DurableListeners:
             for channel in self._channels:
                 with suppress(Unavailable, CommandError):  # the next round does it
                     await self._node.link.script(_TRIM, [channel_stream(channel)], [])
+
+
+def _alone(entry: Entry, _: int) -> float:
+    return alone_seconds(MAX_DELIVERIES - entry.deliveries)

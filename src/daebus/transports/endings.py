@@ -14,11 +14,14 @@ from .node import Node
 from .replies import failed_reply
 from .retries import MAX_CALL_DELIVERIES, MAX_DELIVERIES, Origin, Retries, is_passing
 from .settling import Settler
+from .suspects import alone_seconds
 
-__all__ = ["Endings", "decode_request", "most_deliveries"]
+__all__ = ["Endings", "decode_request"]
 
 decode_request = msgspec.json.Decoder(Request).decode
 """The request in an entry. Raises what `UNDECODABLE` names."""
+
+_LEAST_ALONE, _MOST_ALONE, _STREAMS_SECONDS = 0.1, 10.0, 3.0
 
 _decode_reply = msgspec.json.Decoder(Reply).decode
 
@@ -36,6 +39,25 @@ class Endings:
         self._node = node
         self._settler = settler
         self._retries = retries
+
+    def alone(self, entry: Entry, waiting: int) -> float:
+        """For how many seconds no other suspect is begun beside this one.
+
+        One that somebody waits for has no other chance, but neither have those behind it, if they are begun too late: each
+        gets its share of the time for which its caller waits yet.
+        """
+        try:
+            request = decode_request(entry.get(b"request") or b"")
+        except UNDECODABLE:  # it ends at once
+            return _LEAST_ALONE
+        if request.reply_to is None:
+            return alone_seconds(MAX_DELIVERIES - entry.deliveries)
+        if (
+            request.deadline is None or request.credit is not None
+        ):  # whoever reads a stream waits 20 s for a sign of life
+            return max(_LEAST_ALONE, min(1.0, _STREAMS_SECONDS / (waiting + 1)))
+        left = (request.deadline - self._node.clock.now()) / 1000
+        return max(_LEAST_ALONE, min(_MOST_ALONE, left / (waiting + 1)))
 
     async def refuse(self, origin: Origin, entry: Entry, error: Exception) -> None:
         """End what is no request."""
@@ -104,14 +126,6 @@ class Endings:
     def _tell(self, request: Request, reply: bytes) -> None:
         if request.reply_to is not None:
             self._settler.reply(request.reply_to, reply)
-
-
-def most_deliveries(entry: Entry) -> int:
-    """How often a request is given to an instance at most: one that somebody waits for, once more where one died."""
-    try:
-        return _most_deliveries(decode_request(entry.get(b"request") or b""))
-    except UNDECODABLE:  # it ends at once
-        return MAX_DELIVERIES
 
 
 def _most_deliveries(request: Request) -> int:

@@ -17,6 +17,8 @@ Task = asyncio.Task[None]
 
 Handle = Callable[[Entry, Task], Coroutine[object, object, None]]
 
+Alone = Callable[[Entry, int], float]
+
 
 class Lane:
     """One stream, and how many of its entries are handled at once.
@@ -25,7 +27,7 @@ class Lane:
         key: The stream.
         limit: How many entries are handled at once.
         handle: Handles one entry, in the task that it is given, and settles it; raises only when it is cancelled.
-        most_deliveries: How often an entry is given to an instance at most.
+        alone: For how many seconds no other suspect is begun beside an entry that is one, with so many that wait.
         gone: The sorted set of the groups of the stream that somebody has removed; None: nobody does that.
 
     Attributes:
@@ -35,13 +37,11 @@ class Lane:
         is_heir: Whether the dead may have more for it, so that it is looked at as soon as there is a place and a turn.
     """
 
-    def __init__(
-        self, key: str, limit: int, handle: Handle, most_deliveries: Callable[[Entry], int], gone: str | None = None
-    ) -> None:
+    def __init__(self, key: str, limit: int, handle: Handle, alone: Alone, gone: str | None = None) -> None:
         self.key = key
         self.limit = limit
         self.handle = handle
-        self.most_deliveries = most_deliveries
+        self.alone = alone
         self.gone = gone
         self.tasks: dict[Task, Entry] = {}
         self.keeps_place = False

@@ -56,12 +56,12 @@ class Taken(msgspec.Struct, frozen=True):
     Attributes:
         entries: The entries. A suspect was delivered more than once, this time included; there is one at most.
         seconds: After so long the next owner may count as dead.
-        more: Whether the dead have more in hand.
+        left: How many more the dead have in hand.
     """
 
     entries: Sequence[Entry]
     seconds: float
-    more: bool
+    left: int
 
 
 _uptime: Callable[[], float] = (
@@ -140,11 +140,11 @@ class Lease:
             suspects: Whether one may be a suspect.
         """
         if room < 1 or not self.may_take_over:
-            return Taken([], self.seconds, more=False)
+            return Taken([], self.seconds, 0)
         arguments = (group, self._node.id, self._milliseconds, room, int(suspects))
         answer = await self._node.link.script(TAKE_OVER, [key, registry], arguments)
         rows, wait, left = cast("tuple[list[tuple[bytes, list[bytes], int]], int, int]", answer)
-        return Taken([Entry(*row) for row in rows], wait / 1000, more=left > 0)
+        return Taken([Entry(*row) for row in rows], wait / 1000, left)
 
     async def confirm(self, key: str, registry: str, group: str, entry_id: bytes) -> bool:
         """Whether an entry that was asked for in another tenure is still this instance's; it will stay so."""

@@ -236,10 +236,12 @@ class GroupReader:
         tenure, asked = self._lease.tenure, (lane.key, self._registry, self._group, lane.room)
         try:
             taken = await self._lease.take_over(*asked, suspects=turn is not None)
-            lane.is_heir = taken.more
+            lane.is_heir = taken.left > 0
             for entry in taken.entries:
                 self._logger.warning("entry of a dead instance taken over", stream=lane.key, entry=entry.id.decode())
                 if entry.deliveries > 1:
+                    if turn is not None:
+                        turn.waiting = taken.left
                     self._take(lane, entry, tenure, turn)
                     turn = None  # it ends with the entry
                 else:
@@ -260,7 +262,7 @@ class GroupReader:
                 turn = await self._lease.suspects.turn()
             if (tenure is not None and tenure == self._lease.tenure) or await self._still_owns(lane, entry):
                 if turn is not None:
-                    turn.begin(lane.most_deliveries(entry) - entry.deliveries)
+                    turn.begin(lane.alone(entry, turn.waiting))
                 await lane.handle(entry, task)
         finally:
             if turn is not None:

@@ -5,32 +5,41 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-__all__ = ["Suspects", "Turn"]
+__all__ = ["Suspects", "Turn", "alone_seconds"]
 
 _ALONE_SECONDS = (300.0, 10.0, 1.0, 0.1)
 
 
-class Turn:
-    """The time of one suspect, in which no other is begun. It ends once."""
+def alone_seconds(chances: int) -> float:
+    """For how long no other suspect is begun beside one, if it takes so long.
 
-    __slots__ = ("_suspects", "_timer")
+    What kills a process mostly does so at once, so the first time is short, not to hold up thousands of long handlers for
+    the sake of one. Where it was too short, several are charged with the death of their process, and have more time alone
+    when they are suspects again; most of it when nothing but the dead letters is left.
+
+    Args:
+        chances: How often it may be given to an instance after this time.
+    """
+    return _ALONE_SECONDS[max(0, min(chances, len(_ALONE_SECONDS) - 1))]
+
+
+class Turn:
+    """The time of one suspect, in which no other is begun. It ends once.
+
+    Attributes:
+        waiting: How many the dead have left for its lane.
+    """
+
+    __slots__ = ("_suspects", "_timer", "waiting")
 
     def __init__(self, suspects: Suspects) -> None:
         self._suspects: Suspects | None = suspects
         self._timer: asyncio.TimerHandle | None = None
+        self.waiting: int = 0
 
-    def begin(self, chances: int) -> None:
-        """It is begun, and the next one need not wait for its end if that takes too long.
-
-        What kills a process mostly does so at once, so the first time is short, not to hold up thousands of long
-        handlers for the sake of one. Where it was too short, several are charged with the death of their process, and
-        have more time alone when they are suspects again; most of it when nothing but the dead letters is left.
-
-        Args:
-            chances: How often it may be given to an instance after this time.
-        """
-        alone = _ALONE_SECONDS[max(0, min(chances, len(_ALONE_SECONDS) - 1))]
-        self._timer = asyncio.get_running_loop().call_later(alone, self.end)
+    def begin(self, seconds: float) -> None:
+        """It is begun, and the next one waits for its end, but no longer than for some seconds."""
+        self._timer = asyncio.get_running_loop().call_later(seconds, self.end)
 
     def end(self) -> None:
         """Let the next one begin."""
