@@ -234,3 +234,13 @@ async def test_suspects_have_their_turns_one_after_another() -> None:
     assert not fifth.done()
     last.end()
     (await fifth).end()
+
+
+async def test_an_instance_that_was_killed_leaves_its_id_for_a_day(registry: Registry) -> None:
+    await registry.beat("a")
+    await registry.beat("killed")
+    noted = await registry.redis.zscore(REGISTRY, "")
+    await registry.redis.zincrby(REGISTRY, -86_400_001, "killed")
+    await registry.beat("a")
+    assert set(await registry.redis.zrange(REGISTRY, 0, -1)) == {b"", b"a"}
+    assert await registry.redis.zscore(REGISTRY, "") == noted

@@ -14,6 +14,7 @@ from tests.support import raw_redis, until
 from typing_extensions import Unpack
 
 from daebus import Channel, Daebus
+from daebus.core.logs import make_logger
 from daebus.core.messages import channel_stream, listener_stream
 from daebus.core.policies import ListenOptions
 from daebus.errors import NotFound, StartupError, Unavailable
@@ -22,6 +23,7 @@ from daebus.transports.dead_letters import DeadLetters
 from daebus.transports.handing_over import ListenerChanges
 from daebus.transports.listener_groups import ListenerError, ListenerGroups
 from daebus.transports.node import open_node
+from daebus.transports.orphans import OrphanWatch
 from daebus.transports.topology import RedisServer
 
 pytestmark = pytest.mark.usefixtures("daebus_redis_url")
@@ -400,3 +402,14 @@ async def test_a_program_beside_another_one_of_the_same_service_takes_no_event_o
         await publish(service, *range(2, 20))
         await first.handles(*(("a", number) for number in range(2, 20)))
         await second.handles(*(("b", number) for number in range(2, 20)))
+
+
+async def test_what_is_to_be_handled_again_is_not_looked_through_each_minute_by_each_instance(redis: Any) -> None:
+    async with running(Shop().listens("a", name="a").listens("b", name="b").app) as service:
+        await publish(service, 1)
+    async with open_node(RedisServer.from_url(private_redis_url())) as node:
+        watch = OrphanWatch(node, "shop", make_logger())
+        await watch._look()
+        await redis.config_resetstat()
+        await watch._look()
+    assert (await redis.info("commandstats"))["cmdstat_zrange"]["calls"] == 1  # the channels

@@ -119,12 +119,12 @@ def drop(service: str, channel: str, name: str, redis_url: str | None) -> None:
 
 def _left(state: ListenerState) -> str:
     waiting = "?" if state.waiting is None else state.waiting
-    return f"{waiting} events waiting, {state.pending} pending, {state.retrying} to be handled again"
+    return f"{waiting} events waiting, {state.pending} pending, {state.retrying or 0} to be handled again"
 
 
 def _row(state: ListenerState) -> tuple[str, ...]:
     waiting = "?" if state.waiting is None else state.waiting
-    numbers = map(str, (state.instances, waiting, state.pending, state.retrying))
+    numbers = map(str, (state.instances, waiting, state.pending, state.retrying or 0))
     return (state.channel, state.listener, state.state, *numbers, _time(state.oldest) or "-")
 
 

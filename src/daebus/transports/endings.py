@@ -43,8 +43,8 @@ class Endings:
     def alone(self, entry: Entry, waiting: int) -> float:
         """For how many seconds no other suspect is begun beside this one.
 
-        One that somebody waits for has no other chance, but neither have those behind it, if they are begun too late: each
-        gets its share of the time for which its caller waits yet.
+        One that somebody waits for has no other chance, but neither have those behind it, if they are begun too late:
+        each gets its share of the time for which its caller waits yet.
         """
         try:
             request = decode_request(entry.get(b"request") or b"")
@@ -52,9 +52,8 @@ class Endings:
             return _LEAST_ALONE
         if request.reply_to is None:
             return alone_seconds(MAX_DELIVERIES - entry.deliveries)
-        if (
-            request.deadline is None or request.credit is not None
-        ):  # whoever reads a stream waits 20 s for a sign of life
+        if request.deadline is None or request.credit is not None:
+            # Whoever reads a stream waits 20 s for a sign of life.
             return max(_LEAST_ALONE, min(1.0, _STREAMS_SECONDS / (waiting + 1)))
         left = (request.deadline - self._node.clock.now()) / 1000
         return max(_LEAST_ALONE, min(_MOST_ALONE, left / (waiting + 1)))

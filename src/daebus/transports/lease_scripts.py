@@ -50,12 +50,13 @@ _HEAD = (
     """
 )
 
-# KEYS is the registry; ARGV are the instance and its lease in ms.
+# Who was killed leaves its id there for a day. KEYS is the registry; ARGV are the instance and its lease in ms.
 BEAT = Script(
     _HEAD
     + """
     gap_ended(KEYS[1], tonumber(ARGV[2]))
     redis.call('ZADD', KEYS[1], now, ARGV[1])
+    redis.call('ZREMRANGEBYSCORE', KEYS[1], '(0', now - 86400000)
     redis.call('PEXPIRE', KEYS[1], 86400000)
     """
 )

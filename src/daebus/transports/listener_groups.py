@@ -57,7 +57,7 @@ class ListenerState(msgspec.Struct, frozen=True):
         instances: How many instances have it.
         waiting: How many events were not given to it yet; None: the server cannot tell.
         pending: How many were given to it, and are not done with.
-        retrying: How many it failed on and will get again.
+        retrying: How many it failed on and will get again; None: they were not counted.
         oldest: When the oldest event was published that it is not done with, in ms of the server's clock; None: no such
             event is kept.
     """
@@ -69,7 +69,7 @@ class ListenerState(msgspec.Struct, frozen=True):
     instances: int
     waiting: int | None
     pending: int
-    retrying: int
+    retrying: int | None
     oldest: int | None
 
 
@@ -85,13 +85,17 @@ class ListenerGroups:
         self._node = node
         self._service = service
 
-    async def all(self) -> list[ListenerState]:
-        """The listeners that the service has, or had, by channel and name."""
+    async def all(self, *, retrying: bool = True) -> list[ListenerState]:
+        """The listeners that the service has, or had, by channel and name.
+
+        Args:
+            retrying: Whether to count what is to be handled again, for which all of it is looked through.
+        """
         link = self._node.link
         channels = cast("list[bytes]", await link.execute("ZRANGE", listened_channels(self._service), 0, -1))
         since = self._node.clock.now() - int(LIVE_SECONDS * 1000)
         served = cast("int", await link.execute("ZCOUNT", instance_registry(self._service), since, "+inf")) > 0
-        found = [await self._of(channel.decode(), served=served) for channel in channels]
+        found = [await self._of(channel.decode(), served=served, retrying=retrying) for channel in channels]
         some_live = served or any(state.instances for states in found for state in states)
         return [
             state if state.instances or not some_live else msgspec.structs.replace(state, state="orphaned")
@@ -132,7 +136,11 @@ class ListenerGroups:
         stream = listener_stream(self._service, channel, group.partition(":")[2])
         return stream, delayed_entries(self._service)
 
-    async def _of(self, channel: str, *, served: bool) -> list[ListenerState]:
+    async def retrying(self, group: str, channel: str) -> int:
+        """How many events a group's listener failed on and will get again."""
+        return cast("int", await self._node.link.script(_AGAIN, self.again(group, channel), []))
+
+    async def _of(self, channel: str, *, served: bool, retrying: bool) -> list[ListenerState]:
         link, stream = self._node.link, channel_stream(channel)
         try:
             groups = cast("list[list[bytes | int | None]]", await link.execute("XINFO", "GROUPS", stream))
@@ -149,7 +157,6 @@ class ListenerGroups:
             if not group.startswith(f"{self._service}:"):
                 continue
             beating = [name for _, of, name in live if of == group]
-            retrying = await link.script(_AGAIN, self.again(group, channel), [])
             states.append(
                 ListenerState(
                     channel=channel,
@@ -159,7 +166,7 @@ class ListenerGroups:
                     instances=len(beating),
                     waiting=cast("int | None", facts.get(b"lag")),
                     pending=cast("int", facts[b"pending"]),
-                    retrying=cast("int", retrying),
+                    retrying=await self.retrying(group, channel) if retrying else None,
                     oldest=await self._oldest(stream, group, cast("bytes", facts[b"last-delivered-id"])),
                 )
             )

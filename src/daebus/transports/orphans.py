@@ -51,16 +51,16 @@ class OrphanWatch:
 
     async def _look(self) -> None:
         try:
-            states = await self._groups.all()
+            states = await self._groups.all(retrying=False)
+            orphans = {(one.channel, one.group): one for one in states if not one.instances}
+            self._told &= orphans.keys()
+            for at in orphans.keys() - self._told:
+                self._tell(orphans[at], await self._groups.retrying(orphans[at].group, orphans[at].channel))
+                self._told.add(at)
         except (Unavailable, CommandError) as error:
             self._logger.debug("orphaned listeners not looked for", reason=str(error))
-            return
-        orphans = {(one.channel, one.group): one for one in states if not one.instances}
-        for at in orphans.keys() - self._told:
-            self._tell(orphans[at])
-        self._told = set(orphans)
 
-    def _tell(self, state: ListenerState) -> None:
+    def _tell(self, state: ListenerState, retrying: int) -> None:
         since = None if state.oldest is None else datetime.fromtimestamp(state.oldest / 1000, UTC).isoformat()
         which = f"{self._service} {state.channel} {state.listener}"
         self._logger.warning(
@@ -69,7 +69,7 @@ class OrphanWatch:
             listener=state.listener,
             waiting=state.waiting,
             pending=state.pending,
-            retrying=state.retrying,
+            retrying=retrying,
             since=since,
             remedy=f"daebus listeners drop {which}, or daebus listeners hand-over {which} NEW",
         )

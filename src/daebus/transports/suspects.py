@@ -13,9 +13,9 @@ _ALONE_SECONDS = (300.0, 10.0, 1.0, 0.1)
 def alone_seconds(chances: int) -> float:
     """For how long no other suspect is begun beside one, if it takes so long.
 
-    What kills a process mostly does so at once, so the first time is short, not to hold up thousands of long handlers for
-    the sake of one. Where it was too short, several are charged with the death of their process, and have more time alone
-    when they are suspects again; most of it when nothing but the dead letters is left.
+    What kills a process mostly does so at once, so the first time is short, not to hold up thousands of long handlers
+    for the sake of one. Where it was too short, several are charged with the death of their process, and have more time
+    alone when they are suspects again; most of it when nothing but the dead letters is left.
 
     Args:
         chances: How often it may be given to an instance after this time.
