@@ -175,7 +175,7 @@ async def is_refused_or_cut(bus: Bus) -> bool:
 async def test_an_instance_that_died_is_no_reason_to_wait_for_long(node: Node, redis: Any) -> None:
     """Its heartbeats count for as long as callers count them, and no longer."""
     async with open_node(RedisServer.from_url(private_redis_url())) as other:
-        dead, last = Presence(other, "shop", ["both"], 1), Presence(node, "shop", ["both"], 1)
+        dead, last = Presence(other, "shop", ["both"], 1, 60), Presence(node, "shop", ["both"], 1, 60)
         for presence in (dead, last):
             await presence.start()
         for member, score in await redis.zrange("daebus:{shop}:servers", 0, -1, withscores=True):
@@ -185,3 +185,21 @@ async def test_an_instance_that_died_is_no_reason_to_wait_for_long(node: Node, r
         with pytest.raises(NoSuchService):
             await Directory(node).require("shop", "both")
         await dead.stop()
+
+
+async def test_an_instance_that_was_killed_is_not_waited_for_once_its_lease_is_over(bus: Bus, redis: Any) -> None:
+    async with running(shop()):
+        (me,) = await redis.zrange("daebus:{shop}:servers", 0, -1)
+        await redis.zadd("daebus:{shop}:servers", {b"killed" + me[me.index(b" ") :]: (await redis.time())[0] * 1000})
+        await redis.zincrby("daebus:{shop}:instances", 2_100, "")  # its lease is over: 2 s since the server was reached
+    with pytest.raises(NoSuchService, match="the last one stopped"):
+        await bus.call(BOTH)
+
+
+async def test_an_instance_that_lives_counts_however_long_the_server_hung(bus: Bus, redis: Any) -> None:
+    async with running(shop()):
+        async with running(shop()):
+            instances = await redis.zrange("daebus:{shop}:instances", 0, -1)
+            for name in instances:
+                await redis.zincrby("daebus:{shop}:instances", -60_000 if name else 60_000, name)
+        assert await bus.call(BOTH) == "done"

@@ -13,7 +13,7 @@ from tests.support import raw_redis
 from daebus.testing import private_redis_url
 from daebus.transports.lease_scripts import BEAT, CONFIRM, OWNED, TAKE_OVER
 from daebus.transports.scripts import Script
-from daebus.transports.suspects import Suspects
+from daebus.transports.suspects import Suspects, alone_seconds
 
 pytestmark = pytest.mark.usefixtures("daebus_redis_url")
 
@@ -224,11 +224,11 @@ async def test_suspects_have_their_turns_one_after_another() -> None:
     second = await waiting
     first.end()
     third = asyncio.create_task(suspects.turn())
-    second.begin(3)  # it has not much time alone, as it has three chances more
+    second.begin(alone_seconds(3))  # it has not much time alone, as it has three chances more
     await asyncio.wait_for(third, 10)
     second.end()
     last = await third
-    last.begin(0)
+    last.begin(alone_seconds(0))
     fifth = asyncio.create_task(suspects.turn())
     await asyncio.sleep(0.3)
     assert not fifth.done()

@@ -113,7 +113,8 @@ class Runtime:
             )
             stack.push_async_callback(scheduler.stop, grace)
             await scheduler.start(self._scheduled())
-            presence = Presence(self.node, made.service, list(made.plans.actions), made.settings.partitions)
+            served, settings = list(made.plans.actions), made.settings
+            presence = Presence(self.node, made.service, served, settings.partitions, settings.lease)
             await presence.start()
             stack.push_async_callback(presence.stop)
             for doubt in made.doubts:

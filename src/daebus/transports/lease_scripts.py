@@ -27,9 +27,9 @@ from __future__ import annotations
 
 from .scripts import EVEN_WHEN_FULL, NOW, Script
 
-__all__ = ["BEAT", "CONFIRM", "LEAVE", "MAKE_GROUP", "OWNED", "TAKE_OVER"]
+__all__ = ["BEAT", "CONFIRM", "GAPS", "LEAVE", "MAKE_GROUP", "OWNED", "TAKE_OVER"]
 
-_HEAD = (
+GAPS = (
     EVEN_WHEN_FULL
     + NOW
     + """
@@ -49,10 +49,11 @@ _HEAD = (
     end
     """
 )
+"""Begins scripts that ask a registry who lives: `gap_ended` is when every member counts as having beaten last."""
 
 # Who was killed leaves its id there for a day. KEYS is the registry; ARGV are the instance and its lease in ms.
 BEAT = Script(
-    _HEAD
+    GAPS
     + """
     gap_ended(KEYS[1], tonumber(ARGV[2]))
     redis.call('ZADD', KEYS[1], now, ARGV[1])
@@ -71,7 +72,7 @@ BEAT = Script(
 # for, and 1 where it may begin a suspect. It answers with the entries, with the ms after which the next owner may count
 # as dead, and with how many entries the dead have left.
 TAKE_OVER = Script(
-    _HEAD
+    GAPS
     + """
     local group, me, lease, room = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
     local ended = gap_ended(KEYS[2], lease)
@@ -161,7 +162,7 @@ LEAVE = Script(
 # Asked after a pause in which the entry may have been taken: if it was not, the heartbeat makes sure that it will not
 # be. KEYS are the stream and the registry; ARGV are the group, the instance, its lease in ms and the entry.
 CONFIRM = Script(
-    _HEAD
+    GAPS
     + """
     gap_ended(KEYS[2], tonumber(ARGV[3]))
     local mine = #redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[4], ARGV[4], 1, ARGV[2])

@@ -9,9 +9,10 @@ from contextlib import suppress
 
 from daebus.core.codec import encode
 from daebus.core.errors import Unavailable
-from daebus.core.messages import serving_channel, serving_instances, serving_registry
+from daebus.core.messages import instance_registry, serving_channel, serving_instances, serving_registry
 
 from .directory import LEFT, LIVE_SECONDS
+from .lease_scripts import GAPS
 from .node import Node
 from .resp import Argument, CommandError
 from .scripts import EVEN_WHEN_FULL, NOW, Script
@@ -37,15 +38,19 @@ _BEAT = Script(
     redis.call('PEXPIRE', KEYS[2], live)
     """
 )
-# In one step with the look at the others: two that stop at once must not each count on the other.
+# In one step with the look at the others: two that stop at once must not each count on the other. Nor does one that was
+# killed count, once its lease is over.
 _LEAVE = Script(
-    EVEN_WHEN_FULL
-    + NOW
+    GAPS
     + """
-    local live, me, actions, left = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+    local live, me, actions, left, lease = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
     local version = string.match(me, ' (.*)')
+    local ended, others = gap_ended(KEYS[3], lease), {}
     redis.call('ZREM', KEYS[2], me)
-    local others = redis.call('ZRANGEBYSCORE', KEYS[2], now - live, '+inf')
+    for _, other in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], now - live, '+inf')) do
+        local beat = tonumber(redis.call('ZSCORE', KEYS[3], string.match(other, '^%S+')) or 0)
+        if math.max(ended, beat) + lease >= now then others[#others + 1] = other end
+    end
     for _, other in ipairs(others) do
         if string.match(other, ' (.*)') == version then return 0 end
     end
@@ -70,14 +75,16 @@ class Presence:
         service: The service's name.
         actions: The names of its actions.
         partitions: How many partitions it has.
+        lease: Seconds after its last heartbeat in which another instance counts as dead.
     """
 
-    def __init__(self, node: Node, service: str, actions: Sequence[str], partitions: int) -> None:
+    def __init__(self, node: Node, service: str, actions: Sequence[str], partitions: int, lease: float) -> None:
         self._node = node
         self._forgotten = asyncio.Event()
         node.when_forgotten(self._forgotten.set)
         self._service = service
-        self._keys = [serving_registry(service), serving_instances(service)]
+        self._keys = [serving_registry(service), serving_instances(service), instance_registry(service)]
+        self._lease_ms = int(lease * 1000)
         self._actions = encode(sorted(actions))
         self._me = f"{node.id} {hashlib.sha256(self._actions).hexdigest()[:16]}"
         self._members: list[Argument] = ["", f":{partitions}", self._actions]
@@ -99,11 +106,12 @@ class Presence:
         await asyncio.wait({self._task})
         with suppress(Unavailable, CommandError, TimeoutError):
             async with asyncio.timeout(_LEAVE_SECONDS):
-                if await self._node.link.script(_LEAVE, self._keys, [_LIVE_MS, self._me, self._actions, LEFT]):
+                what = [_LIVE_MS, self._me, self._actions, LEFT, self._lease_ms]
+                if await self._node.link.script(_LEAVE, self._keys, what):
                     await self._node.link.execute("PUBLISH", serving_channel(self._service), self._node.id)
 
     async def _beat(self) -> None:
-        await self._node.link.script(_BEAT, self._keys, [_FORGET_MS, _LIVE_MS, self._me, LEFT, *self._members])
+        await self._node.link.script(_BEAT, self._keys[:2], [_FORGET_MS, _LIVE_MS, self._me, LEFT, *self._members])
 
     async def _go_on(self) -> None:
         while True:
