@@ -106,7 +106,7 @@ class Presence:
         await asyncio.wait({self._task})
         with suppress(Unavailable, CommandError, TimeoutError):
             async with asyncio.timeout(_LEAVE_SECONDS):
-                what = [_LIVE_MS, self._me, self._actions, LEFT, self._lease_ms]
+                what: list[Argument] = [_LIVE_MS, self._me, self._actions, LEFT, self._lease_ms]
                 if await self._node.link.script(_LEAVE, self._keys, what):
                     await self._node.link.execute("PUBLISH", serving_channel(self._service), self._node.id)
 
