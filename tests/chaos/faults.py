@@ -159,22 +159,18 @@ async def kills(folder: Path, *, seed: int, seconds: float, rate: float = 1_000,
 
 
 async def renamings(folder: Path, *, seed: int, seconds: float, rate: float = 300, pause: float = 0.5) -> Report:
-    """Rolling deployments, each with another name of the listener; some of the old replicas are killed.
-
-    Every second deployment does not say what the name was before, and stops the replicas.
-    """
+    """Rolling deployments, each with another name of the listener; some of the old replicas are killed."""
     async with _open_world(folder, seed, rate) as world:
         fleet, names = world.fleet, ["chaos.on_event"]
 
         async def deploy() -> None:
-            is_told = len(names) % 2 == 1
-            was = {"CHAOS_RENAMED_FROM": names[-1]} if is_told else {}
             names.append(f"name-{len(names)}")
-            fleet.environment = {**_LEASING, "CHAOS_LISTENER": names[-1], **was}
+            renamed = {"CHAOS_LISTENER": names[-1], "CHAOS_RENAMED_FROM": names[-2]}
+            fleet.environment = {**_LEASING, **renamed}
             for replica in list(fleet.replicas):
                 made = fleet.replace(replica)
                 await until(lambda made=made: made.port is not None, 60)  # type: ignore[misc]
-                if is_told and world.rng.random() < 0.5:
+                if world.rng.random() < 0.5:
                     replica.process.kill()
                     world.breaks(replica.name, time.monotonic(), time.monotonic())
                 else:
