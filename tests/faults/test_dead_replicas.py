@@ -17,7 +17,7 @@ import pytest
 from tests.processes import Service, launched
 from tests.support import raw_redis, until
 
-from daebus import Action, Bus, Daebus
+from daebus import Action, Bus, Context, Daebus
 from daebus.testing import private_redis_url, running
 
 pytestmark = pytest.mark.usefixtures("daebus_redis_url")
@@ -167,6 +167,29 @@ async def test_calls_that_the_dead_had_in_hand_are_begun_before_their_callers_gi
         await redis.xreadgroup("daebus", "dead", {stream: ">"})
         async with running(app):
             await until(lambda: begun == {*range(total)})
+
+
+@pytest.mark.parametrize("limits", [{}, {"concurrency": 7}], ids=["one reader", "two readers"])
+async def test_suspects_of_one_action_do_not_wait_for_all_of_another(limits: dict[str, int]) -> None:
+    begun = list[str]()
+    app = Daebus("heir", lease=0.5, stop_timeout=0.1)
+
+    async def work(context: Context) -> None:
+        begun.append(context.handler)
+        await asyncio.sleep(3600)
+
+    app.action("first")(work)
+    app.action("second", **limits)(work)
+    async with raw_redis(private_redis_url()) as redis:
+        for name in ("first", "second"):
+            stream = f"daebus:{{heir}}:action:{name}"
+            await redis.xgroup_create(stream, "daebus", "0", mkstream=True)
+            for _ in range(6):
+                await redis.xadd(stream, {"request": json.dumps({"action": name, "payload": None})})
+            await redis.xreadgroup("daebus", "dead", {stream: ">"})
+        async with running(app):
+            await until(lambda: len(begun) == 12)
+    assert len(set(begun[:4])) == 2
 
 
 async def _is_empty(redis: Any, stream: str) -> bool:

@@ -11,7 +11,7 @@ import pytest
 from tests.support import raw_redis
 
 from daebus.testing import private_redis_url
-from daebus.transports.lease_scripts import BEAT, CONFIRM, OWNED, TAKE_OVER
+from daebus.transports.lease_scripts import BEAT, CONFIRM, LEAVE, OWNED, TAKE_OVER
 from daebus.transports.scripts import Script
 from daebus.transports.suspects import Suspects, alone_seconds
 
@@ -244,3 +244,10 @@ async def test_an_instance_that_was_killed_leaves_its_id_for_a_day(registry: Reg
     await registry.beat("a")
     assert set(await registry.redis.zrange(REGISTRY, 0, -1)) == {b"", b"a"}
     assert await registry.redis.zscore(REGISTRY, "") == noted
+
+
+async def test_who_stops_gives_back_what_it_has_also_where_one_of_its_streams_is_gone(registry: Registry) -> None:
+    await registry.begin("a")
+    await registry.run(LEAVE, ["daebus:{x}:action:gone", STREAM], "daebus", "a")
+    (entry,) = await registry.redis.xpending_range(STREAM, "daebus", "-", "+", 9)
+    assert entry["times_delivered"] == 0

@@ -33,6 +33,7 @@ class Lane:
     Attributes:
         tasks: Those that handle an entry.
         keeps_place: Whether the next place that becomes free is kept for an entry of a dead instance.
+        last_turn: When a suspect of it was begun last, by the clock of the event loop.
         is_gone: Whether somebody has removed its group.
         is_heir: Whether the dead may have more for it, so that it is looked at as soon as there is a place and a turn.
     """
@@ -47,6 +48,7 @@ class Lane:
         self.keeps_place = False
         self.is_heir = False
         self.is_gone = False
+        self.last_turn = 0.0
 
     @property
     def room(self) -> int:

@@ -145,7 +145,8 @@ LEAVE = Script(
     """
     local group, me = ARGV[1], ARGV[2]
     for i = 1, #KEYS do
-        for _, c in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[i], group)) do
+        -- One that was deleted is no reason to leave the others.
+        for _, c in ipairs(redis.pcall('XINFO', 'CONSUMERS', KEYS[i], group)) do
             local name, pending = c[2], c[4]
             if name == me and pending == 0 then
                 redis.call('XGROUP', 'DELCONSUMER', KEYS[i], group, me)

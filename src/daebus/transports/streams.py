@@ -210,7 +210,7 @@ class GroupReader:
                     await self._place.wait()
             self._place.clear()
             is_full, seconds = self._loop.time() >= full, pause
-            for lane in self._lanes.values():
+            for lane in sorted(self._lanes.values(), key=lambda lane: lane.last_turn):
                 if (is_full or lane.is_heir) and not lane.is_gone:
                     seconds = min(seconds, await self._look_after(lane))
             sooner = self._loop.time() + seconds
@@ -241,7 +241,7 @@ class GroupReader:
                 self._logger.warning("entry of a dead instance taken over", stream=lane.key, entry=entry.id.decode())
                 if entry.deliveries > 1:
                     if turn is not None:
-                        turn.waiting = taken.left
+                        turn.waiting, lane.last_turn = taken.left, self._loop.time()
                     self._take(lane, entry, tenure, turn)
                     turn = None  # it ends with the entry
                 else:

@@ -81,3 +81,4 @@ class Suspects:
         self._is_free.set()
         for tell in self._told:
             tell()
+        self._told = self._told[1:] + self._told[:1]  # who is told first takes the next turn
