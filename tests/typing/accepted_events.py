@@ -7,6 +7,7 @@ from typing import assert_type
 
 from daebus import (
     BlockingBus,
+    BlockingClients,
     Blueprint,
     Bus,
     Channel,
@@ -99,10 +100,16 @@ async def publishing(bus: Bus, blocking_bus: BlockingBus, event: Created | Delet
     assert_type(blocking_bus.publish(ORDERS, Created("1"), after="commit"), None)
 
 
-async def sending(client: Client, clients: Clients) -> None:
+async def sending(client: Client, clients: Clients, blocking_clients: BlockingClients) -> None:
     await client.send(USER_ONLINE, User("1"))
     await clients.broadcast(USER_ONLINE, Admin("1"))
-    await clients.send("c1", Message[None]("refresh"), None)
+    assert_type(await clients.send("c1", Message[None]("refresh"), None), bool)
+    await client.send(USER_ONLINE, User("1"), after="commit")
+    await clients.broadcast(USER_ONLINE, Admin("1"), after="commit")
+    assert_type(await clients.send("c1", USER_ONLINE, User("1"), after="commit"), None)
+    assert_type(blocking_clients.send("c1", USER_ONLINE, User("1")), bool)
+    assert_type(blocking_clients.send("c1", USER_ONLINE, User("1"), after="commit"), None)
+    blocking_clients.broadcast(USER_ONLINE, User("1"), after="commit")
 
 
 app = Daebus("tests", container=Container())

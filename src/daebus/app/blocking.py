@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncGenerator, Coroutine, Generator
-from typing import ClassVar, Self, TypeVar, cast, overload
+from typing import ClassVar, Literal, Self, TypeVar, cast, overload
 
 from daebus.core.affinity import ThreadOnly
 from daebus.core.contracts import Action, Channel, Message, StreamAction
 from daebus.core.errors import DaebusError
 from daebus.core.forks import Home
-from daebus.transports.bus import DEFAULT_TIMEOUT, After, Bus
+from daebus.transports.bus import DEFAULT_TIMEOUT, Bus
 from daebus.transports.clients import Clients
+from daebus.wiring.after_commit import After
 
 __all__ = ["BlockingBus", "BlockingClients", "BlockingTwin"]
 
@@ -241,13 +242,17 @@ class BlockingClients(ThreadOnly):
         self._clients = clients
         self._loop = _Loop(loop)
 
-    def broadcast(self, message: Message[Data], data: Data) -> None:
+    def broadcast(self, message: Message[Data], data: Data, *, after: After = None) -> None:
         """Send a message to every client; see `Clients.broadcast`."""
-        self._loop.wait_for(self._clients.broadcast(message, data))
+        self._loop.wait_for(self._clients.broadcast(message, data, after=after))
 
-    def send(self, client_id: str, message: Message[Data], data: Data) -> bool:
+    @overload
+    def send(self, client_id: str, message: Message[Data], data: Data, *, after: None = None) -> bool: ...
+    @overload
+    def send(self, client_id: str, message: Message[Data], data: Data, *, after: Literal["commit"]) -> None: ...
+    def send(self, client_id: str, message: Message[Data], data: Data, *, after: After = None) -> bool | None:
         """Send a message to one client; see `Clients.send`. Returns whether there is such a client."""
-        return self._loop.wait_for(self._clients.send(client_id, message, data))
+        return self._loop.wait_for(self._clients.send(client_id, message, data, after=after))
 
     def connected(self) -> list[str]:
         """The ids of all clients; see `Clients.connected`."""

@@ -8,7 +8,17 @@ from mypy.expandtype import expand_type
 from mypy.maptype import map_instance_to_supertype
 from mypy.nodes import ARG_OPT, ARG_STAR, ARG_STAR2, ArgKind, CallExpr, Expression, MemberExpr, NameExpr, StrExpr
 from mypy.plugin import MethodSigContext
-from mypy.types import AnyType, CallableType, FunctionLike, Instance, NoneType, TypeOfAny, TypeVarType, get_proper_type
+from mypy.types import (
+    AnyType,
+    CallableType,
+    FunctionLike,
+    Instance,
+    LiteralType,
+    NoneType,
+    TypeOfAny,
+    TypeVarType,
+    get_proper_type,
+)
 
 from .reports import report, show
 
@@ -41,6 +51,8 @@ def check_call(context: MethodSigContext) -> FunctionLike | None:
     api, call, signature = context.api, context.context, context.default_signature
     if not isinstance(api, TypeChecker) or not isinstance(call, CallExpr) or any(map(ArgKind.is_star, call.arg_kinds)):
         return None
+    if _is_another(signature, call):
+        return None
     position, formal = _formal(signature)
     if position >= len(context.args) or len(context.args[position]) != 1:
         return None
@@ -61,6 +73,15 @@ def is_for_none(signature: CallableType) -> bool:
     """Whether it is the second overload, for a contract without payload; mypy asks for the first one before."""
     _, formal = _formal(signature)
     return isinstance(get_proper_type(formal.args[0]), NoneType)
+
+
+def _is_another(signature: CallableType, call: CallExpr) -> bool:
+    """Whether it is the overload for another time than the one that the call says with ``after=``."""
+    wanted = "after" in signature.arg_names and get_proper_type(signature.arg_types[signature.arg_names.index("after")])
+    given = call.args[call.arg_names.index("after")] if "after" in call.arg_names else None
+    if isinstance(wanted, NoneType):
+        return given is not None and not (isinstance(given, NameExpr) and given.name == "None")
+    return isinstance(wanted, LiteralType) and not isinstance(given, StrExpr)
 
 
 def _formal(signature: CallableType) -> tuple[int, Instance]:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, aclosing
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar, Literal, Self, TypeAlias, TypeVar, cast, overload
+from typing import TYPE_CHECKING, ClassVar, Self, TypeVar, cast, overload
 
 from daebus.core.affinity import LoopOnly
 from daebus.core.contracts import Action, Channel, StreamAction
 from daebus.core.errors import ConfigurationError
 from daebus.core.forks import Home
 from daebus.core.messages import MAX_MESSAGE_SIZE
-from daebus.wiring.after_commit import defer
+from daebus.wiring.after_commit import After, defer
 
 from .limits import QUEUED_SIZE, Limits
 from .old_wire import speaks_old_wire
@@ -20,14 +20,11 @@ from .old_wire import speaks_old_wire
 if TYPE_CHECKING:
     from .caller import Caller
 
-__all__ = ["DEFAULT_TIMEOUT", "After", "Bus", "NodeBus"]
+__all__ = ["DEFAULT_TIMEOUT", "Bus", "NodeBus"]
 
 In = TypeVar("In")
 Out = TypeVar("Out")
 Event = TypeVar("Event")
-
-After: TypeAlias = Literal["commit"] | None
-"""When something is sent: at once, or after the message that is being handled has succeeded."""
 
 DEFAULT_TIMEOUT = 15.0
 """Seconds that a call waits where it does not say.
@@ -243,7 +240,7 @@ class Bus(LoopOnly):
         if after is None:
             await queue()
         else:
-            _defer(after, f"request {request.service}.{request.action}", queue)
+            defer(after, f"request {request.service}.{request.action}", queue)
 
     async def publish(self, channel: Channel[Event], event: Event, *, after: After = None) -> None:
         """Tell all listeners of a channel. Durable channels keep the event until each has handled it.
@@ -269,7 +266,7 @@ class Bus(LoopOnly):
         if after is None:
             await caller.publish(channel, body)
         else:
-            _defer(after, f"event on {channel.name!r}", partial(caller.publish, channel, body))
+            defer(after, f"event on {channel.name!r}", partial(caller.publish, channel, body))
 
     @property
     def _open(self) -> Caller:
@@ -279,12 +276,6 @@ class Bus(LoopOnly):
             )
         self._home.require()
         return self._caller
-
-
-def _defer(after: object, title: str, send: Callable[[], Awaitable[None]]) -> None:
-    if after != "commit":
-        raise ConfigurationError(f'after={after!r}: write after="commit", or leave it out to send at once.')
-    defer(title, send)
 
 
 class NodeBus(Bus):

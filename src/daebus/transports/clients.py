@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar, overload
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, TypeVar, overload
 
 import msgspec
 from typing_extensions import override
@@ -12,6 +13,7 @@ from daebus.core.affinity import LoopOnly
 from daebus.core.codec import encode
 from daebus.core.contracts import Message
 from daebus.core.messages import Envelope
+from daebus.wiring.after_commit import After, defer
 
 if TYPE_CHECKING:
     from .switchboard import Switchboard
@@ -90,18 +92,27 @@ class Client:
         self.headers = headers
         self._wire = wire
 
-    async def send(self, message: Message[D], data: D) -> None:
+    async def send(self, message: Message[D], data: D, *, after: After = None) -> None:
         """Send a message. Does nothing where the client is gone.
 
         In a handler of this client it returns when the message is on its way, so that a handler that sends much is
-        slowed down to what the client takes. Elsewhere it never waits; a client for which too much waits is
-        disconnected with code 1013. In the connect handler it is sent once the client is accepted.
+        slowed down to what the client takes. Elsewhere, and after the commit, it never waits; a client for which too
+        much waits is disconnected with code 1013. In the connect handler it is sent once the client is accepted.
 
         Args:
             message: Its name is the type of the envelope: ``Message[User]("user_online")``.
             data: The payload.
+            after: ``"commit"``: it leaves once the message that is being handled has succeeded, and before its answer,
+                as an event does: see `Bus.publish`. None: at once.
+
+        Raises:
+            ConfigurationError: It is to wait for a message, and none is being handled.
         """
-        await self._wire.send(_envelope(message, data).decode())
+        text = _envelope(message, data).decode()
+        if after is None:
+            await self._wire.send(text)
+        else:
+            defer(after, f"message {message.name!r} to a client", partial(self._wire.send, text))
 
     async def close(self, reason: str = "") -> None:
         """Disconnect the client, with code 1000, once the handler that runs for it is done and its answer is sent.
@@ -118,6 +129,8 @@ class Client:
 class Clients(LoopOnly):
     """The WebSocket clients of the service, on all its replicas.
 
+    Those of another service are reached by an action or an event of that service.
+
     All methods raise `Unavailable` where the server that the replicas share cannot be reached.
     """
 
@@ -126,13 +139,49 @@ class Clients(LoopOnly):
     def __init__(self, switchboard: Switchboard) -> None:
         self._switchboard = switchboard
 
-    async def broadcast(self, message: Message[D], data: D) -> None:
-        """Send a message to every client. Those of this replica get it even where the others cannot be reached."""
-        await self._switchboard.broadcast(_envelope(message, data))
+    async def broadcast(self, message: Message[D], data: D, *, after: After = None) -> None:
+        """Send a message to every client. Those of this replica get it even where the others cannot be reached.
 
-    async def send(self, client_id: str, message: Message[D], data: D) -> bool:
-        """Send a message to one client, wherever it is connected. Returns whether there is such a client."""
-        return await self._switchboard.post(client_id, _envelope(message, data))
+        Args:
+            message: Its name is the type of the envelope.
+            data: The payload.
+            after: ``"commit"``: it leaves once the message that is being handled has succeeded, and before its answer,
+                as an event does: see `Bus.publish`. None: at once.
+
+        Raises:
+            ConfigurationError: It is to wait for a message, and none is being handled.
+        """
+        envelope = _envelope(message, data)
+        if after is None:
+            await self._switchboard.broadcast(envelope)
+        else:
+            title = f"message {message.name!r} to all clients"
+            defer(after, title, partial(self._switchboard.broadcast, envelope))
+
+    @overload
+    async def send(self, client_id: str, message: Message[D], data: D, *, after: None = None) -> bool: ...
+    @overload
+    async def send(self, client_id: str, message: Message[D], data: D, *, after: Literal["commit"]) -> None: ...
+    async def send(self, client_id: str, message: Message[D], data: D, *, after: After = None) -> bool | None:
+        """Send a message to one client, wherever it is connected.
+
+        Args:
+            client_id: The client's `Client.id`.
+            message: Its name is the type of the envelope.
+            data: The payload.
+            after: As in `broadcast`.
+
+        Returns:
+            Whether there is such a client; None where it is sent after the commit.
+
+        Raises:
+            ConfigurationError: It is to wait for a message, and none is being handled.
+        """
+        envelope = _envelope(message, data)
+        if after is None:
+            return await self._switchboard.post(client_id, envelope)
+        defer(after, f"message {message.name!r} to a client", partial(self._switchboard.post, client_id, envelope))
+        return None
 
     async def connected(self) -> list[str]:
         """The ids of all clients, sorted. Those of a replica that was killed are in it for 30 s more."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from operator import attrgetter
+from typing import Literal, TypeAlias
 
 import msgspec
 
@@ -12,11 +13,14 @@ from daebus.core.context import Context, current_context
 from daebus.core.errors import ConfigurationError, Unavailable
 from daebus.core.logs import make_logger
 
-__all__ = ["AfterCommit", "defer", "discard", "hold", "pending", "refuse"]
+__all__ = ["After", "AfterCommit", "defer", "discard", "hold", "pending", "refuse"]
 
 _LAST_SECONDS = 5.0
 
-_Send = Callable[[], Awaitable[None]]
+_Send = Callable[[], Awaitable[object]]
+
+After: TypeAlias = Literal["commit"] | None
+"""When something is sent: at once, or after the message that is being handled has succeeded."""
 
 
 class AfterCommit:
@@ -113,16 +117,19 @@ pending: Callable[[Context], AfterCommit | None] = attrgetter("_after")
 """What is to be sent after a message; None: nothing was asked for."""
 
 
-def defer(title: str, send: _Send) -> None:
+def defer(after: object, title: str, send: _Send) -> None:
     """Have something sent after the message that is being handled.
 
     Args:
+        after: What the caller has said: ``"commit"``.
         title: What it is, for messages: ``event on 'orders'``.
         send: Sends it.
 
     Raises:
-        ConfigurationError: No message is being handled, or it has ended.
+        ConfigurationError: `after` is something else, no message is being handled, or it has ended.
     """
+    if after != "commit":
+        raise ConfigurationError(f'after={after!r}: write after="commit", or leave it out to send at once.')
     context = current_context.get()
     if context is None:
         raise ConfigurationError(
