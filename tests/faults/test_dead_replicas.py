@@ -142,13 +142,14 @@ async def test_few_long_ones_do_not_wait_for_each_other_to_end() -> None:
 
 async def test_calls_that_the_dead_had_in_hand_are_begun_before_their_callers_give_up() -> None:
     """Streams too, which do not end: whoever reads one gives up after 20 s of silence."""
-    total, begun = 30, set[int]()
+    total, begun, answered = 30, set[int](), set[int]()
     app = Daebus("heir", lease=0.5, stop_timeout=0.1)
 
     @app.action("work")
     async def work(number: int) -> int:
         begun.add(number)
         await asyncio.sleep(3600 if number >= total // 2 else 1)
+        answered.add(number)
         return number
 
     async with raw_redis(private_redis_url()) as redis:
@@ -167,6 +168,7 @@ async def test_calls_that_the_dead_had_in_hand_are_begun_before_their_callers_gi
         await redis.xreadgroup("daebus", "dead", {stream: ">"})
         async with running(app):
             await until(lambda: begun == {*range(total)})
+            assert answered >= {*range(total // 2)}
 
 
 @pytest.mark.parametrize("limits", [{}, {"concurrency": 7}], ids=["one reader", "two readers"])

@@ -21,7 +21,7 @@ __all__ = ["Endings", "decode_request"]
 decode_request = msgspec.json.Decoder(Request).decode
 """The request in an entry. Raises what `UNDECODABLE` names."""
 
-_LEAST_ALONE, _MOST_ALONE, _STREAMS_SECONDS = 0.1, 10.0, 3.0
+_LEAST_ALONE, _MOST_ALONE, _STREAMS_SECONDS, _HANDLER_SECONDS = 0.1, 10.0, 3.0, 3.0
 
 _decode_reply = msgspec.json.Decoder(Reply).decode
 
@@ -44,7 +44,7 @@ class Endings:
         """For how many seconds no other suspect is begun beside this one.
 
         One that somebody waits for has no other chance, but neither have those behind it, if they are begun too late:
-        each gets its share of the time for which its caller waits yet.
+        each gets its share of the time for which its caller waits yet, but for some that its handler needs.
         """
         try:
             request = decode_request(entry.get(b"request") or b"")
@@ -55,7 +55,7 @@ class Endings:
         if request.deadline is None or request.credit is not None:
             # Whoever reads a stream waits 20 s for a sign of life.
             return max(_LEAST_ALONE, min(1.0, _STREAMS_SECONDS / (waiting + 1)))
-        left = (request.deadline - self._node.clock.now()) / 1000
+        left = (request.deadline - self._node.clock.now()) / 1000 - _HANDLER_SECONDS
         return max(_LEAST_ALONE, min(_MOST_ALONE, left / (waiting + 1)))
 
     async def refuse(self, origin: Origin, entry: Entry, error: Exception) -> None:
