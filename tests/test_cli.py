@@ -182,6 +182,20 @@ async def test_publishing_to_a_durable_channel_with_a_wrong_name_or_the_name_of_
     assert plain.errors.endswith("say --durable.\n")
 
 
+async def test_publishing_a_durable_event_to_who_listens_to_the_plain_channel(redis_url: str) -> None:
+    async with raw_redis(redis_url) as redis, redis.pubsub() as one, redis.pubsub() as other:
+        await one.subscribe("heard_plainly")
+        first = await daebus("publish", "heard_plainly", "[1]", "--durable", redis_url=redis_url)
+        await other.subscribe("heard_plainly")
+        second = await daebus("publish", "heard_plainly", "[1]", "--durable", redis_url=redis_url)
+    assert (first.code, second.code) == (0, 0)
+    assert first.errors.startswith("1 subscriber listens to 'heard_plainly' as a plain channel, and did not hear this:")
+    assert second.errors.startswith(
+        "2 subscribers listen to 'heard_plainly' as a plain channel, and did not hear this:"
+    )
+    assert "No service has ever listened to it as a durable one" in second.errors
+
+
 async def test_listening_to_a_durable_channel_as_if_it_were_plain(redis_url: str) -> None:
     async with Bus(redis_url) as bus:
         await bus.publish(Channel[str]("heard_wrongly", durable=True), "event")

@@ -134,6 +134,65 @@ def test_a_service_of_which_nothing_is_known_is_an_error() -> None:
         assert "No service 'shopp' has ever run on this server; did you mean 'shop'?" in result.stderr
 
 
+@pytest.mark.usefixtures("redis")
+def test_a_sentence_that_ends_with_a_question_has_no_full_stop_after_it() -> None:
+    assert "did you mean 'shop'?\n" in dead("list", "shopp").stderr
+    assert (
+        "did you mean 'socket_timeout'? Write redis://"
+        in dead("list", "shop", "--redis-url", "redis://localhost/0?socket_timout=1").stderr
+    )
+
+
+@pytest.mark.parametrize("arguments", [("list",), ("replay",), ("drop",)])
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        (
+            ("--action", "wrok"),
+            "The service 'shop' has no action 'wrok', and no dead letter of one; did you mean 'work'?",
+        ),
+        (("--action", "idel"), "did you mean 'idle'?"),
+        (("--listener", "shop.on_ordr"), "no listener 'shop.on_ordr', and no dead letter of one; did you mean"),
+    ],
+)
+def test_a_handler_of_which_nothing_is_known_is_an_error(
+    redis: Any, arguments: tuple[str, ...], name: tuple[str, str], told: str
+) -> None:
+    redis.xgroup_create("daebus:{shop}:action:idle", "daebus", mkstream=True)
+    redis.xadd("daebus:{shop}:action:idel", {"request": "{}"})  # somebody has misspelt it there, too
+    result = dead(*arguments, "shop", *name)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert told in result.stderr
+
+
+def test_a_handler_that_has_no_dead_letters_is_no_error(redis: Any) -> None:
+    redis.xgroup_create("daebus:{shop}:action:idle", "daebus", mkstream=True)
+    redis.zadd("daebus:{shop}:channels", {"orders": 1})
+    redis.xgroup_create("daebus:channel:{orders}", "shop:shop.idle", mkstream=True)
+    for name in (("--action", "idle"), ("--listener", "shop.idle")):
+        result = dead("list", "shop", *name)
+        assert (result.exit_code, result.output) == (0, "")
+
+
+def test_the_letter_of_an_invalid_event_shows_all_its_mistakes(redis: Any) -> None:
+    mistakes = [
+        {"in": "payload", "path": "$.id", "problem": "Expected `int`, got `str`"},
+        {"in": "payload", "path": "$.lines[1]", "problem": "\x9bMissing"},
+    ]
+    details = msgspec.json.encode({"errors": mistakes})
+    redis.xadd(DEAD, {**COMMON, "channel": "orders", "listener": "l", "event": b"{}", "details": details}, id="95000-0")
+    redis.xadd(DEAD, {**COMMON, "action": "work", "request": b"{}", "details": b'{"limit":3}'}, id="95000-1")
+    assert lines(dead("list", "--json", "shop", "--listener", "l"))[0]["details"] == {"errors": mistakes}
+    assert lines(dead("show", "--json", "shop", "95000-0"))[0]["details"] == {"errors": mistakes}
+    (line,) = dead("list", "shop", "--listener", "l").stdout.splitlines()
+    assert '{"in":"payload","path":"$.id","problem":"Expected `int`, got `str`"}' in line
+    assert "\x9b" not in line
+    facts = dead("show", "shop", "95000-0").stdout.splitlines()
+    assert "details:     payload $.id: Expected `int`, got `str`" in facts
+    assert "details:     payload $.lines[1]: \\x9bMissing" in facts
+    assert 'details:     {"limit":3}' in dead("show", "shop", "95000-1").stdout.splitlines()
+
+
 def test_a_letter_of_a_listener_that_is_gone_is_not_replayed(redis: Any) -> None:
     redis.xgroup_destroy("daebus:channel:{orders}", "shop:shop.on_order")
     result = dead("replay", "shop", "--all")

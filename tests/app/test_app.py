@@ -401,6 +401,32 @@ class TestOtherHandlers:
             assert log == ["first", "second"]
         assert log == ["first", "second", "last"]
 
+    async def test_all_stop_handlers_run_after_a_start_handler_failed(self) -> None:
+        app, log = Daebus("app"), list[str]()
+
+        @app.on_start()
+        async def first() -> None:
+            log.append("half open")
+            raise ValueError("no more")
+
+        @app.on_start()
+        async def second() -> None:
+            log.append("second")
+
+        @app.on_stop()
+        async def close_first() -> None:
+            log.append("closed")
+            raise ValueError("not open")
+
+        @app.on_stop()
+        async def close_second() -> None:
+            log.append("closed, too")
+
+        with pytest.raises(StartupError, match="no more"):
+            async with running(app):
+                pass
+        assert log == ["half open", "closed", "closed, too"]
+
     async def test_background_work_runs_on_one_replica(self) -> None:
         runs: list[str] = []
 

@@ -11,7 +11,7 @@ import pytest
 from tests.support import raw_redis, until
 
 from daebus import Action, Bus, Channel, Context, Daebus
-from daebus.errors import Internal, NotFound, Unavailable
+from daebus.errors import Conflict, Internal, NotFound, Unavailable
 from daebus.testing import private_redis_url, running
 from daebus.transports import failures, tallies
 from daebus.transports.dead_letters import DeadLetters, Letter
@@ -23,6 +23,11 @@ pytestmark = pytest.mark.usefixtures("daebus_redis_url")
 
 class Created(msgspec.Struct):
     number: int
+
+
+class Parcel(msgspec.Struct):
+    id: int
+    street: str
 
 
 ORDERS = Channel[Created]("orders", durable=True)
@@ -175,3 +180,32 @@ async def test_a_listener_that_says_that_something_is_away_names_the_event(caplo
     assert (line["channel"], line["listener"]) == ("orders", "mails")
     assert line["entry"] == again["entry"]
     assert line["event_id"] != line["request_id"]
+
+
+async def test_an_invalid_event_of_a_plain_channel_is_told_with_its_handler_and_all_its_mistakes(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    app = Daebus("shop")
+    plain, anything = Channel[Parcel]("plain_orders"), Channel[object]("plain_orders")
+
+    @app.listen(plain)
+    async def on_order(event: Parcel) -> None:
+        if event.id == 1:
+            raise Conflict("x" * 100_000, details={"much": "x" * 100_000})
+
+    async with running(app) as service:
+        await service.publish(anything, {"id": "x" * 100_000, "street": 7})
+        await service.publish(plain, Parcel(1, ""))
+        await until(lambda: len(told(caplog, "event not handled")) == 2)
+    (_, invalid), (_, refused) = told(caplog, "event not handled")
+    for line in (invalid, refused):
+        assert line["handler"] == "listen plain_orders"
+        assert "test_why_it_failed.py:" in str(line["where"])
+        assert line["channel"] == "plain_orders"
+        assert line["request_id"]
+        assert "event_id" not in line
+        assert len(str(line)) < 10_000
+    assert invalid["code"] == "bad_request"
+    details = cast("dict[str, list[dict[str, str]]]", invalid["details"])
+    assert [one["path"] for one in details["errors"]] == ["$.id", "$.street"]
+    assert refused["code"] == "conflict"

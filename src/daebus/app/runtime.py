@@ -122,7 +122,6 @@ class Runtime:
                     "this may be a mistake", found=doubt.message, where=doubt.where, remedy=doubt.remedy
                 )
             stack.enter_context(Watchdog(self.logger))
-            self.logger.info("service started")
             yield
             self.begin_stop()
 

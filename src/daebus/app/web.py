@@ -110,6 +110,7 @@ class Web:
             return
         async with open_runtime(self._made, redis_url=None) as runtime:
             self.attach(runtime)
+            runtime.logger.info("service started")
             try:
                 yield
             finally:
@@ -165,6 +166,8 @@ async def serve(
         if web is not None:
             web.attach(runtime, development=development)
             ports = await _serve_web(stack, web, made, runtime, addresses)
+        # The last line of a start: from here on its ports are open, too.
+        runtime.logger.info("service started")
         try:
             yield Served(runtime, ports)
         finally:

@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import click
 import msgspec
@@ -15,6 +15,7 @@ import msgspec
 from daebus.core.codec import encode
 from daebus.core.errors import ConfigurationError, DaebusError
 from daebus.core.logs import make_logger
+from daebus.core.mistakes import Mistake
 from daebus.core.terminal import visible, visible_json
 from daebus.transports.dead_letters import DeadLetters, Letter
 from daebus.transports.listener_groups import ListenerError
@@ -23,7 +24,7 @@ from daebus.transports.servers import find_server
 
 from .failures import explained
 from .times import time_of
-from .unknown import require_known
+from .unknown import require_handler, require_known
 
 __all__ = ["dead"]
 
@@ -32,6 +33,11 @@ F = TypeVar("F", bound=Callable[..., object])
 
 _PLACE = re.compile(r'File "([^"\n]*)", line (\d+), in (.*)')
 _REST = ("deliveries", "sent", "failed", "died", "sender", "instance", "request_id", "event_id")
+
+
+class _MistakesOfEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    errors: list[Mistake]
+    more: bool = False
 
 
 class _NoSuchLetterError(DaebusError):
@@ -66,9 +72,14 @@ async def _found(letters: DeadLetters, chosen: _Chosen) -> AsyncGenerator[Letter
         if letter is not None:
             yield letter
     if not chosen.ids:
+        is_empty, names = True, (set[str](), set[str]())
         async for letter in letters.all():
+            names[letter.action is not None].add(letter.action or letter.listener or "")
             if chosen.takes(letter):
+                is_empty = False
                 yield letter
+        if is_empty:
+            await require_handler(letters, chosen.action, chosen.listener, *names)
 
 
 def _run(work: Coroutine[object, object, None]) -> None:
@@ -94,6 +105,7 @@ def _summary(letter: Letter) -> dict[str, object]:
         "instance": letter.instance,
         "request_id": letter.request_id,
         "event_id": letter.event_id,
+        "details": _details(letter),
     }
 
 
@@ -116,6 +128,7 @@ def _line(letter: Letter) -> str:
         cause = f"{letter.exception}: {letter.reason}" if letter.reason else letter.exception
         cause += f" at {told['where']}" if "where" in told else ""
     rest = [f"{name}={told[name]}" for name in _REST if name in told]
+    rest += [f"details={letter.details.decode(errors='replace')}"] if letter.details else []
     return "  ".join([letter.id, handler, letter.code, cause, " ".join(rest)])
 
 
@@ -124,19 +137,36 @@ def _whole(letter: Letter) -> dict[str, object]:
         payload: object = msgspec.Raw(msgspec.json.format(letter.payload, indent=-1))
     except (ValueError, RecursionError):
         payload = letter.payload.decode(errors="replace")
-    details = None if letter.details is None else letter.details.decode(errors="replace")
-    more = {"details": details, "traceback": letter.traceback, "payload": payload}
+    more = {"traceback": letter.traceback, "payload": payload}
     return {"service": letter.service, **_summary(letter), **more}
+
+
+def _details(letter: Letter) -> object:
+    try:
+        return None if letter.details is None else msgspec.json.decode(letter.details)
+    except (ValueError, RecursionError):
+        return cast("bytes", letter.details).decode(errors="replace")
 
 
 def _page(letter: Letter) -> str:
     """All that is known of a letter, a line for each fact; the payload and the traceback last."""
     told = _known(_whole(letter))
-    payload, traceback = told.pop("payload"), told.pop("traceback", None)
+    payload, traceback, details = told.pop("payload"), told.pop("traceback", None), told.pop("details", None)
     lines = [f"{name + ':':<12} {visible(str(value))}" for name, value in told.items()]
+    if details is not None:
+        lines += [f"{'details:':<12} {visible(each)}" for each in _facts(details)]
     text = bytes(payload).decode() if isinstance(payload, msgspec.Raw) else str(payload)
     lines.append(f"{'payload:':<12} {visible(text)}")
     return "\n".join(lines) + (f"\n\n{visible(str(traceback), lines=True)}" if traceback else "")
+
+
+def _facts(details: object) -> list[str]:
+    """The mistakes of an event, such as ``payload $.user_id: Expected `str`, got `int```; else the details as JSON."""
+    try:
+        found = msgspec.convert(details, _MistakesOfEvent)
+    except msgspec.ValidationError:
+        return [encode(details).decode()]
+    return [f"{one.place} {one.path}: {one.problem}" for one in found.errors] + ["there are more"] * found.more
 
 
 _service = click.argument("service")

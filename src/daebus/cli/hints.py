@@ -86,9 +86,17 @@ async def nobody_came(node: Node, channel: str) -> str | None:
     try:
         if await node.link.execute("XINFO", "GROUPS", channel_stream(channel)):
             return None
+        count = 0 if await Directory(node).serves(channel) else await node.link.subscribers(channel)
     except (Unavailable, CommandError):
         return None
-    return f"No service has ever listened to {channel!r}: it is kept for those that come."
+    kept = "it is kept for those that come."
+    if not count:
+        return f"No service has ever listened to {channel!r}: {kept}"
+    listen = "subscriber listens" if count == 1 else "subscribers listen"
+    return (
+        f"{count} {listen} to {channel!r} as a plain channel, and did not hear this: leave out --durable to reach "
+        f"them. No service has ever listened to it as a durable one: {kept}"
+    )
 
 
 async def meant_durable(node: Node, channel: str) -> str | None:

@@ -1,15 +1,19 @@
-"""What the commands say of a service of which nothing is known: a misspelt name is no empty answer."""
+"""What the commands say of a service or a handler that nobody knows: a misspelt name is no empty answer."""
 
 from __future__ import annotations
 
 from daebus.core.errors import DaebusError
-from daebus.core.messages import dead_letters, listened_channels, service_of, serving_registry
-from daebus.core.names import did_you_mean
+from daebus.core.messages import action_stream, dead_letters, listened_channels, service_of, serving_registry
+from daebus.core.names import did_you_mean, ended
+from daebus.transports.dead_letters import DeadLetters
+from daebus.transports.listener_groups import ListenerGroups
 from daebus.transports.node import Node
+from daebus.transports.resp import CommandError
 
-__all__ = ["UnknownServiceError", "require_known"]
+__all__ = ["UnknownHandlerError", "UnknownServiceError", "require_handler", "require_known"]
 
 _PATTERN = "daebus:{*}:*"
+_MOST_ACTIONS = 1_000
 
 
 class UnknownServiceError(DaebusError):
@@ -17,13 +21,62 @@ class UnknownServiceError(DaebusError):
 
 
 async def require_known(node: Node, service: str) -> None:
-    """Return where a service has ever run on the server, or has dead letters. Raises `UnknownServiceError`."""
+    """Return where a service has ever run on the server, or was sent something. Raises `UnknownServiceError`."""
     for key in (serving_registry(service), dead_letters(service), listened_channels(service)):
         if await node.link.execute("EXISTS", key):
             return
     seen = {name for key in await node.link.keys(_PATTERN) if (name := _service(key))}
+    if service in seen:  # somebody has sent it something
+        return
     hint = did_you_mean(service, sorted(seen), f"the server knows {', '.join(sorted(seen)) or 'none'}")
-    raise UnknownServiceError(f"No service {service!r} has ever run on this server; {hint}.")
+    raise UnknownServiceError(ended(f"No service {service!r} has ever run on this server; {hint}"))
+
+
+class UnknownHandlerError(DaebusError):
+    """A service has no handler of a name, and no dead letter of one."""
+
+
+async def require_handler(
+    letters: DeadLetters, action: str | None, listener: str | None, listeners: set[str], actions: set[str]
+) -> None:
+    """Return if a service has, or had, the action and the listener that are asked for.
+
+    Args:
+        letters: The dead letters of the service.
+        action: Its name; None: none is asked for.
+        listener: Likewise.
+        listeners: Those that have dead letters.
+        actions: Likewise.
+
+    Raises:
+        UnknownHandlerError: There is neither such a handler, nor a dead letter of one.
+    """
+    node, service = letters.node, letters.service
+    if listener is not None and listener not in listeners:
+        states = await ListenerGroups(node, service).all()
+        _require("listener", service, listener, listeners | {state.listener for state in states})
+    if action is not None and action not in actions:
+        if await _is_served(node, action_stream(service, action)):
+            return
+        prefix = action_stream(service, "")
+        streams = [key for key in await node.link.keys("daebus:{*}:action:*") if key.startswith(prefix)]
+        served = {key.removeprefix(prefix) for key in streams[:_MOST_ACTIONS] if await _is_served(node, key)}
+        _require("action", service, action, actions | served)
+
+
+def _require(kind: str, service: str, name: str, known: set[str]) -> None:
+    if name not in known:
+        hint = did_you_mean(name, sorted(known), f"it has: {', '.join(sorted(known)) or 'none'}")
+        found = f"The service {service!r} has no {kind} {name!r}, and no dead letter of one; {hint}"
+        raise UnknownHandlerError(ended(found))
+
+
+async def _is_served(node: Node, stream: str) -> bool:
+    """Whether an instance has ever read the stream of an action."""
+    try:
+        return bool(await node.link.execute("XINFO", "GROUPS", stream))
+    except CommandError:  # there is no such stream
+        return False
 
 
 def _service(key: str) -> str:

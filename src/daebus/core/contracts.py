@@ -176,7 +176,7 @@ class Channel(Contract, Generic[Event]):
 
     Attributes:
         durable: Whether events are kept until handled.
-        retention: How long a durable event is kept at most for listeners that do not come, in seconds.
+        retention: How long a durable event is kept at most for listeners that do not come, in seconds; default: 7 days.
 
     Raises:
         WiringError: The name or a type cannot go over the wire, or the retention is no time.

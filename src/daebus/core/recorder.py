@@ -284,7 +284,7 @@ class Recorder:
         return self._lifecycle("start")
 
     def on_stop(self, *without_brackets: Never) -> SilentDecorator:
-        """Run once when the service stops, after the last work is done."""
+        """Run once when the service stops, after the last work; also after a failed start, to close what it opened."""
         require_brackets("on_stop", without_brackets)
         return self._lifecycle("stop")
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import re
 import traceback
+from contextlib import suppress
 from types import TracebackType
 
 import msgspec
 
+from daebus.core.codec import encode
 from daebus.core.errors import ServiceError
 
-__all__ = ["Cause", "cause_of", "place_of_failure", "scrubbed", "type_and_message"]
+__all__ = ["Cause", "cause_of", "details_of", "place_of_failure", "reason_of", "scrubbed", "type_and_message"]
 
 _LONGEST_MESSAGE = 1_024
 _LONGEST_TRACEBACK = 8_192
 _KEPT_BEGINNING = 2_048
+_LONGEST_DETAILS = 16_384  # bytes
 _LONGEST_LOOKED_AT = 32_768  # what is cut off beyond it is also cut off in the end
 _CUT = "\n  [...]\n"
 
@@ -59,12 +62,12 @@ def cause_of(problem: ServiceError) -> Cause | None:
     text = "".join(traceback.TracebackException.from_exception(error, compact=True).format()).rstrip()
     if len(text) > _LONGEST_LOOKED_AT:
         text = text[:_LONGEST_TRACEBACK] + _CUT + text[-(_LONGEST_LOOKED_AT - _LONGEST_TRACEBACK) :]
-    return Cause(_name(error), _reason(error), _bounded(scrubbed(text)))
+    return Cause(_name(error), reason_of(error), _bounded(scrubbed(text)))
 
 
 def type_and_message(error: BaseException) -> str:
     """An exception in one line, at most about 1,024 bytes, without known secrets."""
-    reason = _reason(error)
+    reason = reason_of(error)
     return f"{_name(error)}: {reason}" if reason else _name(error)
 
 
@@ -88,7 +91,16 @@ def _name(error: BaseException) -> str:
     return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 
-def _reason(error: BaseException) -> str:
+def details_of(problem: ServiceError) -> bytes:
+    """The details of an error as JSON, such as all the mistakes of an event; empty where they are long, or no JSON."""
+    with suppress(TypeError, ValueError, RecursionError):
+        details = encode(problem.details) if problem.details else b""
+        return details if len(details) <= _LONGEST_DETAILS else b""
+    return b""
+
+
+def reason_of(error: BaseException) -> str:
+    """What an error says, at most 1,024 bytes."""
     try:
         text = str(error)
     except Exception:

@@ -16,6 +16,7 @@ from daebus.core.logs import Logger
 from daebus.wiring.dispatch import dispatch
 from daebus.wiring.endpoints import Incoming
 
+from .causes import details_of, reason_of
 from .durable import DurableListeners
 from .failures import failure
 from .grace import CUT_SECONDS, Grace
@@ -113,10 +114,22 @@ class ChannelServer:
             logger = self._logger_of(listener, entry)
             problem = failure(error, listener.endpoint, incoming, logger)
             if problem is error:
-                about = {"request_id": context.request_id, "event_id": context.event_id or ""}
-                logger.error("event not handled", **about, reason=problem.message)
+                self._log_refusal(listener, context, problem, logger)
             return problem
         return None
+
+    def _log_refusal(self, listener: Listener, context: Context, problem: ServiceError, logger: Logger) -> None:
+        """Tell of an event that its handler has refused, or that is not what it takes: then with all its mistakes."""
+        about: dict[str, object] = {
+            "handler": listener.endpoint.title,
+            "where": listener.endpoint.signature.where,
+            "request_id": context.request_id,
+        }
+        if context.event_id is not None:
+            about["event_id"] = context.event_id
+        if details_of(problem):  # they are not long
+            about["details"] = problem.details
+        logger.error("event not handled", **about, code=problem.code, reason=reason_of(problem))
 
     def _skip(self, listener: Listener, reason: str) -> None:
         """Tell of an event that nobody handles: the listener does not know its tag, maybe that of a newer publisher."""

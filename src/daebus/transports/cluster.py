@@ -151,6 +151,10 @@ class ClusterLink(CommandLink):
             await asyncio.gather(*asking, return_exceptions=True)
 
     @override
+    async def subscribers(self, channel: str) -> int:
+        return sum(await asyncio.gather(*(link.subscribers(channel) for link in self._links.values())))
+
+    @override
     async def keys(self, pattern: str) -> list[str]:
         parts = await asyncio.gather(*(link.keys(pattern) for link in self._links.values()))
         return [key for part in parts for key in part]

@@ -100,22 +100,22 @@ class Letter(msgspec.Struct, frozen=True, omit_defaults=True):
 class DeadLetters:
     """The dead letters of a service, for those who look after it.
 
-    Args:
+    Attributes:
         node: This process.
         service: The service's name.
     """
 
     def __init__(self, node: Node, service: str) -> None:
-        self._node = node
-        self._service = service
+        self.node: Node = node
+        self.service: str = service
         self._key = dead_letters(service)
 
     async def all(self) -> AsyncGenerator[Letter]:
         """Those that are there now, the oldest first."""
-        newest = cast("_Rows", await self._node.link.execute("XREVRANGE", self._key, "+", "-", "COUNT", 1))
+        newest = cast("_Rows", await self.node.link.execute("XREVRANGE", self._key, "+", "-", "COUNT", 1))
         start: str = "-"
         while newest:
-            found = await self._node.link.execute("XRANGE", self._key, start, newest[0][0], "COUNT", _PAGE)
+            found = await self.node.link.execute("XRANGE", self._key, start, newest[0][0], "COUNT", _PAGE)
             rows = cast("_Rows", found)
             for entry_id, fields in rows:
                 yield _letter(entry_id, fields)
@@ -127,7 +127,7 @@ class DeadLetters:
         """The one with an id; None where there is none."""
         if _ID.fullmatch(letter_id) is None:
             return None
-        rows = cast("_Rows", await self._node.link.execute("XRANGE", self._key, letter_id, letter_id))
+        rows = cast("_Rows", await self.node.link.execute("XRANGE", self._key, letter_id, letter_id))
         return _letter(*rows[0]) if rows else None
 
     async def replay(self, letter: Letter) -> bool:
@@ -140,30 +140,30 @@ class DeadLetters:
         """
         target, fields = await self._target(letter), _fields(letter)
         try:
-            return await self._node.link.script(_REPLAY, [self._key, target], [letter.id, *fields]) == 1
+            return await self.node.link.script(_REPLAY, [self._key, target], [letter.id, *fields]) == 1
         except CommandError as error:
             if error.code != "CROSSSLOT":
                 raise
         # On a cluster the partition lies in another slot: whoever dies in between leaves the letter.
         if await self.find(letter.id) is None:
             return False
-        await self._node.link.execute("XADD", target, "*", *fields)
+        await self.node.link.execute("XADD", target, "*", *fields)
         return await self.drop(letter)
 
     async def drop(self, letter: Letter) -> bool:
         """Delete it. False where the letter is gone."""
-        return await self._node.link.execute("XDEL", self._key, letter.id) == 1
+        return await self.node.link.execute("XDEL", self._key, letter.id) == 1
 
     async def _target(self, letter: Letter) -> str:
         """The stream to which a letter goes; with an idempotency key it meets the other requests with the key there."""
         if letter.action is None:
-            channel, groups = letter.channel or "", ListenerGroups(self._node, self._service)
+            channel, groups = letter.channel or "", ListenerGroups(self.node, self.service)
             return groups.again(await groups.require(channel, letter.listener or ""), channel)[0]
-        request, partition = _request(letter), self._service
+        request, partition = _request(letter), self.service
         if request is not None and request.idempotency_key is not None:
-            directory = Directory(self._node)
-            await directory.serves(self._service)
-            partition = directory.partition(self._service, request.idempotency_key)
+            directory = Directory(self.node)
+            await directory.serves(self.service)
+            partition = directory.partition(self.service, request.idempotency_key)
         return action_stream(partition, letter.action)
 
 

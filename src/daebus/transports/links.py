@@ -141,8 +141,12 @@ class CommandLink:
 
     async def is_heard(self, channel: str) -> bool:
         """Whether anybody subscribes to a channel that is not sharded."""
-        _, subscribers = cast("tuple[bytes, int]", await self.execute("PUBSUB", "NUMSUB", channel))
-        return subscribers > 0
+        return await self.subscribers(channel) > 0
+
+    async def subscribers(self, channel: str) -> int:
+        """How many connections subscribe to a channel that is not sharded."""
+        _, count = cast("tuple[bytes, int]", await self.execute("PUBSUB", "NUMSUB", channel))
+        return count
 
     async def keys(self, pattern: str) -> list[str]:
         """The keys of the server that match a pattern, in no order. It takes as long as the server has keys."""

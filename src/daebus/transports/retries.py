@@ -14,7 +14,6 @@ from typing import cast
 
 import msgspec
 
-from daebus.core.codec import encode
 from daebus.core.errors import (
     Internal,
     NoSuchAction,
@@ -28,7 +27,7 @@ from daebus.core.logs import Logger
 from daebus.core.messages import dead_letters, delayed_entries, service_of
 from daebus.core.policies import Policy
 
-from .causes import cause_of
+from .causes import cause_of, details_of
 from .dead_letters import MAX_DEAD
 from .leases import Entry
 from .limits import DEAD_SIZE
@@ -49,7 +48,6 @@ MAX_DELIVERIES = 5
 MAX_CALL_DELIVERIES = 2
 """The same for a request that wants a reply."""
 
-_LONGEST_DETAILS = 16 << 10  # bytes
 _POLL_SECONDS = 1.0
 _MISSING_SECONDS = 5.0
 _AT_ONCE = 100
@@ -232,7 +230,9 @@ class Retries:
         cause = cause_of(problem)
         if cause is not None:
             letter += ["exception", cause.exception, "reason", cause.reason, "traceback", cause.traceback]
-        letter += [*_details(problem), *_excerpt(_body(entry), self._dead_size // _LARGEST_PART)]
+        if details := details_of(problem):
+            letter += ["details", details]
+        letter += [*_excerpt(_body(entry), self._dead_size // _LARGEST_PART)]
         await self._settle(_BURY, self._dead, origin, entry, [MAX_DEAD, self._dead_size, *letter])
 
     async def _settle(self, script: Script, key: str, origin: Origin, entry: Entry, what: Sequence[Argument]) -> None:
@@ -260,14 +260,6 @@ class Retries:
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._sooner.wait()
-
-
-def _details(problem: ServiceError) -> Sequence[Argument]:
-    """The details of an error, such as all the mistakes of an event, unless they are long, or no JSON."""
-    with suppress(TypeError, ValueError, RecursionError):
-        details = encode(problem.details) if problem.details else b""
-        return ["details", details] if 0 < len(details) <= _LONGEST_DETAILS else []
-    return []
 
 
 _SENT = (b"request", b"event", b"trace_id", b"event_id", b"sender")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from urllib.parse import SplitResult, parse_qs, parse_qsl, unquote, urlencode, urlsplit
 
 from daebus.core.errors import ConfigurationError
-from daebus.core.names import closest
+from daebus.core.names import closest, ended
 
 __all__ = ["Target", "bad_url", "parse_target", "unknown_option"]
 
@@ -155,7 +155,8 @@ def bad_url(url: str, problem: str) -> ConfigurationError:
     scheme, separator, rest = head.rpartition("://")
     shown = "***" if "@" in options else re.sub(r".*@", "***@", rest)
     hint = " In a password, write / ? # @ and % percent-encoded." if "@" in url else ""
+    found = ended(f"The Redis URL {scheme}{separator}{shown} {problem}")
     return ConfigurationError(
-        f"The Redis URL {scheme}{separator}{shown} {problem}. Write redis://:PASSWORD@localhost:6379/0, "
+        f"{found} Write redis://:PASSWORD@localhost:6379/0, "
         f"rediss:// for TLS, unix:///run/redis.sock?db=0, redis+sentinel:// or redis+cluster:// (docs/redis.md).{hint}"
     )
