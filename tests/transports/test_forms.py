@@ -7,6 +7,7 @@ from typing import Annotated, Any, cast
 
 import msgspec
 import pytest
+from litestar import Request
 from litestar.datastructures import UploadFile
 from litestar.enums import RequestEncodingType
 from litestar.params import Body
@@ -91,6 +92,11 @@ SENT: list[tuple[object, dict[str, Any], object]] = [
     (Album, {"files": [("photos", FILE)]}, {"photos": [["a.txt", "hello"]], "tags": []}),
     (Avatar, {"files": {"photo": FILE}}, {"photo": ["a.txt", "hello"]}),
     (Avatar, {"files": {"other": (None, "text")}}, {"photo": None}),
+    (
+        dict[str, object],
+        {"files": {"photo": FILE}, "data": {"title": "t"}},
+        {"title": "t", "photo": ["a.txt", "hello"]},
+    ),
 ]
 
 
@@ -139,7 +145,7 @@ async def test_what_is_wrong_with_a_form_is_told(
 
 async def test_a_form_that_is_broken_or_too_large_is_refused(daebus_redis_url: str) -> None:
     async with running(taking(Photo, max_body_size=10_000)) as service:
-        for kind in ("multipart/form-data", "multipart/form-data; boundary=x", "application/json"):
+        for kind in ("multipart/form-data", "multipart/form-data; boundary=x"):
             problem_of(await service.http.post("/x", content=b"--x\r\nbroken", headers={"content-type": kind}), 400)
         large = ("a.txt", b"a" * 20_000)
         problem_of(await service.http.post("/x", files={"photo": large}, data={"title": "t"}), 413)
@@ -152,6 +158,83 @@ async def test_a_file_that_would_be_read_from_json_is_refused(kind: object) -> N
     with pytest.raises(WiringError, match="a file comes in a form") as caught:
         taking(kind, marked=False).check()
     assert "Body(media_type=RequestEncodingType.MULTI_PART)" in caught.value.problems[0].remedy
+
+
+class FileOrText(msgspec.Struct):
+    photo: UploadFile | str
+
+
+@pytest.mark.parametrize("kind", [dict[str, UploadFile | str], UploadFile | str, list[str | UploadFile], FileOrText])
+@pytest.mark.parametrize("marked", [True, False])
+async def test_a_part_that_may_be_a_file_or_something_else_is_refused(kind: object, marked: bool) -> None:
+    with pytest.raises(WiringError) as caught:
+        taking(kind, marked=marked).check()
+    if marked:
+        assert "may be a file can be nothing else" in str(caught.value)
+        assert "dict[str, object]" in caught.value.problems[0].remedy
+
+
+class Name(msgspec.Struct):
+    name: str
+
+
+class Choice(msgspec.Struct):
+    name: str = "nobody"
+
+
+MULTI_PART, URL_ENCODED = "multipart/form-data", "application/x-www-form-urlencoded"
+OTHER_TYPES = [
+    (MULTI_PART, Photo, "application/json"),
+    (MULTI_PART, Avatar, "application/json"),
+    (MULTI_PART, UploadFile, "application/json"),
+    (MULTI_PART, list[UploadFile], "text/plain"),
+    (MULTI_PART, Choice, URL_ENCODED),
+    (MULTI_PART, Choice, None),
+    (URL_ENCODED, Name, "application/json"),
+    (URL_ENCODED, Choice, "application/json"),
+    (URL_ENCODED, dict[str, str], "multipart/form-data; boundary=x"),
+    (URL_ENCODED, Name, None),
+]
+
+
+@pytest.mark.parametrize(("form", "kind", "sent"), OTHER_TYPES)
+async def test_a_body_that_is_no_such_form_is_refused(
+    daebus_redis_url: str, form: str, kind: object, sent: str | None
+) -> None:
+    app = Daebus("forms")
+    app.attach(DaebusHttp(port=0))
+
+    async def save(data: Any) -> Any:
+        return await told(data)
+
+    save.__annotations__["data"] = Annotated[kind, Body(media_type=RequestEncodingType(form))]
+    app.route("/x", methods=["POST"])(save)
+    async with running(app) as service:
+        headers = {} if sent is None else {"content-type": sent}
+        problem = problem_of(await service.http.post("/x", content=b'{"name": "x"}', headers=headers), 415)
+    wanted = f"The body is to be a form, with the header Content-Type: {form}, not {sent or 'without it'}"
+    assert problem["detail"] == wanted
+
+
+async def test_forms_of_their_types_are_taken(daebus_redis_url: str) -> None:
+    app = Daebus("forms")
+    app.attach(DaebusHttp(port=0))
+
+    async def before(request: Request[Any, Any, Any]) -> str | None:
+        return "answered before" if "early" in request.query_params else None
+
+    @app.route("/x", methods=["POST"], before_request=before)
+    async def save(data: Annotated[Choice, Body(media_type=RequestEncodingType.URL_ENCODED)]) -> str:
+        return data.name
+
+    async with running(app) as service:
+        assert (await service.http.post("/x", data={"name": "x"})).text == "x"
+        for kind in (URL_ENCODED.upper(), f"{URL_ENCODED}; charset=utf-8"):
+            response = await service.http.post("/x", content=b"name=y", headers={"content-type": kind})
+            assert response.text == "y"
+        assert (await service.http.post("/x")).text == "nobody"
+        assert (await service.http.post("/x?early=1", json={})).text == "answered before"
+        problem_of(await service.http.post("/x", json={}), 415)
 
 
 async def test_what_no_form_has_is_still_refused() -> None:

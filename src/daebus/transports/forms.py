@@ -11,6 +11,8 @@ from .paths import without_metadata
 
 __all__ = ["find_unreadable", "is_form_with_files", "is_upload"]
 
+_EITHER_OR = "a part of a form that may be a file can be nothing else, but None"
+_ONE_BY_ONE = "give each part a field of its own in a msgspec.Struct, or take dict[str, object] and use isinstance(...)"
 _HOW = "Annotated[{}, Body(media_type=RequestEncodingType.MULTI_PART)]"
 
 
@@ -23,7 +25,10 @@ def find_unreadable(parameter: Parameter) -> tuple[str, str] | None:
     annotation = without_metadata(parameter.annotation)
     try:
         require_json_type(annotation, is_upload)
-    except UnsupportedTypeError:
+    except UnsupportedTypeError as error:
+        is_form = _is_form(parameter) or "UploadFile" in show_type(annotation)
+        if is_form and "custom type" in str(error):  # in a union: every request would fail
+            return f"{show_type(annotation)} cannot be decoded: {_EITHER_OR}", _ONE_BY_ONE
         return None  # whatever it is, no form has it
     if is_json_type(annotation) or _is_form(parameter):
         return None

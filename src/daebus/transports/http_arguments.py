@@ -34,13 +34,16 @@ from .request_mistakes import body_mistakes
 __all__ = [
     "Arguments",
     "PlainRequest",
+    "form_type",
     "no_json",
     "read_arguments",
     "receive_body",
+    "refuse_other_forms",
     "refuse_other_types",
     "takes_json",
 ]
 
+_FORMS = (RequestEncodingType.MULTI_PART, RequestEncodingType.URL_ENCODED)
 _JSON = re.compile(rb"\s*[^;]*[/+]json\s*(;|$)", re.IGNORECASE)
 
 
@@ -190,6 +193,31 @@ def no_json(given: str) -> HTTPException:
     )
 
 
+def refuse_other_forms(form: str, headers: Headers) -> None:
+    """Refuse a body that is no form of this kind by its type, before it is read.
+
+    Args:
+        form: The media type.
+        headers: Of the request.
+
+    Raises:
+        HTTPException: It is none, or has no type.
+    """
+    given, has_body = None, False
+    for name, value in headers:
+        if name == b"content-type":
+            given = value.decode("latin-1")
+        elif name == b"transfer-encoding" or (name == b"content-length" and value != b"0"):
+            has_body = True
+    if given is None and not has_body:
+        return
+    if given is None or given.partition(";")[0].strip().lower() != form:
+        raise HTTPException(
+            f"The body is to be a form, with the header Content-Type: {form}, not {given or 'without it'}",
+            status_code=HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        )
+
+
 def read_arguments(signature: Signature, path_names: Collection[str], handler: HTTPRouteHandler) -> Arguments | None:
     """What reads the arguments of a handler that is part of an app; None where only Litestar can."""
     left = [parameter for parameter in signature.left if not is_context(parameter)]
@@ -218,6 +246,15 @@ def takes_json(handler: HTTPRouteHandler) -> bool:
         return False
     marker = field.kwarg_definition
     return not isinstance(marker, BodyKwarg) or marker.media_type == RequestEncodingType.JSON
+
+
+def form_type(handler: HTTPRouteHandler) -> str | None:
+    """The media type of the form that a handler asks for as its body; None: it asks for none."""
+    field = handler.parsed_data_field
+    marker = None if field is None else field.kwarg_definition
+    if not isinstance(marker, BodyKwarg):
+        return None
+    return next((form.value for form in _FORMS if marker.media_type == form), None)
 
 
 def _converter(kind: type) -> Callable[[object], object]:

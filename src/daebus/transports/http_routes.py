@@ -29,7 +29,16 @@ from daebus.wiring.endpoints import Endpoint, Incoming
 
 from .documented_errors import INVALID_INPUT, documented_errors, find_undocumented
 from .http_answers import Answer, Encoded
-from .http_arguments import Arguments, PlainRequest, no_json, read_arguments, refuse_other_types, takes_json
+from .http_arguments import (
+    Arguments,
+    PlainRequest,
+    form_type,
+    no_json,
+    read_arguments,
+    refuse_other_forms,
+    refuse_other_types,
+    takes_json,
+)
 from .http_bodies import Body, Unfinished
 from .http_parameters import litestar_annotations
 from .paths import is_file, litestar_path, path_parameters
@@ -77,6 +86,7 @@ class RouteHandler(HTTPRouteHandler):
     takes_json: bool = False
     body_limit: int | None = None
     is_plain: bool = False
+    _check: AsyncAnyCallable | None = None  # of a form's type, after the hook of the user's
     _exception_handlers: _ExceptionHandlers | None = None
 
     def fit(self, *, short: bool = True) -> None:
@@ -88,6 +98,8 @@ class RouteHandler(HTTPRouteHandler):
         self._exception_handlers = self.resolve_exception_handlers()
         self.takes_json = takes_json(self)
         self.before = super().resolve_before_request()
+        form = form_type(self)
+        self._check = None if form is None else _checking(form, self.before)
         arguments = read_arguments(self.route.endpoint.signature, path_parameters(self.route.spec.path), self)
         self.arguments = arguments if short else None
         self.body_limit = self.resolve_request_max_body_size()
@@ -104,7 +116,9 @@ class RouteHandler(HTTPRouteHandler):
 
     @override
     def resolve_before_request(self) -> AsyncAnyCallable | None:
-        return super().resolve_before_request() if self.arguments is None else None  # it has been run
+        if self.arguments is not None:
+            return None  # it has been run
+        return self._check or super().resolve_before_request()
 
     @override
     async def to_response(self, app: Litestar, data: object, request: AnyRequest) -> ASGIApp:
@@ -214,6 +228,18 @@ def _make_function(
 
     _pose_as(handle, signature, {"request": Request, **hints})
     return handle
+
+
+def _checking(form: str, before: AsyncAnyCallable | None) -> AsyncAnyCallable:
+    """What Litestar calls before it reads a form: the hook of the user's, then a look at the type of the body."""
+
+    async def check(request: AnyRequest) -> object:
+        answer = None if before is None else await before(request)
+        if not answer:
+            refuse_other_forms(form, request.scope["headers"])
+        return answer
+
+    return check
 
 
 def _relative(path: PurePath) -> PurePath:
