@@ -409,7 +409,7 @@ async def test_what_is_to_be_handled_again_is_not_looked_through_each_minute_by_
         await publish(service, 1)
     async with open_node(RedisServer.from_url(private_redis_url())) as node:
         watch = OrphanWatch(node, "shop", make_logger())
-        await watch._look()
+        await watch.look()
         await redis.config_resetstat()
-        await watch._look()
+        await watch.look()
     assert (await redis.info("commandstats"))["cmdstat_zrange"]["calls"] == 1  # the channels

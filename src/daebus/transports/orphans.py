@@ -35,7 +35,7 @@ class OrphanWatch:
 
     async def start(self) -> None:
         """Look, and go on looking. Call it once this instance's own listeners are written down."""
-        await self._look()
+        await self.look()
         self._task = asyncio.create_task(self._look_on(), name="orphaned listeners")
 
     async def stop(self) -> None:
@@ -47,9 +47,10 @@ class OrphanWatch:
     async def _look_on(self) -> None:
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
-            await self._look()
+            await self.look()
 
-    async def _look(self) -> None:
+    async def look(self) -> None:
+        """Look once; tell of those that were not told of before."""
         try:
             states = await self._groups.all(retrying=False)
             orphans = {(one.channel, one.group): one for one in states if not one.instances}
