@@ -5,7 +5,8 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 PAGE = (HERE.parents[1] / "docs" / "guide.md").read_text()
-PROGRAM = "".join((HERE / name).read_text() for name in ("payments.py", "test_payments.py", "shop.py"))
+PROGRAMS = ("payments.py", "test_payments.py", "shop.py", "files.py", "storefront.py")
+PROGRAM = "".join((HERE / name).read_text() for name in PROGRAMS)
 
 
 def test_the_page_shows_what_is_tested() -> None:
