@@ -31,6 +31,7 @@ from daebus.transports.node import Node, open_node
 from daebus.transports.old_callers import OldCallers
 from daebus.transports.old_wire import speaks_old_wire
 from daebus.transports.presence import Presence
+from daebus.transports.queueing import tell_unserved
 from daebus.transports.retries import Retries
 from daebus.transports.scheduler import ScheduledTask, Scheduler
 from daebus.transports.servers import find_server
@@ -117,6 +118,7 @@ class Runtime:
             presence = Presence(self.node, made.service, served, settings.partitions, settings.lease)
             await presence.start()
             stack.push_async_callback(presence.stop)
+            await tell_unserved(self.node, made.service, made.settings.partitions, made.plans.actions, self.logger)
             for doubt in made.doubts:
                 self.logger.warning(
                     "this may be a mistake", found=doubt.message, where=doubt.where, remedy=doubt.remedy

@@ -37,7 +37,7 @@ async def on_the_bus(redis_url: str | None, *, start: EngineStart) -> AsyncGener
         StartupError: The server cannot be reached, or the embedded engine does not run.
     """
     async with find_server(redis_url, make_logger(), start=start) as server, open_node(server) as node:
-        yield NodeBus(Caller(node, None, Limits(), legacy=speaks_old_wire(None))), node
+        yield NodeBus(Caller(node, None, Limits(), legacy=speaks_old_wire(None), warns=False)), node
 
 
 def elsewhere(redis_url: str | None) -> str:

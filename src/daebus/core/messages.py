@@ -36,6 +36,7 @@ __all__ = [
     "old_request_claim",
     "parked_requests",
     "partition_of",
+    "queued_actions",
     "reply_channel",
     "service_of",
     "serving_channel",
@@ -163,6 +164,11 @@ def service_of(partition: str) -> str:
 def action_stream(partition: str, action: str) -> str:
     """The stream of an action in one partition."""
     return f"daebus:{{{partition}}}:action:{action}"
+
+
+def queued_actions(partition: str) -> str:
+    """The set of the names of the actions to which something was sent, or that an instance has served."""
+    return f"daebus:{{{partition}}}:actions"
 
 
 def serving_registry(service: str) -> str:

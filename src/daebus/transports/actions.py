@@ -27,6 +27,7 @@ from .grace import CUT_SECONDS, Grace
 from .idempotency import KeyedRun
 from .items import Items, ReaderGoneError
 from .lanes import Lane
+from .late import LateRequests
 from .leases import Entry, Lease
 from .limits import Limits
 from .node import Node
@@ -84,6 +85,7 @@ class ActionServer:
         self._limits = limits
         self._service = service
         self._logger = logger
+        self._late = LateRequests(logger)
         self._settler = Settler(node.link, logger)
         self._running: Deadlines[_Run] = Deadlines()
         self._unsubscribe: Callable[[], Awaitable[None]] | None = None
@@ -150,17 +152,25 @@ class ActionServer:
             try:
                 reply = await self._answer(action, incoming, request, run)
             except asyncio.CancelledError:
-                problem = run.ended(action, begun)
+                problem = self._cancelled(action, request, run, begun)
             except Exception as error:
                 problem = self._failure(error, action, incoming)
             finally:
                 self._running.discard(run)
+        else:
+            self._late.dropped(request, action.name, action.endpoint.title, begun - run.deadline)
         if problem is not None or keyed is not None:
             await endings.end(origin, entry, request, keyed, reply=reply, problem=problem)
             return
         if reply is not None and request.reply_to is not None:
             self._settler.reply(request.reply_to, reply)
         self._settler.settle(origin.stream, GROUP, entry.id, delete=True)
+
+    def _cancelled(self, action: ServedAction, request: Request, run: _Run, begun: float) -> ServiceError | None:
+        problem = run.ended(action, begun)
+        if problem is not None:
+            self._late.cancelled(request, action.name, action.endpoint.title, run.deadline - begun)
+        return problem
 
     def _failure(self, error: BaseException, action: ServedAction, incoming: Incoming) -> ServiceError:
         return failure(error, action.endpoint, incoming, self._logger)

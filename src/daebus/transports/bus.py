@@ -30,7 +30,8 @@ DEFAULT_TIMEOUT = 15.0
 """Seconds that a call waits where it does not say.
 
 A call whose instance was killed is run once more by another one, at the default lease (6 s, looked at each 2 s) after
-at most 8 s: that leaves a handler that takes up to 3 s the time to answer.
+at most 8 s: that leaves a handler that takes up to 3 s the time to answer. Several such calls are begun one after
+another in each instance that is left: all of them are answered where there are no more of them than instances.
 """
 
 
@@ -217,6 +218,9 @@ class Bus(LoopOnly):
         after: After = None,
     ) -> None:
         """Queue a request whose reply is not wanted; it is kept until it was handled, also while nobody serves it.
+
+        Where the service runs and no live instance of it has the action, the log warns, with the name that was probably
+        meant: it waits for an instance that has it. An instance that starts warns of what waits for nobody.
 
         Where the handler fails, it is handled again or becomes a dead letter, as its decorator says.
 

@@ -20,7 +20,6 @@ from daebus.core.errors import (
     ConfigurationError,
     NoSuchService,
     Timeout,
-    TooManyRequests,
 )
 from daebus.core.logs import make_logger
 from daebus.core.messages import Reply, Request, action_stream, channel_stream, control_channel
@@ -28,7 +27,7 @@ from daebus.core.messages import Reply, Request, action_stream, channel_stream, 
 from .deadlines import NEVER
 from .directory import Directory
 from .idempotency import MAX_KEY
-from .limits import Limits, size_check
+from .limits import Limits
 from .node import Node, open_node
 from .old_services import (
     OldConversation,
@@ -39,10 +38,10 @@ from .old_services import (
     refuse_key,
     unless_old,
 )
+from .queueing import Queue
 from .replies import SUCCESS, Conversation, Inbox, Question, reply_error
-from .resp import Argument, CommandError
+from .resp import CommandError
 from .resp import Reply as ServerReply
-from .scripts import Script
 from .servers import find_server
 from .wire import Answered
 
@@ -56,17 +55,6 @@ CREDIT = 256
 CREDIT_SIZE = 1_048_576
 """How many bytes of them; the last one may be over it."""
 
-_APPEND = Script(
-    "local length = redis.call('XLEN', KEYS[1])"
-    + size_check("size", "length", "ARGV[3]")
-    + """
-    if length >= tonumber(ARGV[1]) then return 0 end
-    if size + #ARGV[3] > tonumber(ARGV[2]) then return -1 end
-    redis.call('XADD', KEYS[1], '*', 'request', ARGV[3])
-    return 1
-    """
-)
-
 
 class Caller:
     """Asks on behalf of one process.
@@ -76,15 +64,17 @@ class Caller:
         service: Who is asked where neither the caller nor the contract names a service.
         limits: How large a payload may be.
         legacy: Whether services that still run daebus 0.0.31 are called, too.
+        warns: Whether the log is told where something is sent to an action that no live instance has.
     """
 
-    def __init__(self, node: Node, service: str | None, limits: Limits, *, legacy: bool) -> None:
+    def __init__(self, node: Node, service: str | None, limits: Limits, *, legacy: bool, warns: bool = True) -> None:
         self._node = node
         self._service = service
         self._limits = limits
         self._legacy = legacy
         self._inbox = Inbox(node)
         self._directory = Directory(node)
+        self._queue = Queue(node, self._directory, warns=warns)
         self._decoders: dict[Contract, Decoder] = {}
         self._sender = f"script@{socket.gethostname()[:200]}" if service is None else f"{service}@{node.id}"
 
@@ -177,11 +167,7 @@ class Caller:
             if self._legacy and not directory.has_seen(service) and await publish_old(self._node, request):
                 return
         request.sender = self._sender
-        args: list[Argument] = [max_queued, max_size, encode(request)]
-        taken = await self._node.link.script(_APPEND, [self._stream(request)], args)
-        if taken != 1:
-            what = f"{max_queued} requests wait" if taken == 0 else f"Requests of {max_size} bytes wait"
-            raise TooManyRequests(f"{what} for {request.service}.{request.action} already")
+        await self._queue.put(request, max_queued, max_size)
 
     async def publish(self, channel: Channel[Event], body: bytes) -> None:
         """Publish an event that is encoded, or append it to the stream of a durable channel."""

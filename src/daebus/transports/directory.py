@@ -20,7 +20,7 @@ from daebus.core.names import did_you_mean
 from .node import Node
 from .resp import CommandError
 
-__all__ = ["LEFT", "LIVE_SECONDS", "Directory", "partitions_to_read"]
+__all__ = ["LEFT", "LIVE_SECONDS", "Directory", "live_actions", "partitions_to_read"]
 
 LIVE_SECONDS = 30.0
 """Seconds after the last heartbeat during which a service counts as served."""
@@ -75,6 +75,11 @@ class Directory:
             and time.monotonic() - known.looked <= _FRESH_SECONDS
             and known.gaps == self._node.subscriber.gaps
         )
+
+    def lacks(self, service: str, action: str) -> bool:
+        """Whether live instances were seen, none of which had the action."""
+        actions = self._known.get(service, _UNKNOWN).actions
+        return bool(actions) and action not in actions
 
     def partition(self, service: str, key: str | None) -> str:
         """The partition to which a request goes: that of its idempotency key, or else each in turn.
@@ -156,9 +161,7 @@ class Directory:
     def _understood(self, beats: Mapping[str, float], gaps: int) -> _Served:
         live = LIVE_SECONDS * 1000
         since, left = self._node.clock.now() - live, beats.get(LEFT)
-        actions: frozenset[str] = frozenset()
-        if left is None:
-            actions = actions.union(*(_actions(name) for name, beat in beats.items() if beat >= since))
+        actions = _live(beats, since)
         # Where no instance lives, those count that were the last to live: keys go where they went before.
         lived = beats.get("", 0.0) - live
         partitions = _partitions({name: beat for name, beat in beats.items() if beat >= lived})
@@ -181,6 +184,17 @@ async def partitions_to_read(node: Node, service: str, count: int) -> list[str]:
     """The partitions of a service that has so many; also those that it had last week, so that nothing is left there."""
     most = max(count, _partitions(await _beats(node, service)))
     return [partition_of(service, number) for number in range(most)]
+
+
+async def live_actions(node: Node, service: str) -> frozenset[str]:
+    """The actions that live instances of a service have."""
+    return _live(await _beats(node, service), node.clock.now() - LIVE_SECONDS * 1000) - {""}
+
+
+def _live(beats: Mapping[str, float], since: float) -> frozenset[str]:
+    if LEFT in beats:
+        return frozenset()
+    return frozenset[str]().union(*(_actions(name) for name, beat in beats.items() if beat >= since))
 
 
 async def _beats(node: Node, service: str) -> dict[str, float]:
