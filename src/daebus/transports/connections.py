@@ -31,7 +31,7 @@ _MOST_LOOKED_AT = 1000
 _IDLE_SECONDS, _FAIR_IDLE_SECONDS = 0.1, 1.0
 """For how long a connection is left alone, by whether its address has many (more than half of what each has)."""
 
-_TOLD_SECONDS = 10.0
+_TOLD_SECONDS, _NEVER = 10.0, float("-inf")
 _TCP_INFO = struct.Struct("=44xI")  # milliseconds since something was sent, or since it was accepted
 
 
@@ -54,17 +54,17 @@ class ConnectionGuard:
 
     Args:
         room: How many there may be.
-        port: The port.
+        server: The address and port that it listens on.
         visits: The requests that are being answered.
         own: Finds connections; those that it knows are WebSockets, which are limited elsewhere.
         logger: Told, now and then, that connections were closed.
     """
 
     def __init__(
-        self, room: Room, port: int, visits: Callable[[], Iterable[Visit]], own: OwnSockets, logger: Logger
+        self, room: Room, server: Address, visits: Callable[[], Iterable[Visit]], own: OwnSockets, logger: Logger
     ) -> None:
         self._room = room
-        self._port = port
+        self._server = server
         self._visits = visits
         self._own = own
         self._logger = logger
@@ -102,19 +102,24 @@ class ConnectionGuard:
             enough = _IDLE_SECONDS if host in greedy else _FAIR_IDLE_SECONDS
             if idle < enough or (surplus <= 0 and by_host[host] <= allowed):
                 continue
-            if self._own.cut(client, self._port, [descriptor]):
+            if self._own.cut(client, self._server, [descriptor]):
                 by_host[host] -= 1
                 surplus -= 1
                 self._closed += 1
 
     def _connections(self, descriptors: Iterable[int], now: float) -> list[tuple[int, Address, float]]:
         """Descriptor, client and seconds idle, 0 where something is done for it."""
-        visits = {visit.client: visit.waits_since for visit in list(self._visits())}
+        visits: dict[Address | None, float | None] = {}
+        for visit in list(self._visits()):
+            # Over HTTP/2 a connection has several, of which one may wait while others are answered.
+            before = visits.get(visit.client, _NEVER)
+            since = visit.waits_since
+            visits[visit.client] = None if since is None or before is None else max(before, since)
         found: list[tuple[int, Address, float]] = []
         seen: dict[Address, float] = {}
         for descriptor in descriptors:
             ends = ends_of(descriptor, _idle_seconds)
-            if ends is None or ends[1] != self._port:
+            if ends is None or ends[1][1] != self._server[1]:
                 continue
             client, _, idle = ends
             if client in visits:
@@ -131,7 +136,7 @@ class ConnectionGuard:
             self._logger.warning(
                 "too many connections: idle ones were closed",
                 closed=self._closed,
-                port=self._port,
+                port=self._server[1],
                 connections_at_most=self._room.connections,
                 per_address=self._room.per_address,
             )

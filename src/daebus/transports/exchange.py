@@ -85,6 +85,7 @@ class Exchange:
 
     __slots__ = (
         "_body_timeout",
+        "_client",
         "_end",
         "_end_is_due",
         "_held",
@@ -110,6 +111,7 @@ class Exchange:
     ) -> None:
         self._server = server
         self._scope: Mapping[str, Any] = scope
+        self._client: object = scope.get("client")  # now: middleware may believe a header, and write it there
         self._receive: Callable[[], asyncio.Future[Any]] = receive
         self._send: Callable[[Any], Awaitable[None]] = send
         self._body_timeout = body_timeout
@@ -126,7 +128,7 @@ class Exchange:
     @property
     def client(self) -> Address | None:
         """Whose request it is."""
-        return address_of(self._scope.get("client"))
+        return address_of(self._client)
 
     def receive(self) -> Awaitable[Any]:
         """As ASGI's. Raises `SlowBody`."""

@@ -7,7 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["BINARY", "CLOSE", "PING", "PONG", "TEXT", "BrokenFrame", "FrameReader", "close_frame", "frame"]
+__all__ = [
+    "BINARY",
+    "CLOSE",
+    "PING",
+    "PONG",
+    "TEXT",
+    "BrokenFrame",
+    "Frame",
+    "FrameReader",
+    "close_code",
+    "close_frame",
+    "frame",
+]
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 
@@ -16,6 +28,9 @@ _SHORT, _TWO_BYTES, _EIGHT_BYTES = 125, 126, 127
 _KNOWN = frozenset({CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG})
 _LONGEST_REASON = 123  # bytes that a close frame can hold
 _PROTOCOL_ERROR, _NO_UTF8, _TOO_LARGE = 1002, 1007, 1009
+_CODE = 2  # bytes
+_NO_CODE = 1005
+_SENT_CODES = frozenset({1000, 1001, 1002, 1003, *range(1007, 1015), *range(3000, 5000)})  # others are never sent
 
 Frame = tuple[int, str | bytes]
 """An opcode and its payload: text is a `str`."""
@@ -27,12 +42,16 @@ class BrokenFrame(Exception):
     Args:
         code: With which the connection is to be closed.
         reason: In a few words.
+
+    Attributes:
+        before: What came before it, complete.
     """
 
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(reason)
         self.code: int = code
         self.reason: str = reason
+        self.before: Sequence[Frame] = ()
 
 
 class FrameReader:
@@ -78,6 +97,14 @@ class FrameReader:
             data = bytes(self._rest)
             self._rest.clear()
         found: list[Frame] = []
+        try:
+            self._read(data, found)
+        except BrokenFrame as error:
+            error.before = found
+            raise
+        return found
+
+    def _read(self, data: bytes, found: list[Frame]) -> None:
         position, end = 0, len(data)
         while end - position >= 2:  # bytes of the shortest header
             start, length, whole = self._read_header(data, position, end)
@@ -92,7 +119,6 @@ class FrameReader:
             self._needs = 2
         if position < end:
             self._rest += data[position:] if position else data
-        return found
 
     def _read_header(self, data: bytes, position: int, end: int) -> tuple[int, int, bool]:
         """Where the payload begins, how long it is, and whether all of it is there."""
@@ -152,6 +178,20 @@ def close_frame(code: int, reason: str) -> bytes:
     """A frame that ends a connection. A reason that is too long is cut."""
     shortened = reason.encode()[:_LONGEST_REASON].decode(errors="ignore")
     return frame(CLOSE, code.to_bytes(2) + shortened.encode())
+
+
+def close_code(payload: bytes) -> int:
+    """The code of a client's close frame; 1005 where it has none. Raises `BrokenFrame`."""
+    if not payload:
+        return _NO_CODE
+    code = int.from_bytes(payload[:_CODE])
+    if len(payload) < _CODE or code not in _SENT_CODES:
+        raise BrokenFrame(_PROTOCOL_ERROR, "A close frame has a code that may be sent, or none")
+    try:
+        payload[_CODE:].decode()
+    except UnicodeDecodeError:
+        raise BrokenFrame(_NO_UTF8, "Text is UTF-8") from None
+    return code
 
 
 def _unmask(payload: bytes, mask: bytes) -> bytes:

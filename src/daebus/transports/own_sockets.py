@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from collections.abc import Callable, Iterable
@@ -9,11 +10,18 @@ from contextlib import suppress
 from pathlib import Path
 from typing import cast
 
-__all__ = ["Address", "OwnSockets", "address_of", "ends_of", "open_descriptors"]
+__all__ = ["Address", "LooksAlike", "OwnSockets", "address_of", "ends_of", "open_descriptors"]
 
 Address = tuple[str, int]
 
 _LISTS = [path for path in (Path("/proc/self/fd"), Path("/dev/fd")) if path.is_dir()]
+
+
+_WILDCARDS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104  # compared with, not listened on
+
+
+class LooksAlike(ConnectionError):
+    """A client has, at its end, the address and port of another one that is connected to another address of ours."""
 
 
 class OwnSockets:
@@ -28,33 +36,46 @@ class OwnSockets:
     def __init__(self) -> None:
         self.known: set[int] = set()
 
-    def find(self, client: Address, port: int, among: Iterable[int] | None = None) -> tuple[socket.socket, int] | None:
-        """The connection from `client` to our `port`, and Granian's own descriptor; None: it is gone, or not found.
+    def find(
+        self, client: Address, server: Address, among: Iterable[int] | None = None
+    ) -> tuple[socket.socket, int] | None:
+        """The connection from `client` to `server`, and Granian's own descriptor; None: it is gone, or not found.
 
         Args:
             client: Its end.
-            port: Ours.
+            server: Where we listen. On all addresses, a client may have the same end of several connections.
             among: The descriptors to look at; default: all, the youngest first.
 
         Raises:
+            LooksAlike: There are several, to different addresses of ours.
             OSError: There are no more descriptors.
         """
         if among is None:
             among = sorted((each for each in open_descriptors() if each not in self.known), reverse=True)
+        found: list[tuple[int, Address]] = []
         for descriptor in among:
-            ends = ends_of(descriptor)
-            if ends is not None and ends[0] == client:
-                duplicate = socket.socket(fileno=os.dup(descriptor))
-                ends = ends_of(duplicate.fileno())
-                if ends is not None and ends[:2] == (client, port):
-                    return duplicate, descriptor
-                duplicate.close()
+            ends = ends_of(descriptor, only=client)
+            if ends is not None and ends[1][1] == server[1]:
+                found.append((descriptor, ends[1]))
+                if server[0] not in _WILDCARDS:
+                    break
+        if not found:
+            return None
+        if any(ours != found[0][1] for _, ours in found):
+            raise LooksAlike("Two connections have the same end at the client, and cannot be told from one another")
+        duplicate = _duplicate(found[0][0])
+        if duplicate is None:
+            return None
+        ends = ends_of(duplicate.fileno())
+        if ends is not None and ends[:2] == (client, found[0][1]):
+            return duplicate, found[0][0]
+        duplicate.close()
         return None
 
-    def cut(self, client: Address, port: int, among: Iterable[int] | None = None) -> bool:
-        """End a connection, whatever is yet to be sent; returns whether it was found."""
+    def cut(self, client: Address, server: Address, among: Iterable[int] | None = None) -> bool:
+        """End a connection, whatever is yet to be sent; returns whether it was found, and is no other one."""
         with suppress(OSError):
-            found = self.find(client, port, among)
+            found = self.find(client, server, among)
             if found is not None:
                 with found[0]:
                     found[0].shutdown(socket.SHUT_RDWR)
@@ -78,20 +99,45 @@ def address_of(found: object) -> Address | None:
             return None
 
 
+def _duplicate(descriptor: int) -> socket.socket | None:
+    try:
+        number = os.dup(descriptor)
+    except OSError as error:
+        if error.errno == errno.EBADF:  # it was closed just now
+            return None
+        raise
+    try:
+        return socket.socket(fileno=number)
+    except OSError:  # and something else was opened
+        os.close(number)
+        return None
+
+
 def _nothing(_: socket.socket) -> float:
     return 0.0
 
 
-def ends_of(descriptor: int, measure: Callable[[socket.socket], float] = _nothing) -> tuple[Address, int, float] | None:
-    """The client of a connection, our port, and what `measure` says of it; None: it is no connection."""
+def ends_of(
+    descriptor: int, measure: Callable[[socket.socket], float] = _nothing, *, only: Address | None = None
+) -> tuple[Address, Address, float] | None:
+    """The client of a connection, our own end, and what `measure` says of it; None: it is no connection.
+
+    Args:
+        descriptor: What is looked at.
+        measure: For connections.
+        only: The only client that matters; others are None, too.
+    """
     try:
         # With all its arguments given, it asks the system for nothing more; there is room for addresses of IPv4, too.
         seen = socket.socket(socket.AF_INET6, socket.SOCK_STREAM, 0, descriptor)
     except OSError:
         return None
     try:
-        client, ours = address_of(seen.getpeername()), address_of(seen.getsockname())
-        return None if client is None or ours is None else (client, ours[1], measure(seen))
+        client = address_of(seen.getpeername())
+        if client is None or (only is not None and client != only):
+            return None
+        ours = address_of(seen.getsockname())
+        return None if ours is None else (client, ours, measure(seen))
     except OSError:
         return None
     finally:

@@ -157,7 +157,7 @@ class HttpServer:
         if self._serving.done() or not all(worker.is_alive() for worker in self._granian.wrks):
             await self.stop(0)
             raise StartupError(f"The HTTP server did not start on {at(self._host, port)}. Granian's log says why.")
-        guard = ConnectionGuard(room, port, self._requests.values, self._own, self._logger)
+        guard = ConnectionGuard(room, (self.address, port), self._requests.values, self._own, self._logger)
         self._guarding = asyncio.create_task(guard.watch(), name="connections")
         return port
 
@@ -235,14 +235,16 @@ class HttpServer:
         finally:
             scope.pop(DIRECT, None)
             channel.close()
-            if session is not None:
-                await session.close(_HURRIED_SECONDS if self._is_cutting else _CLOSING_SECONDS)
-            del self._requests[task]
+            try:
+                if session is not None:
+                    await session.close(_HURRIED_SECONDS if self._is_cutting else _CLOSING_SECONDS)
+            finally:
+                del self._requests[task]
 
     def cut(self, exchange: Exchange, reason: str) -> None:
         """End the connection of a client that makes us hold too much, or takes nothing."""
         client = exchange.client
-        if client is not None and self._own.cut(client, self._port):
+        if client is not None and self._own.cut(client, (self.address, self._port)):
             self._notices.tell("HTTP client disconnected", reason, client)
 
 

@@ -5,24 +5,22 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import cast
 
 from typing_extensions import override
 
 from .budgets import Budget
-from .frames import BINARY, CLOSE, PING, PONG, TEXT, BrokenFrame, FrameReader, close_frame, frame
+from .frames import CLOSE, PING, PONG, BrokenFrame, Frame, FrameReader, close_code, close_frame, frame
+from .socket_messages import Message, frame_of, received, size_of
 
 __all__ = ["SocketConnection"]
 
 _HIGH_WATER = 65_536  # bytes that wait here, either way, before the other side is held up
 _MOST_WAITING = 64  # messages, likewise
 _SMALL = 4096  # bytes that nobody accounts for
-_CODE = 2  # bytes
-_NO_CODE, _GONE, _POLICY, _TRY_LATER = 1005, 1006, 1008, 1013
-
-Message = Mapping[str, object]
+_GONE, _POLICY, _TRY_LATER = 1006, 1008, 1013
 
 
 class SocketConnection(asyncio.Protocol):
@@ -32,6 +30,7 @@ class SocketConnection(asyncio.Protocol):
         connection: Its socket, which is closed in the end.
         largest: The largest message in bytes that is received; the client is disconnected with 1009 for more.
         budget: Where what it makes us hold is accounted for.
+        when_lost: Called when the socket is closed.
 
     Attributes:
         ended: Done once nothing more comes.
@@ -39,23 +38,24 @@ class SocketConnection(asyncio.Protocol):
         silence: How often it was looked at since something was heard of the client.
     """
 
-    def __init__(self, connection: socket.socket, largest: int, budget: Budget) -> None:
+    def __init__(self, connection: socket.socket, largest: int, budget: Budget, when_lost: Callable[[], None]) -> None:
         self._loop = asyncio.get_running_loop()
         self._socket = connection
         self._frames = FrameReader(largest)
         self._budget = budget
-        self._is_lost = self._accounted = False
-        self._inbox: deque[Message] = deque()
-        self._inbox_size = 0
+        self._when_lost = when_lost
+        self._is_lost = self._accounted = self._is_over = False
+        self._inbox, self._inbox_size = deque[Message](), 0
         self._receiving: asyncio.Future[Message] | None = None
         self._is_paused = False
         self._is_full = False  # whether the client does not take what is sent
         self._sending: list[asyncio.Future[None]] = []  # who waits for that
-        self._taken: asyncio.Future[None] = self._loop.create_future()
+        self._taken: asyncio.Future[None] = self._loop.create_future()  # of what need not be waited for
         self._taken.set_result(None)
         self._is_closing = False  # whether a close frame of ours is out
         self._farewell: Message | None = None
-        self._begun = self._seen = 0
+        self._pong: bytes | None = None  # which waits until the client has taken what was sent
+        self._begun = self._seen = self._unsent = 0
         self.silence: int = 0
         self.ended: asyncio.Future[None] = self._loop.create_future()
         self.why: str | None = None
@@ -67,7 +67,7 @@ class SocketConnection(asyncio.Protocol):
         future: asyncio.Future[Message] = self._loop.create_future()
         if self._inbox:
             message = self._inbox.popleft()
-            self._inbox_size -= _size_of(message)
+            self._inbox_size -= size_of(message)
             future.set_result(message)
             if self._is_paused and not self._inbox:
                 self._resume()
@@ -88,11 +88,7 @@ class SocketConnection(asyncio.Protocol):
             return self._when_taken()
         if self._is_closing or self._farewell is not None:
             raise ConnectionResetError("The connection is over")
-        text = message.get("text")
-        if isinstance(text, str):
-            self._transport.write(frame(TEXT, text.encode()))
-        else:
-            self._transport.write(frame(BINARY, cast("bytes", message.get("bytes") or b"")))
+        self._transport.write(frame_of(message))
         return self._when_taken()
 
     def _when_taken(self) -> asyncio.Future[None]:
@@ -132,15 +128,23 @@ class SocketConnection(asyncio.Protocol):
     async def finish(self, seconds: float) -> None:
         """Nobody is interested any more: close the connection in good order, within so many seconds."""
         self.close(1000, "")
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._when_taken()
-                await asyncio.shield(self.ended)
-        self._shut()
+        self._is_over, self._receiving, self._inbox_size = True, None, 0
+        self._inbox.clear()
+        if self._is_paused:  # the client's answer comes after what it has sent before
+            self._resume()
+        try:
+            with suppress(TimeoutError, ConnectionError):
+                async with asyncio.timeout(seconds):
+                    if not self._transport.is_closing():
+                        self._transport.set_write_buffer_limits(high=0)  # not most of it, but all
+                        await self._when_taken()
+                    await asyncio.shield(self.ended)
+        finally:
+            self._shut()
 
     def _shut(self) -> None:
         # Granian has a descriptor of the same connection: closing ours alone would not end it.
-        with suppress(OSError):
+        with suppress(OSError):  # it is closed
             self._socket.shutdown(socket.SHUT_RDWR)
         self._transport.abort()
 
@@ -152,12 +156,15 @@ class SocketConnection(asyncio.Protocol):
         if self._receiving is not None and not self._receiving.done():
             self._receiving.set_result(self._farewell)
         self._receiving = None
+        self._fail_senders()
+        self.ended.set_result(None)
+
+    def _fail_senders(self) -> None:
         for waiting in self._sending:
             if not waiting.done():
                 waiting.set_exception(ConnectionResetError("The client has gone"))
                 waiting.exception()  # whether or not anybody still waits
         self._sending.clear()
-        self.ended.set_result(None)
 
     # What the event loop tells.
 
@@ -172,23 +179,31 @@ class SocketConnection(asyncio.Protocol):
         if self._farewell is not None:
             return
         try:
-            frames = self._frames.feed(data)
+            self._take(self._frames.feed(data))
         except BrokenFrame as error:
+            with suppress(BrokenFrame):
+                self._take(error.before)
             self._refuse(error.code, error.reason)
             return
+        if self._accounted or self._frames.held > _SMALL or self._inbox_size > _SMALL:
+            self._account()
+
+    def _take(self, frames: Sequence[Frame]) -> None:
         for opcode, payload in frames:
-            if opcode == TEXT:
-                self._put({"type": "websocket.receive", "text": payload}, len(payload))
-            elif opcode == BINARY:
-                self._put({"type": "websocket.receive", "bytes": payload}, len(payload))
+            if opcode < CLOSE:
+                self._put(received(opcode, payload), len(payload))
             elif opcode == PING:
-                if not self._is_closing and not self._is_full:
-                    self._transport.write(frame(PONG, cast("bytes", payload)))
+                self._pong = cast("bytes", payload)
+                self._answer_ping()
             elif opcode == CLOSE:
                 self._closed_by_client(cast("bytes", payload))
                 return
-        if self._accounted or self._frames.held > _SMALL or self._inbox_size > _SMALL:
-            self._account()
+
+    def _answer_ping(self) -> None:
+        """Answer the last ping, of those that came while the client did not take what was sent, the others not."""
+        if self._pong is not None and not self._is_closing and not self._is_full:
+            self._transport.write(frame(PONG, self._pong))
+            self._pong = None
 
     @override
     def pause_writing(self) -> None:
@@ -196,7 +211,8 @@ class SocketConnection(asyncio.Protocol):
 
     @override
     def resume_writing(self) -> None:
-        self._is_full = False
+        self._is_full, self.silence = False, 0
+        self._answer_ping()
         waiting, self._sending = self._sending, []
         for future in waiting:
             if not future.done():
@@ -207,9 +223,10 @@ class SocketConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._end(_GONE)
         self._is_lost = True
+        self._fail_senders()
         self._budget.release(self)
-        with suppress(OSError):  # the descriptor is still open
-            self._socket.shutdown(socket.SHUT_RDWR)
+        self._shut()
+        self._when_lost()
 
     def tend(self, gone_after: int, unfinished_after: int) -> bool:
         """To be called at regular times: finds clients that are gone, or that never finish a message.
@@ -221,8 +238,12 @@ class SocketConnection(asyncio.Protocol):
         Returns:
             Whether the client was disconnected.
         """
-        if self._farewell is not None or self._is_paused:
+        if self._farewell is not None or self._is_paused or self._transport.is_closing():
             return False
+        unsent = self._transport.get_write_buffer_size()
+        if unsent < self._unsent:  # the client takes what is sent
+            self.silence = 0
+        self._unsent = unsent
         self.silence += 1
         if self.silence == gone_after // 2 and not self._is_full and not self._is_closing:
             self._transport.write(frame(PING, b""))
@@ -242,6 +263,8 @@ class SocketConnection(asyncio.Protocol):
             self._receiving.set_result(message)
             self._receiving = None
             return
+        if self._is_over:
+            return
         self._inbox.append(message)
         self._inbox_size += size
         if not self._is_paused and (self._inbox_size > _HIGH_WATER or len(self._inbox) >= _MOST_WAITING):
@@ -255,10 +278,11 @@ class SocketConnection(asyncio.Protocol):
             self._transport.resume_reading()
 
     def _closed_by_client(self, payload: bytes) -> None:
+        code = close_code(payload)
         if not self._is_closing:
             self._is_closing = True
-            self._transport.write(frame(CLOSE, payload[:_CODE]))
-        self._end(int.from_bytes(payload[:_CODE]) if len(payload) >= _CODE else _NO_CODE)
+            self._transport.write(frame(CLOSE, payload[:2]))
+        self._end(code)
 
     def _refuse(self, code: int, reason: str) -> None:
         """The client does what it must not do."""
@@ -272,11 +296,5 @@ class SocketConnection(asyncio.Protocol):
         held = self._frames.held + self._inbox_size
         if self._is_full:
             held += self._transport.get_write_buffer_size()
-        if held <= _SMALL:
-            held = 0
-        self._accounted = held > 0
-        self._budget.hold(self, held)
-
-
-def _size_of(message: Message) -> int:
-    return len(cast("str | bytes", message.get("text") or message.get("bytes") or b""))
+        self._accounted = held > _SMALL
+        self._budget.hold(self, held if self._accounted else 0)

@@ -17,7 +17,7 @@ from typing import Any
 
 from .budgets import Budget
 from .notices import Notices
-from .own_sockets import OwnSockets, address_of
+from .own_sockets import Address, LooksAlike, OwnSockets, address_of
 from .refusals import FULL, problem_headers
 from .server_limits import Room, SocketLimits
 from .socket_connection import SocketConnection
@@ -59,14 +59,17 @@ class WebSockets:
 
     def session(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> WebSocketSession | None:
         """Somebody wants to connect; `receive` and `send` are Granian's. None: there is no room for him."""
-        host = (address_of(scope.get("client")) or ("", 0))[0]
+        # Now: middleware may believe a header, and write what it says there.
+        client, server = address_of(scope.get("client")), address_of(scope.get("server"))
+        host = "" if client is None else client[0]
         if self._room is not None and (
             self._by_host[host] >= self._room.sockets_per_address
             or (self._by_host.total() >= self._room.sockets and not self._make_room(host))
         ):
             return None
         self._by_host[host] += 1
-        return WebSocketSession(self, scope, receive, send, host)
+        ends = None if client is None or server is None else (client, server)
+        return WebSocketSession(self, ends, receive, send, host)
 
     def _make_room(self, host: str) -> bool:
         """Where an address has more clients than `host` would have, the one goes that was silent for longest."""
@@ -85,31 +88,44 @@ class WebSockets:
         if not self._by_host[host]:
             del self._by_host[host]
 
-    async def take_over(self, scope: Mapping[str, Any]) -> tuple[SocketConnection, tuple[int, int]] | None:
-        """Take a connection over from Granian, with both of its descriptors; None: it stays with Granian."""
-        client, server = address_of(scope.get("client")), address_of(scope.get("server"))
-        found = None if client is None or server is None else self._own.find(client, server[1])
-        if found is None or client is None:
+    async def take_over(self, client: Address, server: Address) -> tuple[SocketConnection, int] | None:
+        """Take a connection over from Granian, with Granian's descriptor of it; None: it stays with Granian.
+
+        Raises:
+            LooksAlike: It cannot be told from another one.
+        """
+        try:
+            found = self._own.find(client, server)
+        except LooksAlike as error:
+            self._notices.tell("WebSocket client disconnected", str(error), client)
+            raise
+        if found is None:
             return None
         ours, granians = found
         ours.setblocking(False)  # noqa: FBT003  # the standard library's signature
-        connection, descriptors = (
-            SocketConnection(ours, self._limits.message_size * 2 + _MARGIN, self._budget),
-            (ours.fileno(), granians),
+        known, number = self._own.known, ours.fileno()
+        # Once it is closed, another connection may get its number.
+        connection = SocketConnection(
+            ours, self._limits.message_size * 2 + _MARGIN, self._budget, lambda: known.discard(number)
         )
-        self._own.known.update(descriptors)
-        await asyncio.get_running_loop().connect_accepted_socket(lambda: connection, ours)
+        known.update((number, granians))
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(lambda: connection, ours)
+        except BaseException:
+            known.difference_update((number, granians))
+            ours.close()
+            raise
         self._open[connection] = client
         if self._tending is None:
             self._tending = asyncio.create_task(self._tend(), name="WebSockets")
-        return connection, descriptors
+        return connection, granians
 
-    async def finish(self, connection: SocketConnection, descriptors: tuple[int, int], seconds: float) -> None:
+    async def finish(self, connection: SocketConnection, granians: int, seconds: float) -> None:
         """The application is done with a connection: end it within so many seconds."""
         try:
             await connection.finish(seconds)
         finally:
-            self._own.known.difference_update(descriptors)
+            self._own.known.discard(granians)
             client = self._open.pop(connection)
             if connection.why is not None:
                 self._notices.tell("WebSocket client disconnected", connection.why, client)
@@ -131,22 +147,24 @@ class WebSocketSession:
 
     Args:
         sockets: The server's.
-        scope: ASGI's.
+        ends: The client's end of the connection, and where we listen; None: they are not known.
         receive: Granian's.
         send: Granian's.
         host: Whose it is.
     """
 
-    __slots__ = ("_connection", "_descriptors", "_host", "_receive", "_scope", "_send", "_sockets")
+    __slots__ = ("_connection", "_descriptor", "_ends", "_host", "_receive", "_send", "_sockets")
 
-    def __init__(self, sockets: WebSockets, scope: Mapping[str, Any], receive: Receive, send: Send, host: str) -> None:
+    def __init__(
+        self, sockets: WebSockets, ends: tuple[Address, Address] | None, receive: Receive, send: Send, host: str
+    ) -> None:
         self._sockets = sockets
         self._host = host
-        self._scope: Mapping[str, Any] = scope
+        self._ends = ends
         self._receive: Receive = receive
         self._send: Send = send
         self._connection: SocketConnection | None = None
-        self._descriptors = (-1, -1)
+        self._descriptor = -1
 
     def receive(self) -> Awaitable[Any]:
         """As ASGI's."""
@@ -160,16 +178,16 @@ class WebSocketSession:
 
     async def _accept(self, message: Any) -> None:
         await self._send(message)
-        taken = await self._sockets.take_over(self._scope)
+        taken = None if self._ends is None else await self._sockets.take_over(*self._ends)
         if taken is not None:
-            self._connection, self._descriptors = taken
+            self._connection, self._descriptor = taken
             self._receive, self._send = self._connection.receive, self._connection.send
 
     async def close(self, seconds: float) -> None:
         """The application is done with it: the client has so many seconds to say that it has heard so."""
         self._sockets.over(self._host)
         if self._connection is not None:
-            await self._sockets.finish(self._connection, self._descriptors, seconds)
+            await self._sockets.finish(self._connection, self._descriptor, seconds)
 
 
 async def refuse_socket(receive: Receive, send: Send) -> None:
