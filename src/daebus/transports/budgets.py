@@ -34,20 +34,17 @@ class Budget:
         limit: How many bytes may be held.
         used: How many are.
         evictions: How often somebody had to go.
+        is_tight: Whether what is held, and what those who had to go have yet to free, is too much.
     """
 
     def __init__(self, limit: int) -> None:
         self.limit: int = limit
         self.used: int = 0
         self.evictions: int = 0
+        self.is_tight: bool = False  # asked for each request: it must not take longer than an attribute
         self._held: dict[Holder, int] = {}
         self._leaving: dict[Holder, int] = {}  # those who had to go, and have yet to let go of it
         self._left = 0
-
-    @property
-    def is_tight(self) -> bool:
-        """Whether what is held, and what those who had to go have yet to free, is too much."""
-        return self.used + self._left > self.limit
 
     async def relief(self) -> None:
         """Wait for a moment, where it is tight, before something is begun that may take memory."""
@@ -64,6 +61,7 @@ class Budget:
         self.used += size - before
         if size == 0:
             self._held.pop(holder, None)
+            self._look()
             return
         self._held[holder] = size
         while self.used > self.limit and len(self._held) > 1:  # what one alone holds is limited elsewhere
@@ -72,9 +70,15 @@ class Budget:
             freed = self._leaving[oldest] = self._held.pop(oldest)
             self.used -= freed
             self._left += freed
+            self._look()
             oldest.evict()
+        self._look()
 
     def release(self, holder: Holder) -> None:
         """`holder` has nothing any more; to be called also after it was evicted."""
         self.used -= self._held.pop(holder, 0)
         self._left -= self._leaving.pop(holder, 0)
+        self._look()
+
+    def _look(self) -> None:
+        self.is_tight = self.used + self._left > self.limit

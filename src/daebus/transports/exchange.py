@@ -138,11 +138,11 @@ class Exchange:
 
     async def _receive_body(self, seconds: float) -> Any:
         if self.deadline == NEVER:
-            self.deadline = time.monotonic() + seconds
+            self.waits_since = time.monotonic()
+            self.deadline = self.waits_since + seconds
             if self._scope["http_version"].startswith("1"):  # in HTTP/2 more may come, and is then refused
                 self._left = body_length(self._scope["headers"])
         self._waiting, self._is_late = self._receive(), False
-        self.waits_since = self.waits_since or time.monotonic()
         self._server.bodies.add(self)
         try:
             message = await self._waiting
@@ -159,7 +159,10 @@ class Exchange:
             self._left -= len(message["body"])
             if self._left == 0:
                 message["more_body"], self._end_is_due = False, True
-        return self._account(message)
+        if self._held or self._is_cut or message.get("more_body"):
+            return self._account(message)
+        self._body_timeout = self.waits_since = None  # what comes now is the end of the connection, at any time
+        return message
 
     def _account(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
         """Account for a part of the body, until it ends."""
@@ -169,8 +172,7 @@ class Exchange:
             self._held += len(message["body"])
             self._server.budget.hold(self, self._held)
             return message
-        self._body_timeout = None  # what comes now is the end of the connection, which may take its time
-        self.waits_since = None
+        self._body_timeout = self.waits_since = None
         if self._held:
             self._server.budget.release(self)
         return message
@@ -196,9 +198,10 @@ class Exchange:
     def send(self, message: Any) -> Awaitable[None]:
         """As ASGI's."""
         body = message.get("body")
-        if body is not None and (self._is_cut or len(body) > _LARGE):
-            return self._send_large(body, more=message.get("more_body", False))
-        if self._server.is_leaving and message.get("type") == "http.response.start":
+        if body is not None:
+            if len(body) > _LARGE or self._is_cut:
+                return self._send_large(body, more=message.get("more_body", False))
+        elif self._server.is_leaving and message.get("type") == "http.response.start":
             message = {**message, "headers": [*message.get("headers", ()), (b"connection", b"close")]}
         return self._send(message)
 

@@ -40,7 +40,7 @@ __all__ = ["ShortWays"]
 _OUTCOME = "daebus.outcome"
 """The key in the scope of a request whose handler has run already."""
 
-_HOST = re.compile(rb"[\w.:\[\]-]*")
+_HOST, _MOST_HOSTS = re.compile(rb"[\w.:\[\]-]*"), 64
 
 
 class _Outcome(msgspec.Struct):
@@ -57,12 +57,13 @@ class ShortWays(ReceiveRoutePlugin):
         closed: Whether all requests go Litestar's own way, as the installed version is not the one that we know.
     """
 
-    __slots__ = ("_app", "_bare", "_closed")
+    __slots__ = ("_app", "_bare", "_closed", "_hosts")
 
     def __init__(self, *, closed: bool = False) -> None:
         self._closed = closed
         self._app: Litestar | None = None
         self._bare: ASGIApp | None = None
+        self._hosts: set[bytes] = set()  # some that are well-formed
 
     @override
     def receive_route(self, route: BaseRoute) -> None:
@@ -106,8 +107,11 @@ class ShortWays(ReceiveRoutePlugin):
         if "//" in path or path[:1] != "/" or (path.endswith("/") and path != "/"):  # Litestar makes another one of it
             return None
         for name, value in scope["headers"]:
-            if name == b"host" and not _HOST.fullmatch(value):
-                return None
+            if name == b"host" and value not in self._hosts:
+                if not _HOST.fullmatch(value):
+                    return None
+                if len(self._hosts) < _MOST_HOSTS:
+                    self._hosts.add(value)
         try:
             found = app.asgi_router.handle_routing(path=path, method=scope["method"])
             way, handler, _, parameters, template = found

@@ -12,13 +12,13 @@ from daebus.core.logs import Logger
 
 from .tallies import Tally
 
-__all__ = ["Headers", "HostGuard", "OriginGuard", "Refusal", "RefusalLog", "is_safe", "read_hosts", "read_origins"]
+__all__ = ["SAFE_METHODS", "Headers", "HostGuard", "OriginGuard", "Refusal", "RefusalLog", "read_hosts", "read_origins"]
 
 Headers = Iterable[tuple[bytes, bytes]]
 
 _ANY = "*"
 _PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
-_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _LOOPBACK = re.compile(r"localhost|[^/]+\.localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\]", re.IGNORECASE)
 _LOOPBACK_ADDRESS = re.compile(r"localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|::1", re.IGNORECASE)
 _LONGEST_SHOWN = 200
@@ -150,11 +150,6 @@ class HostGuard:
         shown = host[:_LONGEST_SHOWN]
         error = BadRequest(f"The service does not answer to the host name {shown!r}")
         return Refusal(error, shown, f"DaebusHttp(allowed_hosts=[{shown!r}])")
-
-
-def is_safe(method: str) -> bool:
-    """Whether a request of an HTTP method changes nothing, by RFC 9110."""
-    return method in _SAFE_METHODS
 
 
 def read_origins(component: str, origins: Sequence[str]) -> frozenset[str]:

@@ -11,7 +11,7 @@ from daebus.core.logs import Logger
 
 from .edge import DaebusHttp
 from .http_answers import Encoded
-from .origins import HostGuard, OriginGuard, RefusalLog, is_safe
+from .origins import SAFE_METHODS, HostGuard, OriginGuard, RefusalLog
 from .problems import PROBLEM, encode_problem, request_id
 
 __all__ = ["SiteGuard"]
@@ -40,9 +40,10 @@ class SiteGuard:
 
     def refuses_request(self, scope: Any) -> Encoded | None:
         """The answer to a request that is refused; None: it is not."""
-        refusal = self._hosts.refusal(scope["headers"])
-        if refusal is None and not is_safe(scope["method"]):
-            refusal = self._origins.refusal(scope["headers"])
+        headers = scope["headers"]
+        refusal = self._hosts.refusal(headers)
+        if refusal is None and scope["method"] not in SAFE_METHODS:
+            refusal = self._origins.refusal(headers)
         if refusal is None:
             return None
         known, error = request_id(scope), refusal.error
