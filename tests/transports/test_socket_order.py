@@ -23,7 +23,7 @@ MiB = 1 << 20
 
 def opened(server: HttpServer) -> dict[Any, Any]:
     """The connections that were taken over from Granian."""
-    return cast("Any", server)._sockets._open
+    return cast("dict[Any, Any]", cast("Any", server)._sockets._open)
 
 
 def masked(opcode: int, payload: bytes) -> bytes:
