@@ -129,6 +129,12 @@ WRONG: list[tuple[object, dict[str, Any], list[tuple[str, str]]]] = [
     (Picture, TEXT, [("$.photo", "Missing, expected `UploadFile`")]),
     (Album, {"files": [("photos", FILE), ("photos", (None, "text"))]}, [("$.photos[1]", "Expected a file")]),
     (Avatar, {"files": {"photo": (None, "no file")}}, [("$.photo", "Expected a file")]),
+    (Avatar, {"files": [("photo", FILE), ("photo", ANOTHER)]}, [("$.photo", "Expected one file, got 2")]),
+    (
+        Photo,
+        {"files": [("photo", FILE), ("photo", ANOTHER)], "data": {"title": "t"}},
+        [("$.photo", "Expected one file, got 2")],
+    ),
 ]
 
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import os
+import socket
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import aclosing
 from pathlib import Path
@@ -79,10 +80,10 @@ class Container(ServiceContainer):
 class Site:
     """An app, and what its sessions say."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, http: DaebusHttp | None = None) -> None:
         self.container = Container()
         self.app = Daebus("bodies", container=self.container, stop_timeout=5)
-        self.app.attach(DaebusHttp(port=0))
+        self.app.attach(http or DaebusHttp(port=0))
         self.log = self.container.log()
         self._stack = contextlib.AsyncExitStack()
 
@@ -482,6 +483,34 @@ async def test_a_client_that_leaves_closes_the_body(site: Site, kind: str, tmp_p
     await until(lambda: len(site.log) == 21 * len(expected))
     assert sorted(site.log) == sorted(21 * expected)
     await until(lambda: all(now <= then + 2 for now, then in zip(things(), before, strict=True)))
+
+
+async def test_a_client_that_is_cut_for_not_reading_rolls_back(caplog: pytest.LogCaptureFixture) -> None:
+    site = Site(http=DaebusHttp(port=0, write_timeout=0.5))
+    made = 0
+
+    async def parts() -> AsyncIterator[bytes]:
+        nonlocal made
+        for _ in range(60):
+            made += 1
+            yield b"x" * 1_000_000
+
+    @site.app.route("/")
+    async def show(*, session: Session) -> Stream:
+        return Stream(parts())
+
+    try:
+        service = await site.run()
+        with socket.socket() as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.connect(("127.0.0.1", service.ports["http"]))
+            client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            await until(lambda: len(site.log) == 2)
+        assert site.log == ["open", "roll back: CancelledError"]
+        assert made < 60
+        assert not lines_of(caplog, "response body failed")
+    finally:
+        await site.close()
 
 
 class Item(msgspec.Struct):

@@ -116,6 +116,48 @@ async def test_answers_that_are_not_read_take_no_more_than_they_may(caplog: pyte
         close([*clients, honest])
 
 
+class Other:
+    """Somebody else who needs memory."""
+
+    def evict(self) -> None:
+        raise AssertionError("it came last")
+
+
+@pytest.mark.parametrize("reason", ["slow", "evicted"])
+async def test_an_app_whose_client_is_cut_is_told_when_it_sends_more(
+    reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING)
+    sent: list[int] = []
+    ends: list[str] = []
+
+    async def streaming(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        try:
+            for part in range(60):
+                await send({"type": "http.response.body", "body": b"x" * MiB, "more_body": True})
+                sent.append(part)
+        except BaseException as error:
+            ends.append(type(error).__name__)
+            raise
+        ends.append("sent")
+
+    limits = HttpLimits(write_timeout=0.5 if reason == "slow" else 30)
+    budget = Budget(64 * MiB)
+    async with serving(streaming, limits, budget) as port:
+        client = await connected(port)
+        client.send(REQUEST)
+        if reason == "evicted":
+            await until(lambda: budget.used > 0)
+            budget.hold(other := Other(), 64 * MiB)
+            budget.release(other)
+        await until(lambda: len(ends) == 1)
+        client.close()
+    assert ends == ["CancelledError"]
+    assert len(sent) < 60
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
 async def test_bodies_that_do_not_end_take_no_more_than_they_may(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING)
 

@@ -81,6 +81,7 @@ class Exchange:
     Attributes:
         waits_since: Since when the client is waited for, in seconds of `time.monotonic`; None: it is not.
         deadline: When all of the body must have come, in seconds of `time.monotonic`; `NEVER`: nobody has asked for it.
+        is_cut: Whether the client was disconnected, as it takes too little or makes us hold too much.
     """
 
     __slots__ = (
@@ -89,7 +90,6 @@ class Exchange:
         "_end",
         "_end_is_due",
         "_held",
-        "_is_cut",
         "_is_late",
         "_left",
         "_receive",
@@ -98,6 +98,7 @@ class Exchange:
         "_server",
         "_waiting",
         "deadline",
+        "is_cut",
         "waits_since",
     )
 
@@ -121,7 +122,7 @@ class Exchange:
         self._end_is_due = False  # whether Granian tells of the body's end in a message of its own
         self._end: asyncio.Task[Any] | None = None
         self._held = 0  # bytes of the body
-        self._is_cut = False
+        self.is_cut: bool = False
         self.waits_since: float | None = None
         self.deadline: float = NEVER
 
@@ -149,7 +150,7 @@ class Exchange:
         except asyncio.CancelledError:
             if self._is_late and not is_cancelled():
                 raise SlowBody(f"The body of the request did not come within {seconds:g} s") from None
-            if not self._is_cut or is_cancelled():
+            if not self.is_cut or is_cancelled():
                 raise
             message = {**_GONE}
         finally:
@@ -159,14 +160,14 @@ class Exchange:
             self._left -= len(message["body"])
             if self._left == 0:
                 message["more_body"], self._end_is_due = False, True
-        if self._held or self._is_cut or message.get("more_body"):
+        if self._held or self.is_cut or message.get("more_body"):
             return self._account(message)
         self._body_timeout = self.waits_since = None  # what comes now is the end of the connection, at any time
         return message
 
     def _account(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
         """Account for a part of the body, until it ends."""
-        if self._is_cut:  # what the system has received before is still there
+        if self.is_cut:  # what the system has received before is still there
             message = _GONE
         if message.get("more_body"):
             self._held += len(message["body"])
@@ -196,10 +197,15 @@ class Exchange:
             self._waiting.cancel()
 
     def send(self, message: Any) -> Awaitable[None]:
-        """As ASGI's."""
+        """As ASGI's.
+
+        Raises:
+            asyncio.CancelledError: The client was disconnected, and more of the body is to follow: whoever makes it is
+                to stop, and must not take it for sent.
+        """
         body = message.get("body")
         if body is not None:
-            if len(body) > _LARGE or self._is_cut:
+            if len(body) > _LARGE or self.is_cut:
                 return self._send_large(body, more=message.get("more_body", False))
         elif self._server.is_leaving and message.get("type") == "http.response.start":
             message = {**message, "headers": [*message.get("headers", ()), (b"connection", b"close")]}
@@ -211,24 +217,26 @@ class Exchange:
         server.budget.hold(self, len(body))
         try:
             for start in range(0, len(body), _LARGE):
-                if self._is_cut:
-                    return
+                if self.is_cut:
+                    break
                 part = bytes(view[start : start + _LARGE])
                 self.waits_since = time.monotonic()
                 sending = self._send({"type": "http.response.body", "body": part, "more_body": True})
                 self._waiting = sending = asyncio.ensure_future(sending)
                 async with asyncio.timeout(server.write_timeout):
                     await sending
-            if not more and not self._is_cut:
+            if not more and not self.is_cut:
                 await self._send({"type": "http.response.body", "body": b""})
         except TimeoutError:
             self._cut("it reads too slowly")
         except asyncio.CancelledError:
-            if not self._is_cut or is_cancelled():
+            if not self.is_cut or is_cancelled():
                 raise
         finally:
             self._waiting = self.waits_since = None
             server.budget.release(self)
+        if more and self.is_cut:
+            raise asyncio.CancelledError("the client was disconnected")
 
     def evict(self) -> None:
         """Give up the memory: others need it."""
@@ -237,7 +245,7 @@ class Exchange:
             self._waiting.cancel()
 
     def _cut(self, reason: str) -> None:
-        self._is_cut = True
+        self.is_cut = True
         self._server.cut(self, reason)
 
     def close(self) -> None:

@@ -136,7 +136,9 @@ def _hook_of(handler: _Handler) -> Callable[[Any, Any], Any]:
         if isinstance(value, plain):
             return value
         if issubclass(plain, UploadFile):
-            raise TypeError("Expected a file")
+            parts = cast("list[object]", value) if isinstance(value, list) else []
+            is_several = len(parts) > 1 and all(isinstance(part, UploadFile) for part in parts)
+            raise TypeError(f"Expected one file, got {len(parts)}" if is_several else "Expected a file")
         own = getattr(kind, "_decoder", None)
         return default(kind, value) if own is None else own(kind, value)
 

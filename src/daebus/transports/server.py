@@ -223,9 +223,9 @@ class HttpServer:
         try:
             await self._app(scope, channel.receive, channel.send)
         except asyncio.CancelledError:
-            if not self._is_cutting:
+            if not self._is_cutting and not channel.is_cut:
                 raise
-            if scope["type"] == "http":
+            if scope["type"] == "http" and not channel.is_cut:
                 # Where the response has begun, Granian refuses, and the client sees that it ends too early.
                 with contextlib.suppress(Exception):
                     await channel.send(
