@@ -122,8 +122,10 @@ def test_dead_letters(redis: Any) -> None:
     redis.xadd(
         "daebus:{shop}:dead", {**common, "action": "work", "request_id": "r", "request": b"\xff" + TITLE.encode()}
     )
-    assert json.loads(command("dead", "list", "shop").stdout.splitlines()[0])["error"] == HOSTILE
-    assert json.loads(command("dead", "show", "shop", "1-0").stdout)["payload"] == {"a": HOSTILE}
+    assert json.loads(command("dead", "list", "shop", "--json").stdout.splitlines()[0])["error"] == HOSTILE
+    command("dead", "list", "shop")
+    assert json.loads(command("dead", "show", "shop", "1-0", "--json").stdout)["payload"] == {"a": HOSTILE}
+    command("dead", "show", "shop", "1-0")
     assert command("dead", "show", "shop", HOSTILE).exit_code == 1
     for change in ("replay", "drop"):
         command("dead", change, "shop", "--all")
@@ -134,7 +136,7 @@ def test_warnings_of_the_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
     handler = logging.lastResort
     assert handler is not None
     monkeypatch.setattr(handler, "formatter", None)
-    assert command("dead", "list", "nobody").exit_code == 0
+    assert command("dead", "list", "nobody").exit_code == 1
     assert not steers(handler.format(logging.makeLogRecord({"msg": HOSTILE})))
 
 

@@ -17,6 +17,7 @@ from tests.support import until
 from websockets.asyncio.client import connect
 
 from daebus import Action, Bus, Channel, Daebus
+from daebus.errors import NoSuchService
 from daebus.testing import running
 
 HEAD = """
@@ -361,3 +362,48 @@ async def test_a_service_in_a_test_stops_whatever_its_handlers_do(caplog: pytest
     assert ["handler='action act'" in line for line in told] == [True, False]
     assert "handler='on_stop bye'" in told[1]
     await until(lambda: len(asyncio.all_tasks()) == 1)
+
+
+async def test_no_more_is_taken_from_the_bus_while_responses_are_sent(tmp_path: Path, redis_url: str) -> None:
+    body = """
+app = Daebus("drains", service="drains", stop_timeout=20)
+app.attach(DaebusHttp())
+
+async def parts() -> AsyncIterator[bytes]:
+    for _ in range(400):
+        yield b"part"
+        await asyncio.sleep(0.01)
+
+@app.route("/download")
+async def download() -> Stream:
+    return Stream(parts())
+
+@app.action("begin")
+async def begin() -> None:
+    print("begun", flush=True)
+    await asyncio.sleep(1)
+"""
+    begin = Action[None, None]("begin", service="drains")
+    async with started(tmp_path, redis_url, body) as (service, bus), httpx.AsyncClient(timeout=60) as http:
+        async with http.stream("GET", f"{service.url}/download") as response:
+            received = response.aiter_bytes()
+            await anext(received)
+            in_hand = asyncio.create_task(bus.call(begin))
+            await until(lambda: "begun" in service.output())
+            service.process.send_signal(signal.SIGTERM)
+            await until(lambda: service.lines("service stopping"))
+
+            async def is_refused() -> bool:
+                with suppress(NoSuchService):
+                    await bus.call(begin)
+                    return False
+                return True
+
+            await until(is_refused)
+            rest = b"".join([part async for part in received])
+        assert rest.endswith(b"part")
+        await in_hand
+        begun = service.output().count("begun")
+        assert service.process.wait(20) == 0
+        assert begun <= 2
+        assert not service.lines("work cut off by the stop")

@@ -164,7 +164,7 @@ async def _probe(bus: Bus, tally: Tally) -> None:
 async def _read_dead_letters(redis: Any, tally: Tally) -> None:
     for _, fields in await redis.xrange(dead_letters("victim")):
         for name, value in fields.items():
-            if name not in (b"request", b"event"):
+            if name not in (b"request", b"event", b"traceback"):  # for whoever looks after the service
                 tally.look(value)
     await redis.delete(dead_letters("victim"))
 

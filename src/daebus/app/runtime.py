@@ -14,7 +14,7 @@ from daebus.core.context import Context
 from daebus.core.errors import StartupError
 from daebus.core.logs import Logger, configure_logging, make_logger
 from daebus.core.messages import channel_instances, instance_registry
-from daebus.transports.actions import ActionServer, ServedAction
+from daebus.transports.actions import ActionServer
 from daebus.transports.budgets import Budget
 from daebus.transports.bus import Bus, NodeBus
 from daebus.transports.caller import Caller
@@ -26,7 +26,6 @@ from daebus.transports.eviction import check_eviction
 from daebus.transports.failures import failure
 from daebus.transports.grace import LIFECYCLE_SECONDS, Grace
 from daebus.transports.leases import Lease
-from daebus.transports.listeners import Listener
 from daebus.transports.node import Node, open_node
 from daebus.transports.old_callers import OldCallers
 from daebus.transports.old_wire import speaks_old_wire
@@ -45,6 +44,7 @@ from daebus.wiring.lifespan import open_resources
 from .assembly import Assembly
 from .blocking import BlockingClients, BlockingTwin
 from .container import fitting_client
+from .served import served_actions, served_listeners
 from .unopened import cause_of, not_opened
 from .watchdog import Watchdog
 
@@ -70,11 +70,13 @@ class Runtime:
         self.node = node
         node.stopping = made.stopping
         self.logger = logger
-        self.grace = Grace(made.settings.stop_timeout, logger)
+        self.grace: Grace = Grace(made.settings.stop_timeout, logger)
         self._made = made
         self.budget: Budget = Budget(made.settings.max_buffered)
         self._legacy = speaks_old_wire(made.settings.legacy)
         self.bus: Bus = NodeBus(Caller(node, made.service, made.settings.limits, legacy=self._legacy))
+        self._presence: Presence | None = None
+        self._readers: list[ChannelServer | ActionServer] = []
         self._threads = ServiceThreads(
             self._thread_tasks(), service=made.service, stopping=made.stopping, logger=logger
         )
@@ -118,6 +120,7 @@ class Runtime:
             presence = Presence(self.node, made.service, served, settings.partitions, settings.lease)
             await presence.start()
             stack.push_async_callback(presence.stop)
+            self._presence = presence
             await tell_unserved(self.node, made.service, made.settings.partitions, made.plans.actions, self.logger)
             for doubt in made.doubts:
                 self.logger.warning(
@@ -132,13 +135,24 @@ class Runtime:
         self.grace.begin()
         self._made.stopping.set()
 
+    async def take_no_more(self) -> None:
+        """Leave the registry and read no more of the bus, before responses and connections that are open are drained.
+
+        What is in hand goes on.
+        """
+        self.begin_stop()
+        if self._presence is not None:
+            await self._presence.stop()
+        await asyncio.gather(*(server.quit() for server in self._readers))
+
     async def say_goodbye(self, hub: SocketHub) -> None:
         """Let go of all WebSocket clients, at the stop."""
         await hub.close_all(grace=self.grace.left, cut=self.grace.cut / 4)  # it cuts twice, and others come after it
 
     async def _take_messages(self, stack: AsyncExitStack, grace: Grace) -> None:
         """Take events and requests from now on, until the stack is closed."""
-        made, node, logger, listeners, served = self._made, self.node, self.logger, self._listeners(), self._actions()
+        made, node, logger = self._made, self.node, self.logger
+        listeners, served = served_listeners(made), served_actions(made)
         partitions = await partitions_to_read(node, made.service, made.settings.partitions)
         channels = sorted({channel_instances(listener.channel) for listener in listeners if listener.durable})
         lease = Lease(node, [*map(instance_registry, partitions), *channels], made.settings.lease, logger)
@@ -149,10 +163,11 @@ class Runtime:
         for each in retries:
             stack.push_async_callback(each.stop)
             await each.start()
-        servers: list[OldCallers | ChannelServer | ActionServer] = [
+        self._readers = [
             ChannelServer(node, made.service, listeners, lease=lease, retries=retries[0], limits=limits, logger=logger),
             ActionServer(node, made.service, served, lease=lease, retries=retries, limits=limits, logger=logger),
         ]
+        servers: list[OldCallers | ChannelServer | ActionServer] = [*self._readers]
         if self._legacy:
             servers.insert(0, OldCallers(node, made.service, served, lease, self.bus, logger))
         for server in servers:
@@ -201,28 +216,6 @@ class Runtime:
         made = self._made
         context = Context(request_id=request_id, service=made.service, handler=endpoint.title, stopping=made.stopping)
         return Incoming(context)
-
-    def _actions(self) -> list[ServedAction]:
-        made = self._made
-        return [
-            ServedAction(name, plan.endpoint, made.concurrency(plan.endpoint, plan.spec.concurrency), plan.spec.policy)
-            for name, plan in made.plans.actions.items()
-        ]
-
-    def _listeners(self) -> list[Listener]:
-        made = self._made
-        return [
-            Listener(
-                plan.spec.channel,
-                plan.spec.is_durable,
-                plan.spec.name,
-                plan.endpoint,
-                made.concurrency(plan.endpoint),
-                plan.spec.policy,
-                plan.spec.kept_as,
-            )
-            for plan in made.plans.listeners
-        ]
 
     def _scheduled(self) -> list[ScheduledTask]:
         return [

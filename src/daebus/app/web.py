@@ -171,7 +171,7 @@ async def serve(
         try:
             yield Served(runtime, ports)
         finally:
-            runtime.begin_stop()
+            await runtime.take_no_more()
 
 
 async def _serve_web(

@@ -110,6 +110,10 @@ class ActionServer:
         for reader in self._readers:
             await reader.start()
 
+    async def quit(self) -> None:
+        """Take no more requests; those in hand go on."""
+        await asyncio.gather(*(reader.quit() for reader in self._readers))
+
     async def stop(self, grace: Grace) -> None:
         """Take no more requests; answer those in hand."""
         await asyncio.gather(*(reader.stop(grace) for reader in self._readers))

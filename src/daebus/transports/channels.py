@@ -86,6 +86,10 @@ class ChannelServer:
             await live.start(self._node)
         await self._durable.start()
 
+    async def quit(self) -> None:
+        """Take no more events of durable channels; those in hand go on."""
+        await self._durable.quit()
+
     async def stop(self, grace: Grace) -> None:
         """Hear no more; finish the events in hand."""
         await asyncio.gather(*(live.stop(grace) for live in self._live), self._durable.stop(grace))

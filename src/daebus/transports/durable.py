@@ -95,13 +95,18 @@ class DurableListeners:
             self._tasks.append(asyncio.create_task(self._trim_on(), name="trimming of durable channels"))
         await self._orphans.start()
 
-    async def stop(self, grace: Grace) -> None:
-        """Hear no more; finish the events in hand."""
+    async def quit(self) -> None:
+        """Take no more events; those in hand go on."""
         await self._orphans.stop()
         for task in self._tasks:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
+        await asyncio.gather(*(reader.quit() for reader in self._readers))
+
+    async def stop(self, grace: Grace) -> None:
+        """Hear no more; finish the events in hand."""
+        await self.quit()
         await asyncio.gather(*(reader.stop(grace) for reader in self._readers))
         await self._places.leave()
 

@@ -68,8 +68,8 @@ class DaebusHttp:
         self.host = host
         self.max_body_size = max_body_size
         self.body_timeout = body_timeout
-        self.origins = read_origins("DaebusHttp", origins)
-        self.allowed_hosts = read_hosts("DaebusHttp", allowed_hosts)
+        self.origins: frozenset[str] = read_origins("DaebusHttp", origins)
+        self.allowed_hosts: tuple[str, ...] | None = read_hosts("DaebusHttp", allowed_hosts)
         self.schema = schema
         self.write_timeout = write_timeout
         self.max_connections = max_connections
@@ -127,7 +127,7 @@ class DaebusWebSocket:
         self.host = host
         self.max_message_size = max_message_size
         self.max_clients = max_clients
-        self.origins = read_origins("DaebusWebSocket", origins)
+        self.origins: frozenset[str] = read_origins("DaebusWebSocket", origins)
         self.max_per_address = max_per_address
         self.ping_interval = ping_interval
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 from daebus.core.codec import UNDECODABLE, encode
@@ -18,7 +20,7 @@ from .suspects import alone_seconds
 
 __all__ = ["Endings", "decode_request"]
 
-decode_request = msgspec.json.Decoder(Request).decode
+decode_request: Callable[[bytes], Request] = msgspec.json.Decoder(Request).decode
 """The request in an entry. Raises what `UNDECODABLE` names."""
 
 _LEAST_ALONE, _MOST_ALONE, _STREAMS_SECONDS, _HANDLER_SECONDS = 0.1, 10.0, 3.0, 3.0

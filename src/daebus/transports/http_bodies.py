@@ -19,7 +19,7 @@ from daebus.core.context import Context, current_context
 from daebus.core.logs import Logger
 from daebus.wiring.after_commit import discard, hold, pending
 from daebus.wiring.endpoints import Endpoint
-from daebus.wiring.scopes import keep_open
+from daebus.wiring.scopes import OpenScope, keep_open
 
 from .http_channel import Channel
 from .http_iterators import close_iterators, thread_iterators
@@ -45,9 +45,9 @@ class Unfinished:
     __slots__ = ("context", "objects", "result")
 
     def __init__(self, result: object) -> None:
-        self.result = result
+        self.result: object = result
         self.context: Context = cast("Context", current_context.get())
-        self.objects = keep_open()
+        self.objects: OpenScope | None = keep_open()
         hold(self.context)
 
 

@@ -48,7 +48,7 @@ class Lane:
         self.keeps_place = False
         self.is_heir = False
         self.is_gone = False
-        self.last_turn = 0.0
+        self.last_turn: float = 0.0
 
     @property
     def room(self) -> int:

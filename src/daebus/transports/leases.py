@@ -97,7 +97,7 @@ class Lease:
         self._steady_since = float("inf")
         self._lapses = 0
         self._rest: _Rest | None = None
-        self.suspects = Suspects()
+        self.suspects: Suspects = Suspects()
         self.in_hand: list[Callable[[], int]] = []
         self._thread: threading.Thread | None = None
 

@@ -102,8 +102,9 @@ class Presence:
         """
         if self._task is None:
             return
-        self._task.cancel()
-        await asyncio.wait({self._task})
+        task, self._task = self._task, None
+        task.cancel()
+        await asyncio.wait({task})
         with suppress(Unavailable, CommandError, TimeoutError):
             async with asyncio.timeout(_LEAVE_SECONDS):
                 what: list[Argument] = [_LIVE_MS, self._me, self._actions, LEFT, self._lease_ms]

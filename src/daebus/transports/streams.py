@@ -89,14 +89,18 @@ class GroupReader:
         self._task = asyncio.create_task(self._read_on(), name=f"reader of {self._group}")
         self._heir = asyncio.create_task(self._take_over_on(), name=f"heir of {self._group}")
 
-    async def stop(self, grace: Grace) -> None:
-        """Read no more; finish the entries in hand."""
+    async def quit(self) -> None:
+        """Read no more, and take nothing over; the entries in hand go on."""
         self._stopping = True
         self._freed.set()
         if self._task is not None and self._heir is not None:
             self._heir.cancel()
             await self._link.interrupt(self._node.link)
             await asyncio.wait({self._task, self._heir})
+
+    async def stop(self, grace: Grace) -> None:
+        """Read no more; finish the entries in hand."""
+        await self.quit()
         await self._link.close()
         await grace.end({task for lane in self._lanes.values() for task in lane.tasks})
         await self._leave_groups()
