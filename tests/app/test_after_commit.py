@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -295,7 +296,7 @@ async def test_what_is_published_after_its_message_has_ended_is_told(
     async with running(app) as service:
         await service.call(leave)
         await until(lambda: "not sent after the commit" in caplog.text)
-        assert "event on 'happened'" in caplog.text
+        assert "event on \\'happened\\': {" in caplog.text
 
 
 async def test_what_cannot_be_sent_after_the_commit_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -324,7 +325,39 @@ async def test_what_cannot_be_sent_after_the_commit_is_told(tmp_path: Path, capl
             assert response.status_code == 503
             assert "The work was done and kept" in response.json()["detail"]
             assert log == ["commit"]
-            assert "unsent=[\"event on 'happened'\", 'request shop.work']" in caplog.text
+            assert "unsent=['event on \\'happened\\': {\"what\":\"route\"}', 'request shop.work with id " in caplog.text
+
+
+async def test_what_is_not_sent_can_be_sent_from_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    app = make_app(Container())
+    killed: list[Engine] = []
+
+    @app.route("/x")
+    async def show(*, bus: Bus) -> str:
+        await bus.publish(DURABLE, Happened("order-17 " + 300 * "y"), after="commit")
+        await bus.send(WORK, "order-18", after="commit")
+        killed[0].kill()
+        return "x"
+
+    with Engine(tmp_path) as engine:
+        killed.append(engine)
+        async with running(app, redis_url=engine.url) as service:
+            try:
+                assert (await service.http.get("/x", timeout=30)).status_code == 503
+            finally:
+                engine.start()  # without it the service would not stop in time
+    messages = [cast("object", record.msg) for record in caplog.records]
+    (told,) = [
+        cast("dict[str, Any]", message)
+        for message in messages
+        if isinstance(message, dict) and message["event"] == "not sent after the commit"
+    ]
+    event, request = told["unsent"]
+    shown = re.fullmatch(r"event on 'kept' with id [0-9a-z]+-?[0-9a-f]*: (.*)…", event)
+    assert shown is not None, event
+    assert len(shown[1]) == 200
+    assert shown[1].startswith('{"what":"order-17 yyy')
+    assert re.fullmatch(r'request shop.work with id [0-9a-z]+-?[0-9a-f]*: "order-18"', request), request
 
 
 async def test_work_that_could_not_publish_is_done_again(

@@ -222,4 +222,4 @@ async def test_what_other_replicas_cannot_be_told_of_is_logged(
             finally:
                 engine.start()  # without it the service would not stop in time
             assert response.status_code == 503
-            assert "unsent=[\"message 'note' to all clients\"]" in caplog.text
+            assert "unsent=['message \\'note\\' to all clients: {" in caplog.text

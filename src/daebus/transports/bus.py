@@ -244,7 +244,9 @@ class Bus(LoopOnly):
         if after is None:
             await queue()
         else:
-            defer(after, f"request {request.service}.{request.action}", queue)
+            defer(
+                after, f"request {request.service}.{request.action}", queue, bytes(request.payload), request.request_id
+            )
 
     async def publish(self, channel: Channel[Event], event: Event, *, after: After = None) -> None:
         """Tell all listeners of a channel. Durable channels keep the event until each has handled it.
@@ -270,7 +272,9 @@ class Bus(LoopOnly):
         if after is None:
             await caller.publish(channel, body)
         else:
-            defer(after, f"event on {channel.name!r}", partial(caller.publish, channel, body))
+            event_id = caller.new_event_id() if channel.durable else ""
+            send = partial(caller.publish, channel, body, event_id)
+            defer(after, f"event on {channel.name!r}", send, body, event_id)
 
     @property
     def _open(self) -> Caller:

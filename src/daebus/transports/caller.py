@@ -169,8 +169,18 @@ class Caller:
         request.sender = self._sender
         await self._queue.put(request, max_queued, max_size)
 
-    async def publish(self, channel: Channel[Event], body: bytes) -> None:
-        """Publish an event that is encoded, or append it to the stream of a durable channel."""
+    def new_event_id(self) -> str:
+        """An id for an event of a durable channel."""
+        return self._node.new_request_id()
+
+    async def publish(self, channel: Channel[Event], body: bytes, event_id: str = "") -> None:
+        """Publish an event that is encoded, or append it to the stream of a durable channel.
+
+        Args:
+            channel: The channel.
+            body: The event, encoded.
+            event_id: Of an event of a durable channel, from `new_event_id`; empty: it gets a new one.
+        """
         link = self._node.link
         if not channel.durable:
             await link.execute("PUBLISH", channel.name, body)
@@ -179,7 +189,7 @@ class Caller:
         trace = self._node.new_request_id() if context is None else context.request_id
         oldest = max(0, self._node.clock.now() - int(channel.retention * 1000))
         key = channel_stream(channel.name)
-        about = ("trace_id", trace, "event_id", self._node.new_request_id(), "sender", self._sender)
+        about = ("trace_id", trace, "event_id", event_id or self.new_event_id(), "sender", self._sender)
         await link.execute("XADD", key, "MINID", "~", oldest, "*", "event", body, *about)
 
     def decode(self, action: Contract, reply: Reply) -> object:

@@ -108,11 +108,12 @@ class Client:
         Raises:
             ConfigurationError: It is to wait for a message, and none is being handled.
         """
-        text = _envelope(message, data).decode()
+        envelope = _envelope(message, data)
+        text = envelope.decode()
         if after is None:
             await self._wire.send(text)
         else:
-            defer(after, f"message {message.name!r} to a client", partial(self._wire.send, text))
+            defer(after, f"message {message.name!r} to a client", partial(self._wire.send, text), envelope)
 
     async def close(self, reason: str = "") -> None:
         """Disconnect the client, with code 1000, once the handler that runs for it is done and its answer is sent.
@@ -156,7 +157,7 @@ class Clients(LoopOnly):
             await self._switchboard.broadcast(envelope)
         else:
             title = f"message {message.name!r} to all clients"
-            defer(after, title, partial(self._switchboard.broadcast, envelope))
+            defer(after, title, partial(self._switchboard.broadcast, envelope), envelope)
 
     @overload
     async def send(self, client_id: str, message: Message[D], data: D, *, after: None = None) -> bool: ...
@@ -180,7 +181,8 @@ class Clients(LoopOnly):
         envelope = _envelope(message, data)
         if after is None:
             return await self._switchboard.post(client_id, envelope)
-        defer(after, f"message {message.name!r} to a client", partial(self._switchboard.post, client_id, envelope))
+        title = f"message {message.name!r} to client {client_id}"
+        defer(after, title, partial(self._switchboard.post, client_id, envelope), envelope)
         return None
 
     async def connected(self) -> list[str]:

@@ -17,6 +17,9 @@ __all__ = ["After", "AfterCommit", "defer", "discard", "hold", "pending", "refus
 
 _LAST_SECONDS = 5.0
 
+_SHOWN_CHARACTERS = 200
+"""Of the content of what was not sent, in the log."""
+
 _Send = Callable[[], Awaitable[object]]
 
 After: TypeAlias = Literal["commit"] | None
@@ -45,14 +48,14 @@ class AfterCommit:
         if self._sends:
             self._tell(self._sends, "the message had ended before it was published")
 
-    def add(self, title: str, send: _Send) -> None:
+    def add(self, title: str, send: _Send, content: bytes, key: str) -> None:
         """Have something sent. Raises `ConfigurationError` where the message has ended."""
         if self._is_over:
             raise ConfigurationError(
                 f'after="commit": the {title} would wait for a message that has ended, or for a thread, which is none. '
                 "Leave after= out."
             )
-        self._sends.append(_Deferred(title, send, asyncio.get_running_loop()))
+        self._sends.append(_Deferred(title, send, asyncio.get_running_loop(), content, key))
 
     def drop(self) -> None:
         """The message has failed: send nothing."""
@@ -92,14 +95,23 @@ class AfterCommit:
                 ) from error
 
     def _tell(self, unsent: Sequence[_Deferred], reason: str) -> None:
-        titles = [deferred.title for deferred in unsent]
-        make_logger().error("not sent after the commit", **self._about, unsent=titles, reason=reason)
+        shown = [deferred.show() for deferred in unsent]
+        make_logger().error("not sent after the commit", **self._about, unsent=shown, reason=reason)
 
 
 class _Deferred(msgspec.Struct):
     title: str
     send: _Send
     loop: asyncio.AbstractEventLoop
+    content: bytes
+    key: str
+
+    def show(self) -> str:
+        """What it is, with its id and the beginning of its content, for whoever has to send it in the end."""
+        content = self.content.decode(errors="replace")
+        if len(content) > _SHOWN_CHARACTERS:
+            content = content[:_SHOWN_CHARACTERS] + "…"
+        return f"{self.title}{self.key and f' with id {self.key}'}: {content}"
 
     async def now(self) -> None:
         if self.loop is asyncio.get_running_loop():
@@ -117,13 +129,15 @@ pending: Callable[[Context], AfterCommit | None] = attrgetter("_after")
 """What is to be sent after a message; None: nothing was asked for."""
 
 
-def defer(after: object, title: str, send: _Send) -> None:
+def defer(after: object, title: str, send: _Send, content: bytes, key: str = "") -> None:
     """Have something sent after the message that is being handled.
 
     Args:
         after: What the caller has said: ``"commit"``.
         title: What it is, for messages: ``event on 'orders'``.
         send: Sends it.
+        content: Its JSON, whose beginning is logged where it cannot be sent.
+        key: Its id, logged likewise; empty: it has none.
 
     Raises:
         ConfigurationError: `after` is something else, no message is being handled, or it has ended.
@@ -136,7 +150,7 @@ def defer(after: object, title: str, send: _Send) -> None:
             f'after="commit": the {title} would wait for the message that is being handled, and none is handled here. '
             "Leave after= out, or do it in a handler."
         )
-    (pending(context) or _made(context)).add(title, send)
+    (pending(context) or _made(context)).add(title, send, content, key)
 
 
 def hold(context: Context) -> None:
