@@ -188,7 +188,8 @@ class Child:
             make_logger().critical("process killed, as it did not stop in time", pid=self.pid, stack=stack)
             self.kill()
             await self.wait()
-        return self._process.returncode == 0
+        # One that has only begun to start ends by the signal itself.
+        return self._process.returncode == 0 or (started is None and self._process.returncode == -signal.SIGTERM)
 
     def kill(self) -> None:
         """End it at once."""
