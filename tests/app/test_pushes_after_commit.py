@@ -171,6 +171,7 @@ async def test_the_payload_is_that_of_the_call() -> None:
         texts.append("later")
 
     async with running(app) as service, service.socket() as socket:
+        await until(app.container.clients().connected)
         await service.call(change)
         assert msgspec.json.decode((await socket.receive()).data) == ["as it was"]
 

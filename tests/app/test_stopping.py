@@ -28,7 +28,7 @@ from litestar.response import Stream
 from daebus import *
 
 async def stubborn(what: str) -> None:
-    print("at", what, flush=True)
+    print(f"at {what}\\n", end="", flush=True)  # in one piece, as others write, too
     while True:
         try:
             await asyncio.sleep(60)
@@ -161,7 +161,7 @@ THREADS = """
 app = Daebus("service", stop_timeout=0.5)
 
 def stuck(what: str) -> None:
-    print("at", what, flush=True)
+    print(f"at {what}\\n", end="", flush=True)  # in one piece, as others write, too
     time.sleep(1000)
 
 @app.action("pooled")
@@ -303,7 +303,7 @@ async def test_the_work_in_hand_shares_one_deadline(tmp_path: Path, redis_url: s
         STUBBORN.replace('await stubborn("', 'await hang("').replace("stop_timeout=0.5", "stop_timeout=1")
         + """
 async def hang(what: str) -> None:
-    print("at", what, flush=True)
+    print(f"at {what}\\n", end="", flush=True)  # in one piece, as others write, too
     await asyncio.sleep(1000)
 """
     )

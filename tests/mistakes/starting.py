@@ -9,10 +9,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import cast
 
+from tests.support import raw_redis
+
 from daebus import Daebus, WiringError
 from daebus.app.web import Web
 from daebus.core.errors import DaebusError
-from daebus.testing import running
+from daebus.testing import private_redis_url, running
 
 from .catalogue import Stage, Told
 
@@ -31,6 +33,8 @@ async def check_runtime(path: Path) -> tuple[Stage, list[Told]]:
     sys.modules[path.stem] = module
     try:
         Web(app.check())
+        async with raw_redis(private_redis_url()) as redis:
+            await redis.flushall()  # the programs have services and channels of the same names
         async with running(app):
             return "start-up", []
     except Exception as error:
