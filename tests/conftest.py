@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Generator
+from typing import Any, cast
 
 import pytest
+from redis import Redis
+
+from daebus.testing import private_redis_url
 
 
 @pytest.fixture(autouse=True)
@@ -19,3 +23,10 @@ def logging_as_it_was() -> Generator[None]:
         if handler not in handlers:
             root.removeHandler(handler)
     logging.captureWarnings(capture=False)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def empty_server() -> None:
+    """The tests of one module do not meet the listeners, letters and registries of another one's services."""
+    with cast("Any", Redis).from_url(private_redis_url()) as client:
+        client.flushall()

@@ -2,10 +2,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import AsyncGenerator
-from typing import Any, cast
 
 import pytest
-from redis import Redis
 from tests.processes import EXAMPLES
 
 from daebus import Bus
@@ -18,13 +16,6 @@ for _project in ("users", "by_protocol", "orders"):
 @pytest.fixture(scope="session")
 def redis_url() -> str:
     return private_redis_url()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def empty_server(redis_url: str) -> None:
-    """Two of the examples have the same service: neither finds the listeners of the other."""
-    with cast("Any", Redis).from_url(redis_url) as client:
-        client.flushall()
 
 
 @pytest.fixture
