@@ -33,6 +33,7 @@ from daebus import (
 from daebus.core.messages import action_stream
 from daebus.errors import ConfigurationError, Conflict, TooLarge
 from daebus.testing import RunningService, running
+from daebus.wiring import after_commit
 
 
 class Happened(msgspec.Struct):
@@ -118,6 +119,12 @@ def container() -> Container:
 @pytest.fixture
 def app(container: Container) -> Daebus[Container]:
     return make_app(container)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that is away is given up soon."""
+    monkeypatch.setattr(after_commit, "PATIENCE", 0.3)
 
 
 def before_and_after(log: list[str]) -> tuple[list[str], list[str]]:
@@ -299,6 +306,7 @@ async def test_what_is_published_after_its_message_has_ended_is_told(
         assert "event on \\'happened\\': {" in caplog.text
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_what_cannot_be_sent_after_the_commit_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     container = Container()
     app = make_app(container)
@@ -328,6 +336,7 @@ async def test_what_cannot_be_sent_after_the_commit_is_told(tmp_path: Path, capl
             assert "unsent=['event on \\'happened\\': {\"what\":\"route\"}', 'request shop.work with id " in caplog.text
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_what_is_not_sent_can_be_sent_from_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     app = make_app(Container())
     killed: list[Engine] = []

@@ -38,6 +38,7 @@ __all__ = [
     "partition_of",
     "queued_actions",
     "reply_channel",
+    "sent_mark",
     "service_of",
     "serving_channel",
     "serving_instances",
@@ -253,6 +254,11 @@ def gone_groups(channel: str) -> str:
 def listened_channels(service: str) -> str:
     """The sorted set of the durable channels to which a service listens or listened, by the time in ms."""
     return f"daebus:{{{service}}}:channels"
+
+
+def sent_mark(slot: str, sent_id: str) -> str:
+    """The key by which the server knows, for a while, what it has got to a durable channel, or a partition, already."""
+    return f"daebus:sent:{{{slot}}}:{sent_id}"
 
 
 def control_channel(service: str) -> str:

@@ -16,6 +16,7 @@ from daebus.wiring.after_commit import After, defer
 
 from .limits import QUEUED_SIZE, Limits
 from .old_wire import speaks_old_wire
+from .outages import always, where_not_sent
 
 if TYPE_CHECKING:
     from .caller import Caller
@@ -243,10 +244,10 @@ class Bus(LoopOnly):
         queue = partial(caller.queue, request, self._max_queued, self._max_queued_size)
         if after is None:
             await queue()
-        else:
-            defer(
-                after, f"request {request.service}.{request.action}", queue, bytes(request.payload), request.request_id
-            )
+            return
+        title, target = f"request {request.service}.{request.action}", request.service
+        again = always if caller.queues_once(target) else where_not_sent
+        defer(after, title, partial(queue, once=True), bytes(request.payload), request.request_id, again)
 
     async def publish(self, channel: Channel[Event], event: Event, *, after: After = None) -> None:
         """Tell all listeners of a channel. Durable channels keep the event until each has handled it.
@@ -256,10 +257,12 @@ class Bus(LoopOnly):
             event: The event.
             after: ``"commit"``: it leaves once the message that is being handled has succeeded, that is, when the
                 handler has returned and its per-message objects were closed without error, and before the reply does;
-                in order with what else waits for that, and not at all where one of them fails. Where it cannot be sent
-                then, the message fails with `Unavailable` although what it has done is kept, and the log names what was
-                not sent: who has called may call again, and what was sent or is an event of a durable channel is
-                handled again, so that its handler must bear that. None: at once.
+                in order with what else waits for that, and not at all where one of them fails. Where the server is away
+                then, an event of a durable channel is sent again for 10 s, and taken once; one of a plain channel only
+                if there was no connection. Where that does not help, the message fails with `Unavailable` although what
+                it has done is kept, and the log names what was not sent: who has called may call again, and what was
+                sent or is an event of a durable channel is handled again, so that its handler must bear that. None: at
+                once.
 
         Raises:
             ConfigurationError: It is to wait for a message, and none is being handled.
@@ -273,8 +276,8 @@ class Bus(LoopOnly):
             await caller.publish(channel, body)
         else:
             event_id = caller.new_event_id() if channel.durable else ""
-            send = partial(caller.publish, channel, body, event_id)
-            defer(after, f"event on {channel.name!r}", send, body, event_id)
+            send, again = partial(caller.publish, channel, body, event_id), always if event_id else where_not_sent
+            defer(after, f"event on {channel.name!r}", send, body, event_id, again)
 
     @property
     def _open(self) -> Caller:

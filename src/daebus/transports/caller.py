@@ -22,7 +22,7 @@ from daebus.core.errors import (
     Timeout,
 )
 from daebus.core.logs import make_logger
-from daebus.core.messages import Reply, Request, action_stream, channel_stream, control_channel
+from daebus.core.messages import Reply, Request, action_stream, control_channel
 
 from .deadlines import NEVER
 from .directory import Directory
@@ -38,6 +38,7 @@ from .old_services import (
     refuse_key,
     unless_old,
 )
+from .publishing import append
 from .queueing import Queue
 from .replies import SUCCESS, Conversation, Inbox, Question, reply_error
 from .resp import CommandError
@@ -159,15 +160,19 @@ class Caller:
             if not ended:
                 self._cancel(request)
 
-    async def queue(self, request: Request, max_queued: int, max_size: int) -> None:
-        """Send a request that wants no reply. Raises `TooManyRequests` where so much waits already."""
+    async def queue(self, request: Request, max_queued: int, max_size: int, *, once: bool = False) -> None:
+        """Send a request that wants no reply. Raises as `Queue.put` does."""
         service, directory = request.service, self._directory
         if not directory.knows(service, ""):
             await directory.serves(service)
             if self._legacy and not directory.has_seen(service) and await publish_old(self._node, request):
                 return
         request.sender = self._sender
-        await self._queue.put(request, max_queued, max_size)
+        await self._queue.put(request, max_queued, max_size, once=once)
+
+    def queues_once(self, service: str) -> bool:
+        """Whether a request for a service may be queued again; not one for daebus 0.0.31, which would run twice."""
+        return not self._legacy or self._directory.has_seen(service)
 
     def new_event_id(self) -> str:
         """An id for an event of a durable channel."""
@@ -179,18 +184,17 @@ class Caller:
         Args:
             channel: The channel.
             body: The event, encoded.
-            event_id: Of an event of a durable channel, from `new_event_id`; empty: it gets a new one.
+            event_id: Of an event of a durable channel, from `new_event_id`, with which it may be published again.
+                Empty: it gets a new one.
         """
-        link = self._node.link
         if not channel.durable:
-            await link.execute("PUBLISH", channel.name, body)
+            await self._node.link.execute("PUBLISH", channel.name, body)
             return
         context = current_context.get()
         trace = self._node.new_request_id() if context is None else context.request_id
         oldest = max(0, self._node.clock.now() - int(channel.retention * 1000))
-        key = channel_stream(channel.name)
         about = ("trace_id", trace, "event_id", event_id or self.new_event_id(), "sender", self._sender)
-        await link.execute("XADD", key, "MINID", "~", oldest, "*", "event", body, *about)
+        await append(self._node.link, channel.name, oldest, ("event", body, *about), once=event_id)
 
     def decode(self, action: Contract, reply: Reply) -> object:
         """The payload of a reply. Raises `BadReply` where it is not what the contract says."""

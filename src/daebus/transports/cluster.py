@@ -15,7 +15,7 @@ from daebus.core.errors import DaebusError, Unavailable
 
 from .connection import key_slot
 from .links import CommandLink
-from .outages import ServerUnavailable
+from .outages import NotSent
 from .resp import Argument, Displaced, Reply
 from .routing import key_of, sharded
 from .topology import RedisServer
@@ -123,9 +123,7 @@ class ClusterLink(CommandLink):
         link = self._any() if key is None else self._owners[key_slot(key)]
         if link is None:
             self._look.set()
-            answered(
-                ServerUnavailable(f"No node of the cluster at {self._server.address} has the key of {command[0]!r}.")
-            )
+            answered(NotSent(f"No node of the cluster at {self._server.address} has the key of {command[0]!r}."))
             return
         command = sharded(command)
         link.issue(command, partial(self._answered, command, answered, 1))

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import cast
 
 from daebus.core.errors import DaebusError, Unavailable
-from daebus.transports.outages import ServerUnavailable
+from daebus.transports.outages import NotSent
 from daebus.transports.pauses import pauses
 from daebus.transports.resp import Argument, CommandError, Reply, is_missing_script
 from daebus.transports.scripts import Script
@@ -118,7 +118,7 @@ class CommandLink:
             answered(self._not_open())
 
     def _not_open(self) -> Unavailable:
-        return ServerUnavailable(f"The connection to the server at {self._server.address} is not open.")
+        return NotSent(f"The connection to the server at {self._server.address} is not open.")
 
     async def script(self, script: Script, keys: Sequence[Argument], args: Sequence[Argument]) -> Reply:
         """Run `script`, sending its text only where the server does not know it. Raises as `execute` does."""

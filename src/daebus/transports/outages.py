@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from daebus.core.errors import Unavailable
 
-__all__ = ["AWAY", "Outage", "ServerUnavailable"]
+__all__ = ["AWAY", "NotSent", "Outage", "ServerUnavailable", "always", "where_not_sent"]
 
 AWAY = "The Redis server that is needed for this is not available now. Trying again may help."
 """What a sender is told of it, who need not know where the server is."""
@@ -37,6 +37,10 @@ class ServerUnavailable(Unavailable):
     @override
     def __str__(self) -> str:
         return self.reason
+
+
+class NotSent(ServerUnavailable):
+    """There was no connection when a command was issued: the server has not seen it, and does not run it."""
 
 
 class Outage:
@@ -80,3 +84,13 @@ class Outage:
             if told and not self._broken:
                 away = time.monotonic() - self._since
                 _log.warning("Connected again to the server at %s after %.1f s.", self._address, away)
+
+
+def always(_: Unavailable) -> bool:
+    """What the server takes once, however often it is sent, may be sent again."""
+    return True
+
+
+def where_not_sent(error: Unavailable) -> bool:
+    """What must not come twice may be sent again only where the server has not seen it."""
+    return isinstance(error, NotSent)

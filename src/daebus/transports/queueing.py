@@ -11,12 +11,13 @@ import msgspec
 from daebus.core.codec import encode
 from daebus.core.errors import NoSuchAction, ServiceError, TooManyRequests, Unavailable
 from daebus.core.logs import Logger, make_logger
-from daebus.core.messages import Request, action_stream, queued_actions
+from daebus.core.messages import Request, action_stream, queued_actions, sent_mark
 from daebus.core.names import did_you_mean
 
 from .directory import Directory, live_actions, partitions_to_read
 from .limits import size_check
 from .node import Node
+from .publishing import SENT_MS
 from .resp import Argument, CommandError
 from .scripts import Script
 from .tallies import Tally
@@ -29,6 +30,9 @@ _MOST_TOLD = 20
 # The name of an action is written down where its stream was empty, so that whoever starts finds what waits for nobody
 # without looking through all keys of the server.
 _APPEND = Script(
+    """
+    if KEYS[3] and redis.call('GET', KEYS[3]) then return 1 end
+    """
     "local length = redis.call('XLEN', KEYS[1])"
     + size_check("size", "length", "ARGV[3]")
     + """
@@ -36,6 +40,7 @@ _APPEND = Script(
     if size + #ARGV[3] > tonumber(ARGV[2]) then return -1 end
     redis.call('XADD', KEYS[1], '*', 'request', ARGV[3])
     if length == 0 then redis.call('SADD', KEYS[2], ARGV[4]) end
+    if KEYS[3] then redis.call('SET', KEYS[3], '1', 'PX', ARGV[5]) end
     return 1
     """
 )
@@ -66,11 +71,17 @@ class Queue:
         self._warns = warns
         self._unserved: dict[tuple[str, str], Tally] = {}
 
-    async def put(self, request: Request, max_queued: int, max_size: int) -> None:
-        """Queue a request. Raises `TooManyRequests` where so much waits already."""
-        partition = self._directory.partition(request.service, request.idempotency_key)
+    async def put(self, request: Request, max_queued: int, max_size: int, *, once: bool = False) -> None:
+        """Queue a request; `once`: the server has it once, however often it is put within `SENT_MS`.
+
+        Raises:
+            TooManyRequests: So much waits already.
+        """
+        key = request.request_id if once and request.idempotency_key is None else request.idempotency_key
+        partition = self._directory.partition(request.service, key)
         keys = [action_stream(partition, request.action), queued_actions(partition)]
-        args: list[Argument] = [max_queued, max_size, encode(request), request.action]
+        keys += [sent_mark(partition, request.request_id)] if once else []
+        args: list[Argument] = [max_queued, max_size, encode(request), request.action, SENT_MS]
         taken = await self._node.link.script(_APPEND, keys, args)
         if taken != 1:
             what = f"{max_queued} requests wait" if taken == 0 else f"Requests of {max_size} bytes wait"

@@ -9,7 +9,7 @@ from functools import partial
 
 from daebus.core.errors import Unavailable
 from daebus.transports.connection import Session
-from daebus.transports.outages import ServerUnavailable
+from daebus.transports.outages import NotSent, ServerUnavailable
 from daebus.transports.resp import INCOMPLETE, Argument, CommandError, Displaced, Reply, pack, reply_reader
 from daebus.transports.topology import RedisServer
 
@@ -106,7 +106,7 @@ class Wire(asyncio.Protocol):
         Raises `TypeError` at once for what is no `Argument`.
         """
         if self.broken is not None:
-            answered(ServerUnavailable(self.broken))
+            answered(NotSent(self.broken))
             return
         packed = pack(command)
         if not self._unsent:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import random
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from operator import attrgetter
 from typing import Literal, TypeAlias
@@ -15,12 +17,21 @@ from daebus.core.logs import make_logger
 
 __all__ = ["After", "AfterCommit", "defer", "discard", "hold", "pending", "refuse"]
 
-_LAST_SECONDS = 5.0
+PATIENCE = 10.0
+"""Seconds, from the commit on, for which is sent again what could not be sent, as the server was away."""
+
+_LAST_SECONDS, _LAST_SECONDS_OF_ALL = 5.0, 1.0
+"""Of them, after the message was cancelled, and where the service stops, too."""
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.5
 
 _SHOWN_CHARACTERS = 200
 """Of the content of what was not sent, in the log."""
 
 _Send = Callable[[], Awaitable[object]]
+
+Repeats: TypeAlias = Callable[[Unavailable], bool]
+"""Whether what has failed for this may be sent again."""
 
 After: TypeAlias = Literal["commit"] | None
 """When something is sent: at once, or after the message that is being handled has succeeded."""
@@ -36,9 +47,10 @@ class AfterCommit:
         is_held: Whether the message goes on after its handler has returned.
     """
 
-    __slots__ = ("_about", "_is_over", "_sends", "is_held")
+    __slots__ = ("_about", "_is_over", "_sends", "_stopping", "is_held")
 
     def __init__(self, context: Context) -> None:
+        self._stopping = context.stopping
         self._about = {"handler": context.handler, "request_id": context.request_id}
         self._sends: list[_Deferred] = []
         self._is_over = False
@@ -48,14 +60,14 @@ class AfterCommit:
         if self._sends:
             self._tell(self._sends, "the message had ended before it was published")
 
-    def add(self, title: str, send: _Send, content: bytes, key: str) -> None:
+    def add(self, title: str, send: _Send, content: bytes, key: str, repeats: Repeats) -> None:
         """Have something sent. Raises `ConfigurationError` where the message has ended."""
         if self._is_over:
             raise ConfigurationError(
                 f'after="commit": the {title} would wait for a message that has ended, or for a thread, which is none. '
                 "Leave after= out."
             )
-        self._sends.append(_Deferred(title, send, asyncio.get_running_loop(), content, key))
+        self._sends.append(_Deferred(title, send, asyncio.get_running_loop(), content, key, repeats))
 
     def drop(self) -> None:
         """The message has failed: send nothing."""
@@ -63,6 +75,8 @@ class AfterCommit:
 
     async def release(self) -> None:
         """The message has succeeded, unless it is held: send everything. What cannot be sent is logged.
+
+        What may be sent again is, for `PATIENCE`, where the server is away; then the rest is not sent either.
 
         Raises:
             Unavailable: Not everything could be sent.
@@ -77,22 +91,35 @@ class AfterCommit:
         try:
             await asyncio.shield(sending)
         except asyncio.CancelledError:
-            await asyncio.wait({sending}, timeout=_LAST_SECONDS)
-            if not sending.cancel() and not sending.cancelled():
-                sending.exception()  # it is logged
+            try:
+                seconds = _LAST_SECONDS_OF_ALL if self._stopping.is_set() else _LAST_SECONDS
+                await asyncio.wait({sending}, timeout=seconds)
+            finally:
+                if not sending.cancel() and not sending.cancelled():
+                    sending.exception()  # it is logged
             raise
 
     async def _send(self, sends: Sequence[_Deferred]) -> None:
+        end = time.monotonic() + PATIENCE
+        unsent: list[_Deferred] = []
+        failed: BaseException | None = None
         for index, deferred in enumerate(sends):
             try:
-                await deferred.now()
+                await deferred.send_until(end)
+            except Exception as error:
+                failed = failed or error
+                unsent.append(deferred)
+                if time.monotonic() > end:
+                    unsent += sends[index + 1 :]
+                    break
             except BaseException as error:
-                self._tell(sends[index:], str(error) or type(error).__name__)
-                if not isinstance(error, Exception):
-                    raise
-                raise Unavailable(
-                    "The work was done and kept, but not all that was to be sent after it could be sent"
-                ) from error
+                self._tell([*unsent, *sends[index:]], str(failed or error) or type(error).__name__)
+                raise
+        if failed is not None:
+            self._tell(unsent, str(failed) or type(failed).__name__)
+            raise Unavailable(
+                "The work was done and kept, but not all that was to be sent after it could be sent"
+            ) from failed
 
     def _tell(self, unsent: Sequence[_Deferred], reason: str) -> None:
         shown = [deferred.show() for deferred in unsent]
@@ -105,6 +132,7 @@ class _Deferred(msgspec.Struct):
     loop: asyncio.AbstractEventLoop
     content: bytes
     key: str
+    repeats: Repeats
 
     def show(self) -> str:
         """What it is, with its id and the beginning of its content, for whoever has to send it in the end."""
@@ -113,7 +141,21 @@ class _Deferred(msgspec.Struct):
             content = content[:_SHOWN_CHARACTERS] + "…"
         return f"{self.title}{self.key and f' with id {self.key}'}: {content}"
 
-    async def now(self) -> None:
+    async def send_until(self, end: float) -> None:
+        """Send it, again and again until `end` where it may be and the server is away."""
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                await self._now()
+            except Unavailable as error:
+                if not self.repeats(error) or time.monotonic() + pause > end:
+                    raise
+            else:
+                return
+            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311  # spread, not secrecy
+            pause = min(_LONGEST_PAUSE, pause * 2)
+
+    async def _now(self) -> None:
         if self.loop is asyncio.get_running_loop():
             await self.send()
         else:  # of a bus that somebody has opened in a thread
@@ -129,7 +171,11 @@ pending: Callable[[Context], AfterCommit | None] = attrgetter("_after")
 """What is to be sent after a message; None: nothing was asked for."""
 
 
-def defer(after: object, title: str, send: _Send, content: bytes, key: str = "") -> None:
+def _never(_: Unavailable) -> bool:
+    return False
+
+
+def defer(after: object, title: str, send: _Send, content: bytes, key: str = "", repeats: Repeats = _never) -> None:
     """Have something sent after the message that is being handled.
 
     Args:
@@ -138,6 +184,7 @@ def defer(after: object, title: str, send: _Send, content: bytes, key: str = "")
         send: Sends it.
         content: Its JSON, whose beginning is logged where it cannot be sent.
         key: Its id, logged likewise; empty: it has none.
+        repeats: Whether it may be sent again; default: not at all.
 
     Raises:
         ConfigurationError: `after` is something else, no message is being handled, or it has ended.
@@ -150,7 +197,7 @@ def defer(after: object, title: str, send: _Send, content: bytes, key: str = "")
             f'after="commit": the {title} would wait for the message that is being handled, and none is handled here. '
             "Leave after= out, or do it in a handler."
         )
-    (pending(context) or _made(context)).add(title, send, content, key)
+    (pending(context) or _made(context)).add(title, send, content, key, repeats)
 
 
 def hold(context: Context) -> None:
