@@ -149,12 +149,45 @@ async def test_handlers_that_swallow_their_cancellation(tmp_path: Path, redis_ur
             assert await stopped(service) == 1
         await asyncio.gather(asking, reading, return_exceptions=True)
         assert service.output().splitlines()[-1] == "at bye"
-        named = [name.split(" at ")[0] for name in unended(service)]
-        kinds = {"action act", "action count", "listen events", "listen kept", "background tick", "background each"}
-        assert set(named) >= kinds | {"route GET /page", "route GET /stream", "socket say", "on_stop bye"}
-        # Litestar streams in a task of its own, for which the route waits.
-        standing = [name for name in unended(service) if "/stream" not in name]
-        assert all("service.py:" in name and "in stubborn" in name for name in standing)
+        assert service.lines("service stopped") == []
+        handlers = {"action act", "action count", "listen events", "listen kept", "background tick", "background each"}
+        handlers |= {"route GET /page", "route GET /stream", "socket say", "on_stop bye"}
+        # What runs for them inside of daebus and Litestar is not told.
+        assert sorted(name.split(" at ")[0] for name in unended(service)) == sorted(handlers)
+        assert all("service.py:" in name and "in stubborn" in name for name in unended(service))
+
+
+SOCKETS = """
+app = Daebus("service", stop_timeout=0.5)
+app.attach(DaebusHttp(host="127.0.0.1"))
+app.attach(DaebusWebSocket())
+
+@app.socket("wait")
+async def wait() -> None:
+    print("at wait\\n", end="", flush=True)
+    await asyncio.sleep(1000)
+
+@app.socket("swallow")
+async def swallow() -> None:
+    await stubborn("swallow")
+"""
+
+
+@pytest.mark.parametrize(("handler", "code"), [("wait", 0), ("swallow", 1)])
+async def test_a_client_whose_handler_is_cancelled_is_told_that_the_service_stops(
+    handler: str, code: int, tmp_path: Path, redis_url: str
+) -> None:
+    async with started(tmp_path, redis_url, SOCKETS) as (service, _), connect(service.sockets()) as socket:
+        await socket.send(f'{{"type": "{handler}"}}')
+        await at(service, handler)
+        assert await stopped(service) == code
+        await socket.wait_closed()
+        assert socket.close_code == 1001
+        (told,) = service.lines("handlers of WebSocket clients cancelled by the stop")
+        assert told["clients"] == 1
+        assert "service.py" in str(told["handlers"])
+        outcomes = [line["event"] for line in service.lines() if "stop" in str(line["event"])]
+        assert len([event for event in outcomes if event == "service stopped" or "did not" in str(event)]) == 1
 
 
 THREADS = """

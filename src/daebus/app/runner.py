@@ -69,7 +69,7 @@ def run(
     except DaebusError as error:
         _explain(error)
         raise SystemExit(1) from None
-    serving = serve(made, redis_url=redis_url, host=host, port=port, share_port=share_port)
+    serving = serve(made, redis_url=redis_url, host=host, port=port, share_port=share_port, tells_end=False)
     if not _Run(serving, make_loop, report, made.settings.stop_timeout).to_the_end(then_exits):
         raise SystemExit(1)
 
@@ -156,12 +156,21 @@ class _Run:
             self._tell(error)
         elif not self._stop.is_set():
             make_logger().critical("service was cancelled")
-        await self._end_rest(guard)
-        ended_well = self._grace is None or not self._grace.unended
-        return error is None and self._stop.is_set() and ended_well
+        has_ended = await self._end_rest(guard)
+        if error is not None or not self._stop.is_set():
+            return False
+        if self._grace is None:  # it had not started
+            return True
+        if has_ended:
+            self._grace.tell_end()
+        return not self._grace.unended
 
-    async def _end_rest(self, guard: StopGuard) -> None:
-        """Cancel what still runs; where it does not end, or a handler runs in a thread, so does the process."""
+    async def _end_rest(self, guard: StopGuard) -> bool:
+        """Cancel what still runs; where it does not end, or a handler runs in a thread, so does the process.
+
+        Returns:
+            Whether all has ended; else the log was told.
+        """
         rest = asyncio.all_tasks() - {asyncio.current_task()}
         for task in rest:
             task.cancel()
@@ -171,6 +180,7 @@ class _Run:
         unended = [*map(standing_of_task, rest), *(one for one in guard.busy_threads() if one.handler is not None)]
         if unended:
             guard.give_up(unended)
+        return not unended
 
     async def _serve(self) -> None:
         async with self._serving as served:

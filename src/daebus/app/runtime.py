@@ -271,8 +271,15 @@ class Runtime:
 
 
 @asynccontextmanager
-async def open_runtime(made: Assembly, redis_url: str | None) -> AsyncGenerator[Runtime]:
+async def open_runtime(
+    made: Assembly, redis_url: str | None, *, tells_end: bool = True
+) -> AsyncGenerator[Runtime]:
     """Connect a service to its server, start it, and stop it at the end.
+
+    Args:
+        made: The app.
+        redis_url: The server; None: the environment's, or the embedded one.
+        tells_end: Whether the log is told how the stop went; else the caller has more to end, and sees to it.
 
     Raises:
         ConfigurationError: The URL is wrong, or there is none and the embedded engine is turned off.
@@ -286,4 +293,5 @@ async def open_runtime(made: Assembly, redis_url: str | None) -> AsyncGenerator[
         runtime = Runtime(made, node, logger)
         async with runtime.serving():
             yield runtime
-        logger.info("service stopped")
+    if tells_end:
+        runtime.grace.tell_end()

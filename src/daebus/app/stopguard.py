@@ -15,6 +15,7 @@ from queue import Empty, SimpleQueue
 from typing import Literal, NoReturn, TypeAlias
 
 from daebus.core.logs import make_logger
+from daebus.transports.grace import NOT_ENDED
 from daebus.wiring.standing import Standing, busy_threads, standing_of_task, standing_of_thread
 
 __all__ = ["StopGuard"]
@@ -80,11 +81,10 @@ class StopGuard:
 
     def give_up(self, unended: Sequence[Standing]) -> None:
         """Exit now, as something does not end; where the process is not ours, only the log says so."""
-        event = "service did not stop well: not all that it ran has ended"
         if self._thread is None:
-            _tell(event, unended)
+            _tell(NOT_ENDED, unended)
         else:
-            _exit(event, unended)
+            _exit(NOT_ENDED, unended)
 
     def _watch(self) -> None:
         if self._steps.get() == "over":
@@ -120,8 +120,7 @@ class StopGuard:
         main = standing_of_thread(threading.main_thread())
         found = [main] if main.handler is not None else []
         with suppress(RuntimeError):  # the loop is changing them
-            tasks = [standing_of_task(task) for task in asyncio.all_tasks(self._loop)]
-            found += [task for task in tasks if task.handler is not None] or tasks
+            found += [standing_of_task(task) for task in asyncio.all_tasks(self._loop)]
         return [*found, *self.busy_threads()]
 
 
@@ -141,6 +140,14 @@ def _exit(event: str, unended: Sequence[Standing]) -> NoReturn:
     os._exit(1)
 
 
+def _users_first(unended: Sequence[Standing]) -> Sequence[Standing]:
+    """What runs the user's code, handlers first; else what runs for a handler; else all, as it is ours alone."""
+    users = sorted((one for one in unended if one.is_users), key=lambda one: one.handler is None)
+    handlers = {one.handler for one in users}
+    return [*users, *(one for one in unended if not (one.handler is None or one.handler in handlers))] or unended
+
+
 def _tell(event: str, unended: Sequence[Standing]) -> None:
+    unended = _users_first(unended)
     stacks = {str(one): one.stack for one in unended[:_MOST_TOLD]}
     make_logger().critical(event, unended=list(stacks), stacks=stacks, number=len(unended))

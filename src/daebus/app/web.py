@@ -138,6 +138,7 @@ async def serve(
     port: int | None = None,
     share_port: bool = False,
     development: bool = False,
+    tells_end: bool = True,
 ) -> AsyncGenerator[Served]:
     """Run a service and serve its HTTP and WebSockets; at the end stop them, in this order.
 
@@ -148,6 +149,7 @@ async def serve(
         port: Likewise, for HTTP; 0: any free port, also for WebSockets that have one of their own.
         share_port: Whether other processes listen on the same port.
         development: Whether the routes are documented, where the app does not say and the engine is not the embedded.
+        tells_end: See `open_runtime`.
 
     Raises:
         ConfigurationError: A setting is wrong.
@@ -161,7 +163,7 @@ async def serve(
         if addresses and not share_port:
             # Likewise: a port that is taken is the likeliest mistake of all.
             addresses = {name: _reserve(stack, address) for name, address in addresses.items()}
-        runtime = await stack.enter_async_context(open_runtime(made, redis_url))
+        runtime = await stack.enter_async_context(open_runtime(made, redis_url, tells_end=tells_end))
         ports: Mapping[str, int] = {}
         if web is not None:
             web.attach(runtime, development=development)

@@ -11,7 +11,10 @@ from daebus.core.errors import Timeout
 from daebus.core.logs import Logger, make_logger
 from daebus.wiring.standing import Standing, standing_of_task
 
-__all__ = ["CUT_SECONDS", "LIFECYCLE_SECONDS", "STOP_SECONDS", "Grace"]
+__all__ = ["CUT_SECONDS", "LIFECYCLE_SECONDS", "NOT_ENDED", "STOP_SECONDS", "Grace"]
+
+NOT_ENDED = "service did not stop well: not all that it ran has ended"
+"""What the log says at the end of such a stop, instead of ``service stopped``."""
 
 STOP_SECONDS = 5.0
 """What a stop may take beyond `Grace.seconds`, whatever the handlers do."""
@@ -51,6 +54,14 @@ class Grace:
             self._deadline = time.monotonic() + self.seconds
             about = {"seconds_for_work": self.seconds, "seconds_at_most": self.seconds + STOP_SECONDS}
             self._logger.info("service stopping", **about)
+
+    def tell_end(self) -> None:
+        """The stop is over, and the log says how it went."""
+        if self.unended:
+            unended = list(dict.fromkeys(map(str, self.unended)))
+            self._logger.critical(NOT_ENDED, unended=unended[:_MOST_TOLD], number=len(self.unended))
+        else:
+            self._logger.info("service stopped")
 
     @property
     def left(self) -> float:

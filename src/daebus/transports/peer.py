@@ -45,6 +45,9 @@ class Peer:
         switchboard: Where the client is entered once it is accepted.
         logger: For what goes wrong.
         budget: Where what waits for the client is accounted for.
+
+    Attributes:
+        task: In which its handlers run; None: they have yet to begin.
     """
 
     def __init__(
@@ -62,7 +65,7 @@ class Peer:
         self._switchboard = switchboard
         self._logger = logger
         self._outbox = Outbox(handshake, self._give_up, budget)
-        self._task: asyncio.Task[None] | None = None
+        self.task: asyncio.Task[None] | None = None
         self._reader: asyncio.Task[None] | None = None
         self._limit: asyncio.TimerHandle | None = None
         self._ahead: deque[str | bytes] = deque()
@@ -75,18 +78,18 @@ class Peer:
 
     async def serve(self) -> None:
         """Live through the connection, in the task that the server made for it."""
-        self._task = asyncio.create_task(self._live(), name=f"socket {self.client.id}")
+        self.task = asyncio.create_task(self._live(), name=f"socket {self.client.id}")
         try:
-            await asyncio.wait({self._task})
+            await asyncio.wait({self.task})
         except asyncio.CancelledError:
             self._gone = True
             self.cut()
-            await asyncio.wait({self._task})
+            await asyncio.wait({self.task})
             raise
 
     async def send(self, text: str) -> None:
         """Send a message; in the client's own handlers, wait until the server has taken those before it."""
-        if self._accepted and asyncio.current_task() is self._task:
+        if self._accepted and asyncio.current_task() is self.task:
             await self._outbox.deliver(text)
         else:
             self._outbox.post(text)
@@ -106,16 +109,16 @@ class Peer:
         if self._closing is not None:
             return
         self._closing = (code, reason)
-        if (self._idle or self._queueing) and self._task is not None:
-            self._task.cancel()
+        if (self._idle or self._queueing) and self.task is not None:
+            self.task.cancel()
         elif self._outbox.is_awaited:
             asyncio.get_running_loop().call_later(_CLOSE_SECONDS, self._end_waiting)
 
     def cut(self) -> None:
         """Cancel what runs for the client, be it a handler or a disconnect handler."""
         self._hurried = True
-        if self._task is not None:
-            self._task.cancel()
+        if self.task is not None:
+            self.task.cancel()
 
     def tend(self) -> None:
         """To be called now and then: finds out about clients that have gone or do not read."""
@@ -147,7 +150,8 @@ class Peer:
                 code, reason = self._closing
                 raise Reject(reason or "The client was refused.") if code == _NORMAL else Unavailable(reason)
         except ServiceError as error:
-            await self._refuse(error)
+            self._answered = True
+            await refuse(self._handshake, error)
             return False
         self._answered = True
         try:
@@ -200,8 +204,8 @@ class Peer:
             self._queueing = False
 
     def _end_waiting(self) -> None:
-        if self._outbox.is_awaited and self._task is not None:
-            self._task.cancel()
+        if self._outbox.is_awaited and self.task is not None:
+            self.task.cancel()
 
     async def _next_ahead(self) -> str | bytes | None:
         """The next message that the reader has read, or is to read."""
@@ -254,7 +258,7 @@ class Peer:
             await self._attempt(asyncio.wait({self._reader}), None)
         if not self._accepted:
             if not self._answered:
-                await self._attempt(self._refuse(Unavailable("The service is stopping.")), _CLOSE_SECONDS)
+                await self._attempt(refuse(self._handshake, Unavailable("The service is stopping.")), _CLOSE_SECONDS)
             return
         self._switchboard.lines.pop(self.client.id, None)
         if not self._gone:
@@ -268,10 +272,6 @@ class Peer:
     async def _close(self, code: int, reason: str) -> None:
         shortened = reason.encode()[:_LONGEST_REASON].decode(errors="ignore")
         await self._handshake.send({"type": "websocket.close", "code": code, "reason": shortened})
-
-    async def _refuse(self, error: ServiceError) -> None:
-        self._answered = True
-        await refuse(self._handshake, error)
 
     async def _attempt(self, work: Awaitable[object], seconds: float | None) -> None:
         """Do a part of what must be done, whatever becomes of it; `cut` and the limit end it, not the rest."""
@@ -296,5 +296,5 @@ class Peer:
 
     def _spare(self) -> None:
         """Go on although this task was cancelled, which was for the sake of what it was doing then."""
-        if self._task is not None:
-            self._task.uncancel()
+        if self.task is not None:
+            self.task.uncancel()

@@ -36,6 +36,7 @@ _HEADERS_SECONDS = 30.0
 _HEADERS_SIZE = 131_072
 """Bytes of a request's headers; Granian also reads, and writes, so much at once."""
 
+_NORMAL, _GOING_AWAY = 1000, 1001
 _LEAVING_SECONDS = 0.1
 _CLOSING_SECONDS, _HURRIED_SECONDS = 1.0, 0.3
 """How long the client of a WebSocket that is closed may take to say that it has heard so."""
@@ -116,11 +117,11 @@ class HttpServer:
         limits: HttpLimits | None = None,
         budget: Budget | None = None,
     ) -> None:
-        self._limits = limits or HttpLimits()
+        self.limits: HttpLimits = limits or HttpLimits()
         self._own = OwnSockets()
         self.budget: Budget = budget or Budget(MAX_HELD)
         self._notices = Notices(logger)
-        self._sockets = WebSockets(self._limits.sockets, self._own, self.budget, self._notices)
+        self._sockets = WebSockets(self.limits.sockets, self._own, self.budget, self._notices)
         self._app = app
         self._host = host
         self._port = port
@@ -133,7 +134,6 @@ class HttpServer:
         self._is_cutting = False
         self.is_leaving: bool = False
         self.address: str = ""
-        self.write_timeout: float = self._limits.write_timeout
         self.bodies: Deadlines[Exchange] = Deadlines()
 
     async def start(self) -> int:
@@ -143,13 +143,13 @@ class HttpServer:
             StartupError: The port is taken, or the host or the port cannot be listened on.
         """
         with listen(
-            self._host, self._port, share=self._share_port, write_timeout=self._limits.write_timeout
+            self._host, self._port, share=self._share_port, write_timeout=self.limits.write_timeout
         ) as listening:
             bound: tuple[str, int] = listening.getsockname()[:2]
             self.address, self._port = bound
-            port, room = self._port, room_for(self._limits)
+            port, room = self._port, room_for(self.limits)
             self._sockets.admit(room)
-            self._granian = _embed(self._serve, listening, room.connections, http2=self._limits.http2)
+            self._granian = _embed(self._serve, listening, room.connections, http2=self.limits.http2)
             _threads.enter()
             self._serving = asyncio.create_task(self._granian.serve(), name="granian")
             await asyncio.sleep(0)  # the server's first step, which starts its worker
@@ -195,19 +195,19 @@ class HttpServer:
             await _threads.ended()
 
     async def _cut_off(self, serving: asyncio.Task[None], seconds: float) -> None:
-        self._logger.warning("requests cut off by the stop", requests=len(self._requests))
+        if self._requests:  # else a client holds a connection open with half a request
+            self._logger.warning("requests cut off by the stop", requests=len(self._requests))
         self._is_cutting = True
         for task in self._requests:
             task.cancel()
         await asyncio.wait({serving}, timeout=seconds)
         if not serving.done():
-            # A client holds a connection open with half a request, or a handler does not let itself be cancelled.
             _left_behind.add(serving)
             serving.add_done_callback(_left_behind.discard)
 
     async def _serve(self, scope: Any, receive: Any, send: Any) -> None:
         task = cast("asyncio.Task[Any]", asyncio.current_task())
-        timeout = self._limits.body_timeout if scope["type"] == "http" else None
+        timeout = self.limits.body_timeout if scope["type"] == "http" else None
         session: WebSocketSession | None = None
         if self.budget.is_tight:
             await self.budget.relief()
@@ -237,7 +237,8 @@ class HttpServer:
             channel.close()
             try:
                 if session is not None:
-                    await session.close(_HURRIED_SECONDS if self._is_cutting else _CLOSING_SECONDS)
+                    seconds = _HURRIED_SECONDS if self._is_cutting else _CLOSING_SECONDS
+                    await session.close(_GOING_AWAY if self.is_leaving else _NORMAL, seconds)
             finally:
                 del self._requests[task]
 

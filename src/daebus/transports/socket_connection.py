@@ -125,9 +125,9 @@ class SocketConnection(asyncio.Protocol):
         self._frames.clear()
         self.abort("it held the memory that others needed")
 
-    async def finish(self, seconds: float) -> None:
+    async def finish(self, code: int, seconds: float) -> None:
         """Nobody is interested any more: close the connection in good order, within so many seconds."""
-        self.close(1000, "")
+        self.close(code, "")
         self._is_over, self._receiving, self._inbox_size = True, None, 0
         self._inbox.clear()
         if self._is_paused:  # the client's answer comes after what it has sent before

@@ -120,10 +120,10 @@ class WebSockets:
             self._tending = asyncio.create_task(self._tend(), name="WebSockets")
         return connection, granians
 
-    async def finish(self, connection: SocketConnection, granians: int, seconds: float) -> None:
+    async def finish(self, connection: SocketConnection, granians: int, code: int, seconds: float) -> None:
         """The application is done with a connection: end it within so many seconds."""
         try:
-            await connection.finish(seconds)
+            await connection.finish(code, seconds)
         finally:
             self._own.known.discard(granians)
             client = self._open.pop(connection)
@@ -183,11 +183,16 @@ class WebSocketSession:
             self._connection, self._descriptor = taken
             self._receive, self._send = self._connection.receive, self._connection.send
 
-    async def close(self, seconds: float) -> None:
-        """The application is done with it: the client has so many seconds to say that it has heard so."""
+    async def close(self, code: int, seconds: float) -> None:
+        """The application is done with it: the client has so many seconds to say that it has heard so.
+
+        Args:
+            code: What the client is told, unless the application has closed the connection itself.
+            seconds: As above.
+        """
         self._sockets.over(self._host)
         if self._connection is not None:
-            await self._sockets.finish(self._connection, self._descriptor, seconds)
+            await self._sockets.finish(self._connection, self._descriptor, code, seconds)
 
 
 async def refuse_socket(receive: Receive, send: Send) -> None:

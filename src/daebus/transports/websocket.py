@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 
 from litestar.handlers import WebsocketRouteHandler
@@ -12,6 +12,7 @@ from litestar.handlers import WebsocketRouteHandler
 from daebus.core.errors import ServiceError, Unavailable
 from daebus.core.logs import Logger
 from daebus.core.stopping import Stopping
+from daebus.wiring.standing import standing_of_task
 
 from .budgets import MAX_HELD, Budget
 from .clients import Clients
@@ -29,6 +30,8 @@ __all__ = ["TEND_SECONDS", "SocketHub", "SocketRoutes", "socket_handler"]
 
 TEND_SECONDS = 5.0
 """Seconds between two looks at all clients, at which the registry is told, too, that they are connected."""
+
+_MOST_TOLD = 10
 
 
 class SocketHub:
@@ -91,19 +94,28 @@ class SocketHub:
 
         What is being handled is finished and answered, then each client is disconnected and the disconnect handlers
         run. Handlers that need more than `grace` seconds for that are cancelled, and so are, `cut` seconds later,
-        disconnect handlers; what does not end then within as many seconds is left behind.
+        disconnect handlers; what does not end then within as many seconds is left behind. Called again, it does nothing.
         """
+        if self._stopping is not None:
+            return
         self._stopping = (code, reason)
         ends = dict(self._peers)
         for peer in ends:
             peer.shut(code, reason)
         await _wait(ends, grace)
+        self._tell_late([peer for peer in ends if peer in self._peers])
         for _ in range(2):  # first the handlers, then what is left of the disconnect handlers
-            late = [peer for peer in ends if peer in self._peers]
-            for peer in late:
-                self._logger.warning("handlers of a WebSocket client are cancelled", client=peer.client.id)
-                peer.cut()
+            for peer in ends:
+                if peer in self._peers:
+                    peer.cut()
             await _wait(ends, cut)
+
+    def _tell_late(self, late: Sequence[Peer]) -> None:
+        if late:
+            handlers = [str(standing_of_task(peer.task)) for peer in late[:_MOST_TOLD] if peer.task is not None]
+            self._logger.warning(
+                "handlers of WebSocket clients cancelled by the stop", clients=len(late), handlers=handlers
+            )
 
     async def stop(self) -> None:
         """Stop hearing the other replicas. To be called after `close_all`."""

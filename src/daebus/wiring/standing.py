@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import gc
 import sys
 import sysconfig
@@ -14,6 +15,7 @@ from typing import cast
 
 import msgspec
 
+from daebus.core.context import current_context
 from daebus.core.places import is_inside, show_path
 
 from .endpoints import Endpoint
@@ -56,7 +58,11 @@ class Standing(msgspec.Struct, frozen=True):
 
 def standing_of_task(task: asyncio.Task[object]) -> Standing:
     """Where a task stands that waits, or that runs in another thread."""
-    return _standing(task.get_name(), _frames_of_awaited(task.get_coro()))
+    standing = _standing(task.get_name(), _frames_of_awaited(task.get_coro()))
+    if standing.handler is None and standing.is_users:
+        # A library, or the handler itself, has made the task: it runs in a copy of the handler's context.
+        return msgspec.structs.replace(standing, handler=_handler_of(task))
+    return standing
 
 
 def standing_of_thread(thread: threading.Thread) -> Standing:
@@ -134,6 +140,15 @@ def _handler_in(frames: Sequence[FrameType]) -> str | None:
                 found: object = getattr(value, "endpoint", None) if name == "self" else value
                 if isinstance(found, Endpoint):
                     return cast("Endpoint[object]", found).title
+    return None
+
+
+def _handler_of(task: asyncio.Task[object]) -> str | None:
+    """The title of the handler of the message as part of which a task was made."""
+    for one in gc.get_referents(task):  # `Task.get_context` came with Python 3.12
+        if isinstance(one, contextvars.Context):
+            message = one.get(current_context)
+            return None if message is None else message.handler
     return None
 
 
