@@ -51,8 +51,8 @@ OFFERED: dict[type, str] = {
     Context: "deadline event_id handler remaining request_id service stopping",
     Daebus: f"{DECORATORS} {SOCKETS} asgi attach check container examine http name register_blueprint run websocket",
     DaebusError: "",
-    DaebusHttp: "allowed_hosts body_timeout host http2 litestar max_body_size max_connections max_per_address origins"
-    " port schema write_timeout",
+    DaebusHttp: "allowed_hosts body_timeout host http2 litestar max_body_size max_connections max_per_address min_rate"
+    " origins port schema",
     DaebusWebSocket: "host max_clients max_message_size max_per_address origins path ping_interval port",
     Logger: "bind critical debug error exception info warning",
     Message: "name service types",

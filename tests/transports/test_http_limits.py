@@ -61,7 +61,7 @@ def descriptors() -> int:
 
 
 async def test_a_client_that_does_not_read_its_answer_is_gone_after_a_while() -> None:
-    async with serving(large, HttpLimits(write_timeout=0.5)) as port:
+    async with serving(large, HttpLimits(min_rate=MiB)) as port:
         first = await connected(port)
         await ask(first)  # Granian is there
         first.close()
@@ -116,6 +116,63 @@ async def test_answers_that_are_not_read_take_no_more_than_they_may(caplog: pyte
         close([*clients, honest])
 
 
+async def test_a_client_that_reads_at_the_least_rate_gets_all_of_its_answer() -> None:
+    rate, size = 256 * 1024, 2 * MiB
+    async with serving(large, HttpLimits(min_rate=rate)) as port:
+        client = socket.socket()
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 262_144)
+        client.setblocking(False)
+        loop = asyncio.get_running_loop()
+        await loop.sock_connect(client, ("127.0.0.1", port))
+        await loop.sock_sendall(client, f"GET /{size} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        begun, received = loop.time(), 0
+        while received < size:
+            await asyncio.sleep(max(0.0, begun + received / rate - loop.time()))
+            part = await loop.sock_recv(client, 16_384)
+            assert part, f"cut off after {received} bytes"
+            received += len(part)
+        assert loop.time() - begun > 2 * HttpLimits(min_rate=rate).write_timeout
+        client.close()
+
+
+async def test_an_upload_that_goes_on_is_not_idle_when_connections_become_many(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.WARNING)
+
+    async def taking(scope: Any, receive: Any, send: Any) -> None:
+        while (message := await receive()).get("more_body"):
+            pass
+        if message["type"] == "http.request":
+            await large({"path": "1"}, receive, send)
+
+    idle: list[socket.socket] = []
+
+    async def crowd(port: int) -> None:
+        while True:
+            idle.append(await connected(port, "127.0.0.2"))
+            if len(idle) > 60:
+                idle.pop(0).close()
+            await asyncio.sleep(0.005)
+
+    async with serving(taking, HttpLimits(connections=30, min_rate=8000)) as port:
+        slow = await connected(port, "127.0.0.2")
+        crowding = asyncio.create_task(crowd(port))
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.sock_sendall(slow, b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 90000\r\n\r\n")
+            for _ in range(90):
+                await loop.sock_sendall(slow, b"x" * 1000)
+                await asyncio.sleep(0.04)
+            async with asyncio.timeout(5):
+                assert b"200 OK" in await loop.sock_recv(slow, 1000)
+            assert "too many connections" in caplog.text
+        finally:
+            crowding.cancel()
+            await asyncio.wait({crowding})
+            close([slow, *idle])
+
+
 class Other:
     """Somebody else who needs memory."""
 
@@ -142,7 +199,7 @@ async def test_an_app_whose_client_is_cut_is_told_when_it_sends_more(
             raise
         ends.append("sent")
 
-    limits = HttpLimits(write_timeout=0.5 if reason == "slow" else 30)
+    limits = HttpLimits(min_rate=MiB if reason == "slow" else 8000)
     budget = Budget(64 * MiB)
     async with serving(streaming, limits, budget) as port:
         client = await connected(port)
@@ -156,6 +213,7 @@ async def test_an_app_whose_client_is_cut_is_told_when_it_sends_more(
     assert ends == ["CancelledError"]
     assert len(sent) < 60
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
+    assert ("less than DaebusHttp(min_rate=1048576) bytes per second" in caplog.text) == (reason == "slow")
 
 
 async def test_bodies_that_do_not_end_take_no_more_than_they_may(caplog: pytest.LogCaptureFixture) -> None:

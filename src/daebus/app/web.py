@@ -189,7 +189,7 @@ async def _serve_web(
     )
     limits = HttpLimits(
         body_timeout=http.body_timeout,
-        write_timeout=http.write_timeout,
+        min_rate=http.min_rate,
         connections=http.max_connections,
         per_address=http.max_per_address,
         http2=http.http2,

@@ -9,6 +9,7 @@ from daebus.core.messages import MAX_MESSAGE_SIZE
 from daebus.core.places import call_site
 
 from .origins import read_hosts, read_origins
+from .server_limits import MIN_RATE
 
 __all__ = ["DaebusHttp", "DaebusWebSocket"]
 
@@ -32,7 +33,9 @@ class DaebusHttp:
             every name.
         schema: Whether ``/schema`` documents the routes. Default: only in development, which is where the project's
             embedded engine or `daebus.testing` is used. An ``openapi_config`` of your own is always served.
-        write_timeout: Seconds in which a client must take some of what is sent to it; else it is gone. On Linux only.
+        min_rate: Bytes per second that a client must take of what is sent to it; else it is gone. On Linux only, and
+            measured in steps: 512 KiB in as many seconds as that takes, by default 65. A client that sends its body at
+            this rate is not among those that go where connections become many.
         max_connections: How many connections one process has, besides WebSockets; None: half of its descriptors, less a
             reserve. Where they become many, idle ones are closed.
         max_per_address: How many of them from one address; None: half of all.
@@ -53,7 +56,7 @@ class DaebusHttp:
         origins: Sequence[str] = (),
         allowed_hosts: Sequence[str] | None = None,
         schema: bool | None = None,
-        write_timeout: float = 30.0,
+        min_rate: int = MIN_RATE,
         max_connections: int | None = None,
         max_per_address: int | None = None,
         http2: bool = False,
@@ -62,7 +65,7 @@ class DaebusHttp:
         _check_port("DaebusHttp", port)
         _check_size("DaebusHttp", "max_body_size", max_body_size)
         _check_seconds("DaebusHttp", "body_timeout", body_timeout)
-        _check_seconds("DaebusHttp", "write_timeout", write_timeout)
+        _check_size("DaebusHttp", "min_rate", min_rate)
         _check_counts("DaebusHttp", max_connections=max_connections, max_per_address=max_per_address)
         self.port = port
         self.host = host
@@ -71,7 +74,7 @@ class DaebusHttp:
         self.origins: frozenset[str] = read_origins("DaebusHttp", origins)
         self.allowed_hosts: tuple[str, ...] | None = read_hosts("DaebusHttp", allowed_hosts)
         self.schema = schema
-        self.write_timeout = write_timeout
+        self.min_rate = min_rate
         self.max_connections = max_connections
         self.max_per_address = max_per_address
         self.http2 = http2

@@ -13,6 +13,7 @@ from daebus.core.errors import ServiceError
 from .budgets import Budget
 from .deadlines import NEVER, Deadlines
 from .own_sockets import Address, address_of
+from .server_limits import HttpLimits
 
 __all__ = ["DIRECT", "Exchange", "Headers", "body_length"]
 
@@ -26,6 +27,10 @@ _GONE: Mapping[str, Any] = {"type": "http.disconnect"}
 
 _LARGE = 131_072
 """Bytes of an answer that are given to Granian at once; it keeps a few of these parts."""
+
+
+_MOST_CREDIT = 2.0
+"""Seconds without a part of the body after which a client that has sent at the least rate until then counts as idle."""
 
 
 class SlowBody(ServiceError):
@@ -49,8 +54,8 @@ class Server(Protocol):
         ...
 
     @property
-    def write_timeout(self) -> float:
-        """Seconds in which a client must take a part of a large answer."""
+    def limits(self) -> HttpLimits:
+        """What clients may do."""
         ...
 
     def cut(self, exchange: Exchange, reason: str) -> None:
@@ -79,7 +84,8 @@ class Exchange:
         body_timeout: Seconds in which all of the body must have come; None: there is no body.
 
     Attributes:
-        waits_since: Since when the client is waited for, in seconds of `time.monotonic`; None: it is not.
+        waits_since: Since when the client is waited for, in seconds of `time.monotonic`; None: it is not. While it
+            sends a body at the least rate, it is now, or a little later.
         deadline: When all of the body must have come, in seconds of `time.monotonic`; `NEVER`: nobody has asked for it.
         is_cut: Whether the client was disconnected, as it takes too little or makes us hold too much.
     """
@@ -92,6 +98,7 @@ class Exchange:
         "_held",
         "_is_late",
         "_left",
+        "_paid_until",
         "_receive",
         "_scope",
         "_send",
@@ -122,6 +129,7 @@ class Exchange:
         self._end_is_due = False  # whether Granian tells of the body's end in a message of its own
         self._end: asyncio.Task[Any] | None = None
         self._held = 0  # bytes of the body
+        self._paid_until = 0.0  # when it would have sent at the least rate what it has sent of the body
         self.is_cut: bool = False
         self.waits_since: float | None = None
         self.deadline: float = NEVER
@@ -139,7 +147,7 @@ class Exchange:
 
     async def _receive_body(self, seconds: float) -> Any:
         if self.deadline == NEVER:
-            self.waits_since = time.monotonic()
+            self.waits_since = self._paid_until = time.monotonic()
             self.deadline = self.waits_since + seconds
             if self._scope["http_version"].startswith("1"):  # in HTTP/2 more may come, and is then refused
                 self._left = body_length(self._scope["headers"])
@@ -172,11 +180,20 @@ class Exchange:
         if message.get("more_body"):
             self._held += len(message["body"])
             self._server.budget.hold(self, self._held)
+            self._give_credit(len(message["body"]))
             return message
         self._body_timeout = self.waits_since = None
         if self._held:
             self._server.budget.release(self)
         return message
+
+    def _give_credit(self, size: int) -> None:
+        """Some of the body has come: to whoever has sent at the least rate for some time, a pause is allowed."""
+        if self.waits_since is None or self._body_timeout is None:
+            return
+        now, begun = time.monotonic(), self.deadline - self._body_timeout
+        self._paid_until = min(now, self._paid_until + size / self._server.limits.min_rate)
+        self.waits_since = self._paid_until + min(_MOST_CREDIT, now - begun)
 
     async def _receive_next(self) -> Any:
         """What comes after the end of the body, of which Granian has yet to tell."""
@@ -223,12 +240,13 @@ class Exchange:
                 self.waits_since = time.monotonic()
                 sending = self._send({"type": "http.response.body", "body": part, "more_body": True})
                 self._waiting = sending = asyncio.ensure_future(sending)
-                async with asyncio.timeout(server.write_timeout):
+                async with asyncio.timeout(server.limits.write_timeout):
                     await sending
             if not more and not self.is_cut:
                 await self._send({"type": "http.response.body", "body": b""})
         except TimeoutError:
-            self._cut("it reads too slowly")
+            rate = server.limits.min_rate
+            self._cut(f"it reads too slowly: less than DaebusHttp(min_rate={rate}) bytes per second")
         except asyncio.CancelledError:
             if not self.is_cut or is_cancelled():
                 raise

@@ -99,8 +99,9 @@ def _watch(listening: socket.socket, write_timeout: float) -> None:
             (socket.TCP_KEEPIDLE, _PROBE_AFTER),
             (socket.TCP_KEEPINTVL, _PROBE_EVERY),
             (socket.TCP_KEEPCNT, _PROBES),
-            # Also while the client lives and says that it has no room.
-            (socket.TCP_USER_TIMEOUT, max(1, round(write_timeout * 1000))),
+            # Also while the client lives and says that it has no room. Later than whoever sends a large answer, and can
+            # tell the log why.
+            (socket.TCP_USER_TIMEOUT, max(1, round(write_timeout * 1250))),
             (socket.TCP_NOTSENT_LOWAT, _MOST_UNSENT),
         ):
             listening.setsockopt(socket.IPPROTO_TCP, option, value)

@@ -11,7 +11,13 @@ from daebus.core.messages import MAX_MESSAGE_SIZE
 if sys.platform != "win32":
     import resource
 
-__all__ = ["HttpLimits", "Room", "SocketLimits", "raise_descriptors", "room_for"]
+__all__ = ["MIN_RATE", "HttpLimits", "Room", "SocketLimits", "raise_descriptors", "room_for"]
+
+MIN_RATE = 8_000
+"""Bytes per second: a telephone whose data volume is used up still has as much."""
+
+_STEP = 524_288
+"""Bytes that a client with common buffers may read before anybody can see here that it reads."""
 
 _MOST_DESCRIPTORS = 65_536
 _RESERVE = 64, 512  # descriptors for ourselves at least, and where there are many
@@ -40,7 +46,8 @@ class HttpLimits(msgspec.Struct, frozen=True):
 
     Attributes:
         body_timeout: Seconds in which all of a request's body must have come.
-        write_timeout: Seconds in which a client must take some of what is sent to it; on Linux.
+        min_rate: Bytes per second that a client must take of an answer, on average over `write_timeout`; one that sends
+            a body at this rate is not taken for idle.
         connections: How many there may be, besides WebSockets; None: what the descriptors allow.
         per_address: How many of them from one address; None: half of them.
         http2: Whether HTTP/2 is spoken, too.
@@ -49,12 +56,17 @@ class HttpLimits(msgspec.Struct, frozen=True):
     """
 
     body_timeout: float = 60.0
-    write_timeout: float = 30.0
+    min_rate: int = MIN_RATE
     connections: int | None = None
     per_address: int | None = None
     http2: bool = False
     servers: int = 1
     sockets: SocketLimits = SocketLimits()
+
+    @property
+    def write_timeout(self) -> float:
+        """Seconds in which a client must take some of what is sent to it; on Linux."""
+        return _STEP / self.min_rate
 
 
 class Room(msgspec.Struct, frozen=True):
