@@ -271,9 +271,7 @@ class Runtime:
 
 
 @asynccontextmanager
-async def open_runtime(
-    made: Assembly, redis_url: str | None, *, tells_end: bool = True
-) -> AsyncGenerator[Runtime]:
+async def open_runtime(made: Assembly, redis_url: str | None, *, tells_end: bool = True) -> AsyncGenerator[Runtime]:
     """Connect a service to its server, start it, and stop it at the end.
 
     Args:

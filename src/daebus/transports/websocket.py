@@ -94,7 +94,7 @@ class SocketHub:
 
         What is being handled is finished and answered, then each client is disconnected and the disconnect handlers
         run. Handlers that need more than `grace` seconds for that are cancelled, and so are, `cut` seconds later,
-        disconnect handlers; what does not end then within as many seconds is left behind. Called again, it does nothing.
+        disconnect handlers; what does not end then within as many seconds is left behind. A second call does nothing.
         """
         if self._stopping is not None:
             return
