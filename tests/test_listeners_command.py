@@ -25,7 +25,9 @@ def redis(daebus_redis_url: str) -> Iterator[Any]:
         client.xgroup_create(ORDERS, "shop:mails", "3000-0", entries_read=3)
         client.xgroup_create(ORDERS, "shop:old", "1000-0", entries_read=1)
         client.xreadgroup("shop:old", "dead", {ORDERS: ">"}, count=1)
-        client.hset(f"{ORDERS}:listeners", mapping={"shop:old": "shop:old", "shop:older": "shop:old"})
+        client.hset(
+            f"{ORDERS}:listeners", mapping={"shop:old": "shop:old", "shop:older": "shop:old", "shop:old name": "older"}
+        )
         client.zadd(f"{ORDERS}:listening", {"instance1 shop:mails mails": seconds * 1000})
         client.zadd("daebus:{shop}:channels", {"orders": seconds * 1000})
         client.zadd("daebus:{shop}:instances", {"instance1": seconds * 1000})
@@ -66,6 +68,8 @@ def test_hand_over(redis: Any) -> None:
     assert (result.exit_code, result.stdout) == (0, "")
     assert result.stderr == ("newest goes on where older stands: 1 events waiting, 1 pending, 1 to be handled again\n")
     assert redis.hget(f"{ORDERS}:listeners", "shop:newest") == b"shop:old"
+    result = listeners("hand-over", "shop", "orders", "old", "newer")
+    assert result.stderr.startswith("newer goes on where old (called older now) stands: ")
     result = listeners("hand-over", "shop", "orders", "mails", "newest")
     assert (result.exit_code, result.stdout) == (1, "")
     assert "'mails' is at work: an instance has it." in result.stderr
@@ -74,9 +78,13 @@ def test_hand_over(redis: Any) -> None:
 def test_drop(redis: Any) -> None:
     result = listeners("drop", "shop", "orders", "old")
     assert (result.exit_code, result.stdout) == (0, "")
-    assert result.stderr == "older dropped, with 1 events waiting, 1 pending, 1 to be handled again\n"
+    assert result.stderr == "old (called older now) dropped, with 1 events waiting, 1 pending, 1 to be handled again\n"
     assert [group["name"] for group in redis.xinfo_groups(ORDERS)] == [b"shop:mails"]
     assert not redis.exists("daebus:{shop}:listener:orders:old", f"{ORDERS}:listeners")
+    redis.hset(f"{ORDERS}:listeners", "shop:letters", "shop:mails")
+    result = listeners("drop", "shop", "orders", "letters")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "'letters' (called 'mails' now) is at work: an instance has it." in result.stderr
     result = listeners("drop", "shop", "orders", "mail")
     assert (result.exit_code, result.stdout) == (1, "")
     assert "has no listener 'mail' of 'orders'; did you mean 'mails'?" in result.stderr

@@ -261,6 +261,46 @@ async def test_what_a_service_listens_to() -> None:
             assert [(one.listener, one.state) for one in states] == [("a", "live"), ("b", "orphaned")]
 
 
+async def names(groups_of: ListenerGroups) -> set[str]:
+    return {one.listener for one in await groups_of.all()}
+
+
+async def test_a_renamed_listener_has_the_name_that_was_declared_last_by_a_program_that_lives(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("daebus.transports.listeners.BEAT_SECONDS", 0.1)
+    renamed = {"name": "new", "renamed_from": "old"}
+    async with changing() as (groups_of, _):
+        async with running(Shop().listens("old", name="old").app):
+            assert await names(groups_of) == {"old"}
+            async with running(Shop().listens("new", **renamed).app):
+                seen: set[str] = set()
+                for _ in range(50):  # while both write that they live
+                    seen |= await names(groups_of)
+                    await asyncio.sleep(0.01)
+                assert seen == {"new"}
+                async with running(Shop().listens("old", name="old").app):  # it is rolled back
+                    assert await names(groups_of) == {"old"}
+            assert await names(groups_of) == {"old"}
+        assert await names(groups_of) == {"old"}
+        async with running(Shop().listens("new", **renamed).app):
+            assert await names(groups_of) == {"new"}
+        assert await names(groups_of) == {"new"}
+
+
+async def test_a_name_of_which_no_program_lives_any_more_gives_way_to_the_one_that_lives(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("daebus.transports.listeners.BEAT_SECONDS", 0.1)
+    async with changing() as (groups_of, _):
+        async with running(Shop().listens("old", name="old").app):
+            async with running(Shop().listens("new", name="new", renamed_from="old").app):
+                pass
+            assert await names(groups_of) == {"old"}
+            await asyncio.sleep(0.3)  # it writes down that it is the one
+        assert await names(groups_of) == {"old"}
+
+
 async def _settled(groups_of: ListenerGroups) -> bool:
     return all((one.waiting, one.pending) == (0, 0) for one in await groups_of.all())
 
@@ -413,3 +453,32 @@ async def test_what_is_to_be_handled_again_is_not_looked_through_each_minute_by_
         await redis.config_resetstat()
         await watch.look()
     assert (await redis.info("commandstats"))["cmdstat_zrange"]["calls"] == 1  # the channels
+
+
+@pytest.mark.parametrize("start", [None, "latest"])
+async def test_a_misspelt_old_name_is_told_with_the_name_that_was_probably_meant(redis: Any, start: Any) -> None:
+    """Also one that is not the first one: what the listener was called last."""
+    for name, before in (("on_order", None), ("mail_order", "on_order")):
+        async with running(Shop().listens("f", name=name, **({} if before is None else {"renamed_from": before})).app):
+            pass
+    options: Any = {} if start is None else {"start": start}
+    told = (
+        r"renamed_from='mail_ordr' is no name that a listener of 'shop' has or had there; did you mean 'mail_order'\?"
+    )
+    with pytest.raises(StartupError, match=told):
+        async with running(Shop().listens("f", name="send", renamed_from="mail_ordr", **options).app):
+            pass
+    assert await groups(redis) == {"shop:on_order"}
+
+
+async def test_an_old_name_that_a_new_environment_has_never_had_is_no_mistake(
+    redis: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with running(Shop().listens("f", name="mails", renamed_from="anything").app):
+        pass
+    assert await groups(redis) == {"shop:mails"}
+    with caplog.at_level(logging.WARNING):  # there is another place, which it can hardly have meant
+        async with running(Shop().listens("f", name="bills", renamed_from="unheard_of", start="latest").app):
+            (told_of,) = told(caplog, "renamed_from= names no listener")
+    assert (told_of["listener"], told_of["renamed_from"]) == ("bills", "unheard_of")
+    assert await groups(redis) == {"shop:mails", "shop:bills"}

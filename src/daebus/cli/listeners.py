@@ -91,7 +91,7 @@ def hand_over(service: str, channel: str, old: str, new: str, redis_url: str | N
         async with _opened(redis_url, service) as node:
             state, moved = await ListenerChanges(node, service).hand_over(channel, old, new)
         if moved is None:
-            click.echo(f"{new} goes on where {state.listener} stands: {_left(state)}", err=True)
+            click.echo(f"{new} goes on where {_title(state, old)} stands: {_left(state)}", err=True)
         else:
             click.echo(f"{new} handles what {old} left from before {new} began: {moved} events", err=True)
 
@@ -112,9 +112,13 @@ def drop(service: str, channel: str, name: str, redis_url: str | None) -> None:
     async def change() -> None:
         async with _opened(redis_url, service) as node:
             state = await ListenerChanges(node, service).drop(channel, name)
-        click.echo(f"{state.listener} dropped, with {_left(state)}", err=True)
+        click.echo(f"{_title(state, name)} dropped, with {_left(state)}", err=True)
 
     _run(change())
+
+
+def _title(state: ListenerState, name: str) -> str:
+    return state.title(name).replace("'", "")
 
 
 def _left(state: ListenerState) -> str:

@@ -231,7 +231,7 @@ def channel_instances(channel: str) -> str:
 
 
 def channel_listeners(channel: str) -> str:
-    """The hash of a durable channel's listeners, by service and name: the consumer group of each, and its beginning.
+    """The hash of a durable channel's listeners, by service and name: the consumer group of each, and where that began.
 
     The name of a group never changes, as the listener's may: it is the first one that the listener had.
     """

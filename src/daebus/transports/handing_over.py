@@ -15,7 +15,6 @@ from daebus.core.messages import (
 
 from .listener_groups import ListenerError, ListenerGroups, ListenerState
 from .listeners import LISTENING_MS
-from .node import Node
 from .resp import Argument, CommandError
 from .scripts import NOW, Script
 
@@ -67,8 +66,9 @@ _DESTROY = Script(
     redis.call('XGROUP', 'DESTROY', KEYS[1], ARGV[1])
     local names, fields = KEYS[3], redis.call('HGETALL', KEYS[3])
     for i = 1, #fields, 2 do
-        if fields[i + 1] == ARGV[1] or fields[i] == ARGV[1] .. ' from' then
-            if ARGV[3] and fields[i + 1] == ARGV[1] then redis.call('HSET', names, fields[i], ARGV[3])
+        local is_about = fields[i] == ARGV[1] .. ' from' or fields[i] == ARGV[1] .. ' name'
+        if fields[i + 1] == ARGV[1] or is_about then
+            if ARGV[3] and not is_about then redis.call('HSET', names, fields[i], ARGV[3])
             else redis.call('HDEL', names, fields[i]) end
         end
     end
@@ -88,18 +88,8 @@ _PASS_ON = Script(
 _Entry = tuple[bytes, list[bytes] | None]
 
 
-class ListenerChanges:
-    """Changes the places of a service's listeners, while none of those concerned is at work.
-
-    Args:
-        node: This process.
-        service: The service's name.
-    """
-
-    def __init__(self, node: Node, service: str) -> None:
-        self._node = node
-        self._service = service
-        self._groups = ListenerGroups(node, service)
+class ListenerChanges(ListenerGroups):
+    """Changes the places of a service's listeners, while none of those concerned is at work."""
 
     async def hand_over(self, channel: str, old: str, new: str) -> tuple[ListenerState, int | None]:
         """Let a listener go on in the place of another one, of which it handles all that was not handled.
@@ -112,43 +102,38 @@ class ListenerChanges:
             ListenerError: There is no such place, or it is the new one's already; or both have a place, and the old
                 one is at work.
         """
-        state = await self._groups.find(channel, old)
-        group = await self._groups.group(channel, new)
+        state = await self.find(channel, old)
+        group = await self.group(channel, new)
         if group == state.group:
             raise ListenerError(f"{new!r} has the place of {old!r} already.")
-        if not any(one.group == group for one in await self._groups.all() if one.channel == channel):
+        if not any(one.group == group for one in await self.all() if one.channel == channel):
             keys = [channel_stream(channel), channel_listeners(channel)]
             if await self._node.link.script(_NAME, keys, [f"{self._service}:{new}", state.group]) == 1:
                 return state, None
             raise ListenerError(f"{new!r} has got a place of its own meanwhile: try again.")
-        self._require_idle(state)
+        _require_idle(state, old)
         moved = await self._pass_on(state, group)
-        await self._destroy(state, group)
+        await self._destroy(state, old, group)
         return state, moved
 
     async def drop(self, channel: str, name: str) -> ListenerState:
         """Drop a listener that no instance has, with all that waits for it. Raises `ListenerError`."""
-        state = await self._groups.find(channel, name)
-        self._require_idle(state)
-        await self._destroy(state, None)
-        await self._node.link.script(_MOVE_AGAIN, self._groups.again(state.group, channel), [])
-        if not [one for one in await self._groups.all() if one.channel == channel]:
+        state = await self.find(channel, name)
+        _require_idle(state, name)
+        await self._destroy(state, name, None)
+        await self._node.link.script(_MOVE_AGAIN, self.again(state.group, channel), [])
+        if not [one for one in await self.all() if one.channel == channel]:
             await self._node.link.execute("ZREM", listened_channels(self._service), channel)
         return state
 
-    def _require_idle(self, state: ListenerState) -> None:
-        if state.instances:
-            count = "an instance has" if state.instances == 1 else f"{state.instances} instances have"
-            raise ListenerError(f"{state.listener!r} is at work: {count} it. Stop them, or deploy without it, first.")
-
-    async def _destroy(self, state: ListenerState, heir: str | None) -> None:
+    async def _destroy(self, state: ListenerState, name: str, heir: str | None) -> None:
         """Remove a group; its names become names of the heir's."""
         channel = state.channel
         of_channel = (channel_stream, channel_listening, channel_listeners, gone_groups)
         keys = [key(channel) for key in of_channel]
         args: list[Argument] = [state.group, LISTENING_MS, *([] if heir is None else [heir])]
         if await self._node.link.script(_DESTROY, keys, args) == 0:
-            raise ListenerError(f"{state.listener!r} is at work by now: an instance has it. Stop it first.")
+            raise ListenerError(f"{state.title(name)} is at work by now: an instance has it. Stop it first.")
 
     async def _pass_on(self, state: ListenerState, group: str) -> int:
         """Have another group's listener handle what this one has not; returns how many events that are.
@@ -157,14 +142,14 @@ class ListenerChanges:
         """
         channel, link = state.channel, self._node.link
         begun = cast("bytes | None", await link.execute("HGET", channel_listeners(channel), f"{group} from"))
-        since, moved, target = _position(begun or b"0-0"), 0, self._groups.again(group, channel)[0]
+        since, moved, target = _position(begun or b"0-0"), 0, self.again(group, channel)[0]
         async for entry_id, fields in self._unhandled(state):
             keys = [channel_stream(channel)]
             if fields is not None and _position(entry_id) <= since:
                 keys.append(target)
                 moved += 1
             await self._settle(keys, state.group, entry_id, fields or [])
-        keys = [*self._groups.again(state.group, channel), target]
+        keys = [*self.again(state.group, channel), target]
         return moved + cast("int", await link.script(_MOVE_AGAIN, keys, []))
 
     async def _settle(self, keys: Sequence[str], group: str, entry_id: bytes, fields: Sequence[bytes]) -> None:
@@ -196,6 +181,12 @@ class ListenerChanges:
         while reply := cast("list[tuple[bytes, list[_Entry]]] | None", await link.execute(*command)):
             for entry in reply[0][1]:
                 yield entry
+
+
+def _require_idle(state: ListenerState, name: str) -> None:
+    if state.instances:
+        count = "an instance has" if state.instances == 1 else f"{state.instances} instances have"
+        raise ListenerError(f"{state.title(name)} is at work: {count} it. Stop them, or deploy without it, first.")
 
 
 def _position(entry_id: bytes) -> tuple[int, int]:

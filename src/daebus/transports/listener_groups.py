@@ -50,7 +50,7 @@ class ListenerState(msgspec.Struct, frozen=True):
 
     Attributes:
         channel: The channel.
-        listener: Its name; where it was renamed, the last one.
+        listener: Its name; where it was renamed, the one that a program that lives has declared last.
         group: Its consumer group.
         state: ``live``: an instance has it; ``orphaned``: the service runs, and no instance has it; ``stopped``: the
             service does not run.
@@ -71,6 +71,10 @@ class ListenerState(msgspec.Struct, frozen=True):
     pending: int
     retrying: int | None
     oldest: int | None
+
+    def title(self, name: str) -> str:
+        """The name by which somebody has asked for it, and its own where that is another one."""
+        return repr(name) if name == self.listener else f"{name!r} (called {self.listener!r} now)"
 
 
 class ListenerGroups:
@@ -160,7 +164,7 @@ class ListenerGroups:
             states.append(
                 ListenerState(
                     channel=channel,
-                    listener=beating[-1] if beating else names.get(group, group.partition(":")[2]),
+                    listener=_name(names.get(group), beating) or group.partition(":")[2],
                     group=group,
                     state="live" if beating else "orphaned" if served else "stopped",
                     instances=len(beating),
@@ -173,11 +177,10 @@ class ListenerGroups:
         return sorted(states, key=lambda state: state.listener)
 
     async def _names(self, channel: str) -> dict[str, str]:
-        """The last name of each group that was renamed."""
+        """The name of each group that was declared last."""
         flat = cast("list[bytes]", await self._node.link.execute("HGETALL", channel_listeners(channel)))
         pairs = zip(flat[::2], flat[1::2], strict=True)
-        named = [(name.decode(), group.decode()) for name, group in pairs if not name.endswith(b" from")]
-        return {group: name.partition(":")[2] for name, group in named if name != group}
+        return {field[:-5].decode(): name.decode() for field, name in pairs if field.endswith(b" name")}
 
     async def _oldest(self, stream: str, group: str, last: bytes) -> int | None:
         link = self._node.link
@@ -185,3 +188,8 @@ class ListenerGroups:
         following = cast("list[_Entry]", await link.execute("XRANGE", stream, b"(" + last, "+", "COUNT", 1))
         ids = [pending[1], *(entry_id for entry_id, _ in following)]
         return min((int(one.partition(b"-")[0]) for one in ids if one is not None), default=None)
+
+
+def _name(declared: str | None, beating: list[str]) -> str | None:
+    """The name that was declared last, unless only others are at work."""
+    return declared if declared in beating or not beating else min(beating)

@@ -22,6 +22,7 @@ from daebus.core.messages import (
     gone_groups,
     listened_channels,
 )
+from daebus.core.names import closest, did_you_mean, ended
 from daebus.core.policies import Place, Policy
 from daebus.wiring.endpoints import Endpoint
 
@@ -41,7 +42,8 @@ _FORGET_MS = 86_400_000
 # are the service, this instance, and of each listener its name, its start and its name before, or nothing. Nothing is
 # written where it is for a person to decide: what has a place and is not here may be the new listener's old name, or a
 # listener of another program under the name of the service, or of one that does not run just now. To take the place of
-# that one would lose its events; to begin anew would handle those of a renamed one twice.
+# that one would lose its events; to begin anew would handle those of a renamed one twice. So it is, too, where the name
+# before is that of no listener: it may be misspelt.
 _JOIN = Script(
     EVEN_WHEN_FULL
     + NOW
@@ -65,12 +67,14 @@ _JOIN = Script(
         if group and owner[group] then return {{'taken', name, owner[group]}} end
         if group then owner[group] = name end
         answers[n] = {group and how or 'new', group or service .. name}
-        if not group and ARGV[i + 1] == '' then guesses[#guesses + 1] = name end
+        if not group and (ARGV[i + 1] == '' or ARGV[i + 2] ~= '') then guesses[#guesses + 1] = name end
     end
     if #guesses > 0 then
         local left = {}
         for group in pairs(exists) do
-            if not owner[group] then left[#left + 1] = string.sub(group, #service + 1) end
+            if not owner[group] then
+                left[#left + 1] = redis.call('HGET', KEYS[2], group .. ' name') or string.sub(group, #service + 1)
+            end
         end
         table.sort(left)
         if #left > 0 then return {{'unclear', guesses[1], unpack(left)}} end
@@ -86,22 +90,34 @@ _JOIN = Script(
             redis.call('HSET', KEYS[2], group .. ' from', from)
         end
         redis.call('ZREM', KEYS[4], group)
-        redis.call('HSET', KEYS[2], service .. name, group)
+        redis.call('HSET', KEYS[2], service .. name, group, group .. ' name', name)
         redis.call('ZADD', KEYS[3], now, me .. ' ' .. group .. ' ' .. name)
     end
     return answers
     """
 )
 # The name of a group is written down again and again, as a server that took over may not have got it yet. Not so where
-# the listener was dropped or handed over while this instance was frozen, and counted as none.
+# the listener was dropped or handed over while this instance was frozen, and counted as none. Of the names of a group
+# the one that was declared last counts, unless no instance has it any more.
 _BEAT = Script(
     EVEN_WHEN_FULL
     + NOW
+    + f"local since = '(' .. (now - {LISTENING_MS})"
     + """
+    local function lives(suffix)
+        for _, member in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], since, '+inf')) do
+            if string.sub(member, -#suffix) == suffix then return true end
+        end
+        return false
+    end
     for i = 4, #ARGV, 2 do
         if not redis.call('ZSCORE', KEYS[3], ARGV[i + 1]) then
             redis.call('HSET', KEYS[1], ARGV[1] .. ':' .. ARGV[i], ARGV[i + 1])
             redis.call('ZADD', KEYS[2], now, ARGV[2] .. ' ' .. ARGV[i + 1] .. ' ' .. ARGV[i])
+            local shown = redis.call('HGET', KEYS[1], ARGV[i + 1] .. ' name')
+            if shown ~= ARGV[i] and not (shown and lives(' ' .. ARGV[i + 1] .. ' ' .. shown)) then
+                redis.call('HSET', KEYS[1], ARGV[i + 1] .. ' name', ARGV[i])
+            end
         end
     end
     redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now - ARGV[3])
@@ -200,13 +216,26 @@ class Places:
     async def _join(self, channel: str) -> list[Seat]:
         listeners = self._wanted[channel]
         keys = [channel_stream(channel), channel_listeners(channel), channel_listening(channel), gone_groups(channel)]
-        wishes = [(one.name, one.place.start or "", one.place.renamed_from or "") for one in listeners]
-        args: list[Argument] = [self._service, self._node.id]
-        args += [part for wish in wishes for part in wish]
-        rows = cast("list[list[bytes]]", await self._node.link.script(_JOIN, keys, args))
-        answers = [[part.decode() for part in row] for row in rows]
-        if answers[0][0] in ("taken", "unclear"):
-            raise StartupError(self._undecided(channel, *answers[0]))
+        wishes = {one.name: (one.place.start or "", one.place.renamed_from or "") for one in listeners}
+        while True:
+            args: list[Argument] = [self._service, self._node.id]
+            args += [part for name, wish in wishes.items() for part in (name, *wish)]
+            rows = cast("list[list[bytes]]", await self._node.link.script(_JOIN, keys, args))
+            answers = [[part.decode() for part in row] for row in rows]
+            if answers[0][0] not in ("taken", "unclear"):
+                break
+            how, name, *others = answers[0]
+            start, before = wishes[name]
+            if how == "taken" or not start or closest(before, others) is not None:
+                raise StartupError(self._undecided(channel, before, *answers[0]))
+            self._logger.warning(
+                "renamed_from= names no listener that the channel has a place for: begins anew",
+                channel=channel,
+                listener=name,
+                renamed_from=before,
+                begins=start,
+            )
+            wishes[name] = (start, "")
         seats: list[Seat] = []
         for listener, (how, group) in zip(listeners, answers, strict=True):
             self._tell(listener, cast("How", how), group)
@@ -223,11 +252,18 @@ class Places:
             place = listener.place.renamed_from
             self._logger.info("renamed listener goes on in its place", **about, renamed_from=place, group=group)
 
-    def _undecided(self, channel: str, how: str, name: str, *others: str) -> str:
+    def _undecided(self, channel: str, before: str, how: str, name: str, *others: str) -> str:
         where = f"The listener {name!r} of the durable channel {channel!r}"
         if how == "taken":
             return f"{where} has a name that {others[0]!r} had before it was renamed: give it another one, name=..."
         left = ", ".join(map(repr, others))
+        if before:
+            hint = ended(did_you_mean(before, others, f"it keeps a place for {left}"))
+            return (
+                f"{where} is new, and renamed_from={before!r} is no name that a listener of {self._service!r} has or "
+                f"had there; {hint} Write that, or remove renamed_from= and say where it begins, start='latest' or "
+                f"start='earliest'. `daebus listeners list {self._service}` shows them."
+            )
         them, which = ("a place", "that one") if len(others) == 1 else ("places", "one of those")
         return (
             f"{where} is new, and the channel keeps {them} for {left}, which this app has no more: if it is {which} "
