@@ -269,7 +269,7 @@ async def test_a_renamed_listener_has_the_name_that_was_declared_last_by_a_progr
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("daebus.transports.listeners.BEAT_SECONDS", 0.1)
-    renamed = {"name": "new", "renamed_from": "old"}
+    renamed: ListenOptions = {"name": "new", "renamed_from": "old"}
     async with changing() as (groups_of, _):
         async with running(Shop().listens("old", name="old").app):
             assert await names(groups_of) == {"old"}
@@ -458,15 +458,17 @@ async def test_what_is_to_be_handled_again_is_not_looked_through_each_minute_by_
 @pytest.mark.parametrize("start", [None, "latest"])
 async def test_a_misspelt_old_name_is_told_with_the_name_that_was_probably_meant(redis: Any, start: Any) -> None:
     """Also one that is not the first one: what the listener was called last."""
-    for name, before in (("on_order", None), ("mail_order", "on_order")):
-        async with running(Shop().listens("f", name=name, **({} if before is None else {"renamed_from": before})).app):
+    for shop in (Shop().listens("f", name="on_order"), Shop().listens("f", name="mail_order", renamed_from="on_order")):
+        async with running(shop.app):
             pass
-    options: Any = {} if start is None else {"start": start}
+    options: ListenOptions = {"name": "send", "renamed_from": "mail_ordr"}
+    if start is not None:
+        options["start"] = start
     told = (
         r"renamed_from='mail_ordr' is no name that a listener of 'shop' has or had there; did you mean 'mail_order'\?"
     )
     with pytest.raises(StartupError, match=told):
-        async with running(Shop().listens("f", name="send", renamed_from="mail_ordr", **options).app):
+        async with running(Shop().listens("f", **options).app):
             pass
     assert await groups(redis) == {"shop:on_order"}
 

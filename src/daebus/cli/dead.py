@@ -30,7 +30,6 @@ __all__ = ["dead"]
 
 F = TypeVar("F", bound=Callable[..., object])
 
-
 _PLACE = re.compile(r'File "([^"\n]*)", line (\d+), in (.*)')
 _REST = ("deliveries", "sent", "failed", "died", "sender", "instance", "request_id", "event_id")
 
@@ -245,7 +244,8 @@ def replay(
 ) -> None:
     """Have dead letters of SERVICE handled again, as if they had just been sent; an event by the listener that failed.
 
-    Prints the id of each. Those that die again meanwhile are not replayed twice.
+    Prints the id of each. Those that die again meanwhile are not replayed twice. An event is not replayed where the
+    service runs and no instance has the listener any more.
     """
     chosen = _chosen(ids, action, listener, everything=everything)
     _run(_change(redis_url, service, chosen, DeadLetters.replay, "replayed"))
@@ -283,6 +283,7 @@ async def _change(
 ) -> None:
     count = stuck = 0
     async with _opened(redis_url, service) as letters:
+        waits = change == DeadLetters.replay and not await letters.is_served()
         async for letter in _found(letters, chosen):
             try:
                 if await change(letters, letter):
@@ -292,5 +293,7 @@ async def _change(
                 click.echo(f"{letter.id}: {visible(str(error))}", err=True)
                 stuck += 1
     click.echo(f"{count} {done}", err=True)
+    if count and waits:
+        click.echo(f"No instance of {service!r} runs now: it waits until one starts that has its handler.", err=True)
     if stuck:
         sys.exit(1)

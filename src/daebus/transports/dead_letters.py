@@ -130,13 +130,17 @@ class DeadLetters:
         rows = cast("_Rows", await self.node.link.execute("XRANGE", self._key, letter_id, letter_id))
         return _letter(*rows[0]) if rows else None
 
+    async def is_served(self) -> bool:
+        """Whether an instance of the service runs."""
+        return await ListenerGroups(self.node, self.service).is_served()
+
     async def replay(self, letter: Letter) -> bool:
         """Have it handled again, as if it had just been sent; an event by the listener that failed alone.
 
         Nobody waits for the reply any more. False where the letter is gone.
 
         Raises:
-            ListenerError: The listener is gone.
+            ListenerError: The listener is gone, or the service runs without it.
         """
         target, fields = await self._target(letter), _fields(letter)
         try:

@@ -97,8 +97,7 @@ class ListenerGroups:
         """
         link = self._node.link
         channels = cast("list[bytes]", await link.execute("ZRANGE", listened_channels(self._service), 0, -1))
-        since = self._node.clock.now() - int(LIVE_SECONDS * 1000)
-        served = cast("int", await link.execute("ZCOUNT", instance_registry(self._service), since, "+inf")) > 0
+        served = await self.is_served()
         found = [await self._of(channel.decode(), served=served, retrying=retrying) for channel in channels]
         some_live = served or any(state.instances for states in found for state in states)
         return [
@@ -106,6 +105,11 @@ class ListenerGroups:
             for states in found
             for state in states
         ]
+
+    async def is_served(self) -> bool:
+        """Whether an instance of the service runs."""
+        since = self._node.clock.now() - int(LIVE_SECONDS * 1000)
+        return await self._node.link.execute("ZCOUNT", instance_registry(self._service), since, "+inf") != 0
 
     async def find(self, channel: str, name: str) -> ListenerState:
         """The listener with a name, or whose name that was. Raises `ListenerError` where there is none."""
@@ -118,16 +122,35 @@ class ListenerGroups:
         raise ListenerError(f"The service {self._service!r} has no listener {name!r} of {channel!r}; {hint}")
 
     async def require(self, channel: str, name: str) -> str:
-        """The consumer group of a listener. Raises `ListenerError` where it has none, so that nobody would listen."""
+        """The consumer group of a listener, which an instance has, or which may have one once the service runs.
+
+        Raises:
+            ListenerError: It has none, or the service runs without it: nobody would handle what it is given.
+        """
         group = await self.group(channel, name)
-        stream, about = channel_stream(channel), f"the service {self._service!r} has no listener {name!r}"
         try:
-            groups = cast("list[list[bytes]]", await self._node.link.execute("XINFO", "GROUPS", stream))
+            groups = cast(
+                "list[list[bytes]]", await self._node.link.execute("XINFO", "GROUPS", channel_stream(channel))
+            )
         except CommandError:  # there is no such stream
             groups = []
+        nobody = f"Nobody would handle it: the service {self._service!r} has no listener {name!r} of {channel!r}"
         if not any(row[1] == group.encode() for row in groups):
-            raise ListenerError(f"Nobody would listen: {about} of {channel!r}.")
+            raise ListenerError(f"{nobody}. Start one of that name, or drop the letter with `daebus dead drop`.")
+        if not any(of == group for of, _ in await self._beating(channel)) and await self.is_served():
+            raise ListenerError(
+                f"{nobody} any more. Deploy it again, or let another one have its place and what waits for it, "
+                f"`daebus listeners hand-over {self._service} {channel} {name} NEW`, and replay it then; "
+                "or drop the letter with `daebus dead drop`."
+            )
         return group
+
+    async def _beating(self, channel: str) -> list[tuple[str, str]]:
+        """The group and the name of each listener that an instance has."""
+        since = self._node.clock.now() - LISTENING_MS
+        members = await self._node.link.execute("ZRANGEBYSCORE", channel_listening(channel), f"({since}", "+inf")
+        parts = [member.decode().split(" ") for member in cast("list[bytes]", members)]
+        return [(group, name) for _, group, name in parts]
 
     async def group(self, channel: str, name: str) -> str:
         """The consumer group of a listener, if it has one."""
@@ -150,9 +173,7 @@ class ListenerGroups:
             groups = cast("list[list[bytes | int | None]]", await link.execute("XINFO", "GROUPS", stream))
         except CommandError:  # there is no such stream
             return []
-        since = self._node.clock.now() - LISTENING_MS
-        members = await link.execute("ZRANGEBYSCORE", channel_listening(channel), f"({since}", "+inf")
-        live = [member.decode().split(" ") for member in cast("list[bytes]", members)]
+        live = await self._beating(channel)
         names = await self._names(channel)
         states: list[ListenerState] = []
         for row in groups:
@@ -160,7 +181,7 @@ class ListenerGroups:
             group = cast("bytes", facts[b"name"]).decode()
             if not group.startswith(f"{self._service}:"):
                 continue
-            beating = [name for _, of, name in live if of == group]
+            beating = [name for of, name in live if of == group]
             states.append(
                 ListenerState(
                     channel=channel,
