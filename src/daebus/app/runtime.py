@@ -21,6 +21,7 @@ from daebus.transports.caller import Caller
 from daebus.transports.channels import ChannelServer
 from daebus.transports.clients import Clients
 from daebus.transports.directory import partitions_to_read
+from daebus.transports.durable import ListenerHost
 from daebus.transports.edge import DaebusWebSocket
 from daebus.transports.eviction import check_eviction
 from daebus.transports.failures import failure
@@ -164,7 +165,7 @@ class Runtime:
             stack.push_async_callback(each.stop)
             await each.start()
         self._readers = [
-            ChannelServer(node, made.service, listeners, lease=lease, retries=retries[0], limits=limits, logger=logger),
+            ChannelServer(ListenerHost(node, made.service, lease, retries[0], logger), listeners, limits),
             ActionServer(node, made.service, served, lease=lease, retries=retries, limits=limits, logger=logger),
         ]
         servers: list[OldCallers | ChannelServer | ActionServer] = [*self._readers]

@@ -17,14 +17,13 @@ from daebus.wiring.dispatch import dispatch
 from daebus.wiring.endpoints import Incoming
 
 from .causes import details_of, reason_of
-from .durable import DurableListeners
+from .durable import DurableListeners, ListenerHost
 from .failures import failure
 from .grace import CUT_SECONDS, Grace
-from .leases import Entry, Lease
+from .leases import Entry
 from .limits import Limits
 from .listeners import Listener
 from .node import Node
-from .retries import Retries
 from .settling import Settler
 from .tallies import Tally
 
@@ -42,43 +41,24 @@ class ChannelServer:
     """Hands events to the listeners of one service in this process.
 
     Args:
-        node: This process.
-        service: The service's name.
+        host: What they share.
         listeners: Who listens.
-        lease: The heartbeat of this process.
-        retries: For durable events whose handler fails.
         limits: How large an event may be.
+
+    Attributes:
         logger: For what goes wrong.
     """
 
-    def __init__(
-        self,
-        node: Node,
-        service: str,
-        listeners: Sequence[Listener],
-        *,
-        lease: Lease,
-        retries: Retries,
-        limits: Limits,
-        logger: Logger,
-    ) -> None:
-        self._node = node
+    def __init__(self, host: ListenerHost, listeners: Sequence[Listener], limits: Limits) -> None:
+        self._node = host.node
+        self._service = host.service
         self._limits = limits
-        self._service = service
-        self._settler = Settler(node.link, logger)
-        self.logger = logger
+        self._settler = Settler(host.node.link, host.logger)
+        self.logger: Logger = host.logger
         self._skipped: dict[tuple[str, str, str], Tally] = {}
         self._live = [_LiveListener(self, listener) for listener in listeners if not listener.durable]
-        self._durable = DurableListeners(
-            node,
-            service,
-            [listener for listener in listeners if listener.durable],
-            lease=lease,
-            retries=retries,
-            settler=self._settler,
-            handle=self._handle_entry,
-            logger=logger,
-        )
+        durable = [listener for listener in listeners if listener.durable]
+        self._durable = DurableListeners(host, durable, self._settler, self._handle_entry)
 
     async def start(self) -> None:
         """Hear events from now on."""

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
+import msgspec
+
 from daebus.core.errors import ServiceError, Unavailable
 from daebus.core.logs import Logger
 from daebus.core.messages import channel_instances, channel_stream, gone_groups, instance_registry, listener_stream
@@ -23,7 +25,7 @@ from .settling import Settler
 from .streams import GroupReader
 from .suspects import alone_seconds
 
-__all__ = ["DurableListeners"]
+__all__ = ["DurableListeners", "ListenerHost"]
 
 _TRIM_SECONDS = 10.0
 
@@ -49,42 +51,41 @@ _TRIM = Script(
 Handle = Callable[[Listener, Entry], Awaitable[ServiceError | None]]
 
 
+class ListenerHost(msgspec.Struct, frozen=True):
+    """What all listeners of one service in this process share.
+
+    Attributes:
+        node: This process.
+        service: The service's name.
+        lease: The heartbeat of this process.
+        retries: For durable events whose handler fails.
+        logger: For what goes wrong.
+    """
+
+    node: Node
+    service: str
+    lease: Lease
+    retries: Retries
+    logger: Logger
+
+
 class DurableListeners:
     """Hands the events of durable channels to the listeners of one service in this process.
 
     Args:
-        node: This process.
-        service: The service's name.
+        host: What they share.
         listeners: Who listens.
-        lease: The heartbeat of this process.
-        retries: For events whose handler fails.
         settler: For events that are done with.
         handle: Hands an event to its listener; returns the error where that failed.
-        logger: For what goes wrong.
     """
 
-    def __init__(
-        self,
-        node: Node,
-        service: str,
-        listeners: Sequence[Listener],
-        *,
-        lease: Lease,
-        retries: Retries,
-        settler: Settler,
-        handle: Handle,
-        logger: Logger,
-    ) -> None:
-        self._node = node
-        self._service = service
-        self._lease = lease
-        self._retries = retries
+    def __init__(self, host: ListenerHost, listeners: Sequence[Listener], settler: Settler, handle: Handle) -> None:
+        self._host = host
         self._settler = settler
         self._handle = handle
-        self._logger = logger
         self._channels = sorted({listener.channel for listener in listeners})
-        self._places = Places(node, service, listeners, logger)
-        self._orphans = OrphanWatch(node, service, logger)
+        self._places = Places(host.node, host.service, listeners, host.logger)
+        self._orphans = OrphanWatch(host.node, host.service, host.logger)
         self._readers: list[GroupReader] = []
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -114,37 +115,39 @@ class DurableListeners:
         readers = [self._reader(seat) for seat in seats]
         if seats:
             lanes = [self._lane(seat, self._again(seat), GROUP) for seat in seats]
-            registry = instance_registry(self._service)
-            readers.append(GroupReader(self._node, GROUP, registry, self._lease, lanes, self._settler, self._logger))
+            readers.append(self._group_reader(GROUP, instance_registry(self._host.service), lanes))
         for reader in readers:
             self._readers.append(reader)
             await reader.start()
 
     def _again(self, seat: Seat) -> str:
-        return listener_stream(self._service, seat.listener.channel, seat.key)
+        return listener_stream(self._host.service, seat.listener.channel, seat.key)
 
     def _reader(self, seat: Seat) -> GroupReader:
         channel = seat.listener.channel
         lanes = [self._lane(seat, channel_stream(channel), seat.group)]
-        registry = channel_instances(channel)
-        return GroupReader(self._node, seat.group, registry, self._lease, lanes, self._settler, self._logger)
+        return self._group_reader(seat.group, channel_instances(channel), lanes)
+
+    def _group_reader(self, group: str, registry: str, lanes: Sequence[Lane]) -> GroupReader:
+        host = self._host
+        return GroupReader(host.node, group, registry, host.lease, lanes, self._settler, host.logger)
 
     def _lane(self, seat: Seat, key: str, group: str) -> Lane:
         listener = seat.listener
         names = ("channel", listener.channel, "listener", listener.name)
-        origin = Origin(self._service, names, key, group, self._again(seat), listener.policy)
+        origin = Origin(self._host.service, names, key, group, self._again(seat), listener.policy)
         is_own = key == origin.again  # a channel's stream is read by others too, and trimmed
 
         async def handle(entry: Entry, _: asyncio.Task[None]) -> None:
             request_id = (entry.get(b"trace_id") or b"").decode(errors="replace")
             if entry.deliveries > MAX_DELIVERIES:
-                await self._retries.give_up(origin, entry, MAX_DELIVERIES, request_id)
+                await self._host.retries.give_up(origin, entry, MAX_DELIVERIES, request_id)
                 return
             problem = await self._handle(listener, entry)
             if problem is None:
                 self._settler.settle(key, group, entry.id, delete=is_own)
             else:
-                await self._retries.failed(origin, entry, problem, request_id)
+                await self._host.retries.failed(origin, entry, problem, request_id)
 
         gone = None if is_own else gone_groups(listener.channel)
         return Lane(key, listener.concurrency, handle, _alone, gone)
@@ -154,7 +157,7 @@ class DurableListeners:
             await asyncio.sleep(_TRIM_SECONDS)
             for channel in self._channels:
                 with suppress(Unavailable, CommandError):  # the next round does it
-                    await self._node.link.script(_TRIM, [channel_stream(channel)], [])
+                    await self._host.node.link.script(_TRIM, [channel_stream(channel)], [])
 
 
 def _alone(entry: Entry, _: int) -> float:
