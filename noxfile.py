@@ -16,13 +16,13 @@ PROJECT = nox.project.load_toml("pyproject.toml")
 CODE = ("src", "tests", "examples", "noxfile.py")
 # What touches each library that the wheel needs.
 SMOKE = (
-    "tests/transports/test_private_parts.py",
-    "tests/transports/test_http_ways.py",
-    "tests/transports/test_http_routes.py",
+    "tests/core/test_private_parts.py",
+    "tests/http/test_fast_path.py",
+    "tests/http/test_routes.py",
     "tests/examples/test_by_protocol.py",
     "tests/examples/test_orders.py",
     "tests/examples/test_users_in_process.py",
-    "tests/wiring/test_injection.py",
+    "tests/wiring/test_binding.py",
 )
 
 
@@ -87,7 +87,7 @@ def topologies(session: nox.Session) -> None:
     if found is None:
         session.skip("there is no redis-server on this machine")
     install(session, "test")
-    where = ("tests/faults", "tests/transports/test_connection.py")
+    where = ("tests/faults", "tests/connection/test_link.py")
     session.run("pytest", *where, *session.posargs, env={"DAEBUS_TEST_SERVER": str(found)})
 
 

@@ -11,8 +11,8 @@ from typing import Any, cast
 
 from redis.asyncio import Redis
 
-from daebus.core.recorder import Recorder
-from daebus.core.specs import Spec
+from daebus.declare.recorder import Recorder
+from daebus.declare.specs import Spec
 
 __all__ = ["raw_redis", "recorded", "until"]
 

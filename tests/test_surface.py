@@ -30,9 +30,9 @@ from daebus import (
     WiringError,
     use,
 )
-from daebus.core.handlers import ActionHandler, StreamHandler
+from daebus.declare.decorated import ActionHandler, StreamHandler
 from daebus.testing import RunningService, Socket, running
-from daebus.transports.clients import ClientState
+from daebus.websocket.clients import ClientState
 
 DECORATORS = "action background listen on_start on_stop route"
 SOCKETS = "socket socket_connect socket_disconnect socket_register thread"

@@ -1,4 +1,4 @@
-"""Our floor: daebus' own connections (`daebus.transports.links`) without daebus.
+"""Our floor: daebus' own connections (`daebus.connection.link`) without daebus.
 
 As durable as daebus is: an entry of a stream, read as a group, answered over pub/sub, acknowledged and deleted.
 Whatever one read brings is acknowledged and deleted by one command each.
@@ -13,11 +13,11 @@ import msgspec
 from driving import Tally, drive, main, until_stopped
 from shapes import ITEMS, QUERY, TEXT, USER, GetUser, Text, User
 
-from daebus.transports.blocking_link import BlockingLink
-from daebus.transports.links import CommandLink
-from daebus.transports.resp import CommandError
-from daebus.transports.subscriber import Subscriber
-from daebus.transports.topology import RedisServer
+from daebus.connection.blocking_link import BlockingLink
+from daebus.connection.link import CommandLink
+from daebus.connection.redis_server import RedisServer
+from daebus.connection.resp import CommandError
+from daebus.connection.subscriber import Subscriber
 
 STREAM, GROUP, REPLIES = "floor:requests", "floor", "floor:replies"
 

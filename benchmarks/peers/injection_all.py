@@ -15,8 +15,8 @@ from fast_depends import inject as fast_inject
 
 from daebus import Daebus, ServiceContainer
 from daebus.core.context import Context
-from daebus.wiring.dispatch import dispatch
-from daebus.wiring.endpoints import Incoming
+from daebus.delivery.dispatch import dispatch
+from daebus.delivery.endpoint import Incoming
 
 
 class Repo: ...

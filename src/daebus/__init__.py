@@ -3,13 +3,16 @@
 What stands left of the ``*`` in a handler's signature comes from the message; what stands right of it comes from the
 container.
 
-Where things are, from the bottom up; a module imports only from its own layer or a lower one:
+Where things are, from the bottom up; a house imports only from houses below it:
 
-- ``core``: errors, contracts, signatures, the decorators and what they record; no input or output.
-- ``wiring``: the container, injection, and ``dispatch``, the one place where a message meets a handler.
-- ``transports``: Redis, actions, channels, HTTP, WebSocket, schedules, threads.
-- ``app``: `Daebus`, one run of it, the process around it.
-- ``cli``, ``testing``: the edges.
+- ``mistakes``, ``errors``, ``core``, ``payloads``: how mistakes are told, errors, small tools, JSON.
+- ``declare``: contracts, decorators, and what they record. ``wiring`` compiles it with the container at registration.
+- ``delivery``: where a message meets its handler. Read this first.
+- ``embedded``, ``connection``, ``protocol``, ``telemetry``: the server, the wire, the log.
+- ``queues``, ``discovery``, ``bus``, ``actions``, ``channels``, ``tasks``: services that talk over Redis.
+- ``server``, ``asgi``, ``http``, ``websocket``, ``openapi``: services that browsers talk to.
+- ``operations``, ``process``, ``app``: looking after services, the process around one, `Daebus`.
+- ``cli``, ``testing``, ``mypy``: the edges.
 """
 
 import sys
@@ -20,21 +23,22 @@ from typing import TYPE_CHECKING
 # Checkers and editors read these imports, the run time reads `_HOMES`, so that whoever needs
 # one module, such as mypy for its plugin, does not wait for all of them.
 if TYPE_CHECKING:
-    from daebus.app.blocking import BlockingBus, BlockingClients
     from daebus.app.blueprint import Blueprint
     from daebus.app.container import ServiceContainer
     from daebus.app.service import Daebus
+    from daebus.asgi.settings import DaebusHttp, DaebusWebSocket
+    from daebus.bus.blocking import BlockingBus
+    from daebus.bus.bus import Bus
     from daebus.core.context import Context
-    from daebus.core.contracts import Action, Channel, Message, StreamAction
-    from daebus.core.errors import DaebusError, Reject, WiringError
-    from daebus.core.logs import Logger
-    from daebus.core.running import Running
-    from daebus.transports.bus import Bus
-    from daebus.transports.clients import Client, Clients
-    from daebus.transports.edge import DaebusHttp, DaebusWebSocket
-    from daebus.transports.threads import Threads
-    from daebus.wiring.injection import use
-    from daebus.wiring.per_message import PerMessage
+    from daebus.declare.contracts import Action, Channel, Message, StreamAction
+    from daebus.declare.running import Running
+    from daebus.delivery.per_message import PerMessage
+    from daebus.errors import DaebusError, Reject, WiringError
+    from daebus.tasks.threads import Threads
+    from daebus.telemetry.logs import Logger
+    from daebus.websocket.blocking_clients import BlockingClients
+    from daebus.websocket.clients import Client, Clients
+    from daebus.wiring.binding import use
 
 __all__ = [
     "Action",
@@ -63,29 +67,29 @@ __all__ = [
 ]
 
 _HOMES = {
-    "BlockingBus": "app.blocking",
-    "BlockingClients": "app.blocking",
+    "BlockingBus": "bus.blocking",
+    "BlockingClients": "websocket.blocking_clients",
     "Blueprint": "app.blueprint",
     "ServiceContainer": "app.container",
     "Daebus": "app.service",
     "Context": "core.context",
-    "Action": "core.contracts",
-    "Channel": "core.contracts",
-    "Message": "core.contracts",
-    "StreamAction": "core.contracts",
-    "DaebusError": "core.errors",
-    "Reject": "core.errors",
-    "WiringError": "core.errors",
-    "Logger": "core.logs",
-    "Running": "core.running",
-    "Bus": "transports.bus",
-    "Client": "transports.clients",
-    "Clients": "transports.clients",
-    "DaebusHttp": "transports.edge",
-    "DaebusWebSocket": "transports.edge",
-    "Threads": "transports.threads",
-    "use": "wiring.injection",
-    "PerMessage": "wiring.per_message",
+    "Action": "declare.contracts",
+    "Channel": "declare.contracts",
+    "Message": "declare.contracts",
+    "StreamAction": "declare.contracts",
+    "DaebusError": "errors",
+    "Reject": "errors",
+    "WiringError": "errors",
+    "Logger": "telemetry.logs",
+    "Running": "declare.running",
+    "Bus": "bus.bus",
+    "Client": "websocket.clients",
+    "Clients": "websocket.clients",
+    "DaebusHttp": "asgi.settings",
+    "DaebusWebSocket": "asgi.settings",
+    "Threads": "tasks.threads",
+    "use": "wiring.binding",
+    "PerMessage": "delivery.per_message",
 }
 
 
@@ -100,7 +104,7 @@ if not TYPE_CHECKING:
 
     def _unknown(name: str, caller: FrameType) -> Exception:
         """What to raise for a name that is not here: as an ImportError the hint is shown, and by an import alone."""
-        from daebus.core.foreign_names import hint_for, is_imported_by  # noqa: PLC0415  # only for mistakes
+        from daebus.mistakes.foreign_names import hint_for, is_imported_by  # noqa: PLC0415  # only for mistakes
 
         hint = "" if name.startswith("__") else hint_for(name, _HOMES)
         if is_imported_by(caller):

@@ -1,26 +1,12 @@
-"""The errors of daebus: raise them in handlers, catch them at callers."""
+"""Every error of daebus under one root, and the mapping between service errors and their codes."""
 
-from daebus.core.errors import (
-    BadReply,
-    BadRequest,
-    ConfigurationError,
-    Conflict,
-    DaebusError,
-    Forbidden,
-    Internal,
-    NoSuchAction,
-    NoSuchService,
-    NotFound,
-    Reject,
-    ServiceError,
-    StartupError,
-    Timeout,
-    TooLarge,
-    TooManyRequests,
-    Unauthorized,
-    Unavailable,
-    WiringError,
-)
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from daebus.mistakes.problem import WiringProblem
+from daebus.mistakes.terminal import visible
 
 __all__ = [
     "BadReply",
@@ -42,4 +28,183 @@ __all__ = [
     "Unauthorized",
     "Unavailable",
     "WiringError",
+    "WiringProblem",
+    "error_from_code",
+    "render",
 ]
+
+
+class DaebusError(Exception):
+    """Root of every error that daebus raises."""
+
+
+class ConfigurationError(DaebusError):
+    """A setting is wrong: a URL, a port, a folder. The text says which one and what to do."""
+
+
+class StartupError(DaebusError):
+    """The service could not start: a server is down, a port is taken, an `on_start` handler failed."""
+
+
+class WiringError(DaebusError):
+    """Handlers, contracts or the container do not fit together. Lists all the problems found.
+
+    Attributes:
+        problems: Each mistake, in the order of the source.
+    """
+
+    def __init__(self, *problems: WiringProblem) -> None:
+        self.problems = problems
+        super().__init__(*problems)
+
+    def __str__(self) -> str:
+        return render(self)
+
+
+class ServiceError(DaebusError):
+    """An answer that is an error. Raised in a handler it travels, and is raised again at the caller.
+
+    On HTTP it becomes a problem+json response with `status`, on a WebSocket an ``error`` message, on the bus an
+    error reply. Subclass it with a `code` of your own; a caller that does not know the code gets `ServiceError`.
+
+    Attributes:
+        code: A stable word for programs, such as ``not_found``.
+        message: A sentence for people. It is sent to the caller.
+        details: More facts for programs; must be encodable as JSON. Sent to the caller.
+        status: The HTTP status of this error.
+    """
+
+    code: str = "error"
+    status: ClassVar[int] = 500
+
+    def __init__(
+        self, message: str = "", *, code: str | None = None, details: Mapping[str, object] | None = None
+    ) -> None:
+        self.message: str = message or (type(self).__doc__ or self.code).strip().partition("\n")[0]
+        if code is not None:
+            self.code = code
+        self.details: dict[str, object] = dict(details or {})
+        super().__init__(self.message)
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "code" in cls.__dict__:
+            _BY_CODE.setdefault(cls.code, cls)
+
+
+_BY_CODE: dict[str, type[ServiceError]] = {}
+
+
+class BadRequest(ServiceError):
+    """The input is not valid."""
+
+    code = "bad_request"
+    status = 400
+
+
+class Unauthorized(ServiceError):
+    """The caller is not known."""
+
+    code = "unauthorized"
+    status = 401
+
+
+class Forbidden(ServiceError):
+    """The caller may not do this."""
+
+    code = "forbidden"
+    status = 403
+
+
+class NotFound(ServiceError):
+    """There is no such thing."""
+
+    code = "not_found"
+    status = 404
+
+
+class Conflict(ServiceError):
+    """The state of the thing does not allow this."""
+
+    code = "conflict"
+    status = 409
+
+
+class TooLarge(ServiceError):
+    """The message is too large."""
+
+    code = "too_large"
+    status = 413
+
+
+class TooManyRequests(ServiceError):
+    """The caller asks too often, or a queue is full."""
+
+    code = "too_many_requests"
+    status = 429
+
+
+class Internal(ServiceError):
+    """The handler failed. The service's log has the cause, under the request id."""
+
+    code = "internal"
+    status = 500
+
+
+class BadReply(ServiceError):
+    """The reply is not what the contract says."""
+
+    code = "bad_reply"
+    status = 502
+
+
+class Unavailable(ServiceError):
+    """Something that is needed is not reachable now. Trying again may help."""
+
+    code = "unavailable"
+    status = 503
+
+
+class Timeout(ServiceError):
+    """No answer came before the deadline."""
+
+    code = "timeout"
+    status = 504
+
+
+class NoSuchService(Unavailable):
+    """No instance serves this service now."""
+
+    code = "no_such_service"
+    status = 503
+
+
+class NoSuchAction(ServiceError):
+    """No live instance of the service has this action."""
+
+    code = "no_such_action"
+    status = 501
+
+
+class Reject(Unauthorized):
+    """The WebSocket client is refused. Raise it in a connect handler."""
+
+    code = "rejected"
+
+
+def error_from_code(code: str, message: str, details: Mapping[str, object] | None = None) -> ServiceError:
+    """The error that a caller raises for an error reply; `ServiceError` itself where the code is not known."""
+    known = _BY_CODE.get(code, ServiceError)
+    error = known.__new__(known)
+    # A subclass may be made from arguments of its own, which the reply does not carry.
+    ServiceError.__init__(error, message, code=code, details=details)
+    return error
+
+
+def render(error: DaebusError, *, colour: bool = False) -> str:
+    """Its text for a terminal; with `colour`, marked up where it is more than a sentence."""
+    if not isinstance(error, WiringError):
+        return visible(str(error), lines=True)  # a server or a service may have had a part in it
+    count = len(error.problems)
+    head = "1 wiring mistake:" if count == 1 else f"{count} wiring mistakes:"
+    return "\n\n".join([head, *(problem.render(colour=colour) for problem in error.problems)])

@@ -18,14 +18,14 @@ from dependency_injector import providers
 from daebus.app.container import ServiceContainer
 from daebus.app.service import Daebus
 from daebus.app.web import Served, serve
-from daebus.core.codec import encode
-from daebus.core.errors import ConfigurationError, WiringError, WiringProblem
-from daebus.core.messages import Envelope
-from daebus.core.places import caller_place
-from daebus.transports.bus import Bus
-from daebus.transports.embedded import EmbeddedEngine, join_embedded
-from daebus.transports.node import open_node
-from daebus.transports.topology import RedisServer
+from daebus.bus.bus import Bus
+from daebus.connection.node import open_node
+from daebus.connection.redis_server import RedisServer
+from daebus.embedded.engine import EmbeddedEngine, join_embedded
+from daebus.errors import ConfigurationError, WiringError, WiringProblem
+from daebus.mistakes.places import caller_place
+from daebus.payloads.codec import encode
+from daebus.protocol.messages import Envelope
 from daebus.wiring.overrides import misfit
 
 try:

@@ -35,10 +35,10 @@ from daebus import (
 )
 from daebus.app.checks import deferring
 from daebus.app.web import serve
-from daebus.core.places import Place
-from daebus.core.problems import WiringProblem
-from daebus.core.sources import line_at
 from daebus.errors import ConfigurationError
+from daebus.mistakes.places import Place
+from daebus.mistakes.problem import WiringProblem
+from daebus.mistakes.sources import line_at
 
 
 class Created(msgspec.Struct, tag="created"):

@@ -15,7 +15,7 @@ from dependency_injector import providers
 
 import daebus
 from daebus import Blueprint, Channel, Daebus, DaebusHttp, PerMessage, ServiceContainer, WiringError
-from daebus.core.errors import StartupError
+from daebus.errors import StartupError
 from daebus.testing import running
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from daebus import Action, Channel, Client, Daebus, DaebusHttp, DaebusWebSocket, StreamAction
-from daebus.core.policies import ListenOptions
+from daebus.declare.policies import ListenOptions
 
 __all__ = ["ASK", "COUNT", "EVENTS", "WORK", "Event", "app"]
 

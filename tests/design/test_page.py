@@ -12,8 +12,8 @@ from tests.support import until
 from websockets.exceptions import InvalidStatus
 
 from daebus import BlockingBus, Bus
-from daebus.core.logs import make_logger
 from daebus.errors import BadRequest, NotFound
+from daebus.telemetry.logs import make_logger
 from daebus.testing import RunningService, private_redis_url, running
 
 from .app import app

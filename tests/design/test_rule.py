@@ -6,8 +6,8 @@ from typing import assert_type
 
 import pytest
 
-from daebus.core.logs import make_logger
 from daebus.errors import NotFound
+from daebus.telemetry.logs import make_logger
 from daebus.testing import running
 
 from .contracts import CreateUser, GetUser, User

@@ -14,7 +14,7 @@ from tests.support import until
 from warehouse.contracts import LIST_STOCK, OutOfStock
 
 from daebus import Bus
-from daebus.transports.connection import client_of
+from daebus.connection.session import client_of
 
 
 def run(name: str, redis_url: str) -> AbstractContextManager[Service]:

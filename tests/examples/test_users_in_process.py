@@ -24,8 +24,8 @@ from user_service.contracts import (
 from user_service.store import Account, Session, UserRepo
 
 from app import app
-from daebus.core.logs import make_logger
 from daebus.errors import Conflict, NotFound, Unauthorized
+from daebus.telemetry.logs import make_logger
 from daebus.testing import RunningService, running
 
 ADA = CreateUser("ada@example.com", "Ada", "secret word")

@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.engines import Engine, free_port, start_all
 from tests.support import until
 
-from daebus.transports.connection import key_slot
+from daebus.connection.session import key_slot
 
 __all__ = ["Cluster"]
 

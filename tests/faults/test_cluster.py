@@ -10,14 +10,14 @@ from tests.engines import Engine
 from tests.support import until
 
 from daebus import Action, Daebus
-from daebus.core.messages import action_stream, delayed_entries, partition_of
+from daebus.connection.cluster import open_link
+from daebus.connection.node import open_node
+from daebus.connection.redis_server import RedisServer
+from daebus.connection.session import key_slot
 from daebus.errors import Conflict, StartupError, Unavailable
+from daebus.operations.dead_letters import DeadLetters
+from daebus.protocol.messages import action_stream, delayed_entries, partition_of
 from daebus.testing import running
-from daebus.transports.cluster import open_link
-from daebus.transports.connection import key_slot
-from daebus.transports.dead_letters import DeadLetters
-from daebus.transports.node import open_node
-from daebus.transports.topology import RedisServer
 
 from .clusters import Cluster
 from .world import open_world, told

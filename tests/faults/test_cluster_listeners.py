@@ -8,14 +8,14 @@ import msgspec
 from tests.support import until
 
 from daebus import Channel, Daebus
+from daebus.channels.listener_groups import ListenerGroups
+from daebus.connection.node import open_node
+from daebus.connection.redis_server import RedisServer
+from daebus.connection.session import key_slot
 from daebus.errors import NotFound, Unavailable
+from daebus.operations.dead_letters import DeadLetters
+from daebus.operations.handing_over import ListenerChanges
 from daebus.testing import RunningService, running
-from daebus.transports.connection import key_slot
-from daebus.transports.dead_letters import DeadLetters
-from daebus.transports.handing_over import ListenerChanges
-from daebus.transports.listener_groups import ListenerGroups
-from daebus.transports.node import open_node
-from daebus.transports.topology import RedisServer
 
 from .clusters import Cluster
 

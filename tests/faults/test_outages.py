@@ -14,14 +14,14 @@ import pytest
 from tests.engines import Engine, open_proxy
 from tests.support import until
 
-from daebus.core.logs import make_logger
+from daebus.connection.cluster import open_link
+from daebus.connection.link import CommandLink
+from daebus.connection.node import open_node
+from daebus.connection.redis_server import RedisServer
+from daebus.connection.subscriber import Subscriber
 from daebus.errors import Unavailable
-from daebus.transports.cluster import open_link
-from daebus.transports.leases import Lease
-from daebus.transports.links import CommandLink
-from daebus.transports.node import open_node
-from daebus.transports.subscriber import Subscriber
-from daebus.transports.topology import RedisServer
+from daebus.queues.leases import Lease
+from daebus.telemetry.logs import make_logger
 
 from .world import ECHO, NOTE, open_world, told
 
@@ -216,7 +216,7 @@ async def test_a_service_gets_over_connections_on_which_nothing_comes_any_more(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for kind in (open_link, Subscriber):
-        monkeypatch.setattr(f"daebus.transports.node.{kind.__name__}", partial(kind, patience=0.5, ping=0.5))
+        monkeypatch.setattr(f"daebus.connection.node.{kind.__name__}", partial(kind, patience=0.5, ping=0.5))
     async with open_proxy(engine.port) as proxy, open_world(f"redis://127.0.0.1:{proxy.port}/0") as world:
         with told() as lines:
             proxy.swallow()
@@ -257,7 +257,7 @@ async def test_slow_answers_are_only_slow(engine: Engine) -> None:
 async def test_a_long_outage_is_recalled_with_its_reason_and_cheap(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("daebus.transports.outages._FIRST_REMINDER", 1.0)
+    monkeypatch.setattr("daebus.connection.outages._FIRST_REMINDER", 1.0)
     async with open_world(engine.url) as world:
         with told() as lines:
             engine.kill()

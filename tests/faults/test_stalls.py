@@ -15,9 +15,9 @@ from tests.processes import Service, launched
 from tests.support import until
 
 from daebus import Action, Bus, Channel
-from daebus.transports.node import open_node
-from daebus.transports.task_records import TaskRecord
-from daebus.transports.topology import RedisServer
+from daebus.connection.node import open_node
+from daebus.connection.redis_server import RedisServer
+from daebus.tasks.records import TaskRecord
 
 LEASE = 1.0
 MESSAGES = 20

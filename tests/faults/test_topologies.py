@@ -16,9 +16,9 @@ from tests.engines import Engine, Proxy, free_port, open_proxy, start_all
 from tests.support import until
 
 from daebus import Bus, Daebus
+from daebus.connection.redis_server import RedisServer
 from daebus.errors import DaebusError, StartupError
 from daebus.testing import running
-from daebus.transports.topology import RedisServer
 
 from .world import ECHO, open_world, told
 

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
-from daebus.transports.embedded import join_embedded
+from daebus.embedded.engine import join_embedded
 
 from .bus import attack_bus
 from .http import attack_http

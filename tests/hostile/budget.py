@@ -24,7 +24,7 @@ from tests.support import raw_redis
 from websockets.asyncio.client import ClientConnection, connect
 
 from daebus import Action, Bus
-from daebus.transports.embedded import join_embedded
+from daebus.embedded.engine import join_embedded
 
 __all__ = ["Report", "measure"]
 

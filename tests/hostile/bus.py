@@ -12,8 +12,8 @@ from typing import Any
 from tests.support import raw_redis, until
 
 from daebus import Action, Bus
-from daebus.core.messages import action_stream, channel_stream, client_channel, control_channel, dead_letters
 from daebus.errors import DaebusError
+from daebus.protocol.messages import action_stream, channel_stream, client_channel, control_channel, dead_letters
 
 from .inputs import Hostile
 from .target import PATIENCE, Tally, Target

@@ -8,14 +8,14 @@ from typing import TypeVar, cast
 
 import msgspec
 
-from daebus.core.codec import UNDECODABLE, compile_decoder, compile_event_decoder, compile_query_decoder, encode
-from daebus.core.errors import BadRequest, ServiceError
-from daebus.core.logs import make_logger
-from daebus.core.messages import Envelope, Reply, Request
+from daebus.bus.inbox import ERROR, failed_reply, reply_error
 from daebus.core.stopping import Stopping
-from daebus.transports.clients import Client
-from daebus.transports.replies import ERROR, failed_reply, reply_error
-from daebus.transports.sockets import SocketDesk, SocketRoutes
+from daebus.errors import BadRequest, ServiceError
+from daebus.payloads.codec import UNDECODABLE, compile_decoder, compile_event_decoder, compile_query_decoder, encode
+from daebus.protocol.messages import Envelope, Reply, Request
+from daebus.telemetry.logs import make_logger
+from daebus.websocket.clients import Client
+from daebus.websocket.inbound import SocketDesk, SocketRoutes
 
 from .victim import Created, Deleted, Params, User
 

@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from daebus.transports.embedded import join_embedded
+from daebus.embedded.engine import join_embedded
 
 from .target import victim
 

@@ -13,8 +13,8 @@ import pytest
 from tests.support import raw_redis, until
 
 from daebus import Action, Bus, Channel, Daebus, DaebusHttp, DaebusWebSocket, StreamAction
-from daebus.core.messages import action_stream, channel_stream, control_channel, dead_letters
 from daebus.errors import BadRequest, TooLarge, TooManyRequests, Unavailable
+from daebus.protocol.messages import action_stream, channel_stream, control_channel, dead_letters
 from daebus.testing import private_redis_url, running
 
 pytestmark = pytest.mark.usefixtures("daebus_redis_url")

@@ -13,7 +13,7 @@ from tests.support import raw_redis
 
 from daebus import Daebus, WiringError
 from daebus.app.web import Web
-from daebus.core.errors import DaebusError
+from daebus.errors import DaebusError
 from daebus.testing import private_redis_url, running
 
 from .catalogue import Stage, Told

@@ -8,18 +8,18 @@ import msgspec
 import pytest
 from dependency_injector import containers, providers
 
-from daebus.core.codec import UnknownTag, encode
 from daebus.core.context import Context
-from daebus.core.contracts import Action, Channel
-from daebus.core.errors import BadRequest, WiringError, WiringProblem
-from daebus.core.places import show_path
-from daebus.core.signatures import Signature
-from daebus.core.specs import LifecycleSpec
+from daebus.declare.contracts import Action, Channel
+from daebus.declare.signatures import Signature
+from daebus.declare.specs import LifecycleSpec
+from daebus.delivery.dispatch import dispatch
+from daebus.delivery.endpoint import Endpoint, Incoming
+from daebus.delivery.workers import WorkerPool
+from daebus.errors import BadRequest, WiringError, WiringProblem
+from daebus.mistakes.places import show_path
+from daebus.payloads.codec import UnknownTag, encode
+from daebus.wiring.binding import use
 from daebus.wiring.compiling import Rule, compile_endpoint
-from daebus.wiring.dispatch import dispatch
-from daebus.wiring.endpoints import Endpoint, Incoming
-from daebus.wiring.injection import use
-from daebus.wiring.workers import WorkerPool
 
 Handler = Callable[..., object]
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import msgspec
 
-from daebus.core.messages import MAX_PARTITIONS
-from daebus.core.options import require_count, require_counts, require_seconds
-from daebus.core.problems import WiringProblem
+from daebus.asgi.settings import DaebusHttp, DaebusWebSocket
 from daebus.core.stopping import Stopping
-from daebus.transports.edge import DaebusHttp, DaebusWebSocket
-from daebus.transports.limits import Limits
-from daebus.wiring.endpoints import Endpoint
-from daebus.wiring.workers import WorkerPool
+from daebus.declare.options import require_count, require_counts, require_seconds
+from daebus.delivery.endpoint import Endpoint
+from daebus.delivery.workers import WorkerPool
+from daebus.mistakes.problem import WiringProblem
+from daebus.protocol.limits import Limits
+from daebus.protocol.messages import MAX_PARTITIONS
 
 from .container import ServiceContainer
 from .plans import Plans

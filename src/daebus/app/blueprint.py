@@ -6,7 +6,7 @@ from typing import Generic
 
 from typing_extensions import TypeVar
 
-from daebus.core.recorder import Recorder
+from daebus.declare.recorder import Recorder
 
 from .container import ServiceContainer
 

@@ -9,22 +9,22 @@ from typing import NamedTuple, cast
 
 from dependency_injector import providers
 
-from daebus.core.codec import UnsupportedTypeError, require_json_type
-from daebus.core.diagnostics import Note
-from daebus.core.errors import WiringError
-from daebus.core.handlers import is_context
-from daebus.core.options import stray_in
-from daebus.core.places import CallSite, made_at
-from daebus.core.problems import WiringProblem
-from daebus.core.signatures import MISSING, Parameter, Signature
-from daebus.core.specs import ActionSpec, RouteSpec, SocketSpec, Spec
-from daebus.transports.edge import DaebusHttp, DaebusWebSocket
-from daebus.transports.forms import find_unreadable, is_form_with_files, is_upload
-from daebus.transports.paths import RESERVED, path_parameters
-from daebus.transports.route_checks import belongs_in_body
-from daebus.wiring.arguments import find_wrong_arguments
-from daebus.wiring.checks import check_container, find_unfilled, find_unknown_overrides
+from daebus.asgi.settings import DaebusHttp, DaebusWebSocket
+from daebus.declare.decorated import is_context
+from daebus.declare.options import stray_in
+from daebus.declare.paths import RESERVED, path_parameters
+from daebus.declare.signatures import MISSING, Parameter, Signature
+from daebus.declare.specs import ActionSpec, RouteSpec, SocketSpec, Spec
+from daebus.errors import WiringError
+from daebus.http.checks import belongs_in_body
+from daebus.http.forms import find_unreadable, is_form_with_files, is_upload
+from daebus.mistakes.places import CallSite, made_at
+from daebus.mistakes.problem import WiringProblem
+from daebus.mistakes.render import Note
+from daebus.payloads.codec import UnsupportedTypeError, require_json_type
+from daebus.wiring.container_checks import check_container, find_unfilled, find_unknown_overrides
 from daebus.wiring.overrides import find_wrong_overrides
+from daebus.wiring.provider_arguments import find_wrong_arguments
 
 from .container import ServiceContainer
 

@@ -8,32 +8,32 @@ from typing import TYPE_CHECKING
 
 from dependency_injector import containers, providers
 
-from daebus.core.errors import StartupError
-from daebus.core.logs import Logger
-from daebus.transports.bus import Bus
-from daebus.transports.clients import Clients
-from daebus.transports.threads import Threads
+from daebus.bus.blocking import BlockingBus
+from daebus.bus.bus import Bus
+from daebus.errors import StartupError
+from daebus.tasks.threads import Threads
+from daebus.telemetry.logs import Logger
+from daebus.websocket.blocking_clients import BlockingClients
+from daebus.websocket.clients import Clients
 from daebus.wiring.late import LateDependency
 
-from .blocking import BlockingBus, BlockingClients
-
 if TYPE_CHECKING:
-    from daebus.transports.connection import Redis, RedisCluster
-    from daebus.transports.topology import RedisServer
+    from daebus.connection.redis_server import RedisServer
+    from daebus.connection.session import Redis, RedisCluster
 
 __all__ = ["ServiceContainer", "fitting_client"]
 
 
 @cache
 def _redis() -> type[Redis]:
-    from daebus.transports.connection import Redis  # noqa: PLC0415  # it loads redis-py, which not every app asks for
+    from daebus.connection.session import Redis  # noqa: PLC0415  # it loads redis-py, which not every app asks for
 
     return Redis
 
 
 @cache
 def _redis_cluster() -> type[RedisCluster]:
-    from daebus.transports.connection import RedisCluster  # noqa: PLC0415  # likewise
+    from daebus.connection.session import RedisCluster  # noqa: PLC0415  # likewise
 
     return RedisCluster
 

@@ -7,13 +7,13 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import cast
 
-from daebus.core.contracts import Channel
-from daebus.core.diagnostics import Note
-from daebus.core.places import made_at, unwrap
-from daebus.core.problems import WiringProblem
-from daebus.core.specs import ListenSpec, Spec
-from daebus.transports.edge import DaebusHttp
-from daebus.wiring.lifespan import resources_in_order
+from daebus.asgi.settings import DaebusHttp
+from daebus.declare.contracts import Channel
+from daebus.declare.specs import ListenSpec, Spec
+from daebus.mistakes.places import made_at, unwrap
+from daebus.mistakes.problem import WiringProblem
+from daebus.mistakes.render import Note
+from daebus.wiring.resources import resources_in_order
 
 from .container import ServiceContainer
 

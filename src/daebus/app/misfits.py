@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from daebus.core.diagnostics import Note
-from daebus.core.errors import WiringError
-from daebus.core.problems import WiringProblem
+from daebus.errors import WiringError
+from daebus.mistakes.problem import WiringProblem
+from daebus.mistakes.render import Note
 
 from .blueprint import Blueprint
 from .container import ServiceContainer

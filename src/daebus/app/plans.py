@@ -9,14 +9,9 @@ from typing import Any, Generic, Literal, TypeVar
 import msgspec
 from dependency_injector import containers, providers
 
-from daebus.core.codec import encode
-from daebus.core.diagnostics import Note
-from daebus.core.errors import WiringError
-from daebus.core.logs import make_logger
-from daebus.core.options import stray_in
-from daebus.core.problems import WiringProblem
-from daebus.core.signatures import Signature
-from daebus.core.specs import (
+from daebus.declare.options import stray_in
+from daebus.declare.signatures import Signature
+from daebus.declare.specs import (
     ActionSpec,
     BackgroundSpec,
     LifecycleSpec,
@@ -26,11 +21,16 @@ from daebus.core.specs import (
     Spec,
     ThreadSpec,
 )
+from daebus.delivery.endpoint import Endpoint
+from daebus.delivery.workers import OwnThread, WorkerPool
+from daebus.errors import WiringError
+from daebus.mistakes.problem import WiringProblem
+from daebus.mistakes.render import Note
+from daebus.payloads.codec import encode
+from daebus.telemetry.logs import make_logger
 from daebus.wiring.compiling import compile_endpoint
-from daebus.wiring.endpoints import Endpoint
-from daebus.wiring.workers import OwnThread, WorkerPool
 
-from .rules import rule_for
+from .kinds import rule_for
 
 __all__ = ["Conflict", "Plans"]
 

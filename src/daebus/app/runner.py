@@ -10,19 +10,19 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import NoReturn
 
-from daebus.core.diagnostics import wants_colour
-from daebus.core.errors import ConfigurationError, DaebusError, StartupError, render
-from daebus.core.logs import configure_logging, make_logger
-from daebus.core.places import caller_place
-from daebus.transports.grace import Grace
-from daebus.transports.server_limits import raise_descriptors
-from daebus.wiring.standing import standing_of_task
+from daebus.delivery.grace import Grace
+from daebus.delivery.standing import standing_of_task
+from daebus.errors import ConfigurationError, DaebusError, StartupError, render
+from daebus.mistakes.places import caller_place
+from daebus.mistakes.render import wants_colour
+from daebus.process.loop import Loop, loop_factory, tuned_collector
+from daebus.process.signals import StopSignals
+from daebus.process.stopguard import StopGuard
+from daebus.process.usercode import is_loading
+from daebus.server.limits import raise_descriptors
+from daebus.telemetry.logs import configure_logging, make_logger
 
 from .assembly import Assembly
-from .process import Loop, loop_factory, tuned_collector
-from .signals import StopSignals
-from .stopguard import StopGuard
-from .usercode import is_loading
 from .web import Served, serve
 
 __all__ = ["run"]

@@ -10,47 +10,48 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from dependency_injector import providers
 
+from daebus.actions.old_callers import OldCallers
+from daebus.actions.serving import ActionServer
+from daebus.asgi.settings import DaebusWebSocket
+from daebus.bus.blocking import BlockingTwin
+from daebus.bus.bus import Bus, NodeBus
+from daebus.bus.caller import Caller
+from daebus.bus.queueing import tell_unserved
+from daebus.channels.durable import ListenerHost
+from daebus.channels.serving import ChannelServer
+from daebus.channels.silent_channels import tell_silent
+from daebus.connection.find_server import find_server
+from daebus.connection.node import Node, open_node
+from daebus.core.budgets import Budget
 from daebus.core.context import Context
-from daebus.core.errors import StartupError
-from daebus.core.logs import Logger, configure_logging, make_logger
-from daebus.core.messages import channel_instances, instance_registry
-from daebus.transports.actions import ActionServer
-from daebus.transports.budgets import Budget
-from daebus.transports.bus import Bus, NodeBus
-from daebus.transports.caller import Caller
-from daebus.transports.channels import ChannelServer
-from daebus.transports.clients import Clients
-from daebus.transports.directory import partitions_to_read
-from daebus.transports.durable import ListenerHost
-from daebus.transports.edge import DaebusWebSocket
-from daebus.transports.eviction import check_eviction
-from daebus.transports.failures import failure
-from daebus.transports.grace import LIFECYCLE_SECONDS, Grace
-from daebus.transports.leases import Lease
-from daebus.transports.node import Node, open_node
-from daebus.transports.old_callers import OldCallers
-from daebus.transports.old_wire import speaks_old_wire
-from daebus.transports.presence import Presence
-from daebus.transports.queueing import tell_unserved
-from daebus.transports.retries import Retries
-from daebus.transports.scheduler import ScheduledTask, Scheduler
-from daebus.transports.servers import find_server
-from daebus.transports.silent_channels import tell_silent
-from daebus.transports.switchboard import Switchboard
-from daebus.transports.threads import ServiceThreads, ThreadTask
-from daebus.wiring.dispatch import dispatch
-from daebus.wiring.endpoints import Endpoint, Incoming
-from daebus.wiring.lifespan import open_resources
+from daebus.delivery.dispatch import dispatch
+from daebus.delivery.endpoint import Endpoint, Incoming
+from daebus.delivery.failures import failure
+from daebus.delivery.grace import LIFECYCLE_SECONDS, Grace
+from daebus.discovery.directory import partitions_to_read
+from daebus.discovery.presence import Presence
+from daebus.errors import StartupError
+from daebus.process.watchdog import Watchdog
+from daebus.protocol.messages import channel_instances, instance_registry
+from daebus.protocol.old_wire import speaks_old_wire
+from daebus.queues.eviction import check_eviction
+from daebus.queues.leases import Lease
+from daebus.queues.retries import Retries
+from daebus.tasks.scheduler import ScheduledTask, Scheduler
+from daebus.tasks.threads import ServiceThreads, ThreadTask
+from daebus.telemetry.logs import Logger, configure_logging, make_logger
+from daebus.websocket.blocking_clients import BlockingClients
+from daebus.websocket.clients import Clients
+from daebus.websocket.replicas import Switchboard
+from daebus.wiring.resources import open_resources
 
 from .assembly import Assembly
-from .blocking import BlockingClients, BlockingTwin
 from .container import fitting_client
 from .served import served_actions, served_listeners
 from .unopened import cause_of, not_opened
-from .watchdog import Watchdog
 
 if TYPE_CHECKING:
-    from daebus.transports.websocket import SocketHub
+    from daebus.websocket.hub import SocketHub
 
 __all__ = ["Runtime", "open_runtime"]
 
@@ -247,7 +248,7 @@ class Runtime:
         ]
 
     def _make_hub(self, settings: DaebusWebSocket) -> SocketHub:
-        from daebus.transports.websocket import SocketHub, SocketRoutes  # noqa: PLC0415  # it loads Litestar
+        from daebus.websocket.hub import SocketHub, SocketRoutes  # noqa: PLC0415  # it loads Litestar
 
         plans = self._made.plans
         messages = {name: plan.endpoint for name, plan in plans.sockets.items() if plan.spec.event == "message"}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from daebus.transports.actions import ServedAction
-from daebus.transports.listeners import Listener
+from daebus.actions.serving import ServedAction
+from daebus.channels.groups import Listener
 
 from .assembly import Assembly
 

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Generic, cast, get_args
 
 from typing_extensions import TypeVar
 
-from daebus.core.diagnostics import Note
-from daebus.core.errors import ConfigurationError, WiringError
-from daebus.core.options import require_choice, require_counts, require_name
-from daebus.core.places import CallSite, call_site, caller_place
-from daebus.core.problems import WiringProblem
-from daebus.core.recorder import Recorder
-from daebus.core.specs import RouteSpec
-from daebus.transports.edge import DaebusHttp, DaebusWebSocket
-from daebus.transports.limits import Limits
-from daebus.wiring.checks import check_container
-from daebus.wiring.workers import WorkerPool
+from daebus.asgi.settings import DaebusHttp, DaebusWebSocket
+from daebus.declare.options import require_choice, require_counts, require_name
+from daebus.declare.recorder import Recorder
+from daebus.declare.specs import RouteSpec
+from daebus.delivery.workers import WorkerPool
+from daebus.errors import ConfigurationError, WiringError
+from daebus.mistakes.places import CallSite, call_site, caller_place
+from daebus.mistakes.problem import WiringProblem
+from daebus.mistakes.render import Note
+from daebus.protocol.limits import Limits
+from daebus.wiring.container_checks import check_container
 
 from .assembly import Assembly, Settings
 from .blueprint import Blueprint
@@ -38,7 +38,8 @@ from .plans import Conflict, Plans
 if TYPE_CHECKING:
     from litestar import Litestar
 
-    from .process import Loop
+    from daebus.process.loop import Loop
+
     from .web import Web
 
 __all__ = ["Daebus"]

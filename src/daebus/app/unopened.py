@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dependency_injector import containers
 
-from daebus.core.errors import DaebusError, StartupError
-from daebus.core.logs import Logger
-from daebus.core.places import place_of, place_of_class
-from daebus.wiring.lifespan import Resource
+from daebus.errors import DaebusError, StartupError
+from daebus.mistakes.places import place_of, place_of_class
+from daebus.telemetry.logs import Logger
 from daebus.wiring.lookup import name_of, path_of
+from daebus.wiring.resources import Resource
 
 __all__ = ["cause_of", "not_opened"]
 

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from daebus.core.errors import Unavailable
-from daebus.core.logs import make_logger
-from daebus.transports.deployment import is_isolated
-from daebus.transports.edge import DaebusHttp, DaebusWebSocket
-from daebus.transports.grace import Grace
-from daebus.transports.listening import reserve_port
-from daebus.transports.private_parts import LITESTAR, require
-from daebus.transports.reach import describe_reach
-from daebus.transports.server_limits import HttpLimits, SocketLimits
+from daebus.asgi.settings import DaebusHttp, DaebusWebSocket
+from daebus.core.private_parts import LITESTAR, require
+from daebus.delivery.grace import Grace
+from daebus.embedded.deployment import is_isolated
+from daebus.errors import Unavailable
+from daebus.server.limits import HttpLimits, SocketLimits
+from daebus.server.ports import reserve_port
+from daebus.server.reach import describe_reach
+from daebus.telemetry.logs import make_logger
 
 from .assembly import Assembly
 from .runtime import Runtime, open_runtime
@@ -26,9 +26,9 @@ from .runtime import Runtime, open_runtime
 if TYPE_CHECKING:
     from litestar import Litestar
 
-    from daebus.transports.http import Application
-    from daebus.transports.server import HttpServer
-    from daebus.transports.websocket import SocketHub
+    from daebus.http.application import Application
+    from daebus.server.server import HttpServer
+    from daebus.websocket.hub import SocketHub
 
 _Address = tuple[str, int]
 
@@ -79,8 +79,8 @@ class Web:
 
     def _build(self, http: DaebusHttp, *, alone: bool = False) -> Application:
         require("litestar", LITESTAR)
-        from daebus.transports.http import HttpRoute, build_litestar  # noqa: PLC0415  # they load Litestar
-        from daebus.transports.websocket import socket_handler  # noqa: PLC0415
+        from daebus.http.application import HttpRoute, build_litestar  # noqa: PLC0415  # they load Litestar
+        from daebus.websocket.hub import socket_handler  # noqa: PLC0415
 
         made = self._made
         routes = [HttpRoute(plan.spec, plan.endpoint) for plan in made.plans.served_routes()]
@@ -179,7 +179,7 @@ async def serve(
 async def _serve_web(
     stack: AsyncExitStack, web: Web, made: Assembly, runtime: Runtime, addresses: Mapping[str, _Address]
 ) -> Mapping[str, int]:
-    from daebus.transports.server import HttpServer  # noqa: PLC0415  # it loads Granian
+    from daebus.server.server import HttpServer  # noqa: PLC0415  # it loads Granian
 
     http, websocket = made.http or DaebusHttp(), made.websocket or DaebusWebSocket()
     sockets = SocketLimits(

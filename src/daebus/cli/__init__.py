@@ -6,7 +6,7 @@ import logging
 
 import click
 
-from daebus.core.consoles import PlainFormatter
+from daebus.telemetry.consoles import PlainFormatter
 
 from .asking import call, listen, publish, send
 from .dead import dead

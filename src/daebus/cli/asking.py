@@ -11,14 +11,21 @@ from typing import cast
 import click
 import msgspec
 
-from daebus.core.contracts import Action, Channel, StreamAction
-from daebus.core.errors import BadRequest, ConfigurationError, NoSuchService
-from daebus.core.terminal import visible, visible_json
-from daebus.transports.bus import DEFAULT_TIMEOUT
+from daebus.bus.bus import DEFAULT_TIMEOUT
+from daebus.declare.contracts import Action, Channel, StreamAction
+from daebus.errors import BadRequest, ConfigurationError, NoSuchService
+from daebus.mistakes.terminal import visible, visible_json
+from daebus.operations.reachability import (
+    elsewhere,
+    meant_durable,
+    nobody_came,
+    nobody_listens,
+    nobody_serves,
+    on_the_bus,
+)
+from daebus.operations.watching import events
 
 from .failures import explained
-from .hints import elsewhere, meant_durable, nobody_came, nobody_listens, nobody_serves, on_the_bus
-from .listening import events
 
 __all__ = ["call", "listen", "publish", "send"]
 

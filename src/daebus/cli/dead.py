@@ -12,15 +12,15 @@ from typing import TypeVar, cast
 import click
 import msgspec
 
-from daebus.core.codec import encode
-from daebus.core.errors import ConfigurationError, DaebusError
-from daebus.core.logs import make_logger
-from daebus.core.mistakes import Mistake
-from daebus.core.terminal import visible, visible_json
-from daebus.transports.dead_letters import DeadLetters, Letter
-from daebus.transports.listener_groups import ListenerError
-from daebus.transports.node import open_node
-from daebus.transports.servers import find_server
+from daebus.channels.listener_groups import ListenerError
+from daebus.connection.find_server import find_server
+from daebus.connection.node import open_node
+from daebus.errors import ConfigurationError, DaebusError
+from daebus.mistakes.terminal import visible, visible_json
+from daebus.operations.dead_letters import DeadLetters, Letter
+from daebus.payloads.codec import encode
+from daebus.payloads.mistakes import Mistake
+from daebus.telemetry.logs import make_logger
 
 from .failures import explained
 from .times import time_of

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 import click
 from typing_extensions import override
 
-from daebus.core.codec import encode
-from daebus.core.diagnostics import wants_colour
-from daebus.core.errors import DaebusError, ServiceError, render
-from daebus.core.terminal import visible_json
+from daebus.errors import DaebusError, ServiceError, render
+from daebus.mistakes.render import wants_colour
+from daebus.mistakes.terminal import visible_json
+from daebus.payloads.codec import encode
 
 __all__ = ["explained"]
 

@@ -9,14 +9,14 @@ from contextlib import asynccontextmanager
 import click
 import msgspec
 
-from daebus.core.codec import encode
-from daebus.core.errors import ConfigurationError
-from daebus.core.logs import make_logger
-from daebus.core.terminal import visible, visible_json
-from daebus.transports.handing_over import ListenerChanges
-from daebus.transports.listener_groups import ListenerGroups, ListenerState
-from daebus.transports.node import Node, open_node
-from daebus.transports.servers import find_server
+from daebus.channels.listener_groups import ListenerGroups, ListenerState
+from daebus.connection.find_server import find_server
+from daebus.connection.node import Node, open_node
+from daebus.errors import ConfigurationError
+from daebus.mistakes.terminal import visible, visible_json
+from daebus.operations.handing_over import ListenerChanges
+from daebus.payloads.codec import encode
+from daebus.telemetry.logs import make_logger
 
 from .failures import explained
 from .times import time_of

@@ -11,20 +11,20 @@ import msgspec
 
 from daebus.app.assembly import Assembly
 from daebus.app.checks import deferring
-from daebus.app.children import Started, Tether
-from daebus.app.process import Loop
+from daebus.app.description import Report, describe, mistakes_of, warnings_of
 from daebus.app.runner import run as run_process
-from daebus.app.supervisor import Supervisor
-from daebus.app.targets import TargetError, load_target, target_file
 from daebus.app.web import Served, Web
-from daebus.core.codec import encode
-from daebus.core.diagnostics import wants_colour
-from daebus.core.errors import DaebusError, WiringError
-from daebus.transports.engine_place import project_folder
+from daebus.embedded.place import project_folder
+from daebus.errors import DaebusError, WiringError
+from daebus.mistakes.render import wants_colour
+from daebus.payloads.codec import encode
+from daebus.process.children import Started, Tether
+from daebus.process.loop import Loop
+from daebus.process.supervisor import Supervisor
 
 from .failures import explained
 from .overview import overview
-from .wiring import Report, describe, mistakes_of, warnings_of
+from .targets import TargetError, load_target, target_file
 
 __all__ = ["check", "run"]
 
@@ -84,7 +84,7 @@ def run(**given: object) -> None:
 
 
 def _reload(options: _Options) -> int:
-    from daebus.app.reloader import Reloader  # noqa: PLC0415  # only here the watcher is needed
+    from daebus.process.reloader import Reloader  # noqa: PLC0415  # only here the watcher is needed
 
     folders = [project_folder()]
     file = target_file(options.target)

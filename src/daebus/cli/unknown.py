@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from daebus.core.errors import DaebusError
-from daebus.core.messages import action_stream, dead_letters, listened_channels, service_of, serving_registry
-from daebus.core.names import did_you_mean, ended
-from daebus.transports.dead_letters import DeadLetters
-from daebus.transports.listener_groups import ListenerGroups
-from daebus.transports.node import Node
-from daebus.transports.resp import CommandError
+from daebus.channels.listener_groups import ListenerGroups
+from daebus.connection.node import Node
+from daebus.connection.resp import CommandError
+from daebus.errors import DaebusError
+from daebus.mistakes.suggestions import did_you_mean, ended
+from daebus.operations.dead_letters import DeadLetters
+from daebus.protocol.messages import action_stream, dead_letters, listened_channels, service_of, serving_registry
 
 __all__ = ["UnknownHandlerError", "UnknownServiceError", "require_handler", "require_known"]
 

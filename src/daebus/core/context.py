@@ -30,7 +30,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     deadline: float | None = None
     stopping: Stopping = msgspec.field(default_factory=Stopping)
     event_id: str | None = None
-    _after: object = None  # what is sent once it has succeeded: see daebus.wiring.after_commit
+    _after: object = None  # what is sent once it has succeeded: see daebus.delivery.after_commit
 
     @property
     def remaining(self) -> float | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 
-from .errors import ConfigurationError
+from daebus.errors import ConfigurationError
 
 __all__ = ["seconds_from"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from .errors import ConfigurationError
+from daebus.errors import ConfigurationError
 
 __all__ = ["Home"]
 

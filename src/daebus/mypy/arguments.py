@@ -17,7 +17,7 @@ from mypy.nodes import (
 from mypy.plugin import FunctionSigContext
 from mypy.types import AnyType, CallableType, Instance, ProperType, TypeOfAny, get_proper_type
 
-from .containers import is_provider, read_provider
+from daebus.mypy.model.containers import is_provider, read_provider
 
 __all__ = ["check_arguments"]
 

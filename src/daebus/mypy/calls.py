@@ -20,20 +20,20 @@ from mypy.types import (
     get_proper_type,
 )
 
-from .reports import report, show
+from daebus.mypy.model.reports import report, show
 
 __all__ = ["CALLS", "check_call", "is_for_none"]
 
-_BUSES = ("daebus.transports.bus.Bus", "daebus.app.blocking.BlockingBus", "daebus.testing.RunningService")
-_CLIENTS = ("daebus.transports.clients.Clients", "daebus.app.blocking.BlockingClients")
+_BUSES = ("daebus.bus.bus.Bus", "daebus.bus.blocking.BlockingBus", "daebus.testing.RunningService")
+_CLIENTS = ("daebus.websocket.clients.Clients", "daebus.websocket.blocking_clients.BlockingClients")
 CALLS = frozenset(
     {f"{bus}.{method}" for bus in _BUSES for method in ("call", "stream", "send", "publish")}
     | {f"{clients}.{method}" for clients in _CLIENTS for method in ("send", "broadcast")}
-    | {"daebus.transports.clients.Client.send"}
+    | {"daebus.websocket.clients.Client.send"}
 )
 """The methods that take a contract and a value of its type."""
 
-_CONTRACT = "daebus.core.contracts.Contract"
+_CONTRACT = "daebus.declare.contracts.Contract"
 _ANYTHING = AnyType(TypeOfAny.from_error)
 _WAYS = {
     "Action": "use call(...), or send(...) where no reply is wanted",

@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from mypy.checker import TypeChecker
 from mypy.nodes import CallExpr, Context, Decorator, Expression, OverloadedFuncDef, SymbolNode
 
-from daebus.transports.paths import path_shape
-
-from .handlers import Decoration, Handler
-from .kinds import KINDS
-from .reading import assigned, keyword, read_decoration, siblings, text, texts, variable
-from .reports import DUPLICATE, report
+from daebus.declare.paths import path_shape
+from daebus.mypy.model.handlers import Decoration, Handler
+from daebus.mypy.model.kinds import KINDS
+from daebus.mypy.model.reading import assigned, keyword, read_decoration, siblings, text, texts, variable
+from daebus.mypy.model.reports import DUPLICATE, report
 
 __all__ = ["check_duplicates"]
 

@@ -21,13 +21,14 @@ from mypy.plugin import (
 from mypy.types import AnyType, CallableType, FunctionLike, Instance, Type, TypeOfAny
 from typing_extensions import override
 
+from daebus.mypy.model.containers import container_of
+from daebus.mypy.model.handlers import Handler
+from daebus.mypy.model.reading import read_handler
+
 from .arguments import check_arguments
 from .calls import CALLS, check_call, is_for_none
-from .containers import container_of
 from .duplicates import check_duplicates
-from .handlers import Handler
 from .providers import LASTING, PER_MESSAGE, check_lifetime, nested_provider, selected
-from .reading import read_handler
 from .registering import OVERRIDING, REGISTERING, check_in_time, check_once, check_overrides
 from .routes import check_route
 from .services import check_services
@@ -39,7 +40,7 @@ __all__ = ["DaebusPlugin"]
 # The decorated name stays the function that it is, or becomes a contract.
 _KEEPING = frozenset({"AnswerDecorator", "HandlerDecorator", "ListenDecorator", "SilentDecorator", "ThreadDecorator"})
 _CHANGING = frozenset({"ContractDecorator", "NamedDecorator", "StreamDecorator"})
-_DECORATORS = frozenset(f"daebus.core.decorators.{name}.__call__" for name in _KEEPING | _CHANGING)
+_DECORATORS = frozenset(f"daebus.declare.decorators.{name}.__call__" for name in _KEEPING | _CHANGING)
 _PROVIDERS = "dependency_injector.providers."
 _CALLING = frozenset({_PROVIDERS + "Callable", _PROVIDERS + "Coroutine", _PROVIDERS + "Factory", PER_MESSAGE})
 

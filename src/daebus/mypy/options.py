@@ -6,10 +6,9 @@ from mypy.checker import TypeChecker
 from mypy.nodes import ARG_NAMED, ARG_POS, Expression, FuncDef, LambdaExpr, TempNode, TypeInfo
 from mypy.types import AnyType, CallableType, TypeOfAny, get_proper_type
 
-from daebus.core.names import closest
-
-from .handlers import Handler
-from .reports import PATH, report
+from daebus.mistakes.suggestions import closest
+from daebus.mypy.model.handlers import Handler
+from daebus.mypy.model.reports import PATH, report
 
 __all__ = ["check_options"]
 

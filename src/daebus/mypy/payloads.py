@@ -8,11 +8,11 @@ from mypy.nodes import ARG_STAR, ARG_STAR2, Argument
 from mypy.subtypes import is_subtype
 from mypy.types import NoneType, ProperType
 
-from .containers import Container
-from .data import foreign_part
-from .handlers import Handler, Parameter
-from .kinds import CONTEXT, PARTS, RUNNING
-from .reports import show, show_both
+from daebus.mypy.model.containers import Container
+from daebus.mypy.model.data import foreign_part
+from daebus.mypy.model.handlers import Handler, Parameter
+from daebus.mypy.model.kinds import CONTEXT, PARTS, RUNNING
+from daebus.mypy.model.reports import show, show_both
 
 __all__ = ["Mistake", "payload_mistakes"]
 

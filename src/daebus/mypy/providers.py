@@ -7,11 +7,10 @@ from mypy.nodes import CallExpr, Expression, LambdaExpr, MemberExpr, NameExpr, S
 from mypy.plugin import AttributeContext, FunctionContext, FunctionSigContext
 from mypy.types import AnyType, Instance, Type, TypeOfAny, UnionType, get_proper_type
 
-from daebus.core.names import closest
-
-from .containers import is_provider, read_provider
-from .reading import assigned, variable
-from .reports import WIRING, listed, report
+from daebus.mistakes.suggestions import closest
+from daebus.mypy.model.containers import is_provider, read_provider
+from daebus.mypy.model.reading import assigned, variable
+from daebus.mypy.model.reports import WIRING, listed, report
 
 __all__ = ["LASTING", "PER_MESSAGE", "check_lifetime", "nested_provider", "selected"]
 
@@ -21,7 +20,7 @@ LASTING = frozenset(
     for name in ("ContextLocalSingleton", "Resource", "Singleton", "ThreadLocalSingleton", "ThreadSafeSingleton")
 )
 """What keeps what it is given for as long as the service lives."""
-PER_MESSAGE = "daebus.wiring.per_message.PerMessage"
+PER_MESSAGE = "daebus.delivery.per_message.PerMessage"
 
 
 def nested_provider(context: AttributeContext, name: str) -> Type:

@@ -9,12 +9,11 @@ from mypy.nodes import CallExpr, Context, Expression, ExpressionStmt, MemberExpr
 from mypy.plugin import MethodSigContext
 from mypy.types import Instance, get_proper_type
 
-from daebus.core.names import closest
-
-from .containers import Container
-from .handlers import Handler
-from .reading import assigned, siblings, variable
-from .reports import DUPLICATE, SIGNATURE, WIRING, listed, report
+from daebus.mistakes.suggestions import closest
+from daebus.mypy.model.containers import Container
+from daebus.mypy.model.handlers import Handler
+from daebus.mypy.model.reading import assigned, siblings, variable
+from daebus.mypy.model.reports import DUPLICATE, SIGNATURE, WIRING, listed, report
 
 __all__ = ["OVERRIDING", "REGISTERING", "check_in_time", "check_once", "check_overrides"]
 

@@ -17,14 +17,14 @@ from mypy.types import (
     get_proper_type,
 )
 
-from daebus.core.names import closest
-from daebus.transports.paths import RESERVED, malformed_path, path_parameters
+from daebus.declare.paths import RESERVED, malformed_path, path_parameters
+from daebus.mistakes.suggestions import closest
+from daebus.mypy.model.handlers import Handler, Parameter
+from daebus.mypy.model.kinds import CONTEXT
+from daebus.mypy.model.reading import assigned, keyword, number, siblings, text, texts
+from daebus.mypy.model.reports import PATH, SIGNATURE, report, show
 
-from .handlers import Handler, Parameter
-from .kinds import CONTEXT
 from .options import check_options
-from .reading import assigned, keyword, number, siblings, text, texts
-from .reports import PATH, SIGNATURE, report, show
 
 __all__ = ["check_route"]
 

@@ -8,13 +8,12 @@ from mypy.nodes import Expression, MemberExpr, RefExpr, TypeInfo
 from mypy.subtypes import is_subtype
 from mypy.types import AnyType, CallableType, Instance, ProperType
 
-from daebus.core.names import closest
-
-from .containers import Container, Provider, is_provider
-from .data import foreign_part
-from .handlers import Handler, Parameter
-from .kinds import PARTS
-from .reports import SIGNATURE, WIRING, listed, report, show, show_both
+from daebus.mistakes.suggestions import closest
+from daebus.mypy.model.containers import Container, Provider, is_provider
+from daebus.mypy.model.data import foreign_part
+from daebus.mypy.model.handlers import Handler, Parameter
+from daebus.mypy.model.kinds import PARTS
+from daebus.mypy.model.reports import SIGNATURE, WIRING, listed, report, show, show_both
 
 __all__ = ["TWINS", "check_services", "find_fitting"]
 
@@ -22,10 +21,10 @@ _LOOP_ONLY = "daebus.core.affinity.LoopOnly"
 _THREAD_ONLY = "daebus.core.affinity.ThreadOnly"
 # Not read from the classes: mypy would wait for everything that they import.
 TWINS = {
-    "daebus.app.blocking.BlockingBus": "bus",
-    "daebus.app.blocking.BlockingClients": "clients",
-    "daebus.transports.bus.Bus": "blocking_bus",
-    "daebus.transports.clients.Clients": "blocking_clients",
+    "daebus.bus.blocking.BlockingBus": "bus",
+    "daebus.websocket.blocking_clients.BlockingClients": "clients",
+    "daebus.bus.bus.Bus": "blocking_bus",
+    "daebus.websocket.clients.Clients": "blocking_clients",
 }
 """The provider that handlers of the other kind ask for."""
 _AWAITED = frozenset({"typing.Coroutine", "typing.Awaitable"})

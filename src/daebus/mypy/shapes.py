@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from mypy.subtypes import is_subtype
 from mypy.types import AnyType, Instance, NoneType, ProperType, TypeOfAny, UninhabitedType
 
-from .containers import Container
-from .data import foreign_part
-from .handlers import Handler
+from daebus.mypy.model.containers import Container
+from daebus.mypy.model.data import foreign_part
+from daebus.mypy.model.handlers import Handler
+from daebus.mypy.model.reports import SIGNATURE, report, show, show_both
+
 from .payloads import Mistake, payload_mistakes
-from .reports import SIGNATURE, report, show, show_both
 
 __all__ = ["check_shape"]
 

@@ -7,11 +7,10 @@ from datetime import timedelta
 
 from mypy.nodes import CallExpr, Context, Expression, RefExpr
 
-from daebus.core.schedules import Cron, Interval
-
-from .handlers import Handler
-from .reading import keyword, number, text
-from .reports import VALUE, report
+from daebus.declare.schedules import Cron, Interval
+from daebus.mypy.model.handlers import Handler
+from daebus.mypy.model.reading import keyword, number, text
+from daebus.mypy.model.reports import VALUE, report
 
 __all__ = ["check_values"]
 

@@ -9,7 +9,16 @@ from typing import TypeVar
 import msgspec
 from dependency_injector import containers
 
-from daebus.core.codec import (
+from daebus.core.context import Context
+from daebus.declare.signatures import MISSING, Parameter, Signature
+from daebus.declare.specs import Spec
+from daebus.delivery.calls import Injection
+from daebus.delivery.endpoint import Endpoint, Incoming, Take
+from daebus.delivery.workers import Workers
+from daebus.errors import WiringError
+from daebus.mistakes.problem import WiringProblem
+from daebus.mistakes.show_type import show_both, show_type
+from daebus.payloads.codec import (
     Decoder,
     UnresolvedTypeError,
     UnsupportedTypeError,
@@ -18,21 +27,13 @@ from daebus.core.codec import (
     compile_query_decoder,
     is_json_type,
 )
-from daebus.core.context import Context
-from daebus.core.errors import WiringError
-from daebus.core.problems import WiringProblem
-from daebus.core.signatures import MISSING, Parameter, Signature, show_both, show_type
-from daebus.core.specs import Spec
 
-from .calls import Injection
-from .endpoints import Endpoint, Incoming, Take
-from .injection import bind_services, find_misplaced, is_used
+from .binding import bind_services, find_misplaced, is_used
 from .lookup import is_simple
+from .misplaced import find_service, from_message, report_services, report_stranger
+from .provided_types import fits
 from .returns import check_returns
 from .rules import Hints, Rule
-from .sides import find_service, from_message, report_services, report_stranger
-from .workers import Workers
-from .yields import fits
 
 __all__ = ["Rule", "compile_endpoint"]
 

@@ -7,7 +7,7 @@ from typing import cast
 
 from dependency_injector import containers, providers
 
-from daebus.core.errors import WiringProblem
+from daebus.errors import WiringProblem
 
 from .lookup import name_of, names_of, provider_place
 

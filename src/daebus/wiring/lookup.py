@@ -7,11 +7,11 @@ from typing import Any, cast
 
 from dependency_injector import containers, providers
 
-from daebus.core.diagnostics import Note
-from daebus.core.places import is_ours, place_of_class
-from daebus.core.signatures import show_type
+from daebus.mistakes.places import is_ours, place_of_class
+from daebus.mistakes.render import Note
+from daebus.mistakes.show_type import show_type
 
-from .yields import UNKNOWN, fits, yielded_type
+from .provided_types import UNKNOWN, fits, yielded_type
 
 __all__ = [
     "as_provider",

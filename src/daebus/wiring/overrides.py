@@ -9,11 +9,11 @@ from collections.abc import Iterator
 
 from dependency_injector import containers, providers
 
-from daebus.core.problems import WiringProblem
-from daebus.core.signatures import show_type
+from daebus.mistakes.problem import WiringProblem
+from daebus.mistakes.show_type import show_type
 
 from .lookup import name_of, names_of, provider_place
-from .yields import UNKNOWN, declared_type, fits
+from .provided_types import UNKNOWN, declared_type, fits
 
 __all__ = ["find_wrong_overrides", "misfit"]
 

@@ -7,13 +7,14 @@ import typing
 from collections.abc import Callable, Iterator
 from types import NoneType
 
-from daebus.core.codec import UnresolvedTypeError, UnsupportedTypeError, require_json_type
-from daebus.core.places import unwrap
-from daebus.core.problems import WiringProblem
-from daebus.core.signatures import MISSING, Signature, show_both, show_type
+from daebus.declare.signatures import MISSING, Signature
+from daebus.mistakes.places import unwrap
+from daebus.mistakes.problem import WiringProblem
+from daebus.mistakes.show_type import show_both, show_type
+from daebus.payloads.codec import UnresolvedTypeError, UnsupportedTypeError, require_json_type
 
+from .provided_types import fits
 from .rules import Rule
-from .yields import fits
 
 __all__ = ["check_returns"]
 

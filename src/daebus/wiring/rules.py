@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from daebus.core.diagnostics import Note
-from daebus.core.problems import WiringProblem
-from daebus.core.signatures import Signature
+from daebus.declare.signatures import Signature
+from daebus.mistakes.problem import WiringProblem
+from daebus.mistakes.render import Note
 
 __all__ = ["Hints", "Rule"]
 

@@ -1,0 +1,4 @@
+"""Actions: requests of the bus, served.
+
+In come entries of an action's stream; out go replies, or items of a stream of replies. `daebus.app.runtime` opens it.
+"""

@@ -1,0 +1,261 @@
+"""What an app is made of, and what is wrong with it, as data: the result of ``daebus check --json``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import msgspec
+from dependency_injector import providers
+
+from daebus.declare.signatures import MISSING, Parameter, Signature
+from daebus.declare.specs import ListenSpec, Spec
+from daebus.delivery.endpoint import Endpoint
+from daebus.errors import ConfigurationError, DaebusError, WiringError
+from daebus.mistakes.places import show_path
+from daebus.mistakes.problem import WiringProblem
+from daebus.mistakes.render import Note, span_of
+from daebus.mistakes.show_type import show_type
+from daebus.wiring.lookup import name_of, path_of
+from daebus.wiring.provided_types import UNKNOWN, is_async_resource, yielded_type
+
+from .assembly import Assembly
+from .container import ServiceContainer
+
+__all__ = ["Handler", "Mistake", "Provider", "Report", "Service", "Wiring", "describe", "mistakes_of", "warnings_of"]
+
+AnyProvider = providers.Provider[object]
+
+
+class Remark(msgspec.Struct, frozen=True):
+    """A further fact about a mistake, and the place that shows it."""
+
+    text: str
+    file: str | None = None
+    line: int | None = None
+
+
+class Mistake(msgspec.Struct, frozen=True):
+    """Something that keeps an app from starting.
+
+    Lines and columns count from 1, `end_column` is behind it; all of them are None where there is no source.
+    """
+
+    code: str
+    message: str
+    remedy: str | None = None
+    file: str | None = None
+    line: int | None = None
+    column: int | None = None
+    end_line: int | None = None
+    end_column: int | None = None
+    notes: Sequence[Remark] = ()
+
+
+class Service(msgspec.Struct, frozen=True):
+    """A parameter right of the ``*``; `provider` is the name of what fills it, None where it has none."""
+
+    name: str
+    type: str
+    provider: str | None
+
+
+class Handler(msgspec.Struct, frozen=True):
+    """A handler: what it takes from the message, what it returns, what it gets from the container.
+
+    `listener` is the name under which a listener keeps its place in a durable channel.
+    """
+
+    title: str
+    function: str
+    where: str
+    blueprint: str
+    takes: Sequence[str]
+    returns: str | None
+    streams: bool
+    services: Sequence[Service]
+    listener: str | None = None
+
+
+class Provider(msgspec.Struct, frozen=True):
+    """A provider that handlers reach; `gives` is None where only a call would tell its type.
+
+    Attributes:
+        built_in: Whether daebus itself fills it when the service starts.
+        on_loop: Whether it is a Resource that is opened on the event loop.
+        overridden_by: What kind of provider stands in its place.
+        needs: The names of the providers that it is given.
+    """
+
+    name: str
+    kind: str
+    gives: str | None
+    built_in: bool
+    on_loop: bool
+    overridden_by: str | None
+    needs: Sequence[str]
+
+
+class Wiring(msgspec.Struct, frozen=True):
+    """The whole of an app."""
+
+    service: str
+    container: str
+    handlers: Sequence[Handler]
+    providers: Sequence[Provider]
+
+
+class Report(msgspec.Struct, frozen=True):
+    """The result of a check; `wiring` is None where there are problems, `warnings` are what may be none."""
+
+    ok: bool
+    problems: Sequence[Mistake]
+    wiring: Wiring | None
+    warnings: Sequence[Mistake] = ()
+
+
+def mistakes_of(error: DaebusError) -> list[Mistake]:
+    """What an error tells, as data: each wiring mistake, or the one sentence of any other error."""
+    if isinstance(error, WiringError):
+        return warnings_of(error.problems)
+    return [Mistake(code="configuration" if isinstance(error, ConfigurationError) else "start-up", message=str(error))]
+
+
+def warnings_of(doubts: Iterable[WiringProblem]) -> list[Mistake]:
+    """Wiring mistakes as data."""
+    return [_mistake(problem) for problem in doubts]
+
+
+def _mistake(problem: WiringProblem) -> Mistake:
+    span = problem.span
+    return Mistake(
+        code=problem.code,
+        message=problem.message,
+        remedy=problem.remedy,
+        file=problem.file,
+        line=problem.line,
+        column=None if span is None else span.column,
+        end_line=None if span is None else span.end_line,
+        end_column=None if span is None else span.end_column,
+        notes=[_remark(note) for note in problem.notes],
+    )
+
+
+def _remark(note: Note) -> Remark:
+    span = span_of(note.where)
+    return Remark(note.text) if span is None else Remark(note.text, show_path(span.path), span.line)
+
+
+def describe(made: Assembly) -> Wiring:
+    """The wiring of an app."""
+    plans = list(_plans(made))
+    roots = [provider for _, endpoint in plans for _, provider in endpoint.injection.bindings]
+    return Wiring(
+        service=made.service,
+        container=name_of(made.container),
+        handlers=[_handler(made, spec, endpoint) for spec, endpoint in plans],
+        providers=[_provider(made, name, provider) for name, provider in _reached(made, roots).items()],
+    )
+
+
+def _plans(made: Assembly) -> Iterator[tuple[Spec, Endpoint[object]]]:
+    plans = made.plans
+    groups = (
+        plans.actions.values(),
+        plans.served_routes(),
+        plans.listeners,
+        plans.sockets.values(),
+        plans.disconnects,
+        plans.background.values(),
+        plans.threads.values(),
+        plans.lifecycle,
+    )
+    for group in groups:
+        for plan in group:
+            yield plan.spec, plan.endpoint
+
+
+def _handler(made: Assembly, spec: Spec, endpoint: Endpoint[object]) -> Handler:
+    signature = endpoint.signature
+    bindings = dict(endpoint.injection.bindings)
+    services = [Service(one.name, _type_of(one), _name(made, bindings[one.name])) for one in signature.right]
+    return Handler(
+        title=spec.title,
+        function=signature.name,
+        where=spec.where,
+        blueprint=spec.blueprint,
+        takes=[str(parameter) for parameter in signature.left],
+        returns=_returned(signature),
+        streams=signature.streams,
+        services=services,
+        listener=spec.name if isinstance(spec, ListenSpec) and spec.is_durable else None,
+    )
+
+
+def _type_of(parameter: Parameter) -> str:
+    return show_type(parameter.annotation)
+
+
+def _returned(signature: Signature) -> str | None:
+    return None if signature.returns in (MISSING, type(None)) else show_type(signature.returns)
+
+
+def _name(made: Assembly, provider: AnyProvider) -> str | None:
+    """The name of a provider in the container, or of the option of its configuration."""
+    if isinstance(provider, providers.TypedConfigurationOption):
+        return _name(made, provider.option)
+    if isinstance(provider, providers.ConfigurationOption):
+        root = path_of(made.container, provider._get_root()) or "config"  # noqa: SLF001  # nothing else tells
+        return ".".join([root, *map(str, provider.get_name_segments())])
+    return path_of(made.container, provider)
+
+
+def _reached(made: Assembly, roots: Iterable[AnyProvider]) -> dict[str, AnyProvider]:
+    """The providers with a name that can be reached, in the order in which handlers ask for them."""
+    found: dict[str, AnyProvider] = {}
+    seen: set[AnyProvider] = set()
+    waiting = list(roots)
+    while waiting:
+        provider = waiting.pop(0)
+        if provider in seen:
+            continue
+        seen.add(provider)
+        name = _name(made, provider)
+        if name is not None and not _is_option(provider):
+            found[name] = provider
+        waiting.extend(_related(provider))
+    return found
+
+
+def _is_option(provider: AnyProvider) -> bool:
+    return isinstance(provider, providers.ConfigurationOption | providers.TypedConfigurationOption)
+
+
+def _related(provider: AnyProvider) -> list[AnyProvider]:
+    """What a provider needs; a nested container, or a configuration, lists what it contains, which is no need."""
+    if _is_option(provider) or isinstance(provider, providers.Container | providers.Configuration):
+        return []
+    return [needed for needed in provider.related if needed not in provider.overridden]
+
+
+def _provider(made: Assembly, name: str, provider: AnyProvider) -> Provider:
+    given = yielded_type(provider)
+    overriding = provider.last_overriding
+    return Provider(
+        name=name,
+        kind=type(provider).__name__,
+        gives=None if given is UNKNOWN else show_type(given),
+        built_in=name in ServiceContainer.cls_providers,
+        on_loop=is_async_resource(provider),
+        overridden_by=None if overriding is None else type(overriding).__name__,
+        needs=list(dict.fromkeys(_needs(made, provider))),
+    )
+
+
+def _needs(made: Assembly, provider: AnyProvider) -> Iterator[str]:
+    """The names of what it needs, looking through providers that have none."""
+    for needed in _related(provider):
+        name = _name(made, needed)
+        if name is not None:
+            yield name
+        else:
+            yield from _needs(made, needed)

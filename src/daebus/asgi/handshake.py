@@ -1,0 +1,146 @@
+"""The request with which a WebSocket client connects, and its refusal."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import cast
+
+from litestar import WebSocket
+from litestar.datastructures import State
+from litestar.types import Message, Scope
+from litestar.types import Receive as AsgiReceive
+from litestar.types import Send as AsgiSend
+from typing_extensions import override
+
+from daebus.errors import ServiceError
+from daebus.server.exchange import DIRECT
+
+from .problems import PROBLEM, REFUSAL, encode_problem, request_id
+
+__all__ = ["Handshake", "Socket", "explaining", "read_handshake", "refuse", "refuse_unread"]
+
+Receive = Callable[[], Awaitable[Mapping[str, object]]]
+Send = Callable[[dict[str, object]], Awaitable[None]]
+
+
+class Socket(WebSocket[object, object, State]):
+    """Litestar's WebSocket, which passes on what the server says: what state the connection is in, a `Peer` knows."""
+
+    @override
+    def receive_wrapper(self, receive: AsgiReceive) -> AsgiReceive:
+        return receive
+
+    @override
+    def send_wrapper(self, send: AsgiSend) -> AsgiSend:
+        return send
+
+
+@dataclass(slots=True, kw_only=True)
+class Handshake:
+    """A request to connect.
+
+    Attributes:
+        query: The query string.
+        headers: By their names in lower case.
+        request_id: The id under which the log has it.
+        explains: Whether the server can refuse it with a response of ours (ASGI's ``websocket.http.response``).
+        receive: ASGI's.
+        send: ASGI's.
+    """
+
+    query: bytes
+    headers: Mapping[str, str]
+    request_id: str
+    explains: bool
+    receive: Receive
+    send: Send
+
+    def release(self) -> None:
+        """Let go of the server. Handlers may keep a client, and Granian's threads live as long as its objects."""
+        self.receive, self.send = _receive_nothing, _send_nothing
+
+
+async def _receive_nothing() -> Mapping[str, object]:
+    return {"type": "websocket.disconnect"}
+
+
+async def _send_nothing(_: dict[str, object]) -> None: ...
+
+
+def read_handshake(socket: Socket) -> Handshake:
+    """What Litestar knows of a request to connect.
+
+    Where the user has hooked nothing into it, messages go to the server without passing through Litestar.
+    """
+    scope = socket.scope
+    is_hooked = socket.app.before_send or socket.route_handler.resolve_middleware()
+    direct = cast("dict[str, object]", scope).pop(DIRECT, None)
+    # Litestar knows only typed dictionaries, and not the answers of the extension below.
+    receive, send = cast("tuple[Receive, Send]", direct if direct and not is_hooked else (socket.receive, socket.send))
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in scope["headers"]:
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return Handshake(
+        query=scope["query_string"],
+        headers=headers,
+        request_id=request_id(scope),
+        explains=_explains(scope),
+        receive=receive,
+        send=send,
+    )
+
+
+async def refuse(handshake: Handshake, error: ServiceError) -> None:
+    """Refuse a client before it is accepted: with the error as a response, or at least with its status."""
+    send = handshake.send
+    with suppress(Exception):  # the client may be gone
+        if not handshake.explains:
+            await send({"type": "websocket.close", "code": 4000 + error.status, "reason": error.message})
+            return
+        headers = [(b"content-type", PROBLEM.encode())]
+        await send({"type": "websocket.http.response.start", "status": error.status, "headers": headers})
+        body = encode_problem(error.status, error.code, error.message, error.details, handshake.request_id)
+        await send({"type": "websocket.http.response.body", "body": body})
+
+
+def explaining(scope: Scope, send: AsgiSend) -> AsgiSend:
+    """An ASGI ``send`` that refuses a client with the error that `Problems` has noted, not with a bare close."""
+    accepted = False
+
+    async def send_explained(message: Message) -> None:
+        nonlocal accepted
+        accepted = accepted or message["type"] == "websocket.accept"
+        error = None
+        if not accepted and DIRECT in scope:  # else a handler of ours sees to its client itself
+            error = cast("ServiceError | None", cast("dict[str, object]", scope).pop(REFUSAL, None))
+        if error is None:
+            await send(message)
+            return
+        await refuse(_unread(scope, send), error)
+
+    return send_explained
+
+
+async def refuse_unread(scope: Scope, receive: AsgiReceive, send: AsgiSend, error: ServiceError) -> None:
+    """Refuse a client before anybody has read its request to connect."""
+    await receive()
+    await refuse(_unread(scope, send), error)
+
+
+def _unread(scope: Scope, send: AsgiSend) -> Handshake:
+    return Handshake(
+        query=scope["query_string"],
+        headers={},
+        request_id=request_id(scope),
+        explains=_explains(scope),
+        receive=_receive_nothing,
+        send=cast("Send", send),
+    )
+
+
+def _explains(scope: Scope) -> bool:
+    extensions = scope["extensions"] if "extensions" in scope else None  # noqa: SIM401  # its `get` is untyped
+    return "websocket.http.response" in (extensions or {})

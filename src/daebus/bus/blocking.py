@@ -1,0 +1,178 @@
+"""The blocking twin of `Bus`, for ``def`` handlers, threads and scripts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Generator
+from typing import ClassVar, Self, TypeVar, cast, overload
+
+from daebus.core.affinity import ThreadOnly
+from daebus.core.loop_thread import LoopThread
+from daebus.declare.contracts import Action, Channel, StreamAction
+from daebus.delivery.after_commit import After
+
+from .bus import DEFAULT_TIMEOUT, Bus
+
+__all__ = ["BlockingBus", "BlockingTwin"]
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+Event = TypeVar("Event")
+
+
+class BlockingBus(ThreadOnly):
+    """`Bus` for code that blocks: the same calls, without ``await``, from any thread.
+
+    In ``def`` handlers and threads it is the service ``blocking_bus``; in scripts
+    ``with BlockingBus(url) as bus:``. Arguments and errors are those of `Bus`.
+    """
+
+    __twin__: ClassVar[str] = "bus"
+
+    def __init__(self, url: str | None = None, *, timeout: float = DEFAULT_TIMEOUT, legacy: bool | None = None) -> None:
+        self._bus = Bus(url, timeout=timeout, legacy=legacy)
+        self._loop = LoopThread()
+
+    def __enter__(self) -> Self:
+        self._loop.open()
+        try:
+            self._loop.wait_for(self._bus.__aenter__())
+        except BaseException:
+            self._loop.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._loop.is_here:  # what was opened before a fork is closed where it was opened
+            self._loop.wait_for(self._bus.__aexit__())
+            self._loop.close()
+
+    @overload
+    def call(
+        self,
+        action: Action[In, Out],
+        payload: In,
+        *,
+        service: str | None = None,
+        timeout: float | None = None,
+        idempotency_key: str | None = None,
+    ) -> Out: ...
+    @overload
+    def call(
+        self,
+        action: Action[None, Out],
+        payload: None = None,
+        *,
+        service: str | None = None,
+        timeout: float | None = None,
+        idempotency_key: str | None = None,
+    ) -> Out: ...
+    def call(
+        self,
+        action: Action[In, Out],
+        payload: In | None = None,
+        *,
+        service: str | None = None,
+        timeout: float | None = None,
+        idempotency_key: str | None = None,
+    ) -> Out:
+        """Ask, and wait for the reply; see `Bus.call`."""
+        asked = cast("Action[object, Out]", action)
+        return self._loop.wait_for(
+            self._bus.call(asked, payload, service=service, timeout=timeout, idempotency_key=idempotency_key)
+        )
+
+    @overload
+    def stream(
+        self, action: StreamAction[In, Out], payload: In, *, service: str | None = None, timeout: float | None = None
+    ) -> Generator[Out]: ...
+    @overload
+    def stream(
+        self,
+        action: StreamAction[None, Out],
+        payload: None = None,
+        *,
+        service: str | None = None,
+        timeout: float | None = None,
+    ) -> Generator[Out]: ...
+    def stream(
+        self,
+        action: StreamAction[In, Out],
+        payload: In | None = None,
+        *,
+        service: str | None = None,
+        timeout: float | None = None,
+    ) -> Generator[Out]:
+        """Ask, and iterate over the replies; see `Bus.stream`."""
+        asked = cast("StreamAction[object, Out]", action)
+        replies = _Replies(self._bus.stream(asked, payload, service=service, timeout=timeout))
+        try:
+            while True:
+                item = self._loop.wait_for(replies.next())
+                if item is replies.end:
+                    return
+                yield cast("Out", item)
+        finally:
+            if self._loop.is_here:
+                self._loop.wait_for(replies.close())
+
+    @overload
+    def send(
+        self,
+        action: Action[In, object],
+        payload: In,
+        *,
+        service: str | None = None,
+        idempotency_key: str | None = None,
+        after: After = None,
+    ) -> None: ...
+    @overload
+    def send(
+        self,
+        action: Action[None, object],
+        payload: None = None,
+        *,
+        service: str | None = None,
+        idempotency_key: str | None = None,
+        after: After = None,
+    ) -> None: ...
+    def send(
+        self,
+        action: Action[In, object],
+        payload: In | None = None,
+        *,
+        service: str | None = None,
+        idempotency_key: str | None = None,
+        after: After = None,
+    ) -> None:
+        """Queue a request whose reply is not wanted; see `Bus.send`."""
+        asked = cast("Action[object, object]", action)
+        sending = self._bus.send(asked, payload, service=service, idempotency_key=idempotency_key, after=after)
+        self._loop.wait_for(sending)
+
+    def publish(self, channel: Channel[Event], event: Event, *, after: After = None) -> None:
+        """Tell all listeners of a channel; see `Bus.publish`."""
+        self._loop.wait_for(self._bus.publish(channel, event, after=after))
+
+
+class BlockingTwin(BlockingBus):
+    """The blocking twin of a bus that is open in another thread's loop."""
+
+    def __init__(self, bus: Bus, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__()
+        self._bus = bus
+        self._loop = LoopThread(loop)
+
+
+class _Replies:
+    """An async generator that is pulled from another thread: each step in a task that outlives no other."""
+
+    def __init__(self, replies: AsyncGenerator[object]) -> None:
+        self._replies = replies
+        self.end = object()
+
+    async def next(self) -> object:
+        return await anext(self._replies, self.end)
+
+    async def close(self) -> None:
+        await self._replies.aclose()

@@ -1,0 +1,296 @@
+"""`Bus`: calls, streams, sends and publishes, from handlers and from anywhere else."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, aclosing
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar, Self, TypeVar, cast, overload
+
+from daebus.connection.outages import always, where_not_sent
+from daebus.core.affinity import LoopOnly
+from daebus.core.forks import Home
+from daebus.declare.contracts import Action, Channel, StreamAction
+from daebus.delivery.after_commit import After, defer
+from daebus.errors import ConfigurationError
+from daebus.protocol.limits import QUEUED_SIZE, Limits
+from daebus.protocol.messages import MAX_MESSAGE_SIZE
+from daebus.protocol.old_wire import speaks_old_wire
+
+if TYPE_CHECKING:
+    from .caller import Caller
+
+__all__ = ["DEFAULT_TIMEOUT", "Bus", "NodeBus"]
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+Event = TypeVar("Event")
+
+DEFAULT_TIMEOUT = 15.0
+"""Seconds that a call waits where it does not say.
+
+A call whose instance was killed is run once more by another one, at the default lease (6 s, looked at each 2 s) after
+at most 8 s: that leaves a handler that takes up to 3 s the time to answer. Several such calls are begun one after
+another in each instance that is left: all of them are answered where there are no more of them than instances.
+"""
+
+
+class Bus(LoopOnly):
+    """The way to other services. In a handler it is the service ``bus``; elsewhere ``async with Bus(url) as bus:``.
+
+    Args:
+        url: Of the Redis or Valkey server; default: DAEBUS_REDIS_URL, else the project's embedded engine.
+        timeout: Seconds that a call waits where it does not say; the default is long enough for one whose instance is
+            killed to be answered by another one.
+        max_queued: How many unhandled requests of one action `send` queues at most, in each partition of the service.
+        max_queued_size: About how many bytes of the server's memory they may take.
+        max_message_size: The largest payload or event in bytes; more raises `TooLarge`.
+        legacy: Whether services that still run daebus 0.0.31 are called, too (docs/migration.md); default: where the
+            environment has ``DAEBUS_LEGACY=1``.
+
+    Raises:
+        ConfigurationError: When it is opened: the URL, or DAEBUS_LEGACY, is wrong. When it is used: it is not open, or
+            it was opened in a process from which this one was forked.
+        StartupError: When it is opened: the server cannot be reached, or refuses.
+    """
+
+    __twin__: ClassVar[str] = "blocking_bus"
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        timeout: float = DEFAULT_TIMEOUT,
+        max_queued: int = 100_000,
+        max_queued_size: int = QUEUED_SIZE,
+        max_message_size: int = MAX_MESSAGE_SIZE,
+        legacy: bool | None = None,
+    ) -> None:
+        self._url = url
+        self._timeout = timeout
+        self._max_queued = max_queued
+        self._max_queued_size = max_queued_size
+        self._limits = Limits(max_message_size)
+        self._legacy = legacy
+        self._caller: Caller | None = None
+        self._home = Home()
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        from .caller import open_caller  # noqa: PLC0415  # it loads redis-py, without which an app is defined
+
+        self._home, self._stack = Home(), AsyncExitStack()
+        opening = open_caller(self._url, self._limits, legacy=speaks_old_wire(self._legacy))
+        self._caller = await self._stack.enter_async_context(opening)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._caller = None
+        if self._home.is_here:  # what was opened before a fork is closed where it was opened
+            await self._stack.aclose()
+
+    @overload
+    async def call(
+        self,
+        action: Action[In, Out],
+        payload: In,
+        *,
+        service: str | None = None,
+        timeout: float | None = None,
+        idempotency_key: str | None = None,
+    ) -> Out: ...
+    @overload
+    async def call(
+        self,
+        action: Action[None, Out],
+        payload: None = None,
+        *,
+        service: str | None = None,
+        timeout: float | None = None,
+        idempotency_key: str | None = None,
+    ) -> Out: ...
+    async def call(
+        self,
+        action: Action[In, Out],
+        payload: In | None = None,
+        *,
+        service: str | None = None,
+        timeout: float | None = None,
+        idempotency_key: str | None = None,
+    ) -> Out:
+        """Ask, and wait for the reply.
+
+        Args:
+            action: A contract, or a decorated handler.
+            payload: What it takes; nothing where it takes None.
+            service: Who is asked; default: the contract's service, else the service that asks.
+            timeout: Seconds to wait, within what the handler that asks has left itself.
+            idempotency_key: Such as ``order-17``: requests for the action with the same key and payload run once, and
+                all get the same reply, also those that come later, within what the action says (``keep_replies``).
+                A run that fails unexpectedly, or for want of another service, does not count.
+
+        Raises:
+            Timeout: No reply came in time.
+            Conflict: The idempotency key was used with another payload.
+            ConfigurationError: There is a key, and the service runs daebus 0.0.31, which knows none.
+            TooLarge: The payload is.
+            BadRequest: The payload contains itself or is not what the action takes, or the key is too long.
+            BadReply: The reply is not what the contract says.
+            NoSuchService: No instance serves the service.
+            NoSuchAction: No live instance of it has the action.
+            Unavailable: The server cannot be reached.
+            ServiceError: Whatever the handler raised, with its class, code, message and details.
+        """
+        caller = self._open
+        request = caller.request(action, payload, service, idempotency_key)
+        reply = await caller.reply(request, self._timeout if timeout is None else timeout)
+        return cast("Out", caller.decode(action, reply))
+
+    @overload
+    def stream(
+        self, action: StreamAction[In, Out], payload: In, *, service: str | None = None, timeout: float | None = None
+    ) -> AsyncGenerator[Out]: ...
+    @overload
+    def stream(
+        self,
+        action: StreamAction[None, Out],
+        payload: None = None,
+        *,
+        service: str | None = None,
+        timeout: float | None = None,
+    ) -> AsyncGenerator[Out]: ...
+    async def stream(
+        self,
+        action: StreamAction[In, Out],
+        payload: In | None = None,
+        *,
+        service: str | None = None,
+        timeout: float | None = None,
+    ) -> AsyncGenerator[Out]:
+        """Ask, and iterate over the replies. Leaving the iteration early stops the handler.
+
+        The reply of an action that does not stream counts as a stream of that one item; null as an empty one.
+
+        Args:
+            action: A contract, or a decorated handler that is an async generator.
+            payload: What it takes; nothing where it takes None.
+            service: As in `call`.
+            timeout: Seconds for the whole stream; default: as long as it lives, within the asking handler's deadline.
+
+        Raises:
+            Timeout: The stream did not end in time.
+            Unavailable: The server cannot be reached, or nothing more is heard of the handler.
+            ServiceError: As in `call`.
+        """
+        caller = self._open
+        request = caller.request(action, payload, service)
+        async with aclosing(caller.replies(request, timeout)) as replies:
+            async for reply in replies:
+                yield cast("Out", caller.decode(action, reply))
+
+    @overload
+    async def send(
+        self,
+        action: Action[In, object],
+        payload: In,
+        *,
+        service: str | None = None,
+        idempotency_key: str | None = None,
+        after: After = None,
+    ) -> None: ...
+    @overload
+    async def send(
+        self,
+        action: Action[None, object],
+        payload: None = None,
+        *,
+        service: str | None = None,
+        idempotency_key: str | None = None,
+        after: After = None,
+    ) -> None: ...
+    async def send(
+        self,
+        action: Action[In, object],
+        payload: In | None = None,
+        *,
+        service: str | None = None,
+        idempotency_key: str | None = None,
+        after: After = None,
+    ) -> None:
+        """Queue a request whose reply is not wanted; it is kept until it was handled, also while nobody serves it.
+
+        Where the service runs and no live instance of it has the action, the log warns, with the name that was probably
+        meant: it waits for an instance that has it. An instance that starts warns of what waits for nobody.
+
+        Where the handler fails, it is handled again or becomes a dead letter, as its decorator says.
+
+        Args:
+            action: A contract, or a decorated handler.
+            payload: What it takes; nothing where it takes None.
+            service: As in `call`.
+            idempotency_key: As in `call`: it is not handled where another request with the key was.
+            after: As in `publish`.
+
+        Raises:
+            ConfigurationError: There is a key, and the service runs daebus 0.0.31, which knows none.
+            TooManyRequests: The queue of the action is full.
+            TooLarge: The payload is.
+            BadRequest: The payload contains itself, or the key is too long.
+            Unavailable: The server cannot be reached.
+        """
+        caller = self._open
+        request = caller.request(action, payload, service, idempotency_key)
+        queue = partial(caller.queue, request, self._max_queued, self._max_queued_size)
+        if after is None:
+            await queue()
+            return
+        title, target = f"request {request.service}.{request.action}", request.service
+        again = always if caller.queues_once(target) else where_not_sent
+        defer(after, title, partial(queue, once=True), bytes(request.payload), request.request_id, again)
+
+    async def publish(self, channel: Channel[Event], event: Event, *, after: After = None) -> None:
+        """Tell all listeners of a channel. Durable channels keep the event until each has handled it.
+
+        Args:
+            channel: The channel.
+            event: The event.
+            after: ``"commit"``: it leaves once the message that is being handled has succeeded, that is, when the
+                handler has returned and its per-message objects were closed without error, and before the reply does;
+                in order with what else waits for that, and not at all where one of them fails. Where the server is away
+                then, an event of a durable channel is sent again for 10 s, and taken once; one of a plain channel only
+                if there was no connection. Where that does not help, the message fails with `Unavailable` although what
+                it has done is kept, and the log names what was not sent: who has called may call again, and what was
+                sent or is an event of a durable channel is handled again, so that its handler must bear that. None: at
+                once.
+
+        Raises:
+            ConfigurationError: It is to wait for a message, and none is being handled.
+            TooLarge: The event is.
+            BadRequest: The event contains itself.
+            Unavailable: The server cannot be reached.
+        """
+        caller = self._open
+        body = caller.encode(event)
+        if after is None:
+            await caller.publish(channel, body)
+        else:
+            event_id = caller.new_event_id() if channel.durable else ""
+            send, again = partial(caller.publish, channel, body, event_id), always if event_id else where_not_sent
+            defer(after, f"event on {channel.name!r}", send, body, event_id, again)
+
+    @property
+    def _open(self) -> Caller:
+        if self._caller is None:
+            raise ConfigurationError(
+                "The bus is not open: use `async with Bus(url) as bus:`, or a bus that is injected."
+            )
+        self._home.require()
+        return self._caller
+
+
+class NodeBus(Bus):
+    """A bus over the connections of a process, which are closed by whoever opened them."""
+
+    def __init__(self, caller: Caller) -> None:
+        super().__init__()
+        self._caller = caller

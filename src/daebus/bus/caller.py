@@ -1,0 +1,300 @@
+"""The caller's side of the wire: from a contract and a payload to the entry of a stream, and back from the reply."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+import msgspec
+
+from daebus.connection.find_server import find_server
+from daebus.connection.node import Node, open_node
+from daebus.connection.resp import CommandError
+from daebus.connection.resp import Reply as ServerReply
+from daebus.connection.wire import Answered
+from daebus.core.context import current_context
+from daebus.core.deadlines import NEVER
+from daebus.declare.contracts import Channel, Contract
+from daebus.discovery.directory import Directory
+from daebus.errors import (
+    BadReply,
+    BadRequest,
+    ConfigurationError,
+    NoSuchService,
+    Timeout,
+)
+from daebus.payloads.codec import Decoder, UnsupportedTypeError, compile_decoder, encode
+from daebus.protocol.limits import Limits
+from daebus.protocol.messages import Reply, Request, action_stream, control_channel
+from daebus.queues.idempotency import MAX_KEY
+from daebus.telemetry.logs import make_logger
+
+from .inbox import SUCCESS, Conversation, Inbox, Question, reply_error
+from .old_services import (
+    OldConversation,
+    OldQuestion,
+    hears_requests,
+    old_request,
+    publish_old,
+    refuse_key,
+    unless_old,
+)
+from .publishing import append
+from .queueing import Queue
+
+__all__ = ["Caller", "open_caller"]
+
+Event = TypeVar("Event")
+
+CREDIT = 256
+"""How many items of a stream may be on their way to a caller that has not taken them."""
+
+CREDIT_SIZE = 1_048_576
+"""How many bytes of them; the last one may be over it."""
+
+
+class Caller:
+    """Asks on behalf of one process.
+
+    Args:
+        node: The process.
+        service: Who is asked where neither the caller nor the contract names a service.
+        limits: How large a payload may be.
+        legacy: Whether services that still run daebus 0.0.31 are called, too.
+        warns: Whether the log is told where something is sent to an action that no live instance has.
+    """
+
+    def __init__(self, node: Node, service: str | None, limits: Limits, *, legacy: bool, warns: bool = True) -> None:
+        self._node = node
+        self._service = service
+        self._limits = limits
+        self._legacy = legacy
+        self._inbox = Inbox(node)
+        self._directory = Directory(node)
+        self._queue = Queue(node, self._directory, warns=warns)
+        self._decoders: dict[Contract, Decoder] = {}
+        self._sender = f"script@{socket.gethostname()[:200]}" if service is None else f"{service}@{node.id}"
+
+    def request(self, action: Contract, payload: object, service: str | None, key: str | None = None) -> Request:
+        """A request that is yet to be sent, with an idempotency key.
+
+        Raises:
+            ConfigurationError: Nobody is named to handle it.
+            TooLarge: The payload is.
+            BadRequest: The payload contains itself, or the key is too long.
+        """
+        target = service or action.service or self._service
+        if target is None:
+            raise ConfigurationError(
+                f"Nobody is named to handle {action.name!r}: pass service=, or give its contract a service."
+            )
+        if key is not None and not 0 < len(key) <= MAX_KEY:
+            raise BadRequest(f"An idempotency key has 1 to {MAX_KEY} characters, and this one has {len(key)}")
+        context = current_context.get()
+        return Request(
+            action=action.name,
+            payload=msgspec.Raw(self.encode(payload)),
+            request_id=self._node.new_request_id(),
+            service=target,
+            trace_id=None if context is None else context.request_id,
+            idempotency_key=key,
+        )
+
+    async def reply(self, request: Request, timeout: float) -> Reply:
+        """Send a request and wait for its only reply; an error reply is raised."""
+        deadline = _deadline(timeout)
+        known = self._inbox.is_ready and self._directory.knows(request.service, request.action)
+        old = not known and await self._prepare(request, timeout, deadline)
+        question = OldQuestion(deadline) if old else Question(deadline)
+        self._inbox.expect(request.request_id, question)
+        try:
+            self._ask(request, deadline, question.sent, old=old)
+            reply = await question.replied
+        except TimeoutError:
+            raise _late(request, timeout, deadline) from None
+        except CommandError as error:
+            raise _refused(request, error) from None
+        except asyncio.CancelledError:
+            self._cancel(request)
+            raise
+        finally:
+            self._inbox.forget(request.request_id)
+        if reply.status != SUCCESS:
+            raise reply_error(reply)
+        return reply
+
+    async def replies(self, request: Request, timeout: float | None) -> AsyncGenerator[Reply]:
+        """Send a request and yield each of its replies; an error reply is raised."""
+        deadline = _deadline(timeout)
+        old = await self._prepare(request, timeout, deadline)
+        title = f"{request.service}.{request.action}"
+        conversation = OldConversation(title, deadline) if old else Conversation(title, deadline)
+        request.credit, request.credit_size = CREDIT, CREDIT_SIZE
+        self._inbox.expect(request.request_id, conversation)
+        taken = size = 0
+        ended = False
+        try:
+            self._ask(request, deadline, conversation.sent, old=old)
+            while not ended:
+                reply = await conversation.next()
+                ended = reply.final
+                if reply.status != SUCCESS:
+                    raise reply_error(reply)
+                # A stream ends with null; the only reply of an action that does not stream is an item.
+                if not (ended and bytes(reply.payload) == b"null"):
+                    yield reply
+                taken, size = taken + 1, size + memoryview(reply.payload).nbytes
+                if (taken >= CREDIT // 2 or size >= CREDIT_SIZE // 2) and not ended:
+                    self._tell(request, f"{request.request_id} {taken} {size}")
+                    taken = size = 0
+        except TimeoutError:
+            raise _late(request, timeout, deadline) from None
+        except CommandError as error:
+            raise _refused(request, error) from None
+        finally:
+            self._inbox.forget(request.request_id)
+            if not ended:
+                self._cancel(request)
+
+    async def queue(self, request: Request, max_queued: int, max_size: int, *, once: bool = False) -> None:
+        """Send a request that wants no reply. Raises as `Queue.put` does."""
+        service, directory = request.service, self._directory
+        if not directory.knows(service, ""):
+            await directory.serves(service)
+            if self._legacy and not directory.has_seen(service) and await publish_old(self._node, request):
+                return
+        request.sender = self._sender
+        await self._queue.put(request, max_queued, max_size, once=once)
+
+    def queues_once(self, service: str) -> bool:
+        """Whether a request for a service may be queued again; not one for daebus 0.0.31, which would run twice."""
+        return not self._legacy or self._directory.has_seen(service)
+
+    def new_event_id(self) -> str:
+        """An id for an event of a durable channel."""
+        return self._node.new_request_id()
+
+    async def publish(self, channel: Channel[Event], body: bytes, event_id: str = "") -> None:
+        """Publish an event that is encoded, or append it to the stream of a durable channel.
+
+        Args:
+            channel: The channel.
+            body: The event, encoded.
+            event_id: Of an event of a durable channel, from `new_event_id`, with which it may be published again.
+                Empty: it gets a new one.
+        """
+        if not channel.durable:
+            await self._node.link.execute("PUBLISH", channel.name, body)
+            return
+        context = current_context.get()
+        trace = self._node.new_request_id() if context is None else context.request_id
+        oldest = max(0, self._node.clock.now() - int(channel.retention * 1000))
+        about = ("trace_id", trace, "event_id", event_id or self.new_event_id(), "sender", self._sender)
+        await append(self._node.link, channel.name, oldest, ("event", body, *about), once=event_id)
+
+    def decode(self, action: Contract, reply: Reply) -> object:
+        """The payload of a reply. Raises `BadReply` where it is not what the contract says."""
+        decoder = self._decoders.get(action)
+        if decoder is None:
+            try:
+                decoder = self._decoders[action] = compile_decoder(action.types[1])
+            except UnsupportedTypeError as error:
+                raise ConfigurationError(f"The reply of {action!r} cannot be decoded: {error}") from error
+        try:
+            return decoder(reply.payload)
+        except BadRequest as error:
+            raise BadReply(f"The reply of {action.name!r} is not what its contract says: {error.message}") from None
+
+    def encode(self, payload: object) -> bytes:
+        """The JSON of a payload or an event. Raises `TooLarge`, and `BadRequest` where it contains itself."""
+        try:
+            body = encode(payload)
+        except RecursionError:
+            raise BadRequest("The payload is nested too deeply, or contains itself") from None
+        self._limits.check_size(body)
+        return body
+
+    async def _prepare(self, request: Request, timeout: float | None, deadline: float) -> bool:
+        """See to it that replies can come in, and that there is somebody to reply; returns whether that is an old one.
+
+        Raises `NoSuchService` and `NoSuchAction`.
+        """
+        try:
+            async with asyncio.timeout(None if deadline == NEVER else deadline - time.monotonic()):
+                await self._inbox.ready()
+                try:
+                    await self._directory.require(request.service, request.action)
+                except NoSuchService as error:
+                    await self._require_old(request, error)
+                    await self._inbox.hear_old()
+                    return True
+                return False
+        except TimeoutError:
+            raise _late(request, timeout, deadline) from None
+
+    async def _require_old(self, request: Request, missing: NoSuchService) -> None:
+        """Return if a service that nobody serves runs daebus 0.0.31, and may be asked. Raises `missing` otherwise."""
+        service = request.service
+        if self._directory.has_seen(service) or not await hears_requests(self._node, service):
+            raise missing
+        if not self._legacy:
+            raise NoSuchService(missing.message + unless_old(service), details=missing.details)
+        refuse_key(request)
+
+    def _ask(self, request: Request, deadline: float, sent: Answered, *, old: bool) -> None:
+        node = self._node
+        request.reply_to = self._inbox.old_channel if old else self._inbox.channel
+        if old:
+            node.link.issue(old_request(request), sent)
+            return
+        request.deadline = None if deadline == NEVER else node.clock.at(deadline)
+        node.link.issue(("XADD", self._stream(request), "*", "request", encode(request)), sent)
+
+    def _stream(self, request: Request) -> str:
+        """The stream to which it is appended, in the next partition or in that of its idempotency key."""
+        return action_stream(self._directory.partition(request.service, request.idempotency_key), request.action)
+
+    def _cancel(self, request: Request) -> None:
+        self._tell(request, request.request_id)
+
+    def _tell(self, request: Request, text: str) -> None:
+        """Tell whoever handles a request. Where the server is gone, the handler ends at its deadline."""
+        self._node.link.issue(("PUBLISH", control_channel(request.service), text), _ignore)
+
+
+@asynccontextmanager
+async def open_caller(url: str | None, limits: Limits, *, legacy: bool) -> AsyncGenerator[Caller]:
+    """A way to ask over connections of its own, to the server at `url`, else to the one that `find_server` finds.
+
+    Raises:
+        ConfigurationError: The URL is wrong.
+        StartupError: The server cannot be reached, or refuses.
+    """
+    async with find_server(url, make_logger()) as server, open_node(server) as node:
+        yield Caller(node, None, limits, legacy=legacy)
+
+
+def _ignore(_: ServerReply) -> None:
+    pass
+
+
+def _late(request: Request, timeout: float | None, deadline: float) -> Timeout:
+    context = current_context.get()
+    inherited = timeout is None or (context is not None and context.deadline == deadline)
+    limit = "before the deadline of the handler that asks" if inherited else f"within {timeout:g} s"
+    return Timeout(f"{request.service}.{request.action} did not {'end' if request.credit else 'answer'} {limit}")
+
+
+def _refused(request: Request, error: CommandError) -> CommandError:
+    return error.explained(("XADD", action_stream(request.service, request.action)))
+
+
+def _deadline(timeout: float | None) -> float:
+    """The earlier one of a timeout and of the deadline of the handler that asks, in `time.monotonic` seconds."""
+    context = current_context.get()
+    inherited = NEVER if context is None or context.deadline is None else context.deadline
+    return min(inherited, NEVER if timeout is None else time.monotonic() + timeout)

@@ -1,0 +1,220 @@
+"""The caller's side of replies: one channel for each process, matched by request id."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from typing import Protocol
+
+import msgspec
+
+from daebus.connection.node import Node
+from daebus.connection.resp import Reply as ServerReply
+from daebus.core.deadlines import Deadlines, Expiring
+from daebus.errors import ServiceError, Unavailable, error_from_code
+from daebus.payloads.codec import UNDECODABLE, encode
+from daebus.protocol.messages import ErrorPayload, Reply, encode_error, old_reply_channel, reply_channel
+
+__all__ = ["ALIVE", "ERROR", "SUCCESS", "Conversation", "Inbox", "Question", "failed_reply", "reply_error"]
+
+SUCCESS = "success"
+ERROR = "error"
+ALIVE = "alive"
+"""The status of a reply that only says that a stream goes on."""
+
+_SILENCE_SECONDS = 20.0
+_MOST_UNREAD, _MOST_UNREAD_SIZE = 10_000, 67_108_864
+
+_LONGEST_TEXT = 1000
+_LARGEST_ERROR = 1_048_576
+
+_log = logging.getLogger(__name__)
+
+_decode = msgspec.json.Decoder(Reply).decode
+_decode_error = msgspec.json.Decoder(ErrorPayload).decode
+
+
+class Waiting(Expiring, Protocol):
+    """Who waits for replies."""
+
+    def receive(self, reply: Reply) -> None:
+        """Take a reply."""
+        ...
+
+
+class Question:
+    """Waits for one reply.
+
+    Attributes:
+        replied: Done with the reply, or with why none will come; `TimeoutError` at the deadline.
+    """
+
+    __slots__ = ("deadline", "replied")
+
+    def __init__(self, deadline: float) -> None:
+        self.deadline: float = deadline
+        self.replied: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+
+    def receive(self, reply: Reply) -> None:
+        """Take the reply."""
+        if not self.replied.done():
+            self.replied.set_result(reply)
+
+    def sent(self, answer: ServerReply) -> None:
+        """Take the server's answer to the request."""
+        if isinstance(answer, Exception) and not self.replied.done():
+            self.replied.set_exception(answer)
+
+    def expire(self) -> None:
+        """Wait no longer."""
+        if not self.replied.done():
+            self.replied.set_exception(TimeoutError())
+
+
+class Conversation:
+    """Waits for many replies.
+
+    Args:
+        title: Whose they are, for errors.
+        ends: When all of them must be there, in seconds of `time.monotonic`.
+    """
+
+    def __init__(self, title: str, ends: float) -> None:
+        self._title = title
+        self._ends = ends
+        self._heard = time.monotonic()
+        self._replies: deque[Reply] = deque()
+        self._size = 0  # of their payloads
+        self._failed: Exception | None = None
+        self._wake: asyncio.Future[None] | None = None
+
+    @property
+    def deadline(self) -> float:
+        """When it ends, or was silent for too long."""
+        return min(self._ends, self._heard + _SILENCE_SECONDS)
+
+    def receive(self, reply: Reply) -> None:
+        """Take a reply."""
+        self._heard = time.monotonic()
+        if reply.status == ALIVE:
+            return
+        if len(self._replies) < _MOST_UNREAD and self._size < _MOST_UNREAD_SIZE:
+            self._replies.append(reply)
+            self._size += memoryview(reply.payload).nbytes
+            self._go_on()
+        else:
+            self._fail(Unavailable(f"The stream of {self._title} sends far more than it was asked for"))
+
+    def sent(self, answer: ServerReply) -> None:
+        """Take the server's answer to the request."""
+        if isinstance(answer, Exception):
+            self._fail(answer)
+
+    def expire(self) -> None:
+        """Wait no longer."""
+        late = time.monotonic() >= self._ends
+        silent = f"{self._title} was not heard of for {_SILENCE_SECONDS:g} s: whoever handled it may have died"
+        self._fail(TimeoutError() if late else Unavailable(silent))
+
+    async def next(self) -> Reply:
+        """The next reply. Raises `TimeoutError` at its end, `Unavailable` when nothing more is heard."""
+        while not self._replies:
+            if self._failed is not None:
+                raise self._failed
+            self._wake = asyncio.get_running_loop().create_future()
+            await self._wake
+        reply = self._replies.popleft()
+        self._size -= memoryview(reply.payload).nbytes
+        return reply
+
+    def _fail(self, error: Exception) -> None:
+        self._failed = error
+        self._go_on()
+
+    def _go_on(self) -> None:
+        if self._wake is not None and not self._wake.done():
+            self._wake.set_result(None)
+
+
+class Inbox:
+    """The replies to this process.
+
+    Attributes:
+        channel: On which they come in.
+        old_channel: The same for those of daebus 0.0.31.
+    """
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self.channel: str = reply_channel(node.id)
+        self.old_channel: str = old_reply_channel(node.id)
+        self._old = asyncio.Lock()
+        self._hears_old = False
+        self._waiting: dict[str, Waiting] = {}
+        self._deadlines: Deadlines[Waiting] = Deadlines()
+        self._subscribing: asyncio.Task[None] | None = None
+        self._subscribed = False
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether replies can come in."""
+        return self._subscribed and self._node.subscriber.hears(self.channel)
+
+    async def ready(self) -> None:
+        """Subscribe, once; later calls return at once. Raises `Unavailable` where replies cannot come in now."""
+        if self._subscribing is None or self._subscribing.done():
+            self._subscribing = asyncio.create_task(self._subscribe())
+        await asyncio.shield(self._subscribing)
+        if not self.is_ready:
+            raise Unavailable("The connection over which replies come in is broken, and is being made again")
+
+    async def hear_old(self) -> None:
+        """Hear services of daebus 0.0.31 too, on `old_channel`. Raises `Unavailable` where that cannot be."""
+        async with self._old:
+            if not self._hears_old:
+                await self._node.subscriber.subscribe(self.old_channel, self._receive)
+                self._hears_old = True
+
+    async def _subscribe(self) -> None:
+        if not self._subscribed:
+            await self._node.subscriber.subscribe(self.channel, self._receive)
+            self._subscribed = True
+
+    def expect(self, request_id: str, waiting: Waiting) -> None:
+        """Hand each reply to a request to `waiting`, until it is forgotten."""
+        self._waiting[request_id] = waiting
+        self._deadlines.add(waiting)
+
+    def forget(self, request_id: str) -> None:
+        """Drop what else comes for a request."""
+        self._deadlines.discard(self._waiting.pop(request_id))
+
+    def _receive(self, message: bytes) -> None:
+        try:
+            reply = _decode(message)
+        except UNDECODABLE as error:
+            _log.debug("Something on %s is no reply: %s", self.channel, error)
+            return
+        waiting = self._waiting.get(reply.request_id)
+        if waiting is not None:
+            waiting.receive(reply)
+
+
+def reply_error(reply: Reply) -> ServiceError:
+    """The error that an error reply carries."""
+    try:
+        payload = _decode_error(reply.payload)
+    except UNDECODABLE:
+        text = bytes(reply.payload)[:_LONGEST_TEXT].decode(errors="replace")
+        return ServiceError(f"The service answered with an error: {text}")
+    return error_from_code(payload.code, payload.error, payload.details)
+
+
+def failed_reply(error: ServiceError, request_id: str) -> bytes:
+    """An encoded error reply. Of an error that is too large, the details are left out."""
+    payload = encode_error(error)
+    if memoryview(payload).nbytes > _LARGEST_ERROR:
+        payload = encode_error(ServiceError(error.message[:_LONGEST_TEXT], code=error.code))
+    return encode(Reply(ERROR, payload, request_id))

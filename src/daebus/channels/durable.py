@@ -1,0 +1,164 @@
+"""The listeners of durable channels: each reads with a group of its own, and again the events on which it failed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+
+import msgspec
+
+from daebus.connection.node import Node
+from daebus.connection.resp import CommandError
+from daebus.connection.scripts import Script
+from daebus.delivery.grace import Grace
+from daebus.errors import ServiceError, Unavailable
+from daebus.protocol.messages import channel_instances, channel_stream, gone_groups, instance_registry, listener_stream
+from daebus.queues.lanes import Lane
+from daebus.queues.leases import Entry, Lease
+from daebus.queues.reader import GroupReader
+from daebus.queues.retries import GROUP, MAX_DELIVERIES, Origin, Retries
+from daebus.queues.settler import Settler
+from daebus.queues.suspects import alone_seconds
+from daebus.telemetry.logs import Logger
+
+from .groups import Listener, Places, Seat
+from .orphans import OrphanWatch
+
+__all__ = ["DurableListeners", "ListenerHost"]
+
+_TRIM_SECONDS = 10.0
+
+# Everything before the oldest entry that any group still needs goes: delivered and pending, or not yet delivered.
+_TRIM = Script(
+    """
+    local oldest = nil
+    for _, g in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
+        local name, last = g[2], nil
+        for i = 1, #g, 2 do if g[i] == 'last-delivered-id' then last = g[i + 1] end end
+        local pending = redis.call('XPENDING', KEYS[1], name)
+        local needs = last
+        if pending[1] > 0 then needs = pending[2] end
+        local ms, n = string.match(needs, '(%d+)-(%d+)')
+        local at = {tonumber(ms), tonumber(n), needs}
+        if oldest == nil or at[1] < oldest[1] or (at[1] == oldest[1] and at[2] < oldest[2]) then oldest = at end
+    end
+    if oldest then return redis.call('XTRIM', KEYS[1], 'MINID', oldest[3]) end
+    return 0
+    """
+)
+
+Handle = Callable[[Listener, Entry], Awaitable[ServiceError | None]]
+
+
+class ListenerHost(msgspec.Struct, frozen=True):
+    """What all listeners of one service in this process share.
+
+    Attributes:
+        node: This process.
+        service: The service's name.
+        lease: The heartbeat of this process.
+        retries: For durable events whose handler fails.
+        logger: For what goes wrong.
+    """
+
+    node: Node
+    service: str
+    lease: Lease
+    retries: Retries
+    logger: Logger
+
+
+class DurableListeners:
+    """Hands the events of durable channels to the listeners of one service in this process.
+
+    Args:
+        host: What they share.
+        listeners: Who listens.
+        settler: For events that are done with.
+        handle: Hands an event to its listener; returns the error where that failed.
+    """
+
+    def __init__(self, host: ListenerHost, listeners: Sequence[Listener], settler: Settler, handle: Handle) -> None:
+        self._host = host
+        self._settler = settler
+        self._handle = handle
+        self._channels = sorted({listener.channel for listener in listeners})
+        self._places = Places(host.node, host.service, listeners, host.logger)
+        self._orphans = OrphanWatch(host.node, host.service, host.logger)
+        self._readers: list[GroupReader] = []
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Take the places of the listeners, and hear events from now on. Raises as `Places.take` does."""
+        await self._begin(await self._places.take())
+        if self._channels:
+            self._tasks.append(asyncio.create_task(self._trim_on(), name="trimming of durable channels"))
+        await self._orphans.start()
+
+    async def quit(self) -> None:
+        """Take no more events; those in hand go on."""
+        await self._orphans.stop()
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        await asyncio.gather(*(reader.quit() for reader in self._readers))
+
+    async def stop(self, grace: Grace) -> None:
+        """Hear no more; finish the events in hand."""
+        await self.quit()
+        await asyncio.gather(*(reader.stop(grace) for reader in self._readers))
+        await self._places.leave()
+
+    async def _begin(self, seats: Sequence[Seat]) -> None:
+        readers = [self._reader(seat) for seat in seats]
+        if seats:
+            lanes = [self._lane(seat, self._again(seat), GROUP) for seat in seats]
+            readers.append(self._group_reader(GROUP, instance_registry(self._host.service), lanes))
+        for reader in readers:
+            self._readers.append(reader)
+            await reader.start()
+
+    def _again(self, seat: Seat) -> str:
+        return listener_stream(self._host.service, seat.listener.channel, seat.key)
+
+    def _reader(self, seat: Seat) -> GroupReader:
+        channel = seat.listener.channel
+        lanes = [self._lane(seat, channel_stream(channel), seat.group)]
+        return self._group_reader(seat.group, channel_instances(channel), lanes)
+
+    def _group_reader(self, group: str, registry: str, lanes: Sequence[Lane]) -> GroupReader:
+        host = self._host
+        return GroupReader(host.node, group, registry, host.lease, lanes, self._settler, host.logger)
+
+    def _lane(self, seat: Seat, key: str, group: str) -> Lane:
+        listener = seat.listener
+        names = ("channel", listener.channel, "listener", listener.name)
+        origin = Origin(self._host.service, names, key, group, self._again(seat), listener.policy)
+        is_own = key == origin.again  # a channel's stream is read by others too, and trimmed
+
+        async def handle(entry: Entry, _: asyncio.Task[None]) -> None:
+            request_id = (entry.get(b"trace_id") or b"").decode(errors="replace")
+            if entry.deliveries > MAX_DELIVERIES:
+                await self._host.retries.give_up(origin, entry, MAX_DELIVERIES, request_id)
+                return
+            problem = await self._handle(listener, entry)
+            if problem is None:
+                self._settler.settle(key, group, entry.id, delete=is_own)
+            else:
+                await self._host.retries.failed(origin, entry, problem, request_id)
+
+        gone = None if is_own else gone_groups(listener.channel)
+        return Lane(key, listener.concurrency, handle, _alone, gone)
+
+    async def _trim_on(self) -> None:
+        while True:
+            await asyncio.sleep(_TRIM_SECONDS)
+            for channel in self._channels:
+                with suppress(Unavailable, CommandError):  # the next round does it
+                    await self._host.node.link.script(_TRIM, [channel_stream(channel)], [])
+
+
+def _alone(entry: Entry, _: int) -> float:
+    return alone_seconds(MAX_DELIVERIES - entry.deliveries)

@@ -1,0 +1,290 @@
+"""The places of a service's listeners in durable channels: which consumer group is whose, also after a rename.
+
+A listener is known by its name, and keeps its group: where the name changes, the new one becomes another name of the
+same group. So the replicas that have the old name and those that have the new one share the events while both run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Literal, TypeAlias, cast
+
+import msgspec
+
+from daebus.connection.node import Node
+from daebus.connection.resp import Argument, CommandError
+from daebus.connection.scripts import EVEN_WHEN_FULL, NOW, Script
+from daebus.declare.policies import Place, Policy
+from daebus.delivery.endpoint import Endpoint
+from daebus.discovery.presence import BEAT_SECONDS
+from daebus.errors import StartupError, Unavailable
+from daebus.mistakes.suggestions import closest, did_you_mean, ended
+from daebus.protocol.messages import (
+    channel_listeners,
+    channel_listening,
+    channel_stream,
+    gone_groups,
+    listened_channels,
+)
+from daebus.telemetry.logs import Logger
+
+__all__ = ["LISTENING_MS", "Listener", "Places", "Seat"]
+
+LISTENING_MS = 15_000
+"""Milliseconds after its last heartbeat during which an instance counts as one that has a listener."""
+
+_FORGET_MS = 86_400_000
+
+# KEYS are the stream, the hash of the listeners, and the sorted sets of who listens and of groups that are gone; ARGV
+# are the service, this instance, and of each listener its name, its start and its name before, or nothing. Nothing is
+# written where it is for a person to decide: what has a place and is not here may be the new listener's old name, or a
+# listener of another program under the name of the service, or of one that does not run just now. To take the place of
+# that one would lose its events; to begin anew would handle those of a renamed one twice. So it is, too, where the name
+# before is that of no listener: it may be misspelt.
+_JOIN = Script(
+    EVEN_WHEN_FULL
+    + NOW
+    + """
+    local service, me = ARGV[1] .. ':', ARGV[2]
+    local exists, groups = {}, redis.pcall('XINFO', 'GROUPS', KEYS[1])
+    if groups.err and not string.find(groups.err, 'no such key') then return groups end
+    if not groups.err then
+        for _, g in ipairs(groups) do
+            if string.sub(g[2], 1, #service) == service then exists[g[2]] = true end
+        end
+    end
+    local function group_of(name)
+        if name == '' then return nil end
+        return redis.call('HGET', KEYS[2], service .. name) or (exists[service .. name] and service .. name) or nil
+    end
+    local answers, owner, guesses = {}, {}, {}
+    for i = 3, #ARGV, 3 do
+        local n, name, group, how = #answers + 1, ARGV[i], group_of(ARGV[i]), 'known'
+        if not group then group, how = group_of(ARGV[i + 2]), 'renamed' end
+        if group and owner[group] then return {{'taken', name, owner[group]}} end
+        if group then owner[group] = name end
+        answers[n] = {group and how or 'new', group or service .. name}
+        if not group and (ARGV[i + 1] == '' or ARGV[i + 2] ~= '') then guesses[#guesses + 1] = name end
+    end
+    if #guesses > 0 then
+        local left = {}
+        for group in pairs(exists) do
+            if not owner[group] then
+                left[#left + 1] = redis.call('HGET', KEYS[2], group .. ' name') or string.sub(group, #service + 1)
+            end
+        end
+        table.sort(left)
+        if #left > 0 then return {{'unclear', guesses[1], unpack(left)}} end
+    end
+    for n, answer in ipairs(answers) do
+        local name, start, group = ARGV[3 * n], ARGV[1 + 3 * n], answer[2]
+        if not exists[group] then
+            redis.call('XGROUP', 'CREATE', KEYS[1], group, start == 'latest' and '$' or '0-0', 'MKSTREAM')
+            local from = '0-0'
+            for _, g in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
+                for i = 1, #g, 2 do if g[2] == group and g[i] == 'last-delivered-id' then from = g[i + 1] end end
+            end
+            redis.call('HSET', KEYS[2], group .. ' from', from)
+        end
+        redis.call('ZREM', KEYS[4], group)
+        redis.call('HSET', KEYS[2], service .. name, group, group .. ' name', name)
+        redis.call('ZADD', KEYS[3], now, me .. ' ' .. group .. ' ' .. name)
+    end
+    return answers
+    """
+)
+# The name of a group is written down again and again, as a server that took over may not have got it yet. Not so where
+# the listener was dropped or handed over while this instance was frozen, and counted as none. Of the names of a group
+# the one that was declared last counts, unless no instance has it any more.
+_BEAT = Script(
+    EVEN_WHEN_FULL
+    + NOW
+    + f"local since = '(' .. (now - {LISTENING_MS})"
+    + """
+    local function lives(suffix)
+        for _, member in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], since, '+inf')) do
+            if string.sub(member, -#suffix) == suffix then return true end
+        end
+        return false
+    end
+    for i = 4, #ARGV, 2 do
+        if not redis.call('ZSCORE', KEYS[3], ARGV[i + 1]) then
+            redis.call('HSET', KEYS[1], ARGV[1] .. ':' .. ARGV[i], ARGV[i + 1])
+            redis.call('ZADD', KEYS[2], now, ARGV[2] .. ' ' .. ARGV[i + 1] .. ' ' .. ARGV[i])
+            local shown = redis.call('HGET', KEYS[1], ARGV[i + 1] .. ' name')
+            if shown ~= ARGV[i] and not (shown and lives(' ' .. ARGV[i + 1] .. ' ' .. shown)) then
+                redis.call('HSET', KEYS[1], ARGV[i + 1] .. ' name', ARGV[i])
+            end
+        end
+    end
+    redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now - ARGV[3])
+    """
+)
+_NOTE = Script(EVEN_WHEN_FULL + NOW + "for _, name in ipairs(ARGV) do redis.call('ZADD', KEYS[1], now, name) end")
+
+How: TypeAlias = Literal["known", "new", "renamed", "taken", "unclear"]
+
+
+class Listener(msgspec.Struct, frozen=True):
+    """A handler of events.
+
+    Attributes:
+        channel: The channel's name.
+        durable: Whether the channel keeps its events.
+        name: Tells the listener from the others of its service, also after a restart.
+        endpoint: The handler.
+        concurrency: How many events are handled at once; as many again of those that failed before.
+        policy: How often, how soon and for how long it is tried.
+        place: Where a listener of a durable channel begins, and what it was called before.
+    """
+
+    channel: str
+    durable: bool
+    name: str
+    endpoint: Endpoint[None]
+    concurrency: int
+    policy: Policy
+    place: Place = Place()
+
+
+class Seat(msgspec.Struct, frozen=True):
+    """A listener and its consumer group.
+
+    Attributes:
+        listener: The listener.
+        group: The name of the group on the channel's stream.
+        key: What names the listener in the keys of its service: the first name that it had.
+    """
+
+    listener: Listener
+    group: str
+
+    @property
+    def key(self) -> str:
+        """The name of the group without that of the service."""
+        return self.group.partition(":")[2]
+
+
+class Places:
+    """Finds the groups of one service's durable listeners, and writes down which of them this instance has.
+
+    Args:
+        node: This process.
+        service: The service's name.
+        listeners: Those of durable channels.
+        logger: For what was found.
+    """
+
+    def __init__(self, node: Node, service: str, listeners: Sequence[Listener], logger: Logger) -> None:
+        self._node = node
+        self._service = service
+        self._logger = logger
+        self._wanted: dict[str, list[Listener]] = {}
+        for listener in listeners:
+            self._wanted.setdefault(listener.channel, []).append(listener)
+        self._taken: dict[tuple[str, str], Seat] = {}
+        self._forgotten = asyncio.Event()
+        node.when_forgotten(self._forgotten.set)
+        self._task: asyncio.Task[None] | None = None
+
+    async def take(self) -> list[Seat]:
+        """Take the places of all listeners.
+
+        Raises:
+            StartupError: Only a person can say which place is whose.
+        """
+        if self._wanted:
+            await self._node.link.script(_NOTE, [listened_channels(self._service)], list(self._wanted))
+        seats = [seat for channel in self._wanted for seat in await self._join(channel)]
+        if self._task is None and self._wanted:
+            self._task = asyncio.create_task(self._beat_on(), name="who listens")
+        return seats
+
+    async def leave(self) -> None:
+        """Write down that this instance has its listeners no more."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
+        for (channel, name), seat in self._taken.items():
+            with suppress(Unavailable, CommandError):  # it is forgotten soon
+                member = f"{self._node.id} {seat.group} {name}"
+                await self._node.link.execute("ZREM", channel_listening(channel), member)
+
+    async def _join(self, channel: str) -> list[Seat]:
+        listeners = self._wanted[channel]
+        keys = [channel_stream(channel), channel_listeners(channel), channel_listening(channel), gone_groups(channel)]
+        wishes = {one.name: (one.place.start or "", one.place.renamed_from or "") for one in listeners}
+        while True:
+            args: list[Argument] = [self._service, self._node.id]
+            args += [part for name, wish in wishes.items() for part in (name, *wish)]
+            rows = cast("list[list[bytes]]", await self._node.link.script(_JOIN, keys, args))
+            answers = [[part.decode() for part in row] for row in rows]
+            if answers[0][0] not in ("taken", "unclear"):
+                break
+            how, name, *others = answers[0]
+            start, before = wishes[name]
+            if how == "taken" or not start or closest(before, others) is not None:
+                raise StartupError(self._undecided(channel, before, *answers[0]))
+            self._logger.warning(
+                "renamed_from= names no listener that the channel has a place for: begins anew",
+                channel=channel,
+                listener=name,
+                renamed_from=before,
+                begins=start,
+            )
+            wishes[name] = (start, "")
+        seats: list[Seat] = []
+        for listener, (how, group) in zip(listeners, answers, strict=True):
+            self._tell(listener, cast("How", how), group)
+            seats.append(Seat(listener, group))
+            self._taken[channel, listener.name] = seats[-1]
+        return seats
+
+    def _tell(self, listener: Listener, how: How, group: str) -> None:
+        about = {"channel": listener.channel, "listener": listener.name}
+        if how == "new":
+            begins = listener.place.start or "earliest"
+            self._logger.info("new listener of a durable channel", **about, begins=begins)
+        elif how == "renamed":
+            place = listener.place.renamed_from
+            self._logger.info("renamed listener goes on in its place", **about, renamed_from=place, group=group)
+
+    def _undecided(self, channel: str, before: str, how: str, name: str, *others: str) -> str:
+        where = f"The listener {name!r} of the durable channel {channel!r}"
+        if how == "taken":
+            return f"{where} has a name that {others[0]!r} had before it was renamed: give it another one, name=..."
+        left = ", ".join(map(repr, others))
+        if before:
+            hint = ended(did_you_mean(before, others, f"it keeps a place for {left}"))
+            return (
+                f"{where} is new, and renamed_from={before!r} is no name that a listener of {self._service!r} has or "
+                f"had there; {hint} Write that, or remove renamed_from= and say where it begins, start='latest' or "
+                f"start='earliest'. `daebus listeners list {self._service}` shows them."
+            )
+        them, which = ("a place", "that one") if len(others) == 1 else ("places", "one of those")
+        return (
+            f"{where} is new, and the channel keeps {them} for {left}, which this app has no more: if it is {which} "
+            f"under a new name, say renamed_from={others[0]!r}; else say where it begins, start='latest' or "
+            f"start='earliest'. `daebus listeners list {self._service}` shows them, `daebus listeners drop` drops one."
+        )
+
+    async def _beat_on(self) -> None:
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(BEAT_SECONDS):
+                    await self._forgotten.wait()
+            self._forgotten.clear()
+            with suppress(Unavailable, CommandError):  # the next beat comes
+                await self._beat()
+
+    async def _beat(self) -> None:
+        link = self._node.link
+        await link.script(_NOTE, [listened_channels(self._service)], list(self._wanted))
+        for channel in self._wanted:
+            pairs = [(name, seat.group) for (of, name), seat in self._taken.items() if of == channel]
+            args: list[Argument] = [self._service, self._node.id, _FORGET_MS]
+            args += [part for pair in pairs for part in pair]
+            keys = [channel_listeners(channel), channel_listening(channel), gone_groups(channel)]
+            await link.script(_BEAT, keys, args)

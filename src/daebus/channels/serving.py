@@ -1,0 +1,210 @@
+"""Listening to channels: pub/sub, which every replica hears, and durable ones, which one replica handles."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from typing import cast
+
+from daebus.connection.node import Node
+from daebus.core.context import Context
+from daebus.delivery.causes import details_of, reason_of
+from daebus.delivery.dispatch import dispatch
+from daebus.delivery.endpoint import Incoming
+from daebus.delivery.failures import failure
+from daebus.delivery.grace import CUT_SECONDS, Grace
+from daebus.errors import ServiceError, Timeout
+from daebus.payloads.codec import UnknownTag
+from daebus.protocol.limits import Limits
+from daebus.queues.leases import Entry
+from daebus.queues.settler import Settler
+from daebus.telemetry.logs import Logger
+from daebus.telemetry.tallies import Tally
+
+from .durable import DurableListeners, ListenerHost
+from .groups import Listener
+
+__all__ = ["ChannelServer"]
+
+_MAX_WAITING = 10_000
+_MAX_WAITING_SIZE = 67_108_864
+
+_LONGEST_REASON = 200
+_LONGEST_ID = 256
+_MOST_TAGS = 1000
+
+
+class ChannelServer:
+    """Hands events to the listeners of one service in this process.
+
+    Args:
+        host: What they share.
+        listeners: Who listens.
+        limits: How large an event may be.
+
+    Attributes:
+        logger: For what goes wrong.
+    """
+
+    def __init__(self, host: ListenerHost, listeners: Sequence[Listener], limits: Limits) -> None:
+        self._node = host.node
+        self._service = host.service
+        self._limits = limits
+        self._settler = Settler(host.node.link, host.logger)
+        self.logger: Logger = host.logger
+        self._skipped: dict[tuple[str, str, str], Tally] = {}
+        self._live = [_LiveListener(self, listener) for listener in listeners if not listener.durable]
+        durable = [listener for listener in listeners if listener.durable]
+        self._durable = DurableListeners(host, durable, self._settler, self._handle_entry)
+
+    async def start(self) -> None:
+        """Hear events from now on."""
+        for live in self._live:
+            await live.start(self._node)
+        await self._durable.start()
+
+    async def quit(self) -> None:
+        """Take no more events of durable channels; those in hand go on."""
+        await self._durable.quit()
+
+    async def stop(self, grace: Grace) -> None:
+        """Hear no more; finish the events in hand."""
+        await asyncio.gather(*(live.stop(grace) for live in self._live), self._durable.stop(grace))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(grace.left_until(CUT_SECONDS)):
+                await self._settler.drain()
+
+    async def handle(self, listener: Listener, body: bytes, entry: Entry | None = None) -> ServiceError | None:
+        """Hand one event to its listener, with the entry of a durable one; the error, logged, where that failed."""
+        limit = listener.policy.timeout
+        context = Context(
+            request_id=_text(entry, b"trace_id") or self._node.new_request_id(),
+            service=self._service,
+            handler=listener.endpoint.title,
+            deadline=None if limit is None else time.monotonic() + limit,
+            stopping=self._node.stopping,
+            event_id=None if entry is None else _text(entry, b"event_id") or entry.id.decode(),
+        )
+        incoming = Incoming(context, body=body)
+        try:
+            self._limits.check_size(body)
+            await (dispatch(listener.endpoint, incoming) if limit is None else _run(listener, incoming, limit))
+        except UnknownTag as error:
+            self._skip(listener, error.message[:_LONGEST_REASON])
+        except Exception as error:
+            logger = self._logger_of(listener, entry)
+            problem = failure(error, listener.endpoint, incoming, logger)
+            if problem is error:
+                self._log_refusal(listener, context, problem, logger)
+            return problem
+        return None
+
+    def _log_refusal(self, listener: Listener, context: Context, problem: ServiceError, logger: Logger) -> None:
+        """Tell of an event that its handler has refused, or that is not what it takes: then with all its mistakes."""
+        about: dict[str, object] = {
+            "handler": listener.endpoint.title,
+            "where": listener.endpoint.signature.where,
+            "request_id": context.request_id,
+        }
+        if context.event_id is not None:
+            about["event_id"] = context.event_id
+        if details_of(problem):  # they are not long
+            about["details"] = problem.details
+        logger.error("event not handled", **about, code=problem.code, reason=reason_of(problem))
+
+    def _skip(self, listener: Listener, reason: str) -> None:
+        """Tell of an event that nobody handles: the listener does not know its tag, maybe that of a newer publisher."""
+        key = (listener.channel, listener.name, reason)
+        if key not in self._skipped and len(self._skipped) >= _MOST_TAGS:
+            key = (listener.channel, listener.name, "")  # tags are what anybody sends
+        tally = self._skipped.setdefault(key, Tally())
+        if tally.add():
+            self.logger.warning(
+                "event of an unknown kind skipped",
+                channel=listener.channel,
+                handler=listener.endpoint.title,
+                reason=reason,
+                skipped=tally.count,
+            )
+
+    async def _handle_entry(self, listener: Listener, entry: Entry) -> ServiceError | None:
+        return await self.handle(listener, entry.get(b"event") or b"", entry)
+
+    def _logger_of(self, listener: Listener, entry: Entry | None) -> Logger:
+        about = {"channel": listener.channel, "listener": listener.name}
+        return self.logger.bind(**about) if entry is None else self.logger.bind(**about, entry=entry.id.decode())
+
+
+def _text(entry: Entry | None, field: bytes) -> str:
+    return "" if entry is None else (entry.get(field) or b"").decode(errors="replace")[:_LONGEST_ID]
+
+
+async def _run(listener: Listener, incoming: Incoming, seconds: float) -> None:
+    limit = asyncio.timeout(seconds)
+    try:
+        async with limit:
+            await dispatch(listener.endpoint, incoming)
+    except TimeoutError:
+        if limit.expired():
+            raise Timeout(f"{listener.endpoint.title} did not finish in {seconds:g} s") from None
+        raise
+
+
+class _LiveListener:
+    """A listener on pub/sub: a few events are handled at once, begun in order, while others wait in line."""
+
+    def __init__(self, server: ChannelServer, listener: Listener) -> None:
+        self._server = server
+        self._listener = listener
+        self._waiting: deque[bytes] = deque()
+        self._waiting_size = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._unsubscribe: Callable[[], Awaitable[None]] | None = None
+        self._lost = Tally()
+
+    async def start(self, node: Node) -> None:
+        self._unsubscribe = await node.subscriber.subscribe(self._listener.channel, self._receive)
+
+    async def stop(self, grace: Grace) -> None:
+        if self._unsubscribe is not None:
+            await self._unsubscribe()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(grace.left):
+                while self._tasks:  # each begins one of those that wait when it ends
+                    await asyncio.wait(set(self._tasks))
+        self._waiting.clear()
+        await grace.end(set(self._tasks))
+
+    def _receive(self, message: bytes) -> None:
+        if len(self._tasks) < self._listener.concurrency:
+            self._begin(message)
+        elif len(self._waiting) < _MAX_WAITING and self._waiting_size + len(message) <= _MAX_WAITING_SIZE:
+            self._waiting.append(message)
+            self._waiting_size += len(message)
+        else:
+            self._lose()
+
+    def _begin(self, message: bytes) -> None:
+        self._tasks.add(asyncio.create_task(self._handle(message), name=self._listener.name))
+
+    async def _handle(self, message: bytes) -> None:
+        try:
+            await self._server.handle(self._listener, message)
+        finally:
+            self._tasks.discard(cast("asyncio.Task[None]", asyncio.current_task()))
+            if self._waiting:
+                following = self._waiting.popleft()
+                self._waiting_size -= len(following)
+                self._begin(following)
+
+    def _lose(self) -> None:
+        if self._lost.add():
+            self._server.logger.error(
+                "events lost: the listener is too slow",
+                channel=self._listener.channel,
+                handler=self._listener.endpoint.title,
+                lost=self._lost.count,
+            )

@@ -1,0 +1,35 @@
+"""Durable channels to which nobody has ever published: perhaps they are misspelt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import cast
+
+from daebus.connection.link import CommandLink
+from daebus.connection.resp import CommandError
+from daebus.errors import Unavailable
+from daebus.protocol.messages import channel_stream
+from daebus.telemetry.logs import Logger
+
+__all__ = ["tell_silent"]
+
+_LAST_ID, _NEVER = b"last-generated-id", b"0-0"
+
+
+async def tell_silent(link: CommandLink, channels: Iterable[str], logger: Logger) -> None:
+    """Log each of these durable channels to which nobody has published since the server has it."""
+    for channel in sorted(set(channels)):
+        try:
+            found = await link.execute("XINFO", "STREAM", channel_stream(channel))
+        except (Unavailable, CommandError):  # it tells nothing that is needed
+            continue
+        if _fields(found).get(_LAST_ID) == _NEVER:
+            logger.info("nobody has published to this channel yet", channel=channel)
+
+
+def _fields(answer: object) -> Mapping[object, object]:
+    """The fields of an answer: a map, or of an older protocol names and values in turn."""
+    if isinstance(answer, dict):
+        return cast("dict[object, object]", answer)
+    flat = cast("list[object]", answer)
+    return dict(zip(flat[::2], flat[1::2], strict=True))

@@ -1,0 +1,147 @@
+"""A process on the bus: its id, its two connections and its view of the server's clock."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import secrets
+import time
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import cast
+
+from daebus.core.pauses import pauses
+from daebus.core.stopping import Stopping
+from daebus.errors import StartupError, Unavailable
+
+from .cluster import open_link
+from .link import CommandLink
+from .redis_server import RedisServer
+from .resp import Argument, CommandError, Reply
+from .scripts import Script
+from .subscriber import Subscriber
+
+__all__ = ["Node", "open_node"]
+
+_FIRST_PAUSE = 0.05
+_LONGEST_PAUSE = 2.0
+
+_log = logging.getLogger(__name__)
+
+
+class ServerClock:
+    """The server's clock, which is the same for every process, reckoned from the local one."""
+
+    __slots__ = ("_offset_ms",)
+
+    def __init__(self) -> None:
+        self._offset_ms = time.time() * 1000 - time.monotonic() * 1000
+
+    async def read(self, link: CommandLink) -> None:
+        """Ask the server what time it is."""
+        asked = time.monotonic()
+        seconds, micros = cast("list[bytes]", await link.execute("TIME"))
+        middle = (asked + time.monotonic()) / 2
+        self._offset_ms = int(seconds) * 1000 + int(micros) / 1000 - middle * 1000
+
+    def at(self, monotonic: float) -> int:
+        """The server's time in ms at a local `time.monotonic`."""
+        return int(monotonic * 1000 + self._offset_ms)
+
+    def now(self) -> int:
+        """The server's time in ms."""
+        return self.at(time.monotonic())
+
+    def monotonic(self, server_ms: int) -> float:
+        """The local `time.monotonic` at a time in ms of the server."""
+        return (server_ms - self._offset_ms) / 1000
+
+
+class Node:
+    """A process on the bus.
+
+    Attributes:
+        id: Unique; names its reply channel, its consumers and its WebSocket clients.
+        server: The server it is connected to.
+        link: The connection for commands.
+        subscriber: The connection for pub/sub.
+        clock: The server's clock.
+        stopping: Whether the service stops that runs in it.
+    """
+
+    def __init__(self, server: RedisServer) -> None:
+        self.id: str = secrets.token_hex(6)
+        self.server = server
+        self.clock: ServerClock = ServerClock()
+        self.link: CommandLink = open_link(server, on_connect=self._connected)
+        self.subscriber: Subscriber = Subscriber(server)
+        self.stopping: Stopping = Stopping()
+        self._requests = itertools.count(1)
+        self._forgotten: list[Callable[[], None]] = []
+        self._doubters: list[Callable[[], None]] = []
+
+    def new_request_id(self) -> str:
+        """An id that no other process makes."""
+        return f"{self.id}-{next(self._requests):x}"
+
+    async def insist(self, script: Script, keys: Sequence[Argument], args: Sequence[Argument]) -> Reply:
+        """Run a script, again and again until the server has run it; it may run twice where the connection breaks.
+
+        A server that refuses it, as its disk or memory is full, is asked again too: what it is told must not be lost.
+
+        Raises:
+            CommandError: The keys are in several slots of a cluster.
+        """
+        waits = pauses(_FIRST_PAUSE, _LONGEST_PAUSE)
+        while True:
+            try:
+                return await self.link.script(script, keys, args)
+            except Unavailable:
+                pass
+            except CommandError as error:
+                if error.code == "CROSSSLOT":
+                    raise
+                _log.error("The server refuses to write to %s: %s", keys[0], error)
+            await asyncio.sleep(next(waits))
+
+    def when_forgotten(self, remind: Callable[[], None]) -> None:
+        """Call `remind`, from now on, whenever the server may have lost what this process wrote down in it."""
+        self._forgotten.append(remind)
+
+    def suspect_loss(self) -> None:
+        """The server may have lost its data."""
+        for remind in self._forgotten:
+            remind()
+
+    def when_doubtful(self, doubt: Callable[[], None]) -> None:
+        """Call `doubt`, from now on, whenever the connection for commands had to be made again, or a node moved."""
+        self._doubters.append(doubt)
+
+    async def _connected(self) -> None:
+        await self.clock.read(self.link)
+        self.suspect_loss()
+        for doubt in self._doubters:
+            doubt()
+
+
+@asynccontextmanager
+async def open_node(server: RedisServer) -> AsyncGenerator[Node]:
+    """Connect a process to the bus, and disconnect it at the end.
+
+    Raises:
+        StartupError: The server cannot be reached, or refuses; one sentence says why.
+    """
+    await server.check()
+    node = Node(server)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(node.link.close)
+        stack.push_async_callback(node.subscriber.close)
+        starting = await asyncio.gather(node.link.start(), node.subscriber.start(), return_exceptions=True)
+        for error in starting:
+            if isinstance(error, Unavailable | CommandError):
+                raise StartupError(str(error)) from error
+            if error is not None:
+                raise error
+        node.when_doubtful(node.subscriber.doubt)
+        yield node

@@ -1,0 +1,96 @@
+"""An outage of a server: the error that it causes, and how it is told once, however many connections see it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+
+from typing_extensions import override
+
+from daebus.errors import Unavailable
+
+__all__ = ["AWAY", "NotSent", "Outage", "ServerUnavailable", "always", "where_not_sent"]
+
+AWAY = "The Redis server that is needed for this is not available now. Trying again may help."
+"""What a sender is told of it, who need not know where the server is."""
+
+_FIRST_REMINDER = 5.0
+
+_log = logging.getLogger(__name__)
+
+
+class ServerUnavailable(Unavailable):
+    """The Redis server cannot be reached, or cannot serve.
+
+    Its `message`, which travels to senders and clients, is `AWAY`; its text, for the process itself and its log, is the
+    `reason`, which has the address.
+
+    Args:
+        reason: A sentence with the address of the server and what is wrong.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(AWAY)
+        self.reason: str = reason
+
+    @override
+    def __str__(self) -> str:
+        return self.reason
+
+
+class NotSent(ServerUnavailable):
+    """There was no connection when a command was issued: the server has not seen it, and does not run it."""
+
+
+class Outage:
+    """Whether the connections of this process to one server are broken, and what the log has been told of it.
+
+    Methods may be called in any thread.
+
+    Args:
+        address: Of the server, for messages.
+    """
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._lock = threading.Lock()
+        self._broken: set[int] = set()
+        self._since = 0.0
+        self._reminder = _FIRST_REMINDER
+
+    def begin(self, connection: object, reason: str) -> None:
+        """A connection broke."""
+        with self._lock:
+            if not self._broken:
+                self._since, self._reminder = time.monotonic(), _FIRST_REMINDER
+                _log.warning("%s Connecting again.", reason)
+            self._broken.add(id(connection))
+
+    def persist(self, reason: str) -> None:
+        """An attempt to connect again failed. Told after 5 s, then after twice as long, and so on."""
+        with self._lock:
+            away = time.monotonic() - self._since
+            if self._broken and away >= self._reminder:
+                self._reminder = away * 2
+                _log.warning("No connection for %.0f s: %s", away, reason)
+
+    def end(self, connection: object, *, told: bool = True) -> None:
+        """A connection works again, or, where it is not to be `told`, is given up."""
+        with self._lock:
+            if id(connection) not in self._broken:
+                return
+            self._broken.discard(id(connection))
+            if told and not self._broken:
+                away = time.monotonic() - self._since
+                _log.warning("Connected again to the server at %s after %.1f s.", self._address, away)
+
+
+def always(_: Unavailable) -> bool:
+    """What the server takes once, however often it is sent, may be sent again."""
+    return True
+
+
+def where_not_sent(error: Unavailable) -> bool:
+    """What must not come twice may be sent again only where the server has not seen it."""
+    return isinstance(error, NotSent)

@@ -1,0 +1,244 @@
+"""Which server takes the writes: the one that is named, or the one that Sentinels name."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple, TypeVar, cast
+
+from daebus.core.private_parts import REDIS, require
+from daebus.errors import StartupError, Unavailable
+from daebus.mistakes.suggestions import did_you_mean
+
+from .outages import Outage, ServerUnavailable
+from .session import (
+    Greeting,
+    Options,
+    Redis,
+    RedisCluster,
+    Session,
+    ask,
+    client_of,
+    cluster_client,
+    dial,
+    key_slot,
+    plain_options,
+    sentinel_client,
+)
+from .urls import Target, bad_url, parse_target
+
+__all__ = ["RedisServer"]
+
+_OLDEST_REDIS = 7
+
+T = TypeVar("T")
+
+
+class Shard(NamedTuple):
+    """A range of the slots of a cluster, and the host and port of the primary that has it."""
+
+    first: int
+    last: int
+    place: tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class RedisServer:
+    """How to reach the server, or the servers of a cluster. Make it with `from_url`.
+
+    Attributes:
+        address: Its URL without the password, for messages.
+        outage: What the log is told where the connections to it break.
+    """
+
+    address: str
+    outage: Outage = field(repr=False)
+    _target: Target = field(repr=False)
+    _options: Options = field(repr=False)
+    _revive: Callable[[], None] | None = field(default=None, repr=False)
+    _seen: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]], repr=False)
+
+    @classmethod
+    def from_url(cls, url: str, *, revive: Callable[[], None] | None = None) -> RedisServer:
+        """The server at `url` (see docs/redis.md); `revive`, which may block, starts it again where it is gone.
+
+        Raises:
+            ConfigurationError: The URL is wrong.
+        """
+        try:
+            target = parse_target(url)
+            return cls(target.address, Outage(target.address), target, plain_options(target.plain), revive)
+        except ValueError as error:
+            raise bad_url(url, str(error)) from None
+
+    def client(self) -> Redis | RedisCluster:
+        """An ordinary redis-py client, of a cluster where it is one; replies are bytes. Close it by its ``aclose``."""
+        target = self._target
+        if target.kind == "sentinel":
+            return sentinel_client(target.hosts, target.primary, self._options, target.sentinel)
+        if target.kind == "cluster":
+            return cluster_client(target.plain, target.hosts)
+        return client_of(target.plain)
+
+    async def revive(self) -> None:
+        """Start the server again if that is ours to do. Raises `StartupError`."""
+        if self._revive is not None:
+            await asyncio.to_thread(self._revive)
+
+    async def check(self) -> None:
+        """Connect once and leave. Raises `StartupError`, one line, where that fails."""
+        require("redis", REDIS)
+        try:
+            if self.is_cluster:
+                places = {shard.place for shard in await self.shards()}
+                await self._first([self._probe(self.at(*place)) for place in places], "can be worked with")
+            else:
+                await self._probe(self)
+        except Unavailable as error:
+            raise StartupError(str(error)) from error.__cause__
+
+    async def _probe(self, server: RedisServer) -> None:
+        session = await server.connect()
+        await session.close()
+
+    @property
+    def is_cluster(self) -> bool:
+        """Whether there are several servers, each with some of the keys."""
+        return self._target.kind == "cluster"
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether Sentinels say which server takes the writes."""
+        return self._target.kind == "sentinel"
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the server is started again by us."""
+        return self._revive is not None
+
+    async def ask_each(self, *command: str) -> dict[str, object]:
+        """The replies to a command of the server that takes writes, or of every primary of a cluster, by its address.
+
+        Raises:
+            Unavailable: One of them does not answer, or refuses.
+        """
+        if self.is_cluster:
+            places = sorted({shard.place for shard in await self.shards()})
+        elif self.is_watched:
+            places = [await self._ask_sentinels()]
+        else:
+            return {self.address: await ask(self._options, self.address, *command)}
+        asked = [
+            ask({**self._options, "host": host, "port": port}, self._at((host, port)), *command)
+            for host, port in places
+        ]
+        return dict(zip(map(self._at, places), await asyncio.gather(*asked), strict=True))
+
+    async def locate(self) -> str:
+        """What `Session.address` says of the server that the Sentinels name now. Raises `Unavailable`."""
+        return self._at(await self._ask_sentinels())
+
+    def _at(self, place: tuple[str, int]) -> str:
+        return f"{self.address} ({place[0]}:{place[1]})"
+
+    def at(self, host: str, port: int) -> RedisServer:
+        """One node of this cluster."""
+        address = self._at((host, port))
+        options = {**self._options, "host": host, "port": port}
+        return RedisServer(address, Outage(address), replace(self._target, kind="node"), options)
+
+    async def connect(self, key: str | None = None) -> Session:
+        """Open a connection to the server that takes writes, to `key` where it is a cluster, and sign in.
+
+        Raises:
+            Unavailable: That fails; one sentence says why.
+        """
+        if self.is_cluster:
+            slot = key_slot(key or "")
+            for shard in await self.shards():
+                if shard.first <= slot <= shard.last:
+                    return await self.at(*shard.place).connect()
+            raise ServerUnavailable(f"No node of the cluster at {self.address} has the slot {slot}.")
+        address, options = self.address, self._options
+        if self.is_watched:
+            place = await self._ask_sentinels()
+            address, options = self._at(place), {**options, "host": place[0], "port": place[1]}
+        session = await dial(options, address)
+        misfit = _misfit(session.greeting, self._target)
+        if misfit is None:
+            return session
+        await session.close()
+        raise ServerUnavailable(f"The server at {address} {misfit}")
+
+    async def shards(self) -> list[Shard]:
+        """Who has which slots, by the first node of the cluster that answers. Raises `Unavailable`."""
+        nodes = list(dict.fromkeys((*self._seen, *self._target.hosts)))
+        shards = await self._first([self._ask_node(place) for place in nodes], "answers")
+        self._seen[:] = {shard.place for shard in shards}
+        return shards
+
+    async def _ask_node(self, place: tuple[str, int]) -> list[Shard]:
+        host, port = place
+        options = {**self._options, "host": host, "port": port}
+        reply = await ask(options, f"{host}:{port}", "CLUSTER", "SLOTS")
+        rows = cast("list[tuple[int, int, tuple[bytes, int]]]", reply)
+        shards = [Shard(first, last, (primary[0].decode() or host, primary[1])) for first, last, primary, *_ in rows]
+        if not shards:
+            raise ServerUnavailable(f"The node at {host}:{port} knows of no slots: is its cluster made yet?")
+        return shards
+
+    async def _ask_sentinels(self) -> tuple[str, int]:
+        """Where the primary is, by the first Sentinel that knows."""
+        return await self._first(
+            [self._ask_sentinel(*place) for place in self._target.hosts], f"knows the primary {self._target.primary!r}"
+        )
+
+    async def _first(self, questions: Sequence[Coroutine[None, None, T]], what: str) -> T:
+        asking = [asyncio.create_task(question) for question in questions]
+        failures: list[str] = []
+        try:
+            for answer in asyncio.as_completed(asking):
+                try:
+                    return await answer
+                except Unavailable as error:
+                    failures.append(str(error))
+        finally:
+            for task in asking:
+                task.cancel()
+            await asyncio.wait(asking)
+        raise ServerUnavailable(f"None of the hosts of {self.address} {what}. {' '.join(failures)}")
+
+    async def _ask_sentinel(self, host: str, port: int) -> tuple[str, int]:
+        unwanted = {"db", "username", "password"}
+        options = {name: value for name, value in self._options.items() if name not in unwanted}
+        options |= {"host": host, "port": port, **self._target.sentinel}
+        address, name = f"{host}:{port}", self._target.primary
+        match await ask(options, address, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", name):
+            case [bytes(found), bytes(number)]:
+                return found.decode(), int(number)
+            case _:
+                rows = cast("list[list[bytes]]", await ask(options, address, "SENTINEL", "MASTERS"))
+                known = sorted(row[row.index(b"name") + 1].decode() for row in rows)
+                hint = did_you_mean(name, known, f"it knows: {', '.join(known) or 'none'}.")
+                raise ServerUnavailable(f"The Sentinel at {address} knows no primary {name!r}; {hint}")
+
+
+def _misfit(greeting: Greeting, target: Target) -> str | None:
+    """Why a server that answers is not the one to work with: the rest of a sentence about it."""
+    if greeting.mode == "sentinel":
+        return "is a Sentinel. Write redis+sentinel://HOST:26379/NAME, with the name that it gives the server."
+    if target.kind == "node" and greeting.mode != "cluster":
+        return "is no node of a cluster. Write redis://HOST:PORT/0."
+    if target.kind != "node" and greeting.mode == "cluster":
+        return "is a node of a cluster. Write redis+cluster://HOST:PORT."
+    if not greeting.is_primary:
+        hint = (
+            ""
+            if target.kind == "sentinel"
+            else " Give the URL of its primary, or of its Sentinels (redis+sentinel://)."
+        )
+        return f"is a replica, which takes no writes.{hint}"
+    if greeting.software == "redis" and int(greeting.version.partition(".")[0]) < _OLDEST_REDIS:
+        return f"runs Redis {greeting.version}, and daebus needs Redis {_OLDEST_REDIS} or Valkey."
+    return None

@@ -1,0 +1,132 @@
+"""The one pub/sub connection of a process."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import cast
+
+from daebus.errors import Unavailable
+
+from .cluster import open_link
+from .redis_server import RedisServer
+from .resp import CommandError, Reply
+from .wire import PATIENCE
+
+__all__ = ["Receive", "Subscriber"]
+
+Receive = Callable[[bytes], None]
+"""Takes the payload of one message. It must be quick: it runs where the connection is read."""
+
+_SHOWN = 5
+_MESSAGES = (b"message", b"smessage")
+
+_log = logging.getLogger(__name__)
+
+
+class Subscriber:
+    """One pub/sub connection. When it breaks, another is made and subscribed to the same channels.
+
+    Attributes:
+        gaps: How often that happened: messages may have been missed.
+    """
+
+    def __init__(
+        self,
+        server: RedisServer,
+        *,
+        patience: float = PATIENCE,
+        ping: float = 10.0,
+    ) -> None:
+        """Name the server; nothing is opened.
+
+        Args:
+            server: Where to.
+            patience: See `CommandLink`.
+            ping: See `CommandLink`.
+        """
+        self._link = open_link(server, on_connect=self._resubscribe, divert=self._divert, patience=patience, ping=ping)
+        self.gaps: int = 0
+        self._receivers: dict[bytes, tuple[Receive, ...]] = {}
+
+    @property
+    def connected(self) -> bool:
+        """Whether messages can come in."""
+        return self._link.connected
+
+    def hears(self, channel: str) -> bool:
+        """The same for the messages of one channel."""
+        return self._link.reaches(channel)
+
+    async def start(self) -> None:
+        """Connect, and keep connected from now on. Raises `Unavailable` where the first attempt fails."""
+        await self._link.start()
+
+    def doubt(self) -> None:
+        """Find out soon whether the connection is alive, as another one to the server was not."""
+        self._link.doubt()
+
+    async def close(self) -> None:
+        """Close; every subscription ends."""
+        self._receivers.clear()
+        await self._link.close()
+
+    async def subscribe(self, channel: str, receive: Receive) -> Callable[[], Awaitable[None]]:
+        """Hear `channel`, from the return of this call until the returned function is called and awaited.
+
+        Raises `Unavailable` where there is no connection or it breaks, and `CommandError` where the server refuses.
+        """
+        name = channel.encode()
+        self._receivers[name] = (*self._receivers.get(name, ()), receive)
+        try:
+            await self._link.execute("SUBSCRIBE", name)
+        except BaseException:
+            await self._leave(name, receive)
+            raise
+        left = False
+
+        async def unsubscribe() -> None:
+            nonlocal left
+            if not left:
+                left = True
+                await self._leave(name, receive)
+
+        return unsubscribe
+
+    async def _leave(self, name: bytes, receive: Receive) -> None:
+        receivers = list(self._receivers.get(name, ()))
+        if receive in receivers:
+            receivers.remove(receive)
+        if receivers:
+            self._receivers[name] = tuple(receivers)
+        elif self._receivers.pop(name, None) is not None and self._link.connected:
+            with suppress(Unavailable, CommandError):
+                await self._link.execute("UNSUBSCRIBE", name)
+
+    async def _resubscribe(self) -> None:
+        if not self._receivers:
+            return
+        names = list(self._receivers)
+        await asyncio.gather(*[self._link.execute("SUBSCRIBE", name) for name in names])
+        self.gaps += 1
+        heard = sorted(name.decode(errors="replace") for name in names if not name.startswith(b"daebus:"))
+        if heard:
+            shown = ", ".join(heard[:_SHOWN]) + (" and others" if len(heard) > _SHOWN else "")
+            away = time.monotonic() - self._link.lost_at
+            _log.warning(
+                "Nothing was heard for %.1f s: messages on %s may have been missed (gap %d).", away, shown, self.gaps
+            )
+
+    def _divert(self, reply: Reply) -> bool:
+        if not isinstance(reply, list) or reply[0] not in _MESSAGES:
+            return False
+        _, name, payload = cast("tuple[bytes, bytes, bytes]", reply)
+        for receive in self._receivers.get(name, ()):
+            try:
+                receive(payload)
+            except Exception:
+                _log.exception("A receiver of the channel %s failed.", name.decode(errors="replace"))
+        return True

@@ -1,0 +1,217 @@
+"""One open connection: commands out, all of a tick in one write; replies in, matched in their order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+
+from daebus.errors import Unavailable
+
+from .outages import NotSent, ServerUnavailable
+from .redis_server import RedisServer
+from .resp import INCOMPLETE, Argument, CommandError, Displaced, Reply, pack, reply_reader
+from .session import Session
+
+__all__ = ["PATIENCE", "Answered", "Wire", "fulfil"]
+
+Answered = Callable[[Reply], None]
+"""Takes the reply to a command; an exception is its failure. It must be quick: it runs where the connection is read."""
+
+PATIENCE = 5.0
+"""Seconds without a byte from the server, while it owes replies, after which a connection counts as dead."""
+
+_FLUSH_SECONDS = 1.0
+_HIGH_WATER = 1 << 20
+
+
+class Wire(asyncio.Protocol):
+    """One open connection. It does not connect again. Whoever opened it closes it, also when it is lost.
+
+    Attributes:
+        lost: Done once the connection is gone.
+        broken: Why no more commands are taken, one sentence; None while all is well.
+    """
+
+    def __init__(self, session: Session, *, patience: float | None, divert: Callable[[Reply], bool] | None) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._session = session
+        self._address = session.address
+        self._patience = patience
+        self._divert = divert
+        self._reader = reply_reader(session.address, self._displaced)
+        self._unsent: list[bytes] = []
+        self._held = 0
+        self._pending: deque[Answered] = deque()
+        self._writable = asyncio.Event()
+        self._writable.set()
+        self._heard = 0.0
+        self._watch: asyncio.TimerHandle | None = None
+        self.broken: str | None = None
+        self.lost: asyncio.Future[None] = self._loop.create_future()
+        session.transport.set_protocol(self)
+        session.transport.set_write_buffer_limits(high=_HIGH_WATER)
+
+    @classmethod
+    async def open(
+        cls,
+        server: RedisServer,
+        *,
+        key: str | None = None,
+        patience: float | None = PATIENCE,
+        divert: Callable[[Reply], bool] | None = None,
+    ) -> Wire:
+        """Connect. Raises `Unavailable`.
+
+        Args:
+            server: Where to.
+            key: On a cluster, to the node that has this key.
+            patience: See `PATIENCE`; None waits for replies as long as it takes.
+            divert: Sees each reply first; one for which it gives True is no answer to a command.
+        """
+        return cls(await server.connect(key), patience=patience, divert=divert)
+
+    @property
+    def address(self) -> str:
+        """The server, for messages."""
+        return self._address
+
+    @property
+    def client_id(self) -> int:
+        """What the server calls this connection."""
+        return self._session.greeting.client_id
+
+    @property
+    def silence(self) -> float:
+        """Seconds since something was heard of the server, if it owes replies; else 0."""
+        return self._loop.time() - self._heard if self._owes else 0.0
+
+    @property
+    def _owes(self) -> bool:
+        """Whether the server has commands that it has not answered."""
+        return len(self._pending) > len(self._unsent)
+
+    def execute(self, command: tuple[Argument, ...]) -> asyncio.Future[Reply]:
+        """Issue a command. The future may be cancelled; it fails with `CommandError` or `Unavailable`.
+
+        Raises `TypeError` at once for what is no `Argument`.
+        """
+        future: asyncio.Future[Reply] = self._loop.create_future()
+        self.issue(command, partial(fulfil, future, command))
+        return future
+
+    def issue(self, command: tuple[Argument, ...], answered: Answered) -> None:
+        """Issue a command; `answered` is called exactly once, and may be called at once where the wire is broken.
+
+        Raises `TypeError` at once for what is no `Argument`.
+        """
+        if self.broken is not None:
+            answered(NotSent(self.broken))
+            return
+        packed = pack(command)
+        if not self._unsent:
+            self._loop.call_soon(self._flush)
+        self._unsent.append(packed)
+        self._held += len(packed)
+        self._pending.append(answered)
+
+    async def drain(self) -> None:
+        """Wait while the server takes commands more slowly than they are issued."""
+        if self._held > _HIGH_WATER:
+            await asyncio.sleep(0)  # what this tick issued leaves first
+        await self._writable.wait()
+
+    def drop(self, reason: str) -> None:
+        """Break the connection at once; what is under way fails with `Unavailable` for this `reason`."""
+        if self.broken is None:
+            self.broken = f"The connection to the server at {self._address} was dropped: {reason.rstrip('.')}."
+            self._session.transport.abort()
+
+    async def close(self) -> None:
+        """Send what was issued, then close. Whatever is not answered by then fails with `Unavailable`."""
+        self._flush()
+        if self.broken is None:
+            self.broken = f"The connection to the server at {self._address} is closed."
+        try:
+            await self._session.close()
+            await asyncio.wait({self.lost}, timeout=_FLUSH_SECONDS)
+        finally:
+            self._session.transport.abort()
+        await asyncio.wait({self.lost})
+
+    def data_received(self, data: bytes) -> None:
+        """Hand out the replies in `data`."""
+        self._heard = self._loop.time()
+        reader, pending, divert = self._reader, self._pending, self._divert
+        reader.feed(data)
+        try:
+            while (reply := reader.gets()) is not INCOMPLETE:
+                if divert is not None and divert(reply):
+                    continue
+                if not pending:
+                    self.drop("it sent a reply to no command")
+                    return
+                pending.popleft()(reply)
+        except Unavailable as error:
+            self.drop(str(error))
+
+    def _displaced(self, error: Displaced) -> None:
+        if error.target is None:  # a replica now. Not at once: this is called in the middle of the replies
+            self._loop.call_soon(self.drop, str(error))
+
+    def pause_writing(self) -> None:
+        """The server does not keep up: hold commands back."""
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        """The server has caught up."""
+        self._writable.set()
+        self._flush()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Fail everything under way."""
+        if self.broken is None:
+            why = f" ({exc})" if exc else ""
+            self.broken = f"The connection to the server at {self._address} broke{why}."
+        if self._watch is not None:
+            self._watch.cancel()
+        self._unsent.clear()
+        while self._pending:
+            self._pending.popleft()(ServerUnavailable(self.broken))
+        self._writable.set()
+        if not self.lost.done():
+            self.lost.set_result(None)
+
+    def _flush(self) -> None:
+        if not self._unsent or not self._writable.is_set() or self.broken is not None:
+            return
+        if not self._owes:
+            self._heard = self._loop.time()
+        self._session.transport.write(b"".join(self._unsent))
+        self._unsent.clear()
+        self._held = 0
+        if self._watch is None and self._patience is not None:
+            self._watch = self._loop.call_later(self._patience, self._look, self._patience)
+
+    def _look(self, patience: float) -> None:
+        self._watch = None
+        if not self._owes:  # what this tick issued gets its own watch when it leaves
+            return
+        left = self._heard + patience - self._loop.time()
+        if left > 0:
+            self._watch = self._loop.call_later(left, self._look, patience)
+        else:
+            self.drop(f"it owes replies and sent nothing for {patience:g} s")
+
+
+def fulfil(future: asyncio.Future[Reply], command: tuple[Argument, ...], reply: Reply) -> None:
+    """Make the reply to a command the outcome of a future."""
+    if future.done():  # its caller was cancelled
+        return
+    if isinstance(reply, CommandError):
+        reply = reply.explained(command)
+    if isinstance(reply, Exception):
+        future.set_exception(reply)
+    else:
+        future.set_result(reply)

@@ -1,0 +1,255 @@
+"""Contracts: small frozen values that name an action, a channel or a client message, and know their types."""
+
+from __future__ import annotations
+
+import inspect
+from types import NoneType
+from typing import ClassVar, Generic, NoReturn, TypeVar, cast
+
+from daebus.mistakes.places import CallSite, call_site
+from daebus.mistakes.show_type import show_type
+from daebus.payloads.codec import UnresolvedTypeError, UnsupportedTypeError, require_json_type
+
+from .options import RESERVED_TYPES, refuse, require_name, require_seconds
+
+__all__ = ["Action", "Channel", "Contract", "Message", "StreamAction", "require_named"]
+
+# Not contravariant: of a payload that is yet to be typed, editors then show no type.
+In = TypeVar("In")
+Out_co = TypeVar("Out_co", covariant=True)
+Item_co = TypeVar("Item_co", covariant=True)
+Event = TypeVar("Event")
+Data = TypeVar("Data")
+
+# Where daebus' own channels begin.
+_OWN = "daebus:"
+
+_parametrised: dict[tuple[object, ...], object] = {}
+
+
+class Contract:
+    """A name with types. Equal by kind, name, service and types; never changes; a copy is the same object.
+
+    Attributes:
+        name: The name on the wire.
+        service: The service that it belongs to; None where that is not said.
+    """
+
+    __slots__ = ("_site", "name", "service")
+
+    name: str
+    service: str | None
+    _site: CallSite
+    _arguments: ClassVar[tuple[object, ...]] = ()
+    _example: ClassVar[str] = ""
+    # Whether the name may have colons: where it is a channel's as it is, and nothing is appended to it.
+    _colons: ClassVar[bool] = False
+
+    def __init__(self, name: str, service: str | None) -> None:
+        kind = type(self).__name__
+        if not self._arguments:
+            raise refuse(
+                f"{kind}({name!r})",
+                f"this {kind} has no types, so nothing could be checked or decoded",
+                f"write them in brackets, such as {kind}[{self._example}]({name!r})",
+                "untyped-contract",
+            )
+        require_name(f"{kind}({name!r})", name, colons=self._colons)
+        if service is not None:
+            require_name(f"{kind}({name!r}, service={service!r})", service)
+        for part in self._arguments:
+            _require_json_type(kind, name, part)
+        object.__setattr__(self, "name", name)
+        object.__setattr__(self, "service", service)
+        object.__setattr__(self, "_site", call_site())
+
+    @property
+    def types(self) -> tuple[object, ...]:
+        """The type arguments, in the order in which they were given; None is ``NoneType``."""
+        return self._arguments
+
+    def __class_getitem__(cls, item: object) -> object:
+        arguments = cast("tuple[object, ...]", item) if isinstance(item, tuple) else (item,)
+        if any(map(_is_open, arguments)):
+            # Generic's own subscription, for subclasses that keep their type variables.
+            return super().__class_getitem__(item)  # type: ignore[misc]
+        for part in arguments:
+            if isinstance(part, str):
+                raise refuse(
+                    f"{cls.__name__}[{part!r}]",
+                    "the type is a string, which cannot be resolved here",
+                    "write the type itself, below its definition",
+                    "wrong-contract",
+                )
+        wanted = cast("tuple[TypeVar, ...]", getattr(cls, "__parameters__", ()))
+        if len(arguments) != len(wanted):
+            raise refuse(
+                f"{cls.__name__}[{', '.join(map(show_type, arguments))}]",
+                f"it has {len(arguments)} type{'s' * (len(arguments) != 1)}, and {cls.__name__} takes {len(wanted)}",
+                f"write {cls.__name__}[{', '.join(part.__name__.partition('_')[0] for part in wanted) or '...'}] once",
+                "wrong-contract",
+            )
+        arguments = tuple(NoneType if part is None else part for part in arguments)
+        key = (cls, *((type(part), part) for part in arguments))
+        if key not in _parametrised:
+            body = {"_arguments": arguments, "__slots__": (), "__module__": cls.__module__, "__doc__": cls.__doc__}
+            _parametrised[key] = type(cls.__name__, (cls,), body)
+        return _parametrised[key]
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"{self!r} never changes: cannot set {name}")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"{self!r} never changes: cannot delete {name}")
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Contract):
+            return NotImplemented
+        mine, theirs = (self.name, self.service, self.types), (other.name, other.service, other.types)
+        return mine == theirs and type(self).__name__ == type(other).__name__
+
+    def __hash__(self) -> int:
+        return hash((type(self).__name__, self.name, self.service))
+
+    def __copy__(self) -> Contract:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Contract:
+        return self
+
+    def __repr__(self) -> str:
+        inner = ", ".join(map(show_type, self.types))
+        service = "" if self.service is None else f", service={self.service!r}"
+        return f"{type(self).__name__}[{inner}]({self.name!r}{service})"
+
+
+def _is_open(part: object) -> bool:
+    """Whether a type argument has type variables, as in the definition of a generic subclass."""
+    return isinstance(part, TypeVar) or (not isinstance(part, type) and bool(getattr(part, "__parameters__", ())))
+
+
+def _require_json_type(kind: str, name: str, part: object) -> None:
+    """Refuse a type that cannot go over the wire; one that names what does not exist yet is looked at later."""
+    try:
+        require_json_type(part)
+    except UnresolvedTypeError:
+        pass
+    except UnsupportedTypeError as error:
+        found = f"it cannot go over the wire as JSON: {error}"
+        raise refuse(f"{kind}({name!r})", found, error.remedy, "undecodable") from error
+
+
+class Action(Contract, Generic[In, Out_co]):
+    """A request with one reply: ``Action[GetUser, User]("get_user", service="users")``.
+
+    The first type is the payload (None: no payload), the second the reply. `service` is the service that serves it;
+    left out, the caller says it, or it is the caller's own.
+
+    Raises `WiringError` where the name or a type cannot go over the wire.
+    """
+
+    __slots__ = ()
+    _example = "Payload, Reply"
+
+    def __init__(self, name: str, *, service: str | None = None) -> None:
+        super().__init__(name, service)
+
+
+class StreamAction(Contract, Generic[In, Item_co]):
+    """A request with many replies: ``StreamAction[ImportJob, ImportStep]("import", service="users")``.
+
+    Its handler is an async generator; callers iterate over ``bus.stream(...)``. Otherwise it is like an `Action`.
+    """
+
+    __slots__ = ()
+    _example = "Payload, Item"
+
+    def __init__(self, name: str, *, service: str | None = None) -> None:
+        super().__init__(name, service)
+
+
+class Channel(Contract, Generic[Event]):
+    """A stream of events: ``Channel[UserCreated | UserDeleted]("user_events")``.
+
+    As it stands, every replica of every listening service hears each event that is published while it listens.
+    With ``durable=True`` events are kept: each listener of each service handles each event once, by one of its
+    replicas, also those published while none was running.
+
+    Attributes:
+        durable: Whether events are kept until handled.
+        retention: How long a durable event is kept at most for listeners that do not come, in seconds; default: 7 days.
+
+    Raises:
+        WiringError: The name or a type cannot go over the wire, or the retention is no time.
+    """
+
+    __slots__ = ("durable", "retention")
+    _example = "Event"
+    _colons = True
+
+    durable: bool
+    retention: float
+
+    def __init__(self, name: str, *, durable: bool = False, retention: float = 7 * 86400.0) -> None:
+        super().__init__(name, None)
+        if name.startswith(_OWN):
+            found = f"the names of daebus' own channels begin with {_OWN!r}"
+            raise refuse(f"Channel({name!r})", found, "give it another name", "reserved-name")
+        require_seconds(f"Channel({name!r})", "retention", retention)
+        object.__setattr__(self, "durable", durable)
+        object.__setattr__(self, "retention", retention)
+
+
+class Message(Contract, Generic[Data]):
+    """A message to WebSocket clients: ``Message[User]("user_online")``; its name is the envelope's ``type``.
+
+    Raises `WiringError` where the name or a type cannot go over the wire.
+    """
+
+    __slots__ = ()
+    _example = "Data"
+    _colons = True
+
+    def __init__(self, name: str) -> None:
+        if name in RESERVED_TYPES:
+            raise refuse(
+                f"Message({name!r})",
+                f"clients get the answers of socket handlers under the name {name!r}, and could not tell them apart",
+                "give the message another name",
+                "reserved-name",
+            )
+        super().__init__(name, None)
+
+
+def require_named(
+    decorator: str, given: object, kinds: tuple[type[Contract], ...] = (), *, colons: bool = False
+) -> None:
+    """Refuse what is neither a name nor one of these contracts, such as the handler of a decorator without brackets.
+
+    Raises:
+        WiringError: It is neither, or the name cannot be one.
+    """
+    if isinstance(given, kinds):
+        return
+    if isinstance(given, str):
+        require_name(f"@{decorator}({given!r})", given, colons=colons)
+        return
+    names = [f"{'an' if kind is Action else 'a'} {kind.__name__}" for kind in kinds]
+    takes, remedy = " or ".join(["a name", *names]), f'write @{decorator}("the_name")'
+    if inspect.isroutine(given):
+        found = f"it stands here without brackets, and it takes {takes}"
+        raise refuse(f"@{decorator}", found, remedy, "wrong-name")
+    if isinstance(given, Contract):
+        its_own = _DECORATORS.get(next(kind for kind in type(given).__mro__ if kind in _DECORATORS))
+        remedy = f"write @{its_own}(...)" if its_own else f"write @{decorator}({given.name!r})"
+        found = f"it takes {takes}, and this is {given!r}"
+    elif isinstance(given, type) and issubclass(given, Contract):
+        found = f"it takes {takes}, and this is the class of one"
+        remedy = f"give the contract its name: {given.__name__}[...]('the_name')"
+    else:
+        found = f"it takes {takes}, and this is {given!r}"
+    raise refuse(f"@{decorator}(...)", found, remedy, "wrong-name")
+
+
+# Which decorator takes which contract; what is sent to WebSocket clients is handled by none.
+_DECORATORS: dict[type, str | None] = {Action: "action", StreamAction: "action", Channel: "listen", Message: None}

@@ -1,0 +1,109 @@
+"""Decorated actions: still functions for whoever calls them, and contracts for whoever sends to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import NoneType
+from typing import Generic, ParamSpec, TypeVar, cast
+
+from daebus.core.context import Context
+from daebus.errors import WiringError
+
+from .contracts import Action, Contract, StreamAction
+from .signatures import MISSING, Parameter, Signature
+from .specs import ActionSpec
+
+__all__ = ["ActionHandler", "StreamHandler", "action_types", "is_context", "payload_parameters", "undecorated"]
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def is_context(parameter: Parameter) -> bool:
+    """Whether a parameter asks for the `Context` of the message."""
+    return parameter.annotation is Context
+
+
+def payload_parameters(signature: Signature) -> tuple[Parameter, ...]:
+    """The parameters left of the ``*`` that take the payload."""
+    return tuple(parameter for parameter in signature.left if not is_context(parameter))
+
+
+def action_types(signature: Signature) -> tuple[object, object]:
+    """The payload's type and the reply's type, as the handler's signature says them.
+
+    Raises:
+        WiringError: More than one payload, or an annotation is missing.
+    """
+    payload = payload_parameters(signature)
+    if len(payload) > 1:
+        raise WiringError(
+            signature.problem(
+                payload[1],
+                f"an action has one payload, and {payload[0].name!r} is it already",
+                f"put a bare * before {payload[1].name!r} if it is a service, or make one msgspec.Struct of both",
+                code="second-payload",
+            )
+        )
+    if payload and payload[0].annotation is MISSING:
+        raise WiringError(
+            signature.problem(
+                payload[0],
+                "it has no annotation, so nothing can be validated",
+                "annotate it with its type",
+                code="missing-annotation",
+            )
+        )
+    if signature.returns is MISSING:
+        remedy = "annotate it: -> AsyncIterator[Item]" if signature.streams else "annotate it: -> Reply, or -> None"
+        found = "the type that it returns is not annotated"
+        raise WiringError(signature.problem(None, found, remedy, code="missing-return"))
+    return (payload[0].annotation if payload else NoneType), signature.returns
+
+
+class _Decorated(Contract, Generic[P, R]):
+    """A handler behind its contract."""
+
+    _call: Callable[P, R]
+    _spec: ActionSpec
+    __wrapped__: Callable[..., object]
+    __name__: str
+    __qualname__: str
+
+    def __init__(self, handler: Callable[P, R], spec: ActionSpec) -> None:
+        contract = spec.contract
+        object.__setattr__(self, "name", spec.name)
+        object.__setattr__(self, "service", None if contract is None else contract.service)
+        self.__dict__.update(_call=handler, _spec=spec, __wrapped__=spec.function)
+        for attribute in ("__module__", "__name__", "__qualname__", "__doc__"):
+            self.__dict__[attribute] = getattr(handler, attribute, None)
+
+    @property
+    def types(self) -> tuple[object, ...]:
+        """The types of the contract, or of the handler's signature."""
+        if "_types" not in self.__dict__:
+            contract = self._spec.contract
+            types = action_types(self._spec.read_signature()) if contract is None else contract.types
+            self.__dict__["_types"] = types
+        return cast("tuple[object, ...]", self.__dict__["_types"])
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call the handler itself, as a plain function."""
+        return self._call(*args, **kwargs)
+
+
+def undecorated(handler: Callable[..., object]) -> Callable[..., object]:
+    """The function behind a decorated action, for a further decorator, or behind a static method."""
+    if isinstance(handler, _Decorated):
+        return handler.__wrapped__
+    return cast("Callable[..., object]", handler.__func__) if isinstance(handler, staticmethod) else handler
+
+
+class ActionHandler(_Decorated[P, R], Action[In, Out], Generic[In, Out, P, R]):
+    """A decorated action: an `Action` for `Bus.call`, and still the function that it was."""
+
+
+class StreamHandler(_Decorated[P, R], StreamAction[In, Out], Generic[In, Out, P, R]):
+    """A decorated streaming action: a `StreamAction` for `Bus.stream`, and still the function that it was."""

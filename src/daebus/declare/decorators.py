@@ -1,0 +1,260 @@
+"""The typed halves of the decorators: what each accepts, and what the decorated name then is.
+
+Every overload is one shape of handler. The order matters: both mypy and pyright take the first that fits, and an
+`async def` would also fit the overloads for plain functions.
+"""
+
+# mypy: disable-error-code="overload-overlap"
+# pyright: reportOverlappingOverload=false
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from typing import Any, Generic, ParamSpec, Protocol, TypeVar, overload
+
+from daebus.core.context import Context
+
+from .decorated import ActionHandler, StreamHandler
+from .encodable import Encodable
+from .running import Running
+
+__all__ = [
+    "AnswerDecorator",
+    "ContractDecorator",
+    "HandlerDecorator",
+    "ListenDecorator",
+    "NamedDecorator",
+    "SilentDecorator",
+    "StreamDecorator",
+    "ThreadDecorator",
+]
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+In_contra = TypeVar("In_contra", contravariant=True)
+R_co = TypeVar("R_co", covariant=True)
+Item = TypeVar("Item")
+Reply = TypeVar("Reply", bound=Encodable)
+Part = TypeVar("Part", bound=Encodable)
+Event = TypeVar("Event")
+Nothing = TypeVar("Nothing", bound=Coroutine[object, object, None] | None)
+Handler = TypeVar("Handler", bound=Callable[..., object])
+Silent = TypeVar("Silent", bound=Callable[..., Coroutine[object, object, None] | None])
+Answering = TypeVar("Answering", bound=Callable[..., Coroutine[object, object, Encodable] | Encodable])
+P = ParamSpec("P")
+
+Record = Callable[[Callable[..., object]], object]
+
+
+# pyright counts the payload as covariant, since the second shape fits any of them.
+class PayloadHandler(Protocol[In_contra, R_co, P]):  # pyright: ignore[reportInvalidTypeVarUse]
+    """A function that takes a payload or an event first, and whatever it likes after it.
+
+    Both shapes describe the same function: the first infers what it takes, the second its whole signature, so that
+    the decorated name keeps the names of its parameters.
+    """
+
+    # Any, as nothing else lets the function have further parameters of whatever kind and type.
+    @overload
+    def __call__(self, payload: In_contra, /, *args: Any, **kwargs: Any) -> R_co: ...
+    @overload
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
+
+
+class ContextHandler(Protocol[R_co, P]):
+    """A function that takes the `Context` first."""
+
+    @overload
+    def __call__(self, context: Context, /, *args: Any, **kwargs: Any) -> R_co: ...
+    @overload
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
+
+
+class ContextPayloadHandler(Protocol[In_contra, R_co, P]):  # pyright: ignore[reportInvalidTypeVarUse]  # as it does above
+    """A function that takes the `Context` first, and then a payload."""
+
+    @overload
+    def __call__(self, context: Context, payload: In_contra, /, *args: Any, **kwargs: Any) -> R_co: ...
+    @overload
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
+
+
+class _Decorator:
+    __slots__ = ("_record",)
+
+    def __init__(self, record: Record) -> None:
+        self._record = record
+
+
+class NamedDecorator(_Decorator):
+    """``@blueprint.action("name")``: the handler's signature is the contract."""
+
+    __slots__ = ()
+
+    @overload
+    def __call__(
+        self, handler: ContextPayloadHandler[In, AsyncIterator[Part], P], /
+    ) -> StreamHandler[In, Part, P, AsyncIterator[Part]]: ...
+    @overload
+    def __call__(
+        self, handler: ContextHandler[AsyncIterator[Part], P], /
+    ) -> StreamHandler[None, Part, P, AsyncIterator[Part]]: ...
+    @overload
+    def __call__(
+        self, handler: PayloadHandler[In, AsyncIterator[Part], P], /
+    ) -> StreamHandler[In, Part, P, AsyncIterator[Part]]: ...
+    @overload
+    def __call__(
+        self, handler: Callable[P, AsyncIterator[Part]], /
+    ) -> StreamHandler[None, Part, P, AsyncIterator[Part]]: ...
+    @overload
+    def __call__(
+        self, handler: ContextPayloadHandler[In, Coroutine[object, object, Reply], P], /
+    ) -> ActionHandler[In, Reply, P, Coroutine[object, object, Reply]]: ...
+    @overload
+    def __call__(
+        self, handler: ContextHandler[Coroutine[object, object, Reply], P], /
+    ) -> ActionHandler[None, Reply, P, Coroutine[object, object, Reply]]: ...
+    @overload
+    def __call__(
+        self, handler: PayloadHandler[In, Coroutine[object, object, Reply], P], /
+    ) -> ActionHandler[In, Reply, P, Coroutine[object, object, Reply]]: ...
+    @overload
+    def __call__(
+        self, handler: Callable[P, Coroutine[object, object, Reply]], /
+    ) -> ActionHandler[None, Reply, P, Coroutine[object, object, Reply]]: ...
+    # Of a function that a decorator of the user's own wraps.
+    @overload
+    def __call__(
+        self, handler: ContextPayloadHandler[In, Awaitable[Reply], P], /
+    ) -> ActionHandler[In, Reply, P, Awaitable[Reply]]: ...
+    @overload
+    def __call__(
+        self, handler: ContextHandler[Awaitable[Reply], P], /
+    ) -> ActionHandler[None, Reply, P, Awaitable[Reply]]: ...
+    @overload
+    def __call__(
+        self, handler: PayloadHandler[In, Awaitable[Reply], P], /
+    ) -> ActionHandler[In, Reply, P, Awaitable[Reply]]: ...
+    @overload
+    def __call__(
+        self, handler: Callable[P, Awaitable[Reply]], /
+    ) -> ActionHandler[None, Reply, P, Awaitable[Reply]]: ...
+    @overload
+    def __call__(self, handler: ContextPayloadHandler[In, Reply, P], /) -> ActionHandler[In, Reply, P, Reply]: ...
+    @overload
+    def __call__(self, handler: ContextHandler[Reply, P], /) -> ActionHandler[None, Reply, P, Reply]: ...
+    @overload
+    def __call__(self, handler: PayloadHandler[In, Reply, P], /) -> ActionHandler[In, Reply, P, Reply]: ...
+    @overload
+    def __call__(self, handler: Callable[P, Reply], /) -> ActionHandler[None, Reply, P, Reply]: ...
+    def __call__(self, handler: Callable[..., object], /) -> object:
+        """Record the handler."""
+        return self._record(handler)
+
+
+class ContractDecorator(_Decorator, Generic[In, Out]):
+    """``@blueprint.action(GET_USER)``: the handler must do what the contract says."""
+
+    __slots__ = ()
+
+    @overload
+    def __call__(
+        self, handler: PayloadHandler[In, Coroutine[object, object, Out], P], /
+    ) -> ActionHandler[In, Out, P, Coroutine[object, object, Out]]: ...
+    @overload
+    def __call__(
+        self, handler: ContextPayloadHandler[In, Coroutine[object, object, Out], P], /
+    ) -> ActionHandler[In, Out, P, Coroutine[object, object, Out]]: ...
+    @overload
+    def __call__(
+        self: ContractDecorator[None, Out], handler: Callable[P, Coroutine[object, object, Out]], /
+    ) -> ActionHandler[None, Out, P, Coroutine[object, object, Out]]: ...
+    @overload
+    def __call__(self, handler: PayloadHandler[In, Out, P], /) -> ActionHandler[In, Out, P, Out]: ...
+    @overload
+    def __call__(self, handler: ContextPayloadHandler[In, Out, P], /) -> ActionHandler[In, Out, P, Out]: ...
+    @overload
+    def __call__(
+        self: ContractDecorator[None, Out], handler: Callable[P, Out], /
+    ) -> ActionHandler[None, Out, P, Out]: ...
+    def __call__(self, handler: Callable[..., object], /) -> object:
+        """Record the handler."""
+        return self._record(handler)
+
+
+class StreamDecorator(_Decorator, Generic[In, Item]):
+    """``@blueprint.action(IMPORT_USERS)`` of a `StreamAction`: the handler is an async generator."""
+
+    __slots__ = ()
+
+    @overload
+    def __call__(
+        self, handler: PayloadHandler[In, AsyncIterator[Item], P], /
+    ) -> StreamHandler[In, Item, P, AsyncIterator[Item]]: ...
+    @overload
+    def __call__(
+        self, handler: ContextPayloadHandler[In, AsyncIterator[Item], P], /
+    ) -> StreamHandler[In, Item, P, AsyncIterator[Item]]: ...
+    @overload
+    def __call__(
+        self: StreamDecorator[None, Item], handler: Callable[P, AsyncIterator[Item]], /
+    ) -> StreamHandler[None, Item, P, AsyncIterator[Item]]: ...
+    def __call__(self, handler: Callable[..., object], /) -> object:
+        """Record the handler."""
+        return self._record(handler)
+
+
+class ListenDecorator(_Decorator, Generic[Event]):
+    """``@blueprint.listen(USER_EVENTS)``: the handler must take every event of the channel."""
+
+    __slots__ = ()
+
+    def __call__(self, handler: PayloadHandler[Event, Nothing, P], /) -> Callable[P, Nothing]:
+        """Record the handler, and leave it the function that it is."""
+        self._record(handler)
+        return handler
+
+
+class HandlerDecorator(_Decorator):
+    """``@blueprint.route("/users")``: the handler may return anything, and stays what it is."""
+
+    __slots__ = ()
+
+    def __call__(self, handler: Handler, /) -> Handler:
+        """Record the handler."""
+        self._record(handler)
+        return handler
+
+
+class AnswerDecorator(_Decorator):
+    """``@blueprint.socket("type")`` and the like: what the handler returns goes to the client."""
+
+    __slots__ = ()
+
+    def __call__(self, handler: Answering, /) -> Answering:
+        """Record the handler."""
+        self._record(handler)
+        return handler
+
+
+class SilentDecorator(_Decorator):
+    """``@blueprint.background("cleanup", 60)`` and the like: nobody would get what the handler returns."""
+
+    __slots__ = ()
+
+    def __call__(self, handler: Silent, /) -> Silent:
+        """Record the handler."""
+        self._record(handler)
+        return handler
+
+
+class ThreadDecorator(_Decorator):
+    """``@blueprint.thread("monitor")``: the handler is a plain function that takes the switch."""
+
+    __slots__ = ()
+
+    def __call__(self, handler: PayloadHandler[Running, None, P], /) -> Callable[P, None]:
+        """Record the handler."""
+        self._record(handler)
+        return handler

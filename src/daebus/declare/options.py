@@ -1,0 +1,133 @@
+"""What users give as names and options: refused where it is written, when it can never work."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import re
+from collections.abc import Sequence
+from datetime import timedelta
+
+from daebus.errors import WiringError
+from daebus.mistakes.places import caller_place
+from daebus.mistakes.problem import Code, WiringProblem
+
+from .schedules import Schedule, make_schedule
+
+__all__ = [
+    "RESERVED_TYPES",
+    "refuse",
+    "require_brackets",
+    "require_choice",
+    "require_count",
+    "require_counts",
+    "require_function",
+    "require_methods",
+    "require_name",
+    "require_schedule",
+    "require_seconds",
+    "stray_in",
+]
+
+RESERVED_TYPES = ("response", "error")
+"""The types under which WebSocket clients get the answers to their messages."""
+
+_SCHEDULES = "give seconds, or every=timedelta(...), or cron= with five fields, such as '0 3 * * *'"
+
+_STRAY = re.compile(r"[\s{}\x00-\x1f\x7f]")
+_STRAY_OR_COLON = re.compile(r"[\s{}\x00-\x1f\x7f:]")
+
+
+def refuse(subject: str, found: str, remedy: str, code: Code) -> WiringError:
+    """A mistake in the call that the user's code is in."""
+    return WiringError(WiringProblem(caller_place(), subject, found, remedy, code=code))
+
+
+def stray_in(name: str, *, colons: bool) -> str | None:
+    """What keeps a name from being a part of a key in Redis, one sentence; None: nothing does.
+
+    Args:
+        name: The name.
+        colons: Whether it may have colons, which separate the parts of a key.
+    """
+    stray = (_STRAY if colons else _STRAY_OR_COLON).search(name)
+    if stray is not None:
+        return f"the name {name!r} contains {stray[0]!r}, and it becomes a part of keys in Redis"
+    return None if name else "the name is empty"
+
+
+def require_name(subject: str, name: object, *, colons: bool = False) -> None:
+    """Refuse what is no name, or cannot be a part of a key in Redis. Raises `WiringError`."""
+    found = stray_in(name, colons=colons) if isinstance(name, str) else f"the name is {name!r}"
+    if found is not None:
+        remedy = "write it as one word, such as 'get_user' or 'get-user'"
+        raise refuse(subject, found, remedy, "wrong-name")
+
+
+def require_count(subject: str, option: str, given: object, *, or_zero: bool = False, most: int | None = None) -> None:
+    """Refuse what is no whole number of at least 1; with `or_zero`, 0 is one too. Raises `WiringError`."""
+    least = 0 if or_zero else 1
+    if not isinstance(given, int) or isinstance(given, bool) or given < least or (most is not None and given > most):
+        limits = f"of at least {least}" if most is None else f"from {least} to {most}"
+        found = f"{option}={given!r}, which must be a whole number {limits}"
+        raise refuse(subject, found, "correct it, or leave it out for the default", "wrong-option")
+
+
+def require_counts(subject: str, **given: object) -> None:
+    """Refuse options that are no whole numbers of at least 1. Raises `WiringError`."""
+    for option, count in given.items():
+        require_count(subject, option, count)
+
+
+def require_seconds(subject: str, option: str, given: object, *, or_zero: bool = False) -> None:
+    """Refuse what is no number of seconds above 0; with `or_zero`, 0 is one too. Raises `WiringError`."""
+    seconds = given if isinstance(given, int | float) and not isinstance(given, bool) else math.nan
+    if not math.isfinite(seconds) or seconds < 0 or (seconds == 0 and not or_zero):
+        least = "of at least 0" if or_zero else "above 0"
+        found = f"{option}={given!r}, which must be a number of seconds {least}"
+        raise refuse(subject, found, "correct it, or leave it out for the default", "wrong-option")
+
+
+def require_choice(subject: str, option: str, given: object, choices: Sequence[str]) -> None:
+    """Refuse what is none of the choices. Raises `WiringError`."""
+    if given not in choices:
+        found = f"{option}={given!r} is none of its values"
+        raise refuse(subject, found, f"give one of {', '.join(map(repr, choices))}", "wrong-option")
+
+
+def require_function(subject: str, handler: object) -> None:
+    """Refuse a handler that is a class or another object. Raises `WiringError`."""
+    # A class method is a routine that cannot be called.
+    if not (inspect.isroutine(handler) and callable(handler)):
+        what = "a class" if isinstance(handler, type) else f"an object of the class {type(handler).__name__}"
+        found, remedy = f"the handler is no function, but {what}", "write a function that calls it"
+        raise refuse(subject, found, remedy, "not-a-function")
+
+
+def require_brackets(decorator: str, given: Sequence[object]) -> None:
+    """Refuse the handler of a decorator without brackets. Raises `WiringError`."""
+    if given:
+        raise refuse(f"@{decorator}", "it stands here without brackets", f"write @{decorator}()", "wrong-name")
+
+
+def require_methods(path: object, methods: Sequence[object]) -> tuple[str, ...]:
+    """The methods of a route. Raises `WiringError` where these, or the path, are of another type."""
+    if not isinstance(path, str):
+        found = "it stands here without brackets" if inspect.isroutine(path) else f"the path is {path!r}"
+        raise refuse("@route", found, 'write @route("/the/path")', "malformed-path")
+    names = [method for method in methods if isinstance(method, str)]
+    if isinstance(methods, str) or len(names) < len(methods):
+        found, remedy = f"methods={methods!r} is no list of names", f"write methods=[{methods!r}]"
+        raise refuse(f"@route({path!r})", found, remedy, "wrong-method")
+    return tuple(dict.fromkeys(name.upper() for name in names))
+
+
+def require_schedule(subject: str, seconds: float | None, every: timedelta | None, cron: str | None) -> Schedule:
+    """The schedule of a task. Raises `WiringError` where it is none."""
+    try:
+        return make_schedule(seconds, every, cron)
+    except ValueError as error:
+        found, colon, remedy = str(error).rstrip(".").partition(": ")
+        if not colon or not remedy.startswith(("give", "write")):
+            found, remedy = str(error).rstrip("."), _SCHEDULES
+        raise refuse(subject, found[:1].lower() + found[1:], remedy, "wrong-schedule") from error

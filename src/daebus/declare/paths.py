@@ -1,0 +1,118 @@
+"""Route templates such as ``/users/<user_id>``. Loads no Litestar."""
+
+from __future__ import annotations
+
+import re
+import typing
+from pathlib import PurePath
+
+from .signatures import Signature
+from .specs import Method
+
+__all__ = [
+    "METHODS",
+    "RESERVED",
+    "is_file",
+    "litestar_path",
+    "malformed_path",
+    "path_parameters",
+    "path_shape",
+    "without_metadata",
+]
+
+METHODS: tuple[str, ...] = typing.get_args(Method)
+
+RESERVED = frozenset({"body", "cookies", "data", "headers", "query", "request", "scope", "socket", "state"})
+"""The parameter names to which Litestar gives a meaning of its own."""
+
+# What other frameworks write into the path.
+_KINDS = {
+    "date": "datetime.date",
+    "datetime": "datetime.datetime",
+    "decimal": "decimal.Decimal",
+    "float": "float",
+    "int": "int",
+    "path": "pathlib.Path",
+    "str": "str",
+    "string": "str",
+    "uuid": "uuid.UUID",
+}
+
+
+def path_parameters(path: str) -> tuple[str, ...]:
+    """The names in ``<angle brackets>``, in order."""
+    return tuple(segment[1:-1] for segment in path.split("/") if segment.startswith("<") and segment.endswith(">"))
+
+
+def path_shape(path: str) -> str:
+    """The path without the names of its parameters and without needless slashes: equal for paths that collide."""
+    segments = ("<>" if segment.startswith("<") else segment for segment in path.split("/") if segment)
+    return "/" + "/".join(segments)
+
+
+def litestar_path(path: str, signature: Signature) -> str:
+    """The path as Litestar writes it.
+
+    A `pathlib.Path` takes the rest of the URL: ``{file:path}``. Everything else is a ``str`` to the router and is
+    converted with the other parameters: a wrong value is then answered with 400 and what was expected, whereas the
+    router's own conversions answer 404, or 500 for a decimal.
+    """
+    files = {parameter.name for parameter in signature.left if is_file(parameter.annotation)}
+    segments = [
+        f"{{{segment[1:-1]}:{'path' if segment[1:-1] in files else 'str'}}}" if segment.startswith("<") else segment
+        for segment in path.split("/")
+    ]
+    return "/".join(segments)
+
+
+def is_file(annotation: object) -> bool:
+    """Whether a parameter is a `pathlib.Path`, which takes the rest of the URL."""
+    bare = without_metadata(annotation)
+    return isinstance(bare, type) and issubclass(bare, PurePath)
+
+
+def malformed_path(path: str) -> tuple[str, str] | None:
+    """What is wrong with a path in itself, and the remedy."""
+    if not path.startswith("/"):
+        return f"the path {path!r} does not begin with a slash", f"write {'/' + path!r}"
+    if "//" in path:
+        return f"the path {path!r} has an empty segment", f"write {re.sub('/+', '/', path)!r}"
+    stray = re.search(r"[?#\s]", path)
+    if stray is not None:
+        return (
+            f"the path {path!r} contains {stray[0]!r}",
+            "a query parameter is a parameter of the handler, left of the *, not a part of the path",
+        )
+    for segment in path.split("/"):
+        problem = _malformed_segment(segment)
+        if problem is not None:
+            return problem
+    names = path_parameters(path)
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        return f"the path {path!r} has <{twice}> twice", "give each parameter a name of its own"
+    return None
+
+
+def _malformed_segment(segment: str) -> tuple[str, str] | None:
+    if not re.search(r"[<>{}*]|^:\w", segment):
+        return None
+    name = segment[1:-1]
+    if segment == f"<{name}>" and name.isidentifier():
+        return None
+    foreign = re.fullmatch(r":(\w+)|<(\w+):(\w+)>|\{(\w+)(?::(\w+))?\}|\*(\w*)", segment)
+    if foreign is None:
+        return f"{segment!r} is no path parameter", "write <name> between two slashes, or plain text without <>{}*"
+    found = f"{segment!r} is not how a path parameter is written"
+    after_colon, first, second, braced, kind, rest = foreign.groups()
+    if rest is not None:
+        return found, f"write <{rest or 'rest'}>, and annotate it: {rest or 'rest'}: pathlib.Path"
+    if first and first not in _KINDS and second in _KINDS:
+        first, second = second, first
+    name, kind = after_colon or second or braced, first or kind or "str"
+    return found, f"write <{name}>, and annotate it: {name}: {_KINDS.get(kind, 'str')}"
+
+
+def without_metadata(annotation: object) -> object:
+    """The type itself, where it is `Annotated`."""
+    return typing.get_args(annotation)[0] if typing.get_origin(annotation) is typing.Annotated else annotation

@@ -1,0 +1,198 @@
+"""What a blueprint records of each handler, before anything is wired."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal, TypeAlias
+
+import msgspec
+from typing_extensions import override
+
+from daebus.mistakes.places import CallSite, place_of
+from daebus.mistakes.problem import Code, WiringProblem
+from daebus.mistakes.render import Note
+
+from .contracts import Channel, Contract
+from .policies import Place, Policy
+from .schedules import Schedule
+from .signatures import Signature, read_signature
+
+__all__ = [
+    "ActionSpec",
+    "BackgroundSpec",
+    "LifecycleSpec",
+    "ListenSpec",
+    "Method",
+    "RouteSpec",
+    "SocketSpec",
+    "Spec",
+    "ThreadSpec",
+]
+
+Method: TypeAlias = Literal["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"]
+"""The HTTP methods that Litestar routes."""
+
+
+class Spec(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """One handler as it was recorded.
+
+    Attributes:
+        function: The handler itself, undecorated.
+        blueprint: The name of the blueprint, or of the app.
+        namespace: Local names that its annotations may mean.
+        site: The call of the decorator, for messages that point at it.
+    """
+
+    function: Callable[..., object]
+    blueprint: str
+    namespace: Mapping[str, object] | None
+    site: CallSite | None = None
+
+    @property
+    def title(self) -> str:
+        """What it is, for logs and messages: ``action get_user``."""
+        raise NotImplementedError
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """What it claims for itself alone; two handlers with a common key conflict."""
+        return (self.title,)
+
+    @property
+    def where(self) -> str:
+        """`file:line` of the handler."""
+        return str(self.place)
+
+    @property
+    def place(self) -> str:
+        """The same, as a `Place` that points at the decorator."""
+        return place_of(self.function, site=self.site)
+
+    def problem(self, found: str, remedy: str, *, code: Code = "wiring", notes: Sequence[Note] = ()) -> WiringProblem:
+        """A problem of what the decorator says."""
+        return WiringProblem(self.place, self.title, found, remedy, code=code, notes=notes)
+
+    def read_signature(self) -> Signature:
+        """Read the handler's signature. Raises `WiringError`."""
+        return read_signature(self.function, self.namespace)
+
+
+class ActionSpec(Spec, frozen=True, kw_only=True):
+    """A handler of requests. `contract` is None where the signature is the contract."""
+
+    name: str
+    contract: Contract | None
+    concurrency: int | None
+    policy: Policy
+
+    @property
+    @override
+    def title(self) -> str:
+        return f"action {self.name}"
+
+
+class RouteSpec(Spec, frozen=True, kw_only=True):
+    """A handler of HTTP requests; `options` go to Litestar as they are."""
+
+    path: str
+    methods: tuple[str, ...]
+    status_code: int | None
+    options: Mapping[str, object]
+
+    @property
+    @override
+    def title(self) -> str:
+        return f"route {'|'.join(self.methods)} {self.path}"
+
+    @property
+    @override
+    def keys(self) -> tuple[str, ...]:
+        return tuple(f"route {method} {self.path}" for method in self.methods)
+
+
+class ListenSpec(Spec, frozen=True, kw_only=True):
+    """A handler of events. `contract` is None where the channel was named by a string."""
+
+    channel: str
+    contract: Channel[object] | None
+    policy: Policy
+    kept_as: Place = Place()
+
+    @property
+    @override
+    def title(self) -> str:
+        return f"listen {self.channel}"
+
+    @property
+    @override
+    def keys(self) -> tuple[str, ...]:
+        return ()
+
+    @property
+    def is_durable(self) -> bool:
+        """Whether it hears events that were kept for it, and not those that are only published."""
+        return self.contract is not None and self.contract.durable
+
+    @property
+    def name(self) -> str:
+        """What it is called among the listeners of its service; the module of its function does not matter."""
+        return self.kept_as.name or f"{self.blueprint}.{self.function.__name__}"
+
+
+class SocketSpec(Spec, frozen=True, kw_only=True):
+    """A handler of WebSocket messages (`type`), connects or disconnects (`type` is empty)."""
+
+    event: Literal["message", "connect", "disconnect"]
+    type: str
+
+    @property
+    @override
+    def title(self) -> str:
+        return f"socket {self.type}" if self.event == "message" else f"socket_{self.event}"
+
+    @property
+    @override
+    def keys(self) -> tuple[str, ...]:
+        return () if self.event == "disconnect" else (self.title,)
+
+
+class BackgroundSpec(Spec, frozen=True, kw_only=True):
+    """A task that runs on a schedule, on one replica (scope ``service``) or on each (``replica``)."""
+
+    name: str
+    schedule: Schedule
+    scope: Literal["service", "replica"]
+
+    @property
+    @override
+    def title(self) -> str:
+        return f"background {self.name}"
+
+
+class ThreadSpec(Spec, frozen=True, kw_only=True):
+    """A handler with a thread of its own."""
+
+    name: str
+    auto_start: bool
+    restart: bool
+
+    @property
+    @override
+    def title(self) -> str:
+        return f"thread {self.name}"
+
+
+class LifecycleSpec(Spec, frozen=True, kw_only=True):
+    """A handler that runs once, when the service starts or stops."""
+
+    event: Literal["start", "stop"]
+
+    @property
+    @override
+    def title(self) -> str:
+        return f"on_{self.event} {self.function.__name__}"
+
+    @property
+    @override
+    def keys(self) -> tuple[str, ...]:
+        return ()

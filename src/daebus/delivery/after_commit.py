@@ -1,0 +1,223 @@
+"""What a handler has sent once its message has succeeded: after its per-message objects were closed without error."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from operator import attrgetter
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from daebus.core.context import Context, current_context
+from daebus.errors import ConfigurationError, Unavailable
+from daebus.telemetry.logs import make_logger
+
+__all__ = ["After", "AfterCommit", "defer", "discard", "hold", "pending", "refuse"]
+
+PATIENCE = 10.0
+"""Seconds, from the commit on, for which is sent again what could not be sent, as the server was away."""
+
+_LAST_SECONDS, _LAST_SECONDS_OF_ALL = 5.0, 1.0
+"""Of them, after the message was cancelled, and where the service stops, too."""
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.5
+
+_SHOWN_CHARACTERS = 200
+"""Of the content of what was not sent, in the log."""
+
+_Send = Callable[[], Awaitable[object]]
+
+Repeats: TypeAlias = Callable[[Unavailable], bool]
+"""Whether what has failed for this may be sent again."""
+
+After: TypeAlias = Literal["commit"] | None
+"""When something is sent: at once, or after the message that is being handled has succeeded."""
+
+
+class AfterCommit:
+    """What is to be sent once one message has succeeded, in order.
+
+    Args:
+        context: The message.
+
+    Attributes:
+        is_held: Whether the message goes on after its handler has returned.
+    """
+
+    __slots__ = ("_about", "_is_over", "_sends", "_stopping", "is_held")
+
+    def __init__(self, context: Context) -> None:
+        self._stopping = context.stopping
+        self._about = {"handler": context.handler, "request_id": context.request_id}
+        self._sends: list[_Deferred] = []
+        self._is_over = False
+        self.is_held: bool = False
+
+    def __del__(self) -> None:
+        if self._sends:
+            self._tell(self._sends, "the message had ended before it was published")
+
+    def add(self, title: str, send: _Send, content: bytes, key: str, repeats: Repeats) -> None:
+        """Have something sent. Raises `ConfigurationError` where the message has ended."""
+        if self._is_over:
+            raise ConfigurationError(
+                f'after="commit": the {title} would wait for a message that has ended, or for a thread, which is none. '
+                "Leave after= out."
+            )
+        self._sends.append(_Deferred(title, send, asyncio.get_running_loop(), content, key, repeats))
+
+    def drop(self) -> None:
+        """The message has failed: send nothing."""
+        self._sends, self._is_over = [], True
+
+    async def release(self) -> None:
+        """The message has succeeded, unless it is held: send everything. What cannot be sent is logged.
+
+        What may be sent again is, for `PATIENCE`, where the server is away; then the rest is not sent either.
+
+        Raises:
+            Unavailable: Not everything could be sent.
+        """
+        if self.is_held:
+            return
+        sends, self._sends, self._is_over = self._sends, [], True
+        if not sends:
+            return
+        # What was committed is to be told of, also where just then the caller gives up.
+        sending = asyncio.ensure_future(self._send(sends))
+        try:
+            await asyncio.shield(sending)
+        except asyncio.CancelledError:
+            try:
+                seconds = _LAST_SECONDS_OF_ALL if self._stopping.is_set() else _LAST_SECONDS
+                await asyncio.wait({sending}, timeout=seconds)
+            finally:
+                if not sending.cancel() and not sending.cancelled():
+                    sending.exception()  # it is logged
+            raise
+
+    async def _send(self, sends: Sequence[_Deferred]) -> None:
+        end = time.monotonic() + PATIENCE
+        unsent: list[_Deferred] = []
+        failed: BaseException | None = None
+        for index, deferred in enumerate(sends):
+            try:
+                await deferred.send_until(end)
+            except Exception as error:
+                failed = failed or error
+                unsent.append(deferred)
+                if time.monotonic() > end:
+                    unsent += sends[index + 1 :]
+                    break
+            except BaseException as error:
+                self._tell([*unsent, *sends[index:]], str(failed or error) or type(error).__name__)
+                raise
+        if failed is not None:
+            self._tell(unsent, str(failed) or type(failed).__name__)
+            raise Unavailable(
+                "The work was done and kept, but not all that was to be sent after it could be sent"
+            ) from failed
+
+    def _tell(self, unsent: Sequence[_Deferred], reason: str) -> None:
+        shown = [deferred.show() for deferred in unsent]
+        make_logger().error("not sent after the commit", **self._about, unsent=shown, reason=reason)
+
+
+class _Deferred(msgspec.Struct):
+    title: str
+    send: _Send
+    loop: asyncio.AbstractEventLoop
+    content: bytes
+    key: str
+    repeats: Repeats
+
+    def show(self) -> str:
+        """What it is, with its id and the beginning of its content, for whoever has to send it in the end."""
+        content = self.content.decode(errors="replace")
+        if len(content) > _SHOWN_CHARACTERS:
+            content = content[:_SHOWN_CHARACTERS] + "…"
+        return f"{self.title}{self.key and f' with id {self.key}'}: {content}"
+
+    async def send_until(self, end: float) -> None:
+        """Send it, again and again until `end` where it may be and the server is away."""
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                await self._now()
+            except Unavailable as error:
+                if not self.repeats(error) or time.monotonic() + pause > end:
+                    raise
+            else:
+                return
+            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311  # spread, not secrecy
+            pause = min(_LONGEST_PAUSE, pause * 2)
+
+    async def _now(self) -> None:
+        if self.loop is asyncio.get_running_loop():
+            await self.send()
+        else:  # of a bus that somebody has opened in a thread
+            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(_awaited(self.send), self.loop))
+
+
+async def _awaited(send: _Send) -> None:
+    await send()
+
+
+# A step of each message, which must not take longer than an attribute.
+pending: Callable[[Context], AfterCommit | None] = attrgetter("_after")
+"""What is to be sent after a message; None: nothing was asked for."""
+
+
+def _never(_: Unavailable) -> bool:
+    return False
+
+
+def defer(after: object, title: str, send: _Send, content: bytes, key: str = "", repeats: Repeats = _never) -> None:
+    """Have something sent after the message that is being handled.
+
+    Args:
+        after: What the caller has said: ``"commit"``.
+        title: What it is, for messages: ``event on 'orders'``.
+        send: Sends it.
+        content: Its JSON, whose beginning is logged where it cannot be sent.
+        key: Its id, logged likewise; empty: it has none.
+        repeats: Whether it may be sent again; default: not at all.
+
+    Raises:
+        ConfigurationError: `after` is something else, no message is being handled, or it has ended.
+    """
+    if after != "commit":
+        raise ConfigurationError(f'after={after!r}: write after="commit", or leave it out to send at once.')
+    context = current_context.get()
+    if context is None:
+        raise ConfigurationError(
+            f'after="commit": the {title} would wait for the message that is being handled, and none is handled here. '
+            "Leave after= out, or do it in a handler."
+        )
+    (pending(context) or _made(context)).add(title, send, content, key, repeats)
+
+
+def hold(context: Context) -> None:
+    """A message goes on after its handler has returned; whoever has held it calls `release`, or `drop`, in the end."""
+    (pending(context) or _made(context)).is_held = True
+
+
+def refuse(context: Context) -> None:
+    """There is nothing to wait for: a thread is no message."""
+    _made(context).drop()
+
+
+def discard(context: Context) -> None:
+    """A message has failed: send nothing."""
+    after = pending(context)
+    if after is not None:
+        after.drop()
+
+
+def _made(context: Context) -> AfterCommit:
+    after = AfterCommit(context)
+    msgspec.structs.force_setattr(context, "_after", after)
+    return after

@@ -1,0 +1,96 @@
+"""The one place where a message meets a handler: decode, inject, call, encode. Read this first."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing, nullcontext
+from typing import TypeVar, cast
+
+from daebus.core.cancelling import is_cancelled
+from daebus.core.context import current_context
+
+from .after_commit import discard, pending
+from .endpoint import Endpoint, Incoming
+from .workers import to_its_end
+
+__all__ = ["dispatch", "dispatch_stream"]
+
+R = TypeVar("R")
+
+# Let through, they end the event loop: all that is under way in the process would go down with one message.
+_EXITS = (SystemExit, KeyboardInterrupt)
+
+
+async def dispatch(endpoint: Endpoint[R], incoming: Incoming) -> R:
+    """Hand a message to its handler and return the encoded reply.
+
+    The handler's exceptions pass through. One that would end the process, or say that the task is cancelled though it
+    is not, becomes a `RuntimeError`.
+    What the handler has published with ``after="commit"`` leaves before the reply does.
+    """
+    token = current_context.set(incoming.context)
+    try:
+        arguments = endpoint.take(incoming)
+        if not endpoint.signature.is_async:
+            reply = await _dispatch_to_thread(endpoint, incoming, arguments)
+        elif (handling := endpoint.call_directly(*arguments, **incoming.keywords)) is not None:
+            reply = endpoint.encode(await handling)
+        else:
+            async with endpoint.injection.opened() or nullcontext():
+                reply = endpoint.encode(await endpoint.call(*arguments, **incoming.keywords))
+        if (after := pending(incoming.context)) is not None:
+            await after.release()
+        return reply  # noqa: TRY300  # an `else` would run after the context is gone
+    except BaseException as error:
+        discard(incoming.context)
+        if _is_own(error):
+            raise _failed(endpoint, error) from error
+        raise
+    finally:
+        current_context.reset(token)
+
+
+def _is_own(error: BaseException) -> bool:
+    """Whether the handler has raised by itself what is not for it to raise."""
+    return isinstance(error, _EXITS) or (isinstance(error, asyncio.CancelledError) and not is_cancelled())
+
+
+def _failed(endpoint: Endpoint[R], error: BaseException) -> RuntimeError:
+    return RuntimeError(f"{endpoint.title} raised {type(error).__name__}")
+
+
+async def _dispatch_to_thread(endpoint: Endpoint[R], incoming: Incoming, arguments: Sequence[object]) -> R:
+    def handle() -> R:
+        try:
+            return endpoint.encode(endpoint.call(*arguments, **incoming.keywords))
+        except (StopIteration, *_EXITS) as error:
+            # A future cannot carry the first: whoever awaits the thread would wait for ever. Nor a task the others.
+            raise _failed(endpoint, error) from error
+
+    opened = endpoint.injection.opened(in_thread=True)
+    if opened is None:
+        return await endpoint.workers.run(handle)
+    async with opened as scope:
+        work = endpoint.workers.run(lambda: scope.call(handle))
+        return await (to_its_end(work) if scope.holds else work)
+
+
+async def dispatch_stream(endpoint: Endpoint[R], incoming: Incoming) -> AsyncGenerator[R]:
+    """Hand a message to a handler that is an async generator, and yield each encoded item."""
+    token = current_context.set(incoming.context)
+    try:
+        arguments = endpoint.take(incoming)
+        call = cast("Callable[..., AsyncGenerator[object]]", endpoint.call)
+        async with endpoint.injection.opened() or nullcontext(), aclosing(call(*arguments)) as items:
+            async for item in items:
+                yield endpoint.encode(item)
+        if (after := pending(incoming.context)) is not None:
+            await after.release()
+    except BaseException as error:
+        discard(incoming.context)
+        if _is_own(error):
+            raise _failed(endpoint, error) from error
+        raise
+    finally:
+        current_context.reset(token)

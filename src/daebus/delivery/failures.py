@@ -1,0 +1,87 @@
+"""What the sender of a message is told where its handler failed, and what the log is."""
+
+from __future__ import annotations
+
+from typing import TypeGuard
+from weakref import WeakKeyDictionary
+
+from daebus.connection.outages import AWAY, ServerUnavailable
+from daebus.errors import Internal, ServiceError, Unavailable
+from daebus.telemetry.logs import Logger
+from daebus.telemetry.tallies import Tally
+
+from .causes import place_of_failure, type_and_message
+from .endpoint import Endpoint, Incoming
+
+__all__ = ["failure", "is_for_senders", "outage"]
+
+# By whom: a handler's function, or whatever else lives as long as it may see outages.
+_outages: WeakKeyDictionary[object, Tally] = WeakKeyDictionary()
+
+# By handler, class, file and line, the longest unseen first.
+_failures: dict[tuple[object, ...], Tally] = {}
+_MOST_FAILURES = 1_000
+
+
+def failure(error: BaseException, endpoint: Endpoint[object], incoming: Incoming, logger: Logger) -> ServiceError:
+    """The error that the sender is told.
+
+    A service error is told as it is. That a server of Redis is away, for us or for redis-py, is told as `Unavailable`
+    without its address, and anything else as `Internal`: their causes are only logged.
+    """
+    if is_for_senders(error):
+        return error
+    signature, context = endpoint.signature, incoming.context
+    about: dict[str, object] = {"handler": endpoint.title, "where": signature.where, "request_id": context.request_id}
+    away = outage(error, signature.function, logger, **about)
+    if away is not None:
+        away.__cause__ = error
+        return away
+    if context.event_id is not None:
+        about["event_id"] = context.event_id
+    _log_failure(error, logger, about)
+    problem = Internal(f"The handler failed; the service's log has the cause under request id {context.request_id}")
+    problem.__cause__ = error  # for the dead letter; the sender gets the code, the message and the details
+    return problem
+
+
+def _log_failure(error: BaseException, logger: Logger, about: dict[str, object]) -> None:
+    """Write one line for each failure; of those alike the 1st, 2nd, 4th, … and one each minute have the traceback."""
+    key = (about["handler"], type(error), *place_of_failure(error))
+    tally = _failures.pop(key, None) or Tally(reminds=True)
+    if len(_failures) >= _MOST_FAILURES:
+        _failures.pop(next(iter(_failures)))
+    _failures[key] = tally
+    shows = tally.add()
+    if tally.count > 1:
+        about["times"] = tally.count
+    if shows:
+        logger.error("handler failed", **about, exc_info=error)
+    else:
+        logger.error("handler failed", **about, reason=type_and_message(error))
+
+
+def is_for_senders(error: BaseException) -> TypeGuard[ServiceError]:
+    """Whether an error is told as it is: nothing in it has to be logged first."""
+    return isinstance(error, ServiceError) and not isinstance(error, ServerUnavailable)
+
+
+def outage(error: BaseException, seen_by: object, logger: Logger, **about: object) -> Unavailable | None:
+    """The error for the sender where a server of Redis could not be reached; None: it is another failure.
+
+    Args:
+        error: What was raised.
+        seen_by: Who let it through. Of each the log is told at the 1st, 2nd, 4th, … time, in one line.
+        logger: The log.
+        about: The fields of that line.
+    """
+    from daebus.connection.session import is_outage  # noqa: PLC0415  # it loads redis-py, without which an app is defined
+
+    is_ours = isinstance(error, ServerUnavailable)
+    if not is_ours and not is_outage(error):
+        return None
+    tally = _outages.setdefault(seen_by, Tally(forgets=True))
+    if tally.add():
+        reason = str(error) if is_ours else f"{type(error).__name__}: {error}"
+        logger.warning("redis is not available", **about, times=tally.count, reason=reason)
+    return Unavailable(AWAY)

@@ -1,0 +1,144 @@
+"""The stop of a service: one deadline for all that is under way, and what is done about what does not keep it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Collection, Iterable
+from typing import Any
+
+from daebus.errors import Timeout
+from daebus.telemetry.logs import Logger, make_logger
+
+from .standing import Standing, standing_of_task
+
+__all__ = ["CUT_SECONDS", "LIFECYCLE_SECONDS", "NOT_ENDED", "STOP_SECONDS", "Grace"]
+
+NOT_ENDED = "service did not stop well: not all that it ran has ended"
+"""What the log says at the end of such a stop, instead of ``service stopped``."""
+
+STOP_SECONDS = 5.0
+"""What a stop may take beyond `Grace.seconds`, whatever the handlers do."""
+
+# Until when what, in seconds beyond the deadline.
+CUT_SECONDS = 1.5  # that which was cancelled at the deadline
+LIFECYCLE_SECONDS = 2.5  # on_stop handlers
+_CLOSING_SECONDS = 3.0  # the resources of the container
+
+_LEAST_SECONDS = 0.1
+"""What each of these gets at least, however late it is: most need only a turn of the event loop."""
+
+_MOST_TOLD = 10
+
+
+class Grace:
+    """How long the work in hand may take at the stop of a service. It begins when that is asked for, and only once.
+
+    Args:
+        seconds: What the work in hand may take; then it is cancelled.
+        logger: Where it is told what does not end.
+
+    Attributes:
+        seconds: As given.
+        unended: What has not ended although it was cancelled, or was to close something and did not.
+    """
+
+    def __init__(self, seconds: float, logger: Logger | None = None) -> None:
+        self.seconds = seconds
+        self.unended: list[Standing] = []
+        self._logger = logger or make_logger()
+        self._deadline: float | None = None
+
+    def begin(self) -> None:
+        """The stop begins, and the log says so; nothing happens where it has begun."""
+        if self._deadline is None:
+            self._deadline = time.monotonic() + self.seconds
+            about = {"seconds_for_work": self.seconds, "seconds_at_most": self.seconds + STOP_SECONDS}
+            self._logger.info("service stopping", **about)
+
+    def tell_end(self) -> None:
+        """The stop is over, and the log says how it went."""
+        if self.unended:
+            unended = list(dict.fromkeys(map(str, self.unended)))
+            self._logger.critical(NOT_ENDED, unended=unended[:_MOST_TOLD], number=len(self.unended))
+        else:
+            self._logger.info("service stopped")
+
+    @property
+    def left(self) -> float:
+        """Seconds that the work in hand still has."""
+        return self.seconds if self._deadline is None else max(0.0, self._deadline - time.monotonic())
+
+    def left_until(self, seconds: float) -> float:
+        """Seconds until a time that lies so many seconds after the deadline; at least a short while."""
+        deadline = time.monotonic() + self.seconds if self._deadline is None else self._deadline
+        return max(_LEAST_SECONDS, deadline + seconds - time.monotonic())
+
+    @property
+    def cut(self) -> float:
+        """Seconds that what is cancelled then has after that."""
+        return self.left_until(CUT_SECONDS) - self.left
+
+    async def end(self, tasks: Iterable[asyncio.Task[Any]]) -> None:
+        """Wait for the work in hand, cancel it at the deadline, and leave behind what does not end then, told."""
+        late = await _wait(list(tasks), self.left)
+        if late:
+            handlers = [str(standing_of_task(task)) for task in list(late)[:_MOST_TOLD]]
+            self._logger.warning("work cut off by the stop", number=len(late), handlers=handlers)
+        for task in late:
+            task.cancel()
+        self.give_up(await _wait(late, self.left_until(CUT_SECONDS)))
+
+    async def closed(self, closing: Awaitable[object], name: str, seconds: float) -> None:
+        """Wait for something that closes, but no longer than until a time so many seconds after the deadline.
+
+        Args:
+            closing: What is awaited, in a task of its own. What it raises is raised.
+            name: What it is called in the log.
+            seconds: See `left_until`.
+
+        Raises:
+            Timeout: It did not end in time, and was cancelled.
+        """
+        task = asyncio.ensure_future(_awaited(closing))
+        task.set_name(name)
+        late = await _wait([task], self.left_until(seconds))
+        if late:
+            stood = standing_of_task(task)
+            task.cancel()
+            if await _wait(late, _LEAST_SECONDS):
+                self.give_up(late)
+            else:
+                self.unended.append(stood)
+            raise Timeout(f"{stood} took longer than the stop may")
+        await task
+
+    async def close_resource(self, closing: Awaitable[object], name: str) -> None:
+        """As `closed`, for what a resource of the container has opened."""
+        await self.closed(closing, f"resource {name}", _CLOSING_SECONDS)
+
+    def give_up(self, tasks: Collection[asyncio.Task[Any]]) -> None:
+        """Leave tasks behind that were cancelled and have not ended."""
+        standings = [standing_of_task(task) for task in tasks]
+        self.unended += standings
+        for standing in standings[:_MOST_TOLD]:
+            self._logger.error(
+                "handler does not end, although it was cancelled",
+                handler=standing.handler or standing.name,
+                at=standing.at,
+                stack=standing.stack,
+            )
+        if len(standings) > _MOST_TOLD:
+            self._logger.error("more handlers do not end", number=len(standings) - _MOST_TOLD)
+
+
+async def _awaited(closing: Awaitable[object]) -> None:
+    await closing
+
+
+async def _wait(tasks: Collection[asyncio.Task[Any]], seconds: float) -> set[asyncio.Task[Any]]:
+    """Those that have not ended in so many seconds."""
+    if not tasks:
+        return set()
+    _, late = await asyncio.wait(tasks, timeout=seconds)
+    return late

@@ -1,0 +1,132 @@
+"""`PerMessage`: a provider of one object a message."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import typing
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from contextvars import ContextVar
+from typing import Generic, Protocol, TypeVar, cast, overload
+
+from dependency_injector import providers
+
+from daebus.declare.signatures import return_hint
+from daebus.errors import WiringError
+from daebus.mistakes.places import caller_place, place_of, place_of_class, unwrap
+from daebus.mistakes.problem import WiringProblem
+from daebus.mistakes.render import Note
+
+__all__ = ["PerMessage", "Scope", "open_scope"]
+
+T = TypeVar("T")
+
+
+class Scope(Protocol):
+    """The per-message objects of the message that is being handled, by their providers."""
+
+    @property
+    def objects(self) -> Mapping[object, object]:
+        """Those that are open."""
+        ...
+
+
+open_scope: ContextVar[Scope | None] = ContextVar("daebus_per_message", default=None)
+
+
+class PerMessage(providers.Provider[T], Generic[T]):
+    """A provider of one object for each message, shared by everything that is injected for that message.
+
+    `opens` is a generator function, sync or async, that yields the object once, or a function or class that gives a
+    context manager. It is entered before the handler and left after the reply was encoded, or, where the body of a
+    response is made while it is sent, before the end of that is sent. An exception of the handler or of the body is
+    thrown into it, so that it can roll back; that the client has gone before the end is a `CancelledError`. Further
+    arguments are injected as in a ``Factory``.
+
+    Example:
+        ``session = PerMessage(open_session, db=db)``
+
+    Raises:
+        WiringError: `opens` is neither a generator function nor known to give a context manager.
+    """
+
+    @overload
+    def __init__(self, opens: Callable[..., AsyncIterator[T]], *args: object, **kwargs: object) -> None: ...
+    @overload
+    def __init__(self, opens: Callable[..., Iterator[T]], *args: object, **kwargs: object) -> None: ...
+    @overload
+    def __init__(
+        self, opens: Callable[..., AbstractAsyncContextManager[T, bool | None]], *args: object, **kwargs: object
+    ) -> None: ...
+    @overload
+    def __init__(
+        self, opens: Callable[..., AbstractContextManager[T, bool | None]], *args: object, **kwargs: object
+    ) -> None: ...
+    def __init__(self, opens: Callable[..., object], *args: object, **kwargs: object) -> None:
+        self.opens = opens
+        self.is_async: bool = _is_async(opens)
+        self._factory: providers.Factory[object] = providers.Factory(_as_manager(opens), *args, **kwargs)
+        super().__init__()
+
+    def __deepcopy__(self, memo: dict[int, object]) -> PerMessage[T]:
+        # The arguments are copied with the container; what opens the object is already a context manager.
+        factory = self._factory
+        args, kwargs = providers.deepcopy(factory.args, memo), providers.deepcopy(factory.kwargs, memo)
+        copied = type(self)(cast("Callable[..., AsyncIterator[T]]", self.opens), *args, **kwargs)
+        # What overrides it knows it, and is copied with it.
+        memo[id(self)] = copied
+        self._copy_overridings(copied, memo)
+        return copied
+
+    @property
+    def related(self) -> Iterator[providers.Provider[object]]:
+        """The providers that this one needs; dependency-injector walks them."""
+        yield self._factory
+        yield from super().related
+
+    def manager(self) -> object:
+        """A new context manager, its arguments injected."""
+        return self._factory()
+
+    def _provide(self, args: tuple[object, ...], kwargs: dict[str, object]) -> T:
+        scope = open_scope.get()
+        if scope is None or self not in scope.objects:
+            raise LookupError(
+                f"the per-message object of {self.opens!r} exists only while a message is handled: "
+                "name it as a parameter of the handler, or of a Factory that the handler gets"
+            )
+        return cast("T", scope.objects[self])
+
+
+def _as_manager(open_: Callable[..., object]) -> Callable[..., object]:
+    if inspect.isasyncgenfunction(open_):
+        return contextlib.asynccontextmanager(open_)
+    if inspect.isgeneratorfunction(open_):
+        return contextlib.contextmanager(open_)
+    return open_
+
+
+def _is_async(open_: Callable[..., object]) -> bool:
+    """Whether the object must be entered on the event loop."""
+    inner = unwrap(open_)
+    if inspect.isasyncgenfunction(inner):
+        return True
+    if inspect.isgeneratorfunction(inner):
+        return False
+    gives: object = inner if isinstance(inner, type) else return_hint(inner)
+    gives = typing.get_origin(gives) or gives
+    for entering, on_loop in (("__aenter__", True), ("__enter__", False)):
+        if hasattr(gives, entering):
+            return on_loop
+    raise WiringError(
+        WiringProblem(
+            caller_place(),
+            f"PerMessage({getattr(open_, '__qualname__', open_)!s})",
+            f"{getattr(open_, '__qualname__', open_)!s} is no generator function "
+            "and is not known to give a context manager",
+            "let it yield the object, or use providers.Factory for an object that needs no closing",
+            code="wrong-per-message",
+            notes=[Note("defined here", place_of_class(open_) if isinstance(open_, type) else place_of(open_))],
+        )
+    )

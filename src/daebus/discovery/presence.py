@@ -1,0 +1,124 @@
+"""An instance writes down what it serves, for as long as it serves it; `directory` reads it."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from contextlib import suppress
+
+from daebus.connection.node import Node
+from daebus.connection.resp import Argument, CommandError
+from daebus.connection.scripts import EVEN_WHEN_FULL, NOW, Script
+from daebus.errors import Unavailable
+from daebus.payloads.codec import encode
+from daebus.protocol.messages import instance_registry, serving_channel, serving_instances, serving_registry
+from daebus.queues.lease_scripts import GAPS
+
+from .directory import LEFT, LIVE_SECONDS
+
+__all__ = ["BEAT_SECONDS", "Presence"]
+
+BEAT_SECONDS = 5.0
+"""Seconds between two heartbeats."""
+
+_LEAVE_SECONDS = 2.0
+
+_BEAT = Script(
+    EVEN_WHEN_FULL
+    + NOW
+    + """
+    local forget, live, me, left = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+    for i = 5, #ARGV do redis.call('ZADD', KEYS[1], now, ARGV[i]) end
+    redis.call('ZREM', KEYS[1], left)
+    redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - forget)
+    redis.call('PEXPIRE', KEYS[1], forget)
+    redis.call('ZADD', KEYS[2], now, me)
+    redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now - live)
+    redis.call('PEXPIRE', KEYS[2], live)
+    """
+)
+# In one step with the look at the others: two that stop at once must not each count on the other. Nor does one that was
+# killed count, once its lease is over.
+_LEAVE = Script(
+    GAPS
+    + """
+    local live, me, actions, left, lease = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
+    local version = string.match(me, ' (.*)')
+    local ended, others = gap_ended(KEYS[3], lease), {}
+    redis.call('ZREM', KEYS[2], me)
+    for _, other in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], now - live, '+inf')) do
+        local beat = tonumber(redis.call('ZSCORE', KEYS[3], string.match(other, '^%S+')) or 0)
+        if math.max(ended, beat) + lease >= now then others[#others + 1] = other end
+    end
+    for _, other in ipairs(others) do
+        if string.match(other, ' (.*)') == version then return 0 end
+    end
+    redis.call('ZREM', KEYS[1], actions)
+    if #others == 0 then redis.call('ZADD', KEYS[1], now, left) end
+    return 1
+    """
+)
+# Whoever starts within a week with fewer partitions than others had works off what lies in those, too.
+_FORGET_MS = 7 * 86_400_000
+_LIVE_MS = int(LIVE_SECONDS * 1000)
+
+
+class Presence:
+    """Writes down, until it is stopped, that this instance serves a service and its actions.
+
+    However many instances and actions there are, what callers read is short: one list of actions for each version of
+    the service that lives.
+
+    Args:
+        node: This process.
+        service: The service's name.
+        actions: The names of its actions.
+        partitions: How many partitions it has.
+        lease: Seconds after its last heartbeat in which another instance counts as dead.
+    """
+
+    def __init__(self, node: Node, service: str, actions: Sequence[str], partitions: int, lease: float) -> None:
+        self._node = node
+        self._forgotten = asyncio.Event()
+        node.when_forgotten(self._forgotten.set)
+        self._service = service
+        self._keys = [serving_registry(service), serving_instances(service), instance_registry(service)]
+        self._lease_ms = int(lease * 1000)
+        self._actions = encode(sorted(actions))
+        self._me = f"{node.id} {hashlib.sha256(self._actions).hexdigest()[:16]}"
+        self._members: list[Argument] = ["", f":{partitions}", self._actions]
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Write it down, and go on doing so."""
+        await self._beat()
+        self._task = asyncio.create_task(self._go_on(), name=f"presence of {self._service}")
+
+    async def stop(self) -> None:
+        """Stop, and say so: what no other instance serves counts as served no longer, and callers are told.
+
+        Where the server is out of reach it counts for `LIVE_SECONDS` yet.
+        """
+        if self._task is None:
+            return
+        task, self._task = self._task, None
+        task.cancel()
+        await asyncio.wait({task})
+        with suppress(Unavailable, CommandError, TimeoutError):
+            async with asyncio.timeout(_LEAVE_SECONDS):
+                what: list[Argument] = [_LIVE_MS, self._me, self._actions, LEFT, self._lease_ms]
+                if await self._node.link.script(_LEAVE, self._keys, what):
+                    await self._node.link.execute("PUBLISH", serving_channel(self._service), self._node.id)
+
+    async def _beat(self) -> None:
+        await self._node.link.script(_BEAT, self._keys[:2], [_FORGET_MS, _LIVE_MS, self._me, LEFT, *self._members])
+
+    async def _go_on(self) -> None:
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(BEAT_SECONDS):
+                    await self._forgotten.wait()
+            self._forgotten.clear()
+            with suppress(Unavailable, CommandError):  # the link says so in the log, and the next beat comes
+                await self._beat()

@@ -1,0 +1,152 @@
+"""What a route's handler returns, encoded while its per-message objects are still open."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Protocol, TypeGuard, cast
+
+import msgspec
+from litestar import Response
+from litestar.handlers import HTTPRouteHandler
+from litestar.serialization import get_serializer
+from litestar.serialization.msgspec_hooks import DEFAULT_TYPE_ENCODERS
+from litestar.types import ASGIApp, Receive, Scope, Send, TypeEncodersMap
+from litestar.utils.helpers import get_enum_string_value
+from litestar.utils.predicates import is_async_callable
+
+from daebus.asgi.problems import NO_SNIFFING, id_header
+from daebus.declare.signatures import Signature
+from daebus.errors import WiringError
+from daebus.mistakes.show_type import show_type
+
+from .bodies import Unfinished
+
+__all__ = ["Answer", "Encoded"]
+
+_JSON = "application/json"
+
+
+class Answer:
+    """Encodes what one handler returns. Before `fit` it leaves everything to Litestar.
+
+    Args:
+        signature: Of the handler.
+    """
+
+    def __init__(self, signature: Signature) -> None:
+        self._signature = signature
+        self._encode: Callable[[object], object] = Unfinished
+
+    def __call__(self, result: object) -> object:
+        """What Litestar is to make a response of."""
+        return self._encode(result)
+
+    def fit(self, handler: HTTPRouteHandler) -> None:
+        """Choose the encoding, now that the handler is part of an app.
+
+        Where Litestar or the user works on the object itself (a DTO, ``after_request``, a background task, a response
+        class of one's own), the object is left as it is, and Litestar encodes it.
+
+        Raises:
+            WiringError: What the handler returns has no JSON form.
+        """
+        hooked = any(getattr(layer, "after_request", None) for layer in handler.ownership_layers)
+        if hooked or handler.background or cast("_Resolved", handler).resolve_return_dto() is not None:
+            return
+        encoders = handler.resolve_type_encoders()
+        media_type = get_enum_string_value(handler.media_type) or _JSON
+        self._encode = partial(_render_response, media_type, encoders)
+        if not _is_json(handler, media_type):
+            return
+        self._refuse_unencodable(encoders)
+        encode_json = msgspec.json.Encoder(enc_hook=get_serializer(encoders)).encode
+        plain = not (handler.resolve_response_headers() or handler.resolve_response_cookies())
+        status, content_type, as_it_is = handler.status_code, media_type.encode("latin-1"), self._encode
+
+        def encode(result: object) -> object:
+            if isinstance(result, Response | bytes):
+                return as_it_is(cast("object", result))
+            body = encode_json(result)
+            return Encoded(body, status, content_type) if plain else body
+
+        self._encode = encode
+
+    def _refuse_unencodable(self, encoders: TypeEncodersMap) -> None:
+        known = {*DEFAULT_TYPE_ENCODERS, *encoders, object}
+        unknown: list[type] = []
+
+        def look(kind: type) -> dict[str, Any]:
+            open_ended = kind is object or inspect.isabstract(kind) or getattr(kind, "_is_protocol", False)
+            if not open_ended and known.isdisjoint(kind.__mro__[:-1]):
+                unknown.append(kind)
+            return {"title": kind.__name__}
+
+        # What has no schema may well be encodable.
+        with contextlib.suppress(TypeError, ValueError, NameError, AttributeError):
+            msgspec.json.schema(self._signature.returns, schema_hook=look)
+        if unknown:
+            raise WiringError(
+                self._signature.problem(
+                    None,
+                    f"what it returns cannot be encoded as JSON: {show_type(unknown[0])} has no JSON form",
+                    "return a msgspec.Struct or a dataclass, or give type_encoders= to the route or to DaebusHttp",
+                    code="unencodable",
+                )
+            )
+
+
+class _Resolved(Protocol):
+    """What is used of Litestar's handlers, whose own types are partly unknown."""
+
+    def resolve_return_dto(self) -> object: ...
+    def resolve_response_class(self) -> object: ...
+
+
+class Encoded:
+    """An answer that is ready to be sent: an ASGI app, as building a response takes as long as all the rest."""
+
+    __slots__ = ("_body", "_content_type", "_status")
+
+    def __init__(self, body: bytes, status: int, content_type: bytes) -> None:
+        self._body = body
+        self._status = status
+        self._content_type = content_type
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        length = (b"content-length", b"%d" % len(self._body))
+        headers = [(b"content-type", self._content_type), length, NO_SNIFFING, id_header(scope)]
+        await send({"type": "http.response.start", "status": self._status, "headers": headers})
+        await send({"type": "http.response.body", "body": self._body, "more_body": False})
+
+
+def _is_json(handler: HTTPRouteHandler, media_type: str) -> bool:
+    """Whether the handler returns data that goes out as JSON, in a plain response."""
+    returns = handler.parsed_fn_signature.return_type
+    status = handler.status_code
+    if returns.is_subclass_of((Response, str, bytes)) or returns.annotation is ASGIApp:
+        return False
+    if is_async_callable(returns.annotation) or cast("_Resolved", handler).resolve_response_class() is not Response:
+        return False
+    return status >= 200 and status not in (204, 304) and (media_type == _JSON or media_type.endswith("+json"))
+
+
+def _render_response(media_type: str, encoders: TypeEncodersMap, result: object) -> object:
+    """Encode the content of a response that the handler has made itself, unless its class has a way of its own."""
+    if not _is_response(result):
+        return result if result is None or isinstance(result, str | bytes) else Unfinished(result)
+    kind = cast("type[object]", type(result))
+    if all(getattr(kind, name) is getattr(Response, name) for name in ("render", "to_asgi_response")):
+        own = get_enum_string_value(result.media_type or media_type)
+        serializer = get_serializer({**encoders, **result.response_type_encoders})
+        result.content = result.render(result.content, own, serializer)
+        if result.background is None:
+            return result
+    return Unfinished(result)
+
+
+def _is_response(result: object) -> TypeGuard[Response[Any]]:
+    return isinstance(result, Response)

@@ -1,0 +1,256 @@
+"""The Litestar app of a service, made of its routes. Loads Litestar: import it only when an app starts."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import warnings
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from functools import partial
+from typing import Any, cast
+
+from litestar import Litestar, Response
+from litestar.exceptions import LitestarDeprecationWarning, LitestarException
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.config import OpenAPIConfig
+from litestar.routes import HTTPRoute
+from litestar.types import ControllerRouterHandler, Method
+from litestar.types.internal_types import PathParameterDefinition
+from litestar.utils.helpers import get_enum_string_value
+from typing_extensions import override
+
+from daebus.asgi.handshake import explaining, refuse_unread
+from daebus.asgi.problems import ENDPOINT, Problems, telling_id
+from daebus.asgi.settings import DaebusHttp
+from daebus.core.private_parts import LITESTAR_SHORT, installed, missing
+from daebus.core.stopping import Stopping
+from daebus.declare.paths import litestar_path, path_shape
+from daebus.errors import ConfigurationError, WiringError, WiringProblem
+from daebus.mistakes.places import made_at
+from daebus.mistakes.render import Note
+from daebus.mistakes.suggestions import closest
+from daebus.openapi.page import Documentation
+from daebus.server.exchange import DIRECT
+from daebus.telemetry.logs import Logger
+
+from .arguments import PlainRequest
+from .fast_path import ShortWays
+from .routes import HttpRoute, RouteHandler, make_handler
+from .site_guard import SiteGuard
+
+__all__ = ["Application", "HttpRoute", "build_litestar"]
+
+Lifespan = Callable[..., AbstractAsyncContextManager[Any]]
+
+
+class Application(Litestar):
+    """Litestar's app, which refuses other sites and hosts first, and tells clients the ids of requests.
+
+    Attributes:
+        short_ways: The short ways.
+        guard: Refuses other sites and hosts.
+        documentation: Of the routes.
+    """
+
+    short_ways: ShortWays
+    guard: SiteGuard
+    documentation: Documentation
+
+    @override
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # unions of what the three kinds have
+        if scope["type"] == "websocket":
+            scope.setdefault(DIRECT, (receive, send))
+            send = explaining(scope, send)
+            refusal = self.guard.refuses_connection(scope)
+            if refusal is not None:
+                await refuse_unread(scope, receive, send, refusal)
+                return
+        elif scope["type"] == "http":
+            scope.setdefault("state", {})
+            answer = self.guard.refuses_request(scope) or await self.short_ways.answer(scope, receive)
+            if answer is not None:
+                await answer(scope, receive, send)
+                return
+            send = telling_id(send, scope)
+        await super().__call__(scope, receive, send)
+
+
+def build_litestar(
+    settings: DaebusHttp,
+    routes: Sequence[HttpRoute],
+    *,
+    service: str,
+    stopping: Stopping,
+    logger: Logger,
+    extra_handlers: Sequence[ControllerRouterHandler] = (),
+    lifespan: Sequence[Lifespan] = (),
+) -> Application:
+    """Build the app.
+
+    Args:
+        settings: The options, those for Litestar included.
+        routes: The routes; of two with the same method and path none is preferred.
+        service: The name of the service.
+        stopping: Whether it stops.
+        logger: Where unexpected exceptions are logged.
+        extra_handlers: Handlers of Litestar's, such as the one for WebSockets.
+        lifespan: Entered before, and left after, what the user gave Litestar to run at start and stop.
+
+    Raises:
+        ConfigurationError: Litestar does not take the options.
+        WiringError: With all the options that Litestar does not have, else all the routes that collide, or that
+            Litestar does not take.
+    """
+    given, problems = dict(settings.litestar), Problems(service, logger)
+    closed = _missing_of_litestar(logger)
+    short_ways = ShortWays(closed=closed)
+    documentation = Documentation(service, _operation_ids(routes))
+    documentation.is_open = settings.schema is True
+    _refuse_unknown(settings)
+    _refuse_collisions(routes)
+    options = {
+        "logging_config": None,
+        "request_class": PlainRequest,
+        "request_max_body_size": settings.max_body_size,
+        "openapi_config": None if settings.schema is False else documentation.config,
+        **given,
+        "exception_handlers": problems.handlers(cast("Any", given.get("exception_handlers"))),
+        "after_exception": [problems.note, *_listed(given, "after_exception")],
+        "plugins": [*_listed(given, "plugins"), short_ways],
+        "lifespan": [*lifespan, *_listed(given, "lifespan")],
+        "route_handlers": [*extra_handlers, *_listed(given, "route_handlers")],
+    }
+    with warnings.catch_warnings():
+        # That `headers`, `cookies`, `query` and `body` may have types of their own is part of daebus' promise.
+        warnings.filterwarnings("ignore", ".*Reserved kwarg", LitestarDeprecationWarning)
+        try:
+            app = Application(**cast("dict[str, Any]", options))
+        except LitestarException as error:
+            raise ConfigurationError(f"Litestar refuses what DaebusHttp(...) passes to it: {error.detail}") from error
+        _add_options_handlers(app, routes)
+        dependencies = cast("Mapping[str, object]", given.get("dependencies") or {})
+        make = partial(make_handler, provided=dependencies, service=service, stopping=stopping, logger=logger)
+        _add_routes(app, routes, make, short=not closed)
+    app.short_ways, app.guard, app.documentation = short_ways, SiteGuard(settings, logger), documentation
+    short_ways.open(app)
+    return app
+
+
+def _missing_of_litestar(logger: Logger) -> bool:
+    """Whether the installed Litestar lacks what the short ways need, which the log is told."""
+    absent = missing(LITESTAR_SHORT)
+    if absent:
+        logger.warning(
+            "requests take the long way, as Litestar has changed",
+            version=installed("litestar"),
+            missing=absent,
+            hint="all works, a little slower; a newer daebus may know this version",
+        )
+    return bool(absent)
+
+
+def _listed(given: Mapping[str, object], name: str) -> Sequence[object]:
+    return cast("Sequence[object]", given.get(name) or ())
+
+
+def _refuse_unknown(settings: DaebusHttp) -> None:
+    known = inspect.signature(Litestar).parameters
+    problems: list[WiringProblem] = []
+    for name in settings.litestar.keys() - known:
+        begins = [option for option in known if option.startswith(f"{name}_")]
+        close = next(iter(begins), None) or closest(name, [*known, "port", "host", "max_body_size"])
+        remedy = "see the arguments of litestar.Litestar" if close is None else f"did you mean {close!r}?"
+        found = f"it has no option {name!r}, and Litestar has none"
+        problems.append(
+            WiringProblem(made_at(settings) or "?", "DaebusHttp(...)", found, remedy, code="unknown-option")
+        )
+    if problems:
+        raise WiringError(*problems)
+
+
+def _refuse_collisions(routes: Sequence[HttpRoute]) -> None:
+    problems: list[WiringProblem] = []
+    seen: dict[tuple[str, str], HttpRoute] = {}
+    for route in routes:
+        for method in route.spec.methods:
+            other = seen.setdefault((method, path_shape(route.spec.path)), route)
+            if other is not route:
+                found = f"{method} {other.spec.path} is the same to the router"
+                notes = [Note("the other one", other.spec.place)]
+                remedy = "change the path of one of the two"
+                problems.append(route.spec.problem(found, remedy, code="same-route", notes=notes))
+    if problems:
+        raise WiringError(*problems)
+
+
+def _add_options_handlers(app: Litestar, routes: Sequence[HttpRoute]) -> None:
+    """Answer OPTIONS where several handlers share a path: Litestar's own answer knows only the first of them."""
+    sharing: dict[str, list[HttpRoute]] = {}
+    for route in routes:
+        sharing.setdefault(litestar_path(route.spec.path, route.endpoint.signature), []).append(route)
+    taken = {route.path for route in app.routes}
+    for path, handlers in sharing.items():
+        allowed = {"OPTIONS", *(method for route in handlers for method in route.spec.methods)}
+        has_own = any("OPTIONS" in route.spec.methods for route in handlers)
+        if len(handlers) > 1 and not has_own and path not in taken:
+            app.register(_options_handler(path, ", ".join(sorted(allowed))))
+
+
+def _options_handler(path: str, allowed: str) -> HTTPRouteHandler:
+    async def answer_options() -> Response[None]:
+        return Response(None, headers={"Allow": allowed})
+
+    return HTTPRouteHandler(path, http_method="OPTIONS", status_code=204, include_in_schema=False)(answer_options)
+
+
+def _add_routes(
+    app: Litestar, routes: Sequence[HttpRoute], make: Callable[[HttpRoute], RouteHandler], *, short: bool
+) -> None:
+    problems: list[WiringProblem] = []
+    for route in routes:
+        try:
+            app.register(make(route))
+        except WiringError as error:
+            problems.extend(error.problems)
+        except (LitestarException, TypeError, ValueError) as error:
+            found = f"Litestar refuses it: {error.detail if isinstance(error, LitestarException) else error}"
+            remedy = "correct the handler's signature, or the options of its route"
+            problems.append(route.spec.problem(found, remedy, code="refused-by-litestar"))
+    # Only now has Litestar resolved what its layers and plugins add to each handler.
+    for registered in app.routes:
+        for handler in registered.route_handlers if isinstance(registered, HTTPRoute) else ():
+            try:
+                if isinstance(handler, RouteHandler):
+                    handler.fit(short=short)
+            except WiringError as error:
+                problems.extend(error.problems)
+    if problems:
+        raise WiringError(*problems)
+
+
+def _operation_ids(
+    routes: Sequence[HttpRoute],
+) -> Callable[[HTTPRouteHandler, Method, list[str | PathParameterDefinition]], str]:
+    """Operation ids for OpenAPI: the function's name, with its blueprint and the method where that is ambiguous."""
+    pairs = [(route, method) for route in routes for method in route.spec.methods]
+    names = Counter(route.endpoint.signature.name for route, _ in pairs)
+    full_names = Counter(_full_name(route, method) for route, method in pairs)
+    ids: dict[tuple[str, str], str] = {}
+    for route, method in pairs:
+        name, full_name = route.endpoint.signature.name, _full_name(route, method)
+        if full_names[full_name] > 1:
+            full_name += re.sub(r"\W+", "_", route.spec.path).rstrip("_")
+        ids[method, path_shape(route.spec.path)] = name if names[name] == 1 else full_name
+
+    def operation_id(handler: HTTPRouteHandler, method: Method, components: list[str | PathParameterDefinition]) -> str:
+        shape = "/" + "/".join(part if isinstance(part, str) else "<>" for part in components)
+        known = ids.get((get_enum_string_value(method), shape)) if ENDPOINT in handler.opt else None
+        return known or OpenAPIConfig.operation_id_creator(handler, method, components)
+
+    return operation_id
+
+
+def _full_name(route: HttpRoute, method: str) -> str:
+    return re.sub(r"\W+", "_", f"{route.spec.blueprint}_{route.endpoint.signature.name}_{method.lower()}").strip("_")

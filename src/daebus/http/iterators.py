@@ -1,0 +1,82 @@
+"""The iterators from which Litestar's streaming responses take their bodies: run in our threads, and closed in time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, TypeVar, cast
+
+from litestar.utils.sync import AsyncIteratorWrapper
+from typing_extensions import override
+
+from daebus.delivery.workers import Workers, to_its_end
+
+__all__ = ["close_iterators", "thread_iterators"]
+
+T = TypeVar("T")
+
+_INSIDE = ("iterator", "content_async_iterator")
+"""The attributes under which Litestar's responses, and its iterator of server-sent events, keep what they iterate."""
+
+
+class _InThreads(AsyncIterator[T]):
+    """An iterator whose steps run in threads; the one that runs when it is closed is waited for.
+
+    Args:
+        iterator: Such as a generator.
+        workers: The threads.
+    """
+
+    def __init__(self, iterator: Iterator[T], workers: Workers) -> None:
+        self._iterator = iterator
+        self._workers = workers
+        self._end = object()
+        self._step: asyncio.Future[object] | None = None
+
+    @override
+    async def __anext__(self) -> T:
+        step = self._step = asyncio.ensure_future(self._workers.run(lambda: next(self._iterator, self._end)))
+        item = await asyncio.shield(step)
+        if item is self._end:
+            raise StopAsyncIteration
+        return cast("T", item)
+
+    async def aclose(self) -> None:
+        """Close the iterator, if it is a generator."""
+        if self._step is not None and not self._step.done():
+            await to_its_end(asyncio.wait({self._step}))
+        if self._step is not None and not self._step.cancelled():
+            self._step.exception()  # asyncio complains of one that nobody has looked at
+        close = getattr(self._iterator, "close", None)
+        if close is not None:
+            await to_its_end(self._workers.run(close))
+
+
+def thread_iterators(answer: object, workers: Workers) -> None:
+    """Let the plain iterators of a response run in our threads."""
+    holder: Any = answer
+    for name in _INSIDE:
+        inside: Any = getattr(holder, name, None)
+        if inside.__class__ is AsyncIteratorWrapper:
+            setattr(holder, name, _InThreads(inside.iterator, workers))
+        holder = inside
+
+
+async def close_iterators(answer: object) -> None:
+    """Close the generators of a response, the outer one first. Those that have ended already are as they were.
+
+    Raises:
+        Exception: What one of them raises when it is closed; the others are closed all the same.
+    """
+    holder, raised = answer, None
+    for name in _INSIDE:
+        holder = getattr(holder, name, None)
+        for closing in (holder, getattr(holder, "generator", None)):
+            aclose = getattr(closing, "aclose", None)
+            if aclose is not None:
+                try:
+                    await aclose()
+                except Exception as error:
+                    raised = raised or error
+    if raised is not None:
+        raise raised

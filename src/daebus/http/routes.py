@@ -1,0 +1,265 @@
+"""One route as a handler of Litestar's: what stands left of the ``*`` is its signature, `dispatch` is its body."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
+from dataclasses import dataclass
+from pathlib import PurePath
+from types import NoneType
+from typing import Any, cast
+
+import msgspec
+from litestar import Litestar, Request
+from litestar.handlers import HTTPRouteHandler
+from litestar.types import ASGIApp, AsyncAnyCallable, Scope
+from typing_extensions import override
+
+from daebus.asgi.problems import ENDPOINT, AnyRequest, request_id, unhidden
+from daebus.core.context import Context
+from daebus.core.stopping import Stopping
+from daebus.declare.decorated import is_context
+from daebus.declare.paths import is_file, litestar_path, path_parameters
+from daebus.declare.signatures import MISSING, Signature
+from daebus.declare.specs import RouteSpec
+from daebus.delivery.dispatch import dispatch
+from daebus.delivery.endpoint import Endpoint, Incoming
+from daebus.errors import NotFound, WiringError, WiringProblem
+from daebus.mistakes.suggestions import did_you_mean
+from daebus.openapi.errors import INVALID_INPUT, documented_errors, find_undocumented
+from daebus.telemetry.logs import Logger
+
+from .answers import Answer, Encoded
+from .arguments import (
+    Arguments,
+    PlainRequest,
+    form_type,
+    no_json,
+    read_arguments,
+    refuse_other_forms,
+    refuse_other_types,
+    takes_json,
+)
+from .bodies import Body, Unfinished
+from .parameters import litestar_annotations
+
+__all__ = ["BODY", "HttpRoute", "RouteHandler", "make_handler"]
+
+Respond = Callable[[Scope, dict[str, object]], Awaitable[object]]
+_ExceptionHandlers = dict[int | type[Exception], Any]
+_Function = Callable[..., Coroutine[Any, Any, object]]
+
+BODY = "daebus.body"
+"""The key in the scope of a request under which its `Body` is found, where it has one."""
+
+_SET_BY_ROUTE = {"path", "http_method", "status_code", "sync_to_thread", "kwargs"}
+_OPTIONS = frozenset(inspect.signature(HTTPRouteHandler).parameters) - _SET_BY_ROUTE
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRoute:
+    """A recorded route and its endpoint, which need not encode what the handler returns."""
+
+    spec: RouteSpec
+    endpoint: Endpoint[object]
+
+
+class RouteHandler(HTTPRouteHandler):
+    """A route as Litestar registers it.
+
+    Attributes:
+        arguments: What reads the arguments of most requests; None where all go Litestar's own way.
+        before: A hook of the user's, ``before_request``.
+        takes_json: Whether its body is to be JSON, by its type too.
+        body_limit: How long its body may be, in bytes; None or 0: as long as it likes.
+        logger: For what fails after a response has begun.
+        is_plain: Whether nothing is to happen but that the handler is called: no hook, no guard, no cache.
+    """
+
+    route: HttpRoute
+    answer: Answer
+    respond: Respond
+    logger: Logger
+    arguments: Arguments | None = None
+    before: AsyncAnyCallable | None = None
+    takes_json: bool = False
+    body_limit: int | None = None
+    is_plain: bool = False
+    _check: AsyncAnyCallable | None = None  # of a form's type, after the hook of the user's
+    _exception_handlers: _ExceptionHandlers | None = None
+
+    def fit(self, *, short: bool = True) -> None:
+        """Choose the ways, short ones too where they are open, now that the handler is part of an app.
+
+        Raises `WiringError`.
+        """
+        self.answer.fit(self)
+        self._exception_handlers = self.resolve_exception_handlers()
+        self.takes_json = takes_json(self)
+        self.before = super().resolve_before_request()
+        form = form_type(self)
+        self._check = None if form is None else _checking(form, self.before)
+        arguments = read_arguments(self.route.endpoint.signature, path_parameters(self.route.spec.path), self)
+        self.arguments = arguments if short else None
+        self.body_limit = self.resolve_request_max_body_size()
+        resolved = cast("Any", self)  # Litestar's types are partly unknown
+        hooked = self.before or self.cache or resolved.resolve_guards() or resolved.resolve_after_response()
+        known = resolved.resolve_request_class() is PlainRequest
+        self.is_plain = known and not hooked and self.arguments is not None and not self.arguments.takes_request
+
+    @override
+    def resolve_exception_handlers(self) -> _ExceptionHandlers:
+        if self._exception_handlers is None:  # Litestar would put them together anew for each request
+            return cast("_ExceptionHandlers", super().resolve_exception_handlers())  # pyright: ignore[reportUnknownMemberType]
+        return self._exception_handlers
+
+    @override
+    def resolve_before_request(self) -> AsyncAnyCallable | None:
+        if self.arguments is not None:
+            return None  # it has been run
+        return self._check or super().resolve_before_request()
+
+    @override
+    async def to_response(self, app: Litestar, data: object, request: AnyRequest) -> ASGIApp:
+        if isinstance(data, Encoded):
+            return data
+        # Litestar's own type leaves out what the request is generic in.
+        make = super().to_response  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        if not isinstance(data, Unfinished):
+            return await make(app, data, request)
+        body = Body(data, self.route.endpoint, self.logger)
+        cast("dict[str, object]", request.scope)[BODY] = body
+        return await body.prepare(lambda result: make(app, result, request))
+
+
+def make_handler(
+    route: HttpRoute, provided: Collection[str], *, service: str, stopping: Stopping, logger: Logger
+) -> RouteHandler:
+    """A route as Litestar registers it.
+
+    Args:
+        route: The route.
+        provided: The parameters that the ``dependencies`` of the whole Litestar app fill.
+        service: The name of the service.
+        stopping: Whether it stops.
+        logger: For what fails after a response has begun.
+
+    Raises:
+        WiringError: An option is none of Litestar's, or a parameter cannot be expressed in Litestar.
+    """
+    answer = Answer(route.endpoint.signature)
+    spec, endpoint = route.spec, msgspec.structs.replace(route.endpoint, encode=answer)
+    _refuse_unknown_options(spec)
+    signature = endpoint.signature
+    dependencies = cast("Mapping[str, object]", spec.options.get("dependencies") or {})
+    names = path_parameters(spec.path)
+    hints = litestar_annotations(signature, names, {*provided, *dependencies})
+    respond = _responding(endpoint, service, stopping)
+    handler = RouteHandler(
+        litestar_path(spec.path, signature),
+        http_method=cast("Any", list(spec.methods)),  # checked before; Litestar's type is a union of literals
+        status_code=spec.status_code or (204 if signature.returns is NoneType else 200),
+        **_options(spec, endpoint, has_input=bool(hints)),
+    )
+    handler.route, handler.answer, handler.respond, handler.logger = route, answer, respond, logger
+    handler(_make_function(respond, signature, names, hints))
+    return handler
+
+
+def _refuse_unknown_options(spec: RouteSpec) -> None:
+    problems: list[WiringProblem] = find_undocumented(spec)
+    for name in spec.options.keys() - _OPTIONS:
+        known = [*_OPTIONS, "methods", "status_code"]
+        remedy = did_you_mean(name, known, "put values of your own into opt={...}")
+        problems.append(spec.problem(f"a route has no option {name!r}", remedy, code="unknown-option"))
+    if problems:
+        raise WiringError(*problems)
+
+
+def _options(spec: RouteSpec, endpoint: Endpoint[object], *, has_input: bool) -> dict[str, Any]:
+    """The user's options, and what the documentation can know from the function."""
+    summary, _, description = (inspect.getdoc(spec.function) or "").partition("\n")
+    given = cast("dict[str, Any]", dict(spec.options))
+    return {
+        "summary": summary or endpoint.signature.name.replace("_", " ").capitalize(),
+        "description": description.strip() or None,
+        **given,
+        "raises": None,  # Litestar knows its own alone, and documents them in a form that no client gets
+        "responses": {
+            **(INVALID_INPUT if has_input else {}),
+            **documented_errors(spec),
+            **(given.get("responses") or {}),
+        },
+        "opt": {**(given.get("opt") or {}), ENDPOINT: endpoint},
+        "exception_handlers": unhidden(given.get("exception_handlers")),
+    }
+
+
+def _responding(endpoint: Endpoint[object], service: str, stopping: Stopping) -> Respond:
+    title = endpoint.title
+    contexts = [parameter.name for parameter in endpoint.signature.left if is_context(parameter)]
+
+    def respond(scope: Scope, values: dict[str, object]) -> Awaitable[object]:
+        context = Context(request_id=request_id(scope), service=service, handler=title, stopping=stopping)
+        for name in contexts:
+            values[name] = context
+        return dispatch(endpoint, Incoming(context, keywords=values))
+
+    return respond
+
+
+def _make_function(
+    respond: Respond, signature: Signature, names: Collection[str], hints: Mapping[str, Any]
+) -> _Function:
+    """What Litestar calls with the arguments that it has read."""
+    files = [p.name for p in signature.left if p.name in names and is_file(p.annotation)]
+    keeps_request = "request" in hints
+
+    async def handle(**values: object) -> object:
+        request = cast("AnyRequest", values["request"] if keeps_request else values.pop("request"))
+        if cast("RouteHandler", request.route_handler).takes_json:
+            is_typed = refuse_other_types(request.scope["headers"])
+            if not is_typed and await request.body():
+                raise no_json("without it")
+        for name in files:
+            values[name] = _relative(cast("PurePath", values[name]))
+        return await respond(request.scope, values)
+
+    _pose_as(handle, signature, {"request": Request, **hints})
+    return handle
+
+
+def _checking(form: str, before: AsyncAnyCallable | None) -> AsyncAnyCallable:
+    """What Litestar calls before it reads a form: the hook of the user's, then a look at the type of the body."""
+
+    async def check(request: AnyRequest) -> object:
+        answer = None if before is None else await before(request)
+        if not answer:
+            refuse_other_forms(form, request.scope["headers"])
+        return answer
+
+    return check
+
+
+def _relative(path: PurePath) -> PurePath:
+    """The rest of a URL as a path that stays below whatever it is joined to; Litestar gives it a leading slash."""
+    if ".." in path.parts:
+        raise NotFound("There is no such path")
+    return path.relative_to(path.anchor)
+
+
+def _pose_as(function: _Function, signature: Signature, hints: Mapping[str, Any]) -> None:
+    """Let a function look, to Litestar, as the left side of a handler."""
+    empty = inspect.Parameter.empty
+    defaults = {p.name: empty if p.default is MISSING else p.default for p in signature.left}
+    parameters = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=defaults.get(name, empty), annotation=hint)
+        for name, hint in hints.items()
+    ]
+    function.__annotations__ = {**hints, "return": signature.returns}
+    function.__dict__["__signature__"] = inspect.Signature(parameters, return_annotation=signature.returns)
+    function.__name__ = signature.name
+    function.__qualname__ = signature.function.__qualname__
+    if signature.function.__module__ in sys.modules:  # where Litestar looks up names
+        function.__module__ = signature.function.__module__

@@ -1,0 +1,60 @@
+"""The first look at a request: whether its host is one of the service's, and no page of another site sends it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar.config.cors import CORSConfig
+
+from daebus.asgi.origins import SAFE_METHODS, HostGuard, OriginGuard, RefusalLog
+from daebus.asgi.problems import PROBLEM, encode_problem, request_id
+from daebus.asgi.settings import DaebusHttp
+from daebus.errors import ServiceError
+from daebus.telemetry.logs import Logger
+
+from .answers import Encoded
+
+__all__ = ["SiteGuard"]
+
+
+class SiteGuard:
+    """The guard of one Litestar app, before its middleware and routes.
+
+    Args:
+        settings: Which origins and hosts are allowed.
+        logger: For what is refused.
+    """
+
+    __slots__ = ("_hosts", "_log", "_origins")
+
+    def __init__(self, settings: DaebusHttp, logger: Logger) -> None:
+        cors = settings.litestar.get("cors_config")
+        allows = cors.is_origin_allowed if isinstance(cors, CORSConfig) else None
+        self._origins = OriginGuard(settings.origins, component="DaebusHttp", allows=allows)
+        self._hosts = HostGuard(settings.allowed_hosts)
+        self._log = RefusalLog(logger)
+
+    def listens_on(self, address: str) -> None:
+        """Take the address into account on which the app is served."""
+        self._hosts.listens_on(address)
+
+    def refuses_request(self, scope: Any) -> Encoded | None:
+        """The answer to a request that is refused; None: it is not."""
+        headers = scope["headers"]
+        refusal = self._hosts.refusal(headers)
+        if refusal is None and scope["method"] not in SAFE_METHODS:
+            refusal = self._origins.refusal(headers)
+        if refusal is None:
+            return None
+        known, error = request_id(scope), refusal.error
+        self._log.add(refusal, path=scope["path"], request_id=known)
+        body = encode_problem(error.status, error.code, error.message, error.details, known)
+        return Encoded(body, error.status, PROBLEM.encode())
+
+    def refuses_connection(self, scope: Any) -> ServiceError | None:
+        """Why a WebSocket is refused; None: it is not. Its origin is a matter of what it connects to."""
+        refusal = self._hosts.refusal(scope["headers"])
+        if refusal is None:
+            return None
+        self._log.add(refusal, path=scope["path"], request_id=request_id(scope))
+        return refusal.error

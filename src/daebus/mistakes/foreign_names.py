@@ -1,0 +1,43 @@
+"""Names that other frameworks have, and what they are called here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dis import opmap
+from types import FrameType
+
+from .suggestions import closest
+
+__all__ = ["hint_for", "is_imported_by"]
+
+_FOREIGN: Mapping[str, tuple[str, ...]] = {
+    "from daebus import Daebus": ("App", "Application", "FastAPI", "FastStream", "Flask", "Litestar", "Service"),
+    "from daebus import Blueprint": ("APIRouter", "Controller", "RedisRouter", "Router"),
+    "from daebus import Bus": ("Broker", "RedisBroker"),
+    "from daebus import use": ("Depends", "Inject", "Provide", "inject"),
+    "from daebus import ServiceContainer": ("Container", "DeclarativeContainer"),
+    "from daebus import Channel": ("Event", "Queue", "Topic"),
+    "from daebus import Action": ("Command", "Request", "Rpc"),
+    "from daebus.testing import running": ("TestClient", "running"),
+    "from daebus.errors import ServiceError": ("HTTPException", "ServiceError"),
+    "from msgspec import Struct": ("BaseModel", "Struct"),
+    "from dependency_injector import providers": ("providers",),
+}
+_ERRORS = ("BadRequest", "Conflict", "Forbidden", "Internal", "NoSuchAction", "NoSuchService", "NotFound")
+_MORE_ERRORS = ("StartupError", "Timeout", "TooLarge", "TooManyRequests", "Unauthorized", "Unavailable")
+
+
+def hint_for(name: str, known: Iterable[str]) -> str:
+    """What to write instead of a name that daebus does not have, to follow a sentence; empty where nobody knows."""
+    if name in (*_ERRORS, *_MORE_ERRORS):
+        return f"; did you mean `from daebus.errors import {name}`?"
+    for written, names in _FOREIGN.items():
+        if name in names:
+            return f"; did you mean `{written}`?"
+    close = closest(name, known)
+    return "" if close is None else f"; did you mean {close!r}?"
+
+
+def is_imported_by(frame: FrameType) -> bool:
+    """Whether code asks for a name by ``from daebus import name``, and not as an attribute."""
+    return frame.f_lasti >= 0 and frame.f_code.co_code[frame.f_lasti] == opmap["IMPORT_FROM"]

@@ -1,0 +1,57 @@
+"""The kinds of handlers: what each may have left of the ``*``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["CLIENT", "CONTEXT", "KINDS", "PARTS", "RUNNING", "Kind"]
+
+CONTEXT = "daebus.core.context.Context"
+CLIENT = "daebus.websocket.clients.Client"
+RUNNING = "daebus.declare.running.Running"
+
+PARTS = {CONTEXT: "every handler", CLIENT: "a socket handler", RUNNING: "a thread"}
+"""The types that mean a thing of the transport, and who gets them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """A kind of handler.
+
+    Attributes:
+        title: As in "a listener".
+        payload: What its payload is called; None: it takes none.
+        required: Whether the payload must be there.
+        part: The type, other than `Context`, that means a thing of the transport.
+        replies: Whether what it returns goes over the wire.
+        streams: Whether it may be an async generator.
+        free: Whether Litestar takes what stands left of the ``*``.
+        threaded: Whether it must be a plain function.
+        unique: Whether a second one of the same name is a mistake.
+    """
+
+    title: str
+    payload: str | None = None
+    required: bool = False
+    part: str | None = None
+    replies: bool = False
+    streams: bool = False
+    free: bool = False
+    threaded: bool = False
+    unique: bool = True
+
+
+KINDS = {
+    "action": Kind(title="an action", payload="payload", replies=True, streams=True),
+    "route": Kind(title="a route", replies=True, free=True),
+    "listen": Kind(title="a listener", payload="event", required=True, unique=False),
+    "socket": Kind(title="a socket handler", payload="data", part=CLIENT, replies=True),
+    "socket_register": Kind(title="a socket handler", payload="data", part=CLIENT, replies=True),
+    "socket_connect": Kind(title="a connect handler", payload="params", part=CLIENT, replies=True),
+    "socket_disconnect": Kind(title="a disconnect handler", part=CLIENT, unique=False),
+    "background": Kind(title="a background task"),
+    "thread": Kind(title="a thread", part=RUNNING, threaded=True),
+    "on_start": Kind(title="an on_start handler", unique=False),
+    "on_stop": Kind(title="an on_stop handler", unique=False),
+}
+"""By the name of the decorator."""

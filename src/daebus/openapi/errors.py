@@ -1,0 +1,56 @@
+"""The errors that a route names with ``raises=``, as OpenAPI documents them: problem+json, by status."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+from litestar.exceptions import HTTPException
+from litestar.openapi.datastructures import ResponseSpec
+
+from daebus.asgi.mistakes import phrase
+from daebus.asgi.problems import PROBLEM, Problem
+from daebus.declare.specs import RouteSpec
+from daebus.errors import ServiceError, WiringProblem
+from daebus.mistakes.show_type import show_type
+
+__all__ = ["INVALID_INPUT", "documented_errors", "find_undocumented"]
+
+
+def _response(description: str) -> ResponseSpec:
+    return ResponseSpec(Problem, generate_examples=False, description=description, media_type=PROBLEM)
+
+
+INVALID_INPUT: Mapping[int, ResponseSpec] = {400: _response("Invalid input")}
+"""What is documented of each route that takes anything from a request."""
+
+
+def documented_errors(spec: RouteSpec) -> dict[int, ResponseSpec]:
+    """The responses of the errors that a route names with ``raises=``; those of one status are one."""
+    texts: dict[int, list[str]] = {}
+    for kind in _raised(spec):
+        if not isinstance(kind, type):
+            continue
+        if issubclass(kind, ServiceError):
+            summary = (kind.__doc__ or phrase(kind.status)).strip().partition("\n")[0]
+            texts.setdefault(kind.status, []).append(f"{summary} (`{kind.code}`)")
+        elif issubclass(kind, HTTPException):
+            texts.setdefault(kind.status_code, []).append(getattr(kind, "detail", "") or phrase(kind.status_code))
+    return {status: _response("; ".join(dict.fromkeys(lines))) for status, lines in texts.items()}
+
+
+def find_undocumented(spec: RouteSpec) -> list[WiringProblem]:
+    """What a route names with ``raises=`` and is no error that a client could get."""
+    problems: list[WiringProblem] = []
+    for kind in _raised(spec):
+        if isinstance(kind, type) and issubclass(kind, ServiceError | HTTPException):
+            continue
+        shown = show_type(kind) if isinstance(kind, type) else repr(kind)
+        found = f"raises= names {shown}, which a client never gets: it would be answered with 500"
+        remedy = "name classes of daebus.errors, your own subclasses of them, or HTTPExceptions of Litestar"
+        problems.append(spec.problem(found, remedy, code="wrong-option"))
+    return problems
+
+
+def _raised(spec: RouteSpec) -> Sequence[object]:
+    return cast("Sequence[object]", spec.options.get("raises") or ())

@@ -1,0 +1,227 @@
+"""Dead letters: what could not be handled, kept until somebody replays or drops it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncGenerator, Sequence
+from typing import cast
+
+import msgspec
+
+from daebus.channels.listener_groups import ListenerGroups
+from daebus.connection.node import Node
+from daebus.connection.resp import Argument, CommandError
+from daebus.connection.scripts import Script
+from daebus.discovery.directory import Directory
+from daebus.payloads.codec import UNDECODABLE, encode
+from daebus.protocol.messages import Request, action_stream, dead_letters
+
+__all__ = ["DeadLetters", "Letter"]
+
+_PAGE = 100
+_ID = re.compile(r"\d{1,20}-\d{1,20}", re.ASCII)
+# Added first and removed then: where the server's memory is full, the letter stays.
+_REPLAY = Script(
+    """
+    if #redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1]) == 0 then return 0 end
+    redis.call('XADD', KEYS[2], '*', unpack(ARGV, 2))
+    return redis.call('XDEL', KEYS[1], ARGV[1])
+    """
+)
+
+_Rows = list[tuple[bytes, list[bytes]]]
+
+_decode = msgspec.json.Decoder(Request).decode
+
+
+class Letter(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A dead letter.
+
+    Attributes:
+        id: Its id, whose first part is the time when it died, in ms.
+        service: Whose letter it is.
+        code: Of the error.
+        error: The error's sentence.
+        deliveries: How often the entry was given to an instance.
+        sent: When it was sent, in ms.
+        instance: Who gave it up.
+        request_id: Of the request, or of the work that the event is part of.
+        body: The request, or the event, as it was sent.
+        action: The action; None: it was an event.
+        channel: The durable channel.
+        listener: The listener that failed.
+        failed: When its handler failed for the first time, in ms.
+        exception: The class of what the handler raised the last time; None: it raised nothing.
+        reason: What that said.
+        traceback: Where it was raised, and what caused it.
+        event_id: Of an event, what tells it from all others.
+        details: Of the error, as JSON; None: it has none, or long ones.
+        sender: Who sent it, such as ``users@9f2c61aa0d3e`` or ``script@host``; None: nobody knows.
+    """
+
+    id: str
+    service: str
+    code: str
+    error: str
+    deliveries: int
+    sent: int
+    instance: str
+    request_id: str
+    body: bytes
+    action: str | None = None
+    channel: str | None = None
+    listener: str | None = None
+    failed: int | None = None
+    exception: str | None = None
+    reason: str | None = None
+    traceback: str | None = None
+    event_id: str | None = None
+    sender: str | None = None
+    details: bytes | None = None
+
+    @property
+    def died(self) -> int:
+        """When it was given up, in ms."""
+        return int(self.id.partition("-")[0])
+
+    @property
+    def payload(self) -> bytes:
+        """The payload of the request, or the event."""
+        if self.action is None:
+            return self.body
+        request = _request(self)
+        return self.body if request is None else bytes(request.payload)
+
+
+class DeadLetters:
+    """The dead letters of a service, for those who look after it.
+
+    Attributes:
+        node: This process.
+        service: The service's name.
+    """
+
+    def __init__(self, node: Node, service: str) -> None:
+        self.node: Node = node
+        self.service: str = service
+        self._key = dead_letters(service)
+
+    async def all(self) -> AsyncGenerator[Letter]:
+        """Those that are there now, the oldest first."""
+        newest = cast("_Rows", await self.node.link.execute("XREVRANGE", self._key, "+", "-", "COUNT", 1))
+        start: str = "-"
+        while newest:
+            found = await self.node.link.execute("XRANGE", self._key, start, newest[0][0], "COUNT", _PAGE)
+            rows = cast("_Rows", found)
+            for entry_id, fields in rows:
+                yield _letter(entry_id, fields)
+            if len(rows) < _PAGE:
+                return
+            start = "(" + rows[-1][0].decode()
+
+    async def find(self, letter_id: str) -> Letter | None:
+        """The one with an id; None where there is none."""
+        if _ID.fullmatch(letter_id) is None:
+            return None
+        rows = cast("_Rows", await self.node.link.execute("XRANGE", self._key, letter_id, letter_id))
+        return _letter(*rows[0]) if rows else None
+
+    async def is_served(self) -> bool:
+        """Whether an instance of the service runs."""
+        return await ListenerGroups(self.node, self.service).is_served()
+
+    async def replay(self, letter: Letter) -> bool:
+        """Have it handled again, as if it had just been sent; an event by the listener that failed alone.
+
+        Nobody waits for the reply any more. False where the letter is gone.
+
+        Raises:
+            ListenerError: The listener is gone, or the service runs without it.
+        """
+        target, fields = await self._target(letter), _fields(letter)
+        try:
+            return await self.node.link.script(_REPLAY, [self._key, target], [letter.id, *fields]) == 1
+        except CommandError as error:
+            if error.code != "CROSSSLOT":
+                raise
+        # On a cluster the partition lies in another slot: whoever dies in between leaves the letter.
+        if await self.find(letter.id) is None:
+            return False
+        await self.node.link.execute("XADD", target, "*", *fields)
+        return await self.drop(letter)
+
+    async def drop(self, letter: Letter) -> bool:
+        """Delete it. False where the letter is gone."""
+        return await self.node.link.execute("XDEL", self._key, letter.id) == 1
+
+    async def _target(self, letter: Letter) -> str:
+        """The stream to which a letter goes; with an idempotency key it meets the other requests with the key there."""
+        if letter.action is None:
+            channel, groups = letter.channel or "", ListenerGroups(self.node, self.service)
+            return groups.again(await groups.require(channel, letter.listener or ""), channel)[0]
+        request, partition = _request(letter), self.service
+        if request is not None and request.idempotency_key is not None:
+            directory = Directory(self.node)
+            await directory.serves(self.service)
+            partition = directory.partition(self.service, request.idempotency_key)
+        return action_stream(partition, letter.action)
+
+
+def _letter(entry_id: bytes, fields: Sequence[bytes]) -> Letter:
+    found = dict(zip(fields[::2], fields[1::2], strict=True))
+
+    def text(name: bytes) -> str:
+        return found.get(name, b"").decode(errors="replace")
+
+    def number(name: bytes) -> int:
+        digits = text(name)
+        return int(digits) if digits.isdecimal() else 0
+
+    return Letter(
+        id=entry_id.decode(),
+        service=text(b"service"),
+        code=text(b"code"),
+        error=text(b"error"),
+        deliveries=number(b"deliveries"),
+        sent=number(b"sent"),
+        instance=text(b"instance"),
+        request_id=text(b"request_id"),
+        body=found.get(b"request", found.get(b"event", b"")),
+        action=text(b"action") or None,
+        channel=text(b"channel") or None,
+        listener=text(b"listener") or None,
+        failed=number(b"failed") or None,
+        exception=text(b"exception") or None,
+        reason=text(b"reason") if b"reason" in found else None,
+        traceback=text(b"traceback") or None,
+        event_id=text(b"event_id") or None,
+        details=found.get(b"details"),
+        sender=text(b"sender") or _asker(found.get(b"request")),
+    )
+
+
+def _asker(body: bytes | None) -> str | None:
+    """Who sent a request, or the instance that waited for its reply."""
+    try:
+        request = None if body is None else _decode(body)
+    except UNDECODABLE:
+        return None
+    return None if request is None else request.sender or request.reply_to
+
+
+def _request(letter: Letter) -> Request | None:
+    try:
+        return _decode(letter.body)
+    except UNDECODABLE:
+        return None
+
+
+def _fields(letter: Letter) -> Sequence[Argument]:
+    if letter.action is None:
+        fields: list[Argument] = ["event", letter.body, "trace_id", letter.request_id]
+        fields += [] if letter.event_id is None else ["event_id", letter.event_id]
+        return fields + ([] if letter.sender is None else ["sender", letter.sender])
+    request = _request(letter)
+    if request is None:
+        return ["request", letter.body]
+    return ["request", encode(msgspec.structs.replace(request, reply_to=None, deadline=None))]

@@ -1,0 +1,108 @@
+"""What the commands say of a request or an event that reaches nobody: a misspelt name is no error there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from daebus.bus.bus import Bus, NodeBus
+from daebus.bus.caller import Caller
+from daebus.bus.old_services import hears_requests, unless_old
+from daebus.connection.find_server import EngineStart, find_server
+from daebus.connection.node import Node, open_node
+from daebus.connection.resp import CommandError
+from daebus.discovery.directory import Directory
+from daebus.embedded.deployment import REDIS_URL_VARIABLE
+from daebus.embedded.place import project_folder
+from daebus.errors import NoSuchAction, NoSuchService, Unavailable
+from daebus.protocol.limits import Limits
+from daebus.protocol.messages import channel_stream
+from daebus.protocol.old_wire import speaks_old_wire
+from daebus.telemetry.logs import make_logger
+
+__all__ = ["elsewhere", "meant_durable", "nobody_came", "nobody_listens", "nobody_serves", "on_the_bus"]
+
+
+@asynccontextmanager
+async def on_the_bus(redis_url: str | None, *, start: EngineStart) -> AsyncGenerator[tuple[Bus, Node]]:
+    """A bus, and the connections that it uses.
+
+    Args:
+        redis_url: The server; default: the environment's, or the project's embedded one.
+        start: See `find_server`.
+
+    Raises:
+        ConfigurationError: The URL is wrong, or there is none and no embedded engine that may be used.
+        StartupError: The server cannot be reached, or the embedded engine does not run.
+    """
+    async with find_server(redis_url, make_logger(), start=start) as server, open_node(server) as node:
+        yield NodeBus(Caller(node, None, Limits(), legacy=speaks_old_wire(None), warns=False)), node
+
+
+def elsewhere(redis_url: str | None) -> str:
+    """Where a service was looked for that is not there, if it may well be somewhere else."""
+    if redis_url or os.environ.get(REDIS_URL_VARIABLE):
+        return ""
+    return f" This is the embedded engine of {project_folder()}, and each project has its own."
+
+
+async def nobody_serves(node: Node, service: str, action: str) -> str | None:
+    """What is to be said where no live instance has the action."""
+    directory = Directory(node)
+    try:
+        await directory.require(service, action)
+    except NoSuchAction as error:
+        return error.message
+    except NoSuchService as error:
+        old = not directory.has_seen(service) and await hears_requests(node, service)
+        if old and speaks_old_wire(None):
+            return None
+        return error.message + (unless_old(service) if old else "")
+    except (Unavailable, CommandError):  # it was sent before the server broke, or the user may not look
+        pass
+    return None
+
+
+async def nobody_listens(node: Node, channel: str) -> str | None:
+    """What is to be said where nobody listens to a plain channel; None on a cluster, where no node knows."""
+    if node.server.is_cluster:
+        return None
+    try:
+        heard = await node.link.is_heard(channel)
+        # A service hears callers that run 0.0.31 on the channel of its name.
+        if heard and not await Directory(node).serves(channel):
+            return None
+    except (Unavailable, CommandError):
+        return None
+    durable = await meant_durable(node, channel)
+    if heard:
+        return durable
+    return durable or f"Nobody listens to {channel!r} now, so nobody heard of it."
+
+
+async def nobody_came(node: Node, channel: str) -> str | None:
+    """What is to be said where no listener of a durable channel has ever been."""
+    try:
+        if await node.link.execute("XINFO", "GROUPS", channel_stream(channel)):
+            return None
+        count = 0 if await Directory(node).serves(channel) else await node.link.subscribers(channel)
+    except (Unavailable, CommandError):
+        return None
+    kept = "it is kept for those that come."
+    if not count:
+        return f"No service has ever listened to {channel!r}: {kept}"
+    listen = "subscriber listens" if count == 1 else "subscribers listen"
+    return (
+        f"{count} {listen} to {channel!r} as a plain channel, and did not hear this: leave out --durable to reach "
+        f"them. No service has ever listened to it as a durable one: {kept}"
+    )
+
+
+async def meant_durable(node: Node, channel: str) -> str | None:
+    """What is to be said where a channel is taken for a plain one, and is, or was, a durable one."""
+    try:
+        await node.link.execute("XINFO", "GROUPS", channel_stream(channel))
+    except (Unavailable, CommandError):  # there is no such stream
+        return None
+    return f"{channel!r} is a durable channel, and nothing goes from one kind to the other: say --durable."

@@ -1,0 +1,251 @@
+"""JSON in and out through msgspec: compiled once for each handler, with errors that name the field."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import cast
+from urllib.parse import parse_qs
+
+import msgspec
+from msgspec import inspect as shapes
+from typing_extensions import override
+
+from daebus.errors import BadRequest
+from daebus.mistakes.show_type import show_type
+
+from .inputs import Json, JsonInput, ValuesInput
+from .mistake_search import find_mistakes
+from .mistakes import PAYLOAD, Mistake, Mistakes
+
+__all__ = [
+    "UNDECODABLE",
+    "Decoder",
+    "UnknownTag",
+    "UnresolvedTypeError",
+    "UnsupportedTypeError",
+    "compile_decoder",
+    "compile_event_decoder",
+    "compile_query_decoder",
+    "encode",
+    "invalid_input",
+    "is_json_type",
+    "require_json_type",
+]
+
+Decoder = Callable[[bytes | msgspec.Raw], object]
+
+encode: Callable[[object], bytes] = msgspec.json.Encoder().encode
+
+UNDECODABLE = (msgspec.MsgspecError, UnicodeError, RecursionError)
+"""What msgspec raises for bytes that cannot be decoded: no JSON or another type, no UTF-8, nested too deeply."""
+
+_ARRAYS = (shapes.ListType, shapes.SetType, shapes.FrozenSetType, shapes.VarTupleType, shapes.TupleType)
+_NO_KEYS = (
+    *_ARRAYS,
+    shapes.NoneType,
+    shapes.BoolType,
+    shapes.DictType,
+    shapes.StructType,
+    shapes.DataclassType,
+    shapes.NamedTupleType,
+    shapes.TypedDictType,
+)
+# The type is named where the error is shown.
+_WITH_TYPE = re.compile(r" - type `.*` is not supported$")
+
+
+class UnsupportedTypeError(Exception):
+    """A type that JSON cannot carry, or that msgspec cannot tell apart. The text says which and why."""
+
+    @property
+    def remedy(self) -> str:
+        """What to do."""
+        if "must be tagged" in str(self):
+            return "give each of them a tag: class Created(msgspec.Struct, tag=True)"
+        return "use a msgspec.Struct, a dataclass, or what msgspec supports"
+
+
+class UnresolvedTypeError(UnsupportedTypeError):
+    """A type with an annotation that names what does not exist, or not yet."""
+
+    @property
+    @override
+    def remedy(self) -> str:
+        return "import what it names where the type is defined, outside of `if TYPE_CHECKING:`, or correct it"
+
+
+def require_json_type(annotation: object, besides: Callable[[type], bool] = lambda _: False) -> None:
+    """Refuse a type that cannot go over the wire, however deep the part stands that cannot.
+
+    Args:
+        annotation: The type.
+        besides: Which types without a JSON form are known nonetheless, such as the files of a form.
+
+    Raises:
+        UnsupportedTypeError: It names the part.
+    """
+    try:
+        shape = shapes.type_info(cast("type", annotation))
+        msgspec.json.Decoder(cast("type", annotation))
+    except NameError as error:
+        raise UnresolvedTypeError(f"an annotation in it cannot be resolved: {error}") from error
+    except (TypeError, RecursionError) as error:
+        raise UnsupportedTypeError(_WITH_TYPE.sub("", str(error).split("\n", 1)[0])) from error
+    for part in _parts(shape, set()):
+        # `object` is `Any` for those who write no `Any`.
+        if isinstance(part, shapes.CustomType) and part.cls is not object and not besides(part.cls):
+            raise UnsupportedTypeError(f"{show_type(part.cls)} has no JSON form")
+        if isinstance(part, shapes.DictType) and any(isinstance(key, _NO_KEYS) for key in _members(part.key_type)):
+            raise UnsupportedTypeError(
+                "the keys of a JSON object are text, and the type of a dict's keys has no such form"
+            )
+
+
+def is_json_type(annotation: object) -> bool:
+    """Whether a type can go over the wire."""
+    try:
+        require_json_type(annotation)
+    except UnsupportedTypeError:
+        return False
+    return True
+
+
+def _members(shape: shapes.Type) -> Iterator[shapes.Type]:
+    """The types that a union stands for, or the type itself, without what only describes them."""
+    match shape:
+        case shapes.Metadata():
+            yield from _members(shape.type)
+        case shapes.UnionType():
+            for part in shape.types:
+                yield from _members(part)
+        case _:
+            yield shape
+
+
+def _parts(shape: object, seen: set[int]) -> Iterator[object]:
+    if id(shape) in seen:
+        return
+    seen.add(id(shape))
+    yield shape
+    for field in getattr(shape, "__struct_fields__", ()):
+        value = getattr(shape, field)
+        for part in cast("tuple[object, ...]", value) if isinstance(value, tuple) else (value,):
+            if isinstance(part, shapes.Type | shapes.Field):
+                yield from _parts(part, seen)
+
+
+def compile_decoder(annotation: object) -> Decoder:
+    """A function that decodes and validates JSON.
+
+    The function raises `BadRequest`, which names all that is wrong: the path of each value and what was expected.
+
+    Raises:
+        UnsupportedTypeError: The type cannot be decoded.
+    """
+    require_json_type(annotation)
+    decode = cast("msgspec.json.Decoder[object]", msgspec.json.Decoder(cast("type", annotation))).decode
+
+    def decode_or_refuse(body: bytes | msgspec.Raw) -> object:
+        try:
+            return decode(body)
+        except UNDECODABLE as error:
+            raise invalid_input(error, body, annotation) from None
+
+    return decode_or_refuse
+
+
+def invalid_input(error: Exception, body: Json, annotation: object) -> BadRequest:
+    """The error for the sender of JSON that could not be decoded, with all that is wrong with it.
+
+    Args:
+        error: What msgspec has raised, one of `UNDECODABLE`.
+        body: What was to be decoded.
+        annotation: The type that was expected.
+    """
+    if isinstance(error, msgspec.ValidationError):
+        return find_mistakes(JsonInput(), body, annotation, error).as_error()
+    problem = "nested too deeply" if isinstance(error, RecursionError) else f"not valid JSON: {error}"
+    return BadRequest(
+        f"The message is {problem}", details=Mistakes([Mistake(PAYLOAD, "$", f"It is {problem}")]).details
+    )
+
+
+class UnknownTag(BadRequest):
+    """The event's tag is none that the listener knows: a newer publisher, no error."""
+
+
+def compile_event_decoder(annotation: object) -> Decoder:
+    """As `compile_decoder`, but an event with an unknown tag raises `UnknownTag`."""
+    require_json_type(annotation)
+    tag = _tag_field(shapes.type_info(cast("type", annotation)))
+    if tag is None:
+        return compile_decoder(annotation)
+    decode = cast("msgspec.json.Decoder[object]", msgspec.json.Decoder(cast("type", annotation))).decode
+    ending = f" - at `$.{tag}`"
+
+    def decode_known(body: bytes | msgspec.Raw) -> object:
+        try:
+            return decode(body)
+        except UNDECODABLE as error:
+            text = str(error)
+            if text.startswith("Invalid value") and text.endswith(ending):
+                raise UnknownTag(f"Invalid value at `$.{tag}`: i{text[1:].removesuffix(ending)}") from None
+            raise invalid_input(error, body, annotation) from None
+
+    return decode_known
+
+
+def compile_query_decoder(annotation: object) -> Decoder:
+    """As `compile_decoder`, for the query string of a URL, where every value is text.
+
+    Numbers, booleans and the like are read from the text. Of a name that is repeated the last value counts; a field
+    that takes several values gets them all.
+
+    Raises:
+        UnsupportedTypeError: The type is none of named values, or cannot be decoded.
+    """
+    require_json_type(annotation)
+    kind = cast("type[object]", annotation)
+    kinds = _named_values(shapes.type_info(kind))
+    other = kinds.get("*")
+
+    def decode_or_refuse(query: bytes | msgspec.Raw) -> object:
+        values: dict[str, list[str] | str] = {}
+        try:
+            parsed = parse_qs(bytes(query).decode(), keep_blank_values=True)
+            values = {name: given if _is_array(kinds.get(name, other)) else given[-1] for name, given in parsed.items()}
+            return msgspec.convert(values, kind, strict=False)
+        except msgspec.ValidationError as error:
+            found = find_mistakes(ValuesInput(), values, annotation, error, place="query", path="")
+            raise found.as_error() from None
+        except ValueError as error:
+            found = Mistakes([Mistake("query", "$", f"It is not valid: {error}")])
+            raise BadRequest(f"The query string is not valid: {error}", details=found.details) from None
+
+    return decode_or_refuse
+
+
+def _named_values(shape: shapes.Type) -> dict[str, shapes.Type]:
+    """The fields of an object by their names on the wire; ``*`` stands for any other name."""
+    named: dict[str, shapes.Type] = {}
+    for part in [part for part in _members(shape) if not isinstance(part, shapes.NoneType)] or [shape]:
+        match part:
+            case shapes.StructType(array_like=False) | shapes.DataclassType() | shapes.TypedDictType():
+                named.update({field.encode_name: field.type for field in part.fields})
+            case shapes.DictType():
+                named["*"] = part.value_type
+            case shapes.AnyType():
+                pass
+            case _:
+                raise UnsupportedTypeError("a query string has named values, which need a struct or a dict")
+    return named
+
+
+def _is_array(shape: shapes.Type | None) -> bool:
+    return shape is not None and any(isinstance(part, _ARRAYS) for part in _members(shape))
+
+
+def _tag_field(shape: shapes.Type) -> str | None:
+    fields = (part.tag_field for part in _members(shape) if isinstance(part, shapes.StructType))
+    return next((field for field in fields if field is not None), None)

@@ -1,0 +1,200 @@
+"""Child processes that serve, tied to the process that started them from both ends.
+
+A socket pair ties them. Over it the child says that it serves, and from then on that its event loop goes on; and, when
+it is asked by a signal, where each of its threads stands, even while the GIL is held. As nothing but the parent holds
+the parent's end, the child learns of the parent's end, also by kill -9, from the end of the stream.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import faulthandler
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+
+import msgspec
+
+from daebus.payloads.codec import encode
+from daebus.telemetry.logs import make_logger
+
+__all__ = ["Child", "Started", "Tether"]
+
+_SPARE_SECONDS = 4.3
+"""What a process that was asked to stop may take beyond the time that its service gives the work in hand."""
+
+_BEAT = b"\n"
+_BEAT_SECONDS = 0.5
+
+_TELL_STACK = signal.SIGQUIT
+_STACK_TICK, _STACK_TICKS = 0.1, 10
+
+
+class Started(msgspec.Struct):
+    """What a child says once it serves.
+
+    Attributes:
+        service: The name of its service.
+        port: The TCP port of its HTTP; None: it has none.
+        stop_timeout: Seconds that the work in hand may take when it stops.
+    """
+
+    service: str
+    port: int | None = None
+    stop_timeout: float = 30.0
+
+
+_decode = msgspec.json.Decoder(Started).decode
+
+
+class Tether:
+    """The child's end. The end of the parent stops this process as SIGTERM does, and kills it where that takes long.
+
+    Args:
+        descriptor: What the parent gave this process with ``--tether``.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._socket = socket.socket(fileno=descriptor)
+        os.set_inheritable(descriptor, False)  # noqa: FBT003
+        self._patience = _SPARE_SECONDS
+        faulthandler.register(_TELL_STACK, file=descriptor)
+        threading.Thread(target=self._watch, name="daebus-tether", daemon=True).start()
+
+    def report(self, started: Started) -> None:
+        """Say that this process serves; from now on, that its event loop, which calls this, goes on."""
+        self._patience = started.stop_timeout + _SPARE_SECONDS
+        with suppress(OSError):  # the parent is gone, and we shall be soon
+            self._socket.sendall(encode(started) + b"\n")
+        self._beat(asyncio.get_running_loop())
+
+    def _beat(self, loop: asyncio.AbstractEventLoop) -> None:
+        with suppress(OSError):  # or the parent is not listening now
+            self._socket.send(_BEAT, socket.MSG_DONTWAIT)
+        loop.call_later(_BEAT_SECONDS, self._beat, loop)
+
+    def _watch(self) -> None:
+        with suppress(OSError):
+            while self._socket.recv(1):
+                pass
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(self._patience)
+        os._exit(1)
+
+
+class Child:
+    """The parent's end: a process that runs a command of daebus. Make it with `start`.
+
+    Attributes:
+        pid: Its process id.
+        beats: How often it has said that its event loop goes on.
+    """
+
+    def __init__(
+        self, process: asyncio.subprocess.Process, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self.pid: int = process.pid
+        self.beats: int = 0
+        self._process = process
+        self._report = asyncio.create_task(reader.readline())
+        self._stack: list[bytes] = []
+        self._writer = writer
+        self._listening = asyncio.create_task(self._listen(reader))
+
+    @classmethod
+    async def start(cls, arguments: Sequence[str], *, apart: bool) -> Child:
+        """Start ``daebus ARGUMENTS``, a command that takes ``--tether``.
+
+        Args:
+            arguments: The command line.
+            apart: Whether it is out of reach of the terminal: no Ctrl-C gets to it, and it cannot read there.
+        """
+        ours, theirs = socket.socketpair()
+        # Opened first, so that nothing can come between the start of the process and the return.
+        ends = await asyncio.open_connection(sock=ours)
+        with theirs:
+            process = await asyncio.create_subprocess_exec(
+                *[sys.executable, "-m", "daebus", *arguments, "--tether", str(theirs.fileno())],
+                stdin=subprocess.DEVNULL if apart else None,
+                process_group=0 if apart else None,
+                pass_fds=[theirs.fileno()],
+            )
+        return cls(process, *ends)
+
+    async def _listen(self, reader: asyncio.StreamReader) -> None:
+        await asyncio.wait({self._report})
+        with suppress(OSError):  # it ended, and more abruptly than by closing its end
+            while line := await reader.readline():
+                if line == _BEAT and not self._stack:
+                    self.beats += 1
+                else:
+                    self._stack.append(line)
+
+    async def started(self) -> Started | None:
+        """Wait until it serves, and return what it says of itself; None where it ended before."""
+        ended = asyncio.create_task(self._process.wait())
+        try:
+            await asyncio.wait({self._report, ended}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            ended.cancel()
+        return self._said()
+
+    def _said(self) -> Started | None:
+        line = self._report.result() if self._report.done() else b""
+        return _decode(line) if line else None
+
+    async def wait(self) -> str:
+        """Wait until it ended; how it did, in words."""
+        code = await self._process.wait()
+        self._writer.close()
+        return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of one that ended, as a shell shows it."""
+        code = self._process.returncode or 0
+        return code if code >= 0 else 128 - code
+
+    async def stack(self) -> str:
+        """Where each of its threads stands, the innermost call first, even if it hangs. Empty: it cannot say."""
+        self._stack.clear()
+        self._send(_TELL_STACK)
+        told = -1
+        for _ in range(_STACK_TICKS):
+            await asyncio.sleep(_STACK_TICK)
+            if len(self._stack) == told:
+                break
+            told = len(self._stack) or -1
+        text = b"".join(self._stack).decode(errors="replace").strip()
+        self._stack.clear()
+        return text
+
+    async def stop(self) -> bool:
+        """Ask it to stop, and wait; kill it where it takes longer than it may. Returns whether it ended well."""
+        self._send(signal.SIGTERM)
+        started = self._said()
+        work_seconds = 0.0 if started is None else started.stop_timeout
+        try:
+            async with asyncio.timeout(work_seconds + _SPARE_SECONDS):
+                await self.wait()
+        except TimeoutError:
+            stack = await self.stack()
+            make_logger().critical("process killed, as it did not stop in time", pid=self.pid, stack=stack)
+            self.kill()
+            await self.wait()
+        # One that has only begun to start ends by the signal itself.
+        return self._process.returncode == 0 or (started is None and self._process.returncode == -signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it at once."""
+        self._send(signal.SIGKILL)
+
+    def _send(self, number: signal.Signals) -> None:
+        with suppress(ProcessLookupError):  # it ended
+            self._process.send_signal(number)

@@ -1,0 +1,165 @@
+"""Several processes that serve one port: started, watched, replaced, stopped together."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NoReturn
+
+from daebus.core.environment import seconds_from
+from daebus.telemetry.logs import configure_logging, make_logger
+
+from .children import Child, Started
+from .signals import StopSignals
+
+__all__ = ["Supervisor"]
+
+_FIRST_SECONDS = 5.0
+_FIRST_PAUSE = 0.1
+_LONGEST_PAUSE = 30.0
+_GROWTH = 2
+_CRITICAL = 3
+"""Early ends in a row from which on they are critical: one may be an accident."""
+
+_HUNG_SECONDS = 30.0
+_LOOK_SECONDS = 1.0
+
+
+@dataclass
+class _Place:
+    """What is known about the workers that filled one place.
+
+    Attributes:
+        early: How many in a row ended in their first seconds.
+        unstarted: How many in a row ended before they served.
+    """
+
+    early: int = 0
+    unstarted: int = 0
+
+
+class Supervisor:
+    """Keeps workers alive until SIGTERM or SIGINT, which it passes on.
+
+    The first worker starts alone, so that whatever is wrong with the app, its server or its port is said once. A
+    worker that ends is replaced at once, or after a growing pause where it did not live long; one whose event loop
+    hangs is killed and replaced. None is stopped because of another. The supervisor gives up where there is nobody
+    left to keep: in each place too many in a row have ended before they served.
+
+    Args:
+        arguments: The command line of a worker: ``run TARGET ...``.
+        workers: How many.
+        tries: How many in a row may end in each place before they serve.
+
+    Raises:
+        ConfigurationError: DAEBUS_HUNG_AFTER is no number of seconds.
+    """
+
+    def __init__(self, arguments: Sequence[str], workers: int, *, tries: int = 5) -> None:
+        self._arguments = list(arguments)
+        self._places = [_Place() for _ in range(workers)]
+        self._tries = tries
+        self._hung_after = seconds_from("DAEBUS_HUNG_AFTER", _HUNG_SECONDS)
+        self._logger = make_logger()
+        self._children: set[Child] = set()
+
+    async def run(self) -> int:
+        """Start the workers, and return an exit code when all have ended.
+
+        The code is 0 after a signal; that of the first worker where it does not start; 1 where no worker starts any
+        more, or one did not stop well.
+        """
+        keeping = asyncio.create_task(self._keep_all())
+        with StopSignals(asyncio.get_running_loop(), keeping.cancel, self._force):
+            await asyncio.wait({keeping})
+            stopped = await asyncio.gather(*(child.stop() for child in self._children))
+        if not keeping.cancelled():
+            return keeping.result()
+        return 0 if all(stopped) else 1
+
+    def _force(self, number: int) -> NoReturn:
+        for child in list(self._children):
+            child.kill()
+        os._exit(128 + number)
+
+    async def _keep_all(self) -> int:
+        first = await self._start()
+        started = await first.started()
+        if started is None:
+            await first.wait()
+            self._children.discard(first)
+            return first.exit_code
+        self._prepare(started)
+        others = [self._start() for _ in self._places[1:]]
+        children = [first, *await asyncio.gather(*others)]
+        keepers = [asyncio.create_task(self._keep(*pair)) for pair in zip(self._places, children, strict=True)]
+        try:
+            done, _ = await asyncio.wait(keepers, return_when=asyncio.FIRST_COMPLETED)
+            for keeper in done:
+                keeper.result()
+        finally:
+            for keeper in keepers:
+                keeper.cancel()
+        return 1
+
+    def _prepare(self, started: Started) -> None:
+        configure_logging(service=started.service, instance=f"supervisor-{os.getpid()}")
+        # The first one has made sure that the port is ours. Where it was asked for any free one, it says which.
+        self._arguments.append("--share-port")
+        if started.port is not None:
+            self._arguments += ["--port", str(started.port)]
+        self._logger.info("workers start", workers=len(self._places))
+
+    async def _start(self) -> Child:
+        child = await Child.start(self._arguments, apart=True)
+        self._children.add(child)
+        return child
+
+    async def _keep(self, place: _Place, child: Child) -> None:
+        """Keep a place filled. Returns where there is nobody left to keep, in any place."""
+        while True:
+            how = await self._to_its_end(place, child)
+            self._children.discard(child)
+            if all(each.unstarted >= self._tries for each in self._places):
+                self._logger.critical("no worker starts any more: giving up", workers=len(self._places), how=how)
+                return
+            pause = 0.0 if place.early == 0 else min(_FIRST_PAUSE * _GROWTH ** (place.early - 1), _LONGEST_PAUSE)
+            about = {"pid": child.pid, "how": how, "early_ends": place.early, "next_in_seconds": pause}
+            if place.early < _CRITICAL:
+                self._logger.warning("worker ended, another one starts", **about)
+            else:
+                self._logger.critical("workers of one place end early, one after another", **about)
+            await asyncio.sleep(pause)
+            child = await self._start()
+
+    async def _to_its_end(self, place: _Place, child: Child) -> str:
+        """Wait until a worker has ended, which is seen to where it hangs; how it did, in words."""
+        serving = await child.started() is not None
+        place.unstarted = 0 if serving else place.unstarted + 1
+        since = time.monotonic()
+        watching = asyncio.create_task(self._replace_hung(child)) if serving and self._hung_after else None
+        try:
+            how = await child.wait()
+        finally:
+            if watching is not None:
+                watching.cancel()
+        lived = serving and time.monotonic() - since > _FIRST_SECONDS
+        place.early = 0 if lived else place.early + 1
+        return how
+
+    async def _replace_hung(self, child: Child) -> None:
+        """Kill a worker as soon as its event loop has made no progress for too long."""
+        look = min(_LOOK_SECONDS, self._hung_after / 4)
+        silent, seen, before = 0.0, child.beats, time.monotonic()
+        while silent < self._hung_after:
+            await asyncio.sleep(look)
+            now = time.monotonic()
+            # No more than two looks: where this process slept as well, it is nobody's fault.
+            silent = 0.0 if child.beats != seen else silent + min(now - before, 2 * look)
+            seen, before = child.beats, now
+        stack = await child.stack()
+        self._logger.critical("worker hangs, and is replaced", pid=child.pid, seconds=round(silent, 1), stack=stack)
+        child.kill()

@@ -1,0 +1,294 @@
+"""What daebus writes to Redis: the structs on the wire and the names of the keys. docs/protocol.md is its prose."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+import msgspec
+
+from daebus.errors import ServiceError
+
+__all__ = [
+    "MAX_MESSAGE_SIZE",
+    "MAX_PARTITIONS",
+    "Envelope",
+    "ErrorPayload",
+    "Reply",
+    "Request",
+    "action_stream",
+    "channel_instances",
+    "channel_listeners",
+    "channel_listening",
+    "channel_stream",
+    "client_channel",
+    "client_registry",
+    "control_channel",
+    "dead_letters",
+    "delayed_entries",
+    "encode_error",
+    "gone_groups",
+    "idempotent_run",
+    "instance_registry",
+    "listened_channels",
+    "listener_stream",
+    "old_reply_channel",
+    "old_request_claim",
+    "parked_requests",
+    "partition_of",
+    "queued_actions",
+    "reply_channel",
+    "sent_mark",
+    "service_of",
+    "serving_channel",
+    "serving_instances",
+    "serving_registry",
+]
+
+NOTHING = msgspec.Raw(b"null")
+
+MAX_MESSAGE_SIZE = 1_048_576
+"""The largest payload in bytes, where nothing else is set."""
+
+MAX_PARTITIONS = 1024
+"""How many partitions a service has at most."""
+
+_ShortText = Annotated[str, msgspec.Meta(max_length=256)]
+_OLD_REPLIES = re.compile(r"caller:.+|[^:]+\.responses")
+_Number = Annotated[int, msgspec.Meta(ge=-(1 << 53), le=1 << 53)]
+
+
+class Request(msgspec.Struct, omit_defaults=True):
+    """A request for an action: the JSON in a stream entry's field ``request``, and on the channel of an old service.
+
+    Attributes:
+        action: The action's name.
+        payload: The payload, still JSON.
+        reply_to: The pub/sub channel that the caller listens on; None: no reply is wanted. It is called
+            ``daebus:reply:...``, or as daebus 0.0.31 calls it.
+        request_id: Chosen by the caller; each reply carries it.
+        service: The service that is asked.
+        deadline: When the caller stops waiting, in milliseconds of the server's clock.
+        trace_id: The request id of the work that this call is part of, for logs.
+        credit: How many items of a stream the caller takes before it says that it takes more; None: any number.
+        credit_size: How many bytes of them, likewise; the last one may be over it.
+        idempotency_key: Requests for an action with the same key are one: it runs once, and all get its reply.
+        sender: Who sent it, where no reply is wanted: a service and an instance of it, or ``script``, then ``@``, and a
+            host.
+    """
+
+    action: str
+    payload: msgspec.Raw = NOTHING
+    reply_to: _ShortText | None = None
+    request_id: _ShortText = ""
+    service: str = ""
+    deadline: _Number | None = None
+    trace_id: _ShortText | None = None
+    credit: _Number | None = None
+    credit_size: _Number | None = None
+    idempotency_key: _ShortText | None = None
+    sender: _ShortText | None = None
+
+    def __post_init__(self) -> None:
+        """Whoever may write a request must not be able to publish through the service that answers it."""
+        channel = self.reply_to
+        if channel is not None and not channel.startswith("daebus:reply:") and _OLD_REPLIES.fullmatch(channel) is None:
+            raise ValueError("`$.reply_to` is no reply channel")
+
+
+class Reply(msgspec.Struct):
+    """A reply, on the channel that the request names.
+
+    Attributes:
+        status: ``success`` or ``error``.
+        payload: The reply, or an `ErrorPayload`; still JSON.
+        request_id: Of the request.
+        final: False for all items of a stream; its end is an item-less reply that is final.
+    """
+
+    status: str
+    payload: msgspec.Raw
+    request_id: str
+    final: bool = True
+
+
+class ErrorPayload(msgspec.Struct, omit_defaults=True):
+    """The payload of an error reply.
+
+    Attributes:
+        error: A sentence for people.
+        code: A stable word for programs.
+        details: More facts for programs.
+    """
+
+    error: str
+    code: str = "error"
+    details: dict[str, object] = {}
+
+
+def encode_error(error: ServiceError) -> msgspec.Raw:
+    """The payload of an error reply; details without a JSON form are sent as text, not to cost the answer."""
+    try:
+        return msgspec.Raw(msgspec.json.encode(ErrorPayload(error.message, error.code, error.details)))
+    except (TypeError, ValueError):
+        details: dict[str, object] = {"details": repr(error.details)}
+        return msgspec.Raw(msgspec.json.encode(ErrorPayload(error.message, error.code, details)))
+
+
+class Envelope(msgspec.Struct, omit_defaults=True):
+    """A WebSocket message, both ways.
+
+    Attributes:
+        type: The message's name.
+        data: The payload, still JSON.
+        id: Chosen by the asking side; the answer carries it.
+    """
+
+    type: str
+    data: msgspec.Raw = NOTHING
+    id: str | int | None = None
+
+
+def partition_of(service: str, number: int) -> str:
+    """The name of a partition, counted from 0: the service's own name, then ``users:1`` and so on.
+
+    The braces in keys keep all the keys of one partition in one hash slot.
+    """
+    return f"{service}:{number}" if number else service
+
+
+def service_of(partition: str) -> str:
+    """The name of the service that has a partition. Names of services hold no colon."""
+    return partition.partition(":")[0]
+
+
+def action_stream(partition: str, action: str) -> str:
+    """The stream of an action in one partition."""
+    return f"daebus:{{{partition}}}:action:{action}"
+
+
+def queued_actions(partition: str) -> str:
+    """The set of the names of the actions to which something was sent, or that an instance has served."""
+    return f"daebus:{{{partition}}}:actions"
+
+
+def serving_registry(service: str) -> str:
+    """The sorted set of the lists of actions that live instances serve, by the time of the last heartbeat in ms.
+
+    The empty name stands for the service, and a number behind a colon for how many partitions it has.
+    """
+    return f"daebus:{{{service}}}:serving"
+
+
+def serving_instances(service: str) -> str:
+    """The sorted set of the instances that serve, each with its list of actions, likewise."""
+    return f"daebus:{{{service}}}:servers"
+
+
+def serving_channel(service: str) -> str:
+    """The pub/sub channel on which an instance that stops says that the registry has changed."""
+    return f"daebus:{{{service}}}:left"
+
+
+def dead_letters(service: str) -> str:
+    """The stream of entries that could not be handled."""
+    return f"daebus:{{{service}}}:dead"
+
+
+def delayed_entries(partition: str) -> str:
+    """The sorted set of a partition's entries that are to be handled again, by the time in ms when that is due."""
+    return f"daebus:{{{partition}}}:retries"
+
+
+def listener_stream(service: str, channel: str, listener: str) -> str:
+    """The stream of a durable channel's events that one listener, which failed on them, is to handle again."""
+    return f"daebus:{{{service}}}:listener:{channel}:{listener}"
+
+
+def idempotent_run(partition: str, action: str, key: str) -> str:
+    """The hash with the entry that runs for an idempotency key, or the reply that it got."""
+    return f"daebus:{{{partition}}}:once:{action}:{key}"
+
+
+def parked_requests(partition: str, action: str, key: str) -> str:
+    """The list of requests that wait for the reply of the one that runs for their idempotency key."""
+    return f"daebus:{{{partition}}}:parked:{action}:{key}"
+
+
+def channel_stream(channel: str) -> str:
+    """The stream of a durable channel."""
+    return f"daebus:channel:{{{channel}}}"
+
+
+def instance_registry(partition: str) -> str:
+    """The sorted set of the instances that read a partition, by the time of their last heartbeat in ms."""
+    return f"daebus:{{{partition}}}:instances"
+
+
+def channel_instances(channel: str) -> str:
+    """The sorted set of the instances that listen to a durable channel, likewise."""
+    return f"daebus:channel:{{{channel}}}:instances"
+
+
+def channel_listeners(channel: str) -> str:
+    """The hash of a durable channel's listeners, by service and name: the consumer group of each, and where that began.
+
+    The name of a group never changes, as the listener's may: it is the first one that the listener had.
+    """
+    return f"daebus:channel:{{{channel}}}:listeners"
+
+
+def channel_listening(channel: str) -> str:
+    """The sorted set of who listens to a durable channel, by the time in ms of the last heartbeat.
+
+    A member is an instance, a group and the listener's name, with spaces between.
+    """
+    return f"daebus:channel:{{{channel}}}:listening"
+
+
+def gone_groups(channel: str) -> str:
+    """The sorted set of the groups of a durable channel that were dropped or handed over within a week."""
+    return f"daebus:channel:{{{channel}}}:gone"
+
+
+def listened_channels(service: str) -> str:
+    """The sorted set of the durable channels to which a service listens or listened, by the time in ms."""
+    return f"daebus:{{{service}}}:channels"
+
+
+def sent_mark(slot: str, sent_id: str) -> str:
+    """The key by which the server knows, for a while, what it has got to a durable channel, or a partition, already."""
+    return f"daebus:sent:{{{slot}}}:{sent_id}"
+
+
+def control_channel(service: str) -> str:
+    """The pub/sub channel on which callers say that they no longer wait, or that they take more items of a stream.
+
+    The payload is the request id, followed by a space and the number of items.
+    """
+    return f"daebus:{{{service}}}:control"
+
+
+def old_request_claim(service: str, request_id: str) -> str:
+    """The key by which one replica alone takes a request that a caller of daebus 0.0.31 has published to them all."""
+    return f"daebus:{{{service}}}:old:{request_id}"
+
+
+def reply_channel(instance: str) -> str:
+    """The pub/sub channel on which a process gets its replies."""
+    return f"daebus:reply:{instance}"
+
+
+def old_reply_channel(instance: str) -> str:
+    """The pub/sub channel on which a process gets replies of daebus 0.0.31, which knows of no sharded channels."""
+    return f"daebus:reply:old:{instance}"
+
+
+def client_channel(service: str) -> str:
+    """The pub/sub channel over which the replicas of a service reach each other's WebSocket clients."""
+    return f"daebus:{{{service}}}:clients"
+
+
+def client_registry(service: str) -> str:
+    """The sorted set of connected WebSocket clients, by the time of their instance's last heartbeat in ms."""
+    return f"daebus:{{{service}}}:connected"

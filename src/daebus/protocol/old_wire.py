@@ -1,0 +1,25 @@
+"""Whether a process speaks the wire of daebus 0.0.31: only where that is asked for."""
+
+from __future__ import annotations
+
+import os
+
+from daebus.errors import ConfigurationError
+
+__all__ = ["speaks_old_wire"]
+
+_VARIABLE = "DAEBUS_LEGACY"
+
+
+def speaks_old_wire(asked: bool | None) -> bool:  # noqa: FBT001  # it is a setting, handed on
+    """What was asked for; where nothing was, whether the environment has ``DAEBUS_LEGACY=1``.
+
+    Raises:
+        ConfigurationError: The environment variable is neither 0 nor 1.
+    """
+    if asked is not None:
+        return asked
+    value = os.environ.get(_VARIABLE) or "0"
+    if value not in ("0", "1"):
+        raise ConfigurationError(f"{_VARIABLE} is {value!r}: 1 turns the wire of daebus 0.0.31 on, 0 leaves it off.")
+    return value == "1"

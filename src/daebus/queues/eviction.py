@@ -1,0 +1,65 @@
+"""Which keys a server throws away when its memory is full: queues must not be among them."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from daebus.connection.redis_server import RedisServer
+from daebus.errors import StartupError, Unavailable
+from daebus.telemetry.logs import Logger
+
+__all__ = ["check_eviction"]
+
+_FITTING = "noeviction"
+_SET = "Set maxmemory-policy noeviction, with which a full server refuses new messages instead."
+
+
+async def check_eviction(server: RedisServer, logger: Logger) -> None:
+    """Look at the ``maxmemory-policy`` of a server, or of each node of a cluster, before messages are kept there.
+
+    Under ``allkeys-*`` a full server throws queued messages away, without a word to anybody: such a server is refused.
+    Under ``volatile-*`` it throws away what has a time to live, which the log warns of. Without ``maxmemory`` no policy
+    has any effect, which the log notes. Where the user may not read it, the log says so. The embedded engine is ours.
+
+    Raises:
+        StartupError: Queued messages are not safe there; the text names the policy.
+    """
+    if server.is_embedded:
+        return
+    try:
+        answers = await server.ask_each("INFO", "memory")
+    except Unavailable as error:
+        reason = str(error)
+        hint = {"hint": "allow its user the command: +info"} if "permission" in reason else {}
+        logger.warning("eviction policy not known", reason=reason, **hint)
+        return
+    for address, answer in answers.items():
+        _judge(address, _fields(cast("bytes", answer)), logger)
+
+
+def _judge(address: str, memory: dict[str, str], logger: Logger) -> None:
+    policy, limit = memory.get("maxmemory_policy", _FITTING), int(memory.get("maxmemory", 0))
+    if policy == _FITTING:
+        return
+    if limit == 0:
+        # Nothing is thrown away yet, but a limit can be set at any time, and nobody will think of this then.
+        logger.info("eviction policy without effect", server=address, policy=policy, reason="maxmemory is 0", hint=_SET)
+    elif policy.startswith("allkeys-"):
+        raise StartupError(
+            f"The server at {address} has maxmemory-policy {policy}: when its memory is full ({limit >> 20} MiB), it "
+            f"throws queued messages away, without a word to anybody. {_SET}"
+        )
+    else:
+        logger.warning(
+            "eviction policy drops idempotency keys",
+            server=address,
+            policy=policy,
+            reason="a full server forgets them, and who is alive: work may run twice, and services may not be found",
+            hint=_SET,
+        )
+
+
+def _fields(text: bytes) -> dict[str, str]:
+    """What a section of INFO says."""
+    lines = (line.partition(":") for line in text.decode(errors="replace").splitlines())
+    return {name: value for name, colon, value in lines if colon}

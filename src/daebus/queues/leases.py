@@ -1,0 +1,236 @@
+"""Leases: an instance owns what it has read for as long as its heart beats, however long the work takes."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import cast
+
+import msgspec
+
+from daebus.connection.cluster import open_link
+from daebus.connection.link import CommandLink
+from daebus.connection.node import Node
+from daebus.connection.resp import CommandError
+from daebus.errors import Unavailable
+from daebus.telemetry.logs import Logger
+
+from .lease_scripts import BEAT, CONFIRM, TAKE_OVER
+from .suspects import Suspects
+
+__all__ = ["Entry", "Lease", "Taken"]
+
+_RETRY_SECONDS = 0.2
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """An entry of a stream.
+
+    Attributes:
+        id: Its id.
+        fields: Names and values in turn, as the server gives them.
+        deliveries: How often it was given to an instance, this time included.
+    """
+
+    id: bytes
+    fields: Sequence[bytes]
+    deliveries: int = 1
+
+    def get(self, name: bytes) -> bytes | None:
+        """The value of a field; None where it is not there."""
+        fields = self.fields
+        for index in range(0, len(fields), 2):
+            if fields[index] == name:
+                return fields[index + 1]
+        return None
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """What was taken over.
+
+    Attributes:
+        entries: The entries. A suspect was delivered more than once, this time included; there is one at most.
+        seconds: After so long the next owner may count as dead.
+        left: How many more the dead have in hand.
+    """
+
+    entries: Sequence[Entry]
+    seconds: float
+    left: int
+
+
+_uptime: Callable[[], float] = (
+    partial(time.clock_gettime, time.CLOCK_BOOTTIME) if sys.platform == "linux" else time.monotonic
+)
+"""Seconds on a clock that also runs while the process is stopped and, where there is one, while the machine sleeps."""
+
+
+class Lease:
+    """The heartbeat of one instance in some registries, and what it may take over from those that are dead.
+
+    It beats in a thread of its own, on a connection of its own, so that a handler that blocks the event loop does not
+    stop it.
+
+    Args:
+        node: This process.
+        registries: The sorted sets in which the instances of the streams' services beat.
+        seconds: How long after its last beat an instance counts as dead.
+        logger: For what goes wrong.
+
+    Attributes:
+        suspects: The turns of the entries that were taken over from the dead.
+        in_hand: Each tells how many entries a reader has in hand.
+    """
+
+    def __init__(self, node: Node, registries: Sequence[str], seconds: float, logger: Logger) -> None:
+        self._node = node
+        self._registries = list(registries)
+        self.seconds = seconds
+        self._milliseconds = int(seconds * 1000)
+        self._logger = logger
+        self._confirmed = float("-inf")
+        self._steady_since = float("inf")
+        self._lapses = 0
+        self._rest: _Rest | None = None
+        self.suspects: Suspects = Suspects()
+        self.in_hand: list[Callable[[], int]] = []
+        self._thread: threading.Thread | None = None
+
+    @property
+    def tenure(self) -> int | None:
+        """Stays the same for as long as nobody can have taken anything from this instance; None: somebody can have."""
+        return self._lapses if _uptime() - self._confirmed < self.seconds else None
+
+    @property
+    def may_take_over(self) -> bool:
+        """Whether the server has been there for long enough for every owner that lives to have beaten again."""
+        return self.tenure is not None and _uptime() - self._steady_since > self.seconds
+
+    async def start(self) -> None:
+        """Beat once, and go on in the thread."""
+        asked = _uptime()
+        await self._beat(self._node.link)
+        self._beaten(asked)
+        ready: asyncio.Future[_Rest] = asyncio.get_running_loop().create_future()
+        self._thread = threading.Thread(target=self._run, args=[ready], name="daebus-heartbeat", daemon=True)
+        self._thread.start()
+        self._rest = await ready
+
+    async def stop(self) -> None:
+        """Stop beating, and say so, so that what was left undone is taken over at once."""
+        if self._rest is not None and self._thread is not None:
+            self._rest.end()
+            await asyncio.to_thread(self._thread.join)
+        leaving = [self._node.link.execute("ZREM", registry, self._node.id) for registry in self._registries]
+        await asyncio.gather(*leaving, return_exceptions=True)
+
+    async def take_over(self, key: str, registry: str, group: str, room: int, *, suspects: bool = True) -> Taken:
+        """Take entries of a stream from instances that are dead: one suspect, and what was left in order.
+
+        Args:
+            key: The stream.
+            registry: The registry in which the instances that read it beat.
+            group: The consumer group.
+            room: How many entries at most.
+            suspects: Whether one may be a suspect.
+        """
+        if room < 1 or not self.may_take_over:
+            return Taken([], self.seconds, 0)
+        arguments = (group, self._node.id, self._milliseconds, room, int(suspects))
+        answer = await self._node.link.script(TAKE_OVER, [key, registry], arguments)
+        rows, wait, left = cast("tuple[list[tuple[bytes, list[bytes], int]], int, int]", answer)
+        return Taken([Entry(*row) for row in rows], wait / 1000, left)
+
+    async def confirm(self, key: str, registry: str, group: str, entry_id: bytes) -> bool:
+        """Whether an entry that was asked for in another tenure is still this instance's; it will stay so."""
+        arguments = (group, self._node.id, self._milliseconds, entry_id)
+        return await self._node.link.script(CONFIRM, [key, registry], arguments) == 1
+
+    async def _beat(self, link: CommandLink) -> None:
+        arguments = (self._node.id, self._milliseconds)
+        await asyncio.gather(*(link.script(BEAT, [registry], arguments) for registry in self._registries))
+
+    def _beaten(self, asked: float) -> None:
+        silent = asked - self._confirmed
+        if silent >= self.seconds:
+            if self._lapses:
+                self._tell_of_lapse(silent)
+            self._lapses += 1
+            self._steady_since = float("inf")
+        self._steady_since = min(self._steady_since, asked)
+        self._confirmed = asked
+
+    def _tell_of_lapse(self, seconds: float) -> None:
+        self._logger.warning(
+            "cut off for longer than its lease: others may have taken over what it has in hand",
+            seconds=round(seconds, 1),
+            lease=self.seconds,
+            entries=sum(count() for count in self.in_hand),
+        )
+
+    def _run(self, ready: asyncio.Future[_Rest]) -> None:
+        try:
+            asyncio.run(self._beat_on(ready))
+        except Exception as error:
+            self._logger.critical("the heartbeat stopped: others will take over this instance's work", exc_info=error)
+
+    async def _beat_on(self, ready: asyncio.Future[_Rest]) -> None:
+        rest = _Rest()
+        ready.get_loop().call_soon_threadsafe(ready.set_result, rest)
+        link = open_link(
+            self._node.server, on_connect=lambda: self._connected(link), patience=max(0.1, self.seconds / 3)
+        )
+        try:
+            while not await rest.ends_within(0) and not await self._connects(link):
+                await rest.ends_within(_RETRY_SECONDS)
+            ended = False
+            while not ended:
+                ended = await rest.ends_within(self.seconds / 3 if await self._beats(link) else _RETRY_SECONDS)
+        finally:
+            await link.close()
+
+    async def _connects(self, link: CommandLink) -> bool:
+        try:
+            await link.start()
+        except (Unavailable, CommandError):
+            return False
+        return True
+
+    async def _connected(self, link: CommandLink) -> None:
+        # The server may have older data than before: nobody takes anything over before each had time to beat again.
+        self._steady_since = asked = _uptime()
+        await self._beat(link)
+        self._beaten(asked)
+
+    async def _beats(self, link: CommandLink) -> bool:
+        asked = _uptime()
+        try:
+            await self._beat(link)
+        except (Unavailable, CommandError) as error:
+            self._steady_since = float("inf")
+            self._logger.debug("no heartbeat", reason=str(error))
+            return False
+        self._beaten(asked)
+        return True
+
+
+class _Rest:
+    """The pauses of the heartbeat's thread, which another thread can end."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._ended = asyncio.Event()
+
+    def end(self) -> None:
+        self._loop.call_soon_threadsafe(self._ended.set)
+
+    async def ends_within(self, seconds: float) -> bool:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._ended.wait()
+        return self._ended.is_set()

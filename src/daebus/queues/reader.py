@@ -1,0 +1,298 @@
+"""Reading streams as a member of a consumer group: only as much as there are free hands for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import cast
+
+from daebus.connection.blocking_link import BlockingLink
+from daebus.connection.node import Node
+from daebus.connection.resp import CommandError, is_busy_group, is_missing_group
+from daebus.delivery.grace import Grace
+from daebus.errors import Unavailable
+from daebus.telemetry.logs import Logger
+
+from .lanes import BatchSize, Lane, Task
+from .lease_scripts import LEAVE, MAKE_GROUP, OWNED
+from .leases import Entry, Lease
+from .settler import Settler
+from .suspects import Turn
+
+__all__ = ["GroupReader"]
+
+_BLOCK_MS = 5_000
+_PATIENCE = 5.0
+_RETRY_SECONDS = 0.2
+_REFUSED_SECONDS = 1.0
+
+_PAGE = 1000
+
+# What XREADGROUP answers: for each stream its entries, each an id, then names and values in turn; or, for one that was
+# deleted, None.
+_Read = list[tuple[bytes, list[tuple[bytes, list[bytes] | None]]]]
+
+# What OWNED answers: ids, names and values in turn, or None as above, and how often it was delivered.
+_Owned = list[tuple[bytes, list[bytes] | None, int]]
+
+
+class GroupReader:
+    """Reads the streams of some lanes for one consumer group.
+
+    Args:
+        node: This process.
+        group: The name of the group, on each of the streams.
+        registry: The sorted set in which the instances that read these streams beat.
+        lease: The heartbeat of this process.
+        lanes: The streams. A lane that is full is left out of the next read, so that it starves no other.
+        settler: Through which their handlers settle.
+        logger: For what goes wrong.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        group: str,
+        registry: str,
+        lease: Lease,
+        lanes: Sequence[Lane],
+        settler: Settler,
+        logger: Logger,
+    ) -> None:
+        self._node = node
+        self._loop = asyncio.get_running_loop()
+        self._settler = settler
+        self._batch = BatchSize(min(lane.limit for lane in lanes))
+        self._adrift = False
+        self._refused = ""
+        self._group = group
+        self._registry = registry
+        self._lease = lease
+        self._lanes = {lane.key.encode(): lane for lane in lanes}
+        self._logger = logger
+        self._link = BlockingLink(node.server, lanes[0].key, _BLOCK_MS / 1000 + _PATIENCE)
+        node.when_doubtful(lambda: self._link.doubt(node.link.lost_at))
+        self._reading: frozenset[Lane] = frozenset()
+        self._freed = asyncio.Event()
+        self._place = asyncio.Event()
+        self._interrupting: Task | None = None
+        self._stopping = self._is_over = False
+        self._task: Task | None = None
+        self._heir: Task | None = None
+        lease.suspects.when_free(self._place.set)
+        lease.in_hand.append(lambda: sum(len(lane.tasks) for lane in lanes))
+
+    async def start(self) -> None:
+        """Make the groups where they are missing, and read from now on."""
+        await self._make_groups()
+        self._task = asyncio.create_task(self._read_on(), name=f"reader of {self._group}")
+        self._heir = asyncio.create_task(self._take_over_on(), name=f"heir of {self._group}")
+
+    async def quit(self) -> None:
+        """Read no more, and take nothing over; the entries in hand go on."""
+        self._stopping = True
+        self._freed.set()
+        if self._task is not None and self._heir is not None:
+            self._heir.cancel()
+            await self._link.interrupt(self._node.link)
+            await asyncio.wait({self._task, self._heir})
+
+    async def stop(self, grace: Grace) -> None:
+        """Read no more; finish the entries in hand."""
+        await self.quit()
+        await self._link.close()
+        await grace.end({task for lane in self._lanes.values() for task in lane.tasks})
+        await self._leave_groups()
+
+    async def _leave_groups(self) -> None:
+        try:
+            await self._node.link.script(LEAVE, list(self._lanes), [self._group, self._node.id])
+        except (Unavailable, CommandError) as error:
+            self._logger.debug("consumer not removed", group=self._group, reason=str(error))
+
+    async def _make_groups(self) -> None:
+        for lane in self._lanes.values():
+            try:
+                if lane.gone is None:
+                    await self._link.execute("XGROUP", "CREATE", lane.key, self._group, "0", "MKSTREAM")
+                elif await self._node.link.script(MAKE_GROUP, [lane.key, lane.gone], [self._group]) == 0:
+                    self._end(lane)
+            except CommandError as error:
+                if not is_busy_group(error):
+                    raise
+
+    def _end(self, lane: Lane) -> None:
+        lane.is_gone = True
+        self._is_over = all(lane.is_gone for lane in self._lanes.values())
+        lost = "listener dropped or handed over while this instance was cut off: it hears no more until it starts anew"
+        self._logger.error(lost, stream=lane.key, group=self._group)
+
+    async def _read_on(self) -> None:
+        while not (self._stopping or self._is_over):
+            try:
+                if self._adrift:
+                    await self._take_up()
+                await self._read_once()
+            except Unavailable as error:
+                self._adrift = True
+                self._logger.debug("reading paused", group=self._group, reason=str(error))
+            except CommandError as error:
+                await self._recover(error)
+
+    async def _recover(self, error: CommandError) -> None:
+        if is_missing_group(error):
+            try:
+                await self._make_groups()
+            except Unavailable:  # the next read tells how it goes on
+                return
+            except CommandError as again:
+                error = again
+            else:
+                if not self._is_over:
+                    self._logger.warning("consumer group was lost and is made again", group=self._group)
+                    self._node.suspect_loss()
+                return
+        if self._refused != str(error):
+            self._refused = str(error)
+            self._logger.error("stream cannot be read", group=self._group, reason=self._refused)
+        await asyncio.sleep(_REFUSED_SECONDS)
+
+    async def _read_once(self) -> None:
+        lanes = [lane for lane in self._lanes.values() if lane.wants_more]
+        if not lanes:
+            self._freed.clear()
+            await self._freed.wait()
+            return
+        size = self._batch.entries
+        count = min(size, *(lane.free for lane in lanes))
+        command = ("XREADGROUP", "GROUP", self._group, self._node.id, "COUNT", count, "BLOCK", _BLOCK_MS, "STREAMS")
+        self._reading = frozenset(lanes)
+        tenure = self._lease.tenure
+        try:
+            reply = await self._link.execute(*command, *(lane.key for lane in lanes), *(">" for _ in lanes))
+        finally:
+            self._reading = frozenset()
+        self._refused = ""
+        read = cast("_Read", reply or [])
+        if count == size:
+            self._batch.learn(max((len(entries) for _, entries in read), default=0))
+        for key, entries in read:
+            for entry_id, fields in entries:
+                self._take(self._lanes[key], Entry(entry_id, fields or []), tenure)
+
+    async def _take_up(self) -> None:
+        """Take what the server handed to this instance and it never got, as a connection broke."""
+        for lane in self._lanes.values():
+            start, more = b"-", True
+            while more:
+                page = await self._owned(lane, start)
+                more = len(page) == _PAGE
+                in_hand = {entry.id for entry in lane.tasks.values()} | self._settler.unsettled(lane.key, self._group)
+                for entry_id, fields, deliveries in page:
+                    start = b"(" + entry_id
+                    if fields is None:
+                        self._settler.settle(lane.key, self._group, entry_id, delete=False)
+                    elif entry_id not in in_hand:
+                        self._logger.info("entry taken up again", stream=lane.key, entry=entry_id.decode())
+                        self._take(lane, Entry(entry_id, fields, max(1, deliveries)), None)
+        self._adrift = False
+
+    async def _owned(self, lane: Lane, start: bytes) -> _Owned:
+        arguments = (self._group, self._node.id, start, _PAGE)
+        try:
+            return cast("_Owned", await self._node.link.script(OWNED, [lane.key], arguments))
+        except Unavailable:  # at once, while there is no connection
+            await asyncio.sleep(_RETRY_SECONDS)
+            raise
+
+    async def _take_over_on(self) -> None:
+        pause, full = self._lease.seconds / 3, 0.0
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(full):
+                    await self._place.wait()
+            self._place.clear()
+            is_full, seconds = self._loop.time() >= full, pause
+            for lane in sorted(self._lanes.values(), key=lambda lane: lane.last_turn):
+                if (is_full or lane.is_heir) and not lane.is_gone:
+                    seconds = min(seconds, await self._look_after(lane))
+            sooner = self._loop.time() + seconds
+            full = sooner if is_full else min(full, sooner)
+
+    async def _look_after(self, lane: Lane) -> float:
+        """Take over what there is room for; the seconds after which there may be more."""
+        seconds, lane.is_heir, lane.keeps_place = self._lease.seconds, False, False
+        if lane.room < 1:
+            lane.is_heir = lane.keeps_place = self._lease.may_take_over
+        elif self._lease.may_take_over:
+            turn = self._lease.suspects.take()
+            try:
+                seconds = await self._take_over(lane, turn)
+            except (Unavailable, CommandError) as error:
+                self._adrift = True  # it may have been taken over all the same
+                self._logger.debug("nothing taken over", stream=lane.key, reason=str(error))
+        if lane.wants_more:
+            self._free(lane)
+        return seconds
+
+    async def _take_over(self, lane: Lane, turn: Turn | None) -> float:
+        tenure, asked = self._lease.tenure, (lane.key, self._registry, self._group, lane.room)
+        try:
+            taken = await self._lease.take_over(*asked, suspects=turn is not None)
+            lane.is_heir = taken.left > 0
+            for entry in taken.entries:
+                self._logger.warning("entry of a dead instance taken over", stream=lane.key, entry=entry.id.decode())
+                if entry.deliveries > 1:
+                    if turn is not None:
+                        turn.waiting, lane.last_turn = taken.left, self._loop.time()
+                    self._take(lane, entry, tenure, turn)
+                    turn = None  # it ends with the entry
+                else:
+                    self._take(lane, entry, tenure)
+        finally:
+            if turn is not None:
+                turn.end()
+        return taken.seconds
+
+    def _take(self, lane: Lane, entry: Entry, tenure: int | None, turn: Turn | None = None) -> None:
+        # It is named, as making up a name takes a tenth of the time of a short message.
+        lane.tasks[self._loop.create_task(self._handle(lane, entry, tenure, turn), name=lane.key)] = entry
+
+    async def _handle(self, lane: Lane, entry: Entry, tenure: int | None, turn: Turn | None) -> None:
+        task = cast("Task", asyncio.current_task())
+        try:
+            if turn is None and entry.deliveries > 1:  # taken over by a question whose answer was lost
+                turn = await self._lease.suspects.turn()
+            if (tenure is not None and tenure == self._lease.tenure) or await self._still_owns(lane, entry):
+                if turn is not None:
+                    turn.begin(lane.alone(entry, turn.waiting))
+                await lane.handle(entry, task)
+        finally:
+            if turn is not None:
+                lane.keeps_place = lane.is_heir  # its place goes to the next one
+                turn.end()
+            lane.tasks.pop(task, None)
+            if lane.keeps_place:
+                self._place.set()
+            if lane.wants_more:
+                self._free(lane)
+
+    async def _still_owns(self, lane: Lane, entry: Entry) -> bool:
+        while True:
+            try:
+                return await self._lease.confirm(lane.key, self._registry, self._group, entry.id)
+            except Unavailable:
+                await asyncio.sleep(_RETRY_SECONDS)
+            except CommandError:  # its group is gone, and it with it
+                return False
+
+    def _free(self, lane: Lane) -> None:
+        """A lane has room again: see to it that it is read."""
+        self._freed.set()
+        if self._reading and lane not in self._reading and not self._stopping and self._interrupting is None:
+            self._interrupting = asyncio.create_task(self._interrupt())
+
+    async def _interrupt(self) -> None:
+        await self._link.interrupt(self._node.link)
+        self._interrupting = None

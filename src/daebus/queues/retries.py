@@ -1,0 +1,288 @@
+"""What becomes of an entry whose handler failed: it is handled again after a while, or it is a dead letter.
+
+Entries that wait lie in a sorted set of the service, scored with the server's time in ms when they are due. Whichever
+replica lives moves those that are due back to a stream.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import cast
+
+import msgspec
+
+from daebus.connection.node import Node
+from daebus.connection.resp import Argument, CommandError
+from daebus.connection.scripts import NOW, Script
+from daebus.declare.policies import Policy
+from daebus.delivery.causes import cause_of, details_of
+from daebus.errors import (
+    Internal,
+    NoSuchAction,
+    NoSuchService,
+    ServiceError,
+    Timeout,
+    TooManyRequests,
+    Unavailable,
+)
+from daebus.protocol.limits import DEAD_SIZE, MAX_DEAD
+from daebus.protocol.messages import dead_letters, delayed_entries, service_of
+from daebus.telemetry.logs import Logger
+
+from .leases import Entry
+
+__all__ = ["GROUP", "MAX_CALL_DELIVERIES", "MAX_DELIVERIES", "Origin", "Retries", "is_passing"]
+
+GROUP = "daebus"
+"""The consumer group of every stream that belongs to one service."""
+
+_LARGEST_PART, _EXCERPT = 16, 1000  # of the limit of all letters; bytes
+
+MAX_DELIVERIES = 5
+"""How often an entry is given to an instance, each of which died, before it goes to the dead letters."""
+
+MAX_CALL_DELIVERIES = 2
+"""The same for a request that wants a reply."""
+
+_POLL_SECONDS = 1.0
+_MISSING_SECONDS = 5.0
+_AT_ONCE = 100
+
+# The entry goes in the same step, unless it is another's by now, and once though the server may be told twice. What is
+# lost there is still in hand here. Added first: the memory may be full. On a cluster the stream of a channel, and the
+# dead letters of a partition, lie in another slot, and have their own step.
+_IF_PENDING = """
+    if KEYS[2] then
+        local pending = redis.pcall('XPENDING', KEYS[2], ARGV[1], ARGV[2], ARGV[2], 1, ARGV[4])
+        if not pending.err and #pending == 0 then return 0 end
+    end
+"""
+_DONE = """
+    if KEYS[2] then
+        redis.call('XACK', KEYS[2], ARGV[1], ARGV[2])
+        if ARGV[3] == '1' then redis.call('XDEL', KEYS[2], ARGV[2]) end
+    end
+    return 1
+"""
+_DELAY = Script(
+    _IF_PENDING
+    + NOW
+    + """
+    local due = now + ARGV[5]
+    local entry = {}
+    for i = 6, #ARGV do entry[i - 5] = ARGV[i] end
+    redis.call('ZADD', KEYS[1], due, cjson.encode(entry))
+    """
+    + _DONE
+)
+# What is in the way goes: of too many bytes a tenth of the entries, again and again.
+_BURY = Script(
+    _IF_PENDING
+    + """
+    redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[5], '*', unpack(ARGV, 7))
+    for _ = 1, 50 do
+        local size, length = redis.pcall('MEMORY', 'USAGE', KEYS[1], 'SAMPLES', 100), redis.call('XLEN', KEYS[1])
+        if type(size) ~= 'number' or size <= tonumber(ARGV[6]) or length == 1 then break end
+        redis.call('XTRIM', KEYS[1], 'MAXLEN', length - math.ceil(length / 10))
+    end
+    """
+    + _DONE,
+)
+_END = Script(
+    """
+    redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
+    if ARGV[3] == '1' then redis.call('XDEL', KEYS[1], ARGV[2]) end
+    """
+)
+_MOVE = Script(
+    NOW
+    + """
+    local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, ARGV[1])
+    for _, member in ipairs(due) do
+        local entry = cjson.decode(member)
+        redis.call('XADD', entry[1], '*', unpack(entry, 3))
+        redis.call('ZREM', KEYS[1], member)
+    end
+    local first = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2]
+    return {#due, first and math.max(0, first - now) or -1}
+    """
+)
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """Where a handler's entries come from, and where they go to be handled again.
+
+    Attributes:
+        partition: The partition of the service.
+        handler: What names the handler in a dead letter: field, value, and so on.
+        stream: The stream that is read.
+        group: The consumer group.
+        again: The stream, in the partition's hash slot, to which an entry goes that is to be handled again.
+        policy: How often, and how soon.
+    """
+
+    partition: str
+    handler: tuple[str, ...]
+    stream: str
+    group: str
+    again: str
+    policy: Policy
+
+    @property
+    def name(self) -> str:
+        """The name of the action, or of the listener."""
+        return self.handler[-1]
+
+
+def is_passing(problem: ServiceError) -> bool:
+    """Whether an error may be gone the next time: an unexpected one, or what is away, slow, full or not there yet."""
+    return isinstance(problem, Internal | Unavailable | Timeout | TooManyRequests | NoSuchAction)
+
+
+def _floor(problem: ServiceError) -> float | None:
+    """How long what is wrong takes to pass, at least, in seconds; None: that cannot be told.
+
+    A service that is not there has to start; retries that follow each other within a second are used up before.
+    """
+    if isinstance(problem, NoSuchService | NoSuchAction):
+        return _MISSING_SECONDS
+    return 0.0 if isinstance(problem, Unavailable | Timeout | TooManyRequests) else None
+
+
+class Retries:
+    """Settles the entries of one partition whose handlers fail, and brings those back that are due.
+
+    The dead letters of all partitions of a service are in one stream.
+
+    Attributes:
+        partition: The partition.
+    """
+
+    def __init__(self, node: Node, partition: str, logger: Logger, dead_size: int = DEAD_SIZE) -> None:
+        self.partition = partition
+        self._dead_size = dead_size
+        self._node = node
+        self._logger = logger
+        self._delayed = delayed_entries(partition)
+        self._service = service_of(partition)
+        self._dead = dead_letters(self._service)
+        self._task: asyncio.Task[None] | None = None
+        self._sooner = asyncio.Event()
+        self._wakes_at = 0.0
+
+    async def start(self) -> None:
+        """Bring back what is due, from now on."""
+        self._task = asyncio.create_task(self._move_on(), name="retries")
+
+    async def stop(self) -> None:
+        """Bring back no more."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
+
+    async def failed(self, origin: Origin, entry: Entry, problem: ServiceError, request_id: str) -> None:
+        """Settle an entry whose handler failed: put it off if that may help, else give it up."""
+        failures = _number(entry.get(b"failures"), 0) + 1
+        if not is_passing(problem) or failures > origin.policy.retries:
+            await self.bury(origin, entry, problem, request_id)
+            return
+        pause = origin.policy.pause(failures, _floor(problem))
+        self._logger.warning(
+            "to be handled again",
+            stream=origin.again,
+            entry=entry.id.decode(),
+            request_id=request_id,
+            error=problem.code,
+            failures=failures,
+            seconds=round(pause, 3),
+        )
+        what = [origin.again, entry.id, *_body(entry), "failures", failures, "sent", _sent(entry)]
+        what += ["failed", _number(entry.get(b"failed"), self._node.clock.now())]
+        await self._settle(_DELAY, self._delayed, origin, entry, [int(pause * 1000), *what])
+        if time.monotonic() + pause < self._wakes_at:
+            self._sooner.set()
+
+    async def give_up(self, origin: Origin, entry: Entry, most: int, request_id: str) -> Internal:
+        """Move an entry that was delivered `most` times to the dead letters; what is wrong with it."""
+        each = "and each time the process that had it died, or was taken for dead"
+        problem = Internal(f"It was delivered {most} times, and never finished: {each}")
+        await self.bury(origin, msgspec.structs.replace(entry, deliveries=most), problem, request_id)
+        return problem
+
+    async def bury(self, origin: Origin, entry: Entry, problem: ServiceError, request_id: str) -> None:
+        """Move an entry to the dead letters."""
+        self._logger.error(
+            "moved to the dead letters",
+            stream=origin.again,
+            entry=entry.id.decode(),
+            request_id=request_id,
+            error=f"{problem.code}: {problem.message}",
+        )
+        deliveries = _number(entry.get(b"failures"), 0) + entry.deliveries
+        letter: list[Argument] = ["service", self._service, *origin.handler, "code", problem.code]
+        letter += ["error", problem.message, "deliveries", deliveries, "sent", _sent(entry)]
+        letter += ["failed", _number(entry.get(b"failed"), self._node.clock.now())]
+        letter += ["instance", self._node.id, "request_id", request_id]
+        cause = cause_of(problem)
+        if cause is not None:
+            letter += ["exception", cause.exception, "reason", cause.reason, "traceback", cause.traceback]
+        if details := details_of(problem):
+            letter += ["details", details]
+        letter += [*_excerpt(_body(entry), self._dead_size // _LARGEST_PART)]
+        await self._settle(_BURY, self._dead, origin, entry, [MAX_DEAD, self._dead_size, *letter])
+
+    async def _settle(self, script: Script, key: str, origin: Origin, entry: Entry, what: Sequence[Argument]) -> None:
+        args = (origin.group, entry.id, int(origin.stream == origin.again), self._node.id, *what)
+        try:
+            await self._node.insist(script, [key, origin.stream], args)
+        except CommandError:
+            # Whoever dies in between leaves the entry to be taken over: it may then be handled twice.
+            await self._node.insist(script, [key], args)
+            await self._node.insist(_END, [origin.stream], args[:3])
+
+    async def _move_on(self) -> None:
+        while True:
+            pause = _POLL_SECONDS
+            try:
+                moved, wait = cast("list[int]", await self._node.link.script(_MOVE, [self._delayed], [_AT_ONCE]))
+                if moved == _AT_ONCE:
+                    continue
+                if wait >= 0:
+                    pause = min(pause, wait / 1000)
+            except (Unavailable, CommandError) as error:
+                self._logger.debug("nothing brought back", reason=str(error))
+            self._sooner.clear()
+            self._wakes_at = time.monotonic() + pause
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._sooner.wait()
+
+
+_SENT = (b"request", b"event", b"trace_id", b"event_id", b"sender")
+
+
+def _body(entry: Entry) -> list[Argument]:
+    """What was sent: names and values in turn."""
+    found = [(name, entry.get(name)) for name in _SENT]
+    return [part for name, value in found if value is not None for part in (name, value)]
+
+
+def _excerpt(body: list[Argument], largest: int) -> list[Argument]:
+    """What is kept of what was sent: its beginning, where one letter would push out many others."""
+    size = max((len(part) for part in body if isinstance(part, bytes)), default=0)
+    if size <= largest:
+        return body
+    return [*(part[:_EXCERPT] if isinstance(part, bytes) else part for part in body), "cut", size]
+
+
+def _number(field: bytes | None, default: int) -> int:
+    """A field that daebus wrote, or that somebody forged."""
+    return int(field) if field is not None and field.isdigit() and len(field) < 16 else default
+
+
+def _sent(entry: Entry) -> int:
+    """When it was sent, in ms: an entry's id begins with the time when it was added."""
+    return _number(entry.get(b"sent"), int(entry.id.partition(b"-")[0]))

@@ -1,0 +1,131 @@
+"""Settling: what is done with is told to the server, all of a tick of the event loop in one write."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+from daebus.connection.link import CommandLink
+from daebus.connection.resp import Argument, CommandError, Reply
+from daebus.core.pauses import pauses
+from daebus.errors import Unavailable
+from daebus.telemetry.logs import Logger
+
+__all__ = ["Settler"]
+
+_FIRST_PAUSE = 0.05
+
+Command = tuple[Argument, ...]
+
+
+class Settler:
+    """Sends replies and acknowledges entries, again and again until the server has taken them.
+
+    Args:
+        link: The connection.
+        logger: For what the server refuses.
+    """
+
+    def __init__(self, link: CommandLink, logger: Logger) -> None:
+        self._link = link
+        self._logger = logger
+        self._loop = asyncio.get_running_loop()
+        self._replies: list[Command] = []
+        self._done: dict[tuple[str, str, bool], list[bytes]] = defaultdict(list)
+        self._failed: list[Command] = []
+        self._flushing = False
+        self._under_way: set[_Batch] = set()
+        self._pauses: Iterator[float] | None = None
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def reply(self, channel: str, reply: bytes) -> None:
+        """Publish a reply, before what is settled after it."""
+        self._replies.append(("PUBLISH", channel, reply))
+        self._flush_soon()
+
+    def settle(self, key: str, group: str, entry_id: bytes, *, delete: bool) -> None:
+        """Acknowledge an entry of a stream; `delete` it where no other group wants it."""
+        self._done[key, group, delete].append(entry_id)
+        self._flush_soon()
+
+    def unsettled(self, key: str, group: str) -> set[bytes]:
+        """The entries of a stream that were settled, and that the server may still take for pending."""
+        under_way = [command for batch in self._under_way for command in batch.commands]
+        sent = [command[3:] for command in (*under_way, *self._failed) if command[:3] == ("XACK", key, group)]
+        waiting = [self._done.get((key, group, delete), ()) for delete in (False, True)]
+        return {entry_id for ids in (*sent, *waiting) for entry_id in ids if isinstance(entry_id, bytes)}
+
+    async def drain(self) -> None:
+        """Wait until the server has taken everything."""
+        await self._idle.wait()
+
+    def _flush_soon(self) -> None:
+        if not self._flushing:
+            self._flushing = True
+            self._idle.clear()
+            self._loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._flushing = False
+        commands = self._replies
+        self._replies = []
+        for (key, group, delete), ids in self._done.items():
+            commands.append(("XACK", key, group, *ids))
+            if delete:
+                commands.append(("XDEL", key, *ids))
+        self._done.clear()
+        self._send(commands)
+
+    def _send(self, commands: Sequence[Command]) -> None:
+        batch = _Batch(self, commands)
+        self._under_way.add(batch)
+        for command in commands:
+            self._link.issue(command, partial(batch.answered, command))
+
+    def finish(self, batch: _Batch, unsent: list[Command], refused: list[str]) -> None:
+        """A batch was answered: `unsent` must be sent again, and `refused` says what never will be taken."""
+        self._under_way.discard(batch)
+        if refused:
+            self._logger.error("entries could not be settled", reason=refused[0], commands=len(refused))
+        if unsent:
+            if not self._failed:
+                self._pauses = self._pauses or pauses(_FIRST_PAUSE)
+                self._loop.call_later(next(self._pauses), self._again)
+            self._failed.extend(unsent)
+        else:
+            self._pauses = None
+        if not (self._under_way or self._flushing or self._failed):
+            self._idle.set()
+
+    def _again(self) -> None:
+        commands, self._failed = self._failed, []
+        self._send(commands)
+
+
+class _Batch:
+    """Commands of one tick.
+
+    Attributes:
+        commands: What they are.
+    """
+
+    __slots__ = ("_answers", "_refused", "_settler", "_unsent", "commands")
+
+    def __init__(self, settler: Settler, commands: Sequence[Command]) -> None:
+        self._settler = settler
+        self.commands: Sequence[Command] = commands
+        self._answers = 0
+        self._unsent: list[Command] = []
+        self._refused: list[str] = []
+
+    def answered(self, command: Command, reply: Reply) -> None:
+        self._answers += 1
+        if isinstance(reply, Unavailable):
+            self._unsent.append(command)
+        elif isinstance(reply, Exception):
+            self._refused.append(str(reply.explained(command) if isinstance(reply, CommandError) else reply))
+        if self._answers == len(self.commands):
+            self._settler.finish(self, self._unsent, self._refused)

@@ -1,0 +1,150 @@
+"""The connections of a server, when they become many: those go that are idle, of whoever has most of them.
+
+Granian accepts connections as long as there may be more, and does not tell whose they are. So nobody can be refused
+at once; but the connections are found among the descriptors of the process, and the kernel knows how long nothing has
+been sent over each: nothing ever over those that only occupy a place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import socket
+import struct
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import Protocol
+
+from daebus.telemetry.logs import Logger
+
+from .limits import Room
+from .own_sockets import Address, OwnSockets, ends_of, open_descriptors
+
+__all__ = ["ConnectionGuard", "Visit"]
+
+_TICK_SECONDS, _SHARE = 0.05, 20  # between two looks, or so many times as long as the last one took
+_LOOK, _HIGH, _LOW = 0.5, 0.75, 0.4  # of all that there may be: from when on one looks, closes; and down to how many
+_MOST_LOOKED_AT = 1000
+_IDLE_SECONDS, _FAIR_IDLE_SECONDS = 0.1, 1.0
+"""For how long a connection is left alone, by whether its address has many (more than half of what each has)."""
+
+_TOLD_SECONDS, _NEVER = 10.0, float("-inf")
+_TCP_INFO = struct.Struct("=44xI")  # milliseconds since something was sent, or since it was accepted
+
+
+class Visit(Protocol):
+    """A request that is being answered."""
+
+    @property
+    def client(self) -> Address | None:
+        """Whose it is."""
+        ...
+
+    @property
+    def waits_since(self) -> float | None:
+        """Since when its client has been waited for, in seconds of `time.monotonic`; None: it is not."""
+        ...
+
+
+class ConnectionGuard:
+    """Keeps room for new connections to one port.
+
+    Args:
+        room: How many there may be.
+        server: The address and port that it listens on.
+        visits: The requests that are being answered.
+        own: Finds connections; those that it knows are WebSockets, which are limited elsewhere.
+        logger: Told, now and then, that connections were closed.
+    """
+
+    def __init__(
+        self, room: Room, server: Address, visits: Callable[[], Iterable[Visit]], own: OwnSockets, logger: Logger
+    ) -> None:
+        self._room = room
+        self._server = server
+        self._visits = visits
+        self._own = own
+        self._logger = logger
+        self._seen: dict[Address, float] = {}  # when each was seen first
+        self._closed = 0
+        self._told = -_TOLD_SECONDS
+
+    async def watch(self) -> None:
+        """Look again and again, until cancelled."""
+        while True:
+            began = time.monotonic()
+            with suppress(OSError):
+                self._look(began)
+            self._tell(began)
+            await asyncio.sleep(max(_TICK_SECONDS, (time.monotonic() - began) * _SHARE))
+
+    def _look(self, now: float) -> None:
+        most = self._room.connections
+        descriptors = [each for each in open_descriptors() if each not in self._own.known]
+        if len(descriptors) < min(most * _LOOK, self._room.per_address):
+            return
+        share = min(1.0, _MOST_LOOKED_AT / len(descriptors))
+        if share < 1:
+            descriptors = random.sample(descriptors, _MOST_LOOKED_AT)
+        found = self._connections(descriptors, now)
+        by_host = Counter(client[0] for _, client, _ in found)
+        allowed = self._room.per_address * share
+        too_many = len(found) > most * share * _HIGH
+        surplus = len(found) - most * share * _LOW if too_many else 0
+        fair = max(1.0, len(found) / max(1, len(by_host)) / 2)
+        greedy = {host for host, count in by_host.items() if count > fair}
+        # Of whoever has most, those that were idle for longest.
+        for descriptor, client, idle in sorted(found, key=lambda each: (-by_host[each[1][0]], -each[2])):
+            host = client[0]
+            enough = _IDLE_SECONDS if host in greedy else _FAIR_IDLE_SECONDS
+            if idle < enough or (surplus <= 0 and by_host[host] <= allowed):
+                continue
+            if self._own.cut(client, self._server, [descriptor]):
+                by_host[host] -= 1
+                surplus -= 1
+                self._closed += 1
+
+    def _connections(self, descriptors: Iterable[int], now: float) -> list[tuple[int, Address, float]]:
+        """Descriptor, client and seconds idle, 0 where something is done for it."""
+        visits: dict[Address | None, float | None] = {}
+        for visit in list(self._visits()):
+            # Over HTTP/2 a connection has several, of which one may wait while others are answered.
+            before = visits.get(visit.client, _NEVER)
+            since = visit.waits_since
+            visits[visit.client] = None if since is None or before is None else max(before, since)
+        found: list[tuple[int, Address, float]] = []
+        seen: dict[Address, float] = {}
+        for descriptor in descriptors:
+            ends = ends_of(descriptor, _idle_seconds)
+            if ends is None or ends[1][1] != self._server[1]:
+                continue
+            client, _, idle = ends
+            if client in visits:
+                since = visits[client]
+                idle = 0.0 if since is None else now - since
+            # It may have waited for long until Granian accepted it: that is not its fault.
+            first = seen[client] = self._seen.get(client, now)
+            found.append((descriptor, client, min(idle, now - first)))
+        self._seen = seen
+        return found
+
+    def _tell(self, now: float) -> None:
+        if self._closed and now - self._told >= _TOLD_SECONDS:
+            self._logger.warning(
+                "too many connections: idle ones were closed",
+                closed=self._closed,
+                port=self._server[1],
+                connections_at_most=self._room.connections,
+                per_address=self._room.per_address,
+            )
+            self._closed, self._told = 0, now
+
+
+def _idle_seconds(connection: socket.socket) -> float:
+    if sys.platform != "linux":  # nobody tells: any of those for which nothing is done
+        return 1.0
+    milliseconds: int = _TCP_INFO.unpack(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO.size))[0]
+    return milliseconds / 1000

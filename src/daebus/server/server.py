@@ -1,0 +1,300 @@
+"""The HTTP server: Granian embedded in our own event loop, on a socket that we have bound."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import socket
+import threading
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+from daebus.core.budgets import MAX_HELD, Budget
+from daebus.core.deadlines import Deadlines
+from daebus.core.private_parts import GRANIAN, require
+from daebus.errors import StartupError
+from daebus.telemetry.logs import Logger, granian_logging
+
+from .connections import ConnectionGuard
+from .exchange import DIRECT, Exchange
+from .limits import HttpLimits, room_for
+from .notices import Notices
+from .own_sockets import OwnSockets
+from .ports import BACKLOG, at, listen
+from .refusals import STOPPING, problem_headers
+from .sockets import WebSockets, WebSocketSession, refuse_socket
+
+__all__ = ["HttpServer"]
+
+AsgiApp = Callable[[Any, Any, Any], Awaitable[None]]
+
+_HEADERS_SECONDS = 30.0
+"""Within which a request's headers must have come, after the connection was opened or the last one was answered."""
+
+_HEADERS_SIZE = 131_072
+"""Bytes of a request's headers; Granian also reads, and writes, so much at once."""
+
+_NORMAL, _GOING_AWAY = 1000, 1001
+_LEAVING_SECONDS = 0.1
+_CLOSING_SECONDS, _HURRIED_SECONDS = 1.0, 0.3
+"""How long the client of a WebSocket that is closed may take to say that it has heard so."""
+_TICK, _TICKS_BEFORE_COLLECTING = 0.001, 20
+_TASKS = Path("/proc/self/task")
+_LISTS_THREADS = _TASKS.is_dir()
+_THREAD_SECONDS = 0.2
+"""How long Granian's threads may take to end."""
+
+# Servers that still wait for a client; without a reference, asyncio may drop their tasks.
+_left_behind: set[asyncio.Task[None]] = set()
+
+
+class _NativeThreads:
+    """Granian's threads, which Python does not know: one that wants the GIL while Python exits aborts the process."""
+
+    def __init__(self) -> None:
+        self._servers = 0
+        self._others: set[int] = set()
+
+    def enter(self) -> None:
+        """Before a server starts."""
+        if self._servers == 0:
+            self._others = self._alive()
+        self._servers += 1
+
+    def leave(self) -> bool:
+        """After a server has stopped; returns whether it was the last one."""
+        self._servers -= 1
+        return self._servers == 0
+
+    async def ended(self) -> None:
+        """Wait until there are none, if no server runs; not for long, though: something may hold on to one."""
+        if not _LISTS_THREADS:
+            gc.collect()
+            await asyncio.sleep(_THREAD_SECONDS)
+        for attempt in range(int(_THREAD_SECONDS / _TICK)):
+            if not self._alive() - self._others:
+                break
+            if attempt == _TICKS_BEFORE_COLLECTING:
+                # From Python 3.12 on, tracebacks hold Granian's frames, and those of refused requests are in cycles.
+                gc.collect()
+            await asyncio.sleep(_TICK)
+
+    @staticmethod
+    def _alive() -> set[int]:
+        known = {thread.native_id for thread in threading.enumerate()}
+        return {int(task.name) for task in _TASKS.glob("*")} - known
+
+
+_threads = _NativeThreads()
+
+
+class HttpServer:
+    """Serves an ASGI app, whose lifespan is run by somebody else. Touches no signal handlers.
+
+    Attributes:
+        address: The IP address that it listens on; empty before `start`.
+
+    Args:
+        app: The ASGI app.
+        host: Name or address to listen on; of a name with several addresses one is taken, an IPv4 one if there is.
+        port: TCP port; 0: any free one.
+        logger: Where it is logged that requests were cut off.
+        share_port: Several processes listen on the port; `reserve_port` has made sure that it is ours.
+        limits: What a client may do.
+        budget: Where what clients make us hold is accounted for; default: one of the server's own.
+    """
+
+    def __init__(
+        self,
+        app: AsgiApp,
+        *,
+        host: str,
+        port: int,
+        logger: Logger,
+        share_port: bool = False,
+        limits: HttpLimits | None = None,
+        budget: Budget | None = None,
+    ) -> None:
+        self.limits: HttpLimits = limits or HttpLimits()
+        self._own = OwnSockets()
+        self.budget: Budget = budget or Budget(MAX_HELD)
+        self._notices = Notices(logger)
+        self._sockets = WebSockets(self.limits.sockets, self._own, self.budget, self._notices)
+        self._app = app
+        self._host = host
+        self._port = port
+        self._logger = logger
+        self._share_port = share_port
+        self._granian: _Granian | None = None
+        self._serving: asyncio.Task[None] | None = None
+        self._guarding: asyncio.Task[None] | None = None
+        self._requests: dict[asyncio.Task[Any], Exchange] = {}
+        self._is_cutting = False
+        self.is_leaving: bool = False
+        self.address: str = ""
+        self.bodies: Deadlines[Exchange] = Deadlines()
+
+    async def start(self) -> int:
+        """Listen, and return the real port. From then on connections are accepted.
+
+        Raises:
+            StartupError: The port is taken, or the host or the port cannot be listened on.
+        """
+        with listen(
+            self._host, self._port, share=self._share_port, write_timeout=self.limits.write_timeout
+        ) as listening:
+            bound: tuple[str, int] = listening.getsockname()[:2]
+            self.address, self._port = bound
+            port, room = self._port, room_for(self.limits)
+            self._sockets.admit(room)
+            self._granian = _embed(self._serve, listening, room.connections, http2=self.limits.http2)
+            _threads.enter()
+            self._serving = asyncio.create_task(self._granian.serve(), name="granian")
+            await asyncio.sleep(0)  # the server's first step, which starts its worker
+        await asyncio.sleep(0)  # the worker's first step, which starts Granian's threads
+        if self._serving.done() or not all(worker.is_alive() for worker in self._granian.wrks):
+            await self.stop(0)
+            raise StartupError(f"The HTTP server did not start on {at(self._host, port)}. Granian's log says why.")
+        guard = ConnectionGuard(room, (self.address, port), self._requests.values, self._own, self._logger)
+        self._guarding = asyncio.create_task(guard.watch(), name="connections")
+        return port
+
+    async def stop(self, grace: float, cut: float = 1.0) -> None:
+        """Take no new connections, and wait for the requests in flight; then cut them off.
+
+        Before that, for a moment, requests on open connections are answered, and the connections closed.
+        WebSockets count as requests. Returns at the latest `cut` and 0.6 s after the grace, whatever a handler or a
+        client does.
+
+        Args:
+            grace: How many seconds the requests may take.
+            cut: How many seconds those that are cut off have for their end.
+        """
+        granian, serving = self._granian, self._serving
+        if granian is None or serving is None:
+            return
+        self._granian = self._serving = None
+        self.is_leaving = True
+        if self._guarding is not None:
+            self._guarding.cancel()
+        try:
+            await asyncio.sleep(min(grace, _LEAVING_SECONDS))
+        finally:
+            granian.stop()
+        try:
+            await asyncio.wait({serving}, timeout=grace)
+            if not serving.done():
+                await self._cut_off(serving, cut)
+            elif self._requests:  # WebSockets, whose clients have yet to say that they have heard
+                await asyncio.wait(self._requests, timeout=min(cut, _CLOSING_SECONDS + _HURRIED_SECONDS))
+        finally:
+            is_last = _threads.leave()
+        if is_last and serving.done():
+            await _threads.ended()
+
+    async def _cut_off(self, serving: asyncio.Task[None], seconds: float) -> None:
+        if self._requests:  # else a client holds a connection open with half a request
+            self._logger.warning("requests cut off by the stop", requests=len(self._requests))
+        self._is_cutting = True
+        for task in self._requests:
+            task.cancel()
+        await asyncio.wait({serving}, timeout=seconds)
+        if not serving.done():
+            _left_behind.add(serving)
+            serving.add_done_callback(_left_behind.discard)
+
+    async def _serve(self, scope: Any, receive: Any, send: Any) -> None:
+        task = cast("asyncio.Task[Any]", asyncio.current_task())
+        timeout = self.limits.body_timeout if scope["type"] == "http" else None
+        session: WebSocketSession | None = None
+        if self.budget.is_tight:
+            await self.budget.relief()
+        if scope["type"] == "websocket":
+            session = self._sockets.session(scope, receive, send)
+            if session is None:
+                await refuse_socket(receive, send)
+                return
+            receive, send = session.receive, session.send
+            scope[DIRECT] = receive, send  # for whoever lets go of them: a step less for each message
+        self._requests[task] = channel = Exchange(self, scope, receive, send, timeout)
+        del receive, send
+        try:
+            await self._app(scope, channel.receive, channel.send)
+        except asyncio.CancelledError:
+            if not self._is_cutting and not channel.is_cut:
+                raise
+            if scope["type"] == "http" and not channel.is_cut:
+                # Where the response has begun, Granian refuses, and the client sees that it ends too early.
+                with contextlib.suppress(Exception):
+                    await channel.send(
+                        {"type": "http.response.start", "status": 503, "headers": problem_headers(STOPPING)}
+                    )
+                    await channel.send({"type": "http.response.body", "body": STOPPING})
+        finally:
+            scope.pop(DIRECT, None)
+            channel.close()
+            try:
+                if session is not None:
+                    seconds = _HURRIED_SECONDS if self._is_cutting else _CLOSING_SECONDS
+                    await session.close(_GOING_AWAY if self.is_leaving else _NORMAL, seconds)
+            finally:
+                del self._requests[task]
+
+    def cut(self, exchange: Exchange, reason: str) -> None:
+        """End the connection of a client that makes us hold too much, or takes nothing."""
+        client = exchange.client
+        if client is not None and self._own.cut(client, (self.address, self._port)):
+            self._notices.tell("HTTP client disconnected", reason, client)
+
+
+class _Worker(Protocol):
+    def is_alive(self) -> bool: ...
+
+
+class _Granian(Protocol):
+    """What is used of Granian's embedded server."""
+
+    @property
+    def wrks(self) -> Sequence[_Worker]: ...
+    async def serve(self) -> None: ...
+    def stop(self) -> None: ...
+
+
+def _embed(app: AsgiApp, listening: socket.socket, connections: int, *, http2: bool) -> _Granian:
+    """Granian's server on a socket that listens already, which it takes over once it starts."""
+    require("granian", GRANIAN)
+    from granian import net  # noqa: PLC0415  # only services with HTTP pay for loading Granian
+    from granian.constants import HTTPModes, Interfaces  # noqa: PLC0415
+    from granian.http import HTTP1Settings, HTTP2Settings  # noqa: PLC0415
+    from granian.log import LogLevels  # noqa: PLC0415
+    from granian.server.embed import Server  # noqa: PLC0415
+
+    # Of a descriptor, whether it is a Unix socket, and the backlog; Granian's stubs leave it out.
+    hold = cast("Callable[[int, bool, int], Any]", vars(net)["SocketHolder"])
+
+    class Embedded(Server):
+        def _init_shared_socket(self) -> None:
+            # Given a host and a port, Granian would silently share the port with whoever has it.
+            self._shd = hold(listening.detach(), False, BACKLOG)  # noqa: FBT003
+
+    return Embedded(
+        app,
+        interface=Interfaces.ASGINL,
+        backlog=BACKLOG,
+        backpressure=connections,
+        # Whoever sends nothing, or a part of HTTP/2's preface, would be waited for for ever if both were spoken.
+        http=HTTPModes.auto if http2 else HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=round(_HEADERS_SECONDS * 1000), max_buffer_size=_HEADERS_SIZE),
+        http2_settings=HTTP2Settings(
+            initial_connection_window_size=_HEADERS_SIZE * 2,
+            initial_stream_window_size=_HEADERS_SIZE,
+            keep_alive_interval=20_000,
+            max_concurrent_streams=32,
+            max_headers_size=_HEADERS_SIZE,
+            max_send_buffer_size=_HEADERS_SIZE,
+        ),
+        log_level=LogLevels.error,
+        log_dictconfig=granian_logging(),
+    )

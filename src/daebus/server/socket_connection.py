@@ -1,0 +1,301 @@
+"""The connection of one WebSocket client after the handshake, with the face of ASGI's ``receive`` and ``send``."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import cast
+
+from typing_extensions import override
+
+from daebus.core.budgets import Budget
+
+from .frames import CLOSE, PING, PONG, BrokenFrame, Frame, FrameReader, close_code, close_frame, frame
+from .socket_messages import Message, frame_of, received, size_of
+
+__all__ = ["SocketConnection"]
+
+_HIGH_WATER = 65_536  # bytes that wait here, either way, before the other side is held up
+_MOST_WAITING = 64  # messages, likewise
+_SMALL = 4096  # bytes that nobody accounts for
+_GONE, _POLICY, _TRY_LATER = 1006, 1008, 1013
+
+
+class SocketConnection(asyncio.Protocol):
+    """One client's connection. What it makes us hold is limited: the client is held up, or disconnected.
+
+    Args:
+        connection: Its socket, which is closed in the end.
+        largest: The largest message in bytes that is received; the client is disconnected with 1009 for more.
+        budget: Where what it makes us hold is accounted for.
+        when_lost: Called when the socket is closed.
+
+    Attributes:
+        ended: Done once nothing more comes.
+        why: Why we ended it; None: we did not.
+        silence: How often it was looked at since something was heard of the client.
+    """
+
+    def __init__(self, connection: socket.socket, largest: int, budget: Budget, when_lost: Callable[[], None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._socket = connection
+        self._frames = FrameReader(largest)
+        self._budget = budget
+        self._when_lost = when_lost
+        self._is_lost = self._accounted = self._is_over = False
+        self._inbox, self._inbox_size = deque[Message](), 0
+        self._receiving: asyncio.Future[Message] | None = None
+        self._is_paused = False
+        self._is_full = False  # whether the client does not take what is sent
+        self._sending: list[asyncio.Future[None]] = []  # who waits for that
+        self._taken: asyncio.Future[None] = self._loop.create_future()  # of what need not be waited for
+        self._taken.set_result(None)
+        self._is_closing = False  # whether a close frame of ours is out
+        self._farewell: Message | None = None
+        self._pong: bytes | None = None  # which waits until the client has taken what was sent
+        self._begun = self._seen = self._unsent = 0
+        self.silence: int = 0
+        self.ended: asyncio.Future[None] = self._loop.create_future()
+        self.why: str | None = None
+
+    # What ASGI asks for.
+
+    def receive(self) -> asyncio.Future[Message]:
+        """The next message, or that the client has gone."""
+        future: asyncio.Future[Message] = self._loop.create_future()
+        if self._inbox:
+            message = self._inbox.popleft()
+            self._inbox_size -= size_of(message)
+            future.set_result(message)
+            if self._is_paused and not self._inbox:
+                self._resume()
+        elif self._farewell is not None:
+            future.set_result(self._farewell)
+        else:
+            self._receiving = future
+        return future
+
+    def send(self, message: Message) -> asyncio.Future[None]:
+        """Send a message, or close the connection. Done once the client has taken most of what was sent.
+
+        Raises:
+            ConnectionError: The connection is over.
+        """
+        if message["type"] == "websocket.close":
+            self.close(cast("int", message.get("code") or 1000), cast("str", message.get("reason") or ""))
+            return self._when_taken()
+        if self._is_closing or self._farewell is not None:
+            raise ConnectionResetError("The connection is over")
+        self._transport.write(frame_of(message))
+        return self._when_taken()
+
+    def _when_taken(self) -> asyncio.Future[None]:
+        if not self._is_full:
+            return self._taken
+        self._account()
+        future: asyncio.Future[None] = self._loop.create_future()
+        self._sending.append(future)
+        return future
+
+    # How it ends.
+
+    def close(self, code: int, reason: str) -> None:
+        """Say that the connection ends."""
+        if not self._is_closing and not self._transport.is_closing():
+            self._is_closing = True
+            self._transport.write(close_frame(code, reason))
+
+    def dismiss(self, why: str) -> None:
+        """End the connection, and tell the client to try again later."""
+        self.why = why
+        self._refuse(_TRY_LATER, "There are too many clients")
+
+    def abort(self, why: str) -> None:
+        """End the connection at once, saying nothing to the client."""
+        if self._farewell is None:
+            self.why = why
+        self._end(_GONE)
+        self._shut()
+
+    def evict(self) -> None:
+        """Give up the memory: others need it."""
+        self._inbox.clear()
+        self._frames.clear()
+        self.abort("it held the memory that others needed")
+
+    async def finish(self, code: int, seconds: float) -> None:
+        """Nobody is interested any more: close the connection in good order, within so many seconds."""
+        self.close(code, "")
+        self._is_over, self._receiving, self._inbox_size = True, None, 0
+        self._inbox.clear()
+        if self._is_paused:  # the client's answer comes after what it has sent before
+            self._resume()
+        try:
+            with suppress(TimeoutError, ConnectionError):
+                async with asyncio.timeout(seconds):
+                    if not self._transport.is_closing():
+                        self._transport.set_write_buffer_limits(high=0)  # not most of it, but all
+                        await self._when_taken()
+                    await asyncio.shield(self.ended)
+        finally:
+            self._shut()
+
+    def _shut(self) -> None:
+        # Granian has a descriptor of the same connection: closing ours alone would not end it.
+        with suppress(OSError):  # it is closed
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._transport.abort()
+
+    def _end(self, code: int) -> None:
+        """Nothing more comes."""
+        if self._farewell is not None:
+            return
+        self._farewell = {"type": "websocket.disconnect", "code": code, "reason": ""}
+        if self._receiving is not None and not self._receiving.done():
+            self._receiving.set_result(self._farewell)
+        self._receiving = None
+        self._fail_senders()
+        self.ended.set_result(None)
+
+    def _fail_senders(self) -> None:
+        for waiting in self._sending:
+            if not waiting.done():
+                waiting.set_exception(ConnectionResetError("The client has gone"))
+                waiting.exception()  # whether or not anybody still waits
+        self._sending.clear()
+
+    # What the event loop tells.
+
+    @override
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.set_write_buffer_limits(high=_HIGH_WATER)
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        self.silence = 0
+        if self._farewell is not None:
+            return
+        try:
+            self._take(self._frames.feed(data))
+        except BrokenFrame as error:
+            with suppress(BrokenFrame):
+                self._take(error.before)
+            self._refuse(error.code, error.reason)
+            return
+        if self._accounted or self._frames.held > _SMALL or self._inbox_size > _SMALL:
+            self._account()
+
+    def _take(self, frames: Sequence[Frame]) -> None:
+        for opcode, payload in frames:
+            if opcode < CLOSE:
+                self._put(received(opcode, payload), len(payload))
+            elif opcode == PING:
+                self._pong = cast("bytes", payload)
+                self._answer_ping()
+            elif opcode == CLOSE:
+                self._closed_by_client(cast("bytes", payload))
+                return
+
+    def _answer_ping(self) -> None:
+        """Answer the last ping, of those that came while the client did not take what was sent, the others not."""
+        if self._pong is not None and not self._is_closing and not self._is_full:
+            self._transport.write(frame(PONG, self._pong))
+            self._pong = None
+
+    @override
+    def pause_writing(self) -> None:
+        self._is_full = True
+
+    @override
+    def resume_writing(self) -> None:
+        self._is_full, self.silence = False, 0
+        self._answer_ping()
+        waiting, self._sending = self._sending, []
+        for future in waiting:
+            if not future.done():
+                future.set_result(None)
+        self._account()
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end(_GONE)
+        self._is_lost = True
+        self._fail_senders()
+        self._budget.release(self)
+        self._shut()
+        self._when_lost()
+
+    def tend(self, gone_after: int, unfinished_after: int) -> bool:
+        """To be called at regular times: finds clients that are gone, or that never finish a message.
+
+        Args:
+            gone_after: After how many of these without a sign of it a client is gone; after half of them it is pinged.
+            unfinished_after: After how many a message has to be complete.
+
+        Returns:
+            Whether the client was disconnected.
+        """
+        if self._farewell is not None or self._is_paused or self._transport.is_closing():
+            return False
+        unsent = self._transport.get_write_buffer_size()
+        if unsent < self._unsent:  # the client takes what is sent
+            self.silence = 0
+        self._unsent = unsent
+        self.silence += 1
+        if self.silence == gone_after // 2 and not self._is_full and not self._is_closing:
+            self._transport.write(frame(PING, b""))
+        elif self.silence >= gone_after:
+            self.abort("it gave no sign of life")
+            return True
+        halfway = self._frames.is_halfway and self._frames.messages == self._seen
+        self._seen, self._begun = self._frames.messages, self._begun + 1 if halfway else 0
+        if self._begun >= unfinished_after:
+            self.why = "it did not finish a message"
+            self._refuse(_POLICY, "The message took too long")
+            return True
+        return False
+
+    def _put(self, message: Message, size: int) -> None:
+        if self._receiving is not None and not self._receiving.done():
+            self._receiving.set_result(message)
+            self._receiving = None
+            return
+        if self._is_over:
+            return
+        self._inbox.append(message)
+        self._inbox_size += size
+        if not self._is_paused and (self._inbox_size > _HIGH_WATER or len(self._inbox) >= _MOST_WAITING):
+            self._is_paused = True
+            self._transport.pause_reading()
+
+    def _resume(self) -> None:
+        self._is_paused, self.silence = False, 0
+        self._account()
+        if not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def _closed_by_client(self, payload: bytes) -> None:
+        code = close_code(payload)
+        if not self._is_closing:
+            self._is_closing = True
+            self._transport.write(frame(CLOSE, payload[:2]))
+        self._end(code)
+
+    def _refuse(self, code: int, reason: str) -> None:
+        """The client does what it must not do."""
+        self.close(code, reason)
+        self._end(code)
+        self._budget.release(self)
+
+    def _account(self) -> None:
+        if self._is_lost:
+            return
+        held = self._frames.held + self._inbox_size
+        if self._is_full:
+            held += self._transport.get_write_buffer_size()
+        self._accounted = held > _SMALL
+        self._budget.hold(self, held if self._accounted else 0)

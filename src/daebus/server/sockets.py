@@ -1,0 +1,203 @@
+"""The WebSockets of a server: Granian shakes hands, and from then on the connection is ours.
+
+Granian keeps up to 64 MiB of a message that is not complete, and 140 KiB for a client that is idle; it sends no pings,
+and does not tell how much a client has yet to read. But it reads and writes only when it is asked to. So once a client
+is accepted, a second descriptor of its connection is read and written here, in the event loop, and Granian's own one is
+left alone until the connection is over. Where the system does not list the descriptors, Granian's transport is used.
+
+What a client sends before the handshake is answered, which RFC 6455 forbids, is lost: Granian has read it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from daebus.core.budgets import Budget
+
+from .limits import Room, SocketLimits
+from .notices import Notices
+from .own_sockets import Address, LooksAlike, OwnSockets, address_of
+from .refusals import FULL, problem_headers
+from .socket_connection import SocketConnection
+
+__all__ = ["WebSocketSession", "WebSockets", "refuse_socket"]
+
+_MARGIN = 65_536
+
+_LOOKS = 16
+"""How often all clients are looked at until one that is silent counts as gone."""
+
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[Any], Awaitable[None]]
+
+
+class WebSockets:
+    """The WebSocket clients of one server.
+
+    Args:
+        limits: What they may do.
+        own: Finds their connections.
+        budget: Where what they make us hold is accounted for.
+        notices: For what becomes of those that do more.
+    """
+
+    def __init__(self, limits: SocketLimits, own: OwnSockets, budget: Budget, notices: Notices) -> None:
+        self._limits = limits
+        self._budget = budget
+        self._notices = notices
+        self._own = own
+        self._room: Room | None = None
+        self._by_host: Counter[str] = Counter()
+        self._open: dict[SocketConnection, tuple[str, int]] = {}
+        self._tending: asyncio.Task[None] | None = None
+
+    def admit(self, room: Room) -> None:
+        """From now on there is room for so many."""
+        self._room = room
+
+    def session(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> WebSocketSession | None:
+        """Somebody wants to connect; `receive` and `send` are Granian's. None: there is no room for him."""
+        # Now: middleware may believe a header, and write what it says there.
+        client, server = address_of(scope.get("client")), address_of(scope.get("server"))
+        host = "" if client is None else client[0]
+        if self._room is not None and (
+            self._by_host[host] >= self._room.sockets_per_address
+            or (self._by_host.total() >= self._room.sockets and not self._make_room(host))
+        ):
+            return None
+        self._by_host[host] += 1
+        ends = None if client is None or server is None else (client, server)
+        return WebSocketSession(self, ends, receive, send, host)
+
+    def _make_room(self, host: str) -> bool:
+        """Where an address has more clients than `host` would have, the one goes that was silent for longest."""
+        greedy, most = self._by_host.most_common(1)[0]
+        if most <= self._by_host[host] + 1:
+            return False
+        theirs = [connection for connection, client in self._open.items() if client[0] == greedy]
+        leaving = max((each for each in theirs if each.why is None), key=lambda each: each.silence, default=None)
+        if leaving is not None:
+            leaving.dismiss("others have fewer clients, and needed its place")
+        return leaving is not None
+
+    def over(self, host: str) -> None:
+        """A session with somebody is over."""
+        self._by_host[host] -= 1
+        if not self._by_host[host]:
+            del self._by_host[host]
+
+    async def take_over(self, client: Address, server: Address) -> tuple[SocketConnection, int] | None:
+        """Take a connection over from Granian, with Granian's descriptor of it; None: it stays with Granian.
+
+        Raises:
+            LooksAlike: It cannot be told from another one.
+        """
+        try:
+            found = self._own.find(client, server)
+        except LooksAlike as error:
+            self._notices.tell("WebSocket client disconnected", str(error), client)
+            raise
+        if found is None:
+            return None
+        ours, granians = found
+        ours.setblocking(False)  # noqa: FBT003  # the standard library's signature
+        known, number = self._own.known, ours.fileno()
+        # Once it is closed, another connection may get its number.
+        connection = SocketConnection(
+            ours, self._limits.message_size * 2 + _MARGIN, self._budget, lambda: known.discard(number)
+        )
+        known.update((number, granians))
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(lambda: connection, ours)
+        except BaseException:
+            known.difference_update((number, granians))
+            ours.close()
+            raise
+        self._open[connection] = client
+        if self._tending is None:
+            self._tending = asyncio.create_task(self._tend(), name="WebSockets")
+        return connection, granians
+
+    async def finish(self, connection: SocketConnection, granians: int, code: int, seconds: float) -> None:
+        """The application is done with a connection: end it within so many seconds."""
+        try:
+            await connection.finish(code, seconds)
+        finally:
+            self._own.known.discard(granians)
+            client = self._open.pop(connection)
+            if connection.why is not None:
+                self._notices.tell("WebSocket client disconnected", connection.why, client)
+            if not self._open and self._tending is not None:
+                self._tending.cancel()
+                self._tending = None
+
+    async def _tend(self) -> None:
+        pause = self._limits.ping_interval * 2 / _LOOKS
+        unfinished = max(1, round(self._limits.message_timeout / pause))
+        while True:
+            await asyncio.sleep(pause)
+            for connection in list(self._open):
+                connection.tend(_LOOKS, unfinished)
+
+
+class WebSocketSession:
+    """One client's side of ASGI, whoever moves its bytes.
+
+    Args:
+        sockets: The server's.
+        ends: The client's end of the connection, and where we listen; None: they are not known.
+        receive: Granian's.
+        send: Granian's.
+        host: Whose it is.
+    """
+
+    __slots__ = ("_connection", "_descriptor", "_ends", "_host", "_receive", "_send", "_sockets")
+
+    def __init__(
+        self, sockets: WebSockets, ends: tuple[Address, Address] | None, receive: Receive, send: Send, host: str
+    ) -> None:
+        self._sockets = sockets
+        self._host = host
+        self._ends = ends
+        self._receive: Receive = receive
+        self._send: Send = send
+        self._connection: SocketConnection | None = None
+        self._descriptor = -1
+
+    def receive(self) -> Awaitable[Any]:
+        """As ASGI's."""
+        return self._receive()
+
+    def send(self, message: Any) -> Awaitable[None]:
+        """As ASGI's."""
+        if self._connection is None and message["type"] == "websocket.accept":
+            return self._accept(message)
+        return self._send(message)
+
+    async def _accept(self, message: Any) -> None:
+        await self._send(message)
+        taken = None if self._ends is None else await self._sockets.take_over(*self._ends)
+        if taken is not None:
+            self._connection, self._descriptor = taken
+            self._receive, self._send = self._connection.receive, self._connection.send
+
+    async def close(self, code: int, seconds: float) -> None:
+        """The application is done with it: the client has so many seconds to say that it has heard so.
+
+        Args:
+            code: What the client is told, unless the application has closed the connection itself.
+            seconds: As above.
+        """
+        self._sockets.over(self._host)
+        if self._connection is not None:
+            await self._sockets.finish(self._connection, self._descriptor, code, seconds)
+
+
+async def refuse_socket(receive: Receive, send: Send) -> None:
+    """There is no room for a WebSocket."""
+    await receive()
+    await send({"type": "websocket.http.response.start", "status": 503, "headers": problem_headers(FULL)})
+    await send({"type": "websocket.http.response.body", "body": FULL})

@@ -1,0 +1,1 @@
+"""Tasks: background handlers that a schedule starts, and handlers with a thread of their own."""

@@ -1,0 +1,135 @@
+"""The record of a background task that replicas share, and the atomic steps on it.
+
+It is one hash in Redis, ``daebus:{SERVICE}:task:NAME``, in milliseconds of the server's clock: ``last`` is the start of
+the last run; while a run goes on, ``owner`` is the instance that has it, ``until`` the end of its lease and ``seen``
+the time at which its owner or another instance asked last.
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import NamedTuple
+
+from daebus.connection.link import CommandLink
+from daebus.connection.scripts import NOW, Script
+from daebus.errors import DaebusError
+
+__all__ = ["TaskRecord"]
+
+# Who was there before and finds no record knows that the server lost its data: a run may be going on all the same, and
+# gets half a lease to say so. That the owner asks while it owns a start that it does not know means that the answer to
+# its own claim got lost. While a run goes on its owner and all who wait for its end ask every third of a lease: where
+# nobody did for half of one, the server hung or was away, and this question may stand before the owner's renewal in its
+# queue. Then the owner gets a whole lease to say that it lives; lease_scripts.py has the reasoning.
+_ASK = Script(
+    NOW
+    + """
+local key, me, lease = KEYS[1], ARGV[1], tonumber(ARGV[2])
+local expected, due, watched = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local function put(field, value) redis.call('HSET', key, field, string.format('%.0f', value)) end
+
+local record = redis.call('HMGET', key, 'last', 'owner', 'until', 'seen')
+local last, owner, expires, seen = tonumber(record[1]), record[2], tonumber(record[3]), tonumber(record[4] or 0)
+if owner and expires then
+    if now - seen > lease / 2 then
+        expires = math.max(expires, now + lease)
+        put('until', expires)
+    end
+    put('seen', now)
+end
+if not last and expected > 0 then
+    owner, expires = '-', now + math.floor(lease / 2)
+    redis.call('HSET', key, 'owner', owner)
+    put('until', expires)
+    put('seen', now)
+end
+if not last or last > now then
+    last = now
+    put('last', last)
+end
+
+local held = owner and owner ~= me and not (expires <= now and expires == watched)
+local won = due > 0 and due <= now and not held and (last == expected or owner == me)
+if won then
+    if last == expected then last = now end
+    put('last', last)
+    put('until', now + lease)
+    put('seen', now)
+    redis.call('HSET', key, 'owner', me)
+end
+return {won and 1 or 0, now, last, held and expires or 0}
+"""
+)
+
+_RENEW = Script(
+    NOW
+    + """
+local owner = redis.call('HGET', KEYS[1], 'owner')
+local last = tonumber(redis.call('HGET', KEYS[1], 'last'))
+if owner and owner ~= ARGV[1] and owner ~= '-' then return 0 end
+if not owner and last and last ~= tonumber(ARGV[3]) then return 0 end
+local expires = now + ARGV[2]
+local function text(value) return string.format('%.0f', value) end
+redis.call('HSET', KEYS[1], 'owner', ARGV[1], 'until', text(expires), 'seen', text(now))
+redis.call('HSETNX', KEYS[1], 'last', ARGV[3])
+return 1
+"""
+)
+
+_RELEASE = Script("""
+if redis.call('HGET', KEYS[1], 'owner') ~= ARGV[1] then return 0 end
+redis.call('HDEL', KEYS[1], 'owner', 'until', 'seen')
+redis.call('HSET', KEYS[1], 'last', ARGV[2])
+return 1
+""")
+
+
+class TaskState(NamedTuple):
+    """What `TaskRecord.ask` found, in milliseconds of the server's clock.
+
+    Attributes:
+        won: Whether the task was claimed.
+        now: The time.
+        last: The start of the last run; of this one if it was claimed.
+        held_until: The end of the lease of the instance that has the task; 0: none has it.
+    """
+
+    won: bool
+    now: int
+    last: int
+    held_until: int
+
+
+class TaskRecord:
+    """What Redis knows of a task. All methods raise `Unavailable` and `CommandError`.
+
+    Attributes:
+        jitter: Seconds, at most 0.02, by which this instance is late, so that not all ask at once.
+    """
+
+    def __init__(self, link: CommandLink, *, service: str, task: str, instance: str, lease: float) -> None:
+        self._link = link
+        self._key = f"daebus:{{{service}}}:task:{task}"
+        self.jitter: float = zlib.crc32(f"{instance} {self._key}".encode()) % 20 / 1000
+        self._instance = instance
+        self._lease_ms = round(lease * 1000)
+
+    async def ask(self, last: int, due: int, watched: int) -> TaskState:
+        """Read the record; also claim the task if `last` is right, it is `due` (0: no claim) and nobody holds it.
+
+        A lease that is out holds the task no longer where its end is `watched`.
+        """
+        reply = await self._link.script(_ASK, [self._key], [self._instance, self._lease_ms, last, due, watched])
+        match reply:
+            case [int(won), int(now), int(recorded), int(held_until)]:
+                return TaskState(bool(won), now, recorded, held_until)
+            case _:
+                raise DaebusError(f"The server answered a question about {self._key} with {reply!r}: is it Redis?")
+
+    async def renew(self, started: int) -> bool:
+        """Extend the lease of the run that was `started` then; False where another instance has the task."""
+        return await self._link.script(_RENEW, [self._key], [self._instance, self._lease_ms, started]) == 1
+
+    async def release(self, last: int) -> None:
+        """Give the task back; `last` becomes the recorded start. Does nothing where another instance has it."""
+        await self._link.script(_RELEASE, [self._key], [self._instance, last])

@@ -1,0 +1,240 @@
+"""Background tasks: run when their schedule says, on one replica at a time or on each, never overlapping themselves."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from typing import Literal
+
+import msgspec
+
+from daebus.connection.link import CommandLink
+from daebus.connection.resp import CommandError
+from daebus.core.pauses import pauses
+from daebus.declare.schedules import Schedule
+from daebus.delivery.grace import CUT_SECONDS, Grace
+from daebus.errors import Unavailable
+from daebus.telemetry.logs import Logger
+
+from .records import TaskRecord
+
+__all__ = ["ScheduledTask", "Scheduler"]
+
+_LONGEST_NAP = 30.0
+_FIRST_PAUSE = 0.1
+_LONGEST_PAUSE = 5.0
+
+
+class ScheduledTask(msgspec.Struct, frozen=True, kw_only=True):
+    """A task of a service.
+
+    Attributes:
+        name: Its name, unique in the service.
+        schedule: When it is due.
+        scope: ``service``: on one replica at a time; ``replica``: on each.
+        run: Runs it once. What it raises is logged, and the schedule goes on.
+    """
+
+    name: str
+    schedule: Schedule
+    scope: Literal["service", "replica"]
+    run: Callable[[], Awaitable[object]]
+
+
+class Scheduler:
+    """Runs the background tasks of one service process.
+
+    A task of scope ``service`` is due by the server's clock, counted from the start of its last run on any replica;
+    where no run is recorded, from the first start of the service. Runs that were missed become one. Where a run lasts
+    longer than its interval, the next one starts when it ends. While a replica that runs a task cannot reach the
+    server, the run goes on; it is cancelled when another replica turns out to have taken the task over, which happens
+    where its lease ran out although the server was there.
+    """
+
+    def __init__(self, link: CommandLink, *, service: str, instance: str, logger: Logger, lease: float = 6.0) -> None:
+        """Name the parts; nothing runs yet.
+
+        Args:
+            link: The connection. It may be down, also for long.
+            service: The service's name.
+            instance: This process, unlike any other.
+            logger: For failures.
+            lease: Seconds after which a replica that vanished in mid-run no longer blocks the task. After a time in
+                which the server hung or was away, a lease must suffice for connecting again.
+        """
+        self._link = link
+        self._service = service
+        self._instance = instance
+        self._logger = logger
+        self._lease = lease
+        self._runs = _Runs(logger)
+        self._loops: list[asyncio.Task[None]] = []
+        self._waiting: set[str] = set()
+
+    async def start(self, tasks: Sequence[ScheduledTask]) -> None:
+        """Follow the schedules of `tasks` from now on."""
+        for task in tasks:
+            self._loops.append(asyncio.create_task(self._follow(task), name=f"schedule of {task.name}"))
+
+    async def stop(self, grace: Grace) -> None:
+        """Start no run any more, and wait for those that go on."""
+        self._runs.stopping.set()
+        if not self._loops:
+            return
+        _, busy = await asyncio.wait(self._loops, timeout=grace.left)
+        await grace.end(self._runs.running)
+        if busy:  # they have yet to say that their run has ended
+            _, busy = await asyncio.wait(busy, timeout=grace.left_until(CUT_SECONDS))
+        for loop in busy:
+            loop.cancel()
+        await asyncio.wait(self._loops)
+
+    async def _follow(self, task: ScheduledTask) -> None:
+        step = self._step(task)
+        waits = pauses(_FIRST_PAUSE, _LONGEST_PAUSE)
+        while not self._runs.stopping.is_set():
+            try:
+                await step()
+            except (Unavailable, CommandError) as error:
+                self._trouble(task, error)
+            except Exception:
+                self._logger.exception("The schedule of a background task failed; it is tried again.", task=task.name)
+            else:
+                self._recovered(task)
+                waits = pauses(_FIRST_PAUSE, _LONGEST_PAUSE)
+                continue
+            await self._runs.nap(next(waits))
+
+    def _step(self, task: ScheduledTask) -> Callable[[], Awaitable[None]]:
+        if task.scope == "replica":
+            return _LocalTask(task, self._runs).step
+        record = TaskRecord(
+            self._link, service=self._service, task=task.name, instance=self._instance, lease=self._lease
+        )
+        return _SharedTask(task, record, self._runs, self._logger, renew_every=self._lease / 3).step
+
+    def _trouble(self, task: ScheduledTask, error: Exception) -> None:
+        if not self._waiting:
+            self._logger.warning("Background tasks wait for the server.", reason=str(error))
+        self._waiting.add(task.name)
+
+    def _recovered(self, task: ScheduledTask) -> None:
+        if task.name in self._waiting:
+            self._waiting.remove(task.name)
+            if not self._waiting:
+                self._logger.info("Background tasks go on.")
+
+
+class _Runs:
+    """The runs that go on in this process."""
+
+    def __init__(self, logger: Logger) -> None:
+        self.stopping = asyncio.Event()
+        self._logger = logger
+        self.running: set[asyncio.Task[None]] = set()
+
+    async def nap(self, seconds: float) -> None:
+        """Sleep, but not for long, and wake at once when the scheduler stops."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(min(seconds, _LONGEST_NAP)):
+                await self.stopping.wait()
+
+    def start(self, task: ScheduledTask) -> asyncio.Task[None]:
+        """Start a run."""
+        run = asyncio.create_task(self._guarded(task), name=f"background {task.name}")
+        self.running.add(run)
+        run.add_done_callback(self.running.discard)
+        return run
+
+    async def _guarded(self, task: ScheduledTask) -> None:
+        try:
+            await task.run()
+        except Exception:
+            self._logger.exception("A background task failed; its schedule goes on.", task=task.name)
+
+
+class _LocalTask:
+    """A task that each replica runs for itself, by its own clock."""
+
+    def __init__(self, task: ScheduledTask, runs: _Runs) -> None:
+        self._task = task
+        self._runs = runs
+        self._last = _now_ms()
+
+    async def step(self) -> None:
+        """Wait, or run once."""
+        now = _now_ms()
+        self._last = min(self._last, now)
+        due = self._task.schedule.next_after(self._last)
+        if now < due:
+            await self._runs.nap((due - now) / 1000)
+            return
+        self._last = now
+        await asyncio.wait({self._runs.start(self._task)})
+
+
+class _SharedTask:
+    """A task that the replicas of a service share."""
+
+    def __init__(
+        self, task: ScheduledTask, record: TaskRecord, runs: _Runs, logger: Logger, *, renew_every: float
+    ) -> None:
+        self._task = task
+        self._record = record
+        self._runs = runs
+        self._logger = logger
+        self._renew_every = renew_every
+        self._last = 0
+        self._due = 0
+        self._watch: tuple[int, float] = (0, 0.0)  # the end of another's lease, and since when we have seen it
+
+    async def step(self) -> None:
+        """Ask once, then wait, or run if the task was claimed."""
+        asked, before = time.monotonic(), self._last
+        lease_end, since = self._watch
+        # While the server was away, an owner could not renew: it gets some time in which we see the server and it may.
+        self._watch = (0, 0.0)
+        state = await self._record.ask(self._last, self._due, lease_end if asked - since >= self._renew_every else 0)
+        self._last, self._due = state.last, self._task.schedule.next_after(state.last)
+        if state.won and self._runs.stopping.is_set():
+            await self._record.release(before)
+        elif state.won:
+            await self._run(state.last, asked)
+        elif state.now < self._due:
+            await self._runs.nap((self._due - state.now) / 1000 + self._record.jitter)
+        elif state.held_until:
+            self._watch = (lease_end, since) if state.held_until == lease_end else (state.held_until, asked)
+            left = (state.held_until - state.now) / 1000
+            await self._runs.nap(
+                (min(left, self._renew_every) if left > 0 else self._renew_every) + self._record.jitter
+            )
+
+    async def _run(self, started: int, asked: float) -> None:
+        # A process that was frozen since it asked may have lost the task again.
+        if time.monotonic() - asked > self._renew_every and await self._renew(started) is None:
+            return
+        run = self._runs.start(self._task)
+        wait: float | None = self._renew_every
+        while not run.done():
+            await asyncio.wait({run}, timeout=wait)
+            if wait is None or run.done():
+                continue
+            wait = await self._renew(started)
+            if wait is None:
+                self._logger.warning("A background task was taken over by another replica.", task=self._task.name)
+                run.cancel()
+        with suppress(Unavailable):
+            await self._record.release(self._last)
+
+    async def _renew(self, started: int) -> float | None:
+        """Seconds until the next renewal; None where another replica has the task."""
+        try:
+            return self._renew_every if await self._record.renew(started) else None
+        except (Unavailable, CommandError):
+            return min(self._renew_every / 2, 1.0)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,143 @@
+"""Handlers with a thread of their own: started, stopped and started again."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Sequence
+
+import msgspec
+
+from daebus.core.context import Context
+from daebus.core.pauses import pauses
+from daebus.core.stopping import Stopping
+from daebus.declare.running import Running
+from daebus.delivery.after_commit import refuse
+from daebus.delivery.dispatch import dispatch
+from daebus.delivery.endpoint import Endpoint, Incoming
+from daebus.delivery.failures import failure
+from daebus.delivery.grace import Grace
+from daebus.errors import NotFound
+from daebus.mistakes.suggestions import did_you_mean
+from daebus.telemetry.logs import Logger
+
+__all__ = ["ServiceThreads", "ThreadTask", "Threads"]
+
+_FIRST_PAUSE = 0.1
+_LONGEST_PAUSE = 30.0
+
+
+class ThreadTask(msgspec.Struct, frozen=True):
+    """A thread handler; the workers of its endpoint give it a thread of its own."""
+
+    name: str
+    endpoint: Endpoint[None]
+    auto_start: bool
+    restart: bool
+
+
+class Threads:
+    """The threads of a service, steered from any handler or thread.
+
+    Args:
+        tasks: Its thread handlers.
+        service: The service's name.
+        stopping: Whether the service stops.
+        logger: For what goes wrong.
+    """
+
+    def __init__(self, tasks: Sequence[ThreadTask], *, service: str, stopping: Stopping, logger: Logger) -> None:
+        self._tasks = {task.name: task for task in tasks}
+        self._service = service
+        self._stopping = stopping
+        self._logger = logger
+        self._loop = asyncio.get_running_loop()
+        self._lock = threading.Lock()
+        self._switches: dict[str, Running] = {}
+        self._runs: set[asyncio.Task[None]] = set()
+
+    def names(self) -> list[str]:
+        """The names of all thread handlers, running or not."""
+        return sorted(self._tasks)
+
+    def is_running(self, name: str) -> bool:
+        """Whether a thread runs and was not asked to stop. Raises `NotFound` for a name that is none."""
+        self._require(name)
+        return name in self._switches
+
+    def start(self, name: str) -> None:
+        """Start a thread; nothing happens where it runs already. Raises `NotFound` for a name that is none."""
+        task = self._require(name)
+        with self._lock:
+            if name in self._switches:
+                return
+            running = self._switches[name] = Running()
+        self._loop.call_soon_threadsafe(self._launch, task, running)
+
+    def stop(self, name: str) -> None:
+        """Ask a thread to stop; it does when it next looks at its switch. Raises `NotFound` for a name that is none."""
+        self._require(name)
+        with self._lock:
+            running = self._switches.pop(name, None)
+        if running is not None:
+            running.stop()
+
+    def _require(self, name: str) -> ThreadTask:
+        task = self._tasks.get(name)
+        if task is None:
+            hint = did_you_mean(name, self._tasks, f"there are: {', '.join(self.names()) or 'none'}")
+            raise NotFound(f"There is no thread {name!r}; {hint}")
+        return task
+
+    def _launch(self, task: ThreadTask, running: Running) -> None:
+        run = asyncio.create_task(self._run(task, running), name=task.name)
+        self._runs.add(run)
+        run.add_done_callback(self._runs.discard)
+
+    async def _run(self, task: ThreadTask, running: Running) -> None:
+        waits = pauses(_FIRST_PAUSE, _LONGEST_PAUSE)
+        while running():
+            begun = time.monotonic()
+            if await self._run_once(task, running):
+                break
+            if not task.restart:
+                self._logger.error("thread stays ended", thread=task.name, remedy="thread(..., restart=True)")
+                break
+            if time.monotonic() - begun > _LONGEST_PAUSE:
+                waits = pauses(_FIRST_PAUSE, _LONGEST_PAUSE)
+            await asyncio.sleep(next(waits))
+        with self._lock:
+            if self._switches.get(task.name) is running:
+                del self._switches[task.name]
+
+    async def _run_once(self, task: ThreadTask, running: Running) -> bool:
+        """Whether the handler returned by itself."""
+        title = task.endpoint.title
+        known = title.replace(" ", "-")
+        context = Context(request_id=known, service=self._service, handler=title, stopping=self._stopping)
+        refuse(context)  # it may never end
+        incoming = Incoming(context, part=running)
+        try:
+            await dispatch(task.endpoint, incoming)
+        except Exception as error:
+            if failure(error, task.endpoint, incoming, self._logger) is error:
+                self._logger.error("thread failed", thread=task.name, reason=str(error))
+            return False
+        return True
+
+
+class ServiceThreads(Threads):
+    """The threads of a service, for whoever runs it: starts and stops all of them."""
+
+    def start_all(self) -> None:
+        """Start those that start with the service."""
+        for task in self._tasks.values():
+            if task.auto_start:
+                self.start(task.name)
+
+    async def stop_all(self, grace: Grace) -> None:
+        """Ask all threads to stop, and wait for them."""
+        for name in self._tasks:
+            self.stop(name)
+        await grace.end(set(self._runs))

@@ -1,0 +1,79 @@
+"""Lines of the log for people, on a terminal that what came over the wire does not steer."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import logging
+import os
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import TextIO, TypeAlias
+
+import structlog
+
+from daebus.mistakes.terminal import visible
+
+__all__ = ["PlainFormatter", "Render", "TracebackInfo", "pretty_renderer", "safe_repr", "safe_text"]
+
+TracebackInfo: TypeAlias = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
+Render: TypeAlias = Callable[[dict[str, object], TracebackInfo | None], str]
+
+_LONG = ("event", "exception", "stack")
+
+
+def pretty_renderer(*, colors: bool) -> Render:
+    """What makes a line for people of the fields of one.
+
+    Args:
+        colors: Whether it may be coloured, which the environment's NO_COLOR forbids.
+    """
+    colors = colors and not os.environ.get("NO_COLOR")
+    rich = colors and importlib.util.find_spec("rich") is not None
+    # Locals would fill the screen, and may hold secrets.
+    write: structlog.typing.ExceptionRenderer = (
+        structlog.dev.RichTracebackFormatter(show_locals=False) if rich else structlog.dev.plain_traceback
+    )
+
+    def write_traceback(stream: TextIO, exc_info: structlog.typing.ExcInfo) -> None:
+        text = io.StringIO()
+        write(text, exc_info)
+        stream.write(visible(text.getvalue(), lines=True, coloured=rich))
+
+    console = structlog.dev.ConsoleRenderer(colors=colors, sort_keys=False, exception_formatter=write_traceback)
+    return lambda fields, exc_info: console(None, "", {**_shown(fields), "exc_info": exc_info})
+
+
+class PlainFormatter(logging.Formatter):
+    """The message alone, for programs that have not configured the log."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """As by `logging`, but that nothing in it steers a terminal."""
+        return visible(super().format(record), lines=True)
+
+
+def _shown(fields: Mapping[str, object]) -> dict[str, object]:
+    """The fields for a terminal, which what came over the wire must not steer."""
+    return {visible(key): _shown_value(key, value) for key, value in fields.items()}
+
+
+def _shown_value(key: str, value: object) -> object:
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if not isinstance(value, str):
+        return visible(safe_repr(value))
+    # Further lines are indented, so that none is taken for another line of the log.
+    return visible(value, lines=True).replace("\n", "\n    ") if key in _LONG else visible(value)
+
+
+def safe_repr(value: object) -> str:
+    """The repr of whatever it is, or why it has none."""
+    try:
+        return safe_text(repr(value))
+    except Exception:
+        return f"<{type(value).__name__} without repr>"
+
+
+def safe_text(text: str) -> str:
+    """The text, where lone surrogates, which have no UTF-8, are written out."""
+    return text.encode("utf-8", "backslashreplace").decode()

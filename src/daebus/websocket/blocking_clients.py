@@ -1,0 +1,47 @@
+"""The blocking twin of `Clients`, for ``def`` handlers and threads."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import ClassVar, Literal, TypeVar, overload
+
+from daebus.core.affinity import ThreadOnly
+from daebus.core.loop_thread import LoopThread
+from daebus.declare.contracts import Message
+from daebus.delivery.after_commit import After
+
+from .clients import Clients
+
+__all__ = ["BlockingClients"]
+
+Data = TypeVar("Data")
+
+
+class BlockingClients(ThreadOnly):
+    """`Clients` for ``def`` handlers and threads: the service ``blocking_clients``."""
+
+    __twin__: ClassVar[str] = "clients"
+
+    def __init__(self, clients: Clients, loop: asyncio.AbstractEventLoop) -> None:
+        self._clients = clients
+        self._loop = LoopThread(loop)
+
+    def broadcast(self, message: Message[Data], data: Data, *, after: After = None) -> None:
+        """Send a message to every client; see `Clients.broadcast`."""
+        self._loop.wait_for(self._clients.broadcast(message, data, after=after))
+
+    @overload
+    def send(self, client_id: str, message: Message[Data], data: Data, *, after: None = None) -> bool: ...
+    @overload
+    def send(self, client_id: str, message: Message[Data], data: Data, *, after: Literal["commit"]) -> None: ...
+    def send(self, client_id: str, message: Message[Data], data: Data, *, after: After = None) -> bool | None:
+        """Send a message to one client; see `Clients.send`. Returns whether there is such a client."""
+        return self._loop.wait_for(self._clients.send(client_id, message, data, after=after))
+
+    def connected(self) -> list[str]:
+        """The ids of all clients; see `Clients.connected`."""
+        return self._loop.wait_for(self._clients.connected())
+
+    def disconnect(self, client_id: str, reason: str = "") -> None:
+        """Disconnect a client; see `Clients.disconnect`."""
+        self._loop.wait_for(self._clients.disconnect(client_id, reason))

@@ -1,0 +1,198 @@
+"""What handlers see of the WebSocket clients: one `Client`, or all `Clients` of the service. Loads no web framework."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, TypeVar, overload
+
+import msgspec
+from typing_extensions import override
+
+from daebus.core.affinity import LoopOnly
+from daebus.declare.contracts import Message
+from daebus.delivery.after_commit import After, defer
+from daebus.payloads.codec import encode
+from daebus.protocol.messages import Envelope
+
+if TYPE_CHECKING:
+    from .replicas import Switchboard
+
+__all__ = ["Client", "Clients", "Wire"]
+
+D = TypeVar("D")
+T = TypeVar("T")
+
+
+class ClientState:
+    """What the handlers note about a client: by type, so that type checkers know what comes back, or by name.
+
+    ``client.state[ChatUser] = ChatUser("u1")``, later ``client.state[ChatUser].user_id``. Under a name the value is
+    an `object`: ``client.state["room"] = "lobby"``.
+    """
+
+    __slots__ = ("_notes",)
+
+    def __init__(self) -> None:
+        self._notes: dict[object, object] = {}
+
+    @overload
+    def __getitem__(self, key: type[T]) -> T: ...
+    @overload
+    def __getitem__(self, key: str) -> object: ...
+    def __getitem__(self, key: type[T] | str) -> T | object:
+        return self._notes[key]
+
+    @overload
+    def get(self, key: type[T]) -> T | None: ...
+    @overload
+    def get(self, key: str) -> object: ...
+    def get(self, key: type[T] | str) -> T | object | None:
+        """What is noted under a type or a name; None where nothing is."""
+        return self._notes.get(key)
+
+    def __setitem__(self, key: type[T] | str, value: T) -> None:
+        if isinstance(key, type) and not isinstance(value, key):
+            raise TypeError(f"client.state[{key.__name__}] is to be a {key.__name__}, not {value!r}.")
+        self._notes[key] = value
+
+    def __delitem__(self, key: type | str) -> None:
+        del self._notes[key]
+
+    def __contains__(self, key: type | str) -> bool:
+        return key in self._notes
+
+    @override
+    def __repr__(self) -> str:
+        return f"ClientState({self._notes!r})"
+
+
+class Wire(Protocol):
+    """The connection of one client, as the client uses it."""
+
+    async def send(self, text: str) -> None:
+        """Send a message."""
+
+    def hang_up(self, reason: str) -> None:
+        """Disconnect the client, without waiting."""
+
+
+class Client:
+    """One WebSocket client, in the handlers of its messages.
+
+    Attributes:
+        id: Unique over all replicas and for all time.
+        state: What the handlers note about it.
+        headers: The headers of its request to connect, such as ``cookie`` and ``origin``, by their names in lower case.
+    """
+
+    def __init__(self, client_id: str, wire: Wire, headers: Mapping[str, str]) -> None:
+        self.id = client_id
+        self.state: ClientState = ClientState()
+        self.headers = headers
+        self._wire = wire
+
+    async def send(self, message: Message[D], data: D, *, after: After = None) -> None:
+        """Send a message. Does nothing where the client is gone.
+
+        In a handler of this client it returns when the message is on its way, so that a handler that sends much is
+        slowed down to what the client takes. Elsewhere, and after the commit, it never waits; a client for which too
+        much waits is disconnected with code 1013. In the connect handler it is sent once the client is accepted.
+
+        Args:
+            message: Its name is the type of the envelope: ``Message[User]("user_online")``.
+            data: The payload.
+            after: ``"commit"``: it leaves once the message that is being handled has succeeded, and before its answer,
+                as an event does: see `Bus.publish`. None: at once.
+
+        Raises:
+            ConfigurationError: It is to wait for a message, and none is being handled.
+        """
+        envelope = _envelope(message, data)
+        text = envelope.decode()
+        if after is None:
+            await self._wire.send(text)
+        else:
+            defer(after, f"message {message.name!r} to a client", partial(self._wire.send, text), envelope)
+
+    async def close(self, reason: str = "") -> None:
+        """Disconnect the client, with code 1000, once the handler that runs for it is done and its answer is sent.
+
+        Messages of the client that wait for their handlers are dropped. In the connect handler it refuses the client.
+        """
+        self._wire.hang_up(reason)
+
+    @override
+    def __repr__(self) -> str:
+        return f"<Client {self.id}>"
+
+
+class Clients(LoopOnly):
+    """The WebSocket clients of the service, on all its replicas.
+
+    Those of another service are reached by an action or an event of that service.
+
+    All methods raise `Unavailable` where the server that the replicas share cannot be reached.
+    """
+
+    __twin__: ClassVar[str] = "blocking_clients"
+
+    def __init__(self, switchboard: Switchboard) -> None:
+        self._switchboard = switchboard
+
+    async def broadcast(self, message: Message[D], data: D, *, after: After = None) -> None:
+        """Send a message to every client. Those of this replica get it even where the others cannot be reached.
+
+        Args:
+            message: Its name is the type of the envelope.
+            data: The payload.
+            after: ``"commit"``: it leaves once the message that is being handled has succeeded, and before its answer,
+                as an event does: see `Bus.publish`. None: at once.
+
+        Raises:
+            ConfigurationError: It is to wait for a message, and none is being handled.
+        """
+        envelope = _envelope(message, data)
+        if after is None:
+            await self._switchboard.broadcast(envelope)
+        else:
+            title = f"message {message.name!r} to all clients"
+            defer(after, title, partial(self._switchboard.broadcast, envelope), envelope)
+
+    @overload
+    async def send(self, client_id: str, message: Message[D], data: D, *, after: None = None) -> bool: ...
+    @overload
+    async def send(self, client_id: str, message: Message[D], data: D, *, after: Literal["commit"]) -> None: ...
+    async def send(self, client_id: str, message: Message[D], data: D, *, after: After = None) -> bool | None:
+        """Send a message to one client, wherever it is connected.
+
+        Args:
+            client_id: The client's `Client.id`.
+            message: Its name is the type of the envelope.
+            data: The payload.
+            after: As in `broadcast`.
+
+        Returns:
+            Whether there is such a client; None where it is sent after the commit.
+
+        Raises:
+            ConfigurationError: It is to wait for a message, and none is being handled.
+        """
+        envelope = _envelope(message, data)
+        if after is None:
+            return await self._switchboard.post(client_id, envelope)
+        title = f"message {message.name!r} to client {client_id}"
+        defer(after, title, partial(self._switchboard.post, client_id, envelope), envelope)
+        return None
+
+    async def connected(self) -> list[str]:
+        """The ids of all clients, sorted. Those of a replica that was killed are in it for 30 s more."""
+        return await self._switchboard.connected()
+
+    async def disconnect(self, client_id: str, reason: str = "") -> None:
+        """Disconnect a client, wherever it is connected; does nothing where it is not. See `Client.close`."""
+        await self._switchboard.hang_up(client_id, reason)
+
+
+def _envelope(message: Message[D], data: D) -> bytes:
+    return encode(Envelope(message.name, msgspec.Raw(encode(data))))

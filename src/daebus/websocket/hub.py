@@ -1,0 +1,197 @@
+"""The WebSocket endpoint of a service. Loads Litestar: import it only when a service with sockets starts."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+
+from litestar.handlers import WebsocketRouteHandler
+
+from daebus.asgi.handshake import Handshake, Socket, read_handshake, refuse
+from daebus.asgi.origins import Headers, OriginGuard, RefusalLog
+from daebus.asgi.settings import DaebusWebSocket
+from daebus.connection.link import CommandLink
+from daebus.connection.resp import CommandError
+from daebus.connection.subscriber import Subscriber
+from daebus.core.budgets import MAX_HELD, Budget
+from daebus.core.stopping import Stopping
+from daebus.delivery.standing import standing_of_task
+from daebus.errors import ServiceError, Unavailable
+from daebus.telemetry.logs import Logger
+
+from .clients import Clients
+from .connection import GOING_AWAY, Peer
+from .inbound import SocketDesk, SocketRoutes
+from .replicas import Switchboard
+
+__all__ = ["TEND_SECONDS", "SocketHub", "SocketRoutes", "socket_handler"]
+
+TEND_SECONDS = 5.0
+"""Seconds between two looks at all clients, at which the registry is told, too, that they are connected."""
+
+_MOST_TOLD = 10
+
+
+class SocketHub:
+    """The WebSocket clients of one service in this process.
+
+    Args:
+        settings: The limits.
+        routes: The handlers.
+        service: The service's name.
+        instance: This process, unlike any other; it becomes part of the clients' ids.
+        link: The connection for commands.
+        subscriber: The connection for pub/sub.
+        stopping: Whether the service stops.
+        logger: For what goes wrong.
+
+    Attributes:
+        budget: Where what waits for clients is accounted for; until somebody says otherwise, one of its own.
+        clients: The clients of all replicas.
+    """
+
+    def __init__(
+        self,
+        settings: DaebusWebSocket,
+        routes: SocketRoutes,
+        *,
+        service: str,
+        instance: str,
+        link: CommandLink,
+        subscriber: Subscriber,
+        stopping: Stopping,
+        logger: Logger,
+    ) -> None:
+        self.budget: Budget = Budget(MAX_HELD)
+        self._instance = instance
+        self._max_clients = settings.max_clients
+        self._origins = OriginGuard(settings.origins, component="DaebusWebSocket")
+        self._refusals = RefusalLog(logger)
+        self._subscriber = subscriber
+        self._logger = logger
+        self._desk = SocketDesk(
+            routes, service=service, max_message_size=settings.max_message_size, stopping=stopping, logger=logger
+        )
+        self._switchboard = Switchboard(link, service)
+        self.clients: Clients = Clients(self._switchboard)
+        self._peers: dict[Peer, asyncio.Future[None]] = {}
+        self._stopping: tuple[int, str] | None = None
+        self._tending: asyncio.Task[None] | None = None
+        self._forgotten = asyncio.Event()
+        self._unsubscribe: Callable[[], Awaitable[None]] | None = None
+
+    async def start(self) -> None:
+        """Hear what the other replicas have for our clients. Raises `Unavailable`."""
+        self._unsubscribe = await self._subscriber.subscribe(self._switchboard.channel, self._switchboard.hear)
+        self._tending = asyncio.create_task(self._tend(), name="WebSocket clients")
+
+    async def close_all(
+        self, reason: str = "The service is stopping.", *, code: int = GOING_AWAY, grace: float = 10.0, cut: float = 5.0
+    ) -> None:
+        """Take no more clients and messages, and let go of the clients that are there.
+
+        What is being handled is finished and answered, then each client is disconnected and the disconnect handlers
+        run. Handlers that need more than `grace` seconds for that are cancelled, and so are, `cut` seconds later,
+        disconnect handlers; what does not end then within as many seconds is left behind. A second call does nothing.
+        """
+        if self._stopping is not None:
+            return
+        self._stopping = (code, reason)
+        ends = dict(self._peers)
+        for peer in ends:
+            peer.shut(code, reason)
+        await _wait(ends, grace)
+        self._tell_late([peer for peer in ends if peer in self._peers])
+        for _ in range(2):  # first the handlers, then what is left of the disconnect handlers
+            for peer in ends:
+                if peer in self._peers:
+                    peer.cut()
+            await _wait(ends, cut)
+
+    def _tell_late(self, late: Sequence[Peer]) -> None:
+        if late:
+            handlers = [str(standing_of_task(peer.task)) for peer in late[:_MOST_TOLD] if peer.task is not None]
+            self._logger.warning(
+                "handlers of WebSocket clients cancelled by the stop", clients=len(late), handlers=handlers
+            )
+
+    async def stop(self) -> None:
+        """Stop hearing the other replicas. To be called after `close_all`."""
+        if self._tending is not None:
+            self._tending.cancel()
+            await asyncio.wait({self._tending})
+        if self._unsubscribe is not None:
+            await self._unsubscribe()
+        await self._switchboard.leave(list(self._switchboard.lines))
+
+    def check_origin(self, headers: Headers, *, path: str, request_id: str) -> None:
+        """Refuse pages of other sites, by the headers of a request to connect. Raises `Forbidden`."""
+        refusal = self._origins.refusal(headers)
+        if refusal is not None:
+            self._refusals.add(refusal, path=path, request_id=request_id)
+            raise refusal.error
+
+    async def serve(self, handshake: Handshake) -> None:
+        """Live through one connection, in the task that the server made for it.
+
+        Raises `Unavailable` where as many clients are connected as may be.
+        """
+        if len(self._peers) >= self._max_clients:
+            raise Unavailable(f"{self._max_clients} clients are connected to this process, and it takes no more")
+        client_id = f"{self._instance}-{secrets.token_hex(8)}"
+        peer = Peer(handshake, client_id, self._desk, self._switchboard, self._logger, self.budget)
+        if self._stopping is not None:
+            peer.shut(*self._stopping)
+        end = self._peers[peer] = asyncio.get_running_loop().create_future()
+        try:
+            await peer.serve()
+        finally:
+            del self._peers[peer]
+            end.set_result(None)
+
+    def renew_soon(self) -> None:
+        """Tell the registry at once who is connected: it may have been lost."""
+        self._forgotten.set()
+
+    async def _tend(self) -> None:
+        while True:
+            if not self._forgotten.is_set():
+                for peer in list(self._peers):
+                    peer.tend()
+            self._forgotten.clear()
+            try:
+                await self._switchboard.renew()
+            except (Unavailable, CommandError):
+                self._logger.debug("WebSocket clients could not be renewed in the registry", exc_info=True)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(TEND_SECONDS):
+                    await self._forgotten.wait()
+
+
+def socket_handler(path: str | None, hub: Callable[[], SocketHub]) -> WebsocketRouteHandler:
+    """What Litestar serves at `path`; None: at every path.
+
+    `hub` may raise a `ServiceError`, with which the client is refused.
+    """
+
+    async def serve_socket(socket: Socket) -> None:
+        handshake = read_handshake(socket)
+        try:
+            serving = hub()
+            scope = socket.scope
+            serving.check_origin(scope["headers"], path=scope["path"], request_id=handshake.request_id)
+            await serving.serve(handshake)
+        except ServiceError as error:
+            await handshake.receive()
+            await refuse(handshake, error)
+        finally:
+            handshake.release()
+
+    return WebsocketRouteHandler(["/", "/{rest:path}"] if path is None else path, websocket_class=Socket)(serve_socket)
+
+
+async def _wait(ends: Mapping[Peer, asyncio.Future[None]], seconds: float) -> None:
+    if ends:
+        await asyncio.wait(ends.values(), timeout=seconds)

@@ -1,0 +1,170 @@
+"""Where a WebSocket message meets its handler: the envelope is opened, the handler found, its answer put into one."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import NoReturn
+
+import msgspec
+
+from daebus.core.context import Context
+from daebus.core.stopping import Stopping
+from daebus.delivery.dispatch import dispatch
+from daebus.delivery.endpoint import Endpoint, Incoming
+from daebus.delivery.failures import failure
+from daebus.errors import NotFound, ServiceError, TooLarge
+from daebus.mistakes.suggestions import closest
+from daebus.payloads.codec import UNDECODABLE, encode, invalid_input
+from daebus.protocol.messages import Envelope, encode_error
+from daebus.telemetry.logs import Logger
+
+from .clients import Client
+
+__all__ = ["SocketDesk", "SocketRoutes"]
+
+_LONGEST_NAME = 64
+_NULL = b"null"
+
+
+class _Asked(msgspec.Struct):
+    id: str | int | None = None
+
+
+_decode = msgspec.json.Decoder(Envelope).decode
+_decode_id = msgspec.json.Decoder(_Asked).decode
+
+
+@dataclass(frozen=True, slots=True)
+class SocketRoutes:
+    """The WebSocket handlers of a service. Where an endpoint's answer is None, its handler has returned nothing.
+
+    Attributes:
+        messages: By the type of the message.
+        connect: Decides on new clients, its payload being the query string; None: all are accepted.
+        disconnect: Each of them runs after an accepted client has gone.
+    """
+
+    messages: Mapping[str, Endpoint[bytes | None]]
+    connect: Endpoint[bytes | None] | None = None
+    disconnect: Sequence[Endpoint[object]] = ()
+
+
+class SocketDesk:
+    """Calls the handlers.
+
+    A message is answered where its handler returns something, and also where it has an ``id``: whoever sends one waits
+    for an answer, so that a handler that returns nothing is answered for with the data ``null``. Errors are always
+    answered. The answer carries the ``id``.
+
+    Args:
+        routes: The handlers.
+        service: The service's name.
+        max_message_size: In bytes; a larger message is answered with the error ``too_large``.
+        stopping: Whether the service stops.
+        logger: For what goes wrong.
+
+    Attributes:
+        routes: The handlers.
+    """
+
+    def __init__(
+        self, routes: SocketRoutes, *, service: str, max_message_size: int, stopping: Stopping, logger: Logger
+    ) -> None:
+        self.routes = routes
+        self._service = service
+        self._max_message_size = max_message_size
+        self._surely_allowed = max_message_size // 4  # characters, of which UTF-8 makes 4 bytes at most
+        self._stopping = stopping
+        self._logger = logger
+        self._numbers = itertools.count(1)
+
+    async def greet(self, client: Client, query: bytes, request_id: str) -> str | None:
+        """Let the connect handler decide; returns the greeting, if there is one. Raises `ServiceError`: refuse."""
+        endpoint = self.routes.connect
+        if endpoint is None:
+            return None
+        incoming = self._incoming(endpoint, client, query, request_id)
+        try:
+            greeting = await dispatch(endpoint, incoming)
+            return None if greeting is None else _response(greeting, None)
+        except Exception as error:
+            raise failure(error, endpoint, incoming, self._logger) from error
+
+    async def answer(self, client: Client, message: str | bytes) -> str | None:
+        """Handle a message; returns the answer, if there is one."""
+        try:
+            envelope = self._open(message)
+            endpoint = self.routes.messages.get(envelope.type) or self._missing(envelope.type)
+        except ServiceError as error:
+            return _error(error, _id_of(message))
+        incoming = self._incoming(endpoint, client, envelope.data)
+        try:
+            answer = await dispatch(endpoint, incoming)
+            if answer is None and envelope.id is None:
+                return None
+            return _response(_NULL if answer is None else answer, envelope.id)
+        except Exception as error:
+            return _error(failure(error, endpoint, incoming, self._logger), envelope.id)
+
+    async def part(self, endpoint: Endpoint[object], client: Client) -> None:
+        """Run one of the disconnect handlers; what it raises is only logged."""
+        incoming = self._incoming(endpoint, client, None)
+        about = {"handler": endpoint.title, "where": endpoint.signature.where, "client": client.id}
+        try:
+            await dispatch(endpoint, incoming)
+        except asyncio.CancelledError:
+            self._logger.error("disconnect handler was cancelled, as it took too long", **about)
+            raise
+        except Exception as error:
+            if failure(error, endpoint, incoming, self._logger) is error:
+                self._logger.error("disconnect handler failed", **about, reason=str(error))
+
+    def _open(self, message: str | bytes) -> Envelope:
+        if len(message) > self._surely_allowed:
+            self._refuse_large(message)
+        try:
+            return _decode(message)
+        except UNDECODABLE as error:
+            raise invalid_input(error, message, Envelope) from None
+
+    def _refuse_large(self, message: str | bytes) -> None:
+        size, limit = len(message if isinstance(message, bytes) else message.encode()), self._max_message_size
+        if size > limit:
+            raise TooLarge(f"The message has {size} bytes; at most {limit} are allowed", details={"limit": limit})
+
+    def _missing(self, name: str) -> NoReturn:
+        close = closest(name, self.routes.messages) if len(name) <= _LONGEST_NAME else None
+        hint = "" if close is None else f"; did you mean {close!r}?"
+        raise NotFound(f"There is no message type {name[:_LONGEST_NAME]!r}{hint}", code="no_such_type")
+
+    def _incoming(
+        self,
+        endpoint: Endpoint[object],
+        client: Client,
+        body: bytes | msgspec.Raw | None,
+        request_id: str | None = None,
+    ) -> Incoming:
+        known = request_id or f"{client.id}-{next(self._numbers)}"
+        context = Context(request_id=known, service=self._service, handler=endpoint.title, stopping=self._stopping)
+        return Incoming(context, body, client)
+
+
+def _error(error: ServiceError, asked: str | int | None) -> str:
+    return encode(Envelope("error", encode_error(error), asked)).decode()
+
+
+def _response(answer: bytes, asked: str | int | None) -> str:
+    # What an `Envelope` with this data would be encoded to, at half of the time.
+    id_ = "" if asked is None else f',"id":{encode(asked).decode()}'
+    return f'{{"type":"response","data":{answer.decode()}{id_}}}'
+
+
+def _id_of(message: str | bytes) -> str | int | None:
+    """The id of a message that may be anything."""
+    with suppress(*UNDECODABLE):
+        return _decode_id(message).id
+    return None

@@ -1,0 +1,252 @@
+"""The arguments of providers: what would fail when the first message asks for it, seen before anything is built."""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import cast
+
+from dependency_injector import containers, errors, providers, resources
+
+from daebus.mistakes.places import place_of, place_of_class
+from daebus.mistakes.problem import Code, WiringProblem
+from daebus.mistakes.render import Note
+from daebus.mistakes.show_type import show_both
+from daebus.mistakes.suggestions import did_you_mean
+
+from .lookup import find_fitting, is_simple, name_of, names_of, provider_place
+from .provided_types import UNKNOWN, find_unentered, fits, is_iterator, yielded_type
+
+__all__ = ["find_wrong_arguments"]
+
+AnyProvider = providers.Provider[object]
+
+_ABSTRACT = (providers.AbstractFactory, providers.AbstractSingleton, providers.AbstractCallable)
+_CALLED: tuple[type, ...] = (providers.Factory, providers.BaseSingleton, providers.Callable, providers.BaseResource)
+_WITH_INIT: tuple[type, ...] = (resources.Resource, resources.AsyncResource)
+# What gives a provider instead of calling it, and may be called with further arguments by whoever gets it.
+_GIVEN: tuple[type, ...] = (
+    providers.Delegate,
+    providers.DelegatedFactory,
+    providers.DelegatedSingleton,
+    providers.DelegatedCallable,
+    providers.FactoryAggregate,
+    providers.Selector,
+)
+
+# What these list is no need, or was looked at with them.
+_LEAVES = (
+    providers.Container,
+    providers.Configuration,
+    providers.ConfigurationOption,
+    providers.TypedConfigurationOption,
+)
+
+
+def find_wrong_arguments(container: containers.Container, needed: Iterable[AnyProvider]) -> Iterator[WiringProblem]:
+    """The providers whose call would fail, and the options of a configuration that are needed and not there.
+
+    Args:
+        container: The container.
+        needed: What is going to be called as it is. Of any other provider, arguments may be given later.
+    """
+    walk = _Walk(container)
+    for provider in needed:
+        yield from walk.visit(provider, "", is_called=True)
+    for provider, path in names_of(container).items():
+        yield from walk.visit(provider, path, is_called=False)
+
+
+class _Walk:
+    """A way through the providers of a container that looks at each once."""
+
+    def __init__(self, container: containers.Container) -> None:
+        self._container = container
+        self._names = names_of(container)
+        self._seen: dict[AnyProvider, bool] = {}
+        self._told_of: set[AnyProvider] = set()
+
+    def visit(self, provider: AnyProvider, path: str, *, is_called: bool) -> Iterator[WiringProblem]:
+        """The problems of a provider, and of those that it needs; `path` is the nearest name above it."""
+        path = self._names.get(provider, path)
+        if provider.last_overriding is not None:
+            if not isinstance(provider, providers.Container):
+                yield from self.visit(provider.last_overriding, path, is_called=is_called)
+            return
+        if self._seen.get(provider) or (provider in self._seen and not is_called):
+            return
+        self._seen[provider] = is_called
+        problem = None if provider in self._told_of else self._problem(provider, path, is_called=is_called)
+        if problem is not None:
+            self._told_of.add(provider)
+            yield problem
+        if isinstance(provider, _LEAVES):
+            return
+        for child in provider.related:
+            calls = is_called and not isinstance(provider, _GIVEN) and not isinstance(child, _GIVEN)
+            yield from self.visit(child, path, is_called=calls)
+
+    def _problem(self, provider: AnyProvider, path: str, *, is_called: bool) -> WiringProblem | None:
+        if isinstance(provider, providers.ConfigurationOption | providers.TypedConfigurationOption):
+            return self._of_option(provider, path) if is_called else None
+        if isinstance(provider, _ABSTRACT):
+            if not is_called:
+                return None
+            found = f"nothing stands in the place of this {type(provider).__name__}"
+            return self._told(path, found, "override it, or make it a provider of its own", "undefined-dependency")
+        if not isinstance(provider, _CALLED):
+            return None
+        call = _Call(provider)
+        wrong = call.wrong(self._container, is_called=is_called)
+        return None if wrong is None else self._told(path, *wrong, notes=call.notes())
+
+    def _of_option(
+        self, option: providers.ConfigurationOption | providers.TypedConfigurationOption[object], path: str
+    ) -> WiringProblem | None:
+        kind = option.provides if isinstance(option, providers.TypedConfigurationOption) else None
+        plain = option.option if isinstance(option, providers.TypedConfigurationOption) else option
+        segments = plain.get_name_segments()
+        root = plain._get_root()  # noqa: SLF001  # nothing else tells which configuration an option belongs to
+        # What is set is an override by an Object; of any other nothing is known.
+        is_known = root.last_overriding is None or isinstance(root.last_overriding, providers.Object)
+        if not is_known or not all(isinstance(segment, str) for segment in segments):
+            return None
+        config = self._names.get(root, "config")
+        path, name = path or config, ".".join([config, *map(str, segments)])
+        remedy = f"set it before the app starts, as by container.{config}.from_dict(...) or .from_yaml(...)"
+        try:
+            value = root.get(".".join(map(str, segments)), required=plain.is_required())
+        except errors.Error:
+            return self._told(path, f"it needs {name}, which must be set and is not", remedy, "unset-option")
+        if kind not in (int, float):
+            return None
+        try:
+            kind(cast("str", value))  # whatever it is, it is tried
+        except (TypeError, ValueError):
+            found = f"it needs {name} as {kind.__name__}, and it is {'not set' if value is None else repr(value)}"
+            return self._told(path, found, remedy, "unset-option")
+        return None
+
+    def _told(self, path: str, found: str, remedy: str, code: Code, notes: Iterable[Note] = ()) -> WiringProblem:
+        owner = name_of(self._container)
+        where = provider_place(self._container, path) or owner
+        return WiringProblem(where, f"{owner}.{path}", found, remedy, code=code, notes=notes)
+
+
+class _Call:
+    """What a provider calls, and with what."""
+
+    def __init__(self, provider: AnyProvider) -> None:
+        called = cast("providers.Factory[object]", provider)
+        provides: object = called.provides
+        self._provides = provides
+        self._kind = type(provider).__name__
+        self._args: tuple[object, ...] = called.args
+        self._kwargs: Mapping[str, object] = {k: v for k, v in called.kwargs.items() if "__" not in k}
+        self._is_method = isinstance(provides, type) and issubclass(provides, _WITH_INIT)
+        self._target: object = getattr(provides, "init", None) if self._is_method else provides
+        self._name = str(getattr(provides, "__name__", repr(provides)))
+
+    def notes(self) -> Iterator[Note]:
+        """Where what it calls is defined."""
+        if isinstance(self._provides, type):
+            own = self._provides.__dict__.get("__init__")
+            # That of a dataclass was written by nobody.
+            if inspect.isfunction(own) and not own.__code__.co_filename.startswith("<") and self._abstract() is None:
+                yield Note("what it takes", place_of(own))
+            else:
+                yield Note("defined here", place_of_class(self._provides))
+        elif inspect.isroutine(self._provides):
+            yield Note("what it takes", place_of(self._provides))
+
+    def wrong(self, container: containers.Container, *, is_called: bool) -> tuple[str, str, Code] | None:
+        """What is wrong with the call, what to do, and the kind of the mistake."""
+        if self._provides is None:
+            return f"this {self._kind} has nothing to call", f"write providers.{self._kind}(TheClass)", "wrong-argument"
+        unmade = self._abstract()
+        if unmade is not None:
+            return unmade
+        try:
+            signature = inspect.signature(cast("Callable[..., object]", self._target))
+        except (TypeError, ValueError, NameError):
+            return None
+        if self._is_method:
+            signature = signature.replace(parameters=list(signature.parameters.values())[1:])
+        try:
+            bound = signature.bind_partial(*self._args, **self._kwargs)
+        except TypeError as error:
+            return self._surplus(signature, error)
+        if is_called:
+            given = bound.arguments.keys()
+            for parameter in signature.parameters.values():
+                needs = parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+                if needs and parameter.default is parameter.empty and parameter.name not in given:
+                    return self._missing(container, parameter.name)
+        return self._mismatch(bound.arguments)
+
+    def _abstract(self) -> tuple[str, str, Code] | None:
+        if not isinstance(self._provides, type):
+            return None
+        is_protocol = bool(self._provides.__dict__.get("_is_protocol"))
+        if is_protocol or inspect.isabstract(self._provides):
+            what = "a Protocol" if is_protocol else "abstract"
+            remedy = f"name a class that does what {self._name} says, or write providers.Dependency(instance_of=...)"
+            return f"{self._name} is {what}, and no object can be made of it", remedy, "wrong-argument"
+        return None
+
+    def _surplus(self, signature: inspect.Signature, error: TypeError) -> tuple[str, str, Code]:
+        known = list(signature.parameters)
+        unknown = next((name for name in self._kwargs if name not in known), None)
+        if unknown is None:
+            return f"{self._name} cannot be called so: {error}", "correct the arguments", "wrong-argument"
+        takes = f"it takes {', '.join(known)}" if known else "it takes nothing"
+        remedy = did_you_mean(unknown, known, f"remove it: {takes}")
+        return f"{self._name} takes no {unknown!r}", remedy, "wrong-argument"
+
+    def _missing(self, container: containers.Container, name: str) -> tuple[str, str, Code]:
+        wanted = self._hints().get(name, UNKNOWN)
+        fitting = next((one for one in find_fitting(container, wanted) if "." not in one), None)
+        other = name if name in container.providers else fitting
+        return f"{self._name} needs {name!r}, and nothing gives it", f"add {name}={other or '...'}", "wrong-argument"
+
+    def _mismatch(self, given: Mapping[str, object]) -> tuple[str, str, Code] | None:
+        hints = self._hints()
+        for name, value in given.items():
+            wanted = hints.get(name, UNKNOWN)
+            wrong = None
+            if isinstance(value, providers.Provider) and not isinstance(value, _GIVEN):
+                wrong = self._mistyped(name, cast("AnyProvider", value), wanted)
+            elif isinstance(value, type) and isinstance(wanted, type) and wanted in value.__mro__[:-1]:
+                found = f"{self._name} takes {name!r} as an object, and gets the class {value.__name__}"
+                wrong = found, f"make a provider of it: {name}=providers.Singleton({value.__name__})", "wrong-argument"
+            if wrong is not None:
+                return wrong
+        return None
+
+    def _mistyped(self, name: str, value: AnyProvider, wanted: object) -> tuple[str, str, Code] | None:
+        unentered = find_unentered(value)
+        if unentered is not None and not is_iterator(wanted):
+            found = f"{self._name} would get the generator of {unentered.__name__} as {name!r}, which nobody opens"
+            return found, "make that a providers.Resource, or a PerMessage", "never-entered"
+        if value.last_overriding is not None:
+            return None
+        given = yielded_type(value)
+        # Only a type of somebody's own says what is meant; what may be narrower than it is annotated is believed.
+        if is_simple(given) or fits(given, wanted) or fits(wanted, given):
+            return None
+        shown, asked = show_both(given, wanted)
+        return f"{self._name} takes {name!r} as {asked}, and gets {shown}", "give it another provider", "wrong-argument"
+
+    def _hints(self) -> Mapping[str, object]:
+        made = self._provides
+        source = made
+        if isinstance(made, type):
+            source = self._target if self._is_method else made
+            own = getattr(made, "__init__", None)
+            if not self._is_method and inspect.isfunction(own):
+                source = own
+        try:
+            return typing.get_type_hints(source, include_extras=True)
+        except (NameError, TypeError, AttributeError, SyntaxError):
+            return {}

@@ -1,0 +1,253 @@
+"""The lease protocol step by step: in whatever order the steps of several replicas are run, the living lose nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from itertools import permutations
+from typing import Any
+
+import pytest
+from tests.support import raw_redis
+
+from daebus.connection.scripts import Script
+from daebus.queues.lease_scripts import BEAT, CONFIRM, LEAVE, OWNED, TAKE_OVER
+from daebus.queues.suspects import Suspects, alone_seconds
+from daebus.testing import private_redis_url
+
+pytestmark = pytest.mark.usefixtures("daebus_redis_url")
+
+STREAM = "daebus:{x}:action:work"
+REGISTRY = "daebus:{x}:instances"
+LEASE = 60_000  # ms: no test lasts for so long, and time passes only where it is moved
+
+
+class Registry:
+    """A service on a real server: its instances, and what they own.
+
+    Attributes:
+        owned: The entry that each instance had in hand at first.
+        left: How much the dead had left when something was taken over last.
+    """
+
+    def __init__(self, redis: Any) -> None:
+        self.redis = redis
+        self.owned: dict[str, bytes] = {}
+        self.left = 0
+
+    async def run(self, script: Script, keys: Sequence[str], *args: object) -> Any:
+        return await self.redis.eval(script.text, len(keys), *keys, *args)
+
+    async def beat(self, name: str) -> None:
+        await self.run(BEAT, [REGISTRY], name, LEASE)
+
+    async def take(self, name: str, count: int = 10, *, suspects: bool = True) -> list[bytes]:
+        """The entries that `name` takes over."""
+        asked = ("daebus", name, LEASE, count, int(suspects))
+        taken, _, self.left = await self.run(TAKE_OVER, [STREAM, REGISTRY], *asked)
+        return [row[0] for row in taken]
+
+    async def confirm(self, name: str) -> bool:
+        """Whether an instance still owns what it had."""
+        asked = ("daebus", name, LEASE, self.owned[name])
+        return bool(await self.run(CONFIRM, [STREAM, REGISTRY], *asked) == 1)
+
+    async def begin(self, *names: str) -> None:
+        """Instances that have beaten, with an entry in hand each."""
+        await self.redis.xgroup_create(STREAM, "daebus", "0", mkstream=True)
+        for name in names:
+            await self.beat(name)
+            await self.redis.xadd(STREAM, {"request": name})
+            ((_, ((entry, _),)),) = await self.redis.xreadgroup("daebus", name, {STREAM: ">"}, count=1)
+            self.owned[name] = entry
+
+    async def pass_time(self, leases: float, *silent: str) -> None:
+        """So much time passes in which only instances that are not `silent` beat; all are, where none is named."""
+        for name, score in await self.redis.zrange(REGISTRY, 0, -1, withscores=True):
+            if name.decode() in silent or not silent or not name:
+                earlier = score - leases * LEASE if name else score + leases * LEASE
+                await self.redis.zadd(REGISTRY, {name: earlier})
+
+    async def owners(self) -> dict[bytes, bytes]:
+        found = await self.redis.xpending_range(STREAM, "daebus", "-", "+", 100)
+        return {entry["message_id"]: entry["consumer"] for entry in found}
+
+
+@pytest.fixture
+async def registry() -> AsyncIterator[Registry]:
+    async with raw_redis(private_redis_url()) as redis:
+        yield Registry(redis)
+
+
+Step = Callable[[Registry], Awaitable[object]]
+
+STEPS: dict[str, Step] = {
+    "a beats": lambda registry: registry.beat("a"),
+    "b beats": lambda registry: registry.beat("b"),
+    "a takes over": lambda registry: registry.take("a"),
+    "b takes over": lambda registry: registry.take("b"),
+    "a confirms": lambda registry: registry.confirm("a"),
+}
+
+
+@pytest.mark.parametrize("silence", [1.1, 5.0])
+async def test_in_whatever_order_the_queue_of_a_hung_server_is_run_nobody_loses_anything(
+    registry: Registry, silence: float
+) -> None:
+    await registry.begin("a", "b")
+    before = await registry.owners()
+    for order in permutations(STEPS):
+        await registry.pass_time(silence)
+        for step in order:
+            await STEPS[step](registry)
+        assert await registry.owners() == before, order
+
+
+async def test_who_does_not_beat_within_a_lease_after_a_gap_is_taken_over(registry: Registry) -> None:
+    await registry.begin("a", "dead")
+    await registry.pass_time(3)
+    assert await registry.take("a") == []
+    await registry.beat("a")
+    await registry.pass_time(0.9, "dead")
+    assert await registry.take("a") == []
+    await registry.pass_time(0.2, "dead")
+    assert await registry.take("a") == [registry.owned["dead"]]
+    assert await registry.take("a") == []
+    assert [consumer["name"] for consumer in await registry.redis.xinfo_consumers(STREAM, "daebus")] == [b"a"]
+
+
+async def test_a_pause_that_is_shorter_than_half_a_lease_delays_nothing(registry: Registry) -> None:
+    await registry.begin("a", "dead")
+    await registry.pass_time(1.1, "dead")
+    await registry.pass_time(0.4)
+    assert await registry.take("a") == [registry.owned["dead"]]
+
+
+async def test_who_is_taken_for_dead_itself_takes_nothing(registry: Registry) -> None:
+    await registry.begin("a", "b", "dead")
+    await registry.pass_time(2, "a", "dead")
+    assert await registry.take("a") == []
+    assert await registry.take("b") + await registry.take("b") == [registry.owned["a"], registry.owned["dead"]]
+
+
+async def test_a_registry_that_was_lost_begins_with_a_lease_for_everybody(registry: Registry) -> None:
+    await registry.begin("a", "b")
+    before = await registry.owners()
+    for order in permutations(STEPS):
+        await registry.redis.delete(REGISTRY)
+        for step in order:
+            await STEPS[step](registry)
+        assert await registry.owners() == before, order
+    await registry.pass_time(1.1, "b")
+    assert await registry.take("a") == [registry.owned["b"]]
+
+
+async def test_a_clock_that_was_set_takes_nothing_from_the_living_and_gives_the_dead_a_lease_more(
+    registry: Registry,
+) -> None:
+    await registry.begin("a", "b")
+    before = await registry.owners()
+    for leases in (-60.0, 60.0, 0.7, -0.7):  # time that passes backwards is a clock that was set back, and reversely
+        for order in permutations(STEPS):
+            await registry.pass_time(leases)
+            for step in order:
+                await STEPS[step](registry)
+            assert await registry.owners() == before, (leases, order)
+    await registry.pass_time(-60)
+    await registry.beat("a")
+    await registry.pass_time(1.1, "b")
+    assert await registry.take("a") == [registry.owned["b"]]
+
+
+async def counts(registry: Registry) -> list[int]:
+    pending = await registry.redis.xpending_range(STREAM, "daebus", "-", "+", 100)
+    return [entry["times_delivered"] for entry in pending]
+
+
+async def test_one_suspect_is_taken_at_a_time_and_those_that_were_suspected_least_often_go_first(
+    registry: Registry,
+) -> None:
+    await registry.begin("a", "dead", "dead", "dead", "late")
+    entries = [entry for entry, owner in (await registry.owners()).items() if owner == b"dead"]
+    await registry.redis.xclaim(STREAM, "daebus", "dead", 0, entries[:1], retrycount=3, justid=True)
+    await registry.pass_time(1.1, "dead")
+    assert [await registry.take("a") for _ in range(4)] == [[entries[1]], [entries[2]], [entries[0]], []]
+    assert await counts(registry) == [1, 4, 2, 2, 1]
+
+
+async def test_what_was_left_in_order_is_no_suspect_and_is_taken_at_once(registry: Registry) -> None:
+    await registry.begin("a", *["dead"] * 5)
+    entries = [entry for entry, owner in (await registry.owners()).items() if owner == b"dead"]
+    await registry.redis.xclaim(STREAM, "daebus", "dead", 0, entries[:4], retrycount=0, justid=True)
+    await registry.pass_time(1.1, "dead")
+    assert await registry.take("a", 3, suspects=False) == entries[:3]
+    assert registry.left == 2
+    assert await registry.take("a", 3, suspects=False) == entries[3:4]
+    assert registry.left == 1
+    assert await registry.take("a", 3) == entries[4:]
+    assert registry.left == 0
+    assert await counts(registry) == [1, 1, 1, 1, 1, 2]
+
+
+async def test_what_was_deleted_stands_in_nobodys_way(registry: Registry) -> None:
+    await registry.begin("a", "dead", "dead")
+    gone, there = [entry for entry, owner in (await registry.owners()).items() if owner == b"dead"]
+    await registry.redis.xdel(STREAM, gone)
+    await registry.pass_time(1.1, "dead")
+    assert await registry.take("a") == [there]
+
+
+async def test_it_says_when_the_next_owner_may_count_as_dead(registry: Registry) -> None:
+    await registry.begin("a", "b")
+    await registry.pass_time(0.75, "b")
+    _, wait, _ = await registry.run(TAKE_OVER, [STREAM, REGISTRY], "daebus", "a", LEASE, 1, 1)
+    assert LEASE * 0.1 < wait <= LEASE * 0.25 + 1
+
+
+async def test_looking_at_what_one_owns_is_no_delivery(registry: Registry) -> None:
+    await registry.begin("a", "a", "b")
+    own = [entry for entry, owner in (await registry.owners()).items() if owner == b"a"]
+    await registry.redis.xdel(STREAM, own[1])
+    for _ in range(2):
+        found = await registry.run(OWNED, [STREAM], "daebus", "a", "-", 10)
+        assert found == [[own[0], [b"request", b"a"], 1], [own[1], None, 1]]
+    assert await registry.run(OWNED, [STREAM], "daebus", "a", b"(" + own[0], 10) == [[own[1], None, 1]]
+
+
+async def test_suspects_have_their_turns_one_after_another() -> None:
+    suspects = Suspects()
+    first = await suspects.turn()
+    waiting = asyncio.create_task(suspects.turn())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    first.end()
+    second = await waiting
+    first.end()
+    third = asyncio.create_task(suspects.turn())
+    second.begin(alone_seconds(3))  # it has not much time alone, as it has three chances more
+    await asyncio.wait_for(third, 10)
+    second.end()
+    last = await third
+    last.begin(alone_seconds(0))
+    fifth = asyncio.create_task(suspects.turn())
+    await asyncio.sleep(0.3)
+    assert not fifth.done()
+    last.end()
+    (await fifth).end()
+
+
+async def test_an_instance_that_was_killed_leaves_its_id_for_a_day(registry: Registry) -> None:
+    await registry.beat("a")
+    await registry.beat("killed")
+    noted = await registry.redis.zscore(REGISTRY, "")
+    await registry.redis.zincrby(REGISTRY, -86_400_001, "killed")
+    await registry.beat("a")
+    assert set(await registry.redis.zrange(REGISTRY, 0, -1)) == {b"", b"a"}
+    assert await registry.redis.zscore(REGISTRY, "") == noted
+
+
+async def test_who_stops_gives_back_what_it_has_also_where_one_of_its_streams_is_gone(registry: Registry) -> None:
+    await registry.begin("a")
+    await registry.run(LEAVE, ["daebus:{x}:action:gone", STREAM], "daebus", "a")
+    (entry,) = await registry.redis.xpending_range(STREAM, "daebus", "-", "+", 9)
+    assert entry["times_delivered"] == 0
