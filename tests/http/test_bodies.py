@@ -7,6 +7,8 @@ import contextlib
 import gc
 import os
 import socket
+import threading
+import time
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import aclosing
 from pathlib import Path
@@ -24,7 +26,7 @@ from litestar.response.base import ASGIResponse
 from litestar.types import ASGIApp, Receive, Scope, Send
 from tests.support import until
 
-from daebus import Context, Daebus, DaebusHttp, PerMessage, ServiceContainer
+from daebus import Bus, Channel, Context, Daebus, DaebusHttp, PerMessage, ServiceContainer
 from daebus.core.context import current_context
 from daebus.declare.contracts import StreamAction
 from daebus.errors import NotFound
@@ -483,6 +485,49 @@ async def test_a_client_that_leaves_closes_the_body(site: Site, kind: str, tmp_p
     await until(lambda: len(site.log) == 21 * len(expected))
     assert sorted(site.log) == sorted(21 * expected)
     await until(lambda: all(now <= then + 2 for now, then in zip(things(), before, strict=True)))
+
+
+GONE = Channel[str]("bodies_gone")
+
+
+@pytest.mark.parametrize("kind", ["stream", "events", "one"])
+async def test_a_client_that_goes_while_a_body_blocks_the_event_loop_rolls_back(kind: str, site: Site) -> None:
+    begun, gone = threading.Event(), threading.Event()
+
+    async def parts() -> AsyncIterator[str]:
+        if kind != "one":
+            yield "first"
+        begun.set()
+        gone.wait(20)  # it never awaits: nobody else can do anything
+        time.sleep(0.2)  # noqa: ASYNC251  # as before; the system and the server hear of it meanwhile
+        yield "last"
+
+    @site.app.route("/x")
+    async def show(*, session: Session, bus: Bus) -> Stream | ServerSentEvent:
+        await bus.publish(GONE, "told", after="commit")
+        return ServerSentEvent(parts()) if kind == "events" else Stream(parts())
+
+    def visit(port: int) -> None:
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            client.sendall(b"GET /x HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert begun.wait(20)
+            if kind != "one":
+                client.recv(65_536)
+        gone.set()
+
+    told: list[str] = []
+
+    @site.app.listen(GONE)
+    async def on_gone(what: str) -> None:
+        told.append(what)
+
+    service = await site.run()
+    await asyncio.to_thread(visit, service.ports["http"])
+    await until(lambda: len(site.log) == 2)
+    assert site.log == ["open", "roll back: CancelledError"]
+    await service.publish(GONE, "the end")
+    await until(lambda: told)
+    assert told == ["the end"]
 
 
 async def test_a_client_that_is_cut_for_not_reading_rolls_back(caplog: pytest.LogCaptureFixture) -> None:

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, cast
 
 from litestar.response.base import ASGIResponse
-from litestar.types import ASGIApp, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 from daebus.core.cancelling import is_cancelled
 from daebus.core.context import Context, current_context
@@ -103,7 +103,7 @@ class Body:
             else:
                 if background is not None:
                     answer.background = None
-                channel = Channel(receive, send)
+                channel = Channel(cast("HTTPScope", scope), receive, send)
                 try:
                     await self._send(scope, channel)
                 finally:
@@ -147,7 +147,7 @@ class Body:
         stopping.call_when_set(stop)
         try:
             await self._answer(scope, channel.receive, channel.send)
-            if not channel.has_ended:
+            if not channel.has_ended or await channel.has_lost_client():
                 failed = asyncio.CancelledError("the client is gone")
         except BaseException as error:
             failed = _cause(error)

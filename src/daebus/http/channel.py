@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, cast
 
-from litestar.types import Receive, Send
+from litestar.types import HTTPScope, Receive, Send
 
 from daebus.server.exchange import Headers
 
@@ -20,6 +20,14 @@ _WHOLE = "http.response.pathsend"
 
 _PAUSE_SECONDS = 0.005
 
+_WITHOUT_BODY = (204, 304)  # statuses of responses
+_BODY_HEADERS = (b"content-length", b"transfer-encoding")  # of requests
+_ANSWER_SECONDS = 1.0
+"""For the server to say that a request without a body has none: it does so at once, but in a thread of its own."""
+
+_TURNS = 8
+"""Of the event loop, until what the server has told it is known here."""
+
 
 class Channel:
     """What the app of a response is given to receive and send with.
@@ -28,6 +36,7 @@ class Channel:
     take it for the end. To the app it counts as sent, so that it is told, as by a server, that the exchange is over.
 
     Args:
+        scope: ASGI's.
         receive: ASGI's.
         send: ASGI's.
 
@@ -36,15 +45,19 @@ class Channel:
         is_event_stream: Whether it is a stream of server-sent events.
     """
 
-    def __init__(self, receive: Receive, send: Send) -> None:
+    def __init__(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
+        self._scope = scope
         self._receive = receive
         self._send = send
         self._last: Mapping[str, Any] | None = None
         self._left: float = math.inf  # of the body, in bytes
+        self._is_lost = False  # whether the app was told that the client has gone
+        self._may_lose_client = False  # else the exchange is over with the head
         self._kept = b""
         self._paused = time.monotonic()
         self._ended = asyncio.get_running_loop().create_future()
         self._receiving: asyncio.Task[Any] | None = None
+        self._received: Any = None  # which the app has yet to ask for
         self.has_begun: bool = False
         self.is_event_stream: bool = False
 
@@ -58,10 +71,15 @@ class Channel:
         kind = message["type"]
         if kind == "http.response.start":
             self._begin(message.get("headers", ()))
-        elif kind == _WHOLE:
+            await self._send(message)
+            self._may_lose_client = self._scope["method"] != "HEAD" and message["status"] not in _WITHOUT_BODY
+            if self._may_lose_client and self._receiving is None:
+                await self._listen()
+            return
+        if kind == _WHOLE:
             self._end(message)
             return
-        elif kind == "http.response.body":
+        if kind == "http.response.body":
             body: bytes = message.get("body", b"")
             self._left -= len(body)
             if not message.get("more_body", False):
@@ -93,8 +111,21 @@ class Channel:
         if not self._ended.done():
             self._ended.set_result(None)
 
+    async def _listen(self) -> None:
+        """Have the server tell when the client goes: while a body is made that never awaits, nobody could ask it."""
+        self._receiving = asyncio.create_task(self._receive_next())
+        has_body = any(name in _BODY_HEADERS for name, _ in self._scope["headers"])
+        await asyncio.wait({self._receiving}, timeout=0 if has_body else _ANSWER_SECONDS)
+        if self._receiving.done() and self._receiving.exception() is None:
+            self._received = self._receiving.result()
+            self._receiving = asyncio.create_task(self._receive_next())
+            await asyncio.sleep(0)
+
     async def receive(self) -> Any:
         """As ASGI's."""
+        if self._received is not None:
+            received, self._received = self._received, None
+            return received
         if self._receiving is None:
             # Not to be cancelled: what the server then says would be lost.
             self._receiving = asyncio.create_task(self._receive_next())
@@ -103,10 +134,25 @@ class Channel:
         if not receiving.done():
             return _GONE
         self._receiving = None
+        self._is_lost = receiving.result()["type"] == _GONE["type"]
         return receiving.result()
 
     async def _receive_next(self) -> Any:
         return await self._receive()
+
+    async def has_lost_client(self) -> bool:
+        """Whether the server knows that the client has gone: a body that never awaits has let nobody hear of it."""
+        if not self._may_lose_client or self._is_lost:
+            return self._is_lost
+        for _ in range(_TURNS):
+            if self._receiving is None:
+                self._receiving = asyncio.create_task(self._receive_next())
+            await asyncio.sleep(0)
+            if self._receiving.done():
+                if self._receiving.exception() is None and self._receiving.result()["type"] == _GONE["type"]:
+                    return True
+                self._receiving = None  # a part of the request's body, which the handler has not asked for
+        return False
 
     async def finish(self, *, cleanly: bool = False) -> None:
         """Send the end of the body.
