@@ -51,6 +51,7 @@ if __name__ == "__main__":
 """
 LIMIT = 0.5
 BLOCKED = "event loop is blocked"
+GOES_ON = "event loop goes on"
 HELD = "event loop was blocked: C code has held the GIL"
 
 
@@ -88,7 +89,7 @@ async def test_a_handler_that_blocks_is_named(tmp_path: Path, redis_url: str, ac
         assert "service.py:" in str(told["at"])
         assert isinstance(told["seconds"], float)
         assert told["seconds"] >= LIMIT
-        went_on = await service.logged("event loop goes on")
+        went_on = await service.logged(GOES_ON)
         assert isinstance(went_on["seconds"], float)
         assert went_on["seconds"] >= 3 * LIMIT
 
@@ -111,6 +112,11 @@ async def test_what_holds_the_gil_is_told_afterwards(tmp_path: Path, redis_url: 
         (told,) = service.lines(HELD)
         assert told["handler"] == "action match"
         assert "in match" in str(told["at"])
+        await ask(bus, "nap", 4 * LIMIT)
+        await service.logged(BLOCKED, handler="action nap")
+        events = [line["event"] for line in service.lines()]
+        # It was over when it was told, and is not told to be over.
+        assert GOES_ON not in events[events.index(HELD) : events.index(BLOCKED)]
 
 
 async def test_what_does_not_block_is_not_told(tmp_path: Path, redis_url: str) -> None:

@@ -98,18 +98,18 @@ class Watchdog:
             # Without any of the user's code it is the machine that has no time, or a server that is being started.
             if standing.is_users and not standing.is_idle:
                 self._since = now - blocked
-                self._tell("event loop is blocked", standing, blocked)
+                self._told = self._tell("event loop is blocked", standing, blocked) or self._told
 
     def _tell_gil(self, seconds: float) -> None:
         threads = [standing_of_thread(self._loop_thread), *busy_threads(())]
         standing = next((thread for thread in threads if thread.handler is not None), threads[0])
         self._tell("event loop was blocked: C code has held the GIL", standing, seconds)
 
-    def _tell(self, event: str, standing: Standing, seconds: float) -> None:
+    def _tell(self, event: str, standing: Standing, seconds: float) -> bool:
         place = standing.at if standing.at in self._places or len(self._places) < _MOST_PLACES else ""
         tally = self._places[place]
-        if tally.add():
-            self._told = True
+        tells = tally.add()
+        if tells:
             self._logger.warning(
                 event,
                 seconds=round(seconds, 2),
@@ -119,3 +119,4 @@ class Watchdog:
                 times=tally.count,
                 remedy="await, or make it a def handler, which runs in a thread",
             )
+        return tells
