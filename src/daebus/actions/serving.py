@@ -90,6 +90,8 @@ class ActionServer:
         self._running: Deadlines[_Run] = Deadlines()
         self._unsubscribe: Callable[[], Awaitable[None]] | None = None
         self._readers: list[GroupReader] = []
+        self._lanes: list[Lane] = []
+        self._cut: list[tuple[str, Entry]] = []
         for number, each in enumerate(retries):
             registry, endings = instance_registry(each.partition), Endings(node, self._settler, each)
             # One reader for each limit: a read takes the same number of entries from each of its streams.
@@ -100,6 +102,7 @@ class ActionServer:
                 limit = max(1, (action.concurrency + number) // len(retries))
                 handle = partial(self._handle, action, origin, endings)
                 by_limit[limit].append(Lane(key, limit, handle, endings.alone))
+            self._lanes += [lane for lanes in by_limit.values() for lane in lanes]
             self._readers += [
                 GroupReader(node, GROUP, registry, lease, lanes, self._settler, logger) for lanes in by_limit.values()
             ]
@@ -122,6 +125,13 @@ class ActionServer:
                 await self._settler.drain()
         if self._unsubscribe is not None:
             await self._unsubscribe()
+
+    def in_hand(self) -> list[tuple[str, Entry]]:
+        """The entries that were read, and neither handled nor given back, or that the stop has cut off, with streams.
+
+        May be asked in any thread.
+        """
+        return [*self._cut, *((lane.key, entry) for lane in self._lanes for entry in list(lane.tasks.values()))]
 
     def _control(self, message: bytes) -> None:
         request_id, *credit = message.decode(errors="replace").split(" ")
@@ -156,6 +166,9 @@ class ActionServer:
             try:
                 reply = await self._answer(action, incoming, request, run)
             except asyncio.CancelledError:
+                if run.is_cut:
+                    self._cut.append((origin.stream, entry))
+                    raise
                 problem = self._cancelled(action, request, run, begun)
             except Exception as error:
                 problem = self._failure(error, action, incoming)
@@ -265,10 +278,13 @@ class _Run:
         self._unwanted = True
         self._task.cancel()
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether, if it was cancelled, it was as the service stops."""
+        return not (self._late or self._unwanted)
+
     def ended(self, action: ServedAction, begun: float) -> ServiceError | None:
-        """Why it was cancelled; None: nobody waits. Raises `CancelledError` where it is the service that stops."""
-        if not (self._late or self._unwanted):
-            raise asyncio.CancelledError
+        """Why it was cancelled; None: nobody waits."""
         self._task.uncancel()
         seconds = round(self.deadline - begun, 2)
         late = f"{action.endpoint.title} did not finish in the {seconds:g} s that it had"

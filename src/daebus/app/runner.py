@@ -185,6 +185,8 @@ class _Run:
     async def _serve(self) -> None:
         async with self._serving as served:
             self._grace = served.runtime.grace
+            if self._guard is not None:
+                self._guard.farewell = served.runtime.farewell
             self._started = True
             if self._report is not None:
                 self._report(served)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from dependency_injector import providers
 
+from daebus.actions.farewell import Farewell
 from daebus.actions.old_callers import OldCallers
 from daebus.actions.serving import ActionServer
 from daebus.asgi.settings import DaebusWebSocket
@@ -66,6 +67,7 @@ class Runtime:
         budget: What it may hold for its HTTP and WebSocket clients.
         hub: Its WebSocket connections; None: it has none.
         grace: How long its stop may take.
+        farewell: Speaks for it on the bus where its stop does not end; None: it has not started.
     """
 
     def __init__(self, made: Assembly, node: Node, logger: Logger) -> None:
@@ -79,6 +81,7 @@ class Runtime:
         self.bus: Bus = NodeBus(Caller(node, made.service, made.settings.limits, legacy=self._legacy))
         self._presence: Presence | None = None
         self._readers: list[ChannelServer | ActionServer] = []
+        self.farewell: Farewell | None = None
         self._threads = ServiceThreads(
             self._thread_tasks(), service=made.service, stopping=made.stopping, logger=logger
         )
@@ -108,7 +111,7 @@ class Runtime:
                 self.node.when_forgotten(self.hub.renew_soon)
                 stack.push_async_callback(self.hub.stop)
                 stack.push_async_callback(self.say_goodbye, self.hub)
-            await self._take_messages(stack, grace)
+            actions = await self._take_messages(stack, grace)
             scheduler = Scheduler(
                 self.node.link,
                 service=made.service,
@@ -119,10 +122,10 @@ class Runtime:
             stack.push_async_callback(scheduler.stop, grace)
             await scheduler.start(self._scheduled())
             served, settings = list(made.plans.actions), made.settings
-            presence = Presence(self.node, made.service, served, settings.partitions, settings.lease)
+            presence = self._presence = Presence(self.node, made.service, served, settings.partitions, settings.lease)
             await presence.start()
             stack.push_async_callback(presence.stop)
-            self._presence = presence
+            self.farewell = Farewell(self.node, made.service, presence, actions)
             await tell_unserved(self.node, made.service, made.settings.partitions, made.plans.actions, self.logger)
             for doubt in made.doubts:
                 self.logger.warning(
@@ -151,7 +154,7 @@ class Runtime:
         """Let go of all WebSocket clients, at the stop."""
         await hub.close_all(grace=self.grace.left, cut=self.grace.cut / 4)  # it cuts twice, and others come after it
 
-    async def _take_messages(self, stack: AsyncExitStack, grace: Grace) -> None:
+    async def _take_messages(self, stack: AsyncExitStack, grace: Grace) -> ActionServer:
         """Take events and requests from now on, until the stack is closed."""
         made, node, logger = self._made, self.node, self.logger
         listeners, served = served_listeners(made), served_actions(made)
@@ -165,10 +168,9 @@ class Runtime:
         for each in retries:
             stack.push_async_callback(each.stop)
             await each.start()
-        self._readers = [
-            ChannelServer(ListenerHost(node, made.service, lease, retries[0], logger), listeners, limits),
-            ActionServer(node, made.service, served, lease=lease, retries=retries, limits=limits, logger=logger),
-        ]
+        actions = ActionServer(node, made.service, served, lease=lease, retries=retries, limits=limits, logger=logger)
+        host = ListenerHost(node, made.service, lease, retries[0], logger)
+        self._readers = [ChannelServer(host, listeners, limits), actions]
         servers: list[OldCallers | ChannelServer | ActionServer] = [*self._readers]
         if self._legacy:
             servers.insert(0, OldCallers(node, made.service, served, lease, self.bus, logger))
@@ -176,6 +178,7 @@ class Runtime:
             stack.push_async_callback(server.stop, grace)
             await server.start()
         await tell_silent(node.link, [one.channel for one in listeners if one.durable], logger)
+        return actions
 
     @contextmanager
     def _provided(self, redis: object) -> Generator[None]:

@@ -13,6 +13,7 @@ from typing import cast
 
 import msgspec
 
+from daebus.connection.link import CommandLink
 from daebus.connection.node import Node
 from daebus.connection.resp import CommandError
 from daebus.errors import NoSuchAction, NoSuchService, Unavailable
@@ -185,9 +186,9 @@ async def partitions_to_read(node: Node, service: str, count: int) -> list[str]:
     return [partition_of(service, number) for number in range(most)]
 
 
-async def live_actions(node: Node, service: str) -> frozenset[str]:
-    """The actions that live instances of a service have."""
-    return _live(await _beats(node, service), node.clock.now() - LIVE_SECONDS * 1000) - {""}
+async def live_actions(node: Node, service: str, link: CommandLink | None = None) -> frozenset[str]:
+    """The actions that live instances of a service have; `link`: in another thread, the connection to ask over."""
+    return _live(await _beats(node, service, link), node.clock.now() - LIVE_SECONDS * 1000) - {""}
 
 
 def _live(beats: Mapping[str, float], since: float) -> frozenset[str]:
@@ -196,9 +197,9 @@ def _live(beats: Mapping[str, float], since: float) -> frozenset[str]:
     return frozenset[str]().union(*(_actions(name) for name, beat in beats.items() if beat >= since))
 
 
-async def _beats(node: Node, service: str) -> dict[str, float]:
+async def _beats(node: Node, service: str, link: CommandLink | None = None) -> dict[str, float]:
     """The last heartbeat, in ms of the server's clock, of everything that stands in the registry."""
-    found = await node.link.execute("ZRANGE", serving_registry(service), 0, -1, "WITHSCORES")
+    found = await (link or node.link).execute("ZRANGE", serving_registry(service), 0, -1, "WITHSCORES")
     flat = cast("list[bytes]", found)
     return {name.decode(errors="replace"): float(beat) for name, beat in zip(flat[::2], flat[1::2], strict=True)}
 

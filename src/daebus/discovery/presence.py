@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Sequence
 from contextlib import suppress
 
+from daebus.connection.link import CommandLink
 from daebus.connection.node import Node
 from daebus.connection.resp import Argument, CommandError
 from daebus.connection.scripts import EVEN_WHEN_FULL, NOW, Script
@@ -107,9 +108,13 @@ class Presence:
         await asyncio.wait({task})
         with suppress(Unavailable, CommandError, TimeoutError):
             async with asyncio.timeout(_LEAVE_SECONDS):
-                what: list[Argument] = [_LIVE_MS, self._me, self._actions, LEFT, self._lease_ms]
-                if await self._node.link.script(_LEAVE, self._keys, what):
-                    await self._node.link.execute("PUBLISH", serving_channel(self._service), self._node.id)
+                await self.leave(self._node.link)
+
+    async def leave(self, link: CommandLink) -> None:
+        """Say over a connection, in whatever thread, that this instance serves no more. Raises as that does."""
+        what: list[Argument] = [_LIVE_MS, self._me, self._actions, LEFT, self._lease_ms]
+        if await link.script(_LEAVE, self._keys, what):
+            await link.execute("PUBLISH", serving_channel(self._service), self._node.id)
 
     async def _beat(self) -> None:
         await self._node.link.script(_BEAT, self._keys[:2], [_FORGET_MS, _LIVE_MS, self._me, LEFT, *self._members])

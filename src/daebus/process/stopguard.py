@@ -9,10 +9,10 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
-from typing import Literal, NoReturn, TypeAlias
+from typing import Literal, NoReturn, Protocol, TypeAlias
 
 from daebus.delivery.grace import NOT_ENDED
 from daebus.delivery.standing import Standing, busy_threads, standing_of_task, standing_of_thread
@@ -31,6 +31,16 @@ _LOG_SECONDS = 0.5
 _MOST_TOLD = 20
 
 
+class Farewell(Protocol):
+    """Speaks on the bus for a process whose event loop may be blocked, in the thread that calls it."""
+
+    def leave(self) -> None:
+        """Leave the registry, so that nobody calls this process any more."""
+
+    def fail_callers(self) -> None:
+        """Leave the registry, and tell those whose calls nobody will answer."""
+
+
 class StopGuard:
     """Ends this process where its stop does not, `seconds` and a few more after it was asked for.
 
@@ -40,9 +50,13 @@ class StopGuard:
     Args:
         loop: The event loop of the main thread.
         seconds: That the work in hand may take.
+
+    Attributes:
+        farewell: Speaks for the process on the bus; None: it takes no part in it.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
+        self.farewell: Farewell | None = None
         self._loop = loop
         self._seconds = seconds
         self._steps: SimpleQueue[_Step] = SimpleQueue()  # which a signal handler may use
@@ -84,7 +98,7 @@ class StopGuard:
         if self._thread is None:
             _tell(NOT_ENDED, unended)
         else:
-            _exit(NOT_ENDED, unended)
+            _exit(NOT_ENDED, unended, self.farewell)
 
     def _watch(self) -> None:
         if self._steps.get() == "over":
@@ -92,8 +106,10 @@ class StopGuard:
         since = self._since or time.monotonic()
         if not self._comes("noticed", since + _NOTICE_SECONDS):
             self._tell_blocked()
+            if self.farewell is not None:
+                _start(self.farewell.leave)
         if not self._comes("over", since + self._seconds + _SPARE_SECONDS):
-            _exit("service did not stop in time, and exits", self._unended())
+            _exit("service did not stop in time, and exits", self._unended(), self.farewell)
 
     def _comes(self, step: _Step, until: float) -> bool:
         """Wait for a step, or one after it."""
@@ -124,8 +140,8 @@ class StopGuard:
         return [*found, *self.busy_threads()]
 
 
-def _exit(event: str, unended: Sequence[Standing]) -> NoReturn:
-    """Log, and exit, whoever holds the locks of the log."""
+def _exit(event: str, unended: Sequence[Standing], farewell: Farewell | None) -> NoReturn:
+    """Log, take leave, and exit, whoever holds the locks of the log."""
 
     def tell() -> None:
         _tell(event, unended)
@@ -134,10 +150,24 @@ def _exit(event: str, unended: Sequence[Standing]) -> NoReturn:
             with suppress(Exception):
                 stream.flush()
 
-    thread = threading.Thread(target=tell, daemon=True)
-    thread.start()
-    thread.join(_LOG_SECONDS)
+    threads = [] if farewell is None else [_start(farewell.fail_callers)]
+    threads.append(_start(tell))
+    end = time.monotonic() + _LOG_SECONDS
+    for thread in threads:
+        thread.join(max(0.0, end - time.monotonic()))
     os._exit(1)
+
+
+def _start(work: Callable[[], None]) -> threading.Thread:
+    """Do something in a thread that nobody has to wait for, and whose failure is of no interest any more."""
+
+    def do() -> None:
+        with suppress(Exception):
+            work()
+
+    thread = threading.Thread(target=do, daemon=True)
+    thread.start()
+    return thread
 
 
 def _users_first(unended: Sequence[Standing]) -> Sequence[Standing]:

@@ -1,0 +1,92 @@
+"""What a process says on the bus that exits before its stop has ended: that it serves no more, and whom it fails."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+
+from daebus.actions.endings import decode_request
+from daebus.actions.serving import ActionServer
+from daebus.bus.inbox import failed_reply
+from daebus.connection.cluster import open_link
+from daebus.connection.link import CommandLink
+from daebus.connection.node import Node
+from daebus.connection.scripts import Script
+from daebus.discovery.directory import live_actions
+from daebus.discovery.presence import Presence
+from daebus.errors import Unavailable
+from daebus.payloads.codec import UNDECODABLE
+from daebus.protocol.messages import Request
+from daebus.queues.leases import Entry
+from daebus.queues.retries import GROUP
+
+__all__ = ["Farewell"]
+
+# Not where another instance has taken it over.
+_ABANDON = Script(
+    """
+    local mine = redis.pcall('XPENDING', KEYS[1], ARGV[1], ARGV[2], ARGV[2], 1, ARGV[3])
+    if mine.err or #mine == 0 then return 0 end
+    redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
+    return redis.call('XDEL', KEYS[1], ARGV[2])
+    """
+)
+
+
+class Farewell:
+    """Speaks for a process whose event loop may be blocked: over a connection of its own, in the thread that calls it.
+
+    Its methods block until the server has it, and raise what a connection raises.
+
+    Args:
+        node: The process.
+        service: The service's name.
+        presence: Its place in the registry.
+        actions: What it serves, and has in hand.
+    """
+
+    def __init__(self, node: Node, service: str, presence: Presence, actions: ActionServer) -> None:
+        self._node = node
+        self._service = service
+        self._presence = presence
+        self._actions = actions
+
+    def leave(self) -> None:
+        """Leave the registry, so that nobody calls this process any more."""
+        asyncio.run(self._linked(self._presence.leave))
+
+    def fail_callers(self) -> None:
+        """Leave the registry, and tell those whose calls are in hand that they fail, where no instance has the action.
+
+        Where one has, it takes the call over.
+        """
+        asyncio.run(self._linked(self._fail_callers))
+
+    async def _linked(self, say: Callable[[CommandLink], Awaitable[None]]) -> None:
+        link = open_link(self._node.server)
+        await link.start()
+        try:
+            await say(link)
+        finally:
+            await link.close()
+
+    async def _fail_callers(self, link: CommandLink) -> None:
+        await self._presence.leave(link)
+        in_hand = list(_calls(self._actions.in_hand()))
+        served = await live_actions(self._node, self._service, link) if in_hand else frozenset[str]()
+        for stream, entry, request in in_hand:
+            if request.action in served or request.reply_to is None:
+                continue
+            if await link.script(_ABANDON, [stream], [GROUP, entry.id, self._node.id]) == 1:
+                problem = Unavailable(f"{self._service}.{request.action} was cut off: the last instance has exited")
+                await link.execute("PUBLISH", request.reply_to, failed_reply(problem, request.request_id))
+
+
+def _calls(entries: Iterable[tuple[str, Entry]]) -> Iterable[tuple[str, Entry, Request]]:
+    for stream, entry in entries:
+        try:
+            request = decode_request(entry.get(b"request") or b"")
+        except UNDECODABLE:
+            continue
+        if request.reply_to is not None:
+            yield stream, entry, request
