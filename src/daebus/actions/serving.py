@@ -14,12 +14,10 @@ import msgspec
 from daebus.bus.inbox import SUCCESS
 from daebus.bus.items import Items, ReaderGoneError
 from daebus.connection.node import Node
-from daebus.core.context import Context
 from daebus.core.deadlines import NEVER, Deadlines
 from daebus.declare.policies import Policy
-from daebus.delivery.dispatch import dispatch, dispatch_stream
+from daebus.delivery.delivery import Delivery
 from daebus.delivery.endpoint import Endpoint, Incoming
-from daebus.delivery.failures import failure
 from daebus.delivery.grace import CUT_SECONDS, Grace
 from daebus.errors import ServiceError, Timeout, TooManyRequests
 from daebus.payloads.codec import UNDECODABLE, encode
@@ -100,7 +98,8 @@ class ActionServer:
                 key = action_stream(each.partition, action.name)
                 origin = Origin(each.partition, ("action", action.name), key, GROUP, key, action.policy)
                 limit = max(1, (action.concurrency + number) // len(retries))
-                handle = partial(self._handle, action, origin, endings)
+                delivery = Delivery(action.endpoint, service, node.stopping, logger)
+                handle = partial(self._handle, action, delivery, origin, endings)
                 by_limit[limit].append(Lane(key, limit, handle, endings.alone))
             self._lanes += [lane for lanes in by_limit.values() for lane in lanes]
             self._readers += [
@@ -144,7 +143,13 @@ class ActionServer:
                 run.items.grant(int(credit[0]), int(credit[1]) if len(credit) > 1 else 0)
 
     async def _handle(
-        self, action: ServedAction, origin: Origin, endings: Endings, entry: Entry, task: asyncio.Task[None]
+        self,
+        action: ServedAction,
+        delivery: Delivery[bytes],
+        origin: Origin,
+        endings: Endings,
+        entry: Entry,
+        task: asyncio.Task[None],
     ) -> None:
         """From the entry to the reply."""
         try:
@@ -161,17 +166,21 @@ class ActionServer:
         reply: bytes | None = None
         problem: ServiceError | None = None
         if run.deadline > begun:
-            incoming = Incoming(self._context(action, request, run), body=request.payload)
+            incoming = delivery.incoming(
+                request.trace_id or request.request_id,
+                request.payload,
+                deadline=None if run.deadline == NEVER else run.deadline,
+            )
             self._running.add(run)
             try:
-                reply = await self._answer(action, incoming, request, run)
+                reply = await self._answer(delivery, incoming, request, run)
             except asyncio.CancelledError:
                 if run.is_cut:
                     self._cut.append((origin.stream, entry))
                     raise
                 problem = self._cancelled(action, request, run, begun)
             except Exception as error:
-                problem = self._failure(error, action, incoming)
+                problem = delivery.problem(error, incoming)
             finally:
                 self._running.discard(run)
         else:
@@ -189,34 +198,22 @@ class ActionServer:
             self._late.cancelled(request, action.name, action.endpoint.title, run.deadline - begun)
         return problem
 
-    def _failure(self, error: BaseException, action: ServedAction, incoming: Incoming) -> ServiceError:
-        return failure(error, action.endpoint, incoming, self._logger)
-
     def _deadline(self, action: ServedAction, request: Request) -> float:
         deadline = NEVER if request.deadline is None else self._node.clock.monotonic(request.deadline)
         limit = action.policy.timeout
         return deadline if limit is None else min(deadline, time.monotonic() + limit)
 
-    def _context(self, action: ServedAction, request: Request, run: _Run) -> Context:
-        return Context(
-            request_id=request.trace_id or request.request_id,
-            service=self._service,
-            handler=action.endpoint.title,
-            deadline=None if run.deadline == NEVER else run.deadline,
-            stopping=self._node.stopping,
-        )
-
-    async def _answer(self, action: ServedAction, incoming: Incoming, request: Request, run: _Run) -> bytes | None:
+    async def _answer(self, delivery: Delivery[bytes], incoming: Incoming, request: Request, run: _Run) -> bytes | None:
         self._limits.check_size(request.payload)
-        if action.endpoint.signature.streams:
-            return await self._stream(action, incoming, request, run)
-        result = await dispatch(action.endpoint, incoming)
+        if delivery.endpoint.signature.streams:
+            return await self._stream(delivery, incoming, request, run)
+        result = await delivery.handle(incoming)
         if len(result) > self._limits.reply_size and not (request.reply_to is request.idempotency_key is None):
-            self._refuse_reply(action, result)
+            self._refuse_reply(delivery, result)
         return encode(Reply(SUCCESS, msgspec.Raw(result), request.request_id))
 
-    async def _stream(self, action: ServedAction, incoming: Incoming, request: Request, run: _Run) -> bytes | None:
-        async with aclosing(dispatch_stream(action.endpoint, incoming)) as made:
+    async def _stream(self, delivery: Delivery[bytes], incoming: Incoming, request: Request, run: _Run) -> bytes | None:
+        async with aclosing(delivery.stream(incoming)) as made:
             if request.reply_to is None:
                 async for _ in made:
                     pass
@@ -227,18 +224,18 @@ class ActionServer:
                 try:
                     async for item in made:
                         if len(item) > self._limits.reply_size:
-                            self._refuse_reply(action, item)
+                            self._refuse_reply(delivery, item)
                         await items.send(item)
                     await items.flush()
                 except ReaderGoneError:
-                    self._logger.debug("the reader of a stream is gone", action=action.name)
+                    self._logger.debug("the reader of a stream is gone", handler=delivery.title)
                     return None
         return encode(Reply(SUCCESS, NOTHING, request.request_id))
 
-    def _refuse_reply(self, action: ServedAction, reply: bytes) -> None:
+    def _refuse_reply(self, delivery: Delivery[bytes], reply: bytes) -> None:
         """Raise `TooLarge` for a reply that is: the server would cut the caller off from all its replies."""
-        where, size = action.endpoint.signature.where, len(reply)
-        self._logger.error("reply too large", handler=action.endpoint.title, where=where, bytes=size)
+        where, size = delivery.endpoint.signature.where, len(reply)
+        self._logger.error("reply too large", handler=delivery.title, where=where, bytes=size)
         self._limits.check_reply(reply)
 
     def _refuse_many(self, caller: str) -> None:

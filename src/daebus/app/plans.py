@@ -180,6 +180,8 @@ class Plans:
     def _plan(self, spec: SpecT, encoder: Callable[[Signature], Callable[[object], R]]) -> Plan[SpecT, R]:
         workers = OwnThread(spec.name) if isinstance(spec, ThreadSpec) else self._workers
         endpoint = compile_endpoint(spec, self._container, workers, rule_for(spec), encoder)
+        if isinstance(spec, ListenSpec):
+            endpoint = msgspec.structs.replace(endpoint, timeout=spec.policy.timeout)
         self._compiled[id(spec)] = endpoint
         return Plan(spec, endpoint)
 

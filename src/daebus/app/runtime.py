@@ -24,10 +24,8 @@ from daebus.channels.silent_channels import tell_silent
 from daebus.connection.find_server import find_server
 from daebus.connection.node import Node, open_node
 from daebus.core.budgets import Budget
-from daebus.core.context import Context
-from daebus.delivery.dispatch import dispatch
+from daebus.delivery.delivery import Delivery
 from daebus.delivery.endpoint import Endpoint, Incoming
-from daebus.delivery.failures import failure
 from daebus.delivery.grace import LIFECYCLE_SECONDS, Grace
 from daebus.discovery.directory import partitions_to_read
 from daebus.discovery.presence import Presence
@@ -206,21 +204,23 @@ class Runtime:
         for plan in self._made.plans.lifecycle:
             if plan.spec.event != event:
                 continue
-            incoming, title = self._internal(plan.endpoint, event), plan.spec.title
+            delivery, title = self._delivery(plan.endpoint), plan.spec.title
+            incoming = self._internal(delivery, event)
             try:
-                handling = dispatch(plan.endpoint, incoming)
+                handling = delivery.handle(incoming)
                 await (handling if event == "start" else self.grace.closed(handling, title, LIFECYCLE_SECONDS))
             except Exception as error:
-                problem = failure(error, plan.endpoint, incoming, self.logger)
+                problem = delivery.problem(error, incoming)
                 if event == "start":
                     raise StartupError(f"{title} ({plan.spec.where}) failed: {cause_of(error)}") from error
                 self.logger.error("on_stop handler failed", handler=title, reason=problem.message)
 
-    def _internal(self, endpoint: Endpoint[object], what: str) -> Incoming:
-        request_id = f"{what}-{self.node.new_request_id()}"
-        made = self._made
-        context = Context(request_id=request_id, service=made.service, handler=endpoint.title, stopping=made.stopping)
-        return Incoming(context)
+    def _delivery(self, endpoint: Endpoint[None]) -> Delivery[None]:
+        return Delivery(endpoint, self._made.service, self._made.stopping, self.logger)
+
+    def _internal(self, delivery: Delivery[None], what: str) -> Incoming:
+        """A message that comes from nobody outside."""
+        return delivery.incoming(f"{what}-{self.node.new_request_id()}")
 
     def _scheduled(self) -> list[ScheduledTask]:
         return [
@@ -234,13 +234,12 @@ class Runtime:
         ]
 
     def _background(self, endpoint: Endpoint[None]) -> Callable[[], asyncio.Future[None]]:
+        delivery = self._delivery(endpoint)
+
         async def run() -> None:
-            incoming = self._internal(endpoint, "task")
-            try:
-                await dispatch(endpoint, incoming)
-            except Exception as error:
-                if failure(error, endpoint, incoming, self.logger) is error:
-                    self.logger.error("background task failed", handler=endpoint.title, reason=str(error))
+            outcome = await delivery.deliver(self._internal(delivery, "task"))
+            if outcome.problem is not None and not outcome.is_logged:
+                self.logger.error("background task failed", handler=delivery.title, reason=outcome.problem.message)
 
         return lambda: asyncio.ensure_future(run())
 

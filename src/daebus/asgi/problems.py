@@ -19,9 +19,8 @@ from litestar.response.base import ASGIResponse
 from litestar.types import Message, Receive, Scope, Send
 from typing_extensions import override
 
-from daebus.core.context import Context
-from daebus.delivery.endpoint import Endpoint, Incoming
-from daebus.delivery.failures import failure, is_for_senders, outage
+from daebus.delivery.delivery import Delivery
+from daebus.delivery.failures import is_for_senders, outage
 from daebus.errors import (
     BadRequest,
     Conflict,
@@ -41,7 +40,7 @@ from .mistakes import AnyRequest, InvalidBody, broken_request, explain, lacks_fi
 from .request_mistakes import request_mistakes
 
 __all__ = [
-    "ENDPOINT",
+    "DELIVERY",
     "NO_SNIFFING",
     "PROBLEM",
     "REFUSAL",
@@ -56,8 +55,8 @@ __all__ = [
     "unhidden",
 ]
 
-ENDPOINT = "daebus_endpoint"
-"""The key in a Litestar handler's ``opt`` under which its `Endpoint` is found."""
+DELIVERY = "daebus_delivery"
+"""The key in a Litestar handler's ``opt`` under which its `Delivery` is found."""
 
 PROBLEM = "application/problem+json"
 
@@ -161,12 +160,10 @@ class Problems:
     """Turns exceptions into responses; those that are not meant for the client are logged, and not shown.
 
     Args:
-        service: The name of the service.
         logger: Where unexpected exceptions are logged.
     """
 
-    def __init__(self, service: str, logger: Logger) -> None:
-        self._service = service
+    def __init__(self, logger: Logger) -> None:
         self._logger = logger
 
     def handlers(self, given: Handlers | None) -> Handlers:
@@ -211,10 +208,9 @@ class Problems:
     def _logged(self, request: AnyRequest, error: Exception) -> ServiceError:
         known = request_id(request.scope)
         routed = "route_handler" in request.scope
-        endpoint = cast("Endpoint[object] | None", request.route_handler.opt.get(ENDPOINT) if routed else None)
-        if endpoint is not None:
-            context = Context(request_id=known, service=self._service, handler=endpoint.title)
-            return failure(error, endpoint, Incoming(context), self._logger)
+        delivery = cast("Delivery[object] | None", request.route_handler.opt.get(DELIVERY) if routed else None)
+        if delivery is not None:
+            return delivery.problem(error, delivery.incoming(known))
         return self._outside(error, method=request.method, path=request.scope["path"], request_id=known)
 
     def _outside(self, error: Exception, **about: str) -> ServiceError:

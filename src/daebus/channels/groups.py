@@ -127,7 +127,7 @@ _NOTE = Script(EVEN_WHEN_FULL + NOW + "for _, name in ipairs(ARGV) do redis.call
 How: TypeAlias = Literal["known", "new", "renamed", "taken", "unclear"]
 
 
-class Listener(msgspec.Struct, frozen=True):
+class Listener(msgspec.Struct, frozen=True, eq=False):
     """A handler of events.
 
     Attributes:

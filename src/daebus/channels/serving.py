@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -12,11 +11,9 @@ from typing import cast
 from daebus.connection.node import Node
 from daebus.core.context import Context
 from daebus.delivery.causes import details_of, reason_of
-from daebus.delivery.dispatch import dispatch
-from daebus.delivery.endpoint import Incoming
-from daebus.delivery.failures import failure
+from daebus.delivery.delivery import Delivery
 from daebus.delivery.grace import CUT_SECONDS, Grace
-from daebus.errors import ServiceError, Timeout
+from daebus.errors import ServiceError
 from daebus.payloads.codec import UnknownTag
 from daebus.protocol.limits import Limits
 from daebus.queues.leases import Entry
@@ -51,11 +48,14 @@ class ChannelServer:
 
     def __init__(self, host: ListenerHost, listeners: Sequence[Listener], limits: Limits) -> None:
         self._node = host.node
-        self._service = host.service
         self._limits = limits
         self._settler = Settler(host.node.link, host.logger)
         self.logger: Logger = host.logger
         self._skipped: dict[tuple[str, str, str], Tally] = {}
+        self._deliveries = {
+            listener: Delivery(listener.endpoint, host.service, host.node.stopping, host.logger)
+            for listener in listeners
+        }
         self._live = [_LiveListener(self, listener) for listener in listeners if not listener.durable]
         durable = [listener for listener in listeners if listener.durable]
         self._durable = DurableListeners(host, durable, self._settler, self._handle_entry)
@@ -79,34 +79,30 @@ class ChannelServer:
 
     async def handle(self, listener: Listener, body: bytes, entry: Entry | None = None) -> ServiceError | None:
         """Hand one event to its listener, with the entry of a durable one; the error, logged, where that failed."""
-        limit = listener.policy.timeout
-        context = Context(
-            request_id=_text(entry, b"trace_id") or self._node.new_request_id(),
-            service=self._service,
-            handler=listener.endpoint.title,
-            deadline=None if limit is None else time.monotonic() + limit,
-            stopping=self._node.stopping,
+        delivery = self._deliveries[listener]
+        incoming = delivery.incoming(
+            _text(entry, b"trace_id") or self._node.new_request_id(),
+            body,
             event_id=None if entry is None else _text(entry, b"event_id") or entry.id.decode(),
         )
-        incoming = Incoming(context, body=body)
         try:
             self._limits.check_size(body)
-            await (dispatch(listener.endpoint, incoming) if limit is None else _run(listener, incoming, limit))
+            await delivery.handle(incoming)
         except UnknownTag as error:
             self._skip(listener, error.message[:_LONGEST_REASON])
         except Exception as error:
             logger = self._logger_of(listener, entry)
-            problem = failure(error, listener.endpoint, incoming, logger)
+            problem = delivery.problem(error, incoming, logger)
             if problem is error:
-                self._log_refusal(listener, context, problem, logger)
+                self._log_refusal(delivery, incoming.context, problem, logger)
             return problem
         return None
 
-    def _log_refusal(self, listener: Listener, context: Context, problem: ServiceError, logger: Logger) -> None:
+    def _log_refusal(self, delivery: Delivery[None], context: Context, problem: ServiceError, logger: Logger) -> None:
         """Tell of an event that its handler has refused, or that is not what it takes: then with all its mistakes."""
         about: dict[str, object] = {
-            "handler": listener.endpoint.title,
-            "where": listener.endpoint.signature.where,
+            "handler": delivery.title,
+            "where": delivery.endpoint.signature.where,
             "request_id": context.request_id,
         }
         if context.event_id is not None:
@@ -140,17 +136,6 @@ class ChannelServer:
 
 def _text(entry: Entry | None, field: bytes) -> str:
     return "" if entry is None else (entry.get(field) or b"").decode(errors="replace")[:_LONGEST_ID]
-
-
-async def _run(listener: Listener, incoming: Incoming, seconds: float) -> None:
-    limit = asyncio.timeout(seconds)
-    try:
-        async with limit:
-            await dispatch(listener.endpoint, incoming)
-    except TimeoutError:
-        if limit.expired():
-            raise Timeout(f"{listener.endpoint.title} did not finish in {seconds:g} s") from None
-        raise
 
 
 class _LiveListener:

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
+from types import MappingProxyType
+from typing import TypeAlias
 
 import msgspec
 
 from .stopping import Stopping
 
-__all__ = ["Context", "current_context", "remaining"]
+__all__ = ["Context", "RawHeaders", "current_context", "remaining"]
+
+RawHeaders: TypeAlias = Mapping[str, str] | Iterable[tuple[bytes, bytes]] | None
+"""Headers as a transport has them: by name, or as ASGI's pairs of bytes; None: the message has none."""
+
+_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -30,12 +38,37 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     deadline: float | None = None
     stopping: Stopping = msgspec.field(default_factory=Stopping)
     event_id: str | None = None
+    _headers: RawHeaders = None  # read when somebody asks: most handlers do not
     _after: object = None  # what is sent once it has succeeded: see daebus.delivery.after_commit
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers of the message, by their names in lower case.
+
+        They are those of a request or an event on the bus, of an HTTP request, or of the handshake of a WebSocket. A
+        header that comes several times has its values joined by ``, ``.
+        """
+        raw = self._headers
+        if isinstance(raw, MappingProxyType):
+            return raw
+        headers = _NO_HEADERS if raw is None else MappingProxyType(_read(raw))
+        msgspec.structs.force_setattr(self, "_headers", headers)
+        return headers
 
     @property
     def remaining(self) -> float | None:
         """Seconds until the deadline, never negative; None where there is no deadline."""
         return None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
+
+
+def _read(raw: Mapping[str, str] | Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    if isinstance(raw, Mapping):
+        return {name.lower(): value for name, value in raw.items()}
+    headers: dict[str, str] = {}
+    for name, value in raw:
+        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        headers[key] = f"{headers[key]}, {text}" if key in headers else text
+    return headers
 
 
 current_context: ContextVar[Context | None] = ContextVar("daebus_context", default=None)

@@ -1,4 +1,4 @@
-"""The one place where a message meets a handler: decode, inject, call, encode. Read this first."""
+"""The call of a handler with a message: decode, inject, call, encode. `Delivery` calls it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .after_commit import discard, pending
 from .endpoint import Endpoint, Incoming
 from .workers import to_its_end
 
-__all__ = ["dispatch", "dispatch_stream"]
+__all__ = ["dispatch", "dispatch_stream", "misraised"]
 
 R = TypeVar("R")
 
@@ -44,16 +44,18 @@ async def dispatch(endpoint: Endpoint[R], incoming: Incoming) -> R:
         return reply  # noqa: TRY300  # an `else` would run after the context is gone
     except BaseException as error:
         discard(incoming.context)
-        if _is_own(error):
-            raise _failed(endpoint, error) from error
+        if (wrong := misraised(endpoint, error)) is not None:
+            raise wrong from error
         raise
     finally:
         current_context.reset(token)
 
 
-def _is_own(error: BaseException) -> bool:
-    """Whether the handler has raised by itself what is not for it to raise."""
-    return isinstance(error, _EXITS) or (isinstance(error, asyncio.CancelledError) and not is_cancelled())
+def misraised(endpoint: Endpoint[R], error: BaseException) -> RuntimeError | None:
+    """The failure, where a handler has raised by itself what is not for it to raise; None: it has not."""
+    if isinstance(error, _EXITS) or (isinstance(error, asyncio.CancelledError) and not is_cancelled()):
+        return _failed(endpoint, error)
+    return None
 
 
 def _failed(endpoint: Endpoint[R], error: BaseException) -> RuntimeError:
@@ -89,8 +91,8 @@ async def dispatch_stream(endpoint: Endpoint[R], incoming: Incoming) -> AsyncGen
             await after.release()
     except BaseException as error:
         discard(incoming.context)
-        if _is_own(error):
-            raise _failed(endpoint, error) from error
+        if (wrong := misraised(endpoint, error)) is not None:
+            raise wrong from error
         raise
     finally:
         current_context.reset(token)

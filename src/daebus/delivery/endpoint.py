@@ -11,6 +11,7 @@ from daebus.core.context import Context
 from daebus.declare.signatures import Signature
 
 from .calls import Injection
+from .interceptors import NONE, Interceptors
 from .workers import Workers
 
 __all__ = ["Endpoint", "Incoming"]
@@ -33,6 +34,11 @@ class Incoming(msgspec.Struct):
     part: object = None
     keywords: Mapping[str, object] = {}
 
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers of the message, by their names in lower case."""
+        return self.context.headers
+
 
 Take = Callable[[Incoming], object]
 
@@ -50,6 +56,8 @@ class Endpoint(msgspec.Struct, Generic[R_co], frozen=True):
             opened first: ask ``injection.opened()``.
         encode: Turns what the handler returns into the reply.
         workers: Where a ``def`` handler runs.
+        timeout: Seconds that one run of the handler may take; None: as long as it takes.
+        interceptors: What stands around its messages.
     """
 
     title: str
@@ -60,3 +68,5 @@ class Endpoint(msgspec.Struct, Generic[R_co], frozen=True):
     call_directly: Callable[..., Any]
     encode: Callable[[object], R_co]
     workers: Workers
+    timeout: float | None = None
+    interceptors: Interceptors = NONE

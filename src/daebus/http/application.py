@@ -22,7 +22,7 @@ from litestar.utils.helpers import get_enum_string_value
 from typing_extensions import override
 
 from daebus.asgi.handshake import explaining, refuse_unread
-from daebus.asgi.problems import ENDPOINT, Problems, telling_id
+from daebus.asgi.problems import DELIVERY, Problems, telling_id
 from daebus.asgi.settings import DaebusHttp
 from daebus.core.private_parts import LITESTAR_SHORT, installed, missing
 from daebus.core.stopping import Stopping
@@ -103,7 +103,7 @@ def build_litestar(
         WiringError: With all the options that Litestar does not have, else all the routes that collide, or that
             Litestar does not take.
     """
-    given, problems = dict(settings.litestar), Problems(service, logger)
+    given, problems = dict(settings.litestar), Problems(logger)
     closed = _missing_of_litestar(logger)
     short_ways = ShortWays(closed=closed)
     documentation = Documentation(service, _operation_ids(routes))
@@ -246,7 +246,7 @@ def _operation_ids(
 
     def operation_id(handler: HTTPRouteHandler, method: Method, components: list[str | PathParameterDefinition]) -> str:
         shape = "/" + "/".join(part if isinstance(part, str) else "<>" for part in components)
-        known = ids.get((get_enum_string_value(method), shape)) if ENDPOINT in handler.opt else None
+        known = ids.get((get_enum_string_value(method), shape)) if DELIVERY in handler.opt else None
         return known or OpenAPIConfig.operation_id_creator(handler, method, components)
 
     return operation_id

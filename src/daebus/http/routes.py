@@ -16,15 +16,14 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp, AsyncAnyCallable, Scope
 from typing_extensions import override
 
-from daebus.asgi.problems import ENDPOINT, AnyRequest, request_id, unhidden
-from daebus.core.context import Context
+from daebus.asgi.problems import DELIVERY, AnyRequest, request_id, unhidden
 from daebus.core.stopping import Stopping
 from daebus.declare.decorated import is_context
 from daebus.declare.paths import is_file, litestar_path, path_parameters
 from daebus.declare.signatures import MISSING, Signature
 from daebus.declare.specs import RouteSpec
-from daebus.delivery.dispatch import dispatch
-from daebus.delivery.endpoint import Endpoint, Incoming
+from daebus.delivery.delivery import Delivery
+from daebus.delivery.endpoint import Endpoint
 from daebus.errors import NotFound, WiringError, WiringProblem
 from daebus.mistakes.suggestions import did_you_mean
 from daebus.openapi.errors import INVALID_INPUT, documented_errors, find_undocumented
@@ -155,12 +154,13 @@ def make_handler(
     dependencies = cast("Mapping[str, object]", spec.options.get("dependencies") or {})
     names = path_parameters(spec.path)
     hints = litestar_annotations(signature, names, {*provided, *dependencies})
-    respond = _responding(endpoint, service, stopping)
+    delivery = Delivery(endpoint, service, stopping, logger)
+    respond = _responding(delivery)
     handler = RouteHandler(
         litestar_path(spec.path, signature),
         http_method=cast("Any", list(spec.methods)),  # checked before; Litestar's type is a union of literals
         status_code=spec.status_code or (204 if signature.returns is NoneType else 200),
-        **_options(spec, endpoint, has_input=bool(hints)),
+        **_options(spec, delivery, has_input=bool(hints)),
     )
     handler.route, handler.answer, handler.respond, handler.logger = route, answer, respond, logger
     handler(_make_function(respond, signature, names, hints))
@@ -177,12 +177,12 @@ def _refuse_unknown_options(spec: RouteSpec) -> None:
         raise WiringError(*problems)
 
 
-def _options(spec: RouteSpec, endpoint: Endpoint[object], *, has_input: bool) -> dict[str, Any]:
+def _options(spec: RouteSpec, delivery: Delivery[object], *, has_input: bool) -> dict[str, Any]:
     """The user's options, and what the documentation can know from the function."""
     summary, _, description = (inspect.getdoc(spec.function) or "").partition("\n")
     given = cast("dict[str, Any]", dict(spec.options))
     return {
-        "summary": summary or endpoint.signature.name.replace("_", " ").capitalize(),
+        "summary": summary or delivery.endpoint.signature.name.replace("_", " ").capitalize(),
         "description": description.strip() or None,
         **given,
         "raises": None,  # Litestar knows its own alone, and documents them in a form that no client gets
@@ -191,20 +191,19 @@ def _options(spec: RouteSpec, endpoint: Endpoint[object], *, has_input: bool) ->
             **documented_errors(spec),
             **(given.get("responses") or {}),
         },
-        "opt": {**(given.get("opt") or {}), ENDPOINT: endpoint},
+        "opt": {**(given.get("opt") or {}), DELIVERY: delivery},
         "exception_handlers": unhidden(given.get("exception_handlers")),
     }
 
 
-def _responding(endpoint: Endpoint[object], service: str, stopping: Stopping) -> Respond:
-    title = endpoint.title
-    contexts = [parameter.name for parameter in endpoint.signature.left if is_context(parameter)]
+def _responding(delivery: Delivery[object]) -> Respond:
+    contexts = [parameter.name for parameter in delivery.endpoint.signature.left if is_context(parameter)]
 
     def respond(scope: Scope, values: dict[str, object]) -> Awaitable[object]:
-        context = Context(request_id=request_id(scope), service=service, handler=title, stopping=stopping)
+        incoming = delivery.incoming(request_id(scope), keywords=values, headers=scope["headers"])
         for name in contexts:
-            values[name] = context
-        return dispatch(endpoint, Incoming(context, keywords=values))
+            values[name] = incoming.context
+        return delivery.handle(incoming)
 
     return respond
 

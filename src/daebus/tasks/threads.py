@@ -9,14 +9,12 @@ from collections.abc import Sequence
 
 import msgspec
 
-from daebus.core.context import Context
 from daebus.core.pauses import pauses
 from daebus.core.stopping import Stopping
 from daebus.declare.running import Running
 from daebus.delivery.after_commit import refuse
-from daebus.delivery.dispatch import dispatch
-from daebus.delivery.endpoint import Endpoint, Incoming
-from daebus.delivery.failures import failure
+from daebus.delivery.delivery import Delivery
+from daebus.delivery.endpoint import Endpoint
 from daebus.delivery.grace import Grace
 from daebus.errors import NotFound
 from daebus.mistakes.suggestions import did_you_mean
@@ -113,18 +111,15 @@ class Threads:
 
     async def _run_once(self, task: ThreadTask, running: Running) -> bool:
         """Whether the handler returned by itself."""
-        title = task.endpoint.title
-        known = title.replace(" ", "-")
-        context = Context(request_id=known, service=self._service, handler=title, stopping=self._stopping)
-        refuse(context)  # it may never end
-        incoming = Incoming(context, part=running)
-        try:
-            await dispatch(task.endpoint, incoming)
-        except Exception as error:
-            if failure(error, task.endpoint, incoming, self._logger) is error:
-                self._logger.error("thread failed", thread=task.name, reason=str(error))
-            return False
-        return True
+        delivery = Delivery(task.endpoint, self._service, self._stopping, self._logger)
+        incoming = delivery.incoming(delivery.title.replace(" ", "-"), part=running)
+        refuse(incoming.context)  # it may never end
+        outcome = await delivery.deliver(incoming)
+        if outcome.problem is None:
+            return True
+        if not outcome.is_logged:
+            self._logger.error("thread failed", thread=task.name, reason=outcome.problem.message)
+        return False
 
 
 class ServiceThreads(Threads):

@@ -268,8 +268,8 @@ class Peer:
             await self._attempt(self._close(*closing), _CLOSE_SECONDS)
         self._outbox.close()
         await self._attempt(self._switchboard.leave([self.client.id]), _REGISTRY_SECONDS)
-        for endpoint in self._desk.routes.disconnect:
-            await self._attempt(self._desk.part(endpoint, self.client), _HURRIED_SECONDS if self._hurried else None)
+        for delivery in self._desk.disconnects:
+            await self._attempt(self._desk.part(delivery, self.client), _HURRIED_SECONDS if self._hurried else None)
 
     async def _close(self, code: int, reason: str) -> None:
         shortened = reason.encode()[:_LONGEST_REASON].decode(errors="ignore")

@@ -11,11 +11,9 @@ from typing import NoReturn
 
 import msgspec
 
-from daebus.core.context import Context
 from daebus.core.stopping import Stopping
-from daebus.delivery.dispatch import dispatch
-from daebus.delivery.endpoint import Endpoint, Incoming
-from daebus.delivery.failures import failure
+from daebus.delivery.delivery import Delivery
+from daebus.delivery.endpoint import Endpoint
 from daebus.errors import NotFound, ServiceError, TooLarge
 from daebus.mistakes.suggestions import closest
 from daebus.payloads.codec import UNDECODABLE, encode, invalid_input
@@ -68,60 +66,63 @@ class SocketDesk:
         logger: For what goes wrong.
 
     Attributes:
-        routes: The handlers.
+        disconnects: What runs after a client has gone.
     """
 
     def __init__(
         self, routes: SocketRoutes, *, service: str, max_message_size: int, stopping: Stopping, logger: Logger
     ) -> None:
-        self.routes = routes
-        self._service = service
+        self._messages = {
+            name: Delivery(endpoint, service, stopping, logger) for name, endpoint in routes.messages.items()
+        }
+        self._connect = None if routes.connect is None else Delivery(routes.connect, service, stopping, logger)
+        self.disconnects: Sequence[Delivery[object]] = [
+            Delivery(endpoint, service, stopping, logger) for endpoint in routes.disconnect
+        ]
         self._max_message_size = max_message_size
         self._surely_allowed = max_message_size // 4  # characters, of which UTF-8 makes 4 bytes at most
-        self._stopping = stopping
         self._logger = logger
         self._numbers = itertools.count(1)
 
     async def greet(self, client: Client, query: bytes, request_id: str) -> str | None:
         """Let the connect handler decide; returns the greeting, if there is one. Raises `ServiceError`: refuse."""
-        endpoint = self.routes.connect
-        if endpoint is None:
+        delivery = self._connect
+        if delivery is None:
             return None
-        incoming = self._incoming(endpoint, client, query, request_id)
+        incoming = delivery.incoming(request_id, query, client, headers=client.headers)
         try:
-            greeting = await dispatch(endpoint, incoming)
+            greeting = await delivery.handle(incoming)
             return None if greeting is None else _response(greeting, None)
         except Exception as error:
-            raise failure(error, endpoint, incoming, self._logger) from error
+            raise delivery.problem(error, incoming) from error
 
     async def answer(self, client: Client, message: str | bytes) -> str | None:
         """Handle a message; returns the answer, if there is one."""
         try:
             envelope = self._open(message)
-            endpoint = self.routes.messages.get(envelope.type) or self._missing(envelope.type)
+            delivery = self._messages.get(envelope.type) or self._missing(envelope.type)
         except ServiceError as error:
             return _error(error, _id_of(message))
-        incoming = self._incoming(endpoint, client, envelope.data)
+        incoming = delivery.incoming(self._request_id(client), envelope.data, client, headers=client.headers)
         try:
-            answer = await dispatch(endpoint, incoming)
+            answer = await delivery.handle(incoming)
             if answer is None and envelope.id is None:
                 return None
             return _response(_NULL if answer is None else answer, envelope.id)
         except Exception as error:
-            return _error(failure(error, endpoint, incoming, self._logger), envelope.id)
+            return _error(delivery.problem(error, incoming), envelope.id)
 
-    async def part(self, endpoint: Endpoint[object], client: Client) -> None:
+    async def part(self, delivery: Delivery[object], client: Client) -> None:
         """Run one of the disconnect handlers; what it raises is only logged."""
-        incoming = self._incoming(endpoint, client, None)
-        about = {"handler": endpoint.title, "where": endpoint.signature.where, "client": client.id}
+        incoming = delivery.incoming(self._request_id(client), part=client, headers=client.headers)
+        about = {"handler": delivery.title, "where": delivery.endpoint.signature.where, "client": client.id}
         try:
-            await dispatch(endpoint, incoming)
+            outcome = await delivery.deliver(incoming)
         except asyncio.CancelledError:
             self._logger.error("disconnect handler was cancelled, as it took too long", **about)
             raise
-        except Exception as error:
-            if failure(error, endpoint, incoming, self._logger) is error:
-                self._logger.error("disconnect handler failed", **about, reason=str(error))
+        if outcome.problem is not None and not outcome.is_logged:
+            self._logger.error("disconnect handler failed", **about, reason=outcome.problem.message)
 
     def _open(self, message: str | bytes) -> Envelope:
         if len(message) > self._surely_allowed:
@@ -137,20 +138,12 @@ class SocketDesk:
             raise TooLarge(f"The message has {size} bytes; at most {limit} are allowed", details={"limit": limit})
 
     def _missing(self, name: str) -> NoReturn:
-        close = closest(name, self.routes.messages) if len(name) <= _LONGEST_NAME else None
+        close = closest(name, self._messages) if len(name) <= _LONGEST_NAME else None
         hint = "" if close is None else f"; did you mean {close!r}?"
         raise NotFound(f"There is no message type {name[:_LONGEST_NAME]!r}{hint}", code="no_such_type")
 
-    def _incoming(
-        self,
-        endpoint: Endpoint[object],
-        client: Client,
-        body: bytes | msgspec.Raw | None,
-        request_id: str | None = None,
-    ) -> Incoming:
-        known = request_id or f"{client.id}-{next(self._numbers)}"
-        context = Context(request_id=known, service=self._service, handler=endpoint.title, stopping=self._stopping)
-        return Incoming(context, body, client)
+    def _request_id(self, client: Client) -> str:
+        return f"{client.id}-{next(self._numbers)}"
 
 
 def _error(error: ServiceError, asked: str | int | None) -> str:

@@ -1,0 +1,76 @@
+"""Interceptors: what stands around every message of a handler, on whatever transport it comes.
+
+They are called once for each handler, when a run of the service starts; what they return is called for each message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
+
+import msgspec
+
+if TYPE_CHECKING:
+    from .endpoint import Endpoint, Incoming
+
+__all__ = ["NONE", "Handle", "Interceptor", "Interceptors", "StreamHandle", "StreamInterceptor"]
+
+R = TypeVar("R")
+
+Handle: TypeAlias = "Callable[[Incoming], Awaitable[R]]"
+"""Hands a message on, and returns the encoded reply."""
+
+StreamHandle: TypeAlias = "Callable[[Incoming], AsyncGenerator[R]]"
+"""Hands a message on to an async generator, and yields the encoded items."""
+
+
+class Interceptor(Protocol):
+    """What stands around the messages of handlers, such as a timer or a check of who asks.
+
+    Called once for each handler, when a run of the service starts. What it returns is called for each message; where it
+    returns `handle` itself, the handler's messages pass it by, and cost nothing.
+    """
+
+    def __call__(self, endpoint: Endpoint[R], handle: Handle[R], /) -> Handle[R]:
+        """What is called for each message of a handler.
+
+        Args:
+            endpoint: The handler.
+            handle: Hands the message on: to the next interceptor, and in the end to the handler.
+        """
+        ...
+
+
+class StreamInterceptor(Protocol):
+    """What stands around the messages of actions that stream their replies."""
+
+    def stream(self, endpoint: Endpoint[R], handle: StreamHandle[R], /) -> StreamHandle[R]:
+        """As `Interceptor`, for an action that streams: what it returns yields the encoded items."""
+        ...
+
+
+class Interceptors(msgspec.Struct, frozen=True):
+    """The interceptors of an endpoint, the outermost first.
+
+    Attributes:
+        messages: Around messages that have one reply, or none.
+        streams: Around messages whose replies are streamed.
+    """
+
+    messages: tuple[Interceptor, ...] = ()
+    streams: tuple[StreamInterceptor, ...] = ()
+
+    def around(self, endpoint: Endpoint[R], handle: Handle[R]) -> Handle[R]:
+        """A handle with the interceptors around it."""
+        for interceptor in reversed(self.messages):
+            handle = interceptor(endpoint, handle)
+        return handle
+
+    def around_stream(self, endpoint: Endpoint[R], handle: StreamHandle[R]) -> StreamHandle[R]:
+        """As `around`, for an action that streams."""
+        for interceptor in reversed(self.streams):
+            handle = interceptor.stream(endpoint, handle)
+        return handle
+
+
+NONE = Interceptors()
