@@ -8,11 +8,11 @@ from typing import TypeVar, cast
 
 import msgspec
 
-from daebus.bus.inbox import ERROR, failed_reply, reply_error
 from daebus.core.stopping import Stopping
 from daebus.errors import BadRequest, ServiceError
 from daebus.payloads.codec import UNDECODABLE, compile_decoder, compile_event_decoder, compile_query_decoder, encode
 from daebus.protocol.messages import Envelope, Reply, Request
+from daebus.protocol.replies import ERROR, failed_reply, reply_error
 from daebus.telemetry.logs import make_logger
 from daebus.websocket.clients import Client
 from daebus.websocket.inbound import SocketDesk, SocketRoutes

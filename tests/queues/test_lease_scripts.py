@@ -11,8 +11,9 @@ import pytest
 from tests.support import raw_redis
 
 from daebus.connection.scripts import Script
+from daebus.queues.deliveries import alone_seconds
 from daebus.queues.lease_scripts import BEAT, CONFIRM, LEAVE, OWNED, TAKE_OVER
-from daebus.queues.suspects import Suspects, alone_seconds
+from daebus.queues.suspects import Suspects
 from daebus.testing import private_redis_url
 
 pytestmark = pytest.mark.usefixtures("daebus_redis_url")

@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 
-from daebus.actions.endings import decode_request
 from daebus.actions.serving import ActionServer
-from daebus.bus.inbox import failed_reply
 from daebus.connection.cluster import open_link
 from daebus.connection.link import CommandLink
 from daebus.connection.node import Node
@@ -16,7 +14,8 @@ from daebus.discovery.directory import live_actions
 from daebus.discovery.presence import Presence
 from daebus.errors import Unavailable
 from daebus.payloads.codec import UNDECODABLE
-from daebus.protocol.messages import Request
+from daebus.protocol.messages import Request, decode_request
+from daebus.protocol.replies import failed_reply
 from daebus.queues.leases import Entry
 from daebus.queues.retries import GROUP
 

@@ -9,7 +9,6 @@ from contextlib import aclosing, suppress
 import msgspec
 
 from daebus.bus.bus import Bus
-from daebus.bus.inbox import SUCCESS, failed_reply
 from daebus.connection.node import Node
 from daebus.connection.resp import CommandError
 from daebus.connection.resp import Reply as ServerReply
@@ -18,7 +17,16 @@ from daebus.declare.contracts import StreamAction
 from daebus.delivery.grace import Grace
 from daebus.errors import BadRequest, ServiceError, Unavailable
 from daebus.payloads.codec import encode
-from daebus.protocol.messages import NOTHING, Reply, Request, action_stream, instance_registry, old_request_claim
+from daebus.protocol.messages import (
+    NOTHING,
+    Reply,
+    ReplyChannel,
+    Request,
+    action_stream,
+    instance_registry,
+    old_request_claim,
+)
+from daebus.protocol.replies import SUCCESS, failed_reply
 from daebus.queues.leases import Lease
 from daebus.telemetry.logs import Logger
 
@@ -201,6 +209,8 @@ def read_request(message: bytes, service: str) -> Request | None:
         if not old.action:
             return None
         reply_to = old.reply_to or (f"{old.service or service}.responses" if old.request_id else None)
+        if reply_to is not None:
+            msgspec.convert(reply_to, ReplyChannel)
         return Request(old.action, _payload(old, message), reply_to, old.request_id or "", service)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return None

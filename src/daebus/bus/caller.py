@@ -30,10 +30,11 @@ from daebus.errors import (
 from daebus.payloads.codec import Decoder, UnsupportedTypeError, compile_decoder, encode
 from daebus.protocol.limits import Limits
 from daebus.protocol.messages import Reply, Request, action_stream, control_channel
+from daebus.protocol.replies import SUCCESS, reply_error
 from daebus.queues.idempotency import MAX_KEY
 from daebus.telemetry.logs import make_logger
 
-from .inbox import SUCCESS, Conversation, Inbox, Question, reply_error
+from .inbox import Conversation, Inbox, Question
 from .old_services import (
     OldConversation,
     OldQuestion,

@@ -13,27 +13,19 @@ import msgspec
 from daebus.connection.node import Node
 from daebus.connection.resp import Reply as ServerReply
 from daebus.core.deadlines import Deadlines, Expiring
-from daebus.errors import ServiceError, Unavailable, error_from_code
-from daebus.payloads.codec import UNDECODABLE, encode
-from daebus.protocol.messages import ErrorPayload, Reply, encode_error, old_reply_channel, reply_channel
+from daebus.errors import Unavailable
+from daebus.payloads.codec import UNDECODABLE
+from daebus.protocol.messages import Reply, old_reply_channel, reply_channel
+from daebus.protocol.replies import ALIVE
 
-__all__ = ["ALIVE", "ERROR", "SUCCESS", "Conversation", "Inbox", "Question", "failed_reply", "reply_error"]
-
-SUCCESS = "success"
-ERROR = "error"
-ALIVE = "alive"
-"""The status of a reply that only says that a stream goes on."""
+__all__ = ["Conversation", "Inbox", "Question"]
 
 _SILENCE_SECONDS = 20.0
 _MOST_UNREAD, _MOST_UNREAD_SIZE = 10_000, 67_108_864
 
-_LONGEST_TEXT = 1000
-_LARGEST_ERROR = 1_048_576
-
 _log = logging.getLogger(__name__)
 
 _decode = msgspec.json.Decoder(Reply).decode
-_decode_error = msgspec.json.Decoder(ErrorPayload).decode
 
 
 class Waiting(Expiring, Protocol):
@@ -200,21 +192,3 @@ class Inbox:
         waiting = self._waiting.get(reply.request_id)
         if waiting is not None:
             waiting.receive(reply)
-
-
-def reply_error(reply: Reply) -> ServiceError:
-    """The error that an error reply carries."""
-    try:
-        payload = _decode_error(reply.payload)
-    except UNDECODABLE:
-        text = bytes(reply.payload)[:_LONGEST_TEXT].decode(errors="replace")
-        return ServiceError(f"The service answered with an error: {text}")
-    return error_from_code(payload.code, payload.error, payload.details)
-
-
-def failed_reply(error: ServiceError, request_id: str) -> bytes:
-    """An encoded error reply. Of an error that is too large, the details are left out."""
-    payload = encode_error(error)
-    if memoryview(payload).nbytes > _LARGEST_ERROR:
-        payload = encode_error(ServiceError(error.message[:_LONGEST_TEXT], code=error.code))
-    return encode(Reply(ERROR, payload, request_id))

@@ -14,8 +14,7 @@ from daebus.connection.resp import Reply as ServerReply
 from daebus.core.deadlines import NEVER
 from daebus.payloads.codec import encode
 from daebus.protocol.messages import NOTHING, Reply, Request
-
-from .inbox import ALIVE, SUCCESS
+from daebus.protocol.replies import ALIVE, SUCCESS
 
 __all__ = ["Items", "ReaderGoneError"]
 

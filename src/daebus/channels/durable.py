@@ -14,12 +14,13 @@ from daebus.connection.scripts import Script
 from daebus.delivery.grace import Grace
 from daebus.errors import ServiceError, Unavailable
 from daebus.protocol.messages import channel_instances, channel_stream, gone_groups, instance_registry, listener_stream
-from daebus.queues.lanes import Lane
+from daebus.queues.deliveries import MAX_DELIVERIES, alone_seconds
 from daebus.queues.leases import Entry, Lease
 from daebus.queues.reader import GroupReader
-from daebus.queues.retries import GROUP, MAX_DELIVERIES, Origin, Retries
+from daebus.queues.retries import GROUP, Origin, Retries
 from daebus.queues.settler import Settler
-from daebus.queues.suspects import alone_seconds
+from daebus.queues.streams import BoundedStream
+from daebus.queues.work import Work
 from daebus.telemetry.logs import Logger
 
 from .groups import Listener, Places, Seat
@@ -114,8 +115,8 @@ class DurableListeners:
     async def _begin(self, seats: Sequence[Seat]) -> None:
         readers = [self._reader(seat) for seat in seats]
         if seats:
-            lanes = [self._lane(seat, self._again(seat), GROUP) for seat in seats]
-            readers.append(self._group_reader(GROUP, instance_registry(self._host.service), lanes))
+            streams = [self._bounded(seat, self._again(seat), GROUP) for seat in seats]
+            readers.append(self._group_reader(GROUP, instance_registry(self._host.service), streams))
         for reader in readers:
             self._readers.append(reader)
             await reader.start()
@@ -125,32 +126,27 @@ class DurableListeners:
 
     def _reader(self, seat: Seat) -> GroupReader:
         channel = seat.listener.channel
-        lanes = [self._lane(seat, channel_stream(channel), seat.group)]
-        return self._group_reader(seat.group, channel_instances(channel), lanes)
+        streams = [self._bounded(seat, channel_stream(channel), seat.group)]
+        return self._group_reader(seat.group, channel_instances(channel), streams)
 
-    def _group_reader(self, group: str, registry: str, lanes: Sequence[Lane]) -> GroupReader:
+    def _group_reader(self, group: str, registry: str, streams: Sequence[BoundedStream]) -> GroupReader:
         host = self._host
-        return GroupReader(host.node, group, registry, host.lease, lanes, self._settler, host.logger)
+        return GroupReader(host.node, group, registry, host.lease, streams, self._settler, host.logger)
 
-    def _lane(self, seat: Seat, key: str, group: str) -> Lane:
+    def _bounded(self, seat: Seat, key: str, group: str) -> BoundedStream:
         listener = seat.listener
         names = ("channel", listener.channel, "listener", listener.name)
         origin = Origin(self._host.service, names, key, group, self._again(seat), listener.policy)
-        is_own = key == origin.again  # a channel's stream is read by others too, and trimmed
 
         async def handle(entry: Entry, _: asyncio.Task[None]) -> None:
-            request_id = (entry.get(b"trace_id") or b"").decode(errors="replace")
-            if entry.deliveries > MAX_DELIVERIES:
-                await self._host.retries.give_up(origin, entry, MAX_DELIVERIES, request_id)
+            work = Work(entry, origin, self._settler, self._host.retries)
+            if entry.deliveries > 1 and not await work.begin():
                 return
             problem = await self._handle(listener, entry)
-            if problem is None:
-                self._settler.settle(key, group, entry.id, delete=is_own)
-            else:
-                await self._host.retries.failed(origin, entry, problem, request_id)
+            await (work.done() if problem is None else work.failed(problem))
 
-        gone = None if is_own else gone_groups(listener.channel)
-        return Lane(key, listener.concurrency, handle, _alone, gone)
+        gone = None if key == origin.again else gone_groups(listener.channel)
+        return BoundedStream(key, listener.concurrency, handle, _alone, gone)
 
     async def _trim_on(self) -> None:
         while True:

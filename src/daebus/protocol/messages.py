@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable
 from typing import Annotated
 
 import msgspec
@@ -15,6 +15,7 @@ __all__ = [
     "Envelope",
     "ErrorPayload",
     "Reply",
+    "ReplyChannel",
     "Request",
     "action_stream",
     "channel_instances",
@@ -25,6 +26,7 @@ __all__ = [
     "client_registry",
     "control_channel",
     "dead_letters",
+    "decode_request",
     "delayed_entries",
     "encode_error",
     "gone_groups",
@@ -54,7 +56,11 @@ MAX_PARTITIONS = 1024
 """How many partitions a service has at most."""
 
 _ShortText = Annotated[str, msgspec.Meta(max_length=256)]
-_OLD_REPLIES = re.compile(r"caller:.+|[^:]+\.responses")
+# Whoever may write a request must not be able to publish through the service that answers it.
+_REPLY_CHANNEL = r"^(?:daebus:reply:|caller:.+\Z|[^:]+\.responses\Z)"
+ReplyChannel = Annotated[str, msgspec.Meta(max_length=256, pattern=_REPLY_CHANNEL)]
+"""The name of a channel on which a caller may ask for a reply."""
+
 _Number = Annotated[int, msgspec.Meta(ge=-(1 << 53), le=1 << 53)]
 
 
@@ -79,7 +85,7 @@ class Request(msgspec.Struct, omit_defaults=True):
 
     action: str
     payload: msgspec.Raw = NOTHING
-    reply_to: _ShortText | None = None
+    reply_to: ReplyChannel | None = None
     request_id: _ShortText = ""
     service: str = ""
     deadline: _Number | None = None
@@ -89,11 +95,9 @@ class Request(msgspec.Struct, omit_defaults=True):
     idempotency_key: _ShortText | None = None
     sender: _ShortText | None = None
 
-    def __post_init__(self) -> None:
-        """Whoever may write a request must not be able to publish through the service that answers it."""
-        channel = self.reply_to
-        if channel is not None and not channel.startswith("daebus:reply:") and _OLD_REPLIES.fullmatch(channel) is None:
-            raise ValueError("`$.reply_to` is no reply channel")
+
+decode_request: Callable[[bytes], Request] = msgspec.json.Decoder(Request).decode
+"""The request in an entry. Raises what `UNDECODABLE` names."""
 
 
 class Reply(msgspec.Struct):

@@ -16,7 +16,7 @@ from daebus.connection.resp import Argument
 from daebus.connection.scripts import Script
 from daebus.errors import Conflict
 from daebus.payloads.codec import encode
-from daebus.protocol.messages import Request, idempotent_run, parked_requests, service_of
+from daebus.protocol.messages import Request, decode_request, idempotent_run, parked_requests, service_of
 
 from .retries import Origin
 
@@ -87,8 +87,6 @@ _RELEASE = Script(
     """
 )
 
-_decode = msgspec.json.Decoder(Request).decode
-
 
 class Outcome(msgspec.Struct, frozen=True):
     """What a run came to: the `status` and the `payload` of its reply, still JSON."""
@@ -144,7 +142,7 @@ class KeyedRun:
         args = (*self._entry, self._payload, outcome.status, bytes(outcome.payload), self._keep_ms)
         stored = await self._node.insist(_STORE, self._keys, args)
         status, payload, parked = cast("tuple[bytes, bytes, list[bytes]]", stored)
-        return Outcome(status.decode(), msgspec.Raw(payload)), [_decode(body) for body in parked]
+        return Outcome(status.decode(), msgspec.Raw(payload)), [decode_request(body) for body in parked]
 
     async def release(self) -> None:
         """Let the next request with the key run, as this one failed or is not wanted any more."""

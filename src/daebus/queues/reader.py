@@ -14,10 +14,10 @@ from daebus.delivery.grace import Grace
 from daebus.errors import Unavailable
 from daebus.telemetry.logs import Logger
 
-from .lanes import BatchSize, Lane, Task
 from .lease_scripts import LEAVE, MAKE_GROUP, OWNED
 from .leases import Entry, Lease
 from .settler import Settler
+from .streams import BatchSize, BoundedStream, Task
 from .suspects import Turn
 
 __all__ = ["GroupReader"]
@@ -38,14 +38,14 @@ _Owned = list[tuple[bytes, list[bytes] | None, int]]
 
 
 class GroupReader:
-    """Reads the streams of some lanes for one consumer group.
+    """The reader of some streams for one consumer group.
 
     Args:
         node: This process.
         group: The name of the group, on each of the streams.
         registry: The sorted set in which the instances that read these streams beat.
         lease: The heartbeat of this process.
-        lanes: The streams. A lane that is full is left out of the next read, so that it starves no other.
+        streams: The streams. One that is full is left out of the next read, so that it starves no other.
         settler: Through which their handlers settle.
         logger: For what goes wrong.
     """
@@ -56,77 +56,77 @@ class GroupReader:
         group: str,
         registry: str,
         lease: Lease,
-        lanes: Sequence[Lane],
+        streams: Sequence[BoundedStream],
         settler: Settler,
         logger: Logger,
     ) -> None:
         self._node = node
         self._loop = asyncio.get_running_loop()
         self._settler = settler
-        self._batch = BatchSize(min(lane.limit for lane in lanes))
+        self._batch = BatchSize(min(stream.limit for stream in streams))
         self._adrift = False
         self._refused = ""
         self._group = group
         self._registry = registry
         self._lease = lease
-        self._lanes = {lane.key.encode(): lane for lane in lanes}
+        self._streams = {stream.key.encode(): stream for stream in streams}
         self._logger = logger
-        self._link = BlockingLink(node.server, lanes[0].key, _BLOCK_MS / 1000 + _PATIENCE)
+        self._link = BlockingLink(node.server, streams[0].key, _BLOCK_MS / 1000 + _PATIENCE)
         node.when_doubtful(lambda: self._link.doubt(node.link.lost_at))
-        self._reading: frozenset[Lane] = frozenset()
+        self._reading: frozenset[BoundedStream] = frozenset()
         self._freed = asyncio.Event()
         self._place = asyncio.Event()
         self._interrupting: Task | None = None
         self._stopping = self._is_over = False
         self._task: Task | None = None
-        self._heir: Task | None = None
+        self._taking_over: Task | None = None
         lease.suspects.when_free(self._place.set)
-        lease.in_hand.append(lambda: sum(len(lane.tasks) for lane in lanes))
+        lease.in_hand.append(lambda: sum(len(stream.tasks) for stream in streams))
 
     async def start(self) -> None:
         """Make the groups where they are missing, and read from now on."""
         await self._make_groups()
         self._task = asyncio.create_task(self._read_on(), name=f"reader of {self._group}")
-        self._heir = asyncio.create_task(self._take_over_on(), name=f"heir of {self._group}")
+        self._taking_over = asyncio.create_task(self._take_over_on(), name=f"takeover of {self._group}")
 
     async def quit(self) -> None:
         """Read no more, and take nothing over; the entries in hand go on."""
         self._stopping = True
         self._freed.set()
-        if self._task is not None and self._heir is not None:
-            self._heir.cancel()
+        if self._task is not None and self._taking_over is not None:
+            self._taking_over.cancel()
             await self._link.interrupt(self._node.link)
-            await asyncio.wait({self._task, self._heir})
+            await asyncio.wait({self._task, self._taking_over})
 
     async def stop(self, grace: Grace) -> None:
         """Read no more; finish the entries in hand."""
         await self.quit()
         await self._link.close()
-        await grace.end({task for lane in self._lanes.values() for task in lane.tasks})
+        await grace.end({task for stream in self._streams.values() for task in stream.tasks})
         await self._leave_groups()
 
     async def _leave_groups(self) -> None:
         try:
-            await self._node.link.script(LEAVE, list(self._lanes), [self._group, self._node.id])
+            await self._node.link.script(LEAVE, list(self._streams), [self._group, self._node.id])
         except (Unavailable, CommandError) as error:
             self._logger.debug("consumer not removed", group=self._group, reason=str(error))
 
     async def _make_groups(self) -> None:
-        for lane in self._lanes.values():
+        for stream in self._streams.values():
             try:
-                if lane.gone is None:
-                    await self._link.execute("XGROUP", "CREATE", lane.key, self._group, "0", "MKSTREAM")
-                elif await self._node.link.script(MAKE_GROUP, [lane.key, lane.gone], [self._group]) == 0:
-                    self._end(lane)
+                if stream.gone is None:
+                    await self._link.execute("XGROUP", "CREATE", stream.key, self._group, "0", "MKSTREAM")
+                elif await self._node.link.script(MAKE_GROUP, [stream.key, stream.gone], [self._group]) == 0:
+                    self._end(stream)
             except CommandError as error:
                 if not is_busy_group(error):
                     raise
 
-    def _end(self, lane: Lane) -> None:
-        lane.is_gone = True
-        self._is_over = all(lane.is_gone for lane in self._lanes.values())
+    def _end(self, stream: BoundedStream) -> None:
+        stream.is_gone = True
+        self._is_over = all(stream.is_gone for stream in self._streams.values())
         lost = "listener dropped or handed over while this instance was cut off: it hears no more until it starts anew"
-        self._logger.error(lost, stream=lane.key, group=self._group)
+        self._logger.error(lost, stream=stream.key, group=self._group)
 
     async def _read_on(self) -> None:
         while not (self._stopping or self._is_over):
@@ -159,18 +159,18 @@ class GroupReader:
         await asyncio.sleep(_REFUSED_SECONDS)
 
     async def _read_once(self) -> None:
-        lanes = [lane for lane in self._lanes.values() if lane.wants_more]
-        if not lanes:
+        streams = [stream for stream in self._streams.values() if stream.wants_more]
+        if not streams:
             self._freed.clear()
             await self._freed.wait()
             return
         size = self._batch.entries
-        count = min(size, *(lane.free for lane in lanes))
+        count = min(size, *(stream.free for stream in streams))
         command = ("XREADGROUP", "GROUP", self._group, self._node.id, "COUNT", count, "BLOCK", _BLOCK_MS, "STREAMS")
-        self._reading = frozenset(lanes)
+        self._reading = frozenset(streams)
         tenure = self._lease.tenure
         try:
-            reply = await self._link.execute(*command, *(lane.key for lane in lanes), *(">" for _ in lanes))
+            reply = await self._link.execute(*command, *(stream.key for stream in streams), *(">" for _ in streams))
         finally:
             self._reading = frozenset()
         self._refused = ""
@@ -179,29 +179,31 @@ class GroupReader:
             self._batch.learn(max((len(entries) for _, entries in read), default=0))
         for key, entries in read:
             for entry_id, fields in entries:
-                self._take(self._lanes[key], Entry(entry_id, fields or []), tenure)
+                self._take(self._streams[key], Entry(entry_id, fields or []), tenure)
 
     async def _take_up(self) -> None:
         """Take what the server handed to this instance and it never got, as a connection broke."""
-        for lane in self._lanes.values():
+        for stream in self._streams.values():
             start, more = b"-", True
             while more:
-                page = await self._owned(lane, start)
+                page = await self._owned(stream, start)
                 more = len(page) == _PAGE
-                in_hand = {entry.id for entry in lane.tasks.values()} | self._settler.unsettled(lane.key, self._group)
+                in_hand = {entry.id for entry in stream.tasks.values()} | self._settler.unsettled(
+                    stream.key, self._group
+                )
                 for entry_id, fields, deliveries in page:
                     start = b"(" + entry_id
                     if fields is None:
-                        self._settler.settle(lane.key, self._group, entry_id, delete=False)
+                        self._settler.settle(stream.key, self._group, entry_id, delete=False)
                     elif entry_id not in in_hand:
-                        self._logger.info("entry taken up again", stream=lane.key, entry=entry_id.decode())
-                        self._take(lane, Entry(entry_id, fields, max(1, deliveries)), None)
+                        self._logger.info("entry taken up again", stream=stream.key, entry=entry_id.decode())
+                        self._take(stream, Entry(entry_id, fields, max(1, deliveries)), None)
         self._adrift = False
 
-    async def _owned(self, lane: Lane, start: bytes) -> _Owned:
+    async def _owned(self, stream: BoundedStream, start: bytes) -> _Owned:
         arguments = (self._group, self._node.id, start, _PAGE)
         try:
-            return cast("_Owned", await self._node.link.script(OWNED, [lane.key], arguments))
+            return cast("_Owned", await self._node.link.script(OWNED, [stream.key], arguments))
         except Unavailable:  # at once, while there is no connection
             await asyncio.sleep(_RETRY_SECONDS)
             raise
@@ -214,83 +216,83 @@ class GroupReader:
                     await self._place.wait()
             self._place.clear()
             is_full, seconds = self._loop.time() >= full, pause
-            for lane in sorted(self._lanes.values(), key=lambda lane: lane.last_turn):
-                if (is_full or lane.is_heir) and not lane.is_gone:
-                    seconds = min(seconds, await self._look_after(lane))
+            for stream in sorted(self._streams.values(), key=lambda stream: stream.last_turn):
+                if (is_full or stream.has_orphans) and not stream.is_gone:
+                    seconds = min(seconds, await self._look_after(stream))
             sooner = self._loop.time() + seconds
             full = sooner if is_full else min(full, sooner)
 
-    async def _look_after(self, lane: Lane) -> float:
+    async def _look_after(self, stream: BoundedStream) -> float:
         """Take over what there is room for; the seconds after which there may be more."""
-        seconds, lane.is_heir, lane.keeps_place = self._lease.seconds, False, False
-        if lane.room < 1:
-            lane.is_heir = lane.keeps_place = self._lease.may_take_over
+        seconds, stream.has_orphans, stream.keeps_place = self._lease.seconds, False, False
+        if stream.room < 1:
+            stream.has_orphans = stream.keeps_place = self._lease.may_take_over
         elif self._lease.may_take_over:
             turn = self._lease.suspects.take()
             try:
-                seconds = await self._take_over(lane, turn)
+                seconds = await self._take_over(stream, turn)
             except (Unavailable, CommandError) as error:
                 self._adrift = True  # it may have been taken over all the same
-                self._logger.debug("nothing taken over", stream=lane.key, reason=str(error))
-        if lane.wants_more:
-            self._free(lane)
+                self._logger.debug("nothing taken over", stream=stream.key, reason=str(error))
+        if stream.wants_more:
+            self._free(stream)
         return seconds
 
-    async def _take_over(self, lane: Lane, turn: Turn | None) -> float:
-        tenure, asked = self._lease.tenure, (lane.key, self._registry, self._group, lane.room)
+    async def _take_over(self, stream: BoundedStream, turn: Turn | None) -> float:
+        tenure, asked = self._lease.tenure, (stream.key, self._registry, self._group, stream.room)
         try:
             taken = await self._lease.take_over(*asked, suspects=turn is not None)
-            lane.is_heir = taken.left > 0
+            stream.has_orphans = taken.left > 0
             for entry in taken.entries:
-                self._logger.warning("entry of a dead instance taken over", stream=lane.key, entry=entry.id.decode())
+                self._logger.warning("entry of a dead instance taken over", stream=stream.key, entry=entry.id.decode())
                 if entry.deliveries > 1:
                     if turn is not None:
-                        turn.waiting, lane.last_turn = taken.left, self._loop.time()
-                    self._take(lane, entry, tenure, turn)
+                        turn.waiting, stream.last_turn = taken.left, self._loop.time()
+                    self._take(stream, entry, tenure, turn)
                     turn = None  # it ends with the entry
                 else:
-                    self._take(lane, entry, tenure)
+                    self._take(stream, entry, tenure)
         finally:
             if turn is not None:
                 turn.end()
         return taken.seconds
 
-    def _take(self, lane: Lane, entry: Entry, tenure: int | None, turn: Turn | None = None) -> None:
+    def _take(self, stream: BoundedStream, entry: Entry, tenure: int | None, turn: Turn | None = None) -> None:
         # It is named, as making up a name takes a tenth of the time of a short message.
-        lane.tasks[self._loop.create_task(self._handle(lane, entry, tenure, turn), name=lane.key)] = entry
+        stream.tasks[self._loop.create_task(self._handle(stream, entry, tenure, turn), name=stream.key)] = entry
 
-    async def _handle(self, lane: Lane, entry: Entry, tenure: int | None, turn: Turn | None) -> None:
+    async def _handle(self, stream: BoundedStream, entry: Entry, tenure: int | None, turn: Turn | None) -> None:
         task = cast("Task", asyncio.current_task())
         try:
             if turn is None and entry.deliveries > 1:  # taken over by a question whose answer was lost
                 turn = await self._lease.suspects.turn()
-            if (tenure is not None and tenure == self._lease.tenure) or await self._still_owns(lane, entry):
+            if (tenure is not None and tenure == self._lease.tenure) or await self._still_owns(stream, entry):
                 if turn is not None:
-                    turn.begin(lane.alone(entry, turn.waiting))
-                await lane.handle(entry, task)
+                    turn.begin(stream.alone(entry, turn.waiting))
+                await stream.handle(entry, task)
         finally:
             if turn is not None:
-                lane.keeps_place = lane.is_heir  # its place goes to the next one
+                stream.keeps_place = stream.has_orphans  # its place goes to the next one
                 turn.end()
-            lane.tasks.pop(task, None)
-            if lane.keeps_place:
+            stream.tasks.pop(task, None)
+            if stream.keeps_place:
                 self._place.set()
-            if lane.wants_more:
-                self._free(lane)
+            if stream.wants_more:
+                self._free(stream)
 
-    async def _still_owns(self, lane: Lane, entry: Entry) -> bool:
+    async def _still_owns(self, stream: BoundedStream, entry: Entry) -> bool:
         while True:
             try:
-                return await self._lease.confirm(lane.key, self._registry, self._group, entry.id)
+                return await self._lease.confirm(stream.key, self._registry, self._group, entry.id)
             except Unavailable:
                 await asyncio.sleep(_RETRY_SECONDS)
             except CommandError:  # its group is gone, and it with it
                 return False
 
-    def _free(self, lane: Lane) -> None:
-        """A lane has room again: see to it that it is read."""
+    def _free(self, stream: BoundedStream) -> None:
+        """A stream has room again: see to it that it is read."""
         self._freed.set()
-        if self._reading and lane not in self._reading and not self._stopping and self._interrupting is None:
+        if self._reading and stream not in self._reading and not self._stopping and self._interrupting is None:
             self._interrupting = asyncio.create_task(self._interrupt())
 
     async def _interrupt(self) -> None:

@@ -34,18 +34,12 @@ from daebus.telemetry.logs import Logger
 
 from .leases import Entry
 
-__all__ = ["GROUP", "MAX_CALL_DELIVERIES", "MAX_DELIVERIES", "Origin", "Retries", "is_passing"]
+__all__ = ["GROUP", "Origin", "Retries", "is_passing"]
 
 GROUP = "daebus"
 """The consumer group of every stream that belongs to one service."""
 
 _LARGEST_PART, _EXCERPT = 16, 1000  # of the limit of all letters; bytes
-
-MAX_DELIVERIES = 5
-"""How often an entry is given to an instance, each of which died, before it goes to the dead letters."""
-
-MAX_CALL_DELIVERIES = 2
-"""The same for a request that wants a reply."""
 
 _POLL_SECONDS = 1.0
 _MISSING_SECONDS = 5.0

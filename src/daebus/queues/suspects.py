@@ -5,29 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-__all__ = ["Suspects", "Turn", "alone_seconds"]
-
-_ALONE_SECONDS = (300.0, 10.0, 1.0, 0.1)
-
-
-def alone_seconds(chances: int) -> float:
-    """For how long no other suspect is begun beside one, if it takes so long.
-
-    What kills a process mostly does so at once, so the first time is short, not to hold up thousands of long handlers
-    for the sake of one. Where it was too short, several are charged with the death of their process, and have more time
-    alone when they are suspects again; most of it when nothing but the dead letters is left.
-
-    Args:
-        chances: How often it may be given to an instance after this time.
-    """
-    return _ALONE_SECONDS[max(0, min(chances, len(_ALONE_SECONDS) - 1))]
+__all__ = ["Suspects", "Turn"]
 
 
 class Turn:
     """The time of one suspect, in which no other is begun. It ends once.
 
     Attributes:
-        waiting: How many the dead have left for its lane.
+        waiting: How many the dead have left for its stream.
     """
 
     __slots__ = ("_suspects", "_timer", "waiting")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from daebus.queues.lanes import BatchSize
+from daebus.queues.streams import BatchSize
 
 
 def settled(under_way: int, size: BatchSize | None = None) -> list[int]:

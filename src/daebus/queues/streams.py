@@ -1,4 +1,4 @@
-"""What a reader of streams goes by: how many entries each stream may bring, and how many come at once."""
+"""The limits of a reader: how many entries of each stream are handled at once, and how many come with one read."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 
 from .leases import Entry
 
-__all__ = ["BatchSize", "Lane", "Task"]
+__all__ = ["BatchSize", "BoundedStream", "Task"]
 
 _SMALLEST = 4
 _LARGEST = 64
@@ -20,8 +20,8 @@ Handle = Callable[[Entry, Task], Coroutine[object, object, None]]
 Alone = Callable[[Entry, int], float]
 
 
-class Lane:
-    """One stream, and how many of its entries are handled at once.
+class BoundedStream:
+    """A stream of which a limited number of entries is handled at once.
 
     Args:
         key: The stream.
@@ -35,7 +35,7 @@ class Lane:
         keeps_place: Whether the next place that becomes free is kept for an entry of a dead instance.
         last_turn: When a suspect of it was begun last, by the clock of the event loop.
         is_gone: Whether somebody has removed its group.
-        is_heir: Whether the dead may have more for it, so that it is looked at as soon as there is a place and a turn.
+        has_orphans: Whether the dead may have more for it: it is looked at as soon as there is a place and a turn.
     """
 
     def __init__(self, key: str, limit: int, handle: Handle, alone: Alone, gone: str | None = None) -> None:
@@ -46,7 +46,7 @@ class Lane:
         self.gone = gone
         self.tasks: dict[Task, Entry] = {}
         self.keeps_place = False
-        self.is_heir = False
+        self.has_orphans = False
         self.is_gone = False
         self.last_turn: float = 0.0
 
@@ -62,7 +62,7 @@ class Lane:
 
     @property
     def wants_more(self) -> bool:
-        """Whether it is worth reading: a lane that is nearly full would make every read a small one."""
+        """Whether it is worth reading: one that is nearly full would make every read a small one."""
         return self.free * 4 >= self.limit
 
 

@@ -1,0 +1,198 @@
+"""Requests: each is decoded, handed to the action's handler, and ended with what that gives or raises."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import aclosing
+from typing import TypeAlias
+
+import msgspec
+
+from daebus.bus.items import Items, ReaderGoneError
+from daebus.connection.node import Node
+from daebus.core.deadlines import NEVER
+from daebus.declare.policies import Policy
+from daebus.delivery.delivery import Delivery
+from daebus.delivery.endpoint import Endpoint, Incoming
+from daebus.errors import ServiceError
+from daebus.payloads.codec import UNDECODABLE
+from daebus.protocol.limits import Limits
+from daebus.protocol.messages import NOTHING, Request, decode_request
+from daebus.queues.deliveries import MAX_DELIVERIES, alone_seconds, call_alone_seconds
+from daebus.queues.late import LateRequests
+from daebus.queues.leases import Entry
+from daebus.queues.retries import Origin, Retries
+from daebus.queues.settler import Settler
+from daebus.queues.streams import Task
+from daebus.queues.work import Work, once
+from daebus.telemetry.logs import Logger
+
+from .runs import Run, Runs
+
+__all__ = ["RequestHandler", "ServedAction", "Shared"]
+
+_Payload: TypeAlias = bytes | msgspec.Raw
+
+
+class ServedAction(msgspec.Struct, frozen=True):
+    """An action and its handler.
+
+    Attributes:
+        name: Its name.
+        endpoint: The handler.
+        concurrency: How many requests are handled at once; at least one in each partition.
+        policy: How often, how soon and for how long it is tried.
+    """
+
+    name: str
+    endpoint: Endpoint[bytes]
+    concurrency: int
+    policy: Policy
+
+
+class Shared(msgspec.Struct, frozen=True):
+    """What all actions of one service in this process share.
+
+    Attributes:
+        node: This process.
+        limits: What a caller may ask for.
+        settler: For replies, and for entries that are done with.
+        runs: What is being handled.
+        late: What the log is told of requests that are late.
+        logger: For what goes wrong.
+    """
+
+    node: Node
+    limits: Limits
+    settler: Settler
+    runs: Runs
+    late: LateRequests
+    logger: Logger
+
+
+class RequestHandler:
+    """Handles the requests for one action that come in one partition.
+
+    Args:
+        action: The action.
+        delivery: To its handler.
+        origin: Where the requests come from.
+        retries: For those that want no reply and whose handler fails.
+        shared: What all actions share.
+    """
+
+    def __init__(
+        self, action: ServedAction, delivery: Delivery[bytes], origin: Origin, retries: Retries, shared: Shared
+    ) -> None:
+        self._action = action
+        self._delivery = delivery
+        self._origin = origin
+        self._retries = retries
+        self._node = shared.node
+        self._limits = shared.limits
+        self._settler = shared.settler
+        self._runs = shared.runs
+        self._late = shared.late
+        self._logger = shared.logger
+
+    async def handle(self, entry: Entry, task: Task) -> None:
+        """From the entry to the reply, in the task that handles it."""
+        work = Work(entry, self._origin, self._settler, self._retries)
+        try:
+            request = work.request = decode_request(entry.get(b"request") or b"")
+        except UNDECODABLE as error:
+            await work.refuse(error)
+            return
+        if request.idempotency_key is not None:
+            work = once(work, request, self._node)
+        if (entry.deliveries > 1 or request.idempotency_key is not None) and not await work.begin():
+            return
+        run, begun = Run(task, request.request_id, self._deadline(request)), time.monotonic()
+        if run.deadline <= begun:
+            self._late.dropped(request, self._action.name, self._delivery.title, begun - run.deadline)
+            await work.done()
+            return
+        incoming = self._incoming(request, run)
+        reply: _Payload | None = None
+        problem: ServiceError | None = None
+        self._runs.add(run)
+        try:
+            reply = await self._answer(incoming, request, run)
+        except asyncio.CancelledError:
+            if run.is_cut:
+                self._runs.cut.append((self._origin.stream, entry))
+                raise
+            problem = self._cancelled(request, run, begun)
+        except Exception as error:
+            problem = self._delivery.problem(error, incoming)
+        finally:
+            self._runs.discard(run)
+        if reply is not None:
+            await work.reply(reply)
+        else:
+            await (work.done() if problem is None else work.failed(problem))
+
+    def alone(self, entry: Entry, waiting: int) -> float:
+        """For how many seconds no other suspect is begun beside this one, with so many that wait."""
+        try:
+            request = decode_request(entry.get(b"request") or b"")
+        except UNDECODABLE:  # it ends at once
+            return alone_seconds(MAX_DELIVERIES)
+        if request.reply_to is None:
+            return alone_seconds(MAX_DELIVERIES - entry.deliveries)
+        return call_alone_seconds(request, waiting, self._node.clock.now())
+
+    def _deadline(self, request: Request) -> float:
+        deadline = NEVER if request.deadline is None else self._node.clock.monotonic(request.deadline)
+        limit = self._action.policy.timeout
+        return deadline if limit is None else min(deadline, time.monotonic() + limit)
+
+    def _incoming(self, request: Request, run: Run) -> Incoming:
+        return self._delivery.incoming(
+            request.trace_id or request.request_id,
+            request.payload,
+            deadline=None if run.deadline == NEVER else run.deadline,
+        )
+
+    def _cancelled(self, request: Request, run: Run, begun: float) -> ServiceError | None:
+        problem = run.ended(self._delivery.title, begun)
+        if problem is not None:
+            self._late.cancelled(request, self._action.name, self._delivery.title, run.deadline - begun)
+        return problem
+
+    async def _answer(self, incoming: Incoming, request: Request, run: Run) -> _Payload | None:
+        """The JSON of the reply; None: nobody waits for one."""
+        self._limits.check_size(request.payload)
+        if self._delivery.endpoint.signature.streams:
+            return await self._stream(incoming, request, run)
+        result = await self._delivery.handle(incoming)
+        if len(result) > self._limits.reply_size and not (request.reply_to is request.idempotency_key is None):
+            self._refuse_reply(result)
+        return result
+
+    async def _stream(self, incoming: Incoming, request: Request, run: Run) -> _Payload | None:
+        async with aclosing(self._delivery.stream(incoming)) as made:
+            if request.reply_to is None:
+                async for _ in made:
+                    pass
+                return None
+            self._runs.refuse_more(request.reply_to, self._limits.streams_per_caller)
+            async with Items(self._node.link, request, request.reply_to) as items:
+                run.items, run.caller = items, request.reply_to
+                try:
+                    async for item in made:
+                        if len(item) > self._limits.reply_size:
+                            self._refuse_reply(item)
+                        await items.send(item)
+                    await items.flush()
+                except ReaderGoneError:
+                    self._logger.debug("the reader of a stream is gone", handler=self._delivery.title)
+                    return None
+        return NOTHING
+
+    def _refuse_reply(self, reply: bytes) -> None:
+        """Raise `TooLarge` for a reply that is: the server would cut the caller off from all its replies."""
+        where, size = self._delivery.endpoint.signature.where, len(reply)
+        self._logger.error("reply too large", handler=self._delivery.title, where=where, bytes=size)
+        self._limits.check_reply(reply)

@@ -1,0 +1,45 @@
+"""Replies: what they say of a request, and errors as replies, in both directions."""
+
+from __future__ import annotations
+
+import msgspec
+
+from daebus.errors import ServiceError, error_from_code
+from daebus.payloads.codec import UNDECODABLE, encode
+
+from .messages import ErrorPayload, Reply, encode_error
+
+__all__ = ["ALIVE", "ERROR", "SUCCESS", "error_payload", "failed_reply", "reply_error"]
+
+SUCCESS = "success"
+ERROR = "error"
+ALIVE = "alive"
+"""The status of a reply that only says that a stream goes on."""
+
+_LONGEST_TEXT = 1000
+_LARGEST_ERROR = 1_048_576
+
+_decode_error = msgspec.json.Decoder(ErrorPayload).decode
+
+
+def error_payload(error: ServiceError) -> msgspec.Raw:
+    """The payload of an error reply. Of an error that is too large, the details are left out."""
+    payload = encode_error(error)
+    if memoryview(payload).nbytes > _LARGEST_ERROR:
+        payload = encode_error(ServiceError(error.message[:_LONGEST_TEXT], code=error.code))
+    return payload
+
+
+def failed_reply(error: ServiceError, request_id: str) -> bytes:
+    """An encoded error reply; see `error_payload`."""
+    return encode(Reply(ERROR, error_payload(error), request_id))
+
+
+def reply_error(reply: Reply) -> ServiceError:
+    """The error that an error reply carries."""
+    try:
+        payload = _decode_error(reply.payload)
+    except UNDECODABLE:
+        text = bytes(reply.payload)[:_LONGEST_TEXT].decode(errors="replace")
+        return ServiceError(f"The service answered with an error: {text}")
+    return error_from_code(payload.code, payload.error, payload.details)

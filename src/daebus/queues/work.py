@@ -1,0 +1,147 @@
+"""Work: an entry in hand, and its end: a reply, an acknowledgement, another attempt, or the dead letters."""
+
+from __future__ import annotations
+
+import msgspec
+from typing_extensions import override
+
+from daebus.connection.node import Node
+from daebus.errors import BadRequest, Conflict, ServiceError
+from daebus.payloads.codec import encode
+from daebus.protocol.messages import Reply, Request
+from daebus.protocol.replies import ERROR, SUCCESS, error_payload
+
+from .deliveries import most_deliveries
+from .idempotency import KeyedRun, Outcome
+from .leases import Entry
+from .retries import Origin, Retries, is_passing
+from .settler import Settler
+
+__all__ = ["Work", "once"]
+
+
+class Work(msgspec.Struct, eq=False):
+    """An entry in hand. It ends once: by `reply`, `done`, `failed` or `refuse`, or where `begin` says so.
+
+    A reply and the acknowledgement of its entry leave in one write, with all others of the tick.
+
+    Attributes:
+        entry: The entry.
+        origin: Where it comes from.
+        settler: Takes the reply and the acknowledgement.
+        retries: Takes what fails and wants no reply.
+        request: What is asked for in it; None: it is an event, or was not decoded yet.
+    """
+
+    entry: Entry
+    origin: Origin
+    settler: Settler
+    retries: Retries
+    request: Request | None = None
+
+    async def begin(self) -> bool:
+        """Whether it is to run. Otherwise it has ended: it was delivered too often."""
+        if not self._is_exhausted:
+            return True
+        most = most_deliveries(self.request)
+        problem = await self.retries.give_up(self.origin, self.entry, most, self._trace_id)
+        self._tell(self.request, Outcome(ERROR, error_payload(problem)))
+        return False
+
+    async def reply(self, payload: bytes | msgspec.Raw) -> None:
+        """It has succeeded: send the reply, JSON, where one is wanted."""
+        self._end(Outcome(SUCCESS, msgspec.Raw(payload)))
+
+    async def done(self) -> None:
+        """It has succeeded without a reply, or nobody waits for one any more."""
+        self._end(None)
+
+    async def failed(self, problem: ServiceError) -> None:
+        """Tell whoever waits; if nobody does, it is handled again later, or is a dead letter."""
+        if self._wants_reply:
+            self._end(Outcome(ERROR, error_payload(problem)))
+        else:
+            await self.retries.failed(self.origin, self.entry, problem, self._trace_id)
+
+    async def refuse(self, error: Exception) -> None:
+        """It is no request, as `error` says: it is a dead letter."""
+        await self.retries.bury(self.origin, self.entry, BadRequest(f"It is no request: {error}"), "")
+
+    @property
+    def _wants_reply(self) -> bool:
+        return self.request is not None and self.request.reply_to is not None
+
+    @property
+    def _is_exhausted(self) -> bool:
+        return self.entry.deliveries > most_deliveries(self.request)
+
+    @property
+    def _trace_id(self) -> str:
+        if self.request is None:
+            return (self.entry.get(b"trace_id") or b"").decode(errors="replace")
+        return self.request.trace_id or self.request.request_id
+
+    def _end(self, outcome: Outcome | None) -> None:
+        origin = self.origin
+        if outcome is not None:
+            self._tell(self.request, outcome)
+        # The stream of a channel is read by others too, and trimmed.
+        self.settler.settle(origin.stream, origin.group, self.entry.id, delete=origin.stream == origin.again)
+
+    def _tell(self, request: Request | None, outcome: Outcome) -> None:
+        if request is not None and request.reply_to is not None:
+            reply = Reply(outcome.status, outcome.payload, request.request_id)
+            self.settler.reply(request.reply_to, encode(reply))
+
+
+def once(work: Work, request: Request, node: Node) -> Work:
+    """The work for a request with an idempotency key: it runs once, and what it comes to is kept for all with the key.
+
+    Its `begin` claims the key. It has ended there where another run has the key, or had it.
+    """
+    run = KeyedRun(node, work.origin, work.entry.id, request)
+    return _KeyedWork(work.entry, work.origin, work.settler, work.retries, request, run=run)
+
+
+class _KeyedWork(Work, eq=False, kw_only=True):
+    """Work for an idempotency key, which is settled before whoever waits is told."""
+
+    run: KeyedRun
+
+    @override
+    async def begin(self) -> bool:
+        if self._is_exhausted:
+            await self.run.release()
+            return await super().begin()
+        try:
+            claimed = await self.run.claim()
+        except Conflict as problem:  # the key is another run's
+            await super().failed(problem)
+            return False
+        if isinstance(claimed, Outcome):
+            self._end(claimed)
+        return claimed == "mine"
+
+    @override
+    async def reply(self, payload: bytes | msgspec.Raw) -> None:
+        await self._keep(Outcome(SUCCESS, msgspec.Raw(payload)))
+
+    @override
+    async def done(self) -> None:
+        await self.run.release()
+        await super().done()
+
+    @override
+    async def failed(self, problem: ServiceError) -> None:
+        if self._wants_reply and not is_passing(problem):
+            await self._keep(Outcome(ERROR, error_payload(problem)))
+        else:
+            await self.run.release()
+            await super().failed(problem)
+
+    async def _keep(self, outcome: Outcome) -> None:
+        """Keep what the run came to, and tell those who waited for it."""
+        kept, parked = await self.run.store(outcome)
+        for other in parked:
+            self._tell(other, kept)
+        self._end(kept)
