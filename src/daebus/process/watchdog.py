@@ -103,7 +103,9 @@ class Watchdog:
     def _tell_gil(self, seconds: float) -> None:
         threads = [standing_of_thread(self._loop_thread), *busy_threads(())]
         standing = next((thread for thread in threads if thread.handler is not None), threads[0])
-        self._tell("event loop was blocked: C code has held the GIL", standing, seconds)
+        # Likewise: on a busy machine this thread waits for its turn, while others start something, for instance.
+        if standing.is_users and not standing.is_idle:
+            self._tell("event loop was blocked: C code has held the GIL", standing, seconds)
 
     def _tell(self, event: str, standing: Standing, seconds: float) -> bool:
         place = standing.at if standing.at in self._places or len(self._places) < _MOST_PLACES else ""
