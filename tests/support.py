@@ -11,10 +11,16 @@ from typing import Any, cast
 
 from redis.asyncio import Redis
 
+from daebus.bus.bus import Bus, NodeBus
+from daebus.bus.caller import Caller
+from daebus.connection.node import open_node
+from daebus.connection.redis_server import RedisServer
+from daebus.core.timings import Timings
 from daebus.declare.recorder import Recorder
 from daebus.declare.specs import Spec
+from daebus.protocol.limits import Limits
 
-__all__ = ["raw_redis", "recorded", "until"]
+__all__ = ["open_bus", "raw_redis", "recorded", "until"]
 
 
 @asynccontextmanager
@@ -25,6 +31,13 @@ async def raw_redis(url: str) -> AsyncGenerator[Any]:
         yield client
     finally:
         await client.aclose()
+
+
+@asynccontextmanager
+async def open_bus(url: str, timings: Timings) -> AsyncGenerator[Bus]:
+    """A bus of nobody's, with other times than the usual ones."""
+    async with open_node(RedisServer.from_url(url, timings=timings)) as node:
+        yield NodeBus(Caller(node, None, Limits(), legacy=False))
 
 
 async def until(predicate: Callable[[], object], seconds: float = 20.0) -> None:

@@ -1,4 +1,4 @@
-"""Our floor: daebus' own connections (`daebus.connection.link`) without daebus.
+"""Our floor: daebus' own connections (`daebus.connection.server_link`) without daebus.
 
 As durable as daebus is: an entry of a stream, read as a group, answered over pub/sub, acknowledged and deleted.
 Whatever one read brings is acknowledged and deleted by one command each.
@@ -14,9 +14,9 @@ from driving import Tally, drive, main, until_stopped
 from shapes import ITEMS, QUERY, TEXT, USER, GetUser, Text, User
 
 from daebus.connection.blocking_link import BlockingLink
-from daebus.connection.link import CommandLink
 from daebus.connection.redis_server import RedisServer
 from daebus.connection.resp import CommandError
+from daebus.connection.server_link import ServerLink
 from daebus.connection.subscriber import Subscriber
 
 STREAM, GROUP, REPLIES = "floor:requests", "floor", "floor:replies"
@@ -29,7 +29,7 @@ decode_text = msgspec.json.Decoder(Text).decode
 
 async def serve(url: str) -> None:
     server, tally = RedisServer.from_url(url), Tally()
-    link, reader, subscriber = CommandLink(server), BlockingLink(server, STREAM), Subscriber(server)
+    link, reader, subscriber = ServerLink(server), BlockingLink(server, STREAM), Subscriber(server)
     await link.start()
     await subscriber.start()
     await subscriber.subscribe("floor:one", lambda body: (decode_user(body), tally.add()))
@@ -43,7 +43,7 @@ async def serve(url: str) -> None:
         reading.cancel()
 
 
-async def read(link: CommandLink, reader: BlockingLink, tally: Tally) -> None:
+async def read(link: ServerLink, reader: BlockingLink, tally: Tally) -> None:
     command = ("XREADGROUP", "GROUP", GROUP, "one", "COUNT", 64, "BLOCK", 5000, "STREAMS", STREAM, ">")
     while True:
         for _, entries in await reader.execute(*command) or ():
@@ -64,12 +64,12 @@ async def read(link: CommandLink, reader: BlockingLink, tally: Tally) -> None:
             link.execute("XDEL", STREAM, *ids)
 
 
-def answer(link: CommandLink, request: bytes, body: bytes) -> None:
+def answer(link: ServerLink, request: bytes, body: bytes) -> None:
     link.execute("PUBLISH", REPLIES, b"%b %b" % (request, body))
 
 
 class Caller:
-    def __init__(self, link: CommandLink) -> None:
+    def __init__(self, link: ServerLink) -> None:
         self.link = link
         self.waiting: dict[bytes, asyncio.Future] = {}
         self.streams: dict[bytes, asyncio.Queue] = {}
@@ -108,7 +108,7 @@ class Caller:
 
 async def drive_it(url: str) -> None:
     server = RedisServer.from_url(url)
-    link, subscriber = CommandLink(server), Subscriber(server)
+    link, subscriber = ServerLink(server), Subscriber(server)
     await link.start()
     await subscriber.start()
     caller = Caller(link)

@@ -21,6 +21,7 @@ from daebus.app.web import Served, serve
 from daebus.bus.bus import Bus
 from daebus.connection.node import open_node
 from daebus.connection.redis_server import RedisServer
+from daebus.core.timings import DEFAULT_TIMINGS, Timings
 from daebus.embedded.engine import EmbeddedEngine, join_embedded
 from daebus.errors import ConfigurationError, WiringError, WiringProblem
 from daebus.mistakes.places import caller_place
@@ -168,7 +169,7 @@ class RunningService:
 
 @asynccontextmanager
 async def running(
-    app: Daebus[C], *, service: str | None = None, redis_url: str | None = None
+    app: Daebus[C], *, service: str | None = None, redis_url: str | None = None, timings: Timings = DEFAULT_TIMINGS
 ) -> AsyncGenerator[RunningService]:
     """Run a service for the time of a test, on free ports.
 
@@ -176,6 +177,7 @@ async def running(
         app: The service.
         service: Its name; default: that of the app.
         redis_url: The server; default: the private one of this process.
+        timings: How long the engine waits, for a test of what happens after that.
 
     Raises:
         WiringError: Its wiring is wrong.
@@ -187,7 +189,7 @@ async def running(
 
     async def run() -> None:
         try:
-            checked = app.check(service, may_idle=True)
+            checked = msgspec.structs.replace(app.check(service, may_idle=True), timings=timings)
             async with serve(checked, redis_url=url, host="127.0.0.1", port=0, development=True) as served:
                 base_url = f"http://127.0.0.1:{served.ports.get('http', 0)}"
                 async with httpx.AsyncClient(base_url=base_url) as http:

@@ -18,6 +18,7 @@ from daebus.channels.listener_groups import ListenerError, ListenerGroups
 from daebus.channels.orphans import OrphanWatch
 from daebus.connection.node import open_node
 from daebus.connection.redis_server import RedisServer
+from daebus.core.timings import Timings
 from daebus.declare.policies import ListenOptions
 from daebus.errors import NotFound, StartupError, Unavailable
 from daebus.operations.dead_letters import DeadLetters
@@ -265,36 +266,32 @@ async def names(groups_of: ListenerGroups) -> set[str]:
     return {one.listener for one in await groups_of.all()}
 
 
-async def test_a_renamed_listener_has_the_name_that_was_declared_last_by_a_program_that_lives(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("daebus.channels.groups.BEAT_SECONDS", 0.1)
+async def test_a_renamed_listener_has_the_name_that_was_declared_last_by_a_program_that_lives() -> None:
+    timings = Timings(beat=0.1)
     renamed: ListenOptions = {"name": "new", "renamed_from": "old"}
     async with changing() as (groups_of, _):
-        async with running(Shop().listens("old", name="old").app):
+        async with running(Shop().listens("old", name="old").app, timings=timings):
             assert await names(groups_of) == {"old"}
-            async with running(Shop().listens("new", **renamed).app):
+            async with running(Shop().listens("new", **renamed).app, timings=timings):
                 seen: set[str] = set()
                 for _ in range(50):  # while both write that they live
                     seen |= await names(groups_of)
                     await asyncio.sleep(0.01)
                 assert seen == {"new"}
-                async with running(Shop().listens("old", name="old").app):  # it is rolled back
+                async with running(Shop().listens("old", name="old").app, timings=timings):  # it is rolled back
                     assert await names(groups_of) == {"old"}
             assert await names(groups_of) == {"old"}
         assert await names(groups_of) == {"old"}
-        async with running(Shop().listens("new", **renamed).app):
+        async with running(Shop().listens("new", **renamed).app, timings=timings):
             assert await names(groups_of) == {"new"}
         assert await names(groups_of) == {"new"}
 
 
-async def test_a_name_of_which_no_program_lives_any_more_gives_way_to_the_one_that_lives(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("daebus.channels.groups.BEAT_SECONDS", 0.1)
+async def test_a_name_of_which_no_program_lives_any_more_gives_way_to_the_one_that_lives() -> None:
+    timings = Timings(beat=0.1)
     async with changing() as (groups_of, _):
-        async with running(Shop().listens("old", name="old").app):
-            async with running(Shop().listens("new", name="new", renamed_from="old").app):
+        async with running(Shop().listens("old", name="old").app, timings=timings):
+            async with running(Shop().listens("new", name="new", renamed_from="old").app, timings=timings):
                 pass
             assert await names(groups_of) == {"old"}
             await asyncio.sleep(0.3)  # it writes down that it is the one
@@ -383,11 +380,12 @@ async def test_a_dropped_listener_leaves_nothing(redis: Any) -> None:
 
 @pytest.mark.parametrize("heir", [None, "b"], ids=["dropped", "handed over"])
 async def test_an_instance_that_was_frozen_while_its_listener_was_removed_hears_no_more_and_makes_no_group(
-    redis: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, heir: str | None
+    redis: Any, caplog: pytest.LogCaptureFixture, heir: str | None
 ) -> None:
-    monkeypatch.setattr("daebus.channels.groups.BEAT_SECONDS", 0.3)
+    timings = Timings(beat=0.3)
     frozen, new = Shop().listens("a", name="a"), Shop().listens("b", name="b", start="latest")
-    async with running(frozen.app) as service, running(new.app), changing() as (groups_of, changes):
+    services = running(frozen.app, timings=timings), running(new.app, timings=timings)
+    async with services[0] as service, services[1], changing() as (groups_of, changes):
         await publish(service, 1, 2)
         await frozen.handles(("a", 1), ("a", 2))
         await until(lambda: _settled(groups_of))

@@ -5,6 +5,7 @@ import random
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,12 @@ from tests.engines import Engine, free_port
 from tests.support import until
 
 from daebus.connection.blocking_link import BlockingLink
-from daebus.connection.link import CommandLink
 from daebus.connection.redis_server import RedisServer
 from daebus.connection.resp import CommandError, Reply, is_busy_group, is_missing_group, is_missing_script
 from daebus.connection.scripts import Script
+from daebus.connection.server_link import ServerLink
 from daebus.connection.subscriber import Subscriber
+from daebus.core.timings import Timings
 from daebus.errors import ConfigurationError, StartupError, Unavailable
 
 
@@ -42,7 +44,7 @@ def server(engine: Engine) -> RedisServer:
 
 
 @pytest.fixture
-async def link(server: RedisServer) -> AsyncIterator[CommandLink]:
+async def link(server: RedisServer) -> AsyncIterator[ServerLink]:
     async with open_link(server) as link:
         yield link
 
@@ -62,8 +64,8 @@ async def open_link(
     on_connect: Callable[[], Awaitable[None] | None] | None = None,
     patience: float = 5,
     ping: float = 10,
-) -> AsyncGenerator[CommandLink]:
-    link = CommandLink(server, on_connect=on_connect, patience=patience, ping=ping)
+) -> AsyncGenerator[ServerLink]:
+    link = ServerLink(replace(server, timings=Timings(patience=patience, ping=ping)), on_connect=on_connect)
     await link.start()
     try:
         yield link
@@ -73,7 +75,7 @@ async def open_link(
 
 @asynccontextmanager
 async def open_subscriber(server: RedisServer, *, patience: float = 5, ping: float = 10) -> AsyncGenerator[Subscriber]:
-    subscriber = Subscriber(server, patience=patience, ping=ping)
+    subscriber = Subscriber(replace(server, timings=Timings(patience=patience, ping=ping)))
     await subscriber.start()
     try:
         yield subscriber
@@ -264,7 +266,7 @@ async def test_client_is_an_ordinary_redis_client(server: RedisServer) -> None:
 # --- commands -------------------------------------------------------------------------------------------------------
 
 
-async def test_replies_come_in_order_under_interleaved_commands(link: CommandLink) -> None:
+async def test_replies_come_in_order_under_interleaved_commands(link: ServerLink) -> None:
     async def caller(name: int) -> None:
         for turn in range(100):
             text = f"{name}:{turn}".encode()
@@ -273,11 +275,11 @@ async def test_replies_come_in_order_under_interleaved_commands(link: CommandLin
     await asyncio.gather(*[caller(name) for name in range(100)])
 
 
-async def test_commands_run_in_the_order_of_their_issue(link: CommandLink) -> None:
+async def test_commands_run_in_the_order_of_their_issue(link: ServerLink) -> None:
     assert await asyncio.gather(*[link.execute("INCR", "counter") for _ in range(1000)]) == list(range(1, 1001))
 
 
-async def test_arguments_and_replies_of_every_type(link: CommandLink) -> None:
+async def test_arguments_and_replies_of_every_type(link: ServerLink) -> None:
     await link.execute("RPUSH", "list", "é", b"\x00\r\n", 7, 2.5)
     assert await link.execute("LRANGE", "list", 0, -1) == ["é".encode(), b"\x00\r\n", b"7", b"2.5"]
     assert await link.execute("GET", "nothing") is None
@@ -287,13 +289,13 @@ async def test_arguments_and_replies_of_every_type(link: CommandLink) -> None:
     assert await link.execute("PING") == b"PONG"
 
 
-async def test_large_values_pass(link: CommandLink) -> None:
+async def test_large_values_pass(link: ServerLink) -> None:
     value = os.urandom(5_000_000)
     assert await link.execute("SET", "large", value) == b"OK"
     assert await link.execute("GET", "large") == value
 
 
-async def test_cancelled_callers_leave_the_others_their_replies(link: CommandLink) -> None:
+async def test_cancelled_callers_leave_the_others_their_replies(link: ServerLink) -> None:
     async def caller(name: int) -> None:
         text = str(name).encode()
         future = link.execute("ECHO", text)
@@ -309,7 +311,7 @@ async def test_cancelled_callers_leave_the_others_their_replies(link: CommandLin
     assert await link.execute("ECHO", "after") == b"after"
 
 
-async def test_an_error_reply_concerns_its_command_alone(link: CommandLink) -> None:
+async def test_an_error_reply_concerns_its_command_alone(link: ServerLink) -> None:
     await link.execute("SET", "text", "no number")
     before, wrong, after = await asyncio.gather(
         link.execute("PING"), link.execute("INCR", "text"), link.execute("PING"), return_exceptions=True
@@ -319,7 +321,7 @@ async def test_an_error_reply_concerns_its_command_alone(link: CommandLink) -> N
     assert wrong.code == "ERR"
 
 
-async def test_errors_inside_exec_stand_in_the_list(link: CommandLink) -> None:
+async def test_errors_inside_exec_stand_in_the_list(link: ServerLink) -> None:
     commands = [("MULTI",), ("SET", "text", "x"), ("INCR", "text"), ("EXEC",)]
     *_, replies = await asyncio.gather(*[link.execute(*command) for command in commands])
     assert isinstance(replies, list)
@@ -327,7 +329,7 @@ async def test_errors_inside_exec_stand_in_the_list(link: CommandLink) -> None:
     assert isinstance(replies[1], CommandError)
 
 
-async def test_predicates_know_their_errors(link: CommandLink) -> None:
+async def test_predicates_know_their_errors(link: ServerLink) -> None:
     with pytest.raises(CommandError) as missing:
         await link.execute("XREADGROUP", "GROUP", "g", "me", "STREAMS", "stream", ">")
     await link.execute("XGROUP", "CREATE", "stream", "g", "0", "MKSTREAM")
@@ -341,7 +343,7 @@ async def test_predicates_know_their_errors(link: CommandLink) -> None:
     assert [is_missing_script(error) for error in errors] == [False, False, True]
 
 
-async def test_a_script_is_sent_once_and_again_when_the_server_forgot_it(link: CommandLink) -> None:
+async def test_a_script_is_sent_once_and_again_when_the_server_forgot_it(link: ServerLink) -> None:
     script = Script("return {KEYS[1], ARGV[1] + 1}")
     for _ in range(2):
         assert await link.script(script, ["key"], [4]) == [b"key", 5]
@@ -376,14 +378,14 @@ async def test_a_server_busy_with_a_script_is_unavailable(server: RedisServer) -
 
 
 async def test_start_fails_in_one_line_where_no_server_is(tmp_path: Path) -> None:
-    link = CommandLink(RedisServer.from_url(f"unix://{tmp_path}/none.sock"))
+    link = ServerLink(RedisServer.from_url(f"unix://{tmp_path}/none.sock"))
     with pytest.raises(Unavailable, match=r"none\.sock is not reachable: No such file"):
         await link.start()
     await link.close()
 
 
 async def test_before_the_start_and_after_the_close_commands_fail(server: RedisServer) -> None:
-    link = CommandLink(server)
+    link = ServerLink(server)
     with pytest.raises(Unavailable, match="is not open"):
         await link.execute("PING")
     await link.start()
@@ -394,7 +396,7 @@ async def test_before_the_start_and_after_the_close_commands_fail(server: RedisS
         await link.execute("PING")
 
 
-async def test_close_sends_what_was_issued(server: RedisServer, link: CommandLink) -> None:
+async def test_close_sends_what_was_issued(server: RedisServer, link: ServerLink) -> None:
     async with open_link(server) as short:
         issued = short.execute("SET", "last", "word")
         unanswered = short.execute("BLPOP", "nothing", 0)
@@ -415,7 +417,7 @@ async def test_a_killed_server_fails_what_is_under_way_and_is_found_again(engine
     async def on_connect() -> None:
         connects.append(await shared.execute("CLIENT", "SETNAME", "greeted"))
 
-    shared = CommandLink(server, on_connect=on_connect)
+    shared = ServerLink(server, on_connect=on_connect)
     await shared.start()
     try:
         engine.freeze()
@@ -496,7 +498,7 @@ async def test_a_failed_on_connect_gives_the_connection_up(engine: Engine, serve
         await until(lambda: calls == 4 and link.connected)
         assert await link.execute("PING") == b"PONG"
 
-    refused = CommandLink(server, on_connect=lambda: pytest.fail("no"))
+    refused = ServerLink(server, on_connect=lambda: pytest.fail("no"))
     with pytest.raises(pytest.fail.Exception):
         await refused.start()
     assert not refused.connected
@@ -506,7 +508,7 @@ async def test_a_server_that_is_slow_to_read_holds_producers_back(engine: Engine
     value = b"x" * 100_000
     replies: list[asyncio.Future[Reply]] = []
 
-    async def produce(link: CommandLink) -> None:
+    async def produce(link: ServerLink) -> None:
         for _ in range(200):
             replies.append(link.execute("SET", "key", value))
             await link.drain()
@@ -534,31 +536,31 @@ async def read_group(reader: BlockingLink, milliseconds: int = 0) -> Reply:
 
 
 @pytest.fixture
-async def reader(server: RedisServer, link: CommandLink) -> AsyncIterator[BlockingLink]:
+async def reader(server: RedisServer, link: ServerLink) -> AsyncIterator[BlockingLink]:
     await link.execute("XGROUP", "CREATE", "stream", "g", "$", "MKSTREAM")
     reader = BlockingLink(server, "stream")
     yield reader
     await reader.close()
 
 
-async def blocked_clients(link: CommandLink) -> int:
+async def blocked_clients(link: ServerLink) -> int:
     information = await link.execute("INFO", "clients")
     assert isinstance(information, bytes)
     return int(information.partition(b"blocked_clients:")[2].split()[0])
 
 
-async def blocked(link: CommandLink) -> None:
+async def blocked(link: ServerLink) -> None:
     await until(lambda: blocked_clients(link))
 
 
-async def test_a_blocked_read_gets_the_entry(link: CommandLink, reader: BlockingLink) -> None:
+async def test_a_blocked_read_gets_the_entry(link: ServerLink, reader: BlockingLink) -> None:
     reading = asyncio.create_task(read_group(reader))
     await blocked(link)
     entry = await link.execute("XADD", "stream", "*", "field", "value")
     assert await reading == [[b"stream", [[entry, [b"field", b"value"]]]]]
 
 
-async def test_an_interrupt_ends_a_blocked_read(link: CommandLink, reader: BlockingLink) -> None:
+async def test_an_interrupt_ends_a_blocked_read(link: ServerLink, reader: BlockingLink) -> None:
     await reader.interrupt(link)  # nothing runs: nothing happens
     for wait in (True, False):
         reading = asyncio.create_task(read_group(reader))
@@ -571,7 +573,7 @@ async def test_an_interrupt_ends_a_blocked_read(link: CommandLink, reader: Block
     assert await read_group(reader, 1) is None
 
 
-async def test_interrupts_lose_no_entry(link: CommandLink, reader: BlockingLink) -> None:
+async def test_interrupts_lose_no_entry(link: ServerLink, reader: BlockingLink) -> None:
     total, seen = 300, 0
     random_ = random.Random(7)
 
@@ -600,7 +602,7 @@ async def test_interrupts_lose_no_entry(link: CommandLink, reader: BlockingLink)
     assert pending[0] == total
 
 
-async def test_a_cancelled_read_takes_no_entry(link: CommandLink, reader: BlockingLink) -> None:
+async def test_a_cancelled_read_takes_no_entry(link: ServerLink, reader: BlockingLink) -> None:
     reading = asyncio.create_task(read_group(reader))
     await blocked(link)
     reading.cancel()
@@ -612,7 +614,7 @@ async def test_a_cancelled_read_takes_no_entry(link: CommandLink, reader: Blocki
     assert await read_group(reader) == [[b"stream", [[entry, [b"field", b"value"]]]]]
 
 
-async def test_a_second_command_at_a_time_is_a_mistake(link: CommandLink, reader: BlockingLink) -> None:
+async def test_a_second_command_at_a_time_is_a_mistake(link: ServerLink, reader: BlockingLink) -> None:
     reading = asyncio.create_task(read_group(reader))
     await blocked(link)
     with pytest.raises(RuntimeError, match="one command at a time"):
@@ -621,7 +623,7 @@ async def test_a_second_command_at_a_time_is_a_mistake(link: CommandLink, reader
     assert await reading is None
 
 
-async def test_an_error_reply_leaves_the_reader_in_order(link: CommandLink, reader: BlockingLink) -> None:
+async def test_an_error_reply_leaves_the_reader_in_order(link: ServerLink, reader: BlockingLink) -> None:
     for _ in range(2):
         with pytest.raises(CommandError) as caught:
             await reader.execute("XREADGROUP", "GROUP", "none", "me", "STREAMS", "stream", ">")
@@ -630,7 +632,7 @@ async def test_an_error_reply_leaves_the_reader_in_order(link: CommandLink, read
 
 
 async def test_a_reader_survives_a_restart_of_the_server(
-    engine: Engine, link: CommandLink, reader: BlockingLink
+    engine: Engine, link: ServerLink, reader: BlockingLink
 ) -> None:
     reading = asyncio.create_task(read_group(reader))
     await blocked(link)
@@ -673,7 +675,7 @@ async def test_an_interrupt_without_a_server_breaks_the_read(
         engine.thaw()
 
 
-async def test_closing_a_reader_ends_its_read(link: CommandLink, reader: BlockingLink) -> None:
+async def test_closing_a_reader_ends_its_read(link: ServerLink, reader: BlockingLink) -> None:
     reading = asyncio.create_task(read_group(reader))
     await blocked(link)
     await reader.close()
@@ -686,7 +688,7 @@ async def test_closing_a_reader_ends_its_read(link: CommandLink, reader: Blockin
 # --- pub/sub --------------------------------------------------------------------------------------------------------
 
 
-async def test_several_receivers_hear_one_channel(server: RedisServer, link: CommandLink) -> None:
+async def test_several_receivers_hear_one_channel(server: RedisServer, link: ServerLink) -> None:
     first: list[bytes] = []
     second: list[bytes] = []
     other: list[bytes] = []
@@ -708,7 +710,7 @@ async def test_several_receivers_hear_one_channel(server: RedisServer, link: Com
     assert second == [b"one", b"two"]
 
 
-async def test_a_subscription_holds_when_subscribe_returns(server: RedisServer, link: CommandLink) -> None:
+async def test_a_subscription_holds_when_subscribe_returns(server: RedisServer, link: ServerLink) -> None:
     async with open_subscriber(server) as subscriber:
         for turn in range(50):
             leave = await subscriber.subscribe(f"channel {turn}", lambda _: None)
@@ -717,7 +719,7 @@ async def test_a_subscription_holds_when_subscribe_returns(server: RedisServer, 
             assert await link.execute("PUBLISH", f"channel {turn}", "x") == 1
 
 
-async def test_messages_come_whole_and_in_order(server: RedisServer, link: CommandLink) -> None:
+async def test_messages_come_whole_and_in_order(server: RedisServer, link: ServerLink) -> None:
     heard: list[bytes] = []
     sent = [str(turn).encode() * (turn % 50) for turn in range(5000)]
     async with open_subscriber(server, ping=0.01) as subscriber:
@@ -727,7 +729,7 @@ async def test_messages_come_whole_and_in_order(server: RedisServer, link: Comma
     assert heard == sent
 
 
-async def test_a_failing_receiver_harms_no_other(server: RedisServer, link: CommandLink) -> None:
+async def test_a_failing_receiver_harms_no_other(server: RedisServer, link: ServerLink) -> None:
     heard: list[bytes] = []
 
     def fail(_: bytes) -> None:
@@ -769,7 +771,7 @@ async def test_a_subscriber_notices_a_frozen_server(engine: Engine, server: Redi
         await until(lambda: subscriber.gaps == 1)
 
 
-async def test_a_cancelled_subscribe_leaves_the_channel(server: RedisServer, link: CommandLink) -> None:
+async def test_a_cancelled_subscribe_leaves_the_channel(server: RedisServer, link: ServerLink) -> None:
     async with open_subscriber(server) as subscriber:
         subscribing = asyncio.ensure_future(subscriber.subscribe("news", lambda _: None))
         await asyncio.sleep(0)

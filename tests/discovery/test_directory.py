@@ -8,12 +8,12 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
-from tests.support import raw_redis, until
+from tests.support import open_bus, raw_redis, until
 
 from daebus import Action, Bus, Daebus
 from daebus.connection.node import Node, open_node
 from daebus.connection.redis_server import RedisServer
-from daebus.discovery import directory
+from daebus.core.timings import DEFAULT_TIMINGS, Timings
 from daebus.discovery.directory import Directory
 from daebus.discovery.presence import Presence
 from daebus.errors import NoSuchAction, NoSuchService, Timeout
@@ -56,10 +56,10 @@ async def node() -> AsyncGenerator[Node]:
 
 
 @pytest.fixture
-def never_stale(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a caller knows is never looked at again for its age alone."""
-    monkeypatch.setattr(directory, "LIVE_SECONDS", 3600.0)
-    monkeypatch.setattr(directory, "_FRESH_SECONDS", 3600.0)
+async def lasting_bus() -> AsyncGenerator[Bus]:
+    """A caller that never looks again, for its age alone, at what it knows."""
+    async with open_bus(private_redis_url(), Timings(live=3600.0, fresh=3600.0)) as bus:
+        yield bus
 
 
 async def is_refused(bus: Bus, action: Action[None, str], how: type[Exception] = NoSuchService) -> bool:
@@ -73,15 +73,14 @@ async def is_refused(bus: Bus, action: Action[None, str], how: type[Exception] =
     raise AssertionError("it was answered")
 
 
-@pytest.mark.usefixtures("never_stale")
-async def test_callers_hear_that_the_last_instance_stopped(bus: Bus) -> None:
+async def test_callers_hear_that_the_last_instance_stopped(lasting_bus: Bus) -> None:
     async with running(shop()):
-        assert await bus.call(BOTH) == "done"
-    await until(lambda: is_refused(bus, BOTH))
+        assert await lasting_bus.call(BOTH) == "done"
+    await until(lambda: is_refused(lasting_bus, BOTH))
     with pytest.raises(NoSuchService, match=r"^No instance serves 'shop': the last one stopped \d+ s ago"):
-        await bus.call(BOTH)
+        await lasting_bus.call(BOTH)
     async with running(shop()):
-        assert await bus.call(BOTH) == "done"
+        assert await lasting_bus.call(BOTH) == "done"
 
 
 async def test_whoever_asks_for_the_first_time_is_refused_at_once(bus: Bus) -> None:
@@ -101,20 +100,19 @@ async def test_while_another_instance_lives_nothing_is_refused(bus: Bus) -> None
                 assert await another.call(BOTH) == "done"
 
 
-@pytest.mark.usefixtures("never_stale")
-async def test_an_action_that_only_the_stopped_version_had_is_gone(bus: Bus) -> None:
+async def test_an_action_that_only_the_stopped_version_had_is_gone(lasting_bus: Bus) -> None:
     async with AsyncExitStack() as replicas:
         async with running(shop(OLD, BOTH)):
             for _ in range(2):
                 await replicas.enter_async_context(running(shop(BOTH)))
             for _ in range(10):
-                assert await bus.call(BOTH) == "done"
-            await bus.call(OLD)
-        await until(lambda: is_refused(bus, OLD, NoSuchAction))
+                assert await lasting_bus.call(BOTH) == "done"
+            await lasting_bus.call(OLD)
+        await until(lambda: is_refused(lasting_bus, OLD, NoSuchAction))
         with pytest.raises(NoSuchAction, match="has no action 'old'"):
-            await bus.call(OLD)
+            await lasting_bus.call(OLD)
         for _ in range(10):
-            assert await bus.call(BOTH) == "done"
+            assert await lasting_bus.call(BOTH) == "done"
 
 
 async def test_an_action_stays_while_any_instance_of_its_version_lives(bus: Bus) -> None:
@@ -150,16 +148,15 @@ async def test_what_is_sent_after_the_end_is_kept(bus: Bus, redis: Any) -> None:
     assert await redis.xlen("daebus:{shop}:action:both") == 1
 
 
-@pytest.mark.usefixtures("never_stale")
-async def test_what_a_caller_did_not_hear_of_it_does_not_miss(bus: Bus, redis: Any) -> None:
+async def test_what_a_caller_did_not_hear_of_it_does_not_miss(lasting_bus: Bus, redis: Any) -> None:
     async with running(shop()):
-        await bus.call(BOTH)
+        await lasting_bus.call(BOTH)
         # As if it had left while the caller's connection for messages was broken.
         await redis.zadd(SERVING, {":left": await redis.zscore(SERVING, "")})
-        assert await bus.call(BOTH) == "done"
+        assert await lasting_bus.call(BOTH) == "done"
         for client in await redis.client_list(_type="pubsub"):
             await redis.client_kill_filter(_id=client["id"])
-        await until(lambda: is_refused_or_cut(bus))
+        await until(lambda: is_refused_or_cut(lasting_bus))
 
 
 async def is_refused_or_cut(bus: Bus) -> bool:
@@ -180,7 +177,7 @@ async def test_an_instance_that_died_is_no_reason_to_wait_for_long(node: Node, r
             await presence.start()
         for member, score in await redis.zrange("daebus:{shop}:servers", 0, -1, withscores=True):
             if member.startswith(other.id.encode()):
-                await redis.zadd("daebus:{shop}:servers", {member: score - directory.LIVE_SECONDS * 1000 - 1})
+                await redis.zadd("daebus:{shop}:servers", {member: score - DEFAULT_TIMINGS.live * 1000 - 1})
         await last.stop()
         with pytest.raises(NoSuchService):
             await Directory(node).require("shop", "both")

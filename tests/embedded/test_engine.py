@@ -391,18 +391,15 @@ def test_a_copied_project_is_another_one(project: Path) -> None:
         end(one)
 
 
-def test_who_waits_for_the_engine_of_a_copy_leaves_the_original_alone(
-    project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_who_waits_for_the_engine_of_a_copy_leaves_the_original_alone(project: Path) -> None:
     (project / "a").mkdir()
     with closing(join_embedded(project / "a")) as one:
         server = server_of(one.url)
         shutil.copytree(project / "a", project / "b")
-        monkeypatch.setattr(embedded, "PATIENCE", 0.1)
         with keeper.FileLock(project / "b" / ".daebus" / "engine.lock") as starting:
             assert starting.take(keeper.ALONE)
             with pytest.raises(StartupError, match=r"did not answer .* ends with: .*\n.*DAEBUS_REDIS_URL"):
-                join_embedded(project / "b")
+                join_embedded(project / "b", patience=0.1)
         assert server_of(one.url) == server
         end(one)
 

@@ -7,18 +7,16 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import pytest
 from tests.engines import Engine, open_proxy
 from tests.support import until
 
-from daebus.connection.cluster import open_link
-from daebus.connection.link import CommandLink
 from daebus.connection.node import open_node
 from daebus.connection.redis_server import RedisServer
-from daebus.connection.subscriber import Subscriber
+from daebus.connection.server_link import ServerLink
+from daebus.core.timings import Timings
 from daebus.errors import Unavailable
 from daebus.queues.leases import Lease
 from daebus.telemetry.logs import make_logger
@@ -199,7 +197,8 @@ async def test_what_was_handed_to_a_connection_that_broke_is_taken_up_again(engi
 
 async def test_a_connection_on_which_nothing_comes_any_more_is_found(engine: Engine) -> None:
     async with open_proxy(engine.port) as proxy:
-        link = CommandLink(RedisServer.from_url(f"redis://127.0.0.1:{proxy.port}"), patience=0.2, ping=0.1)
+        timings = Timings(patience=0.2, ping=0.1)
+        link = ServerLink(RedisServer.from_url(f"redis://127.0.0.1:{proxy.port}", timings=timings))
         await link.start()
         try:
             with told() as lines:
@@ -212,12 +211,12 @@ async def test_a_connection_on_which_nothing_comes_any_more_is_found(engine: Eng
             await link.close()
 
 
-async def test_a_service_gets_over_connections_on_which_nothing_comes_any_more(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for kind in (open_link, Subscriber):
-        monkeypatch.setattr(f"daebus.connection.node.{kind.__name__}", partial(kind, patience=0.5, ping=0.5))
-    async with open_proxy(engine.port) as proxy, open_world(f"redis://127.0.0.1:{proxy.port}/0") as world:
+async def test_a_service_gets_over_connections_on_which_nothing_comes_any_more(engine: Engine) -> None:
+    timings = Timings(patience=0.5, ping=0.5)
+    async with (
+        open_proxy(engine.port) as proxy,
+        open_world(f"redis://127.0.0.1:{proxy.port}/0", timings=timings) as world,
+    ):
         with told() as lines:
             proxy.swallow()
             await world.fails()
@@ -254,11 +253,8 @@ async def test_slow_answers_are_only_slow(engine: Engine) -> None:
         assert not lines
 
 
-async def test_a_long_outage_is_recalled_with_its_reason_and_cheap(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("daebus.connection.outages._FIRST_REMINDER", 1.0)
-    async with open_world(engine.url) as world:
+async def test_a_long_outage_is_recalled_with_its_reason_and_cheap(engine: Engine) -> None:
+    async with open_world(engine.url, timings=Timings(first_reminder=1.0)) as world:
         with told() as lines:
             engine.kill()
             await world.fails()

@@ -10,9 +10,10 @@ from contextlib import asynccontextmanager, contextmanager
 
 import msgspec
 import pytest
-from tests.support import until
+from tests.support import open_bus, until
 
 from daebus import Action, Bus, Channel, Daebus
+from daebus.core.timings import DEFAULT_TIMINGS, Timings
 from daebus.errors import NoSuchService, ServiceError, Timeout, Unavailable
 from daebus.testing import running
 
@@ -83,10 +84,12 @@ class World:
 
 
 @asynccontextmanager
-async def open_world(url: str, *, caller_url: str | None = None, lease: float = 6.0) -> AsyncGenerator[World]:
+async def open_world(
+    url: str, *, caller_url: str | None = None, lease: float = 6.0, timings: Timings = DEFAULT_TIMINGS
+) -> AsyncGenerator[World]:
     """A world on the server at `url`."""
     app = Daebus("faulty", lease=lease)
-    async with Bus(caller_url or url) as bus:
+    async with open_bus(caller_url or url, timings) as bus:
         world = World(bus)
 
         @app.action(ECHO)
@@ -106,7 +109,7 @@ async def open_world(url: str, *, caller_url: str | None = None, lease: float = 
         async def on_kept(event: Event) -> None:
             world.seen["kept"].append(event.number)
 
-        async with running(app, redis_url=url):
+        async with running(app, redis_url=url, timings=timings):
             await world.works(-1)
             yield world
 

@@ -10,8 +10,8 @@ from contextlib import asynccontextmanager
 import pytest
 from tests.support import raw_redis, until
 
-from daebus.connection.link import CommandLink
 from daebus.connection.redis_server import RedisServer
+from daebus.connection.server_link import ServerLink
 from daebus.core.deadlines import NEVER, Deadlines
 from daebus.queues.settler import Settler
 from daebus.telemetry.logs import make_logger
@@ -21,8 +21,8 @@ pytestmark = pytest.mark.usefixtures("daebus_redis_url")
 
 
 @asynccontextmanager
-async def settling() -> AsyncGenerator[tuple[Settler, CommandLink]]:
-    link = CommandLink(RedisServer.from_url(private_redis_url()))
+async def settling() -> AsyncGenerator[tuple[Settler, ServerLink]]:
+    link = ServerLink(RedisServer.from_url(private_redis_url()))
     await link.start()
     try:
         yield Settler(link, make_logger()), link

@@ -16,8 +16,8 @@ import pytest
 from tests.engines import Engine
 from tests.support import until
 
-from daebus.connection.link import CommandLink
 from daebus.connection.redis_server import RedisServer
+from daebus.connection.server_link import ServerLink
 from daebus.declare.schedules import Cron, Interval, Schedule
 from daebus.delivery.grace import Grace
 from daebus.tasks.records import TaskRecord
@@ -35,8 +35,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 
 
 @asynccontextmanager
-async def linked(server: Engine) -> AsyncGenerator[CommandLink]:
-    link = CommandLink(RedisServer.from_url(server.url))
+async def linked(server: Engine) -> AsyncGenerator[ServerLink]:
+    link = ServerLink(RedisServer.from_url(server.url))
     await link.start()
     try:
         yield link
@@ -45,7 +45,7 @@ async def linked(server: Engine) -> AsyncGenerator[CommandLink]:
 
 
 @pytest.fixture
-async def link(server: Engine) -> AsyncIterator[CommandLink]:
+async def link(server: Engine) -> AsyncIterator[ServerLink]:
     async with linked(server) as link:
         yield link
 
@@ -85,7 +85,7 @@ class Work:
 
 @asynccontextmanager
 async def scheduler(
-    link: CommandLink, service: str, *tasks: ScheduledTask, instance: str = "i1", lease: float = LEASE
+    link: ServerLink, service: str, *tasks: ScheduledTask, instance: str = "i1", lease: float = LEASE
 ) -> AsyncGenerator[Scheduler]:
     scheduler = Scheduler(link, service=service, instance=instance, logger=make_logger(), lease=lease)
     await scheduler.start(tasks)
@@ -95,14 +95,14 @@ async def scheduler(
         await scheduler.stop(Grace(0))
 
 
-async def record(link: CommandLink, service: str) -> dict[bytes, bytes]:
+async def record(link: ServerLink, service: str) -> dict[bytes, bytes]:
     fields = await link.execute("HGETALL", f"daebus:{{{service}}}:task:work")
     assert isinstance(fields, list)
     texts = [field for field in fields if isinstance(field, bytes)]
     return dict(zip(texts[::2], texts[1::2], strict=True))
 
 
-async def set_record(link: CommandLink, service: str, **fields: str | int) -> None:
+async def set_record(link: ServerLink, service: str, **fields: str | int) -> None:
     await link.execute("HSET", f"daebus:{{{service}}}:task:work", *itertools.chain(*fields.items()))
 
 
@@ -110,7 +110,7 @@ def now_ms() -> int:
     return int(time.time() * 1000)
 
 
-async def test_two_replicas_share_a_task_and_never_run_it_at_once(link: CommandLink, service: str) -> None:
+async def test_two_replicas_share_a_task_and_never_run_it_at_once(link: ServerLink, service: str) -> None:
     work = Work(0.01)
     task = work.task(Interval(0.05))
     async with scheduler(link, service, task, instance="i1"), scheduler(link, service, task, instance="i2"):
@@ -120,7 +120,7 @@ async def test_two_replicas_share_a_task_and_never_run_it_at_once(link: CommandL
     assert b"owner" not in await record(link, service)
 
 
-async def test_the_first_run_is_one_interval_after_the_first_start(link: CommandLink, service: str) -> None:
+async def test_the_first_run_is_one_interval_after_the_first_start(link: ServerLink, service: str) -> None:
     work = Work()
     began = time.monotonic()
     async with scheduler(link, service, work.task(Interval(0.25))):
@@ -128,7 +128,7 @@ async def test_the_first_run_is_one_interval_after_the_first_start(link: Command
     assert 0.24 < work.starts[0] - began < 1
 
 
-async def test_an_interval_counts_from_the_last_recorded_run(link: CommandLink, service: str) -> None:
+async def test_an_interval_counts_from_the_last_recorded_run(link: ServerLink, service: str) -> None:
     work = Work()
     await set_record(link, service, last=now_ms() - 59_700)
     began = time.monotonic()
@@ -139,7 +139,7 @@ async def test_an_interval_counts_from_the_last_recorded_run(link: CommandLink, 
 
 @pytest.mark.parametrize("schedule", [Interval(60), Cron("0 0 1 1 *")])
 async def test_runs_missed_while_the_service_was_down_become_one(
-    link: CommandLink, service: str, schedule: Schedule
+    link: ServerLink, service: str, schedule: Schedule
 ) -> None:
     work = Work()
     last = now_ms() - 3 * 366 * 86_400_000
@@ -153,7 +153,7 @@ async def test_runs_missed_while_the_service_was_down_become_one(
     assert abs(recorded - now_ms()) < 5_000
 
 
-async def test_a_run_longer_than_its_interval_and_lease_overlaps_nothing(link: CommandLink, service: str) -> None:
+async def test_a_run_longer_than_its_interval_and_lease_overlaps_nothing(link: ServerLink, service: str) -> None:
     work = Work(0.4)
     task = work.task(Interval(0.05))
     async with (
@@ -167,7 +167,7 @@ async def test_a_run_longer_than_its_interval_and_lease_overlaps_nothing(link: C
     assert max(gaps) < 1.5  # but the next one does not wait
 
 
-async def test_each_replica_runs_a_task_of_scope_replica(link: CommandLink, service: str) -> None:
+async def test_each_replica_runs_a_task_of_scope_replica(link: ServerLink, service: str) -> None:
     works = [Work(0.1), Work(0.1)]
     tasks = [
         ScheduledTask(name="work", schedule=Interval(0.05), scope="replica", run=works[0].run),
@@ -182,7 +182,7 @@ async def test_each_replica_runs_a_task_of_scope_replica(link: CommandLink, serv
     assert await record(link, service) == {}
 
 
-async def test_a_task_that_fails_goes_on(link: CommandLink, service: str, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_task_that_fails_goes_on(link: ServerLink, service: str, caplog: pytest.LogCaptureFixture) -> None:
     starts: list[str] = []
 
     async def fail() -> None:
@@ -205,7 +205,7 @@ async def test_a_task_that_fails_goes_on(link: CommandLink, service: str, caplog
     assert failures[0].exc_info is not None
 
 
-async def test_stop_waits_for_a_run_and_starts_no_other(link: CommandLink, service: str) -> None:
+async def test_stop_waits_for_a_run_and_starts_no_other(link: ServerLink, service: str) -> None:
     work = Work(0.2)
     async with scheduler(link, service, work.task(Interval(0.05))) as stopped:
         await until(lambda: work.running == 1)
@@ -213,7 +213,7 @@ async def test_stop_waits_for_a_run_and_starts_no_other(link: CommandLink, servi
     assert (work.ended, work.cancelled, len(work.starts)) == (1, 0, 1)
 
 
-async def test_stop_cancels_a_run_that_lasts_too_long_and_frees_the_task(link: CommandLink, service: str) -> None:
+async def test_stop_cancels_a_run_that_lasts_too_long_and_frees_the_task(link: ServerLink, service: str) -> None:
     endless, other = Work(3600), Work()
     async with scheduler(link, service, endless.task(Interval(0.05)), lease=30) as stopped:
         await until(lambda: endless.running == 1)
@@ -225,7 +225,7 @@ async def test_stop_cancels_a_run_that_lasts_too_long_and_frees_the_task(link: C
         await until(lambda: bool(other.starts), seconds=1)
 
 
-async def test_stop_is_quick_while_nothing_runs(link: CommandLink, service: str) -> None:
+async def test_stop_is_quick_while_nothing_runs(link: ServerLink, service: str) -> None:
     task = Work().task(Interval(3600))
     local = ScheduledTask(name="local", schedule=Cron("0 0 1 1 *"), scope="replica", run=Work().run)
     async with scheduler(link, service, task, local) as stopped:
@@ -240,7 +240,7 @@ import asyncio, sys
 from daebus.telemetry.logs import make_logger
 from daebus.declare.schedules import Interval
 from daebus.connection.redis_server import RedisServer
-from daebus.connection.link import CommandLink
+from daebus.connection.server_link import ServerLink
 from daebus.tasks.scheduler import ScheduledTask, Scheduler
 
 async def work():
@@ -251,7 +251,7 @@ async def work():
         print("cancelled", flush=True)
 
 async def main(url, service, lease):
-    link = CommandLink(RedisServer.from_url(url))
+    link = ServerLink(RedisServer.from_url(url))
     await link.start()
     scheduler = Scheduler(link, service=service, instance="owner", logger=make_logger(), lease=float(lease))
     await scheduler.start([ScheduledTask(name="work", schedule=Interval(0.02), scope="service", run=work)])
@@ -273,7 +273,7 @@ def owner(server: Engine, service: str) -> Iterator[subprocess.Popen[str]]:
 
 
 async def test_a_killed_replica_blocks_the_task_until_its_lease_is_out(
-    link: CommandLink, service: str, owner: subprocess.Popen[str]
+    link: ServerLink, service: str, owner: subprocess.Popen[str]
 ) -> None:
     work = Work()
     async with scheduler(link, service, work.task(Interval(0.02)), instance="heir"):
@@ -287,7 +287,7 @@ async def test_a_killed_replica_blocks_the_task_until_its_lease_is_out(
 
 
 async def test_a_frozen_replica_gives_up_the_task_that_was_taken_over(
-    link: CommandLink, service: str, owner: subprocess.Popen[str]
+    link: ServerLink, service: str, owner: subprocess.Popen[str]
 ) -> None:
     work = Work(3600)
     async with scheduler(link, service, work.task(Interval(0.02)), instance="heir"):
@@ -300,7 +300,7 @@ async def test_a_frozen_replica_gives_up_the_task_that_was_taken_over(
 
 
 @pytest.mark.parametrize("left_ms", [-60_000, 60])
-async def test_a_lease_is_watched_before_it_is_taken(link: CommandLink, service: str, left_ms: int) -> None:
+async def test_a_lease_is_watched_before_it_is_taken(link: ServerLink, service: str, left_ms: int) -> None:
     work = Work()
     await set_record(link, service, last=1, owner="other", until=now_ms() + left_ms)
     began = time.monotonic()
@@ -333,11 +333,11 @@ async def test_a_run_outlives_a_server_that_loses_its_data(
     assert work.starts[1] - work.starts[0] > 1.5
 
 
-def made(link: CommandLink, service: str, instance: str) -> TaskRecord:
+def made(link: ServerLink, service: str, instance: str) -> TaskRecord:
     return TaskRecord(link, service=service, task="work", instance=instance, lease=10)
 
 
-async def test_a_claim_wins_once_for_each_start(link: CommandLink, service: str) -> None:
+async def test_a_claim_wins_once_for_each_start(link: ServerLink, service: str) -> None:
     one, two = made(link, service, "i1"), made(link, service, "i2")
     first = await one.ask(0, 0, 0)
     assert (first.won, first.last, first.held_until) == (False, first.now, 0)
@@ -354,7 +354,7 @@ async def test_a_claim_wins_once_for_each_start(link: CommandLink, service: str)
     assert (await two.ask(won.last, 1, 0)).won
 
 
-async def test_a_claim_whose_answer_got_lost_is_won_when_asked_again(link: CommandLink, service: str) -> None:
+async def test_a_claim_whose_answer_got_lost_is_won_when_asked_again(link: ServerLink, service: str) -> None:
     instance = made(link, service, "i1")
     before = (await instance.ask(0, 0, 0)).last - 1_000
     await set_record(link, service, last=before)
@@ -363,7 +363,7 @@ async def test_a_claim_whose_answer_got_lost_is_won_when_asked_again(link: Comma
     assert (again.won, again.last) == (True, won.last)
 
 
-async def test_a_lease_lost_to_another_run_is_not_renewed(link: CommandLink, service: str) -> None:
+async def test_a_lease_lost_to_another_run_is_not_renewed(link: ServerLink, service: str) -> None:
     slow, quick = made(link, service, "i1"), made(link, service, "i2")
     await set_record(link, service, last=1)
     started = (await slow.ask(1, 1, 0)).last
@@ -377,7 +377,7 @@ async def test_a_lease_lost_to_another_run_is_not_renewed(link: CommandLink, ser
     assert not await slow.renew(started)  # its run would be the second for one due time
 
 
-async def test_a_record_that_vanished_leaves_time_to_the_one_that_runs(link: CommandLink, service: str) -> None:
+async def test_a_record_that_vanished_leaves_time_to_the_one_that_runs(link: ServerLink, service: str) -> None:
     owner, other = made(link, service, "i1"), made(link, service, "i2")
     await set_record(link, service, last=1)
     started = (await owner.ask(1, 1, 0)).last
@@ -389,7 +389,7 @@ async def test_a_record_that_vanished_leaves_time_to_the_one_that_runs(link: Com
 
 
 async def test_a_start_recorded_by_a_clock_that_was_ahead_does_not_block_the_task(
-    link: CommandLink, service: str
+    link: ServerLink, service: str
 ) -> None:
     work = Work()
     await set_record(link, service, last=now_ms() + 86_400_000)

@@ -29,12 +29,14 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from daebus.asgi.handshake import Handshake
 from daebus.asgi.settings import DaebusHttp, DaebusWebSocket
-from daebus.connection.link import CommandLink
+from daebus.connection.node import Node
 from daebus.connection.redis_server import RedisServer
+from daebus.connection.server_link import ServerLink
 from daebus.connection.subscriber import Subscriber
 from daebus.core.budgets import Budget
 from daebus.core.context import Context
 from daebus.core.stopping import Stopping
+from daebus.core.timings import DEFAULT_TIMINGS, Timings
 from daebus.declare.contracts import Message
 from daebus.declare.recorder import Recorder
 from daebus.declare.signatures import Signature
@@ -48,11 +50,9 @@ from daebus.payloads.codec import encode
 from daebus.protocol.messages import client_registry
 from daebus.server.server import HttpServer
 from daebus.telemetry.logs import make_logger
-from daebus.websocket import connection as peer
-from daebus.websocket import hub as websocket
-from daebus.websocket import outbox
 from daebus.websocket.clients import Client, Clients
 from daebus.websocket.hub import SocketHub, SocketRoutes, socket_handler
+from daebus.websocket.outbox import Outbox
 from daebus.websocket.replicas import Switchboard
 from daebus.wiring.compiling import Rule, compile_endpoint
 
@@ -91,8 +91,8 @@ def url() -> Iterator[str]:
 
 
 @pytest.fixture
-async def link(url: str) -> AsyncIterator[CommandLink]:
-    link = CommandLink(RedisServer.from_url(url))
+async def link(url: str) -> AsyncIterator[ServerLink]:
+    link = ServerLink(RedisServer.from_url(url))
     await link.start()
     yield link
     await link.close()
@@ -140,7 +140,7 @@ class Site:
 class Sites:
     """Makes replicas of one service, which end with the test."""
 
-    def __init__(self, service: str, link: CommandLink, subscriber: Subscriber) -> None:
+    def __init__(self, service: str, link: ServerLink, subscriber: Subscriber) -> None:
         self._service = service
         self._link = link
         self._subscriber = subscriber
@@ -149,16 +149,21 @@ class Sites:
         self._numbers = itertools.count(1)
 
     async def open(
-        self, sockets: Recorder, *, size: int = 1_048_576, clients: int = 10_000, server: Kind = "granian"
+        self,
+        sockets: Recorder,
+        *,
+        size: int = 1_048_576,
+        clients: int = 10_000,
+        server: Kind = "granian",
+        timings: Timings = DEFAULT_TIMINGS,
     ) -> Site:
+        node = Node(RedisServer.from_url(self._link.address, timings=timings))
+        node.id, node.link, node.subscriber = f"replica{next(self._numbers)}", self._link, self._subscriber
         hub = SocketHub(
             DaebusWebSocket(max_message_size=size, max_clients=clients),
             self.routes(sockets),
             service=self._service,
-            instance=f"replica{next(self._numbers)}",
-            link=self._link,
-            subscriber=self._subscriber,
-            stopping=Stopping(),
+            node=node,
             logger=make_logger(),
         )
         await hub.start()
@@ -198,7 +203,7 @@ def answering(signature: Signature) -> Callable[[object], bytes | None]:
 
 
 @pytest.fixture
-async def sites(service: str, link: CommandLink, subscriber: Subscriber) -> AsyncIterator[Sites]:
+async def sites(service: str, link: ServerLink, subscriber: Subscriber) -> AsyncIterator[Sites]:
     sites = Sites(service, link, subscriber)
     yield sites
     await sites.close()
@@ -764,7 +769,7 @@ async def test_a_handler_sends_before_it_answers(sites: Sites, sockets: Recorder
 
 
 async def test_clients_are_reached_over_all_replicas(
-    sites: Sites, sockets: Recorder, link: CommandLink, service: str
+    sites: Sites, sockets: Recorder, link: ServerLink, service: str
 ) -> None:
     @sockets.socket("id")
     async def tell_id(client: Client) -> str:
@@ -830,10 +835,9 @@ async def test_a_client_that_leaves_is_gone_for_its_disconnect_handlers(sites: S
 
 
 async def test_the_registry_forgets_the_dead_and_finds_the_living_again(
-    sites: Sites, sockets: Recorder, link: CommandLink, service: str, monkeypatch: pytest.MonkeyPatch
+    sites: Sites, sockets: Recorder, link: ServerLink, service: str
 ) -> None:
-    monkeypatch.setattr(websocket, "TEND_SECONDS", 0.01)
-    site = await sites.open(sockets)
+    site = await sites.open(sockets, timings=Timings(tend=0.01))
     elsewhere = Clients(Switchboard(link, service))
     async with site.connect():
         await until(elsewhere.connected)
@@ -848,7 +852,7 @@ async def test_the_registry_forgets_the_dead_and_finds_the_living_again(
 
 
 async def test_the_registry_is_written_again_at_once_where_it_may_be_lost(
-    sites: Sites, sockets: Recorder, link: CommandLink, service: str
+    sites: Sites, sockets: Recorder, link: ServerLink, service: str
 ) -> None:
     site = await sites.open(sockets)
     async with site.connect():
@@ -859,11 +863,11 @@ async def test_the_registry_is_written_again_at_once_where_it_may_be_lost(
         await until(lambda: is_registered(link, service, alive))
 
 
-async def is_forgotten(link: CommandLink, service: str, client_id: str) -> bool:
+async def is_forgotten(link: ServerLink, service: str, client_id: str) -> bool:
     return not await is_registered(link, service, client_id)
 
 
-async def is_registered(link: CommandLink, service: str, client_id: str) -> bool:
+async def is_registered(link: ServerLink, service: str, client_id: str) -> bool:
     return await link.execute("ZSCORE", client_registry(service), client_id) is not None
 
 
@@ -871,7 +875,7 @@ async def test_clients_connect_and_talk_while_the_server_is_away(
     sockets: Recorder, service: str, url: str, subscriber: Subscriber
 ) -> None:
     add_echo(sockets)
-    away = CommandLink(RedisServer.from_url(url))  # never opened
+    away = ServerLink(RedisServer.from_url(url))  # never opened
     sites = Sites(service, away, subscriber)
     site = await sites.open(sockets)
     async with site.connect() as client:
@@ -990,9 +994,7 @@ async def test_at_the_stop_the_handlers_finish_and_are_answered(sites: Sites, so
     assert sorted(events) == ["handled", "left", "left"]
 
 
-async def test_handlers_that_do_not_end_are_cancelled_after_the_grace(
-    sites: Sites, sockets: Recorder, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_handlers_that_do_not_end_are_cancelled_after_the_grace(sites: Sites, sockets: Recorder) -> None:
     started, never, events = asyncio.Event(), asyncio.Event(), list[str]()
 
     @sockets.socket("work")
@@ -1040,11 +1042,7 @@ async def test_a_connect_handler_that_does_not_end_is_cancelled_after_the_grace(
     assert (await refusal)[0] == 503
 
 
-async def test_a_long_handler_is_cancelled_some_time_after_its_client_went(
-    sites: Sites, sockets: Recorder, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(websocket, "TEND_SECONDS", 0.01)
-    monkeypatch.setattr(peer, "FINISH_SECONDS", 0.05)
+async def test_a_long_handler_is_cancelled_some_time_after_its_client_went(sites: Sites, sockets: Recorder) -> None:
     started, events = asyncio.Event(), list[str]()
 
     @sockets.socket("ticks")
@@ -1060,7 +1058,7 @@ async def test_a_long_handler_is_cancelled_some_time_after_its_client_went(
     async def on_disconnect() -> None:
         events.append("left")
 
-    site = await sites.open(sockets)
+    site = await sites.open(sockets, timings=Timings(tend=0.01, finish=0.05))
     async with site.connect() as client:
         await tell(client, "ticks")
         await started.wait()
@@ -1070,10 +1068,7 @@ async def test_a_long_handler_is_cancelled_some_time_after_its_client_went(
     assert events == ["cancelled", "left"]
 
 
-async def test_what_is_sent_while_a_handler_runs_for_long_is_kept(
-    sites: Sites, sockets: Recorder, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(websocket, "TEND_SECONDS", 0.005)
+async def test_what_is_sent_while_a_handler_runs_for_long_is_kept(sites: Sites, sockets: Recorder) -> None:
     add_echo(sockets)
 
     @sockets.socket("work")
@@ -1081,7 +1076,7 @@ async def test_what_is_sent_while_a_handler_runs_for_long_is_kept(
         await asyncio.sleep(0.1)
         return "worked"
 
-    site = await sites.open(sockets)
+    site = await sites.open(sockets, timings=Timings(tend=0.005))
     async with site.connect() as client:
         for _ in range(2):
             await tell(client, "work")
@@ -1092,10 +1087,7 @@ async def test_what_is_sent_while_a_handler_runs_for_long_is_kept(
                 assert (await hear(client))["data"] == {"name": "a", "count": count}
 
 
-async def test_a_single_message_after_a_long_handler_is_answered_at_once(
-    sites: Sites, sockets: Recorder, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(websocket, "TEND_SECONDS", 0.005)
+async def test_a_single_message_after_a_long_handler_is_answered_at_once(sites: Sites, sockets: Recorder) -> None:
     add_echo(sockets)
 
     @sockets.socket("work")
@@ -1103,7 +1095,7 @@ async def test_a_single_message_after_a_long_handler_is_answered_at_once(
         await asyncio.sleep(0.1)
         return "worked"
 
-    site = await sites.open(sockets)
+    site = await sites.open(sockets, timings=Timings(tend=0.005))
     async with site.connect() as client:
         assert (await ask(client, "work"))["data"] == "worked"
         for count in range(3):
@@ -1144,18 +1136,16 @@ async def test_a_client_that_is_disconnected_is_not_heard_any_more(sites: Sites,
 
 
 async def test_a_client_that_does_not_read_is_no_burden_to_others(
-    sites: Sites, sockets: Recorder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    sites: Sites, sockets: Recorder, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING)
-    monkeypatch.setattr(outbox, "MAX_SIZE", 3_000_000)
-    monkeypatch.setattr(peer, "_CLOSE_SECONDS", 0.1)
     left: list[str] = []
 
     @sockets.socket_disconnect()
     async def on_disconnect(client: Client) -> None:
         left.append(client.id)
 
-    site = await sites.open(sockets)
+    site = await sites.open(sockets, timings=Timings(close=0.1))
     async with deaf(site):
         await until(site.hub.clients.connected)
         (slow,) = await site.hub.clients.connected()
@@ -1181,11 +1171,8 @@ async def all_of(clients: Clients, count: int) -> bool:
 
 @pytest.mark.parametrize("server", ["granian", "hooked"])
 async def test_a_client_that_does_not_read_its_answer_is_disconnected(
-    sites: Sites, sockets: Recorder, server: Kind, monkeypatch: pytest.MonkeyPatch
+    sites: Sites, sockets: Recorder, server: Kind
 ) -> None:
-    monkeypatch.setattr(websocket, "TEND_SECONDS", 0.01)
-    monkeypatch.setattr(peer, "STUCK_SECONDS", 0.1)
-    monkeypatch.setattr(peer, "_CLOSE_SECONDS", 0.1)
     left: list[str] = []
 
     @sockets.socket("big")
@@ -1196,7 +1183,7 @@ async def test_a_client_that_does_not_read_its_answer_is_disconnected(
     async def on_disconnect(client: Client) -> None:
         left.append(client.id)
 
-    site = await sites.open(sockets, server=server)
+    site = await sites.open(sockets, server=server, timings=Timings(tend=0.01, stuck=0.1, close=0.1))
     async with deaf(site) as (_, writer):
         writer.write(frame(b'{"type":"big"}') * 3)
         await until(lambda: left)
@@ -1257,13 +1244,11 @@ async def test_a_client_that_does_not_read_its_answer_does_not_hold_up_the_stop(
     sites: Sites,
     sockets: Recorder,
     server: Kind,
-    monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     asked: int,
     *,
     busy: bool,
 ) -> None:
-    monkeypatch.setattr(peer, "_CLOSE_SECONDS", 0.1)
     begun, released = asyncio.Event(), asyncio.Event()
 
     @sockets.socket("big")
@@ -1272,7 +1257,7 @@ async def test_a_client_that_does_not_read_its_answer_does_not_hold_up_the_stop(
         await released.wait()
         return "x" * 15_000_000
 
-    site = await sites.open(sockets, server=server)
+    site = await sites.open(sockets, server=server, timings=Timings(close=0.1))
     async with deaf(site) as (_, writer):
         writer.write(frame(b'{"type":"big"}') * asked)
         await begun.wait()
@@ -1327,12 +1312,12 @@ async def test_all_that_goes_to_a_client_comes_in_order(sites: Sites, sockets: R
     assert looked.count("websocket.send") == (400 if server == "hooked" else 0)
 
 
-def outbox_of(send: Callable[[dict[str, object]], Awaitable[None]]) -> outbox.Outbox:
+def outbox_of(send: Callable[[dict[str, object]], Awaitable[None]]) -> Outbox:
     async def receive() -> Mapping[str, object]:
         raise AssertionError
 
     handshake = Handshake(query=b"", headers={}, request_id="r", explains=False, receive=receive, send=send)
-    return outbox.Outbox(handshake, lambda: None, Budget(1 << 20))
+    return Outbox(handshake, lambda: None, Budget(1 << 20))
 
 
 async def test_whoever_sends_and_sends_holds_up_nobody_though_the_server_takes_all_at_once() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable
 
 from daebus.actions.serving import ActionServer
 from daebus.connection.cluster import open_link
-from daebus.connection.link import CommandLink
+from daebus.connection.link import Link
 from daebus.connection.node import Node
 from daebus.connection.scripts import Script
 from daebus.discovery.directory import live_actions
@@ -61,7 +61,7 @@ class Farewell:
         """
         asyncio.run(self._linked(self._fail_callers))
 
-    async def _linked(self, say: Callable[[CommandLink], Awaitable[None]]) -> None:
+    async def _linked(self, say: Callable[[Link], Awaitable[None]]) -> None:
         link = open_link(self._node.server)
         await link.start()
         try:
@@ -69,7 +69,7 @@ class Farewell:
         finally:
             await link.close()
 
-    async def _fail_callers(self, link: CommandLink) -> None:
+    async def _fail_callers(self, link: Link) -> None:
         await self._presence.leave(link)
         in_hand = list(_calls(self._actions.in_hand()))
         served = await live_actions(self._node, self._service, link) if in_hand else frozenset[str]()

@@ -6,6 +6,7 @@ import msgspec
 
 from daebus.asgi.settings import DaebusHttp, DaebusWebSocket
 from daebus.core.stopping import Stopping
+from daebus.core.timings import DEFAULT_TIMINGS, Timings
 from daebus.declare.options import require_count, require_counts, require_seconds
 from daebus.delivery.endpoint import Endpoint
 from daebus.delivery.workers import WorkerPool
@@ -63,6 +64,7 @@ class Assembly(msgspec.Struct, frozen=True):
         http: The settings of its HTTP; None: it has none.
         websocket: The settings of its WebSockets; None: it has none.
         stopping: Whether its run stops.
+        timings: How long the engine waits, beside what the settings say.
         doubts: What is probably a mistake, but need not be.
     """
 
@@ -74,6 +76,7 @@ class Assembly(msgspec.Struct, frozen=True):
     http: DaebusHttp | None
     websocket: DaebusWebSocket | None
     stopping: Stopping = msgspec.field(default_factory=Stopping)
+    timings: Timings = DEFAULT_TIMINGS
     doubts: tuple[WiringProblem, ...] = ()
 
     def concurrency(self, endpoint: Endpoint[object], wanted: int | None = None) -> int:

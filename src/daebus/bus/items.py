@@ -9,7 +9,7 @@ from typing import Self
 
 import msgspec
 
-from daebus.connection.link import CommandLink
+from daebus.connection.link import Link
 from daebus.connection.resp import Reply as ServerReply
 from daebus.core.deadlines import NEVER
 from daebus.payloads.codec import encode
@@ -36,7 +36,7 @@ class Items:
         reply_to: Where the caller hears them.
     """
 
-    def __init__(self, link: CommandLink, request: Request, reply_to: str) -> None:
+    def __init__(self, link: Link, request: Request, reply_to: str) -> None:
         self._link = link
         self._request_id = request.request_id
         self._reply_to = reply_to

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from daebus.connection.link import CommandLink
+from daebus.connection.link import Link
 from daebus.connection.resp import Argument
 from daebus.connection.scripts import Script
 from daebus.protocol.messages import channel_stream, sent_mark
@@ -25,7 +25,7 @@ _APPEND_ONCE = Script(
 )
 
 
-async def append(link: CommandLink, channel: str, oldest: int, fields: Sequence[Argument], once: str = "") -> None:
+async def append(link: Link, channel: str, oldest: int, fields: Sequence[Argument], once: str = "") -> None:
     """Append an event to the stream of a durable channel.
 
     Args:

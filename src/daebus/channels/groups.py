@@ -18,7 +18,6 @@ from daebus.connection.resp import Argument, CommandError
 from daebus.connection.scripts import EVEN_WHEN_FULL, NOW, Script
 from daebus.declare.policies import Place, Policy
 from daebus.delivery.endpoint import Endpoint
-from daebus.discovery.presence import BEAT_SECONDS
 from daebus.errors import StartupError, Unavailable
 from daebus.mistakes.suggestions import closest, did_you_mean, ended
 from daebus.protocol.messages import (
@@ -273,7 +272,7 @@ class Places:
     async def _beat_on(self) -> None:
         while True:
             with suppress(TimeoutError):
-                async with asyncio.timeout(BEAT_SECONDS):
+                async with asyncio.timeout(self._node.timings.beat):
                     await self._forgotten.wait()
             self._forgotten.clear()
             with suppress(Unavailable, CommandError):  # the next beat comes

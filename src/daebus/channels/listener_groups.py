@@ -9,7 +9,6 @@ import msgspec
 from daebus.connection.node import Node
 from daebus.connection.resp import CommandError
 from daebus.connection.scripts import Script
-from daebus.discovery.directory import LIVE_SECONDS
 from daebus.errors import DaebusError
 from daebus.mistakes.suggestions import did_you_mean
 from daebus.protocol.messages import (
@@ -108,7 +107,7 @@ class ListenerGroups:
 
     async def is_served(self) -> bool:
         """Whether an instance of the service runs."""
-        since = self._node.clock.now() - int(LIVE_SECONDS * 1000)
+        since = self._node.clock.now() - int(self._node.timings.live * 1000)
         return await self._node.link.execute("ZCOUNT", instance_registry(self._service), since, "+inf") != 0
 
     async def find(self, channel: str, name: str) -> ListenerState:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import cast
 
-from daebus.connection.link import CommandLink
+from daebus.connection.link import Link
 from daebus.connection.resp import CommandError
 from daebus.errors import Unavailable
 from daebus.protocol.messages import channel_stream
@@ -16,7 +16,7 @@ __all__ = ["tell_silent"]
 _LAST_ID, _NEVER = b"last-generated-id", b"0-0"
 
 
-async def tell_silent(link: CommandLink, channels: Iterable[str], logger: Logger) -> None:
+async def tell_silent(link: Link, channels: Iterable[str], logger: Logger) -> None:
     """Log each of these durable channels to which nobody has published since the server has it."""
     for channel in sorted(set(channels)):
         try:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from daebus.core.pauses import pauses
 from daebus.errors import Unavailable
 
-from .link import CommandLink
+from .link import Link
 from .redis_server import RedisServer
 from .resp import Argument, CommandError, Reply
 from .wire import Wire
@@ -68,7 +68,7 @@ class BlockingLink:
         self._pauses = None
         return reply
 
-    async def interrupt(self, via: CommandLink) -> None:
+    async def interrupt(self, via: Link) -> None:
         """Make a running `execute` return None (the reply, where one is on its way). Does nothing where none runs."""
         self._interrupted = True
         wire, reply = self._wire, self._reply

@@ -5,23 +5,23 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from functools import partial
 
-from typing_extensions import override
-
 from daebus.errors import DaebusError, Unavailable
 
-from .link import CommandLink
+from .link import Link, OnConnect, run_script
 from .outages import NotSent
 from .redis_server import RedisServer
 from .resp import Argument, Displaced, Reply
 from .routing import key_of, sharded
+from .scripts import Script
+from .server_link import ServerLink
 from .session import key_slot
-from .wire import PATIENCE, Answered, Wire, fulfil
+from .wire import Answered, Wire, fulfil
 
-__all__ = ["open_link"]
+__all__ = ["ClusterLink", "open_link"]
 
 _SLOTS = 16384
 _MOST_TURNS = 5
@@ -34,7 +34,6 @@ _DIAL = 2.0  # seconds that one node may hold up the others
 
 _log = logging.getLogger(__name__)
 
-OnConnect = Callable[[], Awaitable[None] | None]
 Place = tuple[str, int]
 
 
@@ -43,19 +42,22 @@ def open_link(
     *,
     on_connect: OnConnect | None = None,
     divert: Callable[[Reply], bool] | None = None,
-    patience: float = PATIENCE,
-    ping: float = 10.0,
-) -> CommandLink:
-    """The link for the commands of a process, of the kind that `server` needs; its arguments are `CommandLink`'s."""
-    kind = ClusterLink if server.is_cluster else CommandLink
-    return kind(server, on_connect=on_connect, divert=divert, patience=patience, ping=ping)
+    patience: float | None = None,
+) -> Link:
+    """The connection for the commands of a process, not yet started; its arguments are those of `ServerLink`."""
+    kind = ClusterLink if server.is_cluster else ServerLink
+    return kind(server, on_connect=on_connect, divert=divert, patience=patience)
 
 
-class ClusterLink(CommandLink):
-    """Connections to all primaries of a cluster. Follows them where slots move and replicas take over.
+class ClusterLink:
+    """The `Link` to a cluster: connections to all its primaries. Follows where slots move and replicas take over.
 
     Channels whose names begin with ``daebus:`` are sharded, so that only the nodes of one shard hear of their messages;
     but not those of ``daebus:reply:old:``, to which services of daebus 0.0.31 publish.
+
+    Attributes:
+        lost_at: When a part of the cluster went away last, by `time.monotonic`.
+        sharded: Whether channels that begin with ``daebus:`` are sharded ones.
     """
 
     sharded: bool = True
@@ -66,12 +68,16 @@ class ClusterLink(CommandLink):
         *,
         on_connect: OnConnect | None = None,
         divert: Callable[[Reply], bool] | None = None,
-        patience: float = PATIENCE,
-        ping: float = 10.0,
+        patience: float | None = None,
     ) -> None:
-        super().__init__(server, on_connect=on_connect, divert=divert, patience=patience, ping=ping)
-        self._links: dict[Place, CommandLink] = {}
-        self._owners: list[CommandLink | None] = [None] * _SLOTS
+        """Name the cluster; nothing is opened. See `ServerLink` for the arguments."""
+        self._server = server
+        self._on_connect = on_connect
+        self._divert = divert
+        self._patience = patience
+        self.lost_at: float = 0.0
+        self._links: dict[Place, ServerLink] = {}
+        self._owners: list[ServerLink | None] = [None] * _SLOTS
         self._look = asyncio.Event()
         self._greet = False
         self._whole = False
@@ -80,17 +86,22 @@ class ClusterLink(CommandLink):
         self._turning: set[asyncio.Task[None]] = set()
 
     @property
-    @override
+    def address(self) -> str:
+        """The cluster, for messages."""
+        return self._server.address
+
+    @property
     def connected(self) -> bool:
+        """Whether every primary has a connection, which was made ready."""
         return self._whole and all(link.connected for link in self._links.values())
 
-    @override
     def reaches(self, key: str) -> bool:
+        """Whether the primary that has a key, or a channel, has a connection."""
         link = self._owners[key_slot(key)]
         return link is not None and link.connected and not self._greet
 
-    @override
     async def start(self) -> None:
+        """Connect to all primaries, and follow them from now on. Raises `Unavailable` where the first attempt fails."""
         try:
             await self._follow()
             await self._greeted()
@@ -99,26 +110,26 @@ class ClusterLink(CommandLink):
             raise
         self._watcher = asyncio.create_task(self._watch(), name=f"view of {self._server.address}")
 
-    @override
     async def close(self) -> None:
+        """Send what was issued and close. What is not answered by then fails with `Unavailable`."""
         for task in (self._watcher, *self._turning):
             if task is not None:
                 task.cancel()
                 await asyncio.wait({task})
         await self._close_links(list(self._links.values()))
 
-    @override
     async def drain(self) -> None:
+        """Wait while any of the primaries takes commands more slowly than they are issued."""
         await asyncio.gather(*(link.drain() for link in self._links.values()))
 
-    @override
     def execute(self, *command: Argument) -> asyncio.Future[Reply]:
+        """Issue a command to the primary that has its key; see `Link.execute`."""
         future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self.issue(command, partial(fulfil, future, command))
         return future
 
-    @override
     def issue(self, command: tuple[Argument, ...], answered: Answered) -> None:
+        """Issue a command to the primary that has its key; see `Link.issue`."""
         key = key_of(command)
         link = self._any() if key is None else self._owners[key_slot(key)]
         if link is None:
@@ -128,14 +139,20 @@ class ClusterLink(CommandLink):
         command = sharded(command)
         link.issue(command, partial(self._answered, command, answered, 1))
 
-    @override
+    def script(
+        self, script: Script, keys: Sequence[Argument], args: Sequence[Argument]
+    ) -> Coroutine[None, None, Reply]:
+        """Run `script` at the primary that has the first of its keys; see `Link.script`."""
+        return run_script(self, script, keys, args)
+
     def doubt(self) -> None:
+        """Find out soon whether the connections are alive, and who has which slots."""
         self._look.set()
         for link in self._links.values():
             link.doubt()
 
-    @override
     async def is_heard(self, channel: str) -> bool:
+        """Whether anybody subscribes, at any of the primaries, to a channel that is not sharded."""
         asking = [asyncio.create_task(link.is_heard(channel)) for link in self._links.values()]
         try:
             for answer in asyncio.as_completed(asking):
@@ -148,20 +165,20 @@ class ClusterLink(CommandLink):
                 task.cancel()
             await asyncio.gather(*asking, return_exceptions=True)
 
-    @override
     async def subscribers(self, channel: str) -> int:
+        """How many connections subscribe, at all primaries, to a channel that is not sharded."""
         return sum(await asyncio.gather(*(link.subscribers(channel) for link in self._links.values())))
 
-    @override
     async def keys(self, pattern: str) -> list[str]:
+        """The keys of all primaries that match a pattern, in no order."""
         parts = await asyncio.gather(*(link.keys(pattern) for link in self._links.values()))
         return [key for part in parts for key in part]
 
-    @override
-    def beside(self, wire: Wire) -> CommandLink | None:
+    def beside(self, wire: Wire) -> ServerLink | None:
+        """The connection for commands to the same primary as `wire`; None where there is none."""
         return next((link for link in self._links.values() if link.address == wire.address), None)
 
-    def _any(self) -> CommandLink | None:
+    def _any(self) -> ServerLink | None:
         return next((link for link in self._links.values() if link.connected), next(iter(self._links.values()), None))
 
     def _answered(self, command: tuple[Argument, ...], answered: Answered, turn: int, reply: Reply) -> None:
@@ -186,15 +203,11 @@ class ClusterLink(CommandLink):
             link.issue(("ASKING",), lambda _: None)
         link.issue(command, partial(self._answered, command, answered, turn))
 
-    async def _link_to(self, place: Place) -> CommandLink:
+    async def _link_to(self, place: Place) -> ServerLink:
         link = self._links.get(place)
         if link is None:
-            fresh = CommandLink(
-                self._server.at(*place),
-                on_connect=self._returned,
-                divert=self._divert,
-                patience=self._patience,
-                ping=self._ping,
+            fresh = ServerLink(
+                self._server.at(*place), on_connect=self._returned, divert=self._divert, patience=self._patience
             )
             await fresh.start()
             link = self._links.setdefault(place, fresh)
@@ -211,7 +224,7 @@ class ClusterLink(CommandLink):
         """Whether all nodes are there and none of them hangs."""
         well = self.connected and all(link.silence < _HUNG for link in self._links.values())
         if self._well and not well:
-            self.lost_at: float = time.monotonic()
+            self.lost_at = time.monotonic()
         self._well = well
         return well
 
@@ -253,7 +266,7 @@ class ClusterLink(CommandLink):
         places = {shard.place for shard in shards}
         await asyncio.gather(*(self._reach(place) for place in places))
         self._whole = all(place in self._links for place in places)
-        owners: list[CommandLink | None] = [None] * _SLOTS
+        owners: list[ServerLink | None] = [None] * _SLOTS
         for shard in shards:
             link = self._links.get(shard.place)
             owners[shard.first : shard.last + 1] = [link] * (shard.last + 1 - shard.first)
@@ -273,6 +286,6 @@ class ClusterLink(CommandLink):
             async with asyncio.timeout(_DIAL):
                 await self._link_to(place)
 
-    async def _close_links(self, links: list[CommandLink]) -> None:
+    async def _close_links(self, links: list[ServerLink]) -> None:
         for link in links:
             await link.close()

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from daebus.core.timings import DEFAULT_TIMINGS, Timings
 from daebus.embedded.deployment import REDIS_URL_VARIABLE, refuse_surprise
 from daebus.embedded.engine import engine_runs, join_embedded
 from daebus.embedded.place import find_project, project_folder
@@ -26,13 +27,16 @@ _ELSE = "set DAEBUS_REDIS_URL, or pass --redis-url"
 
 
 @asynccontextmanager
-async def find_server(url: str | None, logger: Logger, *, start: EngineStart = "always") -> AsyncGenerator[RedisServer]:
+async def find_server(
+    url: str | None, logger: Logger, *, start: EngineStart = "always", timings: Timings = DEFAULT_TIMINGS
+) -> AsyncGenerator[RedisServer]:
     """The server at `url`, else at the environment's DAEBUS_REDIS_URL, else the project's embedded one.
 
     Args:
         url: See above.
         logger: Where it is logged that the embedded engine is used.
         start: Whether an embedded engine that does not run is started.
+        timings: How long whoever works with the server waits.
 
     Raises:
         ConfigurationError: The URL is wrong, or no server is named where an embedded engine is not used.
@@ -40,14 +44,14 @@ async def find_server(url: str | None, logger: Logger, *, start: EngineStart = "
     """
     named = url or os.environ.get(REDIS_URL_VARIABLE)
     if named:
-        yield RedisServer.from_url(named)
+        yield RedisServer.from_url(named, timings=timings)
         return
     refuse_surprise()
     folder = project_folder() if start == "always" else await asyncio.to_thread(_folder_to_join, start)
     engine = await asyncio.to_thread(join_embedded, folder)
     try:
         logger.info(engine.notice)
-        yield RedisServer.from_url(engine.url, revive=engine.revive)
+        yield RedisServer.from_url(engine.url, revive=engine.revive, timings=timings)
     finally:
         await asyncio.to_thread(engine.close)
 

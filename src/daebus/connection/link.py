@@ -1,103 +1,58 @@
-"""The connection shared by all commands of a process, which comes back."""
+"""The connection for the commands of a process: what it offers, be it to one server or to a cluster."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
-import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import suppress
-from typing import cast
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Protocol, TypeAlias
 
-from daebus.core.pauses import pauses
-from daebus.errors import DaebusError, Unavailable
-
-from .outages import NotSent
-from .redis_server import RedisServer
 from .resp import Argument, CommandError, Reply, is_missing_script
 from .scripts import Script
-from .wire import PATIENCE, Answered, Wire
+from .wire import Answered, Wire
 
-__all__ = ["CommandLink"]
+__all__ = ["Link", "OnConnect", "run_script"]
 
-_SUSPECT_SECONDS = 0.5
-_HUNG_SECONDS = 1.0
-_STEADY_SECONDS = 5.0  # a connection that breaks sooner does not begin the pauses anew
-
-_log = logging.getLogger(__name__)
+OnConnect: TypeAlias = Callable[[], Awaitable[None] | None]
+"""Called, and awaited, after each connect, the first one too; may issue commands. Where it fails, connecting failed."""
 
 
-class CommandLink:
-    """One connection for all the commands of a process. When it breaks, another is made, after a growing pause.
+class Link(Protocol):
+    """The connection of a process for commands. When it breaks, another is made, after a growing pause.
 
-    Attributes:
-        lost_at: When it broke last, by `time.monotonic`.
-        sharded: Whether channels that begin with ``daebus:`` are sharded ones.
+    `open_link` makes the one that a server needs: a `ServerLink`, or a `ClusterLink`.
     """
 
-    sharded: bool = False
+    @property
+    def sharded(self) -> bool:
+        """Whether channels that begin with ``daebus:`` are sharded ones."""
+        ...
 
-    def __init__(
-        self,
-        server: RedisServer,
-        *,
-        on_connect: Callable[[], Awaitable[None] | None] | None = None,
-        divert: Callable[[Reply], bool] | None = None,
-        patience: float = PATIENCE,
-        ping: float = 10.0,
-    ) -> None:
-        """Name the server; nothing is opened.
-
-        Args:
-            server: Where to.
-            on_connect: Called, and awaited, after each connect, the first one too; may issue commands. Where it
-                fails the connection is given up, and made again.
-            divert: See `Wire.open`.
-            patience: Seconds of silence, while replies are owed, after which the connection counts as dead.
-            ping: Seconds between the questions that tell whether an idle connection is alive.
-        """
-        self._server = server
-        self._on_connect = on_connect
-        self._divert = divert
-        self._patience = patience
-        self._ping = ping
-        self._wire: Wire | None = None
-        self._keeper: asyncio.Task[None] | None = None
-        self._ready = False
-        self._doubted = asyncio.Event()
-        self.lost_at: float = 0.0
+    @property
+    def lost_at(self) -> float:
+        """When it broke last, or a part of the cluster went away, by `time.monotonic`."""
+        ...
 
     @property
     def address(self) -> str:
         """The server, for messages."""
-        return self._server.address
+        ...
 
     @property
     def connected(self) -> bool:
-        """Whether a command that is issued now has a connection to go to, which was made ready."""
-        return self._ready and self._wire is not None and self._wire.broken is None
-
-    @property
-    def silence(self) -> float:
-        """Seconds since something was heard of the server, if it owes replies; else 0."""
-        return 0.0 if self._wire is None else self._wire.silence
+        """Whether any command that is issued now has a connection to go to, which was made ready."""
+        ...
 
     def reaches(self, key: str) -> bool:
-        """The same for commands on a key or a channel."""
-        return self.connected
+        """Whether commands on a key or a channel have a connection to go to, which was made ready."""
+        ...
 
     async def start(self) -> None:
         """Connect, and keep connected from now on. Raises `Unavailable` where the first attempt fails."""
-        wire = await self._connect()
-        self._keeper = asyncio.create_task(self._keep(wire), name=f"connection to {self._server.address}")
+        ...
 
     async def close(self) -> None:
         """Send what was issued and close. What is not answered by then fails with `Unavailable`."""
-        if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.wait({self._keeper})
-        if self._wire is not None:
-            await self._wire.close()
+        ...
 
     def execute(self, *command: Argument) -> asyncio.Future[Reply]:
         """Issue a command, in one write with all others of this tick of the event loop.
@@ -105,125 +60,49 @@ class CommandLink:
         The future fails with `CommandError` where the server refuses the command, and with `Unavailable` where there
         is no connection or where it breaks; the command may have run then. Cancelling it does not recall the command.
         """
-        if self._wire is not None:
-            return self._wire.execute(command)
-        future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        future.set_exception(self._not_open())
-        return future
+        ...
 
     def issue(self, command: tuple[Argument, ...], answered: Answered) -> None:
         """Issue a command as `execute` does, without a future: its reply or its failure is handed to `answered`."""
-        if self._wire is not None:
-            self._wire.issue(command, answered)
-        else:
-            answered(self._not_open())
+        ...
 
-    def _not_open(self) -> Unavailable:
-        return NotSent(f"The connection to the server at {self._server.address} is not open.")
-
-    async def script(self, script: Script, keys: Sequence[Argument], args: Sequence[Argument]) -> Reply:
+    def script(
+        self, script: Script, keys: Sequence[Argument], args: Sequence[Argument]
+    ) -> Coroutine[None, None, Reply]:
         """Run `script`, sending its text only where the server does not know it. Raises as `execute` does."""
-        command = ("EVALSHA", script.sha, len(keys), *keys, *args)
-        try:
-            return await self.execute(*command)
-        except CommandError as error:
-            if not is_missing_script(error):
-                raise
-        return await self.execute("EVAL", script.text, len(keys), *keys, *args)
+        ...
 
-    def beside(self, wire: Wire) -> CommandLink | None:
-        """The link to the same server as `wire`; None where there is none."""
-        return self if self._wire is not None and self._wire.address == wire.address else None
+    def beside(self, wire: Wire) -> Link | None:
+        """The connection for commands to the same server as `wire`; None where there is none."""
+        ...
 
     def doubt(self) -> None:
         """Find out soon whether the connection is alive, as another one to the server was not."""
-        self._doubted.set()
-        self.issue(("PING",), lambda _: None)
+        ...
 
     async def is_heard(self, channel: str) -> bool:
         """Whether anybody subscribes to a channel that is not sharded."""
-        return await self.subscribers(channel) > 0
+        ...
 
     async def subscribers(self, channel: str) -> int:
         """How many connections subscribe to a channel that is not sharded."""
-        _, count = cast("tuple[bytes, int]", await self.execute("PUBSUB", "NUMSUB", channel))
-        return count
+        ...
 
     async def keys(self, pattern: str) -> list[str]:
-        """The keys of the server that match a pattern, in no order. It takes as long as the server has keys."""
-        found: list[str] = []
-        cursor: bytes | None = None
-        while cursor != b"0":
-            page = await self.execute("SCAN", cursor or b"0", "MATCH", pattern, "COUNT", 1000)
-            cursor, names = cast("tuple[bytes, list[bytes]]", page)
-            found += [name.decode(errors="replace") for name in names]
-        return found
+        """All keys that match a pattern, in no order. It takes as long as the servers have keys."""
+        ...
 
     async def drain(self) -> None:
         """Wait while the server takes commands more slowly than they are issued. For those who await no replies."""
-        if self._wire is not None:
-            await self._wire.drain()
+        ...
 
-    async def _connect(self) -> Wire:
-        wire = await Wire.open(self._server, patience=self._patience, divert=self._divert)
-        self._wire, self._ready = wire, False
-        try:
-            done = self._on_connect() if self._on_connect is not None else None
-            if done is not None:
-                await done
-        except BaseException:
-            await wire.close()
+
+async def run_script(link: Link, script: Script, keys: Sequence[Argument], args: Sequence[Argument]) -> Reply:
+    """Run a script by its hash, and by its text where the server does not know the hash. Raises as `execute` does."""
+    command = ("EVALSHA", script.sha, len(keys), *keys, *args)
+    try:
+        return await link.execute(*command)
+    except CommandError as error:
+        if not is_missing_script(error):
             raise
-        self._ready = True
-        return wire
-
-    async def _keep(self, wire: Wire) -> None:
-        waits = pauses()
-        outage = self._server.outage
-        try:
-            while True:
-                connected = time.monotonic()
-                await self._outlive(wire)
-                self.lost_at = time.monotonic()
-                if self.lost_at - connected > _STEADY_SECONDS:
-                    waits = pauses()
-                outage.begin(self, wire.broken or "")
-                wire = await self._recover(waits)
-                outage.end(self)
-        finally:
-            outage.end(self, told=False)
-
-    async def _outlive(self, wire: Wire) -> None:
-        watching = asyncio.create_task(self._suspect(wire)) if self._server.is_watched else None
-        try:
-            while not wire.lost.done():
-                await asyncio.wait({wire.lost}, timeout=self._ping)
-                with suppress(Unavailable, CommandError):
-                    await wire.execute(("PING",))
-        finally:
-            if watching is not None:
-                watching.cancel()
-        await wire.close()
-
-    async def _suspect(self, wire: Wire) -> None:
-        """Ask the Sentinels about a server that hangs, not to wait for it once another has its place."""
-        while True:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_SUSPECT_SECONDS):
-                    await self._doubted.wait()
-            if self._doubted.is_set() or wire.silence > _HUNG_SECONDS:
-                self._doubted.clear()
-                with suppress(Unavailable):
-                    if await self._server.locate() != wire.address:
-                        wire.drop("it hangs, and its Sentinels name another server")
-
-    async def _recover(self, waits: Iterator[float]) -> Wire:
-        while True:
-            await asyncio.sleep(next(waits))
-            try:
-                await self._server.revive()
-                return await self._connect()
-            except DaebusError as error:
-                self._server.outage.persist(str(error))
-            except Exception:
-                _log.exception("The new connection to the server at %s could not be made ready.", self._server.address)
+    return await link.execute("EVAL", script.text, len(keys), *keys, *args)

@@ -13,10 +13,11 @@ from typing import cast
 
 from daebus.core.pauses import pauses
 from daebus.core.stopping import Stopping
+from daebus.core.timings import Timings
 from daebus.errors import StartupError, Unavailable
 
 from .cluster import open_link
-from .link import CommandLink
+from .link import Link
 from .redis_server import RedisServer
 from .resp import Argument, CommandError, Reply
 from .scripts import Script
@@ -38,7 +39,7 @@ class ServerClock:
     def __init__(self) -> None:
         self._offset_ms = time.time() * 1000 - time.monotonic() * 1000
 
-    async def read(self, link: CommandLink) -> None:
+    async def read(self, link: Link) -> None:
         """Ask the server what time it is."""
         asked = time.monotonic()
         seconds, micros = cast("list[bytes]", await link.execute("TIME"))
@@ -74,12 +75,17 @@ class Node:
         self.id: str = secrets.token_hex(6)
         self.server = server
         self.clock: ServerClock = ServerClock()
-        self.link: CommandLink = open_link(server, on_connect=self._connected)
+        self.link: Link = open_link(server, on_connect=self._connected)
         self.subscriber: Subscriber = Subscriber(server)
         self.stopping: Stopping = Stopping()
         self._requests = itertools.count(1)
         self._forgotten: list[Callable[[], None]] = []
         self._doubters: list[Callable[[], None]] = []
+
+    @property
+    def timings(self) -> Timings:
+        """How long whoever works on the bus waits."""
+        return self.server.timings
 
     def new_request_id(self) -> str:
         """An id that no other process makes."""

@@ -8,14 +8,13 @@ import time
 
 from typing_extensions import override
 
+from daebus.core.timings import DEFAULT_TIMINGS
 from daebus.errors import Unavailable
 
 __all__ = ["AWAY", "NotSent", "Outage", "ServerUnavailable", "always", "where_not_sent"]
 
 AWAY = "The Redis server that is needed for this is not available now. Trying again may help."
 """What a sender is told of it, who need not know where the server is."""
-
-_FIRST_REMINDER = 5.0
 
 _log = logging.getLogger(__name__)
 
@@ -50,25 +49,27 @@ class Outage:
 
     Args:
         address: Of the server, for messages.
+        first_reminder: Seconds after which the log is reminded of it; then after twice as long, and so on.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, first_reminder: float = DEFAULT_TIMINGS.first_reminder) -> None:
         self._address = address
+        self._first_reminder = first_reminder
         self._lock = threading.Lock()
         self._broken: set[int] = set()
         self._since = 0.0
-        self._reminder = _FIRST_REMINDER
+        self._reminder = first_reminder
 
     def begin(self, connection: object, reason: str) -> None:
         """A connection broke."""
         with self._lock:
             if not self._broken:
-                self._since, self._reminder = time.monotonic(), _FIRST_REMINDER
+                self._since, self._reminder = time.monotonic(), self._first_reminder
                 _log.warning("%s Connecting again.", reason)
             self._broken.add(id(connection))
 
     def persist(self, reason: str) -> None:
-        """An attempt to connect again failed. Told after 5 s, then after twice as long, and so on."""
+        """An attempt to connect again failed. The log is told where it is time for a reminder."""
         with self._lock:
             away = time.monotonic() - self._since
             if self._broken and away >= self._reminder:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple, TypeVar, cast
 
 from daebus.core.private_parts import REDIS, require
+from daebus.core.timings import DEFAULT_TIMINGS, Timings
 from daebus.errors import StartupError, Unavailable
 from daebus.mistakes.suggestions import did_you_mean
 
@@ -50,25 +51,35 @@ class RedisServer:
     Attributes:
         address: Its URL without the password, for messages.
         outage: What the log is told where the connections to it break.
+        timings: How long whoever works with it waits.
     """
 
     address: str
     outage: Outage = field(repr=False)
     _target: Target = field(repr=False)
     _options: Options = field(repr=False)
+    timings: Timings = field(default=DEFAULT_TIMINGS, repr=False)
     _revive: Callable[[], None] | None = field(default=None, repr=False)
     _seen: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]], repr=False)
 
     @classmethod
-    def from_url(cls, url: str, *, revive: Callable[[], None] | None = None) -> RedisServer:
-        """The server at `url` (see docs/redis.md); `revive`, which may block, starts it again where it is gone.
+    def from_url(
+        cls, url: str, *, revive: Callable[[], None] | None = None, timings: Timings = DEFAULT_TIMINGS
+    ) -> RedisServer:
+        """The server at a URL.
+
+        Args:
+            url: See docs/redis.md.
+            revive: Starts the server again where it is gone; it may block.
+            timings: How long whoever works with the server waits.
 
         Raises:
             ConfigurationError: The URL is wrong.
         """
         try:
             target = parse_target(url)
-            return cls(target.address, Outage(target.address), target, plain_options(target.plain), revive)
+            outage = Outage(target.address, timings.first_reminder)
+            return cls(target.address, outage, target, plain_options(target.plain), timings, revive)
         except ValueError as error:
             raise bad_url(url, str(error)) from None
 
@@ -146,7 +157,8 @@ class RedisServer:
         """One node of this cluster."""
         address = self._at((host, port))
         options = {**self._options, "host": host, "port": port}
-        return RedisServer(address, Outage(address), replace(self._target, kind="node"), options)
+        outage, target = Outage(address, self.timings.first_reminder), replace(self._target, kind="node")
+        return RedisServer(address, outage, target, options, self.timings)
 
     async def connect(self, key: str | None = None) -> Session:
         """Open a connection to the server that takes writes, to `key` where it is a cluster, and sign in.

@@ -17,7 +17,7 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
 
 class Script:
-    """A Lua script, run by `CommandLink.script`.
+    """A Lua script, run by `Link.script`.
 
     Attributes:
         text: The source.

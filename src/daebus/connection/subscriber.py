@@ -14,7 +14,6 @@ from daebus.errors import Unavailable
 from .cluster import open_link
 from .redis_server import RedisServer
 from .resp import CommandError, Reply
-from .wire import PATIENCE
 
 __all__ = ["Receive", "Subscriber"]
 
@@ -34,21 +33,9 @@ class Subscriber:
         gaps: How often that happened: messages may have been missed.
     """
 
-    def __init__(
-        self,
-        server: RedisServer,
-        *,
-        patience: float = PATIENCE,
-        ping: float = 10.0,
-    ) -> None:
-        """Name the server; nothing is opened.
-
-        Args:
-            server: Where to.
-            patience: See `CommandLink`.
-            ping: See `CommandLink`.
-        """
-        self._link = open_link(server, on_connect=self._resubscribe, divert=self._divert, patience=patience, ping=ping)
+    def __init__(self, server: RedisServer) -> None:
+        """Name the server; nothing is opened."""
+        self._link = open_link(server, on_connect=self._resubscribe, divert=self._divert)
         self.gaps: int = 0
         self._receivers: dict[bytes, tuple[Receive, ...]] = {}
 
@@ -58,7 +45,7 @@ class Subscriber:
         return self._link.connected
 
     def hears(self, channel: str) -> bool:
-        """The same for the messages of one channel."""
+        """Whether messages of this channel can come in."""
         return self._link.reaches(channel)
 
     async def start(self) -> None:

@@ -14,13 +14,10 @@ from .redis_server import RedisServer
 from .resp import INCOMPLETE, Argument, CommandError, Displaced, Reply, pack, reply_reader
 from .session import Session
 
-__all__ = ["PATIENCE", "Answered", "Wire", "fulfil"]
+__all__ = ["Answered", "Wire", "fulfil"]
 
 Answered = Callable[[Reply], None]
 """Takes the reply to a command; an exception is its failure. It must be quick: it runs where the connection is read."""
-
-PATIENCE = 5.0
-"""Seconds without a byte from the server, while it owes replies, after which a connection counts as dead."""
 
 _FLUSH_SECONDS = 1.0
 _HIGH_WATER = 1 << 20
@@ -59,7 +56,7 @@ class Wire(asyncio.Protocol):
         server: RedisServer,
         *,
         key: str | None = None,
-        patience: float | None = PATIENCE,
+        patience: float | None = None,
         divert: Callable[[Reply], bool] | None = None,
     ) -> Wire:
         """Connect. Raises `Unavailable`.
@@ -67,7 +64,8 @@ class Wire(asyncio.Protocol):
         Args:
             server: Where to.
             key: On a cluster, to the node that has this key.
-            patience: See `PATIENCE`; None waits for replies as long as it takes.
+            patience: Seconds without a byte from the server, while it owes replies, after which the connection counts
+                as dead; None: replies are waited for as long as it takes.
             divert: Sees each reply first; one for which it gives True is no answer to a command.
         """
         return cls(await server.connect(key), patience=patience, divert=divert)

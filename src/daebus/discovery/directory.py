@@ -13,19 +13,14 @@ from typing import cast
 
 import msgspec
 
-from daebus.connection.link import CommandLink
+from daebus.connection.link import Link
 from daebus.connection.node import Node
 from daebus.connection.resp import CommandError
 from daebus.errors import NoSuchAction, NoSuchService, Unavailable
 from daebus.mistakes.suggestions import did_you_mean
 from daebus.protocol.messages import MAX_PARTITIONS, partition_of, serving_channel, serving_registry
 
-__all__ = ["LEFT", "LIVE_SECONDS", "Directory", "live_actions", "partitions_to_read"]
-
-LIVE_SECONDS = 30.0
-"""Seconds after the last heartbeat during which a service counts as served."""
-
-_FRESH_SECONDS = 5.0
+__all__ = ["LEFT", "Directory", "live_actions", "partitions_to_read"]
 
 LEFT = ":left"
 """The member whose score is the time when the last instance stopped; it goes with the next heartbeat."""
@@ -63,6 +58,7 @@ class Directory:
 
     def __init__(self, node: Node) -> None:
         self._node = node
+        self._timings = node.timings
         self._known: dict[str, _Served] = {}
         self._refreshing: dict[str, asyncio.Task[_Served]] = {}
         self._heard: set[str] = set()
@@ -72,7 +68,7 @@ class Directory:
         known = self._known.get(service, _UNKNOWN)
         return (
             action in known.actions
-            and time.monotonic() - known.looked <= _FRESH_SECONDS
+            and time.monotonic() - known.looked <= self._timings.fresh
             and known.gaps == self._node.subscriber.gaps
         )
 
@@ -116,9 +112,9 @@ class Directory:
     async def _served(self, service: str, wanted: str) -> frozenset[str]:
         known = self._known.get(service, _UNKNOWN)
         age = time.monotonic() - known.looked
-        if wanted not in known.actions or age > LIVE_SECONDS or known.gaps != self._node.subscriber.gaps:
+        if wanted not in known.actions or age > self._timings.live or known.gaps != self._node.subscriber.gaps:
             return (await asyncio.shield(self._refresh(service))).actions
-        if age > _FRESH_SECONDS:
+        if age > self._timings.fresh:
             self._refresh(service)
         return known.actions
 
@@ -159,7 +155,7 @@ class Directory:
         self._known[service] = msgspec.structs.replace(self._known.get(service, _UNKNOWN), actions=frozenset())
 
     def _understood(self, beats: Mapping[str, float], gaps: int) -> _Served:
-        live = LIVE_SECONDS * 1000
+        live = self._timings.live * 1000
         since, left = self._node.clock.now() - live, beats.get(LEFT)
         actions = _live(beats, since)
         # Where no instance lives, those count that were the last to live: keys go where they went before.
@@ -176,7 +172,7 @@ class Directory:
         else:
             seen = [name for name, known in self._known.items() if known.actions]
             hint = did_you_mean(service, seen, "is it started, and on this server?")
-            message = f"No instance has served {service!r} in the last {LIVE_SECONDS:.0f} s: {hint}"
+            message = f"No instance has served {service!r} in the last {self._timings.live:.0f} s: {hint}"
         return NoSuchService(message, details={"service": service})
 
 
@@ -186,9 +182,9 @@ async def partitions_to_read(node: Node, service: str, count: int) -> list[str]:
     return [partition_of(service, number) for number in range(most)]
 
 
-async def live_actions(node: Node, service: str, link: CommandLink | None = None) -> frozenset[str]:
+async def live_actions(node: Node, service: str, link: Link | None = None) -> frozenset[str]:
     """The actions that live instances of a service have; `link`: in another thread, the connection to ask over."""
-    return _live(await _beats(node, service, link), node.clock.now() - LIVE_SECONDS * 1000) - {""}
+    return _live(await _beats(node, service, link), node.clock.now() - node.timings.live * 1000) - {""}
 
 
 def _live(beats: Mapping[str, float], since: float) -> frozenset[str]:
@@ -197,7 +193,7 @@ def _live(beats: Mapping[str, float], since: float) -> frozenset[str]:
     return frozenset[str]().union(*(_actions(name) for name, beat in beats.items() if beat >= since))
 
 
-async def _beats(node: Node, service: str, link: CommandLink | None = None) -> dict[str, float]:
+async def _beats(node: Node, service: str, link: Link | None = None) -> dict[str, float]:
     """The last heartbeat, in ms of the server's clock, of everything that stands in the registry."""
     found = await (link or node.link).execute("ZRANGE", serving_registry(service), 0, -1, "WITHSCORES")
     flat = cast("list[bytes]", found)

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Sequence
 from contextlib import suppress
 
-from daebus.connection.link import CommandLink
+from daebus.connection.link import Link
 from daebus.connection.node import Node
 from daebus.connection.resp import Argument, CommandError
 from daebus.connection.scripts import EVEN_WHEN_FULL, NOW, Script
@@ -16,12 +16,9 @@ from daebus.payloads.codec import encode
 from daebus.protocol.messages import instance_registry, serving_channel, serving_instances, serving_registry
 from daebus.queues.lease_scripts import GAPS
 
-from .directory import LEFT, LIVE_SECONDS
+from .directory import LEFT
 
-__all__ = ["BEAT_SECONDS", "Presence"]
-
-BEAT_SECONDS = 5.0
-"""Seconds between two heartbeats."""
+__all__ = ["Presence"]
 
 _LEAVE_SECONDS = 2.0
 
@@ -62,7 +59,6 @@ _LEAVE = Script(
 )
 # Whoever starts within a week with fewer partitions than others had works off what lies in those, too.
 _FORGET_MS = 7 * 86_400_000
-_LIVE_MS = int(LIVE_SECONDS * 1000)
 
 
 class Presence:
@@ -86,6 +82,7 @@ class Presence:
         self._service = service
         self._keys = [serving_registry(service), serving_instances(service), instance_registry(service)]
         self._lease_ms = int(lease * 1000)
+        self._live_ms = int(node.timings.live * 1000)
         self._actions = encode(sorted(actions))
         self._me = f"{node.id} {hashlib.sha256(self._actions).hexdigest()[:16]}"
         self._members: list[Argument] = ["", f":{partitions}", self._actions]
@@ -99,7 +96,7 @@ class Presence:
     async def stop(self) -> None:
         """Stop, and say so: what no other instance serves counts as served no longer, and callers are told.
 
-        Where the server is out of reach it counts for `LIVE_SECONDS` yet.
+        Where the server is out of reach it counts as served until its last heartbeat is old.
         """
         if self._task is None:
             return
@@ -110,19 +107,19 @@ class Presence:
             async with asyncio.timeout(_LEAVE_SECONDS):
                 await self.leave(self._node.link)
 
-    async def leave(self, link: CommandLink) -> None:
+    async def leave(self, link: Link) -> None:
         """Say over a connection, in whatever thread, that this instance serves no more. Raises as that does."""
-        what: list[Argument] = [_LIVE_MS, self._me, self._actions, LEFT, self._lease_ms]
+        what: list[Argument] = [self._live_ms, self._me, self._actions, LEFT, self._lease_ms]
         if await link.script(_LEAVE, self._keys, what):
             await link.execute("PUBLISH", serving_channel(self._service), self._node.id)
 
     async def _beat(self) -> None:
-        await self._node.link.script(_BEAT, self._keys[:2], [_FORGET_MS, _LIVE_MS, self._me, LEFT, *self._members])
+        await self._node.link.script(_BEAT, self._keys[:2], [_FORGET_MS, self._live_ms, self._me, LEFT, *self._members])
 
     async def _go_on(self) -> None:
         while True:
             with suppress(TimeoutError):
-                async with asyncio.timeout(BEAT_SECONDS):
+                async with asyncio.timeout(self._node.timings.beat):
                     await self._forgotten.wait()
             self._forgotten.clear()
             with suppress(Unavailable, CommandError):  # the link says so in the log, and the next beat comes

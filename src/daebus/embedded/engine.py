@@ -17,6 +17,7 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -73,7 +74,7 @@ class EmbeddedEngine:
             self._place.wait_until_removed()
 
 
-def join_embedded(folder: Path | None = None, *, private: bool = False) -> EmbeddedEngine:
+def join_embedded(folder: Path | None = None, *, private: bool = False, patience: float = PATIENCE) -> EmbeddedEngine:
     """Join the engine of a project, starting it where it does not run; returns when the server answers.
 
     Blocks for some 2 ms, or 80 ms where the server is started.
@@ -81,6 +82,7 @@ def join_embedded(folder: Path | None = None, *, private: bool = False) -> Embed
     Args:
         folder: The project's folder; by default `project_folder()`. Its data lies in ``.daebus`` within.
         private: An engine for this process alone, in a temporary folder, that keeps nothing; `folder` is not used.
+        patience: Seconds without a sign of life after which it is given up.
 
     Raises:
         ConfigurationError: There is no server for this platform, or no place for its socket.
@@ -88,7 +90,8 @@ def join_embedded(folder: Path | None = None, *, private: bool = False) -> Embed
             there, is another user's.
     """
     with os_errors_explained():
-        return EmbeddedEngine(private_place() if private else project_place(folder or project_folder()))
+        place = private_place() if private else project_place(folder or project_folder())
+        return EmbeddedEngine(replace(place, patience=patience))
 
 
 def engine_runs(folder: Path) -> bool:
@@ -109,11 +112,11 @@ def _join(place: Place) -> tuple[FileLock, Path]:
     """Take a place among the users and see to it that the server answers. Returns the place and the address."""
     place.prepare()
     members = FileLock(place.data / "members.lock")
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + place.patience
     try:
         while not members.take(SHARED):  # the keeper is ending the server
             if time.monotonic() > deadline:
-                raise place.failure(f"has not ended within {PATIENCE:.0f} s")
+                raise place.failure(f"has not ended within {place.patience:.0f} s")
             time.sleep(0.005)
         return members, _bring_up(place)
     except BaseException:
@@ -125,7 +128,7 @@ def _join(place: Place) -> tuple[FileLock, Path]:
 
 def _bring_up(place: Place) -> Path:
     """Wait until the server answers, starting it where there is none. Returns its address."""
-    starts, pause, deadline = 0, 0.004, time.monotonic() + PATIENCE
+    starts, pause, deadline = 0, 0.004, time.monotonic() + place.patience
     with FileLock(place.data / "keeper.lock") as keeper:
         while time.monotonic() < deadline:
             with FileLock(place.data / "engine.lock") as engine:
@@ -144,10 +147,10 @@ def _bring_up(place: Place) -> Path:
                 if address and reply.startswith(b"+PONG"):
                     return address
                 if reply.startswith(b"-LOADING"):  # much data: it may take its time
-                    deadline = time.monotonic() + PATIENCE
+                    deadline = time.monotonic() + place.patience
             time.sleep(pause)
             pause = min(pause * 1.3, 0.05)
-    raise place.failure(f"did not answer within {PATIENCE:.0f} s")
+    raise place.failure(f"did not answer within {place.patience:.0f} s")
 
 
 def _start(place: Place, engine: FileLock) -> None:

@@ -39,7 +39,9 @@ __all__ = [
 ]
 
 REMEDY = "Set DAEBUS_REDIS_URL or pass redis_url= to use a Redis or Valkey server of your own."
-PATIENCE = 15.0  # seconds without a sign of life after which we give up
+PATIENCE = 15.0
+"""Seconds without a sign of life of an engine after which it is given up."""
+
 
 _MARKERS = (".daebus", "pyproject.toml", "setup.py", ".git")
 _LONGEST_SOCKET = 103 if sys.platform == "darwin" else 107  # bytes that the kernel takes
@@ -86,11 +88,19 @@ def os_errors_explained() -> Generator[None]:
 
 @dataclass(frozen=True)
 class Place:
-    """Where an engine lives and what it runs."""
+    """Where an engine lives and what it runs.
+
+    Attributes:
+        data: The folder of its data and its log.
+        binary: The server.
+        private: Whether it is of one process alone, and its folder a temporary one.
+        patience: Seconds without a sign of life after which it is given up.
+    """
 
     data: Path
     binary: Path
     private: bool
+    patience: float = PATIENCE
 
     def prepare(self) -> None:
         """Make the folder of a project's data, which git shall not see.
@@ -154,7 +164,7 @@ class Place:
 
     def wait_until_removed(self) -> None:
         """Wait until the keeper has deleted the folder; do so here if the keeper was killed."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + self.patience
         while self.data.exists() and time.monotonic() < deadline:
             # While the keeper deletes, the file may be gone.
             with suppress(FileNotFoundError), FileLock(self.data / "engine.lock") as engine:

@@ -14,7 +14,7 @@ from typing import cast
 import msgspec
 
 from daebus.connection.cluster import open_link
-from daebus.connection.link import CommandLink
+from daebus.connection.link import Link
 from daebus.connection.node import Node
 from daebus.connection.resp import CommandError
 from daebus.errors import Unavailable
@@ -151,7 +151,7 @@ class Lease:
         arguments = (group, self._node.id, self._milliseconds, entry_id)
         return await self._node.link.script(CONFIRM, [key, registry], arguments) == 1
 
-    async def _beat(self, link: CommandLink) -> None:
+    async def _beat(self, link: Link) -> None:
         arguments = (self._node.id, self._milliseconds)
         await asyncio.gather(*(link.script(BEAT, [registry], arguments) for registry in self._registries))
 
@@ -194,20 +194,20 @@ class Lease:
         finally:
             await link.close()
 
-    async def _connects(self, link: CommandLink) -> bool:
+    async def _connects(self, link: Link) -> bool:
         try:
             await link.start()
         except (Unavailable, CommandError):
             return False
         return True
 
-    async def _connected(self, link: CommandLink) -> None:
+    async def _connected(self, link: Link) -> None:
         # The server may have older data than before: nobody takes anything over before each had time to beat again.
         self._steady_since = asked = _uptime()
         await self._beat(link)
         self._beaten(asked)
 
-    async def _beats(self, link: CommandLink) -> bool:
+    async def _beats(self, link: Link) -> bool:
         asked = _uptime()
         try:
             await self._beat(link)

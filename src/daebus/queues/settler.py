@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-from daebus.connection.link import CommandLink
+from daebus.connection.link import Link
 from daebus.connection.resp import Argument, CommandError, Reply
 from daebus.core.pauses import pauses
 from daebus.errors import Unavailable
@@ -28,7 +28,7 @@ class Settler:
         logger: For what the server refuses.
     """
 
-    def __init__(self, link: CommandLink, logger: Logger) -> None:
+    def __init__(self, link: Link, logger: Logger) -> None:
         self._link = link
         self._logger = logger
         self._loop = asyncio.get_running_loop()

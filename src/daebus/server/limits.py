@@ -52,6 +52,8 @@ class HttpLimits(msgspec.Struct, frozen=True):
         per_address: How many of them from one address; None: half of them.
         http2: Whether HTTP/2 is spoken, too.
         servers: How many servers share what this process has.
+        headers_timeout: Seconds within which a request's headers must have come, after the connection was opened or the
+            last one was answered.
         sockets: What WebSocket clients may do.
     """
 
@@ -61,6 +63,7 @@ class HttpLimits(msgspec.Struct, frozen=True):
     per_address: int | None = None
     http2: bool = False
     servers: int = 1
+    headers_timeout: float = 30.0
     sockets: SocketLimits = SocketLimits()
 
     @property

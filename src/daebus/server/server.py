@@ -30,9 +30,6 @@ __all__ = ["HttpServer"]
 
 AsgiApp = Callable[[Any, Any, Any], Awaitable[None]]
 
-_HEADERS_SECONDS = 30.0
-"""Within which a request's headers must have come, after the connection was opened or the last one was answered."""
-
 _HEADERS_SIZE = 131_072
 """Bytes of a request's headers; Granian also reads, and writes, so much at once."""
 
@@ -149,7 +146,7 @@ class HttpServer:
             self.address, self._port = bound
             port, room = self._port, room_for(self.limits)
             self._sockets.admit(room)
-            self._granian = _embed(self._serve, listening, room.connections, http2=self.limits.http2)
+            self._granian = _embed(self._serve, listening, room.connections, self.limits)
             _threads.enter()
             self._serving = asyncio.create_task(self._granian.serve(), name="granian")
             await asyncio.sleep(0)  # the server's first step, which starts its worker
@@ -262,7 +259,7 @@ class _Granian(Protocol):
     def stop(self) -> None: ...
 
 
-def _embed(app: AsgiApp, listening: socket.socket, connections: int, *, http2: bool) -> _Granian:
+def _embed(app: AsgiApp, listening: socket.socket, connections: int, limits: HttpLimits) -> _Granian:
     """Granian's server on a socket that listens already, which it takes over once it starts."""
     require("granian", GRANIAN)
     from granian import net  # noqa: PLC0415  # only services with HTTP pay for loading Granian
@@ -285,8 +282,10 @@ def _embed(app: AsgiApp, listening: socket.socket, connections: int, *, http2: b
         backlog=BACKLOG,
         backpressure=connections,
         # Whoever sends nothing, or a part of HTTP/2's preface, would be waited for for ever if both were spoken.
-        http=HTTPModes.auto if http2 else HTTPModes.http1,
-        http1_settings=HTTP1Settings(header_read_timeout=round(_HEADERS_SECONDS * 1000), max_buffer_size=_HEADERS_SIZE),
+        http=HTTPModes.auto if limits.http2 else HTTPModes.http1,
+        http1_settings=HTTP1Settings(
+            header_read_timeout=round(limits.headers_timeout * 1000), max_buffer_size=_HEADERS_SIZE
+        ),
         http2_settings=HTTP2Settings(
             initial_connection_window_size=_HEADERS_SIZE * 2,
             initial_stream_window_size=_HEADERS_SIZE,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import zlib
 from typing import NamedTuple
 
-from daebus.connection.link import CommandLink
+from daebus.connection.link import Link
 from daebus.connection.scripts import NOW, Script
 from daebus.errors import DaebusError
 
@@ -107,7 +107,7 @@ class TaskRecord:
         jitter: Seconds, at most 0.02, by which this instance is late, so that not all ask at once.
     """
 
-    def __init__(self, link: CommandLink, *, service: str, task: str, instance: str, lease: float) -> None:
+    def __init__(self, link: Link, *, service: str, task: str, instance: str, lease: float) -> None:
         self._link = link
         self._key = f"daebus:{{{service}}}:task:{task}"
         self.jitter: float = zlib.crc32(f"{instance} {self._key}".encode()) % 20 / 1000

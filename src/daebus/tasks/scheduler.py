@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from daebus.connection.link import CommandLink
+from daebus.connection.link import Link
 from daebus.connection.resp import CommandError
 from daebus.core.pauses import pauses
 from daebus.declare.schedules import Schedule
@@ -53,7 +53,7 @@ class Scheduler:
     where its lease ran out although the server was there.
     """
 
-    def __init__(self, link: CommandLink, *, service: str, instance: str, logger: Logger, lease: float = 6.0) -> None:
+    def __init__(self, link: Link, *, service: str, instance: str, logger: Logger, lease: float = 6.0) -> None:
         """Name the parts; nothing runs yet.
 
         Args:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Mapping
 
 from daebus.asgi.handshake import Handshake, refuse
 from daebus.core.budgets import Budget
+from daebus.core.timings import Timings
 from daebus.errors import Reject, ServiceError, Unavailable
 from daebus.telemetry.logs import Logger
 
@@ -16,20 +17,14 @@ from .inbound import SocketDesk
 from .outbox import Outbox
 from .replicas import Switchboard
 
-__all__ = ["FINISH_SECONDS", "GOING_AWAY", "STUCK_SECONDS", "Peer"]
-
-FINISH_SECONDS = 30.0
-"""Seconds that the handler of a client gets, once the client is gone, before it is cancelled."""
-
-STUCK_SECONDS = 60.0
-"""Seconds without progress in sending one message after which a client counts as too slow."""
+__all__ = ["GOING_AWAY", "Peer"]
 
 GOING_AWAY = 1001
 _NORMAL, _FAILED, _TOO_SLOW = 1000, 1011, 1013
 
 _READ_AHEAD, _READ_AHEAD_SIZE = 16, 1_048_576  # messages; characters or bytes, before the last one
 _TURN = 16  # messages handled without waiting, after which the others get their turn
-_REGISTRY_SECONDS, _CLOSE_SECONDS, _HURRIED_SECONDS = 1.0, 2.0, 1.0
+_REGISTRY_SECONDS, _HURRIED_SECONDS = 1.0, 1.0
 _LONGEST_REASON = 123  # bytes that a close frame can hold
 
 
@@ -45,6 +40,7 @@ class Peer:
         switchboard: Where the client is entered once it is accepted.
         logger: For what goes wrong.
         budget: Where what waits for the client is accounted for.
+        timings: How long it is waited for.
 
     Attributes:
         task: In which its handlers run; None: they have yet to begin.
@@ -58,7 +54,9 @@ class Peer:
         switchboard: Switchboard,
         logger: Logger,
         budget: Budget,
+        timings: Timings,
     ) -> None:
+        self._timings = timings
         self.client: Client = Client(client_id, self, handshake.headers)
         self._handshake = handshake
         self._desk = desk
@@ -112,7 +110,7 @@ class Peer:
         if (self._idle or self._queueing) and self.task is not None:
             self.task.cancel()
         elif self._outbox.is_awaited:
-            asyncio.get_running_loop().call_later(_CLOSE_SECONDS, self._end_waiting)
+            asyncio.get_running_loop().call_later(self._timings.close, self._end_waiting)
 
     def cut(self) -> None:
         """Cancel what runs for the client, be it a handler or a disconnect handler."""
@@ -122,7 +120,7 @@ class Peer:
 
     def tend(self) -> None:
         """To be called now and then: finds out about clients that have gone or do not read."""
-        if self._outbox.is_stuck(STUCK_SECONDS):
+        if self._outbox.is_stuck(self._timings.stuck):
             self._give_up()
         busy = self._accepted and not self._idle and self._closing is None
         if busy and self._handled == self._seen and self._reader is None and not self._gone:
@@ -261,11 +259,13 @@ class Peer:
         if not self._accepted:
             self._outbox.close()
             if not self._answered:
-                await self._attempt(refuse(self._handshake, Unavailable("The service is stopping.")), _CLOSE_SECONDS)
+                await self._attempt(
+                    refuse(self._handshake, Unavailable("The service is stopping.")), self._timings.close
+                )
             return
         if not self._gone:
-            await self._attempt(self._outbox.drain(), _CLOSE_SECONDS)
-            await self._attempt(self._close(*closing), _CLOSE_SECONDS)
+            await self._attempt(self._outbox.drain(), self._timings.close)
+            await self._attempt(self._close(*closing), self._timings.close)
         self._outbox.close()
         await self._attempt(self._switchboard.leave([self.client.id]), _REGISTRY_SECONDS)
         for delivery in self._desk.disconnects:
@@ -294,7 +294,7 @@ class Peer:
 
     def _limit_handler(self) -> None:
         if self._limit is None:
-            self._limit = asyncio.get_running_loop().call_later(FINISH_SECONDS, self.cut)
+            self._limit = asyncio.get_running_loop().call_later(self._timings.finish, self.cut)
 
     def _spare(self) -> None:
         """Go on although this task was cancelled, which was for the sake of what it was doing then."""

@@ -12,11 +12,9 @@ from litestar.handlers import WebsocketRouteHandler
 from daebus.asgi.handshake import Handshake, Socket, read_handshake, refuse
 from daebus.asgi.origins import Headers, OriginGuard, RefusalLog
 from daebus.asgi.settings import DaebusWebSocket
-from daebus.connection.link import CommandLink
+from daebus.connection.node import Node
 from daebus.connection.resp import CommandError
-from daebus.connection.subscriber import Subscriber
 from daebus.core.budgets import MAX_HELD, Budget
-from daebus.core.stopping import Stopping
 from daebus.delivery.standing import standing_of_task
 from daebus.errors import ServiceError, Unavailable
 from daebus.telemetry.logs import Logger
@@ -26,10 +24,7 @@ from .connection import GOING_AWAY, Peer
 from .inbound import SocketDesk, SocketRoutes
 from .replicas import Switchboard
 
-__all__ = ["TEND_SECONDS", "SocketHub", "SocketRoutes", "socket_handler"]
-
-TEND_SECONDS = 5.0
-"""Seconds between two looks at all clients, at which the registry is told, too, that they are connected."""
+__all__ = ["SocketHub", "SocketRoutes", "socket_handler"]
 
 _MOST_TOLD = 10
 
@@ -41,10 +36,7 @@ class SocketHub:
         settings: The limits.
         routes: The handlers.
         service: The service's name.
-        instance: This process, unlike any other; it becomes part of the clients' ids.
-        link: The connection for commands.
-        subscriber: The connection for pub/sub.
-        stopping: Whether the service stops.
+        node: This process; its id becomes part of the clients' ids.
         logger: For what goes wrong.
 
     Attributes:
@@ -58,23 +50,21 @@ class SocketHub:
         routes: SocketRoutes,
         *,
         service: str,
-        instance: str,
-        link: CommandLink,
-        subscriber: Subscriber,
-        stopping: Stopping,
+        node: Node,
         logger: Logger,
     ) -> None:
         self.budget: Budget = Budget(MAX_HELD)
-        self._instance = instance
+        self._instance = node.id
+        self._timings = node.timings
         self._max_clients = settings.max_clients
         self._origins = OriginGuard(settings.origins, component="DaebusWebSocket")
         self._refusals = RefusalLog(logger)
-        self._subscriber = subscriber
+        self._subscriber = node.subscriber
         self._logger = logger
         self._desk = SocketDesk(
-            routes, service=service, max_message_size=settings.max_message_size, stopping=stopping, logger=logger
+            routes, service=service, max_message_size=settings.max_message_size, stopping=node.stopping, logger=logger
         )
-        self._switchboard = Switchboard(link, service)
+        self._switchboard = Switchboard(node.link, service)
         self.clients: Clients = Clients(self._switchboard)
         self._peers: dict[Peer, asyncio.Future[None]] = {}
         self._stopping: tuple[int, str] | None = None
@@ -141,7 +131,7 @@ class SocketHub:
         if len(self._peers) >= self._max_clients:
             raise Unavailable(f"{self._max_clients} clients are connected to this process, and it takes no more")
         client_id = f"{self._instance}-{secrets.token_hex(8)}"
-        peer = Peer(handshake, client_id, self._desk, self._switchboard, self._logger, self.budget)
+        peer = Peer(handshake, client_id, self._desk, self._switchboard, self._logger, self.budget, self._timings)
         if self._stopping is not None:
             peer.shut(*self._stopping)
         end = self._peers[peer] = asyncio.get_running_loop().create_future()
@@ -166,7 +156,7 @@ class SocketHub:
             except (Unavailable, CommandError):
                 self._logger.debug("WebSocket clients could not be renewed in the registry", exc_info=True)
             with suppress(TimeoutError):
-                async with asyncio.timeout(TEND_SECONDS):
+                async with asyncio.timeout(self._timings.tend):
                     await self._forgotten.wait()
 
 

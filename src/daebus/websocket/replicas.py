@@ -14,7 +14,7 @@ from typing import Protocol, cast
 
 import msgspec
 
-from daebus.connection.link import CommandLink
+from daebus.connection.link import Link
 from daebus.connection.resp import Argument, CommandError
 from daebus.connection.scripts import NOW, Script
 from daebus.errors import Unavailable
@@ -93,7 +93,7 @@ class Switchboard:
         channel: What `hear` is to be subscribed to, where there are such clients.
     """
 
-    def __init__(self, link: CommandLink, service: str) -> None:
+    def __init__(self, link: Link, service: str) -> None:
         self.lines: dict[str, Line] = {}
         self.channel: str = client_channel(service)
         self._registry = client_registry(service)
