@@ -621,6 +621,64 @@ async def test_the_service_runs_under_another_asgi_server(tmp_path: Path) -> Non
             await process.wait()
 
 
+async def test_another_asgi_server_ends_an_open_event_stream_after_its_grace(tmp_path: Path) -> None:
+    (tmp_path / "service.py").write_text(
+        """
+import asyncio
+from collections.abc import AsyncIterator
+from dependency_injector import providers
+from litestar.response import ServerSentEvent
+from daebus import Daebus, DaebusHttp, PerMessage, ServiceContainer
+
+async def open_session() -> AsyncIterator[str]:
+    try:
+        yield "session"
+    except asyncio.CancelledError:
+        print("rolled back", flush=True)
+        raise
+
+class Container(ServiceContainer):
+    session = PerMessage(open_session)
+
+app = Daebus("web", container=Container())
+app.attach(DaebusHttp())
+
+@app.route("/events")
+async def events(*, session: str) -> ServerSentEvent:
+    async def ticks() -> AsyncIterator[str]:
+        yield "first"
+        await asyncio.Event().wait()
+    return ServerSentEvent(ticks())
+
+asgi = app.asgi
+"""
+    )
+    command = [sys.executable, "-m", "uvicorn", "service:asgi", "--port=0", f"--app-dir={tmp_path}"]
+    process = await asyncio.create_subprocess_exec(
+        *command, "--timeout-graceful-shutdown=1", stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stderr is not None
+    try:
+        line = ""
+        async with asyncio.timeout(60):
+            while "running on" not in line:
+                line = (await process.stderr.readline()).decode()
+        port = int(line.split("http://127.0.0.1:")[1].split()[0].split('"')[0])
+        async with httpx.AsyncClient() as http, http.stream("GET", f"http://127.0.0.1:{port}/events") as response:
+            async for line in response.aiter_lines():
+                if line == "data: first":
+                    break
+            process.terminate()
+            async with asyncio.timeout(60):
+                said, logged = await process.communicate()
+        assert said.split(b"\n").count(b"rolled back") == 1
+        assert b"service stopped" in logged
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
 @pytest.mark.parametrize("command", [["-c", "from daebus import *"], ["-m", "daebus", "--help"]])
 def test_neither_the_import_nor_the_help_load_litestar_or_granian(command: list[str]) -> None:
     shown = subprocess.run([sys.executable, "-X", "importtime", *command], capture_output=True, text=True, check=True)

@@ -145,6 +145,39 @@ async def test_what_the_server_took_although_its_answer_was_lost_is_not_sent_twi
     assert await added(shop, stream) == 3
 
 
+async def test_an_event_of_a_plain_channel_that_was_on_its_way_is_not_sent_twice_and_holds_up_nothing(
+    shop: Shop,
+) -> None:
+    async def lose_the_answer() -> None:
+        shop.commits.then.clear()
+        shop.proxy.delay = 60.0
+        cutting.append(asyncio.create_task(cut_when_heard()))
+
+    async def cut_when_heard() -> None:
+        await until(took)
+        shop.proxy.delay = 0.0
+        await shop.proxy.cut()
+
+    async def took() -> bool:
+        message = await subscription.get_message(ignore_subscribe_messages=True, timeout=0.01)
+        heard.extend([] if message is None else [message["data"]])
+        return bool(heard)
+
+    assert await shop.place("/all/0") == 200  # the scripts are known, and who serves the action
+    heard: list[bytes] = []
+    cutting: list[asyncio.Task[None]] = []
+    async with raw_redis(shop.engine.url) as redis, redis.pubsub() as subscription:
+        await subscription.subscribe("fleeting")
+        shop.commits.then.append(lose_the_answer)
+        assert await shop.place("/all/1") == 503
+        await cutting[0]
+        await until(lambda: {"kept 1", "work 1"} <= set(shop.heard))
+        assert await shop.place("/all/2") == 200
+        while not heard[-1].endswith(b'"2"}'):
+            await took()
+    assert heard == [b'{"what":"1"}', b'{"what":"2"}']
+
+
 async def added(shop: Shop, stream: str) -> int:
     """How many entries a stream has ever had."""
     async with raw_redis(shop.engine.url) as redis:

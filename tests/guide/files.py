@@ -47,7 +47,7 @@ async def list_parts(data: Annotated[dict[str, object], Body(media_type=RequestE
     return [part.filename if isinstance(part, UploadFile) else str(part) for part in data.values()]
 
 
-@files.route("/catalogue")
+@files.route("/catalogue", methods=["GET", "HEAD"])
 async def catalogue() -> File:
     return File(FOLDER / "catalogue.pdf", filename="catalogue.pdf", media_type="application/pdf")
 

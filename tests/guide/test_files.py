@@ -54,6 +54,14 @@ async def test_answers(service: RunningService, tmp_path: Path, monkeypatch: pyt
     response = await service.http.get("/catalogue")
     assert (response.content, response.headers["content-type"]) == (b"a catalogue", "application/pdf")
     assert "attachment" in response.headers["content-disposition"]
+    head = await service.http.head("/catalogue")
+    assert (head.status_code, head.headers["content-length"], head.headers["etag"]) == (
+        200,
+        "11",
+        response.headers["etag"],
+    )
+    part = await service.http.get("/catalogue", headers={"Range": "bytes=0-2"})
+    assert (part.status_code, part.content) == (200, b"a catalogue")
     assert (await service.http.get("/numbers.csv")).text.splitlines()[-1] == "999"
 
 

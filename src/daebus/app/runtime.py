@@ -13,7 +13,6 @@ from dependency_injector import providers
 from daebus.actions.farewell import Farewell
 from daebus.actions.old_callers import OldCallers
 from daebus.actions.serving import ActionServer
-from daebus.asgi.settings import DaebusWebSocket
 from daebus.bus.blocking import BlockingTwin
 from daebus.bus.bus import Bus, NodeBus
 from daebus.bus.caller import Caller
@@ -46,7 +45,7 @@ from daebus.wiring.resources import open_resources
 
 from .assembly import Assembly
 from .container import fitting_client
-from .served import served_actions, served_listeners
+from .served import served_actions, served_hub, served_listeners
 from .unopened import cause_of, not_opened
 
 if TYPE_CHECKING:
@@ -83,7 +82,9 @@ class Runtime:
         self._threads = ServiceThreads(
             self._thread_tasks(), service=made.service, stopping=made.stopping, logger=logger
         )
-        self.hub: SocketHub | None = None if made.websocket is None else self._make_hub(made.websocket)
+        self.hub: SocketHub | None = None if made.websocket is None else served_hub(made, made.websocket, node, logger)
+        if self.hub is not None:
+            self.hub.budget = self.budget
         self._clients = Clients(Switchboard(node.link, made.service)) if self.hub is None else self.hub.clients
 
     @asynccontextmanager
@@ -104,27 +105,10 @@ class Runtime:
             await self._run_lifecycle("start")
             self._threads.start_all()
             stack.push_async_callback(self._threads.stop_all, grace)
-            if self.hub is not None:
-                await self.hub.start()
-                self.node.when_forgotten(self.hub.renew_soon)
-                stack.push_async_callback(self.hub.stop)
-                stack.push_async_callback(self.say_goodbye, self.hub)
+            await self._take_clients(stack)
             actions = await self._take_messages(stack, grace)
-            scheduler = Scheduler(
-                self.node.link,
-                service=made.service,
-                instance=self.node.id,
-                logger=self.logger,
-                lease=made.settings.lease,
-            )
-            stack.push_async_callback(scheduler.stop, grace)
-            await scheduler.start(self._scheduled())
-            served, settings = list(made.plans.actions), made.settings
-            presence = self._presence = Presence(self.node, made.service, served, settings.partitions, settings.lease)
-            await presence.start()
-            stack.push_async_callback(presence.stop)
-            self.farewell = Farewell(self.node, made.service, presence, actions)
-            await tell_unserved(self.node, made.service, made.settings.partitions, made.plans.actions, self.logger)
+            await self._keep_schedules(stack, grace)
+            await self._announce(stack, actions)
             for doubt in made.doubts:
                 self.logger.warning(
                     "this may be a mistake", found=doubt.message, where=doubt.where, remedy=doubt.remedy
@@ -151,6 +135,33 @@ class Runtime:
     async def say_goodbye(self, hub: SocketHub) -> None:
         """Let go of all WebSocket clients, at the stop."""
         await hub.close_all(grace=self.grace.left, cut=self.grace.cut / 4)  # it cuts twice, and others come after it
+
+    async def _take_clients(self, stack: AsyncExitStack) -> None:
+        """Be ready for WebSocket clients from now on, until the stack is closed."""
+        if self.hub is not None:
+            await self.hub.start()
+            self.node.when_forgotten(self.hub.renew_soon)
+            stack.push_async_callback(self.hub.stop)
+            stack.push_async_callback(self.say_goodbye, self.hub)
+
+    async def _keep_schedules(self, stack: AsyncExitStack, grace: Grace) -> None:
+        """Run the background tasks when they are due, from now on, until the stack is closed."""
+        made, node = self._made, self.node
+        scheduler = Scheduler(
+            node.link, service=made.service, instance=node.id, logger=self.logger, lease=made.settings.lease
+        )
+        stack.push_async_callback(scheduler.stop, grace)
+        await scheduler.start(self._scheduled())
+
+    async def _announce(self, stack: AsyncExitStack, actions: ActionServer) -> None:
+        """Stand in the registry from now on, until the stack is closed."""
+        made, settings = self._made, self._made.settings
+        served = list(made.plans.actions)
+        presence = self._presence = Presence(self.node, made.service, served, settings.partitions, settings.lease)
+        await presence.start()
+        stack.push_async_callback(presence.stop)
+        self.farewell = Farewell(self.node, made.service, presence, actions)
+        await tell_unserved(self.node, made.service, settings.partitions, made.plans.actions, self.logger)
 
     async def _take_messages(self, stack: AsyncExitStack, grace: Grace) -> ActionServer:
         """Take events and requests from now on, until the stack is closed."""
@@ -248,27 +259,6 @@ class Runtime:
             ThreadTask(name, plan.endpoint, plan.spec.auto_start, plan.spec.restart)
             for name, plan in self._made.plans.threads.items()
         ]
-
-    def _make_hub(self, settings: DaebusWebSocket) -> SocketHub:
-        from daebus.websocket.hub import SocketHub, SocketRoutes  # noqa: PLC0415  # it loads Litestar
-
-        plans = self._made.plans
-        messages = {name: plan.endpoint for name, plan in plans.sockets.items() if plan.spec.event == "message"}
-        connect = plans.sockets.get("")
-        routes = SocketRoutes(
-            messages=messages,
-            connect=None if connect is None else connect.endpoint,
-            disconnect=[plan.endpoint for plan in plans.disconnects],
-        )
-        hub = SocketHub(
-            settings,
-            routes,
-            service=self._made.service,
-            node=self.node,
-            logger=self.logger,
-        )
-        hub.budget = self.budget
-        return hub
 
 
 @asynccontextmanager

@@ -1,13 +1,21 @@
-"""What an app serves on the bus, as its servers take it."""
+"""What an app serves on the bus and to WebSocket clients, as its servers take it."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from daebus.actions.serving import ServedAction
+from daebus.asgi.settings import DaebusWebSocket
 from daebus.channels.groups import Listener
+from daebus.connection.node import Node
+from daebus.telemetry.logs import Logger
 
 from .assembly import Assembly
 
-__all__ = ["served_actions", "served_listeners"]
+if TYPE_CHECKING:
+    from daebus.websocket.hub import SocketHub
+
+__all__ = ["served_actions", "served_hub", "served_listeners"]
 
 
 def served_actions(made: Assembly) -> list[ServedAction]:
@@ -32,3 +40,23 @@ def served_listeners(made: Assembly) -> list[Listener]:
         )
         for plan in made.plans.listeners
     ]
+
+
+def served_hub(made: Assembly, settings: DaebusWebSocket, node: Node, logger: Logger) -> SocketHub:
+    """The WebSocket clients of an app, with its handlers."""
+    from daebus.websocket.hub import SocketHub, SocketRoutes  # noqa: PLC0415  # it loads Litestar
+
+    plans = made.plans
+    connect = plans.sockets.get("")
+    routes = SocketRoutes(
+        messages={name: plan.endpoint for name, plan in plans.sockets.items() if plan.spec.event == "message"},
+        connect=None if connect is None else connect.endpoint,
+        disconnect=[plan.endpoint for plan in plans.disconnects],
+    )
+    return SocketHub(
+        settings,
+        routes,
+        service=made.service,
+        node=node,
+        logger=logger,
+    )

@@ -107,8 +107,7 @@ class Daebus(Recorder, Generic[C]):
         self._settings.check(subject)
         require_counts(subject, max_workers=max_workers)
         require_choice(subject, "on_conflict", on_conflict, get_args(Conflict))
-        self._container = container if container is not None else cast("C", ServiceContainer())
-        self._check_container()
+        self._container = _checked(container if container is not None else cast("C", ServiceContainer()))
         self._service = service
         self._workers = WorkerPool(max_workers)
         self._plans = Plans(self._container, self._workers, on_conflict)
@@ -119,13 +118,6 @@ class Daebus(Recorder, Generic[C]):
         self._planned = 0
         self._deferred: list[WiringProblem] = []
         self._web: Web | None = None
-
-    def _check_container(self) -> None:
-        try:
-            check_container(self._container, ServiceContainer)
-        except WiringError as error:
-            if any(problem.code == "wrong-container" for problem in error.problems) or not defer(error):
-                raise
 
     @property
     def container(self) -> C:
@@ -288,3 +280,12 @@ class Daebus(Recorder, Generic[C]):
         from .runner import run  # noqa: PLC0415  # as in `asgi`
 
         run(lambda: self.check(service), redis_url=redis_url, host=host, port=port, loop=loop)
+
+
+def _checked(container: C) -> C:
+    try:
+        check_container(container, ServiceContainer)
+    except WiringError as error:
+        if any(problem.code == "wrong-container" for problem in error.problems) or not defer(error):
+            raise
+    return container

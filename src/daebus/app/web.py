@@ -181,21 +181,7 @@ async def _serve_web(
 ) -> Mapping[str, int]:
     from daebus.server.server import HttpServer  # noqa: PLC0415  # it loads Granian
 
-    http, websocket = made.http or DaebusHttp(), made.websocket or DaebusWebSocket()
-    sockets = SocketLimits(
-        message_size=websocket.max_message_size,
-        ping_interval=websocket.ping_interval,
-        per_address=websocket.max_per_address,
-    )
-    limits = HttpLimits(
-        body_timeout=http.body_timeout,
-        min_rate=http.min_rate,
-        connections=http.max_connections,
-        per_address=http.max_per_address,
-        http2=http.http2,
-        servers=len(addresses),
-        sockets=sockets,
-    )
+    limits = _limits(made, servers=len(addresses))
     await stack.enter_async_context(_lifespan(web.litestar))
     ports: dict[str, int] = {}
     for name, (host, port) in addresses.items():
@@ -218,6 +204,25 @@ async def _serve_web(
         # The server would cut them off: they say goodbye first.
         stack.push_async_callback(runtime.say_goodbye, runtime.hub)
     return ports
+
+
+def _limits(made: Assembly, *, servers: int) -> HttpLimits:
+    """What clients may do; `servers`: how many share what the process has."""
+    http, websocket = made.http or DaebusHttp(), made.websocket or DaebusWebSocket()
+    sockets = SocketLimits(
+        message_size=websocket.max_message_size,
+        ping_interval=websocket.ping_interval,
+        per_address=websocket.max_per_address,
+    )
+    return HttpLimits(
+        body_timeout=http.body_timeout,
+        min_rate=http.min_rate,
+        connections=http.max_connections,
+        per_address=http.max_per_address,
+        http2=http.http2,
+        servers=servers,
+        sockets=sockets,
+    )
 
 
 async def _stop(server: HttpServer, grace: Grace) -> None:

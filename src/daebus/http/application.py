@@ -125,10 +125,7 @@ def build_litestar(
     with warnings.catch_warnings():
         # That `headers`, `cookies`, `query` and `body` may have types of their own is part of daebus' promise.
         warnings.filterwarnings("ignore", ".*Reserved kwarg", LitestarDeprecationWarning)
-        try:
-            app = Application(**cast("dict[str, Any]", options))
-        except LitestarException as error:
-            raise ConfigurationError(f"Litestar refuses what DaebusHttp(...) passes to it: {error.detail}") from error
+        app = _make_application(options)
         _add_options_handlers(app, routes)
         dependencies = cast("Mapping[str, object]", given.get("dependencies") or {})
         make = partial(make_handler, provided=dependencies, service=service, stopping=stopping, logger=logger)
@@ -136,6 +133,13 @@ def build_litestar(
     app.short_ways, app.guard, app.documentation = short_ways, SiteGuard(settings, logger), documentation
     short_ways.open(app)
     return app
+
+
+def _make_application(options: Mapping[str, object]) -> Application:
+    try:
+        return Application(**cast("dict[str, Any]", options))
+    except LitestarException as error:
+        raise ConfigurationError(f"Litestar refuses what DaebusHttp(...) passes to it: {error.detail}") from error
 
 
 def _missing_of_litestar(logger: Logger) -> bool:
