@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from driving import Tally, drive, main
 from shapes import ITEMS, QUERY, TEXT, USER, GetUser, Text, User
 
-from daebus import Action, Bus, Channel, Daebus, StreamAction
+from daebus import Action, Bus, Channel, Daebus, Settings, StreamAction
 
 GET_USER = Action[GetUser, User]("get_user", service="bench")
 ECHO = Action[Text, Text]("echo", service="bench")
@@ -18,7 +18,7 @@ TEN = Channel[User]("bench-ten")
 
 
 def build() -> Daebus:
-    app = Daebus("bench", max_concurrency=256)
+    app = Daebus("bench", settings=Settings(max_concurrency=256))
     tally = Tally()
 
     @app.action(GET_USER)

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from daebus.app.blueprint import Blueprint
     from daebus.app.container import ServiceContainer
     from daebus.app.service import Daebus
-    from daebus.asgi.settings import DaebusHttp, DaebusWebSocket
+    from daebus.app.settings import Settings
+    from daebus.asgi.settings import DaebusHttp, DaebusWebSocket, HttpLimits, WebSocketLimits
     from daebus.bus.blocking import BlockingBus
     from daebus.bus.bus import Bus
     from daebus.core.context import Context
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from daebus.declare.running import Running
     from daebus.delivery.per_message import PerMessage
     from daebus.errors import DaebusError, Reject, WiringError
+    from daebus.protocol.limits import BusLimits
     from daebus.tasks.threads import Threads
     from daebus.telemetry.logs import Logger
     from daebus.websocket.blocking_clients import BlockingClients
@@ -46,6 +48,7 @@ __all__ = [
     "BlockingClients",
     "Blueprint",
     "Bus",
+    "BusLimits",
     "Channel",
     "Client",
     "Clients",
@@ -54,14 +57,17 @@ __all__ = [
     "DaebusError",
     "DaebusHttp",
     "DaebusWebSocket",
+    "HttpLimits",
     "Logger",
     "Message",
     "PerMessage",
     "Reject",
     "Running",
     "ServiceContainer",
+    "Settings",
     "StreamAction",
     "Threads",
+    "WebSocketLimits",
     "WiringError",
     "use",
 ]
@@ -72,6 +78,7 @@ _HOMES = {
     "Blueprint": "app.blueprint",
     "ServiceContainer": "app.container",
     "Daebus": "app.service",
+    "Settings": "app.settings",
     "Context": "core.context",
     "Action": "declare.contracts",
     "Channel": "declare.contracts",
@@ -87,6 +94,9 @@ _HOMES = {
     "Clients": "websocket.clients",
     "DaebusHttp": "asgi.settings",
     "DaebusWebSocket": "asgi.settings",
+    "HttpLimits": "asgi.settings",
+    "WebSocketLimits": "asgi.settings",
+    "BusLimits": "protocol.limits",
     "Threads": "tasks.threads",
     "use": "wiring.binding",
     "PerMessage": "delivery.per_message",

@@ -15,7 +15,7 @@ from tests.legacy import frames
 from tests.legacy.new_service import app as new_service
 from tests.support import raw_redis, until
 
-from daebus import Daebus
+from daebus import Daebus, Settings
 from daebus.actions.old_callers import read_request
 from daebus.errors import NotFound
 from daebus.testing import private_redis_url, running
@@ -41,7 +41,7 @@ class Step(msgspec.Struct):
 
 
 def users(ran: list[str], *, legacy: bool | None = True) -> Daebus:
-    app = Daebus("users", legacy=legacy, stop_timeout=0.5)
+    app = Daebus("users", settings=Settings(legacy=legacy, stop_timeout=0.5))
 
     @app.action("get_user")
     async def get_user(query: UserId) -> User:

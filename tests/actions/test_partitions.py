@@ -15,7 +15,7 @@ import pytest
 from tests.processes import launched
 from tests.support import raw_redis, until
 
-from daebus import Action, Bus, Daebus, StreamAction
+from daebus import Action, Bus, Daebus, Settings, StreamAction
 from daebus.connection.node import open_node
 from daebus.connection.redis_server import RedisServer
 from daebus.errors import Conflict, Unavailable
@@ -51,7 +51,7 @@ class Shop:
         self.failures: list[Exception] = []
 
     def app(self, partitions: int, concurrency: int | None = None) -> Daebus:
-        app = Daebus("shop", partitions=partitions, lease=2.0)
+        app = Daebus("shop", settings=Settings(partitions=partitions, lease=2.0))
 
         @app.action(WORK, concurrency=concurrency, backoff=0.02)
         async def work(number: int) -> int:
@@ -210,10 +210,10 @@ async def test_replicas_with_different_numbers_work_together(redis: Any) -> None
 
 REPLICA = """
 import asyncio, os
-from daebus import Daebus
+from daebus import Daebus, Settings
 from redis.asyncio import Redis
 
-app = Daebus("shop", partitions=4, lease=1.0)
+app = Daebus("shop", settings=Settings(partitions=4, lease=1.0))
 
 @app.action("work")
 async def work(number: int, *, redis: Redis) -> int:

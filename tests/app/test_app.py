@@ -34,6 +34,7 @@ from daebus import (
     PerMessage,
     Running,
     ServiceContainer,
+    Settings,
     Threads,
     WiringError,
     use,
@@ -183,7 +184,7 @@ class TestBlueprints:
             assert (await service.http.post("/ping")).text.strip('"') == "old"
 
     def test_a_conflict_can_be_refused_instead(self) -> None:
-        app = Daebus("strict", on_conflict="error")
+        app = Daebus("strict", settings=Settings(on_conflict="error"))
         for name in ("old", "new"):
             blueprint = Blueprint(name)
 

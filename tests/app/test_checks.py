@@ -20,6 +20,7 @@ from litestar.params import Body
 from daebus import (
     Action,
     Blueprint,
+    BusLimits,
     Channel,
     Client,
     Context,
@@ -30,6 +31,7 @@ from daebus import (
     PerMessage,
     Running,
     ServiceContainer,
+    Settings,
     WiringError,
     use,
 )
@@ -532,6 +534,7 @@ class TestOptions:
             {"max_concurrency": 0},
             {"max_workers": -1},
             {"max_workers": 1.5},
+            {"max_buffered": 0},
             {"partitions": 0},
             {"partitions": True},
             {"partitions": 1025},
@@ -540,20 +543,31 @@ class TestOptions:
             {"lease": 0},
             {"lease": float("nan")},
             {"lease": "15"},
+            {"legacy": "yes"},
             {"on_conflict": "wran"},
+            {"limits": 3},
         ],
     )
     def test_what_an_app_cannot_run_with_is_refused(self, options: dict[str, object]) -> None:
-        (problem,) = problems(lambda: cast("Callable[..., object]", Daebus)("app", **options))
+        (problem,) = problems(lambda: cast("Callable[..., object]", Settings)(**options))
         name, value = next(iter(options.items()))
-        assert (problem.code, problem.subject) == ("wrong-option", "Daebus('app')")
+        assert (problem.code, problem.subject) == ("wrong-option", "Settings(...)")
         assert problem.found.startswith(f"{name}={value!r}")
+        assert "Settings)(**options)" in source(problem)
+
+    def test_limits_of_the_bus_and_settings_of_another_type_are_refused(self) -> None:
+        for name in ("max_message_size", "max_reply_size", "max_dead_size", "max_streams"):
+            (problem,) = problems(lambda name=name: BusLimits(**{name: 0}))  # type: ignore[misc]
+            assert (problem.code, problem.subject) == ("wrong-option", "BusLimits(...)")
+            assert problem.found.startswith(f"{name}=0")
+        (problem,) = problems(lambda: Daebus("app", settings=cast("Settings", {"lease": 3})))
+        assert (problem.code, problem.found) == ("wrong-option", "settings={'lease': 3}, which must be Settings")
 
     def test_what_an_app_can_run_with_is_accepted(self) -> None:
-        Daebus("app", max_concurrency=1, max_workers=1, stop_timeout=0, lease=0.5, on_conflict="error").check(
-            may_idle=True
-        )
-        Daebus("app", partitions=1024, service="a.b").check(may_idle=True)
+        Daebus(
+            "app", settings=Settings(max_concurrency=1, max_workers=1, stop_timeout=0, lease=0.5, on_conflict="error")
+        ).check(may_idle=True)
+        Daebus("app", service="a.b", settings=Settings(partitions=1024)).check(may_idle=True)
 
     def test_a_service_has_a_name_that_keys_can_have(self) -> None:
         assert codes(lambda: Daebus("app", service="a b")) == ["wrong-name"]

@@ -21,6 +21,7 @@ from litestar.params import QueryParameter
 from litestar.types import ASGIApp, Receive, Scope, Send
 from tests.http.web import AnyRequest, Repo, Session, User, problem_of, serving, sessions
 
+from daebus import HttpLimits
 from daebus.core.context import Context
 from daebus.declare.recorder import Recorder
 from daebus.errors import (
@@ -334,7 +335,7 @@ class TestProblems:
         @users.route("/x", methods=["POST"])
         async def save(data: str) -> None: ...
 
-        async with serving(users, max_body_size=10) as client:
+        async with serving(users, limits=HttpLimits(max_body_size=10)) as client:
             assert (await client.post("/x", json="12345678")).status_code == 204
             problem_of(await client.post("/x", json="123456789"), 413)
 

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from tests.support import raw_redis, until
 
-from daebus import Action, Bus, Daebus, StreamAction
+from daebus import Action, Bus, BusLimits, Daebus, Settings, StreamAction
 from daebus.errors import TooLarge, TooManyRequests
 from daebus.testing import private_redis_url, running
 
@@ -24,8 +24,8 @@ BLOBS = StreamAction[int, str]("blobs", service="heavy")
 MB = 1_000_000
 
 
-def heavy(**options: Any) -> Daebus:
-    app = Daebus("heavy", service="heavy", **options)
+def heavy(**limits: int) -> Daebus:
+    app = Daebus("heavy", service="heavy", settings=Settings(limits=BusLimits(**limits)))
 
     @app.action("blob")
     async def blob(size: int) -> str:
@@ -66,7 +66,10 @@ async def test_an_item_that_is_too_large_ends_its_stream() -> None:
 
 
 async def test_a_request_that_wants_no_reply_is_not_failed_by_its_size() -> None:
-    handled, app = list[int](), Daebus("heavy", service="heavy", max_reply_size=1000)
+    handled, app = (
+        list[int](),
+        Daebus("heavy", service="heavy", settings=Settings(limits=BusLimits(max_reply_size=1000))),
+    )
 
     @app.action("blob")
     async def blob(size: int) -> str:
@@ -131,7 +134,7 @@ async def test_small_requests_that_wait_are_limited_in_bytes_too() -> None:
 
 
 async def test_dead_letters_are_limited_in_bytes() -> None:
-    app = Daebus("dying", service="dying", max_dead_size=2 * MB)
+    app = Daebus("dying", service="dying", settings=Settings(limits=BusLimits(max_dead_size=2 * MB)))
 
     @app.action("work", retries=0)
     async def work(text: str) -> None:

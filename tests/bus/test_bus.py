@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from tests.support import raw_redis, until
 
-from daebus import Action, BlockingBus, Bus, Channel, Context, Daebus, StreamAction
+from daebus import Action, BlockingBus, Bus, Channel, Context, Daebus, Settings, StreamAction
 from daebus.bus.caller import CREDIT
 from daebus.errors import (
     BadReply,
@@ -251,7 +251,7 @@ class TestCall:
         assert time.monotonic() - started < 0.9
 
     async def test_a_slow_action_starves_no_other(self) -> None:
-        app = Daebus("mixed", max_concurrency=4)
+        app = Daebus("mixed", settings=Settings(max_concurrency=4))
         release = asyncio.Event()
 
         @app.action("slow")
@@ -287,7 +287,7 @@ class TestCall:
         handled: dict[str, int] = {}
 
         def replica(name: str) -> Daebus:
-            app = Daebus("shared", max_concurrency=4)
+            app = Daebus("shared", settings=Settings(max_concurrency=4))
 
             @app.action("work")
             async def work() -> None:

@@ -13,7 +13,7 @@ import pytest
 from tests.legacy import frames
 from tests.support import raw_redis, until
 
-from daebus import Action, BlockingBus, Bus, Channel, Context, Daebus, StreamAction
+from daebus import Action, BlockingBus, Bus, Channel, Context, Daebus, Settings, StreamAction
 from daebus.core.context import current_context
 from daebus.errors import ConfigurationError, NoSuchService, NotFound, ServiceError, Timeout
 from daebus.testing import private_redis_url, running
@@ -97,7 +97,7 @@ async def test_a_call_is_the_request_of_the_old_caller_and_its_reply_is_decoded(
 
 
 async def test_a_call_from_a_handler(bus: Bus, old: OldService) -> None:
-    app = Daebus("shop", legacy=True)
+    app = Daebus("shop", settings=Settings(legacy=True))
 
     @app.action("owner")
     async def owner(*, bus: Bus) -> User:

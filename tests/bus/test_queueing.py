@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 from tests.support import raw_redis, until
 
-from daebus import Action, Bus, Daebus
+from daebus import Action, Bus, Daebus, Settings
 from daebus.testing import private_redis_url, running
 
 pytestmark = pytest.mark.usefixtures("daebus_redis_url")
@@ -24,7 +24,7 @@ def told(caplog: pytest.LogCaptureFixture, event: str) -> list[dict[str, Any]]:
 
 
 def shop(*names: str, partitions: int = 1, done: list[int] | None = None) -> Daebus:
-    app = Daebus("shop", partitions=partitions)
+    app = Daebus("shop", settings=Settings(partitions=partitions))
     for name in names:
 
         @app.action(name)

@@ -13,7 +13,7 @@ import pytest
 from tests.support import raw_redis, until
 from typing_extensions import Unpack
 
-from daebus import Channel, Daebus
+from daebus import Channel, Daebus, Settings
 from daebus.channels.listener_groups import ListenerError, ListenerGroups
 from daebus.channels.orphans import OrphanWatch
 from daebus.connection.node import open_node
@@ -51,7 +51,7 @@ class Shop:
     def __init__(self) -> None:
         self.heard: Heard = []
         self.errors: list[Exception] = []
-        self.app = Daebus("shop", lease=1.0)
+        self.app = Daebus("shop", settings=Settings(lease=1.0))
 
     def listens(self, function: str, **options: Unpack[ListenOptions]) -> Shop:
         async def listener(event: Created) -> None:

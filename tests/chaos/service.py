@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from daebus import Action, Channel, Client, Daebus, DaebusHttp, DaebusWebSocket, StreamAction
+from daebus import Action, Channel, Client, Daebus, DaebusHttp, DaebusWebSocket, Settings, StreamAction
 from daebus.declare.policies import ListenOptions
 
 __all__ = ["ASK", "COUNT", "EVENTS", "WORK", "Event", "app"]
@@ -29,9 +29,11 @@ _WORK_SECONDS = float(os.environ.get("CHAOS_WORK_SECONDS", "0.1"))
 
 app = Daebus(
     "chaos",
-    lease=float(os.environ.get("CHAOS_LEASE", "2")),
-    max_concurrency=256,
-    partitions=int(os.environ.get("CHAOS_PARTITIONS", "1")),
+    settings=Settings(
+        lease=float(os.environ.get("CHAOS_LEASE", "2")),
+        max_concurrency=256,
+        partitions=int(os.environ.get("CHAOS_PARTITIONS", "1")),
+    ),
 )
 app.attach(DaebusHttp(port=0, host="127.0.0.1"))
 app.attach(DaebusWebSocket())

@@ -28,6 +28,7 @@ from daebus import (
     PerMessage,
     Running,
     ServiceContainer,
+    Settings,
     StreamAction,
 )
 from daebus.delivery import after_commit
@@ -78,7 +79,7 @@ async def announce(bus: Bus, what: str) -> None:
 
 
 def make_app(log_of: Container) -> Daebus[Container]:
-    app = Daebus("shop", container=log_of, stop_timeout=5)
+    app = Daebus("shop", container=log_of, settings=Settings(stop_timeout=5))
     app.attach(DaebusHttp(port=0))
     app.attach(DaebusWebSocket())
 

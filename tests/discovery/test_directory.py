@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from tests.support import open_bus, raw_redis, until
 
-from daebus import Action, Bus, Daebus
+from daebus import Action, Bus, Daebus, Settings
 from daebus.connection.node import Node, open_node
 from daebus.connection.redis_server import RedisServer
 from daebus.core.timings import DEFAULT_TIMINGS, Timings
@@ -27,7 +27,7 @@ SERVING = "daebus:{shop}:serving"
 
 
 def shop(*actions: Action[None, str], name: str = "shop") -> Daebus:
-    app = Daebus(name, lease=2.0, stop_timeout=0.5)
+    app = Daebus(name, settings=Settings(lease=2.0, stop_timeout=0.5))
 
     async def answer() -> str:
         return "done"
@@ -125,7 +125,7 @@ async def test_an_action_stays_while_any_instance_of_its_version_lives(bus: Bus)
 
 
 async def test_what_was_asked_before_the_end_is_answered_after_a_restart(bus: Bus) -> None:
-    app, busy = Daebus("shop", lease=2.0, stop_timeout=5.0), asyncio.Event()
+    app, busy = Daebus("shop", settings=Settings(lease=2.0, stop_timeout=5.0)), asyncio.Event()
 
     @app.action("one", concurrency=1)
     async def one(number: int) -> int:

@@ -9,7 +9,18 @@ from collections.abc import AsyncIterator
 import msgspec
 from redis.asyncio import RedisCluster
 
-from daebus import Action, Channel, Client, Clients, Daebus, DaebusHttp, DaebusWebSocket, Message, StreamAction
+from daebus import (
+    Action,
+    Channel,
+    Client,
+    Clients,
+    Daebus,
+    DaebusHttp,
+    DaebusWebSocket,
+    Message,
+    Settings,
+    StreamAction,
+)
 
 __all__ = ["BREAK", "COUNT", "FRAGILE", "INCREASE", "NEWS", "WORK", "Order", "app"]
 
@@ -26,7 +37,7 @@ FRAGILE = Channel[Order]("fragile", durable=True)
 NEWS = Channel[Order]("news")
 TOLD = Message[int]("told")
 
-app = Daebus("spread", lease=1.0)
+app = Daebus("spread", settings=Settings(lease=1.0))
 app.attach(DaebusHttp(port=0, host="127.0.0.1"))
 app.attach(DaebusWebSocket())
 

@@ -9,7 +9,7 @@ import pytest
 from tests.engines import Engine
 from tests.support import until
 
-from daebus import Action, Daebus
+from daebus import Action, Daebus, Settings
 from daebus.connection.cluster import open_link
 from daebus.connection.node import open_node
 from daebus.connection.redis_server import RedisServer
@@ -70,7 +70,7 @@ async def check_partitions(cluster: Cluster) -> None:
     """The partitions of one service lie on all the servers, and everything works in each of them."""
     owners = [cluster.owner(f"daebus:{{{partition_of('hot', number)}}}:x") for number in range(PARTITIONS)]
     assert set(owners) == {0, 1, 2}
-    app, done = Daebus("hot", partitions=PARTITIONS), list[int]()
+    app, done = Daebus("hot", settings=Settings(partitions=PARTITIONS)), list[int]()
     failures: list[Exception] = []
 
     @app.action(WORK, backoff=0.02)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.support import until
 
-from daebus import Action, Bus, Channel, Daebus
+from daebus import Action, Bus, Channel, Daebus, Settings
 from daebus.testing import running
 
 from .clusters import Cluster
@@ -17,7 +17,7 @@ KEPT = Channel[int]("kept", durable=True)
 
 
 async def test_it_is_taken_once_in_whatever_slot(tmp_path: Path) -> None:
-    app, heard = Daebus("shop", partitions=4), list[str]()
+    app, heard = Daebus("shop", settings=Settings(partitions=4)), list[str]()
 
     @app.action(PLACE)
     async def place(*, bus: Bus) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 from tests.support import until
 
-from daebus import Channel, Daebus
+from daebus import Channel, Daebus, Settings
 from daebus.channels.listener_groups import ListenerGroups
 from daebus.connection.node import open_node
 from daebus.connection.redis_server import RedisServer
@@ -33,7 +33,7 @@ class Shop:
     def __init__(self, name: str, *, renamed_from: str = "a", fails: bool = False) -> None:
         self.heard: list[int] = []
         self.tried = 0
-        self.app = Daebus("shop", lease=1.0)
+        self.app = Daebus("shop", settings=Settings(lease=1.0))
 
         @self.app.listen(ORDERS, name=name, start="latest", renamed_from=renamed_from, retries=1, backoff=0.01)
         async def on_order(event: Placed) -> None:

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from daebus import Action, Bus, Daebus
+from daebus import Action, Bus, Daebus, Settings
 from daebus.testing import running
 
 from .clusters import Cluster
@@ -17,7 +17,7 @@ WAITS = "requests wait for an action that nobody serves"
 
 
 def shop() -> Daebus:
-    app = Daebus("shop", partitions=4)
+    app = Daebus("shop", settings=Settings(partitions=4))
 
     @app.action("count_up")
     async def count(number: int) -> None: ...

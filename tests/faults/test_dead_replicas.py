@@ -17,14 +17,14 @@ import pytest
 from tests.processes import Service, launched
 from tests.support import raw_redis, until
 
-from daebus import Action, Bus, Context, Daebus
+from daebus import Action, Bus, Context, Daebus, Settings
 from daebus.testing import private_redis_url, running
 
 pytestmark = pytest.mark.usefixtures("daebus_redis_url")
 
 WORKER = """
 import asyncio, ctypes, os
-from daebus import Daebus
+from daebus import Daebus, Settings
 from redis.asyncio import Redis
 
 settings = {"lease": float(os.environ["LEASE"])} if os.environ["LEASE"] else {}
@@ -100,7 +100,7 @@ async def test_who_holds_the_gil_for_longer_than_a_lease_may_see_its_work_done_t
 
 async def test_thousands_that_the_dead_had_in_hand_are_soon_done() -> None:
     total, done = 2_000, set[int]()
-    app = Daebus("heir", lease=0.5)
+    app = Daebus("heir", settings=Settings(lease=0.5))
 
     @app.action("work")
     async def work(number: int) -> None:
@@ -119,7 +119,7 @@ async def test_thousands_that_the_dead_had_in_hand_are_soon_done() -> None:
 
 async def test_few_long_ones_do_not_wait_for_each_other_to_end() -> None:
     begun = set[int]()
-    app = Daebus("heir", lease=0.5, stop_timeout=0.1)
+    app = Daebus("heir", settings=Settings(lease=0.5, stop_timeout=0.1))
 
     @app.action("work")
     async def work(number: int) -> None:
@@ -143,7 +143,7 @@ async def test_few_long_ones_do_not_wait_for_each_other_to_end() -> None:
 async def test_calls_that_the_dead_had_in_hand_are_begun_before_their_callers_give_up() -> None:
     """Streams too, which do not end: whoever reads one gives up after 20 s of silence."""
     total, begun, answered = 30, set[int](), set[int]()
-    app = Daebus("heir", lease=0.5, stop_timeout=0.1)
+    app = Daebus("heir", settings=Settings(lease=0.5, stop_timeout=0.1))
 
     @app.action("work")
     async def work(number: int) -> int:
@@ -174,7 +174,7 @@ async def test_calls_that_the_dead_had_in_hand_are_begun_before_their_callers_gi
 @pytest.mark.parametrize("limits", [{}, {"concurrency": 7}], ids=["one reader", "two readers"])
 async def test_suspects_of_one_action_do_not_wait_for_all_of_another(limits: dict[str, int]) -> None:
     begun = list[str]()
-    app = Daebus("heir", lease=0.5, stop_timeout=0.1)
+    app = Daebus("heir", settings=Settings(lease=0.5, stop_timeout=0.1))
 
     async def work(context: Context) -> None:
         begun.append(context.handler)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.engines import Engine
 
-from daebus import Action, Daebus
+from daebus import Action, Daebus, Settings
 from daebus.errors import StartupError
 from daebus.testing import running
 
@@ -21,7 +21,7 @@ DOUBLE = Action[int, int]("double", service="queued")
 
 
 def app() -> Daebus:
-    app = Daebus("queued", legacy=False)
+    app = Daebus("queued", settings=Settings(legacy=False))
 
     @app.action(DOUBLE)
     async def double(number: int) -> int:

@@ -26,9 +26,9 @@ LEASE = 1.0
 WORKER = """
 import asyncio, os, signal
 from pathlib import Path
-from daebus import Channel, Daebus
+from daebus import Channel, Daebus, Settings
 
-app = Daebus("poisoned", lease=float(os.environ["LEASE"]), max_concurrency=64, stop_timeout=1.0)
+app = Daebus("poisoned", settings=Settings(lease=float(os.environ["LEASE"]), max_concurrency=64, stop_timeout=1.0))
 ledger = os.open(os.environ["LEDGER"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 armed = Path(os.environ["ARMED"])
 

@@ -24,9 +24,9 @@ MESSAGES = 20
 
 WORKER = """
 import asyncio, os
-from daebus import Channel, Daebus
+from daebus import Channel, Daebus, Settings
 
-app = Daebus("stalled", lease=float(os.environ["LEASE"]), max_concurrency=12, stop_timeout=1.0)
+app = Daebus("stalled", settings=Settings(lease=float(os.environ["LEASE"]), max_concurrency=12, stop_timeout=1.0))
 ledger = os.open(os.environ["LEDGER"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
 async def work(kind: str, number: int) -> None:

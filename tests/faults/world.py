@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from tests.support import open_bus, until
 
-from daebus import Action, Bus, Channel, Daebus
+from daebus import Action, Bus, Channel, Daebus, Settings
 from daebus.core.timings import DEFAULT_TIMINGS, Timings
 from daebus.errors import NoSuchService, ServiceError, Timeout, Unavailable
 from daebus.testing import running
@@ -88,7 +88,7 @@ async def open_world(
     url: str, *, caller_url: str | None = None, lease: float = 6.0, timings: Timings = DEFAULT_TIMINGS
 ) -> AsyncGenerator[World]:
     """A world on the server at `url`."""
-    app = Daebus("faulty", lease=lease)
+    app = Daebus("faulty", settings=Settings(lease=lease))
     async with open_bus(caller_url or url, timings) as bus:
         world = World(bus)
 

@@ -13,7 +13,13 @@ from litestar.enums import RequestEncodingType
 from litestar.params import Body
 from litestar.response import File, ServerSentEvent, Stream
 
-from daebus import Blueprint, Context, Daebus, DaebusHttp
+from daebus import (
+    Blueprint,
+    Context,
+    Daebus,
+    DaebusHttp,
+    HttpLimits,
+)
 
 files = Blueprint("files")
 FOLDER = Path("media")
@@ -73,5 +79,5 @@ async def clock(context: Context) -> ServerSentEvent:
 
 
 app = Daebus("files")
-app.attach(DaebusHttp(port=8080, max_body_size=20_000_000))
+app.attach(DaebusHttp(port=8080, limits=HttpLimits(max_body_size=20_000_000)))
 app.register_blueprint(files)

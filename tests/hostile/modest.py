@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import msgspec
 
-from daebus import Daebus, DaebusHttp, DaebusWebSocket
+from daebus import Daebus, DaebusHttp, DaebusWebSocket, Settings
 
 
 class Note(msgspec.Struct):
     text: str
 
 
-app = Daebus("modest", service="modest", lease=6, stop_timeout=5)
+app = Daebus("modest", service="modest", settings=Settings(lease=6, stop_timeout=5))
 app.attach(DaebusHttp())
 app.attach(DaebusWebSocket())
 

@@ -12,7 +12,18 @@ import msgspec
 import pytest
 from tests.support import raw_redis, until
 
-from daebus import Action, Bus, Channel, Daebus, DaebusHttp, DaebusWebSocket, StreamAction
+from daebus import (
+    Action,
+    Bus,
+    BusLimits,
+    Channel,
+    Daebus,
+    DaebusHttp,
+    DaebusWebSocket,
+    HttpLimits,
+    Settings,
+    StreamAction,
+)
 from daebus.errors import BadRequest, TooLarge, TooManyRequests, Unavailable
 from daebus.protocol.messages import action_stream, channel_stream, control_channel, dead_letters
 from daebus.testing import private_redis_url, running
@@ -32,8 +43,8 @@ NOTES = Channel[Note]("notes")
 KEPT = Channel[Note]("kept", durable=True)
 
 
-def victim(**options: Any) -> Daebus:
-    app = Daebus("victim", **options)
+def victim(settings: Settings | None = None, **limits: int) -> Daebus:
+    app = Daebus("victim", settings=settings or Settings(limits=BusLimits(**limits)))
 
     @app.action("echo")
     async def echo(data: Any) -> Any:
@@ -224,7 +235,7 @@ class TestEvents:
     async def test_those_that_wait_for_a_slow_listener_have_a_limit_in_bytes(
         self, caplog: pytest.LogCaptureFixture
     ) -> None:
-        app, free = victim(max_concurrency=1), asyncio.Event()
+        app, free = victim(Settings(max_concurrency=1)), asyncio.Event()
 
         @app.listen(NOTES)
         async def on_note(event: Note) -> None:
@@ -241,7 +252,7 @@ class TestEvents:
 class TestHttp:
     async def test_a_body_that_does_not_come_is_waited_for_only_so_long(self) -> None:
         app = victim()
-        app.attach(DaebusHttp(body_timeout=0.3))
+        app.attach(DaebusHttp(limits=HttpLimits(body_timeout=0.3)))
         app.attach(DaebusWebSocket())
 
         @app.route("/notes", methods=["POST"])

@@ -26,6 +26,7 @@ from litestar.openapi.config import OpenAPIConfig
 from litestar.types import ASGIApp, Receive, Scope, Send
 from tests.http.web import AnyRequest, Repo, User, build, problem_of, serving
 
+from daebus import HttpLimits, WebSocketLimits
 from daebus.asgi.settings import DaebusHttp, DaebusWebSocket
 from daebus.declare.recorder import Recorder
 from daebus.errors import (
@@ -258,6 +259,8 @@ class TestMistakes:
             build(users, DaebusHttp(zzz=None))
         with pytest.raises(WiringError, match="did you mean 'port'"):
             build(users, DaebusHttp(prot=3))
+        with pytest.raises(WiringError, match=r"write limits=HttpLimits\(max_body_size=\.\.\.\)"):
+            build(users, DaebusHttp(max_body_size=3))
 
     def test_options_that_litestar_refuses(self, users: Recorder) -> None:
         with pytest.raises(ConfigurationError, match=r"Litestar refuses what DaebusHttp\(\.\.\.\) passes to it"):
@@ -328,15 +331,31 @@ class TestSettings:
             with pytest.raises(ConfigurationError, match=rf"{component.__name__}\(port={port!r}\): a port is a number"):
                 component(port=port)
 
-    def test_sizes_that_cannot_be(self) -> None:
-        with pytest.raises(ConfigurationError, match=r"DaebusHttp\(max_body_size=0\)"):
-            DaebusHttp(max_body_size=0)
-        with pytest.raises(ConfigurationError, match=r"DaebusWebSocket\(max_clients=0\)"):
-            DaebusWebSocket(max_clients=0)
-        with pytest.raises(ConfigurationError, match=r"DaebusHttp\(body_timeout=0\)"):
-            DaebusHttp(body_timeout=0)
-        with pytest.raises(ConfigurationError, match=r"DaebusWebSocket\(max_message_size=0\)"):
-            DaebusWebSocket(max_message_size=0)
+    @pytest.mark.parametrize(
+        ("kind", "options"),
+        [
+            (HttpLimits, {"max_body_size": 0}),
+            (HttpLimits, {"body_timeout": 0}),
+            (HttpLimits, {"min_rate": 1.5}),
+            (HttpLimits, {"max_connections": 0}),
+            (WebSocketLimits, {"max_clients": 0}),
+            (WebSocketLimits, {"max_message_size": "1"}),
+            (WebSocketLimits, {"max_per_address": -1}),
+        ],
+    )
+    def test_limits_that_cannot_be(self, kind: Any, options: dict[str, Any]) -> None:
+        with pytest.raises(WiringError) as caught:
+            kind(**options)
+        (problem,), ((name, value),) = caught.value.problems, options.items()
+        assert (problem.code, problem.subject) == ("wrong-option", f"{kind.__name__}(...)")
+        assert problem.found.startswith(f"{name}={value!r}")
+        assert (span := problem.span) is not None
+        assert "kind(**options)" in line_at(span.path, span.line)
+
+    @pytest.mark.parametrize("component", [DaebusHttp, DaebusWebSocket])
+    def test_limits_of_another_kind(self, component: Any) -> None:
+        with pytest.raises(WiringError, match=rf"{component.__name__}\(\.\.\.\): limits=3"):
+            component(limits=3)
 
     def test_a_websocket_path_that_cannot_be(self) -> None:
         for path in ("ws", "/ws/<id>", "/ws/{id}", "/w s"):

@@ -26,7 +26,17 @@ from litestar.response.base import ASGIResponse
 from litestar.types import ASGIApp, Receive, Scope, Send
 from tests.support import until
 
-from daebus import Bus, Channel, Context, Daebus, DaebusHttp, PerMessage, ServiceContainer
+from daebus import (
+    Bus,
+    Channel,
+    Context,
+    Daebus,
+    DaebusHttp,
+    HttpLimits,
+    PerMessage,
+    ServiceContainer,
+    Settings,
+)
 from daebus.core.context import current_context
 from daebus.declare.contracts import StreamAction
 from daebus.errors import NotFound
@@ -84,7 +94,7 @@ class Site:
 
     def __init__(self, *, http: DaebusHttp | None = None) -> None:
         self.container = Container()
-        self.app = Daebus("bodies", container=self.container, stop_timeout=5)
+        self.app = Daebus("bodies", container=self.container, settings=Settings(stop_timeout=5))
         self.app.attach(http or DaebusHttp(port=0))
         self.log = self.container.log()
         self._stack = contextlib.AsyncExitStack()
@@ -531,7 +541,7 @@ async def test_a_client_that_goes_while_a_body_blocks_the_event_loop_rolls_back(
 
 
 async def test_a_client_that_is_cut_for_not_reading_rolls_back(caplog: pytest.LogCaptureFixture) -> None:
-    site = Site(http=DaebusHttp(port=0, min_rate=1 << 20))
+    site = Site(http=DaebusHttp(port=0, limits=HttpLimits(min_rate=1 << 20)))
     made = 0
 
     async def parts() -> AsyncIterator[bytes]:

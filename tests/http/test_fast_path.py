@@ -21,6 +21,7 @@ from litestar.routes import BaseRoute, HTTPRoute
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from tests.http.web import AnyRequest, Repo, User, build, problem_of, serving, serving_app
 
+from daebus import HttpLimits
 from daebus.declare.recorder import Recorder
 from daebus.errors import Conflict
 from daebus.http.routes import RouteHandler
@@ -117,7 +118,7 @@ class TestBeforeLitestar:
         found: list[tuple[Any, ...]] = []
         for litestar in ({}, {"middleware": [Around()]}):
             calls.clear()
-            plain = {"route_handlers": [halve], "max_body_size": 1_000_000}
+            plain = {"route_handlers": [halve], "limits": HttpLimits(max_body_size=1_000_000)}
             async with serving(routes, **plain, **litestar) as client:
                 response = await client.request(method, url, **sent)
             found.append((*without_id(response), [name for name in calls if name != "around"]))

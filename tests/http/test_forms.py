@@ -13,7 +13,12 @@ from litestar.enums import RequestEncodingType
 from litestar.params import Body
 from tests.http.web import problem_of
 
-from daebus import Daebus, DaebusHttp, WiringError
+from daebus import (
+    Daebus,
+    DaebusHttp,
+    HttpLimits,
+    WiringError,
+)
 from daebus.testing import running
 
 FORM = Body(media_type=RequestEncodingType.MULTI_PART)
@@ -150,7 +155,7 @@ async def test_what_is_wrong_with_a_form_is_told(
 
 
 async def test_a_form_that_is_broken_or_too_large_is_refused(daebus_redis_url: str) -> None:
-    async with running(taking(Photo, max_body_size=10_000)) as service:
+    async with running(taking(Photo, limits=HttpLimits(max_body_size=10_000))) as service:
         for kind in ("multipart/form-data", "multipart/form-data; boundary=x"):
             problem_of(await service.http.post("/x", content=b"--x\r\nbroken", headers={"content-type": kind}), 400)
         large = ("a.txt", b"a" * 20_000)

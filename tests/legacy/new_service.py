@@ -2,7 +2,7 @@ from collections.abc import AsyncIterator
 
 import msgspec
 
-from daebus import Blueprint, Bus, Channel, Client, Daebus, DaebusHttp, DaebusWebSocket, Logger
+from daebus import Blueprint, Bus, Channel, Client, Daebus, DaebusHttp, DaebusWebSocket, Logger, Settings
 from daebus.errors import NotFound
 
 
@@ -103,7 +103,7 @@ async def count_users(*, logger: Logger) -> None:
     logger.info("users counted", users=len(USERS))
 
 
-app = Daebus(__name__, legacy=True)  # while anything of 0.0.31 is left
+app = Daebus(__name__, settings=Settings(legacy=True))  # while anything of 0.0.31 is left
 app.attach(DaebusHttp(port=8080))
 app.attach(DaebusWebSocket(port=8081))  # the old clients' port; /ws on 8080 as well
 app.register_blueprint(users)

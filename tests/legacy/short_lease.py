@@ -2,9 +2,9 @@
 
 from tests.legacy.new_service import users
 
-from daebus import Daebus, DaebusHttp, DaebusWebSocket
+from daebus import Daebus, DaebusHttp, DaebusWebSocket, Settings
 
-app = Daebus(__name__, lease=1.0, legacy=True)
+app = Daebus(__name__, settings=Settings(lease=1.0, legacy=True))
 app.attach(DaebusHttp())
 app.attach(DaebusWebSocket())
 app.register_blueprint(users)

@@ -19,9 +19,9 @@ from daebus.protocol.messages import action_stream
 
 BODY = """
 import asyncio, os, time
-from daebus import Daebus
+from daebus import Daebus, Settings
 
-app = Daebus("service", stop_timeout=0.5, lease=2.0)
+app = Daebus("service", settings=Settings(stop_timeout=0.5, lease=2.0))
 hangs = os.environ["HANGS"] == "1"
 
 @app.action("who")

@@ -16,7 +16,7 @@ from tests.processes import Line, Service, launched
 from tests.support import until
 from websockets.asyncio.client import connect
 
-from daebus import Action, Bus, Channel, Daebus
+from daebus import Action, Bus, Channel, Daebus, Settings
 from daebus.errors import NoSuchService
 from daebus.testing import running
 
@@ -82,7 +82,7 @@ def unended(service: Service) -> list[str]:
 
 
 STUBBORN = """
-app = Daebus("service", stop_timeout=0.5)
+app = Daebus("service", settings=Settings(stop_timeout=0.5))
 app.attach(DaebusHttp(host="127.0.0.1"))
 app.attach(DaebusWebSocket())
 
@@ -158,7 +158,7 @@ async def test_handlers_that_swallow_their_cancellation(tmp_path: Path, redis_ur
 
 
 SOCKETS = """
-app = Daebus("service", stop_timeout=0.5)
+app = Daebus("service", settings=Settings(stop_timeout=0.5))
 app.attach(DaebusHttp(host="127.0.0.1"))
 app.attach(DaebusWebSocket())
 
@@ -191,7 +191,7 @@ async def test_a_client_whose_handler_is_cancelled_is_told_that_the_service_stop
 
 
 THREADS = """
-app = Daebus("service", stop_timeout=0.5)
+app = Daebus("service", settings=Settings(stop_timeout=0.5))
 
 def stuck(what: str) -> None:
     print(f"at {what}\\n", end="", flush=True)  # in one piece, as others write, too
@@ -247,7 +247,7 @@ class Container(ServiceContainer):
     connection = providers.Resource(connect)
     session = PerMessage(open_session)
 
-app = Daebus("service", container=Container(), stop_timeout=0.5)
+app = Daebus("service", container=Container(), settings=Settings(stop_timeout=0.5))
 
 @app.action("act")
 async def act(*, session: str, connection: str) -> None:
@@ -271,7 +271,7 @@ async def test_what_does_not_close(tmp_path: Path, redis_url: str) -> None:
 
 
 BLOCKED = """
-app = Daebus("service", stop_timeout=0.5)
+app = Daebus("service", settings=Settings(stop_timeout=0.5))
 
 @app.action("spin")
 async def spin() -> None:
@@ -316,7 +316,7 @@ async def test_an_event_loop_that_is_blocked(tmp_path: Path, redis_url: str, act
 
 async def test_a_stop_that_hangs_while_the_service_starts(tmp_path: Path, redis_url: str) -> None:
     body = """
-app = Daebus("service", stop_timeout=0.5)
+app = Daebus("service", settings=Settings(stop_timeout=0.5))
 
 @app.on_start()
 async def begin() -> None:
@@ -365,7 +365,7 @@ async def hang(what: str) -> None:
 
 async def test_a_service_in_a_test_stops_whatever_its_handlers_do(caplog: pytest.LogCaptureFixture) -> None:
     """Its process is not its own: what does not end is left behind, and told."""
-    app = Daebus("service", stop_timeout=0.1)
+    app = Daebus("service", settings=Settings(stop_timeout=0.1))
     begun, released = asyncio.Event(), asyncio.Event()
 
     async def stubborn() -> None:
@@ -399,7 +399,7 @@ async def test_a_service_in_a_test_stops_whatever_its_handlers_do(caplog: pytest
 
 async def test_no_more_is_taken_from_the_bus_while_responses_are_sent(tmp_path: Path, redis_url: str) -> None:
     body = """
-app = Daebus("drains", service="drains", stop_timeout=20)
+app = Daebus("drains", service="drains", settings=Settings(stop_timeout=20))
 app.attach(DaebusHttp())
 
 async def parts() -> AsyncIterator[bytes]:

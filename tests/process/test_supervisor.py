@@ -21,7 +21,7 @@ from daebus import Action, BlockingBus
 
 APP = """
 import asyncio, os, pathlib
-from daebus import Daebus
+from daebus import Daebus, Settings
 
 app = Daebus("workers")
 
@@ -274,7 +274,9 @@ def test_a_worker_that_hangs_is_replaced(target: Path, redis_url: str, action: s
 
 
 def test_a_worker_that_hangs_does_not_outlive_the_stop(target: Path, redis_url: str) -> None:
-    target.write_text(APP.replace('Daebus("workers")', 'Daebus("workers", stop_timeout=0.5)') + HANGS)
+    target.write_text(
+        APP.replace('Daebus("workers")', 'Daebus("workers", settings=Settings(stop_timeout=0.5))') + HANGS
+    )
     with supervised(target, redis_url) as service:
         with BlockingBus(redis_url) as bus:
             bus.send(Action[None, None]("match", service="workers"))

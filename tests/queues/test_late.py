@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 from tests.support import raw_redis, until
 
-from daebus import Action, Daebus
+from daebus import Action, Daebus, Settings
 from daebus.errors import Timeout
 from daebus.testing import private_redis_url, running
 
@@ -72,7 +72,7 @@ async def test_a_handler_that_is_cancelled_as_its_time_is_over_is_told(caplog: p
 
 
 async def test_a_handler_that_is_cancelled_by_the_stop_is_not_told_as_late(caplog: pytest.LogCaptureFixture) -> None:
-    app = Daebus("late", stop_timeout=0.1)
+    app = Daebus("late", settings=Settings(stop_timeout=0.1))
     begun = asyncio.Event()
 
     @app.action(HANG)

@@ -23,13 +23,13 @@ pytestmark = pytest.mark.usefixtures("daebus_redis_url")
 WORKER = """
 import asyncio, os, time
 import msgspec
-from daebus import Channel, Daebus
+from daebus import Channel, Daebus, Settings
 from redis.asyncio import Redis
 
 class Event(msgspec.Struct):
     number: int
 
-app = Daebus("worker", lease=1.0, max_concurrency=8)
+app = Daebus("worker", settings=Settings(lease=1.0, max_concurrency=8))
 name = os.environ["WORKER"]
 
 async def note(redis, what, number):

@@ -17,7 +17,7 @@ from tests.engines import Engine
 from tests.processes import Service, launched
 from tests.support import raw_redis, until
 
-from daebus import Action, Bus, Channel, Daebus
+from daebus import Action, Bus, Channel, Daebus, Settings
 from daebus.connection.node import open_node
 from daebus.connection.redis_server import RedisServer
 from daebus.errors import Conflict, Internal, NoSuchService, ServiceError, Timeout, Unavailable
@@ -173,7 +173,7 @@ async def test_stopping_counts_as_no_delivery(redis: Any) -> None:
     begun: list[int] = []
 
     def holding() -> Daebus:
-        app = Daebus("shop", lease=0.3, stop_timeout=0.01)
+        app = Daebus("shop", settings=Settings(lease=0.3, stop_timeout=0.01))
 
         @app.action("work")
         async def handle(number: int) -> None:
@@ -194,11 +194,11 @@ async def test_stopping_counts_as_no_delivery(redis: Any) -> None:
 
 WORKER = """
 import asyncio, os
-from daebus import Channel, Daebus
+from daebus import Channel, Daebus, Settings
 from daebus.errors import Unavailable
 from redis.asyncio import Redis
 
-app = Daebus("shop", lease=1.0, max_concurrency=16)
+app = Daebus("shop", settings=Settings(lease=1.0, max_concurrency=16))
 
 @app.action("work", backoff=3600)
 async def work(number: int, *, redis: Redis) -> None:

@@ -18,7 +18,7 @@ from websockets.exceptions import InvalidStatus
 
 from daebus.core.budgets import Budget
 from daebus.server import server as serving_module
-from daebus.server.limits import HttpLimits, Room, SocketLimits
+from daebus.server.limits import Room, ServerLimits, SocketLimits
 from daebus.server.server import HttpServer
 from daebus.telemetry.logs import make_logger
 
@@ -34,7 +34,7 @@ async def large(scope: Any, receive: Any, send: Any) -> None:
 
 
 @asynccontextmanager
-async def serving(app: Any, limits: HttpLimits | None = None, budget: Budget | None = None) -> AsyncGenerator[int]:
+async def serving(app: Any, limits: ServerLimits | None = None, budget: Budget | None = None) -> AsyncGenerator[int]:
     budget = budget or Budget(64 * MiB)
     # On all addresses, as clients have several here.
     server = HttpServer(app, host="0.0.0.0", port=0, logger=make_logger(), limits=limits, budget=budget)
@@ -61,7 +61,7 @@ def descriptors() -> int:
 
 
 async def test_a_client_that_does_not_read_its_answer_is_gone_after_a_while() -> None:
-    async with serving(large, HttpLimits(min_rate=MiB)) as port:
+    async with serving(large, ServerLimits(min_rate=MiB)) as port:
         first = await connected(port)
         await ask(first)  # Granian is there
         first.close()
@@ -118,7 +118,7 @@ async def test_answers_that_are_not_read_take_no_more_than_they_may(caplog: pyte
 
 async def test_a_client_that_reads_at_the_least_rate_gets_all_of_its_answer() -> None:
     rate, size = 256 * 1024, 2 * MiB
-    async with serving(large, HttpLimits(min_rate=rate)) as port:
+    async with serving(large, ServerLimits(min_rate=rate)) as port:
         client = socket.socket()
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 262_144)
         client.setblocking(False)
@@ -131,7 +131,7 @@ async def test_a_client_that_reads_at_the_least_rate_gets_all_of_its_answer() ->
             part = await loop.sock_recv(client, 16_384)
             assert part, f"cut off after {received} bytes"
             received += len(part)
-        assert loop.time() - begun > 2 * HttpLimits(min_rate=rate).write_timeout
+        assert loop.time() - begun > 2 * ServerLimits(min_rate=rate).write_timeout
         client.close()
 
 
@@ -155,7 +155,7 @@ async def test_an_upload_that_goes_on_is_not_idle_when_connections_become_many(
                 idle.pop(0).close()
             await asyncio.sleep(0.005)
 
-    async with serving(taking, HttpLimits(connections=30, min_rate=8000)) as port:
+    async with serving(taking, ServerLimits(connections=30, min_rate=8000)) as port:
         slow = await connected(port, "127.0.0.2")
         crowding = asyncio.create_task(crowd(port))
         loop = asyncio.get_running_loop()
@@ -199,7 +199,7 @@ async def test_an_app_whose_client_is_cut_is_told_when_it_sends_more(
             raise
         ends.append("sent")
 
-    limits = HttpLimits(min_rate=MiB if reason == "slow" else 8000)
+    limits = ServerLimits(min_rate=MiB if reason == "slow" else 8000)
     budget = Budget(64 * MiB)
     async with serving(streaming, limits, budget) as port:
         client = await connected(port)
@@ -213,7 +213,7 @@ async def test_an_app_whose_client_is_cut_is_told_when_it_sends_more(
     assert ends == ["CancelledError"]
     assert len(sent) < 60
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
-    assert ("less than DaebusHttp(min_rate=1048576) bytes per second" in caplog.text) == (reason == "slow")
+    assert ("less than HttpLimits(min_rate=1048576) bytes per second" in caplog.text) == (reason == "slow")
 
 
 async def test_bodies_that_do_not_end_take_no_more_than_they_may(caplog: pytest.LogCaptureFixture) -> None:
@@ -244,7 +244,7 @@ async def test_connections_without_a_request_keep_nobody_out(
     hosts: Sequence[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING)
-    async with serving(large, HttpLimits(connections=30)) as port:
+    async with serving(large, ServerLimits(connections=30)) as port:
         idle = [await connected(port, hosts[number % len(hosts)]) for number in range(60)]
         for _ in range(20):
             another = await connected(port)
@@ -255,7 +255,7 @@ async def test_connections_without_a_request_keep_nobody_out(
 
 
 async def test_one_address_has_only_so_many_connections() -> None:
-    async with serving(large, HttpLimits(connections=100, per_address=10)) as port:
+    async with serving(large, ServerLimits(connections=100, per_address=10)) as port:
         before = descriptors()
         clients = [await connected(port, "127.0.0.2") for _ in range(40)]
         others = [await connected(port) for _ in range(8)]
@@ -277,7 +277,7 @@ async def test_half_a_request_is_not_waited_for(sent: bytes) -> None:
 
 
 async def test_where_sockets_have_no_room_those_go_of_whoever_has_most(monkeypatch: pytest.MonkeyPatch) -> None:
-    def room_for(_: HttpLimits) -> Room:
+    def room_for(_: ServerLimits) -> Room:
         return Room(100, 100, sockets=6, sockets_per_address=6)
 
     monkeypatch.setattr(serving_module, "room_for", room_for)
@@ -293,7 +293,7 @@ async def test_where_sockets_have_no_room_those_go_of_whoever_has_most(monkeypat
 
 
 async def test_websockets_leave_room_for_others_and_for_http() -> None:
-    async with serving(echo, HttpLimits(sockets=SocketLimits(per_address=3))) as port:
+    async with serving(echo, ServerLimits(sockets=SocketLimits(per_address=3))) as port:
         clients = [await connect(f"ws://127.0.0.1:{port}/", local_addr=("127.0.0.2", 0)) for _ in range(3)]
         with pytest.raises(InvalidStatus) as refused:
             await connect(f"ws://127.0.0.1:{port}/", local_addr=("127.0.0.2", 0))

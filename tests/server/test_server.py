@@ -20,7 +20,7 @@ from tests.engines import free_port
 from tests.support import until
 
 from daebus.errors import ServiceError, StartupError
-from daebus.server.limits import HttpLimits
+from daebus.server.limits import ServerLimits
 from daebus.server.ports import reserve_port
 from daebus.server.server import HttpServer
 from daebus.telemetry.logs import make_logger
@@ -125,7 +125,7 @@ class TestBodies:
                 found.append(error.code)
             await Site()(scope, receive, send)
 
-        server = HttpServer(app, host="127.0.0.1", port=0, logger=make_logger(), limits=HttpLimits(body_timeout=0.3))
+        server = HttpServer(app, host="127.0.0.1", port=0, logger=make_logger(), limits=ServerLimits(body_timeout=0.3))
         reader, writer = await asyncio.open_connection("127.0.0.1", await server.start())
         writer.write(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n")
         assert (await asyncio.wait_for(reader.readline(), 10)).startswith(b"HTTP/1.1 200 ")

@@ -15,7 +15,7 @@ from tests.support import until
 from websockets.asyncio.client import connect
 
 from daebus.core.budgets import Budget
-from daebus.server.limits import HttpLimits, SocketLimits
+from daebus.server.limits import ServerLimits, SocketLimits
 from daebus.server.server import HttpServer
 from daebus.telemetry.logs import make_logger
 
@@ -50,7 +50,7 @@ async def serving(
         host="127.0.0.1",
         port=0,
         logger=make_logger(),
-        limits=HttpLimits(sockets=limits or SocketLimits()),
+        limits=ServerLimits(sockets=limits or SocketLimits()),
         budget=budget,
     )
     port = await server.start()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import assert_type
 
-from daebus import Action, BlockingBus, Blueprint, Bus, Context, Daebus, StreamAction
+from daebus import Action, BlockingBus, Blueprint, Bus, Context, Daebus, Settings, StreamAction
 
 from .things import (
     ALL_USERS,
@@ -217,6 +217,6 @@ async def ticks_with_context(context: Context) -> AsyncIterator[int]:
     yield 1
 
 
-app = Daebus("tests", container=Container(), on_conflict="warn")
+app = Daebus("tests", container=Container(), settings=Settings(on_conflict="warn"))
 app.register_blueprint(named)
 app.register_blueprint(contracts)

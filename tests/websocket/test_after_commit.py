@@ -25,6 +25,7 @@ from daebus import (
     PerMessage,
     Running,
     ServiceContainer,
+    Settings,
 )
 from daebus.errors import ConfigurationError, Conflict
 from daebus.testing import Socket, running
@@ -81,7 +82,7 @@ def fail(what: str) -> None:
 
 
 def make_app(container: Container) -> Daebus[Container]:
-    app = Daebus("shop", container=container, stop_timeout=5)
+    app = Daebus("shop", container=container, settings=Settings(stop_timeout=5))
     app.attach(DaebusHttp(port=0))
     app.attach(DaebusWebSocket())
 

@@ -27,6 +27,7 @@ from tests.support import recorded, until
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from daebus import WebSocketLimits
 from daebus.asgi.handshake import Handshake
 from daebus.asgi.settings import DaebusHttp, DaebusWebSocket
 from daebus.connection.node import Node
@@ -160,7 +161,7 @@ class Sites:
         node = Node(RedisServer.from_url(self._link.address, timings=timings))
         node.id, node.link, node.subscriber = f"replica{next(self._numbers)}", self._link, self._subscriber
         hub = SocketHub(
-            DaebusWebSocket(max_message_size=size, max_clients=clients),
+            DaebusWebSocket(limits=WebSocketLimits(max_message_size=size, max_clients=clients)),
             self.routes(sockets),
             service=self._service,
             node=node,

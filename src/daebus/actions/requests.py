@@ -17,7 +17,7 @@ from daebus.delivery.delivery import Delivery
 from daebus.delivery.endpoint import Endpoint, Incoming
 from daebus.errors import ServiceError
 from daebus.payloads.codec import UNDECODABLE
-from daebus.protocol.limits import Limits
+from daebus.protocol.limits import BusLimits, check_message, check_reply
 from daebus.protocol.messages import NOTHING, Request, decode_request
 from daebus.queues.deliveries import MAX_DELIVERIES, alone_seconds, call_alone_seconds
 from daebus.queues.late import LateRequests
@@ -64,7 +64,7 @@ class Shared(msgspec.Struct, frozen=True):
     """
 
     node: Node
-    limits: Limits
+    limits: BusLimits
     settler: Settler
     runs: Runs
     late: LateRequests
@@ -163,11 +163,11 @@ class RequestHandler:
 
     async def _answer(self, incoming: Incoming, request: Request, run: Run) -> _Payload | None:
         """The JSON of the reply; None: nobody waits for one."""
-        self._limits.check_size(request.payload)
+        check_message(request.payload, self._limits)
         if self._delivery.endpoint.signature.streams:
             return await self._stream(incoming, request, run)
         result = await self._delivery.handle(incoming)
-        if len(result) > self._limits.reply_size and not (request.reply_to is request.idempotency_key is None):
+        if len(result) > self._limits.max_reply_size and not (request.reply_to is request.idempotency_key is None):
             self._refuse_reply(result)
         return result
 
@@ -177,12 +177,12 @@ class RequestHandler:
                 async for _ in made:
                     pass
                 return None
-            self._runs.refuse_more(request.reply_to, self._limits.streams_per_caller)
+            self._runs.refuse_more(request.reply_to, self._limits.max_streams)
             async with Items(self._node.link, request, request.reply_to) as items:
                 run.items, run.caller = items, request.reply_to
                 try:
                     async for item in made:
-                        if len(item) > self._limits.reply_size:
+                        if len(item) > self._limits.max_reply_size:
                             self._refuse_reply(item)
                         await items.send(item)
                     await items.flush()
@@ -195,4 +195,4 @@ class RequestHandler:
         """Raise `TooLarge` for a reply that is: the server would cut the caller off from all its replies."""
         where, size = self._delivery.endpoint.signature.where, len(reply)
         self._logger.error("reply too large", handler=self._delivery.title, where=where, bytes=size)
-        self._limits.check_reply(reply)
+        check_reply(reply, self._limits)

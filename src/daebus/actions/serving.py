@@ -10,7 +10,7 @@ from contextlib import suppress
 from daebus.connection.node import Node
 from daebus.delivery.delivery import Delivery
 from daebus.delivery.grace import CUT_SECONDS, Grace
-from daebus.protocol.limits import Limits
+from daebus.protocol.limits import BusLimits
 from daebus.protocol.messages import action_stream, control_channel, instance_registry
 from daebus.queues.late import LateRequests
 from daebus.queues.leases import Entry, Lease
@@ -47,7 +47,7 @@ class ActionServer:
         *,
         lease: Lease,
         retries: Sequence[Retries],
-        limits: Limits,
+        limits: BusLimits,
         logger: Logger,
     ) -> None:
         self._node = node

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import NoneType
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 from dependency_injector import containers, providers
@@ -31,13 +31,12 @@ from daebus.telemetry.logs import make_logger
 from daebus.wiring.compiling import compile_endpoint
 
 from .kinds import rule_for
+from .settings import Conflict
 
-__all__ = ["Conflict", "Plans"]
+__all__ = ["Plans"]
 
 SpecT = TypeVar("SpecT", bound=Spec)
 R = TypeVar("R")
-
-Conflict = Literal["warn", "error"]
 
 
 class Plan(msgspec.Struct, Generic[SpecT, R], frozen=True, eq=False):
@@ -215,7 +214,7 @@ def _taken(spec: Spec, earlier: Spec, key: str) -> WiringProblem:
         spec.place,
         f"{key} of blueprint {spec.blueprint!r}",
         f"blueprint {earlier.blueprint!r} has it already, at {earlier.where}",
-        "rename one of the two, give a prefix or namespace, or let the last one win with on_conflict='warn'",
+        "rename one of the two, give a prefix or namespace, or let the last one win with Settings(on_conflict='warn')",
         code="taken-name",
         notes=[Note("the first one", earlier.place)],
     )

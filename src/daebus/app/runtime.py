@@ -173,7 +173,7 @@ class Runtime:
         stack.push_async_callback(lease.stop)
         await lease.start()
         limits = made.settings.limits
-        retries = [Retries(node, partition, logger, limits.dead_size) for partition in partitions]
+        retries = [Retries(node, partition, logger, limits.max_dead_size) for partition in partitions]
         for each in retries:
             stack.push_async_callback(each.stop)
             await each.start()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, cast, get_args
+from typing import TYPE_CHECKING, Generic, cast
 
 from typing_extensions import TypeVar
 
 from daebus.asgi.settings import DaebusHttp, DaebusWebSocket
-from daebus.declare.options import require_choice, require_counts, require_name
+from daebus.declare.options import refuse, require_name
 from daebus.declare.recorder import Recorder
 from daebus.declare.specs import RouteSpec
 from daebus.delivery.workers import WorkerPool
@@ -15,10 +15,9 @@ from daebus.errors import ConfigurationError, WiringError
 from daebus.mistakes.places import CallSite, call_site, caller_place
 from daebus.mistakes.problem import WiringProblem
 from daebus.mistakes.render import Note
-from daebus.protocol.limits import Limits
 from daebus.wiring.container_checks import check_container
 
-from .assembly import Assembly, Settings
+from .assembly import Assembly
 from .blueprint import Blueprint
 from .checks import (
     Attached,
@@ -33,7 +32,8 @@ from .checks import (
 from .container import ServiceContainer
 from .doubts import find_idle, find_misspelt_channels
 from .misfits import refuse_misfit
-from .plans import Conflict, Plans
+from .plans import Plans
+from .settings import Settings
 
 if TYPE_CHECKING:
     from litestar import Litestar
@@ -56,61 +56,27 @@ class Daebus(Recorder, Generic[C]):
         name: Its name; the service is called so where neither `service` nor ``run(service=...)`` says otherwise.
         container: Where the services right of the ``*`` come from; default: a bare `ServiceContainer`.
         service: The name under which other services reach it.
-        max_concurrency: How many messages each handler handles at once in one process.
-        max_workers: How many ``def`` handlers run at once in one process.
-        partitions: How many streams each action has, on a cluster in a slot each; for what is hotter than one stream.
-            They share the concurrency of the action. Where it changes, an idempotency key may run once more.
-        on_conflict: Where two blueprints claim the same action, route, socket type or task: ``warn`` lets the one
-            registered last win, ``error`` refuses it.
-        stop_timeout: Seconds that the work in hand may take when the service stops.
-        lease: Seconds after its last heartbeat at which an instance counts as dead, and others handle again what it had
-            in hand. Longer than any code holds the GIL, and so short that a caller still waits for the second time.
-        legacy: Whether callers that still run daebus 0.0.31 are answered, and services that do are called
-            (docs/migration.md); default: where the environment has ``DAEBUS_LEGACY=1``.
-        max_message_size: The largest payload or event on the bus in bytes, sent or received.
-        max_reply_size: The largest reply, or item of a stream, in bytes; for a larger one the caller gets `TooLarge`.
-        max_dead_size: About how many bytes of the server's memory the dead letters take; then the oldest go.
-        max_streams: How many streams one caller, which is one process, may have open in one process of the service.
-        max_buffered: How many bytes one process holds for HTTP and WebSocket clients, all together: messages and bodies
-            that are not complete, and what they have yet to read. Where it is more, those go that take longest.
+        settings: How it runs; default: `Settings()`.
 
     Raises:
-        WiringError: The container is wrong in itself, or a setting is out of its range.
+        WiringError: The container is wrong in itself, or the name of the service cannot be one.
     """
 
-    def __init__(  # noqa: PLR0913  # settings of an app, each with a default, and all of them by name
-        self,
-        name: str,
-        *,
-        container: C | None = None,
-        service: str | None = None,
-        max_concurrency: int = 128,
-        max_workers: int = 32,
-        partitions: int = 1,
-        on_conflict: Conflict = "warn",
-        stop_timeout: float = 30.0,
-        lease: float = 6.0,
-        legacy: bool | None = None,
-        max_message_size: int = 1_048_576,
-        max_reply_size: int = 8_388_608,
-        max_dead_size: int = 268_435_456,
-        max_streams: int = 100,
-        max_buffered: int = 67_108_864,
+    def __init__(
+        self, name: str, *, container: C | None = None, service: str | None = None, settings: Settings | None = None
     ) -> None:
         super().__init__(name)
         self._site = call_site()
-        subject = f"Daebus({name!r})"
         if service is not None:
-            require_name(f"{subject[:-1]}, service={service!r})", service)
-        limits = Limits(max_message_size, max_streams, max_reply_size, max_dead_size)
-        self._settings = Settings(max_concurrency, partitions, stop_timeout, lease, legacy, limits, max_buffered)
-        self._settings.check(subject)
-        require_counts(subject, max_workers=max_workers)
-        require_choice(subject, "on_conflict", on_conflict, get_args(Conflict))
+            require_name(f"Daebus({name!r}, service={service!r})", service)
+        if not isinstance(settings, Settings | None):  # pyright: ignore[reportUnnecessaryIsInstance]  # no checker may run
+            found, remedy = f"settings={settings!r}, which must be Settings", "write settings=Settings(...)"
+            raise refuse(f"Daebus({name!r})", found, remedy, "wrong-option")
+        self._settings = settings or Settings()
         self._container = _checked(container if container is not None else cast("C", ServiceContainer()))
         self._service = service
-        self._workers = WorkerPool(max_workers)
-        self._plans = Plans(self._container, self._workers, on_conflict)
+        self._workers = WorkerPool(self._settings.max_workers)
+        self._plans = Plans(self._container, self._workers, self._settings.on_conflict)
         self._blueprints: dict[str, str] = {}
         self._http: DaebusHttp | None = None
         self._websocket: DaebusWebSocket | None = None

@@ -15,7 +15,7 @@ from daebus.core.private_parts import LITESTAR, require
 from daebus.delivery.grace import Grace
 from daebus.embedded.deployment import is_isolated
 from daebus.errors import Unavailable
-from daebus.server.limits import HttpLimits, SocketLimits
+from daebus.server.limits import ServerLimits, SocketLimits
 from daebus.server.ports import reserve_port
 from daebus.server.reach import describe_reach
 from daebus.telemetry.logs import make_logger
@@ -206,19 +206,19 @@ async def _serve_web(
     return ports
 
 
-def _limits(made: Assembly, *, servers: int) -> HttpLimits:
+def _limits(made: Assembly, *, servers: int) -> ServerLimits:
     """What clients may do; `servers`: how many share what the process has."""
     http, websocket = made.http or DaebusHttp(), made.websocket or DaebusWebSocket()
     sockets = SocketLimits(
-        message_size=websocket.max_message_size,
+        message_size=websocket.limits.max_message_size,
         ping_interval=websocket.ping_interval,
-        per_address=websocket.max_per_address,
+        per_address=websocket.limits.max_per_address,
     )
-    return HttpLimits(
-        body_timeout=http.body_timeout,
-        min_rate=http.min_rate,
-        connections=http.max_connections,
-        per_address=http.max_per_address,
+    return ServerLimits(
+        body_timeout=http.limits.body_timeout,
+        min_rate=http.limits.min_rate,
+        connections=http.limits.max_connections,
+        per_address=http.limits.max_per_address,
         http2=http.http2,
         servers=servers,
         sockets=sockets,

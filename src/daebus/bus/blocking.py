@@ -10,8 +10,10 @@ from daebus.core.affinity import ThreadOnly
 from daebus.core.loop_thread import LoopThread
 from daebus.declare.contracts import Action, Channel, StreamAction
 from daebus.delivery.after_commit import After
+from daebus.protocol.limits import QUEUED_SIZE
+from daebus.protocol.messages import MAX_MESSAGE_SIZE
 
-from .bus import DEFAULT_TIMEOUT, Bus
+from .bus import DEFAULT_TIMEOUT, MAX_QUEUED, Bus
 
 __all__ = ["BlockingBus", "BlockingTwin"]
 
@@ -29,8 +31,24 @@ class BlockingBus(ThreadOnly):
 
     __twin__: ClassVar[str] = "bus"
 
-    def __init__(self, url: str | None = None, *, timeout: float = DEFAULT_TIMEOUT, legacy: bool | None = None) -> None:
-        self._bus = Bus(url, timeout=timeout, legacy=legacy)
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        timeout: float = DEFAULT_TIMEOUT,
+        max_queued: int = MAX_QUEUED,
+        max_queued_size: int = QUEUED_SIZE,
+        max_message_size: int = MAX_MESSAGE_SIZE,
+        legacy: bool | None = None,
+    ) -> None:
+        self._bus = Bus(
+            url,
+            timeout=timeout,
+            max_queued=max_queued,
+            max_queued_size=max_queued_size,
+            max_message_size=max_message_size,
+            legacy=legacy,
+        )
         self._loop = LoopThread()
 
     def __enter__(self) -> Self:

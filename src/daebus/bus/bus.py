@@ -13,14 +13,14 @@ from daebus.core.forks import Home
 from daebus.declare.contracts import Action, Channel, StreamAction
 from daebus.delivery.after_commit import After, defer
 from daebus.errors import ConfigurationError
-from daebus.protocol.limits import QUEUED_SIZE, Limits
+from daebus.protocol.limits import QUEUED_SIZE, BusLimits
 from daebus.protocol.messages import MAX_MESSAGE_SIZE
 from daebus.protocol.old_wire import speaks_old_wire
 
 if TYPE_CHECKING:
     from .caller import Caller
 
-__all__ = ["DEFAULT_TIMEOUT", "Bus", "NodeBus"]
+__all__ = ["DEFAULT_TIMEOUT", "MAX_QUEUED", "Bus", "NodeBus"]
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -33,6 +33,9 @@ A call whose instance was killed is run once more by another one, at the default
 at most 8 s: that leaves a handler that takes up to 3 s the time to answer. Several such calls are begun one after
 another in each instance that is left: all of them are answered where there are no more of them than instances.
 """
+
+MAX_QUEUED = 100_000
+"""Unhandled requests of one action that `Bus.send` queues at most where the bus does not say."""
 
 
 class Bus(LoopOnly):
@@ -61,7 +64,7 @@ class Bus(LoopOnly):
         url: str | None = None,
         *,
         timeout: float = DEFAULT_TIMEOUT,
-        max_queued: int = 100_000,
+        max_queued: int = MAX_QUEUED,
         max_queued_size: int = QUEUED_SIZE,
         max_message_size: int = MAX_MESSAGE_SIZE,
         legacy: bool | None = None,
@@ -70,7 +73,7 @@ class Bus(LoopOnly):
         self._timeout = timeout
         self._max_queued = max_queued
         self._max_queued_size = max_queued_size
-        self._limits = Limits(max_message_size)
+        self._limits = BusLimits(max_message_size=max_message_size)
         self._legacy = legacy
         self._caller: Caller | None = None
         self._home = Home()

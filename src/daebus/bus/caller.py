@@ -28,7 +28,7 @@ from daebus.errors import (
     Timeout,
 )
 from daebus.payloads.codec import Decoder, UnsupportedTypeError, compile_decoder, encode
-from daebus.protocol.limits import Limits
+from daebus.protocol.limits import BusLimits, check_message
 from daebus.protocol.messages import Reply, Request, action_stream, control_channel
 from daebus.protocol.replies import SUCCESS, reply_error
 from daebus.queues.idempotency import MAX_KEY
@@ -69,7 +69,7 @@ class Caller:
         warns: Whether the log is told where something is sent to an action that no live instance has.
     """
 
-    def __init__(self, node: Node, service: str | None, limits: Limits, *, legacy: bool, warns: bool = True) -> None:
+    def __init__(self, node: Node, service: str | None, limits: BusLimits, *, legacy: bool, warns: bool = True) -> None:
         self._node = node
         self._service = service
         self._limits = limits
@@ -216,7 +216,7 @@ class Caller:
             body = encode(payload)
         except RecursionError:
             raise BadRequest("The payload is nested too deeply, or contains itself") from None
-        self._limits.check_size(body)
+        check_message(body, self._limits)
         return body
 
     async def _prepare(self, request: Request, timeout: float | None, deadline: float) -> bool:
@@ -268,7 +268,7 @@ class Caller:
 
 
 @asynccontextmanager
-async def open_caller(url: str | None, limits: Limits, *, legacy: bool) -> AsyncGenerator[Caller]:
+async def open_caller(url: str | None, limits: BusLimits, *, legacy: bool) -> AsyncGenerator[Caller]:
     """A way to ask over connections of its own, to the server at `url`, else to the one that `find_server` finds.
 
     Raises:

@@ -15,7 +15,7 @@ from daebus.delivery.delivery import Delivery
 from daebus.delivery.grace import CUT_SECONDS, Grace
 from daebus.errors import ServiceError
 from daebus.payloads.codec import UnknownTag
-from daebus.protocol.limits import Limits
+from daebus.protocol.limits import BusLimits, check_message
 from daebus.queues.leases import Entry
 from daebus.queues.settler import Settler
 from daebus.telemetry.logs import Logger
@@ -46,7 +46,7 @@ class ChannelServer:
         logger: For what goes wrong.
     """
 
-    def __init__(self, host: ListenerHost, listeners: Sequence[Listener], limits: Limits) -> None:
+    def __init__(self, host: ListenerHost, listeners: Sequence[Listener], limits: BusLimits) -> None:
         self._node = host.node
         self._limits = limits
         self._settler = Settler(host.node.link, host.logger)
@@ -86,7 +86,7 @@ class ChannelServer:
             event_id=None if entry is None else _text(entry, b"event_id") or entry.id.decode(),
         )
         try:
-            self._limits.check_size(body)
+            check_message(body, self._limits)
             await delivery.handle(incoming)
         except UnknownTag as error:
             self._skip(listener, error.message[:_LONGEST_REASON])

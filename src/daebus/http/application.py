@@ -23,7 +23,7 @@ from typing_extensions import override
 
 from daebus.asgi.handshake import explaining, refuse_unread
 from daebus.asgi.problems import DELIVERY, Problems, telling_id
-from daebus.asgi.settings import DaebusHttp
+from daebus.asgi.settings import DaebusHttp, HttpLimits
 from daebus.core.private_parts import LITESTAR_SHORT, installed, missing
 from daebus.core.stopping import Stopping
 from daebus.declare.paths import litestar_path, path_shape
@@ -113,7 +113,7 @@ def build_litestar(
     options = {
         "logging_config": None,
         "request_class": PlainRequest,
-        "request_max_body_size": settings.max_body_size,
+        "request_max_body_size": settings.limits.max_body_size,
         "openapi_config": None if settings.schema is False else documentation.config,
         **given,
         "exception_handlers": problems.handlers(cast("Any", given.get("exception_handlers"))),
@@ -159,13 +159,18 @@ def _listed(given: Mapping[str, object], name: str) -> Sequence[object]:
     return cast("Sequence[object]", given.get(name) or ())
 
 
+_OWN = ("port", "host", "origins", "allowed_hosts", "schema", "http2", "limits")
+
+
 def _refuse_unknown(settings: DaebusHttp) -> None:
     known = inspect.signature(Litestar).parameters
     problems: list[WiringProblem] = []
     for name in settings.litestar.keys() - known:
         begins = [option for option in known if option.startswith(f"{name}_")]
-        close = next(iter(begins), None) or closest(name, [*known, "port", "host", "max_body_size"])
+        close = next(iter(begins), None) or closest(name, [*known, *_OWN])
         remedy = "see the arguments of litestar.Litestar" if close is None else f"did you mean {close!r}?"
+        if name in HttpLimits.__struct_fields__:
+            remedy = f"write limits=HttpLimits({name}=...)"
         found = f"it has no option {name!r}, and Litestar has none"
         problems.append(
             WiringProblem(made_at(settings) or "?", "DaebusHttp(...)", found, remedy, code="unknown-option")

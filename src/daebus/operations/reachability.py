@@ -16,7 +16,7 @@ from daebus.discovery.directory import Directory
 from daebus.embedded.deployment import REDIS_URL_VARIABLE
 from daebus.embedded.place import project_folder
 from daebus.errors import NoSuchAction, NoSuchService, Unavailable
-from daebus.protocol.limits import Limits
+from daebus.protocol.limits import BusLimits
 from daebus.protocol.messages import channel_stream
 from daebus.protocol.old_wire import speaks_old_wire
 from daebus.telemetry.logs import make_logger
@@ -37,7 +37,7 @@ async def on_the_bus(redis_url: str | None, *, start: EngineStart) -> AsyncGener
         StartupError: The server cannot be reached, or the embedded engine does not run.
     """
     async with find_server(redis_url, make_logger(), start=start) as server, open_node(server) as node:
-        yield NodeBus(Caller(node, None, Limits(), legacy=speaks_old_wire(None), warns=False)), node
+        yield NodeBus(Caller(node, None, BusLimits(), legacy=speaks_old_wire(None), warns=False)), node
 
 
 def elsewhere(redis_url: str | None) -> str:

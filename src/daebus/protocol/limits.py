@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import msgspec
 
+from daebus.declare.options import require_counts
 from daebus.errors import TooLarge
 
 from .messages import MAX_MESSAGE_SIZE
 
-__all__ = ["DEAD_SIZE", "MAX_DEAD", "QUEUED_SIZE", "Limits", "size_check"]
+__all__ = ["DEAD_SIZE", "MAX_DEAD", "QUEUED_SIZE", "BusLimits", "check_message", "check_reply", "size_check"]
 
 REPLY_SIZE = 8_388_608
 MAX_DEAD = 100_000
@@ -19,38 +20,50 @@ DEAD_SIZE = QUEUED_SIZE = 268_435_456
 _CHECK_EACH, _LARGE = 16, 65_536
 
 
-class Limits(msgspec.Struct, frozen=True):
-    """The limits of the bus.
+class BusLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """The limits of the bus: ``Settings(limits=BusLimits(max_reply_size=1_000_000))``.
 
     Attributes:
-        message_size: The largest payload or event in bytes, sent or received.
-        streams_per_caller: How many streams one caller, that is one process, may have open in one process.
-        reply_size: The largest reply, or item of a stream, in bytes. The server cuts off whose replies pile up.
-        dead_size: About how many bytes of the server's memory the dead letters of a service take.
+        max_message_size: The largest payload or event in bytes, sent or received; default 1 MiB.
+        max_reply_size: The largest reply, or item of a stream, in bytes; for a larger one the caller gets `TooLarge`.
+            The server cuts off whose replies pile up. Default 8 MiB.
+        max_dead_size: About how many bytes of the server's memory the dead letters of the service take; then the oldest
+            go. Default 256 MiB.
+        max_streams: How many streams one caller, that is one process, may have open in one process of the service;
+            default 100.
+
+    Raises:
+        WiringError: A limit is no whole number of at least 1.
     """
 
-    message_size: int = MAX_MESSAGE_SIZE
-    streams_per_caller: int = 100
-    reply_size: int = REPLY_SIZE
-    dead_size: int = DEAD_SIZE
+    max_message_size: int = MAX_MESSAGE_SIZE
+    max_reply_size: int = REPLY_SIZE
+    max_dead_size: int = DEAD_SIZE
+    max_streams: int = 100
 
-    def check_size(self, payload: bytes | msgspec.Raw) -> None:
-        """Raise `TooLarge` for a payload that is."""
-        size = memoryview(payload).nbytes
-        if size > self.message_size:
-            raise TooLarge(
-                f"The message has {size} bytes; at most {self.message_size} are allowed",
-                details={"limit": self.message_size},
-            )
+    def __post_init__(self) -> None:
+        """Refuse what is out of its range."""
+        require_counts("BusLimits(...)", **msgspec.structs.asdict(self))
 
-    def check_reply(self, reply: bytes) -> None:
-        """Raise `TooLarge` for a reply, or an item of a stream, that is."""
-        if len(reply) > self.reply_size:
-            raise TooLarge(
-                f"The reply has {len(reply)} bytes; at most {self.reply_size} are allowed. "
-                "Send it as a stream, or leave it elsewhere and reply where",
-                details={"limit": self.reply_size},
-            )
+
+def check_message(payload: bytes | msgspec.Raw, limits: BusLimits) -> None:
+    """Raise `TooLarge` for a payload or event that is."""
+    size = memoryview(payload).nbytes
+    if size > limits.max_message_size:
+        raise TooLarge(
+            f"The message has {size} bytes; at most {limits.max_message_size} are allowed",
+            details={"limit": limits.max_message_size},
+        )
+
+
+def check_reply(reply: bytes, limits: BusLimits) -> None:
+    """Raise `TooLarge` for a reply, or an item of a stream, that is."""
+    if len(reply) > limits.max_reply_size:
+        raise TooLarge(
+            f"The reply has {len(reply)} bytes; at most {limits.max_reply_size} are allowed. "
+            "Send it as a stream, or leave it elsewhere and reply where",
+            details={"limit": limits.max_reply_size},
+        )
 
 
 def size_check(size: str, length: str, body: str) -> str:

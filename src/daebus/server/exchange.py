@@ -12,7 +12,7 @@ from daebus.core.cancelling import is_cancelled
 from daebus.core.deadlines import NEVER, Deadlines
 from daebus.errors import ServiceError
 
-from .limits import HttpLimits
+from .limits import ServerLimits
 from .own_sockets import Address, address_of
 
 __all__ = ["DIRECT", "Exchange", "Headers", "body_length"]
@@ -54,7 +54,7 @@ class Server(Protocol):
         ...
 
     @property
-    def limits(self) -> HttpLimits:
+    def limits(self) -> ServerLimits:
         """What clients may do."""
         ...
 
@@ -246,7 +246,7 @@ class Exchange:
                 await self._send({"type": "http.response.body", "body": b""})
         except TimeoutError:
             rate = server.limits.min_rate
-            self._cut(f"it reads too slowly: less than DaebusHttp(min_rate={rate}) bytes per second")
+            self._cut(f"it reads too slowly: less than HttpLimits(min_rate={rate}) bytes per second")
         except asyncio.CancelledError:
             if not self.is_cut or is_cancelled():
                 raise

@@ -11,7 +11,7 @@ from daebus.protocol.messages import MAX_MESSAGE_SIZE
 if sys.platform != "win32":
     import resource
 
-__all__ = ["MIN_RATE", "HttpLimits", "Room", "SocketLimits", "raise_descriptors", "room_for"]
+__all__ = ["MIN_RATE", "Room", "ServerLimits", "SocketLimits", "raise_descriptors", "room_for"]
 
 MIN_RATE = 8_000
 """Bytes per second: a telephone whose data volume is used up still has as much."""
@@ -41,7 +41,7 @@ class SocketLimits(msgspec.Struct, frozen=True):
     per_address: int | None = None
 
 
-class HttpLimits(msgspec.Struct, frozen=True):
+class ServerLimits(msgspec.Struct, frozen=True):
     """What the clients of a server may do.
 
     Attributes:
@@ -88,7 +88,7 @@ class Room(msgspec.Struct, frozen=True):
     sockets_per_address: int
 
 
-def room_for(limits: HttpLimits) -> Room:
+def room_for(limits: ServerLimits) -> Room:
     """What the descriptors of this process allow, less a reserve for Redis, log and files."""
     allowed = _descriptors()[0]
     least, most = _RESERVE

@@ -19,7 +19,7 @@ from daebus.telemetry.logs import Logger, granian_logging
 
 from .connections import ConnectionGuard
 from .exchange import DIRECT, Exchange
-from .limits import HttpLimits, room_for
+from .limits import ServerLimits, room_for
 from .notices import Notices
 from .own_sockets import OwnSockets
 from .ports import BACKLOG, at, listen
@@ -111,10 +111,10 @@ class HttpServer:
         port: int,
         logger: Logger,
         share_port: bool = False,
-        limits: HttpLimits | None = None,
+        limits: ServerLimits | None = None,
         budget: Budget | None = None,
     ) -> None:
-        self.limits: HttpLimits = limits or HttpLimits()
+        self.limits: ServerLimits = limits or ServerLimits()
         self._own = OwnSockets()
         self.budget: Budget = budget or Budget(MAX_HELD)
         self._notices = Notices(logger)

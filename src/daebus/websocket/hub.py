@@ -56,13 +56,17 @@ class SocketHub:
         self.budget: Budget = Budget(MAX_HELD)
         self._instance = node.id
         self._timings = node.timings
-        self._max_clients = settings.max_clients
+        self._max_clients = settings.limits.max_clients
         self._origins = OriginGuard(settings.origins, component="DaebusWebSocket")
         self._refusals = RefusalLog(logger)
         self._subscriber = node.subscriber
         self._logger = logger
         self._desk = SocketDesk(
-            routes, service=service, max_message_size=settings.max_message_size, stopping=node.stopping, logger=logger
+            routes,
+            service=service,
+            max_message_size=settings.limits.max_message_size,
+            stopping=node.stopping,
+            logger=logger,
         )
         self._switchboard = Switchboard(node.link, service)
         self.clients: Clients = Clients(self._switchboard)

@@ -1,7 +1,7 @@
 """Two blueprints with handlers of one action, where none may replace the other."""
 
 from accounts import GetUser, User
-from daebus import Blueprint, Daebus
+from daebus import Blueprint, Daebus, Settings
 
 users = Blueprint("users")
 # wrong
@@ -16,12 +16,12 @@ async def get_user(query: GetUser) -> User:
     return User(query.id)
 
 
-# ! registration taken-name: action get_user of blueprint 'admins': blueprint 'users' has it already, at && rename one of the two, give a prefix or namespace, or let the last one win with on_conflict='warn'
+# ! registration taken-name: action get_user of blueprint 'admins': blueprint 'users' has it already, at && rename one of the two, give a prefix or namespace, or let the last one win with Settings(on_conflict='warn')
 @admins.action("get_user")
 async def get_admin(query: GetUser) -> User:
     return User(query.id)
 
 
-app = Daebus("users", on_conflict="error")
+app = Daebus("users", settings=Settings(on_conflict="error"))
 app.register_blueprint(users)
 app.register_blueprint(admins)

@@ -1,14 +1,14 @@
-"""An option of the app that does not exist."""
+"""A setting of the app that does not exist."""
 
-from daebus import Daebus
+from daebus import Daebus, Settings
 
 # wrong
-# ! mypy call-arg: Unexpected keyword argument "max_worker" for "Daebus"; did you mean "max_workers"?
+# ! mypy call-arg: Unexpected keyword argument "max_worker" for "Settings"; did you mean "max_workers"?
 # ! pyright reportCallIssue: No parameter named "max_worker"
-# ! registration TypeError: Daebus.__init__() got an unexpected keyword argument 'max_worker'
-app = Daebus("users", max_worker=8)
+# ! registration TypeError: Unexpected keyword argument 'max_worker'
+app = Daebus("users", settings=Settings(max_worker=8))
 # right
-app = Daebus("users", max_workers=8)
+app = Daebus("users", settings=Settings(max_workers=8))
 
 
 # both
