@@ -18,7 +18,7 @@ from daebus.connection.redis_server import RedisServer
 from daebus.core.timings import Timings
 from daebus.declare.recorder import Recorder
 from daebus.declare.specs import Spec
-from daebus.protocol.limits import Limits
+from daebus.protocol.limits import BusLimits
 
 __all__ = ["open_bus", "raw_redis", "recorded", "until"]
 
@@ -37,7 +37,7 @@ async def raw_redis(url: str) -> AsyncGenerator[Any]:
 async def open_bus(url: str, timings: Timings) -> AsyncGenerator[Bus]:
     """A bus of nobody's, with other times than the usual ones."""
     async with open_node(RedisServer.from_url(url, timings=timings)) as node:
-        yield NodeBus(Caller(node, None, Limits(), legacy=False))
+        yield NodeBus(Caller(node, None, BusLimits(), legacy=False))
 
 
 async def until(predicate: Callable[[], object], seconds: float = 20.0) -> None:

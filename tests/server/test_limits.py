@@ -267,7 +267,7 @@ async def test_one_address_has_only_so_many_connections() -> None:
 
 @pytest.mark.parametrize("sent", [b"", b"G", b"PRI", b"GET / HTTP/1.1\r\nHost:"])
 async def test_half_a_request_is_not_waited_for(sent: bytes) -> None:
-    async with serving(large, HttpLimits(headers_timeout=0.5)) as port:
+    async with serving(large, ServerLimits(headers_timeout=0.5)) as port:
         client = await connected(port)
         client.send(sent)
         async with asyncio.timeout(5):

@@ -259,7 +259,7 @@ class _Granian(Protocol):
     def stop(self) -> None: ...
 
 
-def _embed(app: AsgiApp, listening: socket.socket, connections: int, limits: HttpLimits) -> _Granian:
+def _embed(app: AsgiApp, listening: socket.socket, connections: int, limits: ServerLimits) -> _Granian:
     """Granian's server on a socket that listens already, which it takes over once it starts."""
     require("granian", GRANIAN)
     from granian import net  # noqa: PLC0415  # only services with HTTP pay for loading Granian
