@@ -13,6 +13,7 @@ from tests.engines import Engine, free_port
 from tests.support import until
 
 from daebus.connection.blocking_link import BlockingLink
+from daebus.connection.outages import NotSent
 from daebus.connection.redis_server import RedisServer
 from daebus.connection.resp import CommandError, Reply, is_busy_group, is_missing_group, is_missing_script
 from daebus.connection.scripts import Script
@@ -273,6 +274,19 @@ async def test_replies_come_in_order_under_interleaved_commands(link: ServerLink
             assert await link.execute("ECHO", text) == text
 
     await asyncio.gather(*[caller(name) for name in range(100)])
+
+
+async def test_replies_to_commands_that_are_issued_together_come_together(
+    server: RedisServer, link: ServerLink
+) -> None:
+    answered: asyncio.Future[list[Reply]] = asyncio.get_running_loop().create_future()
+    link.issue_all([("SET", "key", 1), ("GET", "key"), ("LPUSH", "key", 1)], answered.set_result)
+    first, second, third = await answered
+    assert (first, second, isinstance(third, CommandError)) == (b"OK", b"1", True)
+    never = ServerLink(server)
+    unsent: asyncio.Future[list[Reply]] = asyncio.get_running_loop().create_future()
+    never.issue_all([("GET", "key"), ("GET", "key")], unsent.set_result)
+    assert [type(reply) for reply in unsent.result()] == [NotSent, NotSent]
 
 
 async def test_commands_run_in_the_order_of_their_issue(link: ServerLink) -> None:

@@ -87,26 +87,26 @@ class _Item:
 
 class TestDeadlines:
     async def test_tell_each_that_is_late_once_its_time_has_come(self) -> None:
-        now, deadlines = time.monotonic(), Deadlines[_Item]()
+        now, deadlines = time.monotonic(), Deadlines[_Item, _Item]()
         items = [_Item(now + seconds) for seconds in (0.2, 0.05, 0.1, NEVER, 0.0)]
         for item in items:
-            deadlines.add(item)
+            deadlines.add(item, item)
         await until(lambda: sum(item.expired is not None for item in items) == 4)
         assert all(item.expired is None or item.expired >= item.deadline for item in items)
         assert list(deadlines) == [items[3]]
 
     async def test_forget_what_is_done(self) -> None:
-        deadlines = Deadlines[_Item]()
+        deadlines = Deadlines[_Item, _Item]()
         first, second = _Item(time.monotonic() + 0.02), _Item(time.monotonic() + 0.04)
-        deadlines.add(first)
-        deadlines.add(second)
-        deadlines.discard(first)
+        deadlines.add(first, first)
+        deadlines.add(second, second)
+        deadlines.pop(first)
         await until(lambda: second.expired is not None)
         assert first.expired is None
 
     async def test_wait_on_where_a_deadline_has_moved(self) -> None:
-        item, deadlines = _Item(time.monotonic() + 0.02), Deadlines[_Item]()
-        deadlines.add(item)
+        item, deadlines = _Item(time.monotonic() + 0.02), Deadlines[_Item, _Item]()
+        deadlines.add(item, item)
         item.deadline = moved = time.monotonic() + 0.2
         await until(lambda: item.expired is not None)
         assert item.expired is not None

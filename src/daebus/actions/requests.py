@@ -116,7 +116,7 @@ class RequestHandler:
         incoming = self._incoming(request, run)
         reply: _Payload | None = None
         problem: ServiceError | None = None
-        self._runs.add(run)
+        self._runs.add(task, run)
         try:
             reply = await self._answer(incoming, request, run)
         except asyncio.CancelledError:
@@ -127,7 +127,7 @@ class RequestHandler:
         except Exception as error:
             problem = self._delivery.problem(error, incoming)
         finally:
-            self._runs.discard(run)
+            self._runs.pop(task, None)
         if reply is not None:
             await work.reply(reply)
         else:

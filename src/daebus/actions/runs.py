@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
+
 from daebus.bus.items import Items
 from daebus.core.deadlines import Deadlines
 from daebus.errors import ServiceError, Timeout, TooManyRequests
@@ -14,36 +16,34 @@ __all__ = ["Run", "Runs"]
 _LONGEST_NUMBER = 9  # digits
 
 
-class Run:
+class Run(msgspec.Struct, eq=False):
     """A request that is being handled.
 
     Attributes:
+        task: Handles it.
         request_id: Its id.
         deadline: When it is cancelled, in seconds of `time.monotonic`.
         items: What a streaming action sends.
         caller: The reply channel of whom it sends them to.
     """
 
-    __slots__ = ("_late", "_task", "_unwanted", "caller", "deadline", "items", "request_id")
-
-    def __init__(self, task: asyncio.Task[None], request_id: str, deadline: float) -> None:
-        self.request_id: str = request_id
-        self.deadline: float = deadline
-        self.items: Items | None = None
-        self.caller: str | None = None
-        self._task = task
-        self._late = False
-        self._unwanted = False
+    task: asyncio.Task[None]
+    request_id: str
+    deadline: float
+    items: Items | None = None
+    caller: str | None = None
+    _late: bool = False
+    _unwanted: bool = False
 
     def expire(self) -> None:
         """Cancel it: its deadline has passed."""
         self._late = True
-        self._task.cancel()
+        self.task.cancel()
 
     def give_up(self) -> None:
         """Cancel it: nobody waits for it."""
         self._unwanted = True
-        self._task.cancel()
+        self.task.cancel()
 
     @property
     def is_cut(self) -> bool:
@@ -57,13 +57,13 @@ class Run:
             title: What the handler is called.
             begun: When it was begun, in seconds of `time.monotonic`.
         """
-        self._task.uncancel()
+        self.task.uncancel()
         late = f"{title} did not finish in the {round(self.deadline - begun, 2):g} s that it had"
         return None if self._unwanted else Timeout(late)
 
 
-class Runs(Deadlines[Run]):
-    """The requests that are being handled; those that are late are cancelled.
+class Runs(Deadlines[asyncio.Task[None], Run]):
+    """The requests that are being handled, by their tasks; those that are late are cancelled.
 
     Attributes:
         cut: The entries, each with its stream, whose runs the stop of the service has cancelled.
@@ -76,7 +76,7 @@ class Runs(Deadlines[Run]):
     def control(self, message: bytes) -> None:
         """Take what a caller says: it waits no longer, or it takes more items of a stream."""
         request_id, *credit = message.decode(errors="replace").split(" ")
-        for run in self:
+        for run in list(self.values()):
             if run.request_id != request_id:
                 continue
             if not credit:
@@ -86,5 +86,5 @@ class Runs(Deadlines[Run]):
 
     def refuse_more(self, caller: str, most: int) -> None:
         """Raise `TooManyRequests` where a caller has as many streams open as it may."""
-        if sum(run.caller == caller for run in self) >= most:
+        if sum(run.caller == caller for run in self.values()) >= most:
             raise TooManyRequests(f"The caller has {most} streams open in this process, as many as it may")

@@ -287,7 +287,8 @@ class Bus(LoopOnly):
             raise ConfigurationError(
                 "The bus is not open: use `async with Bus(url) as bus:`, or a bus that is injected."
             )
-        self._home.require()
+        if not self._home.is_here:
+            self._home.require()
         return self._caller
 
 

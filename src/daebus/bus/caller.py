@@ -110,8 +110,9 @@ class Caller:
         deadline = _deadline(timeout)
         known = self._inbox.is_ready and self._directory.knows(request.service, request.action)
         old = not known and await self._prepare(request, timeout, deadline)
-        question = OldQuestion(deadline) if old else Question(deadline)
-        self._inbox.expect(request.request_id, question)
+        kind = OldQuestion if old else Question
+        question = kind(deadline, asyncio.get_running_loop().create_future())
+        self._inbox.waiting.add(request.request_id, question)
         try:
             self._ask(request, deadline, question.sent, old=old)
             reply = await question.replied
@@ -123,7 +124,7 @@ class Caller:
             self._cancel(request)
             raise
         finally:
-            self._inbox.forget(request.request_id)
+            self._inbox.waiting.pop(request.request_id, None)
         if reply.status != SUCCESS:
             raise reply_error(reply)
         return reply
@@ -135,7 +136,7 @@ class Caller:
         title = f"{request.service}.{request.action}"
         conversation = OldConversation(title, deadline) if old else Conversation(title, deadline)
         request.credit, request.credit_size = CREDIT, CREDIT_SIZE
-        self._inbox.expect(request.request_id, conversation)
+        self._inbox.waiting.add(request.request_id, conversation)
         taken = size = 0
         ended = False
         try:
@@ -157,7 +158,7 @@ class Caller:
         except CommandError as error:
             raise _refused(request, error) from None
         finally:
-            self._inbox.forget(request.request_id)
+            self._inbox.waiting.pop(request.request_id, None)
             if not ended:
                 self._cancel(request)
 
@@ -253,11 +254,8 @@ class Caller:
             node.link.issue(old_request(request), sent)
             return
         request.deadline = None if deadline == NEVER else node.clock.at(deadline)
-        node.link.issue(("XADD", self._stream(request), "*", "request", encode(request)), sent)
-
-    def _stream(self, request: Request) -> str:
-        """The stream to which it is appended, in the next partition or in that of its idempotency key."""
-        return action_stream(self._directory.partition(request.service, request.idempotency_key), request.action)
+        partition = self._directory.partition(request.service, request.idempotency_key)
+        node.link.issue(("XADD", action_stream(partition, request.action), "*", "request", encode(request)), sent)
 
     def _cancel(self, request: Request) -> None:
         self._tell(request, request.request_id)

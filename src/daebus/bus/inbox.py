@@ -36,18 +36,16 @@ class Waiting(Expiring, Protocol):
         ...
 
 
-class Question:
+class Question(msgspec.Struct, eq=False):
     """Waits for one reply.
 
     Attributes:
+        deadline: When it waits no longer, in seconds of `time.monotonic`.
         replied: Done with the reply, or with why none will come; `TimeoutError` at the deadline.
     """
 
-    __slots__ = ("deadline", "replied")
-
-    def __init__(self, deadline: float) -> None:
-        self.deadline: float = deadline
-        self.replied: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+    deadline: float
+    replied: asyncio.Future[Reply]
 
     def receive(self, reply: Reply) -> None:
         """Take the reply."""
@@ -135,7 +133,8 @@ class Inbox:
 
     Attributes:
         channel: On which they come in.
-        old_channel: The same for those of daebus 0.0.31.
+        old_channel: On which those of daebus 0.0.31 come in.
+        waiting: Who waits for replies, by the id of the request. Replies to others are dropped.
     """
 
     def __init__(self, node: Node) -> None:
@@ -144,8 +143,7 @@ class Inbox:
         self.old_channel: str = old_reply_channel(node.id)
         self._old = asyncio.Lock()
         self._hears_old = False
-        self._waiting: dict[str, Waiting] = {}
-        self._deadlines: Deadlines[Waiting] = Deadlines()
+        self.waiting: Deadlines[str, Waiting] = Deadlines()
         self._subscribing: asyncio.Task[None] | None = None
         self._subscribed = False
 
@@ -174,21 +172,12 @@ class Inbox:
             await self._node.subscriber.subscribe(self.channel, self._receive)
             self._subscribed = True
 
-    def expect(self, request_id: str, waiting: Waiting) -> None:
-        """Hand each reply to a request to `waiting`, until it is forgotten."""
-        self._waiting[request_id] = waiting
-        self._deadlines.add(waiting)
-
-    def forget(self, request_id: str) -> None:
-        """Drop what else comes for a request."""
-        self._deadlines.discard(self._waiting.pop(request_id))
-
     def _receive(self, message: bytes) -> None:
         try:
             reply = _decode(message)
         except UNDECODABLE as error:
             _log.debug("Something on %s is no reply: %s", self.channel, error)
             return
-        waiting = self._waiting.get(reply.request_id)
+        waiting = self.waiting.get(reply.request_id)
         if waiting is not None:
             waiting.receive(reply)

@@ -83,10 +83,8 @@ def _old_payload(payload: msgspec.Raw) -> msgspec.Raw:
     return msgspec.Raw(encode(body.decode())) if body.startswith(b'"') else payload
 
 
-class OldQuestion(Question):
+class OldQuestion(Question, eq=False):
     """Waits for one reply, the last one: an old service may tell of its progress before."""
-
-    __slots__ = ()
 
     def receive(self, reply: Reply) -> None:
         """Take a reply."""

@@ -51,17 +51,22 @@ class BlockingLink:
         if self._running:
             raise RuntimeError("A BlockingLink runs one command at a time.")
         self._running, self._interrupted = True, False
+        wire = self._wire
         try:
-            wire = await self._connect()
+            if wire is None or wire.broken is not None:
+                wire = await self._connect()
             if self._interrupted:
                 return None
             self._reply = wire.execute(command)
-            reply = await self._answer(wire, self._reply)
+            reply = await self._reply
         except CommandError:
             self._pauses = None
             raise
-        except Unavailable:
-            self._pauses = self._pauses or pauses()
+        except (asyncio.CancelledError, Unavailable) as error:
+            if wire is not None:
+                wire.drop(str(error) or "its command was cancelled")
+            if isinstance(error, Unavailable):
+                self._pauses = self._pauses or pauses()
             raise
         finally:
             self._running, self._reply = False, None
@@ -100,8 +105,6 @@ class BlockingLink:
 
     async def _connect(self) -> Wire:
         if self._wire is not None:
-            if self._wire.broken is None:
-                return self._wire
             await self._wire.close()
         if self._pauses is not None:
             await asyncio.sleep(next(self._pauses))
@@ -111,10 +114,3 @@ class BlockingLink:
         if self._closed:
             await wire.close()
         return wire
-
-    async def _answer(self, wire: Wire, reply: asyncio.Future[Reply]) -> Reply:
-        try:
-            return await reply
-        except (asyncio.CancelledError, Unavailable) as error:
-            wire.drop(str(error) or "its command was cancelled")
-            raise

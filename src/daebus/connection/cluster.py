@@ -11,7 +11,7 @@ from functools import partial
 
 from daebus.errors import DaebusError, Unavailable
 
-from .link import Link, OnConnect, run_script
+from .link import Link, OnConnect, issue_each, run_script
 from .outages import NotSent
 from .redis_server import RedisServer
 from .resp import Argument, Displaced, Reply
@@ -19,7 +19,7 @@ from .routing import key_of, sharded
 from .scripts import Script
 from .server_link import ServerLink
 from .session import key_slot
-from .wire import Answered, Wire, fulfil
+from .wire import AllAnswered, Answered, Wire, fulfil
 
 __all__ = ["ClusterLink", "open_link"]
 
@@ -138,6 +138,10 @@ class ClusterLink:
             return
         command = sharded(command)
         link.issue(command, partial(self._answered, command, answered, 1))
+
+    def issue_all(self, commands: Sequence[tuple[Argument, ...]], answered: AllAnswered) -> None:
+        """Issue each of some commands to the primary that has its key; see `Link.issue_all`."""
+        issue_each(self, commands, answered)
 
     def script(
         self, script: Script, keys: Sequence[Argument], args: Sequence[Argument]

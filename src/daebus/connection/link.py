@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from functools import partial
 from typing import Protocol, TypeAlias
 
 from .resp import Argument, CommandError, Reply, is_missing_script
 from .scripts import Script
-from .wire import Answered, Wire
+from .wire import AllAnswered, Answered, Wire
 
-__all__ = ["Link", "OnConnect", "run_script"]
+__all__ = ["Link", "OnConnect", "issue_each", "run_script"]
 
 OnConnect: TypeAlias = Callable[[], Awaitable[None] | None]
 """Called, and awaited, after each connect, the first one too; may issue commands. Where it fails, connecting failed."""
@@ -66,6 +67,15 @@ class Link(Protocol):
         """Issue a command as `execute` does, without a future: its reply or its failure is handed to `answered`."""
         ...
 
+    def issue_all(self, commands: Sequence[tuple[Argument, ...]], answered: AllAnswered) -> None:
+        """Issue some commands, at least one, as `issue` does.
+
+        Args:
+            commands: The commands.
+            answered: Called once, with all replies and failures in the order of the commands, when the last is there.
+        """
+        ...
+
     def script(
         self, script: Script, keys: Sequence[Argument], args: Sequence[Argument]
     ) -> Coroutine[None, None, Reply]:
@@ -106,3 +116,19 @@ async def run_script(link: Link, script: Script, keys: Sequence[Argument], args:
         if not is_missing_script(error):
             raise
     return await link.execute("EVAL", script.text, len(keys), *keys, *args)
+
+
+def issue_each(link: Link, commands: Sequence[tuple[Argument, ...]], answered: AllAnswered) -> None:
+    """Issue some commands one by one, as their replies may come in any order; see `Link.issue_all`."""
+    replies: list[Reply] = [None] * len(commands)
+    left = len(commands)
+
+    def take(index: int, reply: Reply) -> None:
+        nonlocal left
+        replies[index] = reply
+        left -= 1
+        if not left:
+            answered(replies)
+
+    for index, command in enumerate(commands):
+        link.issue(command, partial(take, index))

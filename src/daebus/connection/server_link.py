@@ -17,7 +17,7 @@ from .outages import NotSent
 from .redis_server import RedisServer
 from .resp import Argument, CommandError, Reply
 from .scripts import Script
-from .wire import Answered, Wire
+from .wire import AllAnswered, Answered, Wire
 
 __all__ = ["ServerLink"]
 
@@ -75,7 +75,7 @@ class ServerLink:
     @property
     def connected(self) -> bool:
         """Whether a command that is issued now has a connection to go to, which was made ready."""
-        return self._ready and self._wire is not None and self._wire.broken is None
+        return self.reaches("")
 
     @property
     def silence(self) -> float:
@@ -84,7 +84,7 @@ class ServerLink:
 
     def reaches(self, key: str) -> bool:
         """Whether there is a connection, which was made ready: it goes to the server that has each key."""
-        return self.connected
+        return self._ready and self._wire is not None and self._wire.broken is None
 
     async def start(self) -> None:
         """Connect, and keep connected from now on. Raises `Unavailable` where the first attempt fails."""
@@ -117,6 +117,13 @@ class ServerLink:
             self._wire.issue(command, answered)
         else:
             answered(self._not_open())
+
+    def issue_all(self, commands: Sequence[tuple[Argument, ...]], answered: AllAnswered) -> None:
+        """Issue some commands; see `Link.issue_all`."""
+        if self._wire is not None:
+            self._wire.issue_all(commands, answered)
+        else:
+            answered([self._not_open()] * len(commands))
 
     def _not_open(self) -> Unavailable:
         return NotSent(f"The connection to the server at {self._server.address} is not open.")

@@ -31,22 +31,20 @@ class Subscriber:
 
     Attributes:
         gaps: How often that happened: messages may have been missed.
+        hears: Whether messages of a channel can come in.
     """
 
     def __init__(self, server: RedisServer) -> None:
         """Name the server; nothing is opened."""
         self._link = open_link(server, on_connect=self._resubscribe, divert=self._divert)
         self.gaps: int = 0
+        self.hears: Callable[[str], bool] = self._link.reaches
         self._receivers: dict[bytes, tuple[Receive, ...]] = {}
 
     @property
     def connected(self) -> bool:
         """Whether messages can come in."""
         return self._link.connected
-
-    def hears(self, channel: str) -> bool:
-        """Whether messages of this channel can come in."""
-        return self._link.reaches(channel)
 
     async def start(self) -> None:
         """Connect, and keep connected from now on. Raises `Unavailable` where the first attempt fails."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from daebus.errors import Unavailable
@@ -14,10 +14,13 @@ from .redis_server import RedisServer
 from .resp import INCOMPLETE, Argument, CommandError, Displaced, Reply, pack, reply_reader
 from .session import Session
 
-__all__ = ["Answered", "Wire", "fulfil"]
+__all__ = ["AllAnswered", "Answered", "Wire", "fulfil"]
 
 Answered = Callable[[Reply], None]
 """Takes the reply to a command; an exception is its failure. It must be quick: it runs where the connection is read."""
+
+AllAnswered = Callable[[list[Reply]], None]
+"""Takes the replies to some commands, in the order of these, likewise."""
 
 _FLUSH_SECONDS = 1.0
 _HIGH_WATER = 1 << 20
@@ -114,6 +117,20 @@ class Wire(asyncio.Protocol):
         self._held += len(packed)
         self._pending.append(answered)
 
+    def issue_all(self, commands: Sequence[tuple[Argument, ...]], answered: AllAnswered) -> None:
+        """Issue some commands, at least one, as `issue` does; `answered` is called once, when the last is answered."""
+        if self.broken is not None:
+            answered([NotSent(self.broken)] * len(commands))
+            return
+        packed = list(map(pack, commands))
+        if not self._unsent:
+            self._loop.call_soon(self._flush)
+        self._unsent += packed
+        self._held += sum(map(len, packed))
+        replies: list[Reply] = []
+        self._pending.extend([replies.append] * (len(packed) - 1))
+        self._pending.append(partial(_complete, replies, answered))
+
     async def drain(self) -> None:
         """Wait while the server takes commands more slowly than they are issued."""
         if self._held > _HIGH_WATER:
@@ -184,7 +201,7 @@ class Wire(asyncio.Protocol):
     def _flush(self) -> None:
         if not self._unsent or not self._writable.is_set() or self.broken is not None:
             return
-        if not self._owes:
+        if len(self._pending) == len(self._unsent):  # it owed nothing
             self._heard = self._loop.time()
         self._session.transport.write(b"".join(self._unsent))
         self._unsent.clear()
@@ -201,6 +218,11 @@ class Wire(asyncio.Protocol):
             self._watch = self._loop.call_later(left, self._look, patience)
         else:
             self.drop(f"it owes replies and sent nothing for {patience:g} s")
+
+
+def _complete(replies: list[Reply], answered: AllAnswered, last: Reply) -> None:
+    replies.append(last)
+    answered(replies)
 
 
 def fulfil(future: asyncio.Future[Reply], command: tuple[Argument, ...], reply: Reply) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
 from typing import Generic, Protocol, TypeVar
 
 __all__ = ["NEVER", "Deadlines", "Expiring"]
@@ -27,34 +26,27 @@ class Expiring(Protocol):
         ...
 
 
+K = TypeVar("K")
 E = TypeVar("E", bound=Expiring)
 
 
-class Deadlines(Generic[E]):
-    """What is under way, and may be late.
+class Deadlines(dict[K, E], Generic[K, E]):
+    """What is under way, and may be late, by some key. What is removed is watched no longer.
 
     A timer for each message would cost more than all else that is done with it: most are in time. So there is one, for
     the earliest deadline, and a look at all that is under way when it rings.
     """
 
     def __init__(self) -> None:
-        self._live: dict[E, None] = {}
+        super().__init__()
         self._timer: asyncio.TimerHandle | None = None
         self._rings = NEVER
 
-    def __iter__(self) -> Iterator[E]:
-        """What is under way now."""
-        return iter(list(self._live))
-
-    def add(self, item: E) -> None:
-        """Watch `item` until it is discarded, or late."""
-        self._live[item] = None
+    def add(self, key: K, item: E) -> None:
+        """Watch `item` until it is removed, or late: then it is removed and told."""
+        self[key] = item
         if item.deadline < self._rings:
             self._ring_at(item.deadline)
-
-    def discard(self, item: E) -> None:
-        """Watch `item` no longer."""
-        self._live.pop(item, None)
 
     def _ring_at(self, deadline: float) -> None:
         if self._timer is not None:
@@ -67,9 +59,9 @@ class Deadlines(Generic[E]):
     def _look(self) -> None:
         self._timer, self._rings = None, NEVER
         now = time.monotonic()
-        for item in [item for item in self._live if item.deadline <= now]:
-            self.discard(item)
-            item.expire()
-        earliest = min((item.deadline for item in self._live), default=NEVER)
+        for key in [key for key, item in self.items() if item.deadline <= now]:
+            if (item := self.pop(key, None)) is not None:
+                item.expire()
+        earliest = min((item.deadline for item in self.values()), default=NEVER)
         if earliest < NEVER:
             self._ring_at(earliest)

@@ -3,46 +3,45 @@
 from __future__ import annotations
 
 import os
+from weakref import WeakSet
 
 from daebus.errors import ConfigurationError
 
 __all__ = ["Home"]
 
 
-class _Generation:
-    """How many forks lie between this process and the one that began: a number that costs nothing to look at."""
-
-    number = 0
-
-    @classmethod
-    def begin(cls) -> None:
-        """This process was just forked."""
-        cls.number += 1
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows, where nothing is forked
-    os.register_at_fork(after_in_child=_Generation.begin)
-
-
 class Home:
-    """The process in which a bus was opened."""
+    """The process in which a bus was opened.
 
-    __slots__ = ("_generation", "_pid")
+    Attributes:
+        is_here: Whether it is this process, and not one that was forked from it.
+    """
+
+    __slots__ = ("__weakref__", "_pid", "is_here")
 
     def __init__(self) -> None:
         self._pid = os.getpid()
-        self._generation = _Generation.number
-
-    @property
-    def is_here(self) -> bool:
-        """Whether it is this process, and not one that was forked from it."""
-        return self._generation == _Generation.number
+        self.is_here: bool = True
+        _homes.add(self)
 
     def require(self) -> None:
         """Raise `ConfigurationError` in a process that was forked from it."""
-        if self._generation != _Generation.number:
+        if not self.is_here:
             raise ConfigurationError(
                 f"A bus that was opened in process {self._pid} is used in process {os.getpid()}, which was forked from "
                 "it: its thread, event loop and connections did not come along. Let each process open one of its own "
                 "after the fork, or start processes with multiprocessing's 'spawn'."
             )
+
+
+_homes: WeakSet[Home] = WeakSet()
+
+
+def _leave() -> None:
+    """This process was just forked: what was opened is elsewhere."""
+    for home in _homes:
+        home.is_here = False
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, where nothing is forked
+    os.register_at_fork(after_in_child=_leave)

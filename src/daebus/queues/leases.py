@@ -151,6 +151,16 @@ class Lease:
         arguments = (group, self._node.id, self._milliseconds, entry_id)
         return await self._node.link.script(CONFIRM, [key, registry], arguments) == 1
 
+    async def still_owns(self, key: str, registry: str, group: str, entry_id: bytes) -> bool:
+        """As `confirm`, asked until the server answers; no entry is owned whose group is gone."""
+        while True:
+            try:
+                return await self.confirm(key, registry, group, entry_id)
+            except Unavailable:
+                await asyncio.sleep(_RETRY_SECONDS)
+            except CommandError:  # its group is gone, and it with it
+                return False
+
     async def _beat(self, link: Link) -> None:
         arguments = (self._node.id, self._milliseconds)
         await asyncio.gather(*(link.script(BEAT, [registry], arguments) for registry in self._registries))

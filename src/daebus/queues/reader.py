@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from operator import attrgetter
 from typing import cast
 
 from daebus.connection.blocking_link import BlockingLink
@@ -28,6 +29,8 @@ _RETRY_SECONDS = 0.2
 _REFUSED_SECONDS = 1.0
 
 _PAGE = 1000
+
+_key_of: Callable[[BoundedStream], str] = attrgetter("key")
 
 # What XREADGROUP answers: for each stream its entries, each an id, then names and values in turn; or, for one that was
 # deleted, None.
@@ -159,27 +162,31 @@ class GroupReader:
         await asyncio.sleep(_REFUSED_SECONDS)
 
     async def _read_once(self) -> None:
-        streams = [stream for stream in self._streams.values() if stream.wants_more]
+        streams: list[BoundedStream] = []
+        size = count = self._batch.entries
+        for stream in self._streams.values():
+            if wanted := stream.wanted:
+                streams.append(stream)
+                count = min(count, wanted)
         if not streams:
             self._freed.clear()
             await self._freed.wait()
             return
-        size = self._batch.entries
-        count = min(size, *(stream.free for stream in streams))
         command = ("XREADGROUP", "GROUP", self._group, self._node.id, "COUNT", count, "BLOCK", _BLOCK_MS, "STREAMS")
         self._reading = frozenset(streams)
         tenure = self._lease.tenure
         try:
-            reply = await self._link.execute(*command, *(stream.key for stream in streams), *(">" for _ in streams))
+            reply = await self._link.execute(*command, *map(_key_of, streams), *[">"] * len(streams))
         finally:
             self._reading = frozenset()
         self._refused = ""
-        read = cast("_Read", reply or [])
-        if count == size:
-            self._batch.learn(max((len(entries) for _, entries in read), default=0))
-        for key, entries in read:
+        most = 0
+        for key, entries in cast("_Read", reply or []):
+            most = max(most, len(entries))
             for entry_id, fields in entries:
                 self._take(self._streams[key], Entry(entry_id, fields or []), tenure)
+        if count == size:
+            self._batch.learn(most)
 
     async def _take_up(self) -> None:
         """Take what the server handed to this instance and it never got, as a connection broke."""
@@ -234,7 +241,7 @@ class GroupReader:
             except (Unavailable, CommandError) as error:
                 self._adrift = True  # it may have been taken over all the same
                 self._logger.debug("nothing taken over", stream=stream.key, reason=str(error))
-        if stream.wants_more:
+        if stream.wanted:
             self._free(stream)
         return seconds
 
@@ -266,7 +273,9 @@ class GroupReader:
         try:
             if turn is None and entry.deliveries > 1:  # taken over by a question whose answer was lost
                 turn = await self._lease.suspects.turn()
-            if (tenure is not None and tenure == self._lease.tenure) or await self._still_owns(stream, entry):
+            if (tenure is not None and tenure == self._lease.tenure) or await self._lease.still_owns(
+                stream.key, self._registry, self._group, entry.id
+            ):
                 if turn is not None:
                     turn.begin(stream.alone(entry, turn.waiting))
                 await stream.handle(entry, task)
@@ -277,17 +286,8 @@ class GroupReader:
             stream.tasks.pop(task, None)
             if stream.keeps_place:
                 self._place.set()
-            if stream.wants_more:
+            if stream not in self._reading and stream.wanted:
                 self._free(stream)
-
-    async def _still_owns(self, stream: BoundedStream, entry: Entry) -> bool:
-        while True:
-            try:
-                return await self._lease.confirm(stream.key, self._registry, self._group, entry.id)
-            except Unavailable:
-                await asyncio.sleep(_RETRY_SECONDS)
-            except CommandError:  # its group is gone, and it with it
-                return False
 
     def _free(self, stream: BoundedStream) -> None:
         """A stream has room again: see to it that it is read."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
 
 from daebus.connection.link import Link
@@ -36,7 +36,7 @@ class Settler:
         self._done: dict[tuple[str, str, bool], list[bytes]] = defaultdict(list)
         self._failed: list[Command] = []
         self._flushing = False
-        self._under_way: set[_Batch] = set()
+        self._under_way: dict[int, list[Command]] = {}
         self._pauses: Iterator[float] | None = None
         self._idle = asyncio.Event()
         self._idle.set()
@@ -44,16 +44,30 @@ class Settler:
     def reply(self, channel: str, reply: bytes) -> None:
         """Publish a reply, before what is settled after it."""
         self._replies.append(("PUBLISH", channel, reply))
-        self._flush_soon()
+        if not self._flushing:
+            self._flush_soon()
 
-    def settle(self, key: str, group: str, entry_id: bytes, *, delete: bool) -> None:
-        """Acknowledge an entry of a stream; `delete` it where no other group wants it."""
+    def settle(
+        self, key: str, group: str, entry_id: bytes, *, delete: bool, reply: tuple[str, bytes] | None = None
+    ) -> None:
+        """Acknowledge an entry of a stream.
+
+        Args:
+            key: The stream.
+            group: The consumer group.
+            entry_id: The entry.
+            delete: Whether to delete it: no other group wants it.
+            reply: A channel and a reply, which is published before; None: there is none.
+        """
+        if reply is not None:
+            self._replies.append(("PUBLISH", *reply))
         self._done[key, group, delete].append(entry_id)
-        self._flush_soon()
+        if not self._flushing:
+            self._flush_soon()
 
     def unsettled(self, key: str, group: str) -> set[bytes]:
         """The entries of a stream that were settled, and that the server may still take for pending."""
-        under_way = [command for batch in self._under_way for command in batch.commands]
+        under_way = [command for commands in self._under_way.values() for command in commands]
         sent = [command[3:] for command in (*under_way, *self._failed) if command[:3] == ("XACK", key, group)]
         waiting = [self._done.get((key, group, delete), ()) for delete in (False, True)]
         return {entry_id for ids in (*sent, *waiting) for entry_id in ids if isinstance(entry_id, bytes)}
@@ -63,10 +77,9 @@ class Settler:
         await self._idle.wait()
 
     def _flush_soon(self) -> None:
-        if not self._flushing:
-            self._flushing = True
-            self._idle.clear()
-            self._loop.call_soon(self._flush)
+        self._flushing = True
+        self._idle.clear()
+        self._loop.call_soon(self._flush)
 
     def _flush(self) -> None:
         self._flushing = False
@@ -79,15 +92,20 @@ class Settler:
         self._done.clear()
         self._send(commands)
 
-    def _send(self, commands: Sequence[Command]) -> None:
-        batch = _Batch(self, commands)
-        self._under_way.add(batch)
-        for command in commands:
-            self._link.issue(command, partial(batch.answered, command))
+    def _send(self, commands: list[Command]) -> None:
+        self._under_way[id(commands)] = commands
+        self._link.issue_all(commands, partial(self._answered, commands))
 
-    def finish(self, batch: _Batch, unsent: list[Command], refused: list[str]) -> None:
-        """A batch was answered: `unsent` must be sent again, and `refused` says what never will be taken."""
-        self._under_way.discard(batch)
+    def _answered(self, commands: list[Command], replies: list[Reply]) -> None:
+        """Commands were answered: what was not sent is sent again, and what is refused is told."""
+        del self._under_way[id(commands)]
+        unsent: list[Command] = []
+        refused: list[str] = []
+        for command, reply in zip(commands, replies, strict=True):
+            if isinstance(reply, Unavailable):
+                unsent.append(command)
+            elif isinstance(reply, Exception):
+                refused.append(str(reply.explained(command) if isinstance(reply, CommandError) else reply))
         if refused:
             self._logger.error("entries could not be settled", reason=refused[0], commands=len(refused))
         if unsent:
@@ -103,29 +121,3 @@ class Settler:
     def _again(self) -> None:
         commands, self._failed = self._failed, []
         self._send(commands)
-
-
-class _Batch:
-    """Commands of one tick.
-
-    Attributes:
-        commands: What they are.
-    """
-
-    __slots__ = ("_answers", "_refused", "_settler", "_unsent", "commands")
-
-    def __init__(self, settler: Settler, commands: Sequence[Command]) -> None:
-        self._settler = settler
-        self.commands: Sequence[Command] = commands
-        self._answers = 0
-        self._unsent: list[Command] = []
-        self._refused: list[str] = []
-
-    def answered(self, command: Command, reply: Reply) -> None:
-        self._answers += 1
-        if isinstance(reply, Unavailable):
-            self._unsent.append(command)
-        elif isinstance(reply, Exception):
-            self._refused.append(str(reply.explained(command) if isinstance(reply, CommandError) else reply))
-        if self._answers == len(self.commands):
-            self._settler.finish(self, self._unsent, self._refused)

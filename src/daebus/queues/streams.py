@@ -56,14 +56,10 @@ class BoundedStream:
         return self.limit - len(self.tasks)
 
     @property
-    def free(self) -> int:
-        """How many more entries may be read."""
-        return self.room - self.keeps_place
-
-    @property
-    def wants_more(self) -> bool:
-        """Whether it is worth reading: one that is nearly full would make every read a small one."""
-        return self.free * 4 >= self.limit
+    def wanted(self) -> int:
+        """How many more entries to read; 0 also where there is little room, which would make every read a small one."""
+        free = self.limit - len(self.tasks) - self.keeps_place
+        return free if free * 4 >= self.limit else 0
 
 
 class BatchSize:

@@ -82,11 +82,13 @@ class Work(msgspec.Struct, eq=False):
         return self.request.trace_id or self.request.request_id
 
     def _end(self, outcome: Outcome | None) -> None:
-        origin = self.origin
-        if outcome is not None:
-            self._tell(self.request, outcome)
+        origin, request = self.origin, self.request
+        reply: tuple[str, bytes] | None = None
+        if outcome is not None and request is not None and request.reply_to is not None:
+            reply = request.reply_to, encode(Reply(outcome.status, outcome.payload, request.request_id))
         # The stream of a channel is read by others too, and trimmed.
-        self.settler.settle(origin.stream, origin.group, self.entry.id, delete=origin.stream == origin.again)
+        is_own = origin.stream == origin.again
+        self.settler.settle(origin.stream, origin.group, self.entry.id, delete=is_own, reply=reply)
 
     def _tell(self, request: Request | None, outcome: Outcome) -> None:
         if request is not None and request.reply_to is not None:

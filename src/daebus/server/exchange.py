@@ -63,7 +63,7 @@ class Server(Protocol):
         ...
 
     @property
-    def bodies(self) -> Deadlines[Exchange]:
+    def bodies(self) -> Deadlines[Exchange, Exchange]:
         """Those that wait for a part of the body."""
         ...
 
@@ -152,7 +152,7 @@ class Exchange:
             if self._scope["http_version"].startswith("1"):  # in HTTP/2 more may come, and is then refused
                 self._left = body_length(self._scope["headers"])
         self._waiting, self._is_late = self._receive(), False
-        self._server.bodies.add(self)
+        self._server.bodies.add(self, self)
         try:
             message = await self._waiting
         except asyncio.CancelledError:
@@ -163,7 +163,7 @@ class Exchange:
             message = {**_GONE}
         finally:
             self._waiting = None
-            self._server.bodies.discard(self)
+            self._server.bodies.pop(self, None)
         if self._left is not None and message.get("more_body"):
             self._left -= len(message["body"])
             if self._left == 0:

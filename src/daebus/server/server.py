@@ -131,7 +131,7 @@ class HttpServer:
         self._is_cutting = False
         self.is_leaving: bool = False
         self.address: str = ""
-        self.bodies: Deadlines[Exchange] = Deadlines()
+        self.bodies: Deadlines[Exchange, Exchange] = Deadlines()
 
     async def start(self) -> int:
         """Listen, and return the real port. From then on connections are accepted.
