@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Generic
 
 from typing_extensions import TypeVar
 
 from daebus.declare.recorder import Recorder
+from daebus.delivery.interceptors import AnyInterceptor, Interceptors
+from daebus.wiring.interceptors import read_interceptors
 
 from .container import ServiceContainer
 
@@ -24,14 +27,24 @@ class Blueprint(Recorder, Generic[S_contra]):
             not one of that class refuses the blueprint.
         prefix: Put before the path of each of its routes; both begin with a slash.
         namespace: Put, with a dot, before the string names of its actions and socket types. A contract's name is final.
+        interceptors: What stands around the messages of its handlers, the first outermost, and all inside of those of
+            the app; see `daebus.interceptors`.
 
     Raises:
-        WiringError: The name, the prefix or the namespace cannot be one. The decorators raise it, too, for what can
-            never work; what needs the container to be seen is told by `Daebus.register_blueprint`.
+        WiringError: The name, the prefix or the namespace cannot be one, or an interceptor is none. The decorators
+            raise it, too, for what can never work; what needs the container to be seen is told by
+            `Daebus.register_blueprint`.
     """
 
     def __init__(
-        self, name: str, *, services: type[S_contra] | None = None, prefix: str = "", namespace: str = ""
+        self,
+        name: str,
+        *,
+        services: type[S_contra] | None = None,
+        prefix: str = "",
+        namespace: str = "",
+        interceptors: Sequence[AnyInterceptor] = (),
     ) -> None:
         super().__init__(name, prefix=prefix, namespace=namespace)
+        self.interceptors: Interceptors = read_interceptors(f"Blueprint({name!r})", interceptors)
         self.services: type[ServiceContainer] = services or ServiceContainer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from types import NoneType
 from typing import Any, Generic, TypeVar
 
@@ -22,6 +23,7 @@ from daebus.declare.specs import (
     ThreadSpec,
 )
 from daebus.delivery.endpoint import Endpoint
+from daebus.delivery.interceptors import Interceptors
 from daebus.delivery.workers import OwnThread, WorkerPool
 from daebus.errors import WiringError
 from daebus.mistakes.problem import WiringProblem
@@ -71,8 +73,12 @@ class Plans:
         self.threads: dict[str, Plan[ThreadSpec, None]] = {}
         self.lifecycle: list[Plan[LifecycleSpec, None]] = []
 
-    def add(self, specs: Iterable[Spec]) -> None:
+    def add(self, specs: Iterable[Spec], interceptors: Interceptors) -> None:
         """Compile the handlers of one blueprint.
+
+        Args:
+            specs: The handlers.
+            interceptors: What stands around their messages.
 
         Raises:
             WiringError: With all the mistakes of all of them; then none is added.
@@ -90,7 +96,7 @@ class Plans:
                 problems.extend(_shared_events(spec, listeners))
                 listeners.append(spec)
             try:
-                adding.append((spec, self._compile(spec)))
+                adding.append((spec, self._compile(spec, interceptors)))
             except WiringError as error:
                 problems.extend(error.problems)
         if problems:
@@ -146,41 +152,45 @@ class Plans:
             )
         self._claims[key] = spec
 
-    def _compile(self, spec: Spec) -> Callable[[], None]:
+    def _compile(self, spec: Spec, interceptors: Interceptors) -> Callable[[], None]:
         """Compile one handler, and return what adds it."""
+        plan = partial(self._plan, interceptors)
         match spec:
             case ActionSpec():
-                action = self._plan(spec, lambda _: encode)
+                action = plan(spec, lambda _: encode)
                 return lambda: self.actions.update({spec.name: action})
             case RouteSpec():
-                route = self._plan(spec, _unchanged)
+                route = plan(spec, _unchanged)
                 return lambda: self.routes.update(dict.fromkeys(spec.keys, route))
             case ListenSpec():
-                listener = self._plan(spec, _ignoring)
+                listener = plan(spec, _ignoring)
                 return lambda: self.listeners.append(listener)
             case SocketSpec(event="disconnect"):
-                disconnect = self._plan(spec, _ignoring)
+                disconnect = plan(spec, _ignoring)
                 return lambda: self.disconnects.append(disconnect)
             case SocketSpec():
-                socket = self._plan(spec, _answering)
+                socket = plan(spec, _answering)
                 return lambda: self.sockets.update({spec.type: socket})
             case BackgroundSpec():
-                background = self._plan(spec, _ignoring)
+                background = plan(spec, _ignoring)
                 return lambda: self.background.update({spec.name: background})
             case ThreadSpec():
-                thread = self._plan(spec, _ignoring)
+                thread = plan(spec, _ignoring)
                 return lambda: self.threads.update({spec.name: thread})
             case LifecycleSpec():
-                lifecycle = self._plan(spec, _ignoring)
+                lifecycle = plan(spec, _ignoring)
                 return lambda: self.lifecycle.append(lifecycle)
             case _:
                 raise TypeError(f"no plan for {spec!r}")
 
-    def _plan(self, spec: SpecT, encoder: Callable[[Signature], Callable[[object], R]]) -> Plan[SpecT, R]:
+    def _plan(
+        self, interceptors: Interceptors, spec: SpecT, encoder: Callable[[Signature], Callable[[object], R]]
+    ) -> Plan[SpecT, R]:
         workers = OwnThread(spec.name) if isinstance(spec, ThreadSpec) else self._workers
         endpoint = compile_endpoint(spec, self._container, workers, rule_for(spec), encoder)
-        if isinstance(spec, ListenSpec):
-            endpoint = msgspec.structs.replace(endpoint, timeout=spec.policy.timeout)
+        # A thread is asked to stop after the time, and never cancelled.
+        timeout = None if isinstance(spec, ThreadSpec) else spec.timeout
+        endpoint = msgspec.structs.replace(endpoint, timeout=timeout, interceptors=interceptors)
         self._compiled[id(spec)] = endpoint
         return Plan(spec, endpoint)
 

@@ -256,7 +256,7 @@ class Runtime:
 
     def _thread_tasks(self) -> list[ThreadTask]:
         return [
-            ThreadTask(name, plan.endpoint, plan.spec.auto_start, plan.spec.restart)
+            ThreadTask(name, plan.endpoint, plan.spec.auto_start, plan.spec.restart, plan.spec.timeout)
             for name, plan in self._made.plans.threads.items()
         ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Generic, cast
 
 from typing_extensions import TypeVar
@@ -10,12 +11,14 @@ from daebus.asgi.settings import DaebusHttp, DaebusWebSocket
 from daebus.declare.options import refuse, require_name
 from daebus.declare.recorder import Recorder
 from daebus.declare.specs import RouteSpec
+from daebus.delivery.interceptors import AnyInterceptor
 from daebus.delivery.workers import WorkerPool
 from daebus.errors import ConfigurationError, WiringError
 from daebus.mistakes.places import CallSite, call_site, caller_place
 from daebus.mistakes.problem import WiringProblem
 from daebus.mistakes.render import Note
 from daebus.wiring.container_checks import check_container
+from daebus.wiring.interceptors import read_interceptors
 
 from .assembly import Assembly
 from .blueprint import Blueprint
@@ -55,15 +58,22 @@ class Daebus(Recorder, Generic[C]):
     Args:
         name: Its name; the service is called so where neither `service` nor ``run(service=...)`` says otherwise.
         container: Where the services right of the ``*`` come from; default: a bare `ServiceContainer`.
+        interceptors: What stands around the messages of all handlers, the first outermost; see `daebus.interceptors`.
         service: The name under which other services reach it.
         settings: How it runs; default: `Settings()`.
 
     Raises:
-        WiringError: The container is wrong in itself, or the name of the service cannot be one.
+        WiringError: The container is wrong in itself, an interceptor is none, or the name of the service cannot be one.
     """
 
     def __init__(
-        self, name: str, *, container: C | None = None, service: str | None = None, settings: Settings | None = None
+        self,
+        name: str,
+        *,
+        container: C | None = None,
+        service: str | None = None,
+        settings: Settings | None = None,
+        interceptors: Sequence[AnyInterceptor] = (),
     ) -> None:
         super().__init__(name)
         self._site = call_site()
@@ -73,6 +83,7 @@ class Daebus(Recorder, Generic[C]):
             found, remedy = f"settings={settings!r}, which must be Settings", "write settings=Settings(...)"
             raise refuse(f"Daebus({name!r})", found, remedy, "wrong-option")
         self._settings = settings or Settings()
+        self._interceptors = read_interceptors(f"Daebus({name!r})", interceptors)
         self._container = _checked(container if container is not None else cast("C", ServiceContainer()))
         self._service = service
         self._workers = WorkerPool(self._settings.max_workers)
@@ -137,7 +148,7 @@ class Daebus(Recorder, Generic[C]):
             refuse_misfit(blueprint, self._container, self._blueprints, place=place, app=self._site.place)
             specs = self._take_over(blueprint, f"the blueprint was registered at {place}")
             self._blueprints[blueprint.name] = place
-            self._plans.add(specs)
+            self._plans.add(specs, blueprint.interceptors.within(self._interceptors))
         except WiringError as error:
             if not defer(error):
                 raise
@@ -173,7 +184,7 @@ class Daebus(Recorder, Generic[C]):
         """
         problems = list(self._deferred)
         try:
-            self._plans.add(self._specs[self._planned :])
+            self._plans.add(self._specs[self._planned :], self._interceptors)
             self._planned = len(self._specs)
         except WiringError as error:
             problems.extend(error.problems)

@@ -6,11 +6,9 @@ import inspect
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
-from typing import Literal, Never, TypeVar, Unpack, cast, overload
+from typing import Literal, Never, TypeAlias, TypeVar, Unpack, cast, overload
 
-from daebus.errors import WiringError
 from daebus.mistakes.places import call_site, caller_namespace
-from daebus.mistakes.problem import WiringProblem
 
 from .contracts import Action, Channel, StreamAction, require_named
 from .decorated import ActionHandler, StreamHandler, undecorated
@@ -31,12 +29,11 @@ from .options import (
     require_brackets,
     require_choice,
     require_count,
-    require_function,
     require_methods,
-    require_name,
     require_schedule,
 )
 from .policies import ActionOptions, ListenOptions, RunOptions, action_policy, listen_options
+from .recording import Recording
 from .specs import (
     ActionSpec,
     BackgroundSpec,
@@ -45,7 +42,6 @@ from .specs import (
     Method,
     RouteSpec,
     SocketSpec,
-    Spec,
     ThreadSpec,
 )
 
@@ -57,48 +53,12 @@ Event = TypeVar("Event")
 
 AnyHandler = Callable[..., object]
 
+Scope: TypeAlias = Literal["service", "replica"]
+"""Whether a task runs on one replica of the service at a time, or on each."""
 
-class Recorder:
-    """Records handlers, until it is closed.
 
-    Args:
-        name: The name of the blueprint or app.
-        prefix: Put before the path of each route.
-        namespace: Put before the string names of actions and socket types, with a dot.
-    """
-
-    def __init__(self, name: str, *, prefix: str = "", namespace: str = "") -> None:
-        self.name = name
-        if not isinstance(name, str) or not name:  # pyright: ignore[reportUnnecessaryIsInstance]  # no checker may run
-            kind = type(self).__name__
-            raise refuse(f"{kind}({name!r})", f"the name is {name!r}", f'write {kind}("the_name")', "wrong-name")
-        if namespace:
-            require_name(f"{name!r}, namespace={namespace!r}", namespace)
-        if prefix and not prefix.startswith("/"):
-            found = "the prefix does not begin with a slash"
-            raise refuse(f"{name!r}, prefix={prefix!r}", found, f"write prefix={'/' + prefix!r}", "malformed-path")
-        self._prefix = prefix.rstrip("/")
-        self._namespace = f"{namespace}." if namespace else ""
-        self._specs: list[Spec] = []
-        self._closed: str | None = None
-
-    def _close(self, reason: str) -> None:
-        """Refuse handlers from now on, for a reason such as "it was registered in app.py:12"."""
-        self._closed = self._closed or reason
-
-    def _take_over(self, other: Recorder, reason: str) -> Sequence[Spec]:
-        """Close another recorder; returns its handlers, in the order in which they were recorded."""
-        other._close(reason)
-        return tuple(other._specs)
-
-    def _record(self, spec: Spec) -> None:
-        subject = f"{spec.title} of {self.name!r}"
-        require_function(subject, spec.function)
-        if self._closed is not None:
-            found = f"it comes too late: {self._closed}"
-            remedy = "define every handler before its blueprint is registered"
-            raise WiringError(WiringProblem(spec.place, subject, found, remedy, code="too-late"))
-        self._specs.append(spec)
+class Recorder(Recording):
+    """The decorators, each for one kind of handler."""
 
     @overload
     def action(
@@ -176,11 +136,18 @@ class Recorder:
         name = channel if isinstance(channel, str) else channel.name
         durable = contract is not None and contract.durable
         policy, place = listen_options(f"@listen({name!r})", options, durable=durable)
-        record = self._recording(partial(ListenSpec, channel=name, contract=contract, policy=policy, kept_as=place))
+        make = partial(ListenSpec, channel=name, contract=contract, policy=policy, kept_as=place)
+        record = self._recording(make, f"@listen({name!r})", policy.timeout)
         return SilentDecorator(record) if contract is None else ListenDecorator[object](record)
 
     def route(
-        self, path: str, *, methods: Sequence[Method] = ("GET",), status_code: int | None = None, **options: object
+        self,
+        path: str,
+        *,
+        methods: Sequence[Method] = ("GET",),
+        status_code: int | None = None,
+        timeout: float | None = None,
+        **options: object,
     ) -> HandlerDecorator:
         """Answer HTTP requests.
 
@@ -191,59 +158,83 @@ class Recorder:
             path: Such as ``/users/<user_id>``; the blueprint's prefix is put before it, and an empty one is the prefix.
             methods: HTTP methods.
             status_code: Of a success; default: 200, and 204 where nothing is returned.
+            timeout: Seconds after which the handler is cancelled, and the client gets 504; None: as long as it takes.
+                The sending of a body that is made while it is sent is not part of it.
             options: Whatever Litestar's route handlers take: guards, middleware, tags, summary, …
         """
         upper = require_methods(path, methods)
         # A path that begins with no slash is told when the route is compiled, together with its other mistakes.
         full = path if path and not path.startswith("/") else self._prefix + path
         make = partial(RouteSpec, path=full, methods=upper, status_code=status_code, options=options)
-        return HandlerDecorator(self._recording(make))
+        return HandlerDecorator(self._recording(make, f"@route({full!r})", timeout))
 
-    def socket(self, message_type: str) -> AnswerDecorator:
+    def socket(self, message_type: str, *, timeout: float | None = None) -> AnswerDecorator:
         """Answer WebSocket messages of one type.
 
         Left of the ``*`` stand the data and the `Client`, told apart by type; either may be left out. What it
         returns is the answer, None: no answer.
+
+        Args:
+            message_type: The ``type`` of the messages; the blueprint's namespace is put before it.
+            timeout: Seconds after which the handler is cancelled, and the client gets the error ``timeout``; None: as
+                long as it takes.
         """
         require_named("socket", message_type, colons=True)
         full = self._namespace + message_type
         if full in RESERVED_TYPES:
             found = f"messages of the type {full!r} are the answers that clients get, and none sends one"
             raise refuse(f"@socket({full!r})", found, "give the message another name", "reserved-name")
-        return AnswerDecorator(self._socket("message", full))
+        return AnswerDecorator(self._socket("message", full, timeout))
 
-    def socket_register(self, *without_brackets: Never) -> AnswerDecorator:
-        """Answer WebSocket messages of the type ``register``."""
+    def socket_register(self, *without_brackets: Never, timeout: float | None = None) -> AnswerDecorator:
+        """Answer WebSocket messages of the type ``register``, within `timeout` seconds as in `socket`."""
         require_brackets("socket_register", without_brackets)
-        return AnswerDecorator(self._socket("message", "register"))
+        return AnswerDecorator(self._socket("message", "register", timeout))
 
-    def socket_connect(self, *without_brackets: Never) -> AnswerDecorator:
+    def socket_connect(self, *without_brackets: Never, timeout: float | None = None) -> AnswerDecorator:
         """Decide on a new WebSocket client: return to accept it, with a greeting or None; raise `Reject` to refuse.
 
         Left of the ``*`` stand the parameters of the query string, decoded into a struct, and the `Client`.
+        A handler that takes longer than `timeout` seconds is cancelled, and the client refused with 504.
         """
         require_brackets("socket_connect", without_brackets)
-        return AnswerDecorator(self._socket("connect", ""))
+        return AnswerDecorator(self._socket("connect", "", timeout))
 
-    def socket_disconnect(self, *without_brackets: Never) -> SilentDecorator:
-        """Run after a WebSocket client has gone, however it went. Left of the ``*`` may stand the `Client`."""
+    def socket_disconnect(self, *without_brackets: Never, timeout: float | None = None) -> SilentDecorator:
+        """Run after a WebSocket client has gone, however it went. Left of the ``*`` may stand the `Client`.
+
+        A handler that takes longer than `timeout` seconds is cancelled, and the log tells of it.
+        """
         require_brackets("socket_disconnect", without_brackets)
-        return SilentDecorator(self._socket("disconnect", ""))
+        return SilentDecorator(self._socket("disconnect", "", timeout))
 
-    def _socket(self, event: Literal["message", "connect", "disconnect"], message_type: str) -> Record:
-        return self._recording(partial(SocketSpec, event=event, type=message_type))
+    def _socket(
+        self, event: Literal["message", "connect", "disconnect"], message_type: str, timeout: float | None
+    ) -> Record:
+        title = f"@socket({message_type!r})" if event == "message" else f"@socket_{event}"
+        return self._recording(partial(SocketSpec, event=event, type=message_type), title, timeout)
 
     @overload
     def background(
-        self, name: str, seconds: float, *, scope: Literal["service", "replica"] = "service"
+        self,
+        name: str,
+        seconds: float,
+        *,
+        scope: Scope = "service",
+        timeout: float | None = None,
     ) -> SilentDecorator: ...
     @overload
     def background(
-        self, name: str, *, every: timedelta, scope: Literal["service", "replica"] = "service"
+        self,
+        name: str,
+        *,
+        every: timedelta,
+        scope: Scope = "service",
+        timeout: float | None = None,
     ) -> SilentDecorator: ...
     @overload
     def background(
-        self, name: str, *, cron: str, scope: Literal["service", "replica"] = "service"
+        self, name: str, *, cron: str, scope: Scope = "service", timeout: float | None = None
     ) -> SilentDecorator: ...
     def background(
         self,
@@ -252,7 +243,8 @@ class Recorder:
         *,
         every: timedelta | None = None,
         cron: str | None = None,
-        scope: Literal["service", "replica"] = "service",
+        scope: Scope = "service",
+        timeout: float | None = None,
     ) -> SilentDecorator:
         """Run on a schedule, on one replica at a time, never overlapping itself.
 
@@ -262,40 +254,45 @@ class Recorder:
             every: The interval, as a `timedelta`.
             cron: A cron expression of five fields, in UTC.
             scope: ``service``: on one replica at a time; ``replica``: on each.
+            timeout: Seconds after which a run is cancelled, and has failed; None: as long as it takes.
         """
         require_named("background", name)
         schedule = require_schedule(f"@background({name!r})", seconds, every, cron)
         require_choice(f"@background({name!r})", "scope", scope, ("service", "replica"))
-        return SilentDecorator(self._recording(partial(BackgroundSpec, name=name, schedule=schedule, scope=scope)))
+        make = partial(BackgroundSpec, name=name, schedule=schedule, scope=scope)
+        return SilentDecorator(self._recording(make, f"@background({name!r})", timeout))
 
-    def thread(self, name: str, *, auto_start: bool = True, restart: bool = False) -> ThreadDecorator:
+    def thread(
+        self, name: str, *, auto_start: bool = True, restart: bool = False, timeout: float | None = None
+    ) -> ThreadDecorator:
         """Run in a thread of its own. Left of the ``*`` stands the switch: ``running: Running``.
 
         Args:
             name: The name of the thread, for ``threads.start(name)`` and ``threads.stop(name)``.
             auto_start: Whether it starts with the service.
             restart: Whether it is started again, with backoff, after it failed.
+            timeout: Seconds after which its switch is turned off, as by ``threads.stop(name)``: nothing ends a thread
+                but itself. None: it runs until it is stopped.
         """
         require_named("thread", name)
-        return ThreadDecorator(self._recording(partial(ThreadSpec, name=name, auto_start=auto_start, restart=restart)))
+        make = partial(ThreadSpec, name=name, auto_start=auto_start, restart=restart)
+        return ThreadDecorator(self._recording(make, f"@thread({name!r})", timeout))
 
-    def on_start(self, *without_brackets: Never) -> SilentDecorator:
-        """Run once when the service starts, before it takes any work. If it fails, the service does not start."""
+    def on_start(self, *without_brackets: Never, timeout: float | None = None) -> SilentDecorator:
+        """Run once when the service starts, before it takes any work. If it fails, the service does not start.
+
+        To take longer than `timeout` seconds is to fail.
+        """
         require_brackets("on_start", without_brackets)
-        return self._lifecycle("start")
+        return self._lifecycle("start", timeout)
 
-    def on_stop(self, *without_brackets: Never) -> SilentDecorator:
-        """Run once when the service stops, after the last work; also after a failed start, to close what it opened."""
+    def on_stop(self, *without_brackets: Never, timeout: float | None = None) -> SilentDecorator:
+        """Run once when the service stops, after the last work; also after a failed start, to close what it opened.
+
+        A handler that takes longer than `timeout` seconds is cancelled, and the log tells of it.
+        """
         require_brackets("on_stop", without_brackets)
-        return self._lifecycle("stop")
+        return self._lifecycle("stop", timeout)
 
-    def _lifecycle(self, event: Literal["start", "stop"]) -> SilentDecorator:
-        return SilentDecorator(self._recording(partial(LifecycleSpec, event=event)))
-
-    def _recording(self, make: Callable[..., Spec]) -> Record:
-        namespace, site = caller_namespace(), call_site()
-
-        def record(handler: AnyHandler) -> None:
-            self._record(make(function=undecorated(handler), blueprint=self.name, namespace=namespace, site=site))
-
-        return record
+    def _lifecycle(self, event: Literal["start", "stop"], timeout: float | None) -> SilentDecorator:
+        return SilentDecorator(self._recording(partial(LifecycleSpec, event=event), f"@on_{event}", timeout))

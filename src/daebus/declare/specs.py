@@ -41,12 +41,15 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         blueprint: The name of the blueprint, or of the app.
         namespace: Local names that its annotations may mean.
         site: The call of the decorator, for messages that point at it.
+        timeout: Seconds that one run of the handler may take; None: as long as it takes. Of an action, see its policy:
+            a request has a deadline of its own.
     """
 
     function: Callable[..., object]
     blueprint: str
     namespace: Mapping[str, object] | None
     site: CallSite | None = None
+    timeout: float | None = None
 
     @property
     def title(self) -> str:

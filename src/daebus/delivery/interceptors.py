@@ -5,15 +5,29 @@ They are called once for each handler, when a run of the service starts; what th
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
+from daebus.errors import WiringError
+from daebus.mistakes.places import place_of
+from daebus.mistakes.problem import WiringProblem
+
 if TYPE_CHECKING:
     from .endpoint import Endpoint, Incoming
 
-__all__ = ["NONE", "Handle", "Interceptor", "Interceptors", "StreamHandle", "StreamInterceptor"]
+__all__ = [
+    "NONE",
+    "AnyInterceptor",
+    "Handle",
+    "Interceptor",
+    "Interceptors",
+    "StreamHandle",
+    "StreamInterceptor",
+    "shown",
+]
 
 R = TypeVar("R")
 
@@ -49,6 +63,10 @@ class StreamInterceptor(Protocol):
         ...
 
 
+AnyInterceptor: TypeAlias = Interceptor | StreamInterceptor
+"""What ``interceptors=[...]`` takes; an object may be several of them."""
+
+
 class Interceptors(msgspec.Struct, frozen=True):
     """The interceptors of an endpoint, the outermost first.
 
@@ -60,17 +78,39 @@ class Interceptors(msgspec.Struct, frozen=True):
     messages: tuple[Interceptor, ...] = ()
     streams: tuple[StreamInterceptor, ...] = ()
 
+    def within(self, outer: Interceptors) -> Interceptors:
+        """These, with others around them."""
+        return Interceptors((*outer.messages, *self.messages), (*outer.streams, *self.streams))
+
     def around(self, endpoint: Endpoint[R], handle: Handle[R]) -> Handle[R]:
-        """A handle with the interceptors around it."""
+        """A handle with the interceptors around it. Raises `WiringError` where one returns what cannot be called."""
         for interceptor in reversed(self.messages):
-            handle = interceptor(endpoint, handle)
+            handle = _checked(interceptor(endpoint, handle), interceptor, endpoint)
         return handle
 
     def around_stream(self, endpoint: Endpoint[R], handle: StreamHandle[R]) -> StreamHandle[R]:
         """As `around`, for an action that streams."""
         for interceptor in reversed(self.streams):
-            handle = interceptor.stream(endpoint, handle)
+            handle = _checked(interceptor.stream(endpoint, handle), interceptor, endpoint)
         return handle
 
 
 NONE = Interceptors()
+
+
+H = TypeVar("H")
+
+
+def _checked(handle: H, interceptor: object, endpoint: Endpoint[R]) -> H:
+    if callable(handle):
+        return handle
+    found = f"for {endpoint.title} it returned {handle!r}, which cannot be called with a message"
+    remedy = "return `handle`, or an async function of one message that awaits handle(incoming)"
+    place = place_of(interceptor if inspect.isroutine(interceptor) else type(interceptor).__call__)
+    raise WiringError(WiringProblem(place, shown(interceptor), found, remedy, code="wrong-interceptor"))
+
+
+def shown(interceptor: object) -> str:
+    """What an interceptor is called in messages."""
+    name = getattr(interceptor, "__qualname__", type(interceptor).__qualname__)
+    return f"interceptor {name}"

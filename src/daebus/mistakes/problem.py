@@ -92,6 +92,7 @@ Code: TypeAlias = Literal[
     "taken-name",
     "too-late",
     "wrong-component",
+    "wrong-interceptor",
     # Anything else
     "wiring",
 ]

@@ -14,7 +14,7 @@ __all__ = ["check_options"]
 
 _MODULE, _CLASS = "litestar.handlers.http_handlers.base", "HTTPRouteHandler"
 # The errors of `raises` may be ours, which Litestar's own type of it leaves out; the start refuses any others.
-_OWN = frozenset({"path", "methods", "status_code", "raises"})
+_OWN = frozenset({"path", "methods", "status_code", "timeout", "raises"})
 _SET_BY_ROUTE = frozenset({"self", "path", "http_method", "status_code", "sync_to_thread", "kwargs"})
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 
 import msgspec
 
@@ -27,12 +28,21 @@ _LONGEST_PAUSE = 30.0
 
 
 class ThreadTask(msgspec.Struct, frozen=True):
-    """A thread handler; the workers of its endpoint give it a thread of its own."""
+    """A thread handler; the workers of its endpoint give it a thread of its own.
+
+    Attributes:
+        name: Its name.
+        endpoint: The handler.
+        auto_start: Whether it starts with the service.
+        restart: Whether it is started again after it failed.
+        timeout: Seconds after which it is asked to stop; None: it runs until it is stopped.
+    """
 
     name: str
     endpoint: Endpoint[None]
     auto_start: bool
     restart: bool
+    timeout: float | None = None
 
 
 class Threads:
@@ -114,12 +124,23 @@ class Threads:
         delivery = Delivery(task.endpoint, self._service, self._stopping, self._logger)
         incoming = delivery.incoming(delivery.title.replace(" ", "-"), part=running)
         refuse(incoming.context)  # it may never end
-        outcome = await delivery.deliver(incoming)
+        with self._stopped_after(task.timeout, running):
+            outcome = await delivery.deliver(incoming)
         if outcome.problem is None:
             return True
         if not outcome.is_logged:
             self._logger.error("thread failed", thread=task.name, reason=outcome.problem.message)
         return False
+
+    @contextmanager
+    def _stopped_after(self, seconds: float | None, running: Running) -> Generator[None]:
+        """Turn the switch of a thread off after a time; nothing else ends it."""
+        timer = None if seconds is None else self._loop.call_later(seconds, running.stop)
+        try:
+            yield
+        finally:
+            if timer is not None:
+                timer.cancel()
 
 
 class ServiceThreads(Threads):
