@@ -13,7 +13,7 @@ from daebus.wiring.interceptors import read_interceptors
 
 from .container import ServiceContainer
 
-__all__ = ["Blueprint"]
+__all__ = ["Blueprint", "interceptors_of"]
 
 S_contra = TypeVar("S_contra", bound=ServiceContainer, contravariant=True, default=ServiceContainer)
 
@@ -46,5 +46,10 @@ class Blueprint(Recorder, Generic[S_contra]):
         interceptors: Sequence[AnyInterceptor] = (),
     ) -> None:
         super().__init__(name, prefix=prefix, namespace=namespace)
-        self.interceptors: Interceptors = read_interceptors(f"Blueprint({name!r})", interceptors)
+        self._interceptors = read_interceptors(f"Blueprint({name!r})", interceptors)
         self.services: type[ServiceContainer] = services or ServiceContainer
+
+
+def interceptors_of(blueprint: Blueprint[S_contra]) -> Interceptors:
+    """What stands around the messages of a blueprint's handlers."""
+    return blueprint._interceptors  # noqa: SLF001  # users are to see the decorators, and little else

@@ -21,7 +21,7 @@ from daebus.wiring.container_checks import check_container
 from daebus.wiring.interceptors import read_interceptors
 
 from .assembly import Assembly
-from .blueprint import Blueprint
+from .blueprint import Blueprint, interceptors_of
 from .checks import (
     Attached,
     ServiceName,
@@ -148,7 +148,7 @@ class Daebus(Recorder, Generic[C]):
             refuse_misfit(blueprint, self._container, self._blueprints, place=place, app=self._site.place)
             specs = self._take_over(blueprint, f"the blueprint was registered at {place}")
             self._blueprints[blueprint.name] = place
-            self._plans.add(specs, blueprint.interceptors.within(self._interceptors))
+            self._plans.add(specs, interceptors_of(blueprint).within(self._interceptors))
         except WiringError as error:
             if not defer(error):
                 raise

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
-from typing import Literal, Never, TypeAlias, TypeVar, Unpack, cast, overload
+from typing import Literal, Never, TypeVar, Unpack, cast, overload
 
 from daebus.mistakes.places import call_site, caller_namespace
 
@@ -52,9 +52,6 @@ Out = TypeVar("Out")
 Event = TypeVar("Event")
 
 AnyHandler = Callable[..., object]
-
-Scope: TypeAlias = Literal["service", "replica"]
-"""Whether a task runs on one replica of the service at a time, or on each."""
 
 
 class Recorder(Recording):
@@ -220,7 +217,7 @@ class Recorder(Recording):
         name: str,
         seconds: float,
         *,
-        scope: Scope = "service",
+        scope: Literal["service", "replica"] = "service",
         timeout: float | None = None,
     ) -> SilentDecorator: ...
     @overload
@@ -229,12 +226,12 @@ class Recorder(Recording):
         name: str,
         *,
         every: timedelta,
-        scope: Scope = "service",
+        scope: Literal["service", "replica"] = "service",
         timeout: float | None = None,
     ) -> SilentDecorator: ...
     @overload
     def background(
-        self, name: str, *, cron: str, scope: Scope = "service", timeout: float | None = None
+        self, name: str, *, cron: str, scope: Literal["service", "replica"] = "service", timeout: float | None = None
     ) -> SilentDecorator: ...
     def background(
         self,
@@ -243,7 +240,7 @@ class Recorder(Recording):
         *,
         every: timedelta | None = None,
         cron: str | None = None,
-        scope: Scope = "service",
+        scope: Literal["service", "replica"] = "service",
         timeout: float | None = None,
     ) -> SilentDecorator:
         """Run on a schedule, on one replica at a time, never overlapping itself.

@@ -31,10 +31,10 @@ __all__ = [
 
 R = TypeVar("R")
 
-Handle: TypeAlias = "Callable[[Incoming], Awaitable[R]]"
+Handle: TypeAlias = Callable[["Incoming"], Awaitable[R]]
 """Hands a message on, and returns the encoded reply."""
 
-StreamHandle: TypeAlias = "Callable[[Incoming], AsyncGenerator[R]]"
+StreamHandle: TypeAlias = Callable[["Incoming"], AsyncGenerator[R]]
 """Hands a message on to an async generator, and yields the encoded items."""
 
 
