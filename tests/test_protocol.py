@@ -7,6 +7,7 @@ import hashlib
 import re
 import socket
 import time
+import zlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import msgspec
 import pytest
 from tests.support import raw_redis, until
 
-from daebus import Action, Bus, Channel, Daebus, DaebusHttp, DaebusWebSocket
+from daebus import Action, Bus, Channel, Context, Daebus, DaebusHttp, DaebusWebSocket
 from daebus.errors import NotFound, Unavailable
 from daebus.testing import private_redis_url, running
 
@@ -177,9 +178,9 @@ async def test_a_stream_with_credit_waits_for_more_and_can_be_cancelled() -> Non
     assert items == list(range(5))
 
 
-OF_EVENTS = {b"channel", b"listener", b"event", b"trace_id", b"event_id", b"sender"}
+OF_EVENTS = {b"channel", b"listener", b"event", b"trace_id", b"event_id", b"sender", b"headers"}
 OF_EXCEPTIONS = {b"exception", b"reason", b"traceback"}
-ABOUT = {"trace_id": "c0ffee-7", "event_id": "c0ffee-8", "sender": "script@host"}
+ABOUT = {"trace_id": "c0ffee-7", "event_id": "c0ffee-8", "sender": "script@host", "headers": '{"x-tenant":"acme"}'}
 
 
 async def test_what_is_no_request_goes_to_the_dead_letters() -> None:
@@ -269,6 +270,62 @@ async def test_a_bare_event_on_the_channel_is_heard_and_one_on_the_stream_too() 
         await redis.xadd("daebus:channel:{orders}", {"event": event, "trace_id": "c0ffee-7"})
         await until(lambda: len(heard) == 2)
     assert sorted(heard) == ["durable u1", "u1"]
+
+
+def mirror(heard: list[dict[str, str]]) -> Daebus:
+    """Replies with the headers that it gets; notes those of events."""
+    app = Daebus("users")
+
+    @app.action("whoami")
+    async def whoami(context: Context) -> dict[str, str]:
+        return dict(context.headers)
+
+    @app.listen(EVENTS)
+    async def on_event(event: UserCreated, context: Context) -> None:
+        heard.append({**context.headers, "id": context.request_id})
+
+    @app.listen(ORDERS)
+    async def on_order(event: UserCreated, context: Context) -> None:
+        heard.append(dict(context.headers))
+
+    return app
+
+
+async def test_headers_of_the_page_are_read() -> None:
+    heard: list[dict[str, str]] = []
+    (request,), (ahead,) = examples("headers"), examples("event-headers")
+    event = msgspec.json.encode({"type": "user_created", "user_id": "u1"})
+    assert (ahead["crc"], ahead["size"]) == (zlib.crc32(event), len(event))
+    async with running(mirror(heard)), raw_redis(private_redis_url()) as redis:
+        (reply,) = await ask(redis, request)
+        assert reply["payload"] == request["headers"]
+        await redis.publish("daebus:headers:{user_events}", msgspec.json.encode(ahead))
+        await redis.publish("user_events", event)
+        await until(lambda: heard)
+        headers = msgspec.json.encode(ahead["headers"])
+        await redis.xadd("daebus:channel:{orders}", {"event": event, "headers": headers})
+        await until(lambda: len(heard) == 2)
+    assert heard == [{"x-tenant": "acme", "id": "c0ffee-7"}, {"x-tenant": "acme"}]
+
+
+async def test_daebus_writes_headers_as_the_page_says() -> None:
+    headers, event = {"x-tenant": "acme"}, UserCreated("u1")
+    (ahead,) = examples("event-headers")
+    async with Bus(private_redis_url()) as bus, raw_redis(private_redis_url()) as redis, redis.pubsub() as pubsub:
+        await pubsub.subscribe("daebus:headers:{user_events}", "user_events")
+        for _ in range(2):
+            await pubsub.get_message(timeout=5)
+        await bus.publish(EVENTS, event, headers=headers | {"x-request-id": "c0ffee-7"})
+        first, second = [(await pubsub.get_message(timeout=5))["data"] for _ in range(2)]
+        await bus.publish(ORDERS, event, headers=headers)
+        ((_, entry),) = await redis.xrevrange("daebus:channel:{orders}", count=1)
+        await bus.send(Action[GetUser, User]("whoami", service="nobody"), GetUser("u1"), headers=headers)
+        ((_, request),) = await redis.xrange("daebus:{nobody}:action:whoami")
+    told = msgspec.json.decode(first, type=dict[str, object])
+    assert told == ahead | {"headers": headers | {"x-request-id": "c0ffee-7"}}
+    assert second == msgspec.json.encode(event)
+    assert msgspec.json.decode(entry[b"headers"]) == headers
+    assert msgspec.json.decode(request[b"request"])["headers"] == headers
 
 
 async def test_the_registry_names_the_service_and_its_actions() -> None:

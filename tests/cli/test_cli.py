@@ -23,7 +23,7 @@ from daebus.testing import private_redis_url
 SERVICE = """
 import asyncio
 from collections.abc import AsyncIterator
-from daebus import Channel, Daebus
+from daebus import Channel, Context, Daebus
 from daebus.errors import NotFound
 
 def make_app() -> Daebus:
@@ -45,6 +45,10 @@ def make_app() -> Daebus:
     @app.action("fail")
     async def fail() -> None:
         raise NotFound("No such user", details={"user": "u1"})
+
+    @app.action("look")
+    async def look(context: Context) -> dict[str, str]:
+        return dict(context.headers)
 
     @app.action("late")
     async def late() -> None:
@@ -118,6 +122,14 @@ async def test_call(redis_url: str) -> None:
     assert (echoed.output, echoed.errors, echoed.code) == ('{"e":2.72}\n', "", 0)
     assert (streamed.output, streamed.code) == ("0\n1\n2\n", 0)
     assert (nothing.output, nothing.code) == ("null\n", 0)
+
+
+@pytest.mark.usefixtures("service")
+async def test_call_with_headers(redis_url: str) -> None:
+    looked = await daebus(
+        "call", "shell", "look", "--header", "X-Tenant=a=b", "--header", "empty=", redis_url=redis_url
+    )
+    assert msgspec.json.decode(looked.output) == {"x-tenant": "a=b", "empty": ""}
 
 
 @pytest.mark.usefixtures("service")
@@ -322,6 +334,8 @@ async def test_server_is_not_reachable_or_not_named() -> None:
         (["run", "x:app", "--port", "65536"], "--port"),
         (["check", "no_such_module_here"], "There is no module 'no_such_module_here'"),
         (["rum"], "No such command 'rum'"),
+        (["call", "a", "b", "--header", "x-tenant"], "'x-tenant' is not NAME=VALUE"),
+        (["send", "a", "b", "--header", "x tenant=a"], "'x tenant' is no name for a header"),
     ],
 )
 def test_wrong_usage(arguments: list[str], said: str) -> None:

@@ -17,6 +17,7 @@ from daebus.delivery.delivery import Delivery
 from daebus.delivery.endpoint import Endpoint, Incoming
 from daebus.errors import ServiceError
 from daebus.payloads.codec import UNDECODABLE
+from daebus.protocol.headers import check_size as check_headers
 from daebus.protocol.limits import BusLimits, check_message, check_reply
 from daebus.protocol.messages import NOTHING, Request, decode_request
 from daebus.queues.deliveries import MAX_DELIVERIES, alone_seconds, call_alone_seconds
@@ -153,6 +154,7 @@ class RequestHandler:
             request.trace_id or request.request_id,
             request.payload,
             deadline=None if run.deadline == NEVER else run.deadline,
+            headers=request.headers,
         )
 
     def _cancelled(self, request: Request, run: Run, begun: float) -> ServiceError | None:
@@ -164,6 +166,8 @@ class RequestHandler:
     async def _answer(self, incoming: Incoming, request: Request, run: Run) -> _Payload | None:
         """The JSON of the reply; None: nobody waits for one."""
         check_message(request.payload, self._limits)
+        if request.headers is not None:
+            check_headers(request.headers)
         if self._delivery.endpoint.signature.streams:
             return await self._stream(incoming, request, run)
         result = await self._delivery.handle(incoming)

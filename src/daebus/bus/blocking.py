@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Mapping
 from typing import ClassVar, Self, TypeVar, cast, overload
 
 from daebus.core.affinity import ThreadOnly
@@ -74,6 +74,7 @@ class BlockingBus(ThreadOnly):
         service: str | None = None,
         timeout: float | None = None,
         idempotency_key: str | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Out: ...
     @overload
     def call(
@@ -84,6 +85,7 @@ class BlockingBus(ThreadOnly):
         service: str | None = None,
         timeout: float | None = None,
         idempotency_key: str | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Out: ...
     def call(
         self,
@@ -93,16 +95,24 @@ class BlockingBus(ThreadOnly):
         service: str | None = None,
         timeout: float | None = None,
         idempotency_key: str | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Out:
         """Ask, and wait for the reply; see `Bus.call`."""
         asked = cast("Action[object, Out]", action)
-        return self._loop.wait_for(
-            self._bus.call(asked, payload, service=service, timeout=timeout, idempotency_key=idempotency_key)
+        calling = self._bus.call(
+            asked, payload, service=service, timeout=timeout, idempotency_key=idempotency_key, headers=headers
         )
+        return self._loop.wait_for(calling)
 
     @overload
     def stream(
-        self, action: StreamAction[In, Out], payload: In, *, service: str | None = None, timeout: float | None = None
+        self,
+        action: StreamAction[In, Out],
+        payload: In,
+        *,
+        service: str | None = None,
+        timeout: float | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Generator[Out]: ...
     @overload
     def stream(
@@ -112,6 +122,7 @@ class BlockingBus(ThreadOnly):
         *,
         service: str | None = None,
         timeout: float | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Generator[Out]: ...
     def stream(
         self,
@@ -120,10 +131,11 @@ class BlockingBus(ThreadOnly):
         *,
         service: str | None = None,
         timeout: float | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Generator[Out]:
         """Ask, and iterate over the replies; see `Bus.stream`."""
         asked = cast("StreamAction[object, Out]", action)
-        replies = _Replies(self._bus.stream(asked, payload, service=service, timeout=timeout))
+        replies = _Replies(self._bus.stream(asked, payload, service=service, timeout=timeout, headers=headers))
         try:
             while True:
                 item = self._loop.wait_for(replies.next())
@@ -143,6 +155,7 @@ class BlockingBus(ThreadOnly):
         service: str | None = None,
         idempotency_key: str | None = None,
         after: After = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None: ...
     @overload
     def send(
@@ -153,6 +166,7 @@ class BlockingBus(ThreadOnly):
         service: str | None = None,
         idempotency_key: str | None = None,
         after: After = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None: ...
     def send(
         self,
@@ -162,15 +176,25 @@ class BlockingBus(ThreadOnly):
         service: str | None = None,
         idempotency_key: str | None = None,
         after: After = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         """Queue a request whose reply is not wanted; see `Bus.send`."""
         asked = cast("Action[object, object]", action)
-        sending = self._bus.send(asked, payload, service=service, idempotency_key=idempotency_key, after=after)
+        sending = self._bus.send(
+            asked, payload, service=service, idempotency_key=idempotency_key, after=after, headers=headers
+        )
         self._loop.wait_for(sending)
 
-    def publish(self, channel: Channel[Event], event: Event, *, after: After = None) -> None:
+    def publish(
+        self,
+        channel: Channel[Event],
+        event: Event,
+        *,
+        after: After = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         """Tell all listeners of a channel; see `Bus.publish`."""
-        self._loop.wait_for(self._bus.publish(channel, event, after=after))
+        self._loop.wait_for(self._bus.publish(channel, event, after=after, headers=headers))
 
 
 class BlockingTwin(BlockingBus):

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, aclosing
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar, Self, TypeVar, cast, overload
+from typing import TYPE_CHECKING, ClassVar, TypeVar, cast, overload
 
 from daebus.connection.outages import always, where_not_sent
-from daebus.core.affinity import LoopOnly
-from daebus.core.forks import Home
 from daebus.declare.contracts import Action, Channel, StreamAction
 from daebus.delivery.after_commit import After, defer
-from daebus.errors import ConfigurationError
 from daebus.protocol.limits import QUEUED_SIZE, BusLimits
 from daebus.protocol.messages import MAX_MESSAGE_SIZE
-from daebus.protocol.old_wire import speaks_old_wire
+
+from .open_bus import OpenBus
 
 if TYPE_CHECKING:
     from .caller import Caller
@@ -38,7 +36,7 @@ MAX_QUEUED = 100_000
 """Unhandled requests of one action that `Bus.send` queues at most where the bus does not say."""
 
 
-class Bus(LoopOnly):
+class Bus(OpenBus):
     """The way to other services. In a handler it is the service ``bus``; elsewhere ``async with Bus(url) as bus:``.
 
     Args:
@@ -69,28 +67,10 @@ class Bus(LoopOnly):
         max_message_size: int = MAX_MESSAGE_SIZE,
         legacy: bool | None = None,
     ) -> None:
-        self._url = url
+        super().__init__(url, BusLimits(max_message_size=max_message_size), legacy=legacy)
         self._timeout = timeout
         self._max_queued = max_queued
         self._max_queued_size = max_queued_size
-        self._limits = BusLimits(max_message_size=max_message_size)
-        self._legacy = legacy
-        self._caller: Caller | None = None
-        self._home = Home()
-        self._stack = AsyncExitStack()
-
-    async def __aenter__(self) -> Self:
-        from .caller import open_caller  # noqa: PLC0415  # it loads redis-py, without which an app is defined
-
-        self._home, self._stack = Home(), AsyncExitStack()
-        opening = open_caller(self._url, self._limits, legacy=speaks_old_wire(self._legacy))
-        self._caller = await self._stack.enter_async_context(opening)
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._caller = None
-        if self._home.is_here:  # what was opened before a fork is closed where it was opened
-            await self._stack.aclose()
 
     @overload
     async def call(
@@ -101,6 +81,7 @@ class Bus(LoopOnly):
         service: str | None = None,
         timeout: float | None = None,
         idempotency_key: str | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Out: ...
     @overload
     async def call(
@@ -111,6 +92,7 @@ class Bus(LoopOnly):
         service: str | None = None,
         timeout: float | None = None,
         idempotency_key: str | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Out: ...
     async def call(
         self,
@@ -120,6 +102,7 @@ class Bus(LoopOnly):
         service: str | None = None,
         timeout: float | None = None,
         idempotency_key: str | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Out:
         """Ask, and wait for the reply.
 
@@ -131,13 +114,16 @@ class Bus(LoopOnly):
             idempotency_key: Such as ``order-17``: requests for the action with the same key and payload run once, and
                 all get the same reply, also those that come later, within what the action says (``keep_replies``).
                 A run that fails unexpectedly, or for want of another service, does not count.
+            headers: What else the handler is told, in `Context.headers`; at most 64, of 16 KiB. `traceparent`,
+                `tracestate`, `baggage` and `x-request-id` of the message that is being handled are added.
 
         Raises:
             Timeout: No reply came in time.
             Conflict: The idempotency key was used with another payload.
             ConfigurationError: There is a key, and the service runs daebus 0.0.31, which knows none.
-            TooLarge: The payload is.
-            BadRequest: The payload contains itself or is not what the action takes, or the key is too long.
+            TooLarge: The payload is, or the headers are.
+            BadRequest: The payload contains itself or is not what the action takes, the key is too long, or a header
+                is wrong.
             BadReply: The reply is not what the contract says.
             NoSuchService: No instance serves the service.
             NoSuchAction: No live instance of it has the action.
@@ -145,13 +131,19 @@ class Bus(LoopOnly):
             ServiceError: Whatever the handler raised, with its class, code, message and details.
         """
         caller = self._open
-        request = caller.request(action, payload, service, idempotency_key)
+        request = caller.request(action, payload, service, idempotency_key, headers)
         reply = await caller.reply(request, self._timeout if timeout is None else timeout)
         return cast("Out", caller.decode(action, reply))
 
     @overload
     def stream(
-        self, action: StreamAction[In, Out], payload: In, *, service: str | None = None, timeout: float | None = None
+        self,
+        action: StreamAction[In, Out],
+        payload: In,
+        *,
+        service: str | None = None,
+        timeout: float | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> AsyncGenerator[Out]: ...
     @overload
     def stream(
@@ -161,6 +153,7 @@ class Bus(LoopOnly):
         *,
         service: str | None = None,
         timeout: float | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> AsyncGenerator[Out]: ...
     async def stream(
         self,
@@ -169,6 +162,7 @@ class Bus(LoopOnly):
         *,
         service: str | None = None,
         timeout: float | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> AsyncGenerator[Out]:
         """Ask, and iterate over the replies. Leaving the iteration early stops the handler.
 
@@ -179,6 +173,7 @@ class Bus(LoopOnly):
             payload: What it takes; nothing where it takes None.
             service: As in `call`.
             timeout: Seconds for the whole stream; default: as long as it lives, within the asking handler's deadline.
+            headers: As in `call`.
 
         Raises:
             Timeout: The stream did not end in time.
@@ -186,7 +181,7 @@ class Bus(LoopOnly):
             ServiceError: As in `call`.
         """
         caller = self._open
-        request = caller.request(action, payload, service)
+        request = caller.request(action, payload, service, None, headers)
         async with aclosing(caller.replies(request, timeout)) as replies:
             async for reply in replies:
                 yield cast("Out", caller.decode(action, reply))
@@ -200,6 +195,7 @@ class Bus(LoopOnly):
         service: str | None = None,
         idempotency_key: str | None = None,
         after: After = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None: ...
     @overload
     async def send(
@@ -210,6 +206,7 @@ class Bus(LoopOnly):
         service: str | None = None,
         idempotency_key: str | None = None,
         after: After = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None: ...
     async def send(
         self,
@@ -219,6 +216,7 @@ class Bus(LoopOnly):
         service: str | None = None,
         idempotency_key: str | None = None,
         after: After = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         """Queue a request whose reply is not wanted; it is kept until it was handled, also while nobody serves it.
 
@@ -233,16 +231,17 @@ class Bus(LoopOnly):
             service: As in `call`.
             idempotency_key: As in `call`: it is not handled where another request with the key was.
             after: As in `publish`.
+            headers: As in `call`.
 
         Raises:
             ConfigurationError: There is a key, and the service runs daebus 0.0.31, which knows none.
             TooManyRequests: The queue of the action is full.
-            TooLarge: The payload is.
-            BadRequest: The payload contains itself, or the key is too long.
+            TooLarge: The payload is, or the headers are.
+            BadRequest: The payload contains itself, the key is too long, or a header is wrong.
             Unavailable: The server cannot be reached.
         """
         caller = self._open
-        request = caller.request(action, payload, service, idempotency_key)
+        request = caller.request(action, payload, service, idempotency_key, headers)
         queue = partial(caller.queue, request, self._max_queued, self._max_queued_size)
         if after is None:
             await queue()
@@ -251,7 +250,14 @@ class Bus(LoopOnly):
         again = always if caller.queues_once(target) else where_not_sent
         defer(after, title, partial(queue, once=True), bytes(request.payload), request.request_id, again)
 
-    async def publish(self, channel: Channel[Event], event: Event, *, after: After = None) -> None:
+    async def publish(
+        self,
+        channel: Channel[Event],
+        event: Event,
+        *,
+        after: After = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         """Tell all listeners of a channel. Durable channels keep the event until each has handled it.
 
         Args:
@@ -265,31 +271,22 @@ class Bus(LoopOnly):
                 it has done is kept, and the log names what was not sent: who has called may call again, and what was
                 sent or is an event of a durable channel is handled again, so that its handler must bear that. None: at
                 once.
+            headers: As in `call`.
 
         Raises:
             ConfigurationError: It is to wait for a message, and none is being handled.
-            TooLarge: The event is.
-            BadRequest: The event contains itself.
+            TooLarge: The event is, or the headers are.
+            BadRequest: The event contains itself, or a header is wrong.
             Unavailable: The server cannot be reached.
         """
         caller = self._open
-        body = caller.encode(event)
+        found = caller.publisher.event(channel, caller.encode(event), headers, once=after is not None)
+        publish = partial(caller.publisher.publish, found)
         if after is None:
-            await caller.publish(channel, body)
+            await publish()
         else:
-            event_id = caller.new_event_id() if channel.durable else ""
-            send, again = partial(caller.publish, channel, body, event_id), always if event_id else where_not_sent
-            defer(after, f"event on {channel.name!r}", send, body, event_id, again)
-
-    @property
-    def _open(self) -> Caller:
-        if self._caller is None:
-            raise ConfigurationError(
-                "The bus is not open: use `async with Bus(url) as bus:`, or a bus that is injected."
-            )
-        if not self._home.is_here:
-            self._home.require()
-        return self._caller
+            again = always if channel.durable else where_not_sent
+            defer(after, f"event on {channel.name!r}", publish, found.body, found.event_id, again)
 
 
 class NodeBus(Bus):

@@ -5,20 +5,17 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-from typing import TypeVar
+from collections.abc import AsyncGenerator, Mapping
 
 import msgspec
 
-from daebus.connection.find_server import find_server
-from daebus.connection.node import Node, open_node
+from daebus.connection.node import Node
 from daebus.connection.resp import CommandError
 from daebus.connection.resp import Reply as ServerReply
 from daebus.connection.wire import Answered
 from daebus.core.context import current_context
 from daebus.core.deadlines import NEVER
-from daebus.declare.contracts import Channel, Contract
+from daebus.declare.contracts import Contract
 from daebus.discovery.directory import Directory
 from daebus.errors import (
     BadReply,
@@ -28,11 +25,11 @@ from daebus.errors import (
     Timeout,
 )
 from daebus.payloads.codec import Decoder, UnsupportedTypeError, compile_decoder, encode
+from daebus.protocol.headers import has_headers, sent_headers
 from daebus.protocol.limits import BusLimits, check_message
 from daebus.protocol.messages import Reply, Request, action_stream, control_channel
 from daebus.protocol.replies import SUCCESS, reply_error
 from daebus.queues.idempotency import MAX_KEY
-from daebus.telemetry.logs import make_logger
 
 from .inbox import Conversation, Inbox, Question
 from .old_services import (
@@ -44,12 +41,10 @@ from .old_services import (
     refuse_key,
     unless_old,
 )
-from .publishing import append
+from .publishing import Publisher
 from .queueing import Queue
 
-__all__ = ["Caller", "open_caller"]
-
-Event = TypeVar("Event")
+__all__ = ["Caller"]
 
 CREDIT = 256
 """How many items of a stream may be on their way to a caller that has not taken them."""
@@ -67,6 +62,9 @@ class Caller:
         limits: How large a payload may be.
         legacy: Whether services that still run daebus 0.0.31 are called, too.
         warns: Whether the log is told where something is sent to an action that no live instance has.
+
+    Attributes:
+        publisher: Publishes its events.
     """
 
     def __init__(self, node: Node, service: str | None, limits: BusLimits, *, legacy: bool, warns: bool = True) -> None:
@@ -79,14 +77,22 @@ class Caller:
         self._queue = Queue(node, self._directory, warns=warns)
         self._decoders: dict[Contract, Decoder] = {}
         self._sender = f"script@{socket.gethostname()[:200]}" if service is None else f"{service}@{node.id}"
+        self.publisher: Publisher = Publisher(node, self._sender)
 
-    def request(self, action: Contract, payload: object, service: str | None, key: str | None = None) -> Request:
-        """A request that is yet to be sent, with an idempotency key.
+    def request(
+        self,
+        action: Contract,
+        payload: object,
+        service: str | None,
+        key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Request:
+        """A request that is yet to be sent, with an idempotency key and headers.
 
         Raises:
             ConfigurationError: Nobody is named to handle it.
-            TooLarge: The payload is.
-            BadRequest: The payload contains itself, or the key is too long.
+            TooLarge: The payload is, or the headers are.
+            BadRequest: The payload contains itself, the key is too long, or a header is wrong.
         """
         target = service or action.service or self._service
         if target is None:
@@ -95,14 +101,18 @@ class Caller:
             )
         if key is not None and not 0 < len(key) <= MAX_KEY:
             raise BadRequest(f"An idempotency key has 1 to {MAX_KEY} characters, and this one has {len(key)}")
-        context = current_context.get()
+        context, sent = current_context.get(), None
+        trace_id = None if context is None else context.request_id
+        if headers is not None or (context is not None and has_headers(context)):
+            sent, trace_id = sent_headers(headers, context)
         return Request(
             action=action.name,
             payload=msgspec.Raw(self.encode(payload)),
             request_id=self._node.new_request_id(),
             service=target,
-            trace_id=None if context is None else context.request_id,
+            trace_id=trace_id,
             idempotency_key=key,
+            headers=sent,
         )
 
     async def reply(self, request: Request, timeout: float) -> Reply:
@@ -176,28 +186,6 @@ class Caller:
         """Whether a request for a service may be queued again; not one for daebus 0.0.31, which would run twice."""
         return not self._legacy or self._directory.has_seen(service)
 
-    def new_event_id(self) -> str:
-        """An id for an event of a durable channel."""
-        return self._node.new_request_id()
-
-    async def publish(self, channel: Channel[Event], body: bytes, event_id: str = "") -> None:
-        """Publish an event that is encoded, or append it to the stream of a durable channel.
-
-        Args:
-            channel: The channel.
-            body: The event, encoded.
-            event_id: Of an event of a durable channel, from `new_event_id`, with which it may be published again.
-                Empty: it gets a new one.
-        """
-        if not channel.durable:
-            await self._node.link.execute("PUBLISH", channel.name, body)
-            return
-        context = current_context.get()
-        trace = self._node.new_request_id() if context is None else context.request_id
-        oldest = max(0, self._node.clock.now() - int(channel.retention * 1000))
-        about = ("trace_id", trace, "event_id", event_id or self.new_event_id(), "sender", self._sender)
-        await append(self._node.link, channel.name, oldest, ("event", body, *about), once=event_id)
-
     def decode(self, action: Contract, reply: Reply) -> object:
         """The payload of a reply. Raises `BadReply` where it is not what the contract says."""
         decoder = self._decoders.get(action)
@@ -263,18 +251,6 @@ class Caller:
     def _tell(self, request: Request, text: str) -> None:
         """Tell whoever handles a request. Where the server is gone, the handler ends at its deadline."""
         self._node.link.issue(("PUBLISH", control_channel(request.service), text), _ignore)
-
-
-@asynccontextmanager
-async def open_caller(url: str | None, limits: BusLimits, *, legacy: bool) -> AsyncGenerator[Caller]:
-    """A way to ask over connections of its own, to the server at `url`, else to the one that `find_server` finds.
-
-    Raises:
-        ConfigurationError: The URL is wrong.
-        StartupError: The server cannot be reached, or refuses.
-    """
-    async with find_server(url, make_logger()) as server, open_node(server) as node:
-        yield Caller(node, None, limits, legacy=legacy)
 
 
 def _ignore(_: ServerReply) -> None:

@@ -1,15 +1,26 @@
-"""Appending an event to the stream of a durable channel, once, also where it is not known whether the server has it."""
+"""Publishing events: on a pub/sub channel, or to the stream of a durable one, once, also where that is in doubt."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import zlib
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+import msgspec
 
 from daebus.connection.link import Link
+from daebus.connection.node import Node
 from daebus.connection.resp import Argument
 from daebus.connection.scripts import Script
+from daebus.core.context import current_context
+from daebus.declare.contracts import Channel
+from daebus.payloads.codec import encode
+from daebus.protocol.headers import EventHeaders, event_headers, sent_headers
 from daebus.protocol.messages import channel_stream, sent_mark
 
-__all__ = ["SENT_MS", "append"]
+__all__ = ["SENT_MS", "OutgoingEvent", "Publisher", "append"]
+
+Event = TypeVar("Event")
 
 SENT_MS = 30_000
 """Milliseconds for which the server remembers what was sent once: longer than anybody sends it again."""
@@ -23,6 +34,94 @@ _APPEND_ONCE = Script(
     return 1
     """
 )
+
+# In one step, so that nothing comes between the headers and the event that they are of.
+_PUBLISH_WITH_HEADERS = Script(
+    """
+    redis.call('PUBLISH', KEYS[1], ARGV[2])
+    return redis.call('PUBLISH', ARGV[1], ARGV[3])
+    """
+)
+
+
+class OutgoingEvent(msgspec.Struct, frozen=True):
+    """An event that is yet to be published.
+
+    Attributes:
+        channel: The channel's name.
+        body: The event, encoded.
+        headers: Its headers; None: it has none.
+        trace_id: The request id of the work that it is part of; None: of none.
+        retention: For how many seconds a durable channel keeps it; None: the channel is not durable.
+        event_id: Tells an event of a durable channel from all others; else empty.
+        once: Whether a durable channel takes it once, however often it is published.
+    """
+
+    channel: str
+    body: bytes
+    headers: dict[str, str] | None
+    trace_id: str | None
+    retention: float | None
+    event_id: str
+    once: bool
+
+
+class Publisher:
+    """Publishes events.
+
+    Args:
+        node: The process.
+        sender: Who publishes them, for those who look after what could not be handled.
+    """
+
+    def __init__(self, node: Node, sender: str) -> None:
+        self._node = node
+        self._sender = sender
+
+    def event(
+        self, channel: Channel[Event], body: bytes, headers: Mapping[str, str] | None, *, once: bool
+    ) -> OutgoingEvent:
+        """An event that is yet to be published.
+
+        Args:
+            channel: The channel.
+            body: The event, encoded.
+            headers: Its headers.
+            once: Whether a durable channel takes it once, however often it is published.
+
+        Raises:
+            TooLarge: The headers are.
+            BadRequest: A header is wrong.
+        """
+        sent, trace_id = sent_headers(headers, current_context.get())
+        event_id = self._node.new_request_id() if channel.durable else ""
+        retention = channel.retention if channel.durable else None
+        return OutgoingEvent(channel.name, body, sent, trace_id, retention, event_id, once)
+
+    async def publish(self, event: OutgoingEvent) -> None:
+        """Publish an event, or append it to the stream of a durable channel.
+
+        Raises:
+            Unavailable: The server cannot be reached; it may have the event all the same.
+        """
+        node = self._node
+        if event.retention is None:
+            await self._tell(event)
+            return
+        oldest = max(0, node.clock.now() - int(event.retention * 1000))
+        fields: list[Argument] = ["event", event.body, "trace_id", event.trace_id or node.new_request_id()]
+        fields += ["event_id", event.event_id, "sender", self._sender]
+        if event.headers is not None:
+            fields += ["headers", encode(event.headers)]
+        await append(node.link, event.channel, oldest, fields, once=event.event_id if event.once else "")
+
+    async def _tell(self, event: OutgoingEvent) -> None:
+        link, channel, body = self._node.link, event.channel, event.body
+        if event.headers is None:
+            await link.execute("PUBLISH", channel, body)
+            return
+        about = EventHeaders(zlib.crc32(body), len(body), event.headers, event.trace_id)
+        await link.script(_PUBLISH_WITH_HEADERS, [event_headers(channel)], [channel, encode(about), body])
 
 
 async def append(link: Link, channel: str, oldest: int, fields: Sequence[Argument], once: str = "") -> None:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import cast
 
-from daebus.connection.node import Node
 from daebus.core.context import Context
 from daebus.delivery.causes import details_of, reason_of
 from daebus.delivery.delivery import Delivery
 from daebus.delivery.grace import CUT_SECONDS, Grace
 from daebus.errors import ServiceError
 from daebus.payloads.codec import UnknownTag
+from daebus.protocol.headers import EventHeaders, decode_headers
 from daebus.protocol.limits import BusLimits, check_message
 from daebus.queues.leases import Entry
 from daebus.queues.settler import Settler
@@ -23,11 +21,9 @@ from daebus.telemetry.tallies import Tally
 
 from .durable import DurableListeners, ListenerHost
 from .groups import Listener
+from .plain import PlainListener
 
 __all__ = ["ChannelServer"]
-
-_MAX_WAITING = 10_000
-_MAX_WAITING_SIZE = 67_108_864
 
 _LONGEST_REASON = 200
 _LONGEST_ID = 256
@@ -56,14 +52,16 @@ class ChannelServer:
             listener: Delivery(listener.endpoint, host.service, host.node.stopping, host.logger)
             for listener in listeners
         }
-        self._live = [_LiveListener(self, listener) for listener in listeners if not listener.durable]
+        self._plain = [
+            PlainListener(listener, self._handle_plain, host.logger) for listener in listeners if not listener.durable
+        ]
         durable = [listener for listener in listeners if listener.durable]
         self._durable = DurableListeners(host, durable, self._settler, self._handle_entry)
 
     async def start(self) -> None:
         """Hear events from now on."""
-        for live in self._live:
-            await live.start(self._node)
+        for plain in self._plain:
+            await plain.start(self._node)
         await self._durable.start()
 
     async def quit(self) -> None:
@@ -72,20 +70,33 @@ class ChannelServer:
 
     async def stop(self, grace: Grace) -> None:
         """Hear no more; finish the events in hand."""
-        await asyncio.gather(*(live.stop(grace) for live in self._live), self._durable.stop(grace))
+        await asyncio.gather(*(plain.stop(grace) for plain in self._plain), self._durable.stop(grace))
         with suppress(TimeoutError):
             async with asyncio.timeout(grace.left_until(CUT_SECONDS)):
                 await self._settler.drain()
 
-    async def handle(self, listener: Listener, body: bytes, entry: Entry | None = None) -> ServiceError | None:
-        """Hand one event to its listener, with the entry of a durable one; the error, logged, where that failed."""
+    async def handle(
+        self, listener: Listener, body: bytes, entry: Entry | None = None, ahead: EventHeaders | None = None
+    ) -> ServiceError | None:
+        """Hand one event to its listener; the error, logged, where that failed.
+
+        Args:
+            listener: The listener.
+            body: The event.
+            entry: The entry of an event of a durable channel.
+            ahead: What has come ahead of an event of a plain channel; None: it has no headers.
+        """
         delivery = self._deliveries[listener]
+        headers, refused = _headers(entry, ahead)
         incoming = delivery.incoming(
-            _text(entry, b"trace_id") or self._node.new_request_id(),
+            _text(entry, b"trace_id") or (ahead and ahead.trace_id) or self._node.new_request_id(),
             body,
             event_id=None if entry is None else _text(entry, b"event_id") or entry.id.decode(),
+            headers=headers,
         )
         try:
+            if refused is not None:
+                raise refused
             check_message(body, self._limits)
             await delivery.handle(incoming)
         except UnknownTag as error:
@@ -126,6 +137,9 @@ class ChannelServer:
                 skipped=tally.count,
             )
 
+    async def _handle_plain(self, listener: Listener, body: bytes, ahead: EventHeaders | None) -> None:
+        await self.handle(listener, body, ahead=ahead)
+
     async def _handle_entry(self, listener: Listener, entry: Entry) -> ServiceError | None:
         return await self.handle(listener, entry.get(b"event") or b"", entry)
 
@@ -138,58 +152,11 @@ def _text(entry: Entry | None, field: bytes) -> str:
     return "" if entry is None else (entry.get(field) or b"").decode(errors="replace")[:_LONGEST_ID]
 
 
-class _LiveListener:
-    """A listener on pub/sub: a few events are handled at once, begun in order, while others wait in line."""
-
-    def __init__(self, server: ChannelServer, listener: Listener) -> None:
-        self._server = server
-        self._listener = listener
-        self._waiting: deque[bytes] = deque()
-        self._waiting_size = 0
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._unsubscribe: Callable[[], Awaitable[None]] | None = None
-        self._lost = Tally()
-
-    async def start(self, node: Node) -> None:
-        self._unsubscribe = await node.subscriber.subscribe(self._listener.channel, self._receive)
-
-    async def stop(self, grace: Grace) -> None:
-        if self._unsubscribe is not None:
-            await self._unsubscribe()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(grace.left):
-                while self._tasks:  # each begins one of those that wait when it ends
-                    await asyncio.wait(set(self._tasks))
-        self._waiting.clear()
-        await grace.end(set(self._tasks))
-
-    def _receive(self, message: bytes) -> None:
-        if len(self._tasks) < self._listener.concurrency:
-            self._begin(message)
-        elif len(self._waiting) < _MAX_WAITING and self._waiting_size + len(message) <= _MAX_WAITING_SIZE:
-            self._waiting.append(message)
-            self._waiting_size += len(message)
-        else:
-            self._lose()
-
-    def _begin(self, message: bytes) -> None:
-        self._tasks.add(asyncio.create_task(self._handle(message), name=self._listener.name))
-
-    async def _handle(self, message: bytes) -> None:
-        try:
-            await self._server.handle(self._listener, message)
-        finally:
-            self._tasks.discard(cast("asyncio.Task[None]", asyncio.current_task()))
-            if self._waiting:
-                following = self._waiting.popleft()
-                self._waiting_size -= len(following)
-                self._begin(following)
-
-    def _lose(self) -> None:
-        if self._lost.add():
-            self._server.logger.error(
-                "events lost: the listener is too slow",
-                channel=self._listener.channel,
-                handler=self._listener.endpoint.title,
-                lost=self._lost.count,
-            )
+def _headers(entry: Entry | None, ahead: EventHeaders | None) -> tuple[Mapping[str, str] | None, ServiceError | None]:
+    """The headers of an event; and what is wrong with them."""
+    try:
+        if entry is not None:
+            return decode_headers(entry.get(b"headers")), None
+    except ServiceError as error:
+        return None, error
+    return (None if ahead is None else ahead.headers), None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from collections.abc import Mapping
 from contextlib import aclosing, suppress
 from typing import cast
 
@@ -13,7 +14,7 @@ import msgspec
 
 from daebus.bus.bus import DEFAULT_TIMEOUT
 from daebus.declare.contracts import Action, Channel, StreamAction
-from daebus.errors import BadRequest, ConfigurationError, NoSuchService
+from daebus.errors import BadRequest, ConfigurationError, NoSuchService, ServiceError
 from daebus.mistakes.terminal import visible, visible_json
 from daebus.operations.reachability import (
     elsewhere,
@@ -24,6 +25,7 @@ from daebus.operations.reachability import (
     on_the_bus,
 )
 from daebus.operations.watching import events
+from daebus.protocol.headers import checked
 
 from .failures import explained
 
@@ -48,6 +50,15 @@ def _as_json(_context: click.Context, _parameter: click.Parameter, value: str | 
     return msgspec.Raw(body)
 
 
+def _as_headers(_context: click.Context, _parameter: click.Parameter, value: tuple[str, ...]) -> Mapping[str, str]:
+    if wrong := [each for each in value if "=" not in each]:
+        raise click.BadParameter(f"{wrong[0]!r} is not NAME=VALUE")
+    try:
+        return checked({name: text for name, _, text in (each.partition("=") for each in value)})
+    except ServiceError as error:
+        raise click.BadParameter(error.message) from error
+
+
 def _place(body: bytes) -> str | None:
     """What is wrong, with the line and the column; None where only msgspec knows."""
     try:
@@ -69,6 +80,14 @@ _redis_url = click.option(
     "--redis-url", help="Redis or Valkey; default: DAEBUS_REDIS_URL, else the project's embedded engine."
 )
 _payload = click.argument("payload", metavar="[JSON]", callback=_as_json, required=False)
+_headers = click.option(
+    "--header",
+    "headers",
+    metavar="NAME=VALUE",
+    multiple=True,
+    callback=_as_headers,
+    help="A header of the message; may be given several times.",
+)
 
 
 @click.command()
@@ -82,8 +101,16 @@ _payload = click.argument("payload", metavar="[JSON]", callback=_as_json, requir
     show_default=True,
     help="Seconds for the reply, or for the whole of a stream; 0: as long as it takes.",
 )
+@_headers
 @_redis_url
-def call(service: str, action: str, payload: msgspec.Raw, timeout: float, redis_url: str | None) -> None:
+def call(
+    service: str,
+    action: str,
+    payload: msgspec.Raw,
+    timeout: float,
+    headers: Mapping[str, str],
+    redis_url: str | None,
+) -> None:
     """Ask ACTION of SERVICE, and print the reply. Of a stream each item is a line.
 
     JSON is the payload; - reads it from stdin. A failed call prints {"code", "message", "details"} to stderr.
@@ -94,7 +121,7 @@ def call(service: str, action: str, payload: msgspec.Raw, timeout: float, redis_
         replies = 0
         async with (
             on_the_bus(redis_url, start="never") as (bus, _),
-            aclosing(bus.stream(contract, payload, timeout=timeout or None)) as stream,
+            aclosing(bus.stream(contract, payload, timeout=timeout or None, headers=headers)) as stream,
         ):
             try:
                 async for reply in stream:
@@ -118,8 +145,9 @@ def call(service: str, action: str, payload: msgspec.Raw, timeout: float, redis_
 @click.argument("service")
 @click.argument("action")
 @_payload
+@_headers
 @_redis_url
-def send(service: str, action: str, payload: msgspec.Raw, redis_url: str | None) -> None:
+def send(service: str, action: str, payload: msgspec.Raw, headers: Mapping[str, str], redis_url: str | None) -> None:
     """Queue a request, without waiting for a reply.
 
     It stays in the queue of ACTION of SERVICE until it is handled. JSON is the payload; - reads it from stdin. Where
@@ -128,7 +156,7 @@ def send(service: str, action: str, payload: msgspec.Raw, redis_url: str | None)
 
     async def queue() -> None:
         async with on_the_bus(redis_url, start="in project") as (bus, node):
-            await bus.send(Action[msgspec.Raw, object](action, service=service), payload)
+            await bus.send(Action[msgspec.Raw, object](action, service=service), payload, headers=headers)
             if (reason := await nobody_serves(node, service, action)) is not None:
                 click.echo(visible(f"It waits until somebody handles it. {reason}"), err=True)
 
@@ -140,8 +168,15 @@ def send(service: str, action: str, payload: msgspec.Raw, redis_url: str | None)
 @click.argument("channel")
 @click.argument("event", metavar="JSON", callback=_as_json)
 @click.option("--durable", is_flag=True, help="The channel is durable: the event is kept until handled.")
+@_headers
 @_redis_url
-def publish(channel: str, event: msgspec.Raw, durable: bool, redis_url: str | None) -> None:  # noqa: FBT001  # click
+def publish(
+    channel: str,
+    event: msgspec.Raw,
+    durable: bool,  # noqa: FBT001  # click
+    headers: Mapping[str, str],
+    redis_url: str | None,
+) -> None:
     """Tell all listeners of CHANNEL about an event. JSON is the event; - reads it from stdin.
 
     Where nobody listens, a line on stderr says so: the event is kept if the channel is durable, else lost.
@@ -150,7 +185,9 @@ def publish(channel: str, event: msgspec.Raw, durable: bool, redis_url: str | No
     async def tell() -> None:
         # Without a durable channel and without a running engine nobody could hear it, now or later.
         async with on_the_bus(redis_url, start="in project" if durable else "never") as (bus, node):
-            await bus.publish(Channel[msgspec.Raw](channel, durable=durable, retention=_FOR_EVER), event)
+            await bus.publish(
+                Channel[msgspec.Raw](channel, durable=durable, retention=_FOR_EVER), event, headers=headers
+            )
             reason = await (nobody_came if durable else nobody_listens)(node, channel)
             if reason is not None:
                 click.echo(visible(reason), err=True)

@@ -104,6 +104,7 @@ def _summary(letter: Letter) -> dict[str, object]:
         "instance": letter.instance,
         "request_id": letter.request_id,
         "event_id": letter.event_id,
+        "headers": letter.headers,
         "details": _details(letter),
     }
 
@@ -136,8 +137,7 @@ def _whole(letter: Letter) -> dict[str, object]:
         payload: object = msgspec.Raw(msgspec.json.format(letter.payload, indent=-1))
     except (ValueError, RecursionError):
         payload = letter.payload.decode(errors="replace")
-    more = {"traceback": letter.traceback, "payload": payload}
-    return {"service": letter.service, **_summary(letter), **more}
+    return {"service": letter.service, **_summary(letter), "traceback": letter.traceback, "payload": payload}
 
 
 def _details(letter: Letter) -> object:
@@ -151,11 +151,12 @@ def _page(letter: Letter) -> str:
     """All that is known of a letter, a line for each fact; the payload and the traceback last."""
     told = _known(_whole(letter))
     payload, traceback, details = told.pop("payload"), told.pop("traceback", None), told.pop("details", None)
+    told |= {"headers": encode(told["headers"]).decode()} if "headers" in told else {}
     lines = [f"{name + ':':<12} {visible(str(value))}" for name, value in told.items()]
     if details is not None:
         lines += [f"{'details:':<12} {visible(each)}" for each in _facts(details)]
-    text = bytes(payload).decode() if isinstance(payload, msgspec.Raw) else str(payload)
-    lines.append(f"{'payload:':<12} {visible(text)}")
+    text = visible(bytes(payload).decode() if isinstance(payload, msgspec.Raw) else str(payload))
+    lines.append(f"{'payload:':<12} {text}")
     return "\n".join(lines) + (f"\n\n{visible(str(traceback), lines=True)}" if traceback else "")
 
 

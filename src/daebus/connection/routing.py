@@ -7,6 +7,8 @@ from .resp import Argument
 __all__ = ["key_of", "sharded"]
 
 _SHARDED = {"PUBLISH": "SPUBLISH", "SUBSCRIBE": "SSUBSCRIBE", "UNSUBSCRIBE": "SUNSUBSCRIBE"}
+# Services of daebus 0.0.31 know of no sharded channels; and headers come in order with the events of plain channels.
+_NOT_SHARDED = ("daebus:reply:old:", "daebus:headers:")
 
 
 def key_of(command: tuple[Argument, ...]) -> Argument | None:
@@ -32,5 +34,5 @@ def sharded(command: tuple[Argument, ...]) -> tuple[Argument, ...]:
     if name is None:
         return command
     channel = command[1].decode(errors="replace") if isinstance(command[1], bytes) else str(command[1])
-    own = channel.startswith("daebus:") and not channel.startswith("daebus:reply:old:")
+    own = channel.startswith("daebus:") and not channel.startswith(_NOT_SHARDED)
     return (name, *command[1:]) if own else command

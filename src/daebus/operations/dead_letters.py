@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import cast
 
 import msgspec
@@ -13,7 +13,9 @@ from daebus.connection.node import Node
 from daebus.connection.resp import Argument, CommandError
 from daebus.connection.scripts import Script
 from daebus.discovery.directory import Directory
+from daebus.errors import ServiceError
 from daebus.payloads.codec import UNDECODABLE, encode
+from daebus.protocol.headers import decode_headers
 from daebus.protocol.messages import Request, action_stream, dead_letters
 
 __all__ = ["DeadLetters", "Letter"]
@@ -57,6 +59,8 @@ class Letter(msgspec.Struct, frozen=True, omit_defaults=True):
         event_id: Of an event, what tells it from all others.
         details: Of the error, as JSON; None: it has none, or long ones.
         sender: Who sent it, such as ``users@9f2c61aa0d3e`` or ``script@host``; None: nobody knows.
+        headers: Its headers; None: it has none, or they cannot be read.
+        raw_headers: Of an event, as they were sent.
     """
 
     id: str
@@ -78,6 +82,8 @@ class Letter(msgspec.Struct, frozen=True, omit_defaults=True):
     event_id: str | None = None
     sender: str | None = None
     details: bytes | None = None
+    headers: Mapping[str, str] | None = None
+    raw_headers: bytes | None = None
 
     @property
     def died(self) -> int:
@@ -89,7 +95,7 @@ class Letter(msgspec.Struct, frozen=True, omit_defaults=True):
         """The payload of the request, or the event."""
         if self.action is None:
             return self.body
-        request = _request(self)
+        request = _request(self.body)
         return self.body if request is None else bytes(request.payload)
 
 
@@ -159,7 +165,7 @@ class DeadLetters:
         if letter.action is None:
             channel, groups = letter.channel or "", ListenerGroups(self.node, self.service)
             return groups.again(await groups.require(channel, letter.listener or ""), channel)[0]
-        request, partition = _request(letter), self.service
+        request, partition = _request(letter.body), self.service
         if request is not None and request.idempotency_key is not None:
             directory = Directory(self.node)
             await directory.serves(self.service)
@@ -177,6 +183,7 @@ def _letter(entry_id: bytes, fields: Sequence[bytes]) -> Letter:
         digits = text(name)
         return int(digits) if digits.isdecimal() else 0
 
+    asked = _request(found.get(b"request"))
     return Letter(
         id=entry_id.decode(),
         service=text(b"service"),
@@ -196,22 +203,23 @@ def _letter(entry_id: bytes, fields: Sequence[bytes]) -> Letter:
         traceback=text(b"traceback") or None,
         event_id=text(b"event_id") or None,
         details=found.get(b"details"),
-        sender=text(b"sender") or _asker(found.get(b"request")),
+        sender=text(b"sender") or (asked and (asked.sender or asked.reply_to)) or None,
+        headers=_headers(found.get(b"headers")) if asked is None else asked.headers,
+        raw_headers=found.get(b"headers"),
     )
 
 
-def _asker(body: bytes | None) -> str | None:
-    """Who sent a request, or the instance that waited for its reply."""
+def _headers(body: bytes | None) -> Mapping[str, str] | None:
+    """The headers of an event, as far as they can be read."""
     try:
-        request = None if body is None else _decode(body)
-    except UNDECODABLE:
+        return decode_headers(body) or None
+    except ServiceError:
         return None
-    return None if request is None else request.sender or request.reply_to
 
 
-def _request(letter: Letter) -> Request | None:
+def _request(body: bytes | None) -> Request | None:
     try:
-        return _decode(letter.body)
+        return None if body is None else _decode(body)
     except UNDECODABLE:
         return None
 
@@ -220,8 +228,9 @@ def _fields(letter: Letter) -> Sequence[Argument]:
     if letter.action is None:
         fields: list[Argument] = ["event", letter.body, "trace_id", letter.request_id]
         fields += [] if letter.event_id is None else ["event_id", letter.event_id]
-        return fields + ([] if letter.sender is None else ["sender", letter.sender])
-    request = _request(letter)
+        fields += [] if letter.sender is None else ["sender", letter.sender]
+        return fields + ([] if letter.raw_headers is None else ["headers", letter.raw_headers])
+    request = _request(letter.body)
     if request is None:
         return ["request", letter.body]
     return ["request", encode(msgspec.structs.replace(request, reply_to=None, deadline=None))]

@@ -9,6 +9,8 @@ import msgspec
 
 from daebus.errors import ServiceError
 
+from .headers import WireHeaders
+
 __all__ = [
     "MAX_MESSAGE_SIZE",
     "MAX_PARTITIONS",
@@ -81,6 +83,7 @@ class Request(msgspec.Struct, omit_defaults=True):
         idempotency_key: Requests for an action with the same key are one: it runs once, and all get its reply.
         sender: Who sent it, where no reply is wanted: a service and an instance of it, or ``script``, then ``@``, and a
             host.
+        headers: What else the caller says of it, by name; None: nothing.
     """
 
     action: str
@@ -94,6 +97,7 @@ class Request(msgspec.Struct, omit_defaults=True):
     credit_size: _Number | None = None
     idempotency_key: _ShortText | None = None
     sender: _ShortText | None = None
+    headers: WireHeaders | None = None
 
 
 decode_request: Callable[[bytes], Request] = msgspec.json.Decoder(Request).decode

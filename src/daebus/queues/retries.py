@@ -255,7 +255,7 @@ class Retries:
                     await self._sooner.wait()
 
 
-_SENT = (b"request", b"event", b"trace_id", b"event_id", b"sender")
+_SENT = (b"request", b"event", b"trace_id", b"event_id", b"sender", b"headers")
 
 
 def _body(entry: Entry) -> list[Argument]:

@@ -1,0 +1,59 @@
+"""`OpenBus`: how a bus gets to its server, and back."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Self
+
+from daebus.core.affinity import LoopOnly
+from daebus.core.forks import Home
+from daebus.errors import ConfigurationError
+from daebus.protocol.old_wire import speaks_old_wire
+
+if TYPE_CHECKING:
+    from daebus.protocol.limits import BusLimits
+
+    from .caller import Caller
+
+__all__ = ["OpenBus"]
+
+
+class OpenBus(LoopOnly):
+    """A bus that is opened and closed: ``async with``.
+
+    Args:
+        url: Of the server; None: the environment's, else the project's embedded engine.
+        limits: How large a payload may be.
+        legacy: Whether services that still run daebus 0.0.31 are called, too; None: as the environment says.
+    """
+
+    def __init__(self, url: str | None, limits: BusLimits, *, legacy: bool | None) -> None:
+        self._url = url
+        self._limits = limits
+        self._legacy = legacy
+        self._caller: Caller | None = None
+        self._home = Home()
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        from .opening import open_caller  # noqa: PLC0415  # it loads redis-py, without which an app is defined
+
+        self._home, self._stack = Home(), AsyncExitStack()
+        opening = open_caller(self._url, self._limits, legacy=speaks_old_wire(self._legacy))
+        self._caller = await self._stack.enter_async_context(opening)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._caller = None
+        if self._home.is_here:  # what was opened before a fork is closed where it was opened
+            await self._stack.aclose()
+
+    @property
+    def _open(self) -> Caller:
+        if self._caller is None:
+            raise ConfigurationError(
+                "The bus is not open: use `async with Bus(url) as bus:`, or a bus that is injected."
+            )
+        if not self._home.is_here:
+            self._home.require()
+        return self._caller

@@ -1,0 +1,57 @@
+"""The headers of plain events: they come ahead of the event, which is published bare, on a channel of their own."""
+
+from __future__ import annotations
+
+import logging
+import time
+import zlib
+from collections import deque
+
+import msgspec
+
+from daebus.errors import TooLarge
+from daebus.payloads.codec import UNDECODABLE
+from daebus.protocol.headers import EventHeaders, check_size
+
+__all__ = ["HeadersAhead"]
+
+_SECONDS = 10.0
+_MOST = 100
+
+_log = logging.getLogger(__name__)
+
+_decode = msgspec.json.Decoder(EventHeaders).decode
+
+
+class HeadersAhead:
+    """The headers that have come for one listener, and whose events have not.
+
+    Publishers send both in one step, so that an event follows its headers at once, unless the connection breaks in
+    between: headers are forgotten after 10 s.
+    """
+
+    def __init__(self) -> None:
+        self._ahead: deque[tuple[float, EventHeaders]] = deque(maxlen=_MOST)
+
+    def receive(self, message: bytes) -> None:
+        """Take a message of the channel of headers."""
+        try:
+            ahead = _decode(message)
+            check_size(ahead.headers)
+        except (*UNDECODABLE, TooLarge) as error:
+            _log.debug("Something on a channel of headers is none: %s", error)
+            return
+        self._ahead.append((time.monotonic(), ahead))
+
+    def take(self, event: bytes) -> EventHeaders | None:
+        """The headers of an event that has come; None: it has none."""
+        if not self._ahead:
+            return None
+        oldest, crc = time.monotonic() - _SECONDS, zlib.crc32(event)
+        while self._ahead and self._ahead[0][0] < oldest:
+            self._ahead.popleft()
+        for index, (_, ahead) in enumerate(self._ahead):
+            if ahead.crc == crc and ahead.size == len(event):
+                del self._ahead[index]
+                return ahead
+        return None
