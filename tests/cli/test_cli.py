@@ -356,7 +356,7 @@ async def test_check(tmp_path: Path) -> None:
         daebus("check", f"{tmp_path}/bad.py", redis_url="redis://127.0.0.1:1"),
     )
     lines = good.output.splitlines()
-    assert (good.code, good.errors, lines[0]) == (0, "", "ok: checked, 7 handlers")
+    assert (good.code, good.errors, lines[0]) == (0, "", "ok: checked, 8 handlers")
     assert [line.split() for line in lines[1:4:2]] == [
         ["action", "echo", "(data:", "dict[str,", "float])", "->", "dict[str,", "float]"],
         ["action", "count", "(limit:", "int)", "->", "stream", "of", "int"],

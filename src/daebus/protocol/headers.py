@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from operator import attrgetter
 from types import MappingProxyType
 from typing import Annotated, TypeAlias, cast
@@ -79,7 +79,7 @@ _is_request_id = re.compile(r"[\x21-\x7e]{1,128}").fullmatch
 _decode = msgspec.json.Decoder(WireHeaders).decode
 
 # A step of each call, which must not take longer than an attribute.
-has_headers = attrgetter("_headers")
+has_headers: Callable[[Context], object] = attrgetter("_headers")
 """Whether a message came with any: true for what it came with."""
 
 
