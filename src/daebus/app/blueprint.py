@@ -52,4 +52,4 @@ class Blueprint(Recorder, Generic[S_contra]):
 
 def interceptors_of(blueprint: Blueprint[S_contra]) -> Interceptors:
     """What stands around the messages of a blueprint's handlers."""
-    return blueprint._interceptors  # noqa: SLF001  # users are to see the decorators, and little else
+    return blueprint._interceptors  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # users are to see the decorators, and little else

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import msgspec
 
@@ -38,7 +38,8 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     deadline: float | None = None
     stopping: Stopping = msgspec.field(default_factory=Stopping)
     event_id: str | None = None
-    _headers: RawHeaders = None  # read when somebody asks: most handlers do not
+    _headers: RawHeaders = None
+    _read_headers: Mapping[str, str] | None = None  # when somebody asks for them, which most handlers do not
     _after: object = None  # what is sent once it has succeeded: see daebus.delivery.after_commit
 
     @property
@@ -48,12 +49,11 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         They are those of a request or an event on the bus, of an HTTP request, or of the handshake of a WebSocket. A
         header that comes several times has its values joined by ``, ``.
         """
-        raw = self._headers
-        if isinstance(raw, MappingProxyType):
-            return raw
-        headers = _NO_HEADERS if raw is None else MappingProxyType(_read(raw))
-        msgspec.structs.force_setattr(self, "_headers", headers)
-        return headers
+        if self._read_headers is None:
+            headers = _NO_HEADERS if self._headers is None else MappingProxyType(_read(self._headers))
+            msgspec.structs.force_setattr(self, "_read_headers", headers)
+            return headers
+        return self._read_headers
 
     @property
     def remaining(self) -> float | None:
@@ -63,7 +63,8 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 def _read(raw: Mapping[str, str] | Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     if isinstance(raw, Mapping):
-        return {name.lower(): value for name, value in raw.items()}
+        named = cast("Mapping[str, str]", raw)  # one is Iterable, too
+        return {name.lower(): value for name, value in named.items()}
     headers: dict[str, str] = {}
     for name, value in raw:
         key, text = name.decode("latin-1").lower(), value.decode("latin-1")

@@ -26,7 +26,7 @@ def read_interceptors(subject: str, given: Iterable[AnyInterceptor]) -> Intercep
     Raises:
         WiringError: With all the mistakes.
     """
-    if isinstance(given, str) or not isinstance(given, Iterable):
+    if isinstance(given, str) or not isinstance(given, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise WiringError(_problem(subject, f"interceptors={given!r} is no list", "write interceptors=[...]"))
     every = tuple(given)
     problems = [_problem(f"{subject}, {shown(one)}", *mistake) for one in every for mistake in _mistakes(one)]
