@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from daebus.protocol import messages
-from daebus.protocol.messages import Envelope, ErrorPayload, Reply, Request
+from daebus.protocol.messages import Envelope, ErrorPayload, Reply, Request, decode_request
 
 
 def test_a_request_is_the_json_that_daebus_0_0_31_sends() -> None:
@@ -15,6 +15,33 @@ def test_a_request_is_the_json_that_daebus_0_0_31_sends() -> None:
     assert (request.action, bytes(request.payload), request.reply_to) == ("get_user", b'{"id":"1"}', "caller:c")
     assert (request.deadline, request.trace_id) == (None, None)
     assert msgspec.json.encode(request) == old
+
+
+@pytest.mark.parametrize("channel", ["daebus:reply:9f2c", "daebus:reply:old:9f2c", "caller:7f9d", "users.responses"])
+def test_a_request_may_name_a_reply_channel(channel: str) -> None:
+    body = msgspec.json.encode({"action": "ping", "reply_to": channel})
+    assert decode_request(body).reply_to == channel
+
+
+@pytest.mark.parametrize(
+    "channel",
+    [
+        "user_events",
+        "caller:",
+        "a caller:7f9d",
+        "caller:7f9d\n",
+        ".responses",
+        "a:b.responses",
+        "users.responses\n",
+        "\ndaebus:reply:9f2c",
+        "daebus:reply",
+        "daebus:{users}:control",
+        "daebus:reply:" + "x" * 256,
+    ],
+)
+def test_a_request_may_name_no_other_channel(channel: str) -> None:
+    with pytest.raises(msgspec.ValidationError, match=r"`\$.reply_to`"):
+        decode_request(msgspec.json.encode({"action": "ping", "reply_to": channel}))
 
 
 def test_a_request_needs_no_more_than_its_action() -> None:

@@ -1,9 +1,8 @@
-"""Settling and deadlines: what is done with reaches the server, also one that was away; what is late is told."""
+"""The settler: what is done with reaches the server, also one that was away."""
 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
@@ -12,7 +11,6 @@ from tests.support import raw_redis, until
 
 from daebus.connection.redis_server import RedisServer
 from daebus.connection.server_link import ServerLink
-from daebus.core.deadlines import NEVER, Deadlines
 from daebus.queues.settler import Settler
 from daebus.telemetry.logs import make_logger
 from daebus.testing import private_redis_url
@@ -74,40 +72,3 @@ class TestSettler:
             async with asyncio.timeout(5):
                 await settler.drain()
         assert "entries could not be settled" in caplog.text
-
-
-class _Item:
-    def __init__(self, deadline: float) -> None:
-        self.deadline = deadline
-        self.expired: float | None = None
-
-    def expire(self) -> None:
-        self.expired = time.monotonic()
-
-
-class TestDeadlines:
-    async def test_tell_each_that_is_late_once_its_time_has_come(self) -> None:
-        now, deadlines = time.monotonic(), Deadlines[_Item, _Item]()
-        items = [_Item(now + seconds) for seconds in (0.2, 0.05, 0.1, NEVER, 0.0)]
-        for item in items:
-            deadlines.add(item, item)
-        await until(lambda: sum(item.expired is not None for item in items) == 4)
-        assert all(item.expired is None or item.expired >= item.deadline for item in items)
-        assert list(deadlines) == [items[3]]
-
-    async def test_forget_what_is_done(self) -> None:
-        deadlines = Deadlines[_Item, _Item]()
-        first, second = _Item(time.monotonic() + 0.02), _Item(time.monotonic() + 0.04)
-        deadlines.add(first, first)
-        deadlines.add(second, second)
-        deadlines.pop(first)
-        await until(lambda: second.expired is not None)
-        assert first.expired is None
-
-    async def test_wait_on_where_a_deadline_has_moved(self) -> None:
-        item, deadlines = _Item(time.monotonic() + 0.02), Deadlines[_Item, _Item]()
-        deadlines.add(item, item)
-        item.deadline = moved = time.monotonic() + 0.2
-        await until(lambda: item.expired is not None)
-        assert item.expired is not None
-        assert item.expired >= moved

@@ -1,4 +1,4 @@
-"""Reading streams as a member of a consumer group: only as much as there are free hands for."""
+"""The reader of streams, as a member of a consumer group: it takes no more entries than may be handled at once."""
 
 from __future__ import annotations
 
