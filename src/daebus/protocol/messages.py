@@ -7,8 +7,6 @@ from typing import Annotated
 
 import msgspec
 
-from daebus.errors import ServiceError
-
 from .headers import WireHeaders
 
 __all__ = [
@@ -30,7 +28,6 @@ __all__ = [
     "dead_letters",
     "decode_request",
     "delayed_entries",
-    "encode_error",
     "gone_groups",
     "idempotent_run",
     "instance_registry",
@@ -132,15 +129,6 @@ class ErrorPayload(msgspec.Struct, omit_defaults=True):
     error: str
     code: str = "error"
     details: dict[str, object] = {}
-
-
-def encode_error(error: ServiceError) -> msgspec.Raw:
-    """The payload of an error reply; details without a JSON form are sent as text, not to cost the answer."""
-    try:
-        return msgspec.Raw(msgspec.json.encode(ErrorPayload(error.message, error.code, error.details)))
-    except (TypeError, ValueError):
-        details: dict[str, object] = {"details": repr(error.details)}
-        return msgspec.Raw(msgspec.json.encode(ErrorPayload(error.message, error.code, details)))
 
 
 class Envelope(msgspec.Struct, omit_defaults=True):

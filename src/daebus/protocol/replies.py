@@ -7,9 +7,9 @@ import msgspec
 from daebus.errors import ServiceError, error_from_code
 from daebus.payloads.codec import UNDECODABLE, encode
 
-from .messages import ErrorPayload, Reply, encode_error
+from .messages import ErrorPayload, Reply
 
-__all__ = ["ALIVE", "ERROR", "SUCCESS", "error_payload", "failed_reply", "reply_error"]
+__all__ = ["ALIVE", "ERROR", "SUCCESS", "encode_error", "error_payload", "failed_reply", "reply_error"]
 
 SUCCESS = "success"
 ERROR = "error"
@@ -20,6 +20,15 @@ _LONGEST_TEXT = 1000
 _LARGEST_ERROR = 1_048_576
 
 _decode_error = msgspec.json.Decoder(ErrorPayload).decode
+
+
+def encode_error(error: ServiceError) -> msgspec.Raw:
+    """The payload of an error reply; details without a JSON form are sent as text, not to cost the answer."""
+    try:
+        return msgspec.Raw(msgspec.json.encode(ErrorPayload(error.message, error.code, error.details)))
+    except (TypeError, ValueError):
+        details: dict[str, object] = {"details": repr(error.details)}
+        return msgspec.Raw(msgspec.json.encode(ErrorPayload(error.message, error.code, details)))
 
 
 def error_payload(error: ServiceError) -> msgspec.Raw:

@@ -17,7 +17,8 @@ from daebus.delivery.endpoint import Endpoint
 from daebus.errors import NotFound, ServiceError, TooLarge
 from daebus.mistakes.suggestions import closest
 from daebus.payloads.codec import UNDECODABLE, encode, invalid_input
-from daebus.protocol.messages import Envelope, encode_error
+from daebus.protocol.messages import Envelope
+from daebus.protocol.replies import encode_error
 from daebus.telemetry.logs import Logger
 
 from .clients import Client
