@@ -28,7 +28,7 @@ from daebus import Daebus, Settings
 from redis.asyncio import Redis
 
 settings = {"lease": float(os.environ["LEASE"])} if os.environ["LEASE"] else {}
-app = Daebus("plain", **settings)
+app = Daebus("plain", settings=Settings(**settings))
 
 @app.action("hang_once")
 async def hang_once(*, redis: Redis) -> int:
