@@ -11,8 +11,9 @@ from typing import Any, cast
 
 from redis.asyncio import Redis
 
-from daebus.bus.bus import Bus, NodeBus
+from daebus.bus.bus import Bus
 from daebus.bus.caller import Caller
+from daebus.bus.node_bus import NodeBus
 from daebus.connection.node import open_node
 from daebus.connection.redis_server import RedisServer
 from daebus.core.timings import Timings

@@ -8,6 +8,7 @@ from daebus.asgi.settings import DaebusHttp, DaebusWebSocket
 from daebus.core.stopping import Stopping
 from daebus.core.timings import DEFAULT_TIMINGS, Timings
 from daebus.delivery.endpoint import Endpoint
+from daebus.delivery.interceptors import NONE, Interceptors
 from daebus.delivery.workers import WorkerPool
 from daebus.mistakes.problem import WiringProblem
 
@@ -29,6 +30,7 @@ class Assembly(msgspec.Struct, frozen=True):
         settings: How it runs.
         http: The settings of its HTTP; None: it has none.
         websocket: The settings of its WebSockets; None: it has none.
+        interceptors: What stands around all messages.
         stopping: Whether its run stops.
         timings: How long the engine waits, beside what the settings say.
         doubts: What is probably a mistake, but need not be.
@@ -41,6 +43,7 @@ class Assembly(msgspec.Struct, frozen=True):
     settings: Settings
     http: DaebusHttp | None
     websocket: DaebusWebSocket | None
+    interceptors: Interceptors = NONE
     stopping: Stopping = msgspec.field(default_factory=Stopping)
     timings: Timings = DEFAULT_TIMINGS
     doubts: tuple[WiringProblem, ...] = ()

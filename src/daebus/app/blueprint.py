@@ -46,7 +46,7 @@ class Blueprint(Recorder, Generic[S_contra]):
         interceptors: Sequence[AnyInterceptor] = (),
     ) -> None:
         super().__init__(name, prefix=prefix, namespace=namespace)
-        self._interceptors = read_interceptors(f"Blueprint({name!r})", interceptors)
+        self._interceptors = read_interceptors(f"Blueprint({name!r})", interceptors, takes="incoming")
         self.services: type[ServiceContainer] = services or ServiceContainer
 
 

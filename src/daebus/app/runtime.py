@@ -14,8 +14,9 @@ from daebus.actions.farewell import Farewell
 from daebus.actions.old_callers import OldCallers
 from daebus.actions.serving import ActionServer
 from daebus.bus.blocking import BlockingTwin
-from daebus.bus.bus import Bus, NodeBus
+from daebus.bus.bus import Bus
 from daebus.bus.caller import Caller
+from daebus.bus.node_bus import NodeBus
 from daebus.bus.queueing import tell_unserved
 from daebus.channels.durable import ListenerHost
 from daebus.channels.serving import ChannelServer
@@ -75,7 +76,9 @@ class Runtime:
         self._made = made
         self.budget: Budget = Budget(made.settings.max_buffered)
         self._legacy = speaks_old_wire(made.settings.legacy)
-        self.bus: Bus = NodeBus(Caller(node, made.service, made.settings.limits, legacy=self._legacy))
+        self.bus: Bus = NodeBus(
+            Caller(node, made.service, made.settings.limits, legacy=self._legacy), made.interceptors
+        )
         self._presence: Presence | None = None
         self._readers: list[ChannelServer | ActionServer] = []
         self.farewell: Farewell | None = None

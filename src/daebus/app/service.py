@@ -58,7 +58,8 @@ class Daebus(Recorder, Generic[C]):
     Args:
         name: Its name; the service is called so where neither `service` nor ``run(service=...)`` says otherwise.
         container: Where the services right of the ``*`` come from; default: a bare `ServiceContainer`.
-        interceptors: What stands around the messages of all handlers, the first outermost; see `daebus.interceptors`.
+        interceptors: What stands around the messages of all handlers, and around what these send, the first outermost;
+            see `daebus.interceptors`.
         service: The name under which other services reach it.
         settings: How it runs; default: `Settings()`.
 
@@ -216,6 +217,7 @@ class Daebus(Recorder, Generic[C]):
             settings=self._settings,
             http=self._http,
             websocket=self._websocket,
+            interceptors=self._interceptors,
             doubts=tuple(find_misspelt_channels(self._plans.served())),
         )
 

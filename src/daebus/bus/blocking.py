@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Generator, Mapping
+from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from typing import ClassVar, Self, TypeVar, cast, overload
 
 from daebus.core.affinity import ThreadOnly
 from daebus.core.loop_thread import LoopThread
 from daebus.declare.contracts import Action, Channel, StreamAction
 from daebus.delivery.after_commit import After
+from daebus.delivery.interceptors import AnyOutgoing
 from daebus.protocol.limits import QUEUED_SIZE
 from daebus.protocol.messages import MAX_MESSAGE_SIZE
 
-from .bus import DEFAULT_TIMEOUT, MAX_QUEUED, Bus
+from .bus import Bus
+from .open_bus import DEFAULT_TIMEOUT, MAX_QUEUED
 
 __all__ = ["BlockingBus", "BlockingTwin"]
 
@@ -40,6 +42,7 @@ class BlockingBus(ThreadOnly):
         max_queued_size: int = QUEUED_SIZE,
         max_message_size: int = MAX_MESSAGE_SIZE,
         legacy: bool | None = None,
+        interceptors: Sequence[AnyOutgoing] = (),
     ) -> None:
         self._bus = Bus(
             url,
@@ -48,6 +51,7 @@ class BlockingBus(ThreadOnly):
             max_queued_size=max_queued_size,
             max_message_size=max_message_size,
             legacy=legacy,
+            interceptors=interceptors,
         )
         self._loop = LoopThread()
 

@@ -2,38 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar, TypeVar, cast, overload
+from typing import ClassVar, TypeVar, cast, overload
 
 from daebus.connection.outages import always, where_not_sent
 from daebus.declare.contracts import Action, Channel, StreamAction
 from daebus.delivery.after_commit import After, defer
+from daebus.delivery.interceptors import NONE, AnyOutgoing
+from daebus.delivery.outgoing import forward_copy
 from daebus.protocol.limits import QUEUED_SIZE, BusLimits
 from daebus.protocol.messages import MAX_MESSAGE_SIZE
+from daebus.wiring.interceptors import read_interceptors
 
-from .open_bus import OpenBus
+from .forwarding import Forwarding, of_event, of_request
+from .open_bus import DEFAULT_TIMEOUT, MAX_QUEUED, OpenBus
 
-if TYPE_CHECKING:
-    from .caller import Caller
-
-__all__ = ["DEFAULT_TIMEOUT", "MAX_QUEUED", "Bus", "NodeBus"]
+__all__ = ["Bus"]
 
 In = TypeVar("In")
 Out = TypeVar("Out")
 Event = TypeVar("Event")
-
-DEFAULT_TIMEOUT = 15.0
-"""Seconds that a call waits where it does not say.
-
-A call whose instance was killed is run once more by another one, at the default lease (6 s, looked at each 2 s) after
-at most 8 s: that leaves a handler that takes up to 3 s the time to answer. Several such calls are begun one after
-another in each instance that is left: all of them are answered where there are no more of them than instances.
-"""
-
-MAX_QUEUED = 100_000
-"""Unhandled requests of one action that `Bus.send` queues at most where the bus does not say."""
 
 
 class Bus(OpenBus):
@@ -48,6 +38,7 @@ class Bus(OpenBus):
         max_message_size: The largest payload or event in bytes; more raises `TooLarge`.
         legacy: Whether services that still run daebus 0.0.31 are called, too (docs/migration.md); default: where the
             environment has ``DAEBUS_LEGACY=1``.
+        interceptors: What stands around all that it sends, the first outermost; see `daebus.interceptors`.
 
     Raises:
         ConfigurationError: When it is opened: the URL, or DAEBUS_LEGACY, is wrong. When it is used: it is not open, or
@@ -66,11 +57,12 @@ class Bus(OpenBus):
         max_queued_size: int = QUEUED_SIZE,
         max_message_size: int = MAX_MESSAGE_SIZE,
         legacy: bool | None = None,
+        interceptors: Sequence[AnyOutgoing] = (),
     ) -> None:
         super().__init__(url, BusLimits(max_message_size=max_message_size), legacy=legacy)
         self._timeout = timeout
-        self._max_queued = max_queued
-        self._max_queued_size = max_queued_size
+        self._room = max_queued, max_queued_size
+        self._forward = Forwarding(read_interceptors("Bus()", interceptors, takes="outgoing") if interceptors else NONE)
 
     @overload
     async def call(
@@ -132,7 +124,11 @@ class Bus(OpenBus):
         """
         caller = self._open
         request = caller.request(action, payload, service, idempotency_key, headers)
-        reply = await caller.reply(request, self._timeout if timeout is None else timeout)
+        seconds = self._timeout if timeout is None else timeout
+        if (forward := self._forward.one) is None:
+            reply = await caller.reply(request, seconds)
+        else:
+            reply = await forward(of_request("call", action, caller, request, timeout=seconds))
         return cast("Out", caller.decode(action, reply))
 
     @overload
@@ -182,7 +178,11 @@ class Bus(OpenBus):
         """
         caller = self._open
         request = caller.request(action, payload, service, None, headers)
-        async with aclosing(caller.replies(request, timeout)) as replies:
+        if (forward := self._forward.many) is None:
+            made = caller.replies(request, timeout)
+        else:
+            made = forward(of_request("stream", action, caller, request, timeout=timeout))
+        async with aclosing(made) as replies:
             async for reply in replies:
                 yield cast("Out", caller.decode(action, reply))
 
@@ -242,13 +242,17 @@ class Bus(OpenBus):
         """
         caller = self._open
         request = caller.request(action, payload, service, idempotency_key, headers)
-        queue = partial(caller.queue, request, self._max_queued, self._max_queued_size)
+        queue: Callable[[], Awaitable[object]]
+        if (forward := self._forward.one) is None:
+            queue = partial(caller.queue, request, *self._room, once=after is not None)
+        else:
+            queue = forward_copy(forward, of_request("send", action, caller, request, room=self._room))
         if after is None:
             await queue()
             return
         title, target = f"request {request.service}.{request.action}", request.service
         again = always if caller.queues_once(target) else where_not_sent
-        defer(after, title, partial(queue, once=True), bytes(request.payload), request.request_id, again)
+        defer(after, title, queue, bytes(request.payload), request.request_id, again)
 
     async def publish(
         self,
@@ -281,17 +285,11 @@ class Bus(OpenBus):
         """
         caller = self._open
         found = caller.publisher.event(channel, caller.encode(event), headers, once=after is not None)
-        publish = partial(caller.publisher.publish, found)
+        publish: Callable[[], Awaitable[object]] = partial(caller.publisher.publish, found)
+        if (forward := self._forward.one) is not None:
+            publish = forward_copy(forward, of_event(channel, caller, found))
         if after is None:
             await publish()
         else:
             again = always if channel.durable else where_not_sent
             defer(after, f"event on {channel.name!r}", publish, found.body, found.event_id, again)
-
-
-class NodeBus(Bus):
-    """A bus over the connections of a process, which are closed by whoever opened them."""
-
-    def __init__(self, caller: Caller) -> None:
-        super().__init__()
-        self._caller = caller

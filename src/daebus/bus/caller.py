@@ -27,7 +27,7 @@ from daebus.errors import (
 from daebus.payloads.codec import Decoder, UnsupportedTypeError, compile_decoder, encode
 from daebus.protocol.headers import has_headers, sent_headers
 from daebus.protocol.limits import BusLimits, check_message
-from daebus.protocol.messages import Reply, Request, action_stream, control_channel
+from daebus.protocol.messages import Request, action_stream, control_channel
 from daebus.protocol.replies import SUCCESS, reply_error
 from daebus.queues.idempotency import MAX_KEY
 
@@ -99,8 +99,8 @@ class Caller:
             raise ConfigurationError(
                 f"Nobody is named to handle {action.name!r}: pass service=, or give its contract a service."
             )
-        if key is not None and not 0 < len(key) <= MAX_KEY:
-            raise BadRequest(f"An idempotency key has 1 to {MAX_KEY} characters, and this one has {len(key)}")
+        if key is not None:
+            self.check_key(key)
         context, sent = current_context.get(), None
         trace_id = None if context is None else context.request_id
         if headers is not None or (context is not None and has_headers(context)):
@@ -115,8 +115,17 @@ class Caller:
             headers=sent,
         )
 
-    async def reply(self, request: Request, timeout: float) -> Reply:
-        """Send a request and wait for its only reply; an error reply is raised."""
+    def new_request_id(self) -> str:
+        """An id that no other request has."""
+        return self._node.new_request_id()
+
+    def check_key(self, key: str | None) -> None:
+        """Raise `BadRequest` for an idempotency key that is too long, or empty."""
+        if key is not None and not 0 < len(key) <= MAX_KEY:
+            raise BadRequest(f"An idempotency key has 1 to {MAX_KEY} characters, and this one has {len(key)}")
+
+    async def reply(self, request: Request, timeout: float | None) -> msgspec.Raw:
+        """Send a request and wait for its only reply, as JSON; an error reply is raised."""
         deadline = _deadline(timeout)
         known = self._inbox.is_ready and self._directory.knows(request.service, request.action)
         old = not known and await self._prepare(request, timeout, deadline)
@@ -137,10 +146,10 @@ class Caller:
             self._inbox.waiting.pop(request.request_id, None)
         if reply.status != SUCCESS:
             raise reply_error(reply)
-        return reply
+        return reply.payload
 
-    async def replies(self, request: Request, timeout: float | None) -> AsyncGenerator[Reply]:
-        """Send a request and yield each of its replies; an error reply is raised."""
+    async def replies(self, request: Request, timeout: float | None) -> AsyncGenerator[msgspec.Raw]:
+        """Send a request and yield each of its replies, as JSON; an error reply is raised."""
         deadline = _deadline(timeout)
         old = await self._prepare(request, timeout, deadline)
         title = f"{request.service}.{request.action}"
@@ -158,7 +167,7 @@ class Caller:
                     raise reply_error(reply)
                 # A stream ends with null; the only reply of an action that does not stream is an item.
                 if not (ended and bytes(reply.payload) == b"null"):
-                    yield reply
+                    yield reply.payload
                 taken, size = taken + 1, size + memoryview(reply.payload).nbytes
                 if (taken >= CREDIT // 2 or size >= CREDIT_SIZE // 2) and not ended:
                     self._tell(request, f"{request.request_id} {taken} {size}")
@@ -186,7 +195,7 @@ class Caller:
         """Whether a request for a service may be queued again; not one for daebus 0.0.31, which would run twice."""
         return not self._legacy or self._directory.has_seen(service)
 
-    def decode(self, action: Contract, reply: Reply) -> object:
+    def decode(self, action: Contract, payload: msgspec.Raw) -> object:
         """The payload of a reply. Raises `BadReply` where it is not what the contract says."""
         decoder = self._decoders.get(action)
         if decoder is None:
@@ -195,7 +204,7 @@ class Caller:
             except UnsupportedTypeError as error:
                 raise ConfigurationError(f"The reply of {action!r} cannot be decoded: {error}") from error
         try:
-            return decoder(reply.payload)
+            return decoder(payload)
         except BadRequest as error:
             raise BadReply(f"The reply of {action.name!r} is not what its contract says: {error.message}") from None
 
@@ -207,6 +216,10 @@ class Caller:
             raise BadRequest("The payload is nested too deeply, or contains itself") from None
         check_message(body, self._limits)
         return body
+
+    def check(self, body: bytes) -> None:
+        """Raise `TooLarge` for a payload or an event that is."""
+        check_message(body, self._limits)
 
     async def _prepare(self, request: Request, timeout: float | None, deadline: float) -> bool:
         """See to it that replies can come in, and that there is somebody to reply; returns whether that is an old one.

@@ -15,7 +15,18 @@ if TYPE_CHECKING:
 
     from .caller import Caller
 
-__all__ = ["OpenBus"]
+__all__ = ["DEFAULT_TIMEOUT", "MAX_QUEUED", "OpenBus"]
+
+DEFAULT_TIMEOUT = 15.0
+"""Seconds that a call waits where it does not say.
+
+A call whose instance was killed is run once more by another one, at the default lease (6 s, looked at each 2 s) after
+at most 8 s: that leaves a handler that takes up to 3 s the time to answer. Several such calls are begun one after
+another in each instance that is left: all of them are answered where there are no more of them than instances.
+"""
+
+MAX_QUEUED = 100_000
+"""Unhandled requests of one action that `Bus.send` queues at most where the bus does not say."""
 
 
 class OpenBus(LoopOnly):

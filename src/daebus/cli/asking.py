@@ -12,7 +12,7 @@ from typing import cast
 import click
 import msgspec
 
-from daebus.bus.bus import DEFAULT_TIMEOUT
+from daebus.bus.open_bus import DEFAULT_TIMEOUT
 from daebus.declare.contracts import Action, Channel, StreamAction
 from daebus.errors import BadRequest, ConfigurationError, NoSuchService, ServiceError
 from daebus.mistakes.terminal import visible, visible_json

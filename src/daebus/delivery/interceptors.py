@@ -15,12 +15,15 @@ from daebus.errors import WiringError
 from daebus.mistakes.places import place_of
 from daebus.mistakes.problem import WiringProblem
 
+from .outgoing import Forward, ForwardStream, OutgoingInterceptor, OutgoingStreamInterceptor
+
 if TYPE_CHECKING:
     from .endpoint import Endpoint, Incoming
 
 __all__ = [
     "NONE",
     "AnyInterceptor",
+    "AnyOutgoing",
     "Handle",
     "Interceptor",
     "Interceptors",
@@ -63,20 +66,27 @@ class StreamInterceptor(Protocol):
         ...
 
 
-AnyInterceptor: TypeAlias = Interceptor | StreamInterceptor
+AnyOutgoing: TypeAlias = OutgoingInterceptor | OutgoingStreamInterceptor
+"""What ``Bus(interceptors=[...])`` takes."""
+
+AnyInterceptor: TypeAlias = Interceptor | StreamInterceptor | AnyOutgoing
 """What ``interceptors=[...]`` takes; an object may be several of them."""
 
 
 class Interceptors(msgspec.Struct, frozen=True):
-    """The interceptors of an endpoint, the outermost first.
+    """The interceptors of an endpoint, or of a bus, the outermost first.
 
     Attributes:
         messages: Around messages that have one reply, or none.
         streams: Around messages whose replies are streamed.
+        outgoing: Around what a bus calls, sends and publishes.
+        outgoing_streams: Around the streams that it reads.
     """
 
     messages: tuple[Interceptor, ...] = ()
     streams: tuple[StreamInterceptor, ...] = ()
+    outgoing: tuple[OutgoingInterceptor, ...] = ()
+    outgoing_streams: tuple[OutgoingStreamInterceptor, ...] = ()
 
     def within(self, outer: Interceptors) -> Interceptors:
         """These, with others around them."""
@@ -85,14 +95,26 @@ class Interceptors(msgspec.Struct, frozen=True):
     def around(self, endpoint: Endpoint[R], handle: Handle[R]) -> Handle[R]:
         """A handle with the interceptors around it. Raises `WiringError` where one returns what cannot be called."""
         for interceptor in reversed(self.messages):
-            handle = _checked(interceptor(endpoint, handle), interceptor, endpoint)
+            handle = _checked(interceptor(endpoint, handle), interceptor, endpoint.title)
         return handle
 
     def around_stream(self, endpoint: Endpoint[R], handle: StreamHandle[R]) -> StreamHandle[R]:
         """As `around`, for an action that streams."""
         for interceptor in reversed(self.streams):
-            handle = _checked(interceptor.stream(endpoint, handle), interceptor, endpoint)
+            handle = _checked(interceptor.stream(endpoint, handle), interceptor, endpoint.title)
         return handle
+
+    def around_outgoing(self, forward: Forward) -> Forward:
+        """What hands on calls, sends and publishes, with the interceptors around it. Raises as `around` does."""
+        for interceptor in reversed(self.outgoing):
+            forward = _checked(interceptor.outgoing(forward), interceptor, _OUT)
+        return forward
+
+    def around_outgoing_stream(self, forward: ForwardStream) -> ForwardStream:
+        """As `around_outgoing`, for streams."""
+        for interceptor in reversed(self.outgoing_streams):
+            forward = _checked(interceptor.outgoing_stream(forward), interceptor, _OUT)
+        return forward
 
 
 NONE = Interceptors()
@@ -100,12 +122,15 @@ NONE = Interceptors()
 
 H = TypeVar("H")
 
+_OUT = "what is sent"
 
-def _checked(handle: H, interceptor: object, endpoint: Endpoint[R]) -> H:
+
+def _checked(handle: H, interceptor: object, what: str) -> H:
     if callable(handle):
         return handle
-    found = f"for {endpoint.title} it returned {handle!r}, which cannot be called with a message"
-    remedy = "return `handle`, or an async function of one message that awaits handle(incoming)"
+    found = f"for {what} it returned {handle!r}, which cannot be called with a message"
+    name = "forward" if what is _OUT else "handle"
+    remedy = f"return `{name}`, or an async function of one message that awaits {name}(message)"
     place = place_of(interceptor if inspect.isroutine(interceptor) else type(interceptor).__call__)
     raise WiringError(WiringProblem(place, shown(interceptor), found, remedy, code="wrong-interceptor"))
 

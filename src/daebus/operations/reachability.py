@@ -6,8 +6,9 @@ import os
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from daebus.bus.bus import Bus, NodeBus
+from daebus.bus.bus import Bus
 from daebus.bus.caller import Caller
+from daebus.bus.node_bus import NodeBus
 from daebus.bus.old_services import hears_requests, unless_old
 from daebus.connection.find_server import EngineStart, find_server
 from daebus.connection.node import Node, open_node

@@ -1,12 +1,13 @@
-"""What is given as ``interceptors=[...]``: checked where it is written, and sorted by what it stands around."""
+"""What is given as ``interceptors=[...]``: checked where it is written, sorted by what it stands around."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Iterator
-from typing import TypeGuard
+from typing import Literal, TypeGuard
 
 from daebus.delivery.interceptors import AnyInterceptor, Interceptors, StreamInterceptor, shown
+from daebus.delivery.outgoing import OutgoingInterceptor, OutgoingStreamInterceptor
 from daebus.errors import WiringError
 from daebus.mistakes.places import caller_place
 from daebus.mistakes.problem import WiringProblem
@@ -14,14 +15,19 @@ from daebus.mistakes.problem import WiringProblem
 __all__ = ["read_interceptors"]
 
 _SHAPE = "write `def name(endpoint, handle)` that returns `handle`, or an async function of one message"
+_OUT_SHAPE = "write `def {name}(self, forward)` that returns `forward`, or an async function of one message"
+_OUTGOING = ("outgoing", "outgoing_stream")
 
 
-def read_interceptors(subject: str, given: Iterable[AnyInterceptor]) -> Interceptors:
-    """The interceptors of an app or a blueprint.
+def read_interceptors(
+    subject: str, given: Iterable[AnyInterceptor], *, takes: Literal["all", "incoming", "outgoing"] = "all"
+) -> Interceptors:
+    """The interceptors of an app, a blueprint or a bus.
 
     Args:
         subject: Whose they are, for messages.
         given: As the user gave them.
+        takes: Around which messages they may stand: a blueprint sends nothing, and a bus handles nothing.
 
     Raises:
         WiringError: With all the mistakes.
@@ -29,38 +35,64 @@ def read_interceptors(subject: str, given: Iterable[AnyInterceptor]) -> Intercep
     if isinstance(given, str) or not isinstance(given, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise WiringError(_problem(subject, f"interceptors={given!r} is no list", "write interceptors=[...]"))
     every = tuple(given)
-    problems = [_problem(f"{subject}, {shown(one)}", *mistake) for one in every for mistake in _mistakes(one)]
-    if problems:
-        raise WiringError(*problems)
+    mistakes = [(one, mistake) for one in every for mistake in _mistakes(one, takes)]
+    if mistakes:
+        raise WiringError(*(_problem(f"{subject}, {shown(one)}", *mistake) for one, mistake in mistakes))
     return Interceptors(
         tuple(one for one in every if callable(one)),
         tuple(one for one in every if _streams(one)),
+        tuple(one for one in every if _sends(one)),
+        tuple(one for one in every if _reads(one)),
     )
 
 
-def _mistakes(given: object) -> Iterator[tuple[str, str]]:
+def _mistakes(given: object, takes: str) -> Iterator[tuple[str, str]]:
     if isinstance(given, type):
         yield "it is a class", f"give an instance: {given.__name__}()"
         return
-    if not callable(given) and not _streams(given):
-        yield "it is neither callable, nor has it a method `stream`", _SHAPE
-    for name, method in (("it", given), ("its method `stream`", getattr(given, "stream", None))):
-        if not callable(method):
-            continue
-        called = method if inspect.isroutine(method) else method.__call__
-        if inspect.iscoroutinefunction(called):
-            yield f"{name} is async, but it is called once, when the service starts, and not for each message", _SHAPE
-        elif not _takes_two(called):
-            yield f"{name} does not take two arguments, the endpoint and what hands the message on", _SHAPE
+    out = [name for name in _OUTGOING if callable(getattr(given, name, None))]
+    if takes == "outgoing" and not out:
+        yield "it has neither a method `outgoing` nor `outgoing_stream`", _OUT_SHAPE.format(name="outgoing")
+        return
+    if takes == "incoming" and out:
+        found = f"its method `{out[0]}` stands around what the whole service sends"
+        yield found, "give it to Daebus(interceptors=[...])"
+    if not callable(given) and not _streams(given) and not out:
+        yield "it is neither callable, nor has it a method `stream`, `outgoing` or `outgoing_stream`", _SHAPE
+    yield from _wrong(given, "it", _SHAPE, 2)
+    yield from _wrong(getattr(given, "stream", None), "its method `stream`", _SHAPE, 2)
+    for name in _OUTGOING:
+        yield from _wrong(getattr(given, name, None), f"its method `{name}`", _OUT_SHAPE.format(name=name), 1)
+
+
+def _wrong(method: object, name: str, shape: str, count: int) -> Iterator[tuple[str, str]]:
+    if not callable(method):
+        return
+    called = method if inspect.isroutine(method) else method.__call__
+    when, arguments = "when the service starts", "two arguments, the endpoint and what hands the message on"
+    if count == 1:
+        when, arguments = "when the bus is made", "one argument, what hands the message on"
+    if inspect.iscoroutinefunction(called):
+        yield f"{name} is async, but it is called once, {when}, and not for each message", shape
+    elif not _takes(called, count):
+        yield f"{name} does not take {arguments}", shape
 
 
 def _streams(given: object) -> TypeGuard[StreamInterceptor]:
     return callable(getattr(given, "stream", None))
 
 
-def _takes_two(function: object) -> bool:
+def _sends(given: object) -> TypeGuard[OutgoingInterceptor]:
+    return callable(getattr(given, "outgoing", None))
+
+
+def _reads(given: object) -> TypeGuard[OutgoingStreamInterceptor]:
+    return callable(getattr(given, "outgoing_stream", None))
+
+
+def _takes(function: object, count: int) -> bool:
     try:
-        inspect.signature(function).bind(None, None)  # type: ignore[arg-type]
+        inspect.signature(function).bind(*[None] * count)  # type: ignore[arg-type]
     except TypeError:
         return False
     except ValueError:  # of a function in C nothing is known
