@@ -260,9 +260,9 @@ def test_what_is_none_is_refused_where_it_is_given() -> None:
         Bus(interceptors=[Deaf()])  # type: ignore[list-item]
     with pytest.raises(WiringError, match="`outgoing` is async, but it is called once, when the bus is made"):
         Daebus("a", interceptors=[AtEach()])  # type: ignore[list-item]
-    with pytest.raises(WiringError, match=r"it returned None.*return `forward`"):
+    with pytest.raises(WiringError, match=r"(?s)it returned None.*test_outgoing\.py:\d+.*return `forward`"):
         Bus(interceptors=[Returning()])  # type: ignore[list-item]
-    with pytest.raises(WiringError, match=r"stands around what the whole service sends.*give it to Daebus"):
+    with pytest.raises(WiringError, match=r"(?s)stands around what the whole service sends.*give it to Daebus"):
         Blueprint("a", interceptors=[PassedBy()])
 
 

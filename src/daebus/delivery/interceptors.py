@@ -95,25 +95,25 @@ class Interceptors(msgspec.Struct, frozen=True):
     def around(self, endpoint: Endpoint[R], handle: Handle[R]) -> Handle[R]:
         """A handle with the interceptors around it. Raises `WiringError` where one returns what cannot be called."""
         for interceptor in reversed(self.messages):
-            handle = _checked(interceptor(endpoint, handle), interceptor, endpoint.title)
+            handle = _checked(interceptor(endpoint, handle), interceptor, interceptor, endpoint.title)
         return handle
 
     def around_stream(self, endpoint: Endpoint[R], handle: StreamHandle[R]) -> StreamHandle[R]:
         """As `around`, for an action that streams."""
         for interceptor in reversed(self.streams):
-            handle = _checked(interceptor.stream(endpoint, handle), interceptor, endpoint.title)
+            handle = _checked(interceptor.stream(endpoint, handle), interceptor, interceptor.stream, endpoint.title)
         return handle
 
     def around_outgoing(self, forward: Forward) -> Forward:
         """What hands on calls, sends and publishes, with the interceptors around it. Raises as `around` does."""
         for interceptor in reversed(self.outgoing):
-            forward = _checked(interceptor.outgoing(forward), interceptor, _OUT)
+            forward = _checked(interceptor.outgoing(forward), interceptor, interceptor.outgoing, _OUT)
         return forward
 
     def around_outgoing_stream(self, forward: ForwardStream) -> ForwardStream:
         """As `around_outgoing`, for streams."""
         for interceptor in reversed(self.outgoing_streams):
-            forward = _checked(interceptor.outgoing_stream(forward), interceptor, _OUT)
+            forward = _checked(interceptor.outgoing_stream(forward), interceptor, interceptor.outgoing_stream, _OUT)
         return forward
 
 
@@ -125,13 +125,14 @@ H = TypeVar("H")
 _OUT = "what is sent"
 
 
-def _checked(handle: H, interceptor: object, what: str) -> H:
+def _checked(handle: H, interceptor: object, maker: object, what: str) -> H:
     if callable(handle):
         return handle
     found = f"for {what} it returned {handle!r}, which cannot be called with a message"
     name = "forward" if what is _OUT else "handle"
     remedy = f"return `{name}`, or an async function of one message that awaits {name}(message)"
-    place = place_of(interceptor if inspect.isroutine(interceptor) else type(interceptor).__call__)
+    method = maker if inspect.isroutine(maker) else type(maker).__call__
+    place = place_of(getattr(method, "__func__", method))
     raise WiringError(WiringProblem(place, shown(interceptor), found, remedy, code="wrong-interceptor"))
 
 
