@@ -19,6 +19,7 @@ from daebus.connection.redis_server import RedisServer
 from daebus.core.timings import Timings
 from daebus.declare.recorder import Recorder
 from daebus.declare.specs import Spec
+from daebus.legacy.dialect import dialect_of
 from daebus.protocol.limits import BusLimits
 
 __all__ = ["open_bus", "raw_redis", "recorded", "until"]
@@ -38,7 +39,7 @@ async def raw_redis(url: str) -> AsyncGenerator[Any]:
 async def open_bus(url: str, timings: Timings) -> AsyncGenerator[Bus]:
     """A bus of nobody's, with other times than the usual ones."""
     async with open_node(RedisServer.from_url(url, timings=timings)) as node:
-        yield NodeBus(Caller(node, None, BusLimits(), legacy=False))
+        yield NodeBus(Caller(node, None, BusLimits(), dialect_of(False)(node)))
 
 
 async def until(predicate: Callable[[], object], seconds: float = 20.0) -> None:

@@ -9,7 +9,7 @@ Where things are, from the bottom up; a house imports only from houses below it:
 - ``declare``: contracts, decorators, and what they record. ``wiring`` compiles it with the container at registration.
 - ``delivery``: where a message meets its handler. Read this first.
 - ``embedded``, ``connection``, ``protocol``, ``telemetry``: the server, the wire, the log.
-- ``queues``, ``discovery``, ``bus``, ``actions``, ``channels``, ``tasks``: services that talk over Redis.
+- ``queues``, ``discovery``, ``legacy``, ``bus``, ``actions``, ``channels``, ``tasks``: services that talk over Redis.
 - ``server``, ``asgi``, ``http``, ``websocket``, ``openapi``: services that browsers talk to.
 - ``operations``, ``process``, ``app``: looking after services, the process around one, `Daebus`.
 - ``cli``, ``testing``, ``mypy``: the edges.

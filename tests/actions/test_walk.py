@@ -83,4 +83,4 @@ async def test_a_call_takes_at_most_70_steps() -> None:
                 walks.append(list(walk.calls))
     median = sorted(walks, key=len)[len(walks) // 2]  # in some a heartbeat, or a look at the registry, falls
     assert len(median) <= 70, Counter(median)
-    assert {"Bus.call", "RequestHandler.handle", "dispatch", "Work.reply", "Inbox._receive"} <= set(median)
+    assert {"Bus.call", "RequestHandler.handle", "dispatch", "Work.reply", "Inbox.receive"} <= set(median)

@@ -31,7 +31,7 @@ from daebus import (
     Settings,
     StreamAction,
 )
-from daebus.delivery import after_commit
+from daebus.core.timings import Timings
 from daebus.errors import ConfigurationError, Conflict, TooLarge
 from daebus.protocol.messages import action_stream
 from daebus.testing import RunningService, running
@@ -122,10 +122,8 @@ def app(container: Container) -> Daebus[Container]:
     return make_app(container)
 
 
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server that is away is given up soon."""
-    monkeypatch.setattr(after_commit, "PATIENCE", 0.3)
+IMPATIENT = Timings(commit_patience=0.3)
+"""A server that is away is given up soon."""
 
 
 def before_and_after(log: list[str]) -> tuple[list[str], list[str]]:
@@ -307,7 +305,6 @@ async def test_what_is_published_after_its_message_has_ended_is_told(
         assert "event on \\'happened\\': {" in caplog.text
 
 
-@pytest.mark.usefixtures("impatient")
 async def test_what_cannot_be_sent_after_the_commit_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     container = Container()
     app = make_app(container)
@@ -321,7 +318,7 @@ async def test_what_cannot_be_sent_after_the_commit_is_told(tmp_path: Path, capl
         return "x"
 
     with Engine(tmp_path) as engine:
-        async with running(app, redis_url=engine.url) as service:
+        async with running(app, redis_url=engine.url, timings=IMPATIENT) as service:
 
             async def close() -> None:
                 engine.kill()
@@ -337,7 +334,6 @@ async def test_what_cannot_be_sent_after_the_commit_is_told(tmp_path: Path, capl
             assert "unsent=['event on \\'happened\\': {\"what\":\"route\"}', 'request shop.work with id " in caplog.text
 
 
-@pytest.mark.usefixtures("impatient")
 async def test_what_is_not_sent_can_be_sent_from_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     app = make_app(Container())
     killed: list[Engine] = []
@@ -351,7 +347,7 @@ async def test_what_is_not_sent_can_be_sent_from_the_log(tmp_path: Path, caplog:
 
     with Engine(tmp_path) as engine:
         killed.append(engine)
-        async with running(app, redis_url=engine.url) as service:
+        async with running(app, redis_url=engine.url, timings=IMPATIENT) as service:
             try:
                 assert (await service.http.get("/x", timeout=30)).status_code == 503
             finally:

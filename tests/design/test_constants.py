@@ -14,7 +14,6 @@ NEEDED = {
     ("server/test_reach.py", "_CONTAINER_FILES"): "the same files",
     ("embedded/test_engine.py", "_KEEPER"): "the keeper of an installation that is broken",
     ("embedded/test_engine.py", "_LAST_RESORT"): "/tmp, whose owner and mode the tests cannot change",
-    ("delivery/test_after_commit.py", "PATIENCE"): "how long is sent again what could not be sent after a commit",
 }
 """Which test may change what, and why: facts about the machine that no caller of the code has in hand."""
 

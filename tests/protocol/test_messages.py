@@ -105,4 +105,3 @@ def test_the_keys_of_redis_are_what_the_protocol_says() -> None:
     assert messages.client_registry("users") == "daebus:{users}:connected"
     assert messages.channel_stream("orders") == "daebus:channel:{orders}"
     assert messages.reply_channel("i1") == "daebus:reply:i1"
-    assert messages.old_reply_channel("i1") == "daebus:reply:old:i1"

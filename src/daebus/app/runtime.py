@@ -8,10 +8,10 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Literal, cast
 
+import msgspec
 from dependency_injector import providers
 
 from daebus.actions.farewell import Farewell
-from daebus.actions.old_callers import OldCallers
 from daebus.actions.serving import ActionServer
 from daebus.bus.blocking import BlockingTwin
 from daebus.bus.bus import Bus
@@ -24,15 +24,16 @@ from daebus.channels.silent_channels import tell_silent
 from daebus.connection.find_server import find_server
 from daebus.connection.node import Node, open_node
 from daebus.core.budgets import Budget
+from daebus.declare.contracts import StreamAction
 from daebus.delivery.delivery import Delivery
 from daebus.delivery.endpoint import Endpoint, Incoming
 from daebus.delivery.grace import LIFECYCLE_SECONDS, Grace
 from daebus.discovery.directory import partitions_to_read
 from daebus.discovery.presence import Presence
 from daebus.errors import StartupError
+from daebus.legacy.dialect import dialect_of
 from daebus.process.watchdog import Watchdog
 from daebus.protocol.messages import channel_instances, instance_registry
-from daebus.protocol.old_wire import speaks_old_wire
 from daebus.queues.eviction import check_eviction
 from daebus.queues.leases import Lease
 from daebus.queues.retries import Retries
@@ -75,10 +76,8 @@ class Runtime:
         self.grace: Grace = Grace(made.settings.stop_timeout, logger)
         self._made = made
         self.budget: Budget = Budget(made.settings.max_buffered)
-        self._legacy = speaks_old_wire(made.settings.legacy)
-        self.bus: Bus = NodeBus(
-            Caller(node, made.service, made.settings.limits, legacy=self._legacy), made.interceptors
-        )
+        self._dialect = dialect_of(made.settings.legacy)(node)
+        self.bus: Bus = NodeBus(Caller(node, made.service, made.settings.limits, self._dialect), made.interceptors)
         self._presence: Presence | None = None
         self._readers: list[ChannelServer | ActionServer] = []
         self.farewell: Farewell | None = None
@@ -183,14 +182,15 @@ class Runtime:
         actions = ActionServer(node, made.service, served, lease=lease, retries=retries, limits=limits, logger=logger)
         host = ListenerHost(node, made.service, lease, retries[0], logger)
         self._readers = [ChannelServer(host, listeners, limits), actions]
-        servers: list[OldCallers | ChannelServer | ActionServer] = [*self._readers]
-        if self._legacy:
-            servers.insert(0, OldCallers(node, made.service, served, lease, self.bus, logger))
-        for server in servers:
+        streams = {one.name: one.endpoint.signature.streams for one in served}
+        for server in (*self._dialect.servers(made.service, streams, lease, self._stream, logger), *self._readers):
             stack.push_async_callback(server.stop, grace)
             await server.start()
         await tell_silent(node.link, [one.channel for one in listeners if one.durable], logger)
         return actions
+
+    def _stream(self, action: str, payload: msgspec.Raw) -> AsyncGenerator[msgspec.Raw]:
+        return self.bus.stream(StreamAction[msgspec.Raw, msgspec.Raw](action, service=self._made.service), payload)
 
     @contextmanager
     def _provided(self, redis: object) -> Generator[None]:

@@ -250,9 +250,9 @@ class Bus(OpenBus):
         if after is None:
             await queue()
             return
-        title, target = f"request {request.service}.{request.action}", request.service
-        again = always if caller.queues_once(target) else where_not_sent
-        defer(after, title, queue, bytes(request.payload), request.request_id, again)
+        title, target, body = f"request {request.service}.{request.action}", request.service, bytes(request.payload)
+        again, patience = always if caller.queues_once(target) else where_not_sent, caller.commit_patience
+        defer(after, title, queue, body, request.request_id, again, patience)
 
     async def publish(
         self,
@@ -291,5 +291,5 @@ class Bus(OpenBus):
         if after is None:
             await publish()
         else:
-            again = always if channel.durable else where_not_sent
-            defer(after, f"event on {channel.name!r}", publish, found.body, found.event_id, again)
+            title, again = f"event on {channel.name!r}", always if channel.durable else where_not_sent
+            defer(after, title, publish, found.body, found.event_id, again, caller.commit_patience)

@@ -12,7 +12,6 @@ import msgspec
 from daebus.connection.node import Node
 from daebus.connection.resp import CommandError
 from daebus.connection.resp import Reply as ServerReply
-from daebus.connection.wire import Answered
 from daebus.core.context import current_context
 from daebus.core.deadlines import NEVER
 from daebus.declare.contracts import Contract
@@ -31,16 +30,8 @@ from daebus.protocol.messages import Request, action_stream, control_channel
 from daebus.protocol.replies import SUCCESS, reply_error
 from daebus.queues.idempotency import MAX_KEY
 
+from .dialect import Dialect
 from .inbox import Conversation, Inbox, Question
-from .old_services import (
-    OldConversation,
-    OldQuestion,
-    hears_requests,
-    old_request,
-    publish_old,
-    refuse_key,
-    unless_old,
-)
 from .publishing import Publisher
 from .queueing import Queue
 
@@ -60,18 +51,22 @@ class Caller:
         node: The process.
         service: Who is asked where neither the caller nor the contract names a service.
         limits: How large a payload may be.
-        legacy: Whether services that still run daebus 0.0.31 are called, too.
+        dialect: How services are called that speak another wire.
         warns: Whether the log is told where something is sent to an action that no live instance has.
 
     Attributes:
+        commit_patience: See `Timings`.
         publisher: Publishes its events.
     """
 
-    def __init__(self, node: Node, service: str | None, limits: BusLimits, *, legacy: bool, warns: bool = True) -> None:
+    def __init__(
+        self, node: Node, service: str | None, limits: BusLimits, dialect: Dialect, *, warns: bool = True
+    ) -> None:
+        self.commit_patience: float = node.timings.commit_patience
         self._node = node
         self._service = service
         self._limits = limits
-        self._legacy = legacy
+        self._dialect = dialect
         self._inbox = Inbox(node)
         self._directory = Directory(node)
         self._queue = Queue(node, self._directory, warns=warns)
@@ -128,12 +123,10 @@ class Caller:
         """Send a request and wait for its only reply, as JSON; an error reply is raised."""
         deadline = _deadline(timeout)
         known = self._inbox.is_ready and self._directory.knows(request.service, request.action)
-        old = not known and await self._prepare(request, timeout, deadline)
-        kind = OldQuestion if old else Question
-        question = kind(deadline, asyncio.get_running_loop().create_future())
-        self._inbox.waiting.add(request.request_id, question)
+        foreign = not known and await self._prepare(request, timeout, deadline)
+        question = Question(deadline, asyncio.get_running_loop().create_future())
         try:
-            self._ask(request, deadline, question.sent, old=old)
+            self._ask(request, question, deadline, foreign=foreign)
             reply = await question.replied
         except TimeoutError:
             raise _late(request, timeout, deadline) from None
@@ -151,15 +144,14 @@ class Caller:
     async def replies(self, request: Request, timeout: float | None) -> AsyncGenerator[msgspec.Raw]:
         """Send a request and yield each of its replies, as JSON; an error reply is raised."""
         deadline = _deadline(timeout)
-        old = await self._prepare(request, timeout, deadline)
+        foreign = await self._prepare(request, timeout, deadline)
         title = f"{request.service}.{request.action}"
-        conversation = OldConversation(title, deadline) if old else Conversation(title, deadline)
+        conversation = Conversation(title, deadline)
         request.credit, request.credit_size = CREDIT, CREDIT_SIZE
-        self._inbox.waiting.add(request.request_id, conversation)
         taken = size = 0
         ended = False
         try:
-            self._ask(request, deadline, conversation.sent, old=old)
+            self._ask(request, conversation, deadline, foreign=foreign)
             while not ended:
                 reply = await conversation.next()
                 ended = reply.final
@@ -186,14 +178,14 @@ class Caller:
         service, directory = request.service, self._directory
         if not directory.knows(service, ""):
             await directory.serves(service)
-            if self._legacy and not directory.has_seen(service) and await publish_old(self._node, request):
+            if not directory.has_seen(service) and await self._dialect.send(request):
                 return
         request.sender = self._sender
         await self._queue.put(request, max_queued, max_size, once=once)
 
     def queues_once(self, service: str) -> bool:
-        """Whether a request for a service may be queued again; not one for daebus 0.0.31, which would run twice."""
-        return not self._legacy or self._directory.has_seen(service)
+        """Whether a request for a service may be queued again; not one in another dialect, which would run twice."""
+        return not self._dialect.is_spoken or self._directory.has_seen(service)
 
     def decode(self, action: Contract, payload: msgspec.Raw) -> object:
         """The payload of a reply. Raises `BadReply` where it is not what the contract says."""
@@ -222,7 +214,7 @@ class Caller:
         check_message(body, self._limits)
 
     async def _prepare(self, request: Request, timeout: float | None, deadline: float) -> bool:
-        """See to it that replies can come in, and that there is somebody to reply; returns whether that is an old one.
+        """See to it that replies can come in, and that there is somebody to reply; returns whether in another dialect.
 
         Raises `NoSuchService` and `NoSuchAction`.
         """
@@ -232,31 +224,34 @@ class Caller:
                 try:
                     await self._directory.require(request.service, request.action)
                 except NoSuchService as error:
-                    await self._require_old(request, error)
-                    await self._inbox.hear_old()
+                    await self._require_dialect(request, error)
                     return True
                 return False
         except TimeoutError:
             raise _late(request, timeout, deadline) from None
 
-    async def _require_old(self, request: Request, missing: NoSuchService) -> None:
-        """Return if a service that nobody serves runs daebus 0.0.31, and may be asked. Raises `missing` otherwise."""
-        service = request.service
-        if self._directory.has_seen(service) or not await hears_requests(self._node, service):
-            raise missing
-        if not self._legacy:
-            raise NoSuchService(missing.message + unless_old(service), details=missing.details)
-        refuse_key(request)
+    async def _require_dialect(self, request: Request, missing: NoSuchService) -> None:
+        """Return if a service that nobody serves may be asked in another dialect. Raises `missing` otherwise."""
+        service, dialect = request.service, self._dialect
+        problem = missing if self._directory.has_seen(service) else await dialect.instead(missing, service)
+        if problem is not None:
+            raise problem
+        await dialect.prepare(request, self._inbox.receive)
 
-    def _ask(self, request: Request, deadline: float, sent: Answered, *, old: bool) -> None:
-        node = self._node
-        request.reply_to = self._inbox.old_channel if old else self._inbox.channel
-        if old:
-            node.link.issue(old_request(request), sent)
+    def _ask(self, request: Request, waiting: Question | Conversation, deadline: float, *, foreign: bool) -> None:
+        """Send a request, and hand its replies to `waiting` until the request is forgotten."""
+        if foreign:
+            streams = request.credit is not None
+            self._inbox.waiting.add(request.request_id, self._dialect.expecting(waiting, deadline, streams=streams))
+            self._dialect.ask(request, waiting.sent)
             return
+        self._inbox.waiting.add(request.request_id, waiting)
+        node = self._node
+        request.reply_to = self._inbox.channel
         request.deadline = None if deadline == NEVER else node.clock.at(deadline)
         partition = self._directory.partition(request.service, request.idempotency_key)
-        node.link.issue(("XADD", action_stream(partition, request.action), "*", "request", encode(request)), sent)
+        entry = ("XADD", action_stream(partition, request.action), "*", "request", encode(request))
+        node.link.issue(entry, waiting.sent)
 
     def _cancel(self, request: Request) -> None:
         self._tell(request, request.request_id)

@@ -6,17 +6,16 @@ import asyncio
 import logging
 import time
 from collections import deque
-from typing import Protocol
 
 import msgspec
 
 from daebus.connection.node import Node
 from daebus.connection.resp import Reply as ServerReply
-from daebus.core.deadlines import Deadlines, Expiring
+from daebus.core.deadlines import Deadlines
 from daebus.errors import Unavailable
 from daebus.payloads.codec import UNDECODABLE
-from daebus.protocol.messages import Reply, old_reply_channel, reply_channel
-from daebus.protocol.replies import ALIVE
+from daebus.protocol.messages import Reply, reply_channel
+from daebus.protocol.replies import ALIVE, Waiting
 
 __all__ = ["Conversation", "Inbox", "Question"]
 
@@ -26,14 +25,6 @@ _MOST_UNREAD, _MOST_UNREAD_SIZE = 10_000, 67_108_864
 _log = logging.getLogger(__name__)
 
 _decode = msgspec.json.Decoder(Reply).decode
-
-
-class Waiting(Expiring, Protocol):
-    """Who waits for replies."""
-
-    def receive(self, reply: Reply) -> None:
-        """Take a reply."""
-        ...
 
 
 class Question(msgspec.Struct, eq=False):
@@ -133,16 +124,12 @@ class Inbox:
 
     Attributes:
         channel: On which they come in.
-        old_channel: On which those of daebus 0.0.31 come in.
         waiting: Who waits for replies, by the id of the request. Replies to others are dropped.
     """
 
     def __init__(self, node: Node) -> None:
         self._node = node
         self.channel: str = reply_channel(node.id)
-        self.old_channel: str = old_reply_channel(node.id)
-        self._old = asyncio.Lock()
-        self._hears_old = False
         self.waiting: Deadlines[str, Waiting] = Deadlines()
         self._subscribing: asyncio.Task[None] | None = None
         self._subscribed = False
@@ -160,19 +147,13 @@ class Inbox:
         if not self.is_ready:
             raise Unavailable("The connection over which replies come in is broken, and is being made again")
 
-    async def hear_old(self) -> None:
-        """Hear services of daebus 0.0.31 too, on `old_channel`. Raises `Unavailable` where that cannot be."""
-        async with self._old:
-            if not self._hears_old:
-                await self._node.subscriber.subscribe(self.old_channel, self._receive)
-                self._hears_old = True
-
     async def _subscribe(self) -> None:
         if not self._subscribed:
-            await self._node.subscriber.subscribe(self.channel, self._receive)
+            await self._node.subscriber.subscribe(self.channel, self.receive)
             self._subscribed = True
 
-    def _receive(self, message: bytes) -> None:
+    def receive(self, message: bytes) -> None:
+        """Take a message from a channel for replies."""
         try:
             reply = _decode(message)
         except UNDECODABLE as error:

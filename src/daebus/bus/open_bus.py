@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Self
 from daebus.core.affinity import LoopOnly
 from daebus.core.forks import Home
 from daebus.errors import ConfigurationError
-from daebus.protocol.old_wire import speaks_old_wire
 
 if TYPE_CHECKING:
     from daebus.protocol.limits import BusLimits
@@ -35,7 +34,7 @@ class OpenBus(LoopOnly):
     Args:
         url: Of the server; None: the environment's, else the project's embedded engine.
         limits: How large a payload may be.
-        legacy: Whether services that still run daebus 0.0.31 are called, too; None: as the environment says.
+        legacy: Whether services are called that speak the old wire, too; None: as the environment says.
     """
 
     def __init__(self, url: str | None, limits: BusLimits, *, legacy: bool | None) -> None:
@@ -50,8 +49,7 @@ class OpenBus(LoopOnly):
         from .opening import open_caller  # noqa: PLC0415  # it loads redis-py, without which an app is defined
 
         self._home, self._stack = Home(), AsyncExitStack()
-        opening = open_caller(self._url, self._limits, legacy=speaks_old_wire(self._legacy))
-        self._caller = await self._stack.enter_async_context(opening)
+        self._caller = await self._stack.enter_async_context(open_caller(self._url, self._limits, self._legacy))
         return self
 
     async def __aexit__(self, *_: object) -> None:

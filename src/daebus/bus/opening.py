@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from daebus.connection.find_server import find_server
 from daebus.connection.node import open_node
+from daebus.legacy.dialect import dialect_of
 from daebus.protocol.limits import BusLimits
 from daebus.telemetry.logs import make_logger
 
@@ -16,12 +17,18 @@ __all__ = ["open_caller"]
 
 
 @asynccontextmanager
-async def open_caller(url: str | None, limits: BusLimits, *, legacy: bool) -> AsyncGenerator[Caller]:
-    """A way to ask over connections of its own, to the server at `url`, else to the one that `find_server` finds.
+async def open_caller(url: str | None, limits: BusLimits, legacy: bool | None) -> AsyncGenerator[Caller]:  # noqa: FBT001
+    """A way to ask over connections of its own.
+
+    Args:
+        url: The server; None: the one that `find_server` finds.
+        limits: How large a payload may be.
+        legacy: See `dialect_of`.
 
     Raises:
-        ConfigurationError: The URL is wrong.
+        ConfigurationError: The URL, or DAEBUS_LEGACY, is wrong.
         StartupError: The server cannot be reached, or refuses.
     """
+    dialect = dialect_of(legacy)
     async with find_server(url, make_logger()) as server, open_node(server) as node:
-        yield Caller(node, None, limits, legacy=legacy)
+        yield Caller(node, None, limits, dialect(node))

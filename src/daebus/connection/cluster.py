@@ -53,7 +53,8 @@ class ClusterLink:
     """The `Link` to a cluster: connections to all its primaries. Follows where slots move and replicas take over.
 
     Channels whose names begin with ``daebus:`` are sharded, so that only the nodes of one shard hear of their messages;
-    but not those of ``daebus:reply:old:``, to which services of daebus 0.0.31 publish, and of ``daebus:headers:``.
+    but not those of ``daebus:reply:old:``, to which services publish that know of no sharded ones, and of
+    ``daebus:headers:``.
 
     Attributes:
         lost_at: When a part of the cluster went away last, by `time.monotonic`.

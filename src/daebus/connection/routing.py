@@ -7,7 +7,7 @@ from .resp import Argument
 __all__ = ["key_of", "sharded"]
 
 _SHARDED = {"PUBLISH": "SPUBLISH", "SUBSCRIBE": "SSUBSCRIBE", "UNSUBSCRIBE": "SUNSUBSCRIBE"}
-# Services of daebus 0.0.31 know of no sharded channels; and headers come in order with the events of plain channels.
+# Not every service knows of sharded channels; and headers come in order with the events of plain channels.
 _NOT_SHARDED = ("daebus:reply:old:", "daebus:headers:")
 
 

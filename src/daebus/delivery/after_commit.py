@@ -12,16 +12,14 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from daebus.core.context import Context, current_context
+from daebus.core.timings import DEFAULT_TIMINGS
 from daebus.errors import ConfigurationError, Unavailable
 from daebus.telemetry.logs import make_logger
 
-__all__ = ["After", "AfterCommit", "defer", "discard", "hold", "pending", "refuse"]
-
-PATIENCE = 10.0
-"""Seconds, from the commit on, for which is sent again what could not be sent, as the server was away."""
+__all__ = ["After", "AfterCommit", "Deferred", "defer", "discard", "hold", "pending", "refuse"]
 
 _LAST_SECONDS, _LAST_SECONDS_OF_ALL = 5.0, 1.0
-"""Of them, after the message was cancelled, and where the service stops, too."""
+"""Seconds to send it after the message was cancelled, and where the service stops, too."""
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.5
 
@@ -52,7 +50,7 @@ class AfterCommit:
     def __init__(self, context: Context) -> None:
         self._stopping = context.stopping
         self._about = {"handler": context.handler, "request_id": context.request_id}
-        self._sends: list[_Deferred] = []
+        self._sends: list[Deferred] = []
         self._is_over = False
         self.is_held: bool = False
 
@@ -60,14 +58,14 @@ class AfterCommit:
         if self._sends:
             self._tell(self._sends, "the message had ended before it was published")
 
-    def add(self, title: str, send: _Send, content: bytes, key: str, repeats: Repeats) -> None:
+    def add(self, deferred: Deferred) -> None:
         """Have something sent. Raises `ConfigurationError` where the message has ended."""
         if self._is_over:
             raise ConfigurationError(
-                f'after="commit": the {title} would wait for a message that has ended, or for a thread, which is none. '
-                "Leave after= out."
+                f'after="commit": the {deferred.title} would wait for a message that has ended, or for a thread, which '
+                "is none. Leave after= out."
             )
-        self._sends.append(_Deferred(title, send, asyncio.get_running_loop(), content, key, repeats))
+        self._sends.append(deferred)
 
     def drop(self) -> None:
         """The message has failed: send nothing."""
@@ -76,7 +74,7 @@ class AfterCommit:
     async def release(self) -> None:
         """The message has succeeded, unless it is held: send everything. What cannot be sent is logged.
 
-        What may be sent again is, for `PATIENCE`, where the server is away; then the rest is not sent either.
+        What may be sent again is, for its `patience`, where the server is away; then the rest is not sent either.
 
         Raises:
             Unavailable: Not everything could be sent.
@@ -99,11 +97,12 @@ class AfterCommit:
                     sending.exception()  # it is logged
             raise
 
-    async def _send(self, sends: Sequence[_Deferred]) -> None:
-        end = time.monotonic() + PATIENCE
-        unsent: list[_Deferred] = []
+    async def _send(self, sends: Sequence[Deferred]) -> None:
+        begin = time.monotonic()
+        unsent: list[Deferred] = []
         failed: BaseException | None = None
         for index, deferred in enumerate(sends):
+            end = begin + deferred.patience
             try:
                 await deferred.send_until(end)
             except Exception as error:
@@ -121,18 +120,21 @@ class AfterCommit:
                 "The work was done and kept, but not all that was to be sent after it could be sent"
             ) from failed
 
-    def _tell(self, unsent: Sequence[_Deferred], reason: str) -> None:
+    def _tell(self, unsent: Sequence[Deferred], reason: str) -> None:
         shown = [deferred.show() for deferred in unsent]
         make_logger().error("not sent after the commit", **self._about, unsent=shown, reason=reason)
 
 
-class _Deferred(msgspec.Struct):
+class Deferred(msgspec.Struct):
+    """One thing that is to be sent after the commit; see `defer`."""
+
     title: str
     send: _Send
     loop: asyncio.AbstractEventLoop
     content: bytes
     key: str
     repeats: Repeats
+    patience: float
 
     def show(self) -> str:
         """What it is, with its id and the beginning of its content, for whoever has to send it in the end."""
@@ -175,7 +177,15 @@ def _never(_: Unavailable) -> bool:
     return False
 
 
-def defer(after: object, title: str, send: _Send, content: bytes, key: str = "", repeats: Repeats = _never) -> None:
+def defer(
+    after: object,
+    title: str,
+    send: _Send,
+    content: bytes,
+    key: str = "",
+    repeats: Repeats = _never,
+    patience: float = DEFAULT_TIMINGS.commit_patience,
+) -> None:
     """Have something sent after the message that is being handled.
 
     Args:
@@ -185,6 +195,7 @@ def defer(after: object, title: str, send: _Send, content: bytes, key: str = "",
         content: Its JSON, whose beginning is logged where it cannot be sent.
         key: Its id, logged likewise; empty: it has none.
         repeats: Whether it may be sent again; default: not at all.
+        patience: Seconds, from the commit on, for which it is sent again, as the server is away.
 
     Raises:
         ConfigurationError: `after` is something else, no message is being handled, or it has ended.
@@ -197,7 +208,8 @@ def defer(after: object, title: str, send: _Send, content: bytes, key: str = "",
             f'after="commit": the {title} would wait for the message that is being handled, and none is handled here. '
             "Leave after= out, or do it in a handler."
         )
-    (pending(context) or _made(context)).add(title, send, content, key, repeats)
+    deferred = Deferred(title, send, asyncio.get_running_loop(), content, key, repeats, patience)
+    (pending(context) or _made(context)).add(deferred)
 
 
 def hold(context: Context) -> None:

@@ -106,7 +106,7 @@ class Directory:
         return bool(await self._served(service, ""))
 
     def has_seen(self, service: str) -> bool:
-        """Whether an instance has served the service within a week, as of the last look: then it is none of 0.0.31."""
+        """Whether an instance has served the service within a week, as of the last look: then it speaks our wire."""
         return self._known.get(service, _UNKNOWN).seen
 
     async def _served(self, service: str, wanted: str) -> frozenset[str]:

@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from daebus.bus.bus import Bus
 from daebus.bus.caller import Caller
 from daebus.bus.node_bus import NodeBus
-from daebus.bus.old_services import hears_requests, unless_old
 from daebus.connection.find_server import EngineStart, find_server
 from daebus.connection.node import Node, open_node
 from daebus.connection.resp import CommandError
@@ -17,9 +16,9 @@ from daebus.discovery.directory import Directory
 from daebus.embedded.deployment import REDIS_URL_VARIABLE
 from daebus.embedded.place import project_folder
 from daebus.errors import NoSuchAction, NoSuchService, Unavailable
+from daebus.legacy.dialect import dialect_of
 from daebus.protocol.limits import BusLimits
 from daebus.protocol.messages import channel_stream
-from daebus.protocol.old_wire import speaks_old_wire
 from daebus.telemetry.logs import make_logger
 
 __all__ = ["elsewhere", "meant_durable", "nobody_came", "nobody_listens", "nobody_serves", "on_the_bus"]
@@ -38,7 +37,7 @@ async def on_the_bus(redis_url: str | None, *, start: EngineStart) -> AsyncGener
         StartupError: The server cannot be reached, or the embedded engine does not run.
     """
     async with find_server(redis_url, make_logger(), start=start) as server, open_node(server) as node:
-        yield NodeBus(Caller(node, None, BusLimits(), legacy=speaks_old_wire(None), warns=False)), node
+        yield NodeBus(Caller(node, None, BusLimits(), dialect_of(None)(node), warns=False)), node
 
 
 def elsewhere(redis_url: str | None) -> str:
@@ -56,10 +55,10 @@ async def nobody_serves(node: Node, service: str, action: str) -> str | None:
     except NoSuchAction as error:
         return error.message
     except NoSuchService as error:
-        old = not directory.has_seen(service) and await hears_requests(node, service)
-        if old and speaks_old_wire(None):
-            return None
-        return error.message + (unless_old(service) if old else "")
+        if directory.has_seen(service):
+            return error.message
+        problem = await dialect_of(None)(node).instead(error, service)
+        return None if problem is None else problem.message
     except (Unavailable, CommandError):  # it was sent before the server broke, or the user may not look
         pass
     return None
@@ -71,7 +70,7 @@ async def nobody_listens(node: Node, channel: str) -> str | None:
         return None
     try:
         heard = await node.link.is_heard(channel)
-        # A service hears callers that run 0.0.31 on the channel of its name.
+        # A service may hear callers of another dialect on the channel of its name.
         if heard and not await Directory(node).serves(channel):
             return None
     except (Unavailable, CommandError):

@@ -33,8 +33,6 @@ __all__ = [
     "instance_registry",
     "listened_channels",
     "listener_stream",
-    "old_reply_channel",
-    "old_request_claim",
     "parked_requests",
     "partition_of",
     "queued_actions",
@@ -265,19 +263,9 @@ def control_channel(service: str) -> str:
     return f"daebus:{{{service}}}:control"
 
 
-def old_request_claim(service: str, request_id: str) -> str:
-    """The key by which one replica alone takes a request that a caller of daebus 0.0.31 has published to them all."""
-    return f"daebus:{{{service}}}:old:{request_id}"
-
-
 def reply_channel(instance: str) -> str:
     """The pub/sub channel on which a process gets its replies."""
     return f"daebus:reply:{instance}"
-
-
-def old_reply_channel(instance: str) -> str:
-    """The pub/sub channel on which a process gets replies of daebus 0.0.31, which knows of no sharded channels."""
-    return f"daebus:reply:old:{instance}"
 
 
 def client_channel(service: str) -> str:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import msgspec
 
+from daebus.core.deadlines import Expiring
 from daebus.errors import ServiceError, error_from_code
 from daebus.payloads.codec import UNDECODABLE, encode
 
 from .messages import ErrorPayload, Reply
 
-__all__ = ["ALIVE", "ERROR", "SUCCESS", "encode_error", "error_payload", "failed_reply", "reply_error"]
+__all__ = ["ALIVE", "ERROR", "SUCCESS", "Waiting", "encode_error", "error_payload", "failed_reply", "reply_error"]
 
 SUCCESS = "success"
 ERROR = "error"
@@ -18,6 +21,15 @@ ALIVE = "alive"
 
 _LONGEST_TEXT = 1000
 _LARGEST_ERROR = 1_048_576
+
+
+class Waiting(Expiring, Protocol):
+    """Who waits for replies."""
+
+    def receive(self, reply: Reply) -> None:
+        """Take a reply."""
+        ...
+
 
 _decode_error = msgspec.json.Decoder(ErrorPayload).decode
 

@@ -16,8 +16,8 @@ from tests.legacy.new_service import app as new_service
 from tests.support import raw_redis, until
 
 from daebus import Daebus, Settings
-from daebus.actions.old_callers import read_request
 from daebus.errors import NotFound
+from daebus.legacy.callers import read_request
 from daebus.testing import private_redis_url, running
 
 pytestmark = pytest.mark.usefixtures("daebus_redis_url")

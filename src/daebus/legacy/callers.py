@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing, suppress
+from typing import TypeAlias
 
 import msgspec
 
-from daebus.bus.bus import Bus
 from daebus.connection.node import Node
 from daebus.connection.resp import CommandError
 from daebus.connection.resp import Reply as ServerReply
 from daebus.connection.scripts import NOW, Script
-from daebus.declare.contracts import StreamAction
 from daebus.delivery.grace import Grace
 from daebus.errors import BadRequest, ServiceError, Unavailable
 from daebus.payloads.codec import encode
@@ -24,15 +23,15 @@ from daebus.protocol.messages import (
     Request,
     action_stream,
     instance_registry,
-    old_request_claim,
 )
 from daebus.protocol.replies import SUCCESS, failed_reply
 from daebus.queues.leases import Lease
 from daebus.telemetry.logs import Logger
 
-from .serving import ServedAction
+__all__ = ["OldCallers", "Stream", "read_request"]
 
-__all__ = ["OldCallers", "read_request"]
+Stream: TypeAlias = Callable[[str, msgspec.Raw], AsyncGenerator[msgspec.Raw]]
+"""The replies of an action of the service that streams, by its name and the payload."""
 
 _WATCH_SECONDS = 1.0
 
@@ -65,20 +64,20 @@ class OldCallers:
     Args:
         node: This process.
         service: The service's name.
-        actions: What it serves.
+        actions: The names of its actions, and whether each streams.
         lease: The heartbeat of this process.
-        bus: The way to the service's own streaming actions.
+        stream: Calls one of them that streams.
         logger: For what goes wrong.
     """
 
     def __init__(
-        self, node: Node, service: str, actions: Sequence[ServedAction], lease: Lease, bus: Bus, logger: Logger
+        self, node: Node, service: str, actions: Mapping[str, bool], lease: Lease, stream: Stream, logger: Logger
     ) -> None:
         self._node = node
         self._service = service
-        self._streams = {action.name: action.endpoint.signature.streams for action in actions}
+        self._streams = actions
         self._lease = lease
-        self._bus = bus
+        self._stream = stream
         self._logger = logger
         self._tasks: set[asyncio.Task[None]] = set()
         self._unsubscribe: Callable[[], Awaitable[None]] | None = None
@@ -158,16 +157,15 @@ class OldCallers:
     async def _take(self, request: Request, appended: bytes) -> ServerReply:
         keys = [action_stream(self._service, request.action), instance_registry(self._service)]
         if request.request_id:
-            keys.append(old_request_claim(self._service, request.request_id))
+            keys.append(_claim(self._service, request.request_id))
         arguments = (self._node.id, int(self._lease.seconds * 1000), appended)
         return await self._node.link.script(_TAKE, keys, arguments)
 
     async def _relay(self, request: Request) -> None:
         """Answer with each item as progress, and with the last one once more as the final reply."""
-        action = StreamAction[msgspec.Raw, msgspec.Raw](request.action, service=self._service)
         last = NOTHING
         try:
-            async with aclosing(self._bus.stream(action, request.payload)) as items:
+            async with aclosing(self._stream(request.action, request.payload)) as items:
                 async for last in items:
                     if not await self._tell(request, encode(Reply(SUCCESS, last, request.request_id, final=False))):
                         return
@@ -187,6 +185,11 @@ class OldCallers:
         link = self._node.link
         # A node of a cluster counts those that subscribe to itself.
         return await link.execute("PUBLISH", request.reply_to, reply) != 0 or await link.is_heard(request.reply_to)
+
+
+def _claim(service: str, request_id: str) -> str:
+    """The key by which one replica alone takes a request that was published to them all."""
+    return f"daebus:{{{service}}}:old:{request_id}"
 
 
 class _OldRequest(msgspec.Struct):

@@ -1,0 +1,33 @@
+"""The wire of daebus 0.0.31 stays in its house: it can be deleted with it, but for two seams and one setting."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import daebus
+
+SOURCES = Path(daebus.__file__).parent
+
+OPENINGS = {"app/runtime.py", "bus/opening.py", "operations/reachability.py"}
+"""Who asks for a dialect, and hands it in."""
+
+SETTING = {"app/settings.py", "bus/bus.py", "bus/opening.py"}
+"""Where `legacy=` is explained."""
+
+REPLY_CHANNELS = {"protocol/messages.py"}
+"""Where it is checked to which channels a reply may go: any replica answers what one has heard from an old caller."""
+
+
+def having(pattern: str) -> set[str]:
+    """The modules outside of the house whose text has a pattern."""
+    names = {str(path.relative_to(SOURCES)): path.read_text() for path in SOURCES.rglob("*.py")}
+    return {name for name, text in names.items() if not name.startswith("legacy/") and re.search(pattern, text)}
+
+
+def test_only_what_opens_a_bus_imports_the_house() -> None:
+    assert having(r"daebus\.legacy\.|from daebus import legacy|from \.\.?legacy") == OPENINGS
+
+
+def test_only_the_setting_and_the_check_of_reply_channels_speak_of_the_old_wire() -> None:
+    assert having(r"0\.0\.31|DAEBUS_LEGACY") == SETTING | REPLY_CHANNELS
