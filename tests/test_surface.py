@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 
 import daebus
 from daebus import (
@@ -27,6 +28,7 @@ from daebus import (
     Reject,
     Running,
     ServiceContainer,
+    ServiceRun,
     Settings,
     StreamAction,
     Threads,
@@ -65,6 +67,7 @@ OFFERED: dict[type, str] = {
     Reject: "code details message status",
     Running: "stop wait",
     RunningService: "bus call http override ports publish send socket stream",
+    ServiceRun: "bus container grace instance logger service stopping",
     Settings: "legacy lease limits max_buffered max_concurrency max_workers on_conflict partitions stop_timeout",
     Socket: "ask connection receive send",
     StreamAction: "name service types",
@@ -90,6 +93,15 @@ async def test_objects_of_public_classes_offer_what_is_for_users_and_nothing_els
     app = Daebus("surface")
     app.attach(DaebusHttp())
     app.attach(DaebusWebSocket())
+    runs: list[ServiceRun] = []
+
+    class Component:
+        @asynccontextmanager
+        async def serving(self, run: ServiceRun) -> AsyncGenerator[None]:
+            runs.append(run)
+            yield
+
+    app.attach(Component())
     clients: list[Client] = []
 
     @app.action("greet")
@@ -132,6 +144,7 @@ async def test_objects_of_public_classes_offer_what_is_for_users_and_nothing_els
             Reject: Reject("no"),
             Running: Running(),
             RunningService: service,
+            ServiceRun: runs[0],
             Settings: Settings(),
             Socket: socket,
             StreamAction: StreamAction[None, int]("count"),
@@ -146,4 +159,4 @@ async def test_objects_of_public_classes_offer_what_is_for_users_and_nothing_els
 
 def test_no_public_class_was_forgotten() -> None:
     public = {getattr(daebus, name) for name in daebus.__all__}
-    assert public - set(OFFERED) == {ServiceContainer, use}
+    assert public - set(OFFERED) == {daebus.Component, ServiceContainer, use}

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 # one module, such as mypy for its plugin, does not wait for all of them.
 if TYPE_CHECKING:
     from daebus.app.blueprint import Blueprint
+    from daebus.app.component import Component, ServiceRun
     from daebus.app.container import ServiceContainer
     from daebus.app.service import Daebus
     from daebus.app.settings import Settings
@@ -52,6 +53,7 @@ __all__ = [
     "Channel",
     "Client",
     "Clients",
+    "Component",
     "Context",
     "Daebus",
     "DaebusError",
@@ -64,6 +66,7 @@ __all__ = [
     "Reject",
     "Running",
     "ServiceContainer",
+    "ServiceRun",
     "Settings",
     "StreamAction",
     "Threads",
@@ -76,6 +79,8 @@ _HOMES = {
     "BlockingBus": "bus.blocking",
     "BlockingClients": "websocket.blocking_clients",
     "Blueprint": "app.blueprint",
+    "Component": "app.component",
+    "ServiceRun": "app.component",
     "ServiceContainer": "app.container",
     "Daebus": "app.service",
     "Settings": "app.settings",

@@ -5,7 +5,16 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 PAGE = (HERE.parents[1] / "docs" / "guide.md").read_text()
-PROGRAMS = ("payments.py", "test_payments.py", "shop.py", "files.py", "storefront.py", "around.py", "retries.py")
+PROGRAMS = (
+    "payments.py",
+    "test_payments.py",
+    "shop.py",
+    "files.py",
+    "storefront.py",
+    "around.py",
+    "retries.py",
+    "metrics.py",
+)
 PROGRAM = "".join((HERE / name).read_text() for name in PROGRAMS)
 
 

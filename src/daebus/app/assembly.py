@@ -12,6 +12,7 @@ from daebus.delivery.interceptors import NONE, Interceptors
 from daebus.delivery.workers import WorkerPool
 from daebus.mistakes.problem import WiringProblem
 
+from .component import AttachedComponent
 from .container import ServiceContainer
 from .plans import Plans
 from .settings import Settings
@@ -31,6 +32,7 @@ class Assembly(msgspec.Struct, frozen=True):
         http: The settings of its HTTP; None: it has none.
         websocket: The settings of its WebSockets; None: it has none.
         interceptors: What stands around all messages.
+        components: What else it opens and closes.
         stopping: Whether its run stops.
         timings: How long the engine waits, beside what the settings say.
         doubts: What is probably a mistake, but need not be.
@@ -44,6 +46,7 @@ class Assembly(msgspec.Struct, frozen=True):
     http: DaebusHttp | None
     websocket: DaebusWebSocket | None
     interceptors: Interceptors = NONE
+    components: tuple[AttachedComponent, ...] = ()
     stopping: Stopping = msgspec.field(default_factory=Stopping)
     timings: Timings = DEFAULT_TIMINGS
     doubts: tuple[WiringProblem, ...] = ()

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Generic
+from collections.abc import Mapping, Sequence
+from typing import Any, Generic
 
 from typing_extensions import TypeVar
 
 from daebus.declare.recorder import Recorder
 from daebus.delivery.interceptors import AnyInterceptor, Interceptors
+from daebus.errors import WiringError
+from daebus.mistakes.problem import WiringProblem
+from daebus.mistakes.render import Note
 from daebus.wiring.interceptors import read_interceptors
 
 from .container import ServiceContainer
 
-__all__ = ["Blueprint", "interceptors_of"]
+__all__ = ["Blueprint", "interceptors_of", "refuse_misfit"]
 
 S_contra = TypeVar("S_contra", bound=ServiceContainer, contravariant=True, default=ServiceContainer)
 
@@ -53,3 +56,36 @@ class Blueprint(Recorder, Generic[S_contra]):
 def interceptors_of(blueprint: Blueprint[S_contra]) -> Interceptors:
     """What stands around the messages of a blueprint's handlers."""
     return blueprint._interceptors  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # users are to see the decorators, and little else
+
+
+def refuse_misfit(
+    blueprint: Blueprint[Any], container: ServiceContainer, registered: Mapping[str, str], *, place: str, app: str
+) -> None:
+    """Refuse a blueprint that is registered twice, or needs another container.
+
+    Args:
+        blueprint: The blueprint.
+        container: The container of the app.
+        registered: Where each blueprint was registered that the app has, by its name.
+        place: Where this one is registered.
+        app: Where the app was made.
+
+    Raises:
+        WiringError: It does not fit.
+    """
+    subject = f"register_blueprint({blueprint.name!r})"
+    if blueprint.name in registered:
+        earlier = registered[blueprint.name]
+        found = f"a blueprint of this name was registered at {earlier}"
+        remedy, notes = "register it once, or rename one of the two", [Note("the first one", earlier)]
+        raise WiringError(WiringProblem(place, subject, found, remedy, code="duplicate-blueprint", notes=notes))
+    owner, wanted = container.declarative_parent, blueprint.services
+    if not isinstance(wanted, type):  # pyright: ignore[reportUnnecessaryIsInstance]  # no checker may run
+        found = "its services= is no container class, but an object"
+        remedy = f"name the class: Blueprint({blueprint.name!r}, services=Container), without brackets behind it"
+        raise WiringError(WiringProblem(place, subject, found, remedy, code="wrong-container"))
+    if owner is not None and not issubclass(owner, wanted):
+        found = f"its handlers need {wanted.__name__}, and the app's container is {owner.__name__}"
+        remedy = f"pass container={wanted.__name__}() to Daebus, or a subclass of it"
+        notes = [Note("the app", app)]
+        raise WiringError(WiringProblem(place, subject, found, remedy, code="wrong-container", notes=notes))

@@ -14,7 +14,7 @@ from daebus.declare.decorated import is_context
 from daebus.declare.options import stray_in
 from daebus.declare.paths import RESERVED, path_parameters
 from daebus.declare.signatures import MISSING, Parameter, Signature
-from daebus.declare.specs import ActionSpec, RouteSpec, SocketSpec, Spec
+from daebus.declare.specs import ActionSpec, RouteSpec, Spec
 from daebus.errors import WiringError
 from daebus.http.checks import belongs_in_body
 from daebus.http.forms import find_unreadable, is_form_with_files, is_upload
@@ -27,6 +27,7 @@ from daebus.wiring.overrides import find_wrong_overrides
 from daebus.wiring.provider_arguments import find_wrong_arguments
 
 from .container import ServiceContainer
+from .kinds import kind_of
 
 __all__ = [
     "Attached",
@@ -95,8 +96,8 @@ class ServiceName(NamedTuple):
 
 def find_unattached(specs: Sequence[Spec], attached: Attached) -> Iterator[WiringProblem]:
     """Handlers whose component is missing, and a component that misses another."""
-    routes = [spec for spec in specs if isinstance(spec, RouteSpec)]
-    sockets = [spec for spec in specs if isinstance(spec, SocketSpec)]
+    routes = [spec for spec in specs if kind_of(spec).needs is DaebusHttp]
+    sockets = [spec for spec in specs if kind_of(spec).needs is DaebusWebSocket]
     if attached.http is None:
         yield from _unserved(routes, "HTTP", "app.attach(DaebusHttp(port=8080))")
     if attached.websocket is None:

@@ -1,14 +1,16 @@
-"""The container that a service's own container extends: what daebus itself provides."""
+"""The container that a service's own container extends: what daebus itself provides, and how a run fills it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from functools import cache
-from typing import TYPE_CHECKING
+import asyncio
+from collections.abc import AsyncGenerator, Generator, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from functools import cache, partial
+from typing import TYPE_CHECKING, cast
 
 from dependency_injector import containers, providers
 
-from daebus.bus.blocking import BlockingBus
+from daebus.bus.blocking import BlockingBus, BlockingTwin
 from daebus.bus.bus import Bus
 from daebus.errors import StartupError
 from daebus.tasks.threads import Threads
@@ -16,12 +18,16 @@ from daebus.telemetry.logs import Logger
 from daebus.websocket.blocking_clients import BlockingClients
 from daebus.websocket.clients import Clients
 from daebus.wiring.late import LateDependency
+from daebus.wiring.resources import open_resources
+from daebus.wiring.unopened import not_opened
 
 if TYPE_CHECKING:
     from daebus.connection.redis_server import RedisServer
     from daebus.connection.session import Redis, RedisCluster
 
-__all__ = ["ServiceContainer", "fitting_client"]
+    from .runtime import Runtime
+
+__all__ = ["Provided", "ServiceContainer"]
 
 
 @cache
@@ -62,7 +68,7 @@ class ServiceContainer(containers.DeclarativeContainer):
     threads: providers.Dependency[Threads] = providers.Dependency(instance_of=Threads)
 
 
-def fitting_client(
+def _fitting_client(
     container: ServiceContainer, needed: Iterable[tuple[str, providers.Provider[object]]], server: RedisServer
 ) -> Redis | RedisCluster:
     """The redis-py client that the container is to offer.
@@ -83,3 +89,45 @@ def fitting_client(
         if absent.last_overriding is None and absent in (provider, *provider.traverse()):
             raise StartupError(f"{user} needs {name!r}, and the server at {server.address} {remedy}.")
     return server.client()
+
+
+class Provided:
+    """The container of a running service, as a house: filled with what daebus provides, its resources open."""
+
+    @asynccontextmanager
+    async def serving(self, run: Runtime) -> AsyncGenerator[None]:
+        """Fill it and open its resources; close them in reverse at the end."""
+        made = run.made
+        async with AsyncExitStack() as stack:
+            stack.callback(made.workers.close)
+            # What was built over this run's resources, or its bus, is of no use to the next one.
+            stack.callback(made.container.reset_singletons)
+            redis = _fitting_client(made.container, made.plans.needed(), run.node.server)
+            stack.push_async_callback(redis.aclose)
+            stack.enter_context(_filled(run, redis))
+            explain = partial(not_opened, made.container, run.logger)
+            await stack.enter_async_context(open_resources(made.container, explain, run.grace.close_resource))
+            yield
+
+
+@contextmanager
+def _filled(run: Runtime, redis: object) -> Generator[None]:
+    """Fill what the base container provides. Defaults, so that a user's override is never hidden."""
+    container, loop = run.made.container, asyncio.get_running_loop()
+    offered: dict[str, object] = {
+        "bus": run.bus,
+        "blocking_bus": BlockingTwin(run.bus, loop),
+        "clients": run.clients,
+        "blocking_clients": BlockingClients(run.clients, loop),
+        "logger": run.logger,
+        "redis_cluster" if run.node.server.is_cluster else "redis": redis,
+        "threads": run.threads,
+    }
+    filled = [cast("providers.Dependency[object]", container.providers[name]) for name in offered]
+    for dependency, value in zip(filled, offered.values(), strict=True):
+        dependency.set_default(providers.Object(value))
+    try:
+        yield
+    finally:
+        for dependency in filled:
+            dependency.set_default(None)

@@ -20,6 +20,7 @@ from daebus.wiring.provided_types import UNKNOWN, is_async_resource, yielded_typ
 
 from .assembly import Assembly
 from .container import ServiceContainer
+from .kinds import KINDS
 
 __all__ = ["Handler", "Mistake", "Provider", "Report", "Service", "Wiring", "describe", "mistakes_of", "warnings_of"]
 
@@ -158,19 +159,8 @@ def describe(made: Assembly) -> Wiring:
 
 
 def _plans(made: Assembly) -> Iterator[tuple[Spec, Endpoint[object]]]:
-    plans = made.plans
-    groups = (
-        plans.actions.values(),
-        plans.served_routes(),
-        plans.listeners,
-        plans.sockets.values(),
-        plans.disconnects,
-        plans.background.values(),
-        plans.threads.values(),
-        plans.lifecycle,
-    )
-    for group in groups:
-        for plan in group:
+    for kind in KINDS:
+        for plan in made.plans.of(kind):
             yield plan.spec, plan.endpoint
 
 

@@ -1,14 +1,19 @@
-"""What each kind of handler may look like."""
+"""`KINDS`: the kinds of handlers, one row for each decorator: what it records, what it may look like, who serves it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TypeAlias, cast
+from types import NoneType
+from typing import Any, Generic, TypeAlias, TypeVar, cast
 
+import msgspec
+
+from daebus.asgi.settings import DaebusHttp, DaebusWebSocket
 from daebus.declare.contracts import StreamAction
 from daebus.declare.paths import RESERVED, path_parameters
 from daebus.declare.running import Running
+from daebus.declare.signatures import Signature
 from daebus.declare.specs import (
     ActionSpec,
     BackgroundSpec,
@@ -21,10 +26,28 @@ from daebus.declare.specs import (
 )
 from daebus.http.checks import check_route
 from daebus.mistakes.places import made_at
+from daebus.payloads.codec import encode
 from daebus.websocket.clients import Client
 from daebus.wiring.rules import Rule
 
-__all__ = ["rule_for"]
+__all__ = [
+    "ACTION",
+    "BACKGROUND",
+    "KINDS",
+    "LISTEN",
+    "ON_START",
+    "ON_STOP",
+    "ROUTE",
+    "SOCKET",
+    "SOCKET_CONNECT",
+    "SOCKET_DISCONNECT",
+    "THREAD",
+    "Kind",
+    "kind_of",
+]
+
+SpecT = TypeVar("SpecT", bound=Spec)
+R = TypeVar("R")
 
 _Strangers: TypeAlias = Mapping[type, tuple[str, str]]
 
@@ -32,37 +55,34 @@ _CLIENT: _Strangers = {
     Client: ("socket handlers", "remove it; `clients: Clients` right of the * reaches every client by its id")
 }
 _RUNNING: _Strangers = {Running: ("threads", "remove it")}
+_STRANGERS: _Strangers = {**_CLIENT, **_RUNNING}
 
 
-def rule_for(spec: Spec) -> Rule:
-    """The rule for a recorded handler."""
-    match spec:
-        case ActionSpec():
-            return _action_rule(spec)
-        case RouteSpec():
-            own = cast("Mapping[str, object]", spec.options.get("dependencies") or {})
-            names = frozenset(path_parameters(spec.path))
-            reserved = RESERVED.union(own)
-            return Rule(
-                kind="a route",
-                free=True,
-                reserved=reserved,
-                path=names,
-                strangers={**_CLIENT, **_RUNNING},
-                check=partial(check_route, spec),
-            )
-        case ListenSpec():
-            return _listen_rule(spec)
-        case SocketSpec():
-            return _socket_rule(spec)
-        case BackgroundSpec():
-            return Rule(kind="a background task", silent=True, strangers={**_CLIENT, **_RUNNING})
-        case ThreadSpec():
-            return Rule(kind="a thread", parts=(Running,), thread=True, silent=True, strangers=_CLIENT)
-        case LifecycleSpec():
-            return Rule(kind=f"an on_{spec.event} handler", silent=True, strangers={**_CLIENT, **_RUNNING})
-        case _:
-            raise TypeError(f"no rule for {spec!r}")
+class Kind(msgspec.Struct, Generic[SpecT, R], frozen=True, eq=False):
+    """A kind of handler.
+
+    Attributes:
+        name: The decorator.
+        spec: What the decorator records.
+        rule: What such a handler may look like.
+        encoder: Gives what makes of its result what is sent.
+        house: The house that serves it, by the name of its class in `daebus.app.houses` or `daebus.app.web`.
+        event: Which of the events of `spec`; None: it has none.
+        needs: The component without which it is not served; None: it needs none.
+    """
+
+    name: str
+    spec: type[SpecT]
+    rule: Callable[[SpecT], Rule]
+    encoder: Callable[[Signature], Callable[[object], R]]
+    house: str
+    event: str | None = None
+    needs: type[DaebusHttp | DaebusWebSocket] | None = None
+
+
+def kind_of(spec: Spec) -> Kind[Any, Any]:
+    """The row of a recorded handler."""
+    return _BY_SPEC[type(spec), getattr(spec, "event", None)]
 
 
 def _action_rule(spec: ActionSpec) -> Rule:
@@ -74,7 +94,19 @@ def _action_rule(spec: ActionSpec) -> Rule:
         streams=None if contract is None else isinstance(contract, StreamAction),
         contract=() if contract is None else contract.types,
         contract_place=made_at(contract),
-        strangers={**_CLIENT, **_RUNNING},
+        strangers=_STRANGERS,
+    )
+
+
+def _route_rule(spec: RouteSpec) -> Rule:
+    own = cast("Mapping[str, object]", spec.options.get("dependencies") or {})
+    return Rule(
+        kind="a route",
+        free=True,
+        reserved=RESERVED.union(own),
+        path=frozenset(path_parameters(spec.path)),
+        strangers=_STRANGERS,
+        check=partial(check_route, spec),
     )
 
 
@@ -87,16 +119,77 @@ def _listen_rule(spec: ListenSpec) -> Rule:
         events=True,
         contract=() if spec.contract is None else spec.contract.types,
         contract_place=made_at(spec.contract),
-        strangers={**_CLIENT, **_RUNNING},
+        strangers=_STRANGERS,
     )
 
 
-def _socket_rule(spec: SocketSpec) -> Rule:
-    match spec.event:
-        case "connect":
-            kind, payload = "a connect handler", "the parameters"
-            return Rule(kind=kind, payload=payload, parts=(Client,), replies=True, lax=True, strangers=_RUNNING)
-        case "disconnect":
-            return Rule(kind="a disconnect handler", parts=(Client,), silent=True, strangers=_RUNNING)
-        case "message":
-            return Rule(kind="a socket handler", payload="the data", parts=(Client,), replies=True, strangers=_RUNNING)
+def _socket_rule(_: SocketSpec) -> Rule:
+    return Rule(kind="a socket handler", payload="the data", parts=(Client,), replies=True, strangers=_RUNNING)
+
+
+def _connect_rule(_: SocketSpec) -> Rule:
+    kind, payload = "a connect handler", "the parameters"
+    return Rule(kind=kind, payload=payload, parts=(Client,), replies=True, lax=True, strangers=_RUNNING)
+
+
+def _disconnect_rule(_: SocketSpec) -> Rule:
+    return Rule(kind="a disconnect handler", parts=(Client,), silent=True, strangers=_RUNNING)
+
+
+def _background_rule(_: BackgroundSpec) -> Rule:
+    return Rule(kind="a background task", silent=True, strangers=_STRANGERS)
+
+
+def _thread_rule(_: ThreadSpec) -> Rule:
+    return Rule(kind="a thread", parts=(Running,), thread=True, silent=True, strangers=_CLIENT)
+
+
+def _lifecycle_rule(spec: LifecycleSpec) -> Rule:
+    return Rule(kind=f"an on_{spec.event} handler", silent=True, strangers=_STRANGERS)
+
+
+def _encoding(_: Signature) -> Callable[[object], bytes]:
+    return encode
+
+
+def _unchanged(_: Signature) -> Callable[[object], object]:
+    """What a route returns is encoded by what Litestar makes of it."""
+    return lambda result: result
+
+
+def _ignoring(_: Signature) -> Callable[[object], None]:
+    return lambda _result: None
+
+
+def _answering(signature: Signature) -> Callable[[object], bytes | None]:
+    return _ignoring(signature) if signature.returns is NoneType else encode
+
+
+ACTION = Kind("action", ActionSpec, _action_rule, _encoding, "Actions")
+ROUTE = Kind("route", RouteSpec, _route_rule, _unchanged, "WebServers", needs=DaebusHttp)
+LISTEN = Kind("listen", ListenSpec, _listen_rule, _ignoring, "Channels")
+SOCKET = Kind("socket", SocketSpec, _socket_rule, _answering, "Sockets", "message", DaebusWebSocket)
+SOCKET_CONNECT = Kind("socket_connect", SocketSpec, _connect_rule, _answering, "Sockets", "connect", DaebusWebSocket)
+SOCKET_DISCONNECT = Kind(
+    "socket_disconnect", SocketSpec, _disconnect_rule, _ignoring, "Sockets", "disconnect", DaebusWebSocket
+)
+BACKGROUND = Kind("background", BackgroundSpec, _background_rule, _ignoring, "Schedules")
+THREAD = Kind("thread", ThreadSpec, _thread_rule, _ignoring, "Threads")
+ON_START = Kind("on_start", LifecycleSpec, _lifecycle_rule, _ignoring, "Lifecycle", "start")
+ON_STOP = Kind("on_stop", LifecycleSpec, _lifecycle_rule, _ignoring, "Lifecycle", "stop")
+
+KINDS: tuple[Kind[Any, Any], ...] = (
+    ACTION,
+    ROUTE,
+    LISTEN,
+    SOCKET,
+    SOCKET_CONNECT,
+    SOCKET_DISCONNECT,
+    BACKGROUND,
+    THREAD,
+    ON_START,
+    ON_STOP,
+)
+"""All of them, in the order in which `daebus check` shows their handlers."""
+
+_BY_SPEC = {(kind.spec, kind.event): kind for kind in KINDS}

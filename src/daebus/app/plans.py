@@ -1,38 +1,25 @@
-"""The compiled handlers of an app: what each kind may look like, and who wins where two claim the same thing."""
+"""`Plans`: the compiled handlers of an app, and which one wins where two claim the same thing."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import partial
-from types import NoneType
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Generic, TypeVar
 
 import msgspec
 from dependency_injector import containers, providers
 
 from daebus.declare.options import stray_in
-from daebus.declare.signatures import Signature
-from daebus.declare.specs import (
-    ActionSpec,
-    BackgroundSpec,
-    LifecycleSpec,
-    ListenSpec,
-    RouteSpec,
-    SocketSpec,
-    Spec,
-    ThreadSpec,
-)
+from daebus.declare.specs import ListenSpec, RouteSpec, Spec, ThreadSpec
 from daebus.delivery.endpoint import Endpoint
 from daebus.delivery.interceptors import Interceptors
 from daebus.delivery.workers import OwnThread, WorkerPool
 from daebus.errors import WiringError
 from daebus.mistakes.problem import WiringProblem
 from daebus.mistakes.render import Note
-from daebus.payloads.codec import encode
 from daebus.telemetry.logs import make_logger
 from daebus.wiring.compiling import compile_endpoint
 
-from .kinds import rule_for
+from .kinds import LISTEN, Kind, kind_of
 from .settings import Conflict
 
 __all__ = ["Plans"]
@@ -64,14 +51,7 @@ class Plans:
         self._claims: dict[str, Spec] = {}
         self._tried: dict[int, Spec] = {}
         self._compiled: dict[int, Endpoint[Any]] = {}
-        self.actions: dict[str, Plan[ActionSpec, bytes]] = {}
-        self.routes: dict[str, Plan[RouteSpec, object]] = {}
-        self.listeners: list[Plan[ListenSpec, None]] = []
-        self.sockets: dict[str, Plan[SocketSpec, bytes | None]] = {}
-        self.disconnects: list[Plan[SocketSpec, None]] = []
-        self.background: dict[str, Plan[BackgroundSpec, None]] = {}
-        self.threads: dict[str, Plan[ThreadSpec, None]] = {}
-        self.lifecycle: list[Plan[LifecycleSpec, None]] = []
+        self._plans: list[Plan[Any, Any]] = []
 
     def add(self, specs: Iterable[Spec], interceptors: Interceptors) -> None:
         """Compile the handlers of one blueprint.
@@ -86,9 +66,9 @@ class Plans:
         specs = tuple(specs)
         self._tried.update((id(spec), spec) for spec in specs)
         problems: list[WiringProblem] = []
-        adding: list[tuple[Spec, Callable[[], None]]] = []
+        adding: list[Plan[Any, Any]] = []
         own: dict[str, Spec] = {}
-        listeners = [plan.spec for plan in self.listeners]
+        listeners = [plan.spec for plan in self.of(LISTEN)]
         for spec in specs:
             problems.extend(self._conflicts(spec, own))
             own.update(dict.fromkeys(spec.keys, spec))
@@ -96,15 +76,33 @@ class Plans:
                 problems.extend(_shared_events(spec, listeners))
                 listeners.append(spec)
             try:
-                adding.append((spec, self._compile(spec, interceptors)))
+                adding.append(self._compile(spec, interceptors))
             except WiringError as error:
                 problems.extend(error.problems)
         if problems:
             raise WiringError(*problems)
-        for spec, add in adding:
-            for key in spec.keys:
-                self._claim(key, spec)
-            add()
+        for plan in adding:
+            for key in plan.spec.keys:
+                self._claim(key, plan.spec)
+            self._plans.append(plan)
+
+    def of(self, kind: Kind[SpecT, R]) -> list[Plan[SpecT, R]]:
+        """The handlers of a kind, in the order of their registration, without those that later ones have replaced.
+
+        Of a route the methods are left out that a later one has taken from it.
+        """
+        return [self._owned(plan) for plan in self._plans if kind_of(plan.spec) is kind and self._owns(plan.spec)]
+
+    def _owns(self, spec: Spec) -> bool:
+        return not spec.keys or any(self._claims[key] is spec for key in spec.keys)
+
+    def _owned(self, plan: Plan[Any, Any]) -> Plan[Any, Any]:
+        if not isinstance(plan.spec, RouteSpec):
+            return plan
+        spec = plan.spec
+        claimed = zip(spec.methods, spec.keys, strict=True)
+        methods = tuple(method for method, key in claimed if self._claims[key] is spec)
+        return Plan(msgspec.structs.replace(spec, methods=methods), plan.endpoint)
 
     def served(self) -> list[Spec]:
         """The handlers that were added, or were refused, without those that later ones have replaced."""
@@ -132,17 +130,6 @@ class Plans:
             elif key in self._claims and self._on_conflict == "error":
                 yield _taken(spec, self._claims[key], key)
 
-    def served_routes(self) -> list[Plan[RouteSpec, object]]:
-        """The routes, each with the methods that no later one has taken from it."""
-        methods: dict[int, list[str]] = {}
-        for key, plan in self.routes.items():
-            methods.setdefault(id(plan), []).append(key.split(" ", 2)[1])
-        plans = {id(plan): plan for plan in self.routes.values()}
-        return [
-            Plan(msgspec.structs.replace(plan.spec, methods=tuple(methods[at])), plan.endpoint)
-            for at, plan in plans.items()
-        ]
-
     def _claim(self, key: str, spec: Spec) -> None:
         earlier = self._claims.get(key)
         if earlier is not None:
@@ -152,60 +139,15 @@ class Plans:
             )
         self._claims[key] = spec
 
-    def _compile(self, spec: Spec, interceptors: Interceptors) -> Callable[[], None]:
-        """Compile one handler, and return what adds it."""
-        plan = partial(self._plan, interceptors)
-        match spec:
-            case ActionSpec():
-                action = plan(spec, lambda _: encode)
-                return lambda: self.actions.update({spec.name: action})
-            case RouteSpec():
-                route = plan(spec, _unchanged)
-                return lambda: self.routes.update(dict.fromkeys(spec.keys, route))
-            case ListenSpec():
-                listener = plan(spec, _ignoring)
-                return lambda: self.listeners.append(listener)
-            case SocketSpec(event="disconnect"):
-                disconnect = plan(spec, _ignoring)
-                return lambda: self.disconnects.append(disconnect)
-            case SocketSpec():
-                socket = plan(spec, _answering)
-                return lambda: self.sockets.update({spec.type: socket})
-            case BackgroundSpec():
-                background = plan(spec, _ignoring)
-                return lambda: self.background.update({spec.name: background})
-            case ThreadSpec():
-                thread = plan(spec, _ignoring)
-                return lambda: self.threads.update({spec.name: thread})
-            case LifecycleSpec():
-                lifecycle = plan(spec, _ignoring)
-                return lambda: self.lifecycle.append(lifecycle)
-            case _:
-                raise TypeError(f"no plan for {spec!r}")
-
-    def _plan(
-        self, interceptors: Interceptors, spec: SpecT, encoder: Callable[[Signature], Callable[[object], R]]
-    ) -> Plan[SpecT, R]:
+    def _compile(self, spec: Spec, interceptors: Interceptors) -> Plan[Any, Any]:
+        kind = kind_of(spec)
         workers = OwnThread(spec.name) if isinstance(spec, ThreadSpec) else self._workers
-        endpoint = compile_endpoint(spec, self._container, workers, rule_for(spec), encoder)
+        endpoint = compile_endpoint(spec, self._container, workers, kind.rule(spec), kind.encoder)
         # A thread is asked to stop after the time, and never cancelled.
         timeout = None if isinstance(spec, ThreadSpec) else spec.timeout
         endpoint = msgspec.structs.replace(endpoint, timeout=timeout, interceptors=interceptors)
         self._compiled[id(spec)] = endpoint
         return Plan(spec, endpoint)
-
-
-def _unchanged(_: Signature) -> Callable[[object], object]:
-    """What a route returns is encoded by what Litestar makes of it."""
-    return lambda result: result
-
-
-def _ignoring(_: Signature) -> Callable[[object], None]:
-    return lambda _result: None
-
-
-def _answering(signature: Signature) -> Callable[[object], bytes | None]:
-    return _ignoring(signature) if signature.returns is NoneType else encode
 
 
 def _twice(spec: Spec, earlier: Spec, key: str) -> WiringProblem:

@@ -15,13 +15,13 @@ from daebus.delivery.interceptors import AnyInterceptor
 from daebus.delivery.workers import WorkerPool
 from daebus.errors import ConfigurationError, WiringError
 from daebus.mistakes.places import CallSite, call_site, caller_place
-from daebus.mistakes.problem import WiringProblem
+from daebus.mistakes.problem import Code, WiringProblem
 from daebus.mistakes.render import Note
 from daebus.wiring.container_checks import check_container
 from daebus.wiring.interceptors import read_interceptors
 
 from .assembly import Assembly
-from .blueprint import Blueprint, interceptors_of
+from .blueprint import Blueprint, interceptors_of, refuse_misfit
 from .checks import (
     Attached,
     ServiceName,
@@ -32,9 +32,9 @@ from .checks import (
     find_unattached,
     find_undecodable,
 )
+from .component import AttachedComponent, Component, require_component
 from .container import ServiceContainer
 from .doubts import find_idle, find_misspelt_channels
-from .misfits import refuse_misfit
 from .plans import Plans
 from .settings import Settings
 
@@ -93,6 +93,7 @@ class Daebus(Recorder, Generic[C]):
         self._http: DaebusHttp | None = None
         self._websocket: DaebusWebSocket | None = None
         self._attached: dict[type, CallSite] = {}
+        self._components: list[AttachedComponent] = []
         self._planned = 0
         self._deferred: list[WiringProblem] = []
         self._web: Web | None = None
@@ -112,26 +113,34 @@ class Daebus(Recorder, Generic[C]):
         """The WebSocket component, if one is attached."""
         return self._websocket
 
-    def attach(self, component: DaebusHttp | DaebusWebSocket) -> None:
-        """Attach HTTP or WebSocket, before the app starts. Raises `WiringError` for a second one of a kind."""
-        kind = DaebusHttp if isinstance(component, DaebusHttp) else DaebusWebSocket
+    def attach(self, component: DaebusHttp | DaebusWebSocket | Component) -> None:
+        """Attach HTTP, WebSocket, or a component of your own, before the app starts.
+
+        Raises:
+            WiringError: It is no component, or was attached already; there is one `DaebusHttp`, one `DaebusWebSocket`.
+        """
+        kind = type(component)
         subject = f"attach({kind.__name__}())"
         self._refuse_late(subject)
-        if not isinstance(component, DaebusHttp | DaebusWebSocket):  # pyright: ignore[reportUnnecessaryIsInstance]
-            subject, found = f"attach({getattr(component, '__name__', repr(component))})", "it is no component"
-            remedy = "attach an instance: DaebusHttp(...) or DaebusWebSocket(...)"
-            raise WiringError(WiringProblem(caller_place(), subject, found, remedy, code="wrong-component"))
-        if kind in self._attached:
-            found, notes = "one is attached already", [Note("the first one", self._attached[kind].place)]
-            problem = WiringProblem(
-                caller_place(), subject, found, "attach one of each kind", code="duplicate-component", notes=notes
-            )
-            raise WiringError(problem)
-        self._attached[kind] = call_site()
+        if isinstance(component, DaebusHttp | DaebusWebSocket):
+            earlier, remedy = self._attached.get(kind), "attach one of each kind"
+        else:
+            own = require_component(component)
+            earlier = next((each.site for each in self._components if each.component is own), None)
+            remedy = "attach it once, or another object of its class"
+        if earlier is not None:
+            found = "one is attached already" if kind in self._attached else "it is attached already"
+            notes = [Note("the first one", earlier.place)]
+            code: Code = "duplicate-component"
+            raise WiringError(WiringProblem(caller_place(), subject, found, remedy, code=code, notes=notes))
         if isinstance(component, DaebusHttp):
             self._http = component
-        else:
+        elif isinstance(component, DaebusWebSocket):
             self._websocket = component
+        else:
+            self._components.append(AttachedComponent(component, call_site()))
+            return
+        self._attached[kind] = call_site()
 
     def register_blueprint(self, blueprint: Blueprint[C]) -> None:
         """Compile and add the handlers of a blueprint, which is closed from now on.
@@ -203,7 +212,7 @@ class Daebus(Recorder, Generic[C]):
                 raise ConfigurationError(f"The service has no name: {_NAME_IT}.")
             subject, found = f"Daebus({name.name!r})", "the service has no name"
             problems.append(WiringProblem(name.place, subject, found, _NAME_IT, code="service-not-named"))
-        if not problems and not may_idle:
+        if not problems and not may_idle and not self._components:
             served = [spec for spec, _ in compiled]
             problems.extend(find_idle(served, self._container, self._http, name=name.name, place=name.place))
         return self._assembly(name.name), problems
@@ -218,6 +227,7 @@ class Daebus(Recorder, Generic[C]):
             http=self._http,
             websocket=self._websocket,
             interceptors=self._interceptors,
+            components=tuple(self._components),
             doubts=tuple(find_misspelt_channels(self._plans.served())),
         )
 

@@ -21,6 +21,7 @@ from daebus.server.reach import describe_reach
 from daebus.telemetry.logs import make_logger
 
 from .assembly import Assembly
+from .kinds import ROUTE
 from .runtime import Runtime, open_runtime
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ _Address = tuple[str, int]
 
 _HOST_VARIABLE = "DAEBUS_HOST"
 
-__all__ = ["Served", "Web", "serve"]
+__all__ = ["Served", "Web", "WebServers", "serve"]
 
 
 class Web:
@@ -83,7 +84,7 @@ class Web:
         from daebus.websocket.hub import socket_handler  # noqa: PLC0415
 
         made = self._made
-        routes = [HttpRoute(plan.spec, plan.endpoint) for plan in made.plans.served_routes()]
+        routes = [HttpRoute(plan.spec, plan.endpoint) for plan in made.plans.of(ROUTE)]
         websocket = made.websocket
         own_port = websocket is not None and websocket.port is not None and (alone or made.http is None)
         sockets = [] if websocket is None else [socket_handler(None if own_port else websocket.path, self._hub)]
@@ -110,7 +111,6 @@ class Web:
             return
         async with open_runtime(self._made, redis_url=None) as runtime:
             self.attach(runtime)
-            runtime.logger.info("service started")
             try:
                 yield
             finally:
@@ -163,47 +163,63 @@ async def serve(
         if addresses and not share_port:
             # Likewise: a port that is taken is the likeliest mistake of all.
             addresses = {name: _reserve(stack, address) for name, address in addresses.items()}
-        runtime = await stack.enter_async_context(open_runtime(made, redis_url, tells_end=tells_end))
-        ports: Mapping[str, int] = {}
-        if web is not None:
-            web.attach(runtime, development=development)
-            ports = await _serve_web(stack, web, made, runtime, addresses)
-        # The last line of a start: from here on its ports are open, too.
-        runtime.logger.info("service started")
-        try:
-            yield Served(runtime, ports)
-        finally:
-            await runtime.take_no_more()
+        servers = [] if web is None else [WebServers(web, made, addresses, development=development)]
+        runtime = await stack.enter_async_context(open_runtime(made, redis_url, servers, tells_end=tells_end))
+        yield Served(runtime, servers[0].ports if servers else {})
 
 
-async def _serve_web(
-    stack: AsyncExitStack, web: Web, made: Assembly, runtime: Runtime, addresses: Mapping[str, _Address]
-) -> Mapping[str, int]:
-    from daebus.server.server import HttpServer  # noqa: PLC0415  # it loads Granian
+class WebServers:
+    """The servers of HTTP and WebSocket, as a house: the last one that is opened, and the first that is closed.
 
-    limits = _limits(made, servers=len(addresses))
-    await stack.enter_async_context(_lifespan(web.litestar))
-    ports: dict[str, int] = {}
-    for name, (host, port) in addresses.items():
-        application = web.litestar if name == "http" or made.http is None else web.socket_application()
-        application.guard.listens_on(host)
+    Args:
+        web: The Litestar applications.
+        made: The app.
+        addresses: Where they listen.
+        development: See `serve`.
+
+    Attributes:
+        ports: The TCP ports that they listen on, once the house is open.
+    """
+
+    def __init__(self, web: Web, made: Assembly, addresses: Mapping[str, _Address], *, development: bool) -> None:
+        self._web = web
+        self._made = made
+        self._addresses = addresses
+        self._development = development
+        self.ports: dict[str, int] = {}
+
+    @asynccontextmanager
+    async def serving(self, run: Runtime) -> AsyncGenerator[None]:
+        """Let clients in until the end."""
+        web = self._web
+        web.attach(run, development=self._development)
+        async with _lifespan(web.litestar), AsyncExitStack() as stack:
+            for name, (host, _) in self._addresses.items():
+                application = web.litestar if name == "http" or self._made.http is None else web.socket_application()
+                application.guard.listens_on(host)
+                await self._listen(name, application, run, stack)
+            if run.hub is not None:
+                # The server would cut them off: they say goodbye first.
+                stack.push_async_callback(run.say_goodbye, run.hub)
+            yield
+
+    async def _listen(self, name: str, application: Application, run: Runtime, stack: AsyncExitStack) -> None:
+        from daebus.server.server import HttpServer  # noqa: PLC0415  # it loads Granian
+
+        host, port = self._addresses[name]
         server = HttpServer(
             application,
             host=host,
             port=port,
-            logger=runtime.logger,
+            logger=run.logger,
             share_port=True,
-            limits=limits,
-            budget=runtime.budget,
+            limits=_limits(self._made, servers=len(self._addresses)),
+            budget=run.budget,
         )
-        stack.push_async_callback(_stop, server, runtime.grace)
-        ports[name] = await server.start()
+        stack.push_async_callback(_stop, server, run.grace)
+        self.ports[name] = await server.start()
         reach = describe_reach(server.address, isolated=is_isolated())
-        runtime.logger.info("listening", protocol=name, host=host, port=ports[name], **reach)
-    if runtime.hub is not None:
-        # The server would cut them off: they say goodbye first.
-        stack.push_async_callback(runtime.say_goodbye, runtime.hub)
-    return ports
+        run.logger.info("listening", protocol=name, host=host, port=self.ports[name], **reach)
 
 
 def _limits(made: Assembly, *, servers: int) -> ServerLimits:

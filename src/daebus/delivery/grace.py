@@ -12,7 +12,7 @@ from daebus.telemetry.logs import Logger, make_logger
 
 from .standing import Standing, standing_of_task
 
-__all__ = ["CUT_SECONDS", "LIFECYCLE_SECONDS", "NOT_ENDED", "STOP_SECONDS", "Grace"]
+__all__ = ["COMPONENT_SECONDS", "CUT_SECONDS", "LIFECYCLE_SECONDS", "NOT_ENDED", "STOP_SECONDS", "Grace"]
 
 NOT_ENDED = "service did not stop well: not all that it ran has ended"
 """What the log says at the end of such a stop, instead of ``service stopped``."""
@@ -23,6 +23,7 @@ STOP_SECONDS = 5.0
 # Until when what, in seconds beyond the deadline.
 CUT_SECONDS = 1.5  # that which was cancelled at the deadline
 LIFECYCLE_SECONDS = 2.5  # on_stop handlers
+COMPONENT_SECONDS = 2.0  # components of the user's
 _CLOSING_SECONDS = 3.0  # the resources of the container
 
 _LEAST_SECONDS = 0.1
@@ -102,6 +103,10 @@ class Grace:
         """
         task = asyncio.ensure_future(_awaited(closing))
         task.set_name(name)
+        await self.ended(task, seconds)
+
+    async def ended(self, task: asyncio.Task[None], seconds: float) -> None:
+        """As `closed`, for a task that runs already."""
         late = await _wait([task], self.left_until(seconds))
         if late:
             stood = standing_of_task(task)

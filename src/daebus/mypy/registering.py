@@ -107,6 +107,8 @@ def _registered(call: Expression) -> _Registered | None:
     app, given = variable(call.callee.expr), call.args[0]
     if call.callee.name == "attach" and isinstance(given, CallExpr) and isinstance(given.callee, RefExpr):
         what = given.callee.node
+        if what is not None and not what.fullname.startswith("daebus."):
+            return None  # of a class of the user's there may be several components
     else:
         what = variable(given)
     if app is None or what is None or _APP + call.callee.name not in REGISTERING:

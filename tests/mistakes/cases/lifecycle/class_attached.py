@@ -4,9 +4,9 @@ from daebus import Daebus, DaebusHttp
 
 app = Daebus("users")
 # wrong
-# ! mypy arg-type: Argument 1 to "attach" of "Daebus" has incompatible type "type[DaebusHttp]"; expected "DaebusHttp | DaebusWebSocket"
-# ! pyright reportArgumentType: Argument of type "type[DaebusHttp]" cannot be assigned to parameter "component" of type "DaebusHttp | DaebusWebSocket" in function "attach"
-# ! registration wrong-component: attach(DaebusHttp): it is no component; attach an instance: DaebusHttp(...) or DaebusWebSocket(...)
+# ! mypy arg-type: Argument 1 to "attach" of "Daebus" has incompatible type "type[DaebusHttp]"; expected "DaebusHttp | DaebusWebSocket | Component"
+# ! pyright reportArgumentType: Argument of type "type[DaebusHttp]" cannot be assigned to parameter "component" of type "DaebusHttp | DaebusWebSocket | Component" in function "attach"
+# ! registration wrong-component: attach(DaebusHttp): it is a class; attach an instance: DaebusHttp(...)
 app.attach(DaebusHttp)
 # right
 app.attach(DaebusHttp())

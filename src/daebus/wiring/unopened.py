@@ -7,8 +7,9 @@ from dependency_injector import containers
 from daebus.errors import DaebusError, StartupError
 from daebus.mistakes.places import place_of, place_of_class
 from daebus.telemetry.logs import Logger
-from daebus.wiring.lookup import name_of, path_of
-from daebus.wiring.resources import Resource
+
+from .lookup import name_of, path_of
+from .resources import Resource
 
 __all__ = ["cause_of", "not_opened"]
 
@@ -25,6 +26,6 @@ def not_opened(container: containers.Container, logger: Logger, resource: Resour
     return StartupError(f"{what} could not be opened: {cause_of(error)}")
 
 
-def cause_of(error: Exception) -> str:
+def cause_of(error: BaseException) -> str:
     """What has failed, in one line."""
     return str(error) if isinstance(error, DaebusError) else f"{type(error).__name__}: {error}"

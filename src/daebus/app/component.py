@@ -1,0 +1,178 @@
+"""`Component`: what a service opens and closes besides its handlers; `ServiceRun`: what it is told of the service."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Protocol, cast
+
+import msgspec
+
+from daebus.core.stopping import Stopping
+from daebus.delivery.grace import COMPONENT_SECONDS, Grace
+from daebus.errors import DaebusError, StartupError, WiringError
+from daebus.mistakes.places import CallSite, caller_place
+from daebus.mistakes.problem import WiringProblem
+from daebus.telemetry.logs import Logger
+from daebus.wiring.unopened import cause_of
+
+from .container import ServiceContainer
+
+if TYPE_CHECKING:
+    from daebus.bus.bus import Bus
+
+    from .runtime import Runtime
+
+__all__ = ["AttachedComponent", "Component", "ServiceRun", "require_component"]
+
+
+class ServiceRun:
+    """One run of a service in this process, as a component sees it.
+
+    Attributes:
+        service: The name under which the service is served.
+        instance: This process, unlike any other of the service.
+        logger: A logger that is bound to the service.
+        bus: Calls other services, and publishes events.
+        container: The container, whose resources are open: ``run.container.repo()``, or a provider of your own class.
+        stopping: Whether the service stops: ``await run.stopping.wait()``.
+    """
+
+    def __init__(  # what is given by name is what `Attributes` explains
+        self,
+        service: str,
+        instance: str,
+        *,
+        logger: Logger,
+        bus: Bus,
+        container: ServiceContainer,
+        stopping: Stopping,
+        grace: Grace,
+    ) -> None:
+        self.service = service
+        self.instance = instance
+        self.logger = logger
+        self.bus = bus
+        self.container = container
+        self.stopping = stopping
+        self._grace = grace
+
+    @property
+    def grace(self) -> float:
+        """Seconds that the work in hand still has: all of `Settings.stop_timeout` until the service stops."""
+        return self._grace.left
+
+
+class Component(Protocol):
+    """What a service opens when it starts and closes when it stops: a port, a connection, a loop of its own.
+
+    It is opened in each process of the service, after the resources of the container and the ``on_start`` handlers, and
+    before the first message is taken. It is closed after the last message was handled, in the task in which it was
+    opened; `ServiceRun.stopping` tells that the stop has begun. Several are opened in the order in which they were
+    attached, and closed in reverse. Where one cannot be opened, the service does not start. Where one fails later, the
+    log tells, and the service goes on.
+    """
+
+    def serving(self, run: ServiceRun, /) -> AbstractAsyncContextManager[object]:
+        """Open it, and close it at the end: most often a method with ``@asynccontextmanager`` that yields once."""
+        ...
+
+
+def require_component(component: object) -> Component:
+    """Refuse what is no component. Raises `WiringError`."""
+    found, remedy = _mistake(component)
+    if found is not None:
+        kind = type(component).__name__
+        is_ours = hasattr(component, "serving") and not isinstance(component, type)
+        subject = f"attach({getattr(component, '__name__', f'{kind}()' if is_ours else repr(component))})"
+        raise WiringError(WiringProblem(caller_place(), subject, found, remedy, code="wrong-component"))
+    return cast("Component", component)
+
+
+def _mistake(component: object) -> tuple[str | None, str]:
+    if isinstance(component, type):
+        return "it is a class", f"attach an instance: {component.__name__}(...)"
+    serving = getattr(component, "serving", None)
+    if not callable(serving):
+        return "it is no component", "attach DaebusHttp(...), DaebusWebSocket(...), or an object with serving(run)"
+    if inspect.iscoroutinefunction(serving) or inspect.isasyncgenfunction(serving):
+        return "its serving() is no context manager", "decorate it with @contextlib.asynccontextmanager, and yield once"
+    try:
+        inspect.signature(serving).bind(None)
+    except TypeError:
+        return "its serving() does not take the run", "write def serving(self, run: ServiceRun)"
+    except ValueError:  # it is not written in Python
+        pass
+    return None, ""
+
+
+class AttachedComponent(msgspec.Struct, frozen=True):
+    """A component of the user's, as a house of the service.
+
+    Attributes:
+        component: The component.
+        site: Where it was attached.
+    """
+
+    component: Component
+    site: CallSite
+
+    @property
+    def title(self) -> str:
+        """What it is, for logs and messages."""
+        return f"component {type(self.component).__name__}"
+
+    @asynccontextmanager
+    async def serving(self, run: Runtime) -> AsyncGenerator[None]:
+        """Keep it open. It lives in a task of its own: whatever it opens is closed in the task that has opened it."""
+        opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        close = asyncio.Event()
+        task = asyncio.create_task(self._live(run.seen, opened, close), name=self.title)
+        try:
+            await asyncio.wait({task, opened}, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            task.cancel()
+            await self._close(task, run)
+            raise
+        if task.done():
+            raise self._not_opened(task, run.logger)
+        tell = partial(self._tell, run.logger)
+        task.add_done_callback(tell)
+        try:
+            yield
+        finally:
+            if not task.done():
+                task.remove_done_callback(tell)
+                close.set()
+                await self._close(task, run)
+
+    async def _live(self, run: ServiceRun, opened: asyncio.Future[None], close: asyncio.Event) -> None:
+        async with self.component.serving(run):
+            opened.set_result(None)
+            await close.wait()
+
+    async def _close(self, task: asyncio.Task[None], run: Runtime) -> None:
+        try:
+            await run.grace.ended(task, COMPONENT_SECONDS)
+        except asyncio.CancelledError:
+            if not task.cancelled():
+                raise
+        except Exception as error:
+            where = str(self.site.place)
+            run.logger.error("component not closed well", component=self.title, where=where, exc_info=error)
+
+    def _not_opened(self, task: asyncio.Task[None], logger: Logger) -> StartupError:
+        error = None if task.cancelled() else task.exception()
+        cause = "it was cancelled" if error is None else cause_of(error)
+        if error is not None and not isinstance(error, DaebusError):
+            logger.error("component not opened", component=self.title, where=str(self.site.place), exc_info=error)
+        problem = StartupError(f"The {self.title} ({self.site.place}) could not be opened: {cause}")
+        problem.__cause__ = error
+        return problem
+
+    def _tell(self, logger: Logger, ended: asyncio.Task[None]) -> None:
+        error = None if ended.cancelled() else ended.exception()
+        logger.error("component failed", component=self.title, where=str(self.site.place), exc_info=error)

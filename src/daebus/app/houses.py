@@ -1,0 +1,301 @@
+"""The houses of a running service: opened in order by ``async with house.serving(run)``, and closed in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+
+from daebus.actions.farewell import Farewell
+from daebus.actions.serving import ActionServer, ServedAction
+from daebus.bus.queueing import tell_unserved
+from daebus.channels.durable import ListenerHost
+from daebus.channels.groups import Listener
+from daebus.channels.serving import ChannelServer
+from daebus.channels.silent_channels import tell_silent
+from daebus.declare.contracts import StreamAction
+from daebus.delivery.endpoint import Endpoint
+from daebus.delivery.grace import LIFECYCLE_SECONDS
+from daebus.discovery.directory import partitions_to_read
+from daebus.discovery.presence import Presence
+from daebus.errors import StartupError
+from daebus.legacy.callers import OldCallers
+from daebus.process.watchdog import Watchdog
+from daebus.protocol.messages import channel_instances, instance_registry
+from daebus.queues.leases import Lease
+from daebus.queues.retries import Retries
+from daebus.tasks.scheduler import ScheduledTask, Scheduler
+from daebus.wiring.unopened import cause_of
+
+from .assembly import Assembly
+from .container import Provided
+from .kinds import ACTION, BACKGROUND, LISTEN, ON_START, ON_STOP
+
+if TYPE_CHECKING:
+    from .runtime import Runtime
+
+__all__ = ["House", "houses_of"]
+
+
+class House(Protocol):
+    """A part of a running service."""
+
+    def serving(self, run: Runtime, /) -> AbstractAsyncContextManager[None]:
+        """Open it, and close it at the end, within what `Runtime.grace` leaves."""
+        ...
+
+
+def houses_of(made: Assembly) -> list[House]:
+    """The houses of a service, but for its HTTP and WebSocket servers, in the order in which they are opened."""
+    return [
+        Provided(),
+        Lifecycle(),
+        *made.components,
+        Threads(),
+        Sockets(),
+        Queues(),
+        OldCalls(),
+        Channels(),
+        Actions(),
+        Schedules(),
+        Registry(),
+        Watch(),
+    ]
+
+
+class Lifecycle:
+    """The ``on_start`` and ``on_stop`` handlers: all of the latter run, also where one of the former has failed."""
+
+    @asynccontextmanager
+    async def serving(self, run: Runtime) -> AsyncGenerator[None]:
+        """Run those of the start, and at the end those of the stop."""
+        try:
+            await self._start(run)
+            yield
+        finally:
+            await self._stop(run)
+
+    async def _start(self, run: Runtime) -> None:
+        for plan in run.made.plans.of(ON_START):
+            delivery = run.delivery(plan.endpoint)
+            incoming = run.internal(delivery, "start")
+            try:
+                await delivery.handle(incoming)
+            except Exception as error:
+                delivery.problem(error, incoming)
+                raise StartupError(f"{plan.spec.title} ({plan.spec.where}) failed: {cause_of(error)}") from error
+
+    async def _stop(self, run: Runtime) -> None:
+        for plan in run.made.plans.of(ON_STOP):
+            delivery, title = run.delivery(plan.endpoint), plan.spec.title
+            incoming = run.internal(delivery, "stop")
+            try:
+                await run.grace.closed(delivery.handle(incoming), title, LIFECYCLE_SECONDS)
+            except Exception as error:
+                problem = delivery.problem(error, incoming)
+                run.logger.error("on_stop handler failed", handler=title, reason=problem.message)
+
+
+class Threads:
+    """The handlers with a thread of their own."""
+
+    @asynccontextmanager
+    async def serving(self, run: Runtime) -> AsyncGenerator[None]:
+        """Start those that start with the service, and stop all of them at the end."""
+        run.threads.start_all()
+        try:
+            yield
+        finally:
+            await run.threads.stop_all(run.grace)
+
+
+class Sockets:
+    """The WebSocket clients, where the service has any."""
+
+    @asynccontextmanager
+    async def serving(self, run: Runtime) -> AsyncGenerator[None]:
+        """Be ready for clients, and let go of all of them at the end."""
+        hub = run.hub
+        if hub is None:
+            yield
+            return
+        await hub.start()
+        run.node.when_forgotten(hub.renew_soon)
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(hub.stop)
+            stack.push_async_callback(run.say_goodbye, hub)
+            yield
+
+
+class Queues:
+    """What the readers of actions and durable channels share: the lease of this process, and what is tried again."""
+
+    @asynccontextmanager
+    async def serving(self, run: Runtime) -> AsyncGenerator[None]:
+        """Keep the lease, and hand on what is due to be tried again."""
+        made, node, settings = run.made, run.node, run.made.settings
+        partitions = await partitions_to_read(node, made.service, settings.partitions)
+        durable = {plan.spec.channel for plan in made.plans.of(LISTEN) if plan.spec.is_durable}
+        registries = [*map(instance_registry, partitions), *sorted(map(channel_instances, durable))]
+        run.lease = Lease(node, registries, settings.lease, run.logger)
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(run.lease.stop)
+            await run.lease.start()
+            run.retries = [Retries(node, name, run.logger, settings.limits.max_dead_size) for name in partitions]
+            for each in run.retries:
+                stack.push_async_callback(each.stop)
+                await each.start()
+            yield
+
+
+class OldCalls:
+    """The actions, for callers that still run daebus 0.0.31, where the service hears them."""
+
+    @asynccontextmanager
+    async def serving(self, run: Runtime) -> AsyncGenerator[None]:
+        """Take their requests until the end."""
+        service = run.made.service
+        streams = {plan.spec.name: plan.endpoint.signature.streams for plan in run.made.plans.of(ACTION)}
+
+        def stream(action: str, payload: msgspec.Raw) -> AsyncGenerator[msgspec.Raw]:
+            return run.bus.stream(StreamAction[msgspec.Raw, msgspec.Raw](action, service=service), payload)
+
+        async with AsyncExitStack() as stack:
+            for server in run.dialect.servers(service, streams, run.lease, stream, run.logger):
+                await stack.enter_async_context(_serving(server, run))
+            yield
+
+
+class Channels:
+    """The listeners."""
+
+    @asynccontextmanager
+    async def serving(self, run: Runtime) -> AsyncGenerator[None]:
+        """Take events until the end."""
+        host = ListenerHost(run.node, run.made.service, run.lease, run.retries[0], run.logger)
+        server = ChannelServer(host, _served_listeners(run.made), run.made.settings.limits)
+        run.readers.append(server)
+        async with _serving(server, run):
+            yield
+
+
+class Actions:
+    """The actions."""
+
+    @asynccontextmanager
+    async def serving(self, run: Runtime) -> AsyncGenerator[None]:
+        """Take requests until the end; then the replies of those in hand leave."""
+        made = run.made
+        server = run.actions = ActionServer(
+            run.node,
+            made.service,
+            _served_actions(made),
+            lease=run.lease,
+            retries=run.retries,
+            limits=made.settings.limits,
+            logger=run.logger,
+        )
+        run.readers.append(server)
+        async with _serving(server, run):
+            durable = [plan.spec.channel for plan in made.plans.of(LISTEN) if plan.spec.is_durable]
+            await tell_silent(run.node.link, durable, run.logger)
+            yield
+
+
+class Schedules:
+    """The background tasks."""
+
+    @asynccontextmanager
+    async def serving(self, run: Runtime) -> AsyncGenerator[None]:
+        """Run each when it is due, until the end."""
+        made, node = run.made, run.node
+        lease = made.settings.lease
+        scheduler = Scheduler(node.link, service=made.service, instance=node.id, logger=run.logger, lease=lease)
+        tasks = [
+            ScheduledTask(
+                name=plan.spec.name,
+                schedule=plan.spec.schedule,
+                scope=plan.spec.scope,
+                run=self._running(run, plan.endpoint),
+            )
+            for plan in made.plans.of(BACKGROUND)
+        ]
+        try:
+            await scheduler.start(tasks)
+            yield
+        finally:
+            await scheduler.stop(run.grace)
+
+    def _running(self, run: Runtime, endpoint: Endpoint[None]) -> Callable[[], asyncio.Future[None]]:
+        delivery = run.delivery(endpoint)
+
+        async def once() -> None:
+            outcome = await delivery.deliver(run.internal(delivery, "task"))
+            if outcome.problem is not None and not outcome.is_logged:
+                run.logger.error("background task failed", handler=delivery.title, reason=outcome.problem.message)
+
+        return lambda: asyncio.ensure_future(once())
+
+
+class Registry:
+    """The registry, where callers see that this process serves the service and its actions."""
+
+    @asynccontextmanager
+    async def serving(self, run: Runtime) -> AsyncGenerator[None]:
+        """Stand in it until the end, or until `Runtime.take_no_more`."""
+        made, node, settings = run.made, run.node, run.made.settings
+        names = [plan.spec.name for plan in made.plans.of(ACTION)]
+        presence = run.presence = Presence(node, made.service, names, settings.partitions, settings.lease)
+        await presence.start()
+        try:
+            run.farewell = Farewell(node, made.service, presence, run.actions)
+            await tell_unserved(node, made.service, settings.partitions, names, run.logger)
+            for doubt in made.doubts:
+                run.logger.warning("this may be a mistake", found=doubt.message, where=doubt.where, remedy=doubt.remedy)
+            yield
+        finally:
+            await presence.stop()
+
+
+class Watch:
+    """The watchdog of the event loop."""
+
+    @asynccontextmanager
+    async def serving(self, run: Runtime) -> AsyncGenerator[None]:
+        """Tell, until the end, where the event loop is blocked."""
+        with Watchdog(run.logger):
+            yield
+
+
+@asynccontextmanager
+async def _serving(server: OldCallers | ChannelServer | ActionServer, run: Runtime) -> AsyncGenerator[None]:
+    try:
+        await server.start()
+        yield
+    finally:
+        await server.stop(run.grace)
+
+
+def _served_actions(made: Assembly) -> list[ServedAction]:
+    return [
+        ServedAction(one.spec.name, one.endpoint, made.concurrency(one.endpoint, one.spec.concurrency), one.spec.policy)
+        for one in made.plans.of(ACTION)
+    ]
+
+
+def _served_listeners(made: Assembly) -> list[Listener]:
+    return [
+        Listener(
+            one.spec.channel,
+            one.spec.is_durable,
+            one.spec.name,
+            one.endpoint,
+            made.concurrency(one.endpoint),
+            one.spec.policy,
+            one.spec.kept_as,
+        )
+        for one in made.plans.of(LISTEN)
+    ]

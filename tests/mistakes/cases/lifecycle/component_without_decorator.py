@@ -1,0 +1,30 @@
+"""A component whose serving() is a generator, and no context manager."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from daebus import Daebus, ServiceRun
+
+
+class Metrics:
+    # wrong
+    async def serving(self, run: ServiceRun) -> AsyncGenerator[None]:
+        yield
+
+    # right
+    @asynccontextmanager
+    async def serving(self, run: ServiceRun) -> AsyncGenerator[None]:
+        yield
+
+    # both
+
+
+app = Daebus("users")
+# ! mypy arg-type: Argument 1 to "attach" of "Daebus" has incompatible type "Metrics"; expected "DaebusHttp | DaebusWebSocket | Component"
+# ! pyright reportArgumentType: Argument of type "Metrics" cannot be assigned to parameter "component" of type "DaebusHttp | DaebusWebSocket | Component" in function "attach"
+# ! registration wrong-component: attach(Metrics()): its serving() is no context manager; decorate it with @contextlib.asynccontextmanager, and yield once
+app.attach(Metrics())
+
+
+@app.action("ping")
+async def ping() -> None: ...
