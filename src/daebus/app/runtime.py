@@ -69,7 +69,7 @@ class Runtime:
     actions: ActionServer
 
     def __init__(self, made: Assembly, node: Node, logger: Logger) -> None:
-        self.made = made
+        self.made: Assembly = made
         self.node = node
         node.stopping = made.stopping
         self.logger = logger
@@ -78,7 +78,7 @@ class Runtime:
         self.dialect: OldWire | UnspokenOldWire = dialect_of(made.settings.legacy)(node)
         caller = Caller(node, made.service, made.settings.limits, self.dialect)
         self.bus: Bus = NodeBus(caller, made.interceptors)
-        self.seen = ServiceRun(
+        self.seen: ServiceRun = ServiceRun(
             made.service,
             node.id,
             logger=logger,
@@ -94,7 +94,9 @@ class Runtime:
             ThreadTask(plan.spec.name, plan.endpoint, plan.spec.auto_start, plan.spec.restart, plan.spec.timeout)
             for plan in made.plans.of(THREAD)
         ]
-        self.threads = ServiceThreads(tasks, service=made.service, stopping=made.stopping, logger=logger)
+        self.threads: ServiceThreads = ServiceThreads(
+            tasks, service=made.service, stopping=made.stopping, logger=logger
+        )
         self.hub: SocketHub | None = None if made.websocket is None else self._make_hub(made.websocket)
         self.clients: Clients = Clients(Switchboard(node.link, made.service)) if self.hub is None else self.hub.clients
 
