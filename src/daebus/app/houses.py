@@ -211,8 +211,7 @@ class Schedules:
     @asynccontextmanager
     async def serving(self, run: Runtime) -> AsyncGenerator[None]:
         """Run each when it is due, until the end."""
-        made, node = run.made, run.node
-        lease = made.settings.lease
+        made, node, lease = run.made, run.node, run.made.settings.lease
         scheduler = Scheduler(node.link, service=made.service, instance=node.id, logger=run.logger, lease=lease)
         tasks = [
             ScheduledTask(
