@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from redis.asyncio import Redis
 
+from daebus.app.kinds import kind_of
 from daebus.bus.bus import Bus
 from daebus.bus.caller import Caller
 from daebus.bus.node_bus import NodeBus
@@ -21,8 +22,9 @@ from daebus.declare.recorder import Recorder
 from daebus.declare.specs import Spec
 from daebus.legacy.dialect import dialect_of
 from daebus.protocol.limits import BusLimits
+from daebus.wiring.rules import Rule
 
-__all__ = ["open_bus", "raw_redis", "recorded", "until"]
+__all__ = ["open_bus", "raw_redis", "recorded", "rule_of", "until"]
 
 
 @asynccontextmanager
@@ -62,3 +64,11 @@ class _Reader(Recorder):
 def recorded(recorder: Recorder) -> Sequence[Spec]:
     """What a recorder has recorded, as an app sees it."""
     return _Reader("reader").read(recorder)
+
+
+def rule_of(decorate: Callable[[Recorder], Callable[[Any], object]]) -> Rule:
+    """What handlers of a kind may look like: ``rule_of(lambda users: users.action(GET_USER))``."""
+    recorder = Recorder("tests")
+    decorate(recorder)(cast("Any", lambda: None))
+    (spec,) = recorded(recorder)
+    return kind_of(spec).rule(spec)

@@ -12,6 +12,7 @@ from contextlib import aclosing
 import pytest
 import structlog
 from dependency_injector import containers, providers
+from tests.support import rule_of
 
 from daebus.core.context import Context, current_context
 from daebus.declare.specs import LifecycleSpec
@@ -27,7 +28,7 @@ from daebus.wiring.compiling import Rule, compile_endpoint
 
 Log = list[str]
 
-RULE = Rule(kind="a test", payload="the payload", replies=True, streams=None)
+RULE = rule_of(lambda recorder: recorder.action("test"))
 
 
 class Container(containers.DeclarativeContainer):
@@ -90,7 +91,10 @@ async def test_what_the_transport_decoded_is_passed_by_name(pool: WorkerPool) ->
     message = incoming()
     message.keywords = {"user_id": "u1", "page": 2}
     for kind in (handler, blocking):
-        assert await dispatch(compiled(kind, pool, rule=Rule(kind="a route", free=True)), message) == b'"u1 2 3"'
+        assert (
+            await dispatch(compiled(kind, pool, rule=rule_of(lambda recorder: recorder.route("/test"))), message)
+            == b'"u1 2 3"'
+        )
 
 
 async def test_a_coroutine_function_runs_on_the_event_loop_and_a_function_off_it(pool: WorkerPool) -> None:

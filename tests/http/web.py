@@ -13,9 +13,9 @@ from dependency_injector import containers, providers
 from litestar import Litestar, Request
 from tests.support import recorded
 
+from daebus.app.kinds import compile_handler
 from daebus.asgi.settings import DaebusHttp
 from daebus.core.stopping import Stopping
-from daebus.declare.paths import RESERVED, path_parameters
 from daebus.declare.recorder import Recorder
 from daebus.declare.specs import RouteSpec
 from daebus.delivery.per_message import PerMessage
@@ -24,10 +24,8 @@ from daebus.errors import (
     NotFound,
 )
 from daebus.http.application import HttpRoute, build_litestar
-from daebus.http.checks import check_route
 from daebus.server.server import HttpServer
 from daebus.telemetry.logs import make_logger
-from daebus.wiring.compiling import Rule, compile_endpoint
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -90,11 +88,7 @@ def build(
     container = Services()
     for spec in recorded(recorder):
         assert isinstance(spec, RouteSpec)
-        problems = check_route(spec, spec.read_signature())
-        assert problems == [], [str(problem) for problem in problems]
-        rule = Rule(kind="a route", free=True, reserved=RESERVED, path=frozenset(path_parameters(spec.path)))
-        endpoint = compile_endpoint(spec, container, workers or WorkerPool(2), rule, lambda _: lambda result: result)
-        routes.append(HttpRoute(spec, endpoint))
+        routes.append(HttpRoute(spec, compile_handler(spec, container, workers or WorkerPool(2))))
     return build_litestar(
         settings or DaebusHttp(), routes, service="user_service", stopping=Stopping(), logger=make_logger(), **more
     )

@@ -10,7 +10,6 @@ import socket
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from types import NoneType
 from typing import Any, Literal
 
 import httpx
@@ -28,6 +27,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from daebus import WebSocketLimits
+from daebus.app.kinds import compile_handler
 from daebus.asgi.handshake import Handshake
 from daebus.asgi.settings import DaebusHttp, DaebusWebSocket
 from daebus.connection.node import Node
@@ -40,14 +40,12 @@ from daebus.core.stopping import Stopping
 from daebus.core.timings import DEFAULT_TIMINGS, Timings
 from daebus.declare.contracts import Message
 from daebus.declare.recorder import Recorder
-from daebus.declare.signatures import Signature
 from daebus.declare.specs import SocketSpec
 from daebus.delivery.endpoint import Endpoint
 from daebus.delivery.workers import WorkerPool
 from daebus.embedded.engine import join_embedded
 from daebus.errors import Forbidden, NotFound, Reject, Unavailable, WiringError
 from daebus.http.application import build_litestar
-from daebus.payloads.codec import encode
 from daebus.protocol.messages import client_registry
 from daebus.server.server import HttpServer
 from daebus.telemetry.logs import make_logger
@@ -55,7 +53,6 @@ from daebus.websocket.clients import Client, Clients
 from daebus.websocket.hub import SocketHub, SocketRoutes, socket_handler
 from daebus.websocket.outbox import Outbox
 from daebus.websocket.replicas import Switchboard
-from daebus.wiring.compiling import Rule, compile_endpoint
 
 _services = itertools.count(1)
 
@@ -186,21 +183,14 @@ class Sites:
         disconnecting: list[Endpoint[object]] = []
         for spec in recorded(sockets):
             assert isinstance(spec, SocketSpec)
+            endpoint = compile_handler(spec, containers.DynamicContainer(), self._workers)
             if spec.event == "message":
-                messages[spec.type] = self._compile(spec, Rule(kind="a", payload="d", parts=(Client,), replies=True))
+                messages[spec.type] = endpoint
             elif spec.event == "connect":
-                rule = Rule(kind="a", payload="the parameters", parts=(Client,), replies=True, lax=True)
-                connecting = self._compile(spec, rule)
+                connecting = endpoint
             else:
-                disconnecting.append(self._compile(spec, Rule(kind="a", parts=(Client,))))
+                disconnecting.append(endpoint)
         return SocketRoutes(messages, connecting, disconnecting)
-
-    def _compile(self, spec: SocketSpec, rule: Rule) -> Endpoint[bytes | None]:
-        return compile_endpoint(spec, containers.DynamicContainer(), self._workers, rule, answering)
-
-
-def answering(signature: Signature) -> Callable[[object], bytes | None]:
-    return (lambda _: None) if signature.returns is NoneType else encode
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from types import NoneType
 from typing import Any, Generic, TypeAlias, TypeVar, cast
 
 import msgspec
+from dependency_injector import containers
 
 from daebus.asgi.settings import DaebusHttp, DaebusWebSocket
 from daebus.declare.contracts import StreamAction
@@ -24,10 +25,14 @@ from daebus.declare.specs import (
     Spec,
     ThreadSpec,
 )
+from daebus.delivery.endpoint import Endpoint
+from daebus.delivery.interceptors import NONE, Interceptors
+from daebus.delivery.workers import OwnThread, WorkerPool
 from daebus.http.checks import check_route
 from daebus.mistakes.places import made_at
 from daebus.payloads.codec import encode
 from daebus.websocket.clients import Client
+from daebus.wiring.compiling import compile_endpoint
 from daebus.wiring.rules import Rule
 
 __all__ = [
@@ -43,6 +48,7 @@ __all__ = [
     "SOCKET_DISCONNECT",
     "THREAD",
     "Kind",
+    "compile_handler",
     "kind_of",
 ]
 
@@ -193,3 +199,25 @@ KINDS: tuple[Kind[Any, Any], ...] = (
 """All of them, in the order in which `daebus check` shows their handlers."""
 
 _BY_SPEC = {(kind.spec, kind.event): kind for kind in KINDS}
+
+
+def compile_handler(
+    spec: Spec, container: containers.Container, workers: WorkerPool, interceptors: Interceptors = NONE
+) -> Endpoint[Any]:
+    """Compile a recorded handler as its kind says.
+
+    Args:
+        spec: The handler.
+        container: Where its services come from.
+        workers: Where it runs if it is a ``def`` handler that has no thread of its own.
+        interceptors: What stands around its messages.
+
+    Raises:
+        WiringError: With all the mistakes of the handler.
+    """
+    kind = kind_of(spec)
+    where = OwnThread(spec.name) if isinstance(spec, ThreadSpec) else workers
+    endpoint = compile_endpoint(spec, container, where, kind.rule(spec), kind.encoder)
+    # A thread is asked to stop after the time, and never cancelled.
+    timeout = None if isinstance(spec, ThreadSpec) else spec.timeout
+    return msgspec.structs.replace(endpoint, timeout=timeout, interceptors=interceptors)

@@ -9,17 +9,16 @@ import msgspec
 from dependency_injector import containers, providers
 
 from daebus.declare.options import stray_in
-from daebus.declare.specs import ListenSpec, RouteSpec, Spec, ThreadSpec
+from daebus.declare.specs import ListenSpec, RouteSpec, Spec
 from daebus.delivery.endpoint import Endpoint
 from daebus.delivery.interceptors import Interceptors
-from daebus.delivery.workers import OwnThread, WorkerPool
+from daebus.delivery.workers import WorkerPool
 from daebus.errors import WiringError
 from daebus.mistakes.problem import WiringProblem
 from daebus.mistakes.render import Note
 from daebus.telemetry.logs import make_logger
-from daebus.wiring.compiling import compile_endpoint
 
-from .kinds import LISTEN, Kind, kind_of
+from .kinds import LISTEN, Kind, compile_handler, kind_of
 from .settings import Conflict
 
 __all__ = ["Plans"]
@@ -140,13 +139,7 @@ class Plans:
         self._claims[key] = spec
 
     def _compile(self, spec: Spec, interceptors: Interceptors) -> Plan[Any, Any]:
-        kind = kind_of(spec)
-        workers = OwnThread(spec.name) if isinstance(spec, ThreadSpec) else self._workers
-        endpoint = compile_endpoint(spec, self._container, workers, kind.rule(spec), kind.encoder)
-        # A thread is asked to stop after the time, and never cancelled.
-        timeout = None if isinstance(spec, ThreadSpec) else spec.timeout
-        endpoint = msgspec.structs.replace(endpoint, timeout=timeout, interceptors=interceptors)
-        self._compiled[id(spec)] = endpoint
+        endpoint = self._compiled[id(spec)] = compile_handler(spec, self._container, self._workers, interceptors)
         return Plan(spec, endpoint)
 
 
