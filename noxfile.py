@@ -18,6 +18,7 @@ CODE = ("src", "tests", "examples", "noxfile.py")
 SMOKE = (
     "tests/core/test_private_parts.py",
     "tests/http/test_fast_path.py",
+    "tests/http/test_litestar_internals.py",
     "tests/http/test_routes.py",
     "tests/examples/test_by_protocol.py",
     "tests/examples/test_orders.py",

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from inspect import isawaitable
 from typing import Any, cast
 
+import pytest
 from redis.asyncio import Redis
 
 from daebus.app.kinds import kind_of
@@ -17,6 +18,7 @@ from daebus.bus.caller import Caller
 from daebus.bus.node_bus import NodeBus
 from daebus.connection.node import open_node
 from daebus.connection.redis_server import RedisServer
+from daebus.core.private_parts import find
 from daebus.core.timings import Timings
 from daebus.declare.recorder import Recorder
 from daebus.declare.specs import Spec
@@ -24,7 +26,7 @@ from daebus.legacy.dialect import dialect_of
 from daebus.protocol.limits import BusLimits
 from daebus.wiring.rules import Rule
 
-__all__ = ["open_bus", "raw_redis", "recorded", "rule_of", "until"]
+__all__ = ["hide_part", "open_bus", "raw_redis", "recorded", "rule_of", "until"]
 
 
 @asynccontextmanager
@@ -54,6 +56,20 @@ async def until(predicate: Callable[[], object], seconds: float = 20.0) -> None:
         if time.monotonic() > end:  # not by cancelling: redis-py has been seen to swallow that
             raise TimeoutError
         await asyncio.sleep(0.005)
+
+
+def hide_part(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Have a private part looked for in vain, which its library itself needs, so that it cannot be taken away.
+
+    Args:
+        monkeypatch: Brings it back.
+        name: As in ``Owner.part``.
+    """
+
+    def find_others(part: str) -> object | None:
+        return None if part.partition("(")[0].endswith(f":{name}") else find(part)
+
+    monkeypatch.setattr("daebus.core.private_parts.find", find_others)
 
 
 class _Reader(Recorder):

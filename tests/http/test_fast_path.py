@@ -12,13 +12,14 @@ from litestar.config.compression import CompressionConfig
 from litestar.config.csrf import CSRFConfig
 from litestar.connection import ASGIConnection
 from litestar.datastructures import UploadFile
-from litestar.exceptions import PermissionDeniedException
+from litestar.exceptions import HTTPException, PermissionDeniedException, ValidationException
 from litestar.handlers import BaseRouteHandler
+from litestar.logging import LoggingConfig
 from litestar.middleware import ASGIMiddleware
 from litestar.params import FromPath
 from litestar.plugins import ReceiveRoutePlugin
 from litestar.routes import BaseRoute, HTTPRoute
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, Logger, Message, Receive, Scope, Send
 from tests.http.web import AnyRequest, Repo, User, build, problem_of, serving, serving_app
 
 from daebus import HttpLimits
@@ -189,9 +190,70 @@ class TestBeforeLitestar:
             assert (await client.post("/users", json=USER)).status_code == 200
             assert calls == ["show", "show", "save"]
             calls.clear()
-            problem_of(await client.get("/users/x"), 400)
+            for url in ("/users/x", "/users/3?size=x"):
+                problem_of(await client.get(url), 400)
+            problem_of(await client.post("/users", json={**USER, "id": 1}), 400)
+            assert calls == []
             problem_of(await client.get("/users/0"), 409)
-            assert calls == ["Litestar", "show", "Litestar"]
+            assert calls == ["show", "Litestar"]
+
+    @pytest.mark.parametrize("key", [400, ValidationException, HTTPException, Exception])
+    @pytest.mark.parametrize("is_of_app", [False, True])
+    async def test_an_exception_handler_of_the_users_is_told_of_wrong_arguments(
+        self, users: Recorder, key: Any, is_of_app: bool
+    ) -> None:
+        def answer(_: AnyRequest, error: Any) -> Response[Any]:
+            return Response({"detail": error.detail, "extra": error.extra}, status_code=422)
+
+        own: dict[str, Any] = {"exception_handlers": {key: answer}}
+
+        @users.route("/x/<number>", methods=["POST"], **({} if is_of_app else own))
+        async def save(number: int, data: User, size: int) -> None: ...
+
+        async with serving(users, **(own if is_of_app else {})) as client:
+            response = await client.post("/x/y?size=z", json={**USER, "id": 1})
+        if key is Exception:  # daebus' own is for HTTPException, which is nearer
+            problem_of(response, 400)
+            return
+        assert response.status_code == 422
+        assert response.json() == {
+            "detail": "Validation failed for POST /x/y",
+            "extra": [
+                {"message": "Expected `int`, got `str`", "key": "number", "source": "path"},
+                {"message": "Expected `str`, got `int`", "key": "$.id", "source": "body"},
+                {"message": "Expected `int`, got `str`", "key": "size", "source": "query"},
+            ],
+        }
+
+    async def test_a_hook_and_a_log_of_the_users_are_told_of_wrong_arguments(
+        self, routes: Recorder, calls: list[str]
+    ) -> None:
+        async def note(error: Exception, scope: Scope) -> None:
+            calls.append(f"{type(error).__name__} {scope['path']}")
+
+        def log(_: Logger, scope: Scope, lines: list[str]) -> None:
+            calls.append(f"{'InvalidRequest' in lines[-1]} {scope['path']}")
+
+        config = LoggingConfig(log_exceptions="always", exception_logging_handler=log, configure_root_logger=False)
+        for options in ({"after_exception": [note]}, {"logging_config": config}):
+            async with serving(routes, **options) as client:
+                problem_of(await client.get("/users/3?size=x"), 400)
+        assert calls == ["InvalidRequest /users/3", "True /users/3"]
+
+    async def test_what_may_be_none_may_be_left_out(self, users: Recorder) -> None:
+        @users.route("/x")
+        async def show(size: int | None, anything: Any, word: str | None = "a") -> list[Any]:
+            return [size, anything, word]
+
+        @users.route("/y")
+        async def need(something: object) -> str:
+            return str(something)
+
+        async with serving(users) as client:
+            assert (await client.get("/x")).json() == [None, None, "a"]
+            assert (await client.get("/x?size=1&anything=2&word=")).json() == [1, "2", ""]
+            assert (await client.get("/y?something=1")).text == "1"
+            problem_of(await client.get("/y"), 400)
 
     async def test_what_is_put_around_litestar_later_sees_each_request(
         self, routes: Recorder, calls: list[str]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from daebus.asgi.settings import DaebusHttp, DaebusWebSocket
-from daebus.core.private_parts import LITESTAR, require
+from daebus.core.private_parts import require
 from daebus.delivery.grace import Grace
 from daebus.embedded.deployment import is_isolated
 from daebus.errors import Unavailable
@@ -79,8 +79,10 @@ class Web:
         return self._build(DaebusHttp(schema=False), alone=True)
 
     def _build(self, http: DaebusHttp, *, alone: bool = False) -> Application:
-        require("litestar", LITESTAR)
-        from daebus.http.application import HttpRoute, build_litestar  # noqa: PLC0415  # they load Litestar
+        from daebus.http.litestar_internals import REQUIRED  # noqa: PLC0415  # it loads Litestar
+
+        require("litestar", REQUIRED)
+        from daebus.http.application import HttpRoute, build_litestar  # noqa: PLC0415
         from daebus.websocket.hub import socket_handler  # noqa: PLC0415
 
         made = self._made

@@ -20,6 +20,7 @@ _PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _LOOPBACK = re.compile(r"localhost|[^/]+\.localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\]", re.IGNORECASE)
 _LOOPBACK_ADDRESS = re.compile(r"localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|::1", re.IGNORECASE)
+_WELL_FORMED = re.compile(rb"[\w!$&'()*+,;=\-.~:\[\]@%]*")  # of the characters that a host may have in a URL
 _LONGEST_SHOWN = 200
 _MOST_KNOWN = 64
 
@@ -116,37 +117,42 @@ class HostGuard:
     """The check that a request is for a host name of the service, and not for one that somebody else points at it.
 
     Args:
-        hosts: The names, such as ``api.example.com`` or ``*.example.com``; None: every name, until `loopback_only`.
+        hosts: The names, such as ``api.example.com`` or ``*.example.com``; None: every name, until `listens_on`.
+
+    Attributes:
+        known: Some values of the header that were examined, and are allowed.
     """
 
-    __slots__ = ("_fixed", "_known", "_patterns")
+    __slots__ = ("_fixed", "_patterns", "known")
 
     def __init__(self, hosts: Sequence[str] | None) -> None:
         self._fixed = hosts is not None
         self._patterns: re.Pattern[str] | None = None if hosts is None or _ANY in hosts else _pattern(hosts)
-        self._known: set[bytes] = set()
+        self.known: set[bytes] = set()
 
     def listens_on(self, address: str) -> None:
         """Allow the names of this machine alone, where it listens on its loopback address and no names are given."""
         if not self._fixed and _LOOPBACK_ADDRESS.fullmatch(address):
             self._patterns = _LOOPBACK
+            self.known.clear()
 
     def refusal(self, headers: Headers) -> Refusal | None:
         """Why a request is refused; None: it is not."""
-        if self._patterns is None:
-            return None
         for name, value in headers:
             if name == b"host":
-                return None if value in self._known else self._examine(self._patterns, value)
+                return None if value in self.known else self.examine(value)
         return None
 
-    def _examine(self, patterns: re.Pattern[str], value: bytes) -> Refusal | None:
+    def examine(self, value: bytes) -> Refusal | None:
+        """Why a request with this value of the header ``Host`` is refused; None: it is not."""
         host = _without_port(value.decode("latin-1"))
-        if patterns.fullmatch(host):
-            if len(self._known) < _MOST_KNOWN:
-                self._known.add(value)
-            return None
         shown = host[:_LONGEST_SHOWN]
+        if not _WELL_FORMED.fullmatch(value):
+            return Refusal(BadRequest("Invalid host header"), shown, "nothing: it is no host name")
+        if self._patterns is None or self._patterns.fullmatch(host):
+            if len(self.known) < _MOST_KNOWN:
+                self.known.add(value)
+            return None
         error = BadRequest(f"The service does not answer to the host name {shown!r}")
         return Refusal(error, shown, f"DaebusHttp(allowed_hosts=[{shown!r}])")
 

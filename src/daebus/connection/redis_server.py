@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, TypeVar, cast
 
-from daebus.core.private_parts import REDIS, require
+from daebus.core.private_parts import require
 from daebus.core.timings import DEFAULT_TIMINGS, Timings
 from daebus.errors import StartupError, Unavailable
 from daebus.mistakes.suggestions import did_you_mean
@@ -30,6 +30,13 @@ from .session import (
 from .urls import Target, bad_url, parse_target
 
 __all__ = ["RedisServer"]
+
+REDIS: Sequence[str] = (
+    "redis.asyncio:Connection._writer",
+    "redis.asyncio:Connection.can_read",
+    "redis.crc:key_slot",
+)
+"""What `daebus.connection.session` uses of redis-py beyond its documented interface."""
 
 _OLDEST_REDIS = 7
 

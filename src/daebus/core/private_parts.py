@@ -1,92 +1,36 @@
-"""Parts of libraries that are private or not documented: whether the installed version has them still.
+"""Private parts: whether the installed version of a library has what daebus uses beyond its documented interface.
 
-A newer version may change them without notice, and a pinned one would be in the way of whoever installs daebus beside
-other packages. So they are looked for before they are used. Where one is missing that only makes daebus faster,
-requests take the longer way, and the log says so; where daebus cannot do without, it does not start, and one line says
-why.
+A newer version may change it without notice, and a pinned one would be in the way of whoever installs daebus beside
+other packages. So it is looked for before it is used: each package that uses such parts has the list of them beside the
+code, `daebus.http.litestar_internals`, `daebus.server.granian_server` and `daebus.connection.redis_server`.
 """
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from importlib import import_module
+from typing import cast
 
 from daebus.errors import StartupError
 
-__all__ = ["GRANIAN", "LITESTAR", "LITESTAR_SHORT", "REDIS", "find", "installed", "missing", "require"]
+__all__ = ["find", "installed", "missing", "require"]
 
 _MISSING = object()
-_HANDLER = "litestar.handlers:HTTPRouteHandler"
-
-LITESTAR_SHORT: Sequence[str] = (
-    "litestar:Litestar.asgi_handler",
-    "litestar:Litestar.asgi_router",
-    "litestar._asgi.asgi_router:ASGIRouter.handle_routing",
-    "litestar.datastructures:FormMultiDict.close",
-    "litestar.datastructures:FormMultiDict.from_form_data",
-    "litestar.plugins:ReceiveRoutePlugin.receive_route",
-    "litestar.routes:HTTPRoute._call_handler_function",
-    "litestar.routes:HTTPRoute._get_cached_response",
-    "litestar.routes:HTTPRoute.handle",
-    "litestar.routes:HTTPRoute.route_handler_map",
-    "litestar.utils.scope.state:ScopeState.body",
-    "litestar.utils.scope.state:ScopeState.form",
-    "litestar.utils.scope.state:ScopeState.from_scope",
-    f"{_HANDLER}.authorize_connection",
-    f"{_HANDLER}.to_response",
-)
-"""What the short ways of requests need of Litestar: see `daebus.http.fast_path`."""
-
-LITESTAR: Sequence[str] = (
-    "litestar:WebSocket.receive_wrapper",
-    "litestar:WebSocket.send_wrapper",
-    "litestar.exceptions.http_exceptions:RequestEntityTooLarge",
-    "litestar.handlers:WebsocketRouteHandler.resolve_middleware",
-    "litestar.response.base:ASGIResponse.send_body",
-    "litestar.response.base:ASGIResponse.start_response",
-    "litestar.serialization:get_serializer",
-    "litestar.serialization.msgspec_hooks:DEFAULT_TYPE_ENCODERS",
-    "litestar.types.internal_types:PathParameterDefinition",
-    "litestar.utils.helpers:get_enum_string_value",
-    "litestar.utils.predicates:is_async_callable",
-    "litestar.utils.sync:AsyncIteratorWrapper.iterator",
-    f"{_HANDLER}.parsed_data_field",
-    f"{_HANDLER}.parsed_fn_signature",
-    f"{_HANDLER}.resolve_after_response",
-    f"{_HANDLER}.resolve_before_request",
-    f"{_HANDLER}.resolve_data_dto",
-    f"{_HANDLER}.resolve_dependencies",
-    f"{_HANDLER}.resolve_exception_handlers",
-    f"{_HANDLER}.resolve_guards",
-    f"{_HANDLER}.resolve_request_class",
-    f"{_HANDLER}.resolve_request_max_body_size",
-    f"{_HANDLER}.resolve_response_class",
-    f"{_HANDLER}.resolve_response_cookies",
-    f"{_HANDLER}.resolve_response_headers",
-    f"{_HANDLER}.resolve_return_dto",
-    f"{_HANDLER}.resolve_type_encoders",
-)
-"""What routes and WebSockets need of Litestar."""
-
-GRANIAN: Sequence[str] = (
-    "granian.net:SocketHolder",
-    "granian.server.embed:Server._init_shared_socket",
-    "granian.server.embed:Server.serve",
-    "granian.server.embed:Server.stop",
-)
-"""What `daebus.server.server` needs of Granian, whose embedded server calls itself experimental."""
-
-REDIS: Sequence[str] = (
-    "redis.asyncio:Connection._writer",
-    "redis.asyncio:Connection.can_read",
-    "redis.crc:key_slot",
-)
-"""What `daebus.connection.session` needs of redis-py."""
 
 
 def find(part: str) -> object | None:
-    """A part, written ``module:Name.attribute``; None where the installed version has none."""
-    module, _, names = part.partition(":")
+    """Find a private part.
+
+    Args:
+        part: Written ``module:Name.attribute``; of a function that daebus calls or overrides with its parameters, but
+            for ``self``: ``module:Name.method(request, handler)``.
+
+    Returns:
+        The part; None where the installed version has none, or where its parameters have other names.
+    """
+    path, _, parameters = part.removesuffix(")").partition("(")
+    module, _, names = path.partition(":")
     try:
         found: object = import_module(module)
     except ImportError:
@@ -95,7 +39,15 @@ def find(part: str) -> object | None:
         found = getattr(found, name, _MISSING)
         if found is _MISSING:
             return None
-    return found
+    return found if not parameters or _parameters(found) == parameters else None
+
+
+def _parameters(function: object) -> str:
+    try:
+        names = inspect.signature(cast("type", function)).parameters
+    except (TypeError, ValueError):
+        return ""
+    return ", ".join(name for name in names if name != "self")
 
 
 def missing(parts: Sequence[str]) -> list[str]:

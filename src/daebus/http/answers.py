@@ -12,90 +12,77 @@ import msgspec
 from litestar import Response
 from litestar.handlers import HTTPRouteHandler
 from litestar.serialization import get_serializer
-from litestar.serialization.msgspec_hooks import DEFAULT_TYPE_ENCODERS
-from litestar.types import ASGIApp, Receive, Scope, Send, TypeEncodersMap
-from litestar.utils.helpers import get_enum_string_value
-from litestar.utils.predicates import is_async_callable
+from litestar.types import ASGIApp, TypeEncodersMap
 
-from daebus.asgi.problems import NO_SNIFFING, id_header
+from daebus.asgi.encoded import Encoded
 from daebus.declare.signatures import Signature
 from daebus.errors import WiringError
 from daebus.mistakes.show_type import show_type
 
 from .bodies import Unfinished
+from .litestar_internals import DEFAULT_TYPE_ENCODERS, get_enum_string_value, is_async_callable
 
-__all__ = ["Answer", "Encoded"]
+__all__ = ["Encode", "choose_encoding"]
+
+Encode = Callable[[object], object]
+"""What Litestar is to make a response of, made of what a handler has returned."""
 
 _JSON = "application/json"
 
 
-class Answer:
-    """Encodes what one handler returns. Before `fit` it leaves everything to Litestar.
+def choose_encoding(signature: Signature, handler: HTTPRouteHandler) -> Encode:
+    """What encodes what a handler returns that is part of an app.
 
-    Args:
-        signature: Of the handler.
+    Where Litestar or the user works on the object itself (a DTO, ``after_request``, a background task, a response
+    class of one's own), the object is left as it is, and Litestar encodes it.
+
+    Raises:
+        WiringError: What the handler returns has no JSON form.
     """
+    hooked = any(getattr(layer, "after_request", None) for layer in handler.ownership_layers)
+    if hooked or handler.background or cast("_Resolved", handler).resolve_return_dto() is not None:
+        return Unfinished
+    encoders = handler.resolve_type_encoders()
+    media_type = get_enum_string_value(handler.media_type) or _JSON
+    as_it_is = partial(_render_response, media_type, encoders)
+    if not _is_json(handler, media_type):
+        return as_it_is
+    _refuse_unencodable(signature, encoders)
+    encode_json = msgspec.json.Encoder(enc_hook=get_serializer(encoders)).encode
+    plain = not (handler.resolve_response_headers() or handler.resolve_response_cookies())
+    status, content_type = handler.status_code, media_type.encode("latin-1")
 
-    def __init__(self, signature: Signature) -> None:
-        self._signature = signature
-        self._encode: Callable[[object], object] = Unfinished
+    def encode(result: object) -> object:
+        if isinstance(result, Response | bytes):
+            return as_it_is(cast("object", result))
+        body = encode_json(result)
+        return Encoded(body, status, content_type) if plain else body
 
-    def __call__(self, result: object) -> object:
-        """What Litestar is to make a response of."""
-        return self._encode(result)
+    return encode
 
-    def fit(self, handler: HTTPRouteHandler) -> None:
-        """Choose the encoding, now that the handler is part of an app.
 
-        Where Litestar or the user works on the object itself (a DTO, ``after_request``, a background task, a response
-        class of one's own), the object is left as it is, and Litestar encodes it.
+def _refuse_unencodable(signature: Signature, encoders: TypeEncodersMap) -> None:
+    known = {*DEFAULT_TYPE_ENCODERS, *encoders, object}
+    unknown: list[type] = []
 
-        Raises:
-            WiringError: What the handler returns has no JSON form.
-        """
-        hooked = any(getattr(layer, "after_request", None) for layer in handler.ownership_layers)
-        if hooked or handler.background or cast("_Resolved", handler).resolve_return_dto() is not None:
-            return
-        encoders = handler.resolve_type_encoders()
-        media_type = get_enum_string_value(handler.media_type) or _JSON
-        self._encode = partial(_render_response, media_type, encoders)
-        if not _is_json(handler, media_type):
-            return
-        self._refuse_unencodable(encoders)
-        encode_json = msgspec.json.Encoder(enc_hook=get_serializer(encoders)).encode
-        plain = not (handler.resolve_response_headers() or handler.resolve_response_cookies())
-        status, content_type, as_it_is = handler.status_code, media_type.encode("latin-1"), self._encode
+    def look(kind: type) -> dict[str, Any]:
+        open_ended = kind is object or inspect.isabstract(kind) or getattr(kind, "_is_protocol", False)
+        if not open_ended and known.isdisjoint(kind.__mro__[:-1]):
+            unknown.append(kind)
+        return {"title": kind.__name__}
 
-        def encode(result: object) -> object:
-            if isinstance(result, Response | bytes):
-                return as_it_is(cast("object", result))
-            body = encode_json(result)
-            return Encoded(body, status, content_type) if plain else body
-
-        self._encode = encode
-
-    def _refuse_unencodable(self, encoders: TypeEncodersMap) -> None:
-        known = {*DEFAULT_TYPE_ENCODERS, *encoders, object}
-        unknown: list[type] = []
-
-        def look(kind: type) -> dict[str, Any]:
-            open_ended = kind is object or inspect.isabstract(kind) or getattr(kind, "_is_protocol", False)
-            if not open_ended and known.isdisjoint(kind.__mro__[:-1]):
-                unknown.append(kind)
-            return {"title": kind.__name__}
-
-        # What has no schema may well be encodable.
-        with contextlib.suppress(TypeError, ValueError, NameError, AttributeError):
-            msgspec.json.schema(self._signature.returns, schema_hook=look)
-        if unknown:
-            raise WiringError(
-                self._signature.problem(
-                    None,
-                    f"what it returns cannot be encoded as JSON: {show_type(unknown[0])} has no JSON form",
-                    "return a msgspec.Struct or a dataclass, or give type_encoders= to the route or to DaebusHttp",
-                    code="unencodable",
-                )
+    # What has no schema may well be encodable.
+    with contextlib.suppress(TypeError, ValueError, NameError, AttributeError):
+        msgspec.json.schema(signature.returns, schema_hook=look)
+    if unknown:
+        raise WiringError(
+            signature.problem(
+                None,
+                f"what it returns cannot be encoded as JSON: {show_type(unknown[0])} has no JSON form",
+                "return a msgspec.Struct or a dataclass, or give type_encoders= to the route or to DaebusHttp",
+                code="unencodable",
             )
+        )
 
 
 class _Resolved(Protocol):
@@ -103,24 +90,6 @@ class _Resolved(Protocol):
 
     def resolve_return_dto(self) -> object: ...
     def resolve_response_class(self) -> object: ...
-
-
-class Encoded:
-    """An answer that is ready to be sent: an ASGI app, as building a response takes as long as all the rest."""
-
-    __slots__ = ("_body", "_content_type", "_status")
-
-    def __init__(self, body: bytes, status: int, content_type: bytes) -> None:
-        self._body = body
-        self._status = status
-        self._content_type = content_type
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it."""
-        length = (b"content-length", b"%d" % len(self._body))
-        headers = [(b"content-type", self._content_type), length, NO_SNIFFING, id_header(scope)]
-        await send({"type": "http.response.start", "status": self._status, "headers": headers})
-        await send({"type": "http.response.body", "body": self._body, "more_body": False})
 
 
 def _is_json(handler: HTTPRouteHandler, media_type: str) -> bool:

@@ -11,20 +11,18 @@ from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import Any, cast
 
-from litestar import Litestar, Response
+from litestar import Litestar, Request, Response
 from litestar.exceptions import LitestarDeprecationWarning, LitestarException
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.config import OpenAPIConfig
 from litestar.routes import HTTPRoute
 from litestar.types import ControllerRouterHandler, Method
-from litestar.types.internal_types import PathParameterDefinition
-from litestar.utils.helpers import get_enum_string_value
 from typing_extensions import override
 
 from daebus.asgi.handshake import explaining, refuse_unread
-from daebus.asgi.problems import DELIVERY, Problems, telling_id
+from daebus.asgi.problems import telling_id
 from daebus.asgi.settings import DaebusHttp, HttpLimits
-from daebus.core.private_parts import LITESTAR_SHORT, installed, missing
+from daebus.asgi.site_guard import SiteGuard
 from daebus.core.stopping import Stopping
 from daebus.declare.paths import litestar_path, path_shape
 from daebus.errors import ConfigurationError, WiringError, WiringProblem
@@ -36,9 +34,10 @@ from daebus.server.exchange import DIRECT
 from daebus.telemetry.logs import Logger
 
 from .arguments import PlainRequest
-from .fast_path import ShortWays
+from .fast_path import FastPath
+from .litestar_internals import PathParameterDefinition, get_enum_string_value, has_fast_path
+from .problems import Problems
 from .routes import HttpRoute, RouteHandler, make_handler
-from .site_guard import SiteGuard
 
 __all__ = ["Application", "HttpRoute", "build_litestar"]
 
@@ -49,12 +48,12 @@ class Application(Litestar):
     """Litestar's app, which refuses other sites and hosts first, and tells clients the ids of requests.
 
     Attributes:
-        short_ways: The short ways.
+        fast_path: The fast path of its requests.
         guard: Refuses other sites and hosts.
         documentation: Of the routes.
     """
 
-    short_ways: ShortWays
+    fast_path: FastPath
     guard: SiteGuard
     documentation: Documentation
 
@@ -69,7 +68,7 @@ class Application(Litestar):
                 return
         elif scope["type"] == "http":
             scope.setdefault("state", {})
-            answer = self.guard.refuses_request(scope) or await self.short_ways.answer(scope, receive)
+            answer = self.guard.refuses_request(scope) or await self.fast_path.answer(scope, receive)
             if answer is not None:
                 await answer(scope, receive, send)
                 return
@@ -104,21 +103,21 @@ def build_litestar(
             Litestar does not take.
     """
     given, problems = dict(settings.litestar), Problems(logger)
-    closed = _missing_of_litestar(logger)
-    short_ways = ShortWays(closed=closed)
+    fast = has_fast_path(logger)
+    fast_path = FastPath(is_on=fast)
     documentation = Documentation(service, _operation_ids(routes))
     documentation.is_open = settings.schema is True
     _refuse_unknown(settings)
     _refuse_collisions(routes)
     options = {
         "logging_config": None,
-        "request_class": PlainRequest,
+        "request_class": PlainRequest if fast else Request,
         "request_max_body_size": settings.limits.max_body_size,
         "openapi_config": None if settings.schema is False else documentation.config,
         **given,
         "exception_handlers": problems.handlers(cast("Any", given.get("exception_handlers"))),
         "after_exception": [problems.note, *_listed(given, "after_exception")],
-        "plugins": [*_listed(given, "plugins"), short_ways],
+        "plugins": [*_listed(given, "plugins"), fast_path],
         "lifespan": [*lifespan, *_listed(given, "lifespan")],
         "route_handlers": [*extra_handlers, *_listed(given, "route_handlers")],
     }
@@ -129,9 +128,9 @@ def build_litestar(
         _add_options_handlers(app, routes)
         dependencies = cast("Mapping[str, object]", given.get("dependencies") or {})
         make = partial(make_handler, provided=dependencies, service=service, stopping=stopping, logger=logger)
-        _add_routes(app, routes, make, short=not closed)
-    app.short_ways, app.guard, app.documentation = short_ways, SiteGuard(settings, logger), documentation
-    short_ways.open(app)
+        _add_routes(app, routes, make, fast=fast)
+    app.fast_path, app.guard, app.documentation = fast_path, SiteGuard(settings, logger), documentation
+    fast_path.open(app)
     return app
 
 
@@ -140,19 +139,6 @@ def _make_application(options: Mapping[str, object]) -> Application:
         return Application(**cast("dict[str, Any]", options))
     except LitestarException as error:
         raise ConfigurationError(f"Litestar refuses what DaebusHttp(...) passes to it: {error.detail}") from error
-
-
-def _missing_of_litestar(logger: Logger) -> bool:
-    """Whether the installed Litestar lacks what the short ways need, which the log is told."""
-    absent = missing(LITESTAR_SHORT)
-    if absent:
-        logger.warning(
-            "requests take the long way, as Litestar has changed",
-            version=installed("litestar"),
-            missing=absent,
-            hint="all works, a little slower; a newer daebus may know this version",
-        )
-    return bool(absent)
 
 
 def _listed(given: Mapping[str, object], name: str) -> Sequence[object]:
@@ -215,7 +201,7 @@ def _options_handler(path: str, allowed: str) -> HTTPRouteHandler:
 
 
 def _add_routes(
-    app: Litestar, routes: Sequence[HttpRoute], make: Callable[[HttpRoute], RouteHandler], *, short: bool
+    app: Litestar, routes: Sequence[HttpRoute], make: Callable[[HttpRoute], RouteHandler], *, fast: bool
 ) -> None:
     problems: list[WiringProblem] = []
     for route in routes:
@@ -232,7 +218,7 @@ def _add_routes(
         for handler in registered.route_handlers if isinstance(registered, HTTPRoute) else ():
             try:
                 if isinstance(handler, RouteHandler):
-                    handler.fit(short=short)
+                    handler.fit(fast=fast)
             except WiringError as error:
                 problems.extend(error.problems)
     if problems:
@@ -255,7 +241,7 @@ def _operation_ids(
 
     def operation_id(handler: HTTPRouteHandler, method: Method, components: list[str | PathParameterDefinition]) -> str:
         shape = "/" + "/".join(part if isinstance(part, str) else "<>" for part in components)
-        known = ids.get((get_enum_string_value(method), shape)) if DELIVERY in handler.opt else None
+        known = ids.get((get_enum_string_value(method), shape)) if isinstance(handler, RouteHandler) else None
         return known or OpenAPIConfig.operation_id_creator(handler, method, components)
 
     return operation_id

@@ -3,47 +3,42 @@
 from __future__ import annotations
 
 import math
-import re
 import typing
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
-from http import HTTPStatus
-from typing import Any, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 import msgspec
 from litestar import Request
 from litestar.enums import RequestEncodingType
-from litestar.exceptions import HTTPException, InternalServerException
-from litestar.exceptions.http_exceptions import RequestEntityTooLarge
+from litestar.exceptions import InternalServerException
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import BodyKwarg
-from litestar.types import Empty, HTTPScope, Receive
+from litestar.types import HTTPScope, Receive
 from typing_extensions import override
 
-from daebus.asgi.mistakes import InvalidBody
-from daebus.asgi.request_mistakes import body_mistakes
 from daebus.declare.decorated import is_context
 from daebus.declare.paths import RESERVED, is_file
 from daebus.declare.signatures import MISSING, Parameter, Signature
-from daebus.errors import BadRequest
-from daebus.payloads.codec import Decoder, UnsupportedTypeError, compile_query_decoder, require_json_type
-from daebus.payloads.inputs import Hook
-from daebus.server.exchange import Headers, body_length
+from daebus.payloads.codec import (
+    UNDECODABLE,
+    QueryParser,
+    UnsupportedTypeError,
+    compile_query_parser,
+    require_json_type,
+)
+from daebus.payloads.inputs import Hook, JsonInput, ValuesInput
+from daebus.payloads.mistake_search import find_mistakes, missing
+from daebus.payloads.mistakes import Mistakes
+from daebus.server.exchange import body_length
 
-__all__ = [
-    "Arguments",
-    "PlainRequest",
-    "form_type",
-    "no_json",
-    "read_arguments",
-    "receive_body",
-    "refuse_other_forms",
-    "refuse_other_types",
-    "takes_json",
-]
+from .litestar_internals import CLIENT_GONE, RequestEntityTooLarge, keep_body, received_body
+from .mistakes import look
+
+__all__ = ["Arguments", "PlainRequest", "form_type", "read_arguments", "receive_body", "takes_json"]
 
 _FORMS = (RequestEncodingType.MULTI_PART, RequestEncodingType.URL_ENCODED)
-_JSON = re.compile(rb"\s*[^;]*[/+]json\s*(;|$)", re.IGNORECASE)
+_TEXT = ValuesInput()
 
 
 class PlainRequest(Request[Any, Any, Any]):
@@ -57,10 +52,9 @@ class PlainRequest(Request[Any, Any, Any]):
 
     @override
     async def body(self) -> bytes:
-        state = self._connection_state
-        if state.body is Empty and self.is_connected:
+        if self.is_connected and received_body(self.scope) is None:
             limit = self.route_handler.resolve_request_max_body_size()
-            state.body = await receive_body(self.content_length, self.receive, limit)
+            keep_body(self.scope, await receive_body(self.content_length, self.receive, limit))
             self.is_connected: bool = False
         return await super().body()
 
@@ -76,69 +70,118 @@ class JsonBody:
         TypeError: msgspec cannot decode the type.
     """
 
-    __slots__ = ("decode", "hook", "kind")
+    __slots__ = ("decode", "form", "kind")
 
     def __init__(self, kind: Any, hook: Hook) -> None:
         self.kind: object = kind
-        self.hook: Hook = hook
+        self.form = JsonInput(hook)
         self.decode: Callable[[bytes], object] = msgspec.json.Decoder(kind, dec_hook=hook).decode
 
 
+class _Query:
+    """What a query string is decoded as: a struct of all the arguments in it. Raises `UnsupportedTypeError`."""
+
+    __slots__ = ("kind", "parse")
+
+    def __init__(self, kind: type[msgspec.Struct]) -> None:
+        self.kind: type[msgspec.Struct] = kind
+        self.parse: QueryParser = compile_query_parser(kind)
+
+
+class Argument(NamedTuple):
+    """An argument of a handler that is read from a request.
+
+    Attributes:
+        name: The name of the handler's parameter, and its name in the request.
+        place: Where it is: ``path``, ``query`` or ``body``.
+        kind: The type.
+        default: Its value where a request does not have it; `MISSING`: it must have it.
+    """
+
+    name: str
+    place: str
+    kind: Any
+    default: object
+
+
 class Arguments:
-    """Reads the arguments of one handler, but for its `Context`.
+    """The arguments of one handler, read from requests, but for its `Context`.
 
     Args:
-        path: What converts those path parameters that are no text.
-        query: Decodes the query string to a struct of parameters; None: there are none.
-        data: What the body is; None: it is not asked for.
+        arguments: The arguments, in the order of the handler's signature.
+        hook: What decodes types that msgspec does not know, in a body.
         takes_request: Whether the handler takes the request itself.
 
     Attributes:
         takes_body: Whether the body is asked for.
         takes_request: Whether the handler takes the request itself, as ``request``.
+
+    Raises:
+        TypeError: msgspec cannot decode a type.
+        UnsupportedTypeError: Likewise.
     """
 
-    def __init__(
-        self,
-        path: Mapping[str, Callable[[object], object]],
-        query: Decoder | None,
-        data: JsonBody | None,
-        *,
-        takes_request: bool,
-    ) -> None:
-        self._path = tuple(path.items())
-        self._query = query
-        self._data = data
-        self.takes_body: bool = data is not None
+    def __init__(self, arguments: Sequence[Argument], hook: Hook, *, takes_request: bool) -> None:
+        self._arguments = tuple(arguments)
+        in_path = [one for one in arguments if one.place == "path" and one.kind is not str]
+        self._path = [(one.name, _converter(one.kind)) for one in in_path]
+        query = [_field(one) for one in arguments if one.place == "query"]
+        self._query = _Query(msgspec.defstruct("Query", query)) if query else None
+        self._data = next((JsonBody(one.kind, hook) for one in arguments if one.place == "body"), None)
+        self.takes_body: bool = self._data is not None
         self.takes_request: bool = takes_request
 
-    def read(self, scope: HTTPScope, body: bytes | None) -> dict[str, object] | None:
-        """The arguments by name, but for the request; None where Litestar is to read them, as it can say what is wrong.
+    def read(self, scope: HTTPScope, body: bytes | None) -> dict[str, object] | Mistakes | None:
+        """Read the arguments of a request.
 
         Args:
             scope: Of the request, whose route is known.
             body: The body; None: it is not asked for.
 
-        Raises:
-            InvalidBody: The body is JSON, but not of the handler's type.
+        Returns:
+            The arguments by name, but for the request; or all that is wrong with them; or None where Litestar is to
+            read them: it knows what an empty body means to a handler, and explains one that is no JSON.
         """
         values: dict[str, object] = {**scope["path_params"]}
+        query: Mapping[str, object] = {}
         try:
+            if self._query is not None:
+                query = self._query.parse(scope["query_string"])
+                values |= msgspec.structs.asdict(msgspec.convert(query, self._query.kind, strict=False))
             for name, convert in self._path:
                 values[name] = convert(values[name])
-            if self._query is not None:
-                values |= msgspec.structs.asdict(cast("msgspec.Struct", self._query(scope["query_string"])))
-        except (msgspec.ValidationError, BadRequest):
-            return None
-        if self._data is not None and body is not None:
-            try:
+            if self._data is not None and body is not None:
                 values["data"] = self._data.decode(body)
-            except msgspec.ValidationError as error:
-                found = body_mistakes(body, self._data.kind, error, self._data.hook)
-                raise InvalidBody(scope, found) from error
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-                return None
+        except msgspec.ValidationError:
+            return self._find_mistakes({"path": scope["path_params"], "query": query}, body)
+        except UNDECODABLE:
+            return None
         return values
+
+    def _find_mistakes(self, given: Mapping[str, Mapping[str, object]], body: bytes | None) -> Mistakes | None:
+        """All that is wrong; None where the body is no JSON."""
+        found = Mistakes([])
+        for name, place, kind, default in self._arguments:
+            if place == "body":
+                if not self._look_at_body(body, found, is_required=default is MISSING):
+                    return None
+            elif (value := given[place].get(name, MISSING)) is not MISSING:
+                look(_TEXT, value, kind, place, name, found)
+            elif default is MISSING:
+                found.add(place, name, missing(kind))
+        return found if found.found else None
+
+    def _look_at_body(self, body: bytes | None, found: Mistakes, *, is_required: bool) -> bool:
+        """Add what is wrong with the body; whether it is JSON, or empty."""
+        data = cast("JsonBody", self._data)
+        if not body:
+            if is_required:
+                found.add("body", "$", missing(data.kind))
+            return True
+        error = data.form.check(body, data.kind)
+        if error is not None:
+            found.take(find_mistakes(data.form, body, data.kind, error, place="body"))
+        return error is None or isinstance(error, msgspec.ValidationError)
 
 
 async def receive_body(length: int | None, receive: Receive, limit: int | None) -> bytes:
@@ -161,60 +204,13 @@ async def receive_body(length: int | None, receive: Receive, limit: int | None) 
     while has_more:
         message = await receive()
         if message["type"] != "http.request":
-            raise InternalServerException("client disconnected prematurely")  # Litestar's words
+            raise InternalServerException(CLIENT_GONE)
         parts.append(message["body"])
         size += len(message["body"])
         if size > most:
             raise RequestEntityTooLarge
         has_more = message.get("more_body", False)
     return b"".join(parts)
-
-
-def refuse_other_types(headers: Headers) -> bool:
-    """Refuse a body that is no JSON by its type; returns whether it has a type. Raises `HTTPException`.
-
-    A browser sends some types, such as that of a form, and bodies without a type, for any page, without asking whether
-    it may. That a body without a type is empty, and allowed, is known when it has been received.
-    """
-    for name, value in headers:
-        if name == b"content-type":
-            if value != b"application/json" and not _JSON.match(value):
-                raise no_json(value.decode("latin-1"))
-            return True
-    return False
-
-
-def no_json(given: str) -> HTTPException:
-    """The error for a body that is no JSON by its type."""
-    return HTTPException(
-        f"The body is to be JSON, with the header Content-Type: application/json, not {given}",
-        status_code=HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-    )
-
-
-def refuse_other_forms(form: str, headers: Headers) -> None:
-    """Refuse a body that is no form of this kind by its type, before it is read.
-
-    Args:
-        form: The media type.
-        headers: Of the request.
-
-    Raises:
-        HTTPException: It is none, or has no type.
-    """
-    given, has_body = None, False
-    for name, value in headers:
-        if name == b"content-type":
-            given = value.decode("latin-1")
-        elif name == b"transfer-encoding" or (name == b"content-length" and value != b"0"):
-            has_body = True
-    if given is None and not has_body:
-        return
-    if given is None or given.partition(";")[0].strip().lower() != form:
-        raise HTTPException(
-            f"The body is to be a form, with the header Content-Type: {form}, not {given or 'without it'}",
-            status_code=HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-        )
 
 
 def read_arguments(signature: Signature, path_names: Collection[str], handler: HTTPRouteHandler) -> Arguments | None:
@@ -227,15 +223,31 @@ def read_arguments(signature: Signature, path_names: Collection[str], handler: H
         return None
     if any("{" in getattr(layer, "path", "") for layer in handler.ownership_layers):  # parameters for all routes
         return None
-    kinds = {parameter.name: cast("Any", parameter.annotation) for parameter in left}
-    query = [_field(parameter) for parameter in left if parameter.name not in {*path_names, "data", "request"}]
+    takes_request = any(parameter.name == "request" for parameter in left)
+    arguments = [_argument(parameter, path_names) for parameter in left if parameter.name != "request"]
     try:
-        path = {name: _converter(kinds[name]) for name in path_names if kinds[name] is not str}
-        decode = compile_query_decoder(msgspec.defstruct("Query", query)) if query else None
-        data = JsonBody(kinds["data"], handler.default_deserializer) if "data" in kinds else None
+        return Arguments(arguments, handler.default_deserializer, takes_request=takes_request)
     except (TypeError, UnsupportedTypeError):  # a type that Litestar may know, or a plugin of it
         return None
-    return Arguments(path, decode, data, takes_request="request" in kinds)
+
+
+def _argument(parameter: Parameter, path_names: Collection[str]) -> Argument:
+    name, default = parameter.name, parameter.default
+    place = "path" if name in path_names else "body" if name == "data" else "query"
+    # As Litestar has it: what may be None is None where it is left out.
+    if default is MISSING and place != "path" and _may_be_none(parameter.annotation):
+        default = None
+    return Argument(name, place, parameter.annotation, default)
+
+
+def _may_be_none(kind: Any) -> bool:
+    if kind is object:
+        return False
+    try:
+        msgspec.convert(None, kind)
+    except msgspec.ValidationError:
+        return False
+    return True
 
 
 def takes_json(handler: HTTPRouteHandler) -> bool:
@@ -278,6 +290,6 @@ def _is_plain(parameter: Parameter) -> bool:
     )
 
 
-def _field(parameter: Parameter) -> tuple[str, Any] | tuple[str, Any, Any]:
-    kind = cast("Any", parameter.annotation)
-    return (parameter.name, kind) if parameter.default is MISSING else (parameter.name, kind, parameter.default)
+def _field(argument: Argument) -> tuple[str, Any] | tuple[str, Any, Any]:
+    name, _, kind, default = argument
+    return (name, kind) if default is MISSING else (name, kind, default)

@@ -6,17 +6,15 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, TypeVar, cast
 
-from litestar.utils.sync import AsyncIteratorWrapper
 from typing_extensions import override
 
 from daebus.delivery.workers import Workers, to_its_end
 
+from .litestar_internals import BODY_ITERATORS, AsyncIteratorWrapper
+
 __all__ = ["close_iterators", "thread_iterators"]
 
 T = TypeVar("T")
-
-_INSIDE = ("iterator", "content_async_iterator")
-"""The attributes under which Litestar's responses, and its iterator of server-sent events, keep what they iterate."""
 
 
 class _InThreads(AsyncIterator[T]):
@@ -55,7 +53,7 @@ class _InThreads(AsyncIterator[T]):
 def thread_iterators(answer: object, workers: Workers) -> None:
     """Let the plain iterators of a response run in our threads."""
     holder: Any = answer
-    for name in _INSIDE:
+    for name in BODY_ITERATORS:
         inside: Any = getattr(holder, name, None)
         if inside.__class__ is AsyncIteratorWrapper:
             setattr(holder, name, _InThreads(inside.iterator, workers))
@@ -69,7 +67,7 @@ async def close_iterators(answer: object) -> None:
         Exception: What one of them raises when it is closed; the others are closed all the same.
     """
     holder, raised = answer, None
-    for name in _INSIDE:
+    for name in BODY_ITERATORS:
         holder = getattr(holder, name, None)
         for closing in (holder, getattr(holder, "generator", None)):
             aclose = getattr(closing, "aclose", None)

@@ -16,7 +16,9 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp, AsyncAnyCallable, Scope
 from typing_extensions import override
 
-from daebus.asgi.problems import DELIVERY, AnyRequest, request_id, unhidden
+from daebus.asgi.encoded import Encoded
+from daebus.asgi.media_types import no_json, refuse_other_forms, refuse_other_types
+from daebus.asgi.problems import AnyRequest, request_id
 from daebus.core.stopping import Stopping
 from daebus.declare.decorated import is_context
 from daebus.declare.paths import is_file, litestar_path, path_parameters
@@ -29,19 +31,11 @@ from daebus.mistakes.suggestions import did_you_mean
 from daebus.openapi.errors import INVALID_INPUT, documented_errors, find_undocumented
 from daebus.telemetry.logs import Logger
 
-from .answers import Answer, Encoded
-from .arguments import (
-    Arguments,
-    PlainRequest,
-    form_type,
-    no_json,
-    read_arguments,
-    refuse_other_forms,
-    refuse_other_types,
-    takes_json,
-)
+from .answers import Encode, choose_encoding
+from .arguments import Arguments, PlainRequest, form_type, read_arguments, takes_json
 from .bodies import Body, Unfinished
 from .parameters import litestar_annotations
+from .problems import answers_mistakes, unhidden
 
 __all__ = ["BODY", "HttpRoute", "RouteHandler", "make_handler"]
 
@@ -68,16 +62,21 @@ class RouteHandler(HTTPRouteHandler):
     """A route as Litestar registers it.
 
     Attributes:
-        arguments: What reads the arguments of most requests; None where all go Litestar's own way.
+        make_delivery: Makes the delivery, once it is known how to encode what the handler returns.
+        delivery: How requests reach the handler; from `fit` on.
+        respond: Hands the arguments of a request to the handler, and returns what it returns, encoded; from `fit` on.
+        arguments: What reads the arguments of most requests; None where Litestar reads them.
         before: A hook of the user's, ``before_request``.
         takes_json: Whether its body is to be JSON, by its type too.
         body_limit: How long its body may be, in bytes; None or 0: as long as it likes.
         logger: For what fails after a response has begun.
         is_plain: Whether nothing is to happen but that the handler is called: no hook, no guard, no cache.
+        explains_mistakes: Whether no exception handler of the user's is for wrong arguments.
     """
 
     route: HttpRoute
-    answer: Answer
+    make_delivery: Callable[[Encode], Delivery[object]]
+    delivery: Delivery[object]
     respond: Respond
     logger: Logger
     arguments: Arguments | None = None
@@ -85,22 +84,29 @@ class RouteHandler(HTTPRouteHandler):
     takes_json: bool = False
     body_limit: int | None = None
     is_plain: bool = False
+    explains_mistakes: bool = False
     _check: AsyncAnyCallable | None = None  # of a form's type, after the hook of the user's
     _exception_handlers: _ExceptionHandlers | None = None
 
-    def fit(self, *, short: bool = True) -> None:
-        """Choose the ways, short ones too where they are open, now that the handler is part of an app.
+    def fit(self, *, fast: bool) -> None:
+        """Fit the handler to the app that it has become a part of, with all that the app's layers and plugins add.
 
-        Raises `WiringError`.
+        Args:
+            fast: Whether requests may take the fast path.
+
+        Raises:
+            WiringError: What the handler returns cannot be encoded.
         """
-        self.answer.fit(self)
-        self._exception_handlers = self.resolve_exception_handlers()
+        signature = self.route.endpoint.signature
+        self.delivery = self.make_delivery(choose_encoding(signature, self))
+        self.respond = _responding(self.delivery)
+        self._exception_handlers = handlers = self.resolve_exception_handlers()
+        self.explains_mistakes = answers_mistakes(handlers)
         self.takes_json = takes_json(self)
         self.before = super().resolve_before_request()
         form = form_type(self)
         self._check = None if form is None else _checking(form, self.before)
-        arguments = read_arguments(self.route.endpoint.signature, path_parameters(self.route.spec.path), self)
-        self.arguments = arguments if short else None
+        self.arguments = read_arguments(signature, path_parameters(self.route.spec.path), self) if fast else None
         self.body_limit = self.resolve_request_max_body_size()
         resolved = cast("Any", self)  # Litestar's types are partly unknown
         hooked = self.before or self.cache or resolved.resolve_guards() or resolved.resolve_after_response()
@@ -147,23 +153,24 @@ def make_handler(
     Raises:
         WiringError: An option is none of Litestar's, or a parameter cannot be expressed in Litestar.
     """
-    answer = Answer(route.endpoint.signature)
-    spec, endpoint = route.spec, msgspec.structs.replace(route.endpoint, encode=answer)
+    spec, endpoint = route.spec, route.endpoint
     _refuse_unknown_options(spec)
     signature = endpoint.signature
     dependencies = cast("Mapping[str, object]", spec.options.get("dependencies") or {})
     names = path_parameters(spec.path)
     hints = litestar_annotations(signature, names, {*provided, *dependencies})
-    delivery = Delivery(endpoint, service, stopping, logger)
-    respond = _responding(delivery)
     handler = RouteHandler(
         litestar_path(spec.path, signature),
         http_method=cast("Any", list(spec.methods)),  # checked before; Litestar's type is a union of literals
         status_code=spec.status_code or (204 if signature.returns is NoneType else 200),
-        **_options(spec, delivery, has_input=bool(hints)),
+        **_options(spec, signature, has_input=bool(hints)),
     )
-    handler.route, handler.answer, handler.respond, handler.logger = route, answer, respond, logger
-    handler(_make_function(respond, signature, names, hints))
+
+    def make_delivery(encode: Encode) -> Delivery[object]:
+        return Delivery(msgspec.structs.replace(endpoint, encode=encode), service, stopping, logger)
+
+    handler.route, handler.make_delivery, handler.logger = route, make_delivery, logger
+    handler(_make_function(signature, names, hints))
     return handler
 
 
@@ -177,12 +184,12 @@ def _refuse_unknown_options(spec: RouteSpec) -> None:
         raise WiringError(*problems)
 
 
-def _options(spec: RouteSpec, delivery: Delivery[object], *, has_input: bool) -> dict[str, Any]:
+def _options(spec: RouteSpec, signature: Signature, *, has_input: bool) -> dict[str, Any]:
     """The user's options, and what the documentation can know from the function."""
     summary, _, description = (inspect.getdoc(spec.function) or "").partition("\n")
     given = cast("dict[str, Any]", dict(spec.options))
     return {
-        "summary": summary or delivery.endpoint.signature.name.replace("_", " ").capitalize(),
+        "summary": summary or signature.name.replace("_", " ").capitalize(),
         "description": description.strip() or None,
         **given,
         "raises": None,  # Litestar knows its own alone, and documents them in a form that no client gets
@@ -191,7 +198,6 @@ def _options(spec: RouteSpec, delivery: Delivery[object], *, has_input: bool) ->
             **documented_errors(spec),
             **(given.get("responses") or {}),
         },
-        "opt": {**(given.get("opt") or {}), DELIVERY: delivery},
         "exception_handlers": unhidden(given.get("exception_handlers")),
     }
 
@@ -208,22 +214,21 @@ def _responding(delivery: Delivery[object]) -> Respond:
     return respond
 
 
-def _make_function(
-    respond: Respond, signature: Signature, names: Collection[str], hints: Mapping[str, Any]
-) -> _Function:
+def _make_function(signature: Signature, names: Collection[str], hints: Mapping[str, Any]) -> _Function:
     """What Litestar calls with the arguments that it has read."""
     files = [p.name for p in signature.left if p.name in names and is_file(p.annotation)]
     keeps_request = "request" in hints
 
     async def handle(**values: object) -> object:
         request = cast("AnyRequest", values["request"] if keeps_request else values.pop("request"))
-        if cast("RouteHandler", request.route_handler).takes_json:
+        handler = cast("RouteHandler", request.route_handler)
+        if handler.takes_json:
             is_typed = refuse_other_types(request.scope["headers"])
             if not is_typed and await request.body():
                 raise no_json("without it")
         for name in files:
             values[name] = _relative(cast("PurePath", values[name]))
-        return await respond(request.scope, values)
+        return await handler.respond(request.scope, values)
 
     _pose_as(handle, signature, {"request": Request, **hints})
     return handle

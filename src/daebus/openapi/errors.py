@@ -8,8 +8,7 @@ from typing import cast
 from litestar.exceptions import HTTPException
 from litestar.openapi.datastructures import ResponseSpec
 
-from daebus.asgi.mistakes import phrase
-from daebus.asgi.problems import PROBLEM, Problem
+from daebus.asgi.problems import PROBLEM, Problem, phrase
 from daebus.declare.specs import RouteSpec
 from daebus.errors import ServiceError, WiringProblem
 from daebus.mistakes.show_type import show_type

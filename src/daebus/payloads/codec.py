@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import cast
 from urllib.parse import parse_qs
 
@@ -21,12 +21,14 @@ from .mistakes import PAYLOAD, Mistake, Mistakes
 __all__ = [
     "UNDECODABLE",
     "Decoder",
+    "QueryParser",
     "UnknownTag",
     "UnresolvedTypeError",
     "UnsupportedTypeError",
     "compile_decoder",
     "compile_event_decoder",
     "compile_query_decoder",
+    "compile_query_parser",
     "encode",
     "invalid_input",
     "is_json_type",
@@ -34,6 +36,7 @@ __all__ = [
 ]
 
 Decoder = Callable[[bytes | msgspec.Raw], object]
+QueryParser = Callable[[bytes], dict[str, object]]
 
 encode: Callable[[object], bytes] = msgspec.json.Encoder().encode
 
@@ -199,22 +202,17 @@ def compile_event_decoder(annotation: object) -> Decoder:
 def compile_query_decoder(annotation: object) -> Decoder:
     """As `compile_decoder`, for the query string of a URL, where every value is text.
 
-    Numbers, booleans and the like are read from the text. Of a name that is repeated the last value counts; a field
-    that takes several values gets them all.
+    Numbers, booleans and the like are read from the text; see `compile_query_parser`.
 
     Raises:
         UnsupportedTypeError: The type is none of named values, or cannot be decoded.
     """
-    require_json_type(annotation)
-    kind = cast("type[object]", annotation)
-    kinds = _named_values(shapes.type_info(kind))
-    other = kinds.get("*")
+    parse, kind = compile_query_parser(annotation), cast("type[object]", annotation)
 
     def decode_or_refuse(query: bytes | msgspec.Raw) -> object:
-        values: dict[str, list[str] | str] = {}
+        values: Mapping[str, object] = {}
         try:
-            parsed = parse_qs(bytes(query).decode(), keep_blank_values=True)
-            values = {name: given if _is_array(kinds.get(name, other)) else given[-1] for name, given in parsed.items()}
+            values = parse(bytes(query))
             return msgspec.convert(values, kind, strict=False)
         except msgspec.ValidationError as error:
             found = find_mistakes(ValuesInput(), values, annotation, error, place="query", path="")
@@ -224,6 +222,27 @@ def compile_query_decoder(annotation: object) -> Decoder:
             raise BadRequest(f"The query string is not valid: {error}", details=found.details) from None
 
     return decode_or_refuse
+
+
+def compile_query_parser(annotation: object) -> QueryParser:
+    """A function that takes a query string apart into what is converted to a type: text, by its name.
+
+    Of a name that is repeated the last value counts; a field that takes several values gets them all. The function
+    raises `ValueError` for what is no UTF-8.
+
+    Raises:
+        UnsupportedTypeError: The type is none of named values, or cannot be decoded.
+    """
+    require_json_type(annotation)
+    named = _named_values(shapes.type_info(cast("type", annotation)))
+    takes_several = {name: _is_array(shape) for name, shape in named.items()}
+    others = takes_several.pop("*", False)
+
+    def parse(query: bytes) -> dict[str, object]:
+        parsed = parse_qs(query.decode(), keep_blank_values=True)
+        return {name: given if takes_several.get(name, others) else given[-1] for name, given in parsed.items()}
+
+    return parse
 
 
 def _named_values(shape: shapes.Type) -> dict[str, shapes.Type]:
@@ -242,8 +261,8 @@ def _named_values(shape: shapes.Type) -> dict[str, shapes.Type]:
     return named
 
 
-def _is_array(shape: shapes.Type | None) -> bool:
-    return shape is not None and any(isinstance(part, _ARRAYS) for part in _members(shape))
+def _is_array(shape: shapes.Type) -> bool:
+    return any(isinstance(part, _ARRAYS) for part in _members(shape))
 
 
 def _tag_field(shape: shapes.Type) -> str | None:

@@ -7,6 +7,8 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Protocol
 
+import msgspec
+
 from daebus.core.budgets import Budget
 from daebus.core.cancelling import is_cancelled
 from daebus.core.deadlines import NEVER, Deadlines
@@ -68,7 +70,7 @@ class Server(Protocol):
         ...
 
 
-class Exchange:
+class Exchange(msgspec.Struct, eq=False):
     """Granian's side of a request, let go of when that is over.
 
     One of Granian's threads lives as long as any of them does, and tracebacks are kept, by cycles, logs and pytest.
@@ -82,6 +84,7 @@ class Exchange:
         receive: ASGI's; Granian's gives futures.
         send: ASGI's.
         body_timeout: Seconds in which all of the body must have come; None: there is no body.
+        client: Whose request it is, as ASGI has it.
 
     Attributes:
         waits_since: Since when the client is waited for, in seconds of `time.monotonic`; None: it is not. While it
@@ -90,49 +93,22 @@ class Exchange:
         is_cut: Whether the client was disconnected, as it takes too little or makes us hold too much.
     """
 
-    __slots__ = (
-        "_body_timeout",
-        "_client",
-        "_end",
-        "_end_is_due",
-        "_held",
-        "_is_late",
-        "_left",
-        "_paid_until",
-        "_receive",
-        "_scope",
-        "_send",
-        "_server",
-        "_waiting",
-        "deadline",
-        "is_cut",
-        "waits_since",
-    )
-
-    def __init__(
-        self,
-        server: Server,
-        scope: Mapping[str, Any],
-        receive: Callable[[], asyncio.Future[Any]],
-        send: Callable[[Any], Awaitable[None]],
-        body_timeout: float | None,
-    ) -> None:
-        self._server = server
-        self._scope: Mapping[str, Any] = scope
-        self._client: object = scope.get("client")  # now: middleware may believe a header, and write it there
-        self._receive: Callable[[], asyncio.Future[Any]] = receive
-        self._send: Callable[[Any], Awaitable[None]] = send
-        self._body_timeout = body_timeout
-        self._waiting: asyncio.Future[Any] | None = None
-        self._is_late = False
-        self._left: int | None = None  # of the body, in bytes
-        self._end_is_due = False  # whether Granian tells of the body's end in a message of its own
-        self._end: asyncio.Task[Any] | None = None
-        self._held = 0  # bytes of the body
-        self._paid_until = 0.0  # when it would have sent at the least rate what it has sent of the body
-        self.is_cut: bool = False
-        self.waits_since: float | None = None
-        self.deadline: float = NEVER
+    _server: Server
+    _scope: Mapping[str, Any]
+    _receive: Callable[[], asyncio.Future[Any]]
+    _send: Callable[[Any], Awaitable[None]]
+    _body_timeout: float | None
+    _client: object  # as it was when the request came: middleware may believe a header, and write it there
+    _waiting: asyncio.Future[Any] | None = None
+    _is_late: bool = False
+    _left: int | None = None  # of the body, in bytes
+    _end_is_due: bool = False  # whether Granian tells of the body's end in a message of its own
+    _end: asyncio.Task[Any] | None = None
+    _held: int = 0  # bytes of the body
+    _paid_until: float = 0.0  # when it would have sent at the least rate what it has sent of the body
+    is_cut: bool = False
+    waits_since: float | None = None
+    deadline: float = NEVER
 
     @property
     def client(self) -> Address | None:

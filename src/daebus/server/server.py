@@ -5,33 +5,26 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import socket
 import threading
-from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 from daebus.core.budgets import MAX_HELD, Budget
 from daebus.core.deadlines import Deadlines
-from daebus.core.private_parts import GRANIAN, require
 from daebus.errors import StartupError
-from daebus.telemetry.logs import Logger, granian_logging
+from daebus.telemetry.logs import Logger
 
 from .connections import ConnectionGuard
 from .exchange import DIRECT, Exchange
+from .granian_server import AsgiApp, GranianServer, embed
 from .limits import ServerLimits, room_for
 from .notices import Notices
 from .own_sockets import OwnSockets
-from .ports import BACKLOG, at, listen
+from .ports import at, listen
 from .refusals import STOPPING, problem_headers
 from .sockets import WebSockets, WebSocketSession, refuse_socket
 
 __all__ = ["HttpServer"]
-
-AsgiApp = Callable[[Any, Any, Any], Awaitable[None]]
-
-_HEADERS_SIZE = 131_072
-"""Bytes of a request's headers; Granian also reads, and writes, so much at once."""
 
 _NORMAL, _GOING_AWAY = 1000, 1001
 _LEAVING_SECONDS = 0.1
@@ -124,7 +117,7 @@ class HttpServer:
         self._port = port
         self._logger = logger
         self._share_port = share_port
-        self._granian: _Granian | None = None
+        self._granian: GranianServer | None = None
         self._serving: asyncio.Task[None] | None = None
         self._guarding: asyncio.Task[None] | None = None
         self._requests: dict[asyncio.Task[Any], Exchange] = {}
@@ -146,7 +139,7 @@ class HttpServer:
             self.address, self._port = bound
             port, room = self._port, room_for(self.limits)
             self._sockets.admit(room)
-            self._granian = _embed(self._serve, listening, room.connections, self.limits)
+            self._granian = embed(self._serve, listening, room.connections, self.limits)
             _threads.enter()
             self._serving = asyncio.create_task(self._granian.serve(), name="granian")
             await asyncio.sleep(0)  # the server's first step, which starts its worker
@@ -215,7 +208,7 @@ class HttpServer:
                 return
             receive, send = session.receive, session.send
             scope[DIRECT] = receive, send  # for whoever lets go of them: a step less for each message
-        self._requests[task] = channel = Exchange(self, scope, receive, send, timeout)
+        self._requests[task] = channel = Exchange(self, scope, receive, send, timeout, scope.get("client"))
         del receive, send
         try:
             await self._app(scope, channel.receive, channel.send)
@@ -244,56 +237,3 @@ class HttpServer:
         client = exchange.client
         if client is not None and self._own.cut(client, (self.address, self._port)):
             self._notices.tell("HTTP client disconnected", reason, client)
-
-
-class _Worker(Protocol):
-    def is_alive(self) -> bool: ...
-
-
-class _Granian(Protocol):
-    """What is used of Granian's embedded server."""
-
-    @property
-    def wrks(self) -> Sequence[_Worker]: ...
-    async def serve(self) -> None: ...
-    def stop(self) -> None: ...
-
-
-def _embed(app: AsgiApp, listening: socket.socket, connections: int, limits: ServerLimits) -> _Granian:
-    """Granian's server on a socket that listens already, which it takes over once it starts."""
-    require("granian", GRANIAN)
-    from granian import net  # noqa: PLC0415  # only services with HTTP pay for loading Granian
-    from granian.constants import HTTPModes, Interfaces  # noqa: PLC0415
-    from granian.http import HTTP1Settings, HTTP2Settings  # noqa: PLC0415
-    from granian.log import LogLevels  # noqa: PLC0415
-    from granian.server.embed import Server  # noqa: PLC0415
-
-    # Of a descriptor, whether it is a Unix socket, and the backlog; Granian's stubs leave it out.
-    hold = cast("Callable[[int, bool, int], Any]", vars(net)["SocketHolder"])
-
-    class Embedded(Server):
-        def _init_shared_socket(self) -> None:
-            # Given a host and a port, Granian would silently share the port with whoever has it.
-            self._shd = hold(listening.detach(), False, BACKLOG)  # noqa: FBT003
-
-    return Embedded(
-        app,
-        interface=Interfaces.ASGINL,
-        backlog=BACKLOG,
-        backpressure=connections,
-        # Whoever sends nothing, or a part of HTTP/2's preface, would be waited for for ever if both were spoken.
-        http=HTTPModes.auto if limits.http2 else HTTPModes.http1,
-        http1_settings=HTTP1Settings(
-            header_read_timeout=round(limits.headers_timeout * 1000), max_buffer_size=_HEADERS_SIZE
-        ),
-        http2_settings=HTTP2Settings(
-            initial_connection_window_size=_HEADERS_SIZE * 2,
-            initial_stream_window_size=_HEADERS_SIZE,
-            keep_alive_interval=20_000,
-            max_concurrent_streams=32,
-            max_headers_size=_HEADERS_SIZE,
-            max_send_buffer_size=_HEADERS_SIZE,
-        ),
-        log_level=LogLevels.error,
-        log_dictconfig=granian_logging(),
-    )

@@ -1,57 +1,53 @@
-"""All that is wrong with an HTTP request: looked for once Litestar, or our own reading of it, has found the first."""
+"""The mistakes of an HTTP request: all that is wrong with its parameters and its body."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol, TypeAlias, cast
+from typing import Any, cast
 
 import msgspec
-from litestar import Request
 from litestar.datastructures import UploadFile
 from litestar.enums import ParamType
+from litestar.exceptions import ValidationException
+from litestar.handlers import HTTPRouteHandler
 from litestar.params import BodyKwarg, ParameterKwarg
-from litestar.types import Empty
+from litestar.types import HTTPScope
 from litestar.typing import FieldDefinition
-from litestar.utils.scope.state import ScopeState
 
+from daebus.asgi.problems import AnyRequest
 from daebus.payloads.inputs import Input, JsonInput, ValuesInput
 from daebus.payloads.mistake_search import find_mistakes, missing
 from daebus.payloads.mistakes import Mistakes
 
-__all__ = ["AnyRequest", "body_mistakes", "request_mistakes"]
+from .litestar_internals import parameters_of, received_body, received_form
 
-AnyRequest: TypeAlias = Request[Any, Any, Any]
+__all__ = ["InvalidRequest", "look", "request_mistakes"]
 
-_ALL = {"headers": "header", "cookies": "cookie", "query": "query"}
 _ABSENT = object()
+_ALL = {"headers": "header", "cookies": "cookie", "query": "query"}
 
 
-class _Handler(Protocol):
-    """What is used of Litestar's handlers, whose own types are partly unknown."""
+class InvalidRequest(ValidationException):
+    """The request is not what the handler takes.
 
-    @property
-    def signature_model(self) -> type: ...
-    @property
-    def default_deserializer(self) -> Callable[[Any, Any], Any]: ...
-    def resolve_data_dto(self) -> object: ...
+    Args:
+        scope: Of the request.
+        mistakes: All that is wrong with it.
+    """
 
-
-def body_mistakes(body: bytes, kind: object, error: Exception, hook: Callable[[Any, Any], Any]) -> Mistakes:
-    """All that is wrong with a JSON body."""
-    return find_mistakes(JsonInput(hook), body, kind, error, place="body")
+    def __init__(self, scope: HTTPScope, mistakes: Mistakes) -> None:
+        self.mistakes: Mistakes = mistakes
+        found = [{"message": one.problem, "key": one.path, "source": one.place} for one in mistakes.found]
+        super().__init__(detail=f"Validation failed for {scope['method']} {scope['path']}", extra=found)
 
 
 def request_mistakes(request: AnyRequest) -> Mistakes:
     """All that is wrong with the parameters of a request, and with its body as far as it has been read."""
-    found = Mistakes([])
-    handler = cast("_Handler", request.route_handler)
-    form = ValuesInput(_hook_of(handler))
-    for name, field in request.route_handler.parsed_fn_signature.parameters.items():
-        kind = handler.signature_model.__annotations__.get(name)
-        if kind is None:
-            continue
+    found, handler = Mistakes([]), request.route_handler
+    form = ValuesInput(decoding_hook(handler))
+    for name, field, kind in parameters_of(handler):
         if name == "data":
-            if handler.resolve_data_dto() is None:
+            if cast("Any", handler).resolve_data_dto() is None:
                 _look_at_body(request, field, kind, found)
             continue
         if name in _ALL:
@@ -61,15 +57,24 @@ def request_mistakes(request: AnyRequest) -> Mistakes:
             place, path, value = _find(request, field.kwarg_definition, field)
         else:
             continue
-        if value is _ABSENT:
-            if field.is_required:
-                found.add(place, path, missing(kind))
-            continue
-        _look(form, value, kind, place, path, found)
+        if value is not _ABSENT:
+            look(form, value, kind, place, path, found)
+        elif field.is_required:
+            found.add(place, path, missing(kind))
     return found
 
 
-def _look(form: Input[Any], value: object, kind: object, place: str, path: str, found: Mistakes) -> None:
+def look(form: Input[Any], value: object, kind: object, place: str, path: str, found: Mistakes) -> None:
+    """Add what is wrong with one value of a request to what was found.
+
+    Args:
+        form: What takes the value apart.
+        value: The value.
+        kind: The type that is expected.
+        place: Where it is: ``path``, ``query``, ``header``, ``cookie`` or ``body``.
+        path: Its name there; of a body ``$``.
+        found: What was found.
+    """
     error = form.check(value, kind)
     if error is not None:
         found.take(find_mistakes(form, value, kind, error, place=place, path=path))
@@ -92,34 +97,34 @@ def _find(request: AnyRequest, marker: ParameterKwarg, field: FieldDefinition) -
 
 
 def _look_at_body(request: AnyRequest, field: FieldDefinition, kind: object, found: Mistakes) -> None:
-    state = ScopeState.from_scope(request.scope)
-    if state.form is not Empty:
-        form: object = state.form
+    form, body = received_form(request.scope), received_body(request.scope)
+    if form is not None:
+        given: object = form
         if field.is_non_string_sequence:  # Litestar takes all values of a form for the list
-            parts = [part if isinstance(part, list) else [part] for part in state.form.values()]
-            form = [part for several in parts for part in cast("list[object]", several)]
-            if not form:
+            parts = [cast("list[object]", part) if isinstance(part, list) else [part] for part in form.values()]
+            given = [part for several in parts for part in several]
+            if not given:
                 found.add("body", "$", "Expected a file")
-        _look(ValuesInput(_hook_of(cast("_Handler", request.route_handler))), form, kind, "body", "$", found)
-    elif isinstance(state.body, bytes) and not _is_form(field):
-        if state.body:
-            _look_at_json(request, state.body, kind, found)
+        look(ValuesInput(decoding_hook(request.route_handler)), given, kind, "body", "$", found)
+    elif body is not None and not _is_form(field):
+        if body:
+            _look_at_json(request, body, kind, found)
         elif field.is_required and not field.is_optional:
             found.add("body", "$", missing(kind))
 
 
 def _look_at_json(request: AnyRequest, body: bytes, kind: object, found: Mistakes) -> None:
     """Look at a body as strictly as it is read: by ourselves only JSON's own types are taken for what they are."""
-    hook = _hook_of(cast("_Handler", request.route_handler))
+    hook = decoding_hook(request.route_handler)
     if getattr(request.route_handler, "arguments", None) is not None:
-        _look(JsonInput(hook), body, kind, "body", "$", found)
+        look(JsonInput(hook), body, kind, "body", "$", found)
         return
     try:
         value: object = msgspec.json.decode(body)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         found.add("body", "$", f"It cannot be decoded: {error}")
     else:
-        _look(ValuesInput(hook), value, kind, "body", "$", found)
+        look(ValuesInput(hook), value, kind, "body", "$", found)
 
 
 def _is_form(field: FieldDefinition) -> bool:
@@ -127,9 +132,9 @@ def _is_form(field: FieldDefinition) -> bool:
     return isinstance(marker, BodyKwarg) and "form" in str(marker.media_type)
 
 
-def _hook_of(handler: _Handler) -> Callable[[Any, Any], Any]:
+def decoding_hook(handler: HTTPRouteHandler) -> Callable[[Any, Any], Any]:
     """What decodes as Litestar does, where msgspec does not know a type."""
-    default = handler.default_deserializer
+    default: Callable[[Any, Any], Any] = cast("Any", handler).default_deserializer
 
     def decode(kind: Any, value: Any) -> Any:
         plain = kind if isinstance(kind, type) else getattr(kind, "__origin__", object)

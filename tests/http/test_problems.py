@@ -104,7 +104,7 @@ class TestProblems:
         assert line["event"] == "handler failed"
         assert line["handler"] == "route GET /x"
         assert line["request_id"] == problem["request_id"]
-        assert line["where"] == f"tests/asgi/test_problems.py:{fail.__code__.co_firstlineno}"
+        assert line["where"] == f"tests/http/test_problems.py:{fail.__code__.co_firstlineno}"
         assert "the password is 1234" in caplog.text
 
     async def test_an_unknown_exception_outside_of_a_handler(

@@ -6,13 +6,13 @@ from typing import Any
 
 from litestar.config.cors import CORSConfig
 
-from daebus.asgi.origins import SAFE_METHODS, HostGuard, OriginGuard, RefusalLog
-from daebus.asgi.problems import PROBLEM, encode_problem, request_id
-from daebus.asgi.settings import DaebusHttp
 from daebus.errors import ServiceError
 from daebus.telemetry.logs import Logger
 
-from .answers import Encoded
+from .encoded import Encoded, encoded_problem
+from .origins import SAFE_METHODS, HostGuard, OriginGuard, RefusalLog
+from .problems import request_id
+from .settings import DaebusHttp
 
 __all__ = ["SiteGuard"]
 
@@ -40,16 +40,19 @@ class SiteGuard:
 
     def refuses_request(self, scope: Any) -> Encoded | None:
         """The answer to a request that is refused; None: it is not."""
-        headers = scope["headers"]
-        refusal = self._hosts.refusal(headers)
+        headers, refusal = scope["headers"], None
+        for name, value in headers:
+            if name == b"host":
+                if value not in self._hosts.known:
+                    refusal = self._hosts.examine(value)
+                break
         if refusal is None and scope["method"] not in SAFE_METHODS:
             refusal = self._origins.refusal(headers)
         if refusal is None:
             return None
-        known, error = request_id(scope), refusal.error
-        self._log.add(refusal, path=scope["path"], request_id=known)
-        body = encode_problem(error.status, error.code, error.message, error.details, known)
-        return Encoded(body, error.status, PROBLEM.encode())
+        error = refusal.error
+        self._log.add(refusal, path=scope["path"], request_id=request_id(scope))
+        return encoded_problem(scope, error.status, error.code, error.message, error.details)
 
     def refuses_connection(self, scope: Any) -> ServiceError | None:
         """Why a WebSocket is refused; None: it is not. Its origin is a matter of what it connects to."""
