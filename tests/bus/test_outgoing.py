@@ -10,6 +10,8 @@ import pytest
 from tests.support import raw_redis, until
 
 from daebus import Action, BlockingBus, Blueprint, Bus, Channel, Context, Daebus, StreamAction
+from daebus.bus.forwarding import Forwarding
+from daebus.delivery.interceptors import Interceptors
 from daebus.errors import BadReply, BadRequest, TooLarge, Unavailable, WiringError
 from daebus.interceptors import Forward, ForwardStream, Outgoing
 from daebus.testing import private_redis_url, running
@@ -267,6 +269,7 @@ def test_what_is_none_is_refused_where_it_is_given() -> None:
 
 
 def test_one_that_passes_everything_by_costs_nothing() -> None:
-    assert Bus(interceptors=[PassedBy()])._forward.one is None
-    assert Bus()._forward.one is None
-    assert Bus()._forward.many is None
+    passed = Forwarding(Interceptors(outgoing=(PassedBy(),)))
+    assert passed.one is None
+    assert passed.many is None
+    assert Forwarding(Interceptors(outgoing=(Marking("a"),))).one is not None

@@ -31,6 +31,7 @@ WHY = {
     "failed": 2000,
     "sender": "users@9f2c",
     "event_id": "e1",
+    "headers": '{"x-tenant":"acme"}',
 }
 LETTERS = [
     ("100-0", {**COMMON, "action": "work", "request_id": "r1", "request": msgspec.json.encode(REQUEST)}),
@@ -85,6 +86,7 @@ def test_list() -> None:
         "instance": "i",
         "request_id": "t1",
         "event_id": "e1",
+        "headers": {"x-tenant": "acme"},
     }
     assert [letter["id"] for letter in lines(dead("list", "--json", "shop", "--action", "other"))] == ["100-1"]
     assert [letter["id"] for letter in lines(dead("list", "--json", "shop", "--listener", "shop.on_order"))] == [
@@ -117,7 +119,7 @@ def test_show_for_people_ends_with_the_traceback() -> None:
     assert result.exit_code == 0
     facts, traceback = result.stdout.split("\n\n")
     assert facts.splitlines()[:3] == ["service:     shop", "id:          90000-0", "channel:     orders"]
-    assert facts.splitlines()[-1] == 'payload:     {"n":7}'
+    assert facts.splitlines()[-2:] == ['headers:     {"x-tenant":"acme"}', 'payload:     {"n":7}']
     assert traceback == TRACEBACK.replace("\x9b", "\\x9b") + "\n"
 
 
@@ -271,7 +273,7 @@ def test_replay_of_a_request_wants_no_reply(redis: Any) -> None:
 def test_replay_of_an_event_goes_to_the_listener_that_failed(redis: Any) -> None:
     assert lines(dead("replay", "shop", "--listener", "shop.on_order")) == [{"id": "90000-0"}]
     ((_, fields),) = redis.xrange(AGAIN)
-    about = {b"trace_id": b"t1", b"event_id": b"e1", b"sender": b"users@9f2c"}
+    about = {b"trace_id": b"t1", b"event_id": b"e1", b"sender": b"users@9f2c", b"headers": b'{"x-tenant":"acme"}'}
     assert fields == {b"event": b'{\n"n": 7}', **about}
     assert redis.xlen("daebus:channel:{orders}") == 0
 

@@ -285,3 +285,10 @@ async def test_its_events_reach_our_listeners_and_ours_are_what_it_publishes(dae
             message = await pubsub.get_message(timeout=5)
     assert json.loads(message["data"]) == json.loads(frames.EVENT)
     assert sorted(heard[:6]) == ["bare u2", "bare u3", "u2", "u3", "untyped u2", "untyped u3"]
+
+
+async def test_an_old_service_is_never_sent_headers(bus: Bus, old: OldService) -> None:
+    assert await bus.call(GET_USER, UserId("u1"), headers={"x-tenant": "acme"})
+    await bus.send(PING, headers={"x-tenant": "acme"})
+    await until(lambda: len(old.heard) == 2)
+    assert [set(request) & {"headers", "trace_id"} for request in old.heard] == [set(), set()]

@@ -12,7 +12,7 @@ import msgspec
 from daebus.core.context import current_context
 from daebus.declare.contracts import Channel, Contract
 from daebus.delivery.interceptors import Interceptors
-from daebus.delivery.outgoing import Forward, ForwardStream, Outgoing
+from daebus.delivery.outgoing import Forward, ForwardStream, Outgoing, origin_of
 from daebus.protocol.headers import checked
 from daebus.protocol.messages import NOTHING, Request
 
@@ -141,7 +141,7 @@ def _request(outgoing: Outgoing, origin: _Origin) -> Request:
 
 
 def _origin_of(outgoing: Outgoing) -> _Origin:
-    origin = outgoing._origin  # noqa: SLF001  # no interceptor is to see it
+    origin = origin_of(outgoing)
     if not isinstance(origin, _Origin):
         raise TypeError("Pass on the message that the interceptor was given, or msgspec.structs.replace(...) of it.")
     return origin

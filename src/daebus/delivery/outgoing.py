@@ -7,13 +7,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from operator import attrgetter
 from typing import Literal, Protocol, TypeAlias
 
 import msgspec
 
 from daebus.declare.contracts import Contract
 
-__all__ = ["Forward", "ForwardStream", "Outgoing", "OutgoingInterceptor", "OutgoingStreamInterceptor", "forward_copy"]
+__all__ = [
+    "Forward",
+    "ForwardStream",
+    "Outgoing",
+    "OutgoingInterceptor",
+    "OutgoingStreamInterceptor",
+    "forward_copy",
+    "origin_of",
+]
 
 
 class Outgoing(msgspec.Struct, kw_only=True):
@@ -45,6 +54,10 @@ class Outgoing(msgspec.Struct, kw_only=True):
         """Seconds until the deadline, never negative; None where there is no deadline."""
         return None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
 
+
+# No interceptor is to see it.
+origin_of: Callable[[Outgoing], object] = attrgetter("_origin")
+"""What a message was made from."""
 
 Forward: TypeAlias = Callable[[Outgoing], Awaitable[msgspec.Raw]]
 """Hands a message on, and returns the reply as JSON: ``null`` where there is none, after a send and a publish.

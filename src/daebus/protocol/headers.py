@@ -71,7 +71,7 @@ class EventHeaders(msgspec.Struct, omit_defaults=True):
 
 def event_headers(channel: str) -> str:
     """The pub/sub channel of the headers of a plain channel's events; on a cluster it lies in the channel's slot."""
-    return f"daebus:headers:{channel if '{' in channel else f'{{{channel}}}'}"
+    return f"daebus:headers:{{{channel}}}"
 
 
 _is_name, _is_value = re.compile(_NAME).match, re.compile(_VALUE).match
