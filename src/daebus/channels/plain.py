@@ -50,12 +50,12 @@ class PlainListener:
     async def start(self, node: Node) -> None:
         """Hear events from now on."""
         channel, subscriber = self._listener.channel, node.subscriber
-        self._unsubscribe.append(await subscriber.subscribe(event_headers(channel), self._ahead.receive))
         self._unsubscribe.append(await subscriber.subscribe(channel, self._receive))
+        self._unsubscribe.append(await subscriber.subscribe(event_headers(channel), self._ahead.receive))
 
     async def stop(self, grace: Grace) -> None:
         """Hear no more; finish the events in hand."""
-        for unsubscribe in reversed(self._unsubscribe):
+        for unsubscribe in self._unsubscribe:
             await unsubscribe()
         with suppress(TimeoutError):
             async with asyncio.timeout(grace.left):
