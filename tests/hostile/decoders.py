@@ -15,7 +15,7 @@ from daebus.protocol.messages import Envelope, Reply, Request
 from daebus.protocol.replies import ERROR, failed_reply, reply_error
 from daebus.telemetry.logs import make_logger
 from daebus.websocket.clients import Client
-from daebus.websocket.inbound import SocketDesk, SocketRoutes
+from daebus.websocket.inbound import Inbound, SocketRoutes
 
 from .victim import Created, Deleted, Params, User
 
@@ -23,7 +23,7 @@ __all__ = ["DECODERS", "HONEST"]
 
 T = TypeVar("T")
 
-_desk = SocketDesk(SocketRoutes({}), service="victim", max_message_size=4096, stopping=Stopping(), logger=make_logger())
+_inbound = Inbound(SocketRoutes({}), service="victim", max_message_size=4096, stopping=Stopping(), logger=make_logger())
 _decode_user = compile_decoder(User)
 _decode_event = compile_event_decoder(Created | Deleted)
 _decode_params = compile_query_decoder(Params)
@@ -32,7 +32,9 @@ _decode_params = compile_query_decoder(Params)
 class _Nobody:
     async def send(self, text: str) -> None: ...
 
-    def hang_up(self, reason: str) -> None: ...
+    def post(self, text: str) -> None: ...
+
+    def disconnect(self, reason: str) -> None: ...
 
 
 def _payload(data: bytes) -> None:
@@ -74,7 +76,7 @@ def _error_reply(data: bytes) -> None:
 def _envelope(data: bytes) -> None:
     """Without any handlers: every message has an error for an answer, whatever it is."""
     for message in (data, data.decode("utf-8", errors="replace")):
-        answer = _result(_desk.answer(Client("c1", _Nobody(), {}), message))
+        answer = _result(_inbound.handle(Client("c1", _Nobody(), {}), message))
         assert answer is not None
         assert msgspec.json.decode(answer, type=Envelope).type == "error"
 

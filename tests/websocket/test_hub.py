@@ -52,7 +52,7 @@ from daebus.telemetry.logs import make_logger
 from daebus.websocket.clients import Client, Clients
 from daebus.websocket.hub import SocketHub, SocketRoutes, socket_handler
 from daebus.websocket.outbox import Outbox
-from daebus.websocket.replicas import Switchboard
+from daebus.websocket.replicas import Replicas
 
 _services = itertools.count(1)
 
@@ -738,7 +738,8 @@ async def test_a_note_under_a_type_is_of_that_type() -> None:
 
 class Nobody:
     async def send(self, text: str) -> None: ...
-    def hang_up(self, reason: str) -> None: ...
+    def post(self, text: str) -> None: ...
+    def disconnect(self, reason: str) -> None: ...
 
 
 # Pushing
@@ -767,7 +768,7 @@ async def test_clients_are_reached_over_all_replicas(
         return client.id
 
     here, there = await sites.open(sockets), await sites.open(sockets)
-    elsewhere = Clients(Switchboard(link, service))
+    elsewhere = Clients(Replicas(link, service))
     async with here.connect() as one, there.connect() as two:
         ids = [str((await ask(client, "id"))["data"]) for client in (one, two)]
         for clients in (here.hub.clients, there.hub.clients, elsewhere):
@@ -829,7 +830,7 @@ async def test_the_registry_forgets_the_dead_and_finds_the_living_again(
     sites: Sites, sockets: Recorder, link: ServerLink, service: str
 ) -> None:
     site = await sites.open(sockets, timings=Timings(tend=0.01))
-    elsewhere = Clients(Switchboard(link, service))
+    elsewhere = Clients(Replicas(link, service))
     async with site.connect():
         await until(elsewhere.connected)
         (alive,) = await elsewhere.connected()

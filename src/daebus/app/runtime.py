@@ -28,7 +28,7 @@ from daebus.queues.retries import Retries
 from daebus.tasks.threads import ServiceThreads, ThreadTask
 from daebus.telemetry.logs import Logger, configure_logging, make_logger
 from daebus.websocket.clients import Clients
-from daebus.websocket.replicas import Switchboard
+from daebus.websocket.replicas import Replicas
 
 from .assembly import Assembly
 from .component import ServiceRun
@@ -98,7 +98,7 @@ class Runtime:
             tasks, service=made.service, stopping=made.stopping, logger=logger
         )
         self.hub: SocketHub | None = None if made.websocket is None else self._make_hub(made.websocket)
-        self.clients: Clients = Clients(Switchboard(node.link, made.service)) if self.hub is None else self.hub.clients
+        self.clients: Clients = Clients(Replicas(node.link, made.service)) if self.hub is None else self.hub.clients
 
     @asynccontextmanager
     async def serving(self, houses: Iterable[House]) -> AsyncGenerator[None]:

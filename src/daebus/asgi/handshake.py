@@ -15,7 +15,7 @@ from litestar.types import Send as AsgiSend
 from typing_extensions import override
 
 from daebus.errors import ServiceError
-from daebus.server.exchange import DIRECT
+from daebus.server.direct import DIRECT, Direct
 
 from .problems import PROBLEM, REFUSAL, encode_problem, request_id
 
@@ -26,7 +26,7 @@ Send = Callable[[dict[str, object]], Awaitable[None]]
 
 
 class Socket(WebSocket[object, object, State]):
-    """Litestar's WebSocket, which passes on what the server says: what state the connection is in, a `Peer` knows."""
+    """Litestar's WebSocket, which keeps no state of the connection: the `Connection` of ours has one."""
 
     @override
     def receive_wrapper(self, receive: AsgiReceive) -> AsgiReceive:
@@ -48,6 +48,7 @@ class Handshake:
         explains: Whether the server can refuse it with a response of ours (ASGI's ``websocket.http.response``).
         receive: ASGI's.
         send: ASGI's.
+        direct: The server's own ones, where they are these; None: messages pass through Litestar.
     """
 
     query: bytes
@@ -56,10 +57,17 @@ class Handshake:
     explains: bool
     receive: Receive
     send: Send
+    direct: Direct | None = None
+
+    async def accept(self) -> None:
+        """Accept the client. Raises what the server raises where it has gone."""
+        await self.send({"type": "websocket.accept"})
+        if self.direct is not None:
+            self.receive, self.send = self.direct.receive, self.direct.send
 
     def release(self) -> None:
         """Let go of the server. Handlers may keep a client, and Granian's threads live as long as its objects."""
-        self.receive, self.send = _receive_nothing, _send_nothing
+        self.receive, self.send, self.direct = _receive_nothing, _send_nothing, None
 
 
 async def _receive_nothing() -> Mapping[str, object]:
@@ -76,9 +84,11 @@ def read_handshake(socket: Socket) -> Handshake:
     """
     scope = socket.scope
     is_hooked = socket.app.before_send or socket.route_handler.resolve_middleware()
-    direct = cast("dict[str, object]", scope).pop(DIRECT, None)
+    found = cast("dict[str, object]", scope).pop(DIRECT, None)
+    direct = found if isinstance(found, Direct) and not is_hooked else None
     # Litestar knows only typed dictionaries, and not the answers of the extension below.
-    receive, send = cast("tuple[Receive, Send]", direct if direct and not is_hooked else (socket.receive, socket.send))
+    ends = (socket.receive, socket.send) if direct is None else (direct.receive, direct.send)
+    receive, send = cast("tuple[Receive, Send]", ends)
     headers: dict[str, str] = {}
     for raw_name, raw_value in scope["headers"]:
         name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
@@ -90,6 +100,7 @@ def read_handshake(socket: Socket) -> Handshake:
         explains=_explains(scope),
         receive=receive,
         send=send,
+        direct=direct,
     )
 
 

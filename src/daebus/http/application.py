@@ -30,7 +30,7 @@ from daebus.mistakes.places import made_at
 from daebus.mistakes.render import Note
 from daebus.mistakes.suggestions import closest
 from daebus.openapi.page import Documentation
-from daebus.server.exchange import DIRECT
+from daebus.server.direct import DIRECT, Direct
 from daebus.telemetry.logs import Logger
 
 from .arguments import PlainRequest
@@ -60,7 +60,7 @@ class Application(Litestar):
     @override
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # unions of what the three kinds have
         if scope["type"] == "websocket":
-            scope.setdefault(DIRECT, (receive, send))
+            scope.setdefault(DIRECT, Direct(receive, send))
             send = explaining(scope, send)
             refusal = self.guard.refuses_connection(scope)
             if refusal is not None:

@@ -17,13 +17,9 @@ from daebus.errors import ServiceError
 from .limits import ServerLimits
 from .own_sockets import Address, address_of
 
-__all__ = ["DIRECT", "Exchange", "Headers", "body_length"]
+__all__ = ["Exchange", "Headers", "body_length"]
 
 Headers = Iterable[tuple[bytes, bytes]]
-
-DIRECT = "daebus.direct"
-"""The key in the scope of a WebSocket under which the server's own ``receive`` and ``send`` are found."""
-
 
 _GONE: Mapping[str, Any] = {"type": "http.disconnect"}
 

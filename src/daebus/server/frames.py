@@ -28,6 +28,7 @@ _SHORT, _TWO_BYTES, _EIGHT_BYTES = 125, 126, 127
 _KNOWN = frozenset({CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG})
 _LONGEST_REASON = 123  # bytes that a close frame can hold
 _PROTOCOL_ERROR, _NO_UTF8, _TOO_LARGE = 1002, 1007, 1009
+_WHOLE_TEXT = _FIN | TEXT
 _CODE = 2  # bytes
 _NO_CODE = 1005
 _SENT_CODES = frozenset({1000, 1001, 1002, 1003, *range(1007, 1015), *range(3000, 5000)})  # others are never sent
@@ -62,22 +63,20 @@ class FrameReader:
 
     Attributes:
         messages: How many messages have been read.
+        held: How many bytes of an unfinished message are kept.
     """
 
-    __slots__ = ("_kind", "_limit", "_message", "_needs", "_rest", "messages")
+    __slots__ = ("_kind", "_limit", "_message", "_needs", "_rest", "_short", "held", "messages")
 
     def __init__(self, limit: int) -> None:
         self.messages: int = 0
+        self.held: int = 0
         self._limit = limit
+        self._short = min(_SHORT, limit)
         self._rest = bytearray()  # of a frame that is not complete
         self._needs = 0  # bytes from its beginning with which it goes on
         self._message = bytearray()  # of one that comes in several frames
         self._kind = 0  # its opcode; 0: there is none
-
-    @property
-    def held(self) -> int:
-        """How many bytes of an unfinished message are kept."""
-        return len(self._rest) + len(self._message)
 
     @property
     def is_halfway(self) -> bool:
@@ -87,11 +86,28 @@ class FrameReader:
     def clear(self) -> None:
         """Forget what is kept: nothing more is read."""
         self._rest, self._message = bytearray(), bytearray()
+        self.held = 0
 
     def feed(self, data: bytes) -> Sequence[Frame]:
         """The messages and control frames that are complete now, in their order. Raises `BrokenFrame`."""
+        length = len(data) - 6
+        # Most messages are a short text, and come alone and in one piece: these are read in one step.
+        if (
+            0 <= length <= self._short
+            and data[0] == _WHOLE_TEXT
+            and data[1] == _MASKED | length
+            and not (self._rest or self._kind)
+        ):
+            mask = int.from_bytes((data[2:6] * (length // 4 + 1))[:length])
+            try:
+                text = (int.from_bytes(data[6:]) ^ mask).to_bytes(length).decode()
+            except UnicodeDecodeError:
+                raise BrokenFrame(_NO_UTF8, "Text is UTF-8") from None
+            self.messages += 1
+            return ((TEXT, text),)
         if self._rest:
             self._rest += data
+            self.held += len(data)
             if len(self._rest) < self._needs:
                 return ()
             data = bytes(self._rest)
@@ -102,6 +118,8 @@ class FrameReader:
         except BrokenFrame as error:
             error.before = found
             raise
+        finally:
+            self.held = len(self._rest) + len(self._message)
         return found
 
     def _read(self, data: bytes, found: list[Frame]) -> None:

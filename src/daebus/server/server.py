@@ -15,7 +15,7 @@ from daebus.errors import StartupError
 from daebus.telemetry.logs import Logger
 
 from .connections import ConnectionGuard
-from .exchange import DIRECT, Exchange
+from .exchange import Exchange
 from .granian_server import AsgiApp, GranianServer, embed
 from .limits import ServerLimits, room_for
 from .notices import Notices
@@ -207,7 +207,7 @@ class HttpServer:
                 await refuse_socket(receive, send)
                 return
             receive, send = session.receive, session.send
-            scope[DIRECT] = receive, send  # for whoever lets go of them: a step less for each message
+            scope[DIRECT] = session.direct  # a step less for each message
         self._requests[task] = channel = Exchange(self, scope, receive, send, timeout, scope.get("client"))
         del receive, send
         try:

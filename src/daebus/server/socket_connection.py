@@ -1,11 +1,11 @@
-"""The connection of one WebSocket client after the handshake, with the face of ASGI's ``receive`` and ``send``."""
+"""The connection of one WebSocket client after the handshake, with ASGI's ``receive`` and ``send``."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import cast
 
@@ -13,10 +13,12 @@ from typing_extensions import override
 
 from daebus.core.budgets import Budget
 
-from .frames import CLOSE, PING, PONG, BrokenFrame, Frame, FrameReader, close_code, close_frame, frame
-from .socket_messages import Message, frame_of, received, size_of
+from .frames import BINARY, CLOSE, PING, PONG, TEXT, BrokenFrame, Frame, FrameReader, close_code, close_frame, frame
+from .write_flow import WriteFlow
 
 __all__ = ["SocketConnection"]
+
+Message = Mapping[str, object]
 
 _HIGH_WATER = 65_536  # bytes that wait here, either way, before the other side is held up
 _MOST_WAITING = 64  # messages, likewise
@@ -46,13 +48,10 @@ class SocketConnection(asyncio.Protocol):
         self._budget = budget
         self._when_lost = when_lost
         self._is_lost = self._accounted = self._is_over = False
-        self._inbox, self._inbox_size = deque[Message](), 0
+        self._inbox, self._inbox_size = deque[tuple[Message, int]](), 0
         self._receiving: asyncio.Future[Message] | None = None
         self._is_paused = False
-        self._is_full = False  # whether the client does not take what is sent
-        self._sending: list[asyncio.Future[None]] = []  # who waits for that
-        self._taken: asyncio.Future[None] = self._loop.create_future()  # of what need not be waited for
-        self._taken.set_result(None)
+        self._flow = WriteFlow(self._loop)
         self._is_closing = False  # whether a close frame of ours is out
         self._farewell: Message | None = None
         self._pong: bytes | None = None  # which waits until the client has taken what was sent
@@ -61,14 +60,14 @@ class SocketConnection(asyncio.Protocol):
         self.ended: asyncio.Future[None] = self._loop.create_future()
         self.why: str | None = None
 
-    # What ASGI asks for.
+    # ASGI.
 
     def receive(self) -> asyncio.Future[Message]:
         """The next message, or that the client has gone."""
         future: asyncio.Future[Message] = self._loop.create_future()
         if self._inbox:
-            message = self._inbox.popleft()
-            self._inbox_size -= size_of(message)
+            message, size = self._inbox.popleft()
+            self._inbox_size -= size
             future.set_result(message)
             if self._is_paused and not self._inbox:
                 self._resume()
@@ -89,18 +88,20 @@ class SocketConnection(asyncio.Protocol):
             return self._when_taken()
         if self._is_closing or self._farewell is not None:
             raise ConnectionResetError("The connection is over")
-        self._transport.write(frame_of(message))
-        return self._when_taken()
+        text = message.get("text")
+        if isinstance(text, str):
+            self._transport.write(frame(TEXT, text.encode()))
+        else:
+            self._transport.write(frame(BINARY, cast("bytes", message.get("bytes") or b"")))
+        return self._when_taken() if self._flow.is_full else self._flow.taken
 
     def _when_taken(self) -> asyncio.Future[None]:
-        if not self._is_full:
-            return self._taken
+        if not self._flow.is_full:
+            return self._flow.taken
         self._account()
-        future: asyncio.Future[None] = self._loop.create_future()
-        self._sending.append(future)
-        return future
+        return self._flow.wait()
 
-    # How it ends.
+    # The end.
 
     def close(self, code: int, reason: str) -> None:
         """Say that the connection ends."""
@@ -157,17 +158,10 @@ class SocketConnection(asyncio.Protocol):
         if self._receiving is not None and not self._receiving.done():
             self._receiving.set_result(self._farewell)
         self._receiving = None
-        self._fail_senders()
+        self._flow.fail()
         self.ended.set_result(None)
 
-    def _fail_senders(self) -> None:
-        for waiting in self._sending:
-            if not waiting.done():
-                waiting.set_exception(ConnectionResetError("The client has gone"))
-                waiting.exception()  # whether or not anybody still waits
-        self._sending.clear()
-
-    # What the event loop tells.
+    # The event loop's protocol.
 
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -192,7 +186,12 @@ class SocketConnection(asyncio.Protocol):
     def _take(self, frames: Sequence[Frame]) -> None:
         for opcode, payload in frames:
             if opcode < CLOSE:
-                self._put(received(opcode, payload), len(payload))
+                message = {"type": "websocket.receive", "text" if opcode == TEXT else "bytes": payload}
+                if self._receiving is None or self._receiving.done():
+                    self._keep(message, len(payload))
+                else:
+                    self._receiving.set_result(message)
+                    self._receiving = None
             elif opcode == PING:
                 self._pong = cast("bytes", payload)
                 self._answer_ping()
@@ -202,29 +201,26 @@ class SocketConnection(asyncio.Protocol):
 
     def _answer_ping(self) -> None:
         """Answer the last ping, of those that came while the client did not take what was sent, the others not."""
-        if self._pong is not None and not self._is_closing and not self._is_full:
+        if self._pong is not None and not self._is_closing and not self._flow.is_full:
             self._transport.write(frame(PONG, self._pong))
             self._pong = None
 
     @override
     def pause_writing(self) -> None:
-        self._is_full = True
+        self._flow.is_full = True
 
     @override
     def resume_writing(self) -> None:
-        self._is_full, self.silence = False, 0
+        self._flow.is_full, self.silence = False, 0
         self._answer_ping()
-        waiting, self._sending = self._sending, []
-        for future in waiting:
-            if not future.done():
-                future.set_result(None)
+        self._flow.resume()
         self._account()
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
         self._end(_GONE)
         self._is_lost = True
-        self._fail_senders()
+        self._flow.fail()
         self._budget.release(self)
         self._shut()
         self._when_lost()
@@ -246,7 +242,7 @@ class SocketConnection(asyncio.Protocol):
             self.silence = 0
         self._unsent = unsent
         self.silence += 1
-        if self.silence == gone_after // 2 and not self._is_full and not self._is_closing:
+        if self.silence == gone_after // 2 and not self._flow.is_full and not self._is_closing:
             self._transport.write(frame(PING, b""))
         elif self.silence >= gone_after:
             self.abort("it gave no sign of life")
@@ -259,14 +255,10 @@ class SocketConnection(asyncio.Protocol):
             return True
         return False
 
-    def _put(self, message: Message, size: int) -> None:
-        if self._receiving is not None and not self._receiving.done():
-            self._receiving.set_result(message)
-            self._receiving = None
-            return
+    def _keep(self, message: Message, size: int) -> None:
         if self._is_over:
             return
-        self._inbox.append(message)
+        self._inbox.append((message, size))
         self._inbox_size += size
         if not self._is_paused and (self._inbox_size > _HIGH_WATER or len(self._inbox) >= _MOST_WAITING):
             self._is_paused = True
@@ -295,7 +287,7 @@ class SocketConnection(asyncio.Protocol):
         if self._is_lost:
             return
         held = self._frames.held + self._inbox_size
-        if self._is_full:
+        if self._flow.is_full:
             held += self._transport.get_write_buffer_size()
         self._accounted = held > _SMALL
         self._budget.hold(self, held if self._accounted else 0)

@@ -17,6 +17,7 @@ from typing import Any
 
 from daebus.core.budgets import Budget
 
+from .direct import Direct
 from .limits import Room, SocketLimits
 from .notices import Notices
 from .own_sockets import Address, LooksAlike, OwnSockets, address_of
@@ -144,17 +145,20 @@ class WebSockets:
 
 
 class WebSocketSession:
-    """One client's side of ASGI, whoever moves its bytes.
+    """The ``receive`` and ``send`` of one WebSocket, whoever moves its bytes.
 
     Args:
         sockets: The server's.
         ends: The client's end of the connection, and where we listen; None: they are not known.
         receive: Granian's.
         send: Granian's.
-        host: Whose it is.
+        host: The client's address.
+
+    Attributes:
+        direct: The same, a step less for each message.
     """
 
-    __slots__ = ("_connection", "_descriptor", "_ends", "_host", "_receive", "_send", "_sockets")
+    __slots__ = ("_connection", "_descriptor", "_ends", "_host", "_send", "_sockets", "direct")
 
     def __init__(
         self, sockets: WebSockets, ends: tuple[Address, Address] | None, receive: Receive, send: Send, host: str
@@ -162,14 +166,14 @@ class WebSocketSession:
         self._sockets = sockets
         self._host = host
         self._ends = ends
-        self._receive: Receive = receive
         self._send: Send = send
+        self.direct: Direct = Direct(receive, self.send)
         self._connection: SocketConnection | None = None
         self._descriptor = -1
 
     def receive(self) -> Awaitable[Any]:
         """As ASGI's."""
-        return self._receive()
+        return self.direct.receive()
 
     def send(self, message: Any) -> Awaitable[None]:
         """As ASGI's."""
@@ -182,7 +186,8 @@ class WebSocketSession:
         taken = None if self._ends is None else await self._sockets.take_over(*self._ends)
         if taken is not None:
             self._connection, self._descriptor = taken
-            self._receive, self._send = self._connection.receive, self._connection.send
+            self._send = self._connection.send
+            self.direct.receive, self.direct.send = self._connection.receive, self._send
 
     async def close(self, code: int, seconds: float) -> None:
         """The application is done with it: the client has so many seconds to say that it has heard so.

@@ -1,10 +1,10 @@
-"""What handlers see of the WebSocket clients: one `Client`, or all `Clients` of the service. Loads no web framework."""
+"""The WebSocket clients as handlers see them: one `Client`, or all `Clients` of the service. Loads no web framework."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeVar, overload
 
 import msgspec
 from typing_extensions import override
@@ -16,16 +16,16 @@ from daebus.payloads.codec import encode
 from daebus.protocol.messages import Envelope
 
 if TYPE_CHECKING:
-    from .replicas import Switchboard
+    from .replicas import ClientConnection, Replicas
 
-__all__ = ["Client", "Clients", "Wire"]
+__all__ = ["Client", "Clients"]
 
 D = TypeVar("D")
 T = TypeVar("T")
 
 
 class ClientState:
-    """What the handlers note about a client: by type, so that type checkers know what comes back, or by name.
+    """The notes of the handlers about a client: by type, so that type checkers know what comes back, or by name.
 
     ``client.state[ChatUser] = ChatUser("u1")``, later ``client.state[ChatUser].user_id``. Under a name the value is
     an `object`: ``client.state["room"] = "lobby"``.
@@ -67,16 +67,6 @@ class ClientState:
         return f"ClientState({self._notes!r})"
 
 
-class Wire(Protocol):
-    """The connection of one client, as the client uses it."""
-
-    async def send(self, text: str) -> None:
-        """Send a message."""
-
-    def hang_up(self, reason: str) -> None:
-        """Disconnect the client, without waiting."""
-
-
 class Client:
     """One WebSocket client, in the handlers of its messages.
 
@@ -86,11 +76,11 @@ class Client:
         headers: The headers of its request to connect, such as ``cookie`` and ``origin``, by their names in lower case.
     """
 
-    def __init__(self, client_id: str, wire: Wire, headers: Mapping[str, str]) -> None:
+    def __init__(self, client_id: str, connection: ClientConnection, headers: Mapping[str, str]) -> None:
         self.id = client_id
         self.state: ClientState = ClientState()
         self.headers = headers
-        self._wire = wire
+        self._connection = connection
 
     async def send(self, message: Message[D], data: D, *, after: After = None) -> None:
         """Send a message. Does nothing where the client is gone.
@@ -111,16 +101,16 @@ class Client:
         envelope = _envelope(message, data)
         text = envelope.decode()
         if after is None:
-            await self._wire.send(text)
+            await self._connection.send(text)
         else:
-            defer(after, f"message {message.name!r} to a client", partial(self._wire.send, text), envelope)
+            defer(after, f"message {message.name!r} to a client", partial(self._connection.send, text), envelope)
 
     async def close(self, reason: str = "") -> None:
         """Disconnect the client, with code 1000, once the handler that runs for it is done and its answer is sent.
 
         Messages of the client that wait for their handlers are dropped. In the connect handler it refuses the client.
         """
-        self._wire.hang_up(reason)
+        self._connection.disconnect(reason)
 
     @override
     def __repr__(self) -> str:
@@ -137,8 +127,8 @@ class Clients(LoopOnly):
 
     __twin__: ClassVar[str] = "blocking_clients"
 
-    def __init__(self, switchboard: Switchboard) -> None:
-        self._switchboard = switchboard
+    def __init__(self, replicas: Replicas) -> None:
+        self._replicas = replicas
 
     async def broadcast(self, message: Message[D], data: D, *, after: After = None) -> None:
         """Send a message to every client. Those of this replica get it even where the others cannot be reached.
@@ -154,10 +144,10 @@ class Clients(LoopOnly):
         """
         envelope = _envelope(message, data)
         if after is None:
-            await self._switchboard.broadcast(envelope)
+            await self._replicas.broadcast(envelope)
         else:
             title = f"message {message.name!r} to all clients"
-            defer(after, title, partial(self._switchboard.broadcast, envelope), envelope)
+            defer(after, title, partial(self._replicas.broadcast, envelope), envelope)
 
     @overload
     async def send(self, client_id: str, message: Message[D], data: D, *, after: None = None) -> bool: ...
@@ -180,18 +170,18 @@ class Clients(LoopOnly):
         """
         envelope = _envelope(message, data)
         if after is None:
-            return await self._switchboard.post(client_id, envelope)
+            return await self._replicas.send(client_id, envelope)
         title = f"message {message.name!r} to client {client_id}"
-        defer(after, title, partial(self._switchboard.post, client_id, envelope), envelope)
+        defer(after, title, partial(self._replicas.send, client_id, envelope), envelope)
         return None
 
     async def connected(self) -> list[str]:
         """The ids of all clients, sorted. Those of a replica that was killed are in it for 30 s more."""
-        return await self._switchboard.connected()
+        return await self._replicas.connected()
 
     async def disconnect(self, client_id: str, reason: str = "") -> None:
         """Disconnect a client, wherever it is connected; does nothing where it is not. See `Client.close`."""
-        await self._switchboard.hang_up(client_id, reason)
+        await self._replicas.disconnect(client_id, reason)
 
 
 def _envelope(message: Message[D], data: D) -> bytes:

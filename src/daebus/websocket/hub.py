@@ -20,13 +20,13 @@ from daebus.errors import ServiceError, Unavailable
 from daebus.telemetry.logs import Logger
 
 from .clients import Clients
-from .connection import GOING_AWAY, Peer
-from .inbound import SocketDesk, SocketRoutes
-from .replicas import Switchboard
+from .connection import GOING_AWAY, Connection
+from .inbound import Inbound, SocketRoutes
+from .replicas import Replicas
 
 __all__ = ["SocketHub", "SocketRoutes", "socket_handler"]
 
-_MOST_TOLD = 10
+_MAX_LOGGED = 10  # handlers that are named where the stop cancels more
 
 
 class SocketHub:
@@ -40,7 +40,7 @@ class SocketHub:
         logger: For what goes wrong.
 
     Attributes:
-        budget: Where what waits for clients is accounted for; until somebody says otherwise, one of its own.
+        budget: Where what waits for clients is accounted for; one of its own, unless it is replaced.
         clients: The clients of all replicas.
     """
 
@@ -61,30 +61,30 @@ class SocketHub:
         self._refusals = RefusalLog(logger)
         self._subscriber = node.subscriber
         self._logger = logger
-        self._desk = SocketDesk(
+        self._inbound = Inbound(
             routes,
             service=service,
             max_message_size=settings.limits.max_message_size,
             stopping=node.stopping,
             logger=logger,
         )
-        self._switchboard = Switchboard(node.link, service)
-        self.clients: Clients = Clients(self._switchboard)
-        self._peers: dict[Peer, asyncio.Future[None]] = {}
+        self._replicas = Replicas(node.link, service)
+        self.clients: Clients = Clients(self._replicas)
+        self._connections: dict[Connection, asyncio.Future[None]] = {}
         self._stopping: tuple[int, str] | None = None
-        self._tending: asyncio.Task[None] | None = None
+        self._checking: asyncio.Task[None] | None = None
         self._forgotten = asyncio.Event()
         self._unsubscribe: Callable[[], Awaitable[None]] | None = None
 
     async def start(self) -> None:
-        """Hear what the other replicas have for our clients. Raises `Unavailable`."""
-        self._unsubscribe = await self._subscriber.subscribe(self._switchboard.channel, self._switchboard.hear)
-        self._tending = asyncio.create_task(self._tend(), name="WebSocket clients")
+        """Receive what the other replicas have for our clients, from now on. Raises `Unavailable`."""
+        self._unsubscribe = await self._subscriber.subscribe(self._replicas.channel, self._replicas.receive)
+        self._checking = asyncio.create_task(self._check(), name="WebSocket clients")
 
     async def close_all(
         self, reason: str = "The service is stopping.", *, code: int = GOING_AWAY, grace: float = 10.0, cut: float = 5.0
     ) -> None:
-        """Take no more clients and messages, and let go of the clients that are there.
+        """Accept no more clients and messages, and disconnect the clients that are there.
 
         What is being handled is finished and answered, then each client is disconnected and the disconnect handlers
         run. Handlers that need more than `grace` seconds for that are cancelled, and so are, `cut` seconds later,
@@ -93,32 +93,32 @@ class SocketHub:
         if self._stopping is not None:
             return
         self._stopping = (code, reason)
-        ends = dict(self._peers)
-        for peer in ends:
-            peer.shut(code, reason)
+        ends = dict(self._connections)
+        for connection in ends:
+            connection.close(code, reason)
         await _wait(ends, grace)
-        self._tell_late([peer for peer in ends if peer in self._peers])
+        self._log_late([connection for connection in ends if connection in self._connections])
         for _ in range(2):  # first the handlers, then what is left of the disconnect handlers
-            for peer in ends:
-                if peer in self._peers:
-                    peer.cut()
+            for connection in ends:
+                if connection in self._connections:
+                    connection.cancel()
             await _wait(ends, cut)
 
-    def _tell_late(self, late: Sequence[Peer]) -> None:
+    def _log_late(self, late: Sequence[Connection]) -> None:
         if late:
-            handlers = [str(standing_of_task(peer.task)) for peer in late[:_MOST_TOLD] if peer.task is not None]
+            handlers = [str(standing_of_task(each.task)) for each in late[:_MAX_LOGGED] if each.task is not None]
             self._logger.warning(
                 "handlers of WebSocket clients cancelled by the stop", clients=len(late), handlers=handlers
             )
 
     async def stop(self) -> None:
-        """Stop hearing the other replicas. To be called after `close_all`."""
-        if self._tending is not None:
-            self._tending.cancel()
-            await asyncio.wait({self._tending})
+        """Receive nothing more from the other replicas. To be called after `close_all`."""
+        if self._checking is not None:
+            self._checking.cancel()
+            await asyncio.wait({self._checking})
         if self._unsubscribe is not None:
             await self._unsubscribe()
-        await self._switchboard.leave(list(self._switchboard.lines))
+        await self._replicas.remove(list(self._replicas.connections))
 
     def check_origin(self, headers: Headers, *, path: str, request_id: str) -> None:
         """Refuse pages of other sites, by the headers of a request to connect. Raises `Forbidden`."""
@@ -132,31 +132,33 @@ class SocketHub:
 
         Raises `Unavailable` where as many clients are connected as may be.
         """
-        if len(self._peers) >= self._max_clients:
+        if len(self._connections) >= self._max_clients:
             raise Unavailable(f"{self._max_clients} clients are connected to this process, and it takes no more")
         client_id = f"{self._instance}-{secrets.token_hex(8)}"
-        peer = Peer(handshake, client_id, self._desk, self._switchboard, self._logger, self.budget, self._timings)
+        connection = Connection(
+            handshake, client_id, self._inbound, self._replicas, self._logger, self.budget, self._timings
+        )
         if self._stopping is not None:
-            peer.shut(*self._stopping)
-        end = self._peers[peer] = asyncio.get_running_loop().create_future()
+            connection.close(*self._stopping)
+        end = self._connections[connection] = asyncio.get_running_loop().create_future()
         try:
-            await peer.serve()
+            await connection.serve()
         finally:
-            del self._peers[peer]
+            del self._connections[connection]
             end.set_result(None)
 
     def renew_soon(self) -> None:
-        """Tell the registry at once who is connected: it may have been lost."""
+        """Renew the entries of all clients in the registry at once: it may have been lost."""
         self._forgotten.set()
 
-    async def _tend(self) -> None:
+    async def _check(self) -> None:
         while True:
             if not self._forgotten.is_set():
-                for peer in list(self._peers):
-                    peer.tend()
+                for connection in list(self._connections):
+                    connection.check()
             self._forgotten.clear()
             try:
-                await self._switchboard.renew()
+                await self._replicas.renew()
             except (Unavailable, CommandError):
                 self._logger.debug("WebSocket clients could not be renewed in the registry", exc_info=True)
             with suppress(TimeoutError):
@@ -165,7 +167,7 @@ class SocketHub:
 
 
 def socket_handler(path: str | None, hub: Callable[[], SocketHub]) -> WebsocketRouteHandler:
-    """What Litestar serves at `path`; None: at every path.
+    """The handler that Litestar has for WebSockets at `path`; None: at every path.
 
     `hub` may raise a `ServiceError`, with which the client is refused.
     """
@@ -186,6 +188,6 @@ def socket_handler(path: str | None, hub: Callable[[], SocketHub]) -> WebsocketR
     return WebsocketRouteHandler(["/", "/{rest:path}"] if path is None else path, websocket_class=Socket)(serve_socket)
 
 
-async def _wait(ends: Mapping[Peer, asyncio.Future[None]], seconds: float) -> None:
+async def _wait(ends: Mapping[Connection, asyncio.Future[None]], seconds: float) -> None:
     if ends:
         await asyncio.wait(ends.values(), timeout=seconds)

@@ -1,4 +1,4 @@
-"""Where a WebSocket message meets its handler: the envelope is opened, the handler found, its answer put into one."""
+"""The handling of WebSocket messages: the envelope is decoded, the handler found and called, its answer encoded."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from daebus.telemetry.logs import Logger
 
 from .clients import Client
 
-__all__ = ["SocketDesk", "SocketRoutes"]
+__all__ = ["Inbound", "SocketRoutes"]
 
 _LONGEST_NAME = 64
 _NULL = b"null"
 
 
-class _Asked(msgspec.Struct):
+class _Request(msgspec.Struct):
     id: str | int | None = None
 
 
 _decode = msgspec.json.Decoder(Envelope).decode
-_decode_id = msgspec.json.Decoder(_Asked).decode
+_decode_id = msgspec.json.Decoder(_Request).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +52,8 @@ class SocketRoutes:
     disconnect: Sequence[Endpoint[object]] = ()
 
 
-class SocketDesk:
-    """Calls the handlers.
+class Inbound:
+    """The handlers of one service, called with the messages of its clients.
 
     A message is answered where its handler returns something, and also where it has an ``id``: whoever sends one waits
     for an answer, so that a handler that returns nothing is answered for with the data ``null``. Errors are always
@@ -85,26 +85,35 @@ class SocketDesk:
         self._logger = logger
         self._numbers = itertools.count(1)
 
-    async def greet(self, client: Client, query: bytes, request_id: str) -> str | None:
-        """Let the connect handler decide; returns the greeting, if there is one. Raises `ServiceError`: refuse."""
+    async def connect(self, client: Client, query: bytes, request_id: str) -> str | None:
+        """Let the connect handler decide about a client; returns its answer, if there is one.
+
+        Raises:
+            ServiceError: The client is to be refused with it.
+        """
         delivery = self._connect
         if delivery is None:
             return None
         incoming = delivery.incoming(request_id, query, client, headers=client.headers)
         try:
-            greeting = await delivery.handle(incoming)
-            return None if greeting is None else _response(greeting, None)
+            answer = await delivery.handle(incoming)
+            return None if answer is None else _response(answer, None)
         except Exception as error:
             raise delivery.problem(error, incoming) from error
 
-    async def answer(self, client: Client, message: str | bytes) -> str | None:
+    async def handle(self, client: Client, message: str | bytes) -> str | None:
         """Handle a message; returns the answer, if there is one."""
         try:
-            envelope = self._open(message)
+            if len(message) > self._surely_allowed:
+                self._refuse_large(message)
+            envelope = _decode(message)
             delivery = self._messages.get(envelope.type) or self._missing(envelope.type)
+        except UNDECODABLE as error:
+            return _error(invalid_input(error, message, Envelope), _id_of(message))
         except ServiceError as error:
             return _error(error, _id_of(message))
-        incoming = delivery.incoming(self._request_id(client), envelope.data, client, headers=client.headers)
+        request_id = f"{client.id}-{next(self._numbers)}"
+        incoming = delivery.incoming(request_id, envelope.data, client, headers=client.headers)
         try:
             answer = await delivery.handle(incoming)
             if answer is None and envelope.id is None:
@@ -113,9 +122,9 @@ class SocketDesk:
         except Exception as error:
             return _error(delivery.problem(error, incoming), envelope.id)
 
-    async def part(self, delivery: Delivery[object], client: Client) -> None:
+    async def disconnect(self, delivery: Delivery[object], client: Client) -> None:
         """Run one of the disconnect handlers; what it raises is only logged."""
-        incoming = delivery.incoming(self._request_id(client), part=client, headers=client.headers)
+        incoming = delivery.incoming(f"{client.id}-{next(self._numbers)}", part=client, headers=client.headers)
         about = {"handler": delivery.title, "where": delivery.endpoint.signature.where, "client": client.id}
         try:
             outcome = await delivery.deliver(incoming)
@@ -124,14 +133,6 @@ class SocketDesk:
             raise
         if outcome.problem is not None and not outcome.is_logged:
             self._logger.error("disconnect handler failed", **about, reason=outcome.problem.message)
-
-    def _open(self, message: str | bytes) -> Envelope:
-        if len(message) > self._surely_allowed:
-            self._refuse_large(message)
-        try:
-            return _decode(message)
-        except UNDECODABLE as error:
-            raise invalid_input(error, message, Envelope) from None
 
     def _refuse_large(self, message: str | bytes) -> None:
         size, limit = len(message if isinstance(message, bytes) else message.encode()), self._max_message_size
@@ -143,17 +144,14 @@ class SocketDesk:
         hint = "" if close is None else f"; did you mean {close!r}?"
         raise NotFound(f"There is no message type {name[:_LONGEST_NAME]!r}{hint}", code="no_such_type")
 
-    def _request_id(self, client: Client) -> str:
-        return f"{client.id}-{next(self._numbers)}"
+
+def _error(error: ServiceError, message_id: str | int | None) -> str:
+    return encode(Envelope("error", encode_error(error), message_id)).decode()
 
 
-def _error(error: ServiceError, asked: str | int | None) -> str:
-    return encode(Envelope("error", encode_error(error), asked)).decode()
-
-
-def _response(answer: bytes, asked: str | int | None) -> str:
+def _response(answer: bytes, message_id: str | int | None) -> str:
     # What an `Envelope` with this data would be encoded to, at half of the time.
-    id_ = "" if asked is None else f',"id":{encode(asked).decode()}'
+    id_ = "" if message_id is None else f',"id":{encode(message_id).decode()}'
     return f'{{"type":"response","data":{answer.decode()}{id_}}}'
 
 

@@ -1,4 +1,4 @@
-"""What goes out to one WebSocket client: in order, bounded, and never in the way of the other clients."""
+"""The outbox of a WebSocket connection: messages to one client, in order, bounded, never in the way of others."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ MAX_SIZE = 8_388_608
 class Outbox:
     """The messages on their way to one client. It opens when the client is accepted; until then they wait.
 
-    A message is handed to the server once it has taken the one before. Granian gives futures, which need no task; of
-    those who wait for one it tells only the last. One that is cancelled may leave half a message with the client.
+    A message is handed to the server once it has taken the one before. Granian gives futures, which need no task, and
+    wakes only the last of those who await one. One that is cancelled may leave half a message with the client.
 
     Args:
         handshake: Sends; it takes as long as the client lets it.
@@ -32,6 +32,7 @@ class Outbox:
 
     Attributes:
         is_awaited: Whether somebody waits in `taken`.
+        sending: The message that was given to the server last; done: the server has taken it. None: there is none.
     """
 
     def __init__(self, handshake: Handshake, overflow: Callable[[], None], budget: Budget) -> None:
@@ -42,7 +43,7 @@ class Outbox:
         self.is_awaited: bool = False
         self._waiting: deque[tuple[str, asyncio.Future[None] | None]] = deque()
         self._size = 0
-        self._sending: asyncio.Future[None] | None = None  # done: the server has taken it
+        self.sending: asyncio.Future[None] | None = None
         self._is_watched = False  # whether somebody waits for that
         self._idle: asyncio.Future[None] | None = None  # of `drain`
         self._seen: asyncio.Future[None] | None = None
@@ -55,7 +56,7 @@ class Outbox:
 
     def offer(self, text: str) -> bool:
         """Send a message if the server takes it at once; returns whether it does."""
-        sending = self._sending
+        sending = self.sending
         if not self._open or self._is_watched or (sending is not None and not sending.done()):
             return False
         self._start(text)
@@ -87,14 +88,14 @@ class Outbox:
         Whoever cancels it cuts the message off. On Granian, whose future is waited for in the fewest steps, it takes a
         third more messages a second than if it is asked for the next one before it has taken the last one.
         """
-        sending = self._sending
+        sending = self.sending
         if sending is None or self._is_watched or sending.done():
             return False
         self._is_watched = self.is_awaited = True
         try:
             await sending
         except asyncio.CancelledError:
-            if self._sending is sending or is_cancelled():
+            if self.sending is sending or is_cancelled():
                 raise
         except Exception:  # the server's way of saying that the client has gone
             self.close()
@@ -106,7 +107,7 @@ class Outbox:
 
     async def drain(self) -> None:
         """Wait until nothing waits any more. For one at a time, who does not deliver either."""
-        if self._sending is not None and (self._is_watched or not self._sending.done()):
+        if self.sending is not None and (self._is_watched or not self.sending.done()):
             self._idle = asyncio.get_running_loop().create_future()
             self._watch()
             try:
@@ -116,7 +117,7 @@ class Outbox:
 
     def close(self) -> None:
         """Drop what waits, what is being sent and what comes later."""
-        sending, self._sending, self._seen = self._sending, None, None
+        sending, self.sending, self._seen = self.sending, None, None
         self._open, self._closed = False, True
         if sending is not None:
             sending.cancel()
@@ -132,7 +133,7 @@ class Outbox:
 
     def is_stuck(self, seconds: float) -> bool:
         """Whether the server has been trying to send one message for so long. To be asked now and then."""
-        sending, now = self._sending, asyncio.get_running_loop().time()
+        sending, now = self.sending, asyncio.get_running_loop().time()
         if sending is None or sending.done():
             self._seen = None
             return False
@@ -155,12 +156,12 @@ class Outbox:
         if not asyncio.isfuture(sending):
             sending = asyncio.ensure_future(sending)
             sending.add_done_callback(_has_failed)  # asyncio complains of a failure that nobody has looked at
-        self._sending = sending
+        self.sending = sending
 
     def _watch(self) -> None:
-        if self._sending is not None and not self._is_watched:
+        if self.sending is not None and not self._is_watched:
             self._is_watched = True
-            self._sending.add_done_callback(self._go_on)
+            self.sending.add_done_callback(self._go_on)
 
     def _go_on(self, done: asyncio.Future[None]) -> None:
         self._is_watched = False

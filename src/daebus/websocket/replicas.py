@@ -1,7 +1,7 @@
-"""The WebSocket clients of a service over all its replicas: who is connected, and how to reach them.
+"""The WebSocket clients of all replicas of a service: their registry, and the messages from replica to replica.
 
-Each replica reaches its own clients at once. The others are told over one pub/sub channel, and each connected client
-stands in a sorted set with the time when its replica last said so.
+A replica reaches its own clients directly, and those of the others over one pub/sub channel. The registry is a sorted
+set of all connected clients, with the time at which the replica of each has last renewed its entry.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from daebus.errors import Unavailable
 from daebus.payloads.codec import UNDECODABLE, encode
 from daebus.protocol.messages import NOTHING, client_channel, client_registry
 
-__all__ = ["Line", "Switchboard"]
+__all__ = ["ClientConnection", "Replicas"]
 
 STALE_SECONDS = 30.0
-"""Seconds after which a client counts as gone whose replica has not said that it is still connected."""
+"""Seconds after which a client counts as gone whose entry was not renewed."""
 
 _STALE_MS = round(STALE_SECONDS * 1000)
-_AT_ONCE = 1000
+_BATCH = 1000  # entries that are written at once
 
 _ADD = Script(
     NOW
@@ -51,7 +51,7 @@ return score and tonumber(score) >= now - ARGV[1] and 1 or 0
 
 
 class Push(msgspec.Struct, omit_defaults=True):
-    """What one replica asks of the others, on `client_channel`.
+    """A message from one replica to the others, on `client_channel`.
 
     Attributes:
         origin: The sender, which has served its own clients already.
@@ -71,30 +71,33 @@ _log = logging.getLogger(__name__)
 _decode = msgspec.json.Decoder(Push).decode
 
 
-class Line(Protocol):
-    """The connection of one client."""
+class ClientConnection(Protocol):
+    """The connection of one client, as handlers and replicas use it."""
+
+    async def send(self, text: str) -> None:
+        """Send a message; in the client's own handlers, wait until those before it are on their way."""
 
     def post(self, text: str) -> None:
         """Send a message, without waiting."""
 
-    def hang_up(self, reason: str) -> None:
+    def disconnect(self, reason: str) -> None:
         """Disconnect the client, without waiting."""
 
 
-class Switchboard:
-    """Reaches the WebSocket clients of one service. A replica without clients of its own can use it too.
+class Replicas:
+    """The replicas of one service, and the WebSocket clients of each. One without clients of its own can use it too.
 
     Args:
         link: The connection for commands.
         service: The service's name.
 
     Attributes:
-        lines: The clients of this replica by their ids.
-        channel: What `hear` is to be subscribed to, where there are such clients.
+        connections: Those of this replica's clients, by the ids of the clients.
+        channel: What `receive` is to be subscribed to, where there are such clients.
     """
 
     def __init__(self, link: Link, service: str) -> None:
-        self.lines: dict[str, Line] = {}
+        self.connections: dict[str, ClientConnection] = {}
         self.channel: str = client_channel(service)
         self._registry = client_registry(service)
         self._link = link
@@ -103,70 +106,70 @@ class Switchboard:
     async def broadcast(self, envelope: bytes) -> None:
         """Send a message to every client. Raises `Unavailable` where the other replicas cannot be told."""
         text = envelope.decode()
-        for line in self.lines.values():
-            line.post(text)
+        for connection in self.connections.values():
+            connection.post(text)
         await self._link.execute("PUBLISH", self.channel, encode(Push(self._origin, envelope=msgspec.Raw(envelope))))
 
-    async def post(self, client_id: str, envelope: bytes) -> bool:
+    async def send(self, client_id: str, envelope: bytes) -> bool:
         """Send a message to one client; False where no such client is connected. Raises `Unavailable`."""
-        line = self.lines.get(client_id)
-        if line is None:
+        connection = self.connections.get(client_id)
+        if connection is None:
             return await self._ask_others(Push(self._origin, client_id, msgspec.Raw(envelope)))
-        line.post(envelope.decode())
+        connection.post(envelope.decode())
         return True
 
-    async def hang_up(self, client_id: str, reason: str) -> None:
+    async def disconnect(self, client_id: str, reason: str) -> None:
         """Disconnect a client, wherever it is connected. Raises `Unavailable`."""
-        line = self.lines.get(client_id)
-        if line is None:
+        connection = self.connections.get(client_id)
+        if connection is None:
             await self._ask_others(Push(self._origin, client_id, reason=reason))
         else:
-            line.hang_up(reason)
+            connection.disconnect(reason)
 
     async def connected(self) -> list[str]:
         """The ids of all clients, sorted. Raises `Unavailable`."""
         found = cast("list[bytes]", await self._link.script(_LIST, [self._registry], [_STALE_MS]))
-        return sorted({*self.lines, *(member.decode(errors="replace") for member in found)})
+        return sorted({*self.connections, *(member.decode(errors="replace") for member in found)})
 
-    def hear(self, payload: bytes) -> None:
-        """Do what another replica asks."""
+    def receive(self, payload: bytes) -> None:
+        """Do what another replica asks for, in a message on the channel."""
         try:
             push = _decode(payload)
             envelope = bytes(push.envelope).decode()
         except UNDECODABLE as error:
-            _log.warning("Something on %s is from no replica: %s", self.channel, error)
+            _log.warning("A message on %s is from no replica: %s", self.channel, error)
             return
         if push.origin == self._origin:
             return
         if push.target is None:
-            for line in self.lines.values():
-                line.post(envelope)
+            for connection in self.connections.values():
+                connection.post(envelope)
             return
-        target = self.lines.get(push.target)
+        target = self.connections.get(push.target)
         if target is None:
             return
         if envelope == "null":
-            target.hang_up(push.reason)
+            target.disconnect(push.reason)
         else:
             target.post(envelope)
 
     async def renew(self) -> None:
-        """Say that all clients of this replica are still connected. Raises `Unavailable`."""
-        lines = list(self.lines)
-        for start in range(0, max(1, len(lines)), _AT_ONCE):
-            still = [client_id for client_id in lines[start : start + _AT_ONCE] if client_id in self.lines]
-            await self._link.script(_ADD, [self._registry], [_STALE_MS, *still])
+        """Renew the entries of all clients of this replica. Raises `Unavailable`."""
+        client_ids = list(self.connections)
+        for start in range(0, max(1, len(client_ids)), _BATCH):
+            connected = [client_id for client_id in client_ids[start : start + _BATCH] if client_id in self.connections]
+            await self._link.script(_ADD, [self._registry], [_STALE_MS, *connected])
 
-    async def enter(self, client_id: str) -> None:
-        """Say that a client is connected. Where that fails, the next `renew` makes up for it."""
+    async def add(self, client_id: str) -> None:
+        """Enter a client into the registry. Where that fails, the next `renew` makes up for it."""
         with suppress(Unavailable, CommandError):
             await self._link.script(_ADD, [self._registry], [_STALE_MS, client_id])
 
-    async def leave(self, client_ids: Sequence[str]) -> None:
-        """Say that clients are gone. Where that fails, they are counted as connected until they are stale."""
-        for start in range(0, len(client_ids), _AT_ONCE):
+    async def remove(self, client_ids: Sequence[str]) -> None:
+        """Remove clients from the registry. Where that fails, they count as connected until they are stale."""
+        for start in range(0, len(client_ids), _BATCH):
             with suppress(Unavailable, CommandError):
-                await self._link.execute("ZREM", self._registry, *client_ids[start : start + _AT_ONCE])
+                await self._link.execute("ZREM", self._registry, *client_ids[start : start + _BATCH])
 
     async def _ask_others(self, push: Push) -> bool:
         publish = "SPUBLISH" if self._link.sharded else "PUBLISH"

@@ -1,0 +1,96 @@
+"""The reader of a WebSocket connection: what a client sends, read ahead while a handler runs for long."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping
+
+from daebus.asgi.handshake import Handshake
+
+__all__ = ["Reader"]
+
+_MAX_MESSAGES, _MAX_SIZE = 16, 1_048_576  # read ahead; characters or bytes, before the last message
+
+
+class Reader:
+    """The messages of one client, in the order in which they came.
+
+    Nothing is read ahead until `read_ahead` asks for it: only so is it noticed that a client has gone while a handler
+    runs.
+
+    Args:
+        handshake: The request to connect, which receives.
+        on_gone: Called where the client has gone while it is read ahead.
+
+    Attributes:
+        is_over: Whether the client has gone: nothing more comes.
+        is_ahead: Whether the next message is to be asked of `next`, and not to be received from the server directly,
+            which takes a coroutine less.
+    """
+
+    def __init__(self, handshake: Handshake, on_gone: Callable[[], None]) -> None:
+        self._handshake = handshake
+        self._on_gone = on_gone
+        self._messages: deque[str | bytes] = deque()
+        self._arrived = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self.is_over: bool = False
+        self.is_ahead: bool = False
+
+    async def next(self) -> str | bytes | None:
+        """The next message; None: the client has gone."""
+        while not self._messages:
+            if self._task is None:
+                self.is_ahead = self.is_over
+                return await self._receive()
+            self._arrived.clear()
+            await self._arrived.wait()
+        return self._messages.popleft()
+
+    def message_of(self, event: Mapping[str, object]) -> str | bytes | None:
+        """The message in what the server has received; None: the client has gone."""
+        text = event.get("text")
+        if isinstance(text, str):
+            return text
+        data = event.get("bytes")
+        if isinstance(data, bytes):
+            return data
+        self.end()
+        return None
+
+    def end(self) -> None:
+        """Receive nothing more from the server."""
+        self.is_over = self.is_ahead = True
+
+    def read_ahead(self) -> None:
+        """Begin to read ahead, unless that goes on, or nothing more comes."""
+        if self._task is None and not self.is_over:
+            self.is_ahead = True
+            self._task = asyncio.create_task(self._read_ahead())
+
+    async def stop(self) -> None:
+        """Read no further ahead."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
+
+    async def _read_ahead(self) -> None:
+        try:
+            while len(self._messages) < _MAX_MESSAGES and sum(map(len, self._messages)) < _MAX_SIZE:
+                message = await self._receive()
+                self._arrived.set()
+                if message is None:
+                    self._on_gone()
+                    break
+                self._messages.append(message)
+        finally:
+            self._task = None
+
+    async def _receive(self) -> str | bytes | None:
+        if self.is_over:
+            return None
+        try:
+            return self.message_of(await self._handshake.receive())
+        except Exception:  # the server's way of saying that the client has gone
+            return self.message_of({})
