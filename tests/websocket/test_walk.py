@@ -62,7 +62,7 @@ async def test_a_websocket_message_with_an_id_and_its_answer() -> None:
     async def add_user(data: User, *, users: Users) -> User:
         return users.add(data)
 
-    async with running(app) as service, service.connect() as client:
+    async with running(app) as service, service.socket() as client:
 
         async def ask() -> None:
             await client.connection.send('{"type":"add_user","data":{"id":7,"name":"Ada"},"id":"a1"}')

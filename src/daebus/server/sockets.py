@@ -155,7 +155,7 @@ class WebSocketSession:
         host: The client's address.
 
     Attributes:
-        direct: The same, a step less for each message.
+        direct: The same, without a step in between for each message.
     """
 
     __slots__ = ("_connection", "_descriptor", "_ends", "_host", "_send", "_sockets", "direct")
@@ -196,6 +196,7 @@ class WebSocketSession:
             code: What the client is told, unless the application has closed the connection itself.
             seconds: As above.
         """
+        self.direct.send = self._send  # no cycle: Granian's threads live as long as its objects
         self._sockets.over(self._host)
         if self._connection is not None:
             await self._sockets.finish(self._connection, self._descriptor, code, seconds)

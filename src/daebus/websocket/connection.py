@@ -23,14 +23,15 @@ __all__ = ["GOING_AWAY", "Connection"]
 GOING_AWAY = 1001
 _NORMAL, _FAILED, _TOO_SLOW = 1000, 1011, 1013
 
-_TURN = 16  # messages handled without waiting, after which the others get their turn
+_TURN = 16  # messages that are handled without waiting; then other clients get their turn
 _REGISTRY_SECONDS, _HURRIED_SECONDS = 1.0, 1.0
 _LONGEST_REASON = 123  # bytes that a close frame can hold
+_HANDLING, _RECEIVING = State.HANDLING, State.RECEIVING  # a look into an enum takes as long as a call
 _DISCONNECTED: Mapping[str, object] = {"type": "websocket.disconnect"}
 
 
 class Connection:
-    """One client's connection. Its messages are handled one after another, in the order in which they came.
+    """The connection of one client. Its messages are handled one after another, in the order in which they came.
 
     Nothing is read ahead while a handler runs, unless it runs for long: `check` sees to it that the end is noticed
     then.
@@ -42,7 +43,7 @@ class Connection:
         replicas: Where the client is entered once it is accepted.
         logger: For what goes wrong.
         budget: Where what waits for the client is accounted for.
-        timings: How long it is waited for.
+        timings: How long the client is waited for.
 
     Attributes:
         client: What the handlers see of it.
@@ -75,7 +76,7 @@ class Connection:
         self._handled = self._checked = 0  # messages: all, and those until the last check
 
     async def serve(self) -> None:
-        """Live through the connection, in the task that the server made for it."""
+        """Serve the connection until it is over, in the task that the server made for it."""
         self.task = asyncio.create_task(self._run(), name=f"socket {self.client.id}")
         try:
             await asyncio.wait({self.task})
@@ -179,7 +180,7 @@ class Connection:
     async def _handle_messages(self) -> None:
         at_once = 0  # messages in a row after which the server was not waited for
         while self._state in OPEN:
-            self._state = State.RECEIVING
+            self._state = _RECEIVING
             if self._reader.is_ahead:
                 message = await self._reader.next()
             else:
@@ -192,7 +193,7 @@ class Connection:
             if message is None:
                 self._outbox.close()
                 return
-            self._state = State.HANDLING
+            self._state = _HANDLING
             self._handled += 1
             answer = await self._inbound.handle(self.client, message)
             if answer is not None and not self._outbox.offer(answer):
@@ -217,7 +218,7 @@ class Connection:
             self._state = State.HANDLING
 
     async def _finish(self) -> None:
-        """What is left to do once no message is handled any more."""
+        """The end of the connection: no message is handled any more."""
         before, self._state = self._state, State.CLOSING
         if self._limit is not None:
             self._limit.cancel()
@@ -233,7 +234,7 @@ class Connection:
         self._state = State.CLOSED
 
     async def _leave(self) -> None:
-        """Say goodbye to a client that was accepted."""
+        """Close the connection of a client that was accepted, and run its disconnect handlers."""
         if not self._reader.is_over:
             await self._attempt(self._outbox.drain(), self._timings.close)
             await self._attempt(self._send_close(), self._timings.close)
@@ -257,7 +258,7 @@ class Connection:
         except asyncio.CancelledError:
             self._go_on()
         except Exception as error:
-            self._logger.debug("a WebSocket client went in disorder", client=self.client.id, exc_info=error)
+            self._logger.debug("a step of closing a WebSocket connection failed", client=self.client.id, exc_info=error)
 
     def _go_on(self) -> None:
         """Go on although this task was cancelled, which was for the sake of what it was doing then."""

@@ -128,7 +128,7 @@ class SocketHub:
             raise refusal.error
 
     async def serve(self, handshake: Handshake) -> None:
-        """Live through one connection, in the task that the server made for it.
+        """Serve one connection until it is over, in the task that the server made for it.
 
         Raises `Unavailable` where as many clients are connected as may be.
         """
