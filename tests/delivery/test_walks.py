@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import httpx
 import msgspec
 import pytest
 from dependency_injector import providers
 from tests.walks import walks
 
-from daebus import Daebus, DaebusHttp, ServiceContainer
+from daebus import Daebus, DaebusHttp, DaebusWebSocket, ServiceContainer
 from daebus.testing import running
 
 
@@ -64,3 +66,23 @@ async def test_an_http_request(
 
             walk = await counting.of(ask)
     assert len(walk) <= most, repr(walk)
+
+
+async def test_a_websocket_message_from_the_bytes_that_arrive_to_those_of_its_answer() -> None:
+    app = Daebus("walks", container=Container())
+    app.attach(DaebusWebSocket(port=0))
+
+    @app.socket("rename")
+    async def rename(data: User, *, users: Users) -> User:
+        return data
+
+    with walks() as counting:
+        async with running(app) as service, service.socket() as client:
+
+            async def ask() -> None:
+                await client.connection.send('{"type":"rename","data":{"id":7,"name":"Ada"},"id":"a1"}')
+                answer = json.loads(await client.connection.recv())
+                assert answer == {"type": "response", "data": {"id": 7, "name": "Ada"}, "id": "a1"}
+
+            walk = await counting.of(ask)
+    assert len(walk) <= 15, repr(walk)

@@ -15,7 +15,7 @@ from litestar.types import Send as AsgiSend
 from typing_extensions import override
 
 from daebus.errors import ServiceError
-from daebus.server.direct import DIRECT, Direct
+from daebus.server.sockets import DIRECT, Direct
 
 from .problems import PROBLEM, REFUSAL, encode_problem, request_id
 

@@ -30,7 +30,7 @@ from daebus.mistakes.places import made_at
 from daebus.mistakes.render import Note
 from daebus.mistakes.suggestions import closest
 from daebus.openapi.page import Documentation
-from daebus.server.direct import DIRECT, Direct
+from daebus.server.sockets import DIRECT, Direct
 from daebus.telemetry.logs import Logger
 
 from .arguments import PlainRequest

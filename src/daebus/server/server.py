@@ -22,7 +22,7 @@ from .notices import Notices
 from .own_sockets import OwnSockets
 from .ports import at, listen
 from .refusals import STOPPING, problem_headers
-from .sockets import WebSockets, WebSocketSession, refuse_socket
+from .sockets import DIRECT, WebSockets, WebSocketSession, refuse_socket
 
 __all__ = ["HttpServer"]
 

@@ -17,14 +17,13 @@ from typing import Any
 
 from daebus.core.budgets import Budget
 
-from .direct import Direct
 from .limits import Room, SocketLimits
 from .notices import Notices
 from .own_sockets import Address, LooksAlike, OwnSockets, address_of
 from .refusals import FULL, problem_headers
 from .socket_connection import SocketConnection
 
-__all__ = ["WebSocketSession", "WebSockets", "refuse_socket"]
+__all__ = ["DIRECT", "Direct", "WebSocketSession", "WebSockets", "refuse_socket"]
 
 _MARGIN = 65_536
 
@@ -33,6 +32,24 @@ _LOOKS = 16
 
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
+
+DIRECT = "daebus.direct"
+"""The key in the scope of a WebSocket under which its `Direct` is found."""
+
+
+class Direct:
+    """The server's own ``receive`` and ``send`` of one WebSocket. They may be others once it is accepted.
+
+    Attributes:
+        receive: ASGI's.
+        send: ASGI's.
+    """
+
+    __slots__ = ("receive", "send")
+
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self.receive: Receive = receive
+        self.send: Send = send
 
 
 class WebSockets:
