@@ -7,8 +7,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from .bench import Bench
-from .cases import Case, Goal, Measure, PeerError, Sample
-from .processes import Driver, free_port
+from .cases import BEFORE, Case, Goal, Measure, PeerError, Sample
+from .processes import Driver, cpu_of, free_port
 
 __all__ = ["bus_cases"]
 
@@ -62,15 +62,18 @@ _PEERS = {
     "taskiq-redis": _Peer("bus_taskiq.py", "buses"),
     "daebus 0.0.31": _Peer("bus_daebus_0_0_31.py", "daebus-0.0.31"),
 }
+_PEERS_AND_BEFORE = {**_PEERS, BEFORE: _PEERS["daebus"]}
 _CALLERS = tuple(name for name in _PEERS if name != "taskiq-redis")
 _FLOOR, _NATS, _FASTSTREAM = "our floor (links only)", "nats-py", "FastStream, Redis"
 
 
 class _Running:
-    """The drivers of all peers, and why some do not run."""
+    """The drivers of all peers, the process IDs of their services, and why some do not run."""
 
-    def __init__(self) -> None:
+    def __init__(self, bench: Bench) -> None:
+        self.bench = bench
         self.drivers: dict[str, Driver] = {}
+        self.services: dict[str, int] = {}
         self.missing: dict[str, str] = {}
 
     def case(
@@ -82,6 +85,7 @@ class _Running:
         *,
         charted: bool = False,
     ) -> Case:
+        peers = self.bench.taking_part(peers)
         return Case(
             name,
             work.unit,
@@ -93,42 +97,48 @@ class _Running:
         )
 
     def _measure(self, name: str, work: _Work) -> Measure:
-        operation = (_PEERS[name].operations or {}).get(work.operation, work.operation)
+        operation = (_PEERS_AND_BEFORE[name].operations or {}).get(work.operation, work.operation)
         job = {"operation": operation, "in_flight": work.in_flight, "hearers": work.hearers}
 
         def measure(seconds: float) -> Sample:
             driver = self.drivers[name]
             driver.ask({**job, "seconds": min(_WARM_UP, seconds / 2)})
+            before = self._cpu(name)
             answer = driver.ask({**job, "seconds": seconds})
             if not answer["rate"]:
                 raise PeerError(f"nothing succeeded: {answer['error']}")
             value = answer["p50"] * 1e6 if work.alone else answer["rate"] * work.items
-            return Sample(value, int(answer["failed"]))
+            cpu = (self._cpu(name) - before) / (answer["rate"] * work.items * answer["elapsed"]) * 1e6
+            return Sample(value, int(answer["failed"]), cpu)
 
         return measure
+
+    def _cpu(self, name: str) -> float:
+        """What the service and the driver have taken: both are of the peer's own library."""
+        return cpu_of(self.services[name]) + cpu_of(self.drivers[name].pid)
 
 
 @contextmanager
 def bus_cases(bench: Bench) -> Generator[list[Case]]:
     """Start all buses, and give the cases."""
     with ExitStack() as stack:
-        running = _Running()
-        for name, peer in _PEERS.items():
+        running = _Running(bench)
+        for name in bench.taking_part(tuple(_PEERS)):
             try:
-                _start(stack, bench, running, name, peer)
+                _start(stack, bench.of(name), running, name, _PEERS_AND_BEFORE[name])
             except PeerError as error:
                 running.missing[name] = str(error)
         for name, driver in running.drivers.items():
-            if _PEERS[name].operations is not None:
+            if _PEERS_AND_BEFORE[name].operations is not None:
                 continue  # it shares another row's driver
             try:
                 driver.wait_until_ready()
             except PeerError as error:
                 running.missing[name] = str(error)
-        replicas = _start_replicas(stack, bench)
-        for driver in replicas.values():
-            driver.wait_until_ready()
-        yield [*_calls(running, quick=bench.quick), *_others(running), _replicas(replicas)]
+        cases = [*_calls(running, quick=bench.quick), *_others(running)]
+        if bench.others:  # else it would compare daebus with itself alone
+            cases.append(_replicas(_start_replicas(stack, bench)))
+        yield cases
 
 
 def _start(stack: ExitStack, bench: Bench, running: _Running, name: str, peer: _Peer) -> None:
@@ -136,12 +146,12 @@ def _start(stack: ExitStack, bench: Bench, running: _Running, name: str, peer: _
         twin = next(other for other, found in _PEERS.items() if found.script == peer.script)
         if twin in running.missing:
             raise PeerError(running.missing[twin])
-        running.drivers[name] = running.drivers[twin]
+        running.drivers[name], running.services[name] = running.drivers[twin], running.services[twin]
         return
     if peer.server == "nats" and bench.nats_url is None:
         raise PeerError("there is no nats-server for this platform on PyPI")
     address = {"redis": bench.redis_url, "nats": bench.nats_url or "", "none": f"127.0.0.1:{free_port()}"}[peer.server]
-    stack.enter_context(bench.service(peer.environment, peer.script, "serve", address))
+    running.services[name] = stack.enter_context(bench.service(peer.environment, peer.script, "serve", address)).pid
     running.drivers[name] = stack.enter_context(bench.driver(peer.environment, peer.script, "drive", address))
 
 
@@ -188,6 +198,8 @@ def _start_replicas(stack: ExitStack, bench: Bench) -> dict[int, Driver]:
         for _ in range(count):
             stack.enter_context(bench.service("daebus", script, "serve", *arguments))
         drivers[count] = stack.enter_context(bench.driver("daebus", script, "drive", *arguments))
+    for driver in drivers.values():
+        driver.wait_until_ready()
     return drivers
 
 

@@ -7,7 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-__all__ = ["Case", "Goal", "Measure", "PeerError", "Result", "Row", "Sample", "run_case"]
+__all__ = ["BEFORE", "Case", "Goal", "Measure", "PeerError", "Result", "Row", "Sample", "run_case"]
+
+BEFORE = "daebus before"
+"""The first words of the peers that are daebus as it was at an earlier commit."""
 
 
 class PeerError(Exception):
@@ -21,7 +24,8 @@ class Sample:
     Attributes:
         value: In the unit of the case.
         failed: How many operations failed.
-        cpu: Microseconds of CPU that the server took for an operation; None: that is not measured.
+        cpu: Microseconds of CPU that an operation took in the server, or in a service of the bus and its driver;
+            None: that is not measured.
     """
 
     value: float

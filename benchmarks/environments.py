@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["PROJECT", "Environment", "build_environments"]
+__all__ = ["OURS", "PROJECT", "Environment", "build_environment", "build_environments", "build_wheel"]
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -35,6 +35,9 @@ _REQUIREMENTS: Mapping[str, tuple[str, ...]] = {
         "msgspec",
     ),
 }
+OURS = ("daebus", "daebus-uvloop", "injection")
+"""What daebus is measured in, where no other peer is."""
+
 _BESIDE = frozenset({"pip", "setuptools"})
 
 
@@ -73,13 +76,14 @@ class Environment:
 def build_environments(cache: Path, names: Iterable[str] = tuple(_REQUIREMENTS)) -> dict[str, Environment]:
     """Build what is missing or out of date below `cache`. One that cannot be built says why, and stops nobody."""
     cache.mkdir(parents=True, exist_ok=True)
-    wheel = _build_wheel(cache)
+    wheel = _build_own_wheel(cache)
     with ThreadPoolExecutor(max_workers=2) as pool:
-        built = [pool.submit(_build, cache / name, name, wheel) for name in names]
+        built = [pool.submit(build_environment, cache / name, name, wheel) for name in names]
         return {future.result().name: future.result() for future in built}
 
 
-def _build(folder: Path, name: str, wheel: Path) -> Environment:
+def build_environment(folder: Path, name: str, wheel: Path) -> Environment:
+    """Build an environment with a wheel of daebus, where it is missing or out of date."""
     requirements = [str(wheel) if item == _DAEBUS else item for item in _REQUIREMENTS[name]]
     if str(wheel) in requirements:
         requirements += ["-c", str(PROJECT / "constraints.txt")]
@@ -101,7 +105,7 @@ def _build(folder: Path, name: str, wheel: Path) -> Environment:
     return Environment(name, folder)
 
 
-def _build_wheel(cache: Path) -> Path:
+def _build_own_wheel(cache: Path) -> Path:
     """The project as a wheel, in a folder that changes its name when the project changes."""
     digest = hashlib.sha256()
     for file in (PROJECT / "pyproject.toml", *sorted((PROJECT / "src").rglob("*.py"))):
@@ -109,10 +113,16 @@ def _build_wheel(cache: Path) -> Path:
     folder = cache / "wheels" / digest.hexdigest()[:16]
     if not folder.exists():
         shutil.rmtree(cache / "wheels", ignore_errors=True)
+    return build_wheel(cache, PROJECT, folder)
+
+
+def build_wheel(cache: Path, project: Path, folder: Path) -> Path:
+    """A project as a wheel in a folder of its own; one that lies there already is up to date."""
+    if not any(folder.glob("*.whl")):
         builder = cache / "builder"
         if not builder.exists():
             _run(sys.executable, "-m", "venv", builder)
-        _pip(builder, "wheel", "--no-deps", "-w", str(folder), str(PROJECT))
+        _pip(builder, "wheel", "--no-deps", "-w", str(folder), str(project))
     return next(folder.glob("*.whl"))
 
 

@@ -37,17 +37,20 @@ def http_cases(bench: Bench) -> Generator[list[Case]]:
     with ExitStack() as stack:
         servers: dict[str, WebServer] = {}
         missing: dict[str, str] = {}
-        for name in chain(*_BY_LOOP.values()):
+        by_loop = {loop: bench.taking_part(peers) for loop, peers in _BY_LOOP.items()}
+        for name in chain(*by_loop.values()):
             try:
                 servers[name] = stack.enter_context(serve_web(bench, name))
             except PeerError as error:
                 missing[name] = str(error)
-        yield _cases(servers, missing, quick=bench.quick)
+        yield _cases(by_loop, servers, missing, quick=bench.quick)
 
 
-def _cases(servers: Mapping[str, WebServer], missing: Mapping[str, str], *, quick: bool) -> list[Case]:
+def _cases(
+    by_loop: Mapping[str, Sequence[str]], servers: Mapping[str, WebServer], missing: Mapping[str, str], *, quick: bool
+) -> list[Case]:
     def case(name: str, loop: str, connections: int, body: bytes | None, *, charted: bool = False) -> Case:
-        peers = [peer for peer in _BY_LOOP[loop] if body is None or peer != _ONLY_GETS]
+        peers = [peer for peer in by_loop[loop] if body is None or peer != _ONLY_GETS]
         alone = connections == 1
         return Case(
             name + loop,
@@ -61,7 +64,7 @@ def _cases(servers: Mapping[str, WebServer], missing: Mapping[str, str], *, quic
         )
 
     cases: list[Case] = []
-    for loop in _BY_LOOP:
+    for loop in by_loop:
         cases += [
             case("HTTP GET, 64 connections", loop, 64, None, charted=True),
             case("HTTP POST, 64 connections", loop, 64, _SMALL),

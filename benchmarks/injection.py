@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 
 from .bench import Bench
-from .cases import Case, Goal, Measure, Sample
+from .cases import BEFORE, Case, Goal, Measure, PeerError, Sample
 from .processes import Driver
 
 __all__ = ["injection_cases"]
 
+_DISPATCH = "daebus, all of dispatch"
 _WAYS = {
     "daebus": "daebus",
     "closure by hand, same providers": "closure",
-    "daebus, all of dispatch": "daebus_dispatch",
+    _DISPATCH: "daebus_dispatch",
     "dependency-injector @inject": "dependency_injector",
     "dishka": "dishka",
     "FastDepends": "fast_depends",
@@ -24,19 +25,47 @@ _GOALS = {"closure by hand, same providers": Goal(at_most=1.3), "dishka": Goal(a
 
 @contextmanager
 def injection_cases(bench: Bench) -> Generator[list[Case]]:
-    """Start the process that has all of them, and give the case."""
-    with bench.driver("injection", "injection_all.py") as driver:
-        driver.wait_until_ready()
-        peers = {name: _measure(driver, way) for name, way in _WAYS.items()}
-        yield [
-            Case(
-                "injection of 2 singletons and 1 factory", "ns", peers, lower_is_better=True, goals=_GOALS, charted=True
+    """Start the process that has all of them, and that of the earlier commit, and give the cases."""
+    with ExitStack() as stack:
+        driver, missing = _start(stack, bench), dict[str, str]()
+        before = None
+        if bench.before is not None:
+            try:
+                before = _start(stack, bench.before)
+            except PeerError as error:
+                missing = {BEFORE: str(error), _DISPATCH.replace("daebus", BEFORE): str(error)}
+
+        def case(name: str, peers: Sequence[str], goals: Mapping[str, Goal], *, charted: bool = False) -> Case:
+            peers = bench.taking_part(peers)
+            return Case(
+                name,
+                "ns",
+                {peer: _measure(before if peer.startswith(BEFORE) else driver, peer) for peer in peers},
+                subject=peers[0],
+                lower_is_better=True,
+                goals=goals,
+                missing={peer: why for peer, why in missing.items() if peer in peers},
+                charted=charted,
             )
-        ]
+
+        cases = [case("injection of 2 singletons and 1 factory", tuple(_WAYS), _GOALS, charted=True)]
+        if bench.before is not None:
+            cases.append(case("the same, all of dispatch", (_DISPATCH,), {}))
+        yield cases
 
 
-def _measure(driver: Driver, way: str) -> Measure:
+def _start(stack: ExitStack, bench: Bench) -> Driver:
+    driver = stack.enter_context(bench.driver("injection", "injection_all.py"))
+    driver.wait_until_ready()
+    return driver
+
+
+def _measure(driver: Driver | None, peer: str) -> Measure:
+    way = _WAYS[peer.replace(BEFORE, "daebus")]
+
     def measure(seconds: float) -> Sample:
+        if driver is None:
+            raise PeerError("does not run")
         driver.ask({"operation": way, "seconds": seconds / 20})
         return Sample(driver.ask({"operation": way, "seconds": seconds / 4})["ns"])
 

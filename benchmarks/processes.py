@@ -67,6 +67,11 @@ class Driver:
         self._log = log
         self._jobs, self._answers = cast("IO[str]", running.stdin), cast("IO[str]", running.stdout)
 
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        return self._running.pid
+
     def wait_until_ready(self) -> None:
         """Raises `PeerError` where it does not become ready."""
         self.read(_READY_SECONDS)

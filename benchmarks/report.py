@@ -12,8 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
+from .before import Before, describe_commit
 from .cases import Case, Result, Row
-from .environments import Environment
+from .environments import PROJECT, Environment
 from .load_http import load_tool
 
 __all__ = ["Setting", "as_json", "number", "read_setting", "show_case", "show_goals", "show_setting"]
@@ -39,7 +40,9 @@ class Setting:
     versions: Mapping[str, Mapping[str, str]]
 
 
-def read_setting(environments: Mapping[str, Environment], *, quick: bool, rounds: int, seconds: float) -> Setting:
+def read_setting(
+    environments: Mapping[str, Environment], *, quick: bool, rounds: int, seconds: float, before: Before | None = None
+) -> Setting:
     """What this run is measured on."""
     facts = {
         "run": f"{'quick' if quick else 'full'}, {rounds} rounds of {seconds:g} s",
@@ -48,9 +51,14 @@ def read_setting(environments: Mapping[str, Environment], *, quick: bool, rounds
         "load before": f"{os.getloadavg()[0]:.1f} (of anything above 0.3 the figures are only a hint)",
         "python": platform.python_version(),
         "HTTP load": load_tool(seconds),
-        "nats-server": _version(environments["buses"].program("nats-server")),
     }
-    return Setting(facts, {name: environment.versions() for name, environment in environments.items()})
+    if "buses" in environments:
+        facts["nats-server"] = _version(environments["buses"].program("nats-server"))
+    versions = {name: environment.versions() for name, environment in environments.items()}
+    if before is not None:
+        facts |= {"before": before.commit, "now": f"{describe_commit(PROJECT, 'HEAD')}, and what is not committed"}
+        versions |= {f"{name}-before": environment.versions() for name, environment in before.environments.items()}
+    return Setting(facts, versions)
 
 
 def _processor() -> str:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .bench import Bench
-from .processes import PEERS, free_port, process, wait_for_port
+from .cases import BEFORE
+from .processes import free_port, process, wait_for_port
 
 __all__ = ["WEB_PEERS", "WebServer", "serve_web"]
 
@@ -17,7 +18,7 @@ _Command = Callable[[Path, int], Sequence[str | Path]]
 
 
 def _script(name: str) -> _Command:
-    return lambda python, port: (python, PEERS / name, str(port))
+    return lambda python, port: (python, name, str(port))
 
 
 def _granian(module: str, loop: str) -> _Command:
@@ -37,7 +38,7 @@ class WebPeer:
 
     Attributes:
         environment: Where it is installed.
-        command: How it is started.
+        command: How it is started, in the folder of the peer scripts.
         get: The path of its GET.
     """
 
@@ -75,9 +76,10 @@ class WebServer:
 
 @contextmanager
 def serve_web(bench: Bench, name: str) -> Generator[WebServer]:
-    """Run a web peer. Raises `PeerError` where it does not start."""
-    peer, port = WEB_PEERS[name], free_port()
+    """Run a web peer, or daebus as it was before. Raises `PeerError` where it does not start."""
+    bench, port = bench.of(name), free_port()
+    peer = WEB_PEERS[name.replace(BEFORE, "daebus")]
     command, log = peer.command(bench.python(peer.environment), port), bench.log(f"web-{name.replace(' ', '-')}")
-    with process(command, log=log, env=bench.env) as running:
+    with process(command, log=log, env=bench.env, cwd=bench.peers) as running:
         wait_for_port(port, running, log)
         yield WebServer(port, running, peer.get)

@@ -34,11 +34,12 @@ _SERVERS, _CROWDS = 3, 2
 @contextmanager
 def websocket_cases(bench: Bench) -> Generator[list[Case]]:
     """Start the servers of the broadcast, and give the cases."""
-    room_for(_LISTENERS * len(WEBSOCKET_PEERS))
+    listened = bench.taking_part(WEBSOCKET_PEERS)
+    room_for(_LISTENERS * len(listened))
     with ExitStack() as stack:
         servers: dict[str, WebServer] = {}
         missing: dict[str, str] = {}
-        for name in WEBSOCKET_PEERS:
+        for name in listened:
             try:
                 servers[name] = stack.enter_context(serve_web(bench, name))
             except PeerError as error:
@@ -54,7 +55,9 @@ def websocket_cases(bench: Bench) -> Generator[list[Case]]:
 
 
 def _echoes(bench: Bench, loop: str, name: str, text: str, goals: Mapping[str, Goal] | None = None) -> Case:
-    peers: dict[str, Measure] = {peer: partial(_echo, bench, peer, text) for peer in _ECHO_PEERS[loop]}
+    peers: dict[str, Measure] = {
+        peer: partial(_echo, bench, peer, text) for peer in bench.taking_part(_ECHO_PEERS[loop])
+    }
     charted = goals is not None
     return Case(name + loop, "messages/s", peers, next(iter(peers)), goals=goals or {}, charted=charted)
 
@@ -87,5 +90,6 @@ class _Broadcast:
 def _measure(server: WebServer, work: Callable[[float], float], seconds: float) -> Sample:
     work(min(0.1, seconds / 2))
     before = cpu_of(server.process.pid)
-    rate = work(seconds)
+    if not (rate := work(seconds)):
+        raise PeerError("no message was answered")
     return Sample(rate, cpu=(cpu_of(server.process.pid) - before) / (rate * seconds) * 1e6)

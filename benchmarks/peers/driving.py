@@ -110,6 +110,7 @@ class _Load:
         elapsed = time.perf_counter() - started
         return {
             "rate": (len(self._took) * (self._hearers or 1) - lost) / elapsed,
+            "elapsed": elapsed,
             "p50": statistics.median(self._took or [0.0]),
             "failed": self._failed + lost,
             "error": self._error,
