@@ -11,6 +11,7 @@ Where things are, from the bottom up; a house imports only from houses below it:
 - ``embedded``, ``connection``, ``protocol``, ``telemetry``: the server, the wire, the log.
 - ``queues``, ``discovery``, ``legacy``, ``bus``, ``actions``, ``channels``, ``tasks``: services that talk over Redis.
 - ``server``, ``asgi``, ``http``, ``websocket``, ``openapi``: services that browsers talk to.
+- ``interceptors``: the public types of what wraps the handling of messages.
 - ``operations``, ``process``, ``app``: looking after services, the process around one, `Daebus`.
 - ``cli``, ``testing``, ``mypy``: the edges.
 """
