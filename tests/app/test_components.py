@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 from tests.support import recorded, until
 
-from daebus import Action, Component, Daebus, DaebusHttp, ServiceContainer, ServiceRun, Settings, WiringError
+from daebus import Action, Component, Daebus, DaebusHttp, Running, ServiceContainer, ServiceRun, Settings, WiringError
 from daebus.app.component import require_component
 from daebus.app.houses import houses_of
 from daebus.app.kinds import KINDS, kind_of
@@ -267,15 +267,19 @@ class TestMistakes:
 
 class TestKinds:
     def test_each_decorator_has_a_row_and_each_row_a_house(self) -> None:
+        def on_event(_event: str) -> None: ...
+
+        def watch(_running: Running) -> None: ...
+
         recorder = Recorder("all")
         recorder.action("a")(lambda: None)
         recorder.route("/")(lambda: None)
-        recorder.listen("c")(lambda event: None)
+        recorder.listen("c")(on_event)
         recorder.socket("s")(lambda: None)
         recorder.socket_connect()(lambda: None)
         recorder.socket_disconnect()(lambda: None)
         recorder.background("b", 1)(lambda: None)
-        recorder.thread("t")(lambda running: None)
+        recorder.thread("t")(watch)
         recorder.on_start()(lambda: None)
         recorder.on_stop()(lambda: None)
         assert [kind_of(spec) for spec in recorded(recorder)] == list(KINDS)

@@ -12,6 +12,7 @@ TESTS = Path(__file__).parents[1]
 NEEDED = {
     ("embedded/test_deployment.py", "_CONTAINER_FILES"): "files of the machine, which tells whether it is a container",
     ("server/test_reach.py", "_CONTAINER_FILES"): "the same files",
+    ("http/test_litestar_internals.py", "HAS_STATE"): "whether the installed Litestar has what another may not have",
     ("embedded/test_engine.py", "_KEEPER"): "the keeper of an installation that is broken",
     ("embedded/test_engine.py", "_LAST_RESORT"): "/tmp, whose owner and mode the tests cannot change",
 }

@@ -198,7 +198,7 @@ KINDS: tuple[Kind[Any, Any], ...] = (
 )
 """All of them, in the order in which `daebus check` shows their handlers."""
 
-_BY_SPEC = {(kind.spec, kind.event): kind for kind in KINDS}
+_BY_SPEC: dict[tuple[type[Spec], object], Kind[Any, Any]] = {(kind.spec, kind.event): kind for kind in KINDS}
 
 
 def compile_handler(

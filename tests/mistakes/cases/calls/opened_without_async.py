@@ -6,8 +6,8 @@ from daebus import Bus
 
 async def count() -> int:
     # wrong
-    # ! mypy attr-defined: "Bus" has no attribute "__enter__"; maybe "__aenter__"?
-    # ! mypy attr-defined: "Bus" has no attribute "__exit__"; maybe "__aexit__"?
+    # ! mypy attr-defined: "Bus" has no attribute "__enter__"
+    # ! mypy attr-defined: "Bus" has no attribute "__exit__"
     # ! pyright reportGeneralTypeIssues: Object of type "Bus" cannot be used with "with" because it does not correctly implement __enter__
     # ! pyright reportGeneralTypeIssues: Object of type "Bus" cannot be used with "with" because it does not correctly implement __exit__
     # ! pyright reportUnknownVariableType: Type of "bus" is unknown
