@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from functools import partial
 from itertools import chain
 
 from .bench import Bench
@@ -30,24 +31,39 @@ _GOALS = {
     "FastAPI, uvicorn": Goal(at_least=5),
 }
 
+_Serve = Callable[[], AbstractContextManager[WebServer]]
+
 
 @contextmanager
 def http_cases(bench: Bench) -> Generator[list[Case]]:
-    """Start all servers, and give the cases."""
+    """Start all servers, and give the cases.
+
+    The threads of a server fall into one rhythm or another, which lasts as long as the process: two processes of one
+    program differ by a third and more. So where daebus is compared with itself, each sample is of a new process.
+    """
     with ExitStack() as stack:
-        servers: dict[str, WebServer] = {}
+        servers: dict[str, _Serve] = {}
         missing: dict[str, str] = {}
         by_loop = {loop: bench.taking_part(peers) for loop, peers in _BY_LOOP.items()}
         for name in chain(*by_loop.values()):
+            if bench.before is not None:
+                servers[name] = partial(serve_web, bench, name)
+                continue
             try:
-                servers[name] = stack.enter_context(serve_web(bench, name))
+                server = stack.enter_context(serve_web(bench, name))
             except PeerError as error:
                 missing[name] = str(error)
+            else:
+                servers[name] = _running(server)
         yield _cases(by_loop, servers, missing, quick=bench.quick)
 
 
+def _running(server: WebServer) -> _Serve:
+    return lambda: nullcontext(server)
+
+
 def _cases(
-    by_loop: Mapping[str, Sequence[str]], servers: Mapping[str, WebServer], missing: Mapping[str, str], *, quick: bool
+    by_loop: Mapping[str, Sequence[str]], servers: Mapping[str, _Serve], missing: Mapping[str, str], *, quick: bool
 ) -> list[Case]:
     def case(name: str, loop: str, connections: int, body: bytes | None, *, charted: bool = False) -> Case:
         peers = [peer for peer in by_loop[loop] if body is None or peer != _ONLY_GETS]
@@ -78,14 +94,14 @@ def _cases(
     return cases
 
 
-def _measure(server: WebServer, connections: int, body: bytes | None) -> Measure:
-    url = server.url(server.get if body is None else "/users")
-
+def _measure(serve: _Serve, connections: int, body: bytes | None) -> Measure:
     def measure(seconds: float) -> Sample:
-        load_http(url, connections=connections, seconds=_WARM_UP, body=body)
-        before = cpu_of(server.process.pid)
-        load = load_http(url, connections=connections, seconds=seconds, body=body)
-        cpu = (cpu_of(server.process.pid) - before) / load.requests * 1e6
+        with serve() as server:
+            url = server.url(server.get if body is None else "/users")
+            load_http(url, connections=connections, seconds=_WARM_UP, body=body)
+            before = cpu_of(server.process.pid)
+            load = load_http(url, connections=connections, seconds=seconds, body=body)
+            cpu = (cpu_of(server.process.pid) - before) / load.requests * 1e6
         return Sample(load.p50 if connections == 1 else load.rate, load.failed, cpu)
 
     return measure
