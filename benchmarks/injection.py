@@ -27,13 +27,8 @@ _GOALS = {"closure by hand, same providers": Goal(at_most=1.3), "dishka": Goal(a
 def injection_cases(bench: Bench) -> Generator[list[Case]]:
     """Start the process that has all of them, and that of the earlier commit, and give the cases."""
     with ExitStack() as stack:
-        driver, missing = _start(stack, bench), dict[str, str]()
-        before = None
-        if bench.before is not None:
-            try:
-                before = _start(stack, bench.before)
-            except PeerError as error:
-                missing = {BEFORE: str(error), _DISPATCH.replace("daebus", BEFORE): str(error)}
+        driver, why = _start(stack, bench)
+        before, why_before = _start(stack, bench.before) if bench.before is not None else (None, "")
 
         def case(name: str, peers: Sequence[str], goals: Mapping[str, Goal], *, charted: bool = False) -> Case:
             peers = bench.taking_part(peers)
@@ -44,7 +39,11 @@ def injection_cases(bench: Bench) -> Generator[list[Case]]:
                 subject=peers[0],
                 lower_is_better=True,
                 goals=goals,
-                missing={peer: why for peer, why in missing.items() if peer in peers},
+                missing={
+                    peer: why_before if peer.startswith(BEFORE) else why
+                    for peer in peers
+                    if (before if peer.startswith(BEFORE) else driver) is None
+                },
                 charted=charted,
             )
 
@@ -54,10 +53,14 @@ def injection_cases(bench: Bench) -> Generator[list[Case]]:
         yield cases
 
 
-def _start(stack: ExitStack, bench: Bench) -> Driver:
-    driver = stack.enter_context(bench.driver("injection", "injection_all.py"))
-    driver.wait_until_ready()
-    return driver
+def _start(stack: ExitStack, bench: Bench) -> tuple[Driver | None, str]:
+    """The driver, or why there is none."""
+    try:
+        driver = stack.enter_context(bench.driver("injection", "injection_all.py"))
+        driver.wait_until_ready()
+    except PeerError as error:
+        return None, str(error)
+    return driver, ""
 
 
 def _measure(driver: Driver | None, peer: str) -> Measure:

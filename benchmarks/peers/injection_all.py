@@ -48,7 +48,8 @@ def closure():
 def _endpoint():
     app = Daebus("injection", container=container)
     app.action("handler")(handler)
-    return app.check().plans.actions["handler"].endpoint
+    ((_, endpoint),) = app.check().plans.compiled()
+    return endpoint
 
 
 def daebus():
