@@ -21,7 +21,7 @@ from importlib import import_module
 from types import FrameType
 from typing import TYPE_CHECKING
 
-# Checkers and editors read these imports, the run time reads `_HOMES`, so that whoever needs
+# Type checkers and editors read these imports; the run time reads `_HOMES`, so that code that needs
 # one module, such as mypy for its plugin, does not wait for all of them.
 if TYPE_CHECKING:
     from daebus.app.blueprint import Blueprint
@@ -109,7 +109,7 @@ _HOMES = {
 }
 
 
-# Checkers would take a module that has this for one that has every name.
+# Type checkers would assume that a module with this function has every name.
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> object:
@@ -119,7 +119,7 @@ if not TYPE_CHECKING:
         return value
 
     def _unknown(name: str, caller: FrameType) -> Exception:
-        """What to raise for a name that is not here: as an ImportError the hint is shown, and by an import alone."""
+        """The error for an unknown name: an ImportError for an import, so that the hint is shown."""
         from daebus.mistakes.foreign_names import hint_for, is_imported_by  # noqa: PLC0415  # only for mistakes
 
         hint = "" if name.startswith("__") else hint_for(name, _HOMES)

@@ -1,4 +1,4 @@
-"""Every error of daebus under one root, and the mapping between service errors and their codes."""
+"""All errors of daebus, with a common base class, and the mapping between service errors and their codes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ __all__ = [
 
 
 class DaebusError(Exception):
-    """Root of every error that daebus raises."""
+    """Base class of every error that daebus raises."""
 
 
 class ConfigurationError(DaebusError):
@@ -47,7 +47,7 @@ class StartupError(DaebusError):
 
 
 class WiringError(DaebusError):
-    """Handlers, contracts or the container do not fit together. Lists all the problems found.
+    """Handlers, contracts or the container do not fit together. The error lists all the problems found.
 
     Attributes:
         problems: Each mistake, in the order of the source.
@@ -193,18 +193,18 @@ class Reject(Unauthorized):
 
 
 def error_from_code(code: str, message: str, details: Mapping[str, object] | None = None) -> ServiceError:
-    """The error that a caller raises for an error reply; `ServiceError` itself where the code is not known."""
+    """The error that a caller raises for an error reply; `ServiceError` itself if the code is not known."""
     known = _BY_CODE.get(code, ServiceError)
     error = known.__new__(known)
-    # A subclass may be made from arguments of its own, which the reply does not carry.
+    # The constructor of a subclass may have its own arguments, which the reply does not contain.
     ServiceError.__init__(error, message, code=code, details=details)
     return error
 
 
 def render(error: DaebusError, *, colour: bool = False) -> str:
-    """Its text for a terminal; with `colour`, marked up where it is more than a sentence."""
+    """The text of an error for a terminal; with `colour`, a text of more than one sentence is marked up."""
     if not isinstance(error, WiringError):
-        return visible(str(error), lines=True)  # a server or a service may have had a part in it
+        return visible(str(error), lines=True)  # the text may come in part from a server or a service
     count = len(error.problems)
     head = "1 wiring mistake:" if count == 1 else f"{count} wiring mistakes:"
     return "\n\n".join([head, *(problem.render(colour=colour) for problem in error.problems)])

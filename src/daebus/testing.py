@@ -1,4 +1,4 @@
-"""Testing a service as it is: on a real server, over real sockets, in the test's own event loop.
+"""Tests of a complete service: on a real server, over real sockets, in the test's own event loop.
 
 Needs the extra: ``pip install daebus[testing]``.
 """
@@ -51,7 +51,7 @@ def _engine() -> EmbeddedEngine:
 
 
 def private_redis_url() -> str:
-    """The URL of a server that this process has for itself; it starts at the first call and ends with the process."""
+    """The URL of a private server of this process; it starts at the first call and ends with the process."""
     return _engine().url
 
 
@@ -78,7 +78,7 @@ class Socket:
         await self.connection.send(encode(envelope).decode())
 
     async def receive(self, timeout: float = 5.0) -> Envelope:
-        """Wait for the next message. Raises `TimeoutError`, or ConnectionClosed of ``websockets``."""
+        """Wait for the next message. Raises `TimeoutError`, or ``websockets.exceptions.ConnectionClosed``."""
         async with asyncio.timeout(timeout):
             return msgspec.json.decode(await self.connection.recv(), type=Envelope)
 
@@ -94,10 +94,10 @@ class Socket:
 
 
 class RunningService:
-    """A service that runs, for a test to talk to.
+    """A running service under test.
 
     Attributes:
-        bus: A way to it, whose `call`, `send`, `stream` and `publish` stand here too.
+        bus: A bus to call it; its `call`, `send`, `stream` and `publish` are also attributes of this object.
         ports: The TCP ports that it listens on: ``http``, and ``websocket`` where that has one of its own.
         http: An HTTP client whose base URL is the service.
     """
@@ -128,11 +128,11 @@ class RunningService:
             yield Socket(connection)
 
     def override(self, **objects: object) -> AbstractContextManager[None]:
-        """Replace providers of the container by objects, for a while; singletons built over them are built anew.
+        """Replace providers of the container by objects in a ``with`` block; singletons that use them are rebuilt.
 
         Raises:
             ConfigurationError: The container has no provider of that name.
-            WiringError: An object has nothing of what its provider gives.
+            WiringError: An object has nothing in common with the type that its provider gives.
         """
         known = self._container.providers
         missing = sorted(set(objects) - set(known))
@@ -171,13 +171,13 @@ class RunningService:
 async def running(
     app: Daebus[C], *, service: str | None = None, redis_url: str | None = None, timings: Timings = DEFAULT_TIMINGS
 ) -> AsyncGenerator[RunningService]:
-    """Run a service for the time of a test, on free ports.
+    """Run a service during a test, on free ports.
 
     Args:
         app: The service.
         service: Its name; default: that of the app.
         redis_url: The server; default: the private one of this process.
-        timings: How long the engine waits, for a test of what happens after that.
+        timings: Internal timeouts and intervals, for tests of what happens after them.
 
     Raises:
         WiringError: Its wiring is wrong.
@@ -199,7 +199,7 @@ async def running(
         finally:
             ready.set()
 
-    # In a task of its own, as pytest sets a fixture up in one task and tears it down in another.
+    # It needs a task of its own, as pytest sets up a fixture in one task and tears it down in another.
     task = asyncio.create_task(run(), name="service")
     try:
         await ready.wait()

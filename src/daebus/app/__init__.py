@@ -1,5 +1,5 @@
 """The app: `Daebus`, its blueprints and container, and one run of it.
 
-In come handlers, a container and settings; out comes an assembly, checked, and a runtime that opens the houses in order
-and closes them in reverse.
+The input is handlers, a container and settings. The output is a checked assembly, and a runtime that opens the houses
+in order and closes them in reverse.
 """

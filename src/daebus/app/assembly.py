@@ -1,4 +1,4 @@
-"""What an app is made of: compiled, checked and ready to be run."""
+"""The parts of an app: compiled, checked and ready to run."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ __all__ = ["Assembly"]
 
 
 class Assembly(msgspec.Struct, frozen=True):
-    """What an app is made of, ready to be run.
+    """The parts of an app, ready to run.
 
     Attributes:
         service: The name under which it is served.
         plans: Its compiled handlers.
-        container: Where their services come from.
-        workers: Where ``def`` handlers run.
+        container: Provides the services of the handlers.
+        workers: The thread pool for ``def`` handlers.
         settings: How it runs.
-        http: The settings of its HTTP; None: it has none.
-        websocket: The settings of its WebSockets; None: it has none.
-        interceptors: What stands around all messages.
-        components: What else it opens and closes.
-        stopping: Whether its run stops.
-        timings: How long the engine waits, beside what the settings say.
-        doubts: What is probably a mistake, but need not be.
+        http: The HTTP settings; None: the app has no HTTP.
+        websocket: The WebSocket settings; None: the app has no WebSockets.
+        interceptors: The interceptors of all messages.
+        components: The other components that the app opens and closes.
+        stopping: Whether the run of the app is stopping.
+        timings: Internal timeouts and intervals that are not in the settings.
+        doubts: Warnings: probable mistakes.
     """
 
     service: str
@@ -52,6 +52,6 @@ class Assembly(msgspec.Struct, frozen=True):
     doubts: tuple[WiringProblem, ...] = ()
 
     def concurrency(self, endpoint: Endpoint[object], wanted: int | None = None) -> int:
-        """How many messages of a handler are taken at once: of a ``def`` handler, no more than there are threads."""
+        """How many messages a handler handles at once; for a ``def`` handler, at most the number of threads."""
         limit = wanted or self.settings.max_concurrency
         return limit if endpoint.signature.is_async else min(limit, self.workers.limit)

@@ -22,21 +22,22 @@ S_contra = TypeVar("S_contra", bound=ServiceContainer, contravariant=True, defau
 
 
 class Blueprint(Recorder, Generic[S_contra]):
-    """A group of handlers. Register it on one app or on several; from then on it takes no more handlers.
+    """A group of handlers. It can be registered on one or several apps; afterwards it takes no more handlers.
 
     Args:
         name: Its name, for messages and for the names of durable listeners.
-        services: The container class whose providers its handlers name right of the ``*``; an app whose container is
-            not one of that class refuses the blueprint.
-        prefix: Put before the path of each of its routes; both begin with a slash.
-        namespace: Put, with a dot, before the string names of its actions and socket types. A contract's name is final.
-        interceptors: What stands around the messages of its handlers, the first outermost, and all inside of those of
-            the app; see `daebus.interceptors`.
+        services: The container class whose providers its handlers use right of the ``*``. An app refuses the blueprint
+            if its container is not an instance of this class.
+        prefix: Prefix of the path of each of its routes; both begin with a slash.
+        namespace: Prefix, followed by a dot, of the string names of its actions and socket types. The names of
+            contracts are never prefixed.
+        interceptors: The interceptors of its handlers' messages; the first is the outermost. All run inside the
+            interceptors of the app; see `daebus.interceptors`.
 
     Raises:
-        WiringError: The name, the prefix or the namespace cannot be one, or an interceptor is none. The decorators
-            raise it, too, for what can never work; what needs the container to be seen is told by
-            `Daebus.register_blueprint`.
+        WiringError: The name, the prefix, the namespace or an interceptor is not valid. The decorators also raise it
+            for handlers that can never work. `Daebus.register_blueprint` raises it for mistakes that show only with the
+            container.
     """
 
     def __init__(
@@ -54,7 +55,7 @@ class Blueprint(Recorder, Generic[S_contra]):
 
 
 def interceptors_of(blueprint: Blueprint[S_contra]) -> Interceptors:
-    """What stands around the messages of a blueprint's handlers."""
+    """The interceptors of a blueprint."""
     return blueprint._interceptors  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # users are to see the decorators, and little else
 
 
@@ -66,12 +67,12 @@ def refuse_misfit(
     Args:
         blueprint: The blueprint.
         container: The container of the app.
-        registered: Where each blueprint was registered that the app has, by its name.
-        place: Where this one is registered.
-        app: Where the app was made.
+        registered: Where each blueprint of the app was registered, by blueprint name.
+        place: Where this blueprint is being registered.
+        app: Where the app was created.
 
     Raises:
-        WiringError: It does not fit.
+        WiringError: The blueprint is already registered or needs another container.
     """
     subject = f"register_blueprint({blueprint.name!r})"
     if blueprint.name in registered:

@@ -1,4 +1,4 @@
-"""What can be wrong with an app as a whole, seen before it starts."""
+"""Checks of an app as a whole before it starts."""
 
 from __future__ import annotations
 
@@ -46,17 +46,17 @@ _deferred: ContextVar[list[WiringProblem] | None] = ContextVar("deferred", defau
 
 @contextmanager
 def deferring() -> Generator[None]:
-    """Within it, registration keeps mistakes for `Daebus.check`, which tells those of the whole app at once.
+    """Inside this context, registration keeps mistakes for `Daebus.check`, which reports all of them at once.
 
     Raises:
-        WiringError: What was raised within it, together with what was kept.
+        WiringError: The error raised inside the context, together with the mistakes that were kept.
     """
     kept: list[WiringProblem] = []
     token = _deferred.set(kept)
     try:
         yield
     except WiringError as error:
-        # A mistake that stopped the import of a module hides no other.
+        # A mistake that stopped the import of a module must not hide the others.
         told = {(problem.where, problem.message) for problem in error.problems}
         untold = [problem for problem in kept if (problem.where, problem.message) not in told]
         raise WiringError(*untold, *error.problems) from error
@@ -65,7 +65,7 @@ def deferring() -> Generator[None]:
 
 
 def defer(error: WiringError) -> bool:
-    """Keep the mistakes, if they are to be kept."""
+    """Keep the mistakes if `deferring` is active. Returns whether they were kept."""
     kept = _deferred.get()
     if kept is not None:
         kept.extend(error.problems)
@@ -81,12 +81,12 @@ class Attached(NamedTuple):
 
 
 class ServiceName(NamedTuple):
-    """Under which name an app is served.
+    """The name under which an app is served.
 
     Attributes:
         name: The name.
-        is_given: Whether somebody said so; else it is the name of the app.
-        place: Where the app was made.
+        is_given: Whether the name was given explicitly; else it is the name of the app.
+        place: Where the app was created.
     """
 
     name: str
@@ -95,7 +95,7 @@ class ServiceName(NamedTuple):
 
 
 def find_unattached(specs: Sequence[Spec], attached: Attached) -> Iterator[WiringProblem]:
-    """Handlers whose component is missing, and a component that misses another."""
+    """Handlers whose component is not attached, and components that need one that is not attached."""
     routes = [spec for spec in specs if kind_of(spec).needs is DaebusHttp]
     sockets = [spec for spec in specs if kind_of(spec).needs is DaebusWebSocket]
     if attached.http is None:
@@ -148,7 +148,7 @@ def find_foreign(specs: Sequence[Spec], service: ServiceName) -> Iterator[Wiring
 
 
 def find_misnamed(service: ServiceName) -> Iterator[WiringProblem]:
-    """A name that cannot be the name of a service; whether there is one at all is told elsewhere."""
+    """A service name that is not valid; a missing name is reported elsewhere."""
     found = stray_in(service.name, colons=False) if service.name else None
     if found is not None:
         remedy = "write it as one word, such as 'user_service' or 'user-service'"
@@ -168,10 +168,10 @@ def _not_named(service: ServiceName, owner: str, example: ActionSpec, count: int
 
 
 def find_undecodable(routes: Sequence[tuple[RouteSpec, Signature]], http: DaebusHttp | None) -> Iterator[WiringProblem]:
-    """What stands left of the ``*`` of a route and can be made from no request.
+    """Parameters left of the ``*`` of a route that cannot be decoded from any request.
 
-    Litestar would take any type, and answer 400 to every request. Where the user has given it ways of its own to
-    decode, it is believed.
+    Litestar would accept any type and answer every request with 400. Types for which the user has configured decoders
+    are not checked.
     """
     options: Mapping[str, object] = {} if http is None else http.litestar
     if options.get("plugins") or options.get("type_decoders"):
@@ -194,7 +194,7 @@ def find_undecodable(routes: Sequence[tuple[RouteSpec, Signature]], http: Daebus
 
 def _check_parameter(spec: RouteSpec, signature: Signature, parameter: Parameter) -> Iterator[WiringProblem]:
     try:
-        require_json_type(parameter.annotation, is_upload)  # a file where none can be is told before
+        require_json_type(parameter.annotation, is_upload)  # a misplaced file is reported earlier
     except UnsupportedTypeError as error:
         found = f"it cannot be decoded from a request: {error}"
         remedy = f"use a type that msgspec supports, or put a bare * before {parameter.name!r} if it is a service"
@@ -209,7 +209,7 @@ def _check_parameter(spec: RouteSpec, signature: Signature, parameter: Parameter
 
 
 def _is_known_to_litestar(parameter: Parameter) -> bool:
-    """Whether Litestar, or one of the plugins that it loads of itself, fills a parameter in its own way."""
+    """Whether Litestar, or a plugin that it loads by default, fills a parameter itself."""
     annotation = parameter.annotation
     parts = [annotation, *getattr(annotation, "__args__", ())]
     is_marked = "litestar" in repr(annotation) or "litestar" in repr(type(parameter.default))
@@ -219,7 +219,7 @@ def _is_known_to_litestar(parameter: Parameter) -> bool:
 def find_in_container(
     container: ServiceContainer, needed: Sequence[tuple[str, providers.Provider[object]]]
 ) -> list[WiringProblem]:
-    """What is wrong with the container by now; there may have been overrides since the app was made."""
+    """The mistakes in the container now; it may have been overridden since the app was created."""
     problems = [*find_unknown_overrides(container), *find_wrong_overrides(container)]
     try:
         check_container(container, ServiceContainer)

@@ -1,4 +1,4 @@
-"""`Component`: what a service opens and closes besides its handlers; `ServiceRun`: what it is told of the service."""
+"""`Component`: a resource that a service opens and closes; `ServiceRun`: the component's view of the service."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ class ServiceRun:
 
     Attributes:
         service: The name under which the service is served.
-        instance: This process, unlike any other of the service.
+        instance: The unique id of this process.
         logger: A logger that is bound to the service.
         bus: Calls other services, and publishes events.
         container: The container, whose resources are open: ``run.container.repo()``, or a provider of your own class.
         stopping: Whether the service stops: ``await run.stopping.wait()``.
     """
 
-    def __init__(  # what is given by name is what `Attributes` explains
+    def __init__(  # the keyword arguments are explained under `Attributes`
         self,
         service: str,
         instance: str,
@@ -62,22 +62,22 @@ class ServiceRun:
 
     @property
     def grace(self) -> float:
-        """Seconds that the work in hand still has: all of `Settings.stop_timeout` until the service stops."""
+        """Seconds left for work in flight: all of `Settings.stop_timeout` until the service begins to stop."""
         return self._grace.left
 
 
 class Component(Protocol):
-    """What a service opens when it starts and closes when it stops: a port, a connection, a loop of its own.
+    """Something that a service opens at its start and closes at its stop: a port, a connection, a background loop.
 
-    It is opened in each process of the service, after the resources of the container and the ``on_start`` handlers, and
-    before the first message is taken. It is closed after the last message was handled, in the task in which it was
-    opened; `ServiceRun.stopping` tells that the stop has begun. Several are opened in the order in which they were
-    attached, and closed in reverse. Where one cannot be opened, the service does not start. Where one fails later, the
-    log tells, and the service goes on.
+    Each process of the service opens the component after the resources of the container and the ``on_start`` handlers,
+    and before it takes the first message. The component is closed after the last message was handled, in the task in
+    which it was opened; `ServiceRun.stopping` is set when the stop begins. Several components are opened in the order
+    in which they were attached, and closed in reverse order. If a component cannot be opened, the service does not
+    start. If it fails later, the error is logged and the service continues.
     """
 
     def serving(self, run: ServiceRun, /) -> AbstractAsyncContextManager[object]:
-        """Open it, and close it at the end: most often a method with ``@asynccontextmanager`` that yields once."""
+        """Open it, and close it at the end: usually a method with ``@asynccontextmanager`` that yields once."""
         ...
 
 
@@ -110,7 +110,7 @@ def _mistake(component: object) -> tuple[str | None, str]:
 
 
 class AttachedComponent(msgspec.Struct, frozen=True):
-    """A component of the user's, as a house of the service.
+    """A component of the user, as a house of the service.
 
     Attributes:
         component: The component.
@@ -122,12 +122,12 @@ class AttachedComponent(msgspec.Struct, frozen=True):
 
     @property
     def title(self) -> str:
-        """What it is, for logs and messages."""
+        """A title for logs and messages."""
         return f"component {type(self.component).__name__}"
 
     @asynccontextmanager
     async def serving(self, run: Runtime) -> AsyncGenerator[None]:
-        """Keep it open. It lives in a task of its own: whatever it opens is closed in the task that has opened it."""
+        """Keep it open, in a task of its own, so that it is closed in the task that opened it."""
         opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         close = asyncio.Event()
         task = asyncio.create_task(self._live(run.seen, opened, close), name=self.title)

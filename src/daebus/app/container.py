@@ -1,4 +1,4 @@
-"""The container that a service's own container extends: what daebus itself provides, and how a run fills it."""
+"""The base class of service containers, with the providers of daebus itself, and how a run fills them."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ class ServiceContainer(containers.DeclarativeContainer):
     """Base of a service's container. Its providers are filled when the service starts.
 
     Attributes:
-        bus: The way to other services, for ``async def`` handlers.
-        blocking_bus: The same for ``def`` handlers and threads.
+        bus: Calls other services and publishes events, for ``async def`` handlers.
+        blocking_bus: The blocking version of `bus`, for ``def`` handlers and threads.
         clients: The WebSocket clients of all replicas, for ``async def`` handlers.
-        blocking_clients: The same for ``def`` handlers and threads.
+        blocking_clients: The blocking version of `clients`, for ``def`` handlers and threads.
         logger: Structured logging, bound to the service and, inside a handler, to the handler and its request id.
-        redis: An ordinary redis-py client of the service's server, where that is no cluster.
-        redis_cluster: An ordinary redis-py client of the service's cluster, where it is one.
+        redis: An ordinary redis-py client for the service's server, if that is not a cluster.
+        redis_cluster: An ordinary redis-py client for the service's server, if that is a cluster.
         threads: Starts and stops the threads of the service.
     """
 
@@ -71,15 +71,15 @@ class ServiceContainer(containers.DeclarativeContainer):
 def _fitting_client(
     container: ServiceContainer, needed: Iterable[tuple[str, providers.Provider[object]]], server: RedisServer
 ) -> Redis | RedisCluster:
-    """The redis-py client that the container is to offer.
+    """The redis-py client that the container provides.
 
     Args:
         container: The container.
-        needed: What is going to be called, and by whom.
+        needed: The providers that will be called, and who needs them.
         server: The server.
 
     Raises:
-        StartupError: Somebody needs the client of another kind of server than this one.
+        StartupError: A handler or provider needs the client for the other kind of server.
     """
     name, remedy = "redis_cluster", "is no cluster: take redis: Redis"
     if server.is_cluster:
@@ -92,7 +92,7 @@ def _fitting_client(
 
 
 class Provided:
-    """The container of a running service, as a house: filled with what daebus provides, its resources open."""
+    """The container of a running service, as a house: its daebus providers are filled and its resources are open."""
 
     @asynccontextmanager
     async def serving(self, run: Runtime) -> AsyncGenerator[None]:
@@ -100,7 +100,7 @@ class Provided:
         made = run.made
         async with AsyncExitStack() as stack:
             stack.callback(made.workers.close)
-            # What was built over this run's resources, or its bus, is of no use to the next one.
+            # Singletons that use the resources or the bus of this run cannot be used by the next run.
             stack.callback(made.container.reset_singletons)
             redis = _fitting_client(made.container, made.plans.needed(), run.node.server)
             stack.push_async_callback(redis.aclose)
@@ -112,7 +112,7 @@ class Provided:
 
 @contextmanager
 def _filled(run: Runtime, redis: object) -> Generator[None]:
-    """Fill what the base container provides. Defaults, so that a user's override is never hidden."""
+    """Fill the providers of the base container, as defaults, so that overrides of the user keep precedence."""
     container, loop = run.made.container, asyncio.get_running_loop()
     offered: dict[str, object] = {
         "bus": run.bus,

@@ -1,4 +1,4 @@
-"""What an app is made of, and what is wrong with it, as data: the result of ``daebus check --json``."""
+"""The wiring of an app and its mistakes as data: the result of ``daebus check --json``."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ AnyProvider = providers.Provider[object]
 
 
 class Remark(msgspec.Struct, frozen=True):
-    """A further fact about a mistake, and the place that shows it."""
+    """An additional fact about a mistake, and its place."""
 
     text: str
     file: str | None = None
@@ -38,7 +38,7 @@ class Remark(msgspec.Struct, frozen=True):
 class Mistake(msgspec.Struct, frozen=True):
     """Something that keeps an app from starting.
 
-    Lines and columns count from 1, `end_column` is behind it; all of them are None where there is no source.
+    Lines and columns count from 1, and `end_column` is exclusive; all of them are None if there is no source.
     """
 
     code: str
@@ -53,7 +53,7 @@ class Mistake(msgspec.Struct, frozen=True):
 
 
 class Service(msgspec.Struct, frozen=True):
-    """A parameter right of the ``*``; `provider` is the name of what fills it, None where it has none."""
+    """A parameter right of the ``*``; `provider` is the name of its provider, None if the provider has no name."""
 
     name: str
     type: str
@@ -61,9 +61,9 @@ class Service(msgspec.Struct, frozen=True):
 
 
 class Handler(msgspec.Struct, frozen=True):
-    """A handler: what it takes from the message, what it returns, what it gets from the container.
+    """A handler: the parameters from the message, the return type, and the services from the container.
 
-    `listener` is the name under which a listener keeps its place in a durable channel.
+    `listener` is the name under which a listener keeps its position in a durable channel.
     """
 
     title: str
@@ -78,13 +78,13 @@ class Handler(msgspec.Struct, frozen=True):
 
 
 class Provider(msgspec.Struct, frozen=True):
-    """A provider that handlers reach; `gives` is None where only a call would tell its type.
+    """A provider that handlers use; `gives` is None if its type is not known without calling it.
 
     Attributes:
-        built_in: Whether daebus itself fills it when the service starts.
+        built_in: Whether daebus fills it when the service starts.
         on_loop: Whether it is a Resource that is opened on the event loop.
-        overridden_by: What kind of provider stands in its place.
-        needs: The names of the providers that it is given.
+        overridden_by: The kind of the provider that overrides it.
+        needs: The names of the providers that are injected into it.
     """
 
     name: str
@@ -97,7 +97,7 @@ class Provider(msgspec.Struct, frozen=True):
 
 
 class Wiring(msgspec.Struct, frozen=True):
-    """The whole of an app."""
+    """The wiring of the whole app."""
 
     service: str
     container: str
@@ -106,7 +106,7 @@ class Wiring(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """The result of a check; `wiring` is None where there are problems, `warnings` are what may be none."""
+    """The result of a check; `wiring` is None if there are problems; `warnings` are probable mistakes."""
 
     ok: bool
     problems: Sequence[Mistake]
@@ -115,7 +115,7 @@ class Report(msgspec.Struct, frozen=True):
 
 
 def mistakes_of(error: DaebusError) -> list[Mistake]:
-    """What an error tells, as data: each wiring mistake, or the one sentence of any other error."""
+    """The content of an error as data: each wiring mistake, or the message of any other error."""
     if isinstance(error, WiringError):
         return warnings_of(error.problems)
     return [Mistake(code="configuration" if isinstance(error, ConfigurationError) else "start-up", message=str(error))]
@@ -221,7 +221,7 @@ def _is_option(provider: AnyProvider) -> bool:
 
 
 def _related(provider: AnyProvider) -> list[AnyProvider]:
-    """What a provider needs; a nested container, or a configuration, lists what it contains, which is no need."""
+    """The dependencies of a provider; the contents of a nested container or a configuration do not count."""
     if _is_option(provider) or isinstance(provider, providers.Container | providers.Configuration):
         return []
     return [needed for needed in provider.related if needed not in provider.overridden]
@@ -242,7 +242,7 @@ def _provider(made: Assembly, name: str, provider: AnyProvider) -> Provider:
 
 
 def _needs(made: Assembly, provider: AnyProvider) -> Iterator[str]:
-    """The names of what it needs, looking through providers that have none."""
+    """The names of its dependencies; an unnamed provider is replaced by its own dependencies."""
     for needed in _related(provider):
         name = _name(made, needed)
         if name is not None:

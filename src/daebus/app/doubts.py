@@ -1,4 +1,4 @@
-"""What is probably a mistake in an app as a whole: an app that serves nothing, a channel that is misspelt."""
+"""Probable mistakes in an app as a whole: an app that serves nothing, a misspelt channel."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SHORTEST = 4
 def find_idle(
     specs: Sequence[Spec], container: ServiceContainer, http: DaebusHttp | None, *, name: str, place: str
 ) -> Iterator[WiringProblem]:
-    """An app that has no handler, and nothing else that could do something: no resource, nothing of Litestar's own."""
+    """An app without handlers and without anything else that does work, such as a resource or Litestar options."""
     if specs or any(resources_in_order(container.providers.values())):
         return
     if http is not None and any(http.litestar.get(option) for option in _SERVING):
@@ -42,9 +42,9 @@ def find_idle(
 
 
 def find_misspelt_channels(specs: Sequence[Spec]) -> Iterator[WiringProblem]:
-    """Listeners whose channel is named by a string that is almost that of another channel of the app.
+    """Listeners of a channel whose name, given as a string, is almost the name of another channel of the app.
 
-    It is a doubt, no mistake: there may be a channel of either name.
+    This is only a warning: both channels may exist.
     """
     listeners = [spec for spec in specs if isinstance(spec, ListenSpec)]
     known = _contracts(specs)
@@ -53,7 +53,7 @@ def find_misspelt_channels(specs: Sequence[Spec]) -> Iterator[WiringProblem]:
             continue
         others = {**known, **{other.channel: other.place for other in listeners if other.channel != spec.channel}}
         close = next((name for name in sorted(others) if _is_alike(spec.channel, name)), None)
-        if close is None or (close not in known and spec.channel > close):  # of two names one doubt
+        if close is None or (close not in known and spec.channel > close):  # one warning for each pair of names
             continue
         place = others[close]
         yield spec.problem(
@@ -65,7 +65,7 @@ def find_misspelt_channels(specs: Sequence[Spec]) -> Iterator[WiringProblem]:
 
 
 def _contracts(specs: Sequence[Spec]) -> dict[str, str | None]:
-    """The channels that the modules of the handlers know as contracts, and where they were made."""
+    """The channel contracts in the modules of the handlers, and where they were created."""
     spaces = {id(space): space for spec in specs if (space := getattr(unwrap(spec.function), "__globals__", None))}
     values: list[object] = [value for space in spaces.values() for value in list(space.values())]
     channels = [cast("Channel[object]", value) for value in values if isinstance(value, Channel)]
@@ -73,7 +73,7 @@ def _contracts(specs: Sequence[Spec]) -> dict[str, str | None]:
 
 
 def _is_alike(one: str, other: str) -> bool:
-    """Whether two names differ by a slip, and not by a number, as those of shards do, or by their case alone."""
+    """Whether two names differ by a typing error, and not only by case or by a number, as names of shards do."""
     if min(len(one), len(other)) < _SHORTEST or re.sub(r"\d+", "", one) == re.sub(r"\d+", "", other):
         return False
     return difflib.SequenceMatcher(None, one.lower(), other.lower()).ratio() >= _ALIKE

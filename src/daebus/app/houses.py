@@ -1,4 +1,4 @@
-"""The houses of a running service: opened in order by ``async with house.serving(run)``, and closed in reverse."""
+"""The parts ("houses") of a running service: ``async with house.serving(run)`` opens and closes each of them."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ class House(Protocol):
     """A part of a running service."""
 
     def serving(self, run: Runtime, /) -> AbstractAsyncContextManager[None]:
-        """Open it, and close it at the end, within what `Runtime.grace` leaves."""
+        """Open it, and close it at the end, within the time that `Runtime.grace` leaves."""
         ...
 
 
 def houses_of(made: Assembly) -> list[House]:
-    """The houses of a service, but for its HTTP and WebSocket servers, in the order in which they are opened."""
+    """The houses of a service in the order of opening, without its HTTP and WebSocket servers."""
     return [
         Provided(),
         Lifecycle(),
@@ -67,11 +67,11 @@ def houses_of(made: Assembly) -> list[House]:
 
 
 class Lifecycle:
-    """The ``on_start`` and ``on_stop`` handlers: all of the latter run, also where one of the former has failed."""
+    """The ``on_start`` and ``on_stop`` handlers; all ``on_stop`` handlers run, even if the start failed."""
 
     @asynccontextmanager
     async def serving(self, run: Runtime) -> AsyncGenerator[None]:
-        """Run those of the start, and at the end those of the stop."""
+        """Run the ``on_start`` handlers, and at the end the ``on_stop`` handlers."""
         try:
             await self._start(run)
             yield
@@ -100,11 +100,11 @@ class Lifecycle:
 
 
 class Threads:
-    """The handlers with a thread of their own."""
+    """The thread handlers."""
 
     @asynccontextmanager
     async def serving(self, run: Runtime) -> AsyncGenerator[None]:
-        """Start those that start with the service, and stop all of them at the end."""
+        """Start the threads that start with the service, and stop all threads at the end."""
         run.threads.start_all()
         try:
             yield
@@ -113,11 +113,11 @@ class Threads:
 
 
 class Sockets:
-    """The WebSocket clients, where the service has any."""
+    """The WebSocket clients, if the service has WebSockets."""
 
     @asynccontextmanager
     async def serving(self, run: Runtime) -> AsyncGenerator[None]:
-        """Be ready for clients, and let go of all of them at the end."""
+        """Prepare for clients, and disconnect all of them at the end."""
         hub = run.hub
         if hub is None:
             yield
@@ -131,11 +131,11 @@ class Sockets:
 
 
 class Queues:
-    """What the readers of actions and durable channels share: the lease of this process, and what is tried again."""
+    """The lease of this process and the retries, which the readers of actions and durable channels share."""
 
     @asynccontextmanager
     async def serving(self, run: Runtime) -> AsyncGenerator[None]:
-        """Keep the lease, and hand on what is due to be tried again."""
+        """Renew the lease, and redeliver messages whose retry is due."""
         made, node, settings = run.made, run.node, run.made.settings
         partitions = await partitions_to_read(node, made.service, settings.partitions)
         durable = {plan.spec.channel for plan in made.plans.of(LISTEN) if plan.spec.is_durable}
@@ -152,7 +152,7 @@ class Queues:
 
 
 class OldCalls:
-    """The actions, for callers that still run daebus 0.0.31, where the service hears them."""
+    """The actions for callers that still run daebus 0.0.31, if the service supports them."""
 
     @asynccontextmanager
     async def serving(self, run: Runtime) -> AsyncGenerator[None]:
@@ -187,7 +187,7 @@ class Actions:
 
     @asynccontextmanager
     async def serving(self, run: Runtime) -> AsyncGenerator[None]:
-        """Take requests until the end; then the replies of those in hand leave."""
+        """Take requests until the end; then send the replies of the requests in flight."""
         made = run.made
         server = run.actions = ActionServer(
             run.node,
@@ -210,7 +210,7 @@ class Schedules:
 
     @asynccontextmanager
     async def serving(self, run: Runtime) -> AsyncGenerator[None]:
-        """Run each when it is due, until the end."""
+        """Run each task when it is due, until the end."""
         made, node, lease = run.made, run.node, run.made.settings.lease
         scheduler = Scheduler(node.link, service=made.service, instance=node.id, logger=run.logger, lease=lease)
         tasks = [
@@ -244,7 +244,7 @@ class Registry:
 
     @asynccontextmanager
     async def serving(self, run: Runtime) -> AsyncGenerator[None]:
-        """Stand in it until the end, or until `Runtime.take_no_more`."""
+        """Stay registered until the end, or until `Runtime.take_no_more`."""
         made, node, settings = run.made, run.node, run.made.settings
         names = [plan.spec.name for plan in made.plans.of(ACTION)]
         presence = run.presence = Presence(node, made.service, names, settings.partitions, settings.lease)
@@ -264,7 +264,7 @@ class Watch:
 
     @asynccontextmanager
     async def serving(self, run: Runtime) -> AsyncGenerator[None]:
-        """Tell, until the end, where the event loop is blocked."""
+        """Log where the event loop is blocked, until the end."""
         with Watchdog(run.logger):
             yield
 

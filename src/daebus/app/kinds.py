@@ -1,4 +1,4 @@
-"""`KINDS`: the kinds of handlers, one row for each decorator: what it records, what it may look like, who serves it."""
+"""`KINDS`: the table of the kinds of handlers, one row for each decorator: its spec, its rule and its house."""
 
 from __future__ import annotations
 
@@ -70,11 +70,11 @@ class Kind(msgspec.Struct, Generic[SpecT, R], frozen=True, eq=False):
     Attributes:
         name: The decorator.
         spec: What the decorator records.
-        rule: What such a handler may look like.
-        encoder: Gives what makes of its result what is sent.
+        rule: The allowed signatures of such a handler.
+        encoder: Returns the function that encodes the handler's result.
         house: The house that serves it, by the name of its class in `daebus.app.houses` or `daebus.app.web`.
-        event: Which of the events of `spec`; None: it has none.
-        needs: The component without which it is not served; None: it needs none.
+        event: The event of `spec` that this kind handles; None: `spec` has no events.
+        needs: The component that it needs; None: it needs none.
     """
 
     name: str
@@ -159,7 +159,7 @@ def _encoding(_: Signature) -> Callable[[object], bytes]:
 
 
 def _unchanged(_: Signature) -> Callable[[object], object]:
-    """What a route returns is encoded by what Litestar makes of it."""
+    """The result of a route is returned unchanged; Litestar encodes it."""
     return lambda result: result
 
 
@@ -196,7 +196,7 @@ KINDS: tuple[Kind[Any, Any], ...] = (
     ON_START,
     ON_STOP,
 )
-"""All of them, in the order in which `daebus check` shows their handlers."""
+"""All kinds, in the order in which `daebus check` lists the handlers."""
 
 _BY_SPEC: dict[tuple[type[Spec], object], Kind[Any, Any]] = {(kind.spec, kind.event): kind for kind in KINDS}
 
@@ -204,20 +204,20 @@ _BY_SPEC: dict[tuple[type[Spec], object], Kind[Any, Any]] = {(kind.spec, kind.ev
 def compile_handler(
     spec: Spec, container: containers.Container, workers: WorkerPool, interceptors: Interceptors = NONE
 ) -> Endpoint[Any]:
-    """Compile a recorded handler as its kind says.
+    """Compile a recorded handler according to its kind.
 
     Args:
         spec: The handler.
-        container: Where its services come from.
-        workers: Where it runs if it is a ``def`` handler that has no thread of its own.
-        interceptors: What stands around its messages.
+        container: Provides its services.
+        workers: The thread pool for a ``def`` handler that has no thread of its own.
+        interceptors: The interceptors of its messages.
 
     Raises:
-        WiringError: With all the mistakes of the handler.
+        WiringError: The handler has mistakes; the error lists all of them.
     """
     kind = kind_of(spec)
     where = OwnThread(spec.name) if isinstance(spec, ThreadSpec) else workers
     endpoint = compile_endpoint(spec, container, where, kind.rule(spec), kind.encoder)
-    # A thread is asked to stop after the time, and never cancelled.
+    # At its timeout a thread is asked to stop; it is never cancelled.
     timeout = None if isinstance(spec, ThreadSpec) else spec.timeout
     return msgspec.structs.replace(endpoint, timeout=timeout, interceptors=interceptors)

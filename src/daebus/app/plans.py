@@ -1,4 +1,4 @@
-"""`Plans`: the compiled handlers of an app, and which one wins where two claim the same thing."""
+"""`Plans`: the compiled handlers of an app, and the resolution of conflicts between them."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ class Plans:
     """All the compiled handlers of an app.
 
     Args:
-        container: Where their services come from.
-        workers: Where ``def`` handlers run.
-        on_conflict: Whether the last of two that claim the same thing wins, with a warning, or is refused.
+        container: Provides their services.
+        workers: The thread pool for ``def`` handlers.
+        on_conflict: Whether the later of two conflicting handlers wins, with a warning, or is refused.
     """
 
     def __init__(self, container: containers.Container, workers: WorkerPool, on_conflict: Conflict) -> None:
@@ -57,10 +57,10 @@ class Plans:
 
         Args:
             specs: The handlers.
-            interceptors: What stands around their messages.
+            interceptors: The interceptors of their messages.
 
         Raises:
-            WiringError: With all the mistakes of all of them; then none is added.
+            WiringError: Handlers have mistakes; the error lists all of them, and no handler is added.
         """
         specs = tuple(specs)
         self._tried.update((id(spec), spec) for spec in specs)
@@ -86,9 +86,9 @@ class Plans:
             self._plans.append(plan)
 
     def of(self, kind: Kind[SpecT, R]) -> list[Plan[SpecT, R]]:
-        """The handlers of a kind, in the order of their registration, without those that later ones have replaced.
+        """The handlers of a kind in order of registration, without replaced ones.
 
-        Of a route the methods are left out that a later one has taken from it.
+        A route is returned without the methods that a later route has taken over.
         """
         return [self._owned(plan) for plan in self._plans if kind_of(plan.spec) is kind and self._owns(plan.spec)]
 
@@ -104,16 +104,16 @@ class Plans:
         return Plan(msgspec.structs.replace(spec, methods=methods), plan.endpoint)
 
     def served(self) -> list[Spec]:
-        """The handlers that were added, or were refused, without those that later ones have replaced."""
+        """The handlers that were added or refused, without replaced ones."""
         owners = {key: spec for spec in self._tried.values() for key in spec.keys}
         return [spec for spec in self._tried.values() if not spec.keys or any(owners[key] is spec for key in spec.keys)]
 
     def compiled(self) -> list[tuple[Spec, Endpoint[object]]]:
-        """Those of `served` that are right in themselves, also where others of their blueprint were refused."""
+        """The `served` handlers without mistakes of their own, even if others of their blueprint were refused."""
         return [(spec, self._compiled[id(spec)]) for spec in self.served() if id(spec) in self._compiled]
 
     def needed(self) -> Iterator[tuple[str, providers.Provider[object]]]:
-        """What `compiled` handlers, and the container's resources, take from the container, each with who takes it."""
+        """The providers that `compiled` handlers and the container's resources use, each with the title of its user."""
         for _, endpoint in self.compiled():
             for _, provider in endpoint.injection.bindings:
                 yield endpoint.title, provider
@@ -122,7 +122,7 @@ class Plans:
                 yield f"the Resource {name!r}", provider
 
     def _conflicts(self, spec: Spec, own: Mapping[str, Spec]) -> Iterator[WiringProblem]:
-        """What is claimed by two handlers of which none may win; `own` are the claims of its blueprint."""
+        """Conflicts in which no handler may win; `own` are the claims of the spec's blueprint."""
         for key in spec.keys:
             if key in own:
                 yield _twice(spec, own[key], key)
@@ -166,7 +166,7 @@ def _taken(spec: Spec, earlier: Spec, key: str) -> WiringProblem:
 
 
 def _shared_events(spec: ListenSpec, others: Iterable[ListenSpec]) -> Iterator[WiringProblem]:
-    """What keeps two listeners of one channel from getting the same events."""
+    """Problems of listeners of one channel that would share events instead of each getting all of them."""
     if spec.is_durable and (stray := stray_in(spec.name, colons=False)) is not None:
         found = f"the listener is called {spec.name!r}: {stray}"
         yield spec.problem(found, 'give it a name: listen(..., name="mails")', code="wrong-name")
@@ -196,5 +196,5 @@ def _shared_events(spec: ListenSpec, others: Iterable[ListenSpec]) -> Iterator[W
 
 
 def _names(spec: ListenSpec) -> set[str]:
-    """The names that stand for a listener: its own, and the one that it had before."""
+    """The names of a listener: the current one and the previous one."""
     return {spec.name, spec.kept_as.renamed_from or spec.name}

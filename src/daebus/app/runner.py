@@ -43,23 +43,23 @@ def run(
 ) -> None:
     """Run a service in an event loop of its own until SIGTERM or SIGINT; then stop it and return.
 
-    A second signal ends the process at once. So does, with exit code 1, a stop that takes 5 s longer than the work in
-    hand may. In a thread other than the main one no signals are handled, and nothing ends the process.
+    A second signal ends the process at once. A stop that takes 5 s longer than the limit for work in flight ends it
+    with exit code 1. In a thread other than the main one, no signals are handled, and nothing ends the process.
 
     Args:
-        check: Makes the app ready to be run.
-        redis_url: See `serve`, as for the next three.
-        host: Where to listen.
-        port: Likewise.
-        share_port: Whether other processes listen there too.
+        check: Checks and compiles the app.
+        redis_url: The server, as in `serve`.
+        host: The address to listen on, as in `serve`.
+        port: The TCP port to listen on, as in `serve`.
+        share_port: Whether other processes listen on the same port.
         loop: See `loop_factory`.
-        report: Called once the service is served.
-        then_exits: Whether the process has nothing else to do, so that its exit is part of the stop.
+        report: Called when the service is ready.
+        then_exits: Whether the process exits after this run, so that its exit is part of the stop.
 
     Raises:
-        SystemExit: With 1, after stderr said why: the service did not start, crashed, or did not stop well.
-        ConfigurationError: An event loop runs in this thread already.
-        StartupError: The module that calls it is only being imported.
+        SystemExit: With code 1, after a message on stderr: the service did not start, crashed, or did not stop cleanly.
+        ConfigurationError: An event loop already runs in this thread.
+        StartupError: The calling module is still being imported.
     """
     _refuse_wrong_place()
     try:
@@ -91,13 +91,13 @@ def _refuse_wrong_place() -> None:
 
 
 def _explain(error: DaebusError) -> None:
-    """Say on stderr, in words for people and once, why there is no service."""
+    """Print once on stderr, in plain words, why the service does not run."""
     sys.stderr.write(f"Error: {render(error, colour=wants_colour(sys.stderr))}\n")
     sys.stderr.flush()
 
 
 def _force(number: int) -> NoReturn:
-    # Neither by the log nor by stderr's buffer: the signal may have come while their locks were held.
+    # Use neither the log nor stderr's buffer: the signal may have come while their locks were held.
     os.write(2, f"Forced to exit by a second signal, {signal.Signals(number).name}\n".encode())
     os._exit(128 + number)
 
@@ -124,17 +124,17 @@ class _Run:
         self._grace: Grace | None = None
 
     def to_the_end(self, then_exits: bool) -> bool:  # noqa: FBT001  # as the name of the method says
-        """Run, with as many descriptors as may be. Returns whether all went well."""
+        """Run, with the highest allowed limit of file descriptors. Returns whether all went well."""
         raise_descriptors()
         runner = asyncio.Runner(loop_factory=self._make_loop)
         guard = self._guard = StopGuard(runner.get_loop(), self._stop_timeout)
         guard.start()
-        # The signals are left last: a thread that does not end may hold up the closing of the loop.
+        # Signal handling ends last: a thread that does not end may delay the closing of the loop.
         with StopSignals(runner.get_loop(), self._ask, _force, guard.arm):
             try:
                 return runner.run(self._main(guard))
             finally:
-                if not self._is_left:  # else it waits for what does not end
+                if not self._is_left:  # else closing would wait for tasks that do not end
                     runner.close()
                 if not then_exits:
                     guard.disarm()
@@ -159,17 +159,17 @@ class _Run:
         has_ended = await self._end_rest(guard)
         if error is not None or not self._stop.is_set():
             return False
-        if self._grace is None:  # it had not started
+        if self._grace is None:  # the service had not started
             return True
         if has_ended:
             self._grace.tell_end()
         return not self._grace.unended
 
     async def _end_rest(self, guard: StopGuard) -> bool:
-        """Cancel what still runs; where it does not end, or a handler runs in a thread, so does the process.
+        """Cancel the remaining tasks; if one does not end, or a handler still runs in a thread, end the process.
 
         Returns:
-            Whether all has ended; else the log was told.
+            Whether everything has ended; if not, this was logged.
         """
         rest = asyncio.all_tasks() - {asyncio.current_task()}
         for task in rest:

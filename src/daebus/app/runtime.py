@@ -42,26 +42,26 @@ __all__ = ["Runtime", "open_runtime"]
 
 
 class Runtime:
-    """A service that runs, as its houses see it.
+    """A running service, as its houses see it.
 
     Attributes:
         made: The app.
-        node: Its place on the bus.
-        bus: Its way to other services.
+        node: Its node on the bus.
+        bus: Calls other services and publishes events.
         logger: Its logger.
-        budget: What it may hold for its HTTP and WebSocket clients.
+        budget: The memory budget for its HTTP and WebSocket clients.
         grace: How long its stop may take.
-        dialect: Its way to services and callers of daebus 0.0.31.
-        seen: What components see of it.
-        threads: The handlers with a thread of their own.
-        hub: Its WebSocket connections; None: it has none.
+        dialect: The protocol for services and callers that run daebus 0.0.31.
+        seen: The view that components have of it.
+        threads: The thread handlers.
+        hub: Its WebSocket connections; None: it has no WebSockets.
         clients: The WebSocket clients of all its replicas.
-        lease: The heartbeat of this process, once its house is open, as are the next three.
-        retries: For what is tried again, in each partition that is read.
-        actions: What serves its actions.
-        readers: What reads messages of the bus.
-        presence: Its place in the registry; None: it has none yet.
-        farewell: Speaks for it on the bus where its stop does not end; None: it has not started.
+        lease: The heartbeat of this process; set when its house is open, as are the next three attributes.
+        retries: The retries of each partition that is read.
+        actions: The server of its actions.
+        readers: The readers of messages from the bus.
+        presence: Its entry in the registry; None: not registered yet.
+        farewell: Signs off on the bus for it if its stop does not end; None: it has not started.
     """
 
     lease: Lease
@@ -114,9 +114,9 @@ class Runtime:
                 await self.take_no_more()
 
     async def take_no_more(self) -> None:
-        """Begin the stop: leave the registry, and read no more of the bus, before what is open is drained.
+        """Begin the stop: leave the registry and read no more from the bus, before open connections are drained.
 
-        What is in hand goes on.
+        Work in flight continues.
         """
         self.grace.begin()
         self.made.stopping.set()
@@ -125,15 +125,15 @@ class Runtime:
         await asyncio.gather(*(reader.quit() for reader in self.readers))
 
     async def say_goodbye(self, hub: SocketHub) -> None:
-        """Let go of all WebSocket clients, at the stop."""
-        await hub.close_all(grace=self.grace.left, cut=self.grace.cut / 4)  # it cuts twice, and others come after it
+        """Disconnect all WebSocket clients at the stop."""
+        await hub.close_all(grace=self.grace.left, cut=self.grace.cut / 4)  # it cancels twice, then others close
 
     def delivery(self, endpoint: Endpoint[None]) -> Delivery[None]:
-        """The delivery of what daebus itself tells a handler."""
+        """The delivery of messages from daebus itself to a handler."""
         return Delivery(endpoint, self.made.service, self.made.stopping, self.logger)
 
     def internal(self, delivery: Delivery[None], what: str) -> Incoming:
-        """A message that comes from nobody outside."""
+        """A message from daebus itself, not from outside."""
         return delivery.incoming(f"{what}-{self.node.new_request_id()}")
 
     def _make_hub(self, settings: DaebusWebSocket) -> SocketHub:
@@ -158,13 +158,13 @@ async def open_runtime(
 
     Args:
         made: The app.
-        redis_url: The server; None: the environment's, or the embedded one.
-        servers: Houses that are opened last: what lets clients in.
-        tells_end: Whether the log is told how the stop went; else the caller has more to end, and sees to it.
+        redis_url: The server; None: the one of the environment, or the embedded one.
+        servers: The houses that are opened last: the servers for clients.
+        tells_end: Whether the end of the stop is logged here; otherwise the caller has more to stop, and logs it.
 
     Raises:
-        ConfigurationError: The URL is wrong, or there is none and the embedded engine is turned off.
-        StartupError: The server cannot be reached, or would throw messages away; or a resource, a component or an
+        ConfigurationError: The URL is wrong, or it is missing and the embedded engine is turned off.
+        StartupError: The server cannot be reached or could evict messages; or a resource, a component or an
             ``on_start`` handler failed.
     """
     finding = find_server(redis_url, make_logger(service=made.service), timings=made.timings)

@@ -1,4 +1,4 @@
-"""`Daebus`: the app, where handlers, container and components come together."""
+"""`Daebus`: the app, which combines handlers, a container and components."""
 
 from __future__ import annotations
 
@@ -53,18 +53,18 @@ C = TypeVar("C", bound=ServiceContainer, default=ServiceContainer)
 
 
 class Daebus(Recorder, Generic[C]):
-    """A service: blueprints and handlers of its own, a container, and what is attached to it.
+    """A service: its blueprints and handlers, its container, and the attached components.
 
     Args:
-        name: Its name; the service is called so where neither `service` nor ``run(service=...)`` says otherwise.
-        container: Where the services right of the ``*`` come from; default: a bare `ServiceContainer`.
-        interceptors: What stands around the messages of all handlers, and around what these send, the first outermost;
-            see `daebus.interceptors`.
+        name: The name of the app; also the name of the service, unless `service` or ``run(service=...)`` gives another.
+        container: Provides the services right of the ``*``; default: a plain `ServiceContainer`.
+        interceptors: The interceptors of all messages that handlers receive and send; the first is the outermost; see
+            `daebus.interceptors`.
         service: The name under which other services reach it.
         settings: How it runs; default: `Settings()`.
 
     Raises:
-        WiringError: The container is wrong in itself, an interceptor is none, or the name of the service cannot be one.
+        WiringError: The container, an interceptor or the name of the service is not valid.
     """
 
     def __init__(
@@ -117,7 +117,8 @@ class Daebus(Recorder, Generic[C]):
         """Attach HTTP, WebSocket, or a component of your own, before the app starts.
 
         Raises:
-            WiringError: It is no component, or was attached already; there is one `DaebusHttp`, one `DaebusWebSocket`.
+            WiringError: The object is not a component or is already attached, or the app already has a `DaebusHttp` or
+                `DaebusWebSocket`.
         """
         kind = type(component)
         subject = f"attach({kind.__name__}())"
@@ -143,10 +144,10 @@ class Daebus(Recorder, Generic[C]):
         self._attached[kind] = call_site()
 
     def register_blueprint(self, blueprint: Blueprint[C]) -> None:
-        """Compile and add the handlers of a blueprint, which is closed from now on.
+        """Compile and add the handlers of a blueprint, which then takes no more handlers.
 
         Raises:
-            WiringError: With all the mistakes of the blueprint.
+            WiringError: The blueprint has mistakes; the error lists all of them.
         """
         place = caller_place()
         if not isinstance(blueprint, Blueprint):  # pyright: ignore[reportUnnecessaryIsInstance]  # no checker may run
@@ -187,10 +188,10 @@ class Daebus(Recorder, Generic[C]):
         return made
 
     def examine(self, service: str | None = None, *, may_idle: bool = False) -> tuple[Assembly, list[WiringProblem]]:
-        """What `check` would run, and all the mistakes that it would raise.
+        """The assembly that `check` would return, and all the mistakes that it would raise.
 
         Raises:
-            ConfigurationError: The service has no name, and nothing else is wrong.
+            ConfigurationError: The service has no name, and there are no other mistakes.
         """
         problems = list(self._deferred)
         try:
@@ -236,7 +237,7 @@ class Daebus(Recorder, Generic[C]):
         """The Litestar application, for any ASGI server; its lifespan starts and stops the service.
 
         Raises:
-            WiringError: With all the mistakes of the app.
+            WiringError: The app has mistakes; the error lists all of them.
             ConfigurationError: The service has no name.
         """
         if self._web is None:
@@ -258,13 +259,14 @@ class Daebus(Recorder, Generic[C]):
 
         Args:
             service: The name under which it is served.
-            redis_url: The server; default: DAEBUS_REDIS_URL, else the embedded one of the project.
-            host: Where to listen; default: DAEBUS_HOST, else what `DaebusHttp` says, which is for this machine alone.
-            port: TCP port; default: what `DaebusHttp` says; 0: any free one.
+            redis_url: The server; default: DAEBUS_REDIS_URL, else the embedded server of the project.
+            host: The address to listen on; default: DAEBUS_HOST, else the one of `DaebusHttp`, by default only this
+                machine.
+            port: TCP port; default: the one of `DaebusHttp`; 0: any free port.
             loop: The event loop; default: uvloop where it is installed (``daebus[uvloop]``), else asyncio's own.
 
         Raises:
-            SystemExit: It could not start; one message on stderr says why.
+            SystemExit: The service could not start; a message on stderr says why.
         """
         from .runner import run  # noqa: PLC0415  # as in `asgi`
 

@@ -21,20 +21,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         max_concurrency: How many messages each handler handles at once in one process; default 128.
         max_workers: How many ``def`` handlers run at once in one process, each in a thread; default 32.
-        partitions: How many streams each action has, from 1 to 1024, on a cluster in a slot each; for what is hotter
-            than one stream. They share the concurrency of the action. Where it changes, an idempotency key may run once
-            more. Default 1.
-        stop_timeout: Seconds that the work in hand may take when the service stops; default 30.
-        lease: Seconds after its last heartbeat at which an instance counts as dead, and others handle again what it had
-            in hand. Longer than any code holds the GIL, and so short that a caller still waits for the second time.
-            Default 6.
-        legacy: Whether callers that still run daebus 0.0.31 are answered, and services that do are called
-            (docs/migration.md); None, the default: where the environment has ``DAEBUS_LEGACY=1``.
-        on_conflict: Where two blueprints claim the same action, route, socket type or task: ``"warn"``, the default,
-            lets the one registered last win, ``"error"`` refuses it.
-        max_buffered: How many bytes one process holds for HTTP and WebSocket clients, all together: messages and bodies
-            that are not complete, and what they have yet to read. Where it is more, those go that take longest.
-            Default 64 MiB.
+        partitions: How many streams each action has, from 1 to 1024, for a load that is too high for one stream. On a
+            cluster each stream has a slot of its own. The streams share the concurrency of the action. After a change,
+            a request with the same idempotency key may run once more. Default 1.
+        stop_timeout: Seconds that work in flight may take when the service stops; default 30.
+        lease: Seconds after its last heartbeat at which an instance counts as dead; its messages in flight are then
+            redelivered to other instances. It must be longer than any code holds the GIL, and short enough that a
+            caller still waits when its request is redelivered. Default 6.
+        legacy: Whether the service talks to callers and services that still run daebus 0.0.31 (docs/migration.md);
+            None, the default: only if the environment has ``DAEBUS_LEGACY=1``.
+        on_conflict: What happens if two blueprints have the same action, route, socket type or task: with ``"warn"``,
+            the default, the one registered last wins; with ``"error"`` it is refused.
+        max_buffered: How many bytes one process buffers for all HTTP and WebSocket clients together: incomplete
+            messages and bodies, and data that clients have not read yet. Above this limit, the slowest clients are
+            disconnected. Default 64 MiB.
         limits: How large messages, replies and dead letters may be, and how many streams a caller may have open.
 
     Raises:
@@ -52,7 +52,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     limits: BusLimits = BusLimits()
 
     def __post_init__(self) -> None:
-        """Refuse what is out of its range."""
+        """Refuse values that are out of range."""
         subject = "Settings(...)"
         require_counts(
             subject,

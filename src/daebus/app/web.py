@@ -41,7 +41,7 @@ __all__ = ["Served", "Web", "WebServers", "serve"]
 class Web:
     """The Litestar applications of an app.
 
-    Without a run of the service, the lifespan of the application runs it.
+    If the service does not run yet, the lifespan of the application runs it.
 
     Args:
         made: The app.
@@ -50,7 +50,7 @@ class Web:
         litestar: Serves its routes and WebSockets.
 
     Raises:
-        ConfigurationError: Litestar does not take the options of `DaebusHttp`.
+        ConfigurationError: Litestar refuses the options of `DaebusHttp`.
         WiringError: With all the routes that Litestar does not take.
         StartupError: The installed Litestar is not one that daebus works with.
     """
@@ -62,20 +62,20 @@ class Web:
 
     @property
     def runtime(self) -> Runtime:
-        """The run of the service. Raises `Unavailable` where it does not run."""
+        """The run of the service. Raises `Unavailable` if it does not run."""
         if self._runtime is None:
             raise Unavailable("The service does not run: let the server run the ASGI lifespan")
         return self._runtime
 
     def attach(self, runtime: Runtime, *, development: bool = False) -> None:
-        """Serve a run of the service, which somebody else starts and stops; `development`: with its documentation."""
+        """Serve a run of the service that the caller starts and stops; `development`: with its documentation."""
         self._runtime = runtime
         documentation, http = self.litestar.documentation, self._made.http
         if http is not None and http.schema is None:
             documentation.is_open = development or runtime.node.server.is_embedded
 
     def socket_application(self) -> Application:
-        """A second application, with the WebSockets alone, for a port of their own."""
+        """A second application that serves only the WebSockets, for a port of their own."""
         return self._build(DaebusHttp(schema=False), alone=True)
 
     def _build(self, http: DaebusHttp, *, alone: bool = False) -> Application:
@@ -120,7 +120,7 @@ class Web:
 
 
 class Served(msgspec.Struct, frozen=True):
-    """A service that runs and is served.
+    """A running service with its servers.
 
     Attributes:
         runtime: The run.
@@ -147,10 +147,11 @@ async def serve(
     Args:
         made: The app, from `Daebus.check`.
         redis_url: The server; default: the environment's, or the embedded one.
-        host: Where to listen; default: the environment's DAEBUS_HOST, else what its components say.
-        port: Likewise, for HTTP; 0: any free port, also for WebSockets that have one of their own.
+        host: The address to listen on; default: DAEBUS_HOST from the environment, else the one of its components.
+        port: The TCP port for HTTP; default: the one of its components; 0: any free port, also for WebSockets on a port
+            of their own.
         share_port: Whether other processes listen on the same port.
-        development: Whether the routes are documented, where the app does not say and the engine is not the embedded.
+        development: Whether the routes are documented if the app does not say and the engine is not the embedded one.
         tells_end: See `open_runtime`.
 
     Raises:
@@ -159,11 +160,11 @@ async def serve(
         StartupError: It could not start.
     """
     addresses = _addresses(made, host, port)
-    # Before anything is started: what Litestar refuses is a mistake in the code.
+    # Done before anything is started: if Litestar refuses it, there is a mistake in the code.
     web = Web(made) if addresses else None
     async with AsyncExitStack() as stack:
         if addresses and not share_port:
-            # Likewise: a port that is taken is the likeliest mistake of all.
+            # Also done early: a port that is in use is the most likely mistake.
             addresses = {name: _reserve(stack, address) for name, address in addresses.items()}
         servers = [] if web is None else [WebServers(web, made, addresses, development=development)]
         runtime = await stack.enter_async_context(open_runtime(made, redis_url, servers, tells_end=tells_end))
@@ -171,12 +172,12 @@ async def serve(
 
 
 class WebServers:
-    """The servers of HTTP and WebSocket, as a house: the last one that is opened, and the first that is closed.
+    """The HTTP and WebSocket servers, as a house: it is opened last and closed first.
 
     Args:
         web: The Litestar applications.
         made: The app.
-        addresses: Where they listen.
+        addresses: The addresses that they listen on.
         development: See `serve`.
 
     Attributes:
@@ -192,7 +193,7 @@ class WebServers:
 
     @asynccontextmanager
     async def serving(self, run: Runtime) -> AsyncGenerator[None]:
-        """Let clients in until the end."""
+        """Accept clients until the end."""
         web = self._web
         web.attach(run, development=self._development)
         async with _lifespan(web.litestar), AsyncExitStack() as stack:
@@ -201,7 +202,7 @@ class WebServers:
                 application.guard.listens_on(host)
                 await self._listen(name, application, run, stack)
             if run.hub is not None:
-                # The server would cut them off: they say goodbye first.
+                # The server would cut WebSocket clients off, so they are disconnected properly first.
                 stack.push_async_callback(run.say_goodbye, run.hub)
             yield
 
@@ -225,7 +226,7 @@ class WebServers:
 
 
 def _limits(made: Assembly, *, servers: int) -> ServerLimits:
-    """What clients may do; `servers`: how many share what the process has."""
+    """The limits for clients; `servers`: how many servers share the limits of the process."""
     http, websocket = made.http or DaebusHttp(), made.websocket or DaebusWebSocket()
     sockets = SocketLimits(
         message_size=websocket.limits.max_message_size,
@@ -248,7 +249,7 @@ async def _stop(server: HttpServer, grace: Grace) -> None:
 
 
 def _addresses(made: Assembly, host: str | None, port: int | None) -> dict[str, _Address]:
-    """Where an app listens: for HTTP, and for WebSockets where they have a port of their own."""
+    """The addresses of an app: for HTTP, and for WebSockets if they have a port of their own."""
     addresses: dict[str, _Address] = {}
     host = host or os.environ.get(_HOST_VARIABLE)
     if made.http is not None:
@@ -269,7 +270,7 @@ def _reserve(stack: AsyncExitStack, address: _Address) -> _Address:
 
 @asynccontextmanager
 async def _lifespan(litestar: Litestar) -> AsyncGenerator[None]:
-    """Run the lifespan of an application, whose task group inside must not wrap what is raised."""
+    """Run the lifespan of an application; its inner task group must not wrap the exceptions."""
     raised: BaseException | None = None
     try:
         async with litestar.lifespan():

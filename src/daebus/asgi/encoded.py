@@ -1,6 +1,6 @@
-"""Encoded answers: ASGI apps that are ready to be sent.
+"""Encoded answers: complete responses as ASGI apps.
 
-To build a response of Litestar's takes as long as all else that is done for a request.
+Building a Litestar response takes as long as everything else that is done for a request.
 """
 
 from __future__ import annotations
@@ -37,5 +37,5 @@ class Encoded(msgspec.Struct, frozen=True, gc=False):
 
 
 def encoded_problem(scope: Scope, status: int, code: str, detail: str, details: Mapping[str, object]) -> Encoded:
-    """The answer to a request that failed: a `Problem`."""
+    """The response to a failed request: a `Problem`."""
     return Encoded(encode_problem(status, code, detail, details, request_id(scope)), status, PROBLEM.encode())

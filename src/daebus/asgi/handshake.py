@@ -26,7 +26,7 @@ Send = Callable[[dict[str, object]], Awaitable[None]]
 
 
 class Socket(WebSocket[object, object, State]):
-    """Litestar's WebSocket, which keeps no state of the connection: the `Connection` of ours has one."""
+    """Litestar's WebSocket without a connection state, which is kept in our own `Connection`."""
 
     @override
     def receive_wrapper(self, receive: AsgiReceive) -> AsgiReceive:
@@ -44,11 +44,11 @@ class Handshake:
     Attributes:
         query: The query string.
         headers: By their names in lower case.
-        request_id: The id under which the log has it.
+        request_id: The id of the request in the log.
         explains: Whether the server can refuse it with a response of ours (ASGI's ``websocket.http.response``).
-        receive: ASGI's.
-        send: ASGI's.
-        direct: The server's own ones, where they are these; None: messages pass through Litestar.
+        receive: The ASGI callable.
+        send: The ASGI callable.
+        direct: The server's own callables, if `receive` and `send` are these; None: messages pass through Litestar.
     """
 
     query: bytes
@@ -60,13 +60,13 @@ class Handshake:
     direct: Direct | None = None
 
     async def accept(self) -> None:
-        """Accept the client. Raises what the server raises where it has gone."""
+        """Accept the client. Raises the server's exception if the client has disconnected."""
         await self.send({"type": "websocket.accept"})
         if self.direct is not None:
             self.receive, self.send = self.direct.receive, self.direct.send
 
     def release(self) -> None:
-        """Let go of the server. Handlers may keep a client, and Granian's threads live as long as its objects."""
+        """Drop the server's objects: handlers may keep a client, and Granian's threads live as long as its objects."""
         self.receive, self.send, self.direct = _receive_nothing, _send_nothing, None
 
 
@@ -78,15 +78,15 @@ async def _send_nothing(_: dict[str, object]) -> None: ...
 
 
 def read_handshake(socket: Socket) -> Handshake:
-    """What Litestar knows of a request to connect.
+    """The handshake of a client that connects through Litestar.
 
-    Where the user has hooked nothing into it, messages go to the server without passing through Litestar.
+    If the user has no hooks in Litestar, messages go directly to the server, without passing through Litestar.
     """
     scope = socket.scope
     is_hooked = socket.app.before_send or socket.route_handler.resolve_middleware()
     found = cast("dict[str, object]", scope).pop(DIRECT, None)
     direct = found if isinstance(found, Direct) and not is_hooked else None
-    # Litestar knows only typed dictionaries, and not the answers of the extension below.
+    # Litestar's types do not include the messages of the extension below.
     ends = (socket.receive, socket.send) if direct is None else (direct.receive, direct.send)
     receive, send = cast("tuple[Receive, Send]", ends)
     headers: dict[str, str] = {}
@@ -105,7 +105,7 @@ def read_handshake(socket: Socket) -> Handshake:
 
 
 async def refuse(handshake: Handshake, error: ServiceError) -> None:
-    """Refuse a client before it is accepted: with the error as a response, or at least with its status."""
+    """Refuse a client before it is accepted: with the error as a response, or at least with its status code."""
     send = handshake.send
     with suppress(Exception):  # the client may be gone
         if not handshake.explains:
@@ -118,14 +118,14 @@ async def refuse(handshake: Handshake, error: ServiceError) -> None:
 
 
 def explaining(scope: Scope, send: AsgiSend) -> AsgiSend:
-    """An ASGI ``send`` that refuses a client with the error that `Problems` has noted, not with a bare close."""
+    """An ASGI ``send`` that refuses a client with the error noted by `Problems`, not with a bare close."""
     accepted = False
 
     async def send_explained(message: Message) -> None:
         nonlocal accepted
         accepted = accepted or message["type"] == "websocket.accept"
         error = None
-        if not accepted and DIRECT in scope:  # else a handler of ours sees to its client itself
+        if not accepted and DIRECT in scope:  # else our own handler refuses its client itself
             error = cast("ServiceError | None", cast("dict[str, object]", scope).pop(REFUSAL, None))
         if error is None:
             await send(message)
@@ -136,7 +136,7 @@ def explaining(scope: Scope, send: AsgiSend) -> AsgiSend:
 
 
 async def refuse_unread(scope: Scope, receive: AsgiReceive, send: AsgiSend, error: ServiceError) -> None:
-    """Refuse a client before anybody has read its request to connect."""
+    """Refuse a client before its request to connect is read."""
     await receive()
     await refuse(_unread(scope, send), error)
 

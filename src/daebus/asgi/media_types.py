@@ -1,4 +1,4 @@
-"""Media types of request bodies: what a handler of JSON or of a form refuses."""
+"""Media types of request bodies, and the refusal of wrong types by handlers of JSON and of forms."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _JSON = re.compile(rb"\s*[^;]*[/+]json\s*(;|$)", re.IGNORECASE)
 
 
 def refuse_other_types(headers: Headers) -> bool:
-    """Refuse a body that is no JSON by its type; returns whether it has a type. Raises `HTTPException`.
+    """Refuse a body whose type is not JSON; returns whether it has a type. Raises `HTTPException`.
 
-    A browser sends some types, such as that of a form, and bodies without a type, for any page, without asking whether
-    it may. That a body without a type is empty, and allowed, is known when it has been received.
+    For any page, a browser sends bodies without a type, and of some types such as forms, without a CORS preflight. A
+    body without a type is allowed only if it is empty, which is known after it was received.
     """
     for name, value in headers:
         if name == b"content-type":
@@ -29,7 +29,7 @@ def refuse_other_types(headers: Headers) -> bool:
 
 
 def no_json(given: str) -> HTTPException:
-    """The error for a body that is no JSON by its type."""
+    """The error for a body whose type is not JSON."""
     return HTTPException(
         f"The body is to be JSON, with the header Content-Type: application/json, not {given}",
         status_code=HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
@@ -37,14 +37,14 @@ def no_json(given: str) -> HTTPException:
 
 
 def refuse_other_forms(form: str, headers: Headers) -> None:
-    """Refuse a body that is no form of this kind by its type, before it is read.
+    """Refuse a body whose type is not this kind of form, before it is read.
 
     Args:
         form: The media type.
-        headers: Of the request.
+        headers: The headers of the request.
 
     Raises:
-        HTTPException: It is none, or has no type.
+        HTTPException: The body has another type or no type.
     """
     given, has_body = None, False
     for name, value in headers:

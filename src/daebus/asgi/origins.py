@@ -20,7 +20,7 @@ _PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _LOOPBACK = re.compile(r"localhost|[^/]+\.localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\]", re.IGNORECASE)
 _LOOPBACK_ADDRESS = re.compile(r"localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|::1", re.IGNORECASE)
-_WELL_FORMED = re.compile(rb"[\w!$&'()*+,;=\-.~:\[\]@%]*")  # of the characters that a host may have in a URL
+_WELL_FORMED = re.compile(rb"[\w!$&'()*+,;=\-.~:\[\]@%]*")  # the characters that a host may have in a URL
 _LONGEST_SHOWN = 200
 _MOST_KNOWN = 64
 
@@ -29,9 +29,9 @@ class Refusal(NamedTuple):
     """Why a request is refused.
 
     Attributes:
-        error: What the client is told.
-        asked: The origin or host that it came with.
-        remedy: What allows it, as it is written in the code: for the log alone.
+        error: The error that is sent to the client.
+        asked: The origin or host of the request.
+        remedy: The code that would allow it; only for the log.
     """
 
     error: ServiceError
@@ -40,7 +40,7 @@ class Refusal(NamedTuple):
 
 
 class RefusalLog:
-    """Lines of the log about refused requests: for each origin or host the 1st, 2nd, 4th, … and one each minute.
+    """Logs refused requests: for each origin or host the 1st, 2nd, 4th, … and one each minute.
 
     Args:
         logger: The log.
@@ -53,7 +53,7 @@ class RefusalLog:
         self._tallies: dict[str, Tally] = {}
 
     def add(self, refusal: Refusal, *, path: str, request_id: str) -> None:
-        """Note a refusal."""
+        """Add a refusal."""
         asked = refusal.asked if refusal.asked in self._tallies or len(self._tallies) < _MOST_KNOWN else ""
         tally = self._tallies.setdefault(asked, Tally(reminds=True))
         if tally.add():
@@ -68,16 +68,16 @@ class RefusalLog:
 
 
 class OriginGuard:
-    """The check that a request comes from no page of another site.
+    """The check that a request does not come from a page of another site (CSRF).
 
     A browser sends requests on behalf of any page that is open in it, with the user's cookies and from inside the
-    user's network. It says so: by ``Sec-Fetch-Site`` and by ``Origin``. A client that is no browser sends neither, and
-    is not held up. The rules are those of Go's ``http.CrossOriginProtection``.
+    user's network. It declares this in ``Sec-Fetch-Site`` and ``Origin``. Clients that are not browsers send neither
+    header and are allowed. The rules are those of Go's ``http.CrossOriginProtection``.
 
     Args:
-        origins: The origins of other sites whose pages may ask; ``*``: those of all sites.
-        allows: Whether an origin may ask for another reason, such as a CORS configuration that names it.
-        component: Whose argument ``origins`` they are, such as ``DaebusHttp``.
+        origins: The origins of other sites whose pages may send requests; ``*``: all sites.
+        allows: Whether an origin is allowed for another reason, such as a CORS configuration that names it.
+        component: The component that has the argument ``origins``, such as ``DaebusHttp``.
     """
 
     __slots__ = ("_allows", "_any", "_component", "_origins")
@@ -91,7 +91,7 @@ class OriginGuard:
         self._component = component
 
     def refusal(self, headers: Headers) -> Refusal | None:
-        """Why a request is refused that may change something, or opens a WebSocket; None: it is not."""
+        """Why a request that may change something, or opens a WebSocket, is refused; None: it is allowed."""
         site, origin, host = b"", None, b""
         for name, value in headers:
             if name == b"origin":
@@ -114,13 +114,13 @@ class OriginGuard:
 
 
 class HostGuard:
-    """The check that a request is for a host name of the service, and not for one that somebody else points at it.
+    """The check that a request is for a host name of the service, against DNS rebinding.
 
     Args:
         hosts: The names, such as ``api.example.com`` or ``*.example.com``; None: every name, until `listens_on`.
 
     Attributes:
-        known: Some values of the header that were examined, and are allowed.
+        known: A cache of header values that are allowed.
     """
 
     __slots__ = ("_fixed", "_patterns", "known")
@@ -131,20 +131,20 @@ class HostGuard:
         self.known: set[bytes] = set()
 
     def listens_on(self, address: str) -> None:
-        """Allow the names of this machine alone, where it listens on its loopback address and no names are given."""
+        """Allow only the names of this machine if the address is a loopback address and no names are given."""
         if not self._fixed and _LOOPBACK_ADDRESS.fullmatch(address):
             self._patterns = _LOOPBACK
             self.known.clear()
 
     def refusal(self, headers: Headers) -> Refusal | None:
-        """Why a request is refused; None: it is not."""
+        """Why a request is refused; None: it is allowed."""
         for name, value in headers:
             if name == b"host":
                 return None if value in self.known else self.examine(value)
         return None
 
     def examine(self, value: bytes) -> Refusal | None:
-        """Why a request with this value of the header ``Host`` is refused; None: it is not."""
+        """Why a request with this value of the header ``Host`` is refused; None: it is allowed."""
         host = _without_port(value.decode("latin-1"))
         shown = host[:_LONGEST_SHOWN]
         if not _WELL_FORMED.fullmatch(value):
@@ -158,7 +158,7 @@ class HostGuard:
 
 
 def read_origins(component: str, origins: Sequence[str]) -> frozenset[str]:
-    """The origins that a component is given, checked. Raises `ConfigurationError` for what is none."""
+    """The checked origins of a component. Raises `ConfigurationError` if one is not an origin."""
     _refuse_text(component, "origins", origins)
     for origin in origins:
         parts = urlsplit(origin)
@@ -172,7 +172,7 @@ def read_origins(component: str, origins: Sequence[str]) -> frozenset[str]:
 
 
 def read_hosts(component: str, hosts: Sequence[str] | None) -> tuple[str, ...] | None:
-    """The host names that a component is given, checked. Raises `ConfigurationError` for what is none."""
+    """The checked host names of a component. Raises `ConfigurationError` if one is not a host name."""
     if hosts is None:
         return None
     _refuse_text(component, "allowed_hosts", hosts)
@@ -198,7 +198,7 @@ def _origin_of(text: str) -> str:
 
 
 def _is_same(origin: str, host: str) -> bool:
-    """Whether an origin is that of the host that is asked. The scheme is unknown behind a proxy that ends TLS."""
+    """Whether an origin has the request's host. The scheme is unknown behind a proxy that terminates TLS."""
     parts = urlsplit(origin)
     own_port = f":{_PORTS.get(parts.scheme)}"
     return bool(parts.netloc) and parts.netloc.lower() == host.lower().removesuffix(own_port)

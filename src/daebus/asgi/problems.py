@@ -1,4 +1,4 @@
-"""Every error of HTTP as ``application/problem+json`` (RFC 9457), and the id under which the log has it."""
+"""Every HTTP error as ``application/problem+json`` (RFC 9457), with the request id that is also in the log."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ __all__ = [
 ]
 
 AnyRequest: TypeAlias = Request[Any, Any, Any]
-"""A request of Litestar's, whatever the user has put in it."""
+"""A Litestar request with any user, auth and state."""
 
 PROBLEM = "application/problem+json"
 
 REFUSAL = "daebus.refusal"
-"""The key in the scope of a WebSocket under which the `ServiceError` is found for which Litestar refuses it."""
+"""The key in a WebSocket's scope for the `ServiceError` with which Litestar refuses it."""
 
 NO_SNIFFING = (b"x-content-type-options", b"nosniff")
-"""The header that keeps browsers from taking a response for another type than it says: uploads for pages."""
+"""The header that keeps browsers from guessing another content type, such as an upload shown as a page."""
 
 _REQUEST_ID = "daebus_request_id"
 _ID_HEADER = b"x-request-id"
 _ACCEPTED_ID = re.compile(rb"[\x21-\x7e]{1,128}")
 
-# Random bytes for each request would take longer than a number.
+# A counter is faster than random bytes for each request.
 _PROCESS = os.urandom(11).hex()
 _numbers = itertools.count(1)
 
@@ -77,7 +77,7 @@ def phrase(status: int) -> str:
 
 
 def encode_problem(status: int, code: str, detail: str, details: Mapping[str, object], known: str) -> bytes:
-    """A `Problem` of a request, by its id; details without a JSON form are left out, not to cost the answer."""
+    """The encoded `Problem` of a request with this id; details that are not encodable as JSON are left out."""
     problem = Problem(title=phrase(status), status=status, detail=detail, code=code, details=details, request_id=known)
     try:
         return msgspec.json.encode(problem, enc_hook=str)
@@ -86,7 +86,7 @@ def encode_problem(status: int, code: str, detail: str, details: Mapping[str, ob
 
 
 def request_id(scope: Scope) -> str:
-    """The id of a request: what its header ``X-Request-ID`` says, or a new one; the same at each call."""
+    """The id of a request: its header ``X-Request-ID``, or a new id; the same at each call."""
     state = scope["state"]
     known: str | None = state.get(_REQUEST_ID)
     if known is None:

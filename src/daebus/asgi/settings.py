@@ -1,4 +1,4 @@
-"""The components that an app attaches for HTTP and WebSocket. Litestar and Granian are loaded when they start."""
+"""The components for HTTP and WebSocket. Litestar and Granian are only loaded when a service starts."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ _LOOPBACK = "127.0.0.1"
 
 
 class HttpLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """What the clients of HTTP may do: ``DaebusHttp(limits=HttpLimits(max_body_size=20_000_000))``.
+    """Limits for HTTP clients: ``DaebusHttp(limits=HttpLimits(max_body_size=20_000_000))``.
 
     Attributes:
-        max_body_size: The largest request body in bytes; more is answered with 413. Default 1 MiB.
-        body_timeout: Seconds in which all of a request's body must have come; else it is answered with 408. Default 60.
-        min_rate: Bytes per second that a client must take of what is sent to it; else it is gone. On Linux only, and
-            measured in steps: 512 KiB in as many seconds as that takes, by default 65. A client that sends its body at
-            this rate is not among those that go where connections become many. Default 8,000.
-        max_connections: How many connections one process has, besides WebSockets; None, the default: half of its
-            descriptors, less a reserve. Where they become many, idle ones are closed.
-        max_per_address: How many of them from one address; None, the default: half of all.
+        max_body_size: The largest request body in bytes; a larger body is answered with 413. Default 1 MiB.
+        body_timeout: Seconds within which the whole request body must arrive; otherwise the answer is 408. Default 60.
+        min_rate: Bytes per second that a client must at least receive; otherwise it is disconnected. On Linux only, and
+            measured in steps of 512 KiB, by default 65 seconds each. A client that sends its body at this rate is not
+            disconnected when the number of connections nears the limit. Default 8,000.
+        max_connections: How many connections one process has, besides WebSockets; None, the default: half of its file
+            descriptors, less a reserve. Near the limit, idle connections are closed.
+        max_per_address: How many connections one address may have; None, the default: half of all.
 
     Raises:
         WiringError: A limit is out of its range.
@@ -54,13 +54,12 @@ class HttpLimits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WebSocketLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """What WebSocket clients may do: ``DaebusWebSocket(limits=WebSocketLimits(max_clients=500))``.
+    """Limits for WebSocket clients: ``DaebusWebSocket(limits=WebSocketLimits(max_clients=500))``.
 
     Attributes:
-        max_message_size: The largest message in bytes; more is answered with an error. Default 1 MiB.
+        max_message_size: The largest message in bytes; a larger one is answered with an error. Default 1 MiB.
         max_clients: How many clients may be connected to one process; more are refused with 503. Default 10,000.
-        max_per_address: How many of them may have the same address; None, the default: half of those for which there
-            is room.
+        max_per_address: How many clients may have the same address; None, the default: half of the possible clients.
 
     Raises:
         WiringError: A limit is out of its range.
@@ -82,19 +81,20 @@ class DaebusHttp:
 
     Args:
         port: TCP port; 0: any free one.
-        host: Address to listen on, where neither ``--host``, ``run(host=...)`` nor DAEBUS_HOST names one; the default
-            is for this machine alone, ``0.0.0.0`` is every IPv4 address of it, ``::`` every address.
+        host: Address to listen on, unless ``--host``, ``run(host=...)`` or DAEBUS_HOST gives another. The default
+            serves only this machine; ``0.0.0.0`` is every IPv4 address of the machine, ``::`` every address.
         origins: The origins of other sites, such as ``https://shop.example.com``, whose pages may send requests that
             change something (all but GET, HEAD and OPTIONS); ``*``: those of all sites. Default: only pages of the
-            service's own origin, and those that ``cors_config`` allows. Clients that are no browser are not concerned.
+            service's own origin, and those that ``cors_config`` allows. Clients that are not browsers are not affected.
         allowed_hosts: The host names that the service answers to, such as ``api.example.com`` or ``*.example.com``;
-            other requests get 400. Default: ``localhost`` and the like where it listens on a loopback address, else
+            other requests get 400. Default: ``localhost`` and similar names if it listens on a loopback address, else
             every name.
-        schema: Whether ``/schema`` documents the routes. Default: only in development, which is where the project's
-            embedded engine or `daebus.testing` is used. An ``openapi_config`` of your own is always served.
-        http2: Whether HTTP/2 is spoken, too, without TLS, as some proxies do.
+        schema: Whether ``/schema`` documents the routes. Default: only in development, that is, with the project's
+            embedded engine or `daebus.testing`. An ``openapi_config`` of your own is always served.
+        http2: Whether HTTP/2 without TLS (h2c) is also served, which some proxies use.
         limits: How large and how slow requests may be, and how many connections there are; default: `HttpLimits()`.
-        litestar: Whatever ``Litestar(...)`` takes: cors_config, guards, middleware, plugins, stores, openapi_config, …
+        litestar: Any arguments of ``Litestar(...)``: cors_config, guards, middleware, plugins, stores, openapi_config,
+            …
 
     Raises:
         ConfigurationError: The port cannot be, or what stands for an origin or a host is none.
@@ -129,18 +129,19 @@ class DaebusWebSocket:
     """WebSockets for an app.
 
     Args:
-        path: Where clients connect.
-        port: A TCP port of its own, where old clients expect one, and where every path will do; None: the port of
-            `DaebusHttp` alone.
-        host: Address to listen on, where it has a port of its own; see `DaebusHttp`.
+        path: The path on which clients connect.
+        port: A TCP port of its own, for old clients that expect one; on it, clients may connect on every path. None:
+            only the port of `DaebusHttp`.
+        host: Address to listen on, for a port of its own; see `DaebusHttp`.
         origins: The origins of other sites, such as ``https://shop.example.com``, whose pages may connect; ``*``: those
-            of all sites. Default: only pages of the service's own origin; others are refused with 403. Clients that
-            are no browser are not concerned.
-        ping_interval: Seconds of silence after which a client is pinged. One that is silent for twice as long is gone.
+            of all sites. Default: only pages of the service's own origin; others are refused with 403. Clients that are
+            not browsers are not affected.
+        ping_interval: Seconds of silence after which a client is pinged. A client that is silent for twice as long is
+            disconnected.
         limits: How large messages may be, and how many clients there are; default: `WebSocketLimits()`.
 
     Raises:
-        ConfigurationError: The path, the port or the interval cannot be, or what stands for an origin is none.
+        ConfigurationError: The path, the port, the interval or an origin is not valid.
         WiringError: The limits are none.
     """
 

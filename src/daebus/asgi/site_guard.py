@@ -1,4 +1,4 @@
-"""The first look at a request: whether its host is one of the service's, and no page of another site sends it."""
+"""The first check of a request: its host is one of the service, and it does not come from another site's page."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class SiteGuard:
 
     Args:
         settings: Which origins and hosts are allowed.
-        logger: For what is refused.
+        logger: Logs refused requests.
     """
 
     __slots__ = ("_hosts", "_log", "_origins")
@@ -35,11 +35,11 @@ class SiteGuard:
         self._log = RefusalLog(logger)
 
     def listens_on(self, address: str) -> None:
-        """Take the address into account on which the app is served."""
+        """Set the address on which the app is served."""
         self._hosts.listens_on(address)
 
     def refuses_request(self, scope: Any) -> Encoded | None:
-        """The answer to a request that is refused; None: it is not."""
+        """The response to a refused request; None: it is allowed."""
         headers, refusal = scope["headers"], None
         for name, value in headers:
             if name == b"host":
@@ -55,7 +55,7 @@ class SiteGuard:
         return encoded_problem(scope, error.status, error.code, error.message, error.details)
 
     def refuses_connection(self, scope: Any) -> ServiceError | None:
-        """Why a WebSocket is refused; None: it is not. Its origin is a matter of what it connects to."""
+        """Why a WebSocket is refused; None: it is allowed. Its origin is checked later, by the endpoint."""
         refusal = self._hosts.refusal(scope["headers"])
         if refusal is None:
             return None

@@ -28,11 +28,11 @@ _parametrised: dict[tuple[object, ...], object] = {}
 
 
 class Contract:
-    """A name with types. Equal by kind, name, service and types; never changes; a copy is the same object.
+    """A name with types. Immutable; equal if kind, name, service and types are equal; a copy is the same object.
 
     Attributes:
         name: The name on the wire.
-        service: The service that it belongs to; None where that is not said.
+        service: The service that it belongs to; None if the contract does not name one.
     """
 
     __slots__ = ("_site", "name", "service")
@@ -42,7 +42,7 @@ class Contract:
     _site: CallSite
     _arguments: ClassVar[tuple[object, ...]] = ()
     _example: ClassVar[str] = ""
-    # Whether the name may have colons: where it is a channel's as it is, and nothing is appended to it.
+    # Whether the name may contain colons: only where it is the full name of a channel, with nothing appended.
     _colons: ClassVar[bool] = False
 
     def __init__(self, name: str, service: str | None) -> None:
@@ -129,7 +129,7 @@ def _is_open(part: object) -> bool:
 
 
 def _require_json_type(kind: str, name: str, part: object) -> None:
-    """Refuse a type that cannot go over the wire; one that names what does not exist yet is looked at later."""
+    """Refuse a type that cannot go over the wire; a type with unresolved forward references is checked later."""
     try:
         require_json_type(part)
     except UnresolvedTypeError:
@@ -142,8 +142,8 @@ def _require_json_type(kind: str, name: str, part: object) -> None:
 class Action(Contract, Generic[In, Out_co]):
     """A request with one reply: ``Action[GetUser, User]("get_user", service="users")``.
 
-    The first type is the payload (None: no payload), the second the reply. `service` is the service that serves it;
-    left out, the caller says it, or it is the caller's own.
+    The first type is the payload (None: no payload), the second is the reply. `service` is the service that serves the
+    action; without it, the caller names the service, or the caller's own service is meant.
 
     Raises `WiringError` where the name or a type cannot go over the wire.
     """
@@ -171,16 +171,16 @@ class StreamAction(Contract, Generic[In, Item_co]):
 class Channel(Contract, Generic[Event]):
     """A stream of events: ``Channel[UserCreated | UserDeleted]("user_events")``.
 
-    As it stands, every replica of every listening service hears each event that is published while it listens.
-    With ``durable=True`` events are kept: each listener of each service handles each event once, by one of its
-    replicas, also those published while none was running.
+    By default, an event is delivered to every replica of every subscribed service that is connected when the event is
+    published. With ``durable=True`` events are kept: each listener is a consumer group, so one replica of its service
+    handles each event, including events published while no replica was running.
 
     Attributes:
         durable: Whether events are kept until handled.
-        retention: How long a durable event is kept at most for listeners that do not come, in seconds; default: 7 days.
+        retention: Seconds that a durable event is kept at most for listeners that are not running; default: 7 days.
 
     Raises:
-        WiringError: The name or a type cannot go over the wire, or the retention is no time.
+        WiringError: The name or a type cannot go over the wire, or the retention is not a valid duration.
     """
 
     __slots__ = ("durable", "retention")
@@ -224,10 +224,10 @@ class Message(Contract, Generic[Data]):
 def require_named(
     decorator: str, given: object, kinds: tuple[type[Contract], ...] = (), *, colons: bool = False
 ) -> None:
-    """Refuse what is neither a name nor one of these contracts, such as the handler of a decorator without brackets.
+    """Require a name or one of these contracts; refuse, for example, the handler of a decorator without brackets.
 
     Raises:
-        WiringError: It is neither, or the name cannot be one.
+        WiringError: The value is neither of them, or the name is not valid.
     """
     if isinstance(given, kinds):
         return
@@ -251,5 +251,5 @@ def require_named(
     raise refuse(f"@{decorator}(...)", found, remedy, "wrong-name")
 
 
-# Which decorator takes which contract; what is sent to WebSocket clients is handled by none.
+# Which decorator takes which contract. No decorator handles messages that are sent to WebSocket clients.
 _DECORATORS: dict[type, str | None] = {Action: "action", StreamAction: "action", Channel: "listen", Message: None}

@@ -1,4 +1,4 @@
-"""Decorated actions: still functions for whoever calls them, and contracts for whoever sends to them."""
+"""Decorated actions: each can be called as a function and used as a contract for sending."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def payload_parameters(signature: Signature) -> tuple[Parameter, ...]:
 
 
 def action_types(signature: Signature) -> tuple[object, object]:
-    """The payload's type and the reply's type, as the handler's signature says them.
+    """The payload type and the reply type, from the handler's signature.
 
     Raises:
         WiringError: More than one payload, or an annotation is missing.
@@ -95,7 +95,7 @@ class _Decorated(Contract, Generic[P, R]):
 
 
 def undecorated(handler: Callable[..., object]) -> Callable[..., object]:
-    """The function behind a decorated action, for a further decorator, or behind a static method."""
+    """The plain function behind a decorated action (for another decorator) or behind a static method."""
     if isinstance(handler, _Decorated):
         return handler.__wrapped__
     return cast("Callable[..., object]", handler.__func__) if isinstance(handler, staticmethod) else handler

@@ -1,4 +1,4 @@
-"""The typed halves of the decorators: what each accepts, and what the decorated name then is.
+"""The types of the decorators: what each decorator accepts, and the type of the decorated name.
 
 Every overload is one shape of handler. The order matters: both mypy and pyright take the first that fits, and an
 `async def` would also fit the overloads for plain functions.
@@ -48,13 +48,13 @@ Record = Callable[[Callable[..., object]], object]
 
 # pyright counts the payload as covariant, since the second shape fits any of them.
 class PayloadHandler(Protocol[In_contra, R_co, P]):  # pyright: ignore[reportInvalidTypeVarUse]
-    """A function that takes a payload or an event first, and whatever it likes after it.
+    """A function whose first parameter is a payload or an event; any parameters may follow.
 
     Both shapes describe the same function: the first infers what it takes, the second its whole signature, so that
     the decorated name keeps the names of its parameters.
     """
 
-    # Any, as nothing else lets the function have further parameters of whatever kind and type.
+    # Any, as nothing else lets the function have further parameters of any kind and type.
     @overload
     def __call__(self, payload: In_contra, /, *args: Any, **kwargs: Any) -> R_co: ...
     @overload
@@ -123,7 +123,7 @@ class NamedDecorator(_Decorator):
     def __call__(
         self, handler: Callable[P, Coroutine[object, object, Reply]], /
     ) -> ActionHandler[None, Reply, P, Coroutine[object, object, Reply]]: ...
-    # Of a function that a decorator of the user's own wraps.
+    # For a function that is wrapped by a decorator of the user.
     @overload
     def __call__(
         self, handler: ContextPayloadHandler[In, Awaitable[Reply], P], /
@@ -154,7 +154,7 @@ class NamedDecorator(_Decorator):
 
 
 class ContractDecorator(_Decorator, Generic[In, Out]):
-    """``@blueprint.action(GET_USER)``: the handler must do what the contract says."""
+    """``@blueprint.action(GET_USER)``: the handler's types must match the contract."""
 
     __slots__ = ()
 
@@ -211,13 +211,13 @@ class ListenDecorator(_Decorator, Generic[Event]):
     __slots__ = ()
 
     def __call__(self, handler: PayloadHandler[Event, Nothing, P], /) -> Callable[P, Nothing]:
-        """Record the handler, and leave it the function that it is."""
+        """Record the handler and return it unchanged."""
         self._record(handler)
         return handler
 
 
 class HandlerDecorator(_Decorator):
-    """``@blueprint.route("/users")``: the handler may return anything, and stays what it is."""
+    """``@blueprint.route("/users")``: the handler may return anything and is returned unchanged."""
 
     __slots__ = ()
 
@@ -239,7 +239,7 @@ class AnswerDecorator(_Decorator):
 
 
 class SilentDecorator(_Decorator):
-    """``@blueprint.background("cleanup", 60)`` and the like: nobody would get what the handler returns."""
+    """``@blueprint.background("cleanup", 60)`` and the like: the handler's return value is not used."""
 
     __slots__ = ()
 
@@ -250,7 +250,7 @@ class SilentDecorator(_Decorator):
 
 
 class ThreadDecorator(_Decorator):
-    """``@blueprint.thread("monitor")``: the handler is a plain function that takes the switch."""
+    """``@blueprint.thread("monitor")``: the handler is a plain function that takes the `Running` switch."""
 
     __slots__ = ()
 

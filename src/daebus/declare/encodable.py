@@ -1,4 +1,4 @@
-"""What can be written as JSON, as far as types can say it."""
+"""The types that can be encoded as JSON, as far as a type checker can express them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Encodable"]
 
 
 class _Dataclass(Protocol):
-    # Any, as only that is what a dataclass with fields of any type has.
+    # Any, as only that matches a dataclass with fields of any type.
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
 
 
@@ -46,4 +46,4 @@ Encodable: TypeAlias = (
     | msgspec.UnsetType
     | None
 )
-"""What msgspec encodes. Of what a collection holds types say nothing here; registration looks at it."""
+"""The types that msgspec encodes. The items of collections are not typed here; registration checks them."""

@@ -1,4 +1,4 @@
-"""Resolving the annotations of a handler: what cannot be resolved is told with what it probably means."""
+"""Resolves the annotations of a handler; an error for an unresolved one includes its probable cause."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from daebus.mistakes.suggestions import did_you_mean
 __all__ = ["UNRESOLVED", "resolve_hints"]
 
 UNRESOLVED = (NameError, AttributeError, TypeError, SyntaxError)
-"""What resolving an annotation raises where it is wrong."""
+"""The exceptions that resolving a wrong annotation can raise."""
 
 Function = Callable[..., object]
 Namespace = Mapping[str, object]
@@ -31,7 +31,7 @@ def resolve_hints(function: Function, namespace: Namespace | None) -> dict[str, 
         namespace: Local names that its annotations may mean, where it is defined inside a function.
 
     Raises:
-        WiringError: With all those that cannot be resolved.
+        WiringError: Annotations cannot be resolved; the error lists all of them.
     """
     try:
         return _hints(function, namespace)
@@ -49,7 +49,7 @@ def _unresolved(function: Function, namespace: Namespace | None) -> Iterator[tup
 
     def alone() -> None: ...
 
-    # Where it was defined, also for a function that wraps it.
+    # Where the function was defined, also if another function wraps it.
     alone.__dict__["__wrapped__"] = unwrap(function)
     for name, annotation in inspect.get_annotations(function).items():
         alone.__annotations__ = {name: annotation}

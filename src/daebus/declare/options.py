@@ -1,4 +1,4 @@
-"""What users give as names and options: refused where it is written, when it can never work."""
+"""Checks of names and options given by users: a value that can never work is refused at the call."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ _STRAY_OR_COLON = re.compile(r"[\s{}\x00-\x1f\x7f:]")
 
 
 def refuse(subject: str, found: str, remedy: str, code: Code) -> WiringError:
-    """A mistake in the call that the user's code is in."""
+    """An error that points at the current call in the user's code."""
     return WiringError(WiringProblem(caller_place(), subject, found, remedy, code=code))
 
 
 def stray_in(name: str, *, colons: bool) -> str | None:
-    """What keeps a name from being a part of a key in Redis, one sentence; None: nothing does.
+    """Why a name cannot be part of a Redis key, as one sentence; None if it can.
 
     Args:
         name: The name.
@@ -57,7 +57,7 @@ def stray_in(name: str, *, colons: bool) -> str | None:
 
 
 def require_name(subject: str, name: object, *, colons: bool = False) -> None:
-    """Refuse what is no name, or cannot be a part of a key in Redis. Raises `WiringError`."""
+    """Require a name that can be part of a Redis key. Raises `WiringError`."""
     found = stray_in(name, colons=colons) if isinstance(name, str) else f"the name is {name!r}"
     if found is not None:
         remedy = "write it as one word, such as 'get_user' or 'get-user'"
@@ -65,7 +65,7 @@ def require_name(subject: str, name: object, *, colons: bool = False) -> None:
 
 
 def require_count(subject: str, option: str, given: object, *, or_zero: bool = False, most: int | None = None) -> None:
-    """Refuse what is no whole number of at least 1; with `or_zero`, 0 is one too. Raises `WiringError`."""
+    """Require an integer of at least 1, or of at least 0 with `or_zero`. Raises `WiringError`."""
     least = 0 if or_zero else 1
     if not isinstance(given, int) or isinstance(given, bool) or given < least or (most is not None and given > most):
         limits = f"of at least {least}" if most is None else f"from {least} to {most}"
@@ -74,13 +74,13 @@ def require_count(subject: str, option: str, given: object, *, or_zero: bool = F
 
 
 def require_counts(subject: str, **given: object) -> None:
-    """Refuse options that are no whole numbers of at least 1. Raises `WiringError`."""
+    """Require that each option is an integer of at least 1. Raises `WiringError`."""
     for option, count in given.items():
         require_count(subject, option, count)
 
 
 def require_seconds(subject: str, option: str, given: object, *, or_zero: bool = False) -> None:
-    """Refuse what is no number of seconds above 0; with `or_zero`, 0 is one too. Raises `WiringError`."""
+    """Require a number of seconds above 0; with `or_zero`, 0 is allowed, too. Raises `WiringError`."""
     seconds = given if isinstance(given, int | float) and not isinstance(given, bool) else math.nan
     if not math.isfinite(seconds) or seconds < 0 or (seconds == 0 and not or_zero):
         least = "of at least 0" if or_zero else "above 0"
@@ -89,7 +89,7 @@ def require_seconds(subject: str, option: str, given: object, *, or_zero: bool =
 
 
 def require_choice(subject: str, option: str, given: object, choices: Sequence[str]) -> None:
-    """Refuse what is none of the choices. Raises `WiringError`."""
+    """Require one of the choices. Raises `WiringError`."""
     if given not in choices:
         found = f"{option}={given!r} is none of its values"
         raise refuse(subject, found, f"give one of {', '.join(map(repr, choices))}", "wrong-option")
@@ -97,7 +97,7 @@ def require_choice(subject: str, option: str, given: object, choices: Sequence[s
 
 def require_function(subject: str, handler: object) -> None:
     """Refuse a handler that is a class or another object. Raises `WiringError`."""
-    # A class method is a routine that cannot be called.
+    # `inspect.isroutine` accepts a class method, which cannot be called directly.
     if not (inspect.isroutine(handler) and callable(handler)):
         what = "a class" if isinstance(handler, type) else f"an object of the class {type(handler).__name__}"
         found, remedy = f"the handler is no function, but {what}", "write a function that calls it"
@@ -111,7 +111,7 @@ def require_brackets(decorator: str, given: Sequence[object]) -> None:
 
 
 def require_methods(path: object, methods: Sequence[object]) -> tuple[str, ...]:
-    """The methods of a route. Raises `WiringError` where these, or the path, are of another type."""
+    """The methods of a route. Raises `WiringError` if the methods or the path have a wrong type."""
     if not isinstance(path, str):
         found = "it stands here without brackets" if inspect.isroutine(path) else f"the path is {path!r}"
         raise refuse("@route", found, 'write @route("/the/path")', "malformed-path")
@@ -123,7 +123,7 @@ def require_methods(path: object, methods: Sequence[object]) -> tuple[str, ...]:
 
 
 def require_schedule(subject: str, seconds: float | None, every: timedelta | None, cron: str | None) -> Schedule:
-    """The schedule of a task. Raises `WiringError` where it is none."""
+    """The schedule of a task. Raises `WiringError` if the options do not form a valid schedule."""
     try:
         return make_schedule(seconds, every, cron)
     except ValueError as error:

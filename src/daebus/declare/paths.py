@@ -23,9 +23,9 @@ __all__ = [
 METHODS: tuple[str, ...] = typing.get_args(Method)
 
 RESERVED = frozenset({"body", "cookies", "data", "headers", "query", "request", "scope", "socket", "state"})
-"""The parameter names to which Litestar gives a meaning of its own."""
+"""The parameter names that have a special meaning in Litestar."""
 
-# What other frameworks write into the path.
+# The path syntax of other frameworks.
 _KINDS = {
     "date": "datetime.date",
     "datetime": "datetime.datetime",
@@ -45,7 +45,7 @@ def path_parameters(path: str) -> tuple[str, ...]:
 
 
 def path_shape(path: str) -> str:
-    """The path without the names of its parameters and without needless slashes: equal for paths that collide."""
+    """The path without parameter names and redundant slashes; it is equal for paths that conflict."""
     segments = ("<>" if segment.startswith("<") else segment for segment in path.split("/") if segment)
     return "/" + "/".join(segments)
 
@@ -72,7 +72,7 @@ def is_file(annotation: object) -> bool:
 
 
 def malformed_path(path: str) -> tuple[str, str] | None:
-    """What is wrong with a path in itself, and the remedy."""
+    """The error in a malformed path and its remedy; None if the path is well-formed."""
     if not path.startswith("/"):
         return f"the path {path!r} does not begin with a slash", f"write {'/' + path!r}"
     if "//" in path:
@@ -114,5 +114,5 @@ def _malformed_segment(segment: str) -> tuple[str, str] | None:
 
 
 def without_metadata(annotation: object) -> object:
-    """The type itself, where it is `Annotated`."""
+    """The type without the metadata of `Annotated`."""
     return typing.get_args(annotation)[0] if typing.get_origin(annotation) is typing.Annotated else annotation

@@ -1,4 +1,4 @@
-"""How often, how soon and for how long a handler is tried."""
+"""Retries, backoff and timeouts of handlers."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ __all__ = [
 ]
 
 Start: TypeAlias = Literal["earliest", "latest"]
-"""Where a listener begins that was never there before: at the oldest event that is kept, or with those to come."""
+"""Where a new listener starts: ``earliest`` at the oldest event that is kept, ``latest`` at the next new event."""
 
 
 class RunOptions(TypedDict, total=False):
-    """What a decorator may say of each run of its handler."""
+    """Decorator options for each run of a handler."""
 
     timeout: float
 
 
 class RetryOptions(RunOptions, total=False):
-    """What a decorator may say of a handler whose messages are kept until they are handled."""
+    """Decorator options for a handler whose messages are kept until they are acknowledged."""
 
     retries: int
     backoff: float
@@ -43,13 +43,13 @@ class RetryOptions(RunOptions, total=False):
 
 
 class ActionOptions(RetryOptions, total=False):
-    """What the decorator of an action may say."""
+    """Options of the action decorator."""
 
     keep_replies: float
 
 
 class ListenOptions(RetryOptions, total=False):
-    """What the decorator of a listener may say; of a plain channel only what `RunOptions` has."""
+    """Options of the listener decorator; a channel that is not durable takes only those of `RunOptions`."""
 
     name: str
     start: Start
@@ -57,15 +57,16 @@ class ListenOptions(RetryOptions, total=False):
 
 
 class Place(msgspec.Struct, frozen=True):
-    """What tells a listener of a durable channel from the others of its service, and keeps its place in the channel.
+    """The identity of a listener of a durable channel: its consumer group and where that starts in the channel.
 
     Attributes:
-        name: Its name, under which it keeps its place when its function is renamed or moved; None: the names of its
-            blueprint and of its function, as in ``users.on_order``.
-        start: Where it begins the first time: ``earliest``, with the oldest event that is kept, or ``latest``, with the
-            next one; None: with the oldest event, but the service does not start where the channel keeps the place of a
-            listener that the app has no more, and whose new name this may be.
-        renamed_from: The name that it had before, whose place it takes; replicas with either name share the events.
+        name: A fixed name, so that the listener keeps its position if its function is renamed or moved; None: the names
+            of its blueprint and of its function, as in ``users.on_order``.
+        start: Where a new listener starts: ``earliest``, at the oldest event that is kept, or ``latest``, at the next
+            event. None: at the oldest event; but the service refuses to start if the channel still has the position of
+            a listener that the app no longer has, because this listener may be that one under a new name.
+        renamed_from: The previous name of the listener, whose position it takes over; replicas with either name share
+            the events.
     """
 
     name: str | None = None
@@ -74,13 +75,13 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class Policy(msgspec.Struct, frozen=True):
-    """How a handler is tried.
+    """How runs of a handler are limited and retried.
 
     Attributes:
-        retries: How often a queued message is handled again after the first failure.
-        backoff: Before the first time at most so many seconds pass, before each later one at most twice as many.
-        max_backoff: Seconds that pass at most, however often it has failed.
-        timeout: Seconds that one run may take; None: as long as it takes.
+        retries: How often a queued message is redelivered after the first failure.
+        backoff: Maximum delay in seconds before the first retry; it doubles with each further retry.
+        max_backoff: Upper limit of the delay in seconds, after any number of failures.
+        timeout: Seconds that one run may take; None: no limit.
         keep_replies: Seconds for which the reply to a request with an idempotency key is kept.
     """
 
@@ -91,14 +92,14 @@ class Policy(msgspec.Struct, frozen=True):
     keep_replies: float = 86_400.0
 
     def pause(self, failures: int, floor: float | None = None) -> float:
-        """Seconds until a message that has failed so often is handled again.
+        """The delay in seconds before a failed message is redelivered.
 
-        They are random, so that what failed together does not come back together.
+        The delay is random (jitter), so that messages that failed together are not all retried together.
 
         Args:
-            failures: How often it has failed, this time included.
-            floor: For what takes time to pass: at least so many seconds, and at least half of the backoff of this time,
-                but no more than `max_backoff`. None: any number of seconds up to the backoff of this time.
+            failures: How often the message has failed, including this time.
+            floor: Minimum delay in seconds, for failures that need time to pass. The delay is then also at least half
+                of the current backoff, and at most `max_backoff`. None: anything from 0 to the current backoff.
         """
         longest = min(self.max_backoff, self.backoff * 2.0 ** min(failures - 1, 64))
         least = 0.0 if floor is None else min(self.max_backoff, max(floor, longest / 2))
@@ -107,13 +108,13 @@ class Policy(msgspec.Struct, frozen=True):
 
 
 def action_policy(subject: str, options: Mapping[str, object], *, streams: bool = False) -> Policy:
-    """The policy of an action. Raises `WiringError` where an option makes no sense, or none for a stream."""
+    """The policy of an action. Raises `WiringError` if an option is not valid, or not valid for a stream."""
     refused = "whoever reads a stream is told at once that it failed: nothing is handled again" if streams else None
     return _policy(subject, options, ActionOptions, refused)
 
 
 def listen_options(subject: str, options: Mapping[str, object], *, durable: bool) -> tuple[Policy, Place]:
-    """How a listener is tried, and its place. Raises `WiringError` where an option makes no sense, or none here."""
+    """The policy and `Place` of a listener. Raises `WiringError` if an option is not valid for this channel."""
     refused = None if durable else "only a durable channel keeps its events"
     place = _place(subject, {name: value for name, value in options.items() if name in _PLACES}, durable=durable)
     policy = {name: value for name, value in options.items() if name not in _PLACES}

@@ -1,4 +1,4 @@
-"""The decorators, which record handlers. A blueprint is a recorder, and so is an app."""
+"""The decorators that record handlers. Blueprints and apps are recorders."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ AnyHandler = Callable[..., object]
 
 
 class Recorder(Recording):
-    """The decorators, each for one kind of handler."""
+    """The decorators; each records one kind of handler."""
 
     @overload
     def action(
@@ -76,19 +76,19 @@ class Recorder(Recording):
         concurrency: int | None = None,
         **options: Unpack[ActionOptions],
     ) -> object:
-        """Answer requests of other services, of this one, and of scripts.
+        """Answer requests from other services, from this service and from scripts.
 
-        Left of the ``*`` stand the payload, or nothing, and optionally a `Context`. What the handler returns is the
-        reply; an async generator streams its items. The decorated name is an `Action` for ``bus.call(...)``.
+        Left of the ``*``, the handler takes the payload, if there is one, and optionally a `Context`. Its return value
+        is the reply; an async generator streams its items. The decorated name is an `Action` for ``bus.call(...)``.
 
         Args:
             name: A contract, or a name, to which the blueprint's namespace is added.
             concurrency: How many requests one process handles at once; default: the app's ``max_concurrency``.
-            options: ``timeout``: seconds that one run may take. Of requests that were sent, not called, and whose
-                handler failed unexpectedly, or for want of another service: ``retries``, how often they are
-                handled again (5), after a random time of up to ``backoff`` seconds (1), which doubles each time up
-                to ``max_backoff`` (3600). ``keep_replies``: seconds for which the reply to a request with an
-                idempotency key is kept (a day).
+            options: ``timeout``: seconds that one run may take. The retry options apply to requests that were sent (not
+                called) and whose handler failed unexpectedly or because another service was unavailable. ``retries``:
+                how often such a request is redelivered (5). ``backoff``: the upper limit in seconds of the random delay
+                before a retry (1); it doubles each time, up to ``max_backoff`` (3600). ``keep_replies``: seconds for
+                which the reply to a request with an idempotency key is kept (a day).
         """
         require_named("action", name, (Action, StreamAction))
         contract = None if isinstance(name, str) else name
@@ -121,12 +121,13 @@ class Recorder(Recording):
     @overload
     def listen(self, channel: Channel[Event], **options: Unpack[ListenOptions]) -> ListenDecorator[Event]: ...
     def listen(self, channel: str | Channel[Event], **options: Unpack[ListenOptions]) -> object:
-        """Hear the events of a channel. Left of the ``*`` stands the event; several listeners may share a channel.
+        """Subscribe to the events of a channel. Left of the ``*``, the handler takes the event.
 
         Args:
             channel: A contract, or the name of a channel that is not durable.
-            options: ``timeout``, and for a durable channel ``retries``, ``backoff``, ``max_backoff``, as in `action`,
-                for the listener that failed alone, and ``name``, ``renamed_from`` and ``start``, as in `Place`.
+            options: ``timeout``: seconds that one run may take. A durable channel also takes ``retries``, ``backoff``
+                and ``max_backoff`` as in `action` (only the listener that failed gets the event again), and ``name``,
+                ``renamed_from`` and ``start`` as in `Place`. Several listeners may share a channel.
         """
         require_named("listen", channel, (Channel,), colons=True)
         contract = None if isinstance(channel, str) else cast("Channel[object]", channel)
@@ -148,19 +149,20 @@ class Recorder(Recording):
     ) -> HandlerDecorator:
         """Answer HTTP requests.
 
-        Left of the ``*`` stands whatever Litestar takes: path and query parameters, ``data``, ``headers``,
-        ``cookies``, ``request``. What it returns is the body, or any Litestar response; ``-> None`` means 204.
+        Left of the ``*``, the handler takes any parameters of Litestar: path and query parameters, ``data``,
+        ``headers``, ``cookies``, ``request``. It returns the body, or any Litestar response; ``-> None`` means 204.
 
         Args:
-            path: Such as ``/users/<user_id>``; the blueprint's prefix is put before it, and an empty one is the prefix.
+            path: The path, such as ``/users/<user_id>``, after the blueprint's prefix; an empty path is the prefix
+                itself.
             methods: HTTP methods.
-            status_code: Of a success; default: 200, and 204 where nothing is returned.
-            timeout: Seconds after which the handler is cancelled, and the client gets 504; None: as long as it takes.
-                The sending of a body that is made while it is sent is not part of it.
-            options: Whatever Litestar's route handlers take: guards, middleware, tags, summary, …
+            status_code: The status of a success; default: 200, or 204 if the handler returns nothing.
+            timeout: Seconds after which the handler is cancelled and the client gets 504; None: no limit. The time to
+                send a streamed body does not count.
+            options: Any option of Litestar's route handlers: guards, middleware, tags, summary, …
         """
         upper = require_methods(path, methods)
-        # A path that begins with no slash is told when the route is compiled, together with its other mistakes.
+        # A path without a leading slash is reported when the route is compiled, together with its other mistakes.
         full = path if path and not path.startswith("/") else self._prefix + path
         make = partial(RouteSpec, path=full, methods=upper, status_code=status_code, options=options)
         return HandlerDecorator(self._recording(make, f"@route({full!r})", timeout))
@@ -168,13 +170,13 @@ class Recorder(Recording):
     def socket(self, message_type: str, *, timeout: float | None = None) -> AnswerDecorator:
         """Answer WebSocket messages of one type.
 
-        Left of the ``*`` stand the data and the `Client`, told apart by type; either may be left out. What it
-        returns is the answer, None: no answer.
+        Left of the ``*``, the handler takes the data and the `Client`, in any order, and may omit either. Its return
+        value is the answer; None: no answer.
 
         Args:
             message_type: The ``type`` of the messages; the blueprint's namespace is put before it.
-            timeout: Seconds after which the handler is cancelled, and the client gets the error ``timeout``; None: as
-                long as it takes.
+            timeout: Seconds after which the handler is cancelled and the client gets the error ``timeout``; None: no
+                limit.
         """
         require_named("socket", message_type, colons=True)
         full = self._namespace + message_type
@@ -191,16 +193,16 @@ class Recorder(Recording):
     def socket_connect(self, *without_brackets: Never, timeout: float | None = None) -> AnswerDecorator:
         """Decide on a new WebSocket client: return to accept it, with a greeting or None; raise `Reject` to refuse.
 
-        Left of the ``*`` stand the parameters of the query string, decoded into a struct, and the `Client`.
-        A handler that takes longer than `timeout` seconds is cancelled, and the client refused with 504.
+        Left of the ``*``, the handler takes the parameters of the query string, decoded into a struct, and the
+        `Client`. A handler that takes longer than `timeout` seconds is cancelled, and the client is refused with 504.
         """
         require_brackets("socket_connect", without_brackets)
         return AnswerDecorator(self._socket("connect", "", timeout))
 
     def socket_disconnect(self, *without_brackets: Never, timeout: float | None = None) -> SilentDecorator:
-        """Run after a WebSocket client has gone, however it went. Left of the ``*`` may stand the `Client`.
+        """Run after a WebSocket client has disconnected, for any reason. The handler may take the `Client`.
 
-        A handler that takes longer than `timeout` seconds is cancelled, and the log tells of it.
+        A handler that takes longer than `timeout` seconds is cancelled, and this is logged.
         """
         require_brackets("socket_disconnect", without_brackets)
         return SilentDecorator(self._socket("disconnect", "", timeout))
@@ -246,12 +248,12 @@ class Recorder(Recording):
         """Run on a schedule, on one replica at a time, never overlapping itself.
 
         Args:
-            name: The name of the task, under which its last run is recorded in Redis.
+            name: The name of the task; Redis keeps the time of its last run under this name.
             seconds: The interval, in seconds.
             every: The interval, as a `timedelta`.
             cron: A cron expression of five fields, in UTC.
             scope: ``service``: on one replica at a time; ``replica``: on each.
-            timeout: Seconds after which a run is cancelled, and has failed; None: as long as it takes.
+            timeout: Seconds after which a run is cancelled and counts as failed; None: no limit.
         """
         require_named("background", name)
         schedule = require_schedule(f"@background({name!r})", seconds, every, cron)
@@ -262,14 +264,14 @@ class Recorder(Recording):
     def thread(
         self, name: str, *, auto_start: bool = True, restart: bool = False, timeout: float | None = None
     ) -> ThreadDecorator:
-        """Run in a thread of its own. Left of the ``*`` stands the switch: ``running: Running``.
+        """Run in a thread of its own. Left of the ``*``, the handler takes the switch: ``running: Running``.
 
         Args:
             name: The name of the thread, for ``threads.start(name)`` and ``threads.stop(name)``.
             auto_start: Whether it starts with the service.
-            restart: Whether it is started again, with backoff, after it failed.
-            timeout: Seconds after which its switch is turned off, as by ``threads.stop(name)``: nothing ends a thread
-                but itself. None: it runs until it is stopped.
+            restart: Whether the thread is restarted, with backoff, after a failure.
+            timeout: Seconds after which the switch is turned off, as by ``threads.stop(name)``. The thread must then
+                return by itself; it is never cancelled. None: it runs until it is stopped.
         """
         require_named("thread", name)
         make = partial(ThreadSpec, name=name, auto_start=auto_start, restart=restart)
@@ -278,7 +280,7 @@ class Recorder(Recording):
     def on_start(self, *without_brackets: Never, timeout: float | None = None) -> SilentDecorator:
         """Run once when the service starts, before it takes any work. If it fails, the service does not start.
 
-        To take longer than `timeout` seconds is to fail.
+        A handler that takes longer than `timeout` seconds counts as failed.
         """
         require_brackets("on_start", without_brackets)
         return self._lifecycle("start", timeout)
@@ -286,7 +288,7 @@ class Recorder(Recording):
     def on_stop(self, *without_brackets: Never, timeout: float | None = None) -> SilentDecorator:
         """Run once when the service stops, after the last work; also after a failed start, to close what it opened.
 
-        A handler that takes longer than `timeout` seconds is cancelled, and the log tells of it.
+        A handler that takes longer than `timeout` seconds is cancelled, and this is logged.
         """
         require_brackets("on_stop", without_brackets)
         return self._lifecycle("stop", timeout)

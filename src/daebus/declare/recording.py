@@ -1,4 +1,4 @@
-"""What a blueprint and an app have in common: a name, and the handlers that were recorded."""
+"""The common base of blueprints and apps: a name and the recorded handlers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ AnyHandler = Callable[..., object]
 
 
 class Recording:
-    """Handlers as they are recorded, until it is closed.
+    """Collects the recorded handlers until it is closed.
 
     Args:
         name: The name of the blueprint or app.
@@ -61,7 +61,7 @@ class Recording:
         self._specs.append(spec)
 
     def _recording(self, make: Callable[..., Spec], title: str, timeout: float | None) -> Record:
-        """Record what `make` makes of a handler, which may take so many seconds; None: as long as it takes."""
+        """Record the spec that `make` builds for a handler. `timeout` is in seconds; None: no limit."""
         if timeout is not None:
             require_seconds(title, "timeout", timeout)
         namespace, site = caller_namespace(), call_site()

@@ -8,7 +8,7 @@ __all__ = ["Running"]
 
 
 class Running:
-    """True while the thread shall go on: ``while running(): ...``."""
+    """Is True as long as the thread should run: ``while running(): ...``."""
 
     __slots__ = ("_stop",)
 
@@ -16,11 +16,11 @@ class Running:
         self._stop = threading.Event()
 
     def __call__(self) -> bool:
-        """Whether the thread shall go on."""
+        """Whether the thread should keep running."""
         return not self._stop.is_set()
 
     def wait(self, seconds: float) -> bool:
-        """Sleep, but wake at once when the thread shall stop. Returns whether it shall go on."""
+        """Sleep, but wake at once if the thread is asked to stop. Returns whether it should keep running."""
         return not self._stop.wait(seconds)
 
     def stop(self) -> None:

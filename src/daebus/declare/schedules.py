@@ -11,9 +11,9 @@ from cronsim import CronSim, CronSimError
 
 __all__ = ["Cron", "Interval", "Schedule", "make_schedule"]
 
-# Any past moment does: whether an expression ever matches does not depend on it.
+# Any past time will do: whether an expression ever matches does not depend on it.
 _PROBE_MS = 0
-# A century is as good as never, and the sum with any clock stays exact in Lua's floating point numbers.
+# A century is practically never, and its sum with any clock time is still exact in Lua's floating point numbers.
 _MAX_SECONDS = 100 * 366 * 86_400
 
 
@@ -42,7 +42,7 @@ class Interval(msgspec.Struct, frozen=True):
 
 
 class Cron(msgspec.Struct, frozen=True):
-    """Due whenever a cron expression matches, in UTC.
+    """Due each time a cron expression matches, in UTC.
 
     Attributes:
         expression: Five fields: minute, hour, day of month, month, day of week. Raises `ValueError` where it is wrong
@@ -56,7 +56,7 @@ class Cron(msgspec.Struct, frozen=True):
             fields = len(self.expression.split())
         except AttributeError:
             raise ValueError(f"The cron expression {self.expression!r} is not a string.") from None
-        # The library also takes a leading field of seconds, which nobody expects of cron.
+        # The library also accepts a leading field of seconds, which is not standard cron.
         if fields != 5:
             raise ValueError(
                 f"The cron expression {self.expression!r} has {fields} fields: "
@@ -83,7 +83,7 @@ Schedule: TypeAlias = Interval | Cron
 
 
 def make_schedule(seconds: float | None, every: timedelta | None, cron: str | None) -> Schedule:
-    """The schedule of a task, given in exactly one of three ways. Raises `ValueError`, in one sentence, otherwise."""
+    """The schedule of a task. Raises `ValueError`, with one sentence, unless exactly one of the three is given."""
     if seconds is not None and every is None and cron is None:
         return Interval(seconds)
     if every is not None and seconds is None and cron is None:

@@ -1,4 +1,4 @@
-"""Reading a handler's signature: what stands left of the ``*``, what stands right of it, what it returns."""
+"""Reads a handler's signature: the parameters left and right of the ``*``, and the return type."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MISSING: object = _Missing()
 
 
 class Parameter(msgspec.Struct, frozen=True):
-    """One parameter of a handler; `annotation` is resolved, `MISSING` where there is none."""
+    """One parameter of a handler; `annotation` is the resolved type, or `MISSING` if there is none."""
 
     name: str
     annotation: object
@@ -49,7 +49,7 @@ class Signature(msgspec.Struct, frozen=True):
         where: `file:line` of its definition.
         left: The parameters that come from the message.
         right: The parameters that come from the container.
-        returns: The resolved type of what it returns; of an async generator, the type of its items.
+        returns: The resolved return type; for an async generator, the type of its items.
         is_async: Whether it runs on the event loop.
         streams: Whether it is an async generator.
     """
@@ -77,7 +77,7 @@ class Signature(msgspec.Struct, frozen=True):
         notes: Sequence[Note] = (),
         part: str | None = None,
     ) -> WiringProblem:
-        """A problem of this handler: about a parameter, about another part, such as ``return``, or about the whole."""
+        """A problem of this handler: with a parameter, with another part such as ``return``, or with the whole."""
         name = None if parameter is None else parameter.name
         subject = self.name if parameter is None else f"{self.name}({parameter})"
         where = place_of(self.function, name or part)
@@ -133,7 +133,7 @@ def _unfillable(function: Function, parameter: inspect.Parameter) -> WiringProbl
 
 
 def return_hint(function: object) -> object:
-    """The type that a function is annotated to return; `MISSING` where it is not, or where it cannot be resolved."""
+    """The annotated return type of a function; `MISSING` if there is none or it cannot be resolved."""
     try:
         return typing.get_type_hints(function).get("return", MISSING)
     except UNRESOLVED:

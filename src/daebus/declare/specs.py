@@ -1,4 +1,4 @@
-"""What a blueprint records of each handler, before anything is wired."""
+"""The specs: what a blueprint records for each handler before it is wired."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         function: The handler itself, undecorated.
         blueprint: The name of the blueprint, or of the app.
         namespace: Local names that its annotations may mean.
-        site: The call of the decorator, for messages that point at it.
-        timeout: Seconds that one run of the handler may take; None: as long as it takes. Of an action, see its policy:
-            a request has a deadline of its own.
+        site: Where the decorator was called, for error messages.
+        timeout: Seconds that one run of the handler may take; None: no limit. An action has its timeout in its policy,
+            as each request also has a deadline of its own.
     """
 
     function: Callable[..., object]
@@ -53,12 +53,12 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
     @property
     def title(self) -> str:
-        """What it is, for logs and messages: ``action get_user``."""
+        """A title for logs and messages, such as ``action get_user``."""
         raise NotImplementedError
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """What it claims for itself alone; two handlers with a common key conflict."""
+        """The keys that only one handler may have; two handlers with a common key conflict."""
         return (self.title,)
 
     @property
@@ -68,11 +68,11 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
     @property
     def place(self) -> str:
-        """The same, as a `Place` that points at the decorator."""
+        """`file:line` of the handler, as a `Place` that points at the decorator."""
         return place_of(self.function, site=self.site)
 
     def problem(self, found: str, remedy: str, *, code: Code = "wiring", notes: Sequence[Note] = ()) -> WiringProblem:
-        """A problem of what the decorator says."""
+        """A problem with the arguments of the decorator."""
         return WiringProblem(self.place, self.title, found, remedy, code=code, notes=notes)
 
     def read_signature(self) -> Signature:
@@ -81,7 +81,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
 
 class ActionSpec(Spec, frozen=True, kw_only=True):
-    """A handler of requests. `contract` is None where the signature is the contract."""
+    """A handler of requests. `contract` is None if the signature is the contract."""
 
     name: str
     contract: Contract | None
@@ -114,7 +114,7 @@ class RouteSpec(Spec, frozen=True, kw_only=True):
 
 
 class ListenSpec(Spec, frozen=True, kw_only=True):
-    """A handler of events. `contract` is None where the channel was named by a string."""
+    """A handler of events. `contract` is None if the channel was given by name."""
 
     channel: str
     contract: Channel[object] | None
@@ -133,12 +133,12 @@ class ListenSpec(Spec, frozen=True, kw_only=True):
 
     @property
     def is_durable(self) -> bool:
-        """Whether it hears events that were kept for it, and not those that are only published."""
+        """Whether its channel is durable, so that events are kept for the listener."""
         return self.contract is not None and self.contract.durable
 
     @property
     def name(self) -> str:
-        """What it is called among the listeners of its service; the module of its function does not matter."""
+        """Its name among the listeners of its service; the module of the function is not part of it."""
         return self.kept_as.name or f"{self.blueprint}.{self.function.__name__}"
 
 

@@ -1,5 +1,5 @@
-"""Delivery: where a message meets its handler. Read this first.
+"""Delivery: passes a message to its handler. Read this first.
 
-In comes an endpoint and what a transport knows of one message; out goes what the handler returned, encoded, or why it
-failed. Every house that serves handlers calls `dispatch`, which decodes, injects, calls and encodes.
+The input is an endpoint and one message from a transport. The output is the encoded result of the handler, or its
+failure. Every house that serves handlers calls `dispatch`, which decodes, injects, calls and encodes.
 """

@@ -1,4 +1,4 @@
-"""What a handler has sent once its message has succeeded: after its per-message objects were closed without error."""
+"""Messages that are sent only after their handler has succeeded and its per-message objects were closed."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ from daebus.telemetry.logs import make_logger
 __all__ = ["After", "AfterCommit", "Deferred", "defer", "discard", "hold", "pending", "refuse"]
 
 _LAST_SECONDS, _LAST_SECONDS_OF_ALL = 5.0, 1.0
-"""Seconds to send it after the message was cancelled, and where the service stops, too."""
+"""Seconds for sending after the message was cancelled; the second one applies while the service is stopping."""
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.5
 
 _SHOWN_CHARACTERS = 200
-"""Of the content of what was not sent, in the log."""
+"""Characters of the content of an unsent message that are logged."""
 
 _Send = Callable[[], Awaitable[object]]
 
 Repeats: TypeAlias = Callable[[Unavailable], bool]
-"""Whether what has failed for this may be sent again."""
+"""Whether a message may be sent again after this failure."""
 
 After: TypeAlias = Literal["commit"] | None
-"""When something is sent: at once, or after the message that is being handled has succeeded."""
+"""When a message is sent: at once (None), or after the current message has succeeded."""
 
 
 class AfterCommit:
-    """What is to be sent once one message has succeeded, in order.
+    """The messages to send, in order, after one message has succeeded.
 
     Args:
-        context: The message.
+        context: The context of the handled message.
 
     Attributes:
-        is_held: Whether the message goes on after its handler has returned.
+        is_held: Whether the message continues after its handler has returned.
     """
 
     __slots__ = ("_about", "_is_over", "_sends", "_stopping", "is_held")
@@ -59,7 +59,7 @@ class AfterCommit:
             self._tell(self._sends, "the message had ended before it was published")
 
     def add(self, deferred: Deferred) -> None:
-        """Have something sent. Raises `ConfigurationError` where the message has ended."""
+        """Add a message to send. Raises `ConfigurationError` if the handled message has ended."""
         if self._is_over:
             raise ConfigurationError(
                 f'after="commit": the {deferred.title} would wait for a message that has ended, or for a thread, which '
@@ -68,13 +68,14 @@ class AfterCommit:
         self._sends.append(deferred)
 
     def drop(self) -> None:
-        """The message has failed: send nothing."""
+        """Send nothing, as the handled message has failed."""
         self._sends, self._is_over = [], True
 
     async def release(self) -> None:
-        """The message has succeeded, unless it is held: send everything. What cannot be sent is logged.
+        """Send everything, as the handled message has succeeded, unless it is held. Messages that fail are logged.
 
-        What may be sent again is, for its `patience`, where the server is away; then the rest is not sent either.
+        While the server is unreachable, a repeatable message is retried for its `patience`; after that, the rest is not
+        sent either.
 
         Raises:
             Unavailable: Not everything could be sent.
@@ -84,7 +85,7 @@ class AfterCommit:
         sends, self._sends, self._is_over = self._sends, [], True
         if not sends:
             return
-        # What was committed is to be told of, also where just then the caller gives up.
+        # Committed work must be announced, even if the caller gives up at this moment.
         sending = asyncio.ensure_future(self._send(sends))
         try:
             await asyncio.shield(sending)
@@ -126,7 +127,7 @@ class AfterCommit:
 
 
 class Deferred(msgspec.Struct):
-    """One thing that is to be sent after the commit; see `defer`."""
+    """One message to send after the commit; see `defer`."""
 
     title: str
     send: _Send
@@ -137,14 +138,14 @@ class Deferred(msgspec.Struct):
     patience: float
 
     def show(self) -> str:
-        """What it is, with its id and the beginning of its content, for whoever has to send it in the end."""
+        """Its title, id and the beginning of its content, so that it can be sent by hand."""
         content = self.content.decode(errors="replace")
         if len(content) > _SHOWN_CHARACTERS:
             content = content[:_SHOWN_CHARACTERS] + "…"
         return f"{self.title}{self.key and f' with id {self.key}'}: {content}"
 
     async def send_until(self, end: float) -> None:
-        """Send it, again and again until `end` where it may be and the server is away."""
+        """Send it; if it is repeatable, retry until `end` while the server is unreachable."""
         pause = _FIRST_PAUSE
         while True:
             try:
@@ -160,7 +161,7 @@ class Deferred(msgspec.Struct):
     async def _now(self) -> None:
         if self.loop is asyncio.get_running_loop():
             await self.send()
-        else:  # of a bus that somebody has opened in a thread
+        else:  # for a bus that was opened in a thread
             await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(_awaited(self.send), self.loop))
 
 
@@ -168,9 +169,9 @@ async def _awaited(send: _Send) -> None:
     await send()
 
 
-# A step of each message, which must not take longer than an attribute.
+# Used for each message, so it must be as fast as an attribute.
 pending: Callable[[Context], AfterCommit | None] = attrgetter("_after")
-"""What is to be sent after a message; None: nothing was asked for."""
+"""The messages to send after a handled message; None: there are none."""
 
 
 def _never(_: Unavailable) -> bool:
@@ -186,19 +187,19 @@ def defer(
     repeats: Repeats = _never,
     patience: float = DEFAULT_TIMINGS.commit_patience,
 ) -> None:
-    """Have something sent after the message that is being handled.
+    """Send a message after the current message has succeeded.
 
     Args:
-        after: What the caller has said: ``"commit"``.
-        title: What it is, for messages: ``event on 'orders'``.
+        after: The argument of the caller: ``"commit"``.
+        title: Its title in logs and errors: ``event on 'orders'``.
         send: Sends it.
-        content: Its JSON, whose beginning is logged where it cannot be sent.
-        key: Its id, logged likewise; empty: it has none.
+        content: Its JSON; the beginning is logged if it cannot be sent.
+        key: Its id, also logged if it cannot be sent; empty: it has none.
         repeats: Whether it may be sent again; default: not at all.
-        patience: Seconds, from the commit on, for which it is sent again, as the server is away.
+        patience: Seconds after the commit during which sending is retried while the server is unreachable.
 
     Raises:
-        ConfigurationError: `after` is something else, no message is being handled, or it has ended.
+        ConfigurationError: `after` has another value, no message is being handled, or the message has ended.
     """
     if after != "commit":
         raise ConfigurationError(f'after={after!r}: write after="commit", or leave it out to send at once.')
@@ -213,17 +214,17 @@ def defer(
 
 
 def hold(context: Context) -> None:
-    """A message goes on after its handler has returned; whoever has held it calls `release`, or `drop`, in the end."""
+    """Keep a message going after its handler has returned; the caller must call `release` or `drop` at the end."""
     (pending(context) or _made(context)).is_held = True
 
 
 def refuse(context: Context) -> None:
-    """There is nothing to wait for: a thread is no message."""
+    """Refuse ``after="commit"`` in a thread handler, which handles no message."""
     _made(context).drop()
 
 
 def discard(context: Context) -> None:
-    """A message has failed: send nothing."""
+    """Send nothing, as the message has failed."""
     after = pending(context)
     if after is not None:
         after.drop()

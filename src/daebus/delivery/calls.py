@@ -1,4 +1,4 @@
-"""Calling a handler with its services, in as few steps as by hand."""
+"""Calls a handler with its services, as fast as hand-written code."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ AnyProvider = providers.Provider[object]
 
 
 class Injection:
-    """The services of one handler: providers that are called anew for each message, so that overrides count.
+    """The services of one handler. The providers are called for each message, so that overrides take effect.
 
     Attributes:
         bindings: The providers by the names of the parameters.
@@ -34,7 +34,7 @@ class Injection:
         self._reached = None if scope.order else scope.reached
 
     def bind(self, function: Callable[..., T], left: str = "") -> Callable[..., T]:
-        """What calls `function` with the services, each from its provider: ``lambda a: function(a, repo=p0())``.
+        """A function that calls `function` with the services of the providers: ``lambda a: function(a, repo=p0())``.
 
         Args:
             function: Takes the services by name.
@@ -57,9 +57,9 @@ class Injection:
     def _compile(
         self, function: Callable[..., T], left: str, untouched: Mapping[str, AnyProvider] = MappingProxyType({})
     ) -> Callable[..., Any]:
-        """From source: loops over the providers, for each message, would take as long as the services.
+        """Compile it from source: a loop over the providers for each message would take as long as the services.
 
-        Nothing but names of parameters, which are identifiers, gets into it.
+        The source contains only names of parameters, which are identifiers.
         """
         providers = {f"_p{index}": provider for index, (_, provider) in enumerate(self.bindings)}
         named = [f"{name}=_p{index}()" for index, (name, _) in enumerate(self.bindings)]

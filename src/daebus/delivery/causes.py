@@ -1,4 +1,4 @@
-"""Why a handler failed, in words that may be kept: bounded, without the values of variables, without known secrets."""
+"""The cause of a handler's failure as a text to store: bounded, without values of variables and known secrets."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _LONGEST_MESSAGE = 1_024
 _LONGEST_TRACEBACK = 8_192
 _KEPT_BEGINNING = 2_048
 _LONGEST_DETAILS = 16_384  # bytes
-_LONGEST_LOOKED_AT = 32_768  # what is cut off beyond it is also cut off in the end
+_LONGEST_LOOKED_AT = 32_768  # anything beyond this would be cut off at the end anyway
 _CUT = "\n  [...]\n"
 
-# Bounded in each repetition, as the text is anybody's: the time must not grow with its square.
+# Each repetition is bounded, as the text is untrusted: the time must not grow quadratically.
 _SECRETS = [
     (re.compile(r"(://)[^\s'\"<>]{0,512}@"), r"\1***@"),
     (re.compile(r"\beyJ[\w-]{1,1024}\.[\w-]{1,1024}\.[\w-]{0,1024}"), "***"),
@@ -44,9 +44,9 @@ class Cause(msgspec.Struct, frozen=True):
     """Why a handler failed.
 
     Attributes:
-        exception: The class of what was raised, with its module.
-        reason: What it says, at most 1,024 bytes.
-        traceback: Where it was raised, with what caused it, at most 8,192 bytes: of a longer one not the middle.
+        exception: The class of the exception, with its module.
+        reason: The message of the exception, at most 1,024 bytes.
+        traceback: The traceback with its causes, at most 8,192 bytes; the middle of a longer one is left out.
     """
 
     exception: str
@@ -55,7 +55,7 @@ class Cause(msgspec.Struct, frozen=True):
 
 
 def cause_of(problem: ServiceError) -> Cause | None:
-    """Why a handler failed; None where none has, as the entry was never finished or could not be read."""
+    """The cause of a failure; None if no handler failed: the entry was never finished or could not be read."""
     error = problem if problem.__traceback__ is not None else problem.__cause__
     if error is None:
         return None
@@ -80,7 +80,7 @@ def place_of_failure(error: BaseException) -> tuple[str, int]:
 
 
 def scrubbed(text: str) -> str:
-    """A text without what looks like a password, a token or a key."""
+    """The text without anything that looks like a password, a token or a key."""
     for secret, instead in _SECRETS:
         text = secret.sub(instead, text)
     return text
@@ -92,7 +92,7 @@ def _name(error: BaseException) -> str:
 
 
 def details_of(problem: ServiceError) -> bytes:
-    """The details of an error as JSON, such as all the mistakes of an event; empty where they are long, or no JSON."""
+    """The details of an error as JSON, such as the mistakes of an event; empty if they are too long or not JSON."""
     with suppress(TypeError, ValueError, RecursionError):
         details = encode(problem.details) if problem.details else b""
         return details if len(details) <= _LONGEST_DETAILS else b""
@@ -100,7 +100,7 @@ def details_of(problem: ServiceError) -> bytes:
 
 
 def reason_of(error: BaseException) -> str:
-    """What an error says, at most 1,024 bytes."""
+    """The message of an error, at most 1,024 bytes."""
     try:
         text = str(error)
     except Exception:
@@ -116,5 +116,5 @@ def _bounded(text: str) -> str:
 
 
 def _cut(text: str, size: int) -> str:
-    """At most so many bytes of UTF-8; a lone surrogate has none."""
+    """Truncate to this many bytes of UTF-8; lone surrogates, which have no bytes, are dropped."""
     return text.encode("utf-8", "backslashreplace")[:size].decode(errors="ignore")

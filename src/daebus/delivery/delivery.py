@@ -1,8 +1,8 @@
-"""`Delivery`: how each message reaches its handler, whatever transport has brought it. Read this first.
+"""`Delivery`: how each message reaches its handler, on every transport. Read this first.
 
-The context is made, with the deadline; the interceptors are called, outermost first; `dispatch` decodes, injects, calls
-and encodes; what fails becomes the error that the sender is told. Every house that serves handlers makes one delivery
-for each of its handlers, when it starts.
+It creates the context with the deadline and calls the interceptors, outermost first. `dispatch` decodes, injects, calls
+and encodes. A failure becomes the error that is sent to the sender. Every house that serves handlers creates one
+delivery for each of its handlers, when it starts.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ _NO_KEYWORDS: Mapping[str, object] = MappingProxyType({})
 
 
 class Outcome(msgspec.Struct, Generic[R], frozen=True):
-    """What became of a message.
+    """The outcome of a message.
 
     Attributes:
-        reply: What the handler has returned, encoded; None where it has failed.
-        problem: What the sender is told where it has failed; None: it has succeeded.
-        error: What was raised; the problem itself where the handler has raised what its sender is to be told.
+        reply: The encoded result of the handler; None if it has failed.
+        problem: The error for the sender if the handler has failed; None: it has succeeded.
+        error: The exception that was raised; the problem itself if the handler has raised an error for the sender.
     """
 
     reply: R | None = None
@@ -50,7 +50,7 @@ class Outcome(msgspec.Struct, Generic[R], frozen=True):
 
     @property
     def is_logged(self) -> bool:
-        """Whether the log has the cause of the problem: the handler has failed unexpectedly."""
+        """Whether the cause of the problem was logged, as the handler has failed unexpectedly."""
         return self.problem is not self.error
 
 
@@ -60,15 +60,15 @@ class Delivery(Generic[R]):
     Args:
         endpoint: The handler.
         service: The name of the service.
-        stopping: Whether the service stops.
+        stopping: Whether the service is stopping.
         logger: For what fails unexpectedly.
 
     Attributes:
         endpoint: The handler.
-        title: What it is, for logs: ``action get_user``.
-        handle: Hands a message to the handler, and returns the encoded reply. What the handler raises passes through;
-            `Timeout` where it takes longer than it may.
-        stream: As `handle`, for an async generator: yields each encoded item.
+        title: Its title in logs: ``action get_user``.
+        handle: Passes a message to the handler and returns the encoded reply. Exceptions of the handler are not caught;
+            raises `Timeout` if the handler exceeds its time.
+        stream: Passes a message to an async generator and yields each encoded item.
     """
 
     __slots__ = ("_logger", "_service", "_stopping", "_timeout", "endpoint", "handle", "stream", "title")
@@ -97,14 +97,14 @@ class Delivery(Generic[R]):
         """A message for the handler.
 
         Args:
-            request_id: Follows the work through every service.
-            body: The payload, still JSON; None where the transport has decoded it, or there is none.
-            part: What else the transport hands over by type.
+            request_id: The id that follows the work through every service.
+            body: The payload as JSON; None if the transport has decoded it, or if there is none.
+            part: Another object that the transport passes by type.
             keywords: Arguments that the transport has decoded.
             deadline: When the caller stops waiting, in seconds of `time.monotonic`; None: never. The handler may have
                 less time than that.
-            event_id: Of an event of a durable channel.
-            headers: As the transport has them; None: none.
+            event_id: The id of an event of a durable channel.
+            headers: The headers of the transport; None: there are none.
         """
         if self._timeout is not None:
             end = time.monotonic() + self._timeout
@@ -121,11 +121,11 @@ class Delivery(Generic[R]):
         return Incoming(context, body, part, keywords)
 
     async def deliver(self, incoming: Incoming, logger: Logger | None = None) -> Outcome[R]:
-        """Hand a message to the handler; what it raises is part of the outcome.
+        """Pass a message to the handler; an exception becomes part of the outcome.
 
         Args:
             incoming: The message.
-            logger: For what fails unexpectedly; default: that of the delivery.
+            logger: Logs unexpected failures; default: the logger of the delivery.
         """
         try:
             return Outcome(await self.handle(incoming))
@@ -133,7 +133,7 @@ class Delivery(Generic[R]):
             return Outcome(None, self.problem(error, incoming, logger), error)
 
     def problem(self, error: Exception, incoming: Incoming, logger: Logger | None = None) -> ServiceError:
-        """What the sender of a message is told where its handling has raised `error`; see `failure`."""
+        """The error for the sender if the handling of its message has raised `error`; see `failure`."""
         return failure(error, self.endpoint, incoming, logger or self._logger)
 
 

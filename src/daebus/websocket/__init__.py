@@ -1,5 +1,5 @@
 """WebSocket: connections of clients, their messages, and the clients of all replicas.
 
-In come messages with a type; out go answers and pushes, in order and bounded for each client. Handlers get it as the
-services `clients` and `blocking_clients`.
+The input is messages with a type. The output is answers and pushes, in order and with a bounded queue for each client.
+Handlers use the services `clients` and `blocking_clients`.
 """

@@ -1,4 +1,4 @@
-"""The blocking twin of `Clients`, for ``def`` handlers and threads."""
+"""The blocking version of `Clients`, for ``def`` handlers and threads."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 class ClientState:
-    """The notes of the handlers about a client: by type, so that type checkers know what comes back, or by name.
+    """Data that handlers store for a client: by type, so that type checkers know the type of the value, or by name.
 
     ``client.state[ChatUser] = ChatUser("u1")``, later ``client.state[ChatUser].user_id``. Under a name the value is
     an `object`: ``client.state["room"] = "lobby"``.
@@ -48,7 +48,7 @@ class ClientState:
     @overload
     def get(self, key: str) -> object: ...
     def get(self, key: type[T] | str) -> T | object | None:
-        """What is noted under a type or a name; None where nothing is."""
+        """The value stored under a type or a name; None if there is none."""
         return self._notes.get(key)
 
     def __setitem__(self, key: type[T] | str, value: T) -> None:
@@ -68,12 +68,12 @@ class ClientState:
 
 
 class Client:
-    """One WebSocket client, in the handlers of its messages.
+    """One WebSocket client, as the handlers of its messages see it.
 
     Attributes:
         id: Unique over all replicas and for all time.
-        state: What the handlers note about it.
-        headers: The headers of its request to connect, such as ``cookie`` and ``origin``, by their names in lower case.
+        state: Data that the handlers store for it.
+        headers: The headers of its handshake request, such as ``cookie`` and ``origin``, by their names in lower case.
     """
 
     def __init__(self, client_id: str, connection: ClientConnection, headers: Mapping[str, str]) -> None:
@@ -83,11 +83,12 @@ class Client:
         self._connection = connection
 
     async def send(self, message: Message[D], data: D, *, after: After = None) -> None:
-        """Send a message. Does nothing where the client is gone.
+        """Send a message. Does nothing if the client has disconnected.
 
-        In a handler of this client it returns when the message is on its way, so that a handler that sends much is
-        slowed down to what the client takes. Elsewhere, and after the commit, it never waits; a client for which too
-        much waits is disconnected with code 1013. In the connect handler it is sent once the client is accepted.
+        In a handler of this client, the call returns when the message is on its way, so that a handler that sends a lot
+        is slowed down to the speed of the client (backpressure). Elsewhere, and after the commit, it never waits; a
+        client whose queue is full is disconnected with code 1013. In the connect handler, the message is sent after the
+        client is accepted.
 
         Args:
             message: Its name is the type of the envelope: ``Message[User]("user_online")``.
@@ -106,9 +107,9 @@ class Client:
             defer(after, f"message {message.name!r} to a client", partial(self._connection.send, text), envelope)
 
     async def close(self, reason: str = "") -> None:
-        """Disconnect the client, with code 1000, once the handler that runs for it is done and its answer is sent.
+        """Disconnect the client with code 1000, after its current handler has finished and its answer is sent.
 
-        Messages of the client that wait for their handlers are dropped. In the connect handler it refuses the client.
+        Messages of the client that wait for their handlers are dropped. In the connect handler, the client is refused.
         """
         self._connection.disconnect(reason)
 
@@ -120,9 +121,9 @@ class Client:
 class Clients(LoopOnly):
     """The WebSocket clients of the service, on all its replicas.
 
-    Those of another service are reached by an action or an event of that service.
+    To reach the clients of another service, use an action or an event of that service.
 
-    All methods raise `Unavailable` where the server that the replicas share cannot be reached.
+    All methods raise `Unavailable` if the server that the replicas share cannot be reached.
     """
 
     __twin__: ClassVar[str] = "blocking_clients"
@@ -131,7 +132,7 @@ class Clients(LoopOnly):
         self._replicas = replicas
 
     async def broadcast(self, message: Message[D], data: D, *, after: After = None) -> None:
-        """Send a message to every client. Those of this replica get it even where the others cannot be reached.
+        """Send a message to every client. The clients of this replica get it even if the others cannot be reached.
 
         Args:
             message: Its name is the type of the envelope.
@@ -160,10 +161,10 @@ class Clients(LoopOnly):
             client_id: The client's `Client.id`.
             message: Its name is the type of the envelope.
             data: The payload.
-            after: As in `broadcast`.
+            after: ``"commit"`` or None, as in `broadcast`.
 
         Returns:
-            Whether there is such a client; None where it is sent after the commit.
+            Whether there is such a client; None if the message is sent after the commit.
 
         Raises:
             ConfigurationError: It is to wait for a message, and none is being handled.
@@ -176,11 +177,11 @@ class Clients(LoopOnly):
         return None
 
     async def connected(self) -> list[str]:
-        """The ids of all clients, sorted. Those of a replica that was killed are in it for 30 s more."""
+        """The ids of all clients, sorted. The clients of a killed replica remain in the list for 30 s."""
         return await self._replicas.connected()
 
     async def disconnect(self, client_id: str, reason: str = "") -> None:
-        """Disconnect a client, wherever it is connected; does nothing where it is not. See `Client.close`."""
+        """Disconnect a client of any replica; does nothing if it is not connected. See `Client.close`."""
         await self._replicas.disconnect(client_id, reason)
 
 

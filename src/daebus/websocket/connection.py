@@ -23,31 +23,31 @@ __all__ = ["GOING_AWAY", "Connection"]
 GOING_AWAY = 1001
 _NORMAL, _FAILED, _TOO_SLOW = 1000, 1011, 1013
 
-_TURN = 16  # messages that are handled without waiting; then other clients get their turn
+_TURN = 16  # messages handled without waiting, before other clients get a turn
 _REGISTRY_SECONDS, _HURRIED_SECONDS = 1.0, 1.0
 _LONGEST_REASON = 123  # bytes that a close frame can hold
-_HANDLING, _RECEIVING = State.HANDLING, State.RECEIVING  # a look into an enum takes as long as a call
+_HANDLING, _RECEIVING = State.HANDLING, State.RECEIVING  # reading an enum member takes as long as a call
 _DISCONNECTED: Mapping[str, object] = {"type": "websocket.disconnect"}
 
 
 class Connection:
     """The connection of one client. Its messages are handled one after another, in the order in which they came.
 
-    Nothing is read ahead while a handler runs, unless it runs for long: `check` sees to it that the end is noticed
-    then.
+    Nothing is read ahead while a handler runs, unless it runs for a long time: `check` then makes sure that a
+    disconnect is noticed.
 
     Args:
         handshake: The request to connect.
-        client_id: What the client is called.
+        client_id: The id of the client.
         inbound: Calls the handlers.
-        replicas: Where the client is entered once it is accepted.
-        logger: For what goes wrong.
-        budget: Where what waits for the client is accounted for.
-        timings: How long the client is waited for.
+        replicas: The registry to which the client is added when it is accepted.
+        logger: Logs errors.
+        budget: The memory budget for messages that wait for the client.
+        timings: How long to wait for the client.
 
     Attributes:
-        client: What the handlers see of it.
-        task: In which its handlers run; None: they have yet to begin.
+        client: The client, as the handlers see it.
+        task: The task in which its handlers run; None: not started yet.
     """
 
     def __init__(
@@ -98,12 +98,12 @@ class Connection:
         self._outbox.post(text)
 
     def disconnect(self, reason: str) -> None:
-        """Disconnect the client with code 1000, once the handler that runs is done, which has a limited time."""
+        """Disconnect the client with code 1000 after the current handler has finished, which has a limited time."""
         if self.close(_NORMAL, reason):
             self._limit_handler()
 
     def close(self, code: int, reason: str) -> bool:
-        """Disconnect the client, once the handler that runs is done; returns whether it was not closing yet."""
+        """Disconnect the client after the current handler has finished; returns whether it was not closing yet."""
         before = self._state
         if before not in AT_CLOSE:
             return False
@@ -115,13 +115,13 @@ class Connection:
         return True
 
     def cancel(self) -> None:
-        """Cancel what runs for the client, be it a handler or a disconnect handler."""
+        """Cancel the current handler or disconnect handler of the client."""
         self._is_hurried = True
         if self.task is not None:
             self.task.cancel()
 
     def check(self) -> None:
-        """Find out whether the client has gone, or does not read. To be called at regular times."""
+        """Check whether the client has disconnected or does not read. Must be called at regular intervals."""
         if self._outbox.is_stuck(self._timings.stuck):
             self._drop()
         if self._state in (State.HANDLING, State.ANSWERING) and self._handled == self._checked:
@@ -154,7 +154,7 @@ class Connection:
             return False
         if not await self._accept():
             return False
-        # Waited for, so that every replica can reach the client once it has heard from us.
+        # This is awaited, so that every replica can reach the client once the client has received a message.
         await self._attempt(self._replicas.add(self.client.id), _REGISTRY_SECONDS)
         self._outbox.open()
         if greeting is not None:
@@ -163,11 +163,11 @@ class Connection:
 
     async def _accept(self) -> bool:
         self._state = State.ACCEPTING
-        # Before the client knows that it is connected: it misses nothing that is sent to all from then on.
+        # Done before the client knows that it is connected, so that it misses no broadcast from then on.
         self._replicas.connections[self.client.id] = self
         try:
             await self._handshake.accept()
-        except Exception:  # the client has not waited
+        except Exception:  # the client has disconnected already
             self._state = State.CLOSED
             return False
         except asyncio.CancelledError:
@@ -178,7 +178,7 @@ class Connection:
         return True
 
     async def _handle_messages(self) -> None:
-        at_once = 0  # messages in a row after which the server was not waited for
+        at_once = 0  # messages in a row without waiting for the server
         while self._state in OPEN:
             self._state = _RECEIVING
             if self._reader.is_ahead:
@@ -200,7 +200,7 @@ class Connection:
                 await self._queue(answer)
             at_once += 1
             sending = self._outbox.sending
-            # Once it is closing, `_finish` waits for that, with a limit.
+            # When the connection is closing, `_finish` waits for that, with a time limit.
             if sending is not None and not sending.done() and self._state in OPEN and await self._outbox.taken():
                 at_once = 0
             elif at_once == _TURN:
@@ -208,7 +208,7 @@ class Connection:
                 await asyncio.sleep(0)
 
     async def _queue(self, answer: str) -> None:
-        """Send an answer that has to wait until the server has taken what was sent before."""
+        """Send an answer that has to wait until the server has taken the earlier messages."""
         if self._state not in OPEN:
             self._outbox.post(answer)
             return
@@ -218,7 +218,7 @@ class Connection:
             self._state = State.HANDLING
 
     async def _finish(self) -> None:
-        """The end of the connection: no message is handled any more."""
+        """End the connection: no more messages are handled."""
         before, self._state = self._state, State.CLOSING
         if self._limit is not None:
             self._limit.cancel()
@@ -251,7 +251,7 @@ class Connection:
         await self._handshake.send({"type": "websocket.close", "code": code, "reason": shortened})
 
     async def _attempt(self, work: Awaitable[object], seconds: float | None) -> None:
-        """Do a part of what must be done, whatever becomes of it; `cancel` and the limit end it, not the rest."""
+        """Run one closing step and ignore its failure; `cancel` and the time limit end only this step."""
         try:
             async with asyncio.timeout(seconds):
                 await work
@@ -261,17 +261,17 @@ class Connection:
             self._logger.debug("a step of closing a WebSocket connection failed", client=self.client.id, exc_info=error)
 
     def _go_on(self) -> None:
-        """Go on although this task was cancelled, which was for the sake of what it was doing then."""
+        """Continue although this task was cancelled: only the step that was running had to end."""
         if self.task is not None:
             self.task.uncancel()
 
     def _client_gone(self) -> None:
-        """The client has gone while a handler runs."""
+        """The client has disconnected while a handler runs."""
         self._outbox.close()
         self._limit_handler()
 
     def _drop(self) -> None:
-        """Disconnect a client that reads too slowly; nothing more is sent."""
+        """Disconnect a client that reads too slowly, without sending anything more."""
         if self.close(_TOO_SLOW, "The client reads too slowly."):
             self._logger.warning("WebSocket client disconnected, as it reads too slowly", client=self.client.id)
             self._limit_handler()

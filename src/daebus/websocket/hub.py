@@ -26,7 +26,7 @@ from .replicas import Replicas
 
 __all__ = ["SocketHub", "SocketRoutes", "socket_handler"]
 
-_MAX_LOGGED = 10  # handlers that are named where the stop cancels more
+_MAX_LOGGED = 10  # how many handlers are named when the stop cancels more
 
 
 class SocketHub:
@@ -37,10 +37,10 @@ class SocketHub:
         routes: The handlers.
         service: The service's name.
         node: This process; its id becomes part of the clients' ids.
-        logger: For what goes wrong.
+        logger: Logs errors.
 
     Attributes:
-        budget: Where what waits for clients is accounted for; one of its own, unless it is replaced.
+        budget: The memory budget for messages that wait for clients; its own budget, unless it is replaced.
         clients: The clients of all replicas.
     """
 
@@ -77,18 +77,19 @@ class SocketHub:
         self._unsubscribe: Callable[[], Awaitable[None]] | None = None
 
     async def start(self) -> None:
-        """Receive what the other replicas have for our clients, from now on. Raises `Unavailable`."""
+        """Start to receive messages of other replicas for our clients. Raises `Unavailable`."""
         self._unsubscribe = await self._subscriber.subscribe(self._replicas.channel, self._replicas.receive)
         self._checking = asyncio.create_task(self._check(), name="WebSocket clients")
 
     async def close_all(
         self, reason: str = "The service is stopping.", *, code: int = GOING_AWAY, grace: float = 10.0, cut: float = 5.0
     ) -> None:
-        """Accept no more clients and messages, and disconnect the clients that are there.
+        """Accept no more clients and messages, and disconnect all clients.
 
-        What is being handled is finished and answered, then each client is disconnected and the disconnect handlers
-        run. Handlers that need more than `grace` seconds for that are cancelled, and so are, `cut` seconds later,
-        disconnect handlers; what does not end then within as many seconds is left behind. A second call does nothing.
+        Messages in flight are handled and answered, then each client is disconnected and the disconnect handlers run.
+        After `grace` seconds, handlers that still run are cancelled; `cut` seconds later, disconnect handlers are
+        cancelled, too. Handlers that do not end within `cut` seconds after that are abandoned. A second call does
+        nothing.
         """
         if self._stopping is not None:
             return
@@ -98,7 +99,7 @@ class SocketHub:
             connection.close(code, reason)
         await _wait(ends, grace)
         self._log_late([connection for connection in ends if connection in self._connections])
-        for _ in range(2):  # first the handlers, then what is left of the disconnect handlers
+        for _ in range(2):  # first the handlers, then the remaining disconnect handlers
             for connection in ends:
                 if connection in self._connections:
                     connection.cancel()
@@ -112,7 +113,7 @@ class SocketHub:
             )
 
     async def stop(self) -> None:
-        """Receive nothing more from the other replicas. To be called after `close_all`."""
+        """Stop to receive messages of other replicas. Must be called after `close_all`."""
         if self._checking is not None:
             self._checking.cancel()
             await asyncio.wait({self._checking})
@@ -121,7 +122,7 @@ class SocketHub:
         await self._replicas.remove(list(self._replicas.connections))
 
     def check_origin(self, headers: Headers, *, path: str, request_id: str) -> None:
-        """Refuse pages of other sites, by the headers of a request to connect. Raises `Forbidden`."""
+        """Refuse pages of other sites, by the headers of the handshake request. Raises `Forbidden`."""
         refusal = self._origins.refusal(headers)
         if refusal is not None:
             self._refusals.add(refusal, path=path, request_id=request_id)
@@ -130,7 +131,7 @@ class SocketHub:
     async def serve(self, handshake: Handshake) -> None:
         """Serve one connection until it is over, in the task that the server made for it.
 
-        Raises `Unavailable` where as many clients are connected as may be.
+        Raises `Unavailable` if the maximum number of clients is connected.
         """
         if len(self._connections) >= self._max_clients:
             raise Unavailable(f"{self._max_clients} clients are connected to this process, and it takes no more")
@@ -148,7 +149,7 @@ class SocketHub:
             end.set_result(None)
 
     def renew_soon(self) -> None:
-        """Renew the entries of all clients in the registry at once: it may have been lost."""
+        """Renew the entries of all clients in the registry soon, as the registry may have been lost."""
         self._forgotten.set()
 
     async def _check(self) -> None:
@@ -167,7 +168,7 @@ class SocketHub:
 
 
 def socket_handler(path: str | None, hub: Callable[[], SocketHub]) -> WebsocketRouteHandler:
-    """The handler that Litestar has for WebSockets at `path`; None: at every path.
+    """The Litestar handler for WebSockets at `path`; None: at every path.
 
     `hub` may raise a `ServiceError`, with which the client is refused.
     """

@@ -1,4 +1,4 @@
-"""The handling of WebSocket messages: the envelope is decoded, the handler found and called, its answer encoded."""
+"""The handling of WebSocket messages: decode the envelope, find and call the handler, encode its answer."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ _decode_id = msgspec.json.Decoder(_Request).decode
 
 @dataclass(frozen=True, slots=True)
 class SocketRoutes:
-    """The WebSocket handlers of a service. Where an endpoint's answer is None, its handler has returned nothing.
+    """The WebSocket handlers of a service. An endpoint's answer is None if its handler has returned nothing.
 
     Attributes:
-        messages: By the type of the message.
-        connect: Decides on new clients, its payload being the query string; None: all are accepted.
-        disconnect: Each of them runs after an accepted client has gone.
+        messages: The message handlers, by message type.
+        connect: Accepts or refuses new clients; its payload is the query string. None: all are accepted.
+        disconnect: The handlers that run after an accepted client has disconnected.
     """
 
     messages: Mapping[str, Endpoint[bytes | None]]
@@ -55,19 +55,18 @@ class SocketRoutes:
 class Inbound:
     """The handlers of one service, called with the messages of its clients.
 
-    A message is answered where its handler returns something, and also where it has an ``id``: whoever sends one waits
-    for an answer, so that a handler that returns nothing is answered for with the data ``null``. Errors are always
-    answered. The answer carries the ``id``.
+    A message is answered if its handler returns something, or if it has an ``id``: the client then waits for an answer,
+    so the data is ``null`` if the handler returns nothing. Errors are always answered. The answer has the same ``id``.
 
     Args:
         routes: The handlers.
         service: The service's name.
-        max_message_size: In bytes; a larger message is answered with the error ``too_large``.
-        stopping: Whether the service stops.
-        logger: For what goes wrong.
+        max_message_size: The limit in bytes; a larger message is answered with the error ``too_large``.
+        stopping: Whether the service is stopping.
+        logger: Logs errors.
 
     Attributes:
-        disconnects: What runs after a client has gone.
+        disconnects: The deliveries to the disconnect handlers.
     """
 
     def __init__(
@@ -81,15 +80,15 @@ class Inbound:
             Delivery(endpoint, service, stopping, logger) for endpoint in routes.disconnect
         ]
         self._max_message_size = max_message_size
-        self._surely_allowed = max_message_size // 4  # characters, of which UTF-8 makes 4 bytes at most
+        self._surely_allowed = max_message_size // 4  # in characters, each at most 4 bytes in UTF-8
         self._logger = logger
         self._numbers = itertools.count(1)
 
     async def connect(self, client: Client, query: bytes, request_id: str) -> str | None:
-        """Let the connect handler decide about a client; returns its answer, if there is one.
+        """Call the connect handler for a client; returns its answer, if there is one.
 
         Raises:
-            ServiceError: The client is to be refused with it.
+            ServiceError: The client must be refused with this error.
         """
         delivery = self._connect
         if delivery is None:
@@ -123,7 +122,7 @@ class Inbound:
             return _error(delivery.problem(error, incoming), envelope.id)
 
     async def disconnect(self, delivery: Delivery[object], client: Client) -> None:
-        """Run one of the disconnect handlers; what it raises is only logged."""
+        """Run one of the disconnect handlers; its exceptions are only logged."""
         incoming = delivery.incoming(f"{client.id}-{next(self._numbers)}", part=client, headers=client.headers)
         about = {"handler": delivery.title, "where": delivery.endpoint.signature.where, "client": client.id}
         try:
@@ -150,13 +149,13 @@ def _error(error: ServiceError, message_id: str | int | None) -> str:
 
 
 def _response(answer: bytes, message_id: str | int | None) -> str:
-    # What an `Envelope` with this data would be encoded to, at half of the time.
+    # The same bytes as an encoded `Envelope` with this data, in half of the time.
     id_ = "" if message_id is None else f',"id":{encode(message_id).decode()}'
     return f'{{"type":"response","data":{answer.decode()}{id_}}}'
 
 
 def _id_of(message: str | bytes) -> str | int | None:
-    """The id of a message that may be anything."""
+    """The id of a message that may be malformed."""
     with suppress(*UNDECODABLE):
         return _decode_id(message).id
     return None

@@ -1,4 +1,4 @@
-"""The outbox of a WebSocket connection: messages to one client, in order, bounded, never in the way of others."""
+"""The outbox of a WebSocket connection: a bounded queue of messages to one client, which never blocks others."""
 
 from __future__ import annotations
 
@@ -13,26 +13,28 @@ from daebus.core.cancelling import is_cancelled
 __all__ = ["MAX_SIZE", "Outbox"]
 
 MAX_MESSAGES = 10_000
-"""Messages that wait for a client at most. Other replicas may send thousands in one read of the pub/sub connection."""
+"""Maximum of messages that wait for a client. One read of the pub/sub connection may bring thousands of them."""
 
 MAX_SIZE = 8_388_608
-"""Characters that wait for a client at most, where more than one message waits."""
+"""Maximum of characters that wait for a client, if more than one message waits."""
 
 
 class Outbox:
-    """The messages on their way to one client. It opens when the client is accepted; until then they wait.
+    """The queue of messages to one client. It opens when the client is accepted; until then messages wait.
 
-    A message is handed to the server once it has taken the one before. Granian gives futures, which need no task, and
-    wakes only the last of those who await one. One that is cancelled may leave half a message with the client.
+    Each message is passed to the server after the server has taken the previous one. Granian returns futures, which
+    need no task, and wakes only the last waiter of a future. Cancelling a future may leave half a message with the
+    client.
 
     Args:
-        handshake: Sends; it takes as long as the client lets it.
-        overflow: Called when a message finds no room, because the client reads too slowly; the message is dropped.
-        budget: Where what waits is accounted for.
+        handshake: Sends messages, at the speed at which the client reads.
+        overflow: Called when the queue is full because the client reads too slowly; the message is dropped.
+        budget: The memory budget for waiting messages.
 
     Attributes:
-        is_awaited: Whether somebody waits in `taken`.
-        sending: The message that was given to the server last; done: the server has taken it. None: there is none.
+        is_awaited: Whether a task waits in `taken`.
+        sending: The future of the last message passed to the server, done when the server has taken it. None: there is
+            none.
     """
 
     def __init__(self, handshake: Handshake, overflow: Callable[[], None], budget: Budget) -> None:
@@ -44,13 +46,13 @@ class Outbox:
         self._waiting: deque[tuple[str, asyncio.Future[None] | None]] = deque()
         self._size = 0
         self.sending: asyncio.Future[None] | None = None
-        self._is_watched = False  # whether somebody waits for that
-        self._idle: asyncio.Future[None] | None = None  # of `drain`
+        self._is_watched = False  # whether a task waits for `sending`
+        self._idle: asyncio.Future[None] | None = None  # the future of `drain`
         self._seen: asyncio.Future[None] | None = None
         self._seen_at = 0.0
 
     def open(self) -> None:
-        """Let messages out from now on."""
+        """Start to send messages."""
         self._open = True
         self._next()
 
@@ -72,21 +74,21 @@ class Outbox:
             self._enqueue(text, None)
 
     async def deliver(self, text: str) -> None:
-        """Send a message; returns when the server has taken those before it, or will never take it."""
+        """Send a message; returns when the server has taken the earlier ones, or will never take it."""
         if self.offer(text) or self._closed:
-            await asyncio.sleep(0)  # whoever goes on sending holds up nobody else
+            await asyncio.sleep(0)  # a task that keeps sending must not block others
             return
         handed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._enqueue(text, handed)
         await handed
 
     async def taken(self) -> bool:
-        """Wait until the server has taken what it was given last, unless somebody sees to what comes after that.
+        """Wait until the server has taken the last message, unless another task sends the next ones.
 
         Returns whether there was something to wait for.
 
-        Whoever cancels it cuts the message off. On Granian, whose future is waited for in the fewest steps, it takes a
-        third more messages a second than if it is asked for the next one before it has taken the last one.
+        Cancelling this call truncates the message. Granian, whose future is awaited in the fewest steps, takes a third
+        more messages per second this way than if the next message is offered before it has taken the last one.
         """
         sending = self.sending
         if sending is None or self._is_watched or sending.done():
@@ -106,7 +108,7 @@ class Outbox:
         return True
 
     async def drain(self) -> None:
-        """Wait until nothing waits any more. For one at a time, who does not deliver either."""
+        """Wait until the queue is empty. Only one task may call it at a time, and not one that delivers."""
         if self.sending is not None and (self._is_watched or not self.sending.done()):
             self._idle = asyncio.get_running_loop().create_future()
             self._watch()
@@ -116,7 +118,7 @@ class Outbox:
                 self._idle = None
 
     def close(self) -> None:
-        """Drop what waits, what is being sent and what comes later."""
+        """Drop the waiting messages, the message being sent and all later messages."""
         sending, self.sending, self._seen = self.sending, None, None
         self._open, self._closed = False, True
         if sending is not None:
@@ -128,11 +130,11 @@ class Outbox:
         self._next()
 
     def evict(self) -> None:
-        """Give up what waits: others need the memory."""
+        """Drop the waiting messages, because other clients need the memory."""
         self._overflow()
 
     def is_stuck(self, seconds: float) -> bool:
-        """Whether the server has been trying to send one message for so long. To be asked now and then."""
+        """Whether the server has been sending one message for this time. Must be called regularly."""
         sending, now = self.sending, asyncio.get_running_loop().time()
         if sending is None or sending.done():
             self._seen = None
@@ -155,7 +157,7 @@ class Outbox:
             return
         if not asyncio.isfuture(sending):
             sending = asyncio.ensure_future(sending)
-            sending.add_done_callback(_has_failed)  # asyncio complains of a failure that nobody has looked at
+            sending.add_done_callback(_has_failed)  # asyncio logs exceptions that are never retrieved
         self.sending = sending
 
     def _watch(self) -> None:
@@ -170,7 +172,7 @@ class Outbox:
         self._next()
 
     def _next(self) -> None:
-        """Send the next message that waits."""
+        """Send the next waiting message."""
         if self._waiting and self._open:
             text, handed = self._waiting.popleft()
             self._size -= len(text)

@@ -1,4 +1,4 @@
-"""The reader of a WebSocket connection: what a client sends, read ahead while a handler runs for long."""
+"""The reader of a WebSocket connection; it reads ahead while a handler runs for a long time."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from daebus.asgi.handshake import Handshake
 
 __all__ = ["Reader"]
 
-_MAX_MESSAGES, _MAX_SIZE = 16, 1_048_576  # read ahead; characters or bytes, before the last message
+_MAX_MESSAGES, _MAX_SIZE = 16, 1_048_576  # read ahead at most; size in characters or bytes, without the last message
 
 
 class Reader:
     """The messages of one client, in the order in which they came.
 
-    Nothing is read ahead until `read_ahead` asks for it: only so is it noticed that a client has gone while a handler
-    runs.
+    Nothing is read ahead until `read_ahead` is called. Reading ahead is the only way to notice that a client has
+    disconnected while a handler runs.
 
     Args:
-        handshake: The request to connect, which receives.
-        on_gone: Called where the client has gone while it is read ahead.
+        handshake: The handshake, which receives messages.
+        on_gone: Called if the client disconnects during reading ahead.
 
     Attributes:
-        is_over: Whether the client has gone: nothing more comes.
-        is_ahead: Whether the next message is to be asked of `next`, and not to be received from the server directly,
-            which takes a coroutine less.
+        is_over: Whether the client has disconnected, so that no more messages come.
+        is_ahead: Whether the next message must come from `next`; otherwise it can be received from the server directly,
+            which needs one coroutine less.
     """
 
     def __init__(self, handshake: Handshake, on_gone: Callable[[], None]) -> None:
@@ -39,7 +39,7 @@ class Reader:
         self.is_ahead: bool = False
 
     async def next(self) -> str | bytes | None:
-        """The next message; None: the client has gone."""
+        """The next message; None: the client has disconnected."""
         while not self._messages:
             if self._task is None:
                 self.is_ahead = self.is_over
@@ -49,7 +49,7 @@ class Reader:
         return self._messages.popleft()
 
     def message_of(self, event: Mapping[str, object]) -> str | bytes | None:
-        """The message in what the server has received; None: the client has gone."""
+        """The message in an event of the server; None: the client has disconnected."""
         text = event.get("text")
         if isinstance(text, str):
             return text
@@ -64,13 +64,13 @@ class Reader:
         self.is_over = self.is_ahead = True
 
     def read_ahead(self) -> None:
-        """Begin to read ahead, unless that goes on, or nothing more comes."""
+        """Start to read ahead, unless it is already running or no more messages come."""
         if self._task is None and not self.is_over:
             self.is_ahead = True
             self._task = asyncio.create_task(self._read_ahead())
 
     async def stop(self) -> None:
-        """Read no further ahead."""
+        """Stop reading ahead."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task})

@@ -1,7 +1,7 @@
 """The WebSocket clients of all replicas of a service: their registry, and the messages from replica to replica.
 
-A replica reaches its own clients directly, and those of the others over one pub/sub channel. The registry is a sorted
-set of all connected clients, with the time at which the replica of each has last renewed its entry.
+A replica reaches its own clients directly, and the clients of other replicas over one pub/sub channel. The registry is
+a sorted set of all connected clients; the score is the time at which the entry was last renewed by its replica.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from daebus.protocol.messages import NOTHING, client_channel, client_registry
 __all__ = ["ClientConnection", "Replicas"]
 
 STALE_SECONDS = 30.0
-"""Seconds after which a client counts as gone whose entry was not renewed."""
+"""Seconds without renewal of its entry after which a client counts as disconnected."""
 
 _STALE_MS = round(STALE_SECONDS * 1000)
-_BATCH = 1000  # entries that are written at once
+_BATCH = 1000  # entries per write
 
 _ADD = Script(
     NOW
@@ -54,10 +54,10 @@ class Push(msgspec.Struct, omit_defaults=True):
     """A message from one replica to the others, on `client_channel`.
 
     Attributes:
-        origin: The sender, which has served its own clients already.
+        origin: The sending replica, which has already served its own clients.
         target: The client; None: all of them.
-        envelope: The message, as it goes to the client; ``null``: the client is to be disconnected.
-        reason: Why it is to be disconnected.
+        envelope: The message, as it is sent to the client; ``null``: disconnect the client.
+        reason: The reason for the disconnect.
     """
 
     origin: str
@@ -75,7 +75,7 @@ class ClientConnection(Protocol):
     """The connection of one client, as handlers and replicas use it."""
 
     async def send(self, text: str) -> None:
-        """Send a message; in the client's own handlers, wait until those before it are on their way."""
+        """Send a message; in the client's own handlers, wait until the earlier ones are on their way."""
 
     def post(self, text: str) -> None:
         """Send a message, without waiting."""
@@ -85,15 +85,15 @@ class ClientConnection(Protocol):
 
 
 class Replicas:
-    """The replicas of one service, and the WebSocket clients of each. One without clients of its own can use it too.
+    """The replicas of one service and their WebSocket clients. A process without clients of its own can use it, too.
 
     Args:
         link: The connection for commands.
         service: The service's name.
 
     Attributes:
-        connections: Those of this replica's clients, by the ids of the clients.
-        channel: What `receive` is to be subscribed to, where there are such clients.
+        connections: The connections of this replica's clients, by client id.
+        channel: The pub/sub channel whose messages go to `receive`, if this replica has clients.
     """
 
     def __init__(self, link: Link, service: str) -> None:
@@ -104,14 +104,14 @@ class Replicas:
         self._origin = secrets.token_hex(8)
 
     async def broadcast(self, envelope: bytes) -> None:
-        """Send a message to every client. Raises `Unavailable` where the other replicas cannot be told."""
+        """Send a message to every client. Raises `Unavailable` if the other replicas cannot be reached."""
         text = envelope.decode()
         for connection in self.connections.values():
             connection.post(text)
         await self._link.execute("PUBLISH", self.channel, encode(Push(self._origin, envelope=msgspec.Raw(envelope))))
 
     async def send(self, client_id: str, envelope: bytes) -> bool:
-        """Send a message to one client; False where no such client is connected. Raises `Unavailable`."""
+        """Send a message to one client; returns False if it is not connected. Raises `Unavailable`."""
         connection = self.connections.get(client_id)
         if connection is None:
             return await self._ask_others(Push(self._origin, client_id, msgspec.Raw(envelope)))
@@ -132,7 +132,7 @@ class Replicas:
         return sorted({*self.connections, *(member.decode(errors="replace") for member in found)})
 
     def receive(self, payload: bytes) -> None:
-        """Do what another replica asks for, in a message on the channel."""
+        """Handle a message of another replica on the channel."""
         try:
             push = _decode(payload)
             envelope = bytes(push.envelope).decode()
@@ -161,12 +161,12 @@ class Replicas:
             await self._link.script(_ADD, [self._registry], [_STALE_MS, *connected])
 
     async def add(self, client_id: str) -> None:
-        """Enter a client into the registry. Where that fails, the next `renew` makes up for it."""
+        """Add a client to the registry. If that fails, the next `renew` adds it."""
         with suppress(Unavailable, CommandError):
             await self._link.script(_ADD, [self._registry], [_STALE_MS, client_id])
 
     async def remove(self, client_ids: Sequence[str]) -> None:
-        """Remove clients from the registry. Where that fails, they count as connected until they are stale."""
+        """Remove clients from the registry. If that fails, they count as connected until they are stale."""
         for start in range(0, len(client_ids), _BATCH):
             with suppress(Unavailable, CommandError):
                 await self._link.execute("ZREM", self._registry, *client_ids[start : start + _BATCH])

@@ -1,4 +1,4 @@
-"""The states of a WebSocket connection, and what a request to close it does in each of them."""
+"""The states of a WebSocket connection, and the effect of a close request in each of them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ OPEN = (State.HANDLING, State.ANSWERING, State.RECEIVING)
 """Messages are handled."""
 
 INTERRUPTED = (State.ANSWERING, State.RECEIVING)
-"""A close ends at once what the connection waits for: no handler runs."""
+"""No handler runs: a close request interrupts the wait of the connection at once."""
 
 AT_CLOSE = {State.HANDSHAKE: State.REFUSING, State.ACCEPTING: State.CLOSING, **dict.fromkeys(OPEN, State.CLOSING)}
-"""The state in which a request to close leaves a connection. In the others it changes nothing."""
+"""The next state after a close request. In other states the request changes nothing."""
