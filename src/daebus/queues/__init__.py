@@ -1,6 +1,6 @@
-"""Queues: entries of streams, taken, kept while their handler runs, and ended.
+"""Queues: reading, leasing, retrying and settling the entries of streams.
 
-In come entries that a consumer group delivers; out go settled entries, retries and dead letters. A lease says which
-instance owns an entry, a reader takes them, and each one is a `Work` until it ends. `daebus.actions` and
-`daebus.channels` call it.
+The input is entries that a consumer group delivers. The output is settled entries, retries and dead letters. A lease
+records which instance owns an entry, a reader takes entries, and each entry is a `Work` until it is settled.
+`daebus.actions` and `daebus.channels` use this package.
 """

@@ -1,4 +1,4 @@
-"""Deliveries: how often an entry is given to an instance that dies, and for how long a suspect is begun alone."""
+"""Delivery limits: how often an entry may be delivered, and how long a suspect entry runs before another may start."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ _LEAST_ALONE, _MOST_ALONE, _STREAMS_SECONDS, _HANDLER_SECONDS = 0.1, 10.0, 3.0, 
 
 
 def most_deliveries(request: Request | None) -> int:
-    """How often a request, or an event (None), is given to an instance."""
+    """The largest number of deliveries of a request, or of an event (None), to instances."""
     return MAX_DELIVERIES if request is None or request.reply_to is None else MAX_CALL_DELIVERIES
 
 
 def alone_seconds(chances: int) -> float:
-    """For how long no other suspect is begun beside one, if it takes so long.
+    """Seconds during which no other suspect is started beside this one, unless it ends sooner.
 
-    What kills a process mostly does so at once, so the first time is short, not to hold up thousands of long handlers
-    for the sake of one. Where it was too short, several are charged with the death of their process, and have more time
-    alone when they are suspects again; most of it when nothing but the dead letters is left.
+    A handler that kills its process mostly does so at once. So the first time is short, to avoid holding up thousands
+    of long-running handlers for one suspect. If it was too short, the death of the process is counted against several
+    suspects. When they are retried, each gets more time alone. It is longest when the next step is the dead letters.
 
     Args:
-        chances: How often it may be given to an instance after this time.
+        chances: How many more times the entry may be delivered after this one.
     """
     return _ALONE_SECONDS[max(0, min(chances, len(_ALONE_SECONDS) - 1))]
 
 
 def call_alone_seconds(request: Request, waiting: int, now: int) -> float:
-    """For how long no other suspect is begun beside a request for whose reply somebody waits.
+    """Seconds during which no other suspect is started beside a request whose caller waits for the reply.
 
-    It has no other chance, but neither have those behind it, if they are begun too late: each gets its share of the
-    time for which its caller waits yet, but for some that its handler needs.
+    The request has no other chance, but neither have the suspects behind it if they start too late. So each gets an
+    equal share of the time for which its caller still waits, minus a reserve for its handler.
 
     Args:
         request: The request.
@@ -46,7 +46,7 @@ def call_alone_seconds(request: Request, waiting: int, now: int) -> float:
         now: The server's time in ms.
     """
     if request.deadline is None or request.credit is not None:
-        # Whoever reads a stream waits 20 s for a sign of life.
+        # The caller of a stream waits 20 s for a sign of life.
         return max(_LEAST_ALONE, min(1.0, _STREAMS_SECONDS / (waiting + 1)))
     left = (request.deadline - now) / 1000 - _HANDLER_SECONDS
     return max(_LEAST_ALONE, min(_MOST_ALONE, left / (waiting + 1)))

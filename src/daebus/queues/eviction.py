@@ -1,4 +1,4 @@
-"""Which keys a server throws away when its memory is full: queues must not be among them."""
+"""Eviction policy of the server: it must not delete queued messages when its memory is full."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ _SET = "Set maxmemory-policy noeviction, with which a full server refuses new me
 
 
 async def check_eviction(server: RedisServer, logger: Logger) -> None:
-    """Look at the ``maxmemory-policy`` of a server, or of each node of a cluster, before messages are kept there.
+    """Check the ``maxmemory-policy`` of a server, or of each node of a cluster, before messages are stored there.
 
-    Under ``allkeys-*`` a full server throws queued messages away, without a word to anybody: such a server is refused.
-    Under ``volatile-*`` it throws away what has a time to live, which the log warns of. Without ``maxmemory`` no policy
-    has any effect, which the log notes. Where the user may not read it, the log says so. The embedded engine is ours.
+    Under ``allkeys-*`` a full server silently deletes queued messages, so such a server is refused. Under
+    ``volatile-*`` it deletes keys that have a time to live, and the log warns of that. Without ``maxmemory`` no policy
+    has any effect, and the log notes that. If the user may not read the policy, the log says so. The embedded engine is
+    not checked.
 
     Raises:
-        StartupError: Queued messages are not safe there; the text names the policy.
+        StartupError: Queued messages are not safe on the server; the text names the policy.
     """
     if server.is_embedded:
         return
@@ -42,7 +43,7 @@ def _judge(address: str, memory: dict[str, str], logger: Logger) -> None:
     if policy == _FITTING:
         return
     if limit == 0:
-        # Nothing is thrown away yet, but a limit can be set at any time, and nobody will think of this then.
+        # Nothing is evicted yet, but a limit can be set at any time, and nobody will think of this then.
         logger.info("eviction policy without effect", server=address, policy=policy, reason="maxmemory is 0", hint=_SET)
     elif policy.startswith("allkeys-"):
         raise StartupError(
@@ -60,6 +61,6 @@ def _judge(address: str, memory: dict[str, str], logger: Logger) -> None:
 
 
 def _fields(text: bytes) -> dict[str, str]:
-    """What a section of INFO says."""
+    """The fields of a section of INFO."""
     lines = (line.partition(":") for line in text.decode(errors="replace").splitlines())
     return {name: value for name, colon, value in lines if colon}

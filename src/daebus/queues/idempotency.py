@@ -1,7 +1,7 @@
-"""Idempotency keys: requests for an action with the same key are one. It runs once, and all get its reply.
+"""Idempotency keys: requests for an action with the same key run once, and all get the same reply.
 
-A key belongs to the entry that runs for it, and so with that entry to whoever owns it: where the owner dies, the entry
-is taken over, and the key with it. Further requests are parked meanwhile.
+A key belongs to the entry that runs for it, and so to the instance that owns the entry. If this instance dies, another
+one takes over the entry together with its key. Other requests with the key are parked meanwhile.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _CLAIM = Script(
     return {'parked'}
     """
 )
-# A run that has been taken over while its first owner was frozen may end twice: the first reply is the reply.
+# A run that was taken over while its first owner was frozen may end twice: the first reply counts.
 _STORE = Script(
     """
     local me = ARGV[2]
@@ -68,8 +68,8 @@ _STORE = Script(
     return {run[1], run[2], parked}
     """
 )
-# The next one that is parked runs instead, and the others go on waiting, now for it. Not so where another instance has
-# taken the entry over, and runs it.
+# The next parked request runs instead, and the others wait for it. This does not happen if another instance has taken
+# the entry over and runs it.
 _RELEASE = Script(
     """
     if redis.call('HGET', KEYS[1], 'entry') ~= ARGV[2] then return 0 end
@@ -89,14 +89,14 @@ _RELEASE = Script(
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What a run came to: the `status` and the `payload` of its reply, still JSON."""
+    """The outcome of a run: the `status` and the `payload` of its reply, still JSON."""
 
     status: str
     payload: msgspec.Raw
 
 
 class KeyedRun:
-    """What runs, or would run, for a request with an idempotency key.
+    """The run for a request with an idempotency key.
 
     Args:
         node: This process.
@@ -116,7 +116,7 @@ class KeyedRun:
         self._keep_ms = int(origin.policy.keep_replies * 1000)
 
     async def claim(self) -> Literal["mine", "parked"] | Outcome:
-        """Run it, if it is mine; if it is parked, it is settled; else settle it with what the earlier run came to.
+        """Claim the key for this entry. Otherwise the entry is settled: parked, or with the outcome of the earlier run.
 
         Raises:
             Conflict: The key was used with another payload.
@@ -134,10 +134,10 @@ class KeyedRun:
                 return "mine"
 
     async def store(self, outcome: Outcome) -> tuple[Outcome, list[Request]]:
-        """Keep what the run came to, and settle its entry.
+        """Store the outcome of the run, and settle its entry.
 
         Returns:
-            What is to be replied, and the requests that were parked, which get the same.
+            The outcome to reply with, and the parked requests, which get the same reply.
         """
         args = (*self._entry, self._payload, outcome.status, bytes(outcome.payload), self._keep_ms)
         stored = await self._node.insist(_STORE, self._keys, args)
@@ -145,12 +145,12 @@ class KeyedRun:
         return Outcome(status.decode(), msgspec.Raw(payload)), [decode_request(body) for body in parked]
 
     async def release(self) -> None:
-        """Let the next request with the key run, as this one failed or is not wanted any more."""
+        """Let the next request with the key run, because this run failed or is no longer wanted."""
         await self._node.insist(_RELEASE, self._keys, (*self._entry, self._node.id))
 
 
 def _digest(action: str, payload: msgspec.Raw) -> str:
-    """The same for the same payload, in whatever order the keys of its objects stand."""
+    """A digest of the payload that does not depend on the order of the keys of its objects."""
     try:
         canonical = msgspec.json.encode(msgspec.json.decode(payload), order="sorted")
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

@@ -1,4 +1,4 @@
-"""Requests that are late: dropped before they were run, or cancelled. Of many the log is told at times only."""
+"""Late requests: dropped before they ran, or cancelled. If there are many, only some are logged."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["LateRequests"]
 
 
 class LateRequests:
-    """What the log is told of the late requests of one service: of those alike the 1st, 2nd, 4th, …, and one a minute.
+    """Logs the late requests of one service: of equal ones the 1st, 2nd, 4th, …, and one a minute.
 
     Args:
         logger: The log.
@@ -21,12 +21,12 @@ class LateRequests:
         self._tallies: dict[tuple[str, str], Tally] = {}
 
     def dropped(self, request: Request, action: str, handler: str, late: float) -> None:
-        """A request was not run, as its deadline had passed some seconds before."""
+        """Log that a request was not run because its deadline had passed some seconds before."""
         event = "request dropped: its deadline passed before it was run"
         self._tell(event, action, request, handler=handler, late_seconds=round(late, 3))
 
     def cancelled(self, request: Request, action: str, handler: str, seconds: float) -> None:
-        """A handler was cancelled after some seconds, as its caller's deadline or its own timeout had passed."""
+        """Log that a handler was cancelled after some seconds, by its caller's deadline or its own timeout."""
         self._tell("handler cancelled: its time was over", action, request, handler=handler, seconds=round(seconds, 3))
 
     def _tell(self, event: str, action: str, request: Request, **about: object) -> None:

@@ -1,26 +1,28 @@
-"""The lease protocol: the atomic steps on a registry of instances and on what its members own.
+"""The lease protocol: atomic steps on a registry of instances and on the entries that the instances own.
 
-A registry is a sorted set in which each instance of a service writes the time of its last heartbeat, in ms of the
-server's clock. Its entries are another's once it has been silent for a lease *while the server answered others*. That
-last half cannot be known to whoever asks: a question that waits in the socket of a server that hangs is answered when
-the server goes on, before the heartbeats that wait behind it. So every step decides by what the registry itself shows:
+A registry is a sorted set. Each instance of a service writes the time of its last heartbeat there, in ms of the
+server's clock. Another instance may take over its entries once it has been silent for a lease *while the server
+answered others*. The instance that takes over cannot know this second condition by itself. Its command may wait in the
+socket of a server that hangs, and is then executed before the heartbeats that wait behind it. So every step decides by
+the content of the registry:
 
-- Where the newest heartbeat of all members is older than half a lease, nobody was answered for about that long, as each
-  member beats every third of a lease: the server hung, or everybody was cut off. What comes first after such a gap,
-  whatever it is and whoever sent it, finds it, and writes down when the gap ended, before it writes a heartbeat, which
-  would hide it. From then on each member counts as having beaten at that time: it has a whole lease in which to beat.
-- A stall shorter than that is not noticed, and need not be: at its end the heartbeat of an instance that lives is at
-  most 5/6 of a lease old, and the next one is in the socket already, or comes with the next connection.
-- It is not enough that the one who takes over looks at its own heartbeat: that one may stand before its question in the
-  same queue. Nor does it matter in which order the steps of several replicas are run, or on how many connections they
-  came: the gap is over with the first one, and is never found by less than all members' silence.
-- Who was silent while others beat has nobody to vouch for it, and is taken for dead, also where only its connection
-  stood still. An instance that others may take for dead itself takes nothing.
+- If the newest heartbeat of all members is older than half a lease, no instance was answered for about that time,
+  because each member sends a heartbeat every third of a lease. The server hung, or all instances were cut off. The
+  first step after such a gap, whatever it is and from whichever instance, finds the gap. It records when the gap ended
+  before it writes a heartbeat, which would hide the gap. From then on each member counts as having sent a heartbeat at
+  that time, so it has a whole lease for the next one.
+- A shorter stall is not noticed, and need not be. At its end the heartbeat of a live instance is at most 5/6 of a lease
+  old. The next one is in the socket already, or comes with the next connection.
+- An instance that takes over cannot rely on its own heartbeat alone, because that may stand before its command in the
+  same queue. The order of the steps of several replicas, and their connections, do not matter: the first step ends the
+  gap, and only the silence of all members counts as a gap.
+- An instance that was silent while others sent heartbeats counts as dead, even if only its connection stalled. An
+  instance that others may regard as dead takes nothing over.
 
-The time at which the last gap ended stands in the registry under the empty name, negated, so that the name is not taken
-for an instance that lives. A registry that is begun, perhaps anew on a server that lost its data, begins with such a
-gap: its owners have no heartbeats in it. A clock that is set forward looks like a gap; heartbeats that lie in the
-future, as it was set back, count as heard now.
+The registry stores the time at which the last gap ended under the empty name. This time is negated, so that the name
+does not count as a live instance. A new registry, for example on a server that lost its data, begins with such a gap,
+because the owners have no heartbeats in it. A clock that is set forward looks like a gap. If the clock was set back,
+heartbeats that lie in the future count as received now.
 """
 
 from __future__ import annotations
@@ -51,7 +53,8 @@ GAPS = (
 )
 """Begins scripts that ask a registry who lives: `gap_ended` is when every member counts as having beaten last."""
 
-# Who was killed leaves its id there for a day. KEYS is the registry; ARGV are the instance and its lease in ms.
+# The id of an instance that was killed stays there for a day. KEYS is the registry; ARGV are the instance and its lease
+# in ms.
 BEAT = Script(
     GAPS
     + """
@@ -62,15 +65,15 @@ BEAT = Script(
     """
 )
 
-# The count of an entry (`times_delivered`) is how often it may have killed the instance that had it. What the dead had
-# in hand are suspects: each is claimed alone, as the claim counts, when it can begin; the others stay with the dead,
-# uncounted. So of all the suspects of an instance that dies, only one that it had begun is charged with that. Those
-# that were suspected least often go first: the innocent are done with before what kills comes up again. What an
-# instance left that stopped in order has a count of 0: it is no suspect.
+# The count of an entry (`times_delivered`) is how often it may have killed the instance that had it. The entries that
+# dead instances had in flight are suspects. Each is claimed alone, when it can start, because the claim counts. The
+# others stay with the dead instance, uncounted. So when an instance dies, only a suspect that it had started is charged
+# with that. The suspects with the lowest count go first, so that harmless entries are finished before the one that
+# kills runs again. The entries of an instance that stopped in order have a count of 0 and are no suspects.
 #
-# KEYS are the stream and the registry; ARGV are the group, the instance, its lease in ms, how many entries it has room
-# for, and 1 where it may begin a suspect. It answers with the entries, with the ms after which the next owner may count
-# as dead, and with how many entries the dead have left.
+# KEYS are the stream and the registry. ARGV are the group, the instance, its lease in ms, how many entries it has room
+# for, and 1 if it may start a suspect. The reply has the entries, the ms after which the next owner may count as dead,
+# and how many entries of dead instances are left.
 TAKE_OVER = Script(
     GAPS
     + """
@@ -114,8 +117,8 @@ TAKE_OVER = Script(
     """
 )
 
-# Answers 0 where somebody has removed the group on purpose: it was not lost. KEYS are the stream, and the sorted set of
-# the groups that are gone; ARGV is the group.
+# Answers 0 if the group was removed on purpose, so it was not lost. KEYS are the stream, and the sorted set of the
+# groups that are gone; ARGV is the group.
 MAKE_GROUP = Script(
     EVEN_WHEN_FULL
     + """
@@ -125,9 +128,9 @@ MAKE_GROUP = Script(
     """
 )
 
-# What the server handed to an instance that never got it, as a connection broke: what it owns, without counting it as
-# delivered once more, as XREADGROUP would. KEYS is the stream; ARGV are the group, the instance, from which id on, and
-# how many.
+# Entries that the server delivered to an instance which never received them, because a connection broke. They are
+# returned without counting another delivery, as XREADGROUP would. KEYS is the stream; ARGV are the group, the instance,
+# the id to start from, and the number of entries.
 OWNED = Script(
     """
     local found = {}
@@ -139,7 +142,7 @@ OWNED = Script(
     """
 )
 
-# What an instance that stops leaves undone was not finished for no fault of its own: this delivery does not count. KEYS
+# An instance that stops returns its unfinished entries. They are not at fault, so this delivery does not count. KEYS
 # are the streams; ARGV are the group and the instance.
 LEAVE = Script(
     """
@@ -160,7 +163,7 @@ LEAVE = Script(
     """
 )
 
-# Asked after a pause in which the entry may have been taken: if it was not, the heartbeat makes sure that it will not
+# Asked after a pause in which the entry may have been taken over. If it was not, the heartbeat ensures that it will not
 # be. KEYS are the stream and the registry; ARGV are the group, the instance, its lease in ms and the entry.
 CONFIRM = Script(
     GAPS

@@ -1,4 +1,4 @@
-"""Leases: an instance owns what it has read for as long as its heart beats, however long the work takes."""
+"""Leases: an instance owns the entries that it has read while it sends heartbeats, however long the work takes."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class Entry(msgspec.Struct, frozen=True):
 
     Attributes:
         id: Its id.
-        fields: Names and values in turn, as the server gives them.
-        deliveries: How often it was given to an instance, this time included.
+        fields: Names and values alternating, as the server returns them.
+        deliveries: How often it was delivered to an instance, including this time.
     """
 
     id: bytes
@@ -42,7 +42,7 @@ class Entry(msgspec.Struct, frozen=True):
     deliveries: int = 1
 
     def get(self, name: bytes) -> bytes | None:
-        """The value of a field; None where it is not there."""
+        """The value of a field; None if it is missing."""
         fields = self.fields
         for index in range(0, len(fields), 2):
             if fields[index] == name:
@@ -51,12 +51,12 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class Taken(msgspec.Struct, frozen=True):
-    """What was taken over.
+    """Entries that were taken over.
 
     Attributes:
-        entries: The entries. A suspect was delivered more than once, this time included; there is one at most.
-        seconds: After so long the next owner may count as dead.
-        left: How many more the dead have in hand.
+        entries: The entries. At most one is a suspect: it was delivered more than once, including this time.
+        seconds: The time after which the next owner may count as dead.
+        left: How many more entries dead instances own.
     """
 
     entries: Sequence[Entry]
@@ -71,20 +71,20 @@ _uptime: Callable[[], float] = (
 
 
 class Lease:
-    """The heartbeat of one instance in some registries, and what it may take over from those that are dead.
+    """The heartbeat of one instance in some registries, and the takeover of entries from dead instances.
 
-    It beats in a thread of its own, on a connection of its own, so that a handler that blocks the event loop does not
-    stop it.
+    The heartbeat has its own thread and its own connection, so that a handler that blocks the event loop does not stop
+    it.
 
     Args:
         node: This process.
-        registries: The sorted sets in which the instances of the streams' services beat.
-        seconds: How long after its last beat an instance counts as dead.
-        logger: For what goes wrong.
+        registries: The sorted sets for the heartbeats of the instances of the streams' services.
+        seconds: How long after its last heartbeat an instance counts as dead.
+        logger: For errors.
 
     Attributes:
-        suspects: The turns of the entries that were taken over from the dead.
-        in_hand: Each tells how many entries a reader has in hand.
+        suspects: The turns of the entries that were taken over from dead instances.
+        in_hand: Functions that return how many entries each reader has in flight.
     """
 
     def __init__(self, node: Node, registries: Sequence[str], seconds: float, logger: Logger) -> None:
@@ -103,16 +103,16 @@ class Lease:
 
     @property
     def tenure(self) -> int | None:
-        """Stays the same for as long as nobody can have taken anything from this instance; None: somebody can have."""
+        """Unchanged while no entry of this instance can have been taken over; None: one may have been."""
         return self._lapses if _uptime() - self._confirmed < self.seconds else None
 
     @property
     def may_take_over(self) -> bool:
-        """Whether the server has been there for long enough for every owner that lives to have beaten again."""
+        """Whether the server has been reachable for long enough that every live owner has sent a new heartbeat."""
         return self.tenure is not None and _uptime() - self._steady_since > self.seconds
 
     async def start(self) -> None:
-        """Beat once, and go on in the thread."""
+        """Send one heartbeat, and continue in the thread."""
         asked = _uptime()
         await self._beat(self._node.link)
         self._beaten(asked)
@@ -122,7 +122,7 @@ class Lease:
         self._rest = await ready
 
     async def stop(self) -> None:
-        """Stop beating, and say so, so that what was left undone is taken over at once."""
+        """Stop the heartbeat and announce it, so that unfinished entries are taken over at once."""
         if self._rest is not None and self._thread is not None:
             self._rest.end()
             await asyncio.to_thread(self._thread.join)
@@ -130,14 +130,14 @@ class Lease:
         await asyncio.gather(*leaving, return_exceptions=True)
 
     async def take_over(self, key: str, registry: str, group: str, room: int, *, suspects: bool = True) -> Taken:
-        """Take entries of a stream from instances that are dead: one suspect, and what was left in order.
+        """Take over entries of a stream: one suspect of a dead instance, and entries that were left in order.
 
         Args:
             key: The stream.
-            registry: The registry in which the instances that read it beat.
+            registry: The registry for the heartbeats of the instances that read it.
             group: The consumer group.
-            room: How many entries at most.
-            suspects: Whether one may be a suspect.
+            room: The largest number of entries.
+            suspects: Whether one of them may be a suspect.
         """
         if room < 1 or not self.may_take_over:
             return Taken([], self.seconds, 0)
@@ -147,18 +147,18 @@ class Lease:
         return Taken([Entry(*row) for row in rows], wait / 1000, left)
 
     async def confirm(self, key: str, registry: str, group: str, entry_id: bytes) -> bool:
-        """Whether an entry that was asked for in another tenure is still this instance's; it will stay so."""
+        """Whether an entry of an earlier tenure still belongs to this instance; if so, it stays with this instance."""
         arguments = (group, self._node.id, self._milliseconds, entry_id)
         return await self._node.link.script(CONFIRM, [key, registry], arguments) == 1
 
     async def still_owns(self, key: str, registry: str, group: str, entry_id: bytes) -> bool:
-        """As `confirm`, asked until the server answers; no entry is owned whose group is gone."""
+        """Like `confirm`, but retried until the server answers. If the group is gone, no entry is owned."""
         while True:
             try:
                 return await self.confirm(key, registry, group, entry_id)
             except Unavailable:
                 await asyncio.sleep(_RETRY_SECONDS)
-            except CommandError:  # its group is gone, and it with it
+            except CommandError:  # its group is gone, and the entry with it
                 return False
 
     async def _beat(self, link: Link) -> None:
@@ -212,7 +212,8 @@ class Lease:
         return True
 
     async def _connected(self, link: Link) -> None:
-        # The server may have older data than before: nobody takes anything over before each had time to beat again.
+        # The server may have older data than before: nobody takes over anything before each instance had time for a
+        # heartbeat.
         self._steady_since = asked = _uptime()
         await self._beat(link)
         self._beaten(asked)

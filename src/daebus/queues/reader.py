@@ -1,4 +1,4 @@
-"""The reader of streams, as a member of a consumer group: it takes no more entries than may be handled at once."""
+"""The reader of streams, a member of a consumer group: it takes no more entries than can be handled at once."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ class GroupReader:
     Args:
         node: This process.
         group: The name of the group, on each of the streams.
-        registry: The sorted set in which the instances that read these streams beat.
+        registry: The sorted set for the heartbeats of the instances that read these streams.
         lease: The heartbeat of this process.
-        streams: The streams. One that is full is left out of the next read, so that it starves no other.
-        settler: Through which their handlers settle.
-        logger: For what goes wrong.
+        streams: The streams. A full one is left out of the next read, so that it does not starve the others.
+        settler: Settles the entries of the handlers.
+        logger: For errors.
     """
 
     def __init__(
@@ -87,13 +87,13 @@ class GroupReader:
         lease.in_hand.append(lambda: sum(len(stream.tasks) for stream in streams))
 
     async def start(self) -> None:
-        """Make the groups where they are missing, and read from now on."""
+        """Create missing groups, and start reading."""
         await self._make_groups()
         self._task = asyncio.create_task(self._read_on(), name=f"reader of {self._group}")
         self._taking_over = asyncio.create_task(self._take_over_on(), name=f"takeover of {self._group}")
 
     async def quit(self) -> None:
-        """Read no more, and take nothing over; the entries in hand go on."""
+        """Stop reading and taking over; entries in flight continue."""
         self._stopping = True
         self._freed.set()
         if self._task is not None and self._taking_over is not None:
@@ -102,7 +102,7 @@ class GroupReader:
             await asyncio.wait({self._task, self._taking_over})
 
     async def stop(self, grace: Grace) -> None:
-        """Read no more; finish the entries in hand."""
+        """Stop reading; finish the entries in flight."""
         await self.quit()
         await self._link.close()
         await grace.end({task for stream in self._streams.values() for task in stream.tasks})
@@ -189,7 +189,7 @@ class GroupReader:
             self._batch.learn(most)
 
     async def _take_up(self) -> None:
-        """Take what the server handed to this instance and it never got, as a connection broke."""
+        """Take entries that the server delivered to this instance but that it never received, as a connection broke."""
         for stream in self._streams.values():
             start, more = b"-", True
             while more:
@@ -230,7 +230,7 @@ class GroupReader:
             full = sooner if is_full else min(full, sooner)
 
     async def _look_after(self, stream: BoundedStream) -> float:
-        """Take over what there is room for; the seconds after which there may be more."""
+        """Take over as many entries as there is room for; return the seconds after which there may be more."""
         seconds, stream.has_orphans, stream.keeps_place = self._lease.seconds, False, False
         if stream.room < 1:
             stream.has_orphans = stream.keeps_place = self._lease.may_take_over
@@ -281,7 +281,7 @@ class GroupReader:
                 await stream.handle(entry, task)
         finally:
             if turn is not None:
-                stream.keeps_place = stream.has_orphans  # its place goes to the next one
+                stream.keeps_place = stream.has_orphans  # its slot goes to the next one
                 turn.end()
             stream.tasks.pop(task, None)
             if stream.keeps_place:
@@ -290,7 +290,7 @@ class GroupReader:
                 self._free(stream)
 
     def _free(self, stream: BoundedStream) -> None:
-        """A stream has room again: see to it that it is read."""
+        """A stream has room again: make sure that it is read."""
         self._freed.set()
         if self._reading and stream not in self._reading and not self._stopping and self._interrupting is None:
             self._interrupting = asyncio.create_task(self._interrupt())

@@ -1,7 +1,7 @@
-"""What becomes of an entry whose handler failed: it is handled again after a while, or it is a dead letter.
+"""Failed entries: an entry whose handler failed is retried after a delay, or becomes a dead letter.
 
-Entries that wait lie in a sorted set of the service, scored with the server's time in ms when they are due. Whichever
-replica lives moves those that are due back to a stream.
+Waiting entries are in a sorted set of the service, whose score is the server's time in ms at which they are due. Any
+live replica moves due entries back to a stream.
 """
 
 from __future__ import annotations
@@ -45,9 +45,10 @@ _POLL_SECONDS = 1.0
 _MISSING_SECONDS = 5.0
 _AT_ONCE = 100
 
-# The entry goes in the same step, unless it is another's by now, and once though the server may be told twice. What is
-# lost there is still in hand here. Added first: the memory may be full. On a cluster the stream of a channel, and the
-# dead letters of a partition, lie in another slot, and have their own step.
+# The entry is removed in the same step, unless another instance owns it by now. It is moved once, even if the command
+# is sent twice. If the group is lost, the entry is still in flight here. The entry is added first, because the memory
+# may be full. On a cluster the stream of a channel, and the dead letters of a partition, are in another slot and have
+# their own step.
 _IF_PENDING = """
     if KEYS[2] then
         local pending = redis.pcall('XPENDING', KEYS[2], ARGV[1], ARGV[2], ARGV[2], 1, ARGV[4])
@@ -72,7 +73,7 @@ _DELAY = Script(
     """
     + _DONE
 )
-# What is in the way goes: of too many bytes a tenth of the entries, again and again.
+# Make room: while the stream has too many bytes, remove a tenth of the entries.
 _BURY = Script(
     _IF_PENDING
     + """
@@ -107,15 +108,15 @@ _MOVE = Script(
 
 
 class Origin(msgspec.Struct, frozen=True):
-    """Where a handler's entries come from, and where they go to be handled again.
+    """Where a handler's entries come from, and where they go for a retry.
 
     Attributes:
         partition: The partition of the service.
-        handler: What names the handler in a dead letter: field, value, and so on.
+        handler: Fields that name the handler in a dead letter: field, value, and so on.
         stream: The stream that is read.
         group: The consumer group.
-        again: The stream, in the partition's hash slot, to which an entry goes that is to be handled again.
-        policy: How often, and how soon.
+        again: The stream for retries, in the partition's hash slot.
+        policy: How often, and how soon, an entry is retried.
     """
 
     partition: str
@@ -132,14 +133,14 @@ class Origin(msgspec.Struct, frozen=True):
 
 
 def is_passing(problem: ServiceError) -> bool:
-    """Whether an error may be gone the next time: an unexpected one, or what is away, slow, full or not there yet."""
+    """Whether a retry may succeed: the error was unexpected, or something was away, slow, full or not there yet."""
     return isinstance(problem, Internal | Unavailable | Timeout | TooManyRequests | NoSuchAction)
 
 
 def _floor(problem: ServiceError) -> float | None:
-    """How long what is wrong takes to pass, at least, in seconds; None: that cannot be told.
+    """The shortest time in seconds that the cause of an error needs to pass; None: unknown.
 
-    A service that is not there has to start; retries that follow each other within a second are used up before.
+    A missing service has to start first. Retries that follow each other within a second would be used up before that.
     """
     if isinstance(problem, NoSuchService | NoSuchAction):
         return _MISSING_SECONDS
@@ -147,7 +148,7 @@ def _floor(problem: ServiceError) -> float | None:
 
 
 class Retries:
-    """Settles the entries of one partition whose handlers fail, and brings those back that are due.
+    """Settles the failed entries of one partition, and moves due retries back to their streams.
 
     The dead letters of all partitions of a service are in one stream.
 
@@ -168,17 +169,17 @@ class Retries:
         self._wakes_at = 0.0
 
     async def start(self) -> None:
-        """Bring back what is due, from now on."""
+        """Start to move due retries back to their streams."""
         self._task = asyncio.create_task(self._move_on(), name="retries")
 
     async def stop(self) -> None:
-        """Bring back no more."""
+        """Stop moving due retries back."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task})
 
     async def failed(self, origin: Origin, entry: Entry, problem: ServiceError, request_id: str) -> None:
-        """Settle an entry whose handler failed: put it off if that may help, else give it up."""
+        """Settle an entry whose handler failed: schedule a retry if that may help, else give it up."""
         failures = _number(entry.get(b"failures"), 0) + 1
         if not is_passing(problem) or failures > origin.policy.retries:
             await self.bury(origin, entry, problem, request_id)
@@ -200,7 +201,7 @@ class Retries:
             self._sooner.set()
 
     async def give_up(self, origin: Origin, entry: Entry, most: int, request_id: str) -> Internal:
-        """Move an entry that was delivered `most` times to the dead letters; what is wrong with it."""
+        """Move an entry that was delivered `most` times to the dead letters; return the error."""
         each = "and each time the process that had it died, or was taken for dead"
         problem = Internal(f"It was delivered {most} times, and never finished: {each}")
         await self.bury(origin, msgspec.structs.replace(entry, deliveries=most), problem, request_id)
@@ -233,7 +234,7 @@ class Retries:
         try:
             await self._node.insist(script, [key, origin.stream], args)
         except CommandError:
-            # Whoever dies in between leaves the entry to be taken over: it may then be handled twice.
+            # If the process dies in between, the entry is taken over. It may then be handled twice.
             await self._node.insist(script, [key], args)
             await self._node.insist(_END, [origin.stream], args[:3])
 
@@ -259,13 +260,13 @@ _SENT = (b"request", b"event", b"trace_id", b"event_id", b"sender", b"headers")
 
 
 def _body(entry: Entry) -> list[Argument]:
-    """What was sent: names and values in turn."""
+    """The message that was sent: names and values alternating."""
     found = [(name, entry.get(name)) for name in _SENT]
     return [part for name, value in found if value is not None for part in (name, value)]
 
 
 def _excerpt(body: list[Argument], largest: int) -> list[Argument]:
-    """What is kept of what was sent: its beginning, where one letter would push out many others."""
+    """The stored part of a message: only its beginning if it is so large that it would push out many other letters."""
     size = max((len(part) for part in body if isinstance(part, bytes)), default=0)
     if size <= largest:
         return body
@@ -273,10 +274,10 @@ def _excerpt(body: list[Argument], largest: int) -> list[Argument]:
 
 
 def _number(field: bytes | None, default: int) -> int:
-    """A field that daebus wrote, or that somebody forged."""
+    """The number in a field that daebus wrote, or that was forged."""
     return int(field) if field is not None and field.isdigit() and len(field) < 16 else default
 
 
 def _sent(entry: Entry) -> int:
-    """When it was sent, in ms: an entry's id begins with the time when it was added."""
+    """When the entry was sent, in ms: an entry's id begins with the time when it was added."""
     return _number(entry.get(b"sent"), int(entry.id.partition(b"-")[0]))

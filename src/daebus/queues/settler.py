@@ -1,4 +1,4 @@
-"""Settling: what is done with is told to the server, all of a tick of the event loop in one write."""
+"""Settling entries: all acknowledgements and replies of one tick of the event loop are sent in one write."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ Command = tuple[Argument, ...]
 
 
 class Settler:
-    """Sends replies and acknowledges entries, again and again until the server has taken them.
+    """Sends replies and acknowledges entries, and retries until the server has accepted them.
 
     Args:
         link: The connection.
-        logger: For what the server refuses.
+        logger: For commands that the server refuses.
     """
 
     def __init__(self, link: Link, logger: Logger) -> None:
@@ -42,7 +42,7 @@ class Settler:
         self._idle.set()
 
     def reply(self, channel: str, reply: bytes) -> None:
-        """Publish a reply, before what is settled after it."""
+        """Publish a reply, before anything that is settled after it."""
         self._replies.append(("PUBLISH", channel, reply))
         if not self._flushing:
             self._flush_soon()
@@ -56,8 +56,8 @@ class Settler:
             key: The stream.
             group: The consumer group.
             entry_id: The entry.
-            delete: Whether to delete it: no other group wants it.
-            reply: A channel and a reply, which is published before; None: there is none.
+            delete: Whether to delete the entry, as no other group needs it.
+            reply: A channel and a reply to publish first; None: there is none.
         """
         if reply is not None:
             self._replies.append(("PUBLISH", *reply))
@@ -66,14 +66,14 @@ class Settler:
             self._flush_soon()
 
     def unsettled(self, key: str, group: str) -> set[bytes]:
-        """The entries of a stream that were settled, and that the server may still take for pending."""
+        """Settled entries of a stream that the server may still regard as pending."""
         under_way = [command for commands in self._under_way.values() for command in commands]
         sent = [command[3:] for command in (*under_way, *self._failed) if command[:3] == ("XACK", key, group)]
         waiting = [self._done.get((key, group, delete), ()) for delete in (False, True)]
         return {entry_id for ids in (*sent, *waiting) for entry_id in ids if isinstance(entry_id, bytes)}
 
     async def drain(self) -> None:
-        """Wait until the server has taken everything."""
+        """Wait until the server has accepted everything."""
         await self._idle.wait()
 
     def _flush_soon(self) -> None:
@@ -97,7 +97,7 @@ class Settler:
         self._link.issue_all(commands, partial(self._answered, commands))
 
     def _answered(self, commands: list[Command], replies: list[Reply]) -> None:
-        """Commands were answered: what was not sent is sent again, and what is refused is told."""
+        """Handle the server's answers: unsent commands are sent again, refused ones are logged."""
         del self._under_way[id(commands)]
         unsent: list[Command] = []
         refused: list[str] = []

@@ -1,4 +1,4 @@
-"""The limits of a reader: how many entries of each stream are handled at once, and how many come with one read."""
+"""The limits of a reader: how many entries of each stream are handled at once, and how many are read at once."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ Alone = Callable[[Entry, int], float]
 
 
 class BoundedStream:
-    """A stream of which a limited number of entries is handled at once.
+    """A stream whose entries are handled with limited concurrency.
 
     Args:
         key: The stream.
         limit: How many entries are handled at once.
-        handle: Handles one entry, in the task that it is given, and settles it; raises only when it is cancelled.
-        alone: For how many seconds no other suspect is begun beside an entry that is one, with so many that wait.
-        gone: The sorted set of the groups of the stream that somebody has removed; None: nobody does that.
+        handle: Handles and settles one entry, in the task that it is given; raises only when it is cancelled.
+        alone: Returns for how many seconds no other suspect is started beside a suspect entry, given how many wait.
+        gone: The sorted set of the stream's groups that were removed on purpose; None: groups are never removed.
 
     Attributes:
-        tasks: Those that handle an entry.
-        keeps_place: Whether the next place that becomes free is kept for an entry of a dead instance.
-        last_turn: When a suspect of it was begun last, by the clock of the event loop.
-        is_gone: Whether somebody has removed its group.
-        has_orphans: Whether the dead may have more for it: it is looked at as soon as there is a place and a turn.
+        tasks: The tasks that handle an entry.
+        keeps_place: Whether the next free slot is reserved for an entry of a dead instance.
+        last_turn: When a suspect of the stream was last started, by the clock of the event loop.
+        is_gone: Whether its group was removed on purpose.
+        has_orphans: Whether dead instances may own more entries. The stream is checked once there is a slot and a turn.
     """
 
     def __init__(self, key: str, limit: int, handle: Handle, alone: Alone, gone: str | None = None) -> None:
@@ -52,25 +52,25 @@ class BoundedStream:
 
     @property
     def room(self) -> int:
-        """How many more entries may be handled."""
+        """How many more entries can be handled."""
         return self.limit - len(self.tasks)
 
     @property
     def wanted(self) -> int:
-        """How many more entries to read; 0 also where there is little room, which would make every read a small one."""
+        """How many more entries to read; 0 also if there is little room, because every read would then be small."""
         free = self.limit - len(self.tasks) - self.keeps_place
         return free if free * 4 >= self.limit else 0
 
 
 class BatchSize:
-    """How many entries of a stream are read at once: about half of the requests that are under way.
+    """The batch size of reads from a stream: about half of the requests in flight.
 
-    Had one read all of them, callers, server and service would wait for each other in turn; with half of them, the one
-    half is handled while the other is on its way. And the larger a batch, the less each entry in it costs. Nobody says
-    how many are under way, but reads tell: as long as more is waiting they are full.
+    If one read took all of them, callers, server and service would wait for each other in turn. With half of them, one
+    half is handled while the other is on its way. A larger batch also costs less per entry. The number in flight is
+    unknown, but reads show it: while more entries wait, reads return full batches.
 
     Args:
-        limit: How many are handled at once; half of that is read at most.
+        limit: How many entries are handled at once; at most half of that is read.
 
     Attributes:
         entries: How many to ask for now.
@@ -83,7 +83,7 @@ class BatchSize:
         self._full = self._short = 0
 
     def learn(self, got: int) -> None:
-        """Take into account how many entries a read for so many has brought."""
+        """Adapt to the number of entries that a read returned, given how many it asked for."""
         if got >= self.entries:
             self._full, self._short = self._full + 1, 0
             if self._full == _STREAK:

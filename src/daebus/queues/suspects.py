@@ -1,4 +1,4 @@
-"""Suspects: entries whose last owner died, one of which may be what killed it. They are begun one at a time."""
+"""Suspects: entries whose last owner died, perhaps because of them. They are started one at a time."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ __all__ = ["Suspects", "Turn"]
 
 
 class Turn:
-    """The time of one suspect, in which no other is begun. It ends once.
+    """The turn of one suspect, during which no other is started. It ends once.
 
     Attributes:
-        waiting: How many the dead have left for its stream.
+        waiting: How many entries of its stream dead instances still own.
     """
 
     __slots__ = ("_suspects", "_timer", "waiting")
@@ -23,11 +23,11 @@ class Turn:
         self.waiting: int = 0
 
     def begin(self, seconds: float) -> None:
-        """It is begun, and the next one waits for its end, but no longer than for some seconds."""
+        """The suspect starts. The next one waits until it ends, but at most for some seconds."""
         self._timer = asyncio.get_running_loop().call_later(seconds, self.end)
 
     def end(self) -> None:
-        """Let the next one begin."""
+        """Let the next suspect start."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -37,7 +37,7 @@ class Turn:
 
 
 class Suspects:
-    """The turns of the suspects of one instance, whichever streams they come from."""
+    """The turns of the suspects of one instance, from all its streams."""
 
     def __init__(self) -> None:
         self._is_free = asyncio.Event()
@@ -45,11 +45,11 @@ class Suspects:
         self._told: list[Callable[[], object]] = []
 
     def when_free(self, tell: Callable[[], object]) -> None:
-        """Call `tell`, from now on, each time that a turn ends."""
+        """Register `tell`, which is called each time that a turn ends."""
         self._told.append(tell)
 
     def take(self) -> Turn | None:
-        """The turn; None: another suspect has it."""
+        """Take the turn; None: another suspect has it."""
         if not self._is_free.is_set():
             return None
         self._is_free.clear()
@@ -66,4 +66,4 @@ class Suspects:
         self._is_free.set()
         for tell in self._told:
             tell()
-        self._told = self._told[1:] + self._told[:1]  # who is told first takes the next turn
+        self._told = self._told[1:] + self._told[:1]  # the first one that is called takes the next turn

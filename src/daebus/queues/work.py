@@ -1,4 +1,4 @@
-"""Work: an entry in hand, and its end: a reply, an acknowledgement, another attempt, or the dead letters."""
+"""Work: an entry in flight, and how it ends: a reply, an acknowledgement, another attempt, or the dead letters."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ __all__ = ["Work", "once"]
 
 
 class Work(msgspec.Struct, eq=False):
-    """An entry in hand. It ends once: by `reply`, `done`, `failed` or `refuse`, or where `begin` says so.
+    """An entry in flight. It ends once: by `reply`, `done`, `failed` or `refuse`, or if `begin` returns False.
 
-    A reply and the acknowledgement of its entry leave in one write, with all others of the tick.
+    A reply and the acknowledgement of its entry are sent in one write, with all others of the tick.
 
     Attributes:
         entry: The entry.
         origin: Where it comes from.
-        settler: Takes the reply and the acknowledgement.
-        retries: Takes what fails and wants no reply.
-        request: What is asked for in it; None: it is an event, or was not decoded yet.
+        settler: Sends the reply and the acknowledgement.
+        retries: Retries failed entries that want no reply.
+        request: The request in the entry; None: it is an event, or was not decoded yet.
     """
 
     entry: Entry
@@ -40,7 +40,7 @@ class Work(msgspec.Struct, eq=False):
     request: Request | None = None
 
     async def begin(self) -> bool:
-        """Whether it is to run. Otherwise it has ended: it was delivered too often."""
+        """Whether the handler is to run. If not, the entry has ended: it was delivered too often."""
         if not self._is_exhausted:
             return True
         most = most_deliveries(self.request)
@@ -49,22 +49,22 @@ class Work(msgspec.Struct, eq=False):
         return False
 
     async def reply(self, payload: bytes | msgspec.Raw) -> None:
-        """It has succeeded: send the reply, JSON, where one is wanted."""
+        """The handler succeeded: send the reply, JSON, if one is wanted."""
         self._end(Outcome(SUCCESS, msgspec.Raw(payload)))
 
     async def done(self) -> None:
-        """It has succeeded without a reply, or nobody waits for one any more."""
+        """The handler succeeded without a reply, or the caller no longer waits."""
         self._end(None)
 
     async def failed(self, problem: ServiceError) -> None:
-        """Tell whoever waits; if nobody does, it is handled again later, or is a dead letter."""
+        """The handler failed: send the error to a waiting caller; else retry the entry or make it a dead letter."""
         if self._wants_reply:
             self._end(Outcome(ERROR, error_payload(problem)))
         else:
             await self.retries.failed(self.origin, self.entry, problem, self._trace_id)
 
     async def refuse(self, error: Exception) -> None:
-        """It is no request, as `error` says: it is a dead letter."""
+        """The entry is no valid request, as `error` says: make it a dead letter."""
         await self.retries.bury(self.origin, self.entry, BadRequest(f"It is no request: {error}"), "")
 
     @property
@@ -86,7 +86,7 @@ class Work(msgspec.Struct, eq=False):
         reply: tuple[str, bytes] | None = None
         if outcome is not None and request is not None and request.reply_to is not None:
             reply = request.reply_to, encode(Reply(outcome.status, outcome.payload, request.request_id))
-        # The stream of a channel is read by others too, and trimmed.
+        # The stream of a channel has other readers too, and is trimmed.
         is_own = origin.stream == origin.again
         self.settler.settle(origin.stream, origin.group, self.entry.id, delete=is_own, reply=reply)
 
@@ -97,16 +97,16 @@ class Work(msgspec.Struct, eq=False):
 
 
 def once(work: Work, request: Request, node: Node) -> Work:
-    """The work for a request with an idempotency key: it runs once, and what it comes to is kept for all with the key.
+    """Work for a request with an idempotency key: it runs once, and all requests with the key get its outcome.
 
-    Its `begin` claims the key. It has ended there where another run has the key, or had it.
+    Its `begin` claims the key. It returns False, and the work has ended, if another run has or had the key.
     """
     run = KeyedRun(node, work.origin, work.entry.id, request)
     return _KeyedWork(work.entry, work.origin, work.settler, work.retries, request, run=run)
 
 
 class _KeyedWork(Work, eq=False, kw_only=True):
-    """Work for an idempotency key, which is settled before whoever waits is told."""
+    """Work for an idempotency key. It is settled before the waiting callers get their replies."""
 
     run: KeyedRun
 
@@ -142,7 +142,7 @@ class _KeyedWork(Work, eq=False, kw_only=True):
             await super().failed(problem)
 
     async def _keep(self, outcome: Outcome) -> None:
-        """Keep what the run came to, and tell those who waited for it."""
+        """Store the outcome of the run, and reply to the requests that waited for it."""
         kept, parked = await self.run.store(outcome)
         for other in parked:
             self._tell(other, kept)
