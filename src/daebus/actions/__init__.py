@@ -1,5 +1,6 @@
-"""Actions: requests of the bus, served.
+"""Actions: serving requests of the bus.
 
-In come entries of an action's stream; out go replies, or items of a stream of replies. `daebus.app.runtime` opens it.
-`serving` reads the streams, `requests` handles each request, `runs` has those that are under way.
+The input is entries of an action's stream. The output is replies, or the items of a stream of replies.
+`daebus.app.runtime` opens the package. `serving` reads the streams, `requests` handles each request, `runs` holds the
+requests in progress.
 """

@@ -1,4 +1,4 @@
-"""What a process says on the bus that exits before its stop has ended: that it serves no more, and whom it fails."""
+"""The last messages of a process that exits before its stop has ended: it no longer serves, and these calls fail."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from daebus.queues.retries import GROUP
 
 __all__ = ["Farewell"]
 
-# Not where another instance has taken it over.
+# Not if another instance has taken the entry over.
 _ABANDON = Script(
     """
     local mine = redis.pcall('XPENDING', KEYS[1], ARGV[1], ARGV[2], ARGV[2], 1, ARGV[3])
@@ -33,15 +33,15 @@ _ABANDON = Script(
 
 
 class Farewell:
-    """Speaks for a process whose event loop may be blocked: over a connection of its own, in the thread that calls it.
+    """Sends the last messages of a process whose event loop may be blocked: on its own connection, in any thread.
 
-    Its methods block until the server has it, and raise what a connection raises.
+    Its methods block until the server has the message, and raise the errors of the connection.
 
     Args:
         node: The process.
         service: The service's name.
         presence: Its place in the registry.
-        actions: What it serves, and has in hand.
+        actions: The actions that it serves, with the requests in flight.
     """
 
     def __init__(self, node: Node, service: str, presence: Presence, actions: ActionServer) -> None:
@@ -51,13 +51,13 @@ class Farewell:
         self._actions = actions
 
     def leave(self) -> None:
-        """Leave the registry, so that nobody calls this process any more."""
+        """Leave the registry, so that this process gets no more calls."""
         asyncio.run(self._linked(self._presence.leave))
 
     def fail_callers(self) -> None:
-        """Leave the registry, and tell those whose calls are in hand that they fail, where no instance has the action.
+        """Leave the registry, and fail the calls in flight whose action no other instance serves.
 
-        Where one has, it takes the call over.
+        If another instance serves the action, it takes the call over.
         """
         asyncio.run(self._linked(self._fail_callers))
 

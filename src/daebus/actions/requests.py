@@ -1,4 +1,4 @@
-"""Requests: each is decoded, handed to the action's handler, and ended with what that gives or raises."""
+"""Requests: each is decoded, passed to the action's handler, and ended with the handler's result or error."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class ServedAction(msgspec.Struct, frozen=True):
         name: Its name.
         endpoint: The handler.
         concurrency: How many requests are handled at once; at least one in each partition.
-        policy: How often, how soon and for how long it is tried.
+        policy: How often, how soon and for how long a request is tried.
     """
 
     name: str
@@ -53,15 +53,15 @@ class ServedAction(msgspec.Struct, frozen=True):
 
 
 class Shared(msgspec.Struct, frozen=True):
-    """What all actions of one service in this process share.
+    """The objects that all actions of one service in this process share.
 
     Attributes:
         node: This process.
-        limits: What a caller may ask for.
-        settler: For replies, and for entries that are done with.
-        runs: What is being handled.
-        late: What the log is told of requests that are late.
-        logger: For what goes wrong.
+        limits: The limits for requests and replies.
+        settler: Sends replies and settles entries.
+        runs: The requests in progress.
+        late: Logs late requests.
+        logger: For errors.
     """
 
     node: Node
@@ -73,14 +73,14 @@ class Shared(msgspec.Struct, frozen=True):
 
 
 class RequestHandler:
-    """Handles the requests for one action that come in one partition.
+    """Handles the requests for one action that arrive in one partition.
 
     Args:
         action: The action.
-        delivery: To its handler.
+        delivery: Calls its handler.
         origin: Where the requests come from.
-        retries: For those that want no reply and whose handler fails.
-        shared: What all actions share.
+        retries: For failed requests that want no reply.
+        shared: The objects that all actions share.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class RequestHandler:
         self._logger = shared.logger
 
     async def handle(self, entry: Entry, task: Task) -> None:
-        """From the entry to the reply, in the task that handles it."""
+        """Handle an entry up to its reply, in the task that was started for it."""
         work = Work(entry, self._origin, self._settler, self._retries)
         try:
             request = work.request = decode_request(entry.get(b"request") or b"")
@@ -135,7 +135,7 @@ class RequestHandler:
             await (work.done() if problem is None else work.failed(problem))
 
     def alone(self, entry: Entry, waiting: int) -> float:
-        """For how many seconds no other suspect is begun beside this one, with so many that wait."""
+        """Seconds during which no other suspect is started beside this one, given how many wait."""
         try:
             request = decode_request(entry.get(b"request") or b"")
         except UNDECODABLE:  # it ends at once
@@ -164,7 +164,7 @@ class RequestHandler:
         return problem
 
     async def _answer(self, incoming: Incoming, request: Request, run: Run) -> _Payload | None:
-        """The JSON of the reply; None: nobody waits for one."""
+        """The JSON of the reply; None: no reply is wanted."""
         check_message(request.payload, self._limits)
         if request.headers is not None:
             check_headers(request.headers)
@@ -196,7 +196,7 @@ class RequestHandler:
         return NOTHING
 
     def _refuse_reply(self, reply: bytes) -> None:
-        """Raise `TooLarge` for a reply that is: the server would cut the caller off from all its replies."""
+        """Raise `TooLarge` for a reply above the limit: the server would disconnect the caller from all its replies."""
         where, size = self._delivery.endpoint.signature.where, len(reply)
         self._logger.error("reply too large", handler=self._delivery.title, where=where, bytes=size)
         check_reply(reply, self._limits)

@@ -1,4 +1,4 @@
-"""Runs: the requests that are being handled in this process, and what their callers say of them meanwhile."""
+"""Runs: the requests in progress in this process, and the control messages of their callers."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _LONGEST_NUMBER = 9  # digits
 
 
 class Run(msgspec.Struct, eq=False):
-    """A request that is being handled.
+    """A request in progress.
 
     Attributes:
         task: Handles it.
         request_id: Its id.
         deadline: When it is cancelled, in seconds of `time.monotonic`.
-        items: What a streaming action sends.
-        caller: The reply channel of whom it sends them to.
+        items: The items that a streaming action sends.
+        caller: The reply channel of the caller that gets them.
     """
 
     task: asyncio.Task[None]
@@ -36,26 +36,26 @@ class Run(msgspec.Struct, eq=False):
     _unwanted: bool = False
 
     def expire(self) -> None:
-        """Cancel it: its deadline has passed."""
+        """Cancel the run because its deadline has passed."""
         self._late = True
         self.task.cancel()
 
     def give_up(self) -> None:
-        """Cancel it: nobody waits for it."""
+        """Cancel the run because its caller no longer waits."""
         self._unwanted = True
         self.task.cancel()
 
     @property
     def is_cut(self) -> bool:
-        """Whether, if it was cancelled, it was as the service stops."""
+        """Whether the run, if it was cancelled, was cancelled because the service stops."""
         return not (self._late or self._unwanted)
 
     def ended(self, title: str, begun: float) -> ServiceError | None:
-        """Why it was cancelled; None: nobody waits.
+        """The error that says why the run was cancelled; None: the caller no longer waits.
 
         Args:
-            title: What the handler is called.
-            begun: When it was begun, in seconds of `time.monotonic`.
+            title: The handler's title in messages.
+            begun: When it was started, in seconds of `time.monotonic`.
         """
         self.task.uncancel()
         late = f"{title} did not finish in the {round(self.deadline - begun, 2):g} s that it had"
@@ -63,10 +63,10 @@ class Run(msgspec.Struct, eq=False):
 
 
 class Runs(Deadlines[asyncio.Task[None], Run]):
-    """The requests that are being handled, by their tasks; those that are late are cancelled.
+    """The requests in progress, by their tasks. Those past their deadline are cancelled.
 
     Attributes:
-        cut: The entries, each with its stream, whose runs the stop of the service has cancelled.
+        cut: The entries, each with its stream, whose runs were cancelled by the stop of the service.
     """
 
     def __init__(self) -> None:
@@ -74,7 +74,7 @@ class Runs(Deadlines[asyncio.Task[None], Run]):
         self.cut: list[tuple[str, Entry]] = []
 
     def control(self, message: bytes) -> None:
-        """Take what a caller says: it waits no longer, or it takes more items of a stream."""
+        """Handle a control message of a caller: it no longer waits, or it accepts more items of a stream."""
         request_id, *credit = message.decode(errors="replace").split(" ")
         for run in list(self.values()):
             if run.request_id != request_id:
@@ -85,6 +85,6 @@ class Runs(Deadlines[asyncio.Task[None], Run]):
                 run.items.grant(int(credit[0]), int(credit[1]) if len(credit) > 1 else 0)
 
     def refuse_more(self, caller: str, most: int) -> None:
-        """Raise `TooManyRequests` where a caller has as many streams open as it may."""
+        """Raise `TooManyRequests` if a caller has reached its limit of open streams."""
         if sum(run.caller == caller for run in self.values()) >= most:
             raise TooManyRequests(f"The caller has {most} streams open in this process, as many as it may")

@@ -32,11 +32,11 @@ class ActionServer:
     Args:
         node: This process.
         service: The service's name.
-        actions: What it serves.
+        actions: The actions to serve.
         lease: The heartbeat of this process.
-        retries: For requests that want no reply and whose handler fails, in each of the partitions that are read.
-        limits: What a caller may ask for.
-        logger: For what goes wrong.
+        retries: For failed requests that want no reply, in each partition that is read.
+        limits: The limits for requests and replies.
+        logger: For errors.
     """
 
     def __init__(
@@ -74,17 +74,17 @@ class ActionServer:
                 self._readers.append(GroupReader(node, GROUP, registry, lease, streams, self._settler, logger))
 
     async def start(self) -> None:
-        """Take requests from now on."""
+        """Start taking requests."""
         self._unsubscribe = await self._node.subscriber.subscribe(control_channel(self._service), self._runs.control)
         for reader in self._readers:
             await reader.start()
 
     async def quit(self) -> None:
-        """Take no more requests; those in hand go on."""
+        """Take no more requests; those in flight continue."""
         await asyncio.gather(*(reader.quit() for reader in self._readers))
 
     async def stop(self, grace: Grace) -> None:
-        """Take no more requests; answer those in hand."""
+        """Take no more requests; answer those in flight."""
         await asyncio.gather(*(reader.stop(grace) for reader in self._readers))
         with suppress(TimeoutError):
             async with asyncio.timeout(grace.left_until(CUT_SECONDS)):
@@ -93,9 +93,9 @@ class ActionServer:
             await self._unsubscribe()
 
     def in_hand(self) -> list[tuple[str, Entry]]:
-        """The entries that were read, and neither handled nor given back, or that the stop has cut off, with streams.
+        """The unsettled entries with their streams: those that were read, and those that were cut off by the stop.
 
-        May be asked in any thread.
+        May be called in any thread.
         """
         held = ((stream.key, entry) for stream in self._streams for entry in list(stream.tasks.values()))
         return [*self._runs.cut, *held]

@@ -101,7 +101,7 @@ class BlockingBus(ThreadOnly):
         idempotency_key: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Out:
-        """Ask, and wait for the reply; see `Bus.call`."""
+        """Send a request, and wait for the reply; see `Bus.call`."""
         asked = cast("Action[object, Out]", action)
         calling = self._bus.call(
             asked, payload, service=service, timeout=timeout, idempotency_key=idempotency_key, headers=headers
@@ -137,7 +137,7 @@ class BlockingBus(ThreadOnly):
         timeout: float | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Generator[Out]:
-        """Ask, and iterate over the replies; see `Bus.stream`."""
+        """Send a request, and iterate over the replies; see `Bus.stream`."""
         asked = cast("StreamAction[object, Out]", action)
         replies = _Replies(self._bus.stream(asked, payload, service=service, timeout=timeout, headers=headers))
         try:
@@ -182,7 +182,7 @@ class BlockingBus(ThreadOnly):
         after: After = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Queue a request whose reply is not wanted; see `Bus.send`."""
+        """Queue a request that wants no reply; see `Bus.send`."""
         asked = cast("Action[object, object]", action)
         sending = self._bus.send(
             asked, payload, service=service, idempotency_key=idempotency_key, after=after, headers=headers
@@ -197,7 +197,7 @@ class BlockingBus(ThreadOnly):
         after: After = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Tell all listeners of a channel; see `Bus.publish`."""
+        """Publish an event to all listeners of a channel; see `Bus.publish`."""
         self._loop.wait_for(self._bus.publish(channel, event, after=after, headers=headers))
 
 
@@ -211,7 +211,7 @@ class BlockingTwin(BlockingBus):
 
 
 class _Replies:
-    """An async generator that is pulled from another thread: each step in a task that outlives no other."""
+    """An async generator that is iterated from another thread. Each step runs in a task that ends with the step."""
 
     def __init__(self, replies: AsyncGenerator[object]) -> None:
         self._replies = replies

@@ -27,18 +27,18 @@ Event = TypeVar("Event")
 
 
 class Bus(OpenBus):
-    """The way to other services. In a handler it is the service ``bus``; elsewhere ``async with Bus(url) as bus:``.
+    """Access to other services. In a handler it is the service ``bus``; elsewhere ``async with Bus(url) as bus:``.
 
     Args:
-        url: Of the Redis or Valkey server; default: DAEBUS_REDIS_URL, else the project's embedded engine.
-        timeout: Seconds that a call waits where it does not say; the default is long enough for one whose instance is
-            killed to be answered by another one.
+        url: URL of the Redis or Valkey server; default: DAEBUS_REDIS_URL, else the project's embedded engine.
+        timeout: Default timeout of calls in seconds. It is long enough for another instance to answer a call whose
+            instance is killed.
         max_queued: How many unhandled requests of one action `send` queues at most, in each partition of the service.
         max_queued_size: About how many bytes of the server's memory they may take.
         max_message_size: The largest payload or event in bytes; more raises `TooLarge`.
-        legacy: Whether services that still run daebus 0.0.31 are called, too (docs/migration.md); default: where the
+        legacy: Whether services that still run daebus 0.0.31 are called, too (docs/migration.md); default: whether the
             environment has ``DAEBUS_LEGACY=1``.
-        interceptors: What stands around all that it sends, the first outermost; see `daebus.interceptors`.
+        interceptors: Interceptors of everything that it sends, the first outermost; see `daebus.interceptors`.
 
     Raises:
         ConfigurationError: When it is opened: the URL, or DAEBUS_LEGACY, is wrong. When it is used: it is not open, or
@@ -96,31 +96,31 @@ class Bus(OpenBus):
         idempotency_key: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Out:
-        """Ask, and wait for the reply.
+        """Send a request, and wait for the reply.
 
         Args:
             action: A contract, or a decorated handler.
-            payload: What it takes; nothing where it takes None.
-            service: Who is asked; default: the contract's service, else the service that asks.
-            timeout: Seconds to wait, within what the handler that asks has left itself.
+            payload: The payload that the action takes; nothing if it takes None.
+            service: The service to ask; default: the contract's service, else the calling service.
+            timeout: Seconds to wait, limited by the deadline of the calling handler.
             idempotency_key: Such as ``order-17``: requests for the action with the same key and payload run once, and
-                all get the same reply, also those that come later, within what the action says (``keep_replies``).
-                A run that fails unexpectedly, or for want of another service, does not count.
-            headers: What else the handler is told, in `Context.headers`; at most 64, of 16 KiB. `traceparent`,
+                all get the same reply. Later requests do too, for as long as the action says (``keep_replies``). A run
+                that fails unexpectedly, or because another service is missing, does not count.
+            headers: Further data for the handler, in `Context.headers`; at most 64, of 16 KiB. `traceparent`,
                 `tracestate`, `baggage` and `x-request-id` of the message that is being handled are added.
 
         Raises:
             Timeout: No reply came in time.
             Conflict: The idempotency key was used with another payload.
-            ConfigurationError: There is a key, and the service runs daebus 0.0.31, which knows none.
-            TooLarge: The payload is, or the headers are.
-            BadRequest: The payload contains itself or is not what the action takes, the key is too long, or a header
-                is wrong.
-            BadReply: The reply is not what the contract says.
+            ConfigurationError: There is a key, and the service runs daebus 0.0.31, which has no keys.
+            TooLarge: The payload is too large, or the headers are.
+            BadRequest: The payload contains itself or is not what the action takes, the key is too long, or a header is
+                wrong.
+            BadReply: The reply does not match the contract.
             NoSuchService: No instance serves the service.
             NoSuchAction: No live instance of it has the action.
             Unavailable: The server cannot be reached.
-            ServiceError: Whatever the handler raised, with its class, code, message and details.
+            ServiceError: The error that the handler raised, with its class, code, message and details.
         """
         caller = self._open
         request = caller.request(action, payload, service, idempotency_key, headers)
@@ -160,21 +160,21 @@ class Bus(OpenBus):
         timeout: float | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> AsyncGenerator[Out]:
-        """Ask, and iterate over the replies. Leaving the iteration early stops the handler.
+        """Send a request, and iterate over the replies. Leaving the iteration early stops the handler.
 
-        The reply of an action that does not stream counts as a stream of that one item; null as an empty one.
+        The reply of an action that does not stream counts as a stream of one item, and null as an empty stream.
 
         Args:
             action: A contract, or a decorated handler that is an async generator.
-            payload: What it takes; nothing where it takes None.
-            service: As in `call`.
-            timeout: Seconds for the whole stream; default: as long as it lives, within the asking handler's deadline.
-            headers: As in `call`.
+            payload: The payload that the action takes; nothing if it takes None.
+            service: The service to ask; default: the contract's service, else the calling service.
+            timeout: Seconds for the whole stream; default: no limit but the calling handler's deadline.
+            headers: Further data for the handler, see `call`.
 
         Raises:
             Timeout: The stream did not end in time.
-            Unavailable: The server cannot be reached, or nothing more is heard of the handler.
-            ServiceError: As in `call`.
+            Unavailable: The server cannot be reached, or the handler sends no more signs of life.
+            ServiceError: An error of the handler or of the request, see `call`.
         """
         caller = self._open
         request = caller.request(action, payload, service, None, headers)
@@ -218,25 +218,24 @@ class Bus(OpenBus):
         after: After = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Queue a request whose reply is not wanted; it is kept until it was handled, also while nobody serves it.
+        """Queue a request that wants no reply. It is kept until it was handled, also while no instance serves it.
 
-        Where the service runs and no live instance of it has the action, the log warns, with the name that was probably
-        meant: it waits for an instance that has it. An instance that starts warns of what waits for nobody.
-
-        Where the handler fails, it is handled again or becomes a dead letter, as its decorator says.
+        If the service runs and no live instance of it has the action, the request waits for one, and the log warns,
+        with the name that was probably meant. An instance that starts warns of waiting requests that no instance
+        serves. If the handler fails, the request is retried or becomes a dead letter, as its decorator says.
 
         Args:
             action: A contract, or a decorated handler.
-            payload: What it takes; nothing where it takes None.
-            service: As in `call`.
-            idempotency_key: As in `call`: it is not handled where another request with the key was.
-            after: As in `publish`.
-            headers: As in `call`.
+            payload: The payload that the action takes; nothing if it takes None.
+            service: The service that gets it; default: the contract's service, else the calling service.
+            idempotency_key: A request is not handled if another one with the same key was; see `call`.
+            after: When to send it, see `publish`.
+            headers: Further data for the handler, see `call`.
 
         Raises:
-            ConfigurationError: There is a key, and the service runs daebus 0.0.31, which knows none.
+            ConfigurationError: There is a key, and the service runs daebus 0.0.31, which has no keys.
             TooManyRequests: The queue of the action is full.
-            TooLarge: The payload is, or the headers are.
+            TooLarge: The payload is too large, or the headers are.
             BadRequest: The payload contains itself, the key is too long, or a header is wrong.
             Unavailable: The server cannot be reached.
         """
@@ -262,24 +261,23 @@ class Bus(OpenBus):
         after: After = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Tell all listeners of a channel. Durable channels keep the event until each has handled it.
+        """Publish an event to all listeners of a channel. Durable channels keep the event until each has handled it.
 
         Args:
             channel: The channel.
             event: The event.
-            after: ``"commit"``: it leaves once the message that is being handled has succeeded, that is, when the
-                handler has returned and its per-message objects were closed without error, and before the reply does;
-                in order with what else waits for that, and not at all where one of them fails. Where the server is away
-                then, an event of a durable channel is sent again for 10 s, and taken once; one of a plain channel only
-                if there was no connection. Where that does not help, the message fails with `Unavailable` although what
-                it has done is kept, and the log names what was not sent: who has called may call again, and what was
-                sent or is an event of a durable channel is handled again, so that its handler must bear that. None: at
-                once.
-            headers: As in `call`.
+            after: None: publish at once. ``"commit"``: publish once the message that is being handled has succeeded:
+                the handler has returned, and its per-message objects were closed without error. The event leaves before
+                the reply, in order with other sends that wait for the commit. If the handler or the closing fails, it
+                is not sent. If the server is away, an event of a durable channel is retried for 10 s and accepted once;
+                one of a plain channel is retried only if there was no connection. If that fails too, the message fails
+                with `Unavailable` although its work is kept, and the log names what was not sent. Callers may then call
+                again, and sends and durable events are handled again, so the handler must tolerate a repeat.
+            headers: Further data for the listeners, see `call`.
 
         Raises:
-            ConfigurationError: It is to wait for a message, and none is being handled.
-            TooLarge: The event is, or the headers are.
+            ConfigurationError: It is to wait for a commit, and no message is being handled.
+            TooLarge: The event is too large, or the headers are.
             BadRequest: The event contains itself, or a header is wrong.
             Unavailable: The server cannot be reached.
         """

@@ -45,14 +45,14 @@ CREDIT_SIZE = 1_048_576
 
 
 class Caller:
-    """Asks on behalf of one process.
+    """Sends requests on behalf of one process.
 
     Args:
         node: The process.
-        service: Who is asked where neither the caller nor the contract names a service.
+        service: The service to ask if neither the caller nor the contract names one.
         limits: How large a payload may be.
-        dialect: How services are called that speak another wire.
-        warns: Whether the log is told where something is sent to an action that no live instance has.
+        dialect: Calls services that speak another wire format.
+        warns: Whether to log requests for an action that no live instance has.
 
     Attributes:
         commit_patience: See `Timings`.
@@ -82,11 +82,11 @@ class Caller:
         key: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Request:
-        """A request that is yet to be sent, with an idempotency key and headers.
+        """Build a request, with an idempotency key and headers, without sending it.
 
         Raises:
-            ConfigurationError: Nobody is named to handle it.
-            TooLarge: The payload is, or the headers are.
+            ConfigurationError: No service is named.
+            TooLarge: The payload is too large, or the headers are.
             BadRequest: The payload contains itself, the key is too long, or a header is wrong.
         """
         target = service or action.service or self._service
@@ -174,7 +174,7 @@ class Caller:
                 self._cancel(request)
 
     async def queue(self, request: Request, max_queued: int, max_size: int, *, once: bool = False) -> None:
-        """Send a request that wants no reply. Raises as `Queue.put` does."""
+        """Send a request that wants no reply. Raises the errors of `Queue.put`."""
         service, directory = request.service, self._directory
         if not directory.knows(service, ""):
             await directory.serves(service)
@@ -184,11 +184,11 @@ class Caller:
         await self._queue.put(request, max_queued, max_size, once=once)
 
     def queues_once(self, service: str) -> bool:
-        """Whether a request for a service may be queued again; not one in another dialect, which would run twice."""
+        """Whether a request for a service may be queued again. In another dialect it would run twice."""
         return not self._dialect.is_spoken or self._directory.has_seen(service)
 
     def decode(self, action: Contract, payload: msgspec.Raw) -> object:
-        """The payload of a reply. Raises `BadReply` where it is not what the contract says."""
+        """Decode the payload of a reply. Raises `BadReply` if it does not match the contract."""
         decoder = self._decoders.get(action)
         if decoder is None:
             try:
@@ -201,7 +201,7 @@ class Caller:
             raise BadReply(f"The reply of {action.name!r} is not what its contract says: {error.message}") from None
 
     def encode(self, payload: object) -> bytes:
-        """The JSON of a payload or an event. Raises `TooLarge`, and `BadRequest` where it contains itself."""
+        """The JSON of a payload or an event. Raises `TooLarge`, and `BadRequest` if it contains itself."""
         try:
             body = encode(payload)
         except RecursionError:
@@ -210,11 +210,11 @@ class Caller:
         return body
 
     def check(self, body: bytes) -> None:
-        """Raise `TooLarge` for a payload or an event that is."""
+        """Raise `TooLarge` for a payload or an event above the limit."""
         check_message(body, self._limits)
 
     async def _prepare(self, request: Request, timeout: float | None, deadline: float) -> bool:
-        """See to it that replies can come in, and that there is somebody to reply; returns whether in another dialect.
+        """Ensure that replies can arrive and that the service is there; return whether it speaks another dialect.
 
         Raises `NoSuchService` and `NoSuchAction`.
         """
@@ -231,7 +231,7 @@ class Caller:
             raise _late(request, timeout, deadline) from None
 
     async def _require_dialect(self, request: Request, missing: NoSuchService) -> None:
-        """Return if a service that nobody serves may be asked in another dialect. Raises `missing` otherwise."""
+        """Return if a service without instances may be asked in another dialect. Raises `missing` otherwise."""
         service, dialect = request.service, self._dialect
         problem = missing if self._directory.has_seen(service) else await dialect.instead(missing, service)
         if problem is not None:
@@ -239,7 +239,7 @@ class Caller:
         await dialect.prepare(request, self._inbox.receive)
 
     def _ask(self, request: Request, waiting: Question | Conversation, deadline: float, *, foreign: bool) -> None:
-        """Send a request, and hand its replies to `waiting` until the request is forgotten."""
+        """Send a request, and pass its replies to `waiting` until the request is forgotten."""
         if foreign:
             streams = request.credit is not None
             self._inbox.waiting.add(request.request_id, self._dialect.expecting(waiting, deadline, streams=streams))
@@ -257,7 +257,7 @@ class Caller:
         self._tell(request, request.request_id)
 
     def _tell(self, request: Request, text: str) -> None:
-        """Tell whoever handles a request. Where the server is gone, the handler ends at its deadline."""
+        """Send a control message to a request's handler. If the server is gone, the handler ends at its deadline."""
         self._node.link.issue(("PUBLISH", control_channel(request.service), text), _ignore)
 
 
@@ -277,7 +277,7 @@ def _refused(request: Request, error: CommandError) -> CommandError:
 
 
 def _deadline(timeout: float | None) -> float:
-    """The earlier one of a timeout and of the deadline of the handler that asks, in `time.monotonic` seconds."""
+    """The earlier of a timeout and the calling handler's deadline, in `time.monotonic` seconds."""
     context = current_context.get()
     inherited = NEVER if context is None or context.deadline is None else context.deadline
     return min(inherited, NEVER if timeout is None else time.monotonic() + timeout)

@@ -1,4 +1,4 @@
-"""The seam for services that speak another wire than docs/protocol.md; `daebus.legacy` has the only one."""
+"""The interface to services with another wire format than docs/protocol.md; `daebus.legacy` has the only one."""
 
 from __future__ import annotations
 
@@ -14,44 +14,44 @@ __all__ = ["Dialect"]
 
 
 class Dialect(Protocol):
-    """How a process calls services that speak another wire. It is asked only where nobody serves a service by ours."""
+    """Calls services with another wire format. It is used only if no instance serves a service by the usual one."""
 
     @property
     def is_spoken(self) -> bool:
-        """Whether anything is asked over it."""
+        """Whether requests are sent over it."""
         ...
 
     async def instead(self, missing: NoSuchService, service: str) -> NoSuchService | None:
-        """None: a service is there that speaks it, and may be asked; else the error, which may say more."""
+        """None: a service with this wire format is there, and may be asked; else the error, perhaps with details."""
         ...
 
     async def prepare(self, request: Request, receive: Receive) -> None:
-        """See to it that replies can come in; messages on their channel are handed to `receive`.
+        """Ensure that replies can arrive; messages on their channel are passed to `receive`.
 
         Raises:
-            ConfigurationError: The request asks for what the wire does not have.
-            Unavailable: The connection over which replies come in is broken.
+            ConfigurationError: The request needs a feature that the wire format lacks.
+            Unavailable: The connection for replies is broken.
         """
         ...
 
     def ask(self, request: Request, sent: Answered) -> None:
-        """Send a request that wants a reply; the server's answer is handed to `sent`."""
+        """Send a request that wants a reply; the server's answer is passed to `sent`."""
         ...
 
     async def send(self, request: Request) -> bool:
-        """Send a request that wants no reply; returns whether a service was there that speaks it.
+        """Send a request that wants no reply; return whether a service with this wire format was there.
 
         Raises:
-            ConfigurationError: The request asks for what the wire does not have.
+            ConfigurationError: The request needs a feature that the wire format lacks.
         """
         ...
 
     def expecting(self, waiting: Waiting, ends: float, *, streams: bool) -> Waiting:
-        """What takes the replies for somebody who waits.
+        """The receiver of the replies for a waiting caller.
 
         Args:
-            waiting: Who waits.
-            ends: When all replies must be there, in seconds of `time.monotonic`.
-            streams: Whether there may be many.
+            waiting: The waiting caller.
+            ends: When all replies must have arrived, in seconds of `time.monotonic`.
+            streams: Whether there may be many replies.
         """
         ...

@@ -1,4 +1,4 @@
-"""What a bus sends through its interceptors: from a request to what they see of it, and back."""
+"""The interceptors of a bus: conversion of its requests and events to messages for them, and back."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Event = TypeVar("Event")
 
 
 class _Origin(msgspec.Struct, frozen=True):
-    """What a message was made from."""
+    """The request or event from which a message was made."""
 
     caller: Caller
     message: Request | OutgoingEvent
@@ -37,11 +37,11 @@ class Forwarding:
     """The interceptors of a bus, composed.
 
     Args:
-        interceptors: Those that it has.
+        interceptors: The interceptors.
 
     Attributes:
-        one: Through which calls, sends and publishes go; None: nothing stands around them.
-        many: Through which streams go, likewise.
+        one: The way for calls, sends and publishes; None: there are no interceptors for them.
+        many: The way for streams; None: there are no interceptors for them.
     """
 
     __slots__ = ("many", "one")
@@ -61,15 +61,15 @@ def of_request(
     timeout: float | None = None,
     room: tuple[int, int] = (0, 0),
 ) -> Outgoing:
-    """What interceptors see of a request.
+    """The message of a request, for interceptors.
 
     Args:
-        kind: What is done with it.
+        kind: The kind of the request.
         action: Its contract.
-        caller: Who sends it.
+        caller: Sends it.
         request: The request.
-        timeout: Seconds for the reply, or the whole of a stream; None: as long as the handler that asks has.
-        room: How many requests, and how many bytes of them, may wait for the action; of a send.
+        timeout: Seconds for the reply, or for a whole stream; None: as long as the calling handler has.
+        room: How many requests, and how many bytes of them, may wait for the action; only for sends.
     """
     deadline = None if timeout is None else time.monotonic() + timeout
     if kind != "send" and (inherited := _inherited()) is not None:
@@ -88,7 +88,7 @@ def of_request(
 
 
 def of_event(channel: Channel[Event], caller: Caller, event: OutgoingEvent) -> Outgoing:
-    """What interceptors see of an event."""
+    """The message of an event, for interceptors."""
     return Outgoing(
         kind="publish",
         contract=channel,
@@ -125,7 +125,7 @@ async def _forward_stream(outgoing: Outgoing) -> AsyncGenerator[msgspec.Raw]:
 
 
 def _request(outgoing: Outgoing, origin: _Origin) -> Request:
-    """A request anew, as replies are told apart by its id; one that wants none is the same each time."""
+    """A new request, because replies are matched by its id; one that wants no reply stays the same each time."""
     request, caller = cast("Request", origin.message), origin.caller
     caller.check(outgoing.body)
     caller.check_key(outgoing.idempotency_key)
@@ -153,6 +153,6 @@ def _inherited() -> float | None:
 
 
 def _timeout(outgoing: Outgoing) -> float | None:
-    """Seconds that are left; None: as many as the handler that asks has."""
+    """Seconds that are left; None: as many as the calling handler has."""
     remaining = outgoing.remaining
     return None if remaining is None or outgoing.deadline == _inherited() else round(remaining, 3)

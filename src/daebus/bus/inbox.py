@@ -1,4 +1,4 @@
-"""The caller's side of replies: one channel for each process, matched by request id."""
+"""Replies on the caller's side: one channel for each process, matched by request id."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class Question(msgspec.Struct, eq=False):
     """Waits for one reply.
 
     Attributes:
-        deadline: When it waits no longer, in seconds of `time.monotonic`.
-        replied: Done with the reply, or with why none will come; `TimeoutError` at the deadline.
+        deadline: When it stops waiting, in seconds of `time.monotonic`.
+        replied: Completed with the reply, or with the error if none will come; `TimeoutError` at the deadline.
     """
 
     deadline: float
@@ -49,7 +49,7 @@ class Question(msgspec.Struct, eq=False):
             self.replied.set_exception(answer)
 
     def expire(self) -> None:
-        """Wait no longer."""
+        """Stop waiting."""
         if not self.replied.done():
             self.replied.set_exception(TimeoutError())
 
@@ -58,8 +58,8 @@ class Conversation:
     """Waits for many replies.
 
     Args:
-        title: Whose they are, for errors.
-        ends: When all of them must be there, in seconds of `time.monotonic`.
+        title: The request that they belong to, for errors.
+        ends: When all of them must have arrived, in seconds of `time.monotonic`.
     """
 
     def __init__(self, title: str, ends: float) -> None:
@@ -73,7 +73,7 @@ class Conversation:
 
     @property
     def deadline(self) -> float:
-        """When it ends, or was silent for too long."""
+        """When it ends, or has been silent for too long."""
         return min(self._ends, self._heard + _SILENCE_SECONDS)
 
     def receive(self, reply: Reply) -> None:
@@ -94,13 +94,13 @@ class Conversation:
             self._fail(answer)
 
     def expire(self) -> None:
-        """Wait no longer."""
+        """Stop waiting."""
         late = time.monotonic() >= self._ends
         silent = f"{self._title} was not heard of for {_SILENCE_SECONDS:g} s: whoever handled it may have died"
         self._fail(TimeoutError() if late else Unavailable(silent))
 
     async def next(self) -> Reply:
-        """The next reply. Raises `TimeoutError` at its end, `Unavailable` when nothing more is heard."""
+        """The next reply. Raises `TimeoutError` when the time is up, `Unavailable` if the signs of life stop."""
         while not self._replies:
             if self._failed is not None:
                 raise self._failed
@@ -123,8 +123,8 @@ class Inbox:
     """The replies to this process.
 
     Attributes:
-        channel: On which they come in.
-        waiting: Who waits for replies, by the id of the request. Replies to others are dropped.
+        channel: The channel on which they arrive.
+        waiting: The waiting callers, by the id of the request. Other replies are dropped.
     """
 
     def __init__(self, node: Node) -> None:
@@ -136,11 +136,11 @@ class Inbox:
 
     @property
     def is_ready(self) -> bool:
-        """Whether replies can come in."""
+        """Whether replies can arrive."""
         return self._subscribed and self._node.subscriber.hears(self.channel)
 
     async def ready(self) -> None:
-        """Subscribe, once; later calls return at once. Raises `Unavailable` where replies cannot come in now."""
+        """Subscribe, once; later calls return at once. Raises `Unavailable` if replies cannot arrive now."""
         if self._subscribing is None or self._subscribing.done():
             self._subscribing = asyncio.create_task(self._subscribe())
         await asyncio.shield(self._subscribing)

@@ -1,4 +1,4 @@
-"""The items of a stream on their way to the caller: never more than it takes, and none once it is gone."""
+"""The items of a stream on their way to the caller: never more than it accepts, and none once it is gone."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ _WINDOW = 64
 
 
 class ReaderGoneError(Exception):
-    """Nobody hears the stream any more."""
+    """The stream has no reader any more."""
 
 
 class Items:
-    """Sends the items of one stream, and says now and then that the stream lives: ``async with Items(...) as items``.
+    """Sends the items of one stream, and regular signs of life: ``async with Items(...) as items``.
 
     Args:
         link: The connection.
-        request: What asked for them.
-        reply_to: Where the caller hears them.
+        request: The request for the stream.
+        reply_to: The caller's reply channel.
     """
 
     def __init__(self, link: Link, request: Request, reply_to: str) -> None:
@@ -59,17 +59,17 @@ class Items:
             await asyncio.wait({self._alive})
 
     def grant(self, credit: int, size: int) -> None:
-        """The caller takes so many more, of so many bytes."""
+        """The caller accepts more items, of this many bytes."""
         self._credit += credit
         self._credit_size += size
         self._changed.set()
 
     async def send(self, item: bytes) -> None:
-        """Send an item, once the caller takes it.
+        """Send an item, once the caller accepts it.
 
         Raises:
-            ReaderGoneError: Nobody hears an earlier one.
-            Unavailable: An earlier one got lost.
+            ReaderGoneError: An earlier item reached no reader.
+            Unavailable: An earlier item was lost.
         """
         while self._failed is None and (min(self._credit, self._credit_size) <= 0 or self._unanswered >= _WINDOW):
             await self._change()
@@ -80,7 +80,7 @@ class Items:
         self._publish(SUCCESS, msgspec.Raw(item))
 
     async def flush(self) -> None:
-        """Wait until the server has taken all of them. Raises as `send` does."""
+        """Wait until the server has accepted all items. Raises the errors of `send`."""
         while self._failed is None and self._unanswered:
             await self._change()
         if self._failed is not None:

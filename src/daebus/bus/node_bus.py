@@ -12,11 +12,11 @@ __all__ = ["NodeBus"]
 
 
 class NodeBus(Bus):
-    """A bus over the connections of a process, which are closed by whoever opened them.
+    """A bus over the connections of a process. Their opener closes them.
 
     Args:
-        caller: Asks on behalf of the process.
-        interceptors: What stands around all that it sends.
+        caller: Sends requests on behalf of the process.
+        interceptors: Interceptors of everything that it sends.
     """
 
     def __init__(self, caller: Caller, interceptors: Interceptors = NONE) -> None:

@@ -1,4 +1,4 @@
-"""`OpenBus`: how a bus gets to its server, and back."""
+"""`OpenBus`: how a bus connects to its server, and disconnects."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class OpenBus(LoopOnly):
     """A bus that is opened and closed: ``async with``.
 
     Args:
-        url: Of the server; None: the environment's, else the project's embedded engine.
+        url: URL of the server; None: the environment's, else the project's embedded engine.
         limits: How large a payload may be.
-        legacy: Whether services are called that speak the old wire, too; None: as the environment says.
+        legacy: Whether services with the wire format of daebus 0.0.31 are called too; None: as the environment says.
     """
 
     def __init__(self, url: str | None, limits: BusLimits, *, legacy: bool | None) -> None:

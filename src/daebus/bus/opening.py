@@ -1,4 +1,4 @@
-"""`open_caller`: a caller over connections of its own, for scripts."""
+"""`open_caller`: a caller with its own connections, for scripts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["open_caller"]
 
 @asynccontextmanager
 async def open_caller(url: str | None, limits: BusLimits, legacy: bool | None) -> AsyncGenerator[Caller]:  # noqa: FBT001
-    """A way to ask over connections of its own.
+    """Open a caller with its own connections.
 
     Args:
         url: The server; None: the one that `find_server` finds.

@@ -1,4 +1,4 @@
-"""Publishing events: on a pub/sub channel, or to the stream of a durable one, once, also where that is in doubt."""
+"""Publishing events: on a pub/sub channel, or to the stream of a durable channel, once even if retried."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Event = TypeVar("Event")
 SENT_MS = 30_000
 """Milliseconds for which the server remembers what was sent once: longer than anybody sends it again."""
 
-# Added first: where the memory is full, nothing is marked.
+# The event is added first: if the memory is full, nothing is marked.
 _APPEND_ONCE = Script(
     """
     if redis.call('GET', KEYS[2]) then return 0 end
@@ -35,7 +35,7 @@ _APPEND_ONCE = Script(
     """
 )
 
-# In one step, so that nothing comes between the headers and the event that they are of.
+# In one step, so that nothing comes between the headers and their event.
 _PUBLISH_WITH_HEADERS = Script(
     """
     redis.call('PUBLISH', KEYS[1], ARGV[2])
@@ -45,16 +45,16 @@ _PUBLISH_WITH_HEADERS = Script(
 
 
 class OutgoingEvent(msgspec.Struct, frozen=True):
-    """An event that is yet to be published.
+    """An event to be published.
 
     Attributes:
         channel: The channel's name.
         body: The event, encoded.
         headers: Its headers; None: it has none.
-        trace_id: The request id of the work that it is part of; None: of none.
+        trace_id: The request id of the work that the event is part of; None: there is none.
         retention: For how many seconds a durable channel keeps it; None: the channel is not durable.
-        event_id: Tells an event of a durable channel from all others; else empty.
-        once: Whether a durable channel takes it once, however often it is published.
+        event_id: Unique id of an event of a durable channel; else empty.
+        once: Whether a durable channel accepts it once, however often it is published.
     """
 
     channel: str
@@ -71,7 +71,7 @@ class Publisher:
 
     Args:
         node: The process.
-        sender: Who publishes them, for those who look after what could not be handled.
+        sender: The publisher's name, shown to operators if an event cannot be handled.
     """
 
     def __init__(self, node: Node, sender: str) -> None:
@@ -81,16 +81,16 @@ class Publisher:
     def event(
         self, channel: Channel[Event], body: bytes, headers: Mapping[str, str] | None, *, once: bool
     ) -> OutgoingEvent:
-        """An event that is yet to be published.
+        """Build an event, without publishing it.
 
         Args:
             channel: The channel.
             body: The event, encoded.
             headers: Its headers.
-            once: Whether a durable channel takes it once, however often it is published.
+            once: Whether a durable channel accepts it once, however often it is published.
 
         Raises:
-            TooLarge: The headers are.
+            TooLarge: The headers are too large.
             BadRequest: A header is wrong.
         """
         sent, trace_id = sent_headers(headers, current_context.get())
@@ -102,7 +102,7 @@ class Publisher:
         """Publish an event, or append it to the stream of a durable channel.
 
         Raises:
-            Unavailable: The server cannot be reached; it may have the event all the same.
+            Unavailable: The server cannot be reached; it may have the event nevertheless.
         """
         node = self._node
         if event.retention is None:
@@ -130,13 +130,13 @@ async def append(link: Link, channel: str, oldest: int, fields: Sequence[Argumen
     Args:
         link: The connection.
         channel: The channel's name.
-        oldest: Events from before this time, in ms of the server's clock, may go.
-        fields: Names and values in turn.
-        once: The id of an event that is appended again where it is not known whether the server has it: it has it once,
-            if that is within `SENT_MS`. Empty: it is appended.
+        oldest: Events from before this time, in ms of the server's clock, may be trimmed.
+        fields: Names and values alternating.
+        once: The id of an event that is appended again because the server may not have it. The server keeps it once if
+            the retry comes within `SENT_MS`. Empty: it is always appended.
 
     Raises:
-        Unavailable: The server cannot be reached; it may have the event all the same.
+        Unavailable: The server cannot be reached; it may have the event nevertheless.
     """
     stream = channel_stream(channel)
     if once:

@@ -1,4 +1,4 @@
-"""Queueing requests that want no reply; and telling of those that wait for an action that nobody serves."""
+"""Queueing requests that want no reply, and logging those that wait for an action that no instance serves."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ __all__ = ["Queue", "tell_unserved"]
 _MOST_NAMES = 1_000
 _MOST_TOLD = 20
 
-# The name of an action is written down where its stream was empty, so that whoever starts finds what waits for nobody
-# without looking through all keys of the server.
+# The name of an action is recorded if its stream was empty. So an instance that starts finds waiting requests that
+# nobody serves without a scan of all keys of the server.
 _APPEND = Script(
     """
     if KEYS[3] and redis.call('GET', KEYS[3]) then return 1 end
@@ -45,7 +45,7 @@ _APPEND = Script(
     """
 )
 
-# How many wait for an action, and the id of the oldest; an action whose stream somebody has deleted is forgotten.
+# How many requests wait for an action, and the id of the oldest; an action whose stream was deleted is forgotten.
 _WAITING = Script(
     """
     if redis.call('EXISTS', KEYS[1]) == 0 then redis.call('SREM', KEYS[2], ARGV[1]) end
@@ -57,12 +57,12 @@ _WAITING = Script(
 
 
 class Queue:
-    """Where a process queues requests that want no reply.
+    """Queues the requests of a process that want no reply.
 
     Args:
         node: The process.
-        directory: Who serves what.
-        warns: Whether the log is told of requests for actions that no live instance of a service has.
+        directory: The services with their instances and actions.
+        warns: Whether to log requests for actions that no live instance of a service has.
     """
 
     def __init__(self, node: Node, directory: Directory, *, warns: bool) -> None:
@@ -75,7 +75,7 @@ class Queue:
         """Queue a request; `once`: the server has it once, however often it is put within `SENT_MS`.
 
         Raises:
-            TooManyRequests: So much waits already.
+            TooManyRequests: Too many requests wait already.
         """
         key = request.request_id if once and request.idempotency_key is None else request.idempotency_key
         partition = self._directory.partition(request.service, key)
@@ -106,7 +106,7 @@ class Queue:
                 times=tally.count,
                 reason=error.message,
             )
-        except (ServiceError, CommandError):  # nobody is there now, or nobody knows: it waits
+        except (ServiceError, CommandError):  # no instance is there now, or that is unknown: it waits
             pass
 
 
@@ -123,7 +123,7 @@ async def tell_unserved(node: Node, service: str, partitions: int, actions: Iter
         node: This process.
         service: The service's name.
         partitions: How many partitions it has.
-        actions: What this instance serves. They are written down: one of them may be gone in the next version.
+        actions: The actions of this instance. They are recorded, because the next version may not have all of them.
         logger: The log.
     """
     own = sorted(actions)

@@ -1,4 +1,4 @@
-"""The listeners of durable channels: each reads with a group of its own, and again the events on which it failed."""
+"""The listeners of durable channels: each has its own consumer group, and retries the events on which it failed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ __all__ = ["DurableListeners", "ListenerHost"]
 
 _TRIM_SECONDS = 10.0
 
-# Everything before the oldest entry that any group still needs goes: delivered and pending, or not yet delivered.
+# Everything before the oldest entry that any group still needs is trimmed: a pending entry, or one not yet delivered.
 _TRIM = Script(
     """
     local oldest = nil
@@ -53,14 +53,14 @@ Handle = Callable[[Listener, Entry], Awaitable[ServiceError | None]]
 
 
 class ListenerHost(msgspec.Struct, frozen=True):
-    """What all listeners of one service in this process share.
+    """The objects that all listeners of one service in this process share.
 
     Attributes:
         node: This process.
         service: The service's name.
         lease: The heartbeat of this process.
         retries: For durable events whose handler fails.
-        logger: For what goes wrong.
+        logger: For errors.
     """
 
     node: Node
@@ -71,13 +71,13 @@ class ListenerHost(msgspec.Struct, frozen=True):
 
 
 class DurableListeners:
-    """Hands the events of durable channels to the listeners of one service in this process.
+    """Delivers the events of durable channels to the listeners of one service in this process.
 
     Args:
-        host: What they share.
-        listeners: Who listens.
-        settler: For events that are done with.
-        handle: Hands an event to its listener; returns the error where that failed.
+        host: The objects that the listeners share.
+        listeners: The listeners.
+        settler: Settles handled events.
+        handle: Passes an event to its listener; returns the error if that failed.
     """
 
     def __init__(self, host: ListenerHost, listeners: Sequence[Listener], settler: Settler, handle: Handle) -> None:
@@ -91,14 +91,14 @@ class DurableListeners:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Take the places of the listeners, and hear events from now on. Raises as `Places.take` does."""
+        """Take the places of the listeners, and start receiving events. Raises the errors of `Places.take`."""
         await self._begin(await self._places.take())
         if self._channels:
             self._tasks.append(asyncio.create_task(self._trim_on(), name="trimming of durable channels"))
         await self._orphans.start()
 
     async def quit(self) -> None:
-        """Take no more events; those in hand go on."""
+        """Take no more events; those in flight continue."""
         await self._orphans.stop()
         for task in self._tasks:
             task.cancel()
@@ -107,7 +107,7 @@ class DurableListeners:
         await asyncio.gather(*(reader.quit() for reader in self._readers))
 
     async def stop(self, grace: Grace) -> None:
-        """Hear no more; finish the events in hand."""
+        """Stop receiving; finish the events in flight."""
         await self.quit()
         await asyncio.gather(*(reader.stop(grace) for reader in self._readers))
         await self._places.leave()

@@ -1,7 +1,7 @@
-"""The places of a service's listeners in durable channels: which consumer group is whose, also after a rename.
+"""The places of a service's listeners in durable channels: which consumer group each listener has, also after a rename.
 
-A listener is known by its name, and keeps its group: where the name changes, the new one becomes another name of the
-same group. So the replicas that have the old name and those that have the new one share the events while both run.
+A listener is identified by its name, and keeps its group. If the name changes, the new name becomes another name of the
+same group. So replicas with the old name and replicas with the new one share the events while both run.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ LISTENING_MS = 15_000
 
 _FORGET_MS = 86_400_000
 
-# KEYS are the stream, the hash of the listeners, and the sorted sets of who listens and of groups that are gone; ARGV
-# are the service, this instance, and of each listener its name, its start and its name before, or nothing. Nothing is
-# written where it is for a person to decide: what has a place and is not here may be the new listener's old name, or a
-# listener of another program under the name of the service, or of one that does not run just now. To take the place of
-# that one would lose its events; to begin anew would handle those of a renamed one twice. So it is, too, where the name
-# before is that of no listener: it may be misspelt.
+# KEYS are the stream, the hash of the listeners, and the sorted sets of the active listeners and of the groups that are
+# gone. ARGV are the service, this instance, and for each listener its name, its start and its former name, if any.
+# Nothing is written if a person has to decide. A place whose listener is not here may belong to the new listener under
+# its old name, to a listener of another program that uses the same service name, or to one that does not run now.
+# Taking over the place of such a listener would lose its events. A new place would handle the events of a renamed one
+# twice. A person also has to decide if no listener has the former name, which may be misspelt.
 _JOIN = Script(
     EVEN_WHEN_FULL
     + NOW
@@ -94,9 +94,9 @@ _JOIN = Script(
     return answers
     """
 )
-# The name of a group is written down again and again, as a server that took over may not have got it yet. Not so where
-# the listener was dropped or handed over while this instance was frozen, and counted as none. Of the names of a group
-# the one that was declared last counts, unless no instance has it any more.
+# The name of a group is written repeatedly, because a server after a failover may not have it yet. It is not written if
+# the listener was dropped or handed over while this instance was frozen and counted as gone. Of the names of a group
+# the one declared last counts, unless no instance uses it any more.
 _BEAT = Script(
     EVEN_WHEN_FULL
     + NOW
@@ -132,11 +132,11 @@ class Listener(msgspec.Struct, frozen=True, eq=False):
     Attributes:
         channel: The channel's name.
         durable: Whether the channel keeps its events.
-        name: Tells the listener from the others of its service, also after a restart.
+        name: Identifies the listener within its service, also after a restart.
         endpoint: The handler.
-        concurrency: How many events are handled at once; as many again of those that failed before.
-        policy: How often, how soon and for how long it is tried.
-        place: Where a listener of a durable channel begins, and what it was called before.
+        concurrency: How many events are handled at once; the same number again for retries.
+        policy: How often, how soon and for how long an event is tried.
+        place: Where a listener of a durable channel begins, and its former name.
     """
 
     channel: str
@@ -154,7 +154,7 @@ class Seat(msgspec.Struct, frozen=True):
     Attributes:
         listener: The listener.
         group: The name of the group on the channel's stream.
-        key: What names the listener in the keys of its service: the first name that it had.
+        key: Identifies the listener in the keys of its service: the first name that it had.
     """
 
     listener: Listener
@@ -162,18 +162,18 @@ class Seat(msgspec.Struct, frozen=True):
 
     @property
     def key(self) -> str:
-        """The name of the group without that of the service."""
+        """The name of the group without the service's name."""
         return self.group.partition(":")[2]
 
 
 class Places:
-    """Finds the groups of one service's durable listeners, and writes down which of them this instance has.
+    """Finds the groups of one service's durable listeners, and records the listeners of this instance.
 
     Args:
         node: This process.
         service: The service's name.
-        listeners: Those of durable channels.
-        logger: For what was found.
+        listeners: Its listeners of durable channels.
+        logger: For findings.
     """
 
     def __init__(self, node: Node, service: str, listeners: Sequence[Listener], logger: Logger) -> None:
@@ -192,7 +192,7 @@ class Places:
         """Take the places of all listeners.
 
         Raises:
-            StartupError: Only a person can say which place is whose.
+            StartupError: A person has to decide which place belongs to which listener.
         """
         if self._wanted:
             await self._node.link.script(_NOTE, [listened_channels(self._service)], list(self._wanted))
@@ -202,12 +202,12 @@ class Places:
         return seats
 
     async def leave(self) -> None:
-        """Write down that this instance has its listeners no more."""
+        """Record that this instance no longer has its listeners."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task})
         for (channel, name), seat in self._taken.items():
-            with suppress(Unavailable, CommandError):  # it is forgotten soon
+            with suppress(Unavailable, CommandError):  # the record expires soon
                 member = f"{self._node.id} {seat.group} {name}"
                 await self._node.link.execute("ZREM", channel_listening(channel), member)
 
@@ -275,7 +275,7 @@ class Places:
                 async with asyncio.timeout(self._node.timings.beat):
                     await self._forgotten.wait()
             self._forgotten.clear()
-            with suppress(Unavailable, CommandError):  # the next beat comes
+            with suppress(Unavailable, CommandError):  # the next heartbeat retries
                 await self._beat()
 
     async def _beat(self) -> None:

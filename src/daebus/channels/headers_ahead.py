@@ -1,4 +1,4 @@
-"""The headers of plain events: they come ahead of the event, which is published bare, on a channel of their own."""
+"""The headers of plain events: they arrive before the event, which has only its body, on a separate channel."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ _decode = msgspec.json.Decoder(EventHeaders).decode
 
 
 class HeadersAhead:
-    """The headers that have come for one listener, and whose events have not.
+    """The headers that have arrived for one listener, and whose events have not.
 
-    Publishers send both in one step, so that an event follows its headers at once, unless the connection breaks in
-    between: headers are forgotten after 10 s.
+    Publishers send both in one step, so that an event directly follows its headers, unless the connection breaks in
+    between. Headers without an event are dropped after 10 s.
     """
 
     def __init__(self) -> None:
         self._ahead: deque[tuple[float, EventHeaders]] = deque(maxlen=_MOST)
 
     def receive(self, message: bytes) -> None:
-        """Take a message of the channel of headers."""
+        """Handle a message of the headers channel."""
         try:
             ahead = _decode(message)
             check_size(ahead.headers)
@@ -44,7 +44,7 @@ class HeadersAhead:
         self._ahead.append((time.monotonic(), ahead))
 
     def take(self, event: bytes) -> EventHeaders | None:
-        """The headers of an event that has come; None: it has none."""
+        """The headers of an event that has arrived; None: it has none."""
         if not self._ahead:
             return None
         oldest, crc = time.monotonic() - _SECONDS, zlib.crc32(event)

@@ -1,4 +1,4 @@
-"""The listeners that a service has, and those that it had, with what waits for each: for those who look after it."""
+"""The current and former listeners of a service, and the events that wait for each: for operators."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = ["ListenerError", "ListenerGroups", "ListenerState"]
 
 State: TypeAlias = Literal["live", "orphaned", "stopped"]
 
-# What one listener is to handle again: what is due, and what waits to be.
+# The retries of one listener: the due ones, and those that wait for their time.
 _AGAIN = Script(
     """
     local count = redis.call('XLEN', KEYS[1])
@@ -41,24 +41,23 @@ _Entry = tuple[bytes, list[bytes] | None]
 
 
 class ListenerError(DaebusError):
-    """A listener is not there, or is at work and must not be changed."""
+    """A listener does not exist, or is active and must not be changed."""
 
 
 class ListenerState(msgspec.Struct, frozen=True):
-    """A listener of a durable channel, and what waits for it.
+    """A listener of a durable channel, and the events that wait for it.
 
     Attributes:
         channel: The channel.
-        listener: Its name; where it was renamed, the one that a program that lives has declared last.
+        listener: Its name; after a rename, the one that a live program has declared last.
         group: Its consumer group.
         state: ``live``: an instance has it; ``orphaned``: the service runs, and no instance has it; ``stopped``: the
             service does not run.
         instances: How many instances have it.
-        waiting: How many events were not given to it yet; None: the server cannot tell.
-        pending: How many were given to it, and are not done with.
-        retrying: How many it failed on and will get again; None: they were not counted.
-        oldest: When the oldest event was published that it is not done with, in ms of the server's clock; None: no such
-            event is kept.
+        waiting: How many events were not delivered to it yet; None: the server cannot tell.
+        pending: How many events were delivered to it, and are not settled.
+        retrying: How many events it failed on and will get again; None: they were not counted.
+        oldest: When its oldest unsettled event was published, in ms of the server's clock; None: no such event is kept.
     """
 
     channel: str
@@ -72,7 +71,7 @@ class ListenerState(msgspec.Struct, frozen=True):
     oldest: int | None
 
     def title(self, name: str) -> str:
-        """The name by which somebody has asked for it, and its own where that is another one."""
+        """The name that was asked for, and the listener's own name if that differs."""
         return repr(name) if name == self.listener else f"{name!r} (called {self.listener!r} now)"
 
 
@@ -89,10 +88,10 @@ class ListenerGroups:
         self._service = service
 
     async def all(self, *, retrying: bool = True) -> list[ListenerState]:
-        """The listeners that the service has, or had, by channel and name.
+        """The current and former listeners of the service, by channel and name.
 
         Args:
-            retrying: Whether to count what is to be handled again, for which all of it is looked through.
+            retrying: Whether to count retries, which means to scan all of them.
         """
         link = self._node.link
         channels = cast("list[bytes]", await link.execute("ZRANGE", listened_channels(self._service), 0, -1))
@@ -111,7 +110,7 @@ class ListenerGroups:
         return await self._node.link.execute("ZCOUNT", instance_registry(self._service), since, "+inf") != 0
 
     async def find(self, channel: str, name: str) -> ListenerState:
-        """The listener with a name, or whose name that was. Raises `ListenerError` where there is none."""
+        """The listener with this current or former name. Raises `ListenerError` if there is none."""
         states = [state for state in await self.all() if state.channel == channel]
         group = await self.group(channel, name)
         for state in states:
@@ -121,10 +120,10 @@ class ListenerGroups:
         raise ListenerError(f"The service {self._service!r} has no listener {name!r} of {channel!r}; {hint}")
 
     async def require(self, channel: str, name: str) -> str:
-        """The consumer group of a listener, which an instance has, or which may have one once the service runs.
+        """The consumer group of a listener that an instance has, or may have once the service runs.
 
         Raises:
-            ListenerError: It has none, or the service runs without it: nobody would handle what it is given.
+            ListenerError: The listener has no group, or the service runs without it: its events would not be handled.
         """
         group = await self.group(channel, name)
         try:
@@ -145,7 +144,7 @@ class ListenerGroups:
         return group
 
     async def _beating(self, channel: str) -> list[tuple[str, str]]:
-        """The group and the name of each listener that an instance has."""
+        """The group and the name of each listener that a live instance has."""
         since = self._node.clock.now() - LISTENING_MS
         members = await self._node.link.execute("ZRANGEBYSCORE", channel_listening(channel), f"({since}", "+inf")
         parts = [member.decode().split(" ") for member in cast("list[bytes]", members)]
@@ -158,7 +157,7 @@ class ListenerGroups:
         return own if known is None else known.decode()
 
     def again(self, group: str, channel: str) -> tuple[str, str]:
-        """The stream with the events that a group's listener failed on, and the set of all that wait to be retried."""
+        """The stream of the retries of a group's listener, and the set of all entries that wait for a retry."""
         stream = listener_stream(self._service, channel, group.partition(":")[2])
         return stream, delayed_entries(self._service)
 
@@ -211,5 +210,5 @@ class ListenerGroups:
 
 
 def _name(declared: str | None, beating: list[str]) -> str | None:
-    """The name that was declared last, unless only others are at work."""
+    """The name that was declared last, unless only others are in use."""
     return declared if declared in beating or not beating else min(beating)

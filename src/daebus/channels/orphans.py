@@ -1,4 +1,4 @@
-"""Listeners that a service has no more, and for which events are kept all the same: the log tells of them."""
+"""Orphaned listeners: the service no longer has them, but their events are still kept. They are logged."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _LOOK_SECONDS = 60.0
 
 
 class OrphanWatch:
-    """Looks for listeners that no instance of the service has, at the start and each minute, and tells of each once.
+    """Looks for listeners that no instance of the service has, at the start and each minute, and logs each once.
 
     Args:
         node: This process.
         service: The service's name.
-        logger: Where it tells of them.
+        logger: For the orphans.
     """
 
     def __init__(self, node: Node, service: str, logger: Logger) -> None:
@@ -34,12 +34,12 @@ class OrphanWatch:
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Look, and go on looking. Call it once this instance's own listeners are written down."""
+        """Start looking. Call it once this instance's own listeners are recorded."""
         await self.look()
         self._task = asyncio.create_task(self._look_on(), name="orphaned listeners")
 
     async def stop(self) -> None:
-        """Look no more."""
+        """Stop looking."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task})
@@ -50,7 +50,7 @@ class OrphanWatch:
             await self.look()
 
     async def look(self) -> None:
-        """Look once; tell of those that were not told of before."""
+        """Look once; log the orphans that were not logged before."""
         try:
             states = await self._groups.all(retrying=False)
             orphans = {(one.channel, one.group): one for one in states if not one.instances}

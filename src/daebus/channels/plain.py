@@ -1,4 +1,4 @@
-"""The listeners of plain channels, whose events every replica hears."""
+"""The listeners of plain channels, whose events reach every replica."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ _Event: TypeAlias = tuple[bytes, EventHeaders | None]
 
 
 class PlainListener:
-    """A listener of a plain channel: a few events are handled at once, begun in order, while others wait.
+    """A listener of a plain channel: a few events are handled at once, started in order, while others wait.
 
     Args:
         listener: The listener.
-        handle: Hands it an event, with its headers, if it has any.
-        logger: For events that are lost.
+        handle: Passes an event to it, with the event's headers, if any.
+        logger: For lost events.
     """
 
     def __init__(self, listener: Listener, handle: Handle, logger: Logger) -> None:
@@ -48,18 +48,18 @@ class PlainListener:
         self._lost = Tally()
 
     async def start(self, node: Node) -> None:
-        """Hear events from now on."""
+        """Start receiving events."""
         channel, subscriber = self._listener.channel, node.subscriber
         self._unsubscribe.append(await subscriber.subscribe(channel, self._receive))
         self._unsubscribe.append(await subscriber.subscribe(event_headers(channel), self._ahead.receive))
 
     async def stop(self, grace: Grace) -> None:
-        """Hear no more; finish the events in hand."""
+        """Stop receiving; finish the events in flight."""
         for unsubscribe in self._unsubscribe:
             await unsubscribe()
         with suppress(TimeoutError):
             async with asyncio.timeout(grace.left):
-                while self._tasks:  # each begins one of those that wait when it ends
+                while self._tasks:  # each starts a waiting event when it ends
                     await asyncio.wait(set(self._tasks))
         self._waiting.clear()
         await grace.end(set(self._tasks))

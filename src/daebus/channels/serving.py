@@ -1,4 +1,4 @@
-"""Listening to channels: pub/sub, which every replica hears, and durable ones, which one replica handles."""
+"""Listening to channels: plain ones by pub/sub, which reach every replica, and durable ones, handled by one replica."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ _MOST_TAGS = 1000
 
 
 class ChannelServer:
-    """Hands events to the listeners of one service in this process.
+    """Delivers events to the listeners of one service in this process.
 
     Args:
-        host: What they share.
-        listeners: Who listens.
+        host: The objects that the listeners share.
+        listeners: The listeners.
         limits: How large an event may be.
 
     Attributes:
-        logger: For what goes wrong.
+        logger: For errors.
     """
 
     def __init__(self, host: ListenerHost, listeners: Sequence[Listener], limits: BusLimits) -> None:
@@ -59,17 +59,17 @@ class ChannelServer:
         self._durable = DurableListeners(host, durable, self._settler, self._handle_entry)
 
     async def start(self) -> None:
-        """Hear events from now on."""
+        """Start receiving events."""
         for plain in self._plain:
             await plain.start(self._node)
         await self._durable.start()
 
     async def quit(self) -> None:
-        """Take no more events of durable channels; those in hand go on."""
+        """Take no more events of durable channels; those in flight continue."""
         await self._durable.quit()
 
     async def stop(self, grace: Grace) -> None:
-        """Hear no more; finish the events in hand."""
+        """Stop receiving; finish the events in flight."""
         await asyncio.gather(*(plain.stop(grace) for plain in self._plain), self._durable.stop(grace))
         with suppress(TimeoutError):
             async with asyncio.timeout(grace.left_until(CUT_SECONDS)):
@@ -78,13 +78,13 @@ class ChannelServer:
     async def handle(
         self, listener: Listener, body: bytes, entry: Entry | None = None, ahead: EventHeaders | None = None
     ) -> ServiceError | None:
-        """Hand one event to its listener; the error, logged, where that failed.
+        """Pass one event to its listener; return the error, logged, if that failed.
 
         Args:
             listener: The listener.
             body: The event.
             entry: The entry of an event of a durable channel.
-            ahead: What has come ahead of an event of a plain channel; None: it has no headers.
+            ahead: The headers that arrived before an event of a plain channel; None: it has none.
         """
         delivery = self._deliveries[listener]
         headers, refused = _headers(entry, ahead)
@@ -110,7 +110,7 @@ class ChannelServer:
         return None
 
     def _log_refusal(self, delivery: Delivery[None], context: Context, problem: ServiceError, logger: Logger) -> None:
-        """Tell of an event that its handler has refused, or that is not what it takes: then with all its mistakes."""
+        """Log an event that its handler refused, or that has the wrong type: then with all its mistakes."""
         about: dict[str, object] = {
             "handler": delivery.title,
             "where": delivery.endpoint.signature.where,
@@ -123,10 +123,10 @@ class ChannelServer:
         logger.error("event not handled", **about, code=problem.code, reason=reason_of(problem))
 
     def _skip(self, listener: Listener, reason: str) -> None:
-        """Tell of an event that nobody handles: the listener does not know its tag, maybe that of a newer publisher."""
+        """Log an event that is skipped: the listener does not know its tag, which may be that of a newer publisher."""
         key = (listener.channel, listener.name, reason)
         if key not in self._skipped and len(self._skipped) >= _MOST_TAGS:
-            key = (listener.channel, listener.name, "")  # tags are what anybody sends
+            key = (listener.channel, listener.name, "")  # any publisher can send any tag
         tally = self._skipped.setdefault(key, Tally())
         if tally.add():
             self.logger.warning(
@@ -153,7 +153,7 @@ def _text(entry: Entry | None, field: bytes) -> str:
 
 
 def _headers(entry: Entry | None, ahead: EventHeaders | None) -> tuple[Mapping[str, str] | None, ServiceError | None]:
-    """The headers of an event; and what is wrong with them."""
+    """The headers of an event, and the error if they are invalid."""
     try:
         if entry is not None:
             return decode_headers(entry.get(b"headers")), None

@@ -1,4 +1,4 @@
-"""Durable channels to which nobody has ever published: perhaps they are misspelt."""
+"""Durable channels to which no event was ever published: their names may be misspelt."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ _LAST_ID, _NEVER = b"last-generated-id", b"0-0"
 
 
 async def tell_silent(link: Link, channels: Iterable[str], logger: Logger) -> None:
-    """Log each of these durable channels to which nobody has published since the server has it."""
+    """Log each of these durable channels to which no event was published since the server has it."""
     for channel in sorted(set(channels)):
         try:
             found = await link.execute("XINFO", "STREAM", channel_stream(channel))
-        except (Unavailable, CommandError):  # it tells nothing that is needed
+        except (Unavailable, CommandError):  # the answer is not essential
             continue
         if _fields(found).get(_LAST_ID) == _NEVER:
             logger.info("nobody has published to this channel yet", channel=channel)
 
 
 def _fields(answer: object) -> Mapping[object, object]:
-    """The fields of an answer: a map, or of an older protocol names and values in turn."""
+    """The fields of an answer: a map, or in an older protocol names and values alternating."""
     if isinstance(answer, dict):
         return cast("dict[object, object]", answer)
     flat = cast("list[object]", answer)

@@ -1,1 +1,1 @@
-"""Discovery: which instances serve what. An instance writes it down, callers read it."""
+"""Discovery: which instances serve which actions. Each instance records what it serves, and callers read it."""

@@ -1,4 +1,4 @@
-"""Who serves what, in how many partitions: each caller looks it up, with a cache; `presence` writes it down."""
+"""The directory of services, actions and partitions: each caller reads it, with a cache; `presence` writes it."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ _decode_actions = msgspec.json.Decoder(list[str]).decode
 
 
 class _Served(msgspec.Struct, frozen=True):
-    """What was known of a service at a time.
+    """The known state of a service at a time.
 
     Attributes:
         looked: The time, in seconds of `time.monotonic`.
-        gaps: How often messages may have been missed by then, that of an instance that stopped among them.
-        actions: The actions of its live instances, and the empty name; nothing where there are none.
+        gaps: How often messages may have been missed by then, including that of an instance that stopped.
+        actions: The actions of its live instances, and the empty name; nothing if there are none.
         seen: Whether an instance has served it within a week.
         partitions: How many partitions the service has, or had last.
-        turns: Counts those who take the partitions in turn.
+        turns: A counter for taking the partitions in turn.
         left: When the last instance stopped, in ms of the server's clock; None: it did not, or it died.
     """
 
@@ -54,7 +54,7 @@ _UNKNOWN = _Served(float("-inf"), 0, frozenset(), seen=False, partitions=1, turn
 
 
 class Directory:
-    """What a caller knows of who serves what."""
+    """A caller's cached view of the services and their actions."""
 
     def __init__(self, node: Node) -> None:
         self._node = node
@@ -64,7 +64,7 @@ class Directory:
         self._heard: set[str] = set()
 
     def knows(self, service: str, action: str) -> bool:
-        """Whether a live instance was seen a moment ago that serves the action."""
+        """Whether a live instance that serves the action was seen recently."""
         known = self._known.get(service, _UNKNOWN)
         return (
             action in known.actions
@@ -78,9 +78,9 @@ class Directory:
         return bool(actions) and action not in actions
 
     def partition(self, service: str, key: str | None) -> str:
-        """The partition to which a request goes: that of its idempotency key, or else each in turn.
+        """The partition to which a request goes: chosen by its idempotency key, else each partition in turn.
 
-        It is the first one where nothing is known of the service.
+        It is the first one if nothing is known of the service.
         """
         known = self._known.get(service, _UNKNOWN)
         if known.partitions == 1:
@@ -102,11 +102,11 @@ class Directory:
             raise _no_such_action(service, action, actions)
 
     async def serves(self, service: str) -> bool:
-        """Whether an instance has served the service lately."""
+        """Whether an instance has served the service recently."""
         return bool(await self._served(service, ""))
 
     def has_seen(self, service: str) -> bool:
-        """Whether an instance has served the service within a week, as of the last look: then it speaks our wire."""
+        """Whether an instance has served the service within a week, as last seen: then it speaks our wire format."""
         return self._known.get(service, _UNKNOWN).seen
 
     async def _served(self, service: str, wanted: str) -> frozenset[str]:
@@ -128,7 +128,7 @@ class Directory:
     def _refreshed(self, service: str, done: asyncio.Task[_Served]) -> None:
         self._refreshing.pop(service, None)
         if not done.cancelled():
-            done.exception()  # whoever awaits it gets it; nobody may
+            done.exception()  # the error goes to those that await it, perhaps nobody
 
     async def _look(self, service: str) -> _Served:
         while True:
@@ -141,7 +141,7 @@ class Directory:
                 return found
 
     async def _begins_to_hear(self, service: str) -> bool:
-        """Hear from now on of instances that stop; returns False where that was so before, or cannot be."""
+        """Start to receive the messages of instances that stop; return False if already started, or not possible."""
         if service in self._heard:
             return False
         with suppress(Unavailable, CommandError):  # what is known is looked at again anyway, after a while
@@ -151,14 +151,14 @@ class Directory:
         return False
 
     def _forget(self, service: str) -> None:
-        """An instance has stopped: who lives is looked at again, before the next call."""
+        """An instance has stopped: the live instances are looked up again before the next call."""
         self._known[service] = msgspec.structs.replace(self._known.get(service, _UNKNOWN), actions=frozenset())
 
     def _understood(self, beats: Mapping[str, float], gaps: int) -> _Served:
         live = self._timings.live * 1000
         since, left = self._node.clock.now() - live, beats.get(LEFT)
         actions = _live(beats, since)
-        # Where no instance lives, those count that were the last to live: keys go where they went before.
+        # If no instance lives, the last live ones count, so that keys go to the same partitions as before.
         lived = beats.get("", 0.0) - live
         partitions = _partitions({name: beat for name, beat in beats.items() if beat >= lived})
         turns = itertools.count(random.randrange(partitions))  # noqa: S311  # spread, not secrecy
@@ -177,13 +177,13 @@ class Directory:
 
 
 async def partitions_to_read(node: Node, service: str, count: int) -> list[str]:
-    """The partitions of a service that has so many; also those that it had last week, so that nothing is left there."""
+    """The partitions of a service to read; also those that it had last week, so that nothing is left there."""
     most = max(count, _partitions(await _beats(node, service)))
     return [partition_of(service, number) for number in range(most)]
 
 
 async def live_actions(node: Node, service: str, link: Link | None = None) -> frozenset[str]:
-    """The actions that live instances of a service have; `link`: in another thread, the connection to ask over."""
+    """The actions that live instances of a service have; `link`: the connection to use, in another thread."""
     return _live(await _beats(node, service, link), node.clock.now() - node.timings.live * 1000) - {""}
 
 
@@ -194,14 +194,14 @@ def _live(beats: Mapping[str, float], since: float) -> frozenset[str]:
 
 
 async def _beats(node: Node, service: str, link: Link | None = None) -> dict[str, float]:
-    """The last heartbeat, in ms of the server's clock, of everything that stands in the registry."""
+    """The last heartbeat of each member of the registry, in ms of the server's clock."""
     found = await (link or node.link).execute("ZRANGE", serving_registry(service), 0, -1, "WITHSCORES")
     flat = cast("list[bytes]", found)
     return {name.decode(errors="replace"): float(beat) for name, beat in zip(flat[::2], flat[1::2], strict=True)}
 
 
 def _actions(member: str) -> Iterable[str]:
-    """What a member of the registry says that is served: the actions of a list, or the service itself."""
+    """The actions that a member of the registry stands for: the actions of a list, or the service itself."""
     if member.startswith("["):
         with suppress(msgspec.MsgspecError):
             return _decode_actions(member)

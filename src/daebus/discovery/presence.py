@@ -1,4 +1,4 @@
-"""An instance writes down what it serves, for as long as it serves it; `directory` reads it."""
+"""Presence: an instance records what it serves, for as long as it serves it; `directory` reads it."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ _BEAT = Script(
     redis.call('PEXPIRE', KEYS[2], live)
     """
 )
-# In one step with the look at the others: two that stop at once must not each count on the other. Nor does one that was
-# killed count, once its lease is over.
+# In one step with the check of the others, because two instances that stop at once must not each rely on the other. An
+# instance that was killed does not count either, once its lease is over.
 _LEAVE = Script(
     GAPS
     + """
@@ -57,22 +57,22 @@ _LEAVE = Script(
     return 1
     """
 )
-# Whoever starts within a week with fewer partitions than others had works off what lies in those, too.
+# An instance that starts with fewer partitions than the service had within a week also reads those partitions.
 _FORGET_MS = 7 * 86_400_000
 
 
 class Presence:
-    """Writes down, until it is stopped, that this instance serves a service and its actions.
+    """Records, until it is stopped, that this instance serves a service and its actions.
 
-    However many instances and actions there are, what callers read is short: one list of actions for each version of
-    the service that lives.
+    Callers read little, however many instances and actions there are: one list of actions for each live version of the
+    service.
 
     Args:
         node: This process.
         service: The service's name.
         actions: The names of its actions.
         partitions: How many partitions it has.
-        lease: Seconds after its last heartbeat in which another instance counts as dead.
+        lease: Seconds after its last heartbeat at which another instance counts as dead.
     """
 
     def __init__(self, node: Node, service: str, actions: Sequence[str], partitions: int, lease: float) -> None:
@@ -89,14 +89,14 @@ class Presence:
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Write it down, and go on doing so."""
+        """Record the presence, and keep it up to date."""
         await self._beat()
         self._task = asyncio.create_task(self._go_on(), name=f"presence of {self._service}")
 
     async def stop(self) -> None:
-        """Stop, and say so: what no other instance serves counts as served no longer, and callers are told.
+        """Stop, and announce it: actions that no other instance serves count as no longer served, and callers are told.
 
-        Where the server is out of reach it counts as served until its last heartbeat is old.
+        If the server is out of reach, the instance counts as serving until its last heartbeat is old.
         """
         if self._task is None:
             return
@@ -108,7 +108,7 @@ class Presence:
                 await self.leave(self._node.link)
 
     async def leave(self, link: Link) -> None:
-        """Say over a connection, in whatever thread, that this instance serves no more. Raises as that does."""
+        """Announce over a connection, in any thread, that this instance no longer serves. Raises the link's errors."""
         what: list[Argument] = [self._live_ms, self._me, self._actions, LEFT, self._lease_ms]
         if await link.script(_LEAVE, self._keys, what):
             await link.execute("PUBLISH", serving_channel(self._service), self._node.id)
@@ -122,5 +122,5 @@ class Presence:
                 async with asyncio.timeout(self._node.timings.beat):
                     await self._forgotten.wait()
             self._forgotten.clear()
-            with suppress(Unavailable, CommandError):  # the link says so in the log, and the next beat comes
+            with suppress(Unavailable, CommandError):  # the link logs it, and the next heartbeat retries
                 await self._beat()

@@ -1,8 +1,8 @@
 """The record of a background task that replicas share, and the atomic steps on it.
 
-It is one hash in Redis, ``daebus:{SERVICE}:task:NAME``, in milliseconds of the server's clock: ``last`` is the start of
-the last run; while a run goes on, ``owner`` is the instance that has it, ``until`` the end of its lease and ``seen``
-the time at which its owner or another instance asked last.
+It is one hash in Redis, ``daebus:{SERVICE}:task:NAME``, with times in milliseconds of the server's clock: ``last`` is
+the start of the last run. During a run, ``owner`` is the instance that runs it, ``until`` is the end of its lease, and
+``seen`` is the last time at which the owner or another instance asked.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from daebus.errors import DaebusError
 
 __all__ = ["TaskRecord"]
 
-# Who was there before and finds no record knows that the server lost its data: a run may be going on all the same, and
-# gets half a lease to say so. That the owner asks while it owns a start that it does not know means that the answer to
-# its own claim got lost. While a run goes on its owner and all who wait for its end ask every third of a lease: where
-# nobody did for half of one, the server hung or was away, and this question may stand before the owner's renewal in its
-# queue. Then the owner gets a whole lease to say that it lives; lease_scripts.py has the reasoning.
+# An instance that was there before and finds no record knows that the server lost its data. A run may still be going
+# on, and gets half a lease to renew. If the owner asks while the record has it as owner with a start that it does not
+# know, the answer to its own claim was lost. During a run its owner and all instances that wait for its end ask every
+# third of a lease. If none of them did for half a lease, the server hung or was away, and this question may stand
+# before the owner's renewal in the server's queue. Then the owner gets a whole lease to renew; lease_scripts.py has the
+# reasoning.
 _ASK = Script(
     NOW
     + """
@@ -85,7 +86,7 @@ return 1
 
 
 class TaskState(NamedTuple):
-    """What `TaskRecord.ask` found, in milliseconds of the server's clock.
+    """The answer of `TaskRecord.ask`, in milliseconds of the server's clock.
 
     Attributes:
         won: Whether the task was claimed.
@@ -101,7 +102,7 @@ class TaskState(NamedTuple):
 
 
 class TaskRecord:
-    """What Redis knows of a task. All methods raise `Unavailable` and `CommandError`.
+    """The record of a task in Redis. All methods raise `Unavailable` and `CommandError`.
 
     Attributes:
         jitter: Seconds, at most 0.02, by which this instance is late, so that not all ask at once.
@@ -115,9 +116,9 @@ class TaskRecord:
         self._lease_ms = round(lease * 1000)
 
     async def ask(self, last: int, due: int, watched: int) -> TaskState:
-        """Read the record; also claim the task if `last` is right, it is `due` (0: no claim) and nobody holds it.
+        """Read the record; also claim the task if `last` is right, it is `due` (0: no claim) and no instance holds it.
 
-        A lease that is out holds the task no longer where its end is `watched`.
+        An expired lease no longer holds the task if its end was `watched`.
         """
         reply = await self._link.script(_ASK, [self._key], [self._instance, self._lease_ms, last, due, watched])
         match reply:

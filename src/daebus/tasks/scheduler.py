@@ -1,4 +1,4 @@
-"""Background tasks: run when their schedule says, on one replica at a time or on each, never overlapping themselves."""
+"""Background tasks: run by their schedule, on one replica at a time or on each. Runs of a task never overlap."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class ScheduledTask(msgspec.Struct, frozen=True, kw_only=True):
         name: Its name, unique in the service.
         schedule: When it is due.
         scope: ``service``: on one replica at a time; ``replica``: on each.
-        run: Runs it once. What it raises is logged, and the schedule goes on.
+        run: Runs it once. Its errors are logged, and the schedule continues.
     """
 
     name: str
@@ -46,15 +46,15 @@ class ScheduledTask(msgspec.Struct, frozen=True, kw_only=True):
 class Scheduler:
     """Runs the background tasks of one service process.
 
-    A task of scope ``service`` is due by the server's clock, counted from the start of its last run on any replica;
-    where no run is recorded, from the first start of the service. Runs that were missed become one. Where a run lasts
-    longer than its interval, the next one starts when it ends. While a replica that runs a task cannot reach the
-    server, the run goes on; it is cancelled when another replica turns out to have taken the task over, which happens
-    where its lease ran out although the server was there.
+    A task of scope ``service`` is due by the server's clock, counted from the start of its last run on any replica. If
+    no run is recorded, it is counted from the first start of the service. Missed runs become one run. If a run takes
+    longer than its interval, the next one starts when it ends. A run continues while its replica cannot reach the
+    server. It is cancelled when another replica has taken the task over, which happens if its lease expired while the
+    server was reachable.
     """
 
     def __init__(self, link: Link, *, service: str, instance: str, logger: Logger, lease: float = 6.0) -> None:
-        """Name the parts; nothing runs yet.
+        """Set up the scheduler; nothing runs yet.
 
         Args:
             link: The connection. It may be down, also for long.
@@ -74,12 +74,12 @@ class Scheduler:
         self._waiting: set[str] = set()
 
     async def start(self, tasks: Sequence[ScheduledTask]) -> None:
-        """Follow the schedules of `tasks` from now on."""
+        """Start to follow the schedules of `tasks`."""
         for task in tasks:
             self._loops.append(asyncio.create_task(self._follow(task), name=f"schedule of {task.name}"))
 
     async def stop(self, grace: Grace) -> None:
-        """Start no run any more, and wait for those that go on."""
+        """Start no more runs, and wait for those in progress."""
         self._runs.stopping.set()
         if not self._loops:
             return
@@ -128,7 +128,7 @@ class Scheduler:
 
 
 class _Runs:
-    """The runs that go on in this process."""
+    """The runs in progress in this process."""
 
     def __init__(self, logger: Logger) -> None:
         self.stopping = asyncio.Event()
@@ -191,7 +191,7 @@ class _SharedTask:
         self._watch: tuple[int, float] = (0, 0.0)  # the end of another's lease, and since when we have seen it
 
     async def step(self) -> None:
-        """Ask once, then wait, or run if the task was claimed."""
+        """Ask once; then wait, or run if the task was claimed."""
         asked, before = time.monotonic(), self._last
         lease_end, since = self._watch
         # While the server was away, an owner could not renew: it gets some time in which we see the server and it may.
@@ -229,7 +229,7 @@ class _SharedTask:
             await self._record.release(self._last)
 
     async def _renew(self, started: int) -> float | None:
-        """Seconds until the next renewal; None where another replica has the task."""
+        """Seconds until the next renewal; None if another replica has the task."""
         try:
             return self._renew_every if await self._record.renew(started) else None
         except (Unavailable, CommandError):

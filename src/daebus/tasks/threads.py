@@ -1,4 +1,4 @@
-"""Handlers with a thread of their own: started, stopped and started again."""
+"""Handlers with their own thread: started, stopped and restarted."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ class ThreadTask(msgspec.Struct, frozen=True):
 
 
 class Threads:
-    """The threads of a service, steered from any handler or thread.
+    """The threads of a service, controlled from any handler or thread.
 
     Args:
         tasks: Its thread handlers.
         service: The service's name.
         stopping: Whether the service stops.
-        logger: For what goes wrong.
+        logger: For errors.
     """
 
     def __init__(self, tasks: Sequence[ThreadTask], *, service: str, stopping: Stopping, logger: Logger) -> None:
@@ -70,12 +70,12 @@ class Threads:
         return sorted(self._tasks)
 
     def is_running(self, name: str) -> bool:
-        """Whether a thread runs and was not asked to stop. Raises `NotFound` for a name that is none."""
+        """Whether a thread runs and was not asked to stop. Raises `NotFound` for an unknown name."""
         self._require(name)
         return name in self._switches
 
     def start(self, name: str) -> None:
-        """Start a thread; nothing happens where it runs already. Raises `NotFound` for a name that is none."""
+        """Start a thread; does nothing if it already runs. Raises `NotFound` for an unknown name."""
         task = self._require(name)
         with self._lock:
             if name in self._switches:
@@ -84,7 +84,7 @@ class Threads:
         self._loop.call_soon_threadsafe(self._launch, task, running)
 
     def stop(self, name: str) -> None:
-        """Ask a thread to stop; it does when it next looks at its switch. Raises `NotFound` for a name that is none."""
+        """Ask a thread to stop; it does so when it next checks its switch. Raises `NotFound` for an unknown name."""
         self._require(name)
         with self._lock:
             running = self._switches.pop(name, None)
@@ -134,7 +134,7 @@ class Threads:
 
     @contextmanager
     def _stopped_after(self, seconds: float | None, running: Running) -> Generator[None]:
-        """Turn the switch of a thread off after a time; nothing else ends it."""
+        """Turn off the switch of a thread after a time; nothing else ends the thread."""
         timer = None if seconds is None else self._loop.call_later(seconds, running.stop)
         try:
             yield
@@ -144,10 +144,10 @@ class Threads:
 
 
 class ServiceThreads(Threads):
-    """The threads of a service, for whoever runs it: starts and stops all of them."""
+    """The threads of a service with methods to start and stop all of them, for the owner of the service."""
 
     def start_all(self) -> None:
-        """Start those that start with the service."""
+        """Start the threads that start with the service."""
         for task in self._tasks.values():
             if task.auto_start:
                 self.start(task.name)
