@@ -1,5 +1,5 @@
 """Connections to Redis or Valkey: one server, Sentinels or a cluster.
 
-In come commands and subscriptions; out go replies and messages, and one clear error where the server is away. All
-houses of the bus call it. Only this house knows redis-py.
+The input is commands and subscriptions. The output is replies and messages, and one clear error while the server is
+away. All packages of the bus use this package; only this package uses redis-py.
 """

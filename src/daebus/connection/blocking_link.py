@@ -1,4 +1,4 @@
-"""A connection for commands that block, such as those of a reader, which comes back when it is needed."""
+"""A connection for blocking commands, such as those of a reader. It reconnects when it is needed."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _UNBLOCK_SECONDS = 0.005
 
 
 class BlockingLink:
-    """A connection of its own for commands that block, such as XREADGROUP. One command at a time.
+    """A separate connection for commands that block, such as XREADGROUP. One command at a time.
 
     It connects when a command needs it, with a growing pause after each failure.
 
     Args:
-        server: Where to.
-        key: What the commands are about; on a cluster it says which node is meant.
+        server: The server.
+        key: A key of the commands; on a cluster it selects the node.
         patience: Seconds without an answer after which the connection counts as dead; longer than the commands block.
             None: no limit.
     """
@@ -44,9 +44,9 @@ class BlockingLink:
         self._reply: asyncio.Future[Reply] | None = None
 
     async def execute(self, *command: Argument) -> Reply:
-        """The reply to a command. Raises `CommandError`, and `Unavailable` where the connection breaks.
+        """The reply to a command. Raises `CommandError`, and `Unavailable` if the connection breaks.
 
-        Cancelling it breaks the connection, so that the server hands no entry to a reader that is gone.
+        Cancelling it breaks the connection, so that the server delivers no entry to a reader that is gone.
         """
         if self._running:
             raise RuntimeError("A BlockingLink runs one command at a time.")
@@ -74,7 +74,7 @@ class BlockingLink:
         return reply
 
     async def interrupt(self, via: Link) -> None:
-        """Make a running `execute` return None (the reply, where one is on its way). Does nothing where none runs."""
+        """Make a running `execute` return None, or the reply if it is on its way. Does nothing if none runs."""
         self._interrupted = True
         wire, reply = self._wire, self._reply
         while wire is not None and reply is not None and not reply.done():
@@ -90,15 +90,15 @@ class BlockingLink:
             await asyncio.sleep(_UNBLOCK_SECONDS)  # the command has not reached the server yet, or its reply us
 
     def doubt(self, lost_at: float) -> None:
-        """Connect anew where the connection is older than the loss of another one, by `time.monotonic`.
+        """Reconnect if the connection is older than the loss of another one, by `time.monotonic`.
 
-        A running `execute` raises `Unavailable` then.
+        A running `execute` then raises `Unavailable`.
         """
         if self._wire is not None and self._opened < lost_at:
             self._wire.drop("another connection to the server was lost")
 
     async def close(self) -> None:
-        """Close. A running `execute` raises `Unavailable`, and so does each later one."""
+        """Close the connection. A running `execute` raises `Unavailable`, and so does each later one."""
         self._closed = True
         if self._wire is not None:
             await self._wire.close()

@@ -50,14 +50,14 @@ def open_link(
 
 
 class ClusterLink:
-    """The `Link` to a cluster: connections to all its primaries. Follows where slots move and replicas take over.
+    """The `Link` to a cluster: connections to all its primaries. It follows moved slots and failovers.
 
-    Channels whose names begin with ``daebus:`` are sharded, so that only the nodes of one shard hear of their messages;
-    but not those of ``daebus:reply:old:``, to which services publish that know of no sharded ones, and of
-    ``daebus:headers:``.
+    Channels whose names begin with ``daebus:`` are sharded, so that only the nodes of one shard get their messages.
+    Channels of ``daebus:reply:old:`` are not, because services without sharded channels publish to them; nor are those
+    of ``daebus:headers:``.
 
     Attributes:
-        lost_at: When a part of the cluster went away last, by `time.monotonic`.
+        lost_at: When a part of the cluster was last lost, by `time.monotonic`.
         sharded: Whether channels that begin with ``daebus:`` are sharded ones.
     """
 
@@ -71,7 +71,7 @@ class ClusterLink:
         divert: Callable[[Reply], bool] | None = None,
         patience: float | None = None,
     ) -> None:
-        """Name the cluster; nothing is opened. See `ServerLink` for the arguments."""
+        """Set up the link; nothing is opened. See `ServerLink` for the arguments."""
         self._server = server
         self._on_connect = on_connect
         self._divert = divert
@@ -93,7 +93,7 @@ class ClusterLink:
 
     @property
     def connected(self) -> bool:
-        """Whether every primary has a connection, which was made ready."""
+        """Whether every primary has a connection that is ready."""
         return self._whole and all(link.connected for link in self._links.values())
 
     def reaches(self, key: str) -> bool:
@@ -102,7 +102,7 @@ class ClusterLink:
         return link is not None and link.connected and not self._greet
 
     async def start(self) -> None:
-        """Connect to all primaries, and follow them from now on. Raises `Unavailable` where the first attempt fails."""
+        """Connect to all primaries, and stay connected. Raises `Unavailable` if the first attempt fails."""
         try:
             await self._follow()
             await self._greeted()
@@ -112,7 +112,7 @@ class ClusterLink:
         self._watcher = asyncio.create_task(self._watch(), name=f"view of {self._server.address}")
 
     async def close(self) -> None:
-        """Send what was issued and close. What is not answered by then fails with `Unavailable`."""
+        """Send the issued commands and close. Commands without an answer by then fail with `Unavailable`."""
         for task in (self._watcher, *self._turning):
             if task is not None:
                 task.cancel()
@@ -120,7 +120,7 @@ class ClusterLink:
         await self._close_links(list(self._links.values()))
 
     async def drain(self) -> None:
-        """Wait while any of the primaries takes commands more slowly than they are issued."""
+        """Wait while any of the primaries accepts commands more slowly than they are issued."""
         await asyncio.gather(*(link.drain() for link in self._links.values()))
 
     def execute(self, *command: Argument) -> asyncio.Future[Reply]:
@@ -151,13 +151,13 @@ class ClusterLink:
         return run_script(self, script, keys, args)
 
     def doubt(self) -> None:
-        """Find out soon whether the connections are alive, and who has which slots."""
+        """Check soon whether the connections are alive, and which node has which slots."""
         self._look.set()
         for link in self._links.values():
             link.doubt()
 
     async def is_heard(self, channel: str) -> bool:
-        """Whether anybody subscribes, at any of the primaries, to a channel that is not sharded."""
+        """Whether a channel that is not sharded has a subscriber, at any of the primaries."""
         asking = [asyncio.create_task(link.is_heard(channel)) for link in self._links.values()]
         try:
             for answer in asyncio.as_completed(asking):
@@ -226,7 +226,7 @@ class ClusterLink:
         self._look.set()
 
     def _note_health(self) -> bool:
-        """Whether all nodes are there and none of them hangs."""
+        """Record whether all nodes are there and none of them hangs."""
         well = self.connected and all(link.silence < _HUNG for link in self._links.values())
         if self._well and not well:
             self.lost_at = time.monotonic()
@@ -266,7 +266,7 @@ class ClusterLink:
             raise
 
     async def _follow(self) -> None:
-        """Look who has which slots now; connect to newcomers, and leave those that have none."""
+        """Look up which node has which slots; connect to new nodes, and disconnect from those without slots."""
         shards = await self._server.shards()
         places = {shard.place for shard in shards}
         await asyncio.gather(*(self._reach(place) for place in places))
@@ -286,7 +286,7 @@ class ClusterLink:
         await self._close_links([self._links.pop(place) for place in left])
 
     async def _reach(self, place: Place) -> None:
-        """Connect to a node; where that fails, it is about to be replaced, and until then its commands fail."""
+        """Connect to a node. If that fails, it is about to be replaced, and until then its commands fail."""
         with suppress(Unavailable, TimeoutError):
             async with asyncio.timeout(_DIAL):
                 await self._link_to(place)

@@ -33,14 +33,14 @@ async def find_server(
     """The server at `url`, else at the environment's DAEBUS_REDIS_URL, else the project's embedded one.
 
     Args:
-        url: See above.
-        logger: Where it is logged that the embedded engine is used.
-        start: Whether an embedded engine that does not run is started.
-        timings: How long whoever works with the server waits.
+        url: The URL; None: not given.
+        logger: Logs that the embedded engine is used.
+        start: Whether to start an embedded engine that does not run.
+        timings: The timeouts and intervals for the server.
 
     Raises:
-        ConfigurationError: The URL is wrong, or no server is named where an embedded engine is not used.
-        StartupError: The embedded engine does not run, and does not, or is not to, start.
+        ConfigurationError: The URL is wrong, or no server is named and an embedded engine is not allowed.
+        StartupError: The embedded engine does not run, and cannot or must not be started.
     """
     named = url or os.environ.get(REDIS_URL_VARIABLE)
     if named:
@@ -57,7 +57,7 @@ async def find_server(
 
 
 def _folder_to_join(start: EngineStart) -> Path:
-    """The project whose engine may be joined. Nothing is written before that is known."""
+    """The project whose engine may be joined. Nothing is written before this check."""
     folder = find_project()
     if folder is None:
         raise ConfigurationError(

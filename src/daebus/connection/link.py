@@ -1,4 +1,4 @@
-"""The connection for the commands of a process: what it offers, be it to one server or to a cluster."""
+"""The connection for the commands of a process: the interface for one server and for a cluster."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ OnConnect: TypeAlias = Callable[[], Awaitable[None] | None]
 
 
 class Link(Protocol):
-    """The connection of a process for commands. When it breaks, another is made, after a growing pause.
+    """The connection of a process for commands. When it breaks, it reconnects after a growing pause.
 
-    `open_link` makes the one that a server needs: a `ServerLink`, or a `ClusterLink`.
+    `open_link` creates the one that a server needs: a `ServerLink`, or a `ClusterLink`.
     """
 
     @property
@@ -30,7 +30,7 @@ class Link(Protocol):
 
     @property
     def lost_at(self) -> float:
-        """When it broke last, or a part of the cluster went away, by `time.monotonic`."""
+        """When the connection last broke, or a part of the cluster was last lost, by `time.monotonic`."""
         ...
 
     @property
@@ -40,46 +40,47 @@ class Link(Protocol):
 
     @property
     def connected(self) -> bool:
-        """Whether any command that is issued now has a connection to go to, which was made ready."""
+        """Whether a command that is issued now has a connection that is ready."""
         ...
 
     def reaches(self, key: str) -> bool:
-        """Whether commands on a key or a channel have a connection to go to, which was made ready."""
+        """Whether commands on a key or a channel have a connection that is ready."""
         ...
 
     async def start(self) -> None:
-        """Connect, and keep connected from now on. Raises `Unavailable` where the first attempt fails."""
+        """Connect, and stay connected. Raises `Unavailable` if the first attempt fails."""
         ...
 
     async def close(self) -> None:
-        """Send what was issued and close. What is not answered by then fails with `Unavailable`."""
+        """Send the issued commands and close. Commands without an answer by then fail with `Unavailable`."""
         ...
 
     def execute(self, *command: Argument) -> asyncio.Future[Reply]:
         """Issue a command, in one write with all others of this tick of the event loop.
 
-        The future fails with `CommandError` where the server refuses the command, and with `Unavailable` where there
-        is no connection or where it breaks; the command may have run then. Cancelling it does not recall the command.
+        The future fails with `CommandError` if the server refuses the command. It fails with `Unavailable` if there is
+        no connection or it breaks; the command may have run then. Cancelling it does not recall the command.
         """
         ...
 
     def issue(self, command: tuple[Argument, ...], answered: Answered) -> None:
-        """Issue a command as `execute` does, without a future: its reply or its failure is handed to `answered`."""
+        """Issue a command like `execute`, without a future: its reply or its failure is passed to `answered`."""
         ...
 
     def issue_all(self, commands: Sequence[tuple[Argument, ...]], answered: AllAnswered) -> None:
-        """Issue some commands, at least one, as `issue` does.
+        """Issue some commands, at least one, like `issue`.
 
         Args:
             commands: The commands.
-            answered: Called once, with all replies and failures in the order of the commands, when the last is there.
+            answered: Called once, with all replies and failures in the order of the commands, when the last one
+                arrived.
         """
         ...
 
     def script(
         self, script: Script, keys: Sequence[Argument], args: Sequence[Argument]
     ) -> Coroutine[None, None, Reply]:
-        """Run `script`, sending its text only where the server does not know it. Raises as `execute` does."""
+        """Run `script`; its text is sent only if the server does not know it. Raises the errors of `execute`."""
         ...
 
     def beside(self, wire: Wire) -> Link | None:
@@ -87,11 +88,11 @@ class Link(Protocol):
         ...
 
     def doubt(self) -> None:
-        """Find out soon whether the connection is alive, as another one to the server was not."""
+        """Check soon whether the connection is alive, because another one to the server was not."""
         ...
 
     async def is_heard(self, channel: str) -> bool:
-        """Whether anybody subscribes to a channel that is not sharded."""
+        """Whether a channel that is not sharded has a subscriber."""
         ...
 
     async def subscribers(self, channel: str) -> int:
@@ -99,16 +100,16 @@ class Link(Protocol):
         ...
 
     async def keys(self, pattern: str) -> list[str]:
-        """All keys that match a pattern, in no order. It takes as long as the servers have keys."""
+        """All keys that match a pattern, in no order. The time grows with the number of keys of the servers."""
         ...
 
     async def drain(self) -> None:
-        """Wait while the server takes commands more slowly than they are issued. For those who await no replies."""
+        """Wait while the server accepts commands more slowly than they are issued. For callers without replies."""
         ...
 
 
 async def run_script(link: Link, script: Script, keys: Sequence[Argument], args: Sequence[Argument]) -> Reply:
-    """Run a script by its hash, and by its text where the server does not know the hash. Raises as `execute` does."""
+    """Run a script by its hash, or by its text if the server does not know the hash. Raises the errors of `execute`."""
     command = ("EVALSHA", script.sha, len(keys), *keys, *args)
     try:
         return await link.execute(*command)

@@ -32,7 +32,7 @@ _log = logging.getLogger(__name__)
 
 
 class ServerClock:
-    """The server's clock, which is the same for every process, reckoned from the local one."""
+    """The server's clock, which is the same for every process, computed from the local clock."""
 
     __slots__ = ("_offset_ms",)
 
@@ -40,7 +40,7 @@ class ServerClock:
         self._offset_ms = time.time() * 1000 - time.monotonic() * 1000
 
     async def read(self, link: Link) -> None:
-        """Ask the server what time it is."""
+        """Ask the server for its time."""
         asked = time.monotonic()
         seconds, micros = cast("list[bytes]", await link.execute("TIME"))
         middle = (asked + time.monotonic()) / 2
@@ -55,7 +55,7 @@ class ServerClock:
         return self.at(time.monotonic())
 
     def monotonic(self, server_ms: int) -> float:
-        """The local `time.monotonic` at a time in ms of the server."""
+        """The local `time.monotonic` at a server time in ms."""
         return (server_ms - self._offset_ms) / 1000
 
 
@@ -63,12 +63,12 @@ class Node:
     """A process on the bus.
 
     Attributes:
-        id: Unique; names its reply channel, its consumers and its WebSocket clients.
+        id: Unique; it names the process's reply channel, its consumers and its WebSocket clients.
         server: The server it is connected to.
         link: The connection for commands.
         subscriber: The connection for pub/sub.
         clock: The server's clock.
-        stopping: Whether the service stops that runs in it.
+        stopping: Whether the service in this process is stopping.
     """
 
     def __init__(self, server: RedisServer) -> None:
@@ -84,17 +84,17 @@ class Node:
 
     @property
     def timings(self) -> Timings:
-        """How long whoever works on the bus waits."""
+        """The timeouts and intervals of the engine."""
         return self.server.timings
 
     def new_request_id(self) -> str:
-        """An id that no other process makes."""
+        """An id that no other process creates."""
         return f"{self.id}-{next(self._requests):x}"
 
     async def insist(self, script: Script, keys: Sequence[Argument], args: Sequence[Argument]) -> Reply:
-        """Run a script, again and again until the server has run it; it may run twice where the connection breaks.
+        """Run a script, and retry until the server has run it. It may run twice if the connection breaks.
 
-        A server that refuses it, as its disk or memory is full, is asked again too: what it is told must not be lost.
+        A server that refuses it because its disk or memory is full is retried too, because the data must not be lost.
 
         Raises:
             CommandError: The keys are in several slots of a cluster.
@@ -112,7 +112,7 @@ class Node:
             await asyncio.sleep(next(waits))
 
     def when_forgotten(self, remind: Callable[[], None]) -> None:
-        """Call `remind`, from now on, whenever the server may have lost what this process wrote down in it."""
+        """Register `remind`, which is called whenever the server may have lost the data that this process wrote."""
         self._forgotten.append(remind)
 
     def suspect_loss(self) -> None:
@@ -121,7 +121,7 @@ class Node:
             remind()
 
     def when_doubtful(self, doubt: Callable[[], None]) -> None:
-        """Call `doubt`, from now on, whenever the connection for commands had to be made again, or a node moved."""
+        """Register `doubt`, which is called whenever the connection for commands was made again, or a node moved."""
         self._doubters.append(doubt)
 
     async def _connected(self) -> None:

@@ -1,4 +1,4 @@
-"""An outage of a server: the error that it causes, and how it is told once, however many connections see it."""
+"""An outage of a server: the error that it causes, and its log lines, written once for all connections."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _log = logging.getLogger(__name__)
 class ServerUnavailable(Unavailable):
     """The Redis server cannot be reached, or cannot serve.
 
-    Its `message`, which travels to senders and clients, is `AWAY`; its text, for the process itself and its log, is the
-    `reason`, which has the address.
+    Its `message`, which is sent to callers and clients, is `AWAY`. Its text, for the process itself and its log, is the
+    `reason`, which contains the address.
 
     Args:
         reason: A sentence with the address of the server and what is wrong.
@@ -39,16 +39,16 @@ class ServerUnavailable(Unavailable):
 
 
 class NotSent(ServerUnavailable):
-    """There was no connection when a command was issued: the server has not seen it, and does not run it."""
+    """There was no connection when a command was issued: the server has not received it, and does not run it."""
 
 
 class Outage:
-    """Whether the connections of this process to one server are broken, and what the log has been told of it.
+    """Whether the connections of this process to one server are broken, and what was logged about it.
 
     Methods may be called in any thread.
 
     Args:
-        address: Of the server, for messages.
+        address: The server's address, for messages.
         first_reminder: Seconds after which the log is reminded of it; then after twice as long, and so on.
     """
 
@@ -69,7 +69,7 @@ class Outage:
             self._broken.add(id(connection))
 
     def persist(self, reason: str) -> None:
-        """An attempt to connect again failed. The log is told where it is time for a reminder."""
+        """An attempt to reconnect failed. It is logged if a reminder is due."""
         with self._lock:
             away = time.monotonic() - self._since
             if self._broken and away >= self._reminder:
@@ -77,7 +77,7 @@ class Outage:
                 _log.warning("No connection for %.0f s: %s", away, reason)
 
     def end(self, connection: object, *, told: bool = True) -> None:
-        """A connection works again, or, where it is not to be `told`, is given up."""
+        """A connection works again, or is given up if it is not to be `told`."""
         with self._lock:
             if id(connection) not in self._broken:
                 return
@@ -88,10 +88,10 @@ class Outage:
 
 
 def always(_: Unavailable) -> bool:
-    """What the server takes once, however often it is sent, may be sent again."""
+    """Always retry: for commands that the server applies once, however often they are sent."""
     return True
 
 
 def where_not_sent(error: Unavailable) -> bool:
-    """What must not come twice may be sent again only where the server has not seen it."""
+    """Retry only if the server has not received the command: for commands that must not run twice."""
     return isinstance(error, NotSent)

@@ -1,4 +1,4 @@
-"""Which server takes the writes: the one that is named, or the one that Sentinels name."""
+"""The server that accepts writes: the one that is named, or the one that Sentinels name."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ class Shard(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RedisServer:
-    """How to reach the server, or the servers of a cluster. Make it with `from_url`.
+    """The address of the server, or of the servers of a cluster, and how to connect. Create it with `from_url`.
 
     Attributes:
         address: Its URL without the password, for messages.
-        outage: What the log is told where the connections to it break.
-        timings: How long whoever works with it waits.
+        outage: The state of its connections, for the log.
+        timings: The timeouts and intervals for the server.
     """
 
     address: str
@@ -77,8 +77,8 @@ class RedisServer:
 
         Args:
             url: See docs/redis.md.
-            revive: Starts the server again where it is gone; it may block.
-            timings: How long whoever works with the server waits.
+            revive: Starts the server again if it is gone; it may block.
+            timings: The timeouts and intervals for the server.
 
         Raises:
             ConfigurationError: The URL is wrong.
@@ -91,7 +91,7 @@ class RedisServer:
             raise bad_url(url, str(error)) from None
 
     def client(self) -> Redis | RedisCluster:
-        """An ordinary redis-py client, of a cluster where it is one; replies are bytes. Close it by its ``aclose``."""
+        """A regular redis-py client, of a cluster if it is one; replies are bytes. Close it with ``aclose``."""
         target = self._target
         if target.kind == "sentinel":
             return sentinel_client(target.hosts, target.primary, self._options, target.sentinel)
@@ -100,12 +100,12 @@ class RedisServer:
         return client_of(target.plain)
 
     async def revive(self) -> None:
-        """Start the server again if that is ours to do. Raises `StartupError`."""
+        """Start the server again if daebus manages it. Raises `StartupError`."""
         if self._revive is not None:
             await asyncio.to_thread(self._revive)
 
     async def check(self) -> None:
-        """Connect once and leave. Raises `StartupError`, one line, where that fails."""
+        """Connect once and disconnect. Raises `StartupError`, one line, if that fails."""
         require("redis", REDIS)
         try:
             if self.is_cluster:
@@ -127,16 +127,16 @@ class RedisServer:
 
     @property
     def is_watched(self) -> bool:
-        """Whether Sentinels say which server takes the writes."""
+        """Whether Sentinels say which server accepts writes."""
         return self._target.kind == "sentinel"
 
     @property
     def is_embedded(self) -> bool:
-        """Whether the server is started again by us."""
+        """Whether daebus starts the server again."""
         return self._revive is not None
 
     async def ask_each(self, *command: str) -> dict[str, object]:
-        """The replies to a command of the server that takes writes, or of every primary of a cluster, by its address.
+        """The replies to a command, by address: of the server that accepts writes, or of every primary of a cluster.
 
         Raises:
             Unavailable: One of them does not answer, or refuses.
@@ -154,7 +154,7 @@ class RedisServer:
         return dict(zip(map(self._at, places), await asyncio.gather(*asked), strict=True))
 
     async def locate(self) -> str:
-        """What `Session.address` says of the server that the Sentinels name now. Raises `Unavailable`."""
+        """The address, as in `Session.address`, of the server that the Sentinels name now. Raises `Unavailable`."""
         return self._at(await self._ask_sentinels())
 
     def _at(self, place: tuple[str, int]) -> str:
@@ -168,7 +168,7 @@ class RedisServer:
         return RedisServer(address, outage, target, options, self.timings)
 
     async def connect(self, key: str | None = None) -> Session:
-        """Open a connection to the server that takes writes, to `key` where it is a cluster, and sign in.
+        """Open a connection to the server that accepts writes, on a cluster to the node of `key`, and sign in.
 
         Raises:
             Unavailable: That fails; one sentence says why.
@@ -191,7 +191,7 @@ class RedisServer:
         raise ServerUnavailable(f"The server at {address} {misfit}")
 
     async def shards(self) -> list[Shard]:
-        """Who has which slots, by the first node of the cluster that answers. Raises `Unavailable`."""
+        """The slots of each primary, from the first node of the cluster that answers. Raises `Unavailable`."""
         nodes = list(dict.fromkeys((*self._seen, *self._target.hosts)))
         shards = await self._first([self._ask_node(place) for place in nodes], "answers")
         self._seen[:] = {shard.place for shard in shards}
@@ -208,7 +208,7 @@ class RedisServer:
         return shards
 
     async def _ask_sentinels(self) -> tuple[str, int]:
-        """Where the primary is, by the first Sentinel that knows."""
+        """The address of the primary, from the first Sentinel that knows it."""
         return await self._first(
             [self._ask_sentinel(*place) for place in self._target.hosts], f"knows the primary {self._target.primary!r}"
         )
@@ -244,7 +244,7 @@ class RedisServer:
 
 
 def _misfit(greeting: Greeting, target: Target) -> str | None:
-    """Why a server that answers is not the one to work with: the rest of a sentence about it."""
+    """Why a server that answers is not the right one: the rest of a sentence about it."""
     if greeting.mode == "sentinel":
         return "is a Sentinel. Write redis+sentinel://HOST:26379/NAME, with the name that it gives the server."
     if target.kind == "node" and greeting.mode != "cluster":

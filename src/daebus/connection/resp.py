@@ -1,4 +1,4 @@
-"""What goes over a connection to the server: commands, replies, refusals. The only module that imports hiredis."""
+"""The protocol of a connection to the server: commands, replies, refusals. The only module that imports hiredis."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class CommandError(DaebusError):
         super().__init__(message)
 
     def explained(self, command: Sequence[Argument]) -> CommandError:
-        """This error, with what to do where the user lacks a right that `command` needs."""
+        """This error, with advice if the user lacks a permission that `command` needs."""
         text = str(self)
         in_script = any(sign in text for sign in _DENIED_IN_SCRIPT)
         if self.code != "NOPERM" and not in_script:
@@ -68,11 +68,11 @@ class CommandError(DaebusError):
 
 
 class Displaced(ServerUnavailable):
-    """The server that was asked is not, or is no longer, the one that takes this command: a replica, another shard.
+    """The command belongs to another server than the one that was asked: that one is a replica, or another shard.
 
     Attributes:
-        asked: Whether the command is to be sent to the other one this time only.
-        target: ``host:port`` of the one that takes it; None: not known.
+        asked: Whether the command is to be sent to the other server this time only.
+        target: ``host:port`` of the right server; None: unknown.
     """
 
     def __init__(self, reason: str, answer: str) -> None:
@@ -83,7 +83,7 @@ class Displaced(ServerUnavailable):
 
 
 def _shown(words: Sequence[str]) -> str:
-    """A command as far as it says what is refused: its name, and its key or channel."""
+    """The part of a command that shows what is refused: its name, and its key or channel."""
     if words[0] in {"EVAL", "EVALSHA"}:
         return f"a script on {' '.join(words[3 : 3 + int(words[2])])}"
     if words[0] == "XREADGROUP":
@@ -112,7 +112,7 @@ def is_missing_group(error: CommandError) -> bool:
 
 
 def is_busy_group(error: CommandError) -> bool:
-    """The consumer group that was to be made exists."""
+    """The consumer group to be created already exists."""
     return error.code == "BUSYGROUP"
 
 
@@ -122,13 +122,13 @@ def is_missing_script(error: CommandError) -> bool:
 
 
 class ReplyReader(Protocol):
-    """Turns bytes into replies. An error reply is a value: a `CommandError`, or `Unavailable` if it will pass."""
+    """Turns bytes into replies. An error reply is a value: a `CommandError`, or `Unavailable` if it is temporary."""
 
     def feed(self, data: bytes, /) -> None:
         """Add bytes from the server."""
 
     def gets(self) -> Reply:
-        """The next whole reply, or `INCOMPLETE`. Raises `Unavailable` where the bytes are no Redis protocol."""
+        """The next whole reply, or `INCOMPLETE`. Raises `Unavailable` if the bytes are not Redis protocol."""
 
 
 def reply_reader(address: str, on_displaced: Callable[[Displaced], None]) -> ReplyReader:

@@ -1,4 +1,4 @@
-"""Where a command goes on a cluster: by its key, or to any node; and which of its channels are sharded."""
+"""Routing of commands on a cluster: by their key, or to any node; and which channels are sharded."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from .resp import Argument
 __all__ = ["key_of", "sharded"]
 
 _SHARDED = {"PUBLISH": "SPUBLISH", "SUBSCRIBE": "SSUBSCRIBE", "UNSUBSCRIBE": "SUNSUBSCRIBE"}
-# Not every service knows of sharded channels; and headers come in order with the events of plain channels.
+# Not every service uses sharded channels; and headers arrive in order with the events of plain channels.
 _NOT_SHARDED = ("daebus:reply:old:", "daebus:headers:")
 
 
 def key_of(command: tuple[Argument, ...]) -> Argument | None:
-    """What decides to which node a command goes; None: any will do."""
+    """The key that decides to which node a command goes; None: any node."""
     match command:
         case ("EVAL" | "EVALSHA", _, count, *keys):
             return keys[0] if int(count) else None
@@ -29,7 +29,7 @@ def key_of(command: tuple[Argument, ...]) -> Argument | None:
 
 
 def sharded(command: tuple[Argument, ...]) -> tuple[Argument, ...]:
-    """The command for a channel of pub/sub that is sharded, where it is one of daebus' own; else the same command."""
+    """The sharded form of a pub/sub command if its channel is one of daebus' own; else the same command."""
     name = _SHARDED.get(str(command[0]))
     if name is None:
         return command

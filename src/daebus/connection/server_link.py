@@ -1,4 +1,4 @@
-"""The connection to one server for all commands of a process, which comes back."""
+"""The connection to one server for all commands of a process, which reconnects when it breaks."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ _log = logging.getLogger(__name__)
 
 
 class ServerLink:
-    """The `Link` to one server: one connection. When it breaks, another is made, after a growing pause.
+    """The `Link` to one server: one connection. When it breaks, it reconnects after a growing pause.
 
     Attributes:
-        lost_at: When it broke last, by `time.monotonic`.
+        lost_at: When it last broke, by `time.monotonic`.
         sharded: Whether channels that begin with ``daebus:`` are sharded ones.
     """
 
@@ -46,15 +46,15 @@ class ServerLink:
         divert: Callable[[Reply], bool] | None = None,
         patience: float | None = None,
     ) -> None:
-        """Name the server; nothing is opened.
+        """Set up the link; nothing is opened.
 
         Args:
-            server: Where to.
-            on_connect: Called, and awaited, after each connect, the first one too; may issue commands. Where it
-                fails the connection is given up, and made again.
+            server: The server.
+            on_connect: Called and awaited after each connect, including the first; may issue commands. If it fails, the
+                connection is given up, and made again.
             divert: See `Wire.open`.
-            patience: Seconds of silence, while replies are owed, after which the connection counts as dead; default:
-                as the timings of the server say.
+            patience: Seconds of silence, while replies are due, after which the connection counts as dead; default: as
+                the timings of the server say.
         """
         self._server = server
         self._on_connect = on_connect
@@ -74,25 +74,25 @@ class ServerLink:
 
     @property
     def connected(self) -> bool:
-        """Whether a command that is issued now has a connection to go to, which was made ready."""
+        """Whether a command that is issued now has a connection that is ready."""
         return self.reaches("")
 
     @property
     def silence(self) -> float:
-        """Seconds since something was heard of the server, if it owes replies; else 0."""
+        """Seconds since the server last sent something, if replies are due; else 0."""
         return 0.0 if self._wire is None else self._wire.silence
 
     def reaches(self, key: str) -> bool:
-        """Whether there is a connection, which was made ready: it goes to the server that has each key."""
+        """Whether there is a connection that is ready; this server has every key."""
         return self._ready and self._wire is not None and self._wire.broken is None
 
     async def start(self) -> None:
-        """Connect, and keep connected from now on. Raises `Unavailable` where the first attempt fails."""
+        """Connect, and stay connected. Raises `Unavailable` if the first attempt fails."""
         wire = await self._connect()
         self._keeper = asyncio.create_task(self._keep(wire), name=f"connection to {self._server.address}")
 
     async def close(self) -> None:
-        """Send what was issued and close. What is not answered by then fails with `Unavailable`."""
+        """Send the issued commands and close. Commands without an answer by then fail with `Unavailable`."""
         if self._keeper is not None:
             self._keeper.cancel()
             await asyncio.wait({self._keeper})
@@ -102,8 +102,8 @@ class ServerLink:
     def execute(self, *command: Argument) -> asyncio.Future[Reply]:
         """Issue a command, in one write with all others of this tick of the event loop.
 
-        The future fails with `CommandError` where the server refuses the command, and with `Unavailable` where there
-        is no connection or where it breaks; the command may have run then. Cancelling it does not recall the command.
+        The future fails with `CommandError` if the server refuses the command. It fails with `Unavailable` if there is
+        no connection or it breaks; the command may have run then. Cancelling it does not recall the command.
         """
         if self._wire is not None:
             return self._wire.execute(command)
@@ -112,7 +112,7 @@ class ServerLink:
         return future
 
     def issue(self, command: tuple[Argument, ...], answered: Answered) -> None:
-        """Issue a command as `execute` does, without a future: its reply or its failure is handed to `answered`."""
+        """Issue a command like `execute`, without a future: its reply or its failure is passed to `answered`."""
         if self._wire is not None:
             self._wire.issue(command, answered)
         else:
@@ -131,7 +131,7 @@ class ServerLink:
     def script(
         self, script: Script, keys: Sequence[Argument], args: Sequence[Argument]
     ) -> Coroutine[None, None, Reply]:
-        """Run `script`, sending its text only where the server does not know it. Raises as `execute` does."""
+        """Run `script`; its text is sent only if the server does not know it. Raises the errors of `execute`."""
         return run_script(self, script, keys, args)
 
     def beside(self, wire: Wire) -> ServerLink | None:
@@ -139,12 +139,12 @@ class ServerLink:
         return self if self._wire is not None and self._wire.address == wire.address else None
 
     def doubt(self) -> None:
-        """Find out soon whether the connection is alive, as another one to the server was not."""
+        """Check soon whether the connection is alive, because another one to the server was not."""
         self._doubted.set()
         self.issue(("PING",), lambda _: None)
 
     async def is_heard(self, channel: str) -> bool:
-        """Whether anybody subscribes to a channel that is not sharded."""
+        """Whether a channel that is not sharded has a subscriber."""
         return await self.subscribers(channel) > 0
 
     async def subscribers(self, channel: str) -> int:
@@ -153,7 +153,7 @@ class ServerLink:
         return count
 
     async def keys(self, pattern: str) -> list[str]:
-        """The keys of the server that match a pattern, in no order. It takes as long as the server has keys."""
+        """The keys of the server that match a pattern, in no order. The time grows with the number of its keys."""
         found: list[str] = []
         cursor: bytes | None = None
         while cursor != b"0":
@@ -163,7 +163,7 @@ class ServerLink:
         return found
 
     async def drain(self) -> None:
-        """Wait while the server takes commands more slowly than they are issued. For those who await no replies."""
+        """Wait while the server accepts commands more slowly than they are issued. For callers without replies."""
         if self._wire is not None:
             await self._wire.drain()
 
@@ -209,7 +209,7 @@ class ServerLink:
         await wire.close()
 
     async def _suspect(self, wire: Wire) -> None:
-        """Ask the Sentinels about a server that hangs, not to wait for it once another has its place."""
+        """Ask the Sentinels about a server that hangs, so as not to wait for it once another one has replaced it."""
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_SUSPECT_SECONDS):

@@ -60,7 +60,7 @@ _LINK_OPTIONS = {
 
 
 class _Connection(Protocol):
-    """What daebus uses of redis-py's connections, whose own types are partly unknown."""
+    """The part of redis-py's connections that daebus uses; their own types are partly unknown."""
 
     _writer: asyncio.StreamWriter | None
 
@@ -84,7 +84,7 @@ class _FollowingRedis(Redis):
 
 
 class _Sentinel(Protocol):
-    """The same of its way to Sentinels."""
+    """The part of redis-py's ``Sentinel`` that daebus uses; its own types are partly unknown."""
 
     sentinels: Sequence[Redis]
 
@@ -95,14 +95,14 @@ _MakeSentinel = Callable[..., _Sentinel]
 
 
 class Greeting(msgspec.Struct, frozen=True):
-    """What a server says of itself.
+    """The properties that a server reports.
 
     Attributes:
-        client_id: What it calls this connection (``CLIENT ID``).
+        client_id: Its id for this connection (``CLIENT ID``).
         software: ``redis`` or ``valkey``.
-        version: Of the software.
+        version: The version of the software.
         mode: ``standalone``, ``sentinel`` or ``cluster``.
-        is_primary: Whether it takes writes.
+        is_primary: Whether it accepts writes.
     """
 
     client_id: int
@@ -116,9 +116,9 @@ class Session(msgspec.Struct, frozen=True):
     """A connection that is signed in. Close it, also when the server has closed it.
 
     Attributes:
-        address: Of the server, for messages.
-        transport: Give it a protocol at once, with ``set_protocol``; nothing has been received yet.
-        greeting: What the server said of itself.
+        address: The server's address, for messages.
+        transport: Set its protocol at once, with ``set_protocol``; nothing has been received yet.
+        greeting: The properties that the server reported.
     """
 
     address: str
@@ -147,13 +147,13 @@ def plain_options(url: str) -> Options:
 
 
 def client_of(url: str) -> Redis:
-    """An ordinary redis-py client of one server; replies are bytes."""
+    """A regular redis-py client of one server; replies are bytes."""
     # redis-py leaves its keyword arguments untyped.
     return Redis.from_url(url, decode_responses=False)  # pyright: ignore[reportUnknownMemberType]
 
 
 def sentinel_client(hosts: Sequence[tuple[str, int]], primary: str, options: Options, credentials: Options) -> Redis:
-    """An ordinary redis-py client of the server that Sentinels call `primary`; replies are bytes."""
+    """A regular redis-py client of the server that Sentinels call `primary`; replies are bytes."""
     shared = {name: value for name, value in options.items() if name.startswith(("ssl_", "socket_"))}
     if "connection_class" in options:
         shared["ssl"] = True
@@ -166,7 +166,7 @@ def sentinel_client(hosts: Sequence[tuple[str, int]], primary: str, options: Opt
 
 
 def cluster_client(url: str, hosts: Sequence[tuple[str, int]]) -> RedisCluster:
-    """An ordinary redis-py client of the cluster with some nodes; `url` is that of one; replies are bytes."""
+    """A regular redis-py client of the cluster with some nodes; `url` is that of one node; replies are bytes."""
     nodes = [ClusterNode(host, port) for host, port in hosts]
     # redis-py leaves its keyword arguments untyped.
     return RedisCluster.from_url(url, startup_nodes=nodes, decode_responses=False)  # pyright: ignore[reportUnknownMemberType]
@@ -178,7 +178,7 @@ def key_slot(key: str | bytes | float) -> int:
 
 
 async def dial(options: Options, address: str) -> Session:
-    """Open a connection and sign in. Raises `Unavailable`, one line, where that fails."""
+    """Open a connection and sign in. Raises `Unavailable`, one line, if that fails."""
     connection = _new_connection(options)
     try:
         await connection.connect()
@@ -199,7 +199,7 @@ async def dial(options: Options, address: str) -> Session:
 
 
 async def ask(options: Options, address: str, *command: str) -> object:
-    """The reply to one command, on a connection of its own. Raises `Unavailable` as `dial` does."""
+    """The reply to one command, on a separate connection. Raises `Unavailable` like `dial`."""
     connection = _new_connection(options)
     try:
         await connection.connect()
@@ -212,7 +212,7 @@ async def ask(options: Options, address: str, *command: str) -> object:
 
 
 def is_outage(error: BaseException) -> bool:
-    """Whether a redis-py client raised it, of whomever, because its server is out of reach or cannot serve now."""
+    """Whether any redis-py client raised the error because its server is out of reach or cannot serve now."""
     if type(error) is exceptions.RedisClusterException and error.__cause__ is not None:
         error = error.__cause__  # no node is reachable; mistakes have the same class, and no cause
     return isinstance(error, _AWAY + _REFUSED)
@@ -255,7 +255,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _reason(error: BaseException) -> str:
-    """Why no connection came about: the rest of a sentence about the server. The deepest cause tells most."""
+    """Why the connection failed: the rest of a sentence about the server. The innermost cause is the most precise."""
     for cause in reversed(list(_causes(error))):
         match cause:
             case AuthenticationError(status_code="NOAUTH"):
@@ -280,7 +280,7 @@ def _reason(error: BaseException) -> str:
 
 
 def _refusal(text: str) -> str:
-    """The same, by what the server itself said."""
+    """Why the connection failed, by the server's own error: the rest of a sentence about the server."""
     if "closed by server" in text:
         return _HUNG_UP
     if text.startswith("DENIED"):

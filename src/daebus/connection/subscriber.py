@@ -27,15 +27,15 @@ _log = logging.getLogger(__name__)
 
 
 class Subscriber:
-    """One pub/sub connection. When it breaks, another is made and subscribed to the same channels.
+    """One pub/sub connection. When it breaks, it reconnects and subscribes to the same channels.
 
     Attributes:
-        gaps: How often that happened: messages may have been missed.
-        hears: Whether messages of a channel can come in.
+        gaps: How often it reconnected: messages may have been missed.
+        hears: Whether messages of a channel can arrive.
     """
 
     def __init__(self, server: RedisServer) -> None:
-        """Name the server; nothing is opened."""
+        """Set up the subscriber; nothing is opened."""
         self._link = open_link(server, on_connect=self._resubscribe, divert=self._divert)
         self.gaps: int = 0
         self.hears: Callable[[str], bool] = self._link.reaches
@@ -43,15 +43,15 @@ class Subscriber:
 
     @property
     def connected(self) -> bool:
-        """Whether messages can come in."""
+        """Whether messages can arrive."""
         return self._link.connected
 
     async def start(self) -> None:
-        """Connect, and keep connected from now on. Raises `Unavailable` where the first attempt fails."""
+        """Connect, and stay connected. Raises `Unavailable` if the first attempt fails."""
         await self._link.start()
 
     def doubt(self) -> None:
-        """Find out soon whether the connection is alive, as another one to the server was not."""
+        """Check soon whether the connection is alive, because another one to the server was not."""
         self._link.doubt()
 
     async def close(self) -> None:
@@ -60,9 +60,9 @@ class Subscriber:
         await self._link.close()
 
     async def subscribe(self, channel: str, receive: Receive) -> Callable[[], Awaitable[None]]:
-        """Hear `channel`, from the return of this call until the returned function is called and awaited.
+        """Receive the messages of `channel` until the returned function is called and awaited.
 
-        Raises `Unavailable` where there is no connection or it breaks, and `CommandError` where the server refuses.
+        Raises `Unavailable` if there is no connection or it breaks, and `CommandError` if the server refuses.
         """
         name = channel.encode()
         self._receivers[name] = (*self._receivers.get(name, ()), receive)

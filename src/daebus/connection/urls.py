@@ -1,4 +1,4 @@
-"""The URLs of servers: what is wrong with one, and how to show it without its password."""
+"""The URLs of servers: their validation, and how to show one without its password."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SCHEMES = {
     "redis+cluster": "cluster",
     "rediss+cluster": "cluster",
 }
-# What other libraries call them.
+# The names that other libraries use for them.
 _OTHER_NAMES = {
     "sentinel": "redis+sentinel",
     "redis-sentinel": "redis+sentinel",
@@ -39,14 +39,14 @@ _SENTINEL_OPTIONS = ("sentinel_username", "sentinel_password")
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a URL points.
+    """The target of a URL.
 
     Attributes:
         kind: ``single``, ``sentinel`` or ``cluster``.
         address: The URL without password and options, for messages.
         hosts: The hosts and ports that it names; none for a Unix socket.
-        primary: How Sentinel calls the server; empty where there is none.
-        plain: The same as redis-py writes the URL of one server, the first of the hosts.
+        primary: Sentinel's name of the server; empty if there is none.
+        plain: The URL of one server, the first of the hosts, in the form of redis-py.
         sentinel: User and password for the Sentinels, by redis-py's names.
     """
 
@@ -59,7 +59,7 @@ class Target:
 
 
 def parse_target(url: str) -> Target:
-    """Where `url` points. Raises `ValueError` for what redis-py would take for something else without a word."""
+    """The target of `url`. Raises `ValueError` for URLs that redis-py would silently misunderstand."""
     try:
         parts = urlsplit(url)
     except ValueError:  # its text would quote a piece of the password
@@ -144,13 +144,13 @@ def _path(parts: SplitResult, kind: str) -> tuple[str, str]:
 
 
 def unknown_option(name: str, known: Iterable[str]) -> str:
-    """What is wrong with a URL that has an option of this name."""
+    """The problem of a URL that has an option with this name."""
     close = closest(name, known)
     return f"has an option that does not exist: {name!r}" + ("" if close is None else f"; did you mean {close!r}?")
 
 
 def bad_url(url: str, problem: str) -> ConfigurationError:
-    """The error for a `url` that has this `problem`, with no word of the password."""
+    """The error for a `url` that has this `problem`, without any part of the password."""
     head, _, options = url.partition("?")
     scheme, separator, rest = head.rpartition("://")
     shown = "***" if "@" in options else re.sub(r".*@", "***@", rest)

@@ -1,4 +1,4 @@
-"""One open connection: commands out, all of a tick in one write; replies in, matched in their order."""
+"""One open connection: the commands of a tick are sent in one write, and replies are matched in order."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ _HIGH_WATER = 1 << 20
 
 
 class Wire(asyncio.Protocol):
-    """One open connection. It does not connect again. Whoever opened it closes it, also when it is lost.
+    """One open connection. It does not reconnect. Its opener closes it, even if it is lost.
 
     Attributes:
-        lost: Done once the connection is gone.
-        broken: Why no more commands are taken, one sentence; None while all is well.
+        lost: Completed once the connection is gone.
+        broken: Why no more commands are accepted, one sentence; None while the connection works.
     """
 
     def __init__(self, session: Session, *, patience: float | None, divert: Callable[[Reply], bool] | None) -> None:
@@ -65,11 +65,11 @@ class Wire(asyncio.Protocol):
         """Connect. Raises `Unavailable`.
 
         Args:
-            server: Where to.
-            key: On a cluster, to the node that has this key.
-            patience: Seconds without a byte from the server, while it owes replies, after which the connection counts
-                as dead; None: replies are waited for as long as it takes.
-            divert: Sees each reply first; one for which it gives True is no answer to a command.
+            server: The server.
+            key: On a cluster, the connection goes to the node that has this key.
+            patience: Seconds without a byte from the server, while replies are due, after which the connection counts
+                as dead; None: no limit.
+            divert: Sees each reply first; if it returns True, the reply is no answer to a command.
         """
         return cls(await server.connect(key), patience=patience, divert=divert)
 
@@ -80,12 +80,12 @@ class Wire(asyncio.Protocol):
 
     @property
     def client_id(self) -> int:
-        """What the server calls this connection."""
+        """The server's id for this connection."""
         return self._session.greeting.client_id
 
     @property
     def silence(self) -> float:
-        """Seconds since something was heard of the server, if it owes replies; else 0."""
+        """Seconds since the server last sent something, if replies are due; else 0."""
         return self._loop.time() - self._heard if self._owes else 0.0
 
     @property
@@ -96,16 +96,16 @@ class Wire(asyncio.Protocol):
     def execute(self, command: tuple[Argument, ...]) -> asyncio.Future[Reply]:
         """Issue a command. The future may be cancelled; it fails with `CommandError` or `Unavailable`.
 
-        Raises `TypeError` at once for what is no `Argument`.
+        Raises `TypeError` at once for a value that is no `Argument`.
         """
         future: asyncio.Future[Reply] = self._loop.create_future()
         self.issue(command, partial(fulfil, future, command))
         return future
 
     def issue(self, command: tuple[Argument, ...], answered: Answered) -> None:
-        """Issue a command; `answered` is called exactly once, and may be called at once where the wire is broken.
+        """Issue a command; `answered` is called exactly once, and may be called at once if the wire is broken.
 
-        Raises `TypeError` at once for what is no `Argument`.
+        Raises `TypeError` at once for a value that is no `Argument`.
         """
         if self.broken is not None:
             answered(NotSent(self.broken))
@@ -118,7 +118,7 @@ class Wire(asyncio.Protocol):
         self._pending.append(answered)
 
     def issue_all(self, commands: Sequence[tuple[Argument, ...]], answered: AllAnswered) -> None:
-        """Issue some commands, at least one, as `issue` does; `answered` is called once, when the last is answered."""
+        """Issue some commands, at least one, like `issue`; `answered` is called once, when the last is answered."""
         if self.broken is not None:
             answered([NotSent(self.broken)] * len(commands))
             return
@@ -132,19 +132,19 @@ class Wire(asyncio.Protocol):
         self._pending.append(partial(_complete, replies, answered))
 
     async def drain(self) -> None:
-        """Wait while the server takes commands more slowly than they are issued."""
+        """Wait while the server accepts commands more slowly than they are issued."""
         if self._held > _HIGH_WATER:
             await asyncio.sleep(0)  # what this tick issued leaves first
         await self._writable.wait()
 
     def drop(self, reason: str) -> None:
-        """Break the connection at once; what is under way fails with `Unavailable` for this `reason`."""
+        """Break the connection at once; commands in flight fail with `Unavailable` for this `reason`."""
         if self.broken is None:
             self.broken = f"The connection to the server at {self._address} was dropped: {reason.rstrip('.')}."
             self._session.transport.abort()
 
     async def close(self) -> None:
-        """Send what was issued, then close. Whatever is not answered by then fails with `Unavailable`."""
+        """Send the issued commands, then close. Commands without an answer by then fail with `Unavailable`."""
         self._flush()
         if self.broken is None:
             self.broken = f"The connection to the server at {self._address} is closed."
@@ -156,7 +156,7 @@ class Wire(asyncio.Protocol):
         await asyncio.wait({self.lost})
 
     def data_received(self, data: bytes) -> None:
-        """Hand out the replies in `data`."""
+        """Dispatch the replies in `data`."""
         self._heard = self._loop.time()
         reader, pending, divert = self._reader, self._pending, self._divert
         reader.feed(data)
@@ -185,7 +185,7 @@ class Wire(asyncio.Protocol):
         self._flush()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Fail everything under way."""
+        """Fail all commands in flight."""
         if self.broken is None:
             why = f" ({exc})" if exc else ""
             self.broken = f"The connection to the server at {self._address} broke{why}."
@@ -226,7 +226,7 @@ def _complete(replies: list[Reply], answered: AllAnswered, last: Reply) -> None:
 
 
 def fulfil(future: asyncio.Future[Reply], command: tuple[Argument, ...], reply: Reply) -> None:
-    """Make the reply to a command the outcome of a future."""
+    """Set the result of a future to the reply to a command."""
     if future.done():  # its caller was cancelled
         return
     if isinstance(reply, CommandError):
