@@ -1,5 +1,6 @@
-"""The wire of daebus 0.0.31: services that speak it are called, and callers that speak it are served.
+"""The wire format of daebus 0.0.31: calling services that speak it, and serving callers that speak it.
 
-In comes a process on the bus; out goes a `dialect` for the two seams, `bus.dialect` and `app.runtime`. The bus and the
-app ask for one where they open. To end it, remove this folder, both seams, and the setting ``legacy``.
+The input is a process on the bus. The output is a `dialect` for two interfaces, `bus.dialect` and `app.runtime`. The
+bus and the app request one when they open. To remove the support, delete this folder, both interfaces, and the setting
+``legacy``.
 """

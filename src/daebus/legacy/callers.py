@@ -35,7 +35,8 @@ Stream: TypeAlias = Callable[[str, msgspec.Raw], AsyncGenerator[msgspec.Raw]]
 
 _WATCH_SECONDS = 1.0
 
-# Whoever claims the id of a request first has it. Without an id, the live instance whose own id is the first has it.
+# The first instance that claims the id of a request gets it. Without an id, the live instance with the first id gets
+# it.
 _TAKE = Script(
     NOW
     + """
@@ -56,18 +57,18 @@ _TAKE = Script(
 
 
 class OldCallers:
-    """Takes what callers of daebus 0.0.31 publish on the channel that has the service's name.
+    """Handles messages of daebus 0.0.31 callers on the channel with the service's name.
 
-    Every replica hears it. One appends the request to the action's stream, from where any replica answers the caller;
-    a stream of replies is relayed by the one that took the request.
+    Every replica receives them. One replica appends the request to the action's stream, from which any replica answers
+    the caller. A stream of replies is relayed by the replica that took the request.
 
     Args:
         node: This process.
         service: The service's name.
         actions: The names of its actions, and whether each streams.
         lease: The heartbeat of this process.
-        stream: Calls one of them that streams.
-        logger: For what goes wrong.
+        stream: Calls a streaming action.
+        logger: For errors.
     """
 
     def __init__(
@@ -85,7 +86,7 @@ class OldCallers:
         self._watching: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Hear requests from now on; where the server forbids it, only the log says so."""
+        """Start to receive requests. If the server forbids it, only the log says so."""
         if not self._streams:
             return
         try:
@@ -99,7 +100,7 @@ class OldCallers:
             )
 
     async def stop(self, grace: Grace) -> None:
-        """Hear no more, and finish what is being relayed."""
+        """Stop receiving, and finish the streams that are being relayed."""
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.wait({self._watching})
@@ -113,7 +114,7 @@ class OldCallers:
         self._tenure = tenure
 
     async def _watch(self) -> None:
-        """Subscribe anew after each lapse of the lease: nothing that comes from then on is old."""
+        """Subscribe again after each lapse of the lease: no message that arrives after that is old."""
         while True:
             await asyncio.sleep(min(_WATCH_SECONDS, self._lease.seconds / 3))
             if self._lease.tenure in (None, self._tenure):
@@ -125,7 +126,7 @@ class OldCallers:
 
     def _receive(self, message: bytes) -> None:
         if self._tenure is None or self._lease.tenure != self._tenure:
-            # This process slept: what waited here meanwhile was taken by others, and their claims may be gone.
+            # This process slept: messages that waited here were taken by other replicas, and their claims may be gone.
             return
         request = read_request(message, self._service)
         if request is None:
@@ -162,7 +163,7 @@ class OldCallers:
         return await self._node.link.script(_TAKE, keys, arguments)
 
     async def _relay(self, request: Request) -> None:
-        """Answer with each item as progress, and with the last one once more as the final reply."""
+        """Answer with each item as progress, and repeat the last one as the final reply."""
         last = NOTHING
         try:
             async with aclosing(self._stream(request.action, request.payload)) as items:
@@ -179,16 +180,16 @@ class OldCallers:
             await self._tell(request, encode(Reply(SUCCESS, last, request.request_id)))
 
     async def _tell(self, request: Request, reply: bytes) -> bool:
-        """Publish a reply; returns whether anybody hears it."""
+        """Publish a reply; return whether it has a receiver."""
         if request.reply_to is None:
             return False
         link = self._node.link
-        # A node of a cluster counts those that subscribe to itself.
+        # A node of a cluster counts only its own subscribers.
         return await link.execute("PUBLISH", request.reply_to, reply) != 0 or await link.is_heard(request.reply_to)
 
 
 def _claim(service: str, request_id: str) -> str:
-    """The key by which one replica alone takes a request that was published to them all."""
+    """The key that lets exactly one replica take a request that was published to all of them."""
     return f"daebus:{{{service}}}:old:{request_id}"
 
 
@@ -206,7 +207,7 @@ _decode_text = msgspec.json.Decoder(str).decode
 
 
 def read_request(message: bytes, service: str) -> Request | None:
-    """What a message on the channel of a service asks for; None where that is nothing."""
+    """The request in a message on the channel of a service; None if it is no request."""
     try:
         old = _decode(message)
         if not old.action:
@@ -220,7 +221,7 @@ def read_request(message: bytes, service: str) -> Request | None:
 
 
 def _payload(old: _OldRequest, message: bytes) -> msgspec.Raw:
-    """The payload: without one, all the message's own fields; text that holds an object counts as that object."""
+    """The payload: if missing, all the message's own fields; text that contains an object counts as that object."""
     if not bytes(old.payload):
         fields = _decode_fields(message)
         return msgspec.Raw(encode({name: fields[name] for name in fields if name not in _OldRequest.__struct_fields__}))

@@ -1,4 +1,4 @@
-"""The wire of daebus 0.0.31 at the seams of the bus and the app: spoken where that is asked for, else only noticed."""
+"""The wire format of daebus 0.0.31 for the bus and the app: spoken if configured, else only detected."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ __all__ = ["OldWire", "UnspokenOldWire", "dialect_of"]
 
 
 def dialect_of(legacy: bool | None) -> Callable[[Node], OldWire | UnspokenOldWire]:  # noqa: FBT001  # a setting
-    """What makes the dialect of a process.
+    """The factory of the dialect of a process.
 
     Args:
-        legacy: Whether it is spoken; None: where the environment has ``DAEBUS_LEGACY=1``.
+        legacy: Whether the old wire format is spoken; None: whether the environment has ``DAEBUS_LEGACY=1``.
 
     Raises:
         ConfigurationError: The environment variable is neither 0 nor 1.
@@ -33,7 +33,7 @@ def dialect_of(legacy: bool | None) -> Callable[[Node], OldWire | UnspokenOldWir
 
 
 class OldWire(OldServices):
-    """The wire of daebus 0.0.31, spoken: the dialect of what calls, and servers for callers.
+    """The wire format of daebus 0.0.31, spoken: the dialect for calls, and the servers for callers.
 
     Args:
         node: The process.
@@ -44,12 +44,12 @@ class OldWire(OldServices):
     def servers(
         self, service: str, actions: Mapping[str, bool], lease: Lease, stream: Stream, logger: Logger
     ) -> Sequence[OldCallers]:
-        """What serves callers that speak it; see `OldCallers`."""
+        """The servers for callers that speak it; see `OldCallers`."""
         return [OldCallers(self._node, service, actions, lease, stream, logger)]
 
 
 class UnspokenOldWire:
-    """The wire of daebus 0.0.31, not spoken: where nobody serves a service, the error says that it may be an old one.
+    """The wire format of daebus 0.0.31, not spoken: the error for a missing service says that it may be an old one.
 
     Args:
         node: The process.
@@ -61,7 +61,7 @@ class UnspokenOldWire:
         self._node = node
 
     async def instead(self, missing: NoSuchService, service: str) -> NoSuchService | None:
-        """The error for a service that nobody serves."""
+        """The error for a service without instances."""
         if not await hears_requests(self._node, service):
             return missing
         hint = (
@@ -71,21 +71,21 @@ class UnspokenOldWire:
         return NoSuchService(missing.message + hint, details=missing.details)
 
     async def prepare(self, request: Request, receive: Receive) -> None:
-        """Nothing is asked over it."""
+        """Do nothing: no request is sent over it."""
 
     def ask(self, request: Request, sent: Answered) -> None:
-        """Nothing is asked over it."""
+        """Do nothing: no request is sent over it."""
 
     async def send(self, request: Request) -> bool:
-        """Nothing is sent over it."""
+        """Do nothing: no request is sent over it."""
         return False
 
     def expecting(self, waiting: Waiting, ends: float, *, streams: bool) -> Waiting:
-        """Nothing is asked over it."""
+        """Do nothing: no request is sent over it."""
         return waiting
 
     def servers(
         self, service: str, actions: Mapping[str, bool], lease: Lease, stream: Stream, logger: Logger
     ) -> Sequence[OldCallers]:
-        """Nobody is served over it."""
+        """No servers: no caller is served over it."""
         return []

@@ -1,4 +1,4 @@
-"""Calling services that still run daebus 0.0.31: they hear requests on the pub/sub channel that has their name."""
+"""Calling services that still run daebus 0.0.31: they receive requests on the pub/sub channel with their name."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["OldServices", "hears_requests"]
 
 
 async def hears_requests(node: Node, service: str) -> bool:
-    """Whether somebody subscribes to the channel that has the service's name."""
+    """Whether the channel with the service's name has a subscriber."""
     try:
         return await node.link.is_heard(service)
     except CommandError:  # forbidden: then there are no old services for this user of the server
@@ -36,21 +36,21 @@ class OldServices:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        # Old services know of no sharded channels.
+        # Old services do not use sharded channels.
         self._reply_channel = f"daebus:reply:old:{node.id}"
         self._subscribing = asyncio.Lock()
         self._hears = False
 
     async def instead(self, missing: NoSuchService, service: str) -> NoSuchService | None:
-        """None: an old service is there, and may be asked; else why there is nobody."""
+        """None: an old service is there, and may be asked; else the error for a missing service."""
         return None if await hears_requests(self._node, service) else missing
 
     async def prepare(self, request: Request, receive: Receive) -> None:
-        """See to it that replies to a request can come in.
+        """Ensure that replies to a request can arrive.
 
         Raises:
             ConfigurationError: The request has an idempotency key.
-            Unavailable: The connection over which replies come in is broken.
+            Unavailable: The connection for replies is broken.
         """
         _refuse_key(request)
         async with self._subscribing:
@@ -59,30 +59,30 @@ class OldServices:
                 self._hears = True
 
     def ask(self, request: Request, sent: Answered) -> None:
-        """Publish a request; the server's answer is handed to `sent`."""
+        """Publish a request; the server's answer is passed to `sent`."""
         request.reply_to = self._reply_channel
         self._node.link.issue(_command(request), sent)
 
     async def send(self, request: Request) -> bool:
-        """Publish a request without a reply; returns whether an old service was there to hear it.
+        """Publish a request without a reply; return whether an old service received it.
 
         Raises:
-            ConfigurationError: It is there, and the request has an idempotency key.
+            ConfigurationError: An old service is there, and the request has an idempotency key.
         """
         node = self._node
         if not await hears_requests(node, request.service):
             return False
         _refuse_key(request)
-        # A node of a cluster counts those that subscribe to itself.
+        # A node of a cluster counts only its own subscribers.
         return await node.link.execute(*_command(request)) != 0 or await hears_requests(node, request.service)
 
     def expecting(self, waiting: Waiting, ends: float, *, streams: bool) -> Waiting:
-        """What takes the replies of an old service for somebody who waits."""
+        """The receiver of an old service's replies for a waiting caller."""
         return SilentStream(waiting, ends) if streams else LastReply(waiting)
 
 
 class LastReply:
-    """Waits for one reply, the last one: an old service may tell of its progress before."""
+    """Waits for one reply, the last one: an old service may send progress before it."""
 
     __slots__ = ("_waiting",)
 
@@ -100,16 +100,16 @@ class LastReply:
             self._waiting.receive(reply)
 
     def expire(self) -> None:
-        """Wait no longer."""
+        """Stop waiting."""
         self._waiting.expire()
 
 
 class SilentStream:
-    """Waits for many replies. An old service does not say that it lives: with a timeout it may be silent until then.
+    """Waits for many replies. An old service sends no signs of life: with a timeout it may be silent until then.
 
     Args:
-        waiting: Takes the replies.
-        ends: When all of them must be there, in seconds of `time.monotonic`.
+        waiting: Receives the replies.
+        ends: When all of them must have arrived, in seconds of `time.monotonic`.
     """
 
     __slots__ = ("_ends", "_waiting")
@@ -120,7 +120,7 @@ class SilentStream:
 
     @property
     def deadline(self) -> float:
-        """When it ends; without an end, when it was silent for too long."""
+        """When it ends; without an end, when it has been silent for too long."""
         return self._waiting.deadline if self._ends == NEVER else self._ends
 
     def receive(self, reply: Reply) -> None:
@@ -128,12 +128,12 @@ class SilentStream:
         self._waiting.receive(reply)
 
     def expire(self) -> None:
-        """Wait no longer."""
+        """Stop waiting."""
         self._waiting.expire()
 
 
 def _refuse_key(request: Request) -> None:
-    """Refuse what an old service would run as often as it is asked. Raises `ConfigurationError`."""
+    """Refuse an idempotency key: an old service would run the request each time. Raises `ConfigurationError`."""
     if request.idempotency_key is not None:
         raise ConfigurationError(
             f"{request.service}.{request.action} has an idempotency key, and {request.service!r} runs daebus 0.0.31, "
@@ -142,7 +142,7 @@ def _refuse_key(request: Request) -> None:
 
 
 def _command(request: Request) -> tuple[Argument, ...]:
-    """The command that publishes a request in the old form. Where no reply is wanted, it has no id either."""
+    """The command that publishes a request in the old form. If no reply is wanted, it has no id."""
     wants_reply = request.reply_to is not None
     old = Request(
         action=request.action,
@@ -155,7 +155,7 @@ def _command(request: Request) -> tuple[Argument, ...]:
 
 
 def _old_payload(payload: msgspec.Raw) -> msgspec.Raw:
-    """The payload as an old handler expects it: nothing is an empty object there, and text is decoded once more."""
+    """The payload in the form of an old handler: null becomes an empty object, and text is decoded once more."""
     body = bytes(payload)
     if body == bytes(NOTHING):
         return msgspec.Raw(b"{}")

@@ -1,4 +1,4 @@
-"""Whether a process speaks the wire of daebus 0.0.31: only where that is asked for."""
+"""The setting for the wire format of daebus 0.0.31: a process speaks it only if configured."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _VARIABLE = "DAEBUS_LEGACY"
 
 
 def speaks_old_wire(asked: bool | None) -> bool:  # noqa: FBT001  # it is a setting, handed on
-    """What was asked for; where nothing was, whether the environment has ``DAEBUS_LEGACY=1``.
+    """The setting; if it is None, whether the environment has ``DAEBUS_LEGACY=1``.
 
     Raises:
         ConfigurationError: The environment variable is neither 0 nor 1.

@@ -1,4 +1,5 @@
-"""Operations: what those who look after services see and change from outside of them.
+"""Operations: inspecting and changing services from the outside, for operators.
 
-Dead letters, listeners and their groups, looking on at a channel, and why nobody answers. The command line calls it.
+It covers dead letters, listeners and their groups, watching a channel, and why a request or event reaches nobody. The
+command line uses it.
 """

@@ -1,4 +1,4 @@
-"""Dead letters: what could not be handled, kept until somebody replays or drops it."""
+"""Dead letters: requests and events that could not be handled, kept until they are replayed or dropped."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["DeadLetters", "Letter"]
 
 _PAGE = 100
 _ID = re.compile(r"\d{1,20}-\d{1,20}", re.ASCII)
-# Added first and removed then: where the server's memory is full, the letter stays.
+# Added first, then removed: if the server's memory is full, the letter stays.
 _REPLAY = Script(
     """
     if #redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1]) == 0 then return 0 end
@@ -41,26 +41,26 @@ class Letter(msgspec.Struct, frozen=True, omit_defaults=True):
 
     Attributes:
         id: Its id, whose first part is the time when it died, in ms.
-        service: Whose letter it is.
-        code: Of the error.
+        service: The service that failed on it.
+        code: The error's code.
         error: The error's sentence.
-        deliveries: How often the entry was given to an instance.
+        deliveries: How often the entry was delivered to an instance.
         sent: When it was sent, in ms.
-        instance: Who gave it up.
-        request_id: Of the request, or of the work that the event is part of.
+        instance: The instance that gave it up.
+        request_id: The id of the request, or of the work that the event is part of.
         body: The request, or the event, as it was sent.
         action: The action; None: it was an event.
         channel: The durable channel.
         listener: The listener that failed.
         failed: When its handler failed for the first time, in ms.
-        exception: The class of what the handler raised the last time; None: it raised nothing.
-        reason: What that said.
-        traceback: Where it was raised, and what caused it.
-        event_id: Of an event, what tells it from all others.
-        details: Of the error, as JSON; None: it has none, or long ones.
-        sender: Who sent it, such as ``users@9f2c61aa0d3e`` or ``script@host``; None: nobody knows.
+        exception: The class of the last exception of the handler; None: it raised none.
+        reason: The message of that exception.
+        traceback: Where it was raised, and its causes.
+        event_id: The unique id of an event.
+        details: The details of the error, as JSON; None: it has none, or long ones.
+        sender: The sender, such as ``users@9f2c61aa0d3e`` or ``script@host``; None: unknown.
         headers: Its headers; None: it has none, or they cannot be read.
-        raw_headers: Of an event, as they were sent.
+        raw_headers: The headers of an event, as they were sent.
     """
 
     id: str
@@ -100,7 +100,7 @@ class Letter(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class DeadLetters:
-    """The dead letters of a service, for those who look after it.
+    """The dead letters of a service, for operators.
 
     Attributes:
         node: This process.
@@ -113,7 +113,7 @@ class DeadLetters:
         self._key = dead_letters(service)
 
     async def all(self) -> AsyncGenerator[Letter]:
-        """Those that are there now, the oldest first."""
+        """The current dead letters, the oldest first."""
         newest = cast("_Rows", await self.node.link.execute("XREVRANGE", self._key, "+", "-", "COUNT", 1))
         start: str = "-"
         while newest:
@@ -126,7 +126,7 @@ class DeadLetters:
             start = "(" + rows[-1][0].decode()
 
     async def find(self, letter_id: str) -> Letter | None:
-        """The one with an id; None where there is none."""
+        """The dead letter with an id; None if there is none."""
         if _ID.fullmatch(letter_id) is None:
             return None
         rows = cast("_Rows", await self.node.link.execute("XRANGE", self._key, letter_id, letter_id))
@@ -137,9 +137,9 @@ class DeadLetters:
         return await ListenerGroups(self.node, self.service).is_served()
 
     async def replay(self, letter: Letter) -> bool:
-        """Have it handled again, as if it had just been sent; an event by the listener that failed alone.
+        """Queue the letter as if it had just been sent; an event only for the listener that failed.
 
-        Nobody waits for the reply any more. False where the letter is gone.
+        No caller gets the reply. Returns False if the letter is gone.
 
         Raises:
             ListenerError: The listener is gone, or the service runs without it.
@@ -150,18 +150,18 @@ class DeadLetters:
         except CommandError as error:
             if error.code != "CROSSSLOT":
                 raise
-        # On a cluster the partition lies in another slot: whoever dies in between leaves the letter.
+        # On a cluster the partition is in another slot: if this process dies in between, the letter stays.
         if await self.find(letter.id) is None:
             return False
         await self.node.link.execute("XADD", target, "*", *fields)
         return await self.drop(letter)
 
     async def drop(self, letter: Letter) -> bool:
-        """Delete it. False where the letter is gone."""
+        """Delete the letter. Returns False if it is gone."""
         return await self.node.link.execute("XDEL", self._key, letter.id) == 1
 
     async def _target(self, letter: Letter) -> str:
-        """The stream to which a letter goes; with an idempotency key it meets the other requests with the key there."""
+        """The stream to which a letter goes. With an idempotency key it joins the other requests with the key there."""
         if letter.action is None:
             channel, groups = letter.channel or "", ListenerGroups(self.node, self.service)
             return groups.again(await groups.require(channel, letter.listener or ""), channel)[0]

@@ -1,4 +1,4 @@
-"""Handing the place of a listener in a durable channel over to another one, and dropping it."""
+"""Handing the place of a listener in a durable channel over to another listener, and dropping a place."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _MOVE_AGAIN = Script(
     return moved
     """
 )
-# Another name of a group; nothing happens where the name has a group by now.
+# Another name of a group; nothing happens if the name already has a group.
 _NAME = Script(
     """
     for _, g in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
@@ -53,9 +53,9 @@ _NAME = Script(
     return redis.call('HSETNX', KEYS[2], ARGV[1], ARGV[2])
     """
 )
-# KEYS are the stream, those who listen, the hash of the listeners, and the groups that are gone; ARGV the group, for
-# how long a heartbeat counts, and the group of the heir, if there is one. An instance that was frozen all the time may
-# have the group's listener yet: the mark tells it, when it wakes, that the group was not lost.
+# KEYS are the stream, the active listeners, the hash of the listeners, and the groups that are gone. ARGV are the
+# group, how long a heartbeat counts, and the group of the successor, if there is one. An instance that was frozen all
+# the time may still have the group's listener: when it wakes, the mark tells it that the group was not lost.
 _DESTROY = Script(
     NOW
     + """
@@ -88,18 +88,18 @@ _Entry = tuple[bytes, list[bytes] | None]
 
 
 class ListenerChanges(ListenerGroups):
-    """Changes the places of a service's listeners, while none of those concerned is at work."""
+    """Changes the places of a service's listeners, while none of the affected listeners is active."""
 
     async def hand_over(self, channel: str, old: str, new: str) -> tuple[ListenerState, int | None]:
-        """Let a listener go on in the place of another one, of which it handles all that was not handled.
+        """Let a listener continue in the place of another one, and handle all events that the old one left unhandled.
 
         Returns:
-            The old listener as it was, and how many of its events the new one handles again from a stream of its own;
-            None: the new one takes its place as it is.
+            The old listener as it was, and how many of its events the new one gets from its own retry stream; None: the
+                new one takes over the place as it is.
 
         Raises:
-            ListenerError: There is no such place, or it is the new one's already; or both have a place, and the old
-                one is at work.
+            ListenerError: There is no such place, or the new listener already has it; or both have a place, and the old
+                one is active.
         """
         state = await self.find(channel, old)
         group = await self.group(channel, new)
@@ -116,7 +116,7 @@ class ListenerChanges(ListenerGroups):
         return state, moved
 
     async def drop(self, channel: str, name: str) -> ListenerState:
-        """Drop a listener that no instance has, with all that waits for it. Raises `ListenerError`."""
+        """Drop a listener that no instance has, with all its waiting events. Raises `ListenerError`."""
         state = await self.find(channel, name)
         _require_idle(state, name)
         await self._destroy(state, name, None)
@@ -126,7 +126,7 @@ class ListenerChanges(ListenerGroups):
         return state
 
     async def _destroy(self, state: ListenerState, name: str, heir: str | None) -> None:
-        """Remove a group; its names become names of the heir's."""
+        """Remove a group; its names become names of the successor's group."""
         channel = state.channel
         of_channel = (channel_stream, channel_listening, channel_listeners, gone_groups)
         keys = [key(channel) for key in of_channel]
@@ -135,9 +135,9 @@ class ListenerChanges(ListenerGroups):
             raise ListenerError(f"{state.title(name)} is at work by now: an instance has it. Stop it first.")
 
     async def _pass_on(self, state: ListenerState, group: str) -> int:
-        """Have another group's listener handle what this one has not; returns how many events that are.
+        """Pass the unhandled events of a group to another group's listener; return how many there are.
 
-        What was published since the other one began it gets anyway.
+        The other listener gets the events published since it began anyway.
         """
         channel, link = state.channel, self._node.link
         begun = cast("bytes | None", await link.execute("HGET", channel_listeners(channel), f"{group} from"))
@@ -158,13 +158,13 @@ class ListenerChanges(ListenerGroups):
         except CommandError as error:
             if error.code != "CROSSSLOT":
                 raise
-            # On a cluster the stream of the listener lies in another slot. If this ends in between, the event is there
-            # twice once it is done again.
+            # On a cluster the stream of the listener is in another slot. If this is interrupted and repeated, the event
+            # is there twice.
             await link.execute("XADD", keys[1], "*", *fields)
             await link.execute("XACK", keys[0], group, entry_id)
 
     async def _unhandled(self, state: ListenerState) -> AsyncGenerator[_Entry]:
-        """What the group was given and did not handle, then what it was not given; it is then."""
+        """The events that the group was given and did not handle, then those that it is only given now."""
         link, stream = self._node.link, channel_stream(state.channel)
         start = b"-"
         while True:

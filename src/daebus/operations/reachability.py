@@ -1,4 +1,4 @@
-"""What the commands say of a request or an event that reaches nobody: a misspelt name is no error there."""
+"""Reports of the commands on a request or an event that reaches nobody: a misspelt name is no error there."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def on_the_bus(redis_url: str | None, *, start: EngineStart) -> AsyncGener
         start: See `find_server`.
 
     Raises:
-        ConfigurationError: The URL is wrong, or there is none and no embedded engine that may be used.
+        ConfigurationError: The URL is wrong, or there is none and the embedded engine is not allowed.
         StartupError: The server cannot be reached, or the embedded engine does not run.
     """
     async with find_server(redis_url, make_logger(), start=start) as server, open_node(server) as node:
@@ -41,14 +41,14 @@ async def on_the_bus(redis_url: str | None, *, start: EngineStart) -> AsyncGener
 
 
 def elsewhere(redis_url: str | None) -> str:
-    """Where a service was looked for that is not there, if it may well be somewhere else."""
+    """Where a missing service was looked for, if it is likely to be on another server."""
     if redis_url or os.environ.get(REDIS_URL_VARIABLE):
         return ""
     return f" This is the embedded engine of {project_folder()}, and each project has its own."
 
 
 async def nobody_serves(node: Node, service: str, action: str) -> str | None:
-    """What is to be said where no live instance has the action."""
+    """The report if no live instance has the action."""
     directory = Directory(node)
     try:
         await directory.require(service, action)
@@ -65,12 +65,12 @@ async def nobody_serves(node: Node, service: str, action: str) -> str | None:
 
 
 async def nobody_listens(node: Node, channel: str) -> str | None:
-    """What is to be said where nobody listens to a plain channel; None on a cluster, where no node knows."""
+    """The report if nobody listens to a plain channel; None on a cluster, where no node knows that."""
     if node.server.is_cluster:
         return None
     try:
         heard = await node.link.is_heard(channel)
-        # A service may hear callers of another dialect on the channel of its name.
+        # A service may receive requests of another dialect on the channel with its name.
         if heard and not await Directory(node).serves(channel):
             return None
     except (Unavailable, CommandError):
@@ -82,7 +82,7 @@ async def nobody_listens(node: Node, channel: str) -> str | None:
 
 
 async def nobody_came(node: Node, channel: str) -> str | None:
-    """What is to be said where no listener of a durable channel has ever been."""
+    """The report if a durable channel never had a listener."""
     try:
         if await node.link.execute("XINFO", "GROUPS", channel_stream(channel)):
             return None
@@ -100,7 +100,7 @@ async def nobody_came(node: Node, channel: str) -> str | None:
 
 
 async def meant_durable(node: Node, channel: str) -> str | None:
-    """What is to be said where a channel is taken for a plain one, and is, or was, a durable one."""
+    """The report if a channel is taken for a plain one, and is, or was, a durable one."""
     try:
         await node.link.execute("XINFO", "GROUPS", channel_stream(channel))
     except (Unavailable, CommandError):  # there is no such stream

@@ -1,4 +1,4 @@
-"""Looking on at a channel, without being one of the listeners that a durable channel keeps events for."""
+"""Watching a channel without becoming one of the listeners for which a durable channel keeps events."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def events(redis_url: str | None, channel: str, *, durable: bool) -> Async
     """The events of a channel, still encoded, from the time when the block is entered.
 
     Raises:
-        ConfigurationError: The URL is wrong, or there is none and no embedded engine that may be used.
+        ConfigurationError: The URL is wrong, or there is none and the embedded engine is not allowed.
         StartupError: The server cannot be reached.
     """
     async with find_server(redis_url, make_logger(), start="in project") as server, open_node(server) as node:
@@ -60,7 +60,7 @@ async def _stored(server: RedisServer, key: str, last: bytes) -> AsyncGenerator[
         while True:
             try:
                 found = await link.execute(*command, last)
-            except Unavailable:  # the node's own connection says so in the log; this one tries again after a pause
+            except Unavailable:  # the node's own connection logs it; this one retries after a pause
                 continue
             for _, entries in cast("list[tuple[bytes, list[_Entry]]]", found or []):
                 for entry_id, fields in entries:

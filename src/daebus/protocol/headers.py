@@ -1,4 +1,4 @@
-"""Headers of the bus: what may be sent, how much, and which ones pass on from message to message by themselves."""
+"""Headers of the bus: their allowed form and size, and which ones are passed on from message to message."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ WireHeaders: TypeAlias = Annotated[
 
 
 class EventHeaders(msgspec.Struct, omit_defaults=True):
-    """The headers of an event of a plain channel, which is published bare, in the same step, after them.
+    """The headers of an event of a plain channel. They are published just before the event, which has only its body.
 
     Attributes:
         crc: The CRC-32 of the event.
         size: Its size in bytes.
         headers: The headers.
-        trace_id: The request id of the work that the event is part of; None: of none.
+        trace_id: The request id of the work that the event is part of; None: there is none.
     """
 
     crc: int
@@ -70,7 +70,7 @@ class EventHeaders(msgspec.Struct, omit_defaults=True):
 
 
 def event_headers(channel: str) -> str:
-    """The pub/sub channel of the headers of a plain channel's events; on a cluster it lies in the channel's slot."""
+    """The pub/sub channel of the headers of a plain channel's events; on a cluster it is in the channel's slot."""
     return f"daebus:headers:{{{channel}}}"
 
 
@@ -78,16 +78,16 @@ _is_name, _is_value = re.compile(_NAME).match, re.compile(_VALUE).match
 _is_request_id = re.compile(r"[\x21-\x7e]{1,128}").fullmatch
 _decode = msgspec.json.Decoder(WireHeaders).decode
 
-# A step of each call, which must not take longer than an attribute.
+# Part of each call, so it must not take longer than an attribute.
 has_headers: Callable[[Context], object] = attrgetter("_headers")
 """Whether a message came with any: true for what it came with."""
 
 
 def checked(given: Mapping[str, str]) -> dict[str, str]:
-    """Headers as they are sent, their names in lower case.
+    """Headers in the form in which they are sent, with names in lower case.
 
     Raises:
-        BadRequest: A name is no token of HTTP, or stands there twice, or a value is no text or has control characters.
+        BadRequest: A name is no HTTP token, or occurs twice; or a value is no text or has control characters.
         TooLarge: There are more than `MAX_HEADERS`, or they have more than `MAX_HEADERS_SIZE` bytes.
     """
     headers: dict[str, str] = {}
@@ -106,7 +106,7 @@ def checked(given: Mapping[str, str]) -> dict[str, str]:
 
 
 def check_size(headers: Mapping[str, str]) -> None:
-    """Raise `TooLarge` for headers that are too many, or have too many bytes."""
+    """Raise `TooLarge` if there are too many headers, or they have too many bytes."""
     if len(headers) > MAX_HEADERS:
         raise TooLarge(
             f"The message has {len(headers)} headers; at most {MAX_HEADERS} are allowed",
@@ -121,18 +121,18 @@ def check_size(headers: Mapping[str, str]) -> None:
 
 
 def sent_headers(given: Mapping[str, str] | None, context: Context | None) -> tuple[dict[str, str] | None, str | None]:
-    """The headers of what is sent while a message is handled: those that are given, and those that pass on.
+    """The headers of a message sent while another one is handled: the given headers, and those that are passed on.
 
-    Those that would pass on and are wrong, or find no room, are left out: a client that sends such headers to a service
-    does not make its calls fail.
+    Headers to pass on that are invalid, or do not fit, are left out. So a client with such headers cannot make the
+    calls of a service fail.
 
     Args:
-        given: What the caller has named.
+        given: The headers that the caller gave.
         context: The message that is being handled; None: there is none.
 
     Returns:
-        The headers, None where there are none; and the id of the work that it is part of: `x-request-id`, if it is
-        given, else that of the message.
+        The headers, None if there are none; and the id of the work that the message is part of: `x-request-id`, if
+            given, else that of the message being handled.
 
     Raises:
         BadRequest: See `checked`.
@@ -162,7 +162,7 @@ def decode_headers(body: bytes | None) -> Mapping[str, str]:
     """The headers of an event, from a field of its entry.
 
     Raises:
-        BadRequest: They are no headers.
+        BadRequest: The field does not contain headers.
         TooLarge: See `check_size`.
     """
     if body is None:

@@ -1,4 +1,4 @@
-"""What a service takes from those who ask it, and what it gives them."""
+"""The limits of a service for its callers: sizes of messages and replies, dead letters and open streams."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class BusLimits(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         max_message_size: The largest payload or event in bytes, sent or received; default 1 MiB.
         max_reply_size: The largest reply, or item of a stream, in bytes; for a larger one the caller gets `TooLarge`.
-            The server cuts off whose replies pile up. Default 8 MiB.
-        max_dead_size: About how many bytes of the server's memory the dead letters of the service take; then the oldest
-            go. Default 256 MiB.
+            The server disconnects a process whose replies pile up. Default 8 MiB.
+        max_dead_size: About how many bytes of the server's memory the dead letters of the service may take; above that
+            the oldest are deleted. Default 256 MiB.
         max_streams: How many streams one caller, that is one process, may have open in one process of the service;
             default 100.
 
@@ -42,12 +42,12 @@ class BusLimits(msgspec.Struct, frozen=True, kw_only=True):
     max_streams: int = 100
 
     def __post_init__(self) -> None:
-        """Refuse what is out of its range."""
+        """Refuse limits that are out of range."""
         require_counts("BusLimits(...)", **msgspec.structs.asdict(self))
 
 
 def check_message(payload: bytes | msgspec.Raw, limits: BusLimits) -> None:
-    """Raise `TooLarge` for a payload or event that is."""
+    """Raise `TooLarge` for a payload or event above the limit."""
     size = memoryview(payload).nbytes
     if size > limits.max_message_size:
         raise TooLarge(
@@ -57,7 +57,7 @@ def check_message(payload: bytes | msgspec.Raw, limits: BusLimits) -> None:
 
 
 def check_reply(reply: bytes, limits: BusLimits) -> None:
-    """Raise `TooLarge` for a reply, or an item of a stream, that is."""
+    """Raise `TooLarge` for a reply, or an item of a stream, above the limit."""
     if len(reply) > limits.max_reply_size:
         raise TooLarge(
             f"The reply has {len(reply)} bytes; at most {limits.max_reply_size} are allowed. "
@@ -67,15 +67,15 @@ def check_reply(reply: bytes, limits: BusLimits) -> None:
 
 
 def size_check(size: str, length: str, body: str) -> str:
-    """Lua that gives `size` what the stream of the script's first key takes in memory, or 0 where it does not look.
+    """Lua that sets `size` to the memory of the stream of the script's first key, or to 0 if it was not measured.
 
-    To look costs as much as to append: it is done for each 16th entry, and for each that is large. Who may not ask the
-    server for it has no limit in bytes.
+    Measuring costs as much as appending, so it is done for every 16th entry, and for each large one. A user without
+    permission to ask the server for it has no limit in bytes.
 
     Args:
         size: The name of the variable.
-        length: What has the number of entries.
-        body: What has the entry that is added.
+        length: The variable with the number of entries.
+        body: The variable with the entry that is added.
     """
     return f"""
     local {size} = 0

@@ -1,4 +1,4 @@
-"""What daebus writes to Redis: the structs on the wire and the names of the keys. docs/protocol.md is its prose."""
+"""The data that daebus writes to Redis: the structs on the wire and the names of the keys, as in docs/protocol.md."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ MAX_PARTITIONS = 1024
 """How many partitions a service has at most."""
 
 _ShortText = Annotated[str, msgspec.Meta(max_length=256)]
-# Whoever may write a request must not be able to publish through the service that answers it.
+# A process that may write requests must not be able to publish through the service that answers them.
 _REPLY_CHANNEL = r"^(?:daebus:reply:|caller:.+\Z|[^:]+\.responses\Z)"
 ReplyChannel = Annotated[str, msgspec.Meta(max_length=256, pattern=_REPLY_CHANNEL)]
 """The name of a channel on which a caller may ask for a reply."""
@@ -67,18 +67,18 @@ class Request(msgspec.Struct, omit_defaults=True):
     Attributes:
         action: The action's name.
         payload: The payload, still JSON.
-        reply_to: The pub/sub channel that the caller listens on; None: no reply is wanted. It is called
-            ``daebus:reply:...``, or as daebus 0.0.31 calls it.
+        reply_to: The caller's pub/sub channel; None: no reply is wanted. It is called ``daebus:reply:...``, or as
+            daebus 0.0.31 calls it.
         request_id: Chosen by the caller; each reply carries it.
         service: The service that is asked.
         deadline: When the caller stops waiting, in milliseconds of the server's clock.
         trace_id: The request id of the work that this call is part of, for logs.
-        credit: How many items of a stream the caller takes before it says that it takes more; None: any number.
-        credit_size: How many bytes of them, likewise; the last one may be over it.
-        idempotency_key: Requests for an action with the same key are one: it runs once, and all get its reply.
-        sender: Who sent it, where no reply is wanted: a service and an instance of it, or ``script``, then ``@``, and a
+        credit: How many items of a stream the caller accepts before it grants more; None: any number.
+        credit_size: How many bytes of items the caller accepts before it grants more; the last item may exceed it.
+        idempotency_key: Requests for an action with the same key run once, and all get the same reply.
+        sender: The sender, if no reply is wanted: a service and an instance of it, or ``script``, then ``@``, and a
             host.
-        headers: What else the caller says of it, by name; None: nothing.
+        headers: Further data from the caller, by name; None: there is none.
     """
 
     action: str
@@ -105,8 +105,8 @@ class Reply(msgspec.Struct):
     Attributes:
         status: ``success`` or ``error``.
         payload: The reply, or an `ErrorPayload`; still JSON.
-        request_id: Of the request.
-        final: False for all items of a stream; its end is an item-less reply that is final.
+        request_id: The id of the request.
+        final: False for all items of a stream; its end is a final reply without an item.
     """
 
     status: str
@@ -162,25 +162,25 @@ def action_stream(partition: str, action: str) -> str:
 
 
 def queued_actions(partition: str) -> str:
-    """The set of the names of the actions to which something was sent, or that an instance has served."""
+    """The set of the names of the actions that got a request by a send, or that an instance has served."""
     return f"daebus:{{{partition}}}:actions"
 
 
 def serving_registry(service: str) -> str:
     """The sorted set of the lists of actions that live instances serve, by the time of the last heartbeat in ms.
 
-    The empty name stands for the service, and a number behind a colon for how many partitions it has.
+    The empty name stands for the service. A number after a colon stands for its number of partitions.
     """
     return f"daebus:{{{service}}}:serving"
 
 
 def serving_instances(service: str) -> str:
-    """The sorted set of the instances that serve, each with its list of actions, likewise."""
+    """The sorted set of the serving instances with their lists of actions, by the time of the last heartbeat in ms."""
     return f"daebus:{{{service}}}:servers"
 
 
 def serving_channel(service: str) -> str:
-    """The pub/sub channel on which an instance that stops says that the registry has changed."""
+    """The pub/sub channel on which an instance that stops announces that the registry has changed."""
     return f"daebus:{{{service}}}:left"
 
 
@@ -190,22 +190,22 @@ def dead_letters(service: str) -> str:
 
 
 def delayed_entries(partition: str) -> str:
-    """The sorted set of a partition's entries that are to be handled again, by the time in ms when that is due."""
+    """The sorted set of a partition's entries that wait for a retry, by the time in ms when it is due."""
     return f"daebus:{{{partition}}}:retries"
 
 
 def listener_stream(service: str, channel: str, listener: str) -> str:
-    """The stream of a durable channel's events that one listener, which failed on them, is to handle again."""
+    """The stream of a durable channel's events that one listener failed on and is to retry."""
     return f"daebus:{{{service}}}:listener:{channel}:{listener}"
 
 
 def idempotent_run(partition: str, action: str, key: str) -> str:
-    """The hash with the entry that runs for an idempotency key, or the reply that it got."""
+    """The hash of an idempotency key: the entry that runs for it, or the reply that it got."""
     return f"daebus:{{{partition}}}:once:{action}:{key}"
 
 
 def parked_requests(partition: str, action: str, key: str) -> str:
-    """The list of requests that wait for the reply of the one that runs for their idempotency key."""
+    """The list of requests that wait for the reply of the request that runs for their idempotency key."""
     return f"daebus:{{{partition}}}:parked:{action}:{key}"
 
 
@@ -220,7 +220,7 @@ def instance_registry(partition: str) -> str:
 
 
 def channel_instances(channel: str) -> str:
-    """The sorted set of the instances that listen to a durable channel, likewise."""
+    """The sorted set of the instances that listen to a durable channel, by the time of their last heartbeat in ms."""
     return f"daebus:channel:{{{channel}}}:instances"
 
 
@@ -233,9 +233,9 @@ def channel_listeners(channel: str) -> str:
 
 
 def channel_listening(channel: str) -> str:
-    """The sorted set of who listens to a durable channel, by the time in ms of the last heartbeat.
+    """The sorted set of the active listeners of a durable channel, by the time in ms of the last heartbeat.
 
-    A member is an instance, a group and the listener's name, with spaces between.
+    A member consists of an instance, a group and the listener's name, separated by spaces.
     """
     return f"daebus:channel:{{{channel}}}:listening"
 
@@ -251,12 +251,12 @@ def listened_channels(service: str) -> str:
 
 
 def sent_mark(slot: str, sent_id: str) -> str:
-    """The key by which the server knows, for a while, what it has got to a durable channel, or a partition, already."""
+    """The key that marks, for a while, a message that the server already has on a durable channel or in a partition."""
     return f"daebus:sent:{{{slot}}}:{sent_id}"
 
 
 def control_channel(service: str) -> str:
-    """The pub/sub channel on which callers say that they no longer wait, or that they take more items of a stream.
+    """The pub/sub channel on which callers say that they no longer wait, or that they accept more items of a stream.
 
     The payload is the request id, followed by a space and the number of items.
     """

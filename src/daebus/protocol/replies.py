@@ -1,4 +1,4 @@
-"""Replies: what they say of a request, and errors as replies, in both directions."""
+"""Replies and their errors: encoding, and decoding to exceptions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LARGEST_ERROR = 1_048_576
 
 
 class Waiting(Expiring, Protocol):
-    """Who waits for replies."""
+    """The receiver of the replies to a request."""
 
     def receive(self, reply: Reply) -> None:
         """Take a reply."""
@@ -35,7 +35,7 @@ _decode_error = msgspec.json.Decoder(ErrorPayload).decode
 
 
 def encode_error(error: ServiceError) -> msgspec.Raw:
-    """The payload of an error reply; details without a JSON form are sent as text, not to cost the answer."""
+    """The payload of an error reply; details without a JSON form are sent as text, so that the reply is not lost."""
     try:
         return msgspec.Raw(msgspec.json.encode(ErrorPayload(error.message, error.code, error.details)))
     except (TypeError, ValueError):
@@ -44,7 +44,7 @@ def encode_error(error: ServiceError) -> msgspec.Raw:
 
 
 def error_payload(error: ServiceError) -> msgspec.Raw:
-    """The payload of an error reply. Of an error that is too large, the details are left out."""
+    """The payload of an error reply. If the error is too large, its details are left out."""
     payload = encode_error(error)
     if memoryview(payload).nbytes > _LARGEST_ERROR:
         payload = encode_error(ServiceError(error.message[:_LONGEST_TEXT], code=error.code))
