@@ -1,4 +1,4 @@
-"""Which services belong on the event loop and which off it, so that the wrong one is refused before it can block."""
+"""Services for the event loop and services for threads: the wrong kind is refused before it can block."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ __all__ = ["LoopOnly", "ThreadOnly"]
 
 
 class LoopOnly:
-    """Base of services that are awaited: for ``async def`` handlers alone.
+    """Base of services that are awaited: only for ``async def`` handlers.
 
     Attributes:
-        __twin__: The name of the provider that a ``def`` handler asks for instead.
+        __twin__: The name of the provider that a ``def`` handler uses instead.
     """
 
     __slots__ = ()
@@ -20,10 +20,10 @@ class LoopOnly:
 
 
 class ThreadOnly:
-    """Base of services that block: for ``def`` handlers and threads alone.
+    """Base of services that block: only for ``def`` handlers and threads.
 
     Attributes:
-        __twin__: The name of the provider that an ``async def`` handler asks for instead.
+        __twin__: The name of the provider that an ``async def`` handler uses instead.
     """
 
     __slots__ = ()

@@ -1,4 +1,4 @@
-"""The memory of this process that others make it use: one limit for all of them, in bytes."""
+"""Memory of this process that is used on behalf of its peers: one limit for all of them, in bytes."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ _PAUSES, _PAUSE = 200, 0.002
 
 
 class Holder(Protocol):
-    """Somebody for whom memory is used: half of a message, an answer that is not read."""
+    """A peer for which memory is used: half of a message, an answer that is not read."""
 
     def evict(self) -> None:
-        """Give the memory up, and release it then: others need it. Called once."""
+        """Give up the memory and then release it, because others need it. Called once."""
         ...
 
 
 class Budget:
-    """Bytes that are held for others, all together. Where they are too many, whoever has held some for longest goes.
+    """The bytes that are held for all peers together. Above the limit, the holder with the longest hold is evicted.
 
-    Honest peers hold something for milliseconds; it is those who never finish that have held it for long.
+    Honest peers hold memory for milliseconds. A peer that has held it for long is probably one that never finishes.
 
     Args:
         limit: How many bytes may be held.
 
     Attributes:
         limit: How many bytes may be held.
-        used: How many are.
-        evictions: How often somebody had to go.
-        is_tight: Whether what is held, and what those who had to go have yet to free, is too much.
+        used: How many bytes are held.
+        evictions: How often a holder was evicted.
+        is_tight: Whether the held bytes, together with those that evicted holders have yet to free, exceed the limit.
     """
 
     def __init__(self, limit: int) -> None:
@@ -43,18 +43,18 @@ class Budget:
         self.evictions: int = 0
         self.is_tight: bool = False  # asked for each request: it must not take longer than an attribute
         self._held: dict[Holder, int] = {}
-        self._leaving: dict[Holder, int] = {}  # those who had to go, and have yet to let go of it
+        self._leaving: dict[Holder, int] = {}  # evicted holders that have yet to free their memory
         self._left = 0
 
     async def relief(self) -> None:
-        """Wait for a moment, where it is tight, before something is begun that may take memory."""
+        """Wait for a moment, if memory is tight, before starting work that may take memory."""
         for _ in range(_PAUSES):
-            await asyncio.sleep(_PAUSE)  # those who had to go get their turn
+            await asyncio.sleep(_PAUSE)  # evicted holders get their turn
             if not self.is_tight:
                 return
 
     def hold(self, holder: Holder, size: int) -> None:
-        """Account for all that `holder` has now, in bytes; 0: nothing any more. It may be evicted at once."""
+        """Set the bytes that `holder` has now; 0: none any more. It may be evicted at once."""
         if holder in self._leaving:
             return
         before = self._held.get(holder, 0)
@@ -64,7 +64,7 @@ class Budget:
             self._look()
             return
         self._held[holder] = size
-        while self.used > self.limit and len(self._held) > 1:  # what one alone holds is limited elsewhere
+        while self.used > self.limit and len(self._held) > 1:  # the memory of a single holder is limited elsewhere
             self.evictions += 1
             oldest = next(iter(self._held))
             freed = self._leaving[oldest] = self._held.pop(oldest)
@@ -75,7 +75,7 @@ class Budget:
         self._look()
 
     def release(self, holder: Holder) -> None:
-        """`holder` has nothing any more; to be called also after it was evicted."""
+        """Record that `holder` has no memory any more; must be called after it was evicted, too."""
         self.used -= self._held.pop(holder, 0)
         self._left -= self._leaving.pop(holder, 0)
         self._look()

@@ -1,4 +1,4 @@
-"""Telling who was cancelled: the task, or only what it has waited for."""
+"""Cancellation: whether the task itself was cancelled, or only something that it waited for."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ __all__ = ["is_cancelled"]
 
 
 def is_cancelled() -> bool:
-    """Whether the task that runs is being cancelled, and not only something that it has waited for."""
+    """Whether the running task is being cancelled, and not only something that it waited for."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0

@@ -1,4 +1,4 @@
-"""What is known about the message that is being handled, carried along by a context variable."""
+"""The context of the message that is being handled, stored in a context variable."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         request_id: Follows the work through every service that it touches; each log line has it.
         service: The service that handles the message.
         handler: The handler, such as ``action get_user``.
-        event_id: Of an event of a durable channel: tells it from all others, also when it is handled again; else None.
+        event_id: The unique id of an event of a durable channel, the same in each retry; else None.
         deadline: When the caller stops waiting, in seconds of `time.monotonic`; None: never.
-        stopping: Whether the service stops, to be asked (``is_set()``) or waited for (``await ... wait()``).
+        stopping: Whether the service stops: check it (``is_set()``) or wait for it (``await ... wait()``).
     """
 
     request_id: str
@@ -39,8 +39,8 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     stopping: Stopping = msgspec.field(default_factory=Stopping)
     event_id: str | None = None
     _headers: RawHeaders = None
-    _read_headers: Mapping[str, str] | None = None  # when somebody asks for them, which most handlers do not
-    _after: object = None  # what is sent once it has succeeded: see daebus.delivery.after_commit
+    _read_headers: Mapping[str, str] | None = None  # on first use, as most handlers do not need them
+    _after: object = None  # sent once the message has succeeded: see daebus.delivery.after_commit
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -57,7 +57,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def remaining(self) -> float | None:
-        """Seconds until the deadline, never negative; None where there is no deadline."""
+        """Seconds until the deadline, never negative; None if there is no deadline."""
         return None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
 
 

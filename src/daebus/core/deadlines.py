@@ -1,4 +1,4 @@
-"""Deadlines: whatever is late is told, by one timer for all."""
+"""Deadlines: one timer for all items calls those that are late."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _GRAIN_SECONDS = 0.005
 
 
 class Expiring(Protocol):
-    """What has a deadline."""
+    """An item with a deadline."""
 
     @property
     def deadline(self) -> float:
-        """In seconds of `time.monotonic`; it may move later."""
+        """The deadline in seconds of `time.monotonic`; it may move later."""
         ...
 
     def expire(self) -> None:
@@ -31,10 +31,10 @@ E = TypeVar("E", bound=Expiring)
 
 
 class Deadlines(dict[K, E], Generic[K, E]):
-    """What is under way, and may be late, by some key. What is removed is watched no longer.
+    """Items with deadlines, by a key. A removed item is no longer watched.
 
-    A timer for each message would cost more than all else that is done with it: most are in time. So there is one, for
-    the earliest deadline, and a look at all that is under way when it rings.
+    A timer for each message would cost more than all its other handling, and most messages are in time. So there is one
+    timer, for the earliest deadline, and all items are checked when it fires.
     """
 
     def __init__(self) -> None:
@@ -43,7 +43,7 @@ class Deadlines(dict[K, E], Generic[K, E]):
         self._rings = NEVER
 
     def add(self, key: K, item: E) -> None:
-        """Watch `item` until it is removed, or late: then it is removed and told."""
+        """Watch `item` until it is removed, or late: then it is removed and its `expire` is called."""
         self[key] = item
         if item.deadline < self._rings:
             self._ring_at(item.deadline)

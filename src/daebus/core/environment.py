@@ -11,10 +11,10 @@ __all__ = ["seconds_from"]
 
 
 def seconds_from(variable: str, default: float) -> float:
-    """A number of seconds of at least 0; `default` where the variable is not set, or empty.
+    """A number of seconds of at least 0; `default` if the variable is not set, or empty.
 
     Raises:
-        ConfigurationError: It is no such number.
+        ConfigurationError: The value is no such number.
     """
     given = os.environ.get(variable)
     if not given:

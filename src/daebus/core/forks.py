@@ -1,4 +1,4 @@
-"""Tells a process from one that was forked from it, where threads, event loops and connections are of no use."""
+"""Detection of forked processes, where threads, event loops and connections of the parent cannot be used."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Home:
     """The process in which a bus was opened.
 
     Attributes:
-        is_here: Whether it is this process, and not one that was forked from it.
+        is_here: Whether it is the current process, and not one that was forked from it.
     """
 
     __slots__ = ("__weakref__", "_pid", "is_here")
@@ -38,7 +38,7 @@ _homes: WeakSet[Home] = WeakSet()
 
 
 def _leave() -> None:
-    """This process was just forked: what was opened is elsewhere."""
+    """Record that this process was just forked: everything that was opened belongs to the parent."""
     for home in _homes:
         home.is_here = False
 

@@ -1,4 +1,4 @@
-"""An event loop in another thread: how code that blocks waits for what runs there."""
+"""An event loop in another thread: how blocking code waits for coroutines that run there."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class LoopThread:
-    """An event loop in another thread, and how to wait for it from this one."""
+    """An event loop in another thread, with a way to wait for it from this thread."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
         self._loop = loop
@@ -30,14 +30,14 @@ class LoopThread:
         return self._home.is_here
 
     def open(self) -> None:
-        """Run an event loop in a thread of its own."""
+        """Run an event loop in a separate thread."""
         self._home = Home()
         loop = self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=loop.run_forever, name="daebus-bus", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
-        """Stop and close the event loop that `open` made."""
+        """Stop and close the event loop that `open` created."""
         loop, thread = self._loop, self._thread
         self._loop = self._thread = None
         if loop is not None and thread is not None:

@@ -1,4 +1,4 @@
-"""How long to wait before each new attempt."""
+"""Backoff: the pauses between attempts."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ __all__ = ["pauses"]
 
 
 def pauses(first: float = 0.02, longest: float = 1.0) -> Iterator[float]:
-    """Seconds to wait before each attempt: longer and longer, and no two processes alike.
+    """Seconds to wait before each attempt: growing, with random variation between processes.
 
     Args:
-        first: The first one at the most; then twice as long, and so on.
-        longest: None is longer.
+        first: The upper limit of the first pause; it doubles for each further one.
+        longest: The upper limit of all pauses.
     """
     pause = first
     while True:

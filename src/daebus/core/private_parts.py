@@ -1,8 +1,8 @@
-"""Private parts: whether the installed version of a library has what daebus uses beyond its documented interface.
+"""Private parts: whether the installed version of a library has the undocumented parts that daebus uses.
 
-A newer version may change it without notice, and a pinned one would be in the way of whoever installs daebus beside
-other packages. So it is looked for before it is used: each package that uses such parts has the list of them beside the
-code, `daebus.http.litestar_internals`, `daebus.server.granian_server` and `daebus.connection.redis_server`.
+A newer version may change them without notice, and a pinned version could conflict with other packages. So they are
+checked before use. Each package that uses such parts lists them beside the code: `daebus.http.litestar_internals`,
+`daebus.server.granian_server` and `daebus.connection.redis_server`.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ def find(part: str) -> object | None:
     """Find a private part.
 
     Args:
-        part: Written ``module:Name.attribute``; of a function that daebus calls or overrides with its parameters, but
-            for ``self``: ``module:Name.method(request, handler)``.
+        part: Written ``module:Name.attribute``. A function that daebus calls or overrides is written with its
+            parameters, except ``self``: ``module:Name.method(request, handler)``.
 
     Returns:
-        The part; None where the installed version has none, or where its parameters have other names.
+        The part; None if the installed version lacks it, or if its parameters have other names.
     """
     path, _, parameters = part.removesuffix(")").partition("(")
     module, _, names = path.partition(":")
@@ -51,7 +51,7 @@ def _parameters(function: object) -> str:
 
 
 def missing(parts: Sequence[str]) -> list[str]:
-    """Those of some parts that the installed versions do not have."""
+    """The parts in a list that the installed versions lack."""
     return [part for part in parts if find(part) is None]
 
 
@@ -66,7 +66,7 @@ def installed(library: str) -> str:
 
 
 def require(library: str, parts: Sequence[str]) -> None:
-    """Refuse a version of a library that does not have some parts.
+    """Refuse a version of a library that lacks some parts.
 
     Raises:
         StartupError: One line names the version, the first part that is missing, and what to install.

@@ -1,4 +1,4 @@
-"""`Stopping`: tells handlers that run for long that their service stops."""
+"""`Stopping`: tells long-running handlers that their service stops."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ __all__ = ["Stopping"]
 
 
 class Stopping:
-    """Whether the service that handles a message stops: ``context.stopping``. May be asked in any thread.
+    """Whether the service that handles a message stops: ``context.stopping``. May be used in any thread.
 
-    A handler that looks at it can end what it does before it is cancelled.
+    A handler that checks it can finish its work before it is cancelled.
     """
 
     __slots__ = ("_is_set", "_wanted")
@@ -25,7 +25,7 @@ class Stopping:
         return self._is_set
 
     async def wait(self) -> None:
-        """Return when the service stops; at once, where it does already."""
+        """Return when the service stops; at once if it already does."""
         loop = asyncio.get_running_loop()
         told = asyncio.Event()
 
@@ -39,23 +39,23 @@ class Stopping:
             self.forget(tell)
 
     def set(self) -> None:
-        """The service stops. For whoever runs it, in its event loop."""
+        """Mark the service as stopping. For the owner of the service, in its event loop."""
         self._is_set = True
         while self._wanted:
             callback, _ = self._wanted.popitem()
             callback()
 
     def clear(self) -> None:
-        """The service runs again. For whoever runs it."""
+        """Mark the service as running again. For the owner of the service."""
         self._is_set = False
 
     def call_when_set(self, callback: Callable[[], None]) -> None:
-        """Have something called, in the event loop of the service, when it stops; at once, where it does already."""
+        """Register a callback that runs in the event loop of the service when it stops; at once if it already does."""
         self._wanted[callback] = None
         if self._is_set and callback in self._wanted:
             self.forget(callback)
             callback()
 
     def forget(self, callback: Callable[[], None]) -> None:
-        """Do not call it any more."""
+        """Remove a callback."""
         self._wanted.pop(callback, None)

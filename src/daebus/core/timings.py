@@ -1,4 +1,4 @@
-"""How long the engine waits, in one place: tests hand in shorter times."""
+"""The timeouts and intervals of the engine, in one place: tests use shorter ones."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ __all__ = ["DEFAULT_TIMINGS", "Timings"]
 
 
 class Timings(msgspec.Struct, frozen=True, kw_only=True):
-    """Times of the engine in seconds, which are no settings of a service.
+    """Timeouts and intervals of the engine in seconds, which are no settings of a service.
 
     Attributes:
-        patience: How long the server may be silent while it owes replies, until a connection to it counts as dead.
-        ping: Between two questions that tell whether an idle connection is alive.
+        patience: How long the server may be silent while replies are due, before a connection counts as dead.
+        ping: The interval of the checks whether an idle connection is alive.
         first_reminder: How long an outage lasts until the log is reminded of it; then after twice as long, and so on.
-        beat: Between two heartbeats by which an instance says what it serves, and what it listens to.
+        beat: The interval of the heartbeats by which an instance announces what it serves and listens to.
         live: How long after its last heartbeat a service counts as served.
-        fresh: How long a caller relies on what it knows of a service, until it looks again beside the call.
-        commit_patience: From a commit on, how long is sent again what could not be sent, as the server was away.
-        tend: Between two looks at all WebSocket clients, at which the registry is told, too, that they are connected.
-        finish: How long a handler may go on once its WebSocket client has gone, or is disconnected.
-        stuck: How long the network may take for one message, until its WebSocket client counts as gone.
-        close: How long a WebSocket client that leaves may take for what waits for it, and for the closing handshake.
+        fresh: How long a caller relies on its knowledge of a service before it looks again, in parallel with the call.
+        commit_patience: How long after a commit a failed send is retried while the server is away.
+        tend: The interval of the checks of all WebSocket clients, which also refresh their entries in the registry.
+        finish: How long a handler may continue once its WebSocket client has gone, or is disconnected.
+        stuck: How long the network may take for one message before its WebSocket client counts as gone.
+        close: How long a leaving WebSocket client may take for its waiting messages and the closing handshake.
     """
 
     patience: float = 5.0

@@ -1,4 +1,4 @@
-"""Where a process runs: whether an embedded engine, which is for development, can be what its user means."""
+"""The environment of a process: whether its user can mean an embedded engine, which is for development."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ _DESKTOPS = ("flatpak", "wsl")  # values of that variable where a person sits in
 
 
 def refuse_surprise() -> None:
-    """Refuse the embedded engine of a project where hardly anybody means it.
+    """Refuse the embedded engine of a project where it is most likely used by mistake.
 
-    ``DAEBUS_EMBEDDED=1`` lets it be used anywhere, ``DAEBUS_EMBEDDED=0`` nowhere. Without either, it is refused on the
-    platforms where services are deployed, as a service of systemd, in a container, and where REDIS_URL is set.
+    ``DAEBUS_EMBEDDED=1`` allows it anywhere, ``DAEBUS_EMBEDDED=0`` nowhere. Without either, it is refused on the
+    platforms where services are deployed, in a systemd service, in a container, and where REDIS_URL is set.
 
     Raises:
         ConfigurationError: It is refused; one line says why and what to set.
@@ -59,7 +59,7 @@ def refuse_surprise() -> None:
 
 
 def is_isolated() -> bool:
-    """Whether this process runs in a container, whose loopback interface nobody outside of it reaches."""
+    """Whether this process runs in a container, whose loopback interface cannot be reached from outside."""
     return _sign_of_container(os.environ) is not None or any(os.environ.get(name) for name in PLATFORMS)
 
 
@@ -88,7 +88,7 @@ def _sign_of_container(environment: Mapping[str, str]) -> str | None:
 
 
 def _sign_of_systemd(environment: Mapping[str, str]) -> str | None:
-    """How to tell a service of systemd from a terminal that a desktop of systemd has opened: it inherits variables."""
+    """The sign of a systemd service, as opposed to a terminal of a systemd desktop, which inherits its variables."""
     if sys.stderr is not None and sys.stderr.isatty():  # pyright: ignore[reportUnnecessaryComparison]  # pythonw has none
         return None
     journal = environment.get("JOURNAL_STREAM")

@@ -1,14 +1,14 @@
-"""The embedded engine: one Valkey server for a project, shared by its processes, gone with the last of them.
+"""The embedded engine: one Valkey server for a project, shared by its processes, stopped with the last of them.
 
-It is held together by `flock` on files in the project's ``.daebus`` folder. The kernel releases such a lock when its
-holder ends, also by kill -9, so no process id is ever trusted:
+It relies on `flock` on files in the project's ``.daebus`` folder. The kernel releases such a lock when its holder ends,
+even by kill -9, so no process id is ever trusted:
 
 - ``members.lock``: shared by every process that uses the engine. The keeper, a small program that owns the server,
-  waits for it alone: once it has it, nobody is left.
-- ``engine.lock``: goes from the process that starts the engine to the keeper and on to the server. Whoever gets it may
-  start a server, as none can be alive.
+  waits for it exclusively: once it has the lock, no user is left.
+- ``engine.lock``: passed from the process that starts the engine to the keeper and on to the server. A process that
+  gets it may start a server, because no server can be alive.
 - ``keeper.lock``: taken by the keeper before it starts the server. A server that answers while the keeper does not hold
-  it is an orphan, on its way out.
+  it is an orphan that is about to stop.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ _STARTS = 3  # how often one process tries to start the server
 
 
 class EmbeddedEngine:
-    """A place among the processes that use an embedded engine. Left by `close`, or by the end of the process.
+    """The membership of a process that uses an embedded engine. It ends with `close`, or with the process.
 
-    A forked child has no place: it joins for itself.
+    A forked child is no member: it joins for itself.
 
     Attributes:
-        url: Where the server listens, as redis-py takes it: ``unix:///run/user/1000/daebus/0123456789abcdef.sock?db=0``.
+        url: The server's address for redis-py: ``unix:///run/user/1000/daebus/0123456789abcdef.sock?db=0``.
         data: The folder of its data and its log.
     """
 
@@ -53,7 +53,7 @@ class EmbeddedEngine:
 
     @property
     def notice(self) -> str:
-        """The line to log where the engine is used: that it is in use, where its data lies, who sees it."""
+        """The log line for the use of the engine: that it is in use, where its data is stored, who has access."""
         return f"Using the embedded Valkey engine, data in {self.data}; no other host sees it. {REMEDY}"
 
     def revive(self) -> None:
@@ -62,32 +62,32 @@ class EmbeddedEngine:
         Blocks like `join_embedded`. Raises `StartupError`.
         """
         with os_errors_explained():
-            # Joined anew, as the folder may have been removed, and our place with it.
+            # Join again, because the folder may have been removed, and our membership with it.
             members, _ = _join(self._place)
         before, self._members = self._members, members
         if not before.release():
             self.close()  # another thread did so, meanwhile
 
     def close(self) -> None:
-        """Leave; the last one's leaving ends the server. A private engine is gone when this returns. Idempotent."""
+        """Leave; the server stops with its last user. A private engine is gone when this returns. Idempotent."""
         if self._members.release() and self._place.private:
             self._place.wait_until_removed()
 
 
 def join_embedded(folder: Path | None = None, *, private: bool = False, patience: float = PATIENCE) -> EmbeddedEngine:
-    """Join the engine of a project, starting it where it does not run; returns when the server answers.
+    """Join the engine of a project, and start it if it does not run; returns when the server answers.
 
-    Blocks for some 2 ms, or 80 ms where the server is started.
+    Blocks for some 2 ms, or 80 ms if the server is started.
 
     Args:
-        folder: The project's folder; by default `project_folder()`. Its data lies in ``.daebus`` within.
+        folder: The project's folder; by default `project_folder()`. Its data is stored in ``.daebus`` within.
         private: An engine for this process alone, in a temporary folder, that keeps nothing; `folder` is not used.
-        patience: Seconds without a sign of life after which it is given up.
+        patience: Seconds without a sign of life after which the attempt is given up.
 
     Raises:
         ConfigurationError: There is no server for this platform, or no place for its socket.
-        StartupError: The server does not start (the text has the last line of its log), or the folder, or what listens
-            there, is another user's.
+        StartupError: The server does not start (the text has the last line of its log), or the folder, or the server
+            that listens there, belongs to another user.
     """
     with os_errors_explained():
         place = private_place() if private else project_place(folder or project_folder())
@@ -99,7 +99,7 @@ def engine_runs(folder: Path) -> bool:
 
     Raises:
         ConfigurationError: There is no server for this platform.
-        StartupError: What runs there is another user's.
+        StartupError: The running server belongs to another user.
     """
     place = project_place(folder)
     if not place.data.is_dir():
@@ -109,7 +109,7 @@ def engine_runs(folder: Path) -> bool:
 
 
 def _join(place: Place) -> tuple[FileLock, Path]:
-    """Take a place among the users and see to it that the server answers. Returns the place and the address."""
+    """Become a member and ensure that the server answers. Returns the membership and the address."""
     place.prepare()
     members = FileLock(place.data / "members.lock")
     deadline = time.monotonic() + place.patience
@@ -127,7 +127,7 @@ def _join(place: Place) -> tuple[FileLock, Path]:
 
 
 def _bring_up(place: Place) -> Path:
-    """Wait until the server answers, starting it where there is none. Returns its address."""
+    """Wait until the server answers, starting it if there is none. Returns its address."""
     starts, pause, deadline = 0, 0.004, time.monotonic() + place.patience
     with FileLock(place.data / "keeper.lock") as keeper:
         while time.monotonic() < deadline:
@@ -138,7 +138,7 @@ def _bring_up(place: Place) -> Path:
                     _start(place, engine)
                     starts += 1
             if keeper.take(SHARED):
-                # No keeper can start a server while we have this lock, so who answers now is an orphan.
+                # No keeper can start a server while we have this lock, so a server that answers now is an orphan.
                 ask(place.own_address(), b"SHUTDOWN")
                 keeper.drop()
             else:
@@ -154,7 +154,7 @@ def _bring_up(place: Place) -> Path:
 
 
 def _start(place: Place, engine: FileLock) -> None:
-    """Start the keeper, which starts the server, and hand it the engine's lock."""
+    """Start the keeper, which starts the server, and pass it the engine's lock."""
     address = place.choose_address()
     if ask(address, b"PING"):
         raise StartupError(

