@@ -39,7 +39,7 @@ _NOTHING = msgspec.Raw(b"null")
 
 
 def _as_json(_context: click.Context, _parameter: click.Parameter, value: str | None) -> msgspec.Raw:
-    """JSON, to be passed on byte by byte; ``-`` takes it from stdin."""
+    """JSON that is sent unchanged; ``-`` reads it from stdin."""
     if value is None:
         return _NOTHING
     body = sys.stdin.buffer.read() if value == "-" else value.encode("utf-8", "surrogateescape")
@@ -60,7 +60,7 @@ def _as_headers(_context: click.Context, _parameter: click.Parameter, value: tup
 
 
 def _place(body: bytes) -> str | None:
-    """What is wrong, with the line and the column; None where only msgspec knows."""
+    """The mistake, with its line and column; None if only msgspec knows."""
     try:
         json.loads(body)
     except json.JSONDecodeError as error:
@@ -226,13 +226,13 @@ def listen(channel: str, durable: bool, count: int | None, redis_url: str | None
 
 
 def _is_all_wrong(error: BadRequest) -> bool:
-    """Whether the payload as a whole is of another type, or something of it is missing."""
+    """Whether the whole payload has a wrong type, or part of it is missing."""
     found = cast("list[dict[str, str]]", error.details.get("errors") or [{}])
     return found[0].get("path") == "$" or found[0].get("problem", "").startswith("Missing")
 
 
 def _line(body: bytes) -> bytes:
-    """A reply or an event on one line; what is no JSON, from a publisher that is no daebus, becomes a text in JSON."""
+    """A reply or an event on one line; text that is no JSON, from other publishers, becomes a JSON string."""
     try:
         return visible_json(msgspec.json.format(body, indent=-1))
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""``daebus dead``: what could not be handled; look at it, replay it, drop it."""
+"""``daebus dead``: inspecting, replaying and dropping dead letters."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ class _NoSuchLetterError(DaebusError):
 
 
 class _Chosen(msgspec.Struct, frozen=True):
-    """Which letters are meant: those with these ids, or else all that these handlers failed on."""
+    """The selected letters: those with these ids, or else all on which these handlers failed."""
 
     ids: tuple[str, ...] = ()
     action: str | None = None
     listener: str | None = None
 
     def takes(self, letter: Letter) -> bool:
-        """Whether a letter is one of them, if ids do not matter."""
+        """Whether a letter is selected, apart from its id."""
         return self.action in (None, letter.action) and self.listener in (None, letter.listener)
 
 
@@ -120,7 +120,7 @@ def _where(letter: Letter) -> str | None:
 
 
 def _line(letter: Letter) -> str:
-    """Such as ``17-0  listen orders mails  internal  KeyError: 'id' at mails.py:12 in send  deliveries=6 …``."""
+    """A line such as ``17-0  listen orders mails  internal  KeyError: 'id' at mails.py:12 in send  deliveries=6 …``."""
     handler = f"listen {letter.channel} {letter.listener}" if letter.action is None else f"action {letter.action}"
     told = _known(_summary(letter))
     cause = letter.error
@@ -148,7 +148,7 @@ def _details(letter: Letter) -> object:
 
 
 def _page(letter: Letter) -> str:
-    """All that is known of a letter, a line for each fact; the payload and the traceback last."""
+    """All known facts of a letter, one per line; the payload and the traceback last."""
     told = _known(_whole(letter))
     payload, traceback, details = told.pop("payload"), told.pop("traceback", None), told.pop("details", None)
     told |= {"headers": encode(told["headers"]).decode()} if "headers" in told else {}
@@ -186,7 +186,7 @@ def _filters(command: F) -> F:
 
 
 def _choice(command: F) -> F:
-    """The arguments of a command that changes something: ids, or all, or a handler."""
+    """The arguments of a command that changes letters: ids, or all, or a handler."""
     command = click.option("--all", "everything", is_flag=True, help="All that there are.")(_filters(command))
     return _redis_url(_service(click.argument("ids", metavar="[ID]...", nargs=-1)(command)))
 

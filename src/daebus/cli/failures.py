@@ -1,4 +1,4 @@
-"""How the commands fail: one message on stderr, and an exit code."""
+"""Failures of the commands: one message on stderr, and an exit code."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class _MisuseError(click.ClickException):
 
 
 class _FailedCallError(click.ClickException):
-    """Ends the command with the error that a service answered, as JSON."""
+    """Ends the command with the error that a service replied, as JSON."""
 
     def __init__(self, error: ServiceError) -> None:
         fields = {"code": error.code, "message": str(error), "details": error.details}
@@ -37,7 +37,7 @@ class _FailedCallError(click.ClickException):
 
 @contextmanager
 def explained(misuse: type[DaebusError]) -> Generator[None]:
-    """Make any `DaebusError` the end of the command. The exit code is 2 for a `misuse`, else 1."""
+    """End the command with any `DaebusError`. The exit code is 2 for a `misuse`, else 1."""
     try:
         yield
     except ServiceError as error:

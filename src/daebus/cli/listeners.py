@@ -1,4 +1,4 @@
-"""``daebus listeners``: who listens to durable channels, and whose place is whose after a rename."""
+"""``daebus listeners``: the listeners of durable channels, and their places after a rename."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ _Tree = Sequence[tuple[str, Sequence[str]]]
 
 
 def overview(wiring: Wiring, *, boxes: bool) -> str:
-    """Each handler with what it takes, what it returns and its services; then the providers, and what they need.
+    """Each handler with its input, its result and its services; then the providers and their dependencies.
 
     Args:
         wiring: The wiring of an app.
@@ -49,7 +49,7 @@ def _service(service: Service, known: dict[str, Provider]) -> str:
 
 
 def _provider(provider: Provider) -> str:
-    """Such as ``repo: Singleton of UserRepo, overridden by Object``."""
+    """A provider, such as ``repo: Singleton of UserRepo, overridden by Object``."""
     if provider.built_in and not provider.overridden_by:
         return f"{provider.name}: {provider.gives}"
     given = f"{provider.kind} of {provider.gives}" if provider.gives else provider.kind

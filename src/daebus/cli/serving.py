@@ -30,7 +30,7 @@ __all__ = ["check", "run"]
 
 
 class _Options(msgspec.Struct, frozen=True):
-    """What ``daebus run`` was given."""
+    """The options of ``daebus run``."""
 
     target: str
     service: str | None
@@ -44,7 +44,7 @@ class _Options(msgspec.Struct, frozen=True):
     share_port: bool
 
     def child_arguments(self) -> list[str]:
-        """The command line of a child that serves the same."""
+        """The command line of a child process with the same options."""
         given = {
             "service": self.service,
             "redis-url": self.redis_url,
@@ -144,7 +144,7 @@ def check(target: str, service: str | None, as_json: bool) -> None:  # noqa: FBT
 
 
 def _examine(target: str, service: str | None) -> Assembly:
-    """The app, with nothing wrong; Litestar's opinion of its routes included. Raises `WiringError`."""
+    """The app after a check without mistakes, including Litestar's check of its routes. Raises `WiringError`."""
     with deferring():
         made, problems = load_target(target).examine(service)
     if made.http is not None or made.websocket is not None:

@@ -25,16 +25,16 @@ _SEPARATORS = tuple(separator for separator in (os.sep, os.altsep) if separator)
 
 
 class TargetError(ConfigurationError):
-    """A target names no app: there is no such module, file or name, or what has the name is no app."""
+    """A target names no app: there is no such module, file or name, or the named object is no app."""
 
 
 def load_target(target: str) -> Daebus:
     """Import the module, or run the file, of a target and return its app.
 
-    The current folder and that of the file, or of the package that it is in, are put on ``sys.path``.
+    The current folder and that of the file, or of the package that contains it, are added to ``sys.path``.
 
     Args:
-        target: ``module:name`` or ``path/to/file.py:name`` of an app, or of a function that makes one. Without the
+        target: ``module:name`` or ``path/to/file.py:name`` of an app, or of a function that creates one. Without the
             name: ``app``, else the only app in the module.
 
     Raises:
@@ -53,7 +53,7 @@ def load_target(target: str) -> Daebus:
 
 
 def target_file(target: str) -> Path | None:
-    """The file of a target that names one."""
+    """The file of a target that names a file."""
     source, _ = _split(target)
     return Path(source).resolve() if _names_file(source) else None
 
@@ -87,7 +87,7 @@ def _load_file(path: Path) -> ModuleType:
         raise TargetError(f"{path} is no Python file: its name must end in .py.")
     if name in sys.modules:
         return sys.modules[name]
-    # Annotations, dataclasses and pickles look their module up there.
+    # Annotations, dataclasses and pickles look up their module there.
     module = sys.modules[name] = importlib.util.module_from_spec(spec)
     try:
         with running_user_code(str(path)):
@@ -99,7 +99,7 @@ def _load_file(path: Path) -> ModuleType:
 
 
 def _package_of(file: Path) -> tuple[Path, str]:
-    """The folder from which a file is imported, and the package that it is in; no package: an empty name."""
+    """The folder from which a file is imported, and the package that contains it; an empty name if there is none."""
     root, names = file.parent, list[str]()
     while (root / "__init__.py").exists() and root.name.isidentifier():
         names.insert(0, root.name)
@@ -108,7 +108,7 @@ def _package_of(file: Path) -> tuple[Path, str]:
 
 
 def _module_name(file: Path) -> str:
-    """The name by which its neighbours import the file; another one where that would hide a module."""
+    """The name by which other modules import the file; another name if that would hide a module."""
     name = file.stem
     known = sys.modules.get(name)
     taken = name in sys.stdlib_module_names or (known is not None and getattr(known, "__file__", None) != str(file))
@@ -134,7 +134,7 @@ def _load_module(name: str) -> ModuleType:
 
 
 def _inside_package(name: str) -> TargetError:
-    """The error for a module that is imported without its package, as the current folder is that package."""
+    """The error for a module that is imported without its package, because the current folder is that package."""
     root, package = _package_of(Path.cwd() / "app.py")
     what = f"The module {name!r} has relative imports, and without its package they lead nowhere"
     if not package:
@@ -185,7 +185,7 @@ def _named(module: ModuleType, source: str, name: str) -> object:
 
 
 def _offered(owner: object) -> list[str]:
-    """What a name may have been meant to be: the apps, and what could make one."""
+    """Names that may have been meant: the apps, and functions that could create one."""
     found = cast("dict[str, object]", vars(owner)) if hasattr(owner, "__dict__") else {}
     own = [name for name, value in found.items() if inspect.isfunction(value) and not name.startswith("_")]
     return [name for name, value in found.items() if isinstance(value, Daebus)] + own

@@ -1,4 +1,4 @@
-"""What the commands say of a service or a handler that nobody knows: a misspelt name is no empty answer."""
+"""Errors of the commands for an unknown service or handler: a misspelt name must not look like an empty answer."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class UnknownServiceError(DaebusError):
 
 
 async def require_known(node: Node, service: str) -> None:
-    """Return where a service has ever run on the server, or was sent something. Raises `UnknownServiceError`."""
+    """Return if a service ever ran on the server, or got a message. Raises `UnknownServiceError`."""
     for key in (serving_registry(service), dead_letters(service), listened_channels(service)):
         if await node.link.execute("EXISTS", key):
             return
@@ -33,20 +33,20 @@ async def require_known(node: Node, service: str) -> None:
 
 
 class UnknownHandlerError(DaebusError):
-    """A service has no handler of a name, and no dead letter of one."""
+    """A service has no handler with a name, and no dead letter of such a handler."""
 
 
 async def require_handler(
     letters: DeadLetters, action: str | None, listener: str | None, listeners: set[str], actions: set[str]
 ) -> None:
-    """Return if a service has, or had, the action and the listener that are asked for.
+    """Return if a service has, or had, the given action and listener.
 
     Args:
         letters: The dead letters of the service.
-        action: Its name; None: none is asked for.
-        listener: Likewise.
-        listeners: Those that have dead letters.
-        actions: Likewise.
+        action: The name of the action; None: not given.
+        listener: The name of the listener; None: not given.
+        listeners: The listeners that have dead letters.
+        actions: The actions that have dead letters.
 
     Raises:
         UnknownHandlerError: There is neither such a handler, nor a dead letter of one.

@@ -1,5 +1,5 @@
-"""Payloads: JSON and text in, typed values out, and back.
+"""Payloads: decoding JSON and text to typed values, and encoding.
 
-Decoders and encoders are compiled once for each handler. What cannot be decoded becomes a list of all its mistakes, in
-one form for every transport. The houses that serve handlers call it, and the bus.
+Decoders and encoders are compiled once for each handler. Input that cannot be decoded is reported as a list of all its
+mistakes, in one form for every transport. The packages that serve handlers use it, and the bus.
 """

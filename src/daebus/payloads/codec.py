@@ -1,4 +1,4 @@
-"""JSON in and out through msgspec: compiled once for each handler, with errors that name the field."""
+"""JSON decoding and encoding with msgspec: compiled once for each handler, with errors that name the field."""
 
 from __future__ import annotations
 
@@ -59,18 +59,18 @@ _WITH_TYPE = re.compile(r" - type `.*` is not supported$")
 
 
 class UnsupportedTypeError(Exception):
-    """A type that JSON cannot carry, or that msgspec cannot tell apart. The text says which and why."""
+    """A type that JSON cannot represent, or that msgspec cannot tell apart. The text says which and why."""
 
     @property
     def remedy(self) -> str:
-        """What to do."""
+        """Advice for the author of the type."""
         if "must be tagged" in str(self):
             return "give each of them a tag: class Created(msgspec.Struct, tag=True)"
         return "use a msgspec.Struct, a dataclass, or what msgspec supports"
 
 
 class UnresolvedTypeError(UnsupportedTypeError):
-    """A type with an annotation that names what does not exist, or not yet."""
+    """A type with an annotation whose name does not exist, or not yet."""
 
     @property
     @override
@@ -79,11 +79,11 @@ class UnresolvedTypeError(UnsupportedTypeError):
 
 
 def require_json_type(annotation: object, besides: Callable[[type], bool] = lambda _: False) -> None:
-    """Refuse a type that cannot go over the wire, however deep the part stands that cannot.
+    """Refuse a type that cannot be sent over the wire, however deeply the unsuitable part is nested.
 
     Args:
         annotation: The type.
-        besides: Which types without a JSON form are known nonetheless, such as the files of a form.
+        besides: Types without a JSON form that are allowed nevertheless, such as the files of a form.
 
     Raises:
         UnsupportedTypeError: It names the part.
@@ -106,7 +106,7 @@ def require_json_type(annotation: object, besides: Callable[[type], bool] = lamb
 
 
 def is_json_type(annotation: object) -> bool:
-    """Whether a type can go over the wire."""
+    """Whether a type can be sent over the wire."""
     try:
         require_json_type(annotation)
     except UnsupportedTypeError:
@@ -115,7 +115,7 @@ def is_json_type(annotation: object) -> bool:
 
 
 def _members(shape: shapes.Type) -> Iterator[shapes.Type]:
-    """The types that a union stands for, or the type itself, without what only describes them."""
+    """The members of a union, or the type itself, without annotations that only describe it."""
     match shape:
         case shapes.Metadata():
             yield from _members(shape.type)
@@ -139,9 +139,9 @@ def _parts(shape: object, seen: set[int]) -> Iterator[object]:
 
 
 def compile_decoder(annotation: object) -> Decoder:
-    """A function that decodes and validates JSON.
+    """Compile a function that decodes and validates JSON.
 
-    The function raises `BadRequest`, which names all that is wrong: the path of each value and what was expected.
+    The function raises `BadRequest`, which lists all mistakes: the path of each value and what was expected.
 
     Raises:
         UnsupportedTypeError: The type cannot be decoded.
@@ -159,11 +159,11 @@ def compile_decoder(annotation: object) -> Decoder:
 
 
 def invalid_input(error: Exception, body: Json, annotation: object) -> BadRequest:
-    """The error for the sender of JSON that could not be decoded, with all that is wrong with it.
+    """The error for the sender of JSON that could not be decoded, with all its mistakes.
 
     Args:
-        error: What msgspec has raised, one of `UNDECODABLE`.
-        body: What was to be decoded.
+        error: The error that msgspec raised, one of `UNDECODABLE`.
+        body: The JSON.
         annotation: The type that was expected.
     """
     if isinstance(error, msgspec.ValidationError):
@@ -175,11 +175,11 @@ def invalid_input(error: Exception, body: Json, annotation: object) -> BadReques
 
 
 class UnknownTag(BadRequest):
-    """The event's tag is none that the listener knows: a newer publisher, no error."""
+    """The listener does not know the tag of the event: a newer publisher, no error."""
 
 
 def compile_event_decoder(annotation: object) -> Decoder:
-    """As `compile_decoder`, but an event with an unknown tag raises `UnknownTag`."""
+    """Compile a decoder like `compile_decoder`, but an event with an unknown tag raises `UnknownTag`."""
     require_json_type(annotation)
     tag = _tag_field(shapes.type_info(cast("type", annotation)))
     if tag is None:
@@ -200,12 +200,12 @@ def compile_event_decoder(annotation: object) -> Decoder:
 
 
 def compile_query_decoder(annotation: object) -> Decoder:
-    """As `compile_decoder`, for the query string of a URL, where every value is text.
+    """Compile a decoder like `compile_decoder`, for the query string of a URL, where every value is text.
 
-    Numbers, booleans and the like are read from the text; see `compile_query_parser`.
+    Numbers, booleans and similar values are read from the text; see `compile_query_parser`.
 
     Raises:
-        UnsupportedTypeError: The type is none of named values, or cannot be decoded.
+        UnsupportedTypeError: The type has no named values, or cannot be decoded.
     """
     parse, kind = compile_query_parser(annotation), cast("type[object]", annotation)
 
@@ -225,13 +225,13 @@ def compile_query_decoder(annotation: object) -> Decoder:
 
 
 def compile_query_parser(annotation: object) -> QueryParser:
-    """A function that takes a query string apart into what is converted to a type: text, by its name.
+    """Compile a function that splits a query string into text values by name, for conversion to a type.
 
-    Of a name that is repeated the last value counts; a field that takes several values gets them all. The function
-    raises `ValueError` for what is no UTF-8.
+    If a name is repeated, the last value counts; a field that takes several values gets them all. The function raises
+    `ValueError` for text that is not UTF-8.
 
     Raises:
-        UnsupportedTypeError: The type is none of named values, or cannot be decoded.
+        UnsupportedTypeError: The type has no named values, or cannot be decoded.
     """
     require_json_type(annotation)
     named = _named_values(shapes.type_info(cast("type", annotation)))

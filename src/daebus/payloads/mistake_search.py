@@ -1,4 +1,4 @@
-"""The search for all the mistakes of an input that could not be decoded, of which msgspec tells the first."""
+"""The search for all mistakes of an input that could not be decoded, because msgspec reports only the first."""
 
 from __future__ import annotations
 
@@ -33,29 +33,29 @@ T = TypeVar("T")
 def find_mistakes(
     form: Input[T], value: T, kind: object, error: Exception, *, place: str = PAYLOAD, path: str = "$"
 ) -> Mistakes:
-    """Find all that is wrong with an input that could not be decoded.
+    """Find all mistakes of an input that could not be decoded.
 
-    As input may be hostile, the search ends after 20 mistakes, 2,000 values or 8 MiB, and goes 24 levels deep.
+    Because input may be hostile, the search ends after 20 mistakes, 2,000 values or 8 MiB, and goes 24 levels deep.
 
     Args:
-        form: What takes the input apart.
+        form: Splits the input into parts.
         value: The input.
         kind: The type that was expected.
-        error: Why the input could not be decoded as that.
+        error: Why the input could not be decoded as that type.
         place: Where the input is from, such as ``body``.
-        path: What the input itself is called in paths; nothing, where its fields go by their bare names.
+        path: The name of the input in paths; empty if its fields have no prefix.
     """
     search = _Search(form, place)
     try:
         search.explain(value, kind, error, path, 0)
-    except Exception:  # a type that we cannot take apart: its sender is to be told of the first mistake nonetheless
+    except Exception:  # a type whose parts are unknown: the sender gets the first mistake nevertheless
         search = _Search(form, place)
         search.tell(path, error)
     return search.mistakes
 
 
 class _Search(Generic[T]):
-    """One search, and what it may still cost."""
+    """One search, and its remaining budget."""
 
     def __init__(self, form: Input[T], place: str) -> None:
         self._form = form
@@ -65,7 +65,7 @@ class _Search(Generic[T]):
         self.mistakes: Mistakes = Mistakes([])
 
     def explain(self, value: T, kind: Any, error: Exception, path: str, depth: int) -> None:
-        """Tell what is wrong with a value: its parts, or where they are right, or cannot be told apart, itself."""
+        """Report what is wrong with a value: its parts, or the value itself if they are right or unknown."""
         before = len(self.mistakes.found)
         if depth < _MOST_DEPTH:
             members, metas = members_of(kind)
@@ -74,9 +74,9 @@ class _Search(Generic[T]):
             self.tell(path, error)
 
     def tell(self, path: str, error: Exception) -> None:
-        """Add the mistake that an error tells of."""
+        """Add the mistake that an error reports."""
         parts = getattr(error, "errors", None)
-        if isinstance(parts, list):  # of pydantic, which tells all by itself
+        if isinstance(parts, list):  # of pydantic, which reports all mistakes itself
             for part in cast("Sequence[Mapping[str, Any]]", parts):
                 at = path
                 for name in part["loc"]:
@@ -94,7 +94,7 @@ class _Search(Generic[T]):
         self.mistakes.add(self._place, path, text)
 
     def _check(self, value: T, kind: Any, path: str, depth: int) -> None:
-        """Look at a part, and tell what is wrong with it."""
+        """Check a part, and report its mistakes."""
         self._checks -= 1
         self._bytes -= self._form.size(value)
         if self._checks < 0 or self._bytes < 0 or self.mistakes.is_full:
@@ -124,7 +124,7 @@ class _Search(Generic[T]):
             self._check_length(value, list[Any], metas, path)
 
     def _choose_object(self, objects: Sequence[Object | Mapped], fields: Mapping[str, T]) -> Object | Mapped | None:
-        """Which of the objects of a union is meant, by its tag; None: the tag is wrong, and all else unknown."""
+        """The object of a union that is meant, by its tag; None: the tag is wrong, and nothing else can be checked."""
         for shape in objects:
             if isinstance(shape, Mapped) or shape.tag_field is None or shape.tag is None:
                 return shape
@@ -169,7 +169,7 @@ class _Search(Generic[T]):
         kinds = shape.item_kinds
         found = _WITH_PATH.match(str(error))
         first = _FIRST_INDEX.match(found["path"]) if found else None
-        start = int(first[1]) if first and kinds is None else 0  # those before it are right
+        start = int(first[1]) if first and kinds is None else 0  # the values before it are right
         for index in range(start, len(items) if kinds is None else min(len(items), len(kinds))):
             kind = shape.item_kind if kinds is None else kinds[index]
             self._check(items[index], kind, extend_path(path, index), depth)
@@ -177,7 +177,7 @@ class _Search(Generic[T]):
                 return
 
     def _check_length(self, value: T, kind: Any, metas: Sequence[msgspec.Meta], path: str) -> None:
-        """Whether there are too few or too many parts, of which msgspec has not told where one of them is wrong."""
+        """Check for too few or too many parts, which msgspec does not report if one of the parts is wrong."""
         bounds = [meta for meta in metas if meta.min_length is not None or meta.max_length is not None]
         if not bounds or self.mistakes.is_cut:
             return
@@ -187,7 +187,7 @@ class _Search(Generic[T]):
 
 
 def missing(kind: Any) -> str:
-    """What is told of a value that is not there, and should be of a type."""
+    """The mistake for a missing value of a type."""
     try:
         msgspec.convert(_Nothing(), kind)
     except msgspec.ValidationError as error:  # it names the type as in all other messages
@@ -197,7 +197,7 @@ def missing(kind: Any) -> str:
 
 
 class _Nothing:
-    """What is of no type that anybody expects."""
+    """A type that no input is expected to have."""
 
 
 def _unknown(name: str, shape: Object, fields: Mapping[str, object]) -> str:

@@ -1,4 +1,4 @@
-"""The mistakes of an input, as its sender is told of them: one form for all transports."""
+"""The mistakes of an input, as they are reported to its sender: one form for all transports."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Mistake(msgspec.Struct, frozen=True):
     """One mistake, as clients get it.
 
     Attributes:
-        place: Where it is: the ``payload`` of a message, or the ``body``, ``path``, ``query``, ``header`` or ``cookie``
-            of a request.
-        path: Where in there, such as ``$.items[2].price``, or the name of a parameter.
+        place: The part of the message or request: the ``payload`` of a message, or the ``body``, ``path``, ``query``,
+            ``header`` or ``cookie`` of a request.
+        path: The position in that part, such as ``$.items[2].price``, or the name of a parameter.
         problem: What is wrong, and what was expected.
     """
 
@@ -54,7 +54,7 @@ class Mistakes(msgspec.Struct):
     """The mistakes of one message or request.
 
     Attributes:
-        found: Those that were found, the first 20 at most.
+        found: The mistakes, the first 20 at most.
         is_cut: Whether there may be more.
     """
 
@@ -63,12 +63,12 @@ class Mistakes(msgspec.Struct):
 
     @property
     def is_full(self) -> bool:
-        """Whether no more are taken."""
+        """Whether no more mistakes are accepted."""
         return len(self.found) >= _MOST
 
     @property
     def sentence(self) -> str:
-        """The first one in words, and how many more there are."""
+        """The first mistake in words, and how many more there are."""
         first, more = self.found[0].sentence, len(self.found) - 1
         if not more:
             return first
@@ -76,7 +76,7 @@ class Mistakes(msgspec.Struct):
 
     @property
     def details(self) -> dict[str, object]:
-        """All of them, for programs."""
+        """All mistakes, for programs."""
         found: dict[str, object] = {"errors": msgspec.to_builtins(self.found)}
         return {**found, "more": True} if self.is_cut else found
 
@@ -85,7 +85,7 @@ class Mistakes(msgspec.Struct):
         return BadRequest(self.sentence, details=self.details)
 
     def add(self, place: str, path: str, problem: str) -> None:
-        """Add one; of those beyond the twentieth nothing is kept but that there are more."""
+        """Add a mistake; after the twentieth, only the fact that there are more is kept."""
         if self.is_full:
             self.is_cut = True
             return
@@ -94,14 +94,14 @@ class Mistakes(msgspec.Struct):
         self.found.append(Mistake(place, path.removeprefix(".") or "$", problem))
 
     def take(self, others: Mistakes) -> None:
-        """Add those that were found elsewhere in the same request."""
+        """Add mistakes that were found elsewhere in the same request."""
         for mistake in others.found:
             self.add(mistake.place, mistake.path, mistake.problem)
         self.is_cut = self.is_cut or others.is_cut
 
 
 def extend_path(path: str, name: str | int) -> str:
-    """The path of a field or an item. Names that senders have chosen are cut, and cannot carry control characters."""
+    """The path of a field or an item. Names that senders chose are shortened, without control characters."""
     if isinstance(name, int):
         return f"{path}[{name}]"
     if len(name) > _LONGEST_NAME:

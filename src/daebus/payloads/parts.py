@@ -1,4 +1,4 @@
-"""What a type is made of, as msgspec decodes it: the fields of an object, the items of an array."""
+"""The parts of a type, as msgspec decodes it: the fields of an object, the items of an array."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ class Object(NamedTuple):
 
 
 class Mapped(NamedTuple):
-    """An object with any names."""
+    """An object with arbitrary names."""
 
     name_kind: Any
     value_kind: Any
 
 
 class Array(NamedTuple):
-    """An array: of any number of items, or of the items whose types are given."""
+    """An array: of any number of items of one type, or of items whose types are listed."""
 
     item_kind: Any
     item_kinds: tuple[Any, ...] | None
@@ -58,7 +58,7 @@ Shape = Object | Mapped | Array
 
 
 def members_of(kind: Any) -> tuple[list[Any], list[msgspec.Meta]]:
-    """The types that a union stands for, or the type itself, and the constraints of the whole."""
+    """The members of a union, or the type itself, and the constraints of the whole."""
     kind, metas = _bare(kind)
     if typing.get_origin(kind) in (typing.Union, types.UnionType):
         inner = [members_of(member) for member in typing.get_args(kind)]
@@ -67,7 +67,7 @@ def members_of(kind: Any) -> tuple[list[Any], list[msgspec.Meta]]:
 
 
 def shape_of(kind: Any) -> Shape | None:
-    """What a type without constraints, which is no union, is made of; None: it has no parts."""
+    """The parts of a type that has no constraints and is no union; None: it has no parts."""
     origin = typing.get_origin(kind) or kind
     arguments = typing.get_args(kind)
     if origin in _MAPPINGS:
@@ -109,7 +109,7 @@ def _of_class(kind: Any, origin: type) -> Shape | None:
 
 
 def _filled(hint: Any, given: Mapping[Any, Any]) -> Any:
-    """The type of a field, with what a generic class was made with in the place of its type variables."""
+    """The type of a field, with the type variables of a generic class replaced by its arguments."""
     while typing.get_origin(hint) in _REQUIREMENTS:
         hint = typing.get_args(hint)[0]
     if isinstance(hint, typing.TypeVar):
@@ -119,7 +119,7 @@ def _filled(hint: Any, given: Mapping[Any, Any]) -> Any:
 
 
 def _bare(kind: Any) -> tuple[Any, list[msgspec.Meta]]:
-    """A type without what only describes it, and its constraints."""
+    """A type without annotations that only describe it, and its constraints."""
     metas: list[msgspec.Meta] = []
     while True:
         origin = typing.get_origin(kind)

@@ -36,7 +36,7 @@ _key_of: Callable[[BoundedStream], str] = attrgetter("key")
 # deleted, None.
 _Read = list[tuple[bytes, list[tuple[bytes, list[bytes] | None]]]]
 
-# What OWNED answers: ids, names and values in turn, or None as above, and how often it was delivered.
+# What OWNED answers: ids; names and values alternating, or None for a deleted entry; and the number of deliveries.
 _Owned = list[tuple[bytes, list[bytes] | None, int]]
 
 

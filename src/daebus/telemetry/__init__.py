@@ -1,1 +1,1 @@
-"""What a service tells of itself: log lines, and what recurs counted instead of repeated."""
+"""Telemetry: the log lines of a service, with counts in place of repeated lines."""

@@ -1,4 +1,4 @@
-"""Lines of the log for people, on a terminal that what came over the wire does not steer."""
+"""Log lines for people, which are safe to print: content from the wire cannot control the terminal."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _LONG = ("event", "exception", "stack")
 
 
 def pretty_renderer(*, colors: bool) -> Render:
-    """What makes a line for people of the fields of one.
+    """The renderer that turns the fields of a line into text for people.
 
     Args:
-        colors: Whether it may be coloured, which the environment's NO_COLOR forbids.
+        colors: Whether it may be coloured; the environment's NO_COLOR forbids that.
     """
     colors = colors and not os.environ.get("NO_COLOR")
     rich = colors and importlib.util.find_spec("rich") is not None
-    # Locals would fill the screen, and may hold secrets.
+    # Local variables would fill the screen, and may contain secrets.
     write: structlog.typing.ExceptionRenderer = (
         structlog.dev.RichTracebackFormatter(show_locals=False) if rich else structlog.dev.plain_traceback
     )
@@ -48,12 +48,12 @@ class PlainFormatter(logging.Formatter):
     """The message alone, for programs that have not configured the log."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """As by `logging`, but that nothing in it steers a terminal."""
+        """Format a record like `logging`, without characters that control a terminal."""
         return visible(super().format(record), lines=True)
 
 
 def _shown(fields: Mapping[str, object]) -> dict[str, object]:
-    """The fields for a terminal, which what came over the wire must not steer."""
+    """The fields for a terminal, without characters that control it."""
     return {visible(key): _shown_value(key, value) for key, value in fields.items()}
 
 
@@ -62,12 +62,12 @@ def _shown_value(key: str, value: object) -> object:
         return value
     if not isinstance(value, str):
         return visible(safe_repr(value))
-    # Further lines are indented, so that none is taken for another line of the log.
+    # Further lines are indented, so that none looks like another line of the log.
     return visible(value, lines=True).replace("\n", "\n    ") if key in _LONG else visible(value)
 
 
 def safe_repr(value: object) -> str:
-    """The repr of whatever it is, or why it has none."""
+    """The repr of any object, or the reason why it has none."""
     try:
         return safe_text(repr(value))
     except Exception:
@@ -75,5 +75,5 @@ def safe_repr(value: object) -> str:
 
 
 def safe_text(text: str) -> str:
-    """The text, where lone surrogates, which have no UTF-8, are written out."""
+    """The text with lone surrogates, which have no UTF-8 form, escaped."""
     return text.encode("utf-8", "backslashreplace").decode()

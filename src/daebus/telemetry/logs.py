@@ -1,6 +1,6 @@
-"""Logging: the typed `Logger`, and one rendering for its lines and those of the standard library's loggers.
+"""Logging: the typed `Logger`, and one format for its lines and those of the standard library's loggers.
 
-Every line is a `logging.LogRecord`, so that handlers of others (pytest's caplog, Sentry, …) see all of them.
+Every line is a `logging.LogRecord`, so that other handlers (pytest's caplog, Sentry, …) see all of them.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ class Logger(structlog.BoundLoggerBase):
     _logger: logging.Logger
 
     def debug(self, event: str, *args: object, **fields: object) -> None:
-        """Write a line that only matters when looking for a mistake."""
+        """Write a line that is only useful for debugging."""
         self._emit("debug", logging.DEBUG, event, args, fields)
 
     def info(self, event: str, *args: object, **fields: object) -> None:
-        """Write a line about the ordinary course of things."""
+        """Write a line about normal operation."""
         self._emit("info", logging.INFO, event, args, fields)
 
     def warning(self, event: str, *args: object, **fields: object) -> None:
@@ -99,14 +99,14 @@ def configure_logging(
     stream: TextIO | None = None,
     pretty: bool | None = None,
 ) -> None:
-    """Write all lines of this process in one form. May be called again: the last call counts.
+    """Write all lines of this process in one format. May be called again: the last call counts.
 
     Args:
-        service: For lines that are not written inside a handler or by a logger with a service of its own.
-        instance: Names the process, likewise.
-        level: The lowest level that is written; the environment variable DAEBUS_LOG_LEVEL goes before it.
-        stream: Where to; None: what `sys.stderr` is at the time.
-        pretty: Lines for people instead of JSON; None: where the stream is a terminal.
+        service: The service name for lines outside a handler and of loggers without a service of their own.
+        instance: The instance name of the process for the same lines.
+        level: The lowest level that is written; the environment variable DAEBUS_LOG_LEVEL takes precedence.
+        stream: The output stream; None: the current `sys.stderr`.
+        pretty: Lines for people instead of JSON; None: if the stream is a terminal.
 
     Raises:
         ConfigurationError: There is no such level.
@@ -128,7 +128,7 @@ def configure_logging(
 
 
 def granian_logging() -> dict[str, object]:
-    """The ``log_dictconfig`` with which Granian's lines go through our handler instead of its own, to stdout."""
+    """The ``log_dictconfig`` that sends Granian's lines through our handler, and not through its own, to stdout."""
     loggers = {name: {"propagate": True} for name in ("_granian", "granian.access")}
     return {"incremental": True, "formatters": {}, "handlers": {}, "loggers": loggers}
 
@@ -157,7 +157,7 @@ class _Line(dict[str, object]):
 def _to_line(
     _logger: object, _method: str, fields: structlog.typing.EventDict
 ) -> tuple[tuple[_Line], dict[str, TracebackInfo | None]]:
-    """The last of structlog's processors: what to call `logging` with."""
+    """The last processor of structlog: the arguments for the call of `logging`."""
     options = {"exc_info": _exc_info(fields.pop("exc_info", None))}
     args: tuple[object, ...] = fields.pop("positional_args", ())
     if args:
@@ -183,7 +183,7 @@ def _exc_info(given: object) -> TracebackInfo | None:
 
 
 class _Handler(logging.Handler):
-    """Writes to a stream; None stands for what `sys.stderr` is when a line is written, as pytest replaces it."""
+    """Writes to a stream; None stands for the `sys.stderr` at the time of each line, because pytest replaces it."""
 
     def __init__(self, stream: TextIO | None) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What may recur without end is told in the log at times only, with how often it has been."""
+"""Tallies: repeated occurrences are logged only sometimes, with their count."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ __all__ = ["Tally"]
 
 
 class Tally:
-    """Counts one thing that recurs, and says when to tell of it: at 1, 2, 4, 8, …, lest a flood floods the log.
+    """Counts one kind of occurrence, and says when to log it: at 1, 2, 4, 8, …, so that it cannot flood the log.
 
     Args:
-        forgets: Whether to count from 1 again where it has not been for `quiet`.
-        reminds: Whether to tell of it also where that was longer than `quiet` ago.
+        forgets: Whether to count from 1 again if it has not occurred for `quiet`.
+        reminds: Whether to log it also if it was last logged longer than `quiet` ago.
         quiet: A time in seconds.
 
     Attributes:
-        count: How often it has been.
+        count: How often it has occurred.
     """
 
     def __init__(self, *, forgets: bool = False, reminds: bool = False, quiet: float = 60.0) -> None:
@@ -28,7 +28,7 @@ class Tally:
         self.count: int = 0
 
     def add(self) -> bool:
-        """Count one more; returns whether to tell of it."""
+        """Count one more; return whether to log it."""
         now = time.monotonic()
         if self._forgets and now - self._last > self._quiet:
             self.count = 0
