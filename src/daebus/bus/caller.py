@@ -38,10 +38,10 @@ from .queueing import Queue
 __all__ = ["Caller"]
 
 CREDIT = 256
-"""How many items of a stream may be on their way to a caller that has not taken them."""
+"""How many items of a stream may be in flight to a caller that has not consumed them."""
 
 CREDIT_SIZE = 1_048_576
-"""How many bytes of them; the last one may be over it."""
+"""How many bytes of items may be in flight to such a caller; the last item may exceed it."""
 
 
 class Caller:

@@ -20,7 +20,7 @@ __all__ = ["Items", "ReaderGoneError"]
 
 _ALIVE_SECONDS = 5.0
 _WINDOW = 64
-"""How many items may be on their way to the server."""
+"""How many items may be in flight to the server."""
 
 
 class ReaderGoneError(Exception):

@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 __all__ = ["DEFAULT_TIMEOUT", "MAX_QUEUED", "OpenBus"]
 
 DEFAULT_TIMEOUT = 15.0
-"""Seconds that a call waits where it does not say.
+"""Default timeout of a call in seconds.
 
-A call whose instance was killed is run once more by another one, at the default lease (6 s, looked at each 2 s) after
-at most 8 s: that leaves a handler that takes up to 3 s the time to answer. Several such calls are begun one after
-another in each instance that is left: all of them are answered where there are no more of them than instances.
+If the instance of a call is killed, another one runs the call again. With the default lease (6 s, checked every 2 s) it
+starts after at most 8 s, so a handler that takes up to 3 s has time to answer. Each remaining instance starts several
+such calls one after another. All of them are answered if there are no more of them than instances.
 """
 
 MAX_QUEUED = 100_000
-"""Unhandled requests of one action that `Bus.send` queues at most where the bus does not say."""
+"""Unhandled requests of one action that `Bus.send` queues at most by default."""
 
 
 class OpenBus(LoopOnly):

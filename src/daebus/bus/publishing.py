@@ -23,7 +23,7 @@ __all__ = ["SENT_MS", "OutgoingEvent", "Publisher", "append"]
 Event = TypeVar("Event")
 
 SENT_MS = 30_000
-"""Milliseconds for which the server remembers what was sent once: longer than anybody sends it again."""
+"""Milliseconds for which the server remembers messages to deduplicate: longer than any sender retries."""
 
 # The event is added first: if the memory is full, nothing is marked.
 _APPEND_ONCE = Script(

@@ -32,7 +32,7 @@ from daebus.telemetry.logs import Logger
 __all__ = ["LISTENING_MS", "Listener", "Places", "Seat"]
 
 LISTENING_MS = 15_000
-"""Milliseconds after its last heartbeat during which an instance counts as one that has a listener."""
+"""Milliseconds after its last heartbeat during which an instance counts as having its listeners."""
 
 _FORGET_MS = 86_400_000
 

@@ -32,10 +32,10 @@ from .failures import explained
 __all__ = ["call", "listen", "publish", "send"]
 
 _FOR_EVER = 1e11
-"""A retention in seconds by which an event that is published here makes no other one too old to keep."""
+"""A retention in seconds that is so long that publishing here never deletes older events."""
 
 _NOTHING = msgspec.Raw(b"null")
-"""The payload of who gives none."""
+"""The payload if none is given."""
 
 
 def _as_json(_context: click.Context, _parameter: click.Parameter, value: str | None) -> msgspec.Raw:

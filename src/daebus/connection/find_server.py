@@ -21,7 +21,7 @@ from .redis_server import RedisServer
 __all__ = ["EngineStart", "find_server"]
 
 EngineStart: TypeAlias = Literal["always", "in project", "with data", "never"]
-"""Where an embedded engine that does not run is started: always, in a project, in one that has data, or never."""
+"""When to start an embedded engine that does not run: always, in a project, in one that has data, or never."""
 
 _ELSE = "set DAEBUS_REDIS_URL, or pass --redis-url"
 

@@ -14,7 +14,7 @@ from .wire import AllAnswered, Answered, Wire
 __all__ = ["Link", "OnConnect", "issue_each", "run_script"]
 
 OnConnect: TypeAlias = Callable[[], Awaitable[None] | None]
-"""Called, and awaited, after each connect, the first one too; may issue commands. Where it fails, connecting failed."""
+"""Called and awaited after each connect, including the first; may issue commands. If it fails, connecting failed."""
 
 
 class Link(Protocol):

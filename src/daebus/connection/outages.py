@@ -14,7 +14,7 @@ from daebus.errors import Unavailable
 __all__ = ["AWAY", "NotSent", "Outage", "ServerUnavailable", "always", "where_not_sent"]
 
 AWAY = "The Redis server that is needed for this is not available now. Trying again may help."
-"""What a sender is told of it, who need not know where the server is."""
+"""The message for senders, without the address of the server."""
 
 _log = logging.getLogger(__name__)
 

@@ -36,7 +36,7 @@ REDIS: Sequence[str] = (
     "redis.asyncio:Connection.can_read",
     "redis.crc:key_slot",
 )
-"""What `daebus.connection.session` uses of redis-py beyond its documented interface."""
+"""The parts of redis-py beyond its documented interface that `daebus.connection.session` uses."""
 
 _OLDEST_REDIS = 7
 

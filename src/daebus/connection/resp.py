@@ -26,13 +26,13 @@ __all__ = [
 ]
 
 Argument: TypeAlias = bytes | str | int | float
-"""What a command is made of."""
+"""A part of a command."""
 
 Reply: TypeAlias = "bytes | int | list[Reply] | Exception | None"
-"""What a server answers (RESP2). An exception stands only inside a list: one failed command of an EXEC."""
+"""A reply of the server (RESP2). An exception occurs only inside a list: one failed command of an EXEC."""
 
 INCOMPLETE: Reply = Exception("more bytes are needed")
-"""What `ReplyReader.gets` gives when no whole reply is left."""
+"""The result of `ReplyReader.gets` when no whole reply is left."""
 
 _TRANSIENT = frozenset(
     {"BUSY", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "MISCONF", "NOREPLICAS", "OOM", "TRYAGAIN", "UNBLOCKED"}
@@ -154,4 +154,4 @@ _Pack = Callable[[tuple[Argument, ...]], bytes]
 
 # Its stub takes a tuple of one argument and gives nothing back.
 pack: _Pack = cast("_Pack", hiredis.pack_command)  # pyright: ignore[reportUnknownMemberType]
-"""The bytes of one command. Raises `TypeError` for what is no `Argument`; a bool or an enum is none."""
+"""The bytes of one command. Raises `TypeError` for a value that is no `Argument`, such as a bool or an enum."""

@@ -7,13 +7,13 @@ import hashlib
 __all__ = ["EVEN_WHEN_FULL", "NOW", "Script"]
 
 EVEN_WHEN_FULL = "#!lua flags=allow-oom\n"
-"""Begins scripts that also run where the server has no memory left: else nothing could be worked off to make room."""
+"""The start of scripts that also run if the server's memory is full: else entries could not be settled to free it."""
 
 NOW = """
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 """
-"""Gives a script `now`, the server's time in ms, which no two replicas read differently."""
+"""Sets `now` in a script: the server's time in ms, the same for all replicas."""
 
 
 class Script:

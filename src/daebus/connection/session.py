@@ -44,7 +44,7 @@ _HUNG_UP = (
 )
 
 Options = Mapping[str, Any]
-"""What redis-py's connections take; it has no type for it."""
+"""The options of redis-py's connections, which have no type there."""
 
 _AWAY = (exceptions.ConnectionError, exceptions.TimeoutError, exceptions.ClusterError, exceptions.SlotNotCoveredError)
 _REFUSED = (exceptions.ReadOnlyError, exceptions.OutOfMemoryError)
@@ -72,7 +72,7 @@ class _Connection(Protocol):
 
 
 class _FollowingRedis(Redis):
-    """A client that also closes the clients that it asks for its server, which redis-py leaves open."""
+    """A client that also closes its clients of the Sentinels, which redis-py leaves open."""
 
     sentinels: Sequence[Redis] = ()
 

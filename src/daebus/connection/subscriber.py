@@ -18,7 +18,7 @@ from .resp import CommandError, Reply
 __all__ = ["Receive", "Subscriber"]
 
 Receive = Callable[[bytes], None]
-"""Takes the payload of one message. It must be quick: it runs where the connection is read."""
+"""Receives the payload of one message. It must be quick, because it runs in the reading of the connection."""
 
 _SHOWN = 5
 _MESSAGES = (b"message", b"smessage")

@@ -17,10 +17,10 @@ from .session import Session
 __all__ = ["AllAnswered", "Answered", "Wire", "fulfil"]
 
 Answered = Callable[[Reply], None]
-"""Takes the reply to a command; an exception is its failure. It must be quick: it runs where the connection is read."""
+"""Receives the reply to a command, or its failure as an exception. Must be quick: it runs in the connection's reads."""
 
 AllAnswered = Callable[[list[Reply]], None]
-"""Takes the replies to some commands, in the order of these, likewise."""
+"""Receives the replies to some commands, in their order; failures are exceptions. It must be quick."""
 
 _FLUSH_SECONDS = 1.0
 _HIGH_WATER = 1 << 20

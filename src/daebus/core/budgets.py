@@ -8,7 +8,7 @@ from typing import Protocol
 __all__ = ["MAX_HELD", "Budget", "Holder"]
 
 MAX_HELD = 67_108_864
-"""Bytes that one process holds for its clients, by default."""
+"""The default for the bytes that one process may hold for its clients."""
 
 
 _PAUSES, _PAUSE = 200, 0.002

@@ -15,7 +15,7 @@ from .stopping import Stopping
 __all__ = ["Context", "RawHeaders", "current_context", "remaining"]
 
 RawHeaders: TypeAlias = Mapping[str, str] | Iterable[tuple[bytes, bytes]] | None
-"""Headers as a transport has them: by name, or as ASGI's pairs of bytes; None: the message has none."""
+"""Headers of a transport: by name, or as ASGI's pairs of bytes; None: the message has none."""
 
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
@@ -46,8 +46,8 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def headers(self) -> Mapping[str, str]:
         """The headers of the message, by their names in lower case.
 
-        They are those of a request or an event on the bus, of an HTTP request, or of the handshake of a WebSocket. A
-        header that comes several times has its values joined by ``, ``.
+        The message is a request or an event on the bus, an HTTP request, or the handshake of a WebSocket. A
+        repeated header has its values joined by ``, ``.
         """
         if self._read_headers is None:
             headers = _NO_HEADERS if self._headers is None else MappingProxyType(_read(self._headers))

@@ -23,7 +23,7 @@ from daebus.protocol.messages import MAX_PARTITIONS, partition_of, serving_chann
 __all__ = ["LEFT", "Directory", "live_actions", "partitions_to_read"]
 
 LEFT = ":left"
-"""The member whose score is the time when the last instance stopped; it goes with the next heartbeat."""
+"""The member whose score is the time when the last instance stopped; the next heartbeat removes it."""
 
 _decode_actions = msgspec.json.Decoder(list[str]).decode
 

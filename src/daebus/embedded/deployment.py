@@ -22,7 +22,7 @@ PLATFORMS = {
     "DYNO": "on Heroku",
     "FLY_APP_NAME": "on Fly.io",
 }
-"""Variables that only a platform for services sets, and where a process is that has one."""
+"""Variables that only platforms for services set, with words for where such a process runs."""
 
 _CONTAINER_FILES = (Path("/.dockerenv"), Path("/run/.containerenv"))
 _CONTAINER_VARIABLE = "container"  # set by Podman, systemd-nspawn, LXC

@@ -31,7 +31,7 @@ from daebus.telemetry.logs import Logger
 __all__ = ["OldCallers", "Stream", "read_request"]
 
 Stream: TypeAlias = Callable[[str, msgspec.Raw], AsyncGenerator[msgspec.Raw]]
-"""The replies of an action of the service that streams, by its name and the payload."""
+"""The replies of a streaming action of the service, by its name and the payload."""
 
 _WATCH_SECONDS = 1.0
 

@@ -41,7 +41,7 @@ QueryParser = Callable[[bytes], dict[str, object]]
 encode: Callable[[object], bytes] = msgspec.json.Encoder().encode
 
 UNDECODABLE = (msgspec.MsgspecError, UnicodeError, RecursionError)
-"""What msgspec raises for bytes that cannot be decoded: no JSON or another type, no UTF-8, nested too deeply."""
+"""The errors of msgspec for bytes that cannot be decoded: no JSON or another type, no UTF-8, nested too deeply."""
 
 _ARRAYS = (shapes.ListType, shapes.SetType, shapes.FrozenSetType, shapes.VarTupleType, shapes.TupleType)
 _NO_KEYS = (

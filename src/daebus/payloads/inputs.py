@@ -10,7 +10,7 @@ import msgspec
 __all__ = ["Hook", "Input", "Json", "JsonInput", "ValuesInput"]
 
 Hook: TypeAlias = Callable[[type, Any], Any]
-"""What decodes the types that msgspec does not know, as msgspec's ``dec_hook``."""
+"""Decodes the types that msgspec does not know, like msgspec's ``dec_hook``."""
 
 Json: TypeAlias = bytes | str | msgspec.Raw
 

@@ -12,7 +12,7 @@ from daebus.errors import BadRequest
 __all__ = ["PAYLOAD", "Mistake", "Mistakes", "extend_path"]
 
 PAYLOAD = "payload"
-"""Where the mistakes of a message stand, of the bus as well as of a WebSocket."""
+"""The place of mistakes in messages, both of the bus and of a WebSocket."""
 
 _MOST = 20
 _LONGEST_NAME = 64

@@ -36,7 +36,7 @@ class Object(NamedTuple):
     tag_field: str | None
     tag: str | int | None
     is_closed: bool
-    """Whether it may have no other fields."""
+    """Whether other fields are forbidden."""
 
 
 class Mapped(NamedTuple):

@@ -31,15 +31,15 @@ __all__ = [
 ]
 
 MAX_HEADERS = 64
-"""How many headers a message has at most."""
+"""The largest number of headers of a message."""
 
 MAX_HEADERS_SIZE = 16_384
-"""How many bytes their names and values have together at most, in UTF-8."""
+"""The largest total size of their names and values, in bytes of UTF-8."""
 
 REQUEST_ID = "x-request-id"
 
 PASSED_ON = ("traceparent", "tracestate", "baggage", REQUEST_ID)
-"""The headers that what a handler sends has from the message that is being handled, unless it names them itself."""
+"""Headers copied from the handled message to everything that its handler sends, unless the handler sets them."""
 
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
@@ -50,7 +50,7 @@ WireHeaders: TypeAlias = Annotated[
     dict[Annotated[str, msgspec.Meta(pattern=_NAME)], Annotated[str, msgspec.Meta(pattern=_VALUE)]],
     msgspec.Meta(max_length=MAX_HEADERS),
 ]
-"""Headers as they are on the wire: names in lower case, no control characters."""
+"""Headers on the wire: names in lower case, no control characters."""
 
 
 class EventHeaders(msgspec.Struct, omit_defaults=True):
@@ -80,7 +80,7 @@ _decode = msgspec.json.Decoder(WireHeaders).decode
 
 # Part of each call, so it must not take longer than an attribute.
 has_headers: Callable[[Context], object] = attrgetter("_headers")
-"""Whether a message came with any: true for what it came with."""
+"""Whether a message came with headers: a value that is true if so."""
 
 
 def checked(given: Mapping[str, str]) -> dict[str, str]:

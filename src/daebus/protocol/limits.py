@@ -13,7 +13,7 @@ __all__ = ["DEAD_SIZE", "MAX_DEAD", "QUEUED_SIZE", "BusLimits", "check_message",
 
 REPLY_SIZE = 8_388_608
 MAX_DEAD = 100_000
-"""About how many dead letters a service keeps; then the oldest go."""
+"""About how many dead letters a service keeps; above that the oldest are deleted."""
 
 DEAD_SIZE = QUEUED_SIZE = 268_435_456
 

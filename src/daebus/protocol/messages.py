@@ -47,10 +47,10 @@ __all__ = [
 NOTHING = msgspec.Raw(b"null")
 
 MAX_MESSAGE_SIZE = 1_048_576
-"""The largest payload in bytes, where nothing else is set."""
+"""The default for the largest payload in bytes."""
 
 MAX_PARTITIONS = 1024
-"""How many partitions a service has at most."""
+"""The largest number of partitions of a service."""
 
 _ShortText = Annotated[str, msgspec.Meta(max_length=256)]
 # A process that may write requests must not be able to publish through the service that answers them.
@@ -96,7 +96,7 @@ class Request(msgspec.Struct, omit_defaults=True):
 
 
 decode_request: Callable[[bytes], Request] = msgspec.json.Decoder(Request).decode
-"""The request in an entry. Raises what `UNDECODABLE` names."""
+"""The request in an entry. Raises the errors in `UNDECODABLE`."""
 
 
 class Reply(msgspec.Struct):
@@ -227,7 +227,7 @@ def channel_instances(channel: str) -> str:
 def channel_listeners(channel: str) -> str:
     """The hash of a durable channel's listeners, by service and name: the consumer group of each, and where that began.
 
-    The name of a group never changes, as the listener's may: it is the first one that the listener had.
+    The name of a group never changes, even if the listener's does: it contains the listener's first name.
     """
     return f"daebus:channel:{{{channel}}}:listeners"
 

@@ -7,10 +7,10 @@ from daebus.protocol.messages import Request
 __all__ = ["MAX_CALL_DELIVERIES", "MAX_DELIVERIES", "alone_seconds", "call_alone_seconds", "most_deliveries"]
 
 MAX_DELIVERIES = 5
-"""How often an entry is given to an instance, each of which died, before it goes to the dead letters."""
+"""How many deliveries of an entry may end with the death of the instance before it goes to the dead letters."""
 
 MAX_CALL_DELIVERIES = 2
-"""How often a request that wants a reply is given to an instance, likewise."""
+"""How many deliveries of a request that wants a reply may end with the death of the instance."""
 
 _ALONE_SECONDS = (300.0, 10.0, 1.0, 0.1)
 _LEAST_ALONE, _MOST_ALONE, _STREAMS_SECONDS, _HANDLER_SECONDS = 0.1, 10.0, 3.0, 3.0

@@ -26,7 +26,7 @@ MAX_KEY = 255
 """The longest idempotency key, in characters."""
 
 _RUNNING_MS = 86_400_000
-"""A key that nobody settles is forgotten so long after its replies would be."""
+"""How much longer than its replies a key is kept if it is never settled, in ms."""
 
 # KEYS are the run, the parked requests and the stream; ARGV begins with the group and the entry's id.
 _CLAIM = Script(

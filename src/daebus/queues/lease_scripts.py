@@ -51,7 +51,7 @@ GAPS = (
     end
     """
 )
-"""Begins scripts that ask a registry who lives: `gap_ended` is when every member counts as having beaten last."""
+"""The start of scripts that ask a registry for live members; after `gap_ended` each member counts as heard."""
 
 # The id of an instance that was killed stays there for a day. KEYS is the registry; ARGV are the instance and its lease
 # in ms.

@@ -61,7 +61,7 @@ class Scheduler:
             service: The service's name.
             instance: This process, unlike any other.
             logger: For failures.
-            lease: Seconds after which a replica that vanished in mid-run no longer blocks the task. After a time in
+            lease: Seconds after which a replica that vanished during a run no longer blocks the task. After a time in
                 which the server hung or was away, a lease must suffice for connecting again.
         """
         self._link = link
