@@ -12,7 +12,7 @@ from tests.support import raw_redis, until
 from daebus import Action, BlockingBus, Blueprint, Bus, Channel, Context, Daebus, StreamAction
 from daebus.bus.forwarding import Forwarding
 from daebus.delivery.interceptors import Interceptors
-from daebus.errors import BadReply, BadRequest, TooLarge, Unavailable, WiringError
+from daebus.errors import BadReply, BadRequest, Timeout, TooLarge, Unavailable, WiringError
 from daebus.interceptors import Forward, ForwardStream, Outgoing
 from daebus.testing import private_redis_url, running
 
@@ -273,3 +273,17 @@ def test_one_that_passes_everything_by_costs_nothing() -> None:
     assert passed.one is None
     assert passed.many is None
     assert Forwarding(Interceptors(outgoing=(Marking("a"),))).one is not None
+
+
+async def test_one_that_hangs_holds_up_a_call_no_longer_than_its_time() -> None:
+    class Hangs:
+        def outgoing(self, _forward: Forward) -> Forward:
+            async def hanging(_outgoing: Outgoing) -> msgspec.Raw:
+                await asyncio.Event().wait()
+                raise AssertionError
+
+            return hanging
+
+    async with Bus(private_redis_url(), interceptors=[Hangs()]) as bus:
+        with pytest.raises(Timeout, match="interceptors of 'double' did not finish"):
+            await bus.call(Action[int, int]("double", service="shop"), 1, timeout=0.05)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextvars import ContextVar
 from typing import TypeVar, cast
@@ -72,6 +73,8 @@ def make_app(*interceptors: AnyInterceptor, own: AnyInterceptor | None = None) -
     app.attach(DaebusWebSocket())
     every = Blueprint("every", interceptors=[] if own is None else [own])
     add_bus_handlers(every)
+    if all(hasattr(one, "stream") for one in interceptors):
+        add_stream(every)
     add_others(every)
     app.register_blueprint(every)
     return app
@@ -82,16 +85,18 @@ def add_bus_handlers(every: Blueprint) -> None:
     async def double(number: int) -> int:
         return 2 * number
 
-    @every.action(COUNT)
-    async def count(most: int) -> AsyncIterator[int]:
-        for number in range(most):
-            yield number
-
     @every.listen(ORDERS)
     async def on_order(_event: str) -> None: ...
 
     @every.listen(MAILS)
     async def on_mail(_event: str) -> None: ...
+
+
+def add_stream(every: Blueprint) -> None:
+    @every.action(COUNT)
+    async def count(most: int) -> AsyncIterator[int]:
+        for number in range(most):
+            yield number
 
 
 def add_others(every: Blueprint) -> None:
@@ -190,6 +195,19 @@ async def test_replies_that_are_streamed_pass_through_their_own_kind() -> None:
     assert [one for one in seen if "item" in one] == ["app item"] * 3
 
 
+def test_one_that_would_not_see_replies_that_are_streamed_is_refused() -> None:
+    app = Daebus("shop", interceptors=[by_tenant])
+    streaming = Blueprint("streaming")
+
+    @streaming.action(COUNT)
+    async def count(most: int) -> AsyncIterator[int]:
+        yield most
+
+    with pytest.raises(WiringError, match="interceptor by_tenant has no method `stream`") as told:
+        app.register_blueprint(streaming)
+    assert [problem.code for problem in told.value.problems] == ["wrong-interceptor"]
+
+
 async def test_one_that_returns_the_handle_itself_is_passed_by() -> None:
     asked: list[str] = []
     handles: list[object] = []
@@ -201,7 +219,7 @@ async def test_one_that_returns_the_handle_itself_is_passed_by() -> None:
 
     async with running(make_app(nothing)) as service:
         assert await service.call(DOUBLE, 2) == 4
-    assert {*asked} == HANDLERS | {"action count"}
+    assert {*asked} == HANDLERS
 
 
 async def test_the_message_and_its_headers_are_there_to_be_read() -> None:
@@ -375,6 +393,45 @@ class TestTimeouts:
                 told = await socket.ask("slow")
                 assert (told.type, b"did not finish in 0.05 s" in bytes(told.data)) == ("error", True)
             await until(lambda: "background slow did not finish in 0.05 s" in caplog.text)
+
+    async def test_interceptors_are_part_of_the_time(self) -> None:
+        def hangs(endpoint: Endpoint[R], handle: Handle[R], /) -> Handle[R]:
+            async def hanging(_incoming: Incoming) -> R:
+                await forever()
+                raise AssertionError
+
+            return hanging
+
+        app = Daebus("shop", interceptors=[hangs])
+        app.attach(DaebusHttp(port=0))
+
+        @app.route("/slow", timeout=0.05)
+        async def slow() -> str:
+            return ""
+
+        async with running(app) as service:
+            assert (await service.http.get("/slow")).status_code == 504
+
+    async def test_a_def_handler_that_is_over_its_time_is_waited_for_at_the_stop(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        app = Daebus("shop")
+        ended: list[str] = []
+
+        @app.action("slow", timeout=0.05)
+        def slow() -> None:
+            time.sleep(0.6)
+            ended.append("slow")
+
+        @app.on_stop()
+        async def stop() -> None:
+            ended.append("stop")
+
+        async with running(app) as service:
+            with pytest.raises(Timeout):
+                await service.call(Action[None, None]("slow", service="shop"))
+        assert sorted(ended) == ["slow", "stop"]
+        assert "not stop well" not in caplog.text
 
     async def test_a_service_whose_start_takes_too_long_does_not_start(self) -> None:
         app = Daebus("shop")

@@ -34,9 +34,11 @@ class Timing:
     def stream(self, endpoint: Endpoint[R], handle: StreamHandle[R]) -> StreamHandle[R]:
         async def timed(incoming: Incoming) -> AsyncGenerator[R]:
             begun = time.perf_counter()
-            async for item in handle(incoming):
-                yield item
-            self.seconds[endpoint.title].append(time.perf_counter() - begun)
+            try:
+                async for item in handle(incoming):
+                    yield item
+            finally:
+                self.seconds[endpoint.title].append(time.perf_counter() - begun)
 
         return timed
 

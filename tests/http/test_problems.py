@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncGenerator
 from typing import Annotated, Any, cast
 from uuid import UUID
@@ -27,6 +28,7 @@ from daebus.declare.recorder import Recorder
 from daebus.errors import (
     NotFound,
     ServiceError,
+    TooLarge,
     TooManyRequests,
     Unavailable,
 )
@@ -330,6 +332,16 @@ class TestProblems:
             # Each of them was answered in full: the connection goes on.
             assert (await client.post("/x", content=b"x" * 1_048_576)).json() == 1_048_576
             assert (await client.post("/large", content=b"x" * 2_000_000)).json() == 2_000_000
+
+    async def test_a_413_of_a_handler_that_has_its_body_comes_at_once(self, users: Recorder) -> None:
+        @users.route("/x", methods=["POST"])
+        async def save(data: str) -> None:
+            raise TooLarge(data)
+
+        async with serving(users) as client:
+            begun = time.monotonic()
+            problem_of(await client.post("/x", json="x"), 413)
+            assert time.monotonic() - begun < 4  # it used to wait 5 s for more of the body
 
     async def test_the_limit_of_the_app(self, users: Recorder) -> None:
         @users.route("/x", methods=["POST"])

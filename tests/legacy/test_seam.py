@@ -9,10 +9,17 @@ import daebus
 
 SOURCES = Path(daebus.__file__).parent
 
-OPENINGS = {"app/runtime.py", "bus/opening.py", "operations/reachability.py"}
+OPENINGS = {"app/houses.py", "app/runtime.py", "bus/opening.py", "operations/reachability.py"}
 """Who asks for a dialect, and hands it in."""
 
-SETTING = {"app/settings.py", "bus/bus.py", "bus/opening.py"}
+SETTING = {
+    "app/houses.py",
+    "app/runtime.py",
+    "app/settings.py",
+    "bus/bus.py",
+    "bus/open_bus.py",
+    "bus/opening.py",
+}
 """Where `legacy=` is explained."""
 
 REPLY_CHANNELS = {"protocol/messages.py"}

@@ -52,7 +52,11 @@ async def connected(port: int, host: str = "127.0.0.1") -> socket.socket:
     client.bind((host, 0))
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     client.setblocking(False)
-    await asyncio.get_running_loop().sock_connect(client, ("127.0.0.1", port))
+    try:
+        await asyncio.get_running_loop().sock_connect(client, ("127.0.0.1", port))
+    except BaseException:  # whoever waits for it may be cancelled
+        client.close()
+        raise
     return client
 
 

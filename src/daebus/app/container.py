@@ -107,6 +107,8 @@ class Provided:
             stack.enter_context(_filled(run, redis))
             explain = partial(not_opened, made.container, run.logger)
             await stack.enter_async_context(open_resources(made.container, explain, run.grace.close_resource))
+            # A `def` handler that was cancelled runs on in its thread, and uses the resources.
+            stack.push_async_callback(lambda: made.workers.drain(run.grace.left))
             yield
 
 

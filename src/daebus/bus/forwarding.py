@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -13,6 +14,7 @@ from daebus.core.context import current_context
 from daebus.declare.contracts import Channel, Contract
 from daebus.delivery.interceptors import Interceptors
 from daebus.delivery.outgoing import Forward, ForwardStream, Outgoing, origin_of
+from daebus.errors import Timeout
 from daebus.protocol.headers import checked
 from daebus.protocol.messages import NOTHING, Request
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["Forwarding", "of_event", "of_request"]
 
 Event = TypeVar("Event")
+
+_LONGER = 0.25
 
 
 class _Origin(msgspec.Struct, frozen=True):
@@ -48,7 +52,7 @@ class Forwarding:
 
     def __init__(self, interceptors: Interceptors) -> None:
         one, many = interceptors.around_outgoing(_forward), interceptors.around_outgoing_stream(_forward_stream)
-        self.one: Forward | None = None if one is _forward else one
+        self.one: Forward | None = None if one is _forward else _in_time(one)
         self.many: ForwardStream | None = None if many is _forward_stream else many
 
 
@@ -98,6 +102,26 @@ def of_event(channel: Channel[Event], caller: Caller, event: OutgoingEvent) -> O
         headers=event.headers or {},
         _origin=_Origin(caller, event),
     )
+
+
+def _in_time(forward: Forward) -> Forward:
+    """Interceptors that hang hold up a call no longer than its time."""
+
+    async def in_time(outgoing: Outgoing) -> msgspec.Raw:
+        if outgoing.deadline is None:
+            return await forward(outgoing)
+        # A little more than the call itself has: its own error says more.
+        seconds = max(0.0, outgoing.deadline - time.monotonic())
+        limit = asyncio.timeout(seconds + _LONGER)
+        try:
+            async with limit:
+                return await forward(outgoing)
+        except TimeoutError:
+            if limit.expired():
+                raise Timeout(f"The interceptors of {outgoing.name!r} did not finish in {seconds:.3g} s") from None
+            raise
+
+    return in_time
 
 
 async def _forward(outgoing: Outgoing) -> msgspec.Raw:

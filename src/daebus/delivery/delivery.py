@@ -139,11 +139,12 @@ class Delivery(Generic[R]):
 
 def _handle(endpoint: Endpoint[R]) -> Handle[R]:
     inner: Handle[R] = partial(dispatch, endpoint)
-    if endpoint.timeout is not None:
-        inner = _limited(inner, endpoint.title, endpoint.timeout)
     outer = endpoint.interceptors.around(endpoint, inner)
-    if outer is inner:
-        return inner
+    handle = inner if outer is inner else _guarded(endpoint, outer)
+    return handle if endpoint.timeout is None else _limited(handle, endpoint.title, endpoint.timeout)
+
+
+def _guarded(endpoint: Endpoint[R], outer: Handle[R]) -> Handle[R]:
 
     async def handle(incoming: Incoming) -> R:
         token = current_context.set(incoming.context)

@@ -45,10 +45,21 @@ class _Job(Generic[T]):
         self._context = contextvars.copy_context()
         self._loop = asyncio.get_running_loop()
         self.done: asyncio.Future[T] = self._loop.create_future()
+        self._left: asyncio.Future[None] | None = None
+        self._is_running = False
+
+    def leave(self) -> asyncio.Future[None] | None:
+        """Wait no longer. Returns what is done when the function has ended; None: it has not begun, and never will."""
+        if self._is_running:
+            self._left = self._loop.create_future()
+        return self._left
 
     def work(self) -> None:
-        """Run the function in this thread, unless nobody waits for it any more."""
+        """Run the function in this thread, unless it was left before."""
+        self._is_running = True
         if self.done.cancelled():
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._tell, None, None)
             return
         result, raised = None, None
         try:
@@ -61,6 +72,8 @@ class _Job(Generic[T]):
         del self, result, raised
 
     def _tell(self, result: T | None, raised: BaseException | None) -> None:
+        if self._left is not None:
+            self._left.set_result(None)
         if self.done.done():
             return
         if raised is None:
@@ -82,6 +95,7 @@ class WorkerPool:
         self._lock = threading.Lock()
         self._threads = 0
         self._free = 0
+        self._left: set[asyncio.Future[None]] = set()
 
     async def run(self, function: Callable[[], T]) -> T:
         """Run a function in a thread of the pool."""
@@ -96,8 +110,19 @@ class WorkerPool:
             threading.Thread(target=self._work, args=[jobs], name="daebus-worker", daemon=True).start()
         try:
             return await job.done
+        except asyncio.CancelledError:
+            if (left := job.leave()) is not None:
+                self._left.add(left)
+                left.add_done_callback(self._left.discard)
+            raise
         finally:
             del job  # it holds the exception, whose traceback holds this frame
+
+    async def drain(self, seconds: float) -> None:
+        """Wait for the functions that run although their callers were cancelled, for so many seconds at most."""
+        if self._left:
+            await asyncio.wait(self._left, timeout=seconds)
+            self._left.clear()
 
     def close(self) -> None:
         """Let the threads end; those that run go on to their end. The pool can be used again."""

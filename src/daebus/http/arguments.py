@@ -74,7 +74,7 @@ class JsonBody:
 
     def __init__(self, kind: Any, hook: Hook) -> None:
         self.kind: object = kind
-        self.form = JsonInput(hook)
+        self.form: JsonInput = JsonInput(hook)
         self.decode: Callable[[bytes], object] = msgspec.json.Decoder(kind, dec_hook=hook).decode
 
 

@@ -41,7 +41,7 @@ from daebus.errors import (
 from daebus.payloads.mistakes import Mistake, Mistakes
 from daebus.telemetry.logs import Logger
 
-from .litestar_internals import broken_request, get_enum_string_value, lacks_file
+from .litestar_internals import broken_request, get_enum_string_value, lacks_file, received_body, received_form
 from .mistakes import InvalidRequest, request_mistakes
 
 __all__ = ["Handlers", "Problems", "answers_mistakes", "unhidden"]
@@ -165,7 +165,7 @@ def _response(
 
 
 class _AfterBody(Response[bytes]):
-    """A response that waits for the rest of the request's body, and throws it away; not for long, though."""
+    """A response that first receives the rest of the request's body, for some seconds at most, and drops it."""
 
     @override
     def to_asgi_response(self, app: Litestar | None, request: AnyRequest, **options: Any) -> ASGIResponse:
@@ -173,7 +173,8 @@ class _AfterBody(Response[bytes]):
         answer = super().to_asgi_response(app, request, **options)  # pyright: ignore[reportUnknownMemberType]
 
         async def drain_and_answer(scope: Scope, receive: Receive, send: Send) -> None:
-            if request.headers.get("expect", "").lower() != "100-continue":
+            is_complete = received_body(scope) is not None or received_form(scope) is not None
+            if not is_complete and request.headers.get("expect", "").lower() != "100-continue":
                 await _drain(receive)
             await answer(scope, receive, send)
 

@@ -6,13 +6,14 @@ import inspect
 from collections.abc import Iterable, Iterator
 from typing import Literal, TypeGuard
 
+from daebus.declare.signatures import Signature
 from daebus.delivery.interceptors import AnyInterceptor, Interceptors, StreamInterceptor, shown
 from daebus.delivery.outgoing import OutgoingInterceptor, OutgoingStreamInterceptor
 from daebus.errors import WiringError
 from daebus.mistakes.places import caller_place
 from daebus.mistakes.problem import WiringProblem
 
-__all__ = ["read_interceptors"]
+__all__ = ["find_blind", "read_interceptors"]
 
 _SHAPE = "write `def name(endpoint, handle)` that returns `handle`, or an async function of one message"
 _OUT_SHAPE = "write `def {name}(self, forward)` that returns `forward`, or an async function of one message"
@@ -44,6 +45,15 @@ def read_interceptors(
         tuple(one for one in every if _sends(one)),
         tuple(one for one in every if _reads(one)),
     )
+
+
+def find_blind(signature: Signature, interceptors: Interceptors) -> Iterator[WiringProblem]:
+    """The interceptors that would not see the messages of a handler which streams its replies."""
+    for interceptor in interceptors.messages if signature.streams else ():
+        if not _streams(interceptor):
+            found = f"the handler streams its replies, and the {shown(interceptor)} has no method `stream`"
+            remedy = "write it as a class with `__call__` and `stream`; one that returns `handle` lets messages pass"
+            yield signature.problem(None, found, remedy, code="wrong-interceptor")
 
 
 def _mistakes(given: object, takes: str) -> Iterator[tuple[str, str]]:
