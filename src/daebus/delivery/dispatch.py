@@ -18,16 +18,16 @@ __all__ = ["dispatch", "dispatch_stream", "misraised"]
 
 R = TypeVar("R")
 
-# Let through, they end the event loop: all that is under way in the process would go down with one message.
+# If they were let through, they would end the event loop, and one message would end all work in the process.
 _EXITS = (SystemExit, KeyboardInterrupt)
 
 
 async def dispatch(endpoint: Endpoint[R], incoming: Incoming) -> R:
-    """Hand a message to its handler and return the encoded reply.
+    """Pass a message to its handler and return the encoded reply.
 
-    The handler's exceptions pass through. One that would end the process, or say that the task is cancelled though it
-    is not, becomes a `RuntimeError`.
-    What the handler has published with ``after="commit"`` leaves before the reply does.
+    The handler's exceptions are not caught. An exception that would end the process, or a cancellation without a
+    cancelled task, becomes a `RuntimeError`. Events that the handler has published with ``after="commit"`` are sent
+    before the reply.
     """
     token = current_context.set(incoming.context)
     try:
@@ -52,7 +52,7 @@ async def dispatch(endpoint: Endpoint[R], incoming: Incoming) -> R:
 
 
 def misraised(endpoint: Endpoint[R], error: BaseException) -> RuntimeError | None:
-    """The failure, where a handler has raised by itself what is not for it to raise; None: it has not."""
+    """The failure if a handler has raised an exception that handlers must not raise; None: it has not."""
     if isinstance(error, _EXITS) or (isinstance(error, asyncio.CancelledError) and not is_cancelled()):
         return _failed(endpoint, error)
     return None
@@ -79,7 +79,7 @@ async def _dispatch_to_thread(endpoint: Endpoint[R], incoming: Incoming, argumen
 
 
 async def dispatch_stream(endpoint: Endpoint[R], incoming: Incoming) -> AsyncGenerator[R]:
-    """Hand a message to a handler that is an async generator, and yield each encoded item."""
+    """Pass a message to a handler that is an async generator, and yield each encoded item."""
     token = current_context.set(incoming.context)
     try:
         arguments = endpoint.take(incoming)

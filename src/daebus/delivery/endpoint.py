@@ -1,4 +1,4 @@
-"""An endpoint: one handler, compiled at registration into all that a message needs to reach it."""
+"""An endpoint: one handler, compiled at registration into everything that is needed to call it."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Incoming(msgspec.Struct):
     """A message on its way to a handler.
 
     Attributes:
-        context: What is known about it.
-        body: Its payload, still JSON; None where the transport has decoded it, or there is none.
-        part: What else the transport hands over by type: the WebSocket client, the thread's switch.
+        context: The context of the message.
+        body: Its payload as JSON; None if the transport has decoded it, or if there is none.
+        part: Another object that the transport passes by type: the WebSocket client, or the thread's switch.
         keywords: Arguments that the transport has decoded itself.
     """
 
@@ -47,17 +47,17 @@ class Endpoint(msgspec.Struct, Generic[R_co], frozen=True):
     """A compiled handler.
 
     Attributes:
-        title: What it is, for logs: ``action get_user``.
-        signature: Of the handler.
+        title: Its title in logs: ``action get_user``.
+        signature: The signature of the handler.
         take: Takes the parameters left of the ``*`` from a message, in order.
         injection: The services right of the ``*``.
-        call: Calls the handler, its services injected; what it returns is for the kind of handler to say.
-        call_directly: As `call`, but it returns None, without calling, where something per message may have to be
-            opened first: ask ``injection.opened()``.
-        encode: Turns what the handler returns into the reply.
-        workers: Where a ``def`` handler runs.
-        timeout: Seconds that one run of the handler may take; None: as long as it takes.
-        interceptors: What stands around its messages.
+        call: Calls the handler with its services; the type of the result depends on the kind of handler.
+        call_directly: Like `call`, but returns None without a call if a per-message object may have to be opened first;
+            then use ``injection.opened()``.
+        encode: Encodes the handler's result as the reply.
+        workers: The thread pool for a ``def`` handler.
+        timeout: Seconds that one run of the handler may take; None: no limit.
+        interceptors: The interceptors of its messages.
     """
 
     title: str

@@ -1,4 +1,4 @@
-"""What the sender of a message is told where its handler failed, and what the log is."""
+"""The error for the sender of a message whose handler failed, and the log entry about it."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from .endpoint import Endpoint, Incoming
 
 __all__ = ["failure", "is_for_senders", "outage"]
 
-# By whom: a handler's function, or whatever else lives as long as it may see outages.
+# By observer: a handler's function, or another object that lives as long as it can see outages.
 _outages: WeakKeyDictionary[object, Tally] = WeakKeyDictionary()
 
-# By handler, class, file and line, the longest unseen first.
+# By handler, class, file and line; the least recently seen first.
 _failures: dict[tuple[object, ...], Tally] = {}
 _MOST_FAILURES = 1_000
 
 
 def failure(error: BaseException, endpoint: Endpoint[object], incoming: Incoming, logger: Logger) -> ServiceError:
-    """The error that the sender is told.
+    """The error that is sent to the sender.
 
-    A service error is told as it is. That a server of Redis is away, for us or for redis-py, is told as `Unavailable`
-    without its address, and anything else as `Internal`: their causes are only logged.
+    A service error is sent unchanged. If a Redis server is unreachable, for daebus or for redis-py, the error is
+    `Unavailable` without the address; any other failure becomes `Internal`. Their causes are only logged.
     """
     if is_for_senders(error):
         return error
@@ -46,7 +46,7 @@ def failure(error: BaseException, endpoint: Endpoint[object], incoming: Incoming
 
 
 def _log_failure(error: BaseException, logger: Logger, about: dict[str, object]) -> None:
-    """Write one line for each failure; of those alike the 1st, 2nd, 4th, … and one each minute have the traceback."""
+    """Log one line for each failure; of similar failures, the 1st, 2nd, 4th, … and one per minute have a traceback."""
     key = (about["handler"], type(error), *place_of_failure(error))
     tally = _failures.pop(key, None) or Tally(reminds=True)
     if len(_failures) >= _MOST_FAILURES:
@@ -62,16 +62,16 @@ def _log_failure(error: BaseException, logger: Logger, about: dict[str, object])
 
 
 def is_for_senders(error: BaseException) -> TypeGuard[ServiceError]:
-    """Whether an error is told as it is: nothing in it has to be logged first."""
+    """Whether an error is sent unchanged, without logging its cause."""
     return isinstance(error, ServiceError) and not isinstance(error, ServerUnavailable)
 
 
 def outage(error: BaseException, seen_by: object, logger: Logger, **about: object) -> Unavailable | None:
-    """The error for the sender where a server of Redis could not be reached; None: it is another failure.
+    """The error for the sender if a Redis server could not be reached; None: it is another failure.
 
     Args:
-        error: What was raised.
-        seen_by: Who let it through. Of each the log is told at the 1st, 2nd, 4th, … time, in one line.
+        error: The exception.
+        seen_by: The observer of the error. For each observer, the 1st, 2nd, 4th, … error is logged in one line.
         logger: The log.
         about: The fields of that line.
     """

@@ -1,4 +1,4 @@
-"""The stop of a service: one deadline for all that is under way, and what is done about what does not keep it."""
+"""The stop of a service: one deadline for all work in flight, and the cancellation of work that misses it."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ from .standing import Standing, standing_of_task
 __all__ = ["COMPONENT_SECONDS", "CUT_SECONDS", "LIFECYCLE_SECONDS", "NOT_ENDED", "STOP_SECONDS", "Grace"]
 
 NOT_ENDED = "service did not stop well: not all that it ran has ended"
-"""What the log says at the end of such a stop, instead of ``service stopped``."""
+"""The log message at the end of such a stop, instead of ``service stopped``."""
 
 STOP_SECONDS = 5.0
-"""What a stop may take beyond `Grace.seconds`, whatever the handlers do."""
+"""Seconds that a stop may take beyond `Grace.seconds`, whatever the handlers do."""
 
-# Until when what, in seconds beyond the deadline.
-CUT_SECONDS = 1.5  # that which was cancelled at the deadline
+# Limits in seconds after the deadline.
+CUT_SECONDS = 1.5  # work that was cancelled at the deadline
 LIFECYCLE_SECONDS = 2.5  # on_stop handlers
-COMPONENT_SECONDS = 2.0  # components of the user's
+COMPONENT_SECONDS = 2.0  # components of the user
 _CLOSING_SECONDS = 3.0  # the resources of the container
 
 _LEAST_SECONDS = 0.1
-"""What each of these gets at least, however late it is: most need only a turn of the event loop."""
+"""Minimum seconds for each of these, however late it is: most need only one turn of the event loop."""
 
 _MOST_TOLD = 10
 
 
 class Grace:
-    """How long the work in hand may take at the stop of a service. It begins when that is asked for, and only once.
+    """The time limit for work in flight at the stop of a service. It begins once, when the stop is requested.
 
     Args:
-        seconds: What the work in hand may take; then it is cancelled.
-        logger: Where it is told what does not end.
+        seconds: The time that work in flight may take before it is cancelled.
+        logger: Logs tasks that do not end.
 
     Attributes:
-        seconds: As given.
-        unended: What has not ended although it was cancelled, or was to close something and did not.
+        seconds: The time that work in flight may take.
+        unended: Tasks that did not end after cancellation, and resources that did not close.
     """
 
     def __init__(self, seconds: float, logger: Logger | None = None) -> None:
@@ -51,14 +51,14 @@ class Grace:
         self._deadline: float | None = None
 
     def begin(self) -> None:
-        """The stop begins, and the log says so; nothing happens where it has begun."""
+        """Begin the stop and log it; does nothing if it has already begun."""
         if self._deadline is None:
             self._deadline = time.monotonic() + self.seconds
             about = {"seconds_for_work": self.seconds, "seconds_at_most": self.seconds + STOP_SECONDS}
             self._logger.info("service stopping", **about)
 
     def tell_end(self) -> None:
-        """The stop is over, and the log says how it went."""
+        """Log the end of the stop and its result."""
         if self.unended:
             unended = list(dict.fromkeys(map(str, self.unended)))
             self._logger.critical(NOT_ENDED, unended=unended[:_MOST_TOLD], number=len(self.unended))
@@ -67,21 +67,21 @@ class Grace:
 
     @property
     def left(self) -> float:
-        """Seconds that the work in hand still has."""
+        """Seconds left for work in flight."""
         return self.seconds if self._deadline is None else max(0.0, self._deadline - time.monotonic())
 
     def left_until(self, seconds: float) -> float:
-        """Seconds until a time that lies so many seconds after the deadline; at least a short while."""
+        """Seconds left until a time `seconds` after the deadline; at least a short minimum."""
         deadline = time.monotonic() + self.seconds if self._deadline is None else self._deadline
         return max(_LEAST_SECONDS, deadline + seconds - time.monotonic())
 
     @property
     def cut(self) -> float:
-        """Seconds that what is cancelled then has after that."""
+        """Seconds that cancelled work has to end after the deadline."""
         return self.left_until(CUT_SECONDS) - self.left
 
     async def end(self, tasks: Iterable[asyncio.Task[Any]]) -> None:
-        """Wait for the work in hand, cancel it at the deadline, and leave behind what does not end then, told."""
+        """Wait for work in flight, cancel it at the deadline, and log and abandon tasks that still do not end."""
         late = await _wait(list(tasks), self.left)
         if late:
             handlers = [str(standing_of_task(task)) for task in list(late)[:_MOST_TOLD]]
@@ -91,11 +91,11 @@ class Grace:
         self.give_up(await _wait(late, self.left_until(CUT_SECONDS)))
 
     async def closed(self, closing: Awaitable[object], name: str, seconds: float) -> None:
-        """Wait for something that closes, but no longer than until a time so many seconds after the deadline.
+        """Wait until something is closed, but at most until `seconds` after the deadline.
 
         Args:
-            closing: What is awaited, in a task of its own. What it raises is raised.
-            name: What it is called in the log.
+            closing: The awaitable, which runs in a task of its own. Its exceptions are raised.
+            name: Its name in the log.
             seconds: See `left_until`.
 
         Raises:
@@ -106,7 +106,7 @@ class Grace:
         await self.ended(task, seconds)
 
     async def ended(self, task: asyncio.Task[None], seconds: float) -> None:
-        """As `closed`, for a task that runs already."""
+        """Wait for a running task with the time limit of `closed`."""
         late = await _wait([task], self.left_until(seconds))
         if late:
             stood = standing_of_task(task)
@@ -119,11 +119,11 @@ class Grace:
         await task
 
     async def close_resource(self, closing: Awaitable[object], name: str) -> None:
-        """As `closed`, for what a resource of the container has opened."""
+        """Wait until a resource of the container is closed, with the time limit for resources."""
         await self.closed(closing, f"resource {name}", _CLOSING_SECONDS)
 
     def give_up(self, tasks: Collection[asyncio.Task[Any]]) -> None:
-        """Leave tasks behind that were cancelled and have not ended."""
+        """Abandon tasks that were cancelled and have not ended."""
         standings = [standing_of_task(task) for task in tasks]
         self.unended += standings
         for standing in standings[:_MOST_TOLD]:
@@ -142,7 +142,7 @@ async def _awaited(closing: Awaitable[object]) -> None:
 
 
 async def _wait(tasks: Collection[asyncio.Task[Any]], seconds: float) -> set[asyncio.Task[Any]]:
-    """Those that have not ended in so many seconds."""
+    """Wait this many seconds; returns the tasks that have not ended."""
     if not tasks:
         return set()
     _, late = await asyncio.wait(tasks, timeout=seconds)

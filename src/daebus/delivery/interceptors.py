@@ -1,6 +1,7 @@
-"""Interceptors: what stands around every message of a handler, on whatever transport it comes.
+"""Interceptors: functions that wrap the handling of every message, on every transport.
 
-They are called once for each handler, when a run of the service starts; what they return is called for each message.
+They are called once for each handler, when a run of the service starts; the handle that they return is called for each
+message.
 """
 
 from __future__ import annotations
@@ -35,52 +36,52 @@ __all__ = [
 R = TypeVar("R")
 
 Handle: TypeAlias = Callable[["Incoming"], Awaitable[R]]
-"""Hands a message on, and returns the encoded reply."""
+"""Passes a message on and returns the encoded reply."""
 
 StreamHandle: TypeAlias = Callable[["Incoming"], AsyncGenerator[R]]
-"""Hands a message on to an async generator, and yields the encoded items."""
+"""Passes a message on to an async generator and yields the encoded items."""
 
 
 class Interceptor(Protocol):
-    """What stands around the messages of handlers, such as a timer or a check of who asks.
+    """Wraps the handling of messages, such as a timer or an authorization check.
 
-    Called once for each handler, when a run of the service starts. What it returns is called for each message; where it
-    returns `handle` itself, the handler's messages pass it by, and cost nothing.
+    It is called once for each handler, when a run of the service starts. The handle that it returns is called for each
+    message. If it returns `handle` itself, the handler's messages bypass it, at no cost.
     """
 
     def __call__(self, endpoint: Endpoint[R], handle: Handle[R], /) -> Handle[R]:
-        """What is called for each message of a handler.
+        """Return the handle that is called for each message of a handler.
 
         Args:
             endpoint: The handler.
-            handle: Hands the message on: to the next interceptor, and in the end to the handler.
+            handle: Passes the message on, to the next interceptor and finally to the handler.
         """
         ...
 
 
 class StreamInterceptor(Protocol):
-    """What stands around the messages of actions that stream their replies."""
+    """Wraps the handling of messages of actions that stream their replies."""
 
     def stream(self, endpoint: Endpoint[R], handle: StreamHandle[R], /) -> StreamHandle[R]:
-        """As `Interceptor`, for an action that streams: what it returns yields the encoded items."""
+        """Return the handle that is called for each message of a streaming action; it yields the encoded items."""
         ...
 
 
 AnyOutgoing: TypeAlias = OutgoingInterceptor | OutgoingStreamInterceptor
-"""What ``Bus(interceptors=[...])`` takes."""
+"""The interceptors that ``Bus(interceptors=[...])`` takes."""
 
 AnyInterceptor: TypeAlias = Interceptor | StreamInterceptor | AnyOutgoing
-"""What ``interceptors=[...]`` takes; an object may be several of them."""
+"""The interceptors that ``interceptors=[...]`` takes; an object may be of several types."""
 
 
 class Interceptors(msgspec.Struct, frozen=True):
     """The interceptors of an endpoint, or of a bus, the outermost first.
 
     Attributes:
-        messages: Around messages that have one reply, or none.
-        streams: Around messages whose replies are streamed.
-        outgoing: Around what a bus calls, sends and publishes.
-        outgoing_streams: Around the streams that it reads.
+        messages: Wrap messages that have one reply or none.
+        streams: Wrap messages whose replies are streamed.
+        outgoing: Wrap the calls, sends and publishes of a bus.
+        outgoing_streams: Wrap the streams that a bus reads.
     """
 
     messages: tuple[Interceptor, ...] = ()
@@ -89,29 +90,29 @@ class Interceptors(msgspec.Struct, frozen=True):
     outgoing_streams: tuple[OutgoingStreamInterceptor, ...] = ()
 
     def within(self, outer: Interceptors) -> Interceptors:
-        """These, with others around them."""
+        """These interceptors inside of `outer`."""
         return Interceptors((*outer.messages, *self.messages), (*outer.streams, *self.streams))
 
     def around(self, endpoint: Endpoint[R], handle: Handle[R]) -> Handle[R]:
-        """A handle with the interceptors around it. Raises `WiringError` where one returns what cannot be called."""
+        """A handle wrapped in the interceptors. Raises `WiringError` if one returns something that is not callable."""
         for interceptor in reversed(self.messages):
             handle = _checked(interceptor(endpoint, handle), interceptor, interceptor, endpoint.title)
         return handle
 
     def around_stream(self, endpoint: Endpoint[R], handle: StreamHandle[R]) -> StreamHandle[R]:
-        """As `around`, for an action that streams."""
+        """The handle of a streaming action wrapped in the interceptors. Raises as `around` does."""
         for interceptor in reversed(self.streams):
             handle = _checked(interceptor.stream(endpoint, handle), interceptor, interceptor.stream, endpoint.title)
         return handle
 
     def around_outgoing(self, forward: Forward) -> Forward:
-        """What hands on calls, sends and publishes, with the interceptors around it. Raises as `around` does."""
+        """The `Forward` of a bus wrapped in the interceptors. Raises as `around` does."""
         for interceptor in reversed(self.outgoing):
             forward = _checked(interceptor.outgoing(forward), interceptor, interceptor.outgoing, _OUT)
         return forward
 
     def around_outgoing_stream(self, forward: ForwardStream) -> ForwardStream:
-        """As `around_outgoing`, for streams."""
+        """The `ForwardStream` of a bus wrapped in the interceptors. Raises as `around` does."""
         for interceptor in reversed(self.outgoing_streams):
             forward = _checked(interceptor.outgoing_stream(forward), interceptor, interceptor.outgoing_stream, _OUT)
         return forward
@@ -137,6 +138,6 @@ def _checked(handle: H, interceptor: object, maker: object, what: str) -> H:
 
 
 def shown(interceptor: object) -> str:
-    """What an interceptor is called in messages."""
+    """The name of an interceptor in messages."""
     name = getattr(interceptor, "__qualname__", type(interceptor).__qualname__)
     return f"interceptor {name}"

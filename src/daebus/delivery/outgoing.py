@@ -1,6 +1,6 @@
-"""Outgoing interceptors: what stands around everything that a bus sends.
+"""Outgoing interceptors: functions that wrap everything that a bus sends.
 
-They are called once for each bus; what they return is called for each call, stream, send and publish.
+They are called once for each bus; the function that they return is called for each call, stream, send and publish.
 """
 
 from __future__ import annotations
@@ -26,16 +26,17 @@ __all__ = [
 
 
 class Outgoing(msgspec.Struct, kw_only=True):
-    """A message on its way out.
+    """An outgoing message.
 
     Attributes:
-        kind: What is done with it; a publish has no service.
-        contract: The action or the channel, with its types; nothing is sent by it.
-        service: The service that is asked; None: it is an event.
+        kind: The operation; a publish has no service.
+        contract: The action or the channel, with its types; for information only.
+        service: The target service; None: it is an event.
         name: The name of the action or the channel.
         body: The payload, or the event, as JSON.
-        headers: Those that it will have, by names in lower case; may be changed.
-        deadline: When the caller stops waiting, in seconds of `time.monotonic`; None: never, or nobody waits.
+        headers: Its headers, by names in lower case; an interceptor may change them.
+        deadline: When the caller stops waiting, in seconds of `time.monotonic`; None: never, or there is no waiting
+            caller.
         idempotency_key: Requests with the same key and payload run once; None: it has none.
     """
 
@@ -47,50 +48,50 @@ class Outgoing(msgspec.Struct, kw_only=True):
     headers: dict[str, str]
     deadline: float | None = None
     idempotency_key: str | None = None
-    _origin: object = None  # what it was made from: see daebus.bus.forwarding
+    _origin: object = None  # the original of this message: see daebus.bus.forwarding
 
     @property
     def remaining(self) -> float | None:
-        """Seconds until the deadline, never negative; None where there is no deadline."""
+        """Seconds until the deadline, never negative; None if there is no deadline."""
         return None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
 
 
-# No interceptor is to see it.
+# Interceptors must not see it.
 origin_of: Callable[[Outgoing], object] = attrgetter("_origin")
-"""What a message was made from."""
+"""The original of a message."""
 
 Forward: TypeAlias = Callable[[Outgoing], Awaitable[msgspec.Raw]]
-"""Hands a message on, and returns the reply as JSON: ``null`` where there is none, after a send and a publish.
+"""Passes a message on and returns the reply as JSON; after a send or a publish it is ``null``.
 
-May be called again, as for another attempt: a call is another request then; a send or an event of a durable channel is
-the same one, which is taken once, within 30 s.
+It may be called again, for example for a retry. A repeated call is a new request; a repeated send or event of a durable
+channel within 30 s is deduplicated.
 """
 
 ForwardStream: TypeAlias = Callable[[Outgoing], AsyncGenerator[msgspec.Raw]]
-"""Hands a message on, and yields each reply as JSON."""
+"""Passes a message on and yields each reply as JSON."""
 
 
 class OutgoingInterceptor(Protocol):
-    """What stands around the calls, sends and publishes of a bus, such as a retry or a header that all of them have."""
+    """Wraps the calls, sends and publishes of a bus, such as a retry or a common header."""
 
     def outgoing(self, forward: Forward, /) -> Forward:
-        """What is called for each message. Called once for each bus, when that is made.
+        """Return the function that is called for each message. Called once for each bus, when it is created.
 
         Args:
-            forward: Hands the message on: to the next interceptor, and in the end to the server. Where it is returned
-                itself, messages pass the interceptor by, and cost nothing.
+            forward: Passes the message on, to the next interceptor and finally to the server. If it is returned itself,
+                messages bypass the interceptor, at no cost.
         """
         ...
 
 
 class OutgoingStreamInterceptor(Protocol):
-    """What stands around the streams that a bus reads."""
+    """Wraps the streams that a bus reads."""
 
     def outgoing_stream(self, forward: ForwardStream, /) -> ForwardStream:
-        """As `OutgoingInterceptor.outgoing`, for `Bus.stream`."""
+        """Return the function that is called for each `Bus.stream`. Called once for each bus, when it is created."""
         ...
 
 
 def forward_copy(forward: Forward, outgoing: Outgoing) -> Callable[[], Awaitable[msgspec.Raw]]:
-    """Hands a message on whenever it is called, each time as it is now."""
+    """A function that passes on a copy of the message as it is now, at each call."""
     return lambda: forward(msgspec.structs.replace(outgoing, headers=dict(outgoing.headers)))

@@ -1,4 +1,4 @@
-"""`PerMessage`: a provider of one object a message."""
+"""`PerMessage`: a provider of one object per message."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Scope(Protocol):
 
     @property
     def objects(self) -> Mapping[object, object]:
-        """Those that are open."""
+        """The open objects."""
         ...
 
 
@@ -36,19 +36,19 @@ open_scope: ContextVar[Scope | None] = ContextVar("daebus_per_message", default=
 
 
 class PerMessage(providers.Provider[T], Generic[T]):
-    """A provider of one object for each message, shared by everything that is injected for that message.
+    """A provider of one object per message, shared by all services that are injected for that message.
 
-    `opens` is a generator function, sync or async, that yields the object once, or a function or class that gives a
-    context manager. It is entered before the handler and left after the reply was encoded, or, where the body of a
-    response is made while it is sent, before the end of that is sent. An exception of the handler or of the body is
-    thrown into it, so that it can roll back; that the client has gone before the end is a `CancelledError`. Further
-    arguments are injected as in a ``Factory``.
+    `opens` is a generator function, sync or async, that yields the object once, or a function or class that returns a
+    context manager. The context is entered before the handler runs. It is left after the reply was encoded; for a
+    streamed response, before the end of the body is sent. An exception of the handler or of the body is thrown into it,
+    so that it can roll back; if the client disconnects early, this is a `CancelledError`. Further arguments are
+    injected as in a ``Factory``.
 
     Example:
         ``session = PerMessage(open_session, db=db)``
 
     Raises:
-        WiringError: `opens` is neither a generator function nor known to give a context manager.
+        WiringError: `opens` is neither a generator function nor known to return a context manager.
     """
 
     @overload
@@ -70,11 +70,11 @@ class PerMessage(providers.Provider[T], Generic[T]):
         super().__init__()
 
     def __deepcopy__(self, memo: dict[int, object]) -> PerMessage[T]:
-        # The arguments are copied with the container; what opens the object is already a context manager.
+        # The arguments are copied with the container; `opens` is already a context manager function.
         factory = self._factory
         args, kwargs = providers.deepcopy(factory.args, memo), providers.deepcopy(factory.kwargs, memo)
         copied = type(self)(cast("Callable[..., AsyncIterator[T]]", self.opens), *args, **kwargs)
-        # What overrides it knows it, and is copied with it.
+        # Overriding providers refer to it and are copied with it.
         memo[id(self)] = copied
         self._copy_overridings(copied, memo)
         return copied

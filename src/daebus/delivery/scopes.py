@@ -1,4 +1,4 @@
-"""The scope in which the per-message objects of one message live."""
+"""The scope of the per-message objects of one message."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ __all__ = ["MessageScope", "OpenScope", "keep_open"]
 T = TypeVar("T")
 
 _lock = threading.Lock()
-"""For the moment in which a thread ends and the event loop gives up waiting for it."""
+"""Guards the moment in which a thread ends while the event loop gives up waiting for it."""
 
 
 class MessageScope:
-    """The per-message objects that some providers reach.
+    """The per-message objects that a set of providers needs.
 
     Attributes:
-        order: Their providers, in the order in which they must be opened, where nothing is overridden.
-        reached: All providers that were passed on the way to them.
+        order: Their providers, in the order in which they must be opened, without overrides.
+        reached: All providers that were visited on the way to them.
     """
 
     __slots__ = ("_roots", "order", "reached")
@@ -45,10 +45,10 @@ class MessageScope:
         self.reached: tuple[providers.Provider[object], ...] = reached
 
     def opened(self, *, in_thread: bool = False) -> OpenScope | None:
-        """A context in which the objects of one message are open; None where it has none.
+        """A context in which the objects of one message are open; None if it has none.
 
         Args:
-            in_thread: Whether those that need no event loop are left for the thread, see `OpenScope.call`.
+            in_thread: Whether objects that need no event loop are opened in the thread; see `OpenScope.call`.
         """
         order = self.order
         if any(provider.last_overriding is not None for provider in self.reached):
@@ -61,10 +61,10 @@ class MessageScope:
 class OpenScope:
     """The per-message objects of one message: opened in order, left in reverse.
 
-    An exception of the handler is thrown into each of them; none can make it go away.
+    An exception of the handler is thrown into each of them; they cannot suppress it.
 
     Attributes:
-        objects: Those that are open, by their providers.
+        objects: The open objects, by their providers.
     """
 
     __slots__ = ("_is_kept", "_is_over", "_left", "_message", "_now", "_stack", "_thread_stack", "_token", "objects")
@@ -85,7 +85,7 @@ class OpenScope:
         return bool(self._now)
 
     def is_of(self, message: Context | None) -> bool:
-        """Whether its objects are those of this message, and not of one whose handler has called this one."""
+        """Whether its objects belong to this message, and not to a message whose handler has called this one."""
         return self._message is message
 
     async def __aenter__(self) -> Self:
@@ -119,25 +119,25 @@ class OpenScope:
     async def _give_up_thread(self, error: BaseException | None) -> None:
         with _lock:
             self._is_over, stack = True, self._thread_stack
-        if stack is not None:  # it was cancelled just when the thread had ended, whose result nobody gets
+        if stack is not None:  # it was cancelled just as the thread ended, so its result is lost
             await to_its_end(asyncio.to_thread(self._close_in_thread, stack, error))
 
     async def _close(self, error: BaseException | None) -> None:
         try:
             swallowed = await self._stack.__aexit__(*_described(error))
         finally:
-            # A task that the handler has left behind must not find what is closed.
+            # A task that outlives the handler must not find closed objects.
             self.objects.clear()
         if swallowed and error is not None:
             raise _SwallowedError(self._now) from error
 
     def keep(self) -> None:
-        """Leave the objects open, where nothing fails, for whoever calls `leave` in the end."""
+        """Keep the objects open if nothing fails; the caller must call `leave` at the end."""
         self._is_kept = True
 
     @contextlib.contextmanager
     def entered(self) -> Generator[None]:
-        """A context in which the objects that were kept open are found."""
+        """A context in which the objects that were kept open are available."""
         token = open_scope.set(self)
         try:
             yield
@@ -145,14 +145,14 @@ class OpenScope:
             open_scope.reset(token)
 
     async def leave(self, error: BaseException | None, workers: Workers) -> None:
-        """Leave the objects that were kept open: `entered`, and in the task in which they were opened.
+        """Leave the objects that were kept open; call it inside `entered`, in the task in which they were opened.
 
         Args:
-            error: What has failed, and is thrown into them.
-            workers: For those that were opened in a thread.
+            error: The failure that is thrown into them.
+            workers: The thread pool for objects that were opened in a thread.
 
         Raises:
-            BaseException: What one of them raises, unless it is `error`.
+            BaseException: An exception of one of them, unless it is `error`.
         """
         raised, stack = error, self._thread_stack
         if stack is not None:
@@ -165,7 +165,7 @@ class OpenScope:
             raise raised
 
     def call(self, function: Callable[[], T]) -> T:
-        """Call a function in this thread, with those objects open that were left for the thread."""
+        """Call a function in this thread, with the objects open that belong to the thread."""
         if not self._left:
             return function()
         stack = ExitStack()
@@ -193,7 +193,7 @@ class OpenScope:
 def keep_open() -> OpenScope | None:
     """The per-message objects of the message that is being handled; they stay open until `OpenScope.leave`.
 
-    None where the message has none.
+    None if the message has none.
     """
     scope = open_scope.get()
     if not isinstance(scope, OpenScope) or not scope.is_of(current_context.get()):
@@ -221,11 +221,11 @@ def _shown(function: object) -> str:
 def _walk(
     roots: Iterable[providers.Provider[object]], *, overridden: bool
 ) -> tuple[tuple[PerMessage[object], ...], tuple[providers.Provider[object], ...]]:
-    """The per-message providers below `roots`, each after those that it needs, and all that were passed on the way.
+    """The per-message providers below `roots`, each after its dependencies, and all visited providers.
 
     Args:
-        roots: Where to begin.
-        overridden: Whether what overrides a provider takes its place.
+        roots: The providers to begin with.
+        overridden: Whether overriding providers replace the overridden ones.
     """
     order: list[PerMessage[object]] = []
     reached: dict[providers.Provider[object], None] = {}
@@ -239,7 +239,7 @@ def _walk(
             visit(overriding)
             return
         if isinstance(provider, providers.BaseSingleton | providers.BaseResource):
-            return  # They outlive the message, so they may need nothing of it.
+            return  # They outlive the message, so they must not depend on it.
         for needed in provider.related:
             if needed not in provider.overridden:
                 visit(needed)
@@ -252,5 +252,5 @@ def _walk(
 
 
 def _count_on_loop(order: Sequence[PerMessage[object]]) -> int:
-    """How many of the first ones must be opened on the event loop: up to the last async one."""
+    """How many providers, from the first to the last async one, must be opened on the event loop."""
     return max((index + 1 for index, provider in enumerate(order) if provider.is_async), default=0)

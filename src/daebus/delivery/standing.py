@@ -1,4 +1,4 @@
-"""Where tasks and threads stand: for the log, when they block the event loop or do not end."""
+"""The current position of tasks and threads, for the log if they block the event loop or do not end."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ _PATHS = sysconfig.get_paths()
 _LIBRARIES = tuple({_PATHS[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 
 
-# In `selectors`, and in `asyncio` the last ones before what is written in C.
+# In `selectors`, and the innermost Python functions of `asyncio`.
 _WAITING = ("select", "run", "run_until_complete", "run_forever")
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """Where something stands.
+    """The current position of a task or thread.
 
     Attributes:
         name: The name of the task or thread.
         handler: The title of the handler that it runs, such as ``action get_user``; None: no handler.
-        at: The innermost line of the user's code, such as ``app.py:12 in wait``; where there is none, of any code.
-        stack: The innermost calls, the last one last, in the same form.
-        is_idle: Whether it is the thread of an event loop that waits for something to do.
+        at: The innermost line of the user's code, such as ``app.py:12 in wait``; without user code, of any code.
+        stack: The innermost calls in the same form, the most recent one last.
+        is_idle: Whether it is the thread of an idle event loop.
         is_users: Whether any of the user's code runs there.
     """
 
@@ -57,7 +57,7 @@ class Standing(msgspec.Struct, frozen=True):
 
 
 def standing_of_task(task: asyncio.Task[object]) -> Standing:
-    """Where a task stands that waits, or that runs in another thread."""
+    """The position of a task that waits, or that runs in another thread."""
     standing = _standing(task.get_name(), _frames_of_awaited(task.get_coro()))
     if standing.handler is None and standing.is_users:
         # A library, or the handler itself, has made the task: it runs in a copy of the handler's context.
@@ -66,13 +66,13 @@ def standing_of_task(task: asyncio.Task[object]) -> Standing:
 
 
 def standing_of_thread(thread: threading.Thread) -> Standing:
-    """Where a thread stands."""
+    """The position of a thread."""
     frame = sys._current_frames().get(thread.ident or 0)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     return _standing(thread.name, _frames_of_running(frame))
 
 
 def busy_threads(others: Collection[threading.Thread]) -> list[Standing]:
-    """Where the threads stand that run a handler or keep the process alive, the main thread and `others` left out."""
+    """The positions of threads that run a handler or keep the process alive, without the main thread and `others`."""
     found: list[Standing] = []
     for thread in threading.enumerate():
         if thread in others or thread in (threading.main_thread(), threading.current_thread()):
@@ -122,7 +122,7 @@ def _frames_of_awaited(awaited: object) -> list[FrameType]:
 
 
 def _hidden_in(awaited: object) -> object:
-    """What awaits a task, or the next item of an async generator, does not say of which one."""
+    """The awaited task or async generator, which the awaiting object does not expose."""
     for one in gc.get_referents(awaited):
         if isinstance(one, asyncio.Task):
             return cast("asyncio.Task[object]", one).get_coro()
@@ -136,7 +136,7 @@ def _handler_in(frames: Sequence[FrameType]) -> str | None:
     for frame in reversed(frames):
         if is_inside(frame.f_code.co_filename):
             for name, value in list(frame.f_locals.items()):
-                # The body of a response is sent after its handler has returned, by an object that has the handler.
+                # The body of a response is sent after its handler has returned, by an object that knows the handler.
                 found: object = getattr(value, "endpoint", None) if name == "self" else value
                 if isinstance(found, Endpoint):
                     return cast("Endpoint[object]", found).title
@@ -144,7 +144,7 @@ def _handler_in(frames: Sequence[FrameType]) -> str | None:
 
 
 def _handler_of(task: asyncio.Task[object]) -> str | None:
-    """The title of the handler of the message as part of which a task was made."""
+    """The title of the handler whose message was being handled when a task was created."""
     for one in gc.get_referents(task):  # `Task.get_context` came with Python 3.12
         if isinstance(one, contextvars.Context):
             message = one.get(current_context)
@@ -161,13 +161,13 @@ def _is_library(code: CodeType) -> bool:
 
 
 def _within_loop(frames: Sequence[FrameType]) -> Sequence[FrameType]:
-    """The frames that an event loop has called, or all, where none of a loop is among them."""
+    """The frames below the event loop; all frames if there is no event loop among them."""
     loops = [n for n, frame in enumerate(frames) if frame.f_code.co_name in _WAITING and _is_library(frame.f_code)]
     return frames[loops[-1] :] if loops else frames
 
 
 def _waits(code: CodeType) -> bool:
-    """Whether it is the innermost code of an event loop without work. That of uvloop is not written in Python."""
+    """Whether it is the innermost code of an idle event loop. The code of uvloop is not Python."""
     return code.co_name in _WAITING and _is_library(code)
 
 

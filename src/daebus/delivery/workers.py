@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class Workers(Protocol):
-    """Where the functions of ``def`` handlers run."""
+    """Runs the functions of ``def`` handlers."""
 
     async def run(self, function: Callable[[], T]) -> T:
         """Run a function off the event loop, with the context variables of the caller."""
@@ -24,7 +24,7 @@ class Workers(Protocol):
 
 
 async def to_its_end(work: Awaitable[T]) -> T:
-    """Wait for a thread also when cancelled, however often: it goes on, with objects that must stay open for it."""
+    """Wait for a thread even if cancelled, however often: it keeps running and needs its objects open."""
     task = asyncio.ensure_future(work)
     try:
         return await asyncio.shield(task)
@@ -33,12 +33,12 @@ async def to_its_end(work: Awaitable[T]) -> T:
             with suppress(asyncio.CancelledError):
                 await asyncio.wait({task})
         if not task.cancelled():
-            task.exception()  # asyncio complains of one that nobody has looked at
+            task.exception()  # asyncio logs exceptions that are never retrieved
         raise
 
 
 class _Job(Generic[T]):
-    """A function to be run in a thread, and the future in the event loop that waits for it."""
+    """A function that runs in a thread, and the future in the event loop for its result."""
 
     def __init__(self, function: Callable[[], T]) -> None:
         self._function = function
@@ -64,9 +64,9 @@ class _Job(Generic[T]):
         result, raised = None, None
         try:
             result = self._context.run(self._function)
-        except BaseException as error:  # it is raised again where the future is awaited
+        except BaseException as error:  # it is raised again by the future
             raised = error
-        with suppress(RuntimeError):  # the loop is closed: nobody waits
+        with suppress(RuntimeError):  # the loop is closed, so nothing waits
             self._loop.call_soon_threadsafe(self._tell, result, raised)
         # The traceback holds this frame, which must not hold the exception.
         del self, result, raised
@@ -83,10 +83,10 @@ class _Job(Generic[T]):
 
 
 class WorkerPool:
-    """The bounded pool of threads in which ``def`` handlers run; threads are made as they are needed.
+    """The bounded thread pool for ``def`` handlers; threads are created when they are needed.
 
     Args:
-        limit: How many run at once at most.
+        limit: The maximum number of threads.
     """
 
     def __init__(self, limit: int) -> None:
@@ -101,7 +101,7 @@ class WorkerPool:
         """Run a function in a thread of the pool."""
         job = _Job(function)
         with self._lock:
-            # Whoever is free is spoken for by a job that waits already, if there are as many of them.
+            # If as many jobs wait as threads are free, each free thread already has a job.
             needs_thread = self._free <= self._jobs.qsize() and self._threads < self.limit
             self._threads += needs_thread
             jobs = self._jobs
@@ -125,7 +125,7 @@ class WorkerPool:
             self._left.clear()
 
     def close(self) -> None:
-        """Let the threads end; those that run go on to their end. The pool can be used again."""
+        """End the threads; running functions are completed first. The pool can be used again."""
         with self._lock:
             leaving, self._threads = self._threads, 0
             self._free = 0
@@ -163,4 +163,4 @@ class OwnThread:
         try:
             return await job.done
         finally:
-            del job  # as above
+            del job  # it holds the exception, whose traceback holds this frame

@@ -1,5 +1,5 @@
 """HTTP: routes on Litestar.
 
-In come ASGI's calls; out go responses, and errors as problem documents. Routes that need nothing of Litestar but its
-routing take the fast path. `daebus.app.web` builds the application. Only import it where a service has routes.
+The input is ASGI calls. The output is responses, and errors as problem documents. Routes that only need Litestar's
+routing take the fast path. `daebus.app.web` builds the application. Import this package only for a service with routes.
 """

@@ -1,4 +1,4 @@
-"""What a route's handler returns, encoded while its per-message objects are still open."""
+"""Encoding of a route handler's result, while its per-message objects are still open."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ from .litestar_internals import DEFAULT_TYPE_ENCODERS, get_enum_string_value, is
 __all__ = ["Encode", "choose_encoding"]
 
 Encode = Callable[[object], object]
-"""What Litestar is to make a response of, made of what a handler has returned."""
+"""Converts a handler's result into the value from which Litestar makes a response."""
 
 _JSON = "application/json"
 
 
 def choose_encoding(signature: Signature, handler: HTTPRouteHandler) -> Encode:
-    """What encodes what a handler returns that is part of an app.
+    """The encoder for the results of a handler that is part of an app.
 
-    Where Litestar or the user works on the object itself (a DTO, ``after_request``, a background task, a response
-    class of one's own), the object is left as it is, and Litestar encodes it.
+    If Litestar or the user works on the object itself (a DTO, ``after_request``, a background task, a custom response
+    class), the object is left unchanged, and Litestar encodes it.
 
     Raises:
-        WiringError: What the handler returns has no JSON form.
+        WiringError: The handler's return type cannot be encoded as JSON.
     """
     hooked = any(getattr(layer, "after_request", None) for layer in handler.ownership_layers)
     if hooked or handler.background or cast("_Resolved", handler).resolve_return_dto() is not None:
@@ -71,7 +71,7 @@ def _refuse_unencodable(signature: Signature, encoders: TypeEncodersMap) -> None
             unknown.append(kind)
         return {"title": kind.__name__}
 
-    # What has no schema may well be encodable.
+    # A type without a schema may still be encodable.
     with contextlib.suppress(TypeError, ValueError, NameError, AttributeError):
         msgspec.json.schema(signature.returns, schema_hook=look)
     if unknown:
@@ -86,7 +86,7 @@ def _refuse_unencodable(signature: Signature, encoders: TypeEncodersMap) -> None
 
 
 class _Resolved(Protocol):
-    """What is used of Litestar's handlers, whose own types are partly unknown."""
+    """The used attributes of Litestar's handlers, whose own types are partly unknown."""
 
     def resolve_return_dto(self) -> object: ...
     def resolve_response_class(self) -> object: ...
@@ -104,7 +104,7 @@ def _is_json(handler: HTTPRouteHandler, media_type: str) -> bool:
 
 
 def _render_response(media_type: str, encoders: TypeEncodersMap, result: object) -> object:
-    """Encode the content of a response that the handler has made itself, unless its class has a way of its own."""
+    """Encode the content of a response that the handler has created, unless its class has its own encoding."""
     if not _is_response(result):
         return result if result is None or isinstance(result, str | bytes) else Unfinished(result)
     kind = cast("type[object]", type(result))

@@ -1,4 +1,4 @@
-"""The Litestar app of a service, made of its routes. Loads Litestar: import it only when an app starts."""
+"""The Litestar app of a service, built from its routes. Loads Litestar: import it only when an app starts."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ Lifespan = Callable[..., AbstractAsyncContextManager[Any]]
 
 
 class Application(Litestar):
-    """Litestar's app, which refuses other sites and hosts first, and tells clients the ids of requests.
+    """Litestar's app, which first refuses other sites and hosts, and adds the request id to responses.
 
     Attributes:
         fast_path: The fast path of its requests.
         guard: Refuses other sites and hosts.
-        documentation: Of the routes.
+        documentation: The documentation of the routes.
     """
 
     fast_path: FastPath
@@ -58,7 +58,7 @@ class Application(Litestar):
     documentation: Documentation
 
     @override
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # unions of what the three kinds have
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # unions of the types of the three kinds
         if scope["type"] == "websocket":
             scope.setdefault(DIRECT, Direct(receive, send))
             send = explaining(scope, send)
@@ -90,17 +90,17 @@ def build_litestar(
 
     Args:
         settings: The options, those for Litestar included.
-        routes: The routes; of two with the same method and path none is preferred.
+        routes: The routes; no two of them may have the same method and path.
         service: The name of the service.
-        stopping: Whether it stops.
+        stopping: Whether it is stopping.
         logger: Where unexpected exceptions are logged.
-        extra_handlers: Handlers of Litestar's, such as the one for WebSockets.
-        lifespan: Entered before, and left after, what the user gave Litestar to run at start and stop.
+        extra_handlers: Other Litestar handlers, such as the one for WebSockets.
+        lifespan: Entered before, and left after, the user's own lifespan and start and stop hooks of Litestar.
 
     Raises:
-        ConfigurationError: Litestar does not take the options.
-        WiringError: With all the options that Litestar does not have, else all the routes that collide, or that
-            Litestar does not take.
+        ConfigurationError: Litestar refuses the options.
+        WiringError: Litestar does not have an option, routes conflict, or Litestar refuses a route; the error lists all
+            of them.
     """
     given, problems = dict(settings.litestar), Problems(logger)
     fast = has_fast_path(logger)
@@ -122,7 +122,7 @@ def build_litestar(
         "route_handlers": [*extra_handlers, *_listed(given, "route_handlers")],
     }
     with warnings.catch_warnings():
-        # That `headers`, `cookies`, `query` and `body` may have types of their own is part of daebus' promise.
+        # daebus guarantees that `headers`, `cookies`, `query` and `body` may have custom types.
         warnings.filterwarnings("ignore", ".*Reserved kwarg", LitestarDeprecationWarning)
         app = _make_application(options)
         _add_options_handlers(app, routes)
@@ -181,7 +181,7 @@ def _refuse_collisions(routes: Sequence[HttpRoute]) -> None:
 
 
 def _add_options_handlers(app: Litestar, routes: Sequence[HttpRoute]) -> None:
-    """Answer OPTIONS where several handlers share a path: Litestar's own answer knows only the first of them."""
+    """Answer OPTIONS for paths with several handlers: Litestar's own answer includes only the first handler."""
     sharing: dict[str, list[HttpRoute]] = {}
     for route in routes:
         sharing.setdefault(litestar_path(route.spec.path, route.endpoint.signature), []).append(route)
@@ -213,7 +213,7 @@ def _add_routes(
             found = f"Litestar refuses it: {error.detail if isinstance(error, LitestarException) else error}"
             remedy = "correct the handler's signature, or the options of its route"
             problems.append(route.spec.problem(found, remedy, code="refused-by-litestar"))
-    # Only now has Litestar resolved what its layers and plugins add to each handler.
+    # Only now has Litestar resolved the options that its layers and plugins add to each handler.
     for registered in app.routes:
         for handler in registered.route_handlers if isinstance(registered, HTTPRoute) else ():
             try:
@@ -228,7 +228,7 @@ def _add_routes(
 def _operation_ids(
     routes: Sequence[HttpRoute],
 ) -> Callable[[HTTPRouteHandler, Method, list[str | PathParameterDefinition]], str]:
-    """Operation ids for OpenAPI: the function's name, with its blueprint and the method where that is ambiguous."""
+    """Operation ids for OpenAPI: the function's name, with its blueprint and the method if it is ambiguous."""
     pairs = [(route, method) for route in routes for method in route.spec.methods]
     names = Counter(route.endpoint.signature.name for route, _ in pairs)
     full_names = Counter(_full_name(route, method) for route, method in pairs)

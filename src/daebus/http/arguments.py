@@ -1,4 +1,4 @@
-"""The arguments of most requests, read without Litestar's model of them, which takes longer than all the rest."""
+"""Reads the arguments of most requests without Litestar's model, which takes longer than all other steps."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _TEXT = ValuesInput()
 
 
 class PlainRequest(Request[Any, Any, Any]):
-    """Litestar's request, with no index of all headers to find the body's length, and no generator to read the body."""
+    """Litestar's request, but the body is read without an index of all headers and without a generator."""
 
     @property
     @override
@@ -60,7 +60,7 @@ class PlainRequest(Request[Any, Any, Any]):
 
 
 class JsonBody:
-    """What a body is decoded as.
+    """The decoder of a body.
 
     Args:
         kind: The type.
@@ -79,7 +79,7 @@ class JsonBody:
 
 
 class _Query:
-    """What a query string is decoded as: a struct of all the arguments in it. Raises `UnsupportedTypeError`."""
+    """The decoder of a query string, to a struct of all its arguments. Raises `UnsupportedTypeError`."""
 
     __slots__ = ("kind", "parse")
 
@@ -95,7 +95,7 @@ class Argument(NamedTuple):
         name: The name of the handler's parameter, and its name in the request.
         place: Where it is: ``path``, ``query`` or ``body``.
         kind: The type.
-        default: Its value where a request does not have it; `MISSING`: it must have it.
+        default: Its value if a request does not have it; `MISSING`: it is required.
     """
 
     name: str
@@ -105,20 +105,20 @@ class Argument(NamedTuple):
 
 
 class Arguments:
-    """The arguments of one handler, read from requests, but for its `Context`.
+    """Reads the arguments of one handler from requests, except its `Context`.
 
     Args:
         arguments: The arguments, in the order of the handler's signature.
-        hook: What decodes types that msgspec does not know, in a body.
+        hook: Decodes types in a body that msgspec does not know.
         takes_request: Whether the handler takes the request itself.
 
     Attributes:
-        takes_body: Whether the body is asked for.
+        takes_body: Whether the handler takes the body.
         takes_request: Whether the handler takes the request itself, as ``request``.
 
     Raises:
         TypeError: msgspec cannot decode a type.
-        UnsupportedTypeError: Likewise.
+        UnsupportedTypeError: msgspec cannot decode a type of the query string.
     """
 
     def __init__(self, arguments: Sequence[Argument], hook: Hook, *, takes_request: bool) -> None:
@@ -135,12 +135,12 @@ class Arguments:
         """Read the arguments of a request.
 
         Args:
-            scope: Of the request, whose route is known.
-            body: The body; None: it is not asked for.
+            scope: The scope of the request, whose route is known.
+            body: The body; None: the handler does not take it.
 
         Returns:
-            The arguments by name, but for the request; or all that is wrong with them; or None where Litestar is to
-            read them: it knows what an empty body means to a handler, and explains one that is no JSON.
+            The arguments by name, without the request; or all mistakes in them; or None if Litestar must read them, as
+            it handles empty bodies and explains bodies that are not JSON.
         """
         values: dict[str, object] = {**scope["path_params"]}
         query: Mapping[str, object] = {}
@@ -159,7 +159,7 @@ class Arguments:
         return values
 
     def _find_mistakes(self, given: Mapping[str, Mapping[str, object]], body: bytes | None) -> Mistakes | None:
-        """All that is wrong; None where the body is no JSON."""
+        """All mistakes in the arguments; None if the body is not JSON."""
         found = Mistakes([])
         for name, place, kind, default in self._arguments:
             if place == "body":
@@ -172,7 +172,7 @@ class Arguments:
         return found if found.found else None
 
     def _look_at_body(self, body: bytes | None, found: Mistakes, *, is_required: bool) -> bool:
-        """Add what is wrong with the body; whether it is JSON, or empty."""
+        """Add the mistakes in the body; returns whether it is JSON or empty."""
         data = cast("JsonBody", self._data)
         if not body:
             if is_required:
@@ -188,13 +188,13 @@ async def receive_body(length: int | None, receive: Receive, limit: int | None) 
     """All of a request's body.
 
     Args:
-        length: What the request says of its length, in bytes; None: nothing.
-        receive: ASGI's.
-        limit: How long it may be, in bytes; None or 0: as long as it likes.
+        length: The declared length in bytes; None: not declared.
+        receive: The ASGI callable.
+        limit: The maximum length in bytes; None or 0: no limit.
 
     Raises:
-        RequestEntityTooLarge: It is longer.
-        InternalServerException: The client has gone.
+        RequestEntityTooLarge: The body is longer than the limit.
+        InternalServerException: The client has disconnected.
     """
     most = limit or math.inf
     if (length or 0) > most:
@@ -214,7 +214,7 @@ async def receive_body(length: int | None, receive: Receive, limit: int | None) 
 
 
 def read_arguments(signature: Signature, path_names: Collection[str], handler: HTTPRouteHandler) -> Arguments | None:
-    """What reads the arguments of a handler that is part of an app; None where only Litestar can."""
+    """The reader of the arguments of a handler that is part of an app; None if only Litestar can read them."""
     left = [parameter for parameter in signature.left if not is_context(parameter)]
     provided = {*handler.resolve_dependencies(), *(RESERVED - {"data", "request"})}
     if any(parameter.name in provided or not _is_plain(parameter) for parameter in left):
@@ -234,7 +234,7 @@ def read_arguments(signature: Signature, path_names: Collection[str], handler: H
 def _argument(parameter: Parameter, path_names: Collection[str]) -> Argument:
     name, default = parameter.name, parameter.default
     place = "path" if name in path_names else "body" if name == "data" else "query"
-    # As Litestar has it: what may be None is None where it is left out.
+    # As in Litestar: an omitted optional argument is None.
     if default is MISSING and place != "path" and _may_be_none(parameter.annotation):
         default = None
     return Argument(name, place, parameter.annotation, default)
@@ -251,7 +251,7 @@ def _may_be_none(kind: Any) -> bool:
 
 
 def takes_json(handler: HTTPRouteHandler) -> bool:
-    """Whether the body that a handler asks for is JSON, and the user has said nothing else: no form, no DTO."""
+    """Whether a handler takes its body as JSON, without a form or a DTO."""
     field = handler.parsed_data_field
     if field is None or cast("_Resolved", handler).resolve_data_dto() is not None:
         return False
@@ -260,7 +260,7 @@ def takes_json(handler: HTTPRouteHandler) -> bool:
 
 
 def form_type(handler: HTTPRouteHandler) -> str | None:
-    """The media type of the form that a handler asks for as its body; None: it asks for none."""
+    """The media type of the form that a handler takes as its body; None: it takes no form."""
     field = handler.parsed_data_field
     marker = None if field is None else field.kwarg_definition
     if not isinstance(marker, BodyKwarg):
@@ -280,7 +280,7 @@ class _Resolved(Protocol):
 
 
 def _is_plain(parameter: Parameter) -> bool:
-    """Whether a parameter has no marker of Litestar's, and is no file."""
+    """Whether a parameter has no Litestar marker and is not a file."""
     annotation, marker = parameter.annotation, type(parameter.default).__module__
     metadata = typing.get_args(annotation)[1:] if typing.get_origin(annotation) is typing.Annotated else ()
     return (

@@ -1,7 +1,7 @@
-"""Answers that are not complete when their handler returns: streams, files, ASGI apps, background tasks.
+"""Responses that are not complete when their handler returns: streams, files, ASGI apps, background tasks.
 
-Until the body is sent, what the handler was given stays open, and what runs for it runs as part of its message. The
-end of the body leaves once all of that has been closed: a client that has seen it knows that nothing has failed.
+Until the body is sent, the handler's per-message objects stay open, and the body is made as part of its message. The
+end of the body is sent after all of them have been closed: a client that receives it knows that nothing has failed.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from .iterators import close_iterators, thread_iterators
 __all__ = ["EVENT_STREAM_SECONDS", "Body", "Unfinished"]
 
 EVENT_STREAM_SECONDS = 3.0
-"""How long a stream of events may go on when the service stops. It would not end by itself."""
+"""Seconds for which an event stream may continue when the service stops. It would not end by itself."""
 
 
 class Unfinished:
-    """What a handler has returned that is not encoded yet; made where it has returned.
+    """A handler's result that is not encoded yet; created when the handler has returned.
 
     Args:
         result: What it has returned.
@@ -39,7 +39,7 @@ class Unfinished:
     Attributes:
         result: Likewise.
         context: The message.
-        objects: Its per-message objects, kept open; None: it has none.
+        objects: The per-message objects, kept open; None: there are none.
     """
 
     __slots__ = ("context", "objects", "result")
@@ -52,12 +52,12 @@ class Unfinished:
 
 
 class Body:
-    """An answer on its way, with all that its handler had open.
+    """A response that is being sent, with the open objects of its handler.
 
     Args:
-        unfinished: What the handler has returned.
+        unfinished: The handler's result.
         endpoint: The handler.
-        logger: For what fails after the response has begun.
+        logger: Logs failures after the response has begun.
 
     Attributes:
         endpoint: The handler.
@@ -71,14 +71,14 @@ class Body:
         self._logger = logger
         self._answer: Any = None
         self._is_over = False
-        self._task: asyncio.Task[Any] | None = None  # that sends, and may be cancelled
+        self._task: asyncio.Task[Any] | None = None  # the sending task, which may be cancelled
         self._is_stopped = False
 
     async def prepare(self, make: Callable[[object], Awaitable[ASGIApp]]) -> ASGIApp:
-        """The ASGI app that answers. Where it has all of the body, the per-message objects are closed first.
+        """The ASGI app of the response. If it has the complete body, the per-message objects are closed first.
 
         Args:
-            make: Litestar's way from what a handler returns to an ASGI app.
+            make: Litestar's conversion of a handler's result to an ASGI app.
         """
         with self._inside():
             try:
@@ -93,7 +93,7 @@ class Body:
         return self._answer if self._is_over and self._answer.background is None else self
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer; raises only where nothing was sent yet, or where the task was cancelled."""
+        """Send the response; raises only if nothing was sent yet, or if the task was cancelled."""
         answer = self._answer
         background = getattr(answer, "background", None)
         with self._inside():
@@ -112,7 +112,7 @@ class Body:
                 await self._run(background)
 
     async def abandon(self) -> None:
-        """Close what is open, where the answer was never sent."""
+        """Close the open objects if the response was never sent."""
         if not self._is_over:
             with self._inside():
                 await self._fail(asyncio.CancelledError("the answer was not sent"))
@@ -138,7 +138,7 @@ class Body:
             raise failed
 
     async def _stream(self, scope: Scope, channel: Channel) -> BaseException | None:
-        """Let the answer send its body; what has failed, if anything."""
+        """Send the body; returns the failure, if there is one."""
         failed: BaseException | None = None
         thread_iterators(self._answer, self.endpoint.workers)
         self._task = asyncio.current_task()
@@ -164,7 +164,7 @@ class Body:
         return failed
 
     def _stop(self) -> None:
-        """End it, as the service stops."""
+        """End the stream because the service stops."""
         if self._task is not None:
             self._is_stopped = True
             self._task.cancel()
@@ -179,7 +179,7 @@ class Body:
             await after.release()
 
     async def _fail(self, error: BaseException) -> BaseException:
-        """Close what is open; returns what has failed in the end."""
+        """Close the open objects after a failure; returns the final failure."""
         discard(self._context)
         if not self._is_over:
             self._is_over = True
@@ -207,7 +207,7 @@ class Body:
 
     @contextmanager
     def _inside(self) -> Generator[None]:
-        """As part of the message."""
+        """A context in which code runs as part of the message."""
         token = current_context.set(self._context)
         try:
             with ExitStack() as stack:
@@ -219,7 +219,7 @@ class Body:
 
 
 class _Stop:
-    """Ends an event stream some time after the service has begun to stop."""
+    """Ends an event stream a limited time after the service has begun to stop."""
 
     __slots__ = ("_channel", "_stop", "_timer")
 
@@ -241,7 +241,7 @@ class _Stop:
 
 
 def _is_complete(answer: object) -> bool:
-    """Whether an ASGI app of Litestar's has all of the body, and does nothing but send it."""
+    """Whether an ASGI app of Litestar has the complete body and only sends it."""
     kind = type(answer)
     return isinstance(answer, ASGIResponse) and all(
         getattr(kind, name) is getattr(ASGIResponse, name) for name in ("__call__", "start_response", "send_body")
@@ -249,7 +249,7 @@ def _is_complete(answer: object) -> bool:
 
 
 def _cause(error: BaseException) -> BaseException:
-    """What has failed in the only task of a group: Litestar streams in one."""
+    """The failure inside a task group with one task, in which Litestar streams."""
     found = error
     while isinstance(found, BaseExceptionGroup):
         causes = cast("BaseExceptionGroup[BaseException]", found).exceptions

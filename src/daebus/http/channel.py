@@ -16,24 +16,25 @@ __all__ = ["Channel"]
 
 _GONE = {"type": "http.disconnect"}
 _WHOLE = "http.response.pathsend"
-"""An extension of ASGI: the server is to send a whole file."""
+"""An ASGI extension: the server sends a whole file."""
 
 _PAUSE_SECONDS = 0.005
 
 _WITHOUT_BODY = (204, 304)  # statuses of responses
 _BODY_HEADERS = (b"content-length", b"transfer-encoding")  # of requests
 _ANSWER_SECONDS = 1.0
-"""For the server to say that a request without a body has none: it does so at once, but in a thread of its own."""
+"""Limit for the server to report an empty request body; it does so at once, but in another thread."""
 
 _TURNS = 8
-"""Of the event loop, until what the server has told it is known here."""
+"""Turns of the event loop until an event of the server is seen here."""
 
 
 class Channel:
-    """What the app of a response is given to receive and send with.
+    """The ``receive`` and ``send`` for the app of a response.
 
-    The last message of the body waits for `finish`, and so does what completes a body of known length: its client would
-    take it for the end. To the app it counts as sent, so that it is told, as by a server, that the exchange is over.
+    The last message of the body waits for `finish`. So does the part that completes a body of known length, as the
+    client would take it for the end. For the app it counts as sent: the app then receives the end of the exchange, as
+    from a server.
 
     Args:
         scope: ASGI's.
@@ -50,14 +51,14 @@ class Channel:
         self._receive = receive
         self._send = send
         self._last: Mapping[str, Any] | None = None
-        self._left: float = math.inf  # of the body, in bytes
-        self._is_lost = False  # whether the app was told that the client has gone
+        self._left: float = math.inf  # remaining bytes of the body
+        self._is_lost = False  # whether the app knows that the client has disconnected
         self._may_lose_client = False  # else the exchange is over with the head
         self._kept = b""
         self._paused = time.monotonic()
         self._ended = asyncio.get_running_loop().create_future()
         self._receiving: asyncio.Task[Any] | None = None
-        self._received: Any = None  # which the app has yet to ask for
+        self._received: Any = None  # received, but not yet requested by the app
         self.has_begun: bool = False
         self.is_event_stream: bool = False
 
@@ -90,8 +91,8 @@ class Channel:
                 return
         await self._send(message)
         if time.monotonic() - self._paused > _PAUSE_SECONDS:
-            # The server takes at once what is for a client that is gone. Without a pause nobody could hear of that,
-            # nor do anything else.
+            # The server accepts data for a disconnected client at once. Without a pause no task could notice that,
+            # or do any other work.
             await asyncio.sleep(0)
             self._paused = time.monotonic()
 
@@ -112,7 +113,7 @@ class Channel:
             self._ended.set_result(None)
 
     async def _listen(self) -> None:
-        """Have the server tell when the client goes: while a body is made that never awaits, nobody could ask it."""
+        """Ask the server early for a disconnect: a body that never awaits leaves no later chance to ask."""
         self._receiving = asyncio.create_task(self._receive_next())
         has_body = any(name in _BODY_HEADERS for name, _ in self._scope["headers"])
         await asyncio.wait({self._receiving}, timeout=0 if has_body else _ANSWER_SECONDS)
@@ -127,7 +128,7 @@ class Channel:
             received, self._received = self._received, None
             return received
         if self._receiving is None:
-            # Not to be cancelled: what the server then says would be lost.
+            # It must not be cancelled, as the event of the server would be lost.
             self._receiving = asyncio.create_task(self._receive_next())
         receiving = self._receiving
         await asyncio.wait({receiving, self._ended}, return_when=asyncio.FIRST_COMPLETED)
@@ -141,7 +142,7 @@ class Channel:
         return await self._receive()
 
     async def has_lost_client(self) -> bool:
-        """Whether the server knows that the client has gone: a body that never awaits has let nobody hear of it."""
+        """Whether the server knows of a disconnect, even if a body that never awaits has blocked the event loop."""
         if not self._may_lose_client or self._is_lost:
             return self._is_lost
         for _ in range(_TURNS):
@@ -151,14 +152,14 @@ class Channel:
             if self._receiving.done():
                 if self._receiving.exception() is None and self._receiving.result()["type"] == _GONE["type"]:
                     return True
-                self._receiving = None  # a part of the request's body, which the handler has not asked for
+                self._receiving = None  # a part of the request's body that the handler has not requested
         return False
 
     async def finish(self, *, cleanly: bool = False) -> None:
         """Send the end of the body.
 
         Args:
-            cleanly: Whether a body that has not come to its end is ended, too.
+            cleanly: Whether an incomplete body is also ended.
         """
         last = self._last
         if last is None and cleanly:
@@ -167,10 +168,10 @@ class Channel:
             await self._send(cast("Any", last))
 
     async def close(self) -> None:
-        """Receive no more."""
+        """Stop receiving."""
         receiving = self._receiving
         if receiving is not None:
             receiving.cancel()
             await asyncio.wait({receiving})
             if not receiving.cancelled():
-                receiving.exception()  # asyncio complains of one that nobody has looked at
+                receiving.exception()  # asyncio logs exceptions that are never retrieved

@@ -1,4 +1,4 @@
-"""What may stand in the path of a route, and left of its ``*``. Loads no Litestar."""
+"""Checks of the path of a route and of the parameters left of its ``*``. Loads no Litestar."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ _MAPPINGS = (shapes.AnyType, shapes.DataclassType, shapes.DictType, shapes.Struc
 
 
 class _Meaning(NamedTuple):
-    """What Litestar passes under a reserved name, and how a handler may annotate it."""
+    """The object that Litestar passes under a reserved name, and its allowed annotations."""
 
     what: str
     example: str
     shapes: tuple[type[shapes.Type], ...] = ()
     types: frozenset[str] | None = frozenset()
-    """Names of Litestar's types; None: any of them."""
+    """Names of Litestar's types; None: any type."""
 
 
 _WITHOUT_BODY = (204, 205, 304)
@@ -74,7 +74,7 @@ _MEANINGS = {
 
 
 def check_route(spec: RouteSpec, signature: Signature) -> list[WiringProblem]:
-    """Everything that is wrong with a route's path and methods, and with what stands left of its ``*``."""
+    """All mistakes in a route's path and methods, and in the parameters left of its ``*``."""
     malformed = malformed_path(spec.path)
     if malformed is not None:
         return [spec.problem(*malformed, code="malformed-path")]
@@ -200,7 +200,7 @@ def _hint(name: str, known: tuple[str, ...], otherwise: str) -> str:
 
 
 def _aliases(annotation: object) -> Iterator[str]:
-    """The names on the wire that Litestar's markers give: ``Annotated[str, PathParameter(name="id")]``."""
+    """The wire names set by Litestar's markers: ``Annotated[str, PathParameter(name="id")]``."""
     for marker in typing.get_args(annotation)[1:] if typing.get_origin(annotation) is typing.Annotated else ():
         if _from_litestar(marker) and isinstance(name := getattr(marker, "name", None), str):
             yield name
@@ -211,7 +211,7 @@ def _from_litestar(owner: object) -> bool:
 
 
 def _litestar_names(annotation: object) -> set[str]:
-    """The names of the Litestar types that an annotation is made of, without importing Litestar to know them."""
+    """The names of the Litestar types in an annotation, found without importing Litestar."""
     bare = without_metadata(annotation)
     origin = typing.get_origin(bare) or bare
     parts: tuple[object, ...] = (bare,)
@@ -223,7 +223,7 @@ def _litestar_names(annotation: object) -> set[str]:
 
 
 def belongs_in_body(annotation: object) -> bool:
-    """Whether a parameter is a struct or the like, or may be None besides: what no query string can hold."""
+    """Whether a type is a struct or similar (or optional), which a query string cannot hold."""
     bare = without_metadata(annotation)
     if typing.get_origin(bare) in (typing.Union, types.UnionType):
         members = [member for member in typing.get_args(bare) if member is not NoneType]
@@ -232,7 +232,7 @@ def belongs_in_body(annotation: object) -> bool:
 
 
 def _can_be(annotation: object, allowed: tuple[type[shapes.Type], ...]) -> bool:
-    """Whether msgspec sees an annotation as one of these shapes; a union, only if each of its members is one."""
+    """Whether msgspec sees an annotation as one of these shapes; for a union, each member must be one."""
     try:
         shape = shapes.type_info(cast("type", annotation))
     except (TypeError, NameError, AttributeError):

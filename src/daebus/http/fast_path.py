@@ -1,9 +1,8 @@
-"""The fast path of HTTP: most requests are answered without what Litestar does for those that need more.
+"""The fast path of HTTP: most requests are answered without the steps of Litestar that they do not need.
 
-A request for a handler without hooks, in an app without middleware, is answered before Litestar has seen it. Any other
-has its arguments read, and its answer encoded, by ourselves, but within all that Litestar and the user have put around
-it. Wrong arguments are answered where they are found; whatever else fails goes through Litestar, to its exception
-handlers.
+A request for a handler without hooks, in an app without middleware, is answered before Litestar sees it. For other
+requests, daebus reads the arguments and encodes the answer, inside the hooks and middleware of Litestar and the user.
+Wrong arguments are answered where they are found; all other failures go through Litestar to its exception handlers.
 """
 
 from __future__ import annotations
@@ -40,11 +39,11 @@ if TYPE_CHECKING:
 __all__ = ["FastPath"]
 
 _OUTCOME = "daebus.outcome"
-"""The key in the scope of a request whose handler has run already."""
+"""The key in a request's scope for the outcome of a handler that has already run."""
 
 
 class _Outcome(msgspec.Struct):
-    """What became of a request: what the handler has returned, or why it could not be called, or has failed."""
+    """The outcome of a request: the handler's result, or why it failed or could not be called."""
 
     data: object = None
     error: Exception | None = None
@@ -54,7 +53,7 @@ class FastPath(ReceiveRoutePlugin):
     """The fast path of one Litestar app.
 
     Args:
-        is_on: Whether it is on; else all requests go through Litestar.
+        is_on: Whether the fast path is on; otherwise all requests go through Litestar.
     """
 
     __slots__ = ("_app", "_is_on", "_router")
@@ -70,12 +69,12 @@ class FastPath(ReceiveRoutePlugin):
             replace_class(route, _Route)
 
     def open(self, app: Litestar) -> None:
-        """Answer requests before Litestar, if nothing stands between it and its routes, and as long as that is so."""
+        """Answer requests before Litestar, as long as there is no middleware before its routes."""
         if self._is_on:
             self._app, self._router = app, LitestarRouter(app)
 
     async def answer(self, scope: Any, receive: Receive) -> Encoded | None:
-        """The answer to a request; None where Litestar has to see to it, which then knows what was done already."""
+        """The answer to a request; None if Litestar must handle it, which then reuses the completed steps."""
         handler = None if self._router is None else self._router.find(scope, _Route.handle)
         if not isinstance(handler, RouteHandler) or not handler.is_plain or handler.arguments is None:
             return None
@@ -104,14 +103,14 @@ class FastPath(ReceiveRoutePlugin):
         return None
 
     def _is_all_ours(self) -> bool:
-        """Whether the user has asked for nothing to happen where a request fails."""
+        """Whether the user has no hooks or handlers for failed requests."""
         app = cast("Any", self._app)
-        has_hooks = len(app.after_exception) > 1  # than the one of `Problems`
+        has_hooks = len(app.after_exception) > 1  # more than the hook of `Problems`
         return not (has_hooks or app.logging_config or app.pdb_on_exception)
 
 
 class _Route(OwnRoute):
-    """A route whose arguments are read, and answers encoded, by ourselves, for most requests."""
+    """A route for which daebus, for most requests, reads the arguments and encodes the answers."""
 
     __slots__ = ()
 
@@ -140,7 +139,7 @@ class _Route(OwnRoute):
                 try:
                     raise outcome.error
                 finally:
-                    del outcome  # else the error, its traceback and this frame would keep one another
+                    del outcome  # else the error, its traceback and this frame would be a reference cycle
             return await handler.to_response(request.app, outcome.data, request)
         data = None if handler.before is None else await handler.before(request)
         if not data:
@@ -152,18 +151,18 @@ class _Route(OwnRoute):
 
 
 async def _read_body(scope: Any, receive: Receive, handler: HTTPRouteHandler) -> None:
-    """Read what has not been read, as something else was missing, so that all mistakes can be told at once."""
+    """Read an unread body after another argument was missing, so that all mistakes can be reported at once."""
     if isinstance(handler, RouteHandler) and handler.takes_json and received_body(scope) is None:
         with contextlib.suppress(LitestarException):
             await PlainRequest(scope, receive).body()
 
 
 async def _arguments_of(request: AnyRequest, arguments: Arguments) -> dict[str, object] | None:
-    """The arguments of a request; None where Litestar is to read them.
+    """The arguments of a request; None if Litestar must read them.
 
     Raises:
         InvalidRequest: They are wrong.
-        HTTPException: The body is no JSON by its type, or too large.
+        HTTPException: The type of the body is not JSON, or the body is too large.
     """
     body = None
     if arguments.takes_body:

@@ -1,4 +1,4 @@
-"""Forms: whether a route takes its body as one, and what its fields may be. Loads no Litestar."""
+"""Forms: whether a route takes its body as a form, and the allowed types of its fields. Loads no Litestar."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _HOW = "Annotated[{}, Body(media_type=RequestEncodingType.MULTI_PART)]"
 
 
 def find_unreadable(parameter: Parameter) -> tuple[str, str] | None:
-    """Why a body cannot be read, and the remedy; None: it can be, or is none that has to do with files.
+    """Why a body cannot be read, and the remedy; None: it can be read, or it has nothing to do with files.
 
     Args:
         parameter: The parameter ``data`` of a route.
@@ -38,7 +38,7 @@ def find_unreadable(parameter: Parameter) -> tuple[str, str] | None:
 
 
 def is_form_with_files(parameter: Parameter) -> bool:
-    """Whether a parameter is a body that is a form, all of whose fields can be read."""
+    """Whether a parameter takes a form body, and all its fields can be read."""
     try:
         require_json_type(without_metadata(parameter.annotation), is_upload)
     except UnsupportedTypeError:
@@ -54,5 +54,5 @@ def _is_form(parameter: Parameter) -> bool:
 
 
 def is_upload(kind: type) -> bool:
-    """Whether a type is a file of a form, Litestar's ``UploadFile``."""
+    """Whether a type is a file in a form: Litestar's ``UploadFile``."""
     return any(base.__name__ == "UploadFile" and base.__module__.startswith("litestar.") for base in kind.__mro__)

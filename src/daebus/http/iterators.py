@@ -1,4 +1,4 @@
-"""The iterators from which Litestar's streaming responses take their bodies: run in our threads, and closed in time."""
+"""The body iterators of Litestar's streaming responses: run in our threads and closed in time."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ T = TypeVar("T")
 
 
 class _InThreads(AsyncIterator[T]):
-    """An iterator whose steps run in threads; the one that runs when it is closed is waited for.
+    """An iterator whose steps run in threads; closing it waits for a running step.
 
     Args:
-        iterator: Such as a generator.
+        iterator: The iterator, such as a generator.
         workers: The threads.
     """
 
@@ -51,7 +51,7 @@ class _InThreads(AsyncIterator[T]):
 
 
 def thread_iterators(answer: object, workers: Workers) -> None:
-    """Let the plain iterators of a response run in our threads."""
+    """Run the plain (not async) iterators of a response in our threads."""
     holder: Any = answer
     for name in BODY_ITERATORS:
         inside: Any = getattr(holder, name, None)
@@ -61,10 +61,10 @@ def thread_iterators(answer: object, workers: Workers) -> None:
 
 
 async def close_iterators(answer: object) -> None:
-    """Close the generators of a response, the outer one first. Those that have ended already are as they were.
+    """Close the generators of a response, the outer one first. Generators that have ended are not affected.
 
     Raises:
-        Exception: What one of them raises when it is closed; the others are closed all the same.
+        Exception: An exception of one of them during closing; the others are still closed.
     """
     holder, raised = answer, None
     for name in BODY_ITERATORS:

@@ -1,8 +1,8 @@
-"""Litestar's internals: all that daebus uses of Litestar beyond its documented interface stands in this module.
+"""Litestar's internals: everything that daebus uses beyond Litestar's documented interface is in this module.
 
-A newer Litestar may change any of it. So the start looks at it, by names and parameters: without what is in `REQUIRED`
-the service does not start, and one line says why; without what is in `FAST_PATH` every request goes through Litestar,
-and one line of the log says so. Undocumented modules are imported nowhere else: ruff refuses it.
+A newer Litestar may change any of it, so names and parameters are checked at the start. If something in `REQUIRED` is
+missing, the service does not start, and one line says why. If something in `FAST_PATH` is missing, every request goes
+through Litestar, and this is logged in one line. Undocumented modules are imported nowhere else; ruff enforces this.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ FAST_PATH: Sequence[str] = (
     f"{_SCOPE_STATE}.body",
     f"{_SCOPE_STATE}.form",
 )
-"""What the fast path needs: see `daebus.http.fast_path`."""
+"""The internals that the fast path needs: see `daebus.http.fast_path`."""
 
 _OF_HANDLERS = (
     "default_deserializer ownership_layers parsed_data_field parsed_fn_signature resolve_after_response "
@@ -66,7 +66,7 @@ REQUIRED: Sequence[str] = (
     "litestar.utils.sync:AsyncIteratorWrapper.iterator",
     *(f"litestar.handlers:HTTPRouteHandler.{name}" for name in _OF_HANDLERS.split()),
 )
-"""What routes and WebSockets need."""
+"""The internals that routes and WebSockets need."""
 
 if TYPE_CHECKING:
     from litestar.exceptions.http_exceptions import RequestEntityTooLarge
@@ -77,7 +77,7 @@ if TYPE_CHECKING:
     from litestar.utils.scope.state import ScopeState
     from litestar.utils.sync import AsyncIteratorWrapper
 else:
-    # This module can be imported, to be asked what is missing, whatever is missing.
+    # This module must be importable whatever is missing, so that `missing` can be called.
     RequestEntityTooLarge = find("litestar.exceptions.http_exceptions:RequestEntityTooLarge")
     DEFAULT_TYPE_ENCODERS = find("litestar.serialization.msgspec_hooks:DEFAULT_TYPE_ENCODERS")
     PathParameterDefinition = find("litestar.types.internal_types:PathParameterDefinition")
@@ -110,17 +110,17 @@ __all__ = [
 ]
 
 HAS_STATE = not missing([_SCOPE_STATE])
-"""Whether requests have a state where it is looked for."""
+"""Whether requests keep their state in the expected place."""
 
 BODY_ITERATORS = ("iterator", "content_async_iterator")
-"""The attributes under which responses, and the iterator of server-sent events, keep what they iterate."""
+"""The attributes that hold the iterators of responses and of server-sent events."""
 
 CLIENT_GONE = "client disconnected prematurely"
-"""What Litestar says where the client goes before the body has come."""
+"""Litestar's message if the client disconnects before the body has arrived."""
 
 
 def has_fast_path(logger: Logger) -> bool:
-    """Whether the installed Litestar has all that the fast path needs; the log is told where it has not."""
+    """Whether the installed Litestar has everything that the fast path needs; if not, this is logged."""
     absent = missing(FAST_PATH)
     if absent:
         logger.warning(
@@ -133,16 +133,16 @@ def has_fast_path(logger: Logger) -> bool:
 
 
 def replace_class(route: BaseRoute, kind: type[OwnRoute]) -> None:
-    """Make a route of Litestar's one of ours: Litestar makes its routes itself, and has no option for their class."""
+    """Change the class of a Litestar route to ours: Litestar has no option for the class of its routes."""
     if isinstance(route, HTTPRoute):
         route.__class__ = kind
 
 
 class LitestarRouter:
-    """Litestar's router, asked without what stands around it.
+    """Litestar's router, used without the middleware around it.
 
     Args:
-        app: Whose router it is.
+        app: The app that has the router.
     """
 
     __slots__ = ("_app", "_handler")
@@ -152,33 +152,34 @@ class LitestarRouter:
         self._handler = app.asgi_handler if getattr(app.asgi_handler, "app", None) is app.asgi_router else None
 
     def find(self, scope: Any, handle: object) -> HTTPRouteHandler | None:
-        """The handler of a request, which is noted in the scope as Litestar does it.
+        """The handler of a request, which is also stored in the scope, as Litestar does.
 
-        None where more is to be done than to call it, or where there is none: that is for Litestar.
+        None if there is no handler or if more must be done than to call it; Litestar handles these requests.
 
         Args:
             scope: ASGI's.
-            handle: The function that handles requests for routes of ours; of another one, middleware stands before it.
+            handle: The function that handles requests for our routes; if the route has another one, there is middleware
+                before it.
         """
         app, path = self._app, scope["path"]
         if app.asgi_handler is not self._handler or app.before_send or scope.get("root_path"):
             return None
-        if "//" in path or path[:1] != "/" or (path.endswith("/") and path != "/"):  # Litestar makes another one of it
+        if "//" in path or path[:1] != "/" or (path.endswith("/") and path != "/"):  # Litestar normalizes such a path
             return None
         try:
             route, handler, _, parameters, template = app.asgi_router.handle_routing(path=path, method=scope["method"])
-        except Exception:  # Litestar asks its router once more, and tells the client and the log
+        except Exception:  # Litestar calls its router again, then answers and logs
             return None
         if getattr(route, "__func__", None) is not handle:
             return None
-        # Also for whoever stands around the app, and labels metrics with it.
+        # Also for code around the app, such as metrics that use it as a label.
         scope["app"] = scope["litestar_app"] = app
         scope["route_handler"], scope["path_template"], scope["path_params"] = handler, template, parameters
         return handler if isinstance(handler, HTTPRouteHandler) else None
 
 
 class OwnRoute(HTTPRoute):
-    """A route of Litestar's whose handler is called, and answered for, by somebody else."""
+    """A Litestar route whose handler is called, and whose answers are made, by daebus."""
 
     __slots__ = ()
 
@@ -187,14 +188,14 @@ class OwnRoute(HTTPRoute):
         return self.route_handler_map[cast("Any", method)][0]
 
     async def answer(self, handler: HTTPRouteHandler, scope: Any, receive: Receive, send: Send, call: _Call) -> None:
-        """What Litestar does around the call of a handler: guards, cache, sending, the hook after the response.
+        """Do Litestar's steps around the call of a handler: guards, cache, sending, the hook after the response.
 
         Args:
             handler: The handler.
             scope: ASGI's.
             receive: ASGI's.
             send: ASGI's.
-            call: Calls the handler, and makes the answer.
+            call: Calls the handler and makes the answer.
         """
         resolved = cast("Any", handler)  # Litestar's types are partly unknown
         request: AnyRequest = resolved.resolve_request_class()(scope, receive, send)
@@ -226,29 +227,29 @@ _Call = Callable[[AnyRequest], Awaitable[ASGIApp]]
 
 
 def _state_of(scope: Scope) -> Any:
-    """The state of a request; one that is empty where Litestar has it elsewhere."""
+    """The state of a request; an empty one if Litestar keeps it elsewhere."""
     return ScopeState.from_scope(scope) if HAS_STATE else SimpleNamespace(body=None, form=None)
 
 
 def received_body(scope: Scope) -> bytes | None:
-    """The body of a request, where all of it has been received."""
+    """The body of a request, if it was received completely."""
     body = _state_of(scope).body
     return body if isinstance(body, bytes) else None
 
 
 def keep_body(scope: Scope, body: bytes) -> None:
-    """Keep the body of a request for Litestar, as it can be received but once."""
+    """Keep the body of a request for Litestar, as it can be received only once."""
     _state_of(scope).body = body
 
 
 def received_form(scope: Scope) -> dict[str, Any] | None:
-    """The form of a request, where it has been received."""
+    """The form of a request, if it was received."""
     form = _state_of(scope).form
     return cast("dict[str, Any]", form) if isinstance(form, dict) else None
 
 
 def parameters_of(handler: HTTPRouteHandler) -> Iterator[tuple[str, FieldDefinition, object]]:
-    """The parameters that Litestar fills: by name, with what it knows of them, and with their types."""
+    """The parameters that Litestar fills: name, field definition and type."""
     kinds: dict[str, object] = cast("Any", handler).signature_model.__annotations__
     for name, field in handler.parsed_fn_signature.parameters.items():
         if kinds.get(name) is not None:
@@ -256,7 +257,7 @@ def parameters_of(handler: HTTPRouteHandler) -> Iterator[tuple[str, FieldDefinit
 
 
 def lacks_file(error: Exception) -> bool:
-    """Whether a form has no file where the handler takes nothing else, which Litestar falls over."""
+    """Whether a form lacks the file that is the handler's only field, on which Litestar fails."""
     is_end = isinstance(error, IndexError) or (
         isinstance(error, RuntimeError) and isinstance(error.__cause__, StopIteration)
     )
@@ -264,7 +265,7 @@ def lacks_file(error: Exception) -> bool:
 
 
 def broken_request(error: Exception) -> str | None:
-    """What is wrong with the request, where Litestar takes the client's mistake for one of its own."""
+    """The mistake in a request, if Litestar reports a client error as a server error."""
     if isinstance(error, InternalServerException) and error.detail == CLIENT_GONE:
         return "The body ended too early"
     if isinstance(error, RecursionError | UnicodeDecodeError) and _raised_in(error, "litestar."):

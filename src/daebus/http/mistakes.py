@@ -1,4 +1,4 @@
-"""The mistakes of an HTTP request: all that is wrong with its parameters and its body."""
+"""The mistakes in the parameters and the body of an HTTP request."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class InvalidRequest(ValidationException):
     """The request is not what the handler takes.
 
     Args:
-        scope: Of the request.
-        mistakes: All that is wrong with it.
+        scope: The scope of the request.
+        mistakes: All mistakes in it.
     """
 
     def __init__(self, scope: HTTPScope, mistakes: Mistakes) -> None:
@@ -42,7 +42,7 @@ class InvalidRequest(ValidationException):
 
 
 def request_mistakes(request: AnyRequest) -> Mistakes:
-    """All that is wrong with the parameters of a request, and with its body as far as it has been read."""
+    """All mistakes in the parameters of a request, and in its body as far as it was read."""
     found, handler = Mistakes([]), request.route_handler
     form = ValuesInput(decoding_hook(handler))
     for name, field, kind in parameters_of(handler):
@@ -65,15 +65,15 @@ def request_mistakes(request: AnyRequest) -> Mistakes:
 
 
 def look(form: Input[Any], value: object, kind: object, place: str, path: str, found: Mistakes) -> None:
-    """Add what is wrong with one value of a request to what was found.
+    """Add the mistakes in one value of a request to the found mistakes.
 
     Args:
-        form: What takes the value apart.
+        form: The form that decodes the value.
         value: The value.
         kind: The type that is expected.
-        place: Where it is: ``path``, ``query``, ``header``, ``cookie`` or ``body``.
-        path: Its name there; of a body ``$``.
-        found: What was found.
+        place: Its source: ``path``, ``query``, ``header``, ``cookie`` or ``body``.
+        path: Its name in the source; ``$`` for a body.
+        found: The mistakes found so far.
     """
     error = form.check(value, kind)
     if error is not None:
@@ -81,7 +81,7 @@ def look(form: Input[Any], value: object, kind: object, place: str, path: str, f
 
 
 def _find(request: AnyRequest, marker: ParameterKwarg, field: FieldDefinition) -> tuple[str, str, object]:
-    """Where a parameter is from, its name there, and its value."""
+    """The source of a parameter, its name there, and its value."""
     name = marker.name or field.name
     match marker.param_type:
         case ParamType.HEADER:
@@ -133,7 +133,7 @@ def _is_form(field: FieldDefinition) -> bool:
 
 
 def decoding_hook(handler: HTTPRouteHandler) -> Callable[[Any, Any], Any]:
-    """What decodes as Litestar does, where msgspec does not know a type."""
+    """The decoding hook, which decodes types that msgspec does not know, as Litestar does."""
     default: Callable[[Any, Any], Any] = cast("Any", handler).default_deserializer
 
     def decode(kind: Any, value: Any) -> Any:

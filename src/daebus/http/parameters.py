@@ -1,4 +1,4 @@
-"""Annotations of a route's parameters as Litestar wants them: each with the marker that says where it comes from."""
+"""Annotations of a route's parameters for Litestar: each has a marker for its source."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ __all__ = ["litestar_annotations"]
 _BOUNDS = ("gt", "ge", "lt", "le", "multiple_of", "pattern", "title", "description")
 _ITEMS = {"min_length": "min_items", "max_length": "max_items"}
 
-# As a value, to annotate with what is only known at run time.
+# As a value, for annotations that are only known at run time.
 _annotated = cast("Mapping[object, Any]", typing.Annotated)
 
 
 def litestar_annotations(
     signature: Signature, path_names: Collection[str], provided: Collection[str]
 ) -> dict[str, Any]:
-    """What stands left of the ``*``, without a `Context`, by name.
+    """The annotations of the parameters left of the ``*``, without the `Context`, by name.
 
     Litestar deprecates parameters without a marker, and drops a ``msgspec.Meta``: the markers take over its bounds.
 
     Args:
-        signature: Of the handler.
+        signature: The signature of the handler.
         path_names: The parameters that are in the path.
         provided: The names that Litestar's own ``dependencies`` fill.
 
     Raises:
-        WiringError: A ``msgspec.Meta`` stands where Litestar cannot check it.
+        WiringError: A ``msgspec.Meta`` is in a place where Litestar cannot check it.
     """
     annotations: dict[str, Any] = {}
     for parameter in signature.left:
@@ -74,7 +74,7 @@ def _split(annotation: object) -> tuple[object, tuple[object, ...]]:
 
 
 def _bounds(signature: Signature, parameter: Parameter) -> dict[str, Any]:
-    """The bounds of the ``msgspec.Meta`` of a parameter, which may be optional, in the words of Litestar."""
+    """The bounds in the ``msgspec.Meta`` of a parameter (also an optional one), as arguments of Litestar."""
     bare, metadata = _split(parameter.annotation)
     metas = [part for part in metadata if isinstance(part, msgspec.Meta)]
     if typing.get_origin(bare) in (typing.Union, types.UnionType):

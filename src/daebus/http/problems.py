@@ -1,4 +1,4 @@
-"""The problem documents of failed requests: what Litestar's app answers to every exception."""
+"""The problem documents of failed requests: the answer of Litestar's app to every exception."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ Handlers: TypeAlias = Mapping[int | type[Exception], Callable[[AnyRequest, Any],
 
 _KNOWN = (BadRequest, Unauthorized, Forbidden, NotFound, Conflict, TooLarge, TooManyRequests, Unavailable, Timeout)
 _BY_STATUS = {kind.status: kind for kind in _KNOWN}
-# Beside those of daebus, those whose phrase is not the same in every version of Python.
+# Besides those of daebus, the ones whose phrase differs between versions of Python.
 _CODES = {
     **{error.status: error.code for error in _KNOWN},
     414: "uri_too_long",
@@ -60,13 +60,13 @@ _CODES = {
 }
 _DRAIN_SECONDS = 5
 
-# As Litestar says it.
+# The wording of Litestar.
 _MISSING = re.compile(r"Missing required (?P<place>\w+) parameter '(?P<name>.*?)' for")
 _INVALID = "Validation failed for "
 
 
 class Problems:
-    """Turns exceptions into responses; those that are not meant for the client are logged, and not shown.
+    """Turns exceptions into responses; exceptions that are not meant for the client are logged and not shown.
 
     Args:
         logger: Where unexpected exceptions are logged.
@@ -76,11 +76,11 @@ class Problems:
         self._logger = logger
 
     def handlers(self, given: Handlers | None) -> Handlers:
-        """The handlers for a Litestar app: those that the user gave, and this one for the rest."""
+        """The exception handlers for a Litestar app: the user's handlers, and this one for all other exceptions."""
         return {ServiceError: self.answer, HTTPException: self.answer, Exception: self.answer, **unhidden(given)}
 
     def answer(self, request: AnyRequest, error: Exception) -> Response[bytes]:
-        """The response to a request that failed."""
+        """The response to a failed request."""
         if lacks_file(error):
             error = InvalidRequest(request.scope, request_mistakes(request))
         if isinstance(error, HTTPException) and error.status_code != HTTPStatus.INTERNAL_SERVER_ERROR:
@@ -92,7 +92,7 @@ class Problems:
         return _response(request, problem.status, problem.code, problem.message, problem.details, None)
 
     async def note(self, error: Exception, scope: Scope) -> None:
-        """Note under `REFUSAL` what a WebSocket client is to be told: an ``after_exception`` hook of Litestar's."""
+        """Store the error for a WebSocket client under `REFUSAL`: an ``after_exception`` hook of Litestar."""
         if scope["type"] == ScopeType.WEBSOCKET and not isinstance(error, WebSocketException):
             cast("dict[str, object]", scope)[REFUSAL] = self._refusal(error, scope)
 
@@ -124,7 +124,7 @@ class Problems:
         return self._outside(error, method=request.method, path=request.scope["path"], request_id=known)
 
     def _outside(self, error: Exception, **about: str) -> ServiceError:
-        """The error for what failed outside of our handlers."""
+        """The error for a failure outside of our handlers."""
         problem = outage(error, self, self._logger, **about)
         if problem is not None:
             return problem
@@ -133,16 +133,16 @@ class Problems:
 
 
 def answers_mistakes(handlers: Mapping[Any, Any]) -> bool:
-    """Whether of some exception handlers it is ours that answers a request with wrong arguments."""
+    """Whether our exception handler is the one that answers requests with wrong arguments."""
     kinds = (HTTPStatus.BAD_REQUEST, *InvalidRequest.__mro__)  # in Litestar's order
     chosen = next((handlers[kind] for kind in kinds if kind in handlers), None)
     return getattr(chosen, "__func__", None) is Problems.answer
 
 
 def unhidden(handlers: Handlers | None) -> Handlers:
-    """Exception handlers of the user's, where one for 500 also stands for unknown exceptions.
+    """The user's exception handlers, with the one for 500 also used for unknown exceptions.
 
-    Litestar looks for the class first, and would find the one of `Problems` for `Exception`.
+    Litestar looks up the class first, and would find the handler of `Problems` for `Exception`.
     """
     given = dict(handlers or {})
     if HTTPStatus.INTERNAL_SERVER_ERROR in given:
@@ -159,7 +159,7 @@ def _response(
     headers: Mapping[str, str] | None,
 ) -> Response[bytes]:
     body = encode_problem(status, code, detail, details, request_id(request.scope))
-    # A client that is still sending when the connection closes never sees the answer.
+    # A client that still sends when the connection closes never sees the answer.
     kind = _AfterBody if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE else Response[bytes]
     return kind(body, status_code=status, media_type=PROBLEM, headers=dict(headers or {}))
 
@@ -178,7 +178,7 @@ class _AfterBody(Response[bytes]):
                 await _drain(receive)
             await answer(scope, receive, send)
 
-        return cast("ASGIResponse", drain_and_answer)  # all that Litestar does with it is to call it
+        return cast("ASGIResponse", drain_and_answer)  # Litestar only calls it
 
 
 async def _drain(receive: Receive) -> None:
@@ -189,7 +189,7 @@ async def _drain(receive: Receive) -> None:
 
 
 def _without_websocket(request: AnyRequest, error: HTTPException) -> HTTPException:
-    """The error for HTTP, where Litestar counts a WebSocket among the methods that a path allows."""
+    """The error for HTTP, if Litestar lists a WebSocket among the allowed methods of a path."""
     allowed = (error.headers or {}).get("allow", "").split(", ")
     if "websocket" not in allowed:
         return error
@@ -201,7 +201,7 @@ def _without_websocket(request: AnyRequest, error: HTTPException) -> HTTPExcepti
 
 
 def _explain(request: AnyRequest, error: HTTPException) -> tuple[str, Mapping[str, object]]:
-    """The sentence and the details for an exception of Litestar's, or of a handler that raises Litestar's."""
+    """The sentence and the details for an exception of Litestar, raised by Litestar or by a handler."""
     path = request.scope["path"]
     if isinstance(error.__cause__, SerializationException):
         found = Mistakes([Mistake("body", "$", f"It cannot be decoded: {error.detail}")])
@@ -229,7 +229,7 @@ def _explain(request: AnyRequest, error: HTTPException) -> tuple[str, Mapping[st
 
 
 def _mistakes(request: AnyRequest, error: ValidationException) -> Mistakes:
-    """All that is wrong with a request, where the error is about what the handler takes of it."""
+    """All mistakes in a request, if the error is about the handler's arguments."""
     if isinstance(error, InvalidRequest):
         return error.mistakes
     found, missing = Mistakes([]), _MISSING.match(error.detail)
@@ -238,7 +238,7 @@ def _mistakes(request: AnyRequest, error: ValidationException) -> Mistakes:
         return found
     if error.detail.startswith(_INVALID) or missing is not None:
         found = request_mistakes(request)
-    if not found.found and missing is not None:  # of a dependency of Litestar's
+    if not found.found and missing is not None:  # a parameter of a Litestar dependency
         found.add(missing["place"], missing["name"], "Missing")
     elif not found.found:
         for entry in (cast("Mapping[str, str]", entry) for entry in entries if isinstance(entry, dict)):

@@ -1,4 +1,4 @@
-"""One route as a handler of Litestar's: what stands left of the ``*`` is its signature, `dispatch` is its body."""
+"""One route as a Litestar handler: its signature is the part left of the ``*``, its body is `dispatch`."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _ExceptionHandlers = dict[int | type[Exception], Any]
 _Function = Callable[..., Coroutine[Any, Any, object]]
 
 BODY = "daebus.body"
-"""The key in the scope of a request under which its `Body` is found, where it has one."""
+"""The key in a request's scope for its `Body`, if it has one."""
 
 _SET_BY_ROUTE = {"path", "http_method", "status_code", "sync_to_thread", "kwargs"}
 _OPTIONS = frozenset(inspect.signature(HTTPRouteHandler).parameters) - _SET_BY_ROUTE
@@ -52,7 +52,7 @@ _OPTIONS = frozenset(inspect.signature(HTTPRouteHandler).parameters) - _SET_BY_R
 
 @dataclass(frozen=True, slots=True)
 class HttpRoute:
-    """A recorded route and its endpoint, which need not encode what the handler returns."""
+    """A recorded route and its endpoint, which need not encode the handler's result."""
 
     spec: RouteSpec
     endpoint: Endpoint[object]
@@ -62,16 +62,16 @@ class RouteHandler(HTTPRouteHandler):
     """A route as Litestar registers it.
 
     Attributes:
-        make_delivery: Makes the delivery, once it is known how to encode what the handler returns.
-        delivery: How requests reach the handler; from `fit` on.
-        respond: Hands the arguments of a request to the handler, and returns what it returns, encoded; from `fit` on.
-        arguments: What reads the arguments of most requests; None where Litestar reads them.
-        before: A hook of the user's, ``before_request``.
-        takes_json: Whether its body is to be JSON, by its type too.
-        body_limit: How long its body may be, in bytes; None or 0: as long as it likes.
+        make_delivery: Makes the delivery when the encoder of the handler's result is known.
+        delivery: Passes requests to the handler; set by `fit`.
+        respond: Passes the arguments of a request to the handler and returns its encoded result; set by `fit`.
+        arguments: The reader of the arguments of most requests; None if Litestar reads them.
+        before: The user's ``before_request`` hook.
+        takes_json: Whether its body must be JSON, also by its content type.
+        body_limit: The maximum length of its body in bytes; None or 0: no limit.
         logger: For what fails after a response has begun.
-        is_plain: Whether nothing is to happen but that the handler is called: no hook, no guard, no cache.
-        explains_mistakes: Whether no exception handler of the user's is for wrong arguments.
+        is_plain: Whether only the handler is called: no hook, no guard, no cache.
+        explains_mistakes: Whether the user has no exception handler for wrong arguments.
     """
 
     route: HttpRoute
@@ -85,17 +85,17 @@ class RouteHandler(HTTPRouteHandler):
     body_limit: int | None = None
     is_plain: bool = False
     explains_mistakes: bool = False
-    _check: AsyncAnyCallable | None = None  # of a form's type, after the hook of the user's
+    _check: AsyncAnyCallable | None = None  # checks a form's type, after the user's hook
     _exception_handlers: _ExceptionHandlers | None = None
 
     def fit(self, *, fast: bool) -> None:
-        """Fit the handler to the app that it has become a part of, with all that the app's layers and plugins add.
+        """Adapt the handler to the app that it is now part of, with everything that layers and plugins of the app add.
 
         Args:
             fast: Whether requests may take the fast path.
 
         Raises:
-            WiringError: What the handler returns cannot be encoded.
+            WiringError: The handler's result cannot be encoded.
         """
         signature = self.route.endpoint.signature
         self.delivery = self.make_delivery(choose_encoding(signature, self))
@@ -115,14 +115,14 @@ class RouteHandler(HTTPRouteHandler):
 
     @override
     def resolve_exception_handlers(self) -> _ExceptionHandlers:
-        if self._exception_handlers is None:  # Litestar would put them together anew for each request
+        if self._exception_handlers is None:  # Litestar would rebuild them for each request
             return cast("_ExceptionHandlers", super().resolve_exception_handlers())  # pyright: ignore[reportUnknownMemberType]
         return self._exception_handlers
 
     @override
     def resolve_before_request(self) -> AsyncAnyCallable | None:
         if self.arguments is not None:
-            return None  # it has been run
+            return None  # it has already run
         return self._check or super().resolve_before_request()
 
     @override
@@ -147,11 +147,11 @@ def make_handler(
         route: The route.
         provided: The parameters that the ``dependencies`` of the whole Litestar app fill.
         service: The name of the service.
-        stopping: Whether it stops.
+        stopping: Whether it is stopping.
         logger: For what fails after a response has begun.
 
     Raises:
-        WiringError: An option is none of Litestar's, or a parameter cannot be expressed in Litestar.
+        WiringError: Litestar does not have an option, or a parameter cannot be expressed in Litestar.
     """
     spec, endpoint = route.spec, route.endpoint
     _refuse_unknown_options(spec)
@@ -185,14 +185,14 @@ def _refuse_unknown_options(spec: RouteSpec) -> None:
 
 
 def _options(spec: RouteSpec, signature: Signature, *, has_input: bool) -> dict[str, Any]:
-    """The user's options, and what the documentation can know from the function."""
+    """The user's options, and the documentation from the function."""
     summary, _, description = (inspect.getdoc(spec.function) or "").partition("\n")
     given = cast("dict[str, Any]", dict(spec.options))
     return {
         "summary": summary or signature.name.replace("_", " ").capitalize(),
         "description": description.strip() or None,
         **given,
-        "raises": None,  # Litestar knows its own alone, and documents them in a form that no client gets
+        "raises": None,  # Litestar knows only its own errors, and documents them in a form that no client gets
         "responses": {
             **(INVALID_INPUT if has_input else {}),
             **documented_errors(spec),
@@ -215,7 +215,7 @@ def _responding(delivery: Delivery[object]) -> Respond:
 
 
 def _make_function(signature: Signature, names: Collection[str], hints: Mapping[str, Any]) -> _Function:
-    """What Litestar calls with the arguments that it has read."""
+    """The function that Litestar calls with the arguments."""
     files = [p.name for p in signature.left if p.name in names and is_file(p.annotation)]
     keeps_request = "request" in hints
 
@@ -235,7 +235,7 @@ def _make_function(signature: Signature, names: Collection[str], hints: Mapping[
 
 
 def _checking(form: str, before: AsyncAnyCallable | None) -> AsyncAnyCallable:
-    """What Litestar calls before it reads a form: the hook of the user's, then a look at the type of the body."""
+    """The function that Litestar calls before it reads a form: the user's hook, then a check of the body's type."""
 
     async def check(request: AnyRequest) -> object:
         answer = None if before is None else await before(request)
@@ -247,14 +247,14 @@ def _checking(form: str, before: AsyncAnyCallable | None) -> AsyncAnyCallable:
 
 
 def _relative(path: PurePath) -> PurePath:
-    """The rest of a URL as a path that stays below whatever it is joined to; Litestar gives it a leading slash."""
+    """The rest of a URL as a relative path, so that it stays below its base; Litestar adds a leading slash."""
     if ".." in path.parts:
         raise NotFound("There is no such path")
     return path.relative_to(path.anchor)
 
 
 def _pose_as(function: _Function, signature: Signature, hints: Mapping[str, Any]) -> None:
-    """Let a function look, to Litestar, as the left side of a handler."""
+    """Give a function, for Litestar, the signature of a handler's left side."""
     empty = inspect.Parameter.empty
     defaults = {p.name: empty if p.default is MISSING else p.default for p in signature.left}
     parameters = [

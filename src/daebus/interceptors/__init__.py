@@ -1,11 +1,12 @@
-"""Interceptors: what stands around every message of a service, on whatever transport it comes.
+"""Interceptors: functions that wrap the handling of every message of a service, on every transport.
 
 ``Daebus(interceptors=[...])`` and ``Blueprint(interceptors=[...])`` take them. An `Interceptor` is called once for each
-handler with what hands its messages on, and returns what is to be called for each message instead; it reads the
-message, an `Incoming`, and its headers, and what comes back. One that returns `handle` itself costs nothing.
+handler, with the function `handle` that passes messages on. It returns the function that is called for each message
+instead. That function can read the message (an `Incoming`), its headers and the reply. An interceptor that returns
+`handle` itself costs nothing.
 
-One that has a method `outgoing` or `outgoing_stream` stands around what the service sends, `Outgoing` messages;
-``Bus(interceptors=[...])`` takes such ones in scripts.
+An interceptor with a method `outgoing` or `outgoing_stream` wraps the `Outgoing` messages that the service sends. In
+scripts, ``Bus(interceptors=[...])`` takes such interceptors.
 """
 
 from daebus.delivery.endpoint import Endpoint, Incoming
