@@ -1,8 +1,8 @@
-"""The connections of a server, when they become many: those go that are idle, of whoever has most of them.
+"""Limits the connections of a server: near the limit, idle connections of the largest clients are closed.
 
-Granian accepts connections as long as there may be more, and does not tell whose they are. So nobody can be refused
-at once; but the connections are found among the descriptors of the process, and the kernel knows how long nothing has
-been sent over each: nothing ever over those that only occupy a place.
+Granian accepts connections up to a maximum and does not expose their clients, so no client can be refused at once. But
+the connections are found among the file descriptors of the process, and the kernel knows how long each has been idle: a
+connection that only occupies a place is always idle.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from .own_sockets import Address, OwnSockets, ends_of, open_descriptors
 
 __all__ = ["ConnectionGuard", "Visit"]
 
-_TICK_SECONDS, _SHARE = 0.05, 20  # between two looks, or so many times as long as the last one took
-_LOOK, _HIGH, _LOW = 0.5, 0.75, 0.4  # of all that there may be: from when on one looks, closes; and down to how many
+_TICK_SECONDS, _SHARE = 0.05, 20  # between two checks; or this many times the duration of the last check
+_LOOK, _HIGH, _LOW = 0.5, 0.75, 0.4  # shares of the maximum: start checking, start closing, stop closing
 _MOST_LOOKED_AT = 1000
 _IDLE_SECONDS, _FAIR_IDLE_SECONDS = 0.1, 1.0
 """For how long a connection is left alone, by whether its address has many (more than half of what each has)."""
@@ -36,16 +36,16 @@ _TCP_INFO = struct.Struct("=44xI")  # milliseconds since something was sent, or 
 
 
 class Visit(Protocol):
-    """A request that is being answered."""
+    """A request in flight."""
 
     @property
     def client(self) -> Address | None:
-        """Whose it is."""
+        """The client of the request."""
         ...
 
     @property
     def waits_since(self) -> float | None:
-        """Since when its client has been waited for, in seconds of `time.monotonic`; None: it is not."""
+        """Since when the server waits for the client, in seconds of `time.monotonic`; None: it does not wait."""
         ...
 
 
@@ -53,11 +53,11 @@ class ConnectionGuard:
     """Keeps room for new connections to one port.
 
     Args:
-        room: How many there may be.
+        room: The maximum number of connections.
         server: The address and port that it listens on.
-        visits: The requests that are being answered.
-        own: Finds connections; those that it knows are WebSockets, which are limited elsewhere.
-        logger: Told, now and then, that connections were closed.
+        visits: The requests in flight.
+        own: Finds connections; its known ones are WebSockets, which have another limit.
+        logger: Logs, at a limited rate, that connections were closed.
     """
 
     def __init__(
@@ -68,12 +68,12 @@ class ConnectionGuard:
         self._visits = visits
         self._own = own
         self._logger = logger
-        self._seen: dict[Address, float] = {}  # when each was seen first
+        self._seen: dict[Address, float] = {}  # when each was first seen
         self._closed = 0
         self._told = -_TOLD_SECONDS
 
     async def watch(self) -> None:
-        """Look again and again, until cancelled."""
+        """Check repeatedly, until cancelled."""
         while True:
             began = time.monotonic()
             with suppress(OSError):
@@ -96,7 +96,7 @@ class ConnectionGuard:
         surplus = len(found) - most * share * _LOW if too_many else 0
         fair = max(1.0, len(found) / max(1, len(by_host)) / 2)
         greedy = {host for host, count in by_host.items() if count > fair}
-        # Of whoever has most, those that were idle for longest.
+        # First the clients with most connections, and of each the longest idle ones.
         for descriptor, client, idle in sorted(found, key=lambda each: (-by_host[each[1][0]], -each[2])):
             host = client[0]
             enough = _IDLE_SECONDS if host in greedy else _FAIR_IDLE_SECONDS
@@ -108,10 +108,10 @@ class ConnectionGuard:
                 self._closed += 1
 
     def _connections(self, descriptors: Iterable[int], now: float) -> list[tuple[int, Address, float]]:
-        """Descriptor, client and seconds idle, 0 where something is done for it."""
+        """Descriptor, client and idle seconds; 0 if a request of the client is in flight."""
         visits: dict[Address | None, float | None] = {}
         for visit in list(self._visits()):
-            # Over HTTP/2 a connection has several, of which one may wait while others are answered.
+            # An HTTP/2 connection has several requests; one may wait while others are answered.
             before = visits.get(visit.client, _NEVER)
             since = visit.waits_since
             visits[visit.client] = None if since is None or before is None else max(before, since)
@@ -125,7 +125,7 @@ class ConnectionGuard:
             if client in visits:
                 since = visits[client]
                 idle = 0.0 if since is None else now - since
-            # It may have waited for long until Granian accepted it: that is not its fault.
+            # It may have waited a long time until Granian accepted it, which must not count.
             first = seen[client] = self._seen.get(client, now)
             found.append((descriptor, client, min(idle, now - first)))
         self._seen = seen
@@ -144,7 +144,7 @@ class ConnectionGuard:
 
 
 def _idle_seconds(connection: socket.socket) -> float:
-    if sys.platform != "linux":  # nobody tells: any of those for which nothing is done
+    if sys.platform != "linux":  # idle times are unknown: any connection without a request in flight
         return 1.0
     milliseconds: int = _TCP_INFO.unpack(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO.size))[0]
     return milliseconds / 1000

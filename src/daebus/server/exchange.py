@@ -24,11 +24,11 @@ Headers = Iterable[tuple[bytes, bytes]]
 _GONE: Mapping[str, Any] = {"type": "http.disconnect"}
 
 _LARGE = 131_072
-"""Bytes of an answer that are given to Granian at once; it keeps a few of these parts."""
+"""Bytes of an answer that are passed to Granian at once; it buffers a few of these parts."""
 
 
 _MOST_CREDIT = 2.0
-"""Seconds without a part of the body after which a client that has sent at the least rate until then counts as idle."""
+"""Seconds without body data after which a client that has kept the minimum rate until then counts as idle."""
 
 
 class SlowBody(ServiceError):
@@ -39,21 +39,21 @@ class SlowBody(ServiceError):
 
 
 class Server(Protocol):
-    """The server, as far as it matters here."""
+    """The used part of the server."""
 
     @property
     def is_leaving(self) -> bool:
-        """Whether each connection is to be closed with its next answer."""
+        """Whether each connection must be closed with its next answer."""
         ...
 
     @property
     def budget(self) -> Budget:
-        """Where what clients make us hold is accounted for."""
+        """The memory budget for data of clients."""
         ...
 
     @property
     def limits(self) -> ServerLimits:
-        """What clients may do."""
+        """The limits for clients."""
         ...
 
     def cut(self, exchange: Exchange, reason: str) -> None:
@@ -62,31 +62,32 @@ class Server(Protocol):
 
     @property
     def bodies(self) -> Deadlines[Exchange, Exchange]:
-        """Those that wait for a part of the body."""
+        """The exchanges that wait for a part of the body."""
         ...
 
 
 class Exchange(msgspec.Struct, eq=False):
-    """Granian's side of a request, let go of when that is over.
+    """Granian's side of a request; its references are dropped when the request is over.
 
-    One of Granian's threads lives as long as any of them does, and tracebacks are kept, by cycles, logs and pytest.
+    A thread of Granian lives as long as any of these objects, and tracebacks are kept alive by cycles, logs and pytest.
 
-    That a body has ended Granian says in a message of its own, another wake-up of the event loop: of a small POST, a
-    third of all that it costs. Where the request says how long its body is, that message is not waited for.
+    Granian reports the end of a body in a separate message, which wakes the event loop again: a third of the cost of a
+    small POST. If the request declares the length of its body, this message is not awaited.
 
     Args:
-        server: Whose request it is.
-        scope: ASGI's.
-        receive: ASGI's; Granian's gives futures.
-        send: ASGI's.
-        body_timeout: Seconds in which all of the body must have come; None: there is no body.
-        client: Whose request it is, as ASGI has it.
+        server: The server of the request.
+        scope: The ASGI scope.
+        receive: The ASGI callable; Granian's returns futures.
+        send: The ASGI callable.
+        body_timeout: Seconds within which the whole body must arrive; None: there is no body.
+        client: The client of the request, as in the ASGI scope.
 
     Attributes:
-        waits_since: Since when the client is waited for, in seconds of `time.monotonic`; None: it is not. While it
-            sends a body at the least rate, it is now, or a little later.
-        deadline: When all of the body must have come, in seconds of `time.monotonic`; `NEVER`: nobody has asked for it.
-        is_cut: Whether the client was disconnected, as it takes too little or makes us hold too much.
+        waits_since: Since when the server waits for the client, in seconds of `time.monotonic`; None: it does not wait.
+            While the client sends a body at the minimum rate, this is the current time or slightly later.
+        deadline: When the whole body must have arrived, in seconds of `time.monotonic`; `NEVER`: it was not requested
+            yet.
+        is_cut: Whether the client was disconnected, because it reads too slowly or uses too much memory.
     """
 
     _server: Server
@@ -94,21 +95,21 @@ class Exchange(msgspec.Struct, eq=False):
     _receive: Callable[[], asyncio.Future[Any]]
     _send: Callable[[Any], Awaitable[None]]
     _body_timeout: float | None
-    _client: object  # as it was when the request came: middleware may believe a header, and write it there
+    _client: object  # as of the start of the request: middleware may replace it by the value of a header
     _waiting: asyncio.Future[Any] | None = None
     _is_late: bool = False
     _left: int | None = None  # of the body, in bytes
-    _end_is_due: bool = False  # whether Granian tells of the body's end in a message of its own
+    _end_is_due: bool = False  # whether Granian reports the body's end in a separate message
     _end: asyncio.Task[Any] | None = None
     _held: int = 0  # bytes of the body
-    _paid_until: float = 0.0  # when it would have sent at the least rate what it has sent of the body
+    _paid_until: float = 0.0  # when a client at the minimum rate would have sent as much
     is_cut: bool = False
     waits_since: float | None = None
     deadline: float = NEVER
 
     @property
     def client(self) -> Address | None:
-        """Whose request it is."""
+        """The client of the request."""
         return address_of(self._client)
 
     def receive(self) -> Awaitable[Any]:
@@ -121,7 +122,7 @@ class Exchange(msgspec.Struct, eq=False):
         if self.deadline == NEVER:
             self.waits_since = self._paid_until = time.monotonic()
             self.deadline = self.waits_since + seconds
-            if self._scope["http_version"].startswith("1"):  # in HTTP/2 more may come, and is then refused
+            if self._scope["http_version"].startswith("1"):  # in HTTP/2 more data may follow, and is then refused
                 self._left = body_length(self._scope["headers"])
         self._waiting, self._is_late = self._receive(), False
         self._server.bodies.add(self, self)
@@ -142,12 +143,12 @@ class Exchange(msgspec.Struct, eq=False):
                 message["more_body"], self._end_is_due = False, True
         if self._held or self.is_cut or message.get("more_body"):
             return self._account(message)
-        self._body_timeout = self.waits_since = None  # what comes now is the end of the connection, at any time
+        self._body_timeout = self.waits_since = None  # the next event is the end of the connection, at any time
         return message
 
     def _account(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
         """Account for a part of the body, until it ends."""
-        if self.is_cut:  # what the system has received before is still there
+        if self.is_cut:  # data received earlier by the system is still there
             message = _GONE
         if message.get("more_body"):
             self._held += len(message["body"])
@@ -160,7 +161,7 @@ class Exchange(msgspec.Struct, eq=False):
         return message
 
     def _give_credit(self, size: int) -> None:
-        """Some of the body has come: to whoever has sent at the least rate for some time, a pause is allowed."""
+        """Count received body data: a client that has kept the minimum rate for some time may pause."""
         if self.waits_since is None or self._body_timeout is None:
             return
         now, begun = time.monotonic(), self.deadline - self._body_timeout
@@ -168,9 +169,9 @@ class Exchange(msgspec.Struct, eq=False):
         self.waits_since = self._paid_until + min(_MOST_CREDIT, now - begun)
 
     async def _receive_next(self) -> Any:
-        """What comes after the end of the body, of which Granian has yet to tell."""
-        # Whoever gives up waiting must not take the end along: Granian would take the client for gone. And of several
-        # who wait for its own future, only the last is told.
+        """The event after the end of the body, which Granian has not reported yet."""
+        # A cancelled waiter must not cancel the future: Granian would treat the client as disconnected. And of several
+        # waiters of Granian's own future, only the last is woken.
         if self._end is None:
             self._end = asyncio.create_task(self._receive_end())
         message = await asyncio.shield(self._end)
@@ -180,7 +181,7 @@ class Exchange(msgspec.Struct, eq=False):
         return await self._receive()
 
     def expire(self) -> None:
-        """The body comes too late: nobody is to wait for it any longer."""
+        """The body is too late: stop waiting for it."""
         if self._waiting is not None:
             self._is_late = True
             self._waiting.cancel()
@@ -189,8 +190,8 @@ class Exchange(msgspec.Struct, eq=False):
         """As ASGI's.
 
         Raises:
-            asyncio.CancelledError: The client was disconnected, and more of the body is to follow: whoever makes it is
-                to stop, and must not take it for sent.
+            asyncio.CancelledError: The client was disconnected before the end of the body: the sender must stop and
+            must not treat the body as sent.
         """
         body = message.get("body")
         if body is not None:
@@ -201,7 +202,7 @@ class Exchange(msgspec.Struct, eq=False):
         return self._send(message)
 
     async def _send_large(self, body: bytes, *, more: bool) -> None:
-        """Send a body in parts, so that it is known how much the client has taken."""
+        """Send a body in parts, to see how much the client has read."""
         view, server = memoryview(body), self._server
         server.budget.hold(self, len(body))
         try:
@@ -229,9 +230,9 @@ class Exchange(msgspec.Struct, eq=False):
             raise asyncio.CancelledError("the client was disconnected")
 
     def evict(self) -> None:
-        """Give up the memory: others need it."""
+        """Free the memory, because other clients need it."""
         self._cut("it held the memory that others needed")
-        if self._waiting is not None:  # Granian will tell, too, but not at once
+        if self._waiting is not None:  # Granian will report it, too, but not at once
             self._waiting.cancel()
 
     def _cut(self, reason: str) -> None:
@@ -239,7 +240,7 @@ class Exchange(msgspec.Struct, eq=False):
         self._server.cut(self, reason)
 
     def close(self) -> None:
-        """The request is over: let go of the server."""
+        """The request is over: drop the references to the server."""
         if self._held:
             self._server.budget.release(self)
         self._receive = self._send = _over
@@ -248,7 +249,7 @@ class Exchange(msgspec.Struct, eq=False):
 
 
 def body_length(headers: Headers) -> int | None:
-    """What a request says of its body's length, in bytes; None where it does not."""
+    """The declared length of a request's body in bytes; None if it is not declared."""
     for name, value in headers:
         if name == b"content-length" and value.isdigit():
             return int(value)

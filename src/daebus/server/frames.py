@@ -1,6 +1,6 @@
-"""WebSocket frames (RFC 6455): what a client sends is read into messages, what it gets is put into frames.
+"""WebSocket frames (RFC 6455): frames of clients are decoded to messages, messages to clients are encoded.
 
-A message that grows too large is refused when its length is read, before its bytes are kept.
+A message that is too large is refused when its length is read, before its bytes are stored.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ Frame = tuple[int, str | bytes]
 
 
 class BrokenFrame(Exception):
-    """What a client sent is no frame, or a message is too large.
+    """A client sent an invalid frame or a message that is too large.
 
     Args:
-        code: With which the connection is to be closed.
-        reason: In a few words.
+        code: The close code for the connection.
+        reason: A short reason.
 
     Attributes:
-        before: What came before it, complete.
+        before: The complete messages before it.
     """
 
     def __init__(self, code: int, reason: str) -> None:
@@ -56,14 +56,14 @@ class BrokenFrame(Exception):
 
 
 class FrameReader:
-    """Reads the messages of one client out of the bytes that come in.
+    """Decodes the messages of one client from the received bytes.
 
     Args:
         limit: The largest message in bytes.
 
     Attributes:
         messages: How many messages have been read.
-        held: How many bytes of an unfinished message are kept.
+        held: How many bytes of an incomplete message are stored.
     """
 
     __slots__ = ("_kind", "_limit", "_message", "_needs", "_rest", "_short", "held", "messages")
@@ -73,9 +73,9 @@ class FrameReader:
         self.held: int = 0
         self._limit = limit
         self._short = min(_SHORT, limit)
-        self._rest = bytearray()  # of a frame that is not complete
-        self._needs = 0  # bytes from its beginning with which it goes on
-        self._message = bytearray()  # of one that comes in several frames
+        self._rest = bytearray()  # of an incomplete frame
+        self._needs = 0  # bytes of it that are needed to continue
+        self._message = bytearray()  # of a fragmented message
         self._kind = 0  # its opcode; 0: there is none
 
     @property
@@ -84,14 +84,14 @@ class FrameReader:
         return self._kind != 0 or bool(self._rest)
 
     def clear(self) -> None:
-        """Forget what is kept: nothing more is read."""
+        """Drop the stored bytes; nothing more is read."""
         self._rest, self._message = bytearray(), bytearray()
         self.held = 0
 
     def feed(self, data: bytes) -> Sequence[Frame]:
-        """The messages and control frames that are complete now, in their order. Raises `BrokenFrame`."""
+        """The messages and control frames that are complete now, in order. Raises `BrokenFrame`."""
         length = len(data) - 6
-        # Most messages are a short text, and come alone and in one piece: these are read in one step.
+        # Most messages are short texts that arrive alone and in one piece: these are read in one step.
         if (
             0 <= length <= self._short
             and data[0] == _WHOLE_TEXT
@@ -193,13 +193,13 @@ def frame(opcode: int, payload: bytes) -> bytes:
 
 
 def close_frame(code: int, reason: str) -> bytes:
-    """A frame that ends a connection. A reason that is too long is cut."""
+    """A close frame. A reason that is too long is truncated."""
     shortened = reason.encode()[:_LONGEST_REASON].decode(errors="ignore")
     return frame(CLOSE, code.to_bytes(2) + shortened.encode())
 
 
 def close_code(payload: bytes) -> int:
-    """The code of a client's close frame; 1005 where it has none. Raises `BrokenFrame`."""
+    """The code of a client's close frame; 1005 if it has none. Raises `BrokenFrame`."""
     if not payload:
         return _NO_CODE
     code = int.from_bytes(payload[:_CODE])

@@ -1,4 +1,4 @@
-"""Granian's embedded server, which calls itself experimental: all that daebus knows of Granian."""
+"""Granian's embedded server, which is experimental: the only module that uses Granian."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ GRANIAN: Sequence[str] = (
     "granian.server.embed:Server.serve",
     "granian.server.embed:Server.stop",
 )
-"""What daebus uses of Granian beyond its documented interface."""
+"""The parts of Granian that daebus uses beyond its documented interface."""
 
 _HEADERS_SIZE = 131_072
-"""Bytes of a request's headers; Granian also reads, and writes, so much at once."""
+"""Maximum bytes of a request's headers; Granian also reads and writes at most this much at once."""
 
 
 class _Worker(Protocol):
@@ -33,7 +33,7 @@ class _Worker(Protocol):
 
 
 class GranianServer(Protocol):
-    """What is used of Granian's embedded server."""
+    """The used part of Granian's embedded server."""
 
     @property
     def wrks(self) -> Sequence[_Worker]:
@@ -50,13 +50,13 @@ class GranianServer(Protocol):
 
 
 def embed(app: AsgiApp, listening: socket.socket, connections: int, limits: ServerLimits) -> GranianServer:
-    """Granian's server on a socket that listens already, which it takes over once it starts.
+    """Granian's server on a listening socket, which it takes over when it starts.
 
     Args:
         app: The ASGI app.
         listening: The socket.
         connections: How many connections may be open.
-        limits: What its clients may do.
+        limits: The limits for its clients.
 
     Raises:
         StartupError: The installed Granian is not one that daebus works with.
@@ -73,7 +73,7 @@ def embed(app: AsgiApp, listening: socket.socket, connections: int, limits: Serv
 
     class Embedded(Server):
         def _init_shared_socket(self) -> None:
-            # Given a host and a port, Granian would silently share the port with whoever has it.
+            # With a host and a port, Granian would silently share the port with another process.
             self._shd = hold(listening.detach(), False, BACKLOG)  # noqa: FBT003
 
     return Embedded(
@@ -81,7 +81,7 @@ def embed(app: AsgiApp, listening: socket.socket, connections: int, limits: Serv
         interface=Interfaces.ASGINL,
         backlog=BACKLOG,
         backpressure=connections,
-        # Whoever sends nothing, or a part of HTTP/2's preface, would be waited for for ever if both were spoken.
+        # With both protocols, a client that sends nothing, or a part of HTTP/2's preface, would never time out.
         http=HTTPModes.auto if limits.http2 else HTTPModes.http1,
         http1_settings=HTTP1Settings(
             header_read_timeout=round(limits.headers_timeout * 1000), max_buffer_size=_HEADERS_SIZE

@@ -1,4 +1,4 @@
-"""What a server takes from its clients, and for how many of them there is room."""
+"""The limits of a server for its clients, and the number of clients that it can have."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ if sys.platform != "win32":
 __all__ = ["MIN_RATE", "Room", "ServerLimits", "SocketLimits", "raise_descriptors", "room_for"]
 
 MIN_RATE = 8_000
-"""Bytes per second: a telephone whose data volume is used up still has as much."""
+"""Bytes per second; a throttled mobile connection is still as fast as this."""
 
 _STEP = 524_288
-"""Bytes that a client with common buffers may read before anybody can see here that it reads."""
+"""Bytes that a client with common buffers may read before the server can notice that it reads."""
 
 _MOST_DESCRIPTORS = 65_536
-_RESERVE = 64, 512  # descriptors for ourselves at least, and where there are many
+_RESERVE = 64, 512  # reserved descriptors: at least, and if there are many
 _DESCRIPTORS_PER_SOCKET = 2
 
 
 class SocketLimits(msgspec.Struct, frozen=True):
-    """What a WebSocket client may do.
+    """The limits for a WebSocket client.
 
     Attributes:
-        message_size: The largest message in bytes that is handled; one of up to twice the size is received, to be
-            answered what is wrong with it.
-        ping_interval: Seconds of silence after which a client is pinged; after twice as many it is gone.
-        message_timeout: Seconds that a message may take to come in.
-        per_address: How many clients may have the same address; None: half of those for which there is room.
+        message_size: The largest message in bytes that is handled; a message of up to twice this size is received and
+            answered with an error.
+        ping_interval: Seconds of silence after which a client is pinged; after twice this time it is disconnected.
+        message_timeout: Seconds within which a message must arrive completely.
+        per_address: How many clients may have the same address; None: half of the possible clients.
     """
 
     message_size: int = MAX_MESSAGE_SIZE
@@ -42,19 +42,19 @@ class SocketLimits(msgspec.Struct, frozen=True):
 
 
 class ServerLimits(msgspec.Struct, frozen=True):
-    """What the clients of a server may do.
+    """The limits for the clients of a server.
 
     Attributes:
-        body_timeout: Seconds in which all of a request's body must have come.
-        min_rate: Bytes per second that a client must take of an answer, on average over `write_timeout`; one that sends
-            a body at this rate is not taken for idle.
-        connections: How many there may be, besides WebSockets; None: what the descriptors allow.
-        per_address: How many of them from one address; None: half of them.
-        http2: Whether HTTP/2 is spoken, too.
-        servers: How many servers share what this process has.
-        headers_timeout: Seconds within which a request's headers must have come, after the connection was opened or the
-            last one was answered.
-        sockets: What WebSocket clients may do.
+        body_timeout: Seconds within which a whole request body must arrive.
+        min_rate: Bytes per second at which a client must read an answer, on average over `write_timeout`; a client that
+            sends a body at this rate does not count as idle.
+        connections: The maximum number of connections, besides WebSockets; None: as many as the descriptors allow.
+        per_address: How many connections one address may have; None: half of all.
+        http2: Whether HTTP/2 is also served.
+        servers: How many servers share the limits of this process.
+        headers_timeout: Seconds within which a request's headers must arrive, after the connection was opened or the
+            previous request was answered.
+        sockets: The limits for WebSocket clients.
     """
 
     body_timeout: float = 60.0
@@ -68,12 +68,12 @@ class ServerLimits(msgspec.Struct, frozen=True):
 
     @property
     def write_timeout(self) -> float:
-        """Seconds in which a client must take some of what is sent to it; on Linux."""
+        """Seconds within which a client must read some of the data sent to it; on Linux."""
         return _STEP / self.min_rate
 
 
 class Room(msgspec.Struct, frozen=True):
-    """For how many clients of a server there is room.
+    """The maximum number of clients of a server.
 
     Attributes:
         connections: How many connections, besides WebSockets.
@@ -89,11 +89,11 @@ class Room(msgspec.Struct, frozen=True):
 
 
 def room_for(limits: ServerLimits) -> Room:
-    """What the descriptors of this process allow, less a reserve for Redis, log and files."""
+    """The room that the file descriptors of this process allow, less a reserve for Redis, log and files."""
     allowed = _descriptors()[0]
     least, most = _RESERVE
     reserve = min(allowed // 2, max(least, min(most, allowed // 8)))
-    # Half of the others for connections, half for WebSockets, of which each takes two.
+    # Half of the rest for connections, half for WebSockets, each of which needs two.
     half = max(2, (allowed - reserve) // limits.servers // 2)
     connections = half if limits.connections is None else min(half, limits.connections)
     sockets = max(2, half // _DESCRIPTORS_PER_SOCKET)
@@ -106,7 +106,7 @@ def room_for(limits: ServerLimits) -> Room:
 
 
 def raise_descriptors() -> None:
-    """Allow this process as many descriptors as it may allow itself, but no more than 65,536."""
+    """Raise the limit of file descriptors of this process to its hard limit, but at most to 65,536."""
     if sys.platform == "win32":
         return
     soft, most = _descriptors()
@@ -115,7 +115,7 @@ def raise_descriptors() -> None:
 
 
 def _descriptors() -> tuple[int, int]:
-    """How many descriptors this process may have, and how many it may allow itself; of what is no limit, our own."""
+    """The soft and the hard limit of file descriptors; an unlimited one is replaced by our own maximum."""
     if sys.platform == "win32":
         return _MOST_DESCRIPTORS, _MOST_DESCRIPTORS
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -1,4 +1,4 @@
-"""Lines of the log about clients that are disconnected: an attacker must not fill the log."""
+"""Rate-limited log lines about disconnected clients, so that an attacker cannot fill the log."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _SECONDS = 10.0
 
 
 class Notices:
-    """Tells of each kind of thing at most every 10 s, and then how often it happened in between.
+    """Logs each kind of event at most every 10 s, with the number of events in between.
 
     Args:
-        logger: Where it is told.
+        logger: The log.
     """
 
     def __init__(self, logger: Logger) -> None:
@@ -26,7 +26,7 @@ class Notices:
         self._untold: dict[tuple[str, str], int] = {}
 
     def tell(self, event: str, reason: str, client: Address | None) -> None:
-        """A client was disconnected."""
+        """Log that a client was disconnected."""
         kind, now = (event, reason), time.monotonic()
         if now - self._told.get(kind, -_SECONDS) < _SECONDS:
             self._untold[kind] = self._untold.get(kind, 0) + 1

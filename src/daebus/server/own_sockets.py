@@ -1,4 +1,4 @@
-"""The sockets of connections to this process, which Granian accepts and keeps to itself: found by their ends."""
+"""The sockets of connections to this process, which Granian does not expose: found by their addresses."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _WILDCARDS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104  # compared with, no
 
 
 class LooksAlike(ConnectionError):
-    """A client has, at its end, the address and port of another one that is connected to another address of ours."""
+    """A client has the same address and port as another client, which is connected to another address of ours."""
 
 
 class OwnSockets:
-    """Finds the connection of a client, and makes a second descriptor of it.
+    """Finds the connection of a client and duplicates its descriptor.
 
-    A descriptor is duplicated before it is used: then it stays what it is, whatever other threads close meanwhile.
+    A descriptor is duplicated before it is used, so that it stays valid if another thread closes the original.
 
     Attributes:
-        known: Descriptors among which none is looked for, as long as they are open.
+        known: Open descriptors that are excluded from the search.
     """
 
     def __init__(self) -> None:
@@ -39,15 +39,16 @@ class OwnSockets:
     def find(
         self, client: Address, server: Address, among: Iterable[int] | None = None
     ) -> tuple[socket.socket, int] | None:
-        """The connection from `client` to `server`, and Granian's own descriptor; None: it is gone, or not found.
+        """The connection from `client` to `server` and Granian's own descriptor; None: closed or not found.
 
         Args:
-            client: Its end.
-            server: Where we listen. On all addresses, a client may have the same end of several connections.
-            among: The descriptors to look at; default: all, the youngest first.
+            client: The address of the client.
+            server: The address that we listen on. If it means all addresses, a client may use one address and port for
+                several connections.
+            among: The descriptors to search; default: all, the newest first.
 
         Raises:
-            LooksAlike: There are several, to different addresses of ours.
+            LooksAlike: There are several connections, to different addresses of ours.
             OSError: There are no more descriptors.
         """
         if among is None:
@@ -73,7 +74,7 @@ class OwnSockets:
         return None
 
     def cut(self, client: Address, server: Address, among: Iterable[int] | None = None) -> bool:
-        """End a connection, whatever is yet to be sent; returns whether it was found, and is no other one."""
+        """End a connection without sending the rest; returns whether it was found and is unambiguous."""
         with suppress(OSError):
             found = self.find(client, server, among)
             if found is not None:
@@ -84,12 +85,12 @@ class OwnSockets:
 
 
 def open_descriptors() -> list[int]:
-    """The open descriptors of this process; empty where the system does not tell. Raises `OSError` for too many."""
+    """The open descriptors of this process; empty if the system does not list them. Raises `OSError` for too many."""
     return [int(name) for name in os.listdir(_LISTS[0])] if _LISTS else []  # ten times as fast
 
 
 def address_of(found: object) -> Address | None:
-    """Host and port out of ASGI's scope or of a socket; None for what is neither IPv4 nor IPv6."""
+    """Host and port from an ASGI scope or a socket; None if it is neither IPv4 nor IPv6."""
     if not isinstance(found, tuple | list):
         return None
     match cast("tuple[object, ...] | list[object]", found)[:2]:
@@ -120,15 +121,15 @@ def _nothing(_: socket.socket) -> float:
 def ends_of(
     descriptor: int, measure: Callable[[socket.socket], float] = _nothing, *, only: Address | None = None
 ) -> tuple[Address, Address, float] | None:
-    """The client of a connection, our own end, and what `measure` says of it; None: it is no connection.
+    """The client of a connection, our own address, and the result of `measure`; None: it is not a connection.
 
     Args:
-        descriptor: What is looked at.
-        measure: For connections.
-        only: The only client that matters; others are None, too.
+        descriptor: The descriptor to examine.
+        measure: Called for connections.
+        only: The only client to consider; the result is None for others.
     """
     try:
-        # With all its arguments given, it asks the system for nothing more; there is room for addresses of IPv4, too.
+        # With all arguments given, it makes no further system calls; an IPv4 address also fits.
         seen = socket.socket(socket.AF_INET6, socket.SOCK_STREAM, 0, descriptor)
     except OSError:
         return None

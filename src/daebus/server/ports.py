@@ -1,4 +1,4 @@
-"""Listening on a TCP port, in a way that clients which are gone, or do not read, are found by the operating system."""
+"""Listening on a TCP port so that the operating system detects clients that are gone or do not read."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ __all__ = ["BACKLOG", "at", "listen", "reserve_port"]
 BACKLOG = 2048
 """Connections that wait to be accepted."""
 
-_PROBE_AFTER, _PROBE_EVERY, _PROBES = 20, 5, 4  # seconds of silence, seconds, times: then a peer counts as gone
-_MOST_UNSENT = 131_072  # bytes of an answer that the system keeps although the client has no room for them
+_PROBE_AFTER, _PROBE_EVERY, _PROBES = 20, 5, 4  # seconds of silence, seconds, count; then a peer counts as gone
+_MOST_UNSENT = 131_072  # bytes of an answer that the system buffers when the client has no room
 
 
 def listen(host: str, port: int, *, share: bool, write_timeout: float) -> socket.socket:
@@ -24,7 +24,7 @@ def listen(host: str, port: int, *, share: bool, write_timeout: float) -> socket
         host: Name or address to listen on.
         port: TCP port; 0: any free one.
         share: Whether several processes listen on it.
-        write_timeout: Seconds in which a client must take some of what is sent to it.
+        write_timeout: Seconds within which a client must read some of the data sent to it.
 
     Raises:
         StartupError: The port is taken, or the host or the port cannot be listened on.
@@ -36,7 +36,7 @@ def listen(host: str, port: int, *, share: bool, write_timeout: float) -> socket
 
 
 def reserve_port(host: str, port: int) -> socket.socket:
-    """Make sure that a port is free, and keep it for the processes of ours that share it, until the socket is closed.
+    """Check that a port is free, and reserve it for our processes that share it, until the socket is closed.
 
     Args:
         host: Name or address to listen on.
@@ -60,7 +60,7 @@ def _bind(host: str, port: int, *, share: bool, backlog: int | None) -> socket.s
     family, kind, protocol, _, address = min(found, key=lambda entry: entry[0] is not socket.AF_INET)
     bound = socket.socket(family, kind, protocol)
     try:
-        # Connections of a predecessor that linger in TIME_WAIT do not count; one that listens does.
+        # Old connections in TIME_WAIT do not matter; a listening socket does.
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if share:
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
@@ -92,15 +92,15 @@ def _reason(error: OSError, host: str) -> str:
 
 
 def _watch(listening: socket.socket, write_timeout: float) -> None:
-    """Have the system find dead clients, and those that do not read. Each connection that is accepted inherits it."""
+    """Let the system detect clients that are dead or do not read. Each accepted connection inherits these options."""
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     if sys.platform == "linux":
         for option, value in (
             (socket.TCP_KEEPIDLE, _PROBE_AFTER),
             (socket.TCP_KEEPINTVL, _PROBE_EVERY),
             (socket.TCP_KEEPCNT, _PROBES),
-            # Also while the client lives and says that it has no room. Later than whoever sends a large answer, and can
-            # tell the log why.
+            # Also while the client is alive and reports no room. Later than the sender of a large answer, which can
+            # log the reason.
             (socket.TCP_USER_TIMEOUT, max(1, round(write_timeout * 1250))),
             (socket.TCP_NOTSENT_LOWAT, _MOST_UNSENT),
         ):

@@ -1,4 +1,4 @@
-"""Answers of the server itself, for what never reaches the application."""
+"""Answers of the server itself, for requests that never reach the application."""
 
 from __future__ import annotations
 

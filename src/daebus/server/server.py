@@ -29,37 +29,37 @@ __all__ = ["HttpServer"]
 _NORMAL, _GOING_AWAY = 1000, 1001
 _LEAVING_SECONDS = 0.1
 _CLOSING_SECONDS, _HURRIED_SECONDS = 1.0, 0.3
-"""How long the client of a WebSocket that is closed may take to say that it has heard so."""
+"""Seconds that a WebSocket client may take to confirm a close, normally and in a hurry."""
 _TICK, _TICKS_BEFORE_COLLECTING = 0.001, 20
 _TASKS = Path("/proc/self/task")
 _LISTS_THREADS = _TASKS.is_dir()
 _THREAD_SECONDS = 0.2
-"""How long Granian's threads may take to end."""
+"""Seconds that Granian's threads may take to end."""
 
-# Servers that still wait for a client; without a reference, asyncio may drop their tasks.
+# Tasks of servers that still wait for a client; without a reference, asyncio may drop them.
 _left_behind: set[asyncio.Task[None]] = set()
 
 
 class _NativeThreads:
-    """Granian's threads, which Python does not know: one that wants the GIL while Python exits aborts the process."""
+    """Granian's native threads: a thread that requests the GIL while Python exits would abort the process."""
 
     def __init__(self) -> None:
         self._servers = 0
         self._others: set[int] = set()
 
     def enter(self) -> None:
-        """Before a server starts."""
+        """Must be called before a server starts."""
         if self._servers == 0:
             self._others = self._alive()
         self._servers += 1
 
     def leave(self) -> bool:
-        """After a server has stopped; returns whether it was the last one."""
+        """Must be called after a server has stopped; returns whether it was the last one."""
         self._servers -= 1
         return self._servers == 0
 
     async def ended(self) -> None:
-        """Wait until there are none, if no server runs; not for long, though: something may hold on to one."""
+        """Wait for a limited time until all threads have ended, if no server runs; a reference may keep one alive."""
         if not _LISTS_THREADS:
             gc.collect()
             await asyncio.sleep(_THREAD_SECONDS)
@@ -67,7 +67,7 @@ class _NativeThreads:
             if not self._alive() - self._others:
                 break
             if attempt == _TICKS_BEFORE_COLLECTING:
-                # From Python 3.12 on, tracebacks hold Granian's frames, and those of refused requests are in cycles.
+                # From Python 3.12 on, tracebacks hold Granian's frames, and refused requests leave them in cycles.
                 gc.collect()
             await asyncio.sleep(_TICK)
 
@@ -81,19 +81,19 @@ _threads = _NativeThreads()
 
 
 class HttpServer:
-    """Serves an ASGI app, whose lifespan is run by somebody else. Touches no signal handlers.
+    """Serves an ASGI app, but does not run its lifespan. Installs no signal handlers.
 
     Attributes:
         address: The IP address that it listens on; empty before `start`.
 
     Args:
         app: The ASGI app.
-        host: Name or address to listen on; of a name with several addresses one is taken, an IPv4 one if there is.
+        host: Name or address to listen on; of a name with several addresses one is used, preferably an IPv4 address.
         port: TCP port; 0: any free one.
-        logger: Where it is logged that requests were cut off.
-        share_port: Several processes listen on the port; `reserve_port` has made sure that it is ours.
-        limits: What a client may do.
-        budget: Where what clients make us hold is accounted for; default: one of the server's own.
+        logger: Logs that requests were cut off.
+        share_port: Whether several processes listen on the port, which `reserve_port` has reserved.
+        limits: The limits for clients.
+        budget: The memory budget for data of clients; default: a budget of this server alone.
     """
 
     def __init__(
@@ -152,15 +152,15 @@ class HttpServer:
         return port
 
     async def stop(self, grace: float, cut: float = 1.0) -> None:
-        """Take no new connections, and wait for the requests in flight; then cut them off.
+        """Accept no new connections, wait for the requests in flight, then cut them off.
 
-        Before that, for a moment, requests on open connections are answered, and the connections closed.
-        WebSockets count as requests. Returns at the latest `cut` and 0.6 s after the grace, whatever a handler or a
-        client does.
+        Before that, for a short time, requests on open connections are answered and the connections are closed.
+        WebSockets count as requests. Returns at most `cut` plus 0.6 s after the grace, whatever a handler or a client
+        does.
 
         Args:
             grace: How many seconds the requests may take.
-            cut: How many seconds those that are cut off have for their end.
+            cut: How many seconds the requests that are cut off have to end.
         """
         granian, serving = self._granian, self._serving
         if granian is None or serving is None:
@@ -177,7 +177,7 @@ class HttpServer:
             await asyncio.wait({serving}, timeout=grace)
             if not serving.done():
                 await self._cut_off(serving, cut)
-            elif self._requests:  # WebSockets, whose clients have yet to say that they have heard
+            elif self._requests:  # WebSockets whose clients have not confirmed the close yet
                 await asyncio.wait(self._requests, timeout=min(cut, _CLOSING_SECONDS + _HURRIED_SECONDS))
         finally:
             is_last = _threads.leave()
@@ -185,7 +185,7 @@ class HttpServer:
             await _threads.ended()
 
     async def _cut_off(self, serving: asyncio.Task[None], seconds: float) -> None:
-        if self._requests:  # else a client holds a connection open with half a request
+        if self._requests:  # else a client keeps a connection open with an incomplete request
             self._logger.warning("requests cut off by the stop", requests=len(self._requests))
         self._is_cutting = True
         for task in self._requests:
@@ -207,7 +207,7 @@ class HttpServer:
                 await refuse_socket(receive, send)
                 return
             receive, send = session.receive, session.send
-            scope[DIRECT] = session.direct  # a step less for each message
+            scope[DIRECT] = session.direct  # one step less for each message
         self._requests[task] = channel = Exchange(self, scope, receive, send, timeout, scope.get("client"))
         del receive, send
         try:
@@ -216,7 +216,7 @@ class HttpServer:
             if not self._is_cutting and not channel.is_cut:
                 raise
             if scope["type"] == "http" and not channel.is_cut:
-                # Where the response has begun, Granian refuses, and the client sees that it ends too early.
+                # If the response has begun, Granian refuses, and the client sees a truncated response.
                 with contextlib.suppress(Exception):
                     await channel.send(
                         {"type": "http.response.start", "status": 503, "headers": problem_headers(STOPPING)}
@@ -233,7 +233,7 @@ class HttpServer:
                 del self._requests[task]
 
     def cut(self, exchange: Exchange, reason: str) -> None:
-        """End the connection of a client that makes us hold too much, or takes nothing."""
+        """End the connection of a client that uses too much memory or does not read."""
         client = exchange.client
         if client is not None and self._own.cut(client, (self.address, self._port)):
             self._notices.tell("HTTP client disconnected", reason, client)

@@ -20,25 +20,25 @@ __all__ = ["SocketConnection"]
 
 Message = Mapping[str, object]
 
-_HIGH_WATER = 65_536  # bytes that wait here, either way, before the other side is held up
-_MOST_WAITING = 64  # messages, likewise
-_SMALL = 4096  # bytes that nobody accounts for
+_HIGH_WATER = 65_536  # bytes that wait here, in either direction, before the other side is paused
+_MOST_WAITING = 64  # messages that wait here before the client is paused
+_SMALL = 4096  # bytes that are not counted
 _GONE, _POLICY, _TRY_LATER = 1006, 1008, 1013
 
 
 class SocketConnection(asyncio.Protocol):
-    """One client's connection. What it makes us hold is limited: the client is held up, or disconnected.
+    """One client's connection. Its buffered data is limited: the client is paused or disconnected.
 
     Args:
-        connection: Its socket, which is closed in the end.
-        largest: The largest message in bytes that is received; the client is disconnected with 1009 for more.
-        budget: Where what it makes us hold is accounted for.
+        connection: Its socket, which is closed at the end.
+        largest: The largest message in bytes that is received; for a larger one the client is disconnected with 1009.
+        budget: The memory budget for its buffered data.
         when_lost: Called when the socket is closed.
 
     Attributes:
-        ended: Done once nothing more comes.
-        why: Why we ended it; None: we did not.
-        silence: How often it was looked at since something was heard of the client.
+        ended: Done when nothing more is received.
+        why: Why the server ended it; None: the server did not.
+        silence: How many checks have passed since the last data from the client.
     """
 
     def __init__(self, connection: socket.socket, largest: int, budget: Budget, when_lost: Callable[[], None]) -> None:
@@ -52,9 +52,9 @@ class SocketConnection(asyncio.Protocol):
         self._receiving: asyncio.Future[Message] | None = None
         self._is_paused = False
         self._flow = WriteFlow(self._loop)
-        self._is_closing = False  # whether a close frame of ours is out
+        self._is_closing = False  # whether our close frame was sent
         self._farewell: Message | None = None
-        self._pong: bytes | None = None  # which waits until the client has taken what was sent
+        self._pong: bytes | None = None  # waits until the client has read the sent data
         self._begun = self._seen = self._unsent = 0
         self.silence: int = 0
         self.ended: asyncio.Future[None] = self._loop.create_future()
@@ -63,7 +63,7 @@ class SocketConnection(asyncio.Protocol):
     # ASGI.
 
     def receive(self) -> asyncio.Future[Message]:
-        """The next message, or that the client has gone."""
+        """The next message, or the disconnect of the client."""
         future: asyncio.Future[Message] = self._loop.create_future()
         if self._inbox:
             message, size = self._inbox.popleft()
@@ -78,7 +78,7 @@ class SocketConnection(asyncio.Protocol):
         return future
 
     def send(self, message: Message) -> asyncio.Future[None]:
-        """Send a message, or close the connection. Done once the client has taken most of what was sent.
+        """Send a message, or close the connection. Done when the client has read most of the sent data.
 
         Raises:
             ConnectionError: The connection is over.
@@ -104,7 +104,7 @@ class SocketConnection(asyncio.Protocol):
     # The end.
 
     def close(self, code: int, reason: str) -> None:
-        """Say that the connection ends."""
+        """Send a close frame."""
         if not self._is_closing and not self._transport.is_closing():
             self._is_closing = True
             self._transport.write(close_frame(code, reason))
@@ -115,30 +115,30 @@ class SocketConnection(asyncio.Protocol):
         self._refuse(_TRY_LATER, "There are too many clients")
 
     def abort(self, why: str) -> None:
-        """End the connection at once, saying nothing to the client."""
+        """End the connection at once, without a close frame."""
         if self._farewell is None:
             self.why = why
         self._end(_GONE)
         self._shut()
 
     def evict(self) -> None:
-        """Give up the memory: others need it."""
+        """Free the memory, because other clients need it."""
         self._inbox.clear()
         self._frames.clear()
         self.abort("it held the memory that others needed")
 
     async def finish(self, code: int, seconds: float) -> None:
-        """Nobody is interested any more: close the connection in good order, within so many seconds."""
+        """Close the connection properly within this many seconds, as the application is done with it."""
         self.close(code, "")
         self._is_over, self._receiving, self._inbox_size = True, None, 0
         self._inbox.clear()
-        if self._is_paused:  # the client's answer comes after what it has sent before
+        if self._is_paused:  # the client's answer comes after its earlier data
             self._resume()
         try:
             with suppress(TimeoutError, ConnectionError):
                 async with asyncio.timeout(seconds):
                     if not self._transport.is_closing():
-                        self._transport.set_write_buffer_limits(high=0)  # not most of it, but all
+                        self._transport.set_write_buffer_limits(high=0)  # wait for all data, not only for most of it
                         await self._when_taken()
                     await asyncio.shield(self.ended)
         finally:
@@ -151,7 +151,7 @@ class SocketConnection(asyncio.Protocol):
         self._transport.abort()
 
     def _end(self, code: int) -> None:
-        """Nothing more comes."""
+        """Mark the connection as ended: nothing more is received."""
         if self._farewell is not None:
             return
         self._farewell = {"type": "websocket.disconnect", "code": code, "reason": ""}
@@ -200,7 +200,7 @@ class SocketConnection(asyncio.Protocol):
                 return
 
     def _answer_ping(self) -> None:
-        """Answer the last ping, of those that came while the client did not take what was sent, the others not."""
+        """Answer only the last of the pings that arrived while the client did not read."""
         if self._pong is not None and not self._is_closing and not self._flow.is_full:
             self._transport.write(frame(PONG, self._pong))
             self._pong = None
@@ -226,11 +226,11 @@ class SocketConnection(asyncio.Protocol):
         self._when_lost()
 
     def tend(self, gone_after: int, unfinished_after: int) -> bool:
-        """To be called at regular times: finds clients that are gone, or that never finish a message.
+        """Find clients that are gone or never complete a message. Must be called at regular intervals.
 
         Args:
-            gone_after: After how many of these without a sign of it a client is gone; after half of them it is pinged.
-            unfinished_after: After how many a message has to be complete.
+            gone_after: The number of calls without data after which a client is gone; after half of them it is pinged.
+            unfinished_after: The number of calls after which a message must be complete.
 
         Returns:
             Whether the client was disconnected.
@@ -238,7 +238,7 @@ class SocketConnection(asyncio.Protocol):
         if self._farewell is not None or self._is_paused or self._transport.is_closing():
             return False
         unsent = self._transport.get_write_buffer_size()
-        if unsent < self._unsent:  # the client takes what is sent
+        if unsent < self._unsent:  # the client reads the sent data
             self.silence = 0
         self._unsent = unsent
         self.silence += 1
@@ -278,7 +278,7 @@ class SocketConnection(asyncio.Protocol):
         self._end(code)
 
     def _refuse(self, code: int, reason: str) -> None:
-        """The client does what it must not do."""
+        """Disconnect a client that violates the protocol or a limit."""
         self.close(code, reason)
         self._end(code)
         self._budget.release(self)

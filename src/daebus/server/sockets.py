@@ -1,11 +1,11 @@
-"""The WebSockets of a server: Granian shakes hands, and from then on the connection is ours.
+"""The WebSockets of a server: Granian does the handshake, then daebus takes over the connection.
 
-Granian keeps up to 64 MiB of a message that is not complete, and 140 KiB for a client that is idle; it sends no pings,
-and does not tell how much a client has yet to read. But it reads and writes only when it is asked to. So once a client
-is accepted, a second descriptor of its connection is read and written here, in the event loop, and Granian's own one is
-left alone until the connection is over. Where the system does not list the descriptors, Granian's transport is used.
+Granian buffers up to 64 MiB of an incomplete message, and 140 KiB for an idle client. It sends no pings and does not
+expose how much a client has not read yet. But it reads and writes only on request. So after a client is accepted, a
+duplicate descriptor of its connection is read and written here, in the event loop, and Granian's descriptor is not used
+until the connection is over. If the system does not list the descriptors, Granian's transport is used.
 
-What a client sends before the handshake is answered, which RFC 6455 forbids, is lost: Granian has read it.
+Data that a client sends before the handshake is answered, which RFC 6455 forbids, is lost: Granian has read it.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ __all__ = ["DIRECT", "Direct", "WebSocketSession", "WebSockets", "refuse_socket"
 _MARGIN = 65_536
 
 _LOOKS = 16
-"""How often all clients are looked at until one that is silent counts as gone."""
+"""How many checks of all clients pass until a silent client counts as gone."""
 
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 
 DIRECT = "daebus.direct"
-"""The key in the scope of a WebSocket under which its `Direct` is found."""
+"""The key in a WebSocket's scope for its `Direct`."""
 
 
 class Direct:
-    """The server's own ``receive`` and ``send`` of one WebSocket. They may be others once it is accepted.
+    """The server's own ``receive`` and ``send`` of one WebSocket. They may change when it is accepted.
 
     Attributes:
         receive: ASGI's.
@@ -56,10 +56,10 @@ class WebSockets:
     """The WebSocket clients of one server.
 
     Args:
-        limits: What they may do.
+        limits: Their limits.
         own: Finds their connections.
-        budget: Where what they make us hold is accounted for.
-        notices: For what becomes of those that do more.
+        budget: The memory budget for their data.
+        notices: Logs clients that exceed the limits.
     """
 
     def __init__(self, limits: SocketLimits, own: OwnSockets, budget: Budget, notices: Notices) -> None:
@@ -73,12 +73,12 @@ class WebSockets:
         self._tending: asyncio.Task[None] | None = None
 
     def admit(self, room: Room) -> None:
-        """From now on there is room for so many."""
+        """Set the maximum number of clients."""
         self._room = room
 
     def session(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> WebSocketSession | None:
-        """Somebody wants to connect; `receive` and `send` are Granian's. None: there is no room for him."""
-        # Now: middleware may believe a header, and write what it says there.
+        """The session of a new client; `receive` and `send` are Granian's. None: there is no room for it."""
+        # Read it now: middleware may replace it by the value of a header.
         client, server = address_of(scope.get("client")), address_of(scope.get("server"))
         host = "" if client is None else client[0]
         if self._room is not None and (
@@ -91,7 +91,7 @@ class WebSockets:
         return WebSocketSession(self, ends, receive, send, host)
 
     def _make_room(self, host: str) -> bool:
-        """Where an address has more clients than `host` would have, the one goes that was silent for longest."""
+        """If an address has more clients than `host` would have, disconnect its longest silent client."""
         greedy, most = self._by_host.most_common(1)[0]
         if most <= self._by_host[host] + 1:
             return False
@@ -102,16 +102,16 @@ class WebSockets:
         return leaving is not None
 
     def over(self, host: str) -> None:
-        """A session with somebody is over."""
+        """A session with a client of this host is over."""
         self._by_host[host] -= 1
         if not self._by_host[host]:
             del self._by_host[host]
 
     async def take_over(self, client: Address, server: Address) -> tuple[SocketConnection, int] | None:
-        """Take a connection over from Granian, with Granian's descriptor of it; None: it stays with Granian.
+        """Take over a connection from Granian, with Granian's descriptor; None: Granian keeps it.
 
         Raises:
-            LooksAlike: It cannot be told from another one.
+            LooksAlike: It cannot be distinguished from another connection.
         """
         try:
             found = self._own.find(client, server)
@@ -123,7 +123,7 @@ class WebSockets:
         ours, granians = found
         ours.setblocking(False)  # noqa: FBT003  # the standard library's signature
         known, number = self._own.known, ours.fileno()
-        # Once it is closed, another connection may get its number.
+        # After it is closed, another connection may get its number.
         connection = SocketConnection(
             ours, self._limits.message_size * 2 + _MARGIN, self._budget, lambda: known.discard(number)
         )
@@ -140,7 +140,7 @@ class WebSockets:
         return connection, granians
 
     async def finish(self, connection: SocketConnection, granians: int, code: int, seconds: float) -> None:
-        """The application is done with a connection: end it within so many seconds."""
+        """End a connection within this many seconds, as the application is done with it."""
         try:
             await connection.finish(code, seconds)
         finally:
@@ -162,17 +162,17 @@ class WebSockets:
 
 
 class WebSocketSession:
-    """The ``receive`` and ``send`` of one WebSocket, whoever moves its bytes.
+    """The ``receive`` and ``send`` of one WebSocket, over our own transport or Granian's.
 
     Args:
         sockets: The server's.
-        ends: The client's end of the connection, and where we listen; None: they are not known.
+        ends: The addresses of the client and of the server; None: unknown.
         receive: Granian's.
         send: Granian's.
         host: The client's address.
 
     Attributes:
-        direct: The same, without a step in between for each message.
+        direct: The same callables without an intermediate step for each message.
     """
 
     __slots__ = ("_connection", "_descriptor", "_ends", "_host", "_send", "_sockets", "direct")
@@ -207,11 +207,11 @@ class WebSocketSession:
             self.direct.receive, self.direct.send = self._connection.receive, self._send
 
     async def close(self, code: int, seconds: float) -> None:
-        """The application is done with it: the client has so many seconds to say that it has heard so.
+        """Close the connection, as the application is done with it, and wait for the client's confirmation.
 
         Args:
-            code: What the client is told, unless the application has closed the connection itself.
-            seconds: As above.
+            code: The close code, unless the application has closed the connection itself.
+            seconds: How long to wait for the client's confirmation.
         """
         self.direct.send = self._send  # no cycle: Granian's threads live as long as its objects
         self._sockets.over(self._host)
@@ -220,7 +220,7 @@ class WebSocketSession:
 
 
 async def refuse_socket(receive: Receive, send: Send) -> None:
-    """There is no room for a WebSocket."""
+    """Refuse a WebSocket because there is no room for it."""
     await receive()
     await send({"type": "websocket.http.response.start", "status": 503, "headers": problem_headers(FULL)})
     await send({"type": "websocket.http.response.body", "body": FULL})

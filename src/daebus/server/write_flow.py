@@ -1,4 +1,4 @@
-"""The flow control of what is sent to a WebSocket client: whoever sends waits while the client does not take it."""
+"""Flow control of sending to a WebSocket client: senders wait while the client does not read."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ __all__ = ["WriteFlow"]
 
 
 class WriteFlow:
-    """Those who wait until a client has taken what was sent.
+    """The senders that wait until a client has read the sent data.
 
     Args:
         loop: The event loop.
 
     Attributes:
-        is_full: Whether the client does not take what is sent.
-        taken: A future that is done: of what need not be waited for.
+        is_full: Whether the client does not read the sent data.
+        taken: A completed future, for sending without waiting.
     """
 
     __slots__ = ("_loop", "_waiting", "is_full", "taken")
@@ -28,22 +28,22 @@ class WriteFlow:
         self.taken.set_result(None)
 
     def wait(self) -> asyncio.Future[None]:
-        """A future that is done once the client has taken most of what was sent; it fails where the client goes."""
+        """A future that is done when the client has read most of the sent data; it fails if the client disconnects."""
         future: asyncio.Future[None] = self._loop.create_future()
         self._waiting.append(future)
         return future
 
     def resume(self) -> None:
-        """Wake all those who wait: the client takes what is sent again."""
+        """Wake all waiting senders, as the client reads again."""
         waiting, self._waiting = self._waiting, []
         for future in waiting:
             if not future.done():
                 future.set_result(None)
 
     def fail(self) -> None:
-        """Fail for all those who wait: the client has gone."""
+        """Fail for all waiting senders, as the client has disconnected."""
         for future in self._waiting:
             if not future.done():
                 future.set_exception(ConnectionResetError("The client has gone"))
-                future.exception()  # whether or not anybody still waits
+                future.exception()  # even if no sender waits any more
         self._waiting.clear()
