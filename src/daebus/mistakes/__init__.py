@@ -1,5 +1,5 @@
-"""Wiring mistakes: what a mistake is, where it stands in the source, and how it is shown.
+"""Wiring mistakes: their data, their place in the source, and their rendering.
 
-In comes what a check has found; out goes a `WiringProblem` and its text with the line of the source. Every house that
-checks something at registration calls it, and the command line and the mypy plugin show the same words.
+The input is the finding of a check. The output is a `WiringProblem` and its text with the source line. Every package
+that checks something at registration uses it; the command line and the mypy plugin show the same text.
 """

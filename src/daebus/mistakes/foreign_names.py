@@ -1,4 +1,4 @@
-"""Names that other frameworks have, and what they are called here."""
+"""Names of other frameworks, and the corresponding names in daebus."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _MORE_ERRORS = ("StartupError", "Timeout", "TooLarge", "TooManyRequests", "Unaut
 
 
 def hint_for(name: str, known: Iterable[str]) -> str:
-    """What to write instead of a name that daebus does not have, to follow a sentence; empty where nobody knows."""
+    """A hint, to append to a sentence, what to write instead of an unknown name; empty if there is none."""
     if name in (*_ERRORS, *_MORE_ERRORS):
         return f"; did you mean `from daebus.errors import {name}`?"
     for written, names in _FOREIGN.items():
@@ -39,5 +39,5 @@ def hint_for(name: str, known: Iterable[str]) -> str:
 
 
 def is_imported_by(frame: FrameType) -> bool:
-    """Whether code asks for a name by ``from daebus import name``, and not as an attribute."""
+    """Whether code requests a name by ``from daebus import name``, and not as an attribute."""
     return frame.f_lasti >= 0 and frame.f_code.co_code[frame.f_lasti] == opmap["IMPORT_FROM"]

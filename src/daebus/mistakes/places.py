@@ -36,7 +36,7 @@ Locate = Callable[[], Span | None]
 
 
 class Place(str):
-    """`file:line`, which can also find the exact piece of source that is meant.
+    """`file:line`, which can also find the exact piece of source.
 
     Attributes:
         path: The file, as the interpreter knows it.
@@ -50,7 +50,7 @@ class Place(str):
     _locate: Locate
 
     def __new__(cls, path: str, line: int, locate: Locate) -> Self:
-        """A place; `locate` is called when the piece of source is to be shown."""
+        """Create a place; `locate` is called when the piece of source must be shown."""
         place = super().__new__(cls, f"{show_path(path)}:{line}")
         place.path = path
         place.line = line
@@ -58,16 +58,16 @@ class Place(str):
         return place
 
     def span(self) -> Span | None:
-        """The piece of source; None where it cannot be found."""
+        """The piece of source; None if it cannot be found."""
         return self._locate()
 
     def __reduce__(self) -> tuple[type[str], tuple[str]]:
-        # A copy in another process cannot look at the code; the text is what it is.
+        # A copy in another process cannot see the code; only the text is copied.
         return str, (str(self),)
 
 
 class CallSite(NamedTuple):
-    """A call in the source, remembered at no cost."""
+    """A call in the source; creating it costs almost nothing."""
 
     code: CodeType
     instruction: int
@@ -80,13 +80,13 @@ class CallSite(NamedTuple):
 
 
 def made_at(made: object) -> Place | None:
-    """`file:line` where a contract or component was made, for messages; None for none, and for a decorated handler."""
+    """`file:line` where a contract or component was created; None for other objects and decorated handlers."""
     site: CallSite | None = getattr(made, "_site", None)
     return None if site is None else site.place
 
 
 def is_ours(owner: type) -> bool:
-    """Whether a class belongs to daebus, so that its source is nothing to show."""
+    """Whether a class belongs to daebus, so that its source is not shown."""
     return owner.__module__.partition(".")[0] == __name__.partition(".")[0]
 
 
@@ -96,7 +96,7 @@ def is_inside(path: str) -> bool:
 
 
 def show_path(path: str) -> str:
-    """The path from the current folder where it is below it, else the whole path."""
+    """The path relative to the current folder if it is below it, else the whole path."""
     try:
         return str(Path(path).relative_to(Path.cwd()))
     except (ValueError, OSError):
@@ -113,7 +113,7 @@ def caller_frame() -> FrameType:
 
 
 def call_site() -> CallSite:
-    """The call that the innermost code that is not daebus' is in."""
+    """The current call in the innermost code that is not daebus'."""
     frame = caller_frame()
     return CallSite(frame.f_code, frame.f_lasti, frame.f_lineno)
 
@@ -130,7 +130,7 @@ def caller_namespace() -> Mapping[str, object] | None:
 
 
 def unwrap(function: Callable[..., object]) -> Callable[..., object]:
-    """The function that decorators and partial applications stand for."""
+    """The function behind decorators and partial applications."""
     inner: object = function
     while inner is not None:
         function = cast("Callable[..., object]", inner)
@@ -139,7 +139,7 @@ def unwrap(function: Callable[..., object]) -> Callable[..., object]:
         elif isinstance(inner, partial):
             inner = cast("partial[object]", inner).func
         else:
-            # Providers answer every attribute, `__wrapped__` too: only what is really there counts.
+            # Providers have every attribute dynamically, also `__wrapped__`: only a real attribute counts.
             inner = inspect.getattr_static(inner, "__wrapped__", None)
     return function
 
@@ -150,7 +150,7 @@ def place_of(function: Callable[..., object], part: str | None = None, *, site: 
     Args:
         function: The function.
         part: What to point at: the name of a parameter, or ``return``; None: the function's name.
-        site: What to point at instead, such as the call of its decorator.
+        site: Another place to point at instead, such as the call of its decorator.
     """
     code = getattr(unwrap(function), "__code__", None)
     if not isinstance(code, CodeType):
@@ -160,7 +160,7 @@ def place_of(function: Callable[..., object], part: str | None = None, *, site: 
 
 
 def place_of_class(owner: type, attribute: str | None = None) -> str:
-    """`file:line` of a class, pointing at one of its attributes; the name of its module where there is no source."""
+    """`file:line` of a class, pointing at one of its attributes; the name of its module if there is no source."""
     try:
         path, line = inspect.getsourcefile(owner), inspect.getsourcelines(owner)[1]
     except (OSError, TypeError, SyntaxError, ValueError, RecursionError):

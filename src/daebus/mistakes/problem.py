@@ -98,7 +98,7 @@ Code: TypeAlias = Literal[
 ]
 
 CODES: tuple[str, ...] = get_args(Code)
-"""All the kinds of mistakes. A kind keeps its word for ever."""
+"""All the kinds of mistakes. These words never change."""
 
 
 class WiringProblem:
@@ -106,7 +106,7 @@ class WiringProblem:
 
     Attributes:
         where: `file:line` of the handler, or of the call that is wrong.
-        subject: What is wrong, such as ``get_user(repo: UserRepo)``.
+        subject: The part with the mistake, such as ``get_user(repo: UserRepo)``.
         found: What daebus found instead, one sentence.
         remedy: What to do, one sentence.
         code: The kind of the mistake, such as ``unknown-service``.
@@ -138,12 +138,12 @@ class WiringProblem:
 
     @property
     def span(self) -> Span | None:
-        """The exact piece of source, looked up anew; None where there is no source."""
+        """The exact piece of source, looked up again at each call; None if there is no source."""
         return span_of(self._at)
 
     @property
     def message(self) -> str:
-        """What is wrong, in one line."""
+        """The mistake in one line."""
         return f"{self.subject}: {self.found}"
 
     @property
@@ -162,7 +162,7 @@ class WiringProblem:
         return int(digits) if digits.isdecimal() else None
 
     def render(self, *, colour: bool = False, word: Literal["error", "warning"] = "error") -> str:
-        """It, with the piece of source that is wrong, in several lines; with `colour` for a terminal."""
+        """The mistake with its piece of source, in several lines; with `colour` for a terminal."""
         return render((self.code, self.message), self._at, self.notes, self.remedy, colour=colour, word=word)
 
     def __str__(self) -> str:

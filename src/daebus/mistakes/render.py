@@ -1,4 +1,4 @@
-"""How a mistake is shown: the line of the source, a caret under what is wrong, what was found, what to do."""
+"""Rendering of a mistake: the source line, a caret under the wrong part, the finding and the remedy."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from .sources import Span, line_at
 
 __all__ = ["Note", "render", "span_of", "wants_colour"]
 
-# Long lists of what there is are broken into lines of this many columns.
+# Long lists of available names are wrapped at this many columns.
 _WIDTH = 110
 _RESET = "\x1b[0m"
 _BOLD, _RED, _BLUE, _GREEN, _YELLOW = "\x1b[1m", "\x1b[1;31m", "\x1b[1;34m", "\x1b[1;32m", "\x1b[1;33m"
 
 
 class Note(NamedTuple):
-    """A further fact about a mistake, with the place that shows it, where there is one."""
+    """A further fact about a mistake, with its place, if it has one."""
 
     text: str
     where: str | None = None
 
 
 def span_of(where: str | None) -> Span | None:
-    """The piece of source at a place; None where it is not known, or cannot be read."""
+    """The piece of source at a place; None if it is not known or cannot be read."""
     return where.span() if isinstance(where, Place) else None
 
 
@@ -41,12 +41,12 @@ def render(
     """One mistake, in several lines.
 
     Args:
-        heading: The kind of the mistake, and what is wrong.
-        where: Its place, whose source is shown where that can be read.
+        heading: The kind of the mistake and the wrong part.
+        where: Its place; the source is shown if it can be read.
         notes: Further facts; those with a place are shown there.
         remedy: What to do.
         colour: Whether to mark it up for a terminal.
-        word: How bad it is.
+        word: Its severity.
     """
     span = span_of(where)
     spans = [one for one in (span, *(span_of(note.where) for note in notes)) if one is not None]
@@ -68,7 +68,7 @@ def render(
 
 
 class _Page:
-    """Writes the lines of one mistake, with the numbers of the source in a column of this width."""
+    """Writes the lines of one mistake, with the line numbers in a column of this width."""
 
     def __init__(self, width: int, *, colour: bool) -> None:
         self._width = width
@@ -109,7 +109,7 @@ class _Page:
 
 
 def _wrapped(text: str, width: int) -> list[str]:
-    """The text in lines, each a list that ends with a comma but for the last."""
+    """The text in lines; each line of the list, except the last, ends with a comma."""
     lines = [""]
     for item in text.split(", "):
         if lines[-1] and len(lines[-1]) + len(item) + 1 > width:

@@ -1,4 +1,4 @@
-"""Types as people write them, for messages."""
+"""Types in their usual notation, for messages."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["show_both", "show_type"]
 
 
 def show_type(annotation: object) -> str:
-    """An annotation as people write it, without modules, and without what only `Annotated` adds."""
+    """An annotation in its usual notation, without modules and without the metadata of `Annotated`."""
     if annotation is NoneType:
         return "None"
     if annotation is Ellipsis:
@@ -28,7 +28,7 @@ def show_type(annotation: object) -> str:
 
 
 def show_both(one: object, other: object) -> tuple[str, str]:
-    """Two annotations, with their modules where they would look the same."""
+    """Two annotations, with their modules if they would otherwise look the same."""
     shown = show_type(one), show_type(other)
     if shown[0] != shown[1] or one == other:
         return shown

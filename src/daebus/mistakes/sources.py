@@ -1,6 +1,6 @@
-"""Finding a function, a parameter, a class attribute or a call in the text of its file, for messages that point at it.
+"""Finds functions, parameters, class attributes and calls in the source text, for messages that point at them.
 
-Nothing here is done before a message is shown, and nothing raises: what cannot be found is None.
+This code runs only when a message is shown. It never raises: the result is None if something cannot be found.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ _Node: TypeAlias = ast.expr | ast.stmt | ast.arg
 
 
 class Span(NamedTuple):
-    """A piece of a source file. Lines and columns count from 1, columns in characters; `end_column` is behind it.
+    """A piece of a source file. Lines and columns (in characters) count from 1; `end_column` is exclusive.
 
     Attributes:
-        opening: The line on which the function begins that it is a part of; `line` where there is none.
+        opening: The first line of the surrounding function; `line` if there is none.
     """
 
     path: str
@@ -45,12 +45,12 @@ class Span(NamedTuple):
 
 
 def line_at(path: str, line: int) -> str:
-    """A line of a file, without its end; empty where there is none."""
+    """A line of a file, without its line break; empty if there is none."""
     return linecache.getline(path, line).rstrip("\r\n")
 
 
 def span_of_line(path: str, line: int) -> Span | None:
-    """A whole line, from its first character that is no space."""
+    """A whole line, without its indentation."""
     text = line_at(path, line)
     bare = text.strip()
     if not bare:
@@ -75,7 +75,7 @@ def span_of_function(code: CodeType, part: str | None) -> Span | None:
     """A part of a function's definition.
 
     Args:
-        code: Of the function.
+        code: The code of the function.
         part: The name of a parameter, or ``return`` for what it returns; None, or a part that it does not have: its
             own name.
     """
@@ -98,7 +98,7 @@ def span_of_function(code: CodeType, part: str | None) -> Span | None:
 
 
 def span_of_attribute(path: str, qualified_name: str, attribute: str | None) -> Span | None:
-    """The statement that gives a class an attribute; with None, or where there is no such statement, the class line."""
+    """The statement that defines a class attribute; for None, or without such a statement, the line of the class."""
     tree = _tree_of(path)
     if tree is None:
         return None
@@ -155,7 +155,7 @@ def _find_function(code: CodeType) -> _Function | None:
 
 
 def _has_parameters_of(arguments: ast.arguments, code: CodeType) -> bool:
-    """Whether the text is still that of the code: the file may have changed since."""
+    """Whether the text still matches the code, as the file may have changed."""
     names = [parameter.arg for parameter in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
     return tuple(names) == code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
 
@@ -207,5 +207,5 @@ def _span(path: str, position: tuple[int, int, int, int], opening: int) -> Span:
 
 
 def _characters(path: str, line: int, offset: int) -> int:
-    """How many characters the first bytes of a line are: the parser counts bytes of UTF-8."""
+    """Convert an offset in a line from UTF-8 bytes, which the parser counts, to characters."""
     return len(line_at(path, line).encode()[:offset].decode(errors="replace"))

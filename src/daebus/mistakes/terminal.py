@@ -1,4 +1,4 @@
-"""Text that came over the wire, on a terminal: what would steer the terminal is shown instead."""
+"""Safe output of untrusted text on a terminal: control sequences are escaped."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _SHORT = {"\n": r"\n", "\r": r"\r"}
 
 
 def visible(text: str, *, lines: bool = False, coloured: bool = False) -> str:
-    r"""The text with what would steer a terminal written out, such as ``\x1b``.
+    r"""The text with terminal control characters escaped, such as ``\x1b``.
 
     Args:
         text: Any text.
         lines: Whether it may have several lines.
-        coloured: Whether colours are left in it: it was marked up for a terminal.
+        coloured: Whether colour codes are kept, as the text was marked up for a terminal.
     """
     steering = _in_lines if lines else _in_line
     if steering.search(text) is None:
@@ -47,5 +47,5 @@ def _written_out(found: re.Match[str]) -> str:
 
 
 def _as_json(found: re.Match[str]) -> str:
-    # Outside of texts JSON has no control character but these two, which are of no use on one line.
+    # Outside of strings, JSON has no control characters except these two, which are not needed on one line.
     return " " if found[0] == "\r" else f"\\u{ord(found[0]):04x}"

@@ -21,11 +21,11 @@ def _response(description: str) -> ResponseSpec:
 
 
 INVALID_INPUT: Mapping[int, ResponseSpec] = {400: _response("Invalid input")}
-"""What is documented of each route that takes anything from a request."""
+"""The documented error of each route that takes anything from a request."""
 
 
 def documented_errors(spec: RouteSpec) -> dict[int, ResponseSpec]:
-    """The responses of the errors that a route names with ``raises=``; those of one status are one."""
+    """The responses for the errors in a route's ``raises=``; errors with the same status share one response."""
     texts: dict[int, list[str]] = {}
     for kind in _raised(spec):
         if not isinstance(kind, type):
@@ -39,7 +39,7 @@ def documented_errors(spec: RouteSpec) -> dict[int, ResponseSpec]:
 
 
 def find_undocumented(spec: RouteSpec) -> list[WiringProblem]:
-    """What a route names with ``raises=`` and is no error that a client could get."""
+    """The entries of a route's ``raises=`` that are not errors that a client can get."""
     problems: list[WiringProblem] = []
     for kind in _raised(spec):
         if isinstance(kind, type) and issubclass(kind, ServiceError | HTTPException):

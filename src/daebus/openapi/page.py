@@ -30,15 +30,15 @@ table { border-collapse: collapse } td, th { text-align: left; padding: .1rem 1.
 
 
 class Documentation:
-    """What an app serves at ``/schema``, once it is opened.
+    """The documentation that an app serves at ``/schema`` after it is opened.
 
     Args:
         title: The name of the service.
         operation_ids: Makes the ids of the operations, as Litestar asks for them.
 
     Attributes:
-        config: For Litestar.
-        is_open: Whether it is served; else ``/schema`` does not exist for clients.
+        config: The OpenAPI configuration for Litestar.
+        is_open: Whether it is served; otherwise ``/schema`` does not exist for clients.
     """
 
     def __init__(self, title: str, operation_ids: Any) -> None:  # Litestar's type of it is private
@@ -46,7 +46,7 @@ class Documentation:
             if not self.is_open:
                 raise NotFoundException
 
-        # A function and no method: Litestar copies the guards of a router deeply, a method's object with it.
+        # A function, not a method: Litestar deep-copies the guards of a router, including a method's object.
         self.is_open: bool = False
         self.config: OpenAPIConfig = OpenAPIConfig(
             title,

@@ -1,8 +1,8 @@
-"""Child processes that serve, tied to the process that started them from both ends.
+"""Child processes that serve, connected to their parent so that each side notices the end of the other.
 
-A socket pair ties them. Over it the child says that it serves, and from then on that its event loop goes on; and, when
-it is asked by a signal, where each of its threads stands, even while the GIL is held. As nothing but the parent holds
-the parent's end, the child learns of the parent's end, also by kill -9, from the end of the stream.
+They are connected by a socket pair. Over it the child reports that it serves, and then sends heartbeats of its event
+loop. On a signal, it also sends the stack of each of its threads, even while the GIL is held. Only the parent holds the
+parent's end, so the end of the stream tells the child that the parent has exited, even by kill -9.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from daebus.telemetry.logs import make_logger
 __all__ = ["Child", "Started", "Tether"]
 
 _SPARE_SECONDS = 4.3
-"""What a process that was asked to stop may take beyond the time that its service gives the work in hand."""
+"""Seconds that a stopping process may take beyond the time limit of its service for work in flight."""
 
 _BEAT = b"\n"
 _BEAT_SECONDS = 0.5
@@ -37,12 +37,12 @@ _STACK_TICK, _STACK_TICKS = 0.1, 10
 
 
 class Started(msgspec.Struct):
-    """What a child says once it serves.
+    """The report of a child when it serves.
 
     Attributes:
         service: The name of its service.
-        port: The TCP port of its HTTP; None: it has none.
-        stop_timeout: Seconds that the work in hand may take when it stops.
+        port: The TCP port of its HTTP; None: it has no HTTP.
+        stop_timeout: Seconds that work in flight may take when it stops.
     """
 
     service: str
@@ -54,10 +54,10 @@ _decode = msgspec.json.Decoder(Started).decode
 
 
 class Tether:
-    """The child's end. The end of the parent stops this process as SIGTERM does, and kills it where that takes long.
+    """The child's end. If the parent exits, this process stops as on SIGTERM, and is killed if that takes too long.
 
     Args:
-        descriptor: What the parent gave this process with ``--tether``.
+        descriptor: The file descriptor from the parent, given with ``--tether``.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -68,14 +68,14 @@ class Tether:
         threading.Thread(target=self._watch, name="daebus-tether", daemon=True).start()
 
     def report(self, started: Started) -> None:
-        """Say that this process serves; from now on, that its event loop, which calls this, goes on."""
+        """Report that this process serves; from now on the calling event loop sends heartbeats."""
         self._patience = started.stop_timeout + _SPARE_SECONDS
-        with suppress(OSError):  # the parent is gone, and we shall be soon
+        with suppress(OSError):  # the parent has exited, and this process will soon
             self._socket.sendall(encode(started) + b"\n")
         self._beat(asyncio.get_running_loop())
 
     def _beat(self, loop: asyncio.AbstractEventLoop) -> None:
-        with suppress(OSError):  # or the parent is not listening now
+        with suppress(OSError):  # or the parent does not listen now
             self._socket.send(_BEAT, socket.MSG_DONTWAIT)
         loop.call_later(_BEAT_SECONDS, self._beat, loop)
 
@@ -93,7 +93,7 @@ class Child:
 
     Attributes:
         pid: Its process id.
-        beats: How often it has said that its event loop goes on.
+        beats: The number of heartbeats of its event loop.
     """
 
     def __init__(
@@ -113,10 +113,10 @@ class Child:
 
         Args:
             arguments: The command line.
-            apart: Whether it is out of reach of the terminal: no Ctrl-C gets to it, and it cannot read there.
+            apart: Whether it is detached from the terminal: it gets no Ctrl-C and cannot read from it.
         """
         ours, theirs = socket.socketpair()
-        # Opened first, so that nothing can come between the start of the process and the return.
+        # Opened first, so that nothing can fail between the start of the process and the return.
         ends = await asyncio.open_connection(sock=ours)
         with theirs:
             process = await asyncio.create_subprocess_exec(
@@ -129,7 +129,7 @@ class Child:
 
     async def _listen(self, reader: asyncio.StreamReader) -> None:
         await asyncio.wait({self._report})
-        with suppress(OSError):  # it ended, and more abruptly than by closing its end
+        with suppress(OSError):  # it ended abruptly, without closing its end
             while line := await reader.readline():
                 if line == _BEAT and not self._stack:
                     self.beats += 1
@@ -137,7 +137,7 @@ class Child:
                     self._stack.append(line)
 
     async def started(self) -> Started | None:
-        """Wait until it serves, and return what it says of itself; None where it ended before."""
+        """Wait until it serves, and return its report; None if it ended before."""
         ended = asyncio.create_task(self._process.wait())
         try:
             await asyncio.wait({self._report, ended}, return_when=asyncio.FIRST_COMPLETED)
@@ -150,19 +150,19 @@ class Child:
         return _decode(line) if line else None
 
     async def wait(self) -> str:
-        """Wait until it ended; how it did, in words."""
+        """Wait until it has ended; returns in words how it ended."""
         code = await self._process.wait()
         self._writer.close()
         return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
 
     @property
     def exit_code(self) -> int:
-        """The exit code of one that ended, as a shell shows it."""
+        """The exit code of an ended process, as a shell shows it."""
         code = self._process.returncode or 0
         return code if code >= 0 else 128 - code
 
     async def stack(self) -> str:
-        """Where each of its threads stands, the innermost call first, even if it hangs. Empty: it cannot say."""
+        """The stack of each of its threads, innermost call first, even if it hangs. Empty: not available."""
         self._stack.clear()
         self._send(_TELL_STACK)
         told = -1
@@ -176,7 +176,7 @@ class Child:
         return text
 
     async def stop(self) -> bool:
-        """Ask it to stop, and wait; kill it where it takes longer than it may. Returns whether it ended well."""
+        """Ask it to stop and wait; kill it after its time limit. Returns whether it ended cleanly."""
         self._send(signal.SIGTERM)
         started = self._said()
         work_seconds = 0.0 if started is None else started.stop_timeout
@@ -188,11 +188,11 @@ class Child:
             make_logger().critical("process killed, as it did not stop in time", pid=self.pid, stack=stack)
             self.kill()
             await self.wait()
-        # One that has only begun to start ends by the signal itself.
+        # A process that has just started is ended by the signal itself.
         return self._process.returncode == 0 or (started is None and self._process.returncode == -signal.SIGTERM)
 
     def kill(self) -> None:
-        """End it at once."""
+        """Kill it at once."""
         self._send(signal.SIGKILL)
 
     def _send(self, number: signal.Signals) -> None:

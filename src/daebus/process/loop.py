@@ -1,4 +1,4 @@
-"""What a service makes of its process: the event loop, and how seldom the garbage collector looks at it."""
+"""The setup of a service's process: the event loop, and a less frequent garbage collection."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ Loop: TypeAlias = Literal["asyncio", "uvloop"]
 """The event loops that a service can run in."""
 
 _YOUNG = 10_000
-"""New objects after which the youngest are looked at. By default it is a few hundred: some ten requests."""
+"""New objects before a collection of the youngest generation. The default is a few hundred: about ten requests."""
 
 
 def loop_factory(loop: Loop | None) -> Callable[[], asyncio.AbstractEventLoop]:
-    """What makes the event loop; None: uvloop where it is installed, else asyncio's own.
+    """The factory of the event loop; None: uvloop if it is installed, else asyncio's own.
 
     Raises:
         ConfigurationError: There is no such event loop, or it is not installed.
@@ -42,13 +42,13 @@ def loop_factory(loop: Loop | None) -> Callable[[], asyncio.AbstractEventLoop]:
 
 @contextmanager
 def tuned_collector() -> Generator[None]:
-    """Within it the garbage collector leaves alone what is there already, and looks at what is new less often.
+    """Inside this context, the garbage collector ignores existing objects and checks new ones less often.
 
-    What an app with HTTP has loaded takes 25 ms to look through, in which nothing is answered; and the looks at what
-    requests leave behind took a tenth of their time.
+    A full collection of an app with HTTP takes 25 ms, during which nothing is answered. Collections of the objects of
+    requests took a tenth of the time of the requests.
     """
     before = gc.get_threshold()
-    if before[0]:  # else there is no collecting at all
+    if before[0]:  # else garbage collection is turned off
         gc.set_threshold(max(before[0], _YOUNG), *before[1:])
     gc.freeze()
     try:

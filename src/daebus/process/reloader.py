@@ -1,4 +1,4 @@
-"""For development: a child process that serves, and is replaced when a file of the project changes."""
+"""For development: a child process that serves and is restarted when a file of the project changes."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ __all__ = ["Reloader"]
 
 
 class _SourceFilter(PythonFilter):
-    """Python files, but those of environments, caches and the embedded engine."""
+    """Python files, except those of environments, caches and the embedded engine."""
 
     ignore_dirs = (*PythonFilter.ignore_dirs, ".daebus", ".ruff_cache", "venv")
 
 
 class Reloader:
-    """Runs a service until SIGTERM or SIGINT, which it passes on, and starts it again after each change.
+    """Runs a service until SIGTERM or SIGINT, which it passes on, and restarts it after each change.
 
-    A service that ends by itself, as one does whose code has a mistake, is started again after the next change.
+    A service that ends by itself, for example because of a mistake in its code, is restarted after the next change.
 
     Args:
         arguments: The command line of the service: ``run TARGET ...``.

@@ -22,15 +22,17 @@ Handler = Callable[[int, FrameType | None], object] | int | None
 
 
 class StopSignals:
-    """Handles the signals in its ``with`` block. In a thread other than the main one it does nothing.
+    """Handles the signals inside its ``with`` block. In a thread other than the main one it does nothing.
 
-    The handlers are Python's own and not the event loop's, so that a loop that is blocked can still be forced.
+    The handlers are Python's own, not the event loop's, so that a blocked loop can still be forced to end.
 
     Args:
-        loop: Where `ask` is called.
+        loop: The event loop in which `ask` is called.
         ask: Called once, for the first signal.
-        at_once: Called once before, at once, wherever the main thread is; it takes no locks and logs nothing.
-        force: Called with the signal's number, at once, wherever the main thread is; it ends the process.
+        at_once: Called once before `ask`, immediately, at any point of the main thread; it must take no locks and not
+            log.
+        force: Called immediately with the number of a second signal, at any point of the main thread; it ends the
+            process.
     """
 
     def __init__(
@@ -59,7 +61,7 @@ class StopSignals:
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before:
-            # None stands for a handler that was not set by Python; there is no way back to it.
+            # None means a handler that was not set by Python; it cannot be restored.
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
     def _receive(self, number: int, _frame: FrameType | None) -> None:
@@ -67,7 +69,7 @@ class StopSignals:
         if self._asked is None:
             self._asked = now
             self._at_once()
-            with suppress(RuntimeError):  # the loop is closed already
+            with suppress(RuntimeError):  # the loop is already closed
                 self._loop.call_soon_threadsafe(self._ask)
         elif now - self._asked > _SAME_SECONDS:
             self._force(number)

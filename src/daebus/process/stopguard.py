@@ -1,4 +1,4 @@
-"""The last resort of a process that is asked to stop and does not: it says what does not end, and exits."""
+"""The last resort for a process that does not stop when asked: it logs what does not end, and exits."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["StopGuard"]
 
 _SPARE_SECONDS = 3.5
 _SPARE_SECONDS_OF_ALL = 4.0
-"""After which it is done without Python: the GIL may be held, or the log's lock."""
+"""After this time the process is ended without Python, as the GIL or the log's lock may be held."""
 
 _Step: TypeAlias = Literal["armed", "noticed", "over"]
 
@@ -32,46 +32,46 @@ _MOST_TOLD = 20
 
 
 class Farewell(Protocol):
-    """Speaks on the bus for a process whose event loop may be blocked, in the thread that calls it."""
+    """Signs off on the bus for a process whose event loop may be blocked, from the calling thread."""
 
     def leave(self) -> None:
-        """Leave the registry, so that nobody calls this process any more."""
+        """Leave the registry, so that this process gets no more calls."""
 
     def fail_callers(self) -> None:
-        """Leave the registry, and tell those whose calls nobody will answer."""
+        """Leave the registry, and send errors to callers that will get no reply."""
 
 
 class StopGuard:
-    """Ends this process where its stop does not, `seconds` and a few more after it was asked for.
+    """Ends this process if its stop takes more than `seconds` and a few more.
 
-    It works in a thread of its own, so that a blocked event loop does not stop it. For the main thread of a process
-    that is the service's own: it ends in `os._exit`.
+    It runs in a thread of its own, so that a blocked event loop does not block it. Use it in the main thread of a
+    process that only runs the service, as it calls `os._exit`.
 
     Args:
         loop: The event loop of the main thread.
-        seconds: That the work in hand may take.
+        seconds: The time limit for work in flight.
 
     Attributes:
-        farewell: Speaks for the process on the bus; None: it takes no part in it.
+        farewell: Signs off for the process on the bus; None: the process is not on the bus.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
         self.farewell: Farewell | None = None
         self._loop = loop
         self._seconds = seconds
-        self._steps: SimpleQueue[_Step] = SimpleQueue()  # which a signal handler may use
+        self._steps: SimpleQueue[_Step] = SimpleQueue()  # a signal handler may use it
         self._since: float | None = None
         self._thread: threading.Thread | None = None
         self._others = set(threading.enumerate())
 
     def start(self) -> None:
-        """Be ready to be armed. In a thread other than the main one nothing happens, then or later."""
+        """Prepare for `arm`. In a thread other than the main one, the guard does nothing at all."""
         if threading.current_thread() is threading.main_thread():
             self._thread = threading.Thread(target=self._watch, name="daebus-stop", daemon=True)
             self._thread.start()
 
     def arm(self) -> None:
-        """The stop was asked for. May be called by a signal handler, and again."""
+        """Start the time limit, as the stop was requested. May be called in a signal handler, and repeatedly."""
         if self._since is not None or self._thread is None:
             return
         self._since = time.monotonic()
@@ -80,21 +80,21 @@ class StopGuard:
             faulthandler.dump_traceback_later(self._seconds + _SPARE_SECONDS_OF_ALL, exit=True)
 
     def noticed(self) -> None:
-        """The event loop has noticed that it stops."""
+        """Note that the event loop has seen the stop request."""
         self._steps.put("noticed")
 
     def disarm(self) -> None:
-        """The stop is over."""
+        """Turn the guard off, as the stop is over."""
         if self._since is not None:
             faulthandler.cancel_dump_traceback_later()
         self._steps.put("over")
 
     def busy_threads(self) -> list[Standing]:
-        """The threads that were made since then, and run a handler or keep the process alive."""
+        """The threads created since `start` that run a handler or keep the process alive."""
         return busy_threads(self._others)
 
     def give_up(self, unended: Sequence[Standing]) -> None:
-        """Exit now, as something does not end; where the process is not ours, only the log says so."""
+        """Exit now because something does not end; in a process that is not ours, only log it."""
         if self._thread is None:
             _tell(NOT_ENDED, unended)
         else:
@@ -112,7 +112,7 @@ class StopGuard:
             _exit("service did not stop in time, and exits", self._unended(), self.farewell)
 
     def _comes(self, step: _Step, until: float) -> bool:
-        """Wait for a step, or one after it."""
+        """Wait for this step or a later one."""
         with suppress(Empty):
             while True:
                 came = self._steps.get(timeout=max(0.0, until - time.monotonic()))
@@ -132,16 +132,16 @@ class StopGuard:
         )
 
     def _unended(self) -> list[Standing]:
-        """What runs in the main thread, if that is anything, then tasks and threads."""
+        """The code that runs in the main thread, if any, then tasks and threads."""
         main = standing_of_thread(threading.main_thread())
         found = [main] if main.handler is not None else []
-        with suppress(RuntimeError):  # the loop is changing them
+        with suppress(RuntimeError):  # the loop is changing its tasks
             found += [standing_of_task(task) for task in asyncio.all_tasks(self._loop)]
         return [*found, *self.busy_threads()]
 
 
 def _exit(event: str, unended: Sequence[Standing], farewell: Farewell | None) -> NoReturn:
-    """Log, take leave, and exit, whoever holds the locks of the log."""
+    """Log, leave the bus and exit, even if another thread holds the locks of the log."""
 
     def tell() -> None:
         _tell(event, unended)
@@ -159,7 +159,7 @@ def _exit(event: str, unended: Sequence[Standing], farewell: Farewell | None) ->
 
 
 def _start(work: Callable[[], None]) -> threading.Thread:
-    """Do something in a thread that nobody has to wait for, and whose failure is of no interest any more."""
+    """Run a function in a thread that is not waited for and whose failure is ignored."""
 
     def do() -> None:
         with suppress(Exception):
@@ -171,7 +171,7 @@ def _start(work: Callable[[], None]) -> threading.Thread:
 
 
 def _users_first(unended: Sequence[Standing]) -> Sequence[Standing]:
-    """What runs the user's code, handlers first; else what runs for a handler; else all, as it is ours alone."""
+    """Those that run user code, handlers first; otherwise those that run for a handler; otherwise all."""
     users = sorted((one for one in unended if one.is_users), key=lambda one: one.handler is None)
     handlers = {one.handler for one in users}
     return [*users, *(one for one in unended if not (one.handler is None or one.handler in handlers))] or unended

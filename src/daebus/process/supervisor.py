@@ -1,4 +1,4 @@
-"""Several processes that serve one port: started, watched, replaced, stopped together."""
+"""Several worker processes on one port: started, watched, replaced and stopped together."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 30.0
 _GROWTH = 2
 _CRITICAL = 3
-"""Early ends in a row from which on they are critical: one may be an accident."""
+"""Number of early ends in a row that count as critical: a single one may be an accident."""
 
 _HUNG_SECONDS = 30.0
 _LOOK_SECONDS = 1.0
@@ -30,7 +30,7 @@ _LOOK_SECONDS = 1.0
 
 @dataclass
 class _Place:
-    """What is known about the workers that filled one place.
+    """The state of one worker slot.
 
     Attributes:
         early: How many in a row ended in their first seconds.
@@ -44,18 +44,18 @@ class _Place:
 class Supervisor:
     """Keeps workers alive until SIGTERM or SIGINT, which it passes on.
 
-    The first worker starts alone, so that whatever is wrong with the app, its server or its port is said once. A
-    worker that ends is replaced at once, or after a growing pause where it did not live long; one whose event loop
-    hangs is killed and replaced. None is stopped because of another. The supervisor gives up where there is nobody
-    left to keep: in each place too many in a row have ended before they served.
+    The first worker starts alone, so that a mistake in the app, its server or its port is reported once. A worker that
+    ends is replaced at once, or with backoff if it ended early; a worker whose event loop hangs is killed and replaced.
+    No worker is stopped because of another. The supervisor gives up if, in each slot, too many workers in a row have
+    ended before they served.
 
     Args:
         arguments: The command line of a worker: ``run TARGET ...``.
         workers: How many.
-        tries: How many in a row may end in each place before they serve.
+        tries: How many workers in a row may end in each slot before they serve.
 
     Raises:
-        ConfigurationError: DAEBUS_HUNG_AFTER is no number of seconds.
+        ConfigurationError: DAEBUS_HUNG_AFTER is not a number of seconds.
     """
 
     def __init__(self, arguments: Sequence[str], workers: int, *, tries: int = 5) -> None:
@@ -69,8 +69,8 @@ class Supervisor:
     async def run(self) -> int:
         """Start the workers, and return an exit code when all have ended.
 
-        The code is 0 after a signal; that of the first worker where it does not start; 1 where no worker starts any
-        more, or one did not stop well.
+        The code is 0 after a signal; the code of the first worker if that does not start; 1 if no worker starts any
+        more or one did not stop cleanly.
         """
         keeping = asyncio.create_task(self._keep_all())
         with StopSignals(asyncio.get_running_loop(), keeping.cancel, self._force):
@@ -119,7 +119,7 @@ class Supervisor:
         return child
 
     async def _keep(self, place: _Place, child: Child) -> None:
-        """Keep a place filled. Returns where there is nobody left to keep, in any place."""
+        """Keep a slot filled. Returns when no slot can be kept filled any more."""
         while True:
             how = await self._to_its_end(place, child)
             self._children.discard(child)
@@ -136,7 +136,7 @@ class Supervisor:
             child = await self._start()
 
     async def _to_its_end(self, place: _Place, child: Child) -> str:
-        """Wait until a worker has ended, which is seen to where it hangs; how it did, in words."""
+        """Wait until a worker has ended, and kill it if it hangs; returns in words how it ended."""
         serving = await child.started() is not None
         place.unstarted = 0 if serving else place.unstarted + 1
         since = time.monotonic()
@@ -157,7 +157,7 @@ class Supervisor:
         while silent < self._hung_after:
             await asyncio.sleep(look)
             now = time.monotonic()
-            # No more than two looks: where this process slept as well, it is nobody's fault.
+            # At most two checks count: if this process slept, too, the worker does not hang.
             silent = 0.0 if child.beats != seen else silent + min(now - before, 2 * look)
             seen, before = child.beats, now
         stack = await child.stack()

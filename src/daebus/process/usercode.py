@@ -1,4 +1,4 @@
-"""Running code of the user outside of a service: what it may not do, and its errors without our own frames."""
+"""Runs user code outside of a service: it must not start a service, and its errors omit our own frames."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _loading = ContextVar("loading", default=False)
 
 @contextmanager
 def running_user_code(what: str) -> Generator[None]:
-    """Import or call something of the user's, which may not start a service meanwhile.
+    """Import or call user code, which must not start a service meanwhile.
 
     Args:
-        what: What it is, for the message.
+        what: Its title in the message.
 
     Raises:
-        StartupError: It failed. The text has the traceback from the user's first line on.
-        DaebusError: It raised one, which says all by itself.
+        StartupError: The code failed. The text has the traceback from the user's first line on.
+        DaebusError: The code raised one, which needs no traceback.
     """
     token = _loading.set(True)
     try:
@@ -41,7 +41,7 @@ def running_user_code(what: str) -> Generator[None]:
 
 
 def is_loading() -> bool:
-    """Whether code of the user's runs now that may not start a service."""
+    """Whether user code that must not start a service runs now."""
     return _loading.get()
 
 
@@ -49,7 +49,7 @@ def _from_users_line(error: Exception) -> str:
     shown = traceback.TracebackException.from_exception(error)
     frames = list(itertools.dropwhile(_is_ours, shown.stack))
     shown.stack = traceback.StackSummary.from_list(frames)
-    # A syntax error has no frame of the user's: it tells its line itself.
+    # A syntax error has no frame of the user; it includes its line itself.
     lines = shown.format() if frames else shown.format_exception_only()
     return "".join(lines).rstrip()
 

@@ -1,4 +1,4 @@
-"""A watchdog: it tells when the event loop is blocked, for how long, by which handler, and where that stands."""
+"""A watchdog: it logs when the event loop is blocked, for how long, by which handler and in which line."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ from daebus.telemetry.tallies import Tally
 __all__ = ["Watchdog"]
 
 _VARIABLE, _DEFAULT_SECONDS = "DAEBUS_BLOCKED_AFTER", 1.0
-_LOOKS = 4  # within the limit
+_LOOKS = 4  # checks within the limit
 _GROWTH = 10
-"""While the event loop stays blocked, it is told again each time that it has been for so many times as long."""
+"""While the event loop stays blocked, it is logged again each time the duration has grown by this factor."""
 
 _WORKED = 0.1
-"""Of the time for which the watchdog could not look; less than that, and the process was paused, not busy."""
+"""Minimum share of CPU time in a gap between checks; with less, the process was paused, not busy."""
 
 _MOST_PLACES = 1000
 
 
 class Watchdog:
-    """Looks, in its ``with`` block, at how long ago the event loop has made progress; from a thread of its own.
+    """Checks the progress of the event loop inside its ``with`` block, from a thread of its own.
 
-    It reckons with pauses of the whole process, as by SIGSTOP or a machine that sleeps: those are nobody's fault. Where
-    a C function holds the GIL, it tells afterwards.
+    Pauses of the whole process, by SIGSTOP or a sleeping machine, do not count. If a C function holds the GIL, the
+    block is logged afterwards.
 
     Args:
-        logger: Where it tells.
+        logger: The log.
 
     Raises:
-        ConfigurationError: DAEBUS_BLOCKED_AFTER is no number of seconds.
+        ConfigurationError: DAEBUS_BLOCKED_AFTER is not a number of seconds.
     """
 
     def __init__(self, logger: Logger) -> None:
@@ -50,12 +50,12 @@ class Watchdog:
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
         self._places: defaultdict[str, Tally] = defaultdict(partial(Tally, forgets=True))
-        self._next = self._limit  # seconds after which it is told again
+        self._next = self._limit  # seconds after which it is logged again
         self._told = False
         self._since = 0.0
 
     def __enter__(self) -> Self:
-        """Watch the event loop that runs in this thread; nothing happens where the limit is 0."""
+        """Watch the event loop that runs in this thread; does nothing if the limit is 0."""
         if self._limit:
             self._beat(asyncio.get_running_loop())
             self._thread = threading.Thread(target=self._watch, name="daebus-watchdog", daemon=True)
@@ -89,13 +89,13 @@ class Watchdog:
         if blocked < self._limit:
             if self._told:
                 if self._beaten <= self._since:
-                    return  # it was this thread that did not run
+                    return  # only this thread did not run
                 self._logger.info("event loop goes on", seconds=round(self._beaten - self._since, 2))
             self._next, self._told = self._limit, False
         elif blocked >= self._next:
             self._next = blocked * _GROWTH
             standing = standing_of_thread(self._loop_thread)
-            # Without any of the user's code it is the machine that has no time, or a server that is being started.
+            # Without user code, the machine is busy, or a server is starting.
             if standing.is_users and not standing.is_idle:
                 self._since = now - blocked
                 self._told = self._tell("event loop is blocked", standing, blocked) or self._told

@@ -1,5 +1,5 @@
-"""Wiring: what happens when a blueprint is registered.
+"""Wiring: the compilation of handlers when a blueprint is registered.
 
-In come specs and a container; out come endpoints, compiled, or every mistake at once. Handlers are not called here, and
-providers are called by `daebus.delivery` when a message needs them.
+The input is specs and a container. The output is compiled endpoints, or all mistakes at once. Handlers are not called
+here; `daebus.delivery` calls providers when a message needs them.
 """

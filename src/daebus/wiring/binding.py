@@ -56,11 +56,11 @@ class _Use(msgspec.Struct, frozen=True):
 
 
 def use(provider: providers.Provider[T]) -> T:
-    """Name the provider of a parameter, in the place of its default.
+    """Name the provider of a parameter; used as the default of the parameter.
 
     Example: ``async def handler(*, repo: UserRepo = use(Container.repo)) -> None: ...``.
-    The provider may stand in a container class, in one that it inherits from, or in a nested container; a `WiringError`
-    says so, when the blueprint is registered, where the app's container has no such provider or it gives another type.
+    The provider may be in a container class, in one of its base classes or in a nested container. Registering the
+    blueprint raises `WiringError` if the app's container has no such provider or if the type does not fit.
     """
     return cast("T", _Use(provider))
 
@@ -71,7 +71,7 @@ def is_used(parameter: Parameter) -> bool:
 
 
 def find_misplaced(signature: Signature) -> list[WiringProblem]:
-    """A problem for each `use` that stands left of the ``*``."""
+    """A problem for each `use` left of the ``*``."""
     return [
         signature.problem(
             parameter,
@@ -91,16 +91,16 @@ def bind_services(
     without: Collection[str] = (),
     hints: Hints | None = None,
 ) -> Injection:
-    """Bind what stands right of the ``*``.
+    """Bind the parameters right of the ``*``.
 
     Args:
-        container: Where the services come from.
-        signature: Of the handler.
-        without: The parameters that are known to be wrong already.
+        container: Provides the services.
+        signature: The signature of the handler.
+        without: The parameters that are already known to be wrong.
         hints: For the remedies.
 
     Raises:
-        WiringError: With all the parameters that cannot be bound.
+        WiringError: Parameters cannot be bound; the error lists all of them.
     """
     bindings: dict[str, AnyProvider] = {}
     problems: list[WiringProblem] = []
@@ -116,7 +116,7 @@ def bind_services(
 
 
 class _Binding(msgspec.Struct, frozen=True):
-    """One parameter right of the ``*``, on its way to a provider."""
+    """The binding of one parameter right of the ``*`` to a provider."""
 
     container: containers.Container
     signature: Signature
@@ -144,7 +144,7 @@ class _Binding(msgspec.Struct, frozen=True):
         return provider
 
     def _check_default(self) -> None:
-        """Refuse what other frameworks write in the place of `use`: a provider, or a marker with one."""
+        """Refuse the syntax of other frameworks instead of `use`: a provider, or a marker with one."""
         default, name = self.parameter.default, self.parameter.name
         is_marker = type(default).__module__ == "dependency_injector.wiring"
         wanted = getattr(default, "provider", None) if is_marker else default
@@ -204,7 +204,7 @@ class _Binding(msgspec.Struct, frozen=True):
         raise self._refused("unknown-service", found, self._instead(), offer(self.container))
 
     def _instead(self) -> str:
-        """The remedy for a name that is no provider's."""
+        """The remedy for a name that is not the name of a provider."""
         name, owner = self.parameter.name, name_of(self.container)
         wanted = self.parameter.annotation
         fitting = list(find_fitting(self.container, wanted))

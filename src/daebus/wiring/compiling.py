@@ -1,4 +1,4 @@
-"""Compiling a recorded handler into an `Endpoint`: every mistake that can be seen before a message is seen here."""
+"""Compiles a recorded handler into an `Endpoint`, and finds every mistake that shows before a message."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ Encode = Callable[[object], R]
 def compile_endpoint(
     spec: Spec, container: containers.Container, workers: Workers, rule: Rule, encoder: Callable[[Signature], Encode[R]]
 ) -> Endpoint[R]:
-    """Compile a handler; `encoder` gives what turns its result into what the transport sends.
+    """Compile a handler; `encoder` returns the function that encodes its result for the transport.
 
     Raises:
-        WiringError: With all the mistakes of this handler.
+        WiringError: The handler has mistakes; the error lists all of them.
     """
     signature = spec.read_signature()
     left = _Left(signature, container, rule)
@@ -82,7 +82,7 @@ def compile_endpoint(
 
 
 def _taking(takes: Sequence[Take]) -> Callable[[Incoming], Sequence[object]]:
-    """One function of those that take a parameter each, as short as it can be: each message passes through it."""
+    """Combine the functions that take one parameter each; it must be fast, as it runs for each message."""
     if not takes:
         return lambda _: ()
     if len(takes) == 1:
@@ -92,12 +92,12 @@ def _taking(takes: Sequence[Take]) -> Callable[[Incoming], Sequence[object]]:
 
 
 class _Left:
-    """What stands left of the ``*``: how each parameter is taken from a message, and what is wrong with it.
+    """The parameters left of the ``*``: how each is taken from a message, and its mistakes.
 
     Attributes:
-        takes: One for each parameter, unless there are problems.
+        takes: One function for each parameter, unless there are problems.
         payload: The parameter that takes the payload.
-        problems: All the mistakes, but for what is missing.
+        problems: All the mistakes, except missing parameters.
     """
 
     def __init__(self, signature: Signature, container: containers.Container, rule: Rule) -> None:
@@ -108,7 +108,7 @@ class _Left:
         self.payload: Parameter | None = None
         self.problems: list[WiringProblem] = find_misplaced(signature)
         if self.problems:
-            return  # what follows from it would only distract
+            return  # errors that follow from it would only distract
         services = {
             parameter.name: service
             for parameter in signature.left
@@ -118,7 +118,7 @@ class _Left:
         self.problems.extend(self._find_defaults())
 
     def _service(self, parameter: Parameter) -> str | None:
-        """The provider that a parameter means, which should stand right of the ``*``."""
+        """The provider that a parameter means, if it should be right of the ``*``."""
         rule, annotation = self._rule, parameter.annotation
         if annotation is Context or rule.is_part(annotation) or annotation in rule.strangers:
             return None
@@ -130,7 +130,7 @@ class _Left:
         return find_service(self._container, parameter, sure=sure)
 
     def _take(self, parameter: Parameter) -> str | None:
-        """Find out how a parameter is taken; the provider that it means, where it cannot be decoded and means one."""
+        """Set how a parameter is taken; returns the provider that it means, if it is a misplaced service."""
         rule, signature, annotation = self._rule, self._signature, parameter.annotation
         stranger = report_stranger(signature, parameter, rule)
         if stranger is not None:
@@ -163,7 +163,7 @@ class _Left:
         return None
 
     def _find_defaults(self) -> Iterator[WiringProblem]:
-        """The defaults that nothing would ever fall back to; where the transport decodes, it knows defaults."""
+        """Problems of defaults that would never be used; a transport that decodes by itself does use defaults."""
         told = {problem.parameter for problem in self.problems}
         for parameter in () if self._rule.free else self._signature.left:
             if parameter.default is MISSING or parameter.name in told:
@@ -175,7 +175,7 @@ class _Left:
             yield self._signature.problem(parameter, found, remedy, code="unused-default")
 
     def find_missing(self) -> Iterator[WiringProblem]:
-        """What must stand left of the ``*``, and does not."""
+        """Problems of required parameters that are missing left of the ``*``."""
         rule, signature = self._rule, self._signature
         if any(is_used(parameter) for parameter in signature.left):
             return

@@ -1,4 +1,4 @@
-"""What can be wrong with a container in itself, seen before anything is built from it."""
+"""Checks of a container before anything is built from it."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ _MADE_OF: tuple[type, ...] = (providers.Provider, containers.DeclarativeContaine
 
 
 def check_container(container: containers.Container, base: type[containers.DeclarativeContainer]) -> None:
-    """Refuse a container that is not built on `base`, needs itself, or keeps a per-message object in a singleton.
+    """Refuse a container that does not extend `base`, has a cycle, or keeps a per-message object in a singleton.
 
     Raises:
-        WiringError: With all the mistakes.
+        WiringError: The container has mistakes; the error lists all of them.
     """
     misfit = _misfit(container, base)
     problems = list(_problems(container, base)) if misfit is None else [misfit]
@@ -54,12 +54,12 @@ def find_unfilled(
     base: type[containers.DeclarativeContainer],
     needed: Iterable[tuple[str, AnyProvider]],
 ) -> Iterator[WiringProblem]:
-    """The dependencies that nobody has filled, though a service is to be started that needs them.
+    """The unfilled dependencies that the service needs to start.
 
     Args:
         container: The container.
         base: Its base, whose dependencies are filled at the start.
-        needed: What is going to be called, and by whom.
+        needed: The providers that will be called, each with the title of its user.
     """
     seen = {container.providers[name] for name in base.cls_providers if name in container.providers}
     names = names_of(container)
@@ -81,7 +81,7 @@ def find_unfilled(
 
 
 def _where_given(container: containers.Container, path: str) -> str:
-    """Where a dependency is filled: the call that makes its container."""
+    """Where a dependency is filled: the call that creates its container."""
     outer, _, name = path.rpartition(".")
     if not outer:
         return f"to the container, as {name_of(container)}({name}=...)"
@@ -91,9 +91,9 @@ def _where_given(container: containers.Container, path: str) -> str:
 
 
 def find_unknown_overrides(container: containers.Container) -> Iterator[WiringProblem]:
-    """The providers of overriding containers that override nothing."""
+    """Problems of providers in overriding containers that override nothing."""
     owner = container.declarative_parent
-    # A class that overrides another by the decorator is known to that class alone.
+    # An overriding class is known only to the class that it overrides by the decorator.
     by_class = cast("tuple[type[containers.Container], ...]", getattr(owner, "overridden", ()))
     for overriding in (*container.overridden, *(one() for one in by_class)):
         for name in overriding.providers:
@@ -109,7 +109,7 @@ def find_unknown_overrides(container: containers.Container) -> Iterator[WiringPr
 
 
 def _misfit(container: containers.Container, base: type[containers.DeclarativeContainer]) -> WiringProblem | None:
-    """Why it is no container for an app at all."""
+    """Why an object cannot be the container of an app at all."""
     if isinstance(container, type):
         name = container.__name__
         found, remedy = "it is the class itself", f"pass an instance of it: container={name}()"
@@ -161,7 +161,7 @@ def _problems(container: containers.Container, base: type[containers.Declarative
 
 
 def _replaced(container: containers.Container, base: type[containers.DeclarativeContainer]) -> Iterator[WiringProblem]:
-    """What stands in the place of a dependency that is filled at the start."""
+    """Problems of attributes that replace a dependency that is filled at the start."""
     for name, provider in base.cls_providers.items():
         attribute = plain_attribute(container, name)
         own = container.providers.get(name) if attribute is UNKNOWN else attribute
@@ -176,7 +176,7 @@ def _replaced(container: containers.Container, base: type[containers.Declarative
 
 
 def _takes(own: object, filled: providers.Dependency[object]) -> bool:
-    """Whether something is a dependency that can be filled with what another one is filled with."""
+    """Whether an object is a dependency that accepts the same objects as another one."""
     if isinstance(filled, LateDependency) and filled.is_like(own):
         return True
     wanted = _wanted(own)
@@ -202,7 +202,7 @@ def _has_provider(attribute: object) -> bool:
 
 
 def _find_unmade(container: containers.Container) -> Iterator[WiringProblem]:
-    """What was meant to be a provider, and is none: the class of one, a container's class, one with a stray comma."""
+    """Attributes that were meant as providers: a provider class, a container class, a provider with a stray comma."""
     for name, attribute in plain_attributes(container).items():
         is_class = _is_class(attribute)
         is_tuple = _has_provider(attribute)
@@ -215,7 +215,7 @@ def _find_unmade(container: containers.Container) -> Iterator[WiringProblem]:
 
 
 def _captures(names: dict[AnyProvider, str]) -> Iterator[tuple[str, str, PerMessage[object]]]:
-    """What lives long, also without a name of its own, and what it keeps of a message."""
+    """The long-lived providers (also unnamed ones) that keep a per-message object, with that object."""
     seen: set[AnyProvider] = set()
     for root, name in names.items():
         for keeper in (root, *root.traverse()):
@@ -228,14 +228,14 @@ def _captures(names: dict[AnyProvider, str]) -> Iterator[tuple[str, str, PerMess
 
 
 def _find_cycle(names: dict[AnyProvider, str]) -> list[str]:
-    """The names on a provider's way back to itself, the first one also at the end; empty where there is none."""
+    """The names in a cycle of providers, the first one repeated at the end; empty if there is no cycle."""
     done: set[AnyProvider] = set()
     way: list[AnyProvider] = []
 
     def visit(provider: AnyProvider) -> list[AnyProvider]:
         if provider in way:
             return way[way.index(provider) :]
-        # A nested container lists what it contains, which is no need.
+        # A nested container lists its contents, which are not dependencies.
         if provider in done or isinstance(provider, providers.Container):
             return []
         way.append(provider)

@@ -1,4 +1,4 @@
-"""dependency-injector's own providers of one object a context, which are not one object a message."""
+"""dependency-injector's own context-local providers, which do not provide one object per message."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ __all__ = ["find_context_local"]
 def find_context_local(container: containers.Container) -> Iterator[WiringProblem]:
     """The context-local providers of a container, those without a name of their own included.
 
-    A ContextLocalResource is opened once, at the start, and then shared by all messages. What a ContextLocalSingleton
-    has built at the start, or in a task that runs on, is shared by all messages that come from there, and nothing
-    tells when another one is built. A provider that is overridden is left alone.
+    A ContextLocalResource is opened once, at the start, and then shared by all messages. An object that a
+    ContextLocalSingleton builds at the start, or in a long-running task, is shared by all messages from there, and it
+    is not visible when another one is built. Overridden providers are not checked.
     """
     names, seen = names_of(container), set[object]()
     for root, root_name in names.items():

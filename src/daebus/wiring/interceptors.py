@@ -1,4 +1,4 @@
-"""What is given as ``interceptors=[...]``: checked where it is written, sorted by what it stands around."""
+"""Checks the argument ``interceptors=[...]`` at the call, and sorts the interceptors by what they wrap."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def read_interceptors(
     """The interceptors of an app, a blueprint or a bus.
 
     Args:
-        subject: Whose they are, for messages.
-        given: As the user gave them.
-        takes: Around which messages they may stand: a blueprint sends nothing, and a bus handles nothing.
+        subject: Their owner, for messages.
+        given: The argument of the user.
+        takes: Which messages they may wrap: a blueprint sends nothing, and a bus handles nothing.
 
     Raises:
         WiringError: With all the mistakes.
@@ -105,7 +105,7 @@ def _takes(function: object, count: int) -> bool:
         inspect.signature(function).bind(*[None] * count)  # type: ignore[arg-type]
     except TypeError:
         return False
-    except ValueError:  # of a function in C nothing is known
+    except ValueError:  # the signature of a C function is not known
         return True
     return True
 

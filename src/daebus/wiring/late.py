@@ -1,4 +1,4 @@
-"""A dependency whose class is not loaded before somebody asks for it."""
+"""A dependency whose class is loaded only when it is needed."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ T = TypeVar("T")
 
 
 class LateDependency(providers.Dependency[T]):
-    """A dependency of a container that loads the class of its object when a handler is checked that asks for it.
+    """A container's dependency that loads the class of its object when a handler that uses it is checked.
 
     Attributes:
-        load: Gives the class; None: any object will do.
+        load: Returns the class; None: any object is accepted.
     """
 
     def __init__(self, load: Callable[[], type[T]] | None = None) -> None:
@@ -28,7 +28,7 @@ class LateDependency(providers.Dependency[T]):
     def __deepcopy__(self, memo: dict[int, object]) -> providers.Provider[T]:
         if id(self) in memo:
             return super().__deepcopy__(memo)
-        # As Dependency does it, but without asking for the class.
+        # As in Dependency, but without loading the class.
         copied = memo[id(self)] = LateDependency(self.load)
         copied.set_default(providers.deepcopy(self.default, memo))
         copied.assign_parent(providers.deepcopy(self.parent, memo))
@@ -42,5 +42,5 @@ class LateDependency(providers.Dependency[T]):
         return super().instance_of if self.load is None else self.load()
 
     def is_like(self, other: object) -> bool:
-        """Whether another one takes objects of the same class, which need not be loaded to say so."""
+        """Whether another dependency accepts the same class; the class need not be loaded for this."""
         return isinstance(other, LateDependency) and other.load is self.load

@@ -1,4 +1,4 @@
-"""Looking things up in a container: what it offers, what fits a type, and where its providers are defined."""
+"""Lookups in a container: its providers, the ones that fit a type, and where they are defined."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def name_of(container: containers.Container) -> str:
 
 
 def is_bare(container: containers.Container) -> bool:
-    """Whether nobody has extended the container that daebus itself provides."""
+    """Whether the container is the base container of daebus, without extension."""
     return container.declarative_parent is not None and is_ours(container.declarative_parent)
 
 
@@ -54,7 +54,7 @@ def offered(container: containers.Container) -> Sequence[str]:
 
 
 def offer(container: containers.Container) -> Note:
-    """What it has, for messages: each name with the type that it gives."""
+    """Its providers for messages: each name with the provided type."""
     shown: list[str] = []
     for name in offered(container):
         given = yielded_type(container.providers[name])
@@ -63,10 +63,10 @@ def offer(container: containers.Container) -> Note:
 
 
 def find_fitting(container: containers.Container, wanted: object) -> Iterator[str]:
-    """The names of the providers that are known to give what is wanted, then those of nested ones: ``inner.repo``.
+    """The names of the providers that give the wanted type, then those of nested containers: ``inner.repo``.
 
-    None for a type such as ``int``, of which there are many that mean something else, and nothing of daebus' own for a
-    protocol, whose few methods it may have by chance.
+    Yields nothing for a type such as ``int``, which has many different meanings. For a protocol, daebus' own providers
+    are left out, as they may have its few methods by chance.
     """
     if wanted in (UNKNOWN, Any) or getattr(wanted, "__module__", None) == "builtins":
         return
@@ -96,17 +96,17 @@ def provider_place(container: containers.Container, path: str) -> str | None:
 
 
 def provider_note(container: containers.Container, path: str, text: str) -> Note:
-    """A remark about a provider, at the place where it is defined."""
+    """A note about a provider, at the place where it is defined."""
     return Note(text, provider_place(container, path))
 
 
 def plain_attribute(container: containers.Container, name: str) -> object:
-    """What the container's class has under a name without its being a provider; `UNKNOWN` where there is nothing."""
+    """The class attribute of a container that is not a provider; `UNKNOWN` if there is none with this name."""
     return plain_attributes(container).get(name, UNKNOWN)
 
 
 def plain_attributes(container: containers.Container) -> dict[str, object]:
-    """What the container's class and its bases have that is no provider, by name."""
+    """The attributes of the container's class and its bases that are not providers, by name."""
     parents = () if container.declarative_parent is None else container.declarative_parent.__mro__
     found: dict[str, object] = {}
     for owner in reversed(list(_declarative(parents))):
@@ -120,7 +120,7 @@ def plain_attributes(container: containers.Container) -> dict[str, object]:
 
 
 def as_provider(attribute: object) -> str:
-    """How a provider of a plain attribute is written."""
+    """The code of a provider for a plain attribute."""
     if isinstance(attribute, type):
         if issubclass(attribute, providers.Provider):
             return f"providers.{attribute.__name__}(...)"
@@ -141,12 +141,12 @@ def names_of(container: containers.Container, prefix: str = "") -> dict[AnyProvi
 
 
 def is_simple(annotation: object) -> bool:
-    """Whether a type says nothing about what is meant, such as ``str``."""
+    """Whether a type is too general to identify a service, such as ``str``."""
     return getattr(annotation, "__module__", None) == "builtins"
 
 
 def path_of(container: containers.Container, wanted: AnyProvider) -> str | None:
-    """The name of a provider in a container, such as ``inner.repo``; None where it has none of its own."""
+    """The name of a provider in a container, such as ``inner.repo``; None if it has no name."""
     for name, provider in container.providers.items():
         if provider is wanted:
             return name
@@ -182,7 +182,7 @@ def _find_option(container: containers.Container, wanted: providers.Configuratio
         option = option[segment]
 
     def required() -> Any:
-        # A required option keeps the first value that it gave, which overrides would not change.
+        # A required option caches its first value, which overrides would not change.
         return option.required()()
 
     return providers.Callable(required) if wanted.is_required() else option

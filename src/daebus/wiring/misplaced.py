@@ -1,4 +1,4 @@
-"""The two sides of the ``*``: services that stand left of it, and what comes from the message right of it."""
+"""Parameters on the wrong side of the ``*``: services left of it, and parts of the message right of it."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _LONGEST = 100
 
 
 def find_service(container: containers.Container, parameter: Parameter, *, sure: bool) -> str | None:
-    """The provider that a parameter left of the ``*`` means, whose ``*`` was forgotten; None where it means none.
+    """The provider that a parameter left of the ``*`` means, if the ``*`` was forgotten; None: it means none.
 
     Args:
         container: The container.
         parameter: The parameter.
-        sure: Whether it can only be a service; else its name and a type of the user's own must say so, both.
+        sure: Whether it can only be a service; otherwise both its name and its (user-defined) type must match.
     """
     name, wanted = parameter.name, parameter.annotation
     given = yielded_type(container.providers[name]) if name in offered(container) else MISSING
@@ -43,7 +43,7 @@ def find_service(container: containers.Container, parameter: Parameter, *, sure:
 def report_services(
     signature: Signature, container: containers.Container, services: Mapping[str, str]
 ) -> Iterator[WiringProblem]:
-    """One problem for all the services that stand left of the ``*``; `services` has their providers by name."""
+    """One problem for all the services left of the ``*``; `services` has their providers by name."""
     misplaced = [parameter for parameter in signature.left if parameter.name in services]
     for parameter in misplaced[:1]:
         path = services[parameter.name]
@@ -62,7 +62,7 @@ def report_services(
 
 
 def report_stranger(signature: Signature, parameter: Parameter, rule: Rule) -> WiringProblem | None:
-    """The problem of a parameter that only other kinds of handlers have."""
+    """The problem of a parameter that only other kinds of handlers can have."""
     for kind, (owners, remedy) in rule.strangers.items():
         if parameter.annotation is kind:
             found = f"{rule.kind} has no {kind.__name__}: only {owners} have one"
@@ -73,7 +73,7 @@ def report_stranger(signature: Signature, parameter: Parameter, rule: Rule) -> W
 def from_message(
     signature: Signature, container: containers.Container, rule: Rule, *, payload: Parameter | None
 ) -> dict[str, WiringProblem]:
-    """What stands right of the ``*`` and comes from the message, by name; `payload` is the one left of it."""
+    """Problems of parts of the message right of the ``*``, by name; `payload` is the one left of it."""
     found: dict[str, WiringProblem] = {}
     for parameter in signature.right:
         name, annotation = parameter.name, parameter.annotation
@@ -112,14 +112,14 @@ def _misplaced(signature: Signature, parameter: Parameter, found: str, notes: Se
 
 
 def _injected(parameter: Parameter, path: str, container: containers.Container) -> str:
-    """A parameter as it is to be written right of the ``*``."""
+    """The code of a parameter right of the ``*``."""
     if "." in path:
         return f"{parameter} = use({name_of(container)}.{path})"
     return path if parameter.annotation is MISSING else f"{path}: {show_type(parameter.annotation)}"
 
 
 def _header(signature: Signature, left: Sequence[str], right: Sequence[str], moved: Sequence[str]) -> str:
-    """The corrected signature; where it is long, only what was moved."""
+    """The corrected signature; if it is long, only the moved parameters."""
     star = ["*", *right] if right else []
     written = f"{signature.name}({', '.join([*left, *star])})"
     if len(written) <= _LONGEST:

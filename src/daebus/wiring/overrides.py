@@ -1,4 +1,4 @@
-"""Overrides of a wrong type: dependency-injector takes any object for a fake."""
+"""Overrides of a wrong type: dependency-injector accepts any object as a fake."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ AnyProvider = providers.Provider[object]
 
 
 def find_wrong_overrides(container: containers.Container) -> Iterator[WiringProblem]:
-    """The providers that are overridden by an object that surely is of the wrong type."""
+    """Problems of providers that are overridden by an object that is certainly of the wrong type."""
     for provider, name in names_of(container).items():
         given = provider.last_overriding
         if not isinstance(given, providers.Object):
@@ -35,16 +35,17 @@ def find_wrong_overrides(container: containers.Container) -> Iterator[WiringProb
 
 
 def misfit(provider: AnyProvider, fake: object) -> tuple[str, str] | None:
-    """Why an object cannot take the place of what a provider gives, and the remedy; None: it may.
+    """Why an object cannot replace the object of a provider, and the remedy; None: it can.
 
-    A fake need not have all that the real thing has, nor be of its class: refused is only what has nothing of it.
+    A fake need not have all members of the real object, nor be of its class. It is refused only if it has no member of
+    it.
     """
     declared = declared_type(provider)
     wanted = typing.get_origin(declared) or declared
     if declared is UNKNOWN or not isinstance(wanted, type) or wanted in (object, type):
         return None
     kind = type(fake)
-    # A mock says by its class what it stands for, if anything; a proxy has whatever it is asked for.
+    # The class of a mock tells what it replaces, if anything; a proxy has every attribute.
     if kind.__module__ == "unittest.mock" or _is_instance(fake, wanted) or _answers_all(kind):
         return None
     shown = show_type(declared)
@@ -65,24 +66,24 @@ def misfit(provider: AnyProvider, fake: object) -> tuple[str, str] | None:
 def _is_instance(fake: object, wanted: type) -> bool:
     try:
         return isinstance(fake, wanted)
-    except TypeError:  # a protocol, which is told by its methods
+    except TypeError:  # a protocol, which is checked by its methods
         return False
 
 
 def _answers_all(kind: type) -> bool:
-    """Whether objects of a class answer for names that it does not have, as proxies do."""
+    """Whether objects of a class have dynamic attributes, as proxies do."""
     own = [base for base in kind.__mro__ if base.__module__ != "builtins"]
     return any({"__getattr__", "__getattribute__"} & vars(base).keys() for base in own)
 
 
 def _is_class_of(fake: type, wanted: type) -> bool:
-    """Whether a class stands where an object of it is meant: its methods want an object to be called on."""
+    """Whether a class was given instead of an object of it: its methods need an instance."""
     if fake.__module__ == "builtins" or wanted in fake.__mro__:
         return True
     return any(isinstance(vars(fake).get(name), types.FunctionType) for name in _members(wanted))
 
 
 def _members(kind: type) -> set[str]:
-    """The names that objects of a class have for others, as far as the class tells."""
+    """The public names of the objects of a class, as far as the class shows them."""
     fields = {name for base in kind.__mro__ for name in vars(base).get("__annotations__", {})}
     return {name for name in {*dir(kind), *fields} if not name.startswith("_")}

@@ -1,4 +1,4 @@
-"""Which type does a provider give? Read from the provider alone, without calling it."""
+"""The type of the object that a provider gives, found without calling the provider."""
 
 from __future__ import annotations
 
@@ -39,21 +39,21 @@ AnyProvider = providers.Provider[object]
 
 
 def yielded_type(provider: AnyProvider) -> object:
-    """The type of what a provider gives, `UNKNOWN` where only calling it would tell."""
+    """The type of a provider's object; `UNKNOWN` if only a call would show it."""
     if provider.last_overriding is not None:
         return yielded_type(provider.last_overriding)
     return declared_type(provider)
 
 
 def declared_type(provider: AnyProvider) -> object:
-    """As `yielded_type`, whatever overrides the provider itself."""
+    """The type of a provider's object, ignoring overrides of the provider; `UNKNOWN` if only a call would show it."""
     match provider:
         case providers.Dependency():
             return UNKNOWN if provider.instance_of is object else provider.instance_of
         case providers.DependenciesContainer():
             return UNKNOWN
         case providers.Object():
-            # A mock of a class says that it is one; any other stands for whatever is wanted.
+            # A mock with a spec has the class of the spec; any other mock fits every type.
             kind = provider.provides.__class__
             return UNKNOWN if kind.__module__ == "unittest.mock" else kind
         case PerMessage():
@@ -72,7 +72,7 @@ def declared_type(provider: AnyProvider) -> object:
 
 
 def _called_type(provides: object) -> object:
-    """What calling `provides` gives: a class is itself, a function says it in its return annotation."""
+    """The type of the result of calling `provides`: the class itself, or the return annotation of a function."""
     if isinstance(provides, providers.Provider):
         return yielded_type(cast("AnyProvider", provides))
     if isinstance(provides, type):
@@ -80,12 +80,12 @@ def _called_type(provides: object) -> object:
     if not callable(provides):
         return UNKNOWN
     inner = unwrap(provides)
-    # What `contextmanager` makes of a generator function still has the hint of the generator.
+    # A function decorated with `contextmanager` still has the return hint of the generator.
     return UNKNOWN if _is_generator(inner) and inner is not provides else return_hint(inner)
 
 
 def _opened_type(provides: object) -> object:
-    """What opening `provides` gives: the item of a generator; what entering gives, where it is a context manager."""
+    """The type after opening `provides`: the item of a generator, or the value of a context manager."""
     opened = unwrap(provides) if callable(provides) else provides
     if _is_generator(opened):
         return _argument(return_hint(opened))
@@ -109,12 +109,12 @@ def _is_generator(function: object) -> bool:
 
 
 def _argument(hint: object) -> object:
-    """The first type argument, as of an `Iterator`."""
+    """The first type argument, such as the item type of an `Iterator`."""
     return next(iter(typing.get_args(hint)), UNKNOWN)
 
 
 def find_unawaited(provider: AnyProvider) -> Callable[..., object] | None:
-    """A coroutine function, or a nested async generator, below a provider, whose result nobody would await.
+    """A coroutine function or a nested async generator below a provider, whose result would not be awaited.
 
     Resources are awaited when the service starts, and `PerMessage` enters what it opens.
     """
@@ -148,7 +148,7 @@ def find_unentered(provider: AnyProvider) -> Callable[..., object] | None:
 
 
 def is_iterator(annotation: object) -> bool:
-    """Whether a generator is what is asked for. In doubt: yes."""
+    """Whether the annotation asks for a generator. In doubt: yes."""
     plain = _plain(annotation)
     kind = typing.get_origin(plain) or plain
     return not isinstance(kind, type) or issubclass(kind, _ITERABLES) or kind is object
@@ -175,7 +175,7 @@ def fits(given: object, wanted: object) -> bool:
     given, wanted = _plain(given), _plain(wanted)
     if given is UNKNOWN or wanted is UNKNOWN or typing.Any in (given, wanted) or wanted is object or given == wanted:
         return True
-    # A union is taken apart on the given side first: each of its members may fit another of the wanted ones.
+    # A union on the given side is split first: each member may fit another wanted type.
     if typing.get_origin(given) in (Union, types.UnionType):
         return all(fits(member, wanted) for member in typing.get_args(given))
     if typing.get_origin(wanted) in (Union, types.UnionType):
@@ -201,7 +201,7 @@ def _plain(annotation: object) -> object:
 
 
 def missing_members(given: object, wanted: object) -> list[str]:
-    """The methods that a protocol asks for and a class does not have."""
+    """The methods of a protocol that a class does not have."""
     given_class, wanted_class = typing.get_origin(given) or given, typing.get_origin(wanted) or wanted
     if not isinstance(given_class, type) or not getattr(wanted_class, "_is_protocol", False):
         return []
@@ -209,6 +209,6 @@ def missing_members(given: object, wanted: object) -> list[str]:
 
 
 def _missing_members(given: type, protocol: type) -> list[str]:
-    """By name alone; its instance attributes cannot be seen from here."""
+    """The missing members, by name only; instance attributes of the class are not visible."""
     methods = [name for name in get_protocol_members(protocol) if callable(getattr(protocol, name, None))]
     return sorted(name for name in methods if not hasattr(given, name))

@@ -1,4 +1,4 @@
-"""The arguments of providers: what would fail when the first message asks for it, seen before anything is built."""
+"""Checks of the arguments of providers, before anything is built, for calls that would fail at the first message."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ AnyProvider = providers.Provider[object]
 _ABSTRACT = (providers.AbstractFactory, providers.AbstractSingleton, providers.AbstractCallable)
 _CALLED: tuple[type, ...] = (providers.Factory, providers.BaseSingleton, providers.Callable, providers.BaseResource)
 _WITH_INIT: tuple[type, ...] = (resources.Resource, resources.AsyncResource)
-# What gives a provider instead of calling it, and may be called with further arguments by whoever gets it.
+# These give a provider without calling it; its user may call it with further arguments.
 _GIVEN: tuple[type, ...] = (
     providers.Delegate,
     providers.DelegatedFactory,
@@ -35,7 +35,7 @@ _GIVEN: tuple[type, ...] = (
     providers.Selector,
 )
 
-# What these list is no need, or was looked at with them.
+# The related providers of these are not dependencies, or are checked together with them.
 _LEAVES = (
     providers.Container,
     providers.Configuration,
@@ -45,11 +45,11 @@ _LEAVES = (
 
 
 def find_wrong_arguments(container: containers.Container, needed: Iterable[AnyProvider]) -> Iterator[WiringProblem]:
-    """The providers whose call would fail, and the options of a configuration that are needed and not there.
+    """Problems of providers whose call would fail, and of required configuration options that are missing.
 
     Args:
         container: The container.
-        needed: What is going to be called as it is. Of any other provider, arguments may be given later.
+        needed: The providers that are called without further arguments. Other providers may get arguments later.
     """
     walk = _Walk(container)
     for provider in needed:
@@ -59,7 +59,7 @@ def find_wrong_arguments(container: containers.Container, needed: Iterable[AnyPr
 
 
 class _Walk:
-    """A way through the providers of a container that looks at each once."""
+    """A walk through the providers of a container that visits each one once."""
 
     def __init__(self, container: containers.Container) -> None:
         self._container = container
@@ -68,7 +68,7 @@ class _Walk:
         self._told_of: set[AnyProvider] = set()
 
     def visit(self, provider: AnyProvider, path: str, *, is_called: bool) -> Iterator[WiringProblem]:
-        """The problems of a provider, and of those that it needs; `path` is the nearest name above it."""
+        """The problems of a provider and of its dependencies; `path` is the nearest name above it."""
         path = self._names.get(provider, path)
         if provider.last_overriding is not None:
             if not isinstance(provider, providers.Container):
@@ -108,7 +108,7 @@ class _Walk:
         plain = option.option if isinstance(option, providers.TypedConfigurationOption) else option
         segments = plain.get_name_segments()
         root = plain._get_root()  # noqa: SLF001  # nothing else tells which configuration an option belongs to
-        # What is set is an override by an Object; of any other nothing is known.
+        # A set value is an override by an Object; nothing is known of other overrides.
         is_known = root.last_overriding is None or isinstance(root.last_overriding, providers.Object)
         if not is_known or not all(isinstance(segment, str) for segment in segments):
             return None
@@ -122,7 +122,7 @@ class _Walk:
         if kind not in (int, float):
             return None
         try:
-            kind(cast("str", value))  # whatever it is, it is tried
+            kind(cast("str", value))  # any value is tried
         except (TypeError, ValueError):
             found = f"it needs {name} as {kind.__name__}, and it is {'not set' if value is None else repr(value)}"
             return self._told(path, found, remedy, "unset-option")
@@ -135,7 +135,7 @@ class _Walk:
 
 
 class _Call:
-    """What a provider calls, and with what."""
+    """The call of a provider: the function and the arguments."""
 
     def __init__(self, provider: AnyProvider) -> None:
         called = cast("providers.Factory[object]", provider)
@@ -149,10 +149,10 @@ class _Call:
         self._name = str(getattr(provides, "__name__", repr(provides)))
 
     def notes(self) -> Iterator[Note]:
-        """Where what it calls is defined."""
+        """Where the called function is defined."""
         if isinstance(self._provides, type):
             own = self._provides.__dict__.get("__init__")
-            # That of a dataclass was written by nobody.
+            # The `__init__` of a dataclass is generated.
             if inspect.isfunction(own) and not own.__code__.co_filename.startswith("<") and self._abstract() is None:
                 yield Note("what it takes", place_of(own))
             else:
@@ -161,7 +161,7 @@ class _Call:
             yield Note("what it takes", place_of(self._provides))
 
     def wrong(self, container: containers.Container, *, is_called: bool) -> tuple[str, str, Code] | None:
-        """What is wrong with the call, what to do, and the kind of the mistake."""
+        """The mistake in the call, the remedy and the kind of the mistake."""
         if self._provides is None:
             return f"this {self._kind} has nothing to call", f"write providers.{self._kind}(TheClass)", "wrong-argument"
         unmade = self._abstract()
@@ -232,7 +232,7 @@ class _Call:
         if value.last_overriding is not None:
             return None
         given = yielded_type(value)
-        # Only a type of somebody's own says what is meant; what may be narrower than it is annotated is believed.
+        # Only user-defined types are specific enough; a type that may be narrower than its annotation is accepted.
         if is_simple(given) or fits(given, wanted) or fits(wanted, given):
             return None
         shown, asked = show_both(given, wanted)

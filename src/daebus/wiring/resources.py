@@ -1,4 +1,4 @@
-"""Opening the resources of a container in the order of their needs, and closing them in reverse."""
+"""Opens the resources of a container in the order of their dependencies, and closes them in reverse."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ AnyProvider = providers.Provider[object]
 Resource = providers.BaseResource[object]
 Close: TypeAlias = Callable[[Awaitable[object], str], Awaitable[None]]
 
-# What singletons must not keep from one run to the next: it is closed, or belongs to the run.
+# Singletons must not keep these from one run to the next: they are closed, or belong to the run.
 _OF_ONE_RUN: tuple[type[AnyProvider], ...] = (providers.BaseResource, providers.Dependency)
 
 
@@ -25,15 +25,15 @@ async def open_resources(
     explain: Callable[[Resource, Exception], Exception] | None = None,
     close: Close | None = None,
 ) -> AsyncGenerator[None]:
-    """Open each Resource after those that it needs; close them in reverse, also if one fails to open.
+    """Open each Resource after its dependencies; close them in reverse, also if one fails to open.
 
-    Overridden resources are left alone: what overrides them is ready to be used. At the end, singletons that were
-    built over a Resource or a Dependency are forgotten, so that the next run builds them anew.
+    Overridden resources are not opened, as their overrides are ready to use. At the end, singletons that use a Resource
+    or a Dependency are reset, so that the next run builds new ones.
 
     Args:
         container: The container.
-        explain: What to raise where a resource fails to open; default: what it has raised itself.
-        close: Awaits the closing of one, and is told the name of what opened it; None: it is simply awaited.
+        explain: Returns the exception to raise if a resource fails to open; default: the original exception.
+        close: Awaits the closing of a resource, given the name of its opening function; None: it is simply awaited.
     """
     async with AsyncExitStack() as stack:
         stack.callback(_forget_singletons, container)
@@ -52,7 +52,7 @@ async def _open(resource: Resource, stack: AsyncExitStack, close: Close | None) 
     stack.push_async_callback(_close, resource, close)
     if inspect.isawaitable(opening):
         await opening
-        # From now on a call gives the object itself: what is built over it need not await.
+        # From now on a call gives the object itself, so its users need not await it.
         resource.disable_async_mode()
 
 
@@ -77,7 +77,7 @@ def _forget_singletons(container: containers.Container) -> None:
 
 
 def resources_in_order(roots: Iterable[AnyProvider]) -> list[providers.BaseResource[object]]:
-    """The resources that `roots` reach, each after those that it needs, overridden ones left out."""
+    """The resources that `roots` need, each after its own dependencies, without overridden ones."""
     order: list[providers.BaseResource[object]] = []
     seen: set[AnyProvider] = set()
 

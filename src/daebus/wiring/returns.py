@@ -1,4 +1,4 @@
-"""What a handler returns: whether its kind of handler may return it, and whether it can go over the wire."""
+"""Checks of a handler's return type: whether its kind allows it, and whether it can go over the wire."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NOTHING = (MISSING, NoneType, typing.Never, typing.NoReturn, typing.Any, object
 
 
 def check_returns(signature: Signature, rule: Rule) -> Iterator[WiringProblem]:
-    """Everything that is wrong with what a handler returns, or with how it is written for it."""
+    """All mistakes in a handler's return type, or in the kind of function that it is."""
     hidden = _hidden(signature)
     if hidden is not None:
         found = f"a decorator hides that it is {hidden}, whose result nobody would await"
@@ -54,7 +54,7 @@ def check_returns(signature: Signature, rule: Rule) -> Iterator[WiringProblem]:
 
 
 def _hidden(signature: Signature) -> str | None:
-    """What a function is that a decorator has replaced by one of another kind."""
+    """The original kind of a function that a decorator has replaced by another kind."""
     written: Callable[..., object] = unwrap(signature.function)
     if inspect.isasyncgenfunction(written) and not signature.streams:
         return "an async generator"

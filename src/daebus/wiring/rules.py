@@ -1,4 +1,4 @@
-"""`Rule`: what a kind of handler may look like; `Hints`: what remedies for it take into account."""
+"""`Rule`: the allowed signatures of a kind of handler; `Hints`: facts about the handler for remedies."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ def _no_more(_: Signature) -> Sequence[WiringProblem]:
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
-    """What a kind of handler may have left of the ``*``, and what becomes of what it returns.
+    """The allowed parameters left of the ``*`` for a kind of handler, and the use of its result.
 
     Attributes:
         kind: The kind, as in "a listener".
-        payload: What its payload is called, such as "the event"; None: it takes none.
-        required: Whether the payload must be there.
-        parts: The types that mean a thing of the transport, such as the WebSocket client.
-        strangers: The types that mean a thing of other transports: who has it, and what to do.
-        replies: Whether what it returns goes over the wire.
-        silent: Whether nobody gets what it returns.
-        events: Whether an unknown tag is to be told apart from an invalid payload.
+        payload: The term for its payload, such as "the event"; None: it takes no payload.
+        required: Whether the payload is required.
+        parts: The types of transport objects that it can take, such as the WebSocket client.
+        strangers: The types of objects of other transports, each with its owner and the remedy.
+        replies: Whether its result goes over the wire.
+        silent: Whether its result is not used.
+        events: Whether an unknown tag is distinguished from an invalid payload.
         streams: Whether it is an async generator; None: it may be one.
         contract: The contract's payload type and, if it replies, its reply type.
-        contract_place: Where the contract was made.
-        thread: Whether it has a thread of its own, which is stopped by its part.
-        free: Whether the transport decodes what stands left of the ``*`` itself.
-        reserved: The names to which such a transport gives a meaning.
-        path: The names that stand in the path of a URL, which the transport checks itself.
-        lax: Whether the payload is the query string of a URL, all of whose values are text, instead of JSON.
-        check: Further mistakes, which only the transport can see.
+        contract_place: Where the contract was created.
+        thread: Whether it has a thread of its own, which is stopped through its part.
+        free: Whether the transport itself decodes the parameters left of the ``*``.
+        reserved: The parameter names with a special meaning in such a transport.
+        path: The parameter names in the path of a URL, which the transport checks itself.
+        lax: Whether the payload is a query string, with only text values, instead of JSON.
+        check: Finds further mistakes that only the transport can find.
     """
 
     kind: str
@@ -60,24 +60,24 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def notes(self) -> Sequence[Note]:
-        """Where the contract was made, for messages."""
+        """Where the contract was created, for messages."""
         return [] if self.contract_place is None else [Note("the contract", self.contract_place)]
 
     def is_part(self, annotation: object) -> bool:
-        """Whether a parameter so annotated gets a thing of the transport."""
+        """Whether a parameter with this annotation gets an object of the transport."""
         return any(annotation is part for part in self.parts)
 
     def is_contract_payload(self, annotation: object) -> bool:
-        """Whether the contract says that the payload is of this type."""
+        """Whether this is the payload type of the contract."""
         return bool(self.contract) and annotation == self.contract[0]
 
 
 class Hints(msgspec.Struct, frozen=True, kw_only=True):
-    """What remedies take into account.
+    """Facts about a handler that remedies need.
 
     Attributes:
         threaded: Whether the handler must be ``def``.
-        has_message: Whether something stands left of the ``*``.
+        has_message: Whether there are parameters left of the ``*``.
     """
 
     threaded: bool = False

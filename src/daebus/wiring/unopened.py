@@ -1,4 +1,4 @@
-"""A resource of the container that does not open: which one it is, and why it does not."""
+"""The error for a resource of the container that fails to open."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["cause_of", "not_opened"]
 
 
 def not_opened(container: containers.Container, logger: Logger, resource: Resource, error: Exception) -> StartupError:
-    """What to raise where a resource has raised an error; an unexpected one is logged."""
+    """The exception to raise if a resource fails to open; an unexpected error is logged."""
     name = path_of(container, resource) or "without a name"
     opens = resource.provides
     function = getattr(opens, "__qualname__", repr(opens))
@@ -27,5 +27,5 @@ def not_opened(container: containers.Container, logger: Logger, resource: Resour
 
 
 def cause_of(error: BaseException) -> str:
-    """What has failed, in one line."""
+    """The cause of a failure, in one line."""
     return str(error) if isinstance(error, DaebusError) else f"{type(error).__name__}: {error}"
