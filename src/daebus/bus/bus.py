@@ -282,7 +282,11 @@ class Bus(OpenBus):
             Unavailable: The server cannot be reached.
         """
         caller = self._open
-        found = caller.publisher.event(channel, caller.encode(event), headers, once=after is not None)
+        body = caller.encode(event)
+        if after is None and self._forward.one is None:
+            await caller.publisher.publish_now(channel, body, headers)
+            return
+        found = caller.publisher.event(channel, body, headers, once=after is not None)
         publish: Callable[[], Awaitable[object]] = partial(caller.publisher.publish, found)
         if (forward := self._forward.one) is not None:
             publish = forward_copy(forward, of_event(channel, caller, found))

@@ -98,6 +98,24 @@ class Publisher:
         retention = channel.retention if channel.durable else None
         return OutgoingEvent(channel.name, body, sent, trace_id, retention, event_id, once)
 
+    async def publish_now(self, channel: Channel[Event], body: bytes, headers: Mapping[str, str] | None) -> None:
+        """Publish an event at once, once.
+
+        Args:
+            channel: The channel.
+            body: The event, encoded.
+            headers: Its headers.
+
+        Raises:
+            TooLarge: The headers are too large.
+            BadRequest: A header is wrong.
+            Unavailable: The server cannot be reached; it may have the event nevertheless.
+        """
+        if headers is None and not channel.durable and current_context.get() is None:
+            await self._node.link.execute("PUBLISH", channel.name, body)
+        else:
+            await self.publish(self.event(channel, body, headers, once=False))
+
     async def publish(self, event: OutgoingEvent) -> None:
         """Publish an event, or append it to the stream of a durable channel.
 

@@ -22,7 +22,7 @@ __all__ = ["PlainListener"]
 _MAX_WAITING = 10_000
 _MAX_WAITING_SIZE = 67_108_864
 
-Handle: TypeAlias = Callable[[Listener, bytes, EventHeaders | None], Awaitable[object]]
+Handle: TypeAlias = Callable[[Listener, bytes, None, EventHeaders | None], Awaitable[object]]
 
 _Event: TypeAlias = tuple[bytes, EventHeaders | None]
 
@@ -79,7 +79,7 @@ class PlainListener:
 
     async def _handle(self, event: _Event) -> None:
         try:
-            await self._hand_over(self._listener, *event)
+            await self._hand_over(self._listener, event[0], None, event[1])
         finally:
             self._tasks.discard(cast("asyncio.Task[None]", asyncio.current_task()))
             if self._waiting:

@@ -53,7 +53,7 @@ class ChannelServer:
             for listener in listeners
         }
         self._plain = [
-            PlainListener(listener, self._handle_plain, host.logger) for listener in listeners if not listener.durable
+            PlainListener(listener, self.handle, host.logger) for listener in listeners if not listener.durable
         ]
         durable = [listener for listener in listeners if listener.durable]
         self._durable = DurableListeners(host, durable, self._settler, self._handle_entry)
@@ -87,13 +87,17 @@ class ChannelServer:
             ahead: The headers that arrived before an event of a plain channel; None: it has none.
         """
         delivery = self._deliveries[listener]
-        headers, refused = _headers(entry, ahead)
-        incoming = delivery.incoming(
-            _text(entry, b"trace_id") or (ahead and ahead.trace_id) or self._node.new_request_id(),
-            body,
-            event_id=None if entry is None else _text(entry, b"event_id") or entry.id.decode(),
-            headers=headers,
-        )
+        refused: ServiceError | None = None
+        if entry is None and ahead is None:
+            incoming = delivery.incoming(self._node.new_request_id(), body)
+        else:
+            headers, refused = _headers(entry, ahead)
+            incoming = delivery.incoming(
+                _text(entry, b"trace_id") or (ahead and ahead.trace_id) or self._node.new_request_id(),
+                body,
+                event_id=None if entry is None else _text(entry, b"event_id") or entry.id.decode(),
+                headers=headers,
+            )
         try:
             if refused is not None:
                 raise refused
@@ -136,9 +140,6 @@ class ChannelServer:
                 reason=reason,
                 skipped=tally.count,
             )
-
-    async def _handle_plain(self, listener: Listener, body: bytes, ahead: EventHeaders | None) -> None:
-        await self.handle(listener, body, ahead=ahead)
 
     async def _handle_entry(self, listener: Listener, entry: Entry) -> ServiceError | None:
         return await self.handle(listener, entry.get(b"event") or b"", entry)
