@@ -28,10 +28,13 @@ class HeadersAhead:
 
     Publishers send both in one step, so that an event directly follows its headers, unless the connection breaks in
     between. Headers without an event are dropped after 10 s.
+
+    Attributes:
+        arrived: The headers, with the times of their arrival. If it is empty, `take` need not be called.
     """
 
     def __init__(self) -> None:
-        self._ahead: deque[tuple[float, EventHeaders]] = deque(maxlen=_MOST)
+        self.arrived: deque[tuple[float, EventHeaders]] = deque(maxlen=_MOST)
 
     def receive(self, message: bytes) -> None:
         """Handle a message of the headers channel."""
@@ -41,17 +44,15 @@ class HeadersAhead:
         except (*UNDECODABLE, TooLarge) as error:
             _log.debug("Something on a channel of headers is none: %s", error)
             return
-        self._ahead.append((time.monotonic(), ahead))
+        self.arrived.append((time.monotonic(), ahead))
 
     def take(self, event: bytes) -> EventHeaders | None:
         """The headers of an event that has arrived; None: it has none."""
-        if not self._ahead:
-            return None
         oldest, crc = time.monotonic() - _SECONDS, zlib.crc32(event)
-        while self._ahead and self._ahead[0][0] < oldest:
-            self._ahead.popleft()
-        for index, (_, ahead) in enumerate(self._ahead):
+        while self.arrived and self.arrived[0][0] < oldest:
+            self.arrived.popleft()
+        for index, (_, ahead) in enumerate(self.arrived):
             if ahead.crc == crc and ahead.size == len(event):
-                del self._ahead[index]
+                del self.arrived[index]
                 return ahead
         return None

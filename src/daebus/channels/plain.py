@@ -65,7 +65,7 @@ class PlainListener:
         await grace.end(set(self._tasks))
 
     def _receive(self, message: bytes) -> None:
-        event = (message, self._ahead.take(message))
+        event = (message, self._ahead.take(message) if self._ahead.arrived else None)
         if len(self._tasks) < self._listener.concurrency:
             self._begin(event)
         elif len(self._waiting) < _MAX_WAITING and self._waiting_size + len(message) <= _MAX_WAITING_SIZE:
