@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import os
+import secrets
 import signal
 import socket
 import ssl
 import subprocess
 import time
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 __all__ = ["BINARY", "Engine", "Proxy", "free_port", "open_proxy", "start_all"]
@@ -66,7 +67,10 @@ class Engine:
         """Until it answers."""
         deadline = time.monotonic() + 10
         while not self.answers():
-            assert time.monotonic() < deadline, "the engine did not start"
+            code = None if self._process is None else self._process.poll()
+            if code is not None or time.monotonic() > deadline:
+                self.kill()
+                raise AssertionError("the engine did not start" if code is None else f"the engine exited with {code}")
             time.sleep(0.005)
 
     def __enter__(self) -> Engine:
@@ -110,10 +114,12 @@ class Engine:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A TCP port that nobody uses, and that no outgoing connection gets before it is used, as one from 32768 on may."""
+    while True:
+        port = 10_000 + secrets.randbelow(22_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class Proxy:
