@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
+import pytest
 from tests.support import until
 
-from daebus.core.deadlines import NEVER, Deadlines
+from daebus.core.deadlines import NEVER, Deadlines, in_time
+from daebus.errors import Timeout
 
 
 class _Item:
@@ -45,3 +48,36 @@ async def test_a_deadline_may_move() -> None:
     await until(lambda: item.expired is not None)
     assert item.expired is not None
     assert item.expired >= moved
+
+
+async def test_a_function_that_takes_too_long_is_cancelled_and_the_error_names_it() -> None:
+    cancelled: list[str] = []
+
+    async def hang(message: str) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.append(message)
+
+    with pytest.raises(Timeout, match=r"^action hang did not finish in 0\.02 s$"):
+        await in_time(hang, "hello", "action hang", 0.02)
+    assert cancelled == ["hello"]
+
+
+async def test_the_margin_is_not_mentioned() -> None:
+    begun = time.monotonic()
+    with pytest.raises(Timeout, match=r"did not finish in 0\.01 s$"):
+        await in_time(asyncio.sleep, 60.0, "action hang", 0.01, margin=0.05)
+    assert time.monotonic() >= begun + 0.06
+
+
+async def test_a_timeout_of_the_function_itself_is_passed_on() -> None:
+    async def fail(message: str) -> str:
+        raise TimeoutError(message)
+
+    async def answer(message: str) -> str:
+        return message
+
+    with pytest.raises(TimeoutError, match="its own"):
+        await in_time(fail, "its own", "action fail", 60)
+    assert await in_time(answer, "hello", "action answer", 60) == "hello"

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Literal, TypeVar, cast
 
 import msgspec
 
 from daebus.core.context import current_context
+from daebus.core.deadlines import in_time
 from daebus.declare.contracts import Channel, Contract
 from daebus.delivery.interceptors import Interceptors
 from daebus.delivery.outgoing import Forward, ForwardStream, Outgoing, origin_of
-from daebus.errors import Timeout
 from daebus.protocol.headers import checked
 from daebus.protocol.messages import NOTHING, Request
 
@@ -52,7 +51,7 @@ class Forwarding:
 
     def __init__(self, interceptors: Interceptors) -> None:
         one, many = interceptors.around_outgoing(_forward), interceptors.around_outgoing_stream(_forward_stream)
-        self.one: Forward | None = None if one is _forward else _in_time(one)
+        self.one: Forward | None = None if one is _forward else _limited(one)
         self.many: ForwardStream | None = None if many is _forward_stream else many
 
 
@@ -104,24 +103,15 @@ def of_event(channel: Channel[Event], caller: Caller, event: OutgoingEvent) -> O
     )
 
 
-def _in_time(forward: Forward) -> Forward:
-    """Interceptors that hang hold up a call no longer than its time."""
+def _limited(forward: Forward) -> Forward:
+    """Interceptors that hang hold up a call no longer than its time, and a little: its own error says more."""
 
-    async def in_time(outgoing: Outgoing) -> msgspec.Raw:
-        if outgoing.deadline is None:
-            return await forward(outgoing)
-        # A little more than the call itself has: its own error says more.
-        seconds = max(0.0, outgoing.deadline - time.monotonic())
-        limit = asyncio.timeout(seconds + _LONGER)
-        try:
-            async with limit:
-                return await forward(outgoing)
-        except TimeoutError:
-            if limit.expired():
-                raise Timeout(f"The interceptors of {outgoing.name!r} did not finish in {seconds:.3g} s") from None
-            raise
+    def limited(outgoing: Outgoing) -> Awaitable[msgspec.Raw]:
+        if (seconds := outgoing.remaining) is None:
+            return forward(outgoing)
+        return in_time(forward, outgoing, f"The interceptors of {outgoing.name!r}", seconds, margin=_LONGER)
 
-    return in_time
+    return limited
 
 
 async def _forward(outgoing: Outgoing) -> msgspec.Raw:

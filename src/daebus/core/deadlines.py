@@ -1,12 +1,15 @@
-"""Deadlines: one timer for all items calls those that are late."""
+"""Deadlines: one timer for all items calls those that are late; a limit for the time of one call."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from typing import Generic, Protocol, TypeVar
 
-__all__ = ["NEVER", "Deadlines", "Expiring"]
+from daebus.errors import Timeout
+
+__all__ = ["NEVER", "Deadlines", "Expiring", "in_time"]
 
 NEVER = float("inf")
 
@@ -28,6 +31,34 @@ class Expiring(Protocol):
 
 K = TypeVar("K")
 E = TypeVar("E", bound=Expiring)
+M = TypeVar("M")
+T = TypeVar("T")
+
+
+async def in_time(
+    handle: Callable[[M], Awaitable[T]], message: M, title: str, seconds: float, *, margin: float = 0.0
+) -> T:
+    """Pass a message to a function, and cancel it if it takes too long.
+
+    Args:
+        handle: The function.
+        message: Its argument.
+        title: Its name in the error: ``action get_user``.
+        seconds: How long it may take.
+        margin: Further seconds before it is cancelled, which the error does not mention: for a function that has the
+            same limit itself, and whose own error says more.
+
+    Raises:
+        Timeout: It has taken longer. A `TimeoutError` of the function itself is passed on.
+    """
+    limit = asyncio.timeout(seconds + margin)
+    try:
+        async with limit:
+            return await handle(message)
+    except TimeoutError:
+        if limit.expired():
+            raise Timeout(f"{title} did not finish in {round(seconds, 3):g} s") from None
+        raise
 
 
 class Deadlines(dict[K, E], Generic[K, E]):

@@ -7,7 +7,6 @@ delivery for each of its handlers, when it starts.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
@@ -18,8 +17,9 @@ from typing import Generic, TypeVar
 import msgspec
 
 from daebus.core.context import Context, RawHeaders, current_context
+from daebus.core.deadlines import in_time
 from daebus.core.stopping import Stopping
-from daebus.errors import ServiceError, Timeout
+from daebus.errors import ServiceError
 from daebus.telemetry.logs import Logger
 
 from .after_commit import discard
@@ -162,17 +162,7 @@ def _guarded(endpoint: Endpoint[R], outer: Handle[R]) -> Handle[R]:
 
 
 def _limited(handle: Handle[R], title: str, seconds: float) -> Handle[R]:
-    async def limited(incoming: Incoming) -> R:
-        limit = asyncio.timeout(seconds)
-        try:
-            async with limit:
-                return await handle(incoming)
-        except TimeoutError:
-            if limit.expired():
-                raise Timeout(f"{title} did not finish in {seconds:g} s") from None
-            raise
-
-    return limited
+    return lambda incoming: in_time(handle, incoming, title, seconds)
 
 
 def _stream(endpoint: Endpoint[R]) -> StreamHandle[R]:
