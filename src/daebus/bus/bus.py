@@ -283,13 +283,16 @@ class Bus(OpenBus):
         """
         caller = self._open
         body = caller.encode(event)
-        if after is None and self._forward.one is None:
+        publish: Callable[[], Awaitable[object]]
+        if (forward := self._forward.one) is not None:
+            found = caller.publisher.event(channel, body, headers, once=after is not None)
+            publish = forward_copy(forward, of_event(channel, caller, found))
+        elif after is not None:
+            found = caller.publisher.event(channel, body, headers, once=True)
+            publish = partial(caller.publisher.publish, found)
+        else:
             await caller.publisher.publish_now(channel, body, headers)
             return
-        found = caller.publisher.event(channel, body, headers, once=after is not None)
-        publish: Callable[[], Awaitable[object]] = partial(caller.publisher.publish, found)
-        if (forward := self._forward.one) is not None:
-            publish = forward_copy(forward, of_event(channel, caller, found))
         if after is None:
             await publish()
         else:
