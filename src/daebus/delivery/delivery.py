@@ -16,14 +16,13 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from daebus.core.context import Context, RawHeaders, current_context
+from daebus.core.context import Context, RawHeaders
 from daebus.core.deadlines import in_time
 from daebus.core.stopping import Stopping
 from daebus.errors import ServiceError
 from daebus.telemetry.logs import Logger
 
-from .after_commit import discard
-from .dispatch import dispatch, dispatch_stream, misraised
+from .dispatch import Handling, dispatch, dispatch_stream
 from .endpoint import Endpoint, Incoming
 from .failures import failure
 from .interceptors import Handle, StreamHandle
@@ -145,18 +144,9 @@ def _handle(endpoint: Endpoint[R]) -> Handle[R]:
 
 
 def _guarded(endpoint: Endpoint[R], outer: Handle[R]) -> Handle[R]:
-
     async def handle(incoming: Incoming) -> R:
-        token = current_context.set(incoming.context)
-        try:
+        with Handling(endpoint, incoming.context):
             return await outer(incoming)
-        except BaseException as error:
-            discard(incoming.context)
-            if (wrong := misraised(endpoint, error)) is not None:
-                raise wrong from error
-            raise
-        finally:
-            current_context.reset(token)
 
     return handle
 
@@ -172,17 +162,9 @@ def _stream(endpoint: Endpoint[R]) -> StreamHandle[R]:
         return inner
 
     async def stream(incoming: Incoming) -> AsyncGenerator[R]:
-        token = current_context.set(incoming.context)
-        try:
+        with Handling(endpoint, incoming.context):
             async with aclosing(outer(incoming)) as items:
                 async for item in items:
                     yield item
-        except BaseException as error:
-            discard(incoming.context)
-            if (wrong := misraised(endpoint, error)) is not None:
-                raise wrong from error
-            raise
-        finally:
-            current_context.reset(token)
 
     return stream

@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing, nullcontext
+from types import TracebackType
 from typing import TypeVar, cast
 
 from daebus.core.cancelling import is_cancelled
-from daebus.core.context import current_context
+from daebus.core.context import Context, current_context
 
 from .after_commit import discard, pending
 from .endpoint import Endpoint, Incoming
 from .workers import to_its_end
 
-__all__ = ["dispatch", "dispatch_stream", "misraised"]
+__all__ = ["Handling", "dispatch", "dispatch_stream"]
 
 R = TypeVar("R")
 
@@ -44,21 +45,21 @@ async def dispatch(endpoint: Endpoint[R], incoming: Incoming) -> R:
         return reply  # noqa: TRY300  # an `else` would run after the context is gone
     except BaseException as error:
         discard(incoming.context)
-        if (wrong := misraised(endpoint, error)) is not None:
+        if (wrong := _misraised(endpoint, error)) is not None:
             raise wrong from error
         raise
     finally:
         current_context.reset(token)
 
 
-def misraised(endpoint: Endpoint[R], error: BaseException) -> RuntimeError | None:
+def _misraised(endpoint: Endpoint[object], error: BaseException) -> RuntimeError | None:
     """The failure if a handler has raised an exception that handlers must not raise; None: it has not."""
     if isinstance(error, _EXITS) or (isinstance(error, asyncio.CancelledError) and not is_cancelled()):
         return _failed(endpoint, error)
     return None
 
 
-def _failed(endpoint: Endpoint[R], error: BaseException) -> RuntimeError:
+def _failed(endpoint: Endpoint[object], error: BaseException) -> RuntimeError:
     return RuntimeError(f"{endpoint.title} raised {type(error).__name__}")
 
 
@@ -80,8 +81,7 @@ async def _dispatch_to_thread(endpoint: Endpoint[R], incoming: Incoming, argumen
 
 async def dispatch_stream(endpoint: Endpoint[R], incoming: Incoming) -> AsyncGenerator[R]:
     """Pass a message to a handler that is an async generator, and yield each encoded item."""
-    token = current_context.set(incoming.context)
-    try:
+    with Handling(endpoint, incoming.context):
         arguments = endpoint.take(incoming)
         call = cast("Callable[..., AsyncGenerator[object]]", endpoint.call)
         async with endpoint.injection.opened() or nullcontext(), aclosing(call(*arguments)) as items:
@@ -89,10 +89,34 @@ async def dispatch_stream(endpoint: Endpoint[R], incoming: Incoming) -> AsyncGen
                 yield endpoint.encode(item)
         if (after := pending(incoming.context)) is not None:
             await after.release()
-    except BaseException as error:
-        discard(incoming.context)
-        if (wrong := misraised(endpoint, error)) is not None:
-            raise wrong from error
-        raise
-    finally:
-        current_context.reset(token)
+
+
+class Handling:
+    """The time in which a message is handled: its context is the current one, and exceptions are as `dispatch` says.
+
+    `dispatch` does the same itself, without a further call for each message.
+
+    Args:
+        endpoint: The handler.
+        context: The context of the message.
+    """
+
+    __slots__ = ("_context", "_endpoint", "_token")
+
+    def __init__(self, endpoint: Endpoint[object], context: Context) -> None:
+        self._endpoint = endpoint
+        self._context = context
+
+    def __enter__(self) -> None:
+        self._token = current_context.set(self._context)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if error is not None:
+                discard(self._context)
+                if (wrong := _misraised(self._endpoint, error)) is not None:
+                    raise wrong from error
+        finally:
+            current_context.reset(self._token)
