@@ -587,12 +587,16 @@ async def test_websockets_can_have_a_port_of_their_own(with_http: bool) -> None:
 async def test_the_service_runs_under_another_asgi_server(tmp_path: Path) -> None:
     (tmp_path / "service.py").write_text(
         "from daebus import Channel, Daebus, DaebusHttp, DaebusWebSocket\n"
+        "from daebus.errors import TooLarge\n"
         "app = Daebus('web')\n"
         "app.attach(DaebusHttp())\n"
         "app.attach(DaebusWebSocket())\n"
         "@app.route('/ping')\n"
         "async def ping() -> str:\n"
         "    return 'pong'\n"
+        "@app.route('/save', methods=['POST'])\n"
+        "async def save(data: str) -> None:\n"
+        "    raise TooLarge(data)\n"
         "@app.socket('echo')\n"
         "async def echo(data: int) -> int:\n"
         "    return data\n"
@@ -609,6 +613,9 @@ async def test_the_service_runs_under_another_asgi_server(tmp_path: Path) -> Non
         port = int(line.split("http://127.0.0.1:")[1].split()[0].split('"')[0])
         async with httpx.AsyncClient() as http:
             assert (await http.get(f"http://127.0.0.1:{port}/ping")).text.strip('"') == "pong"
+            begun = time.monotonic()
+            assert (await http.post(f"http://127.0.0.1:{port}/save", json="x")).status_code == 413
+            assert time.monotonic() - begun < 4  # it does not wait for more of the body
         async with connect(f"ws://127.0.0.1:{port}/ws") as socket:
             await socket.send('{"type": "echo", "data": 3, "id": 1}')
             assert msgspec.json.decode(await socket.recv()) == {"type": "response", "data": 3, "id": 1}

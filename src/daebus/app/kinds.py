@@ -28,13 +28,11 @@ from daebus.declare.specs import (
 from daebus.delivery.endpoint import Endpoint
 from daebus.delivery.interceptors import NONE, Interceptors
 from daebus.delivery.workers import OwnThread, WorkerPool
-from daebus.errors import WiringError
 from daebus.http.checks import check_route
 from daebus.mistakes.places import made_at
 from daebus.payloads.codec import encode
 from daebus.websocket.clients import Client
 from daebus.wiring.compiling import compile_endpoint
-from daebus.wiring.interceptors import find_blind
 from daebus.wiring.rules import Rule
 
 __all__ = [
@@ -219,9 +217,7 @@ def compile_handler(
     """
     kind = kind_of(spec)
     where = OwnThread(spec.name) if isinstance(spec, ThreadSpec) else workers
-    endpoint = compile_endpoint(spec, container, where, kind.rule(spec), kind.encoder)
-    if isinstance(spec, ActionSpec) and (problems := [*find_blind(endpoint.signature, interceptors)]):
-        raise WiringError(*problems)
+    endpoint = compile_endpoint(spec, container, where, kind.rule(spec), kind.encoder, interceptors)
     # At its timeout a thread is asked to stop; it is never cancelled.
     timeout = None if isinstance(spec, ThreadSpec) else spec.timeout
-    return msgspec.structs.replace(endpoint, timeout=timeout, interceptors=interceptors)
+    return msgspec.structs.replace(endpoint, timeout=timeout)

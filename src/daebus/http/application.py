@@ -30,6 +30,7 @@ from daebus.mistakes.places import made_at
 from daebus.mistakes.render import Note
 from daebus.mistakes.suggestions import closest
 from daebus.openapi.page import Documentation
+from daebus.server.exchange import BODY_RECEIVED, noting_end
 from daebus.server.sockets import DIRECT, Direct
 from daebus.telemetry.logs import Logger
 
@@ -68,6 +69,8 @@ class Application(Litestar):
                 return
         elif scope["type"] == "http":
             scope.setdefault("state", {})
+            if BODY_RECEIVED not in scope:  # the server is not ours
+                receive = noting_end(receive, scope)
             answer = self.guard.refuses_request(scope) or await self.fast_path.answer(scope, receive)
             if answer is not None:
                 await answer(scope, receive, send)

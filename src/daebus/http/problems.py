@@ -39,9 +39,10 @@ from daebus.errors import (
     Unavailable,
 )
 from daebus.payloads.mistakes import Mistake, Mistakes
+from daebus.server.exchange import BODY_RECEIVED
 from daebus.telemetry.logs import Logger
 
-from .litestar_internals import broken_request, get_enum_string_value, lacks_file, received_body, received_form
+from .litestar_internals import broken_request, get_enum_string_value, lacks_file
 from .mistakes import InvalidRequest, request_mistakes
 
 __all__ = ["Handlers", "Problems", "answers_mistakes", "unhidden"]
@@ -173,7 +174,7 @@ class _AfterBody(Response[bytes]):
         answer = super().to_asgi_response(app, request, **options)  # pyright: ignore[reportUnknownMemberType]
 
         async def drain_and_answer(scope: Scope, receive: Receive, send: Send) -> None:
-            is_complete = received_body(scope) is not None or received_form(scope) is not None
+            is_complete = cast("dict[str, object]", scope).get(BODY_RECEIVED)
             if not is_complete and request.headers.get("expect", "").lower() != "100-continue":
                 await _drain(receive)
             await answer(scope, receive, send)

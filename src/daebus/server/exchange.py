@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from typing import Any, Protocol
 
 import msgspec
@@ -17,9 +17,12 @@ from daebus.errors import ServiceError
 from .limits import ServerLimits
 from .own_sockets import Address, address_of
 
-__all__ = ["Exchange", "Headers", "body_length"]
+__all__ = ["BODY_RECEIVED", "Exchange", "Headers", "body_length", "noting_end"]
 
 Headers = Iterable[tuple[bytes, bytes]]
+
+BODY_RECEIVED = "daebus.body_received"
+"""The key in a request's scope that says whether `receive` has returned the end of its body."""
 
 _GONE: Mapping[str, Any] = {"type": "http.disconnect"}
 
@@ -91,7 +94,7 @@ class Exchange(msgspec.Struct, eq=False):
     """
 
     _server: Server
-    _scope: Mapping[str, Any]
+    _scope: MutableMapping[str, Any]
     _receive: Callable[[], asyncio.Future[Any]]
     _send: Callable[[Any], Awaitable[None]]
     _body_timeout: float | None
@@ -113,7 +116,7 @@ class Exchange(msgspec.Struct, eq=False):
         return address_of(self._client)
 
     def receive(self) -> Awaitable[Any]:
-        """As ASGI's. Raises `SlowBody`."""
+        """As ASGI's; at the end of the body it sets `BODY_RECEIVED` in the scope. Raises `SlowBody`."""
         if self._body_timeout is not None:
             return self._receive_body(self._body_timeout)
         return self._receive_next() if self._end_is_due else self._receive()
@@ -143,7 +146,7 @@ class Exchange(msgspec.Struct, eq=False):
                 message["more_body"], self._end_is_due = False, True
         if self._held or self.is_cut or message.get("more_body"):
             return self._account(message)
-        self._body_timeout = self.waits_since = None  # the next event is the end of the connection, at any time
+        self._end_body()  # the next event is the end of the connection, at any time
         return message
 
     def _account(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -155,10 +158,14 @@ class Exchange(msgspec.Struct, eq=False):
             self._server.budget.hold(self, self._held)
             self._give_credit(len(message["body"]))
             return message
-        self._body_timeout = self.waits_since = None
+        self._end_body()
         if self._held:
             self._server.budget.release(self)
         return message
+
+    def _end_body(self) -> None:
+        self._body_timeout = self.waits_since = None
+        self._scope[BODY_RECEIVED] = True
 
     def _give_credit(self, size: int) -> None:
         """Count received body data: a client that has kept the minimum rate for some time may pause."""
@@ -246,6 +253,18 @@ class Exchange(msgspec.Struct, eq=False):
         self._receive = self._send = _over
         if self._end is not None:
             self._end.cancel()
+
+
+def noting_end(receive: Callable[[], Awaitable[Any]], scope: MutableMapping[str, Any]) -> Callable[[], Awaitable[Any]]:
+    """The ``receive`` of another server, which sets `BODY_RECEIVED` in the scope as the one of `Exchange` does."""
+
+    async def receive_and_note() -> Any:
+        message = await receive()
+        if not message.get("more_body"):
+            scope[BODY_RECEIVED] = True
+        return message
+
+    return receive_and_note
 
 
 def body_length(headers: Headers) -> int | None:

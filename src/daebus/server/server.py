@@ -15,7 +15,7 @@ from daebus.errors import StartupError
 from daebus.telemetry.logs import Logger
 
 from .connections import ConnectionGuard
-from .exchange import Exchange
+from .exchange import BODY_RECEIVED, Exchange
 from .granian_server import AsgiApp, GranianServer, embed
 from .limits import ServerLimits, room_for
 from .notices import Notices
@@ -208,6 +208,8 @@ class HttpServer:
                 return
             receive, send = session.receive, session.send
             scope[DIRECT] = session.direct  # one step less for each message
+        else:
+            scope[BODY_RECEIVED] = False
         self._requests[task] = channel = Exchange(self, scope, receive, send, timeout, scope.get("client"))
         del receive, send
         try:

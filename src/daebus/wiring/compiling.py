@@ -14,6 +14,7 @@ from daebus.declare.signatures import MISSING, Parameter, Signature
 from daebus.declare.specs import Spec
 from daebus.delivery.calls import Injection
 from daebus.delivery.endpoint import Endpoint, Incoming, Take
+from daebus.delivery.interceptors import NONE, Interceptors
 from daebus.delivery.workers import Workers
 from daebus.errors import WiringError
 from daebus.mistakes.problem import WiringProblem
@@ -29,6 +30,7 @@ from daebus.payloads.codec import (
 )
 
 from .binding import bind_services, find_misplaced, is_used
+from .interceptors import find_blind
 from .lookup import is_simple
 from .misplaced import find_service, from_message, report_services, report_stranger
 from .provided_types import fits
@@ -45,9 +47,22 @@ Encode = Callable[[object], R]
 
 
 def compile_endpoint(
-    spec: Spec, container: containers.Container, workers: Workers, rule: Rule, encoder: Callable[[Signature], Encode[R]]
+    spec: Spec,
+    container: containers.Container,
+    workers: Workers,
+    rule: Rule,
+    encoder: Callable[[Signature], Encode[R]],
+    interceptors: Interceptors = NONE,
 ) -> Endpoint[R]:
-    """Compile a handler; `encoder` returns the function that encodes its result for the transport.
+    """Compile a handler.
+
+    Args:
+        spec: The handler.
+        container: Provides its services.
+        workers: The thread pool for a ``def`` handler.
+        rule: The allowed signatures of such a handler.
+        encoder: Returns the function that encodes the handler's result for the transport.
+        interceptors: The interceptors of its messages.
 
     Raises:
         WiringError: The handler has mistakes; the error lists all of them.
@@ -61,6 +76,8 @@ def compile_endpoint(
         problems.extend(left.find_missing())
     problems.extend(misplaced.values())
     problems.extend(check_returns(signature, rule))
+    if rule.streams is not False:
+        problems.extend(find_blind(signature, interceptors))
     try:
         hints = Hints(threaded=rule.thread, has_message=rule.free or rule.payload is not None)
         injection = bind_services(container, signature, without={*misplaced, *rule.path}, hints=hints)
@@ -78,6 +95,7 @@ def compile_endpoint(
         call_directly=injection.bind_directly(signature.function, arguments),
         encode=encoder(signature),
         workers=workers,
+        interceptors=interceptors,
     )
 
 
