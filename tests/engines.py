@@ -11,7 +11,7 @@ import socket
 import ssl
 import subprocess
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -125,13 +125,18 @@ def free_port() -> int:
 class Proxy:
     """Stands between a client and a server: passes bytes on, late or not at all.
 
+    Args:
+        target: The port of the server.
+        rewriting: Makes, for each connection, what changes the bytes on their way to the server.
+
     Attributes:
         port: Where it listens.
         delay: Seconds by which what the server says is late.
     """
 
-    def __init__(self, target: int) -> None:
+    def __init__(self, target: int, rewriting: Callable[[], Callable[[bytes], bytes]] = lambda: bytes) -> None:
         self._target = target
+        self._rewriting = rewriting
         self.port = 0
         self.delay = 0.0
         self._flowing = asyncio.Event()
@@ -166,8 +171,8 @@ class Proxy:
         self._open.add(task)
         try:
             async with asyncio.TaskGroup() as both:
-                both.create_task(self._pump(task, reader, back, late=False))
-                both.create_task(self._pump(task, there, writer, late=True))
+                both.create_task(self._pump(task, reader, back, self._rewriting(), late=False))
+                both.create_task(self._pump(task, there, writer, bytes, late=True))
         except* (ConnectionError, asyncio.CancelledError):
             pass
         finally:
@@ -177,22 +182,30 @@ class Proxy:
             back.close()
 
     async def _pump(
-        self, task: asyncio.Task[None], reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, late: bool
+        self,
+        task: asyncio.Task[None],
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        rewrite: Callable[[bytes], bytes],
+        *,
+        late: bool,
     ) -> None:
         while data := await reader.read(65536):
             if late and self.delay:
                 await asyncio.sleep(self.delay)
             await self._flowing.wait()
             if task not in self._silent:
-                writer.write(data)
+                writer.write(rewrite(data))
                 await writer.drain()
         writer.close()
 
 
 @asynccontextmanager
-async def open_proxy(target: int, *, tls: ssl.SSLContext | None = None) -> AsyncGenerator[Proxy]:
+async def open_proxy(
+    target: int, *, tls: ssl.SSLContext | None = None, rewriting: Callable[[], Callable[[bytes], bytes]] = lambda: bytes
+) -> AsyncGenerator[Proxy]:
     """A proxy in front of the server at the port `target`; with `tls` it is what its clients see."""
-    proxy = Proxy(target)
+    proxy = Proxy(target, rewriting)
     listener = await asyncio.start_server(proxy.serve, "127.0.0.1", 0, ssl=tls)
     proxy.port = listener.sockets[0].getsockname()[1]
     try:
