@@ -87,10 +87,13 @@ class RequestHandler:
         self, action: ServedAction, delivery: Delivery[bytes], origin: Origin, retries: Retries, shared: Shared
     ) -> None:
         self._action = action
+        self._timeout = action.policy.timeout
+        self._streams = action.endpoint.signature.streams
         self._delivery = delivery
         self._origin = origin
         self._retries = retries
         self._node = shared.node
+        self._clock = shared.node.clock
         self._limits = shared.limits
         self._settler = shared.settler
         self._runs = shared.runs
@@ -100,8 +103,9 @@ class RequestHandler:
     async def handle(self, entry: Entry, task: Task) -> None:
         """Handle an entry up to its reply, in the task that was started for it."""
         work = Work(entry, self._origin, self._settler, self._retries)
+        body = entry.get(b"request") or b""
         try:
-            request = work.request = decode_request(entry.get(b"request") or b"")
+            request = work.request = decode_request(body)
         except UNDECODABLE as error:
             await work.refuse(error)
             return
@@ -111,15 +115,19 @@ class RequestHandler:
             return
         run, begun = Run(task, request.request_id, self._deadline(request)), time.monotonic()
         if run.deadline <= begun:
-            self._late.dropped(request, self._action.name, self._delivery.title, begun - run.deadline)
-            await work.done()
+            await self._drop(work, request, begun - run.deadline)
             return
-        incoming = self._incoming(request, run)
+        incoming = self._delivery.incoming(
+            request.trace_id or request.request_id,
+            request.payload,
+            deadline=None if run.deadline == NEVER else run.deadline,
+            headers=request.headers,
+        )
         reply: _Payload | None = None
         problem: ServiceError | None = None
         self._runs.add(task, run)
         try:
-            reply = await self._answer(incoming, request, run)
+            reply = await self._answer(incoming, request, run, len(body))
         except asyncio.CancelledError:
             if run.is_cut:
                 self._runs.cut.append((self._origin.stream, entry))
@@ -145,17 +153,12 @@ class RequestHandler:
         return call_alone_seconds(request, waiting, self._node.clock.now())
 
     def _deadline(self, request: Request) -> float:
-        deadline = NEVER if request.deadline is None else self._node.clock.monotonic(request.deadline)
-        limit = self._action.policy.timeout
-        return deadline if limit is None else min(deadline, time.monotonic() + limit)
+        deadline = NEVER if request.deadline is None else self._clock.monotonic(request.deadline)
+        return deadline if self._timeout is None else min(deadline, time.monotonic() + self._timeout)
 
-    def _incoming(self, request: Request, run: Run) -> Incoming:
-        return self._delivery.incoming(
-            request.trace_id or request.request_id,
-            request.payload,
-            deadline=None if run.deadline == NEVER else run.deadline,
-            headers=request.headers,
-        )
+    async def _drop(self, work: Work, request: Request, late: float) -> None:
+        self._late.dropped(request, self._action.name, self._delivery.title, late)
+        await work.done()
 
     def _cancelled(self, request: Request, run: Run, begun: float) -> ServiceError | None:
         problem = run.ended(self._delivery.title, begun)
@@ -163,12 +166,13 @@ class RequestHandler:
             self._late.cancelled(request, self._action.name, self._delivery.title, run.deadline - begun)
         return problem
 
-    async def _answer(self, incoming: Incoming, request: Request, run: Run) -> _Payload | None:
-        """The JSON of the reply; None: no reply is wanted."""
-        check_message(request.payload, self._limits)
+    async def _answer(self, incoming: Incoming, request: Request, run: Run, size: int) -> _Payload | None:
+        """The JSON of the reply; None: no reply is wanted. `size`: the bytes of the request."""
+        if size > self._limits.max_message_size:
+            check_message(request.payload, self._limits)
         if request.headers is not None:
             check_headers(request.headers)
-        if self._delivery.endpoint.signature.streams:
+        if self._streams:
             return await self._stream(incoming, request, run)
         result = await self._delivery.handle(incoming)
         if len(result) > self._limits.max_reply_size and not (request.reply_to is request.idempotency_key is None):

@@ -88,20 +88,24 @@ class ChannelServer:
         """
         delivery = self._deliveries[listener]
         refused: ServiceError | None = None
-        if entry is None and ahead is None:
+        if ahead is not None:
+            incoming = delivery.incoming(ahead.trace_id or self._node.new_request_id(), body, headers=ahead.headers)
+        elif entry is None:
             incoming = delivery.incoming(self._node.new_request_id(), body)
         else:
-            headers, refused = _headers(entry, ahead)
+            raw = entry.get(b"headers")
+            headers, refused = (None, None) if raw is None else _headers(raw)
             incoming = delivery.incoming(
-                _text(entry, b"trace_id") or (ahead and ahead.trace_id) or self._node.new_request_id(),
+                _text(entry, b"trace_id") or self._node.new_request_id(),
                 body,
-                event_id=None if entry is None else _text(entry, b"event_id") or entry.id.decode(),
+                event_id=_text(entry, b"event_id") or entry.id.decode(),
                 headers=headers,
             )
         try:
             if refused is not None:
                 raise refused
-            check_message(body, self._limits)
+            if len(body) > self._limits.max_message_size:
+                check_message(body, self._limits)
             await delivery.handle(incoming)
         except UnknownTag as error:
             self._skip(listener, error.message[:_LONGEST_REASON])
@@ -149,15 +153,13 @@ class ChannelServer:
         return self.logger.bind(**about) if entry is None else self.logger.bind(**about, entry=entry.id.decode())
 
 
-def _text(entry: Entry | None, field: bytes) -> str:
-    return "" if entry is None else (entry.get(field) or b"").decode(errors="replace")[:_LONGEST_ID]
+def _text(entry: Entry, field: bytes) -> str:
+    return (entry.get(field) or b"").decode(errors="replace")[:_LONGEST_ID]
 
 
-def _headers(entry: Entry | None, ahead: EventHeaders | None) -> tuple[Mapping[str, str] | None, ServiceError | None]:
-    """The headers of an event, and the error if they are invalid."""
+def _headers(raw: bytes) -> tuple[Mapping[str, str] | None, ServiceError | None]:
+    """The headers of an event of a durable channel, and the error if they are invalid."""
     try:
-        if entry is not None:
-            return decode_headers(entry.get(b"headers")), None
+        return decode_headers(raw), None
     except ServiceError as error:
         return None, error
-    return (None if ahead is None else ahead.headers), None

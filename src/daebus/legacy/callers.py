@@ -19,10 +19,10 @@ from daebus.payloads.codec import encode
 from daebus.protocol.messages import (
     NOTHING,
     Reply,
-    ReplyChannel,
     Request,
     action_stream,
     instance_registry,
+    require_reply_channel,
 )
 from daebus.protocol.replies import SUCCESS, failed_reply
 from daebus.queues.leases import Lease
@@ -214,7 +214,7 @@ def read_request(message: bytes, service: str) -> Request | None:
             return None
         reply_to = old.reply_to or (f"{old.service or service}.responses" if old.request_id else None)
         if reply_to is not None:
-            msgspec.convert(reply_to, ReplyChannel)
+            require_reply_channel(reply_to)
         return Request(old.action, _payload(old, message), reply_to, old.request_id or "", service)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
 from typing import Annotated
 
 import msgspec
@@ -15,7 +15,6 @@ __all__ = [
     "Envelope",
     "ErrorPayload",
     "Reply",
-    "ReplyChannel",
     "Request",
     "action_stream",
     "channel_instances",
@@ -37,6 +36,7 @@ __all__ = [
     "partition_of",
     "queued_actions",
     "reply_channel",
+    "require_reply_channel",
     "sent_mark",
     "service_of",
     "serving_channel",
@@ -52,11 +52,10 @@ MAX_MESSAGE_SIZE = 1_048_576
 MAX_PARTITIONS = 1024
 """The largest number of partitions of a service."""
 
-_ShortText = Annotated[str, msgspec.Meta(max_length=256)]
-# A process that may write requests must not be able to publish through the service that answers them.
-_REPLY_CHANNEL = r"^(?:daebus:reply:|caller:.+\Z|[^:]+\.responses\Z)"
-ReplyChannel = Annotated[str, msgspec.Meta(max_length=256, pattern=_REPLY_CHANNEL)]
-"""The name of a channel on which a caller may ask for a reply."""
+_MAX_TEXT = 256
+_ShortText = Annotated[str, msgspec.Meta(max_length=_MAX_TEXT)]
+_REPLIES = "daebus:reply:"
+_OLD_REPLIES = re.compile(r"caller:.+|[^:]+\.responses")
 
 _Number = Annotated[int, msgspec.Meta(ge=-(1 << 53), le=1 << 53)]
 
@@ -83,7 +82,7 @@ class Request(msgspec.Struct, omit_defaults=True):
 
     action: str
     payload: msgspec.Raw = NOTHING
-    reply_to: ReplyChannel | None = None
+    reply_to: _ShortText | None = None
     request_id: _ShortText = ""
     service: str = ""
     deadline: _Number | None = None
@@ -95,8 +94,26 @@ class Request(msgspec.Struct, omit_defaults=True):
     headers: WireHeaders | None = None
 
 
-decode_request: Callable[[bytes], Request] = msgspec.json.Decoder(Request).decode
-"""The request in an entry. Raises the errors in `UNDECODABLE`."""
+_decode_request = msgspec.json.Decoder(Request).decode
+
+
+def decode_request(body: bytes) -> Request:
+    """The request in an entry. Raises the errors in `UNDECODABLE`."""
+    request = _decode_request(body)
+    # A pattern in the type would cost more than all the rest of the decoding.
+    if request.reply_to is not None and not request.reply_to.startswith(_REPLIES):
+        require_reply_channel(request.reply_to)
+    return request
+
+
+def require_reply_channel(channel: str) -> None:
+    """Raise `msgspec.ValidationError` if a channel is none on which a caller may ask for a reply.
+
+    A process that may write requests must not be able to publish through the service that answers them.
+    """
+    is_one = channel.startswith(_REPLIES) or _OLD_REPLIES.fullmatch(channel) is not None
+    if not is_one or len(channel) > _MAX_TEXT:
+        raise msgspec.ValidationError("Not a channel for replies - at `$.reply_to`")
 
 
 class Reply(msgspec.Struct):

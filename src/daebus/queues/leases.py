@@ -44,10 +44,15 @@ class Entry(msgspec.Struct, frozen=True):
     def get(self, name: bytes) -> bytes | None:
         """The value of a field; None if it is missing."""
         fields = self.fields
-        for index in range(0, len(fields), 2):
-            if fields[index] == name:
-                return fields[index + 1]
-        return None
+        if fields and fields[0] == name:  # as nearly always
+            return fields[1]
+        if name not in fields:
+            return None
+        index = fields.index(name)
+        if index % 2 == 0:
+            return fields[index + 1]
+        # The first one is a value that looks like the name.
+        return next((fields[index + 1] for index in range(0, len(fields), 2) if fields[index] == name), None)
 
 
 class Taken(msgspec.Struct, frozen=True):

@@ -50,16 +50,16 @@ class Work(msgspec.Struct, eq=False):
 
     async def reply(self, payload: bytes | msgspec.Raw) -> None:
         """The handler succeeded: send the reply, JSON, if one is wanted."""
-        self._end(Outcome(SUCCESS, msgspec.Raw(payload)))
+        self._end(SUCCESS, payload)
 
     async def done(self) -> None:
         """The handler succeeded without a reply, or the caller no longer waits."""
-        self._end(None)
+        self._end()
 
     async def failed(self, problem: ServiceError) -> None:
         """The handler failed: send the error to a waiting caller; else retry the entry or make it a dead letter."""
         if self._wants_reply:
-            self._end(Outcome(ERROR, error_payload(problem)))
+            self._end(ERROR, error_payload(problem))
         else:
             await self.retries.failed(self.origin, self.entry, problem, self._trace_id)
 
@@ -81,11 +81,11 @@ class Work(msgspec.Struct, eq=False):
             return (self.entry.get(b"trace_id") or b"").decode(errors="replace")
         return self.request.trace_id or self.request.request_id
 
-    def _end(self, outcome: Outcome | None) -> None:
+    def _end(self, status: str | None = None, payload: bytes | msgspec.Raw = b"") -> None:
         origin, request = self.origin, self.request
         reply: tuple[str, bytes] | None = None
-        if outcome is not None and request is not None and request.reply_to is not None:
-            reply = request.reply_to, encode(Reply(outcome.status, outcome.payload, request.request_id))
+        if status is not None and request is not None and request.reply_to is not None:
+            reply = request.reply_to, encode(Reply(status, msgspec.Raw(payload), request.request_id))
         # The stream of a channel has other readers too, and is trimmed.
         is_own = origin.stream == origin.again
         self.settler.settle(origin.stream, origin.group, self.entry.id, delete=is_own, reply=reply)
@@ -121,7 +121,7 @@ class _KeyedWork(Work, eq=False, kw_only=True):
             await super().failed(problem)
             return False
         if isinstance(claimed, Outcome):
-            self._end(claimed)
+            self._end(claimed.status, claimed.payload)
         return claimed == "mine"
 
     @override
@@ -146,4 +146,4 @@ class _KeyedWork(Work, eq=False, kw_only=True):
         kept, parked = await self.run.store(outcome)
         for other in parked:
             self._tell(other, kept)
-        self._end(kept)
+        self._end(kept.status, kept.payload)
