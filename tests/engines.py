@@ -11,7 +11,7 @@ import socket
 import ssl
 import subprocess
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -37,9 +37,17 @@ class Engine:
         options: More of its command line.
         config: A configuration file, which a Sentinel needs.
         port: Its TCP port; None: a free one.
+        environment: More of its environment.
     """
 
-    def __init__(self, folder: Path, *options: str, config: Path | None = None, port: int | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *options: str,
+        config: Path | None = None,
+        port: int | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.path = folder / "engine.sock"
         self.port = port or free_port()
         self.url = f"unix://{self.path}"
@@ -47,6 +55,7 @@ class Engine:
         self._folder = folder
         self._options = options
         self._config = [] if config is None else [str(config)]
+        self._environment = environment or {}
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -59,7 +68,10 @@ class Engine:
         command = [BINARY, *self._config, "--port", str(self.port)]
         if not self._config:
             command += ["--unixsocket", str(self.path), "--save", ""]
-        self._process = subprocess.Popen([*command, *self._options], cwd=self._folder, stdout=subprocess.DEVNULL)
+        environment = {**os.environ, **self._environment}
+        self._process = subprocess.Popen(
+            [*command, *self._options], cwd=self._folder, env=environment, stdout=subprocess.DEVNULL
+        )
         if wait:
             self.wait()
 

@@ -13,6 +13,8 @@ from pathlib import Path
 import msgspec
 from tests.chaos import faults
 from tests.chaos.faults import Report
+from tests.chaos.histories import table
+from tests.chaos.histories.nemesis import FAULTS
 from tests.chaos.rolling import roll
 from tests.chaos.streaming import cut, stop
 
@@ -28,6 +30,8 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60.0, help="how long each fault lasts")
     parser.add_argument("--messages", type=int, default=100_000, help="how many messages flow where nothing breaks")
     parser.add_argument("--only", help="names, separated by commas")
+    parser.add_argument("--replicas", type=int, default=3, help="of the rounds whose history is checked")
+    parser.add_argument("--kept", type=Path, default=Path("chaos-kept"), help="where histories with findings are put")
     parser.add_argument("--peers", type=Path, help="where the environments of the peers lie; default: no peers")
     parser.add_argument("--json", type=Path, help="write the figures there too")
     options = parser.parse_args()
@@ -52,6 +56,8 @@ def _faults(options: argparse.Namespace) -> dict[str, Fault]:
         "stops": _stops,
         "flow": partial(faults.flow, messages=options.messages),
     }
+    for kind in FAULTS:
+        chosen[kind] = partial(table.history, options=table.options_of(options), kind=kind)
     if options.peers is not None:
         from benchmarks.environments import build_environments  # noqa: PLC0415  # only here, as it builds them
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.chaos.faults import flow, hangs, kills, renamings, restarts
+from tests.chaos.histories.rounds import Setup, play
 from tests.chaos.rolling import roll
 from tests.chaos.streaming import cut, stop
 
@@ -56,3 +57,12 @@ async def test_open_event_streams_do_not_hold_up_the_stop(tmp_path: Path) -> Non
     stopped = await stop(tmp_path, streams=20)
     assert (stopped.code, stopped.cut, stopped.sessions, stopped.generators) == (0, 0, 0, 0), stopped
     assert stopped.seconds < 20  # of the 30 that the work in hand may take
+
+
+async def test_the_history_of_stalled_connections_has_nothing_wrong(tmp_path: Path) -> None:
+    played = await play(
+        tmp_path,
+        Setup(seed=4, faults=("stall",), kinds=("send", "event", "call", "keyed"), replicas=2, seconds=3, pause=0.5),
+    )
+    assert played.injected["stall"] >= 1
+    assert played.findings == [], played

@@ -1,0 +1,195 @@
+"""A run: servers, the proxy, replicas and a client, all in processes of their own, and what becomes of them."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import signal
+import time
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import msgspec
+from tests.support import until
+
+from daebus.connection.node import open_node
+from daebus.connection.redis_server import RedisServer
+from daebus.operations.dead_letters import DeadLetters
+
+from .history import History
+from .members import START_SECONDS, Member, client_command, service_command
+from .proxies import Proxies, open_proxies
+from .records import Recorder, read
+from .servers import Servers, Single
+from .service import SERVICE, Work
+
+__all__ = ["LEASE", "Arena", "Load", "open_arena"]
+
+LEASE = 2.0
+"""Seconds of the replicas' leases."""
+
+_QUIET_SECONDS = 10 * LEASE
+_STOP_SECONDS = 15.0
+
+
+class Load(msgspec.Struct, frozen=True):
+    """What the client does.
+
+    Attributes:
+        kinds: The kinds of its operations.
+        rate: How many it begins in a second.
+        seconds: For how long.
+        seed: Chooses them.
+    """
+
+    kinds: tuple[str, ...]
+    rate: float
+    seconds: float
+    seed: int
+
+
+class Arena:
+    """A run.
+
+    Attributes:
+        folder: Where its files lie.
+        servers: The servers.
+        proxies: The proxy before them.
+        recorder: For what is done to the processes.
+        replicas: The replicas, by their slots; a slot keeps its number when its replica is replaced.
+        lease: The lease of the replicas that are made from now on.
+    """
+
+    def __init__(self, folder: Path, servers: Servers, proxies: Proxies) -> None:
+        self.folder = folder
+        self.servers = servers
+        self.proxies = proxies
+        self.recorder = Recorder(folder, "arena")
+        self.replicas: list[Member] = []
+        self.client: Member | None = None
+        self.lease = LEASE
+        self._all: list[Member] = []
+        self._numbers = itertools.count(1)
+
+    async def start(self, replicas: int) -> None:
+        """Start the replicas."""
+        self.replicas = [await self._make(slot) for slot in range(replicas)]
+        for replica in self.replicas:
+            await replica.started()
+
+    async def load(self, load: Load) -> Member:
+        """Start a client."""
+        options = {"rate": load.rate, "seconds": load.seconds, "seed": load.seed, "kinds": ",".join(load.kinds)}
+        member = await self._launch("client", client_command(self.servers.url, **options), {})
+        self.client = member
+        await until((self.folder / "client.history").exists, START_SECONDS)
+        return member
+
+    async def replace(self, slot: int) -> Member:
+        """Start another replica in a slot."""
+        made = self.replicas[slot] = await self._make(slot)
+        return made
+
+    def kill(self, member: Member) -> None:
+        """Kill a process."""
+        member.process.kill()
+        member.process.wait()
+        self._bury(member)
+
+    def stop(self, member: Member) -> None:
+        """Tell a process to stop."""
+        member.stopping = True
+        self.recorder.add("stopping", process=member.name)
+        member.signal(signal.SIGTERM)
+
+    async def tend(self) -> None:
+        """Put a new replica into each slot whose replica has ended by itself."""
+        for slot, replica in enumerate(self.replicas):
+            if not replica.is_running:
+                self._bury(replica)
+                await self.replace(slot)
+
+    def history(self) -> History:
+        """What has happened so far."""
+        return History(read(self.folder))
+
+    async def settled(self) -> None:
+        """Wait until all that was acknowledged is handled or a dead letter, or nothing more happens."""
+        waits, quiet = -1, time.monotonic()
+        while waits and time.monotonic() - quiet < _QUIET_SECONDS:
+            await self.tend()
+            now = await self._waiting()
+            if now != waits:
+                waits, quiet = now, time.monotonic()
+            await asyncio.sleep(0.2)
+
+    async def finish(self) -> None:
+        """Stop the replicas, and record the dead letters and what was logged."""
+        await self._record_letters()
+        for replica in self.replicas:
+            if replica.is_running:
+                self.stop(replica)
+        for replica in self.replicas:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_STOP_SECONDS):
+                    await asyncio.to_thread(replica.process.wait)
+            self._bury(replica)
+        for member in self._all:
+            member.record_lapses(self.recorder)
+
+    def end(self) -> None:
+        """Kill what still runs."""
+        for member in self._all:
+            member.end()
+        self.recorder.close()
+
+    async def letters(self) -> dict[str, tuple[str, str]]:
+        """The dead letters: by their subject the code and the sentence of the error."""
+        async with open_node(RedisServer.from_url(self.servers.direct_url)) as node:
+            found = [letter async for letter in DeadLetters(node, SERVICE).all()]
+        decode = msgspec.json.Decoder(Work).decode
+        return {decode(letter.payload).subject: (letter.code, letter.error) for letter in found}
+
+    async def _record_letters(self) -> None:
+        for subject, (code, reason) in (await self.letters()).items():
+            self.recorder.add("letter", subject=subject, code=code, value=reason)
+
+    async def _waiting(self) -> int:
+        history, letters = self.history(), await self.letters()
+        return sum(
+            operation.outcome == "ok"
+            and operation.subject not in letters
+            and all(run.code != "ok" for run in history.runs.get(operation.subject, ()))
+            for operation in history.operations.values()
+        )
+
+    def _bury(self, member: Member) -> None:
+        if not member.is_gone:
+            member.is_gone = True
+            self.recorder.add("died", process=member.name, code=str(member.process.poll()))
+
+    async def _make(self, slot: int) -> Member:
+        name = f"replica-{slot}.{next(self._numbers)}"
+        return await self._launch(name, service_command(self.servers.url), {"HISTORY_LEASE": str(self.lease)})
+
+    async def _launch(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> Member:
+        member = Member(name, self.folder, command, environment)
+        self._all.append(member)
+        await self.proxies.know(name, member.process.pid)
+        return member
+
+
+@asynccontextmanager
+async def open_arena(folder: Path, replicas: int) -> AsyncGenerator[Arena]:
+    """Start everything but the client, and end everything."""
+    servers = Single(folder)
+    async with open_proxies() as proxies:
+        arena = Arena(folder, servers, proxies)
+        try:
+            await servers.start(proxies)
+            await arena.start(replicas)
+            yield arena
+        finally:
+            arena.end()
+            servers.stop()

@@ -1,0 +1,109 @@
+"""A round: load on an arena in which things break, and what the checker says of its history."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import msgspec
+
+from .arena import Load, open_arena
+from .history import History
+from .nemesis import inject, plan
+from .rules import Finding, check, excerpt
+
+__all__ = ["Round", "Setup", "play"]
+
+
+class Setup(msgspec.Struct, frozen=True, kw_only=True):
+    """What a round is made of.
+
+    Attributes:
+        seed: Chooses the operations, and the faults and their order.
+        faults: The kinds of faults.
+        kinds: The kinds of operations.
+        replicas: How many there are.
+        seconds: For how long there is load.
+        rate: How many operations begin in a second.
+        pause: How many seconds pass between the end of a fault and the next one.
+    """
+
+    seed: int
+    faults: Sequence[str]
+    kinds: tuple[str, ...] = ("send",)
+    replicas: int = 3
+    seconds: float = 15.0
+    rate: float = 50.0
+    pause: float = 1.0
+
+
+class Round(msgspec.Struct):
+    """What came of a round.
+
+    Attributes:
+        setup: What it was made of.
+        injected: How often each kind of fault was injected.
+        operations: How many operations there were, by their outcome.
+        repeated: How many messages were handled more than once.
+        stall: The longest time in seconds in which no handler ended.
+        findings: What the checker found.
+        excerpts: The part of the history for some of the findings.
+        kept: Where the files are, if it found something.
+    """
+
+    setup: Setup
+    injected: dict[str, int]
+    operations: dict[str, int]
+    repeated: int
+    stall: float
+    findings: list[Finding]
+    excerpts: list[list[str]]
+    kept: str = ""
+
+
+async def play(folder: Path, setup: Setup, keep: Path | None = None) -> Round:
+    """Play a round; where the checker finds something, the files are copied to the folder `keep`."""
+    steps = iter(plan(setup.seed, setup.faults, setup.replicas))
+    injected: Counter[str] = Counter()
+    async with open_arena(folder, setup.replicas) as arena:
+        client = await arena.load(Load(setup.kinds, setup.rate, setup.seconds, setup.seed))
+        loading = asyncio.create_task(asyncio.to_thread(client.process.wait))
+        while not loading.done():
+            await asyncio.wait({loading}, timeout=setup.pause)
+            await arena.tend()
+            if not loading.done():
+                step = next(steps)
+                await inject(arena, step)
+                injected[step.kind] += 1
+        assert await loading == 0, "the client failed"
+        await arena.settled()
+        await arena.finish()
+        history = arena.history()
+    return _judge(history, setup, injected, folder, keep)
+
+
+def _judge(history: History, setup: Setup, injected: Counter[str], folder: Path, keep: Path | None) -> Round:
+    findings = check(history)
+    kept = ""
+    if findings and keep is not None:
+        shutil.copytree(folder, keep, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.sock"))
+        kept = str(keep)
+    return Round(
+        setup=setup,
+        injected=dict(injected),
+        operations=dict(Counter(operation.outcome for operation in history.operations.values())),
+        repeated=sum(len(runs) > 1 for runs in history.runs.values()),
+        stall=_longest_stall(history),
+        findings=findings,
+        excerpts=[excerpt(history, finding.subject) for finding in findings[:20]],
+        kept=kept,
+    )
+
+
+def _longest_stall(history: History) -> float:
+    ends = sorted(run.ended for runs in history.runs.values() for run in runs if run.code)
+    return round(max((after - before for before, after in pairwise(ends)), default=0.0), 2)

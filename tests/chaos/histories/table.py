@@ -1,0 +1,70 @@
+"""Rounds as rows of the table of ``nox -s chaos``, and the command that plays one again."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import msgspec
+from tests.chaos.faults import Report
+
+from .rounds import Round, Setup, play
+from .rules import KINDS
+
+__all__ = ["Options", "history", "options_of"]
+
+
+class Options(msgspec.Struct, frozen=True):
+    """What the command line says of rounds.
+
+    Attributes:
+        seed: Chooses the operations, and the faults and their order.
+        seconds: For how long there is load.
+        replicas: How many there are.
+        kept: The folder for the histories in which something was found.
+    """
+
+    seed: int
+    seconds: float
+    replicas: int
+    kept: Path
+
+
+def options_of(given: argparse.Namespace) -> Options:
+    """What the command line says of rounds."""
+    return Options(given.seed, given.seconds, given.replicas, given.kept)
+
+
+async def history(folder: Path, *, options: Options, kind: str) -> Report:
+    """One kind of fault, again and again, under mixed load; the history is checked."""
+    setup = Setup(seed=options.seed, faults=(kind,), kinds=KINDS, replicas=options.replicas, seconds=options.seconds)
+    keep = options.kept / f"{kind}-{options.seed}"
+    played = await play(folder, setup, keep)
+    if played.findings:
+        _tell(played, options, keep)
+    return _row(played, kind)
+
+
+def _row(played: Round, kind: str) -> Report:
+    lost = sum(finding.rule == "lost" for finding in played.findings)
+    outcomes = ", ".join(f"{count} {outcome}" for outcome, count in sorted(played.operations.items()))
+    return Report(
+        f"history: {kind}",
+        sum(played.injected.values()),
+        sum(played.operations.values()),
+        lost,
+        played.repeated,
+        sum(finding.rule == "repeats" for finding in played.findings),
+        played.stall,
+        len(played.findings) - lost,
+        f"; {outcomes}",
+    )
+
+
+def _tell(played: Round, options: Options, keep: Path) -> None:
+    again = f"nox -s chaos -- --only {','.join(played.setup.faults)} --seed {options.seed}"
+    again += f" --seconds {options.seconds:g} --replicas {options.replicas}"
+    (keep / "round.json").write_bytes(msgspec.json.format(msgspec.json.encode(played)))
+    lines = [f"{finding.rule}: {finding.subject}: {finding.text}" for finding in played.findings[:20]]
+    sys.stdout.write("\n".join([*lines, f"the history: {keep}", f"again: {again}", ""]))
