@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import cast
+from typing import TypeAlias, cast
 
 from litestar import WebSocket
 from litestar.datastructures import State
 from litestar.types import Message, Scope
 from litestar.types import Receive as AsgiReceive
 from litestar.types import Send as AsgiSend
-from typing_extensions import override
 
 from daebus.errors import ServiceError
 from daebus.server.sockets import DIRECT, Direct
@@ -25,16 +24,8 @@ Receive = Callable[[], Awaitable[Mapping[str, object]]]
 Send = Callable[[dict[str, object]], Awaitable[None]]
 
 
-class Socket(WebSocket[object, object, State]):
-    """Litestar's WebSocket without a connection state, which is kept in our own `Connection`."""
-
-    @override
-    def receive_wrapper(self, receive: AsgiReceive) -> AsgiReceive:
-        return receive
-
-    @override
-    def send_wrapper(self, send: AsgiSend) -> AsgiSend:
-        return send
+Socket: TypeAlias = WebSocket[object, object, State]
+"""Litestar's WebSocket."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -35,8 +35,8 @@ from daebus.server.sockets import DIRECT, Direct
 from daebus.telemetry.logs import Logger
 
 from .arguments import PlainRequest
-from .fast_path import FastPath
-from .litestar_internals import PathParameterDefinition, get_enum_string_value, has_fast_path
+from .fast_path import FastPath, has_fast_path
+from .litestar_internals import PathParameterDefinition, get_enum_string_value
 from .problems import Problems
 from .routes import HttpRoute, RouteHandler, make_handler
 

@@ -23,20 +23,22 @@ from typing_extensions import override
 from daebus.asgi.encoded import Encoded, encoded_problem
 from daebus.asgi.media_types import no_json, refuse_other_types
 from daebus.asgi.problems import AnyRequest
+from daebus.core.private_parts import installed, missing
 from daebus.errors import BadRequest
 from daebus.payloads.mistakes import Mistakes
 from daebus.server.exchange import body_length
+from daebus.telemetry.logs import Logger
 
 from .arguments import Arguments, PlainRequest, receive_body
 from .bodies import Body
-from .litestar_internals import LitestarRouter, OwnRoute, keep_body, received_body, replace_class
+from .litestar_internals import FAST_PATH, LitestarRouter, OwnRoute, keep_body, received_body, replace_class
 from .mistakes import InvalidRequest
 from .routes import BODY, RouteHandler
 
 if TYPE_CHECKING:
     from litestar import Litestar
 
-__all__ = ["FastPath"]
+__all__ = ["FastPath", "has_fast_path"]
 
 _OUTCOME = "daebus.outcome"
 """The key in a request's scope for the outcome of a handler that has already run."""
@@ -47,6 +49,19 @@ class _Outcome(msgspec.Struct):
 
     data: object = None
     error: Exception | None = None
+
+
+def has_fast_path(logger: Logger) -> bool:
+    """Whether the installed Litestar has everything that the fast path needs; if not, this is logged."""
+    absent = missing(FAST_PATH)
+    if absent:
+        logger.warning(
+            "the fast path of HTTP is off: every request goes through Litestar, which has changed",
+            version=installed("litestar"),
+            missing=absent,
+            hint="all works, a little slower; a newer daebus may know this version",
+        )
+    return not absent
 
 
 class FastPath(ReceiveRoutePlugin):

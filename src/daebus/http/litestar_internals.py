@@ -16,12 +16,12 @@ from litestar.datastructures import FormMultiDict
 from litestar.exceptions import InternalServerException
 from litestar.handlers import HTTPRouteHandler
 from litestar.routes import BaseRoute, HTTPRoute
-from litestar.types import ASGIApp, Receive, Scope, Send
+from litestar.types import ASGIApp, AsyncAnyCallable, Receive, Scope, Send
 from litestar.typing import FieldDefinition
+from typing_extensions import override
 
 from daebus.asgi.problems import AnyRequest
-from daebus.core.private_parts import find, installed, missing
-from daebus.telemetry.logs import Logger
+from daebus.core.private_parts import find, missing
 
 _SCOPE_STATE = "litestar.utils.scope.state:ScopeState"
 
@@ -52,8 +52,6 @@ _OF_HANDLERS = (
 )
 
 REQUIRED: Sequence[str] = (
-    "litestar:WebSocket.receive_wrapper(receive)",
-    "litestar:WebSocket.send_wrapper(send)",
     "litestar.exceptions.http_exceptions:RequestEntityTooLarge",
     "litestar.handlers:WebsocketRouteHandler.resolve_middleware",
     "litestar.response.base:ASGIResponse.send_body",
@@ -93,13 +91,14 @@ __all__ = [
     "FAST_PATH",
     "REQUIRED",
     "AsyncIteratorWrapper",
+    "Convert",
     "LitestarRouter",
+    "OwnHandler",
     "OwnRoute",
     "PathParameterDefinition",
     "RequestEntityTooLarge",
     "broken_request",
     "get_enum_string_value",
-    "has_fast_path",
     "is_async_callable",
     "keep_body",
     "lacks_file",
@@ -117,19 +116,6 @@ BODY_ITERATORS = ("iterator", "content_async_iterator")
 
 CLIENT_GONE = "client disconnected prematurely"
 """Litestar's message if the client disconnects before the body has arrived."""
-
-
-def has_fast_path(logger: Logger) -> bool:
-    """Whether the installed Litestar has everything that the fast path needs; if not, this is logged."""
-    absent = missing(FAST_PATH)
-    if absent:
-        logger.warning(
-            "the fast path of HTTP is off: every request goes through Litestar, which has changed",
-            version=installed("litestar"),
-            missing=absent,
-            hint="all works, a little slower; a newer daebus may know this version",
-        )
-    return not absent
 
 
 def replace_class(route: BaseRoute, kind: type[OwnRoute]) -> None:
@@ -224,6 +210,39 @@ class OwnRoute(HTTPRoute):
 
 
 _Call = Callable[[AnyRequest], Awaitable[ASGIApp]]
+
+
+class OwnHandler(HTTPRouteHandler):
+    """A Litestar handler with own exception handlers, an own hook before the call, and own answers."""
+
+    kept_exception_handlers: dict[int | type[Exception], Any] | None = None
+    """Those of all layers, once known; Litestar would collect them for each request."""
+
+    @override
+    def resolve_exception_handlers(self) -> dict[int | type[Exception], Any]:
+        if self.kept_exception_handlers is None:
+            return cast("Any", super()).resolve_exception_handlers()  # type: ignore[no-any-return]
+        return self.kept_exception_handlers
+
+    @override
+    def resolve_before_request(self) -> AsyncAnyCallable | None:
+        return self.hook(super().resolve_before_request())
+
+    @override
+    async def to_response(self, app: Litestar, data: object, request: AnyRequest) -> ASGIApp:
+        make = cast("Any", super()).to_response
+        return await self.convert(data, request, lambda result: make(app, result, request))
+
+    def hook(self, given: AsyncAnyCallable | None) -> AsyncAnyCallable | None:
+        """The hook that Litestar calls before the handler; `given`: the user's."""
+        return given
+
+    async def convert(self, data: object, request: AnyRequest, make: Convert) -> ASGIApp:
+        """The response for the result of the handler; `make`: Litestar's own conversion."""
+        return await make(data)
+
+
+Convert = Callable[[object], Awaitable[ASGIApp]]
 
 
 def _state_of(scope: Scope) -> Any:

@@ -11,7 +11,7 @@ from types import NoneType
 from typing import Any, cast
 
 import msgspec
-from litestar import Litestar, Request
+from litestar import Request
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp, AsyncAnyCallable, Scope
 from typing_extensions import override
@@ -34,13 +34,13 @@ from daebus.telemetry.logs import Logger
 from .answers import Encode, choose_encoding
 from .arguments import Arguments, PlainRequest, form_type, read_arguments, takes_json
 from .bodies import Body, Unfinished
+from .litestar_internals import Convert, OwnHandler
 from .parameters import litestar_annotations
 from .problems import answers_mistakes, unhidden
 
 __all__ = ["BODY", "HttpRoute", "RouteHandler", "make_handler"]
 
 Respond = Callable[[Scope, dict[str, object]], Awaitable[object]]
-_ExceptionHandlers = dict[int | type[Exception], Any]
 _Function = Callable[..., Coroutine[Any, Any, object]]
 
 BODY = "daebus.body"
@@ -58,7 +58,7 @@ class HttpRoute:
     endpoint: Endpoint[object]
 
 
-class RouteHandler(HTTPRouteHandler):
+class RouteHandler(OwnHandler):
     """A route as Litestar registers it.
 
     Attributes:
@@ -86,7 +86,6 @@ class RouteHandler(HTTPRouteHandler):
     is_plain: bool = False
     explains_mistakes: bool = False
     _check: AsyncAnyCallable | None = None  # checks a form's type, after the user's hook
-    _exception_handlers: _ExceptionHandlers | None = None
 
     def fit(self, *, fast: bool) -> None:
         """Adapt the handler to the app that it is now part of, with everything that layers and plugins of the app add.
@@ -100,10 +99,10 @@ class RouteHandler(HTTPRouteHandler):
         signature = self.route.endpoint.signature
         self.delivery = self.make_delivery(choose_encoding(signature, self))
         self.respond = _responding(self.delivery)
-        self._exception_handlers = handlers = self.resolve_exception_handlers()
-        self.explains_mistakes = answers_mistakes(handlers)
+        self.kept_exception_handlers = self.resolve_exception_handlers()
+        self.explains_mistakes = answers_mistakes(self.kept_exception_handlers)
         self.takes_json = takes_json(self)
-        self.before = super().resolve_before_request()
+        self.before = self.resolve_before_request()
         form = form_type(self)
         self._check = None if form is None else _checking(form, self.before)
         self.arguments = read_arguments(signature, path_parameters(self.route.spec.path), self) if fast else None
@@ -114,28 +113,20 @@ class RouteHandler(HTTPRouteHandler):
         self.is_plain = known and not hooked and self.arguments is not None and not self.arguments.takes_request
 
     @override
-    def resolve_exception_handlers(self) -> _ExceptionHandlers:
-        if self._exception_handlers is None:  # Litestar would rebuild them for each request
-            return cast("_ExceptionHandlers", super().resolve_exception_handlers())  # pyright: ignore[reportUnknownMemberType]
-        return self._exception_handlers
-
-    @override
-    def resolve_before_request(self) -> AsyncAnyCallable | None:
+    def hook(self, given: AsyncAnyCallable | None) -> AsyncAnyCallable | None:
         if self.arguments is not None:
             return None  # it has already run
-        return self._check or super().resolve_before_request()
+        return self._check or given
 
     @override
-    async def to_response(self, app: Litestar, data: object, request: AnyRequest) -> ASGIApp:
+    async def convert(self, data: object, request: AnyRequest, make: Convert) -> ASGIApp:
         if isinstance(data, Encoded):
             return data
-        # Litestar's own type leaves out what the request is generic in.
-        make = super().to_response  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
         if not isinstance(data, Unfinished):
-            return await make(app, data, request)
+            return await make(data)
         body = Body(data, self.route.endpoint, self.logger)
         cast("dict[str, object]", request.scope)[BODY] = body
-        return await body.prepare(lambda result: make(app, result, request))
+        return await body.prepare(make)
 
 
 def make_handler(

@@ -186,7 +186,7 @@ def socket_handler(path: str | None, hub: Callable[[], SocketHub]) -> WebsocketR
         finally:
             handshake.release()
 
-    return WebsocketRouteHandler(["/", "/{rest:path}"] if path is None else path, websocket_class=Socket)(serve_socket)
+    return WebsocketRouteHandler(["/", "/{rest:path}"] if path is None else path)(serve_socket)
 
 
 async def _wait(ends: Mapping[Connection, asyncio.Future[None]], seconds: float) -> None:
