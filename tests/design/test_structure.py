@@ -67,4 +67,4 @@ def test_each_folder_says_what_it_is_for() -> None:
 def test_a_message_meets_its_handler_in_one_place() -> None:
     assert callers("Context") == callers("failure") == {"delivery/delivery.py"}
     assert callers("dispatch") | callers("dispatch_stream") == set()  # they are part of what a delivery is made of
-    assert {name for name, source in MODULES.items() if "import dispatch" in source} == {"delivery/delivery.py"}
+    assert {name for name, source in MODULES.items() if ".dispatch import " in source} == {"delivery/delivery.py"}
