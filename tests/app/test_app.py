@@ -264,7 +264,7 @@ class TestBlueprints:
     def test_websocket_needs_a_port(self) -> None:
         app = Daebus("bare")
         app.attach(DaebusWebSocket())
-        with pytest.raises(WiringError, match="shares the port of DaebusHttp"):
+        with pytest.raises(WiringError, match="no DaebusHttp is attached"):
             app.check()
 
     def test_a_component_is_attached_once(self) -> None:

@@ -273,7 +273,7 @@ class TestListeners:
         async def plain(event: Created) -> None: ...
 
         (problem,) = problems(lambda: Daebus("app").register_blueprint(shop))
-        assert (problem.code, problem.remedy) == ("mixed-durability", "give both the same Channel value")
+        assert (problem.code, problem.remedy) == ("mixed-durability", "give both listeners the same Channel contract")
         assert [note.text for note in problem.notes] == ["durable"]
 
 
@@ -292,7 +292,7 @@ class TestServiceName:
         (problem,) = problems(self.app(name, GET, PUT).check)
         assert (problem.code, problem.subject) == ("service-not-named", f"Daebus({name!r})")
         assert problem.found == (
-            "the contracts of its 2 actions belong to the service 'users', and nobody has said that it is this one"
+            "the contracts of its 2 actions belong to the service 'users', and the name of this service is not set"
         )
         assert problem.remedy.startswith('run it with --service users, call app.run(service="users")')
         assert source(problem) == "app = Daebus(name, service=service)"
@@ -302,7 +302,7 @@ class TestServiceName:
         for wrong in (self.app("a", GET, PUT, service="shop").check, lambda: self.app("a", GET, PUT).check("shop")):
             first, second = problems(wrong)
             assert (first.code, second.code) == ("foreign-contract", "foreign-contract")
-            assert first.found == "its contract belongs to the service 'users', and this is 'shop'"
+            assert first.found == "its contract belongs to the service 'users', but this service is 'shop'"
             assert source(first.notes[0].where).startswith("GET = Action")
 
     def test_contracts_of_several_services_are_told_each(self) -> None:
@@ -353,7 +353,9 @@ class TestComponents:
 
         routes, sockets = problems(app.check)
         assert (source(routes), source(sockets)) == ('@app.route("/a")', "@app.socket_disconnect()")
-        assert [(note.text, source(note.where)) for note in routes.notes] == [("so do 2 others", '@app.route("/b")')]
+        assert [(note.text, source(note.where)) for note in routes.notes] == [
+            ("the same applies to 2 others", '@app.route("/b")')
+        ]
         assert sockets.notes == ()
 
     def test_what_is_attached_wrongly_is_shown(self) -> None:
@@ -495,7 +497,7 @@ class TestKinds:
         assert remedies == [
             "return one value, or a litestar.response.Stream",
             "return one value",
-            "leave out the yield; what must be closed again is a providers.Resource",
+            "remove the yield; for an object that must be closed, use a providers.Resource",
         ]
 
 
@@ -670,7 +672,7 @@ class TestReturns:
 
         told = problems(app.check)
         assert [problem.code for problem in told] == ["unexpected-reply"] * 4
-        assert told[1].found == "it returns int, and nobody gets what a background task returns"
+        assert told[1].found == "it returns int, but a value that a background task returns is not used"
 
     def test_a_decorator_must_not_hide_what_is_awaited(self) -> None:
         def timed(function: Callable[..., object]) -> Callable[..., Any]:
@@ -726,9 +728,11 @@ class TestRequests:
         async def mapping(filters: dict[str, str]) -> None: ...
         async def right(ids: list[int], size: float | None = None, data: Created | None = None) -> None: ...
 
-        assert self.told(lambda app: app.route("/a")(one)) == [("not-in-query", "take its fields one by one")]
+        assert self.told(lambda app: app.route("/a")(one)) == [
+            ("not-in-query", "take each of its fields as a parameter")
+        ]
         assert self.told(lambda app: app.route("/a", methods=["POST"])(one)) == [
-            ("not-in-query", "call it `data`, which is the body")
+            ("not-in-query", "name it `data` to take it from the body")
         ]
         assert [code for code, _ in self.told(lambda app: app.route("/a")(optional))] == ["not-in-query"]
         assert [code for code, _ in self.told(lambda app: app.route("/a")(mapping))] == ["not-in-query"]

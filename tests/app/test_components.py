@@ -236,11 +236,11 @@ class TestMistakes:
 
         app = Daebus("shop")
         expected: list[tuple[object, str, str]] = [
-            (3, "attach(3)", "it is no component"),
+            (3, "attach(3)", "it is not a component"),
             (Kept, "attach(Kept)", "it is a class"),
             (DaebusHttp, "attach(DaebusHttp)", "it is a class"),
-            (Coroutine(), "attach(Coroutine())", "its serving() is no context manager"),
-            (Generator(), "attach(Generator())", "its serving() is no context manager"),
+            (Coroutine(), "attach(Coroutine())", "its serving() does not return an async context manager"),
+            (Generator(), "attach(Generator())", "its serving() does not return an async context manager"),
             (WithoutRun(), "attach(WithoutRun())", "its serving() does not take the run"),
         ]
         for wrong, subject, found in expected:

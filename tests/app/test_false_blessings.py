@@ -89,18 +89,18 @@ class Other:
 
 class TestOverrides:
     WRONG: ClassVar[list[tuple[str, object, str]]] = [
-        ("repo", 3, "has nothing of it"),
-        ("repo", object(), "has nothing of it"),
-        ("repo", None, "has nothing of it"),
-        ("repo", {"find": 1}, "has nothing of it"),
-        ("repo", Other(), "has nothing of it"),
+        ("repo", 3, "has none of its methods"),
+        ("repo", object(), "has none of its methods"),
+        ("repo", None, "has none of its methods"),
+        ("repo", {"find": 1}, "has none of its methods"),
+        ("repo", Other(), "has none of its methods"),
         ("repo", Repo, "by the class Repo itself"),
         ("repo", Partial, "by the class Partial itself"),
         ("repo", str, "by the class str itself"),
-        ("mailer", "smtp://", "has nothing of it"),
+        ("mailer", "smtp://", "has none of its methods"),
         ("mailer", SmtpMailer, "by the class SmtpMailer itself"),
-        ("settings", 1, "has nothing of it"),
-        ("retries", "3", "has nothing of it"),
+        ("settings", 1, "has none of its methods"),
+        ("retries", "3", "has none of its methods"),
     ]
     RIGHT: ClassVar[list[tuple[str, object]]] = [
         ("repo", Repo("x")),
@@ -279,7 +279,7 @@ class TestChannels:
         app = listening(name)
         (doubt,) = app.check().doubts
         meant = "orders_placed" if "order" in name else "user_events"
-        assert f"it is almost {meant!r}" in doubt.found
+        assert f"a similar one is {meant!r}" in doubt.found
         assert doubt.render(word="warning").startswith("warning[misspelt-channel]: ")
         async with running(app):
             pass

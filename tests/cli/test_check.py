@@ -144,7 +144,7 @@ error[unknown-service]: get(reppo: Repo): Container has no provider 'reppo'
            logger: Logger, redis: Redis, redis_cluster: RedisCluster, threads: Threads
    = help: did you mean 'repo'?
 
-error[second-payload]: on_number(other: str): a listener takes one payload, and 'event' is it already
+error[second-payload]: on_number(other: str): a listener takes one payload, and 'event' is already the payload
   --> bad.py:40:5
    |
 38 | async def on_number(
@@ -154,8 +154,8 @@ error[second-payload]: on_number(other: str): a listener takes one payload, and 
    |
    = help: put a bare * before 'other' if it is a service, or make one msgspec.Struct of both
 
-error[service-not-named]: Daebus('bad'): the contract of its action belongs to the service 'shop', and nobody has said \
-that it is this one
+error[service-not-named]: Daebus('bad'): the contract of its action belongs to the service 'shop', and the name \
+of this service is not set
   --> bad.py:49:7
    |
 49 | app = Daebus(__name__, container=Container())
@@ -347,7 +347,7 @@ async def test_a_channel_that_is_misspelt_like_another_is_a_warning(tmp_path: Pa
     outcome = await daebus("check", f"{tmp_path}/app.py:app", redis_url=NOWHERE)
     assert outcome.code == 0, outcome.errors
     assert "warning[misspelt-channel]" in outcome.errors
-    assert "it is almost 'user_events'" in outcome.errors
+    assert "a similar one is 'user_events'" in outcome.errors
     outcome = await daebus("check", f"{tmp_path}/app.py:app", "--json", redis_url=NOWHERE)
     report = msgspec.json.decode(outcome.output, type=Report)
     assert [warning.code for warning in report.warnings] == ["misspelt-channel"]

@@ -127,11 +127,11 @@ def test_a_generic_struct_is_a_type_with_and_without_its_argument() -> None:
 
 def test_a_contract_never_changes() -> None:
     action = Action[GetUser, User]("get_user")
-    with pytest.raises(AttributeError, match="never changes: cannot set name"):
+    with pytest.raises(AttributeError, match="is immutable: cannot set name"):
         action.name = "other"
-    with pytest.raises(AttributeError, match="never changes: cannot delete name"):
+    with pytest.raises(AttributeError, match="is immutable: cannot delete name"):
         del action.name
-    with pytest.raises(AttributeError, match="never changes"):
+    with pytest.raises(AttributeError, match="is immutable"):
         action.other = 1  # pyright: ignore[reportAttributeAccessIssue]
 
 

@@ -68,7 +68,7 @@ def test_an_action_with_two_payloads_is_refused() -> None:
 
     problem = refusal(handler)
     assert problem.subject.startswith("handler(repo: dict[")
-    assert problem.found == "an action has one payload, and 'query' is it already"
+    assert problem.found == "an action has one payload, and 'query' is already the payload"
     assert problem.remedy.startswith("put a bare * before 'repo' if it is a service")
 
 
@@ -175,7 +175,7 @@ def test_a_decorated_action_never_changes_and_is_not_copied(users: Recorder) -> 
         return User(query.id)
 
     assert copy.deepcopy(get_user) is get_user
-    with pytest.raises(AttributeError, match="never changes"):
+    with pytest.raises(AttributeError, match="is immutable"):
         get_user.name = "other"
 
 

@@ -121,11 +121,11 @@ class TestTemplates:
             ("/users/{user_id}", "write <user_id>, and annotate it: user_id: str"),
             ("/users/{user_id:int}", "write <user_id>, and annotate it: user_id: int"),
             ("/users/<int:user_id>", "write <user_id>, and annotate it: user_id: int"),
-            ("/users/<user_id", "'<user_id' is no path parameter"),
-            ("/users/user_id>", "is no path parameter"),
+            ("/users/<user_id", "'<user_id' is not a path parameter"),
+            ("/users/user_id>", "is not a path parameter"),
             ("/users/<user id>", "contains ' '"),
-            ("/users/<user-id>", "is no path parameter"),
-            ("/users/<>", "is no path parameter"),
+            ("/users/<user-id>", "is not a path parameter"),
+            ("/users/<>", "is not a path parameter"),
             ("/users/<user_id>.json", "write <name> between two slashes"),
             ("/users?page=<page>", "contains '?'"),
             ("/users/<user_id>/<user_id>", "has <user_id> twice"),
@@ -184,7 +184,7 @@ class TestTypes:
     @pytest.mark.parametrize("annotation", [list[str], dict[str, str], User, Point, int | User, bytes])
     def test_what_cannot(self, annotation: object) -> None:
         found = problem("/users/<user_id>", taking("user_id", annotation))
-        assert "cannot stand in a path" in found
+        assert "cannot be part of a path" in found
         assert "annotate it as str, int" in found
 
     def test_a_type_with_a_decoder_of_its_own_can(self) -> None:
@@ -240,7 +240,7 @@ class TestReservedNames:
     @pytest.mark.parametrize(
         ("name", "annotation", "remedy"),
         [
-            ("query", str, "rename it, as query_: Annotated[str, QueryParameter(name='query')]"),
+            ("query", str, "rename it, for example query_: Annotated[str, QueryParameter(name='query')]"),
             ("headers", str, "write headers: dict[str, str]"),
             ("cookies", list[str], "write cookies: dict[str, str]"),
             ("request", User, "write request: litestar.Request"),
@@ -250,12 +250,12 @@ class TestReservedNames:
             ("scope", str, "write scope: litestar.types.Scope"),
             ("body", User, "write body: bytes"),
             ("body", str, "write body: bytes"),
-            ("socket", str, "rename it, as socket_"),
+            ("socket", str, "rename it, for example socket_"),
         ],
     )
     def test_another_meaning_is_refused(self, name: str, annotation: object, remedy: str) -> None:
         found = problem("/users", taking(name, annotation), methods=["POST"])
-        assert f"Litestar gives {name!r} a meaning of its own" in found
+        assert f"{name!r} has a special meaning in Litestar" in found
         assert remedy in found
 
     def test_they_cannot_be_path_parameters(self) -> None:

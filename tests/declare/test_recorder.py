@@ -348,17 +348,17 @@ def test_a_decorator_without_its_brackets_is_refused(users: Recorder) -> None:
 
     problem = refusal(lambda: cast("Callable[..., object]", users.action)(handler))
     assert problem.subject == "@action"
-    assert problem.found == "it stands here without brackets, and it takes a name or an Action or a StreamAction"
+    assert problem.found == "it is used without parentheses, and it takes a name or an Action or a StreamAction"
     assert problem.remedy == 'write @action("the_name")'
     assert refusal(lambda: cast("Callable[..., object]", users.listen)(handler)).found.endswith("a name or a Channel")
 
 
 def test_a_contract_of_another_kind_is_refused(users: Recorder) -> None:
     problem = refusal(lambda: cast("Callable[..., object]", users.action)(EVENTS))
-    assert problem.found.endswith("and this is Channel[Created]('user_events')")
+    assert problem.found.endswith("not Channel[Created]('user_events')")
     assert problem.remedy == "write @listen(...)"
     of_its_class = refusal(lambda: cast("Callable[..., object]", users.action)(type(GET_USER)))
-    assert of_its_class.found.endswith("and this is the class of one")
+    assert of_its_class.found.endswith("and this is the class of a contract")
     assert refusal(lambda: cast("Callable[..., object]", users.listen)(GET_USER)).found.startswith("it takes a name")
 
 
@@ -369,7 +369,7 @@ def test_what_is_no_function_is_refused_as_a_handler(users: Recorder) -> None:
     action = cast("Callable[[str], Callable[[object], object]]", users.action)
     for wrong in (Callee(), partial(here), Callee):
         problem = refusal(partial(users.route("/a"), wrong))
-        assert problem.found.startswith("the handler is no function, but ")
+        assert problem.found.startswith("the handler is not a function, but ")
         assert refusal(partial(action("a"), wrong)).code == "not-a-function"
     assert recorded(users) == ()
 

@@ -120,7 +120,7 @@ def test_a_name_that_only_type_checkers_know_is_refused() -> None:
 
     problem = refusal(handler)
     assert problem.subject == "handler(price: Decimal)"
-    assert problem.found.startswith("'Decimal' is imported for type checkers alone")
+    assert problem.found.startswith("'Decimal' is imported only for type checkers")
     assert problem.remedy == "move the import out of `if TYPE_CHECKING:`"
     (note,) = problem.notes
     assert isinstance(note.where, Place)

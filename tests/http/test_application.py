@@ -252,7 +252,7 @@ class TestMistakes:
             build(users, DaebusHttp(cors=None))
         (problem,) = caught.value.problems
         assert (problem.code, problem.remedy) == ("unknown-option", "did you mean 'cors_config'?")
-        assert problem.found == "it has no option 'cors', and Litestar has none"
+        assert problem.found == "it has no option 'cors', nor has Litestar"
         assert (span := problem.span) is not None
         assert "DaebusHttp(cors=None)" in line_at(span.path, span.line)
         with pytest.raises(WiringError, match="see the arguments of litestar"):
@@ -283,7 +283,7 @@ class TestMistakes:
         async def two(b: str) -> None: ...
 
         text = self.refused(users)
-        assert "same-route: route POST|GET /x/<b>/: GET /x/<a> is the same to the router" in text
+        assert "same-route: route POST|GET /x/<b>/: GET /x/<a> is the same path to the router" in text
         assert "\n" not in text
 
     def test_a_result_without_a_json_form(self, users: Recorder) -> None:

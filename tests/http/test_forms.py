@@ -166,7 +166,7 @@ async def test_a_form_that_is_broken_or_too_large_is_refused(daebus_redis_url: s
 
 @pytest.mark.parametrize("kind", [UploadFile, list[UploadFile], Photo])
 async def test_a_file_that_would_be_read_from_json_is_refused(kind: object) -> None:
-    with pytest.raises(WiringError, match="a file comes in a form") as caught:
+    with pytest.raises(WiringError, match="a file is sent in a form") as caught:
         taking(kind, marked=False).check()
     assert "Body(media_type=RequestEncodingType.MULTI_PART)" in caught.value.problems[0].remedy
 
@@ -181,7 +181,7 @@ async def test_a_part_that_may_be_a_file_or_something_else_is_refused(kind: obje
     with pytest.raises(WiringError) as caught:
         taking(kind, marked=marked).check()
     if marked:
-        assert "may be a file can be nothing else" in str(caught.value)
+        assert "may be a file cannot have another type" in str(caught.value)
         assert "dict[str, object]" in caught.value.problems[0].remedy
 
 

@@ -1,4 +1,4 @@
-"""``python -m tests.mistakes.table``: write ``docs/mistakes.md``, from the catalogue and what the peers told."""
+"""``python -m tests.mistakes.table``: write ``docs/mistakes.md`` from the catalogue and the peers' results."""
 
 from __future__ import annotations
 
@@ -36,32 +36,32 @@ GROUPS = {
 RENDERED = ("services/misspelt", "handlers/forgotten_star", "container/captured_session", "contracts/one_type_of_two")
 
 INTRO = """\
-# Mistakes, and who tells them when
+# Common mistakes, and when they are reported
 
-{count} small wrong programs stand in `tests/mistakes/cases`, each beside its right twin. `nox -s tests` holds daebus to
-this page: each mistake is told where it says, on the very line and in these words, nothing else is told, and nobody has
-anything to say of a right twin. None waits for the first message. mypy, with the plugin `daebus.mypy`, tells
-{mypy} %, pyright alone {pyright} %. `daebus check` tells what is told at registration and at the start, without
-starting anything.
+`tests/mistakes/cases` contains {count} small programs with a mistake, each with its corrected version. The tests check
+this page: each mistake is reported at the stage shown here, at the right line, in the recorded words, and without other
+messages; for a corrected program nothing is reported. Every mistake is reported before the first message is handled:
+mypy with the plugin `daebus.mypy` reports {mypy} % of them, pyright alone {pyright} %. `daebus check` reports those of
+the stages registration and start-up, without starting anything.
 
-The same mistakes were made with the peers, each in the best manner of its own documentation, with mypy `--strict` (and
-pydantic's plugin) and pyright in strict mode, its own test client, and a first message: `nox -s mistakes`, last run on
-{date} with {versions}.
-A dash says that there is no such thing to be done wrong, or that it is right there.
+The same mistakes were made with three other frameworks, in the style that their documentation recommends, and checked
+with mypy `--strict` (with the plugin of pydantic), pyright in strict mode, the framework's own test client, and a first
+message. The command is `nox -s mistakes`; it was last run on {date} with {versions}.
+A dash means that the mistake cannot be made there, or is not a mistake there.
 
-| first told by or at | daebus | {peers} |
+| first reported | daebus | {peers} |
 |---|---:|---:|---:|---:|
 {totals}
 
 ## How a mistake looks
 
-mypy says of a misspelt name:
+mypy reports a misspelt name:
 
 ```text
 {mypy_says}
 ```
 
-and `daebus check`, or the start, of this and some others:
+`daebus check`, and the start of the service, report this and other mistakes:
 
 ```text
 {rendered}
@@ -98,7 +98,7 @@ def by_group(cases: Sequence[Case]) -> Iterator[tuple[str, Iterator[Case]]]:
 
 
 def totals(cases: Sequence[Case], peers: Mapping[str, Mapping[str, Mapping[str, str]]]) -> Iterator[str]:
-    """How many mistakes are first told when."""
+    """The number of mistakes first reported at each stage."""
     columns = [Counter(first(case) for case in cases)]
     columns += [Counter(one["when"] for one in peers[peer].values()) for peer in PEERS]
     for when in WHEN:
@@ -107,7 +107,7 @@ def totals(cases: Sequence[Case], peers: Mapping[str, Mapping[str, Mapping[str, 
 
 
 def first(case: Case) -> str:
-    """When daebus tells a mistake, in the words for the peers, which know no registration."""
+    """The stage at which daebus first reports a mistake; registration counts as start-up."""
     return "type check" if case.stages() & {"mypy", "pyright"} else "start-up"
 
 
@@ -131,7 +131,7 @@ def section(group: str, cases: Sequence[Case], peers: Mapping[str, Mapping[str, 
 
 
 def rendered(case: Case) -> str:
-    """What is told of a wrong program that cannot be registered, as it looks."""
+    """The messages for a wrong program that cannot be registered, as they are shown."""
     with tempfile.TemporaryDirectory() as name, contextlib.chdir(name):
         Path("users.py").write_text(case.wrong)
         Path("accounts.py").write_text((CASES / "accounts.py").read_text())

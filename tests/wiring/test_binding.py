@@ -483,7 +483,7 @@ def test_a_coroutine_that_nobody_would_await_is_refused_however_deep() -> None:
     for wrong in (direct, nested, opened):
         problem = refusal(Awaiting(), wrong)
         line = make_db.__code__.co_firstlineno
-        assert problem.found == f"nobody would await make_db ({show_path(__file__)}:{line})"
+        assert problem.found == f"make_db ({show_path(__file__)}:{line}) would never be awaited"
         assert "providers.Resource" in problem.remedy
 
 
@@ -596,7 +596,7 @@ def test_an_attribute_that_is_no_provider_is_told_and_shown() -> None:
     def method(*, override: str) -> None: ...
 
     problem = refusal(Child(), handler)
-    assert (problem.code, problem.found) == ("not-a-provider", "Child.version is no provider")
+    assert (problem.code, problem.found) == ("not-a-provider", "Child.version is not a provider")
     assert problem.remedy == "make it one: version = providers.Object(...)"
     (note,) = problem.notes
     assert note.text == "a str"

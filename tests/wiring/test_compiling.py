@@ -253,7 +253,7 @@ def test_a_second_payload_is_refused_with_both_ways_out() -> None:
 
     problem = refusal(handler, SOCKET)
     assert problem.subject == "handler(other: Opaque)"
-    assert problem.found == "a socket handler takes one payload, and 'query' is it already"
+    assert problem.found == "a socket handler takes one payload, and 'query' is already the payload"
     assert problem.remedy == (
         "put a bare * before 'other' if it is a service, or make one msgspec.Struct of both, or annotate it as Client"
     )
@@ -263,7 +263,7 @@ def test_a_payload_where_there_is_none_is_refused() -> None:
     async def handler(other: Opaque) -> None: ...
 
     problem = refusal(handler, TASK)
-    assert problem.found == "a background task gets no message, so there is nothing to fill it with"
+    assert problem.found == "a background task gets no message, so this parameter would have no value"
     assert problem.remedy == "put a bare * before 'other' if it is a service, or remove it"
 
 
@@ -317,9 +317,9 @@ def test_another_payload_than_the_contract_says_is_refused() -> None:
         return User(query.id)
 
     nothing = Rule(kind="an action", payload="the payload", replies=True, contract=Action[None, User]("all").types)
-    assert refusal(surplus, nothing).found == "the contract's payload is None"
+    assert refusal(surplus, nothing).found == "the payload of the contract is None"
     problem = refusal(handler, CONTRACT)
-    assert problem.found == "the contract's payload is GetUser"
+    assert problem.found == "the payload of the contract is GetUser"
     assert problem.remedy == "annotate it as GetUser, or change the contract"
     events = Rule(kind="a listener", payload="the event", required=True, events=True, contract=EVENTS.types)
     assert "Created" in refusal(narrower, events).found
@@ -401,7 +401,7 @@ def test_the_items_of_a_stream_must_fit_and_be_encodable() -> None:
 
     assert refusal(other, contract).found == "it yields GetUser, but its contract says User"
     assert "Opaque has no JSON form" in refusal(opaque, STREAM).found
-    assert refusal(unknown, STREAM).found == "it is an async generator, and its annotation says something else"
+    assert refusal(unknown, STREAM).found == "it is an async generator, but it is not annotated as one"
 
 
 def test_use_left_of_the_star_is_told_instead_of_what_follows_from_it() -> None:

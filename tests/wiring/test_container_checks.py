@@ -186,7 +186,7 @@ def test_all_mistakes_of_a_container_are_told_at_once() -> None:
 def cycle(container: containers.Container) -> str:
     (problem,) = problems(container)
     assert problem.where.startswith(f"{show_path(__file__)}:")
-    assert problem.remedy.startswith("take one of these out of the other")
+    assert problem.remedy.startswith("remove one of these dependencies")
     prefix = "it needs itself: "
     assert problem.found.startswith(prefix)
     return f"{problem.subject}: {problem.found.removeprefix(prefix)}"
@@ -291,7 +291,7 @@ def test_another_provider_in_the_place_of_one_that_daebus_fills_is_refused() -> 
 
     (problem,) = problems(Container())
     assert problem.subject == "Container.bus"
-    assert problem.found.startswith("daebus itself fills 'bus' when the service starts")
+    assert problem.found.startswith("daebus sets 'bus' itself when the service starts")
 
 
 def test_a_dependency_in_the_place_of_one_that_daebus_fills_is_accepted() -> None:
@@ -315,7 +315,7 @@ def unfilled(container: Dependent) -> list[WiringProblem]:
 def test_a_dependency_that_nobody_fills_is_told_once_with_who_needs_it() -> None:
     (problem,) = unfilled(Dependent())
     assert problem.subject == "Dependent.mailer"
-    assert problem.found == "nothing fills this Dependency, and action users needs it"
+    assert problem.found == "this Dependency has no value, and action users needs it"
     assert problem.remedy.startswith("give it to the container, as Dependent(mailer=...)")
 
 
@@ -377,7 +377,7 @@ def test_mistakes_are_shown_where_the_provider_is_defined() -> None:
     ]
     assert at(kept) == "cache = providers.Singleton(Thing, users, Parent.inner.session)"
     assert [(note.text, shown(note.where)) for note in kept.notes] == [
-        ("one a message", "session = PerMessage(open_session)")
+        ("one for each message", "session = PerMessage(open_session)")
     ]
 
 

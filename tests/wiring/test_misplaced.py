@@ -115,7 +115,7 @@ def forgotten(handler: Handler, rule: Rule) -> tuple[str, str, str]:
     """The subject, what is said beyond the usual, and the remedy, for a forgotten star."""
     problem = refusal(handler, rule)
     assert problem.code == "forgotten-star"
-    usual = "it stands left of the *, where the message is, but is a service"
+    usual = "it is left of the *, where parameters come from the message, but it is a service"
     assert problem.found.startswith(usual)
     return problem.subject, problem.found.removeprefix(usual), problem.remedy
 
@@ -231,7 +231,7 @@ def test_the_payload_right_of_the_star_is_told_with_the_corrected_signature() ->
     for rule in (ACTION, CONTRACT, SOCKET, LISTENER):
         problem = refusal(handler, rule)
         assert (problem.code, problem.parameter) == ("misplaced-payload", "query")
-        assert problem.found == "it stands right of the *, and Container has no provider 'query'"
+        assert problem.found == "it is right of the *, but Container has no provider 'query'"
         assert problem.remedy == "move it left of the *: handler(query: GetUser)"
     assert refusal(beside, ACTION).remedy == "move it left of the *: beside(query: GetUser, *, repo: Repo)"
 
@@ -286,7 +286,7 @@ def test_a_method_is_told() -> None:
 
     problem = refusal(Users.get, ACTION)
     assert (problem.code, problem.subject) == ("method-as-handler", "get(self)")
-    assert problem.remedy == "write it outside of the class"
+    assert problem.remedy == "move it out of the class"
 
 
 def test_a_generator_that_nobody_would_iterate_over_is_told() -> None:
@@ -302,7 +302,7 @@ def test_a_generator_that_nobody_would_iterate_over_is_told() -> None:
         "stream": "write `async def`, to stream what it yields",
         "an action": "return one value, or make it a StreamAction",
         "a socket handler": "return one value",
-        "a background task": "leave out the yield; what must be closed again is a providers.Resource",
+        "a background task": "remove the yield; for an object that must be closed, use a providers.Resource",
         "a route": "return one value, or a litestar.response.Stream",
     }
 
@@ -324,7 +324,7 @@ def test_a_thread_is_a_plain_function_that_can_be_stopped() -> None:
 
     problem = refusal(unstoppable, THREAD)
     assert problem.code == "unstoppable-thread"
-    assert problem.found == "it does not take `running: Running`, so nothing could stop it"
+    assert problem.found == "it does not take `running: Running`, so it could not be stopped"
     assert problem.remedy == "add `running: Running` left of the *, and return once running() is false"
     assert refusal(on_loop, THREAD).code == "async-thread"
     compiled(stoppable, THREAD)

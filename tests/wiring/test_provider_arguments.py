@@ -101,15 +101,19 @@ WRONG: list[tuple[Callable[[], providers.Provider[Any]], str, str]] = [
     (lambda: Singleton(Repo, bd=PROVIDED), "Repo takes no 'bd'", "remove it: it takes db, size"),
     (lambda: Singleton(Repo, dbb=PROVIDED), "Repo takes no 'dbb'", "did you mean 'db'?"),
     (lambda: Singleton(Cache, db=PROVIDED), "Cache takes no 'db'", "remove it: it takes nothing"),
-    (lambda: Factory(Repo, PROVIDED, 3), "Repo cannot be called so: too many positional arguments", "correct the"),
-    (lambda: Singleton(Repo), "Repo needs 'db', and nothing gives it", "add db=db"),
-    (lambda: Singleton(Plain), "Plain needs 'db', and nothing gives it", "add db=db"),
-    (lambda: providers.Callable(make_db), "make_db needs 'url', and nothing gives it", "add url=..."),
-    (lambda: Resource(open_db), "open_db needs 'url', and nothing gives it", "add url=..."),
+    (
+        lambda: Factory(Repo, PROVIDED, 3),
+        "Repo cannot be called with these arguments: too many positional arguments",
+        "correct the",
+    ),
+    (lambda: Singleton(Repo), "Repo needs 'db', which is not given", "add db=db"),
+    (lambda: Singleton(Plain), "Plain needs 'db', which is not given", "add db=db"),
+    (lambda: providers.Callable(make_db), "make_db needs 'url', which is not given", "add url=..."),
+    (lambda: Resource(open_db), "open_db needs 'url', which is not given", "add url=..."),
     (lambda: Resource(open_in_thread, ulr=""), "open_in_thread takes no 'ulr'", "did you mean 'url'?"),
-    (lambda: Resource(Opened), "Opened needs 'url', and nothing gives it", "add url=..."),
+    (lambda: Resource(Opened), "Opened needs 'url', which is not given", "add url=..."),
     (lambda: PerMessage(open_db, ulr=""), "open_db takes no 'ulr'", "did you mean 'url'?"),  # type: ignore[call-arg]
-    (lambda: PerMessage(open_in_thread), "open_in_thread needs 'url', and nothing gives it", "add url=..."),  # type: ignore[call-arg]
+    (lambda: PerMessage(open_in_thread), "open_in_thread needs 'url', which is not given", "add url=..."),  # type: ignore[call-arg]
     (lambda: Singleton(Repo, Singleton(Cache)), "Repo takes 'db' as Db, and gets Cache", "give it another provider"),
     (lambda: Singleton(Asked, Singleton(Cache)), "Asked takes 'db' as Asking, and gets Cache", "give it another"),
     (lambda: Singleton(Repo, Db), "Repo takes 'db' as an object, and gets the class Db", "make a provider of it: db="),
@@ -118,12 +122,12 @@ WRONG: list[tuple[Callable[[], providers.Provider[Any]], str, str]] = [
         "Repo would get the generator of open_in_thread",
         "make that",
     ),
-    (lambda: Singleton(Asking), "Asking is a Protocol, and no object can be made of it", "name a class that does"),
-    (lambda: Singleton(Base), "Base is abstract, and no object can be made of it", "name a class that does"),
+    (lambda: Singleton(Asking), "Asking is a Protocol, which cannot be instantiated", "name a class that implements"),
+    (lambda: Singleton(Base), "Base is abstract, which cannot be instantiated", "name a class that implements"),
     (Singleton, "this Singleton has nothing to call", "write providers.Singleton(TheClass)"),
     (
         lambda: providers.AbstractSingleton(Cache),
-        "nothing stands in the place of this AbstractSingleton",
+        "no provider is given for this AbstractSingleton",
         "override it",
     ),
 ]

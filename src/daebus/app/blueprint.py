@@ -82,8 +82,8 @@ def refuse_misfit(
         raise WiringError(WiringProblem(place, subject, found, remedy, code="duplicate-blueprint", notes=notes))
     owner, wanted = container.declarative_parent, blueprint.services
     if not isinstance(wanted, type):  # pyright: ignore[reportUnnecessaryIsInstance]  # no checker may run
-        found = "its services= is no container class, but an object"
-        remedy = f"name the class: Blueprint({blueprint.name!r}, services=Container), without brackets behind it"
+        found = "services= must be a container class, but this is an object"
+        remedy = f"name the class: Blueprint({blueprint.name!r}, services=Container), without parentheses"
         raise WiringError(WiringProblem(place, subject, found, remedy, code="wrong-container"))
     if owner is not None and not issubclass(owner, wanted):
         found = f"its handlers need {wanted.__name__}, and the app's container is {owner.__name__}"

@@ -103,14 +103,15 @@ def find_unattached(specs: Sequence[Spec], attached: Attached) -> Iterator[Wirin
     if attached.websocket is None:
         yield from _unserved(sockets, "WebSocket", "app.attach(DaebusWebSocket())")
     elif attached.http is not None and attached.websocket.port == attached.http.port != 0:
-        found, remedy = "its port is that of DaebusHttp", "leave out its port: both are then served on that one"
+        found = "it has the same port as DaebusHttp"
+        remedy = "leave out its port: without a port, it is served on the port of DaebusHttp"
         place = attached.sites[DaebusWebSocket].place
         yield WiringProblem(place, f"DaebusWebSocket(port={attached.http.port})", found, remedy, code="wrong-option")
     elif attached.websocket.port is None and attached.http is None:
         yield WiringProblem(
             attached.sites[DaebusWebSocket].place,
             "DaebusWebSocket()",
-            "it shares the port of DaebusHttp, and none is attached",
+            "it has no port of its own, and no DaebusHttp is attached",
             "call app.attach(DaebusHttp(port=8080)), or give DaebusWebSocket a port",
             code="not-attached",
         )
@@ -119,7 +120,8 @@ def find_unattached(specs: Sequence[Spec], attached: Attached) -> Iterator[Wirin
 def _unserved(specs: Sequence[Spec], what: str, remedy: str) -> Iterator[WiringProblem]:
     for spec in specs[:1]:
         others = len(specs) - 1
-        notes = [Note(f"so do {others} others" if others > 1 else "so does another", specs[1].place)] if others else []
+        same = f"the same applies to {others} others" if others > 1 else "the same applies to this one"
+        notes = [Note(same, specs[1].place)] if others else []
         found, remedy = f"the app has no {what} to serve it", f"call {remedy} before the start"
         yield spec.problem(found, remedy, code="not-attached", notes=notes)
 
@@ -140,8 +142,8 @@ def find_foreign(specs: Sequence[Spec], service: ServiceName) -> Iterator[Wiring
         return
     for spec, contract in foreign:
         yield spec.problem(
-            f"its contract belongs to the service {contract.service!r}, and this is {service.name!r}",
-            "serve it there, or correct the contract's service",
+            f"its contract belongs to the service {contract.service!r}, but this service is {service.name!r}",
+            "move the handler to that service, or correct service= of the contract",
             code="foreign-contract",
             notes=[Note("the contract", place) for place in [made_at(contract)] if place],
         )
@@ -160,7 +162,7 @@ def _not_named(service: ServiceName, owner: str, example: ActionSpec, count: int
     return WiringProblem(
         service.place,
         f"Daebus({service.name!r})",
-        f"{contracts} to the service {owner!r}, and nobody has said that it is this one",
+        f"{contracts} to the service {owner!r}, and the name of this service is not set",
         f'run it with --service {owner}, call app.run(service="{owner}"), or write Daebus(..., service="{owner}")',
         code="service-not-named",
         notes=[Note(f"such as {example.title}", example.place)],
@@ -201,10 +203,10 @@ def _check_parameter(spec: RouteSpec, signature: Signature, parameter: Parameter
         yield signature.problem(parameter, found, remedy, code="undecodable")
         return
     if parameter.name != "data" and belongs_in_body(parameter.annotation):
-        found = "it is a query parameter, and a query string cannot hold it"
-        remedy = "take its fields one by one"
+        found = "it is a query parameter, and a query string cannot hold a value of this type"
+        remedy = "take each of its fields as a parameter"
         if {"POST", "PUT", "PATCH"}.issuperset(spec.methods):
-            remedy = "call it `data`, which is the body"
+            remedy = "name it `data` to take it from the body"
         yield signature.problem(parameter, found, remedy, code="not-in-query")
 
 

@@ -97,9 +97,10 @@ def _mistake(component: object) -> tuple[str | None, str]:
         return "it is a class", f"attach an instance: {component.__name__}(...)"
     serving = getattr(component, "serving", None)
     if not callable(serving):
-        return "it is no component", "attach DaebusHttp(...), DaebusWebSocket(...), or an object with serving(run)"
+        return "it is not a component", "attach DaebusHttp(...), DaebusWebSocket(...), or an object with serving(run)"
     if inspect.iscoroutinefunction(serving) or inspect.isasyncgenfunction(serving):
-        return "its serving() is no context manager", "decorate it with @contextlib.asynccontextmanager, and yield once"
+        remedy = "decorate it with @contextlib.asynccontextmanager, and yield once"
+        return "its serving() does not return an async context manager", remedy
     try:
         inspect.signature(serving).bind(None)
     except TypeError:

@@ -35,7 +35,7 @@ def find_idle(
     yield WiringProblem(
         place,
         f"Daebus({name!r})",
-        "it has no handler, so that it would do nothing",
+        "it has no handlers, so it would do nothing",
         "register a blueprint, app.register_blueprint(users), or decorate a handler of the app itself",
         code="no-handlers",
     )
@@ -57,8 +57,8 @@ def find_misspelt_channels(specs: Sequence[Spec]) -> Iterator[WiringProblem]:
             continue
         place = others[close]
         yield spec.problem(
-            f"nothing else in the app knows a channel {spec.channel!r}, and it is almost {close!r}",
-            f"if that is meant, write {close!r}, or better, give the Channel value",
+            f"no other handler of the app uses the channel {spec.channel!r}; a similar one is {close!r}",
+            f"if {close!r} is meant, write it, or better, pass the Channel contract",
             code="misspelt-channel",
             notes=[] if place is None else [Note(f"the channel {close!r}", place)],
         )

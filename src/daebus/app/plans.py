@@ -178,7 +178,7 @@ def _shared_events(spec: ListenSpec, others: Iterable[ListenSpec]) -> Iterator[W
             yield spec.problem(
                 f"one listener takes {spec.channel!r} for a durable channel, another does not, "
                 "and an event reaches either kind, never both",
-                "give both the same Channel value",
+                "give both listeners the same Channel contract",
                 code="mixed-durability",
                 notes=[Note("durable" if other is durable else "not durable", other.place)],
             )

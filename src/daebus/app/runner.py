@@ -86,7 +86,7 @@ def _refuse_wrong_place() -> None:
         return
     raise ConfigurationError(
         "app.run() runs an event loop of its own, and one runs in this thread already: "
-        "call it outside of `async def`, or let an ASGI server run app.asgi."
+        "call it outside `async def`, or run app.asgi with an ASGI server."
     )
 
 

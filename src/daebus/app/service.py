@@ -152,7 +152,7 @@ class Daebus(Recorder, Generic[C]):
         place = caller_place()
         if not isinstance(blueprint, Blueprint):  # pyright: ignore[reportUnnecessaryIsInstance]  # no checker may run
             subject = f"register_blueprint({getattr(blueprint, '__name__', repr(blueprint))})"
-            found, remedy = "it is no blueprint", 'register an object: users = Blueprint("users")'
+            found, remedy = "it is not a blueprint", 'register an object: users = Blueprint("users")'
             raise WiringError(WiringProblem(place, subject, found, remedy, code="wrong-component"))
         self._refuse_late(f"register_blueprint({blueprint.name!r})")
         try:

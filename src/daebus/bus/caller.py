@@ -268,7 +268,7 @@ def _ignore(_: ServerReply) -> None:
 def _late(request: Request, timeout: float | None, deadline: float) -> Timeout:
     context = current_context.get()
     inherited = timeout is None or (context is not None and context.deadline == deadline)
-    limit = "before the deadline of the handler that asks" if inherited else f"within {timeout:g} s"
+    limit = "before the deadline of the calling handler" if inherited else f"within {timeout:g} s"
     return Timeout(f"{request.service}.{request.action} did not {'end' if request.credit else 'answer'} {limit}")
 
 

@@ -97,10 +97,10 @@ class Contract:
         return _parametrised[key]
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
-        raise AttributeError(f"{self!r} never changes: cannot set {name}")
+        raise AttributeError(f"{self!r} is immutable: cannot set {name}")
 
     def __delattr__(self, name: str) -> NoReturn:
-        raise AttributeError(f"{self!r} never changes: cannot delete {name}")
+        raise AttributeError(f"{self!r} is immutable: cannot delete {name}")
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Contract):
@@ -214,7 +214,7 @@ class Message(Contract, Generic[Data]):
         if name in RESERVED_TYPES:
             raise refuse(
                 f"Message({name!r})",
-                f"clients get the answers of socket handlers under the name {name!r}, and could not tell them apart",
+                f"the name {name!r} is reserved for the answers to clients",
                 "give the message another name",
                 "reserved-name",
             )
@@ -237,17 +237,17 @@ def require_named(
     names = [f"{'an' if kind is Action else 'a'} {kind.__name__}" for kind in kinds]
     takes, remedy = " or ".join(["a name", *names]), f'write @{decorator}("the_name")'
     if inspect.isroutine(given):
-        found = f"it stands here without brackets, and it takes {takes}"
+        found = f"it is used without parentheses, and it takes {takes}"
         raise refuse(f"@{decorator}", found, remedy, "wrong-name")
     if isinstance(given, Contract):
         its_own = _DECORATORS.get(next(kind for kind in type(given).__mro__ if kind in _DECORATORS))
         remedy = f"write @{its_own}(...)" if its_own else f"write @{decorator}({given.name!r})"
-        found = f"it takes {takes}, and this is {given!r}"
+        found = f"it takes {takes}, not {given!r}"
     elif isinstance(given, type) and issubclass(given, Contract):
-        found = f"it takes {takes}, and this is the class of one"
+        found = f"it takes {takes}, and this is the class of a contract"
         remedy = f"give the contract its name: {given.__name__}[...]('the_name')"
     else:
-        found = f"it takes {takes}, and this is {given!r}"
+        found = f"it takes {takes}, not {given!r}"
     raise refuse(f"@{decorator}(...)", found, remedy, "wrong-name")
 
 

@@ -42,7 +42,7 @@ def action_types(signature: Signature) -> tuple[object, object]:
         raise WiringError(
             signature.problem(
                 payload[1],
-                f"an action has one payload, and {payload[0].name!r} is it already",
+                f"an action has one payload, and {payload[0].name!r} is already the payload",
                 f"put a bare * before {payload[1].name!r} if it is a service, or make one msgspec.Struct of both",
                 code="second-payload",
             )

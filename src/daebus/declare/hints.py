@@ -81,10 +81,10 @@ def _unknown_name(function: Function, namespace: Namespace | None, name: str) ->
     path = "" if code is None else str(code.co_filename)
     line = line_of_typing_import(path, name)
     if line is not None:
-        found = f"{name!r} is imported for type checkers alone, and daebus needs it when the service runs"
+        found = f"{name!r} is imported only for type checkers, but daebus needs it at run time"
         note = Note("imported here", Place(path, line, partial(span_of_line, path, line)))
         return found, "move the import out of `if TYPE_CHECKING:`", [note]
     known = {**getattr(unwrap(function), "__globals__", {}), **(namespace or {})}
     public = [one for one in known if not one.startswith("_")]
     remedy = did_you_mean(name, public, "import it, or define it, in the handler's module")
-    return f"there is no {name!r} where the handler is written", remedy, []
+    return f"{name!r} is not defined in the handler's module", remedy, []

@@ -52,7 +52,7 @@ def stray_in(name: str, *, colons: bool) -> str | None:
     """
     stray = (_STRAY if colons else _STRAY_OR_COLON).search(name)
     if stray is not None:
-        return f"the name {name!r} contains {stray[0]!r}, and it becomes a part of keys in Redis"
+        return f"the name {name!r} contains {stray[0]!r}, and the name is part of keys in Redis"
     return None if name else "the name is empty"
 
 
@@ -91,7 +91,7 @@ def require_seconds(subject: str, option: str, given: object, *, or_zero: bool =
 def require_choice(subject: str, option: str, given: object, choices: Sequence[str]) -> None:
     """Require one of the choices. Raises `WiringError`."""
     if given not in choices:
-        found = f"{option}={given!r} is none of its values"
+        found = f"{option}={given!r} is not an allowed value"
         raise refuse(subject, found, f"give one of {', '.join(map(repr, choices))}", "wrong-option")
 
 
@@ -100,7 +100,7 @@ def require_function(subject: str, handler: object) -> None:
     # `inspect.isroutine` accepts a class method, which cannot be called directly.
     if not (inspect.isroutine(handler) and callable(handler)):
         what = "a class" if isinstance(handler, type) else f"an object of the class {type(handler).__name__}"
-        found, remedy = f"the handler is no function, but {what}", "write a function that calls it"
+        found, remedy = f"the handler is not a function, but {what}", "write a function that calls it"
         raise refuse(subject, found, remedy, "not-a-function")
 
 
@@ -117,7 +117,7 @@ def require_methods(path: object, methods: Sequence[object]) -> tuple[str, ...]:
         raise refuse("@route", found, 'write @route("/the/path")', "malformed-path")
     names = [method for method in methods if isinstance(method, str)]
     if isinstance(methods, str) or len(names) < len(methods):
-        found, remedy = f"methods={methods!r} is no list of names", f"write methods=[{methods!r}]"
+        found, remedy = f"methods={methods!r} is not a list of names", f"write methods=[{methods!r}]"
         raise refuse(f"@route({path!r})", found, remedy, "wrong-method")
     return tuple(dict.fromkeys(name.upper() for name in names))
 

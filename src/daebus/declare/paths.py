@@ -81,7 +81,7 @@ def malformed_path(path: str) -> tuple[str, str] | None:
     if stray is not None:
         return (
             f"the path {path!r} contains {stray[0]!r}",
-            "a query parameter is a parameter of the handler, left of the *, not a part of the path",
+            "declare a query parameter as a parameter of the handler, left of the *, not in the path",
         )
     for segment in path.split("/"):
         problem = _malformed_segment(segment)
@@ -102,7 +102,7 @@ def _malformed_segment(segment: str) -> tuple[str, str] | None:
         return None
     foreign = re.fullmatch(r":(\w+)|<(\w+):(\w+)>|\{(\w+)(?::(\w+))?\}|\*(\w*)", segment)
     if foreign is None:
-        return f"{segment!r} is no path parameter", "write <name> between two slashes, or plain text without <>{}*"
+        return f"{segment!r} is not a path parameter", "write <name> between two slashes, or plain text without <>{}*"
     found = f"{segment!r} is not how a path parameter is written"
     after_colon, first, second, braced, kind, rest = foreign.groups()
     if rest is not None:

@@ -109,7 +109,7 @@ class Policy(msgspec.Struct, frozen=True):
 
 def action_policy(subject: str, options: Mapping[str, object], *, streams: bool = False) -> Policy:
     """The policy of an action. Raises `WiringError` if an option is not valid, or not valid for a stream."""
-    refused = "whoever reads a stream is told at once that it failed: nothing is handled again" if streams else None
+    refused = "the reader of a stream gets the error at once, so the request is never retried" if streams else None
     return _policy(subject, options, ActionOptions, refused)
 
 
@@ -124,7 +124,7 @@ def listen_options(subject: str, options: Mapping[str, object], *, durable: bool
 def _place(subject: str, given: Mapping[str, object], *, durable: bool) -> Place:
     for name, value in given.items():
         if not durable:
-            found = f"{name}={value!r}, but only in a durable channel has a listener a place that is kept"
+            found = f"{name}={value!r}, but only a durable channel stores the position of a listener"
             remedy = f"remove {name}=, or make the channel durable: Channel[...](..., durable=True)"
             raise refuse(subject, found, remedy, "wrong-option")
         if name == "start":
@@ -132,7 +132,7 @@ def _place(subject: str, given: Mapping[str, object], *, durable: bool) -> Place
         else:
             require_name(f"{subject}: {name}=", value)
     if "name" in given and given["name"] == given.get("renamed_from"):
-        found = f"renamed_from={given['name']!r} is the name that it has"
+        found = f"renamed_from={given['name']!r} is the present name of the listener"
         raise refuse(subject, found, "give the name that it had before, or remove renamed_from=", "wrong-option")
     return Place(**cast("dict[str, Any]", given))
 

@@ -181,7 +181,7 @@ class Recorder(Recording):
         require_named("socket", message_type, colons=True)
         full = self._namespace + message_type
         if full in RESERVED_TYPES:
-            found = f"messages of the type {full!r} are the answers that clients get, and none sends one"
+            found = f"the type {full!r} is reserved for the answers to clients"
             raise refuse(f"@socket({full!r})", found, "give the message another name", "reserved-name")
         return AnswerDecorator(self._socket("message", full, timeout))
 

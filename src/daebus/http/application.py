@@ -160,7 +160,7 @@ def _refuse_unknown(settings: DaebusHttp) -> None:
         remedy = "see the arguments of litestar.Litestar" if close is None else f"did you mean {close!r}?"
         if name in HttpLimits.__struct_fields__:
             remedy = f"write limits=HttpLimits({name}=...)"
-        found = f"it has no option {name!r}, and Litestar has none"
+        found = f"it has no option {name!r}, nor has Litestar"
         problems.append(
             WiringProblem(made_at(settings) or "?", "DaebusHttp(...)", found, remedy, code="unknown-option")
         )
@@ -175,7 +175,7 @@ def _refuse_collisions(routes: Sequence[HttpRoute]) -> None:
         for method in route.spec.methods:
             other = seen.setdefault((method, path_shape(route.spec.path)), route)
             if other is not route:
-                found = f"{method} {other.spec.path} is the same to the router"
+                found = f"{method} {other.spec.path} is the same path to the router"
                 notes = [Note("the other one", other.spec.place)]
                 remedy = "change the path of one of the two"
                 problems.append(route.spec.problem(found, remedy, code="same-route", notes=notes))

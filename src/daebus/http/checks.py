@@ -92,7 +92,7 @@ def _check_methods(spec: RouteSpec) -> Iterator[WiringProblem]:
         yield spec.problem("it has no methods", 'write methods=["GET"], or leave it out', code="wrong-method")
     for method in spec.methods:
         if method not in METHODS:
-            found = f"{method!r} is no HTTP method that can be routed"
+            found = f"{method!r} is not an HTTP method that can be routed"
             yield spec.problem(found, _hint(method, METHODS, "use one of"), code="wrong-method")
 
 
@@ -101,7 +101,7 @@ def _check_status(spec: RouteSpec, signature: Signature) -> Iterator[WiringProbl
     if status is None:
         return
     if not isinstance(status, int) or not 200 <= status <= 599:  # pyright: ignore[reportUnnecessaryIsInstance]
-        found = f"status_code={status!r} is no status that ends a request"
+        found = f"status_code={status!r} is not the status of a complete response"
         yield spec.problem(found, "give a number from 200 to 599, such as 201", code="wrong-status")
     elif (
         status in _WITHOUT_BODY and signature.returns not in _BODILESS_TYPES and not _litestar_names(signature.returns)
@@ -119,7 +119,7 @@ def _check_names(spec: RouteSpec, signature: Signature) -> Iterator[WiringProble
             continue
         found = f"the path has <{name}>, but the handler does not take it"
         if name in right:
-            remedy = f"move {name!r} left of the *: what stands right of it comes from the container"
+            remedy = f"move {name!r} left of the *: parameters right of it come from the container"
         else:
             spare = [other for other in left if other not in RESERVED and f"<{other}>" not in spec.path]
             close = closest(name, spare)
@@ -131,7 +131,7 @@ def _check_parameter(spec: RouteSpec, signature: Signature, parameter: Parameter
     name, annotation = parameter.name, parameter.annotation
     kind = inspect.signature(signature.function).parameters[name].kind
     if kind is inspect.Parameter.POSITIONAL_ONLY:
-        found = "it is positional-only, and a request's values go by name"
+        found = "it is positional-only, but values of a request are passed by name"
         yield signature.problem(parameter, found, "remove the /", code="unfillable-parameter")
     if annotation is MISSING:
         found = "it has no annotation, so nothing can be validated"
@@ -152,16 +152,16 @@ def _check_parameter(spec: RouteSpec, signature: Signature, parameter: Parameter
 def _check_in_path(spec: RouteSpec, signature: Signature, parameter: Parameter) -> Iterator[WiringProblem]:
     name, annotation = parameter.name, parameter.annotation
     if name in RESERVED:
-        found = f"Litestar gives {name!r} a meaning of its own, so it cannot be a path parameter"
+        found = f"{name!r} has a special meaning in Litestar, so it cannot be a path parameter"
         yield signature.problem(parameter, found, "rename it, here and in the path", code="reserved-name")
     elif is_file(annotation):
         if not spec.path.endswith(f"<{name}>"):
-            found = "a pathlib.Path takes the rest of the URL, so it cannot stand before other segments"
+            found = "a pathlib.Path takes the rest of the URL, so other segments cannot follow it"
             yield signature.problem(parameter, found, "put it last, or annotate it as str", code="wrong-path-type")
     elif "type_decoders" not in spec.options and not _can_be(annotation, _IN_PATH):
         yield signature.problem(
             parameter,
-            f"a {show_type(annotation)} cannot stand in a path",
+            f"a {show_type(annotation)} cannot be part of a path",
             "annotate it as str, int, float, bool, an Enum, a Literal, UUID, Decimal, a date or time, or pathlib.Path",
             code="wrong-path-type",
         )
@@ -174,12 +174,12 @@ def _check_reserved(spec: RouteSpec, signature: Signature, parameter: Parameter)
     if _can_be(annotation, meaning.shapes) or (own if meaning.types is None else own & meaning.types):
         return
     shown = show_type(annotation)
-    rename = f"rename it, as {name}_: Annotated[{shown}, QueryParameter(name={name!r})]"
+    rename = f"rename it, for example {name}_: Annotated[{shown}, QueryParameter(name={name!r})]"
     if belongs_in_body(annotation) and not set(spec.methods) & set(_BODILESS):
         rename = f"take the decoded body by its name: data: {shown}"
     yield signature.problem(
         parameter,
-        f"Litestar gives {name!r} a meaning of its own, {meaning.what}, which is never of type {shown}",
+        f"{name!r} has a special meaning in Litestar, {meaning.what}, which is never of type {shown}",
         f"write {meaning.example}, or {rename}" if meaning.example else rename,
         code="reserved-name",
     )

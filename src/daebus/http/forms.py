@@ -11,7 +11,7 @@ from daebus.payloads.codec import UnsupportedTypeError, is_json_type, require_js
 
 __all__ = ["find_unreadable", "is_form_with_files", "is_upload"]
 
-_EITHER_OR = "a part of a form that may be a file can be nothing else, but None"
+_EITHER_OR = "a part of a form that may be a file cannot have another type, except None"
 _ONE_BY_ONE = "give each part a field of its own in a msgspec.Struct, or take dict[str, object] and use isinstance(...)"
 _HOW = "Annotated[{}, Body(media_type=RequestEncodingType.MULTI_PART)]"
 
@@ -33,7 +33,7 @@ def find_unreadable(parameter: Parameter) -> tuple[str, str] | None:
     if is_json_type(annotation) or _is_form(parameter):
         return None
     shown = show_type(annotation)
-    found = f"a file comes in a form, and {shown} is read from JSON"
+    found = f"a file is sent in a form, but {shown} is decoded from JSON"
     return found, f"annotate it as {_HOW.format(shown)}, with Body of litestar.params"
 
 

@@ -44,7 +44,7 @@ class _InThreads(AsyncIterator[T]):
         if self._step is not None and not self._step.done():
             await to_its_end(asyncio.wait({self._step}))
         if self._step is not None and not self._step.cancelled():
-            self._step.exception()  # asyncio complains of one that nobody has looked at
+            self._step.exception()  # asyncio complains of one that was never retrieved
         close = getattr(self._iterator, "close", None)
         if close is not None:
             await to_its_end(self._workers.run(close))

@@ -1,17 +1,17 @@
 """The mypy plugin: ``plugins = ["daebus.mypy"]`` in the ``[tool.mypy]`` section of pyproject.toml.
 
-With it, mypy checks what plain typing cannot say: names and types right of the ``*`` against the container of the
-blueprint, ``<path>`` templates against the signature, what may stand left of the ``*``, that no blueprint handles the
-same thing twice, the arguments of a container's providers, and what a contract wants of a call. Whatever it cannot know
-for sure it leaves to registration. Its error codes:
+With it, mypy checks what types alone cannot express: names and types right of the ``*`` against the container of the
+blueprint, ``<path>`` templates against the signature, the parameters left of the ``*``, that no blueprint handles the
+same thing twice, the arguments of a container's providers, and the arguments of calls. What mypy cannot know for
+sure is checked at registration. The error codes:
 
-- ``daebus-wiring``: what stands right of the ``*``, and what a container keeps.
-- ``daebus-signature``: the shape of a handler, and what stands left of the ``*``.
+- ``daebus-wiring``: the parameters right of the ``*``, and the objects that a container keeps.
+- ``daebus-signature``: the shape of a handler, and the parameters left of the ``*``.
 - ``daebus-path``: the path, the methods and the options of a route.
-- ``daebus-duplicate``: two handlers for the same thing in one blueprint, a blueprint that is registered twice.
-- ``daebus-value``: names, schedules and limits that cannot be.
+- ``daebus-duplicate``: two handlers for the same message in one blueprint, or a blueprint that is registered twice.
+- ``daebus-value``: names, schedules and limits that are not valid.
 
-The arguments of providers, and those of a bus, have the codes that mypy gives to those of calls. Only mypy imports this
+For arguments of providers and of a bus, the codes are those of mypy for calls. Only mypy imports this
 package.
 
 Raises:
@@ -30,10 +30,10 @@ from .hooks import DaebusPlugin
 __all__ = ["plugin"]
 
 if tuple(map(int, re.findall(r"\d+", _version)[:2])) < (1, 19):
-    raise ImportError(f"daebus.mypy needs mypy 1.19 or later, and this is {_version}: upgrade mypy")
+    raise ImportError(f"daebus.mypy needs mypy 1.19 or later, but {_version} is installed: upgrade mypy")
 
 
 def plugin(version: str) -> type[Plugin]:
-    """What mypy calls: the class of the plugin, for any version of mypy."""
+    """The class of the plugin, for any version of mypy. mypy calls this function."""
     del version
     return DaebusPlugin

@@ -36,7 +36,7 @@ CALLS = frozenset(
 _CONTRACT = "daebus.declare.contracts.Contract"
 _ANYTHING = AnyType(TypeOfAny.from_error)
 _WAYS = {
-    "Action": "use call(...), or send(...) where no reply is wanted",
+    "Action": "use call(...), or send(...) if no reply is needed",
     "StreamAction": "use `async for item in stream(...)`",
     "Channel": "use publish(...)",
     "Message": "use send(...) of a client, or broadcast(...) of the clients",
@@ -134,4 +134,4 @@ def _report_other(api: TypeChecker, given: Expression, contract: Instance | Call
     types = "Payload, Reply" if "Action" in wanted else "ItsType"
     made = f'make one: {wanted}[{types}]("the_name")'
     remedy = f"{made}, or pass the decorated handler" if "Action" in wanted else made
-    report(api, ARG_TYPE, given, shown, f"this takes {article} {wanted}, which knows its types", remedy)
+    report(api, ARG_TYPE, given, shown, f"this takes {article} {wanted}, which has the types", remedy)

@@ -120,7 +120,7 @@ class DaebusPlugin(Plugin):
         return self.guarded(lambda: selected(context), context.default_return_type)
 
     def guarded(self, work: Callable[[], Ctx], otherwise: Ctx) -> Ctx:
-        """What nobody thought of must never stop mypy; ``--show-traceback`` shows it."""
+        """An unexpected exception must never stop mypy; ``--show-traceback`` shows it."""
         try:
             return work()
         except Exception:

@@ -33,7 +33,7 @@ def payload_mistakes(handler: Handler, container: Container | None) -> Iterator[
     payload: Parameter | None = None
     for parameter in handler.left:
         if parameter.used is not None:
-            yield parameter, "use(...) stands left of the *, where the message is", _star(parameter)
+            yield parameter, "use(...) is left of the *, where parameters come from the message", _star(parameter)
         elif not parameter.is_annotated:
             yield parameter, _UNANNOTATED, "annotate its type"
         elif handler.kind.free:
@@ -72,9 +72,9 @@ def _surplus(
     part = "" if kind.part is None else f", or annotate it as {_bare(kind.part)}"
     is_service = _is_service(parameter, container) or foreign_part(parameter.type) is not None
     if payload is None:
-        found = f"{kind.title} gets nothing of this kind from the message"
+        found = f"{kind.title} gets no such value from the message"
         return found, f"{_star(parameter)}{'' if is_service else ' if it is a service'}{part}"
-    found = f'{kind.title} takes one {kind.payload}, and "{payload.name}" is it already'
+    found = f'{kind.title} takes one {kind.payload}, and "{payload.name}" is already the payload'
     if is_service:
         return found, f"{_star(parameter)}{part}"
     return found, f"{_star(parameter)} if it is a service, or make one msgspec.Struct of both{part}"
@@ -99,7 +99,7 @@ def _other_payload(handler: Handler, parameter: Parameter, expected: ProperType)
     says, takes = show_both(handler.api, expected, parameter.type)
     if handler.decoration.name == "listen":
         return f"the channel carries {says}, not only {takes}", f"annotate it as {says}, or change the channel"
-    return f"the contract's payload is {says}, not {takes}", f"annotate it as {says}, or change the contract"
+    return f"the payload of the contract is {says}, not {takes}", f"annotate it as {says}, or change the contract"
 
 
 def _free_mistakes(handler: Handler, parameter: Parameter, container: Container | None) -> Iterator[Mistake]:
@@ -108,7 +108,7 @@ def _free_mistakes(handler: Handler, parameter: Parameter, container: Container 
     if part is not None and part != CONTEXT:
         yield parameter, f"{handler.kind.title} has no {_bare(part)}, only {PARTS[part]} has", "remove it"
     elif isinstance(parameter.at, Argument) and parameter.at.pos_only:
-        yield parameter, "it is positional-only, and a request's values go by name", "remove the /"
+        yield parameter, "it is positional-only, but values of a request are passed by name", "remove the /"
     elif foreign_part(parameter.type) is not None and _is_service(parameter, container):
         yield parameter, "a service stands left of the *, where the request is", _star(parameter)
 

@@ -122,7 +122,7 @@ def _check_names(handler: Handler, names: tuple[str, ...]) -> None:
         spare = [other for other in left if other not in RESERVED and other not in names]
         close = closest(name, spare)
         if name in right:
-            remedy = f'move "{name}" left of the *: what stands right of it comes from the container'
+            remedy = f'move "{name}" left of the *: parameters right of it come from the container'
         elif close is not None:
             remedy = f"did you mean <{close}>?"
         else:
@@ -147,17 +147,17 @@ def _may_be_renamed(handler: Handler, parameter: Parameter) -> bool:
 def _check_in_path(handler: Handler, parameter: Parameter, path: str) -> None:
     name, typ = parameter.name, parameter.type
     if name in RESERVED:
-        found = f'Litestar gives "{name}" a meaning of its own, so it cannot be a path parameter'
+        found = f'"{name}" has a special meaning in Litestar, so it cannot be a path parameter'
         remedy = "rename it, here and in the path"
     elif isinstance(typ, Instance) and typ.type.has_base(_PURE_PATH):
         if path.endswith(f"<{name}>"):
             return
-        found = "a pathlib.Path takes the rest of the URL, so it cannot stand before other segments"
+        found = "a pathlib.Path takes the rest of the URL, so other segments cannot follow it"
         remedy = "put it last, or annotate it as str"
     elif keyword(handler.call, "type_decoders") is not None or _can_be_in_path(typ):
         return
     else:
-        found = f"a {show(handler.api, typ)} cannot stand in a path"
+        found = f"a {show(handler.api, typ)} cannot be part of a path"
         remedy = (
             "annotate it as str, int, float, bool, an Enum, a Literal, UUID, Decimal, a date or time, or pathlib.Path"
         )
@@ -180,10 +180,10 @@ def _check_reserved(handler: Handler, parameter: Parameter) -> None:
         return
     shown = show(handler.api, typ)
     if typ.type.fullname in _SCALARS:
-        remedy = f'rename it, as {name}_: Annotated[..., QueryParameter(name="{name}")]'
+        remedy = f'rename it, for example {name}_: Annotated[..., QueryParameter(name="{name}")]'
     elif name == "body" and not (typ.type.fallback_to_any or any(map(typ.type.has_base, _BODIES))):
         remedy = f"take the decoded body by its name: data: {shown}"
     else:
         return
-    found = f'Litestar gives "{name}" a meaning of its own, which cannot be of type {shown}'
+    found = f'"{name}" has a special meaning in Litestar, which cannot be of type {shown}'
     report(handler.api, SIGNATURE, parameter.at, handler.subject(parameter), found, remedy)

@@ -94,7 +94,7 @@ def _report_misplaced(handler: Handler, parameter: Parameter) -> None:
 def _unknown(handler: Handler, parameter: Parameter, container: Container) -> tuple[str, str]:
     name, wanted = parameter.name, show(handler.api, parameter.type)
     if container.attribute(name) is not None:
-        return f"{container.name}.{name} is no provider", f"make it one: {name} = providers.Object(...)"
+        return f"{container.name}.{name} is not a provider", f"make it one: {name} = providers.Object(...)"
     names = container.names()
     found = f'{container.name} has no provider "{name}"; it has {listed(names)}'
     fitting = list(find_fitting(container, parameter.type))
@@ -128,7 +128,7 @@ def _check_type(handler: Handler, parameter: Parameter, container: Container, pr
         return
     if isinstance(gives, Instance) and gives.type.fullname in _AWAITED:
         given = show(handler.api, gives)
-        found = f'the provider "{provider.name}" of {container.name} gives a {given}, which nobody would await'
+        found = f'the provider "{provider.name}" of {container.name} gives a {given}, which would never be awaited'
         _report(handler, parameter, found, _OPEN)
     elif not is_subtype(gives, wanted):
         _report(handler, parameter, *_mismatch(handler, parameter, container, provider, gives))

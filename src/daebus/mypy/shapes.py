@@ -21,7 +21,7 @@ _ITERATOR = "typing.AsyncIterator"
 
 
 def check_shape(handler: Handler, container: Container | None) -> bool:
-    """Report what no handler of this kind may look like. Returns whether all is well."""
+    """Report mistakes in the shape of a handler of this kind. Returns whether there are none."""
     mistakes = list(_function_mistakes(handler))
     if not handler.is_method:
         mistakes.extend(payload_mistakes(handler, container))
@@ -45,10 +45,10 @@ def _function_mistakes(handler: Handler) -> Iterator[Mistake]:
         yield None, f"{kind.title} cannot be an async generator", remedy
     elif handler.streams and handler.decoration.wants_stream is False:
         remedy = "return one value, or make the contract a StreamAction"
-        yield None, "its contract is an Action, which has one reply, and this is an async generator", remedy
+        yield None, "its contract is an Action, which has one reply, but this is an async generator", remedy
     elif not handler.streams and handler.decoration.wants_stream:
         remedy = "write `async def`, and yield each item"
-        yield None, "its contract is a StreamAction, and this is no async generator", remedy
+        yield None, "its contract is a StreamAction, but this is not an async generator", remedy
     elif function is not None and function.is_generator and not function.is_coroutine:
         remedy = "write `async def`, and yield each item" if kind.streams else "return one value"
         yield None, f"{kind.title} cannot be a `def` generator", remedy
@@ -64,17 +64,17 @@ def _reply_mistakes(handler: Handler, returns: ProperType) -> Iterator[Mistake]:
             yield None, "the type that it returns is not annotated", "write -> Reply, or -> None"
     elif not kind.replies:
         if not isinstance(returns, NoneType | AnyType | UninhabitedType):
-            found = f"it returns {show(handler.api, returns)}, and nobody gets what {kind.title} returns"
+            found = f"it returns {show(handler.api, returns)}, but a value that {kind.title} returns is not used"
             yield None, found, "write -> None"
     elif len(contract) > 1 and not is_subtype(returns, contract[1]):
         given, says = show_both(handler.api, returns, contract[1])
         yield None, f"it returns {given}, but its contract says {says}", f"return {says}, or change the contract"
     elif not handler.streams and not kind.free and isinstance(returns, Instance) and returns.type.has_base(_ITERATOR):
-        found = f"it returns {show(handler.api, returns)}, but is no async generator itself"
+        found = f"it returns {show(handler.api, returns)}, but is not an async generator itself"
         yield None, found, "write `async def`, and yield each item"
     elif not contract and not kind.free and isinstance(returns, Instance) and returns.type.fullname == _OBJECT:
-        found = "it returns an object, of which nothing is known"
-        yield None, found, "write the type; where it may be anything, typing.Any"
+        found = "it returns an object, which says nothing about its type"
+        yield None, found, "write the type; if it may be any type, write typing.Any"
     elif foreign is not None and not kind.free:
         found = f"a {show(handler.api, foreign)} cannot be encoded as JSON"
         yield None, found, "return a msgspec.Struct, a dataclass, or what msgspec supports"

@@ -45,8 +45,8 @@ def find_undocumented(spec: RouteSpec) -> list[WiringProblem]:
         if isinstance(kind, type) and issubclass(kind, ServiceError | HTTPException):
             continue
         shown = show_type(kind) if isinstance(kind, type) else repr(kind)
-        found = f"raises= names {shown}, which a client never gets: it would be answered with 500"
-        remedy = "name classes of daebus.errors, your own subclasses of them, or HTTPExceptions of Litestar"
+        found = f"raises= has {shown}, which is never sent to a client: the response would be a 500"
+        remedy = "list classes of daebus.errors, your own subclasses of them, or HTTPExceptions of Litestar"
         problems.append(spec.problem(found, remedy, code="wrong-option"))
     return problems
 

@@ -75,7 +75,7 @@ def find_misplaced(signature: Signature) -> list[WiringProblem]:
     return [
         signature.problem(
             parameter,
-            "use(...) stands left of the *, where the message is",
+            "use(...) is left of the *, where parameters come from the message",
             f"put a bare * before {parameter.name!r}",
             code="forgotten-star",
         )
@@ -161,7 +161,7 @@ class _Binding(msgspec.Struct, frozen=True):
         if unentered is not None and not is_iterator(self.parameter.annotation):
             raise self._refused(
                 "never-entered",
-                f"it would get the generator of {unentered.__qualname__} itself, which nobody opens",
+                f"it would get the generator of {unentered.__qualname__} itself, which is never opened",
                 "make it a providers.Resource, opened when the service starts, "
                 "or a PerMessage, opened for each message",
                 Note("it yields", place_of(unentered)),
@@ -173,7 +173,7 @@ class _Binding(msgspec.Struct, frozen=True):
 
     def _used(self, wanted: object) -> AnyProvider:
         if not isinstance(wanted, providers.Provider):
-            found = f"use(...) names {wanted!r}, which is no provider"
+            found = f"use(...) names {wanted!r}, which is not a provider"
             raise self._refused("not-a-provider", found, "name one of the container's providers: use(Container.name)")
         provider = find_used(self.container, cast("AnyProvider", wanted))
         if provider is None:
@@ -196,7 +196,7 @@ class _Binding(msgspec.Struct, frozen=True):
             return provider
         attribute = plain_attribute(self.container, name)
         if attribute is not UNKNOWN:
-            found = f"{name_of(self.container)}.{name} is no provider"
+            found = f"{name_of(self.container)}.{name} is not a provider"
             remedy = f"make it one: {name} = {as_provider(attribute)}"
             note = provider_note(self.container, name, f"a {type(attribute).__name__}")
             raise self._refused("not-a-provider", found, remedy, note)
@@ -265,7 +265,7 @@ class _Binding(msgspec.Struct, frozen=True):
         if unawaited is not None:
             raise self._refused(
                 "never-awaited",
-                f"nobody would await {unawaited.__qualname__} ({place_of(unawaited)})",
+                f"{unawaited.__qualname__} ({place_of(unawaited)}) would never be awaited",
                 "make it a providers.Resource, opened when the service starts, "
                 "or a PerMessage, opened for each message",
                 Note("it is async", place_of(unawaited)),

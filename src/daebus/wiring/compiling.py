@@ -160,7 +160,7 @@ class _Left:
         elif rule.is_part(annotation):
             self.takes.append(_take_part)
         elif annotation is MISSING and parameter.name in ("self", "cls") and parameter is signature.left[0]:
-            found, remedy = "it is a method, and nobody would pass its first parameter", "write it outside of the class"
+            found, remedy = "it is a method, and its first parameter would never be passed", "move it out of the class"
             self.problems.append(signature.problem(parameter, found, remedy, code="method-as-handler"))
         elif rule.payload is None or self.payload is not None:
             self.problems.append(_surplus(signature, rule, self.payload, parameter))
@@ -202,7 +202,7 @@ class _Left:
             name = part.lower()
             yield signature.problem(
                 None,
-                f"it does not take `{name}: {part}`, so nothing could stop it",
+                f"it does not take `{name}: {part}`, so it could not be stopped",
                 f"add `{name}: {part}` left of the *, and return once {name}() is false",
                 code="unstoppable-thread",
             )
@@ -223,10 +223,10 @@ def _surplus(signature: Signature, rule: Rule, payload: Parameter | None, parame
     also = f", or annotate it as {parts}" if parts else ""
     service = f"put a bare * before {parameter.name!r} if it is a service"
     if payload is not None:
-        found = f"{rule.kind} takes one payload, and {payload.name!r} is it already"
+        found = f"{rule.kind} takes one payload, and {payload.name!r} is already the payload"
         remedy = f"{service}, or make one msgspec.Struct of both{also}"
         return signature.problem(parameter, found, remedy, code="second-payload")
-    what = "nothing of this kind from the message" if parts else "no message, so there is nothing to fill it with"
+    what = "no such value from the message" if parts else "no message, so this parameter would have no value"
     found = f"{rule.kind} gets {what}"
     return signature.problem(parameter, found, f"{service}{also}, or remove it", code="unexpected-payload")
 
@@ -242,7 +242,7 @@ def _take_payload(signature: Signature, parameter: Parameter, rule: Rule) -> Tak
         raise WiringError(
             signature.problem(
                 parameter,
-                f"the contract's payload is {wanted}",
+                f"the payload of the contract is {wanted}",
                 f"annotate it as {wanted}, or change the contract",
                 code="wrong-payload",
                 notes=rule.notes,

@@ -73,7 +73,7 @@ def find_unfilled(
             yield WiringProblem(
                 provider_place(container, path) or owner,
                 f"{owner}.{path}",
-                f"nothing fills this Dependency, and {user} needs it",
+                f"this Dependency has no value, and {user} needs it",
                 f"give it {_where_given(container, path)}, "
                 f"or make it a provider of its own: providers.Singleton({given})",
                 code="undefined-dependency",
@@ -144,7 +144,7 @@ def _problems(container: containers.Container, base: type[containers.Declarative
             provider_place(container, cycle[0]) or owner,
             f"{owner}.{cycle[0]}",
             f"it needs itself: {' -> '.join(cycle)}",
-            "take one of these out of the other, or hand it over by a method after both are built",
+            "remove one of these dependencies, or pass the object by a method call after both are created",
             code="dependency-cycle",
             notes=[provider_note(container, one, f"{one} needs {two}") for one, two in list(pairwise(cycle))[1:]],
         )
@@ -156,7 +156,7 @@ def _problems(container: containers.Container, base: type[containers.Declarative
             f"{keeper} lives as long as the service, but keeps the per-message object of {_shown(captured.opens)}",
             f"make {keeper} a providers.Factory, or pass the object at each call",
             code="captured-message-object",
-            notes=[provider_note(container, names[captured], "one a message")] if captured in names else [],
+            notes=[provider_note(container, names[captured], "one for each message")] if captured in names else [],
         )
 
 
@@ -169,8 +169,8 @@ def _replaced(container: containers.Container, base: type[containers.Declarative
             yield WiringProblem(
                 provider_place(container, name) or name_of(container),
                 f"{name_of(container)}.{name}",
-                f"daebus itself fills {name!r} when the service starts, and cannot where {_described(own)} stands",
-                f"give yours another name; for a test, container.{name}.override(...) replaces it",
+                f"daebus sets {name!r} itself when the service starts, but {_described(own)} has this name",
+                f"give yours another name; in a test, container.{name}.override(...) replaces it",
                 code="reserved-name",
             )
 
@@ -209,7 +209,7 @@ def _find_unmade(container: containers.Container) -> Iterator[WiringProblem]:
         if is_class or is_tuple:
             found, remedy = "it is a class, not a provider", f"write {name} = {as_provider(attribute)}"
             if is_tuple:
-                found, remedy = "it is a tuple with a provider in it", "remove the comma behind it"
+                found, remedy = "it is a tuple with a provider in it", "remove the comma after it"
             where = provider_place(container, name) or name_of(container)
             yield WiringProblem(where, f"{name_of(container)}.{name}", found, remedy, code="not-a-provider")
 

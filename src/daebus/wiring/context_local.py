@@ -29,13 +29,13 @@ def find_context_local(container: containers.Container) -> Iterator[WiringProble
             seen.add(provider)
             name = names.get(provider, root_name)
             if isinstance(provider, providers.ContextLocalResource):
-                found = "it is opened once, at the start, and all messages share it"
-                remedy = f"for one a message, write {name} = PerMessage({_shown(provider)}, ...); "
-                remedy += "for one that all share, providers.Resource"
+                found = "it is opened once, when the service starts, and shared by all messages"
+                remedy = f"for an object per message, write {name} = PerMessage({_shown(provider)}, ...); "
+                remedy += "for a shared object, use providers.Resource"
             elif isinstance(provider, providers.ContextLocalSingleton):
-                found = "which messages share an object of it depends on where it was asked for first"
-                remedy = f"for one a message, write {name} = PerMessage(...), of a function that yields it; "
-                remedy += "for one that all share, providers.Singleton"
+                found = "which messages share an object of it depends on where it is first requested"
+                remedy = f"for an object per message, write {name} = PerMessage(...) with a function that yields it;  "
+                remedy += "for a shared object, use providers.Singleton"
             else:
                 continue
             place = provider_place(container, name) or name_of(container)

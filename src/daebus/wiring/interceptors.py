@@ -34,7 +34,7 @@ def read_interceptors(
         WiringError: With all the mistakes.
     """
     if isinstance(given, str) or not isinstance(given, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise WiringError(_problem(subject, f"interceptors={given!r} is no list", "write interceptors=[...]"))
+        raise WiringError(_problem(subject, f"interceptors={given!r} is not a list", "write interceptors=[...]"))
     every = tuple(given)
     mistakes = [(one, mistake) for one in every for mistake in _mistakes(one, takes)]
     if mistakes:
@@ -52,7 +52,7 @@ def find_blind(signature: Signature, interceptors: Interceptors) -> Iterator[Wir
     for interceptor in interceptors.messages if signature.streams else ():
         if not _streams(interceptor):
             found = f"the handler streams its replies, and the {shown(interceptor)} has no method `stream`"
-            remedy = "write it as a class with `__call__` and `stream`; one that returns `handle` lets messages pass"
+            remedy = "write it as a class with `__call__` and `stream`; a `stream` that returns `handle` adds nothing"
             yield signature.problem(None, found, remedy, code="wrong-interceptor")
 
 
@@ -62,13 +62,13 @@ def _mistakes(given: object, takes: str) -> Iterator[tuple[str, str]]:
         return
     out = [name for name in _OUTGOING if callable(getattr(given, name, None))]
     if takes == "outgoing" and not out:
-        yield "it has neither a method `outgoing` nor `outgoing_stream`", _OUT_SHAPE.format(name="outgoing")
+        yield "it has no method `outgoing` or `outgoing_stream`", _OUT_SHAPE.format(name="outgoing")
         return
     if takes == "incoming" and out:
-        found = f"its method `{out[0]}` stands around what the whole service sends"
+        found = f"its method `{out[0]}` wraps all messages that the service sends"
         yield found, "give it to Daebus(interceptors=[...])"
     if not callable(given) and not _streams(given) and not out:
-        yield "it is neither callable, nor has it a method `stream`, `outgoing` or `outgoing_stream`", _SHAPE
+        yield "it is not callable and has no method `stream`, `outgoing` or `outgoing_stream`", _SHAPE
     yield from _wrong(given, "it", _SHAPE, 2)
     yield from _wrong(getattr(given, "stream", None), "its method `stream`", _SHAPE, 2)
     for name in _OUTGOING:
@@ -79,9 +79,9 @@ def _wrong(method: object, name: str, shape: str, count: int) -> Iterator[tuple[
     if not callable(method):
         return
     called = method if inspect.isroutine(method) else method.__call__
-    when, arguments = "when the service starts", "two arguments, the endpoint and what hands the message on"
+    when, arguments = "when the service starts", "two arguments, the endpoint and the function `handle`"
     if count == 1:
-        when, arguments = "when the bus is made", "one argument, what hands the message on"
+        when, arguments = "when the bus is created", "one argument, the function `forward`"
     if inspect.iscoroutinefunction(called):
         yield f"{name} is async, but it is called once, {when}, and not for each message", shape
     elif not _takes(called, count):

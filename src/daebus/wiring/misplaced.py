@@ -54,7 +54,7 @@ def report_services(
         name_it = "" if path == parameter.name or "." in path else f", and name it {path!r}"
         yield signature.problem(
             parameter,
-            f"it stands left of the *, where the message is, but is a service{others}",
+            f"it is left of the *, where parameters come from the message, but it is a service{others}",
             f"put a bare * before it{name_it}: {_header(signature, left, right, shown)}",
             code="forgotten-star",
             notes=[provider_note(container, path, f"{name_of(container)} provides {path!r}")],
@@ -87,7 +87,7 @@ def from_message(
             text = f"{what} comes from the message, not from the container"
             found[name] = _misplaced(signature, parameter, text, [])
         elif payload is None and not found and _is_payload(container, parameter, rule):
-            text = f"it stands right of the *, and {name_of(container)} has no provider {name!r}"
+            text = f"it is right of the *, but {name_of(container)} has no provider {name!r}"
             found[name] = _misplaced(signature, parameter, text, [] if rule.contract else [offer(container)])
     return found
 

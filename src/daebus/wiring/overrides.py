@@ -52,14 +52,14 @@ def misfit(provider: AnyProvider, fake: object) -> tuple[str, str] | None:
     if isinstance(fake, type):
         if not _is_class_of(fake, wanted):
             return None
-        found = f"it gives an object of {shown}, and is overridden by the class {fake.__name__} itself"
+        found = f"it gives an object of {shown}, but is overridden by the class {fake.__name__} itself"
         return found, f"pass an object of it: {fake.__name__}(...)"
     members = _members(wanted)
     if fits(kind, declared) or any(inspect.getattr_static(fake, name, None) is not None for name in members):
         return None
     if not members and kind.__module__ != "builtins":
         return None
-    found = f"it gives an object of {shown}, and is overridden by one of {show_type(kind)}, which has nothing of it"
+    found = f"it gives an object of {shown}, but is overridden by {show_type(kind)}, which has none of its methods"
     return found, f"pass a {wanted.__name__}, a mock of it (Mock(spec={wanted.__name__})), or a class with its methods"
 
 

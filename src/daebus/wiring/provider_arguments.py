@@ -93,7 +93,7 @@ class _Walk:
         if isinstance(provider, _ABSTRACT):
             if not is_called:
                 return None
-            found = f"nothing stands in the place of this {type(provider).__name__}"
+            found = f"no provider is given for this {type(provider).__name__}"
             return self._told(path, found, "override it, or make it a provider of its own", "undefined-dependency")
         if not isinstance(provider, _CALLED):
             return None
@@ -191,15 +191,16 @@ class _Call:
         is_protocol = bool(self._provides.__dict__.get("_is_protocol"))
         if is_protocol or inspect.isabstract(self._provides):
             what = "a Protocol" if is_protocol else "abstract"
-            remedy = f"name a class that does what {self._name} says, or write providers.Dependency(instance_of=...)"
-            return f"{self._name} is {what}, and no object can be made of it", remedy, "wrong-argument"
+            remedy = f"name a class that implements {self._name}, or write providers.Dependency(instance_of=...)"
+            return f"{self._name} is {what}, which cannot be instantiated", remedy, "wrong-argument"
         return None
 
     def _surplus(self, signature: inspect.Signature, error: TypeError) -> tuple[str, str, Code]:
         known = list(signature.parameters)
         unknown = next((name for name in self._kwargs if name not in known), None)
         if unknown is None:
-            return f"{self._name} cannot be called so: {error}", "correct the arguments", "wrong-argument"
+            found = f"{self._name} cannot be called with these arguments: {error}"
+            return found, "correct the arguments", "wrong-argument"
         takes = f"it takes {', '.join(known)}" if known else "it takes nothing"
         remedy = did_you_mean(unknown, known, f"remove it: {takes}")
         return f"{self._name} takes no {unknown!r}", remedy, "wrong-argument"
@@ -208,7 +209,7 @@ class _Call:
         wanted = self._hints().get(name, UNKNOWN)
         fitting = next((one for one in find_fitting(container, wanted) if "." not in one), None)
         other = name if name in container.providers else fitting
-        return f"{self._name} needs {name!r}, and nothing gives it", f"add {name}={other or '...'}", "wrong-argument"
+        return f"{self._name} needs {name!r}, which is not given", f"add {name}={other or '...'}", "wrong-argument"
 
     def _mismatch(self, given: Mapping[str, object]) -> tuple[str, str, Code] | None:
         hints = self._hints()
@@ -227,7 +228,7 @@ class _Call:
     def _mistyped(self, name: str, value: AnyProvider, wanted: object) -> tuple[str, str, Code] | None:
         unentered = find_unentered(value)
         if unentered is not None and not is_iterator(wanted):
-            found = f"{self._name} would get the generator of {unentered.__name__} as {name!r}, which nobody opens"
+            found = f"{self._name} would get the generator of {unentered.__name__} as {name!r}, which is never opened"
             return found, "make that a providers.Resource, or a PerMessage", "never-entered"
         if value.last_overriding is not None:
             return None

@@ -25,14 +25,14 @@ def check_returns(signature: Signature, rule: Rule) -> Iterator[WiringProblem]:
     """All mistakes in a handler's return type, or in the kind of function that it is."""
     hidden = _hidden(signature)
     if hidden is not None:
-        found = f"a decorator hides that it is {hidden}, whose result nobody would await"
+        found = f"a decorator hides that it is {hidden}, whose result would never be awaited"
         remedy = "write the function that the decorator returns as `async def`, and await what it calls"
         if "generator" in hidden:
             remedy = "write the function that the decorator returns as an async generator too"
         yield signature.problem(None, found, remedy, code="hidden-coroutine")
         return
     if inspect.isgeneratorfunction(unwrap(signature.function)):
-        found = "it is a generator, written as `def` with `yield`, and nobody would iterate over it"
+        found = "it is a generator, written as `def` with `yield`, and would never be iterated over"
         remedy = _instead_of_yielding(rule) if rule.streams is False else "write `async def`, to stream what it yields"
         yield signature.problem(None, found, remedy, code="plain-generator")
         return
@@ -48,7 +48,7 @@ def check_returns(signature: Signature, rule: Rule) -> Iterator[WiringProblem]:
     elif rule.replies:
         yield from _check_type(signature, rule)
     elif rule.silent and signature.returns not in _NOTHING:
-        found = f"it returns {show_type(signature.returns)}, and nobody gets what {rule.kind} returns"
+        found = f"it returns {show_type(signature.returns)}, but a value that {rule.kind} returns is not used"
         remedy = "return nothing: -> None"
         yield signature.problem(None, found, remedy, code="unexpected-reply", part="return")
 
@@ -67,14 +67,14 @@ def _instead_of_yielding(rule: Rule) -> str:
     if rule.free:
         return "return one value, or a litestar.response.Stream"
     if not rule.replies:
-        return "leave out the yield; what must be closed again is a providers.Resource"
+        return "remove the yield; for an object that must be closed, use a providers.Resource"
     return "return one value" if rule.parts else "return one value, or make it a StreamAction"
 
 
 def _check_type(signature: Signature, rule: Rule) -> Iterator[WiringProblem]:
     returns = signature.returns
     if returns is MISSING and signature.streams and "return" in signature.function.__annotations__:
-        found = "it is an async generator, and its annotation says something else"
+        found = "it is an async generator, but it is not annotated as one"
         yield signature.problem(
             None, found, "annotate it: -> AsyncIterator[Item]", code="missing-return", part="return"
         )

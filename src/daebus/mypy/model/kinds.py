@@ -11,7 +11,7 @@ CLIENT = "daebus.websocket.clients.Client"
 RUNNING = "daebus.declare.running.Running"
 
 PARTS = {CONTEXT: "every handler", CLIENT: "a socket handler", RUNNING: "a thread"}
-"""The types that mean a thing of the transport, and who gets them."""
+"""The types of the objects of a transport, and the kind of handler that may take each."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,14 +20,14 @@ class Kind:
 
     Attributes:
         title: As in "a listener".
-        payload: What its payload is called; None: it takes none.
+        payload: The name of its payload in messages; None: it takes no payload.
         required: Whether the payload must be there.
-        part: The type, other than `Context`, that means a thing of the transport.
-        replies: Whether what it returns goes over the wire.
+        part: The type, other than `Context`, of an object of the transport that the handler may take.
+        replies: Whether its return value is sent as a reply.
         streams: Whether it may be an async generator.
-        free: Whether Litestar takes what stands left of the ``*``.
+        free: Whether the parameters left of the ``*`` are decoded by Litestar.
         threaded: Whether it must be a plain function.
-        unique: Whether a second one of the same name is a mistake.
+        unique: Whether a second handler of the same name is a mistake.
     """
 
     title: str

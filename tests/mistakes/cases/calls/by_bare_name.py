@@ -1,4 +1,4 @@
-"""A call by a bare name, of which nobody knows the types."""
+"""A call with the name of an action instead of its contract, so that no types are known."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from daebus import Action, Bus
 
 async def show(bus: Bus) -> None:
     # wrong
-    # ! mypy arg-type: "get_user": this takes an Action, which knows its types -> make one: Action[Payload, Reply]("the_name"), or pass the decorated handler
+    # ! mypy arg-type: "get_user": this takes an Action, which has the types -> make one: Action[Payload, Reply]("the_name"), or pass the decorated handler
     # ! pyright reportArgumentType: Argument of type "Literal['get_user']" cannot be assigned to parameter "action" of type "Action[In@call, Out@call]" in function "call"
     # ! pyright reportCallIssue: No overloads for "call" match the provided arguments
     # ! pyright reportUnknownVariableType: Type of "user" is unknown

@@ -1,4 +1,4 @@
-"""A message to WebSocket clients by a bare name, of which nobody knows the type."""
+"""A message to WebSocket clients with a name instead of a contract, so that no type is known."""
 
 from accounts import USER_ONLINE, User
 from daebus import Clients
@@ -6,7 +6,7 @@ from daebus import Clients
 
 async def announce(clients: Clients, user: User) -> None:
     # wrong
-    # ! mypy arg-type: "user_online": this takes a Message, which knows its types -> make one: Message[ItsType]("the_name")
+    # ! mypy arg-type: "user_online": this takes a Message, which has the types -> make one: Message[ItsType]("the_name")
     # ! pyright reportArgumentType: Argument of type "Literal['user_online']" cannot be assigned to parameter "message" of type "Message[D@broadcast]" in function "broadcast"
     await clients.broadcast("user_online", user)
     # right

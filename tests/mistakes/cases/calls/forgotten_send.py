@@ -1,4 +1,4 @@
-"""A forgotten `await` before something whose result nobody needs: it would never be sent."""
+"""A forgotten `await` before `bus.send`, whose result is not used: nothing is sent."""
 
 from accounts import GET_USER, GetUser
 from daebus import Bus

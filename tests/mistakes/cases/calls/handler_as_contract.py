@@ -1,4 +1,4 @@
-"""A handler that is called over the bus with a payload of another type: the decorated name is a contract too."""
+"""A call with a decorated handler as its contract and a payload of another type."""
 
 from accounts import GetUser, User
 from daebus import Blueprint, Bus

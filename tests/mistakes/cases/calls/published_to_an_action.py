@@ -1,4 +1,4 @@
-"""An action taken for a channel."""
+"""An event that is published to an action instead of a channel."""
 
 from accounts import GET_USER, GetUser
 from daebus import Bus
@@ -6,7 +6,7 @@ from daebus import Bus
 
 async def refresh(bus: Bus, query: GetUser) -> None:
     # wrong
-    # ! mypy arg-type: GET_USER: it is an Action, and this takes a Channel -> use call(...), or send(...) where no reply is wanted
+    # ! mypy arg-type: GET_USER: it is an Action, and this takes a Channel -> use call(...), or send(...) if no reply is needed
     # ! pyright reportArgumentType: Argument of type "Action[GetUser, User]" cannot be assigned to parameter "channel" of type "Channel[Event@publish]" in function "publish"
     await bus.publish(GET_USER, query)
     # right

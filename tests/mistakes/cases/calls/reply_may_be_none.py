@@ -1,4 +1,4 @@
-"""A reply that may be None, used as if it never were."""
+"""A reply that may be None, used without a check for None."""
 
 from accounts import FIND_USER, GetUser
 from daebus import Bus

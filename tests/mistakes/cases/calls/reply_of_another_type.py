@@ -1,4 +1,4 @@
-"""A reply that is taken for something else."""
+"""A reply that is used as another type."""
 
 from accounts import COUNT_USERS
 from daebus import Bus

@@ -1,4 +1,4 @@
-"""One reply, asked for as if it were a stream."""
+"""`bus.stream` of an action that has one reply."""
 
 from accounts import GET_USER, GetUser
 from daebus import Bus
@@ -6,7 +6,7 @@ from daebus import Bus
 
 async def show(bus: Bus, query: GetUser) -> None:
     # wrong
-    # ! mypy arg-type: GET_USER: it is an Action, and this takes a StreamAction -> use call(...), or send(...) where no reply is wanted
+    # ! mypy arg-type: GET_USER: it is an Action, and this takes a StreamAction -> use call(...), or send(...) if no reply is needed
     # ! pyright reportArgumentType: Argument of type "Action[GetUser, User]" cannot be assigned to parameter "action" of type "StreamAction[In@stream, Out@stream]" in function "stream"
     # ! pyright reportCallIssue: No overloads for "stream" match the provided arguments
     # ! pyright reportUnknownVariableType: Type of "user" is unknown

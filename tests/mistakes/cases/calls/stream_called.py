@@ -1,4 +1,4 @@
-"""A stream of replies, asked for as if it were one reply."""
+"""`bus.call` of an action that streams its replies."""
 
 from accounts import LIST_USERS, GetUser
 from daebus import Bus

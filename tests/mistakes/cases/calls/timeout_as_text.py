@@ -1,4 +1,4 @@
-"""A timeout that is no number."""
+"""A timeout that is not a number."""
 
 from accounts import COUNT_USERS
 from daebus import Bus

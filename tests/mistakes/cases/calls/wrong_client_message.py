@@ -1,4 +1,4 @@
-"""Data of another type than the message to WebSocket clients has."""
+"""A message to WebSocket clients with data of another type than its contract."""
 
 from accounts import USER_ONLINE, User
 from daebus import Client

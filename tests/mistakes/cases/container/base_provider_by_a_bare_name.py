@@ -1,4 +1,4 @@
-"""A provider of the base container, named as if it stood in this one."""
+"""A provider of the base container class, used by its bare name in a subclass."""
 
 from dependency_injector import providers
 

@@ -1,4 +1,4 @@
-"""An object of one message, kept by a singleton for ever."""
+"""A per-message object that a singleton keeps for the life of the service."""
 
 from dependency_injector import providers
 

@@ -1,4 +1,4 @@
-"""A resource that dependency-injector calls context-local, for one object a message: all messages share it."""
+"""A `ContextLocalResource`, meant as one object per message, although all messages share it."""
 
 from collections.abc import AsyncIterator
 
@@ -14,7 +14,7 @@ async def open_session() -> AsyncIterator[Session]:
 
 class Own(ServiceContainer):
     # wrong
-    # ! registration context-local: Own.session: it is opened once, at the start, and all messages share it; for one a message, write session = PerMessage(open_session, ...); for one that all share, providers.Resource
+    # ! registration context-local: Own.session: it is opened once, when the service starts, and shared by all messages; for an object per message, write session = PerMessage(open_session, ...); for a shared object, use providers.Resource
     session = providers.ContextLocalResource(open_session)
     # right
     session = PerMessage(open_session)

@@ -19,7 +19,7 @@ class Right:
 
 
 class Own(Container):
-    # ! registration dependency-cycle: Own.right: it needs itself: right -> left -> right; take one of these out of the other, or hand it over by a method after both are built
+    # ! registration dependency-cycle: Own.right: it needs itself: right -> left -> right; remove one of these dependencies, or pass the object by a method call after both are created
     right = providers.Singleton(Right)
     left = providers.Singleton(Left, right=right)
     # wrong

@@ -1,4 +1,4 @@
-"""A provider in the place of one that daebus itself fills."""
+"""A provider with the name of one that daebus provides itself."""
 
 from dependency_injector import providers
 
@@ -10,7 +10,7 @@ class Own(ServiceContainer):
     # wrong
     # ! mypy assignment: Incompatible types in assignment (expression has type "Singleton[Database]", base class "ServiceContainer" defined the type as "Dependency[Bus]")
     # ! pyright reportAssignmentType: Type "Singleton[Database]" is not assignable to declared type "Dependency[Bus]"
-    # ! registration reserved-name: Own.bus: daebus itself fills 'bus' when the service starts, and cannot where a Singleton stands; give yours another name; for a test, container.bus.override(...) replaces it
+    # ! registration reserved-name: Own.bus: daebus sets 'bus' itself when the service starts, but a Singleton has this name; give yours another name; in a test, container.bus.override(...) replaces it
     bus = providers.Singleton(Database)
     # right
     big_bus = providers.Singleton(Database)

@@ -19,5 +19,5 @@ async def limit(*, repo: UserRepo) -> int:
 
 
 app = Daebus("users", container=Container())
-# ! registration wrong-container: register_blueprint('users'): its services= is no container class, but an object; name the class: Blueprint('users', services=Container), without brackets behind it
+# ! registration wrong-container: register_blueprint('users'): services= must be a container class, but this is an object; name the class: Blueprint('users', services=Container), without parentheses
 app.register_blueprint(users)

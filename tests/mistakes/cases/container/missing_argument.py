@@ -1,4 +1,4 @@
-"""A provider that is not given what its class needs."""
+"""A provider without an argument that its class needs."""
 
 from dependency_injector import providers
 
@@ -9,7 +9,7 @@ from daebus import Blueprint, Daebus
 class Own(Container):
     # wrong
     # ! mypy call-arg: Missing positional argument "db" in call to "UserRepo"
-    # ! start-up wrong-argument: Own.archive: UserRepo needs 'db', and nothing gives it; add db=db
+    # ! start-up wrong-argument: Own.archive: UserRepo needs 'db', which is not given; add db=db
     archive = providers.Singleton(UserRepo)
     # right
     archive = providers.Singleton(UserRepo, Container.db)

@@ -1,4 +1,4 @@
-"""A provider that is given a keyword which its class does not take."""
+"""A provider with a keyword argument that its class does not take."""
 
 from dependency_injector import providers
 

@@ -1,4 +1,4 @@
-"""An override in a test by what has nothing of the real thing."""
+"""An override in a test with an object that has none of the methods of the real one."""
 
 from dependency_injector import providers
 
@@ -19,4 +19,4 @@ app.register_blueprint(users)
 app.container.repo.override(providers.Object(3))
 # right
 app.container.repo.override(providers.Object(UserRepo(Database())))
-# ! start-up wrong-override: Container.repo.override(...): it gives an object of UserRepo, and is overridden by one of int, which has nothing of it; pass a UserRepo, a mock of it (Mock(spec=UserRepo)), or a class with its methods
+# ! start-up wrong-override: Container.repo.override(...): it gives an object of UserRepo, but is overridden by int, which has none of its methods; pass a UserRepo, a mock of it (Mock(spec=UserRepo)), or a class with its methods

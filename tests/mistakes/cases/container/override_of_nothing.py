@@ -1,4 +1,4 @@
-"""A container of fakes, in which a name is misspelt."""
+"""A container of test doubles in which a provider name is misspelt."""
 
 from dependency_injector import containers, providers
 

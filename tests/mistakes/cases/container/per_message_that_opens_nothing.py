@@ -1,4 +1,4 @@
-"""A `PerMessage` over a function that neither yields nor gives a context manager."""
+"""A `PerMessage` of a function that is not a generator and returns no context manager."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""A dependency of the container that nobody fills."""
+"""A `Dependency` of the container that is never given a value."""
 
 from dependency_injector import providers
 
@@ -7,7 +7,7 @@ from daebus import Blueprint, Daebus
 
 
 class Own(Container):
-    # ! start-up undefined-dependency: Own.archive: nothing fills this Dependency, and action url needs it; give it to the container, as Own(archive=...), or make it a provider of its own: providers.Singleton(Database)
+    # ! start-up undefined-dependency: Own.archive: this Dependency has no value, and action url needs it; give it to the container, as Own(archive=...), or make it a provider of its own: providers.Singleton(Database)
     archive: providers.Dependency[Database] = providers.Dependency(instance_of=Database)
 
 

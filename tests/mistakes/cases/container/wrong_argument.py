@@ -1,4 +1,4 @@
-"""A provider that is given something of another type than its class takes."""
+"""A provider with an argument of another type than its class takes."""
 
 from dependency_injector import providers
 

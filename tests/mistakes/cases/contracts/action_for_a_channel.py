@@ -12,7 +12,7 @@ users = Blueprint("users")
 # ! pyright reportArgumentType: Argument of type "Action[GetUser, User]" cannot be assigned to parameter "channel" of type "Channel[Event@listen]" in function "listen"
 # ! pyright reportCallIssue: No overloads for "listen" match the provided arguments
 # ! pyright reportUntypedFunctionDecorator: Untyped function decorator obscures type of function; ignoring decorator
-# ! registration wrong-name: @listen(...): it takes a name or a Channel, and this is Action[GetUser, User]('get_user'); write @action(...)
+# ! registration wrong-name: @listen(...): it takes a name or a Channel, not Action[GetUser, User]('get_user'); write @action(...)
 @users.listen(GET_USER)
 # right
 @users.listen(USER_EVENTS)

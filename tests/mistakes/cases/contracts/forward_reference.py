@@ -1,4 +1,4 @@
-"""A type that is written as text."""
+"""A type of a contract that is written as a string."""
 
 from accounts import GetUser, User
 from daebus import Action

@@ -1,4 +1,4 @@
-"""One channel that one listener takes for a durable one, and the other does not."""
+"""A channel that one listener uses as a durable channel and another as a plain one."""
 
 from accounts import Created
 from daebus import Blueprint, Channel, Daebus
@@ -13,7 +13,7 @@ async def keep(event: Created) -> None:
 
 
 # wrong
-# ! registration mixed-durability: listen orders: one listener takes 'orders' for a durable channel, another does not, and an event reaches either kind, never both; give both the same Channel value
+# ! registration mixed-durability: listen orders: one listener takes 'orders' for a durable channel, another does not, and an event reaches either kind, never both; give both listeners the same Channel contract
 @users.listen("orders")
 # right
 @users.listen(ORDERS)

@@ -1,4 +1,4 @@
-"""A name for the place of a listener, on a channel that keeps no places."""
+"""A listener name on a plain channel, which stores no positions of listeners."""
 
 from accounts import Created
 from daebus import Blueprint, Channel, Daebus
@@ -11,7 +11,7 @@ EVENTS = Channel[Created]("events", durable=True)
 users = Blueprint("users")
 
 
-# ! registration wrong-option: @listen('events'): name='mails', but only in a durable channel has a listener a place that is kept; remove name=, or make the channel durable: Channel[...](..., durable=True)
+# ! registration wrong-option: @listen('events'): name='mails', but only a durable channel stores the position of a listener; remove name=, or make the channel durable: Channel[...](..., durable=True)
 @users.listen(EVENTS, name="mails")
 async def show(event: Created) -> None:
     print(event.id)

@@ -1,4 +1,4 @@
-"""A name that is no text."""
+"""A contract whose name is not a string."""
 
 from accounts import User
 from daebus import Message

@@ -11,7 +11,7 @@ GET_USER = Action[GetUser, User]("get_user", service="users")
 users = Blueprint("users")
 
 
-# ! start-up foreign-contract: action get_user: its contract belongs to the service 'accounts', and this is 'users'; serve it there, or correct the contract's service
+# ! start-up foreign-contract: action get_user: its contract belongs to the service 'accounts', but this service is 'users'; move the handler to that service, or correct service= of the contract
 @users.action(GET_USER)
 async def get_user(query: GetUser) -> User:
     return User(query.id)

@@ -1,4 +1,4 @@
-"""Two listeners of a durable channel with one name, of which each event would reach only one."""
+"""Two listeners of a durable channel with the same name: each event would reach only one of them."""
 
 from accounts import Created
 from daebus import Blueprint, Channel, Daebus

@@ -1,4 +1,4 @@
-"""A channel of a service: events belong to nobody."""
+"""A channel with `service=`: channels belong to no service."""
 
 from accounts import Created
 from daebus import Channel

@@ -1,4 +1,4 @@
-"""A contract whose payload no JSON can become."""
+"""A contract whose payload cannot be decoded from JSON."""
 
 from accounts import Database, GetUser, User
 from daebus import Action

@@ -1,4 +1,4 @@
-"""A beginning that is neither the oldest event nor the next one."""
+"""A value of `start=` that does not exist."""
 
 from accounts import Created
 from daebus import Blueprint, Channel, Daebus
@@ -11,7 +11,7 @@ users = Blueprint("users")
 # ! mypy call-overload: No overload variant of "listen" of "Recorder" matches argument types "Channel[Created]", "str"
 # ! mypy untyped-decorator: Untyped decorator makes function "show" untyped
 # ! pyright reportArgumentType: Argument of type "Literal['beginning']" cannot be assigned to parameter "start" of type "Start" in function "listen"
-# ! registration wrong-option: @listen('events'): start='beginning' is none of its values; give one of 'earliest', 'latest'
+# ! registration wrong-option: @listen('events'): start='beginning' is not an allowed value; give one of 'earliest', 'latest'
 @users.listen(EVENTS, start="beginning")
 # right
 @users.listen(EVENTS, start="earliest")

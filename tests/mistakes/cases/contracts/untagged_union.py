@@ -1,4 +1,4 @@
-"""Events that nobody could tell apart, as they have no tag."""
+"""A union of events without tags, which cannot be told apart."""
 
 import msgspec
 

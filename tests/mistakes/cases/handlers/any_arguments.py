@@ -1,4 +1,4 @@
-"""`**kwargs`, which nothing could fill."""
+"""A handler with `**kwargs`, for which there is no source of values."""
 
 from accounts import GetUser, User
 from daebus import Blueprint, Daebus

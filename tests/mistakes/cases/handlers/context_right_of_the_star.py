@@ -1,4 +1,4 @@
-"""The context of the message, asked for among the services."""
+"""The `Context` right of the `*`, among the services."""
 
 from daebus import Blueprint, Context, Daebus
 

@@ -1,4 +1,4 @@
-"""A forgotten `await` on what a repository finds, which is then the reply."""
+"""A forgotten `await`, so that the reply would be a coroutine."""
 
 from accounts import Container, GetUser, User, UserRepo
 from daebus import Blueprint, Daebus

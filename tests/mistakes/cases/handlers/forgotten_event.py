@@ -1,4 +1,4 @@
-"""A listener that forgets one of the events, where it is to handle each."""
+"""A listener whose `match` does not handle all events of the channel."""
 
 from typing import assert_never
 

@@ -8,8 +8,8 @@ users = Blueprint("users", services=Container)
 
 # wrong
 @users.action("get_user")
-# ! mypy daebus-signature: get_user(repo: UserRepo): an action takes one payload, and "query" is it already -> put a bare * before "repo"
-# ! registration forgotten-star: get_user(repo: UserRepo): it stands left of the *, where the message is, but is a service; put a bare * before it: get_user(query: GetUser, *, repo: UserRepo)
+# ! mypy daebus-signature: get_user(repo: UserRepo): an action takes one payload, and "query" is already the payload -> put a bare * before "repo"
+# ! registration forgotten-star: get_user(repo: UserRepo): it is left of the *, where parameters come from the message, but it is a service; put a bare * before it: get_user(query: GetUser, *, repo: UserRepo)
 async def get_user(query: GetUser, repo: UserRepo) -> User:
     return await repo.find(query.id)
 

@@ -1,4 +1,4 @@
-"""A listener that takes one of the channel's two events."""
+"""A listener that is annotated with only one of the channel's two events."""
 
 from accounts import USER_EVENTS, Created, Deleted
 from daebus import Blueprint, Daebus
@@ -10,7 +10,7 @@ users = Blueprint("users")
 # ! pyright reportArgumentType: Argument of type "(event: Created) -> CoroutineType[Any, Any, None]" cannot be assigned to parameter "handler" of type "PayloadHandler[Created | Deleted, Nothing@__call__, P@__call__]" in function "__call__"
 @users.listen(USER_EVENTS)
 # ! mypy daebus-signature: on_event(event: Created): the channel carries Created | Deleted, not only Created -> annotate it as Created | Deleted, or change the channel
-# ! registration wrong-payload: on_event(event: Created): the contract's payload is Created | Deleted; annotate it as Created | Deleted, or change the contract
+# ! registration wrong-payload: on_event(event: Created): the payload of the contract is Created | Deleted; annotate it as Created | Deleted, or change the contract
 async def on_event(event: Created) -> None:
     print(event.id)
 

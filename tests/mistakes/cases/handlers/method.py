@@ -10,7 +10,7 @@ users = Blueprint("users")
 class Users:
     @users.action("get_user")
     # ! mypy daebus-signature: get_user: a handler is a function, not a method -> move it out of the class
-    # ! registration method-as-handler: get_user(self): it is a method, and nobody would pass its first parameter; write it outside of the class
+    # ! registration method-as-handler: get_user(self): it is a method, and its first parameter would never be passed; move it out of the class
     async def get_user(self, query: GetUser) -> User:
         return User(query.id)
 

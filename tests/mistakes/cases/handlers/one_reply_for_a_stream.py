@@ -13,7 +13,7 @@ users = Blueprint("users")
 # ! pyright reportCallIssue: No overloads for "__call__" match the provided arguments
 # ! pyright reportUntypedFunctionDecorator: Untyped function decorator obscures type of function; ignoring decorator
 @users.action(LIST_USERS)
-# ! mypy daebus-signature: list_users: its contract is a StreamAction, and this is no async generator -> write `async def`, and yield each item
+# ! mypy daebus-signature: list_users: its contract is a StreamAction, but this is not an async generator -> write `async def`, and yield each item
 # ! registration not-a-stream: list_users: an action must be an async generator; write `async def` and yield each item
 async def list_users(query: GetUser) -> list[User]:
     return [User(query.id)]

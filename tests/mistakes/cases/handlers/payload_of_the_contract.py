@@ -11,8 +11,8 @@ users = Blueprint("users")
 # ! pyright reportCallIssue: No overloads for "__call__" match the provided arguments
 # ! pyright reportUntypedFunctionDecorator: Untyped function decorator obscures type of function; ignoring decorator
 @users.action(GET_USER)
-# ! mypy daebus-signature: get_user(query: User): the contract's payload is GetUser, not User -> annotate it as GetUser, or change the contract
-# ! registration wrong-payload: get_user(query: User): the contract's payload is GetUser; annotate it as GetUser, or change the contract
+# ! mypy daebus-signature: get_user(query: User): the payload of the contract is GetUser, not User -> annotate it as GetUser, or change the contract
+# ! registration wrong-payload: get_user(query: User): the payload of the contract is GetUser; annotate it as GetUser, or change the contract
 async def get_user(query: User) -> User:
     return query
 

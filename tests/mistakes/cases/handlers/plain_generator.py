@@ -1,4 +1,4 @@
-"""A generator that is `def`: nobody would iterate over it."""
+"""A `def` generator, which would never be iterated over."""
 
 from collections.abc import AsyncIterator, Iterator
 
@@ -14,7 +14,7 @@ users = Blueprint("users")
 # ! pyright reportUntypedFunctionDecorator: Untyped function decorator obscures type of function; ignoring decorator
 @users.action("list_users")
 # ! mypy daebus-signature: list_users: an action cannot be a `def` generator -> write `async def`, and yield each item
-# ! registration plain-generator: list_users: it is a generator, written as `def` with `yield`, and nobody would iterate over it; write `async def`, to stream what it yields
+# ! registration plain-generator: list_users: it is a generator, written as `def` with `yield`, and would never be iterated over; write `async def`, to stream what it yields
 def list_users(query: GetUser) -> Iterator[User]:
     yield User(query.id)
 

@@ -16,7 +16,7 @@ users = Blueprint("users")
 # right
 @users.action(LIST_USERS)
 # both
-# ! mypy daebus-signature: list_users: its contract is an Action, which has one reply, and this is an async generator -> return one value, or make the contract a StreamAction
+# ! mypy daebus-signature: list_users: its contract is an Action, which has one reply, but this is an async generator -> return one value, or make the contract a StreamAction
 # ! registration unexpected-stream: list_users: an action cannot be an async generator; return one value, or make it a StreamAction
 async def list_users(query: GetUser) -> AsyncIterator[User]:
     yield User(query.id)

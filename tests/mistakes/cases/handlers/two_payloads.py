@@ -16,8 +16,8 @@ users = Blueprint("users")
 
 # wrong
 @users.action("rename")
-# ! mypy daebus-signature: rename(name: str): an action takes one payload, and "id" is it already -> put a bare * before "name" if it is a service, or make one msgspec.Struct of both
-# ! registration second-payload: rename(name: str): an action takes one payload, and 'id' is it already; put a bare * before 'name' if it is a service, or make one msgspec.Struct of both
+# ! mypy daebus-signature: rename(name: str): an action takes one payload, and "id" is already the payload -> put a bare * before "name" if it is a service, or make one msgspec.Struct of both
+# ! registration second-payload: rename(name: str): an action takes one payload, and 'id' is already the payload; put a bare * before 'name' if it is a service, or make one msgspec.Struct of both
 async def rename(id: str, name: str) -> User:
     return User(id, name)
 

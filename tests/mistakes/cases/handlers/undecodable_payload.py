@@ -1,4 +1,4 @@
-"""A payload that no JSON can become."""
+"""A payload that cannot be decoded from JSON."""
 
 from accounts import GetUser, Session, User
 from daebus import Blueprint, Daebus

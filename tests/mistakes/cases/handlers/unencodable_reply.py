@@ -1,4 +1,4 @@
-"""A reply that cannot be written as JSON."""
+"""A reply that cannot be encoded as JSON."""
 
 from accounts import Container, GetUser, User, UserRepo
 from daebus import Blueprint, Daebus

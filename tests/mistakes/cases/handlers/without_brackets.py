@@ -1,4 +1,4 @@
-"""A decorator without its brackets."""
+"""A decorator without parentheses."""
 
 from accounts import GetUser, User
 from daebus import Blueprint, Daebus
@@ -11,7 +11,7 @@ users = Blueprint("users")
 # ! pyright reportArgumentType: Argument of type "(query: GetUser) -> CoroutineType[Any, Any, User]" cannot be assigned to parameter "name" of type "StreamAction[In@action, Out@action]" in function "action"
 # ! pyright reportCallIssue: No overloads for "action" match the provided arguments
 # ! pyright reportUntypedFunctionDecorator: Untyped function decorator obscures type of function; ignoring decorator
-# ! registration wrong-name: @action: it stands here without brackets, and it takes a name or an Action or a StreamAction; write @action("the_name")
+# ! registration wrong-name: @action: it is used without parentheses, and it takes a name or an Action or a StreamAction; write @action("the_name")
 @users.action
 # right
 @users.action("get_user")

@@ -1,4 +1,4 @@
-"""A concurrency that is no number."""
+"""A value of `concurrency=` that is not a number."""
 
 from accounts import GetUser, User
 from daebus import Blueprint, Daebus

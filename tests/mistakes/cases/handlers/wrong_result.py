@@ -1,4 +1,4 @@
-"""A handler that returns something else than it says."""
+"""A handler that returns another type than its annotation."""
 
 from accounts import GetUser, User
 from daebus import Blueprint, Daebus

@@ -1,4 +1,4 @@
-"""A component whose serving() is a generator, and no context manager."""
+"""A component whose `serving()` is a generator instead of a context manager."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -22,7 +22,7 @@ class Metrics:
 app = Daebus("users")
 # ! mypy arg-type: Argument 1 to "attach" of "Daebus" has incompatible type "Metrics"; expected "DaebusHttp | DaebusWebSocket | Component"
 # ! pyright reportArgumentType: Argument of type "Metrics" cannot be assigned to parameter "component" of type "DaebusHttp | DaebusWebSocket | Component" in function "attach"
-# ! registration wrong-component: attach(Metrics()): its serving() is no context manager; decorate it with @contextlib.asynccontextmanager, and yield once
+# ! registration wrong-component: attach(Metrics()): its serving() does not return an async context manager; decorate it with @contextlib.asynccontextmanager, and yield once
 app.attach(Metrics())
 
 

@@ -1,4 +1,4 @@
-"""The name that an app has in other frameworks."""
+"""The name of the app class in another framework."""
 
 # wrong
 # ! mypy attr-defined: Module "daebus" has no attribute "App"

@@ -14,7 +14,7 @@ app = Daebus("users")
 # wrong
 # ! mypy arg-type: Argument 1 to "register_blueprint" of "Daebus" has incompatible type Module; expected "Blueprint[ServiceContainer]"
 # ! pyright reportArgumentType: Argument of type "Module("accounts")" cannot be assigned to parameter "blueprint" of type "Blueprint[ServiceContainer]" in function "register_blueprint"
-# ! registration wrong-component: register_blueprint(accounts): it is no blueprint; register an object: users = Blueprint("users")
+# ! registration wrong-component: register_blueprint(accounts): it is not a blueprint; register an object: users = Blueprint("users")
 app.register_blueprint(accounts)
 # right
 app.register_blueprint(users)

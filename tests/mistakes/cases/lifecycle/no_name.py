@@ -1,4 +1,4 @@
-"""A service whose name nobody has said."""
+"""A service without a name."""
 
 from daebus import Daebus
 

@@ -1,4 +1,4 @@
-"""Two blueprints with handlers of one action, where none may replace the other."""
+"""Two blueprints with handlers of the same action."""
 
 from accounts import GetUser, User
 from daebus import Blueprint, Daebus, Settings

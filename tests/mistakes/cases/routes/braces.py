@@ -1,4 +1,4 @@
-"""A path parameter in the braces of another framework."""
+"""A path parameter in braces, as in other frameworks."""
 
 from accounts import User
 from daebus import Blueprint, Daebus, DaebusHttp

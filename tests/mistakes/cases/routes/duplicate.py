@@ -13,7 +13,7 @@ async def get_user(user_id: str) -> User:
 
 # wrong
 # ! mypy daebus-duplicate: get_user_by_name: GET && is handled by get_user already && -> rename or remove one of the two
-# ! start-up same-route: route GET && GET && is the same to the router; change the path of one of the two
+# ! start-up same-route: route GET && GET && is the same path to the router; change the path of one of the two
 @users.route("/users/<name>")
 # right
 @users.route("/users/by-name/<name>")

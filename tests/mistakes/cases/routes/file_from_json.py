@@ -1,4 +1,4 @@
-"""A file in a body that is read from JSON, as nobody has said that it is a form."""
+"""An uploaded file in a body that is not declared as a form, and would be decoded from JSON."""
 
 from typing import Annotated
 
@@ -20,7 +20,7 @@ class Portrait(msgspec.Struct):
 
 @users.route("/portraits", methods=["POST"])
 # wrong
-# ! start-up undecodable: save(data: Portrait): a file comes in a form, and Portrait is read from JSON; annotate it as Annotated[Portrait, Body(media_type=RequestEncodingType.MULTI_PART)], with Body of litestar.params
+# ! start-up undecodable: save(data: Portrait): a file is sent in a form, but Portrait is decoded from JSON; annotate it as Annotated[Portrait, Body(media_type=RequestEncodingType.MULTI_PART)], with Body of litestar.params
 async def save(data: Portrait) -> None:
     print(data, Annotated[Portrait, FORM])
 

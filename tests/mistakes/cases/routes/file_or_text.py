@@ -14,7 +14,7 @@ FORM = Body(media_type=RequestEncodingType.MULTI_PART)
 
 @users.route("/portraits", methods=["POST"])
 # wrong
-# ! start-up undecodable: save(data: dict[str, UploadFile | str]): dict[str, UploadFile | str] cannot be decoded: a part of a form that may be a file can be nothing else, but None; give each part a field of its own in a msgspec.Struct, or take dict[str, object] and use isinstance(...)
+# ! start-up undecodable: save(data: dict[str, UploadFile | str]): dict[str, UploadFile | str] cannot be decoded: a part of a form that may be a file cannot have another type, except None; give each part a field of its own in a msgspec.Struct, or take dict[str, object] and use isinstance(...)
 async def save(data: Annotated[dict[str, UploadFile | str], FORM]) -> None:
     print(data)
 

@@ -1,4 +1,4 @@
-"""One method without the list around it: each of its letters is taken for a method."""
+"""`methods=` as a string instead of a list."""
 
 from accounts import GetUser, User
 from daebus import Blueprint, Daebus, DaebusHttp
@@ -9,7 +9,7 @@ users = Blueprint("users")
 # wrong
 # ! mypy arg-type: Argument "methods" to "route" of "Recorder" has incompatible type "str"; expected "Sequence[Literal['DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT', 'TRACE']]"
 # ! pyright reportArgumentType: Argument of type "Literal['POST']" cannot be assigned to parameter "methods" of type "Sequence[Method]" in function "route"
-# ! registration wrong-method: @route(' && methods='POST' is no list of names; write methods=['POST']
+# ! registration wrong-method: @route(' && methods='POST' is not a list of names; write methods=['POST']
 @users.route("/users", methods="POST")
 # right
 @users.route("/users", methods=["POST"])

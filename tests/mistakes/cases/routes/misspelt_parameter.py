@@ -1,4 +1,4 @@
-"""A path parameter that is called otherwise in the signature."""
+"""A path parameter with another name in the signature."""
 
 from accounts import User
 from daebus import Blueprint, Daebus, DaebusHttp

@@ -1,4 +1,4 @@
-"""A path without its first slash."""
+"""A path without a leading slash."""
 
 from accounts import User
 from daebus import Blueprint, Daebus, DaebusHttp

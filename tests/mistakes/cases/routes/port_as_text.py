@@ -1,4 +1,4 @@
-"""A port that is no number."""
+"""A port that is not a number."""
 
 from daebus import Daebus, DaebusHttp
 

@@ -1,4 +1,4 @@
-"""An exception in `raises=` that no client ever gets."""
+"""An exception in `raises=` that is never sent to a client."""
 
 from daebus import Blueprint, Daebus, DaebusHttp
 from daebus.errors import NotFound
@@ -7,7 +7,7 @@ users = Blueprint("users")
 
 
 # wrong
-# ! start-up wrong-option: route GET && raises= names KeyError, which a client never gets: it would be answered with 500; name classes of daebus.errors, your own subclasses of them, or HTTPExceptions of Litestar
+# ! start-up wrong-option: route GET && raises= has KeyError, which is never sent to a client: the response would be a 500; list classes of daebus.errors, your own subclasses of them, or HTTPExceptions of Litestar
 @users.route("/users/<user_id>", raises=[KeyError])
 # right
 @users.route("/users/<user_id>", raises=[NotFound])

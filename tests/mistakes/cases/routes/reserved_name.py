@@ -1,4 +1,4 @@
-"""A query parameter with a name to which Litestar gives a meaning of its own."""
+"""A query parameter whose name has a special meaning in Litestar."""
 
 from accounts import User
 from daebus import Blueprint, Daebus, DaebusHttp
@@ -8,8 +8,8 @@ users = Blueprint("users")
 
 # wrong
 @users.route("/search")
-# ! mypy daebus-signature: search(query: str): Litestar gives "query" a meaning of its own, which cannot be of type str -> rename it, as query_: Annotated[..., QueryParameter(name="query")]
-# ! registration reserved-name: search(query: str): Litestar gives 'query' a meaning of its own, all query parameters, which is never of type str; write query: dict[str, str], or rename it, as query_: Annotated[str, QueryParameter(name='query')]
+# ! mypy daebus-signature: search(query: str): "query" has a special meaning in Litestar, which cannot be of type str -> rename it, for example query_: Annotated[..., QueryParameter(name="query")]
+# ! registration reserved-name: search(query: str): 'query' has a special meaning in Litestar, all query parameters, which is never of type str; write query: dict[str, str], or rename it, for example query_: Annotated[str, QueryParameter(name='query')]
 async def search(query: str) -> User:
     return User(query)
 

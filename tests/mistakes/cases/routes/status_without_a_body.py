@@ -1,4 +1,4 @@
-"""A body under a status that has none."""
+"""A response body for a status that has no body."""
 
 from accounts import GetUser, User
 from daebus import Blueprint, Daebus, DaebusHttp

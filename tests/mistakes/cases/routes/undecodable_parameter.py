@@ -1,4 +1,4 @@
-"""A query parameter of a type that no request can hold."""
+"""A query parameter of a type that cannot be decoded from a request."""
 
 from accounts import Session, User
 from daebus import Blueprint, Daebus, DaebusHttp

@@ -1,4 +1,4 @@
-"""A method that HTTP does not have."""
+"""An HTTP method that does not exist."""
 
 from accounts import GetUser, User
 from daebus import Blueprint, Daebus, DaebusHttp
@@ -9,7 +9,7 @@ users = Blueprint("users")
 # wrong
 # ! mypy list-item: List item 0 has incompatible type "Literal['PSOT']"; expected "Literal['DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT', 'TRACE']"
 # ! pyright reportArgumentType: Argument of type "list[str]" cannot be assigned to parameter "methods" of type "Sequence[Method]" in function "route"
-# ! registration wrong-method: route PSOT && 'PSOT' is no HTTP method that can be routed; did you mean 'POST'?
+# ! registration wrong-method: route PSOT && 'PSOT' is not an HTTP method that can be routed; did you mean 'POST'?
 @users.route("/users", methods=["PSOT"])
 # right
 @users.route("/users", methods=["POST"])

@@ -1,4 +1,4 @@
-"""An option that routes do not have."""
+"""An option of a route that does not exist."""
 
 from accounts import User
 from daebus import Blueprint, Daebus, DaebusHttp

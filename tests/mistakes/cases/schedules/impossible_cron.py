@@ -1,4 +1,4 @@
-"""A cron expression with an hour that no day has."""
+"""A cron expression with an hour that does not exist."""
 
 from daebus import Blueprint, Daebus
 

@@ -1,4 +1,4 @@
-"""A number where a `timedelta` belongs."""
+"""A number instead of a `timedelta`."""
 
 from datetime import timedelta
 

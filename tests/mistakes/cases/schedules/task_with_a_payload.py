@@ -1,4 +1,4 @@
-"""A background task that takes a payload, which nobody would send."""
+"""A background task with a payload, although tasks receive no message."""
 
 from accounts import Container, GetUser, UserRepo
 from daebus import Blueprint, Daebus
@@ -8,8 +8,8 @@ users = Blueprint("users", services=Container)
 
 # wrong
 @users.background("cleanup", 60)
-# ! mypy daebus-signature: cleanup(query: GetUser): a background task gets nothing of this kind from the message -> put a bare * before "query" if it is a service
-# ! registration unexpected-payload: cleanup(query: GetUser): a background task gets no message, so there is nothing to fill it with; put a bare * before 'query' if it is a service, or remove it
+# ! mypy daebus-signature: cleanup(query: GetUser): a background task gets no such value from the message -> put a bare * before "query" if it is a service
+# ! registration unexpected-payload: cleanup(query: GetUser): a background task gets no message, so this parameter would have no value; put a bare * before 'query' if it is a service, or remove it
 async def cleanup(query: GetUser, *, repo: UserRepo) -> None:
     await repo.find(query.id)
 

@@ -1,4 +1,4 @@
-"""A scope that background tasks do not have."""
+"""A value of `scope=` that does not exist."""
 
 from daebus import Blueprint, Daebus
 
@@ -9,7 +9,7 @@ users = Blueprint("users")
 # ! mypy call-overload: No overload variant of "background" of "Recorder" matches argument types "str", "int", "str"
 # ! mypy untyped-decorator: Untyped decorator makes function "cleanup" untyped
 # ! pyright reportArgumentType: Argument of type "Literal['everywhere']" cannot be assigned to parameter "scope" of type "Literal['service', 'replica']" in function "background"
-# ! registration wrong-option: @background('cleanup'): scope='everywhere' is none of its values; give one of 'service', 'replica'
+# ! registration wrong-option: @background('cleanup'): scope='everywhere' is not an allowed value; give one of 'service', 'replica'
 @users.background("cleanup", 60, scope="everywhere")
 # right
 @users.background("cleanup", 60, scope="replica")

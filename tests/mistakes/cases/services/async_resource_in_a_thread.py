@@ -1,4 +1,4 @@
-"""A `def` handler that asks for what an async generator opened on the event loop."""
+"""A `def` handler that takes an object which an async generator opened on the event loop."""
 
 from accounts import Container, Database
 from daebus import Blueprint, Daebus

@@ -1,4 +1,4 @@
-"""An `async def` handler that asks for the blocking bus, which would block the event loop."""
+"""An `async def` handler that takes the blocking bus, which would block the event loop."""
 
 from accounts import COUNT_USERS
 from daebus import BlockingBus, Blueprint, Bus, Daebus

@@ -1,4 +1,4 @@
-"""A service that is built when the module is imported: a provider that is called in the default."""
+"""A provider that is called in the default of a parameter, so the service is created at import."""
 
 from accounts import Container, UserRepo
 from daebus import Blueprint, Daebus, use
@@ -10,7 +10,7 @@ users = Blueprint("users", services=Container)
 @users.action("limit")
 # ! mypy arg-type: Argument 1 to "use" has incompatible type "UserRepo"; expected "Provider[Never]"
 # ! pyright reportArgumentType: Argument of type "UserRepo" cannot be assigned to parameter "provider" of type "Provider[T@use]" in function "use"
-# ! registration not-a-provider: limit(repo: UserRepo): use(...) names <accounts.UserRepo object && >, which is no provider; name one of the container's providers: use(Container.name)
+# ! registration not-a-provider: limit(repo: UserRepo): use(...) names <accounts.UserRepo object && >, which is not a provider; name one of the container's providers: use(Container.name)
 async def limit(*, repo: UserRepo = use(Container.repo())) -> int:
     return repo.limit
 

@@ -1,4 +1,4 @@
-"""A `def` handler, which runs in a thread, that asks for the bus of the event loop."""
+"""A `def` handler, which runs in a thread, that takes the bus of the event loop."""
 
 from accounts import COUNT_USERS
 from daebus import BlockingBus, Blueprint, Bus, Daebus

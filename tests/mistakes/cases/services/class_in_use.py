@@ -11,7 +11,7 @@ users = Blueprint("users", services=Container)
 # ! mypy arg-type: Argument 1 to "use" has incompatible type "type[UserRepo]"; expected "Provider[Never]"
 # ! mypy daebus-wiring: limit(repo: UserRepo): use(...) names a provider of UserRepo, and the container is Container -> use a provider of Container, of its bases, or of a container nested in it
 # ! pyright reportArgumentType: Argument of type "type[UserRepo]" cannot be assigned to parameter "provider" of type "Provider[T@use]" in function "use"
-# ! registration not-a-provider: limit(repo: UserRepo): use(...) names <class 'accounts.UserRepo'>, which is no provider; name one of the container's providers: use(Container.name)
+# ! registration not-a-provider: limit(repo: UserRepo): use(...) names <class 'accounts.UserRepo'>, which is not a provider; name one of the container's providers: use(Container.name)
 async def limit(*, repo: UserRepo = use(UserRepo)) -> int:
     return repo.limit
 

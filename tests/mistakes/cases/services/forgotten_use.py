@@ -1,4 +1,4 @@
-"""A provider as the default itself: a forgotten `use(...)`."""
+"""A provider as the default of a parameter, without `use(...)`."""
 
 from accounts import Container, UserRepo
 from daebus import Blueprint, Daebus, use

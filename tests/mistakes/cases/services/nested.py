@@ -1,4 +1,4 @@
-"""A service of a nested container, asked for by its bare name."""
+"""A service of a nested container, requested by its bare name."""
 
 from dependency_injector import providers
 

@@ -1,4 +1,4 @@
-"""A factory of a coroutine, which nobody would await."""
+"""A factory of a coroutine, which would never be awaited."""
 
 from collections.abc import AsyncIterator
 
@@ -27,8 +27,8 @@ users = Blueprint("users", services=Own)
 
 
 @users.action("url")
-# ! mypy daebus-wiring: url(archive: Database): the provider "archive" of Own gives a Coroutine[Any, Any, Database], which nobody would await -> make it a providers.Resource, opened when the service starts, or a PerMessage, opened for each message
-# ! registration never-awaited: url(archive: Database): nobody would await connect && make it a providers.Resource, opened when the service starts, or a PerMessage, opened for each message
+# ! mypy daebus-wiring: url(archive: Database): the provider "archive" of Own gives a Coroutine[Any, Any, Database], which would never be awaited -> make it a providers.Resource, opened when the service starts, or a PerMessage, opened for each message
+# ! registration never-awaited: url(archive: Database): connect && would never be awaited; make it a providers.Resource, opened when the service starts, or a PerMessage, opened for each message
 async def url(*, archive: Database) -> str:
     return archive.url
 

@@ -1,4 +1,4 @@
-"""A blueprint that does not say which container its services come from."""
+"""A blueprint without `services=`, so its container is not known."""
 
 from accounts import Container, GetUser, User, UserRepo
 from daebus import Blueprint, Daebus

@@ -1,4 +1,4 @@
-"""A plain attribute of the container, which is no provider."""
+"""A plain attribute of the container, which is not a provider."""
 
 from dependency_injector import providers
 
@@ -17,8 +17,8 @@ users = Blueprint("users", services=Own)
 
 
 @users.action("retries")
-# ! mypy daebus-wiring: retries(retries: int): Own.retries is no provider -> make it one: retries = providers.Object(...)
-# ! registration not-a-provider: retries(retries: int): Own.retries is no provider; make it one: retries = providers.Object(...)
+# ! mypy daebus-wiring: retries(retries: int): Own.retries is not a provider -> make it one: retries = providers.Object(...)
+# ! registration not-a-provider: retries(retries: int): Own.retries is not a provider; make it one: retries = providers.Object(...)
 async def retries(*, retries: int) -> int:
     return retries
 

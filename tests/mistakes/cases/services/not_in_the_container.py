@@ -1,4 +1,4 @@
-"""A service that the container does not have at all."""
+"""A service that the container does not have."""
 
 from dependency_injector import providers
 

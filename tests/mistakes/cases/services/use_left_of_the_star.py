@@ -8,8 +8,8 @@ users = Blueprint("users", services=Container)
 
 # wrong
 @users.action("get_user")
-# ! mypy daebus-signature: get_user(repo: UserRepo): use(...) stands left of the *, where the message is -> put a bare * before "repo"
-# ! registration forgotten-star: get_user(repo: UserRepo): use(...) stands left of the *, where the message is; put a bare * before 'repo'
+# ! mypy daebus-signature: get_user(repo: UserRepo): use(...) is left of the *, where parameters come from the message -> put a bare * before "repo"
+# ! registration forgotten-star: get_user(repo: UserRepo): use(...) is left of the *, where parameters come from the message; put a bare * before 'repo'
 async def get_user(query: GetUser, repo: UserRepo = use(Container.repo)) -> User:
     return await repo.find(query.id)
 

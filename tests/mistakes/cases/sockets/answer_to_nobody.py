@@ -1,4 +1,4 @@
-"""A disconnect handler that answers a client who has gone."""
+"""A disconnect handler that returns an answer, although the client has left."""
 
 from daebus import Blueprint, Client, Daebus, DaebusHttp, DaebusWebSocket
 
@@ -9,8 +9,8 @@ users = Blueprint("users")
 # ! pyright reportArgumentType: Argument of type "(client: Client) -> CoroutineType[Any, Any, str]" cannot be assigned to parameter "handler" of type "Silent@__call__" in function "__call__"
 # ! pyright reportUntypedFunctionDecorator: Untyped function decorator obscures type of function; ignoring decorator
 @users.socket_disconnect()
-# ! mypy daebus-signature: gone: it returns str, and nobody gets what a disconnect handler returns -> write -> None
-# ! registration unexpected-reply: gone: it returns str, and nobody gets what a disconnect handler returns; return nothing: -> None
+# ! mypy daebus-signature: gone: it returns str, but a value that a disconnect handler returns is not used -> write -> None
+# ! registration unexpected-reply: gone: it returns str, but a value that a disconnect handler returns is not used; return nothing: -> None
 async def gone(client: Client) -> str:
     return client.id
 

@@ -1,4 +1,4 @@
-"""A refusal that is returned instead of raised: the client would be accepted."""
+"""A `Reject` that is returned instead of raised, so the client would be accepted."""
 
 from daebus import Blueprint, Client, Daebus, DaebusHttp, DaebusWebSocket, Reject
 

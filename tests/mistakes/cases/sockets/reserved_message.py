@@ -1,10 +1,10 @@
-"""A message to clients with the name under which they get answers."""
+"""A message to clients with the name that is reserved for answers."""
 
 from accounts import User
 from daebus import Message
 
 # wrong
-# ! registration reserved-name: Message('response'): clients get the answers of socket handlers under the name 'response', and could not tell them apart; give the message another name
+# ! registration reserved-name: Message('response'): the name 'response' is reserved for the answers to clients; give the message another name
 GREETING = Message[User]("response")
 # right
 GREETING = Message[User]("greeting")
