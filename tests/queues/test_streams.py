@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from daebus.queues.streams import BatchSize
+from daebus.queues.leases import Entry
+from daebus.queues.streams import BatchSize, BoundedStream, Task, alike_limits
 
 
 def settled(under_way: int, size: BatchSize | None = None) -> list[int]:
@@ -56,3 +57,18 @@ def test_a_full_read_now_and_then_is_no_reason_to_read_more() -> None:
         size.learn(size.entries)
         size.learn(size.entries // 2)
     assert size.entries == before
+
+
+def test_streams_are_read_together_by_those_with_like_limits() -> None:
+    assert parts() == []
+    assert parts(8) == [[8]]
+    assert parts(8, 8, 8) == [[8, 8, 8]]
+    assert parts(100, 32, 100) == [[32], [100, 100]]
+    assert parts(100, 1, 64, 2) == [[1, 2], [64, 100]]
+
+
+def parts(*limits: int) -> list[list[int]]:
+    async def handle(entry: Entry, task: Task) -> None: ...
+
+    streams = [BoundedStream(str(limit), limit, handle, lambda *_: 0.0) for limit in limits]
+    return [[stream.limit for stream in part] for part in alike_limits(streams)]

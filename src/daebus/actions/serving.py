@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
@@ -17,7 +16,7 @@ from daebus.queues.leases import Entry, Lease
 from daebus.queues.reader import GroupReader
 from daebus.queues.retries import GROUP, Origin, Retries
 from daebus.queues.settler import Settler
-from daebus.queues.streams import BoundedStream
+from daebus.queues.streams import BoundedStream, alike_limits
 from daebus.telemetry.logs import Logger
 
 from .requests import RequestHandler, ServedAction, Shared
@@ -60,18 +59,17 @@ class ActionServer:
         shared = Shared(node, limits, self._settler, self._runs, LateRequests(logger), logger)
         deliveries = [(action, Delivery(action.endpoint, service, node.stopping, logger)) for action in actions]
         for number, each in enumerate(retries):
-            # One reader for each limit: a read takes the same number of entries from each of its streams.
-            by_limit: dict[int, list[BoundedStream]] = defaultdict(list)
+            streams: list[BoundedStream] = []
             for action, delivery in deliveries:
                 key = action_stream(each.partition, action.name)
                 origin = Origin(each.partition, ("action", action.name), key, GROUP, key, action.policy)
                 limit = max(1, (action.concurrency + number) // len(retries))
                 handler = RequestHandler(action, delivery, origin, each, shared)
-                by_limit[limit].append(BoundedStream(key, limit, handler.handle, handler.alone))
-            for streams in by_limit.values():
-                registry = instance_registry(each.partition)
-                self._streams += streams
-                self._readers.append(GroupReader(node, GROUP, registry, lease, streams, self._settler, logger))
+                streams.append(BoundedStream(key, limit, handler.handle, handler.alone))
+            self._streams += streams
+            registry = instance_registry(each.partition)
+            for alike in alike_limits(streams):
+                self._readers.append(GroupReader(node, GROUP, registry, lease, alike, self._settler, logger))
 
     async def start(self) -> None:
         """Start taking requests."""

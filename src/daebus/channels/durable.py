@@ -19,16 +19,22 @@ from daebus.queues.leases import Entry, Lease
 from daebus.queues.reader import GroupReader
 from daebus.queues.retries import GROUP, Origin, Retries
 from daebus.queues.settler import Settler
+from daebus.queues.sources import Source
 from daebus.queues.streams import BoundedStream
 from daebus.queues.work import Work
 from daebus.telemetry.logs import Logger
 
+from .changes import Changes, SharedSource
 from .groups import Listener, Places, Seat
 from .orphans import OrphanWatch
 
 __all__ = ["DurableListeners", "ListenerHost"]
 
 _TRIM_SECONDS = 10.0
+
+# So many listeners have a connection each, on which they block: an event reaches one replica, and at once. If there are
+# more, an event wakes every replica, which then asks for it.
+_OWN_CONNECTIONS = 2
 
 # Everything before the oldest entry that any group still needs is trimmed: a pending entry, or one not yet delivered.
 _TRIM = Script(
@@ -87,6 +93,7 @@ class DurableListeners:
         self._channels = sorted({listener.channel for listener in listeners})
         self._places = Places(host.node, host.service, listeners, host.logger)
         self._orphans = OrphanWatch(host.node, host.service, host.logger)
+        self._changes: Changes | None = None
         self._readers: list[GroupReader] = []
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -110,9 +117,13 @@ class DurableListeners:
         """Stop receiving; finish the events in flight."""
         await self.quit()
         await asyncio.gather(*(reader.stop(grace) for reader in self._readers))
+        if self._changes is not None:
+            await self._changes.close()
         await self._places.leave()
 
     async def _begin(self, seats: Sequence[Seat]) -> None:
+        if len(seats) > _OWN_CONNECTIONS:
+            await self._share()
         readers = [self._reader(seat) for seat in seats]
         if seats:
             streams = [self._bounded(seat, self._again(seat), GROUP) for seat in seats]
@@ -121,17 +132,31 @@ class DurableListeners:
             self._readers.append(reader)
             await reader.start()
 
+    async def _share(self) -> None:
+        """Open the connection that the listeners share, if the server allows it."""
+        changes = Changes(self._host.node)
+        try:
+            await changes.start()
+        except CommandError as error:
+            many = "every durable listener has a connection of its own, as the server does not tell about new events"
+            self._host.logger.warning(many, reason=str(error))
+        else:
+            self._changes = changes
+
     def _again(self, seat: Seat) -> str:
         return listener_stream(self._host.service, seat.listener.channel, seat.key)
 
     def _reader(self, seat: Seat) -> GroupReader:
         channel = seat.listener.channel
         streams = [self._bounded(seat, channel_stream(channel), seat.group)]
-        return self._group_reader(seat.group, channel_instances(channel), streams)
+        source = None if self._changes is None else SharedSource(self._changes)
+        return self._group_reader(seat.group, channel_instances(channel), streams, source)
 
-    def _group_reader(self, group: str, registry: str, streams: Sequence[BoundedStream]) -> GroupReader:
+    def _group_reader(
+        self, group: str, registry: str, streams: Sequence[BoundedStream], source: Source | None = None
+    ) -> GroupReader:
         host = self._host
-        return GroupReader(host.node, group, registry, host.lease, streams, self._settler, host.logger)
+        return GroupReader(host.node, group, registry, host.lease, streams, self._settler, host.logger, source)
 
     def _bounded(self, seat: Seat, key: str, group: str) -> BoundedStream:
         listener = seat.listener

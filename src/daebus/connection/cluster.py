@@ -43,10 +43,11 @@ def open_link(
     on_connect: OnConnect | None = None,
     divert: Callable[[Reply], bool] | None = None,
     patience: float | None = None,
+    first: Sequence[tuple[Argument, ...]] = (),
 ) -> Link:
     """The connection for the commands of a process, not yet started; its arguments are those of `ServerLink`."""
     kind = ClusterLink if server.is_cluster else ServerLink
-    return kind(server, on_connect=on_connect, divert=divert, patience=patience)
+    return kind(server, on_connect=on_connect, divert=divert, patience=patience, first=first)
 
 
 class ClusterLink:
@@ -70,12 +71,12 @@ class ClusterLink:
         on_connect: OnConnect | None = None,
         divert: Callable[[Reply], bool] | None = None,
         patience: float | None = None,
+        first: Sequence[tuple[Argument, ...]] = (),
     ) -> None:
         """Set up the link; nothing is opened. See `ServerLink` for the arguments."""
         self._server = server
         self._on_connect = on_connect
-        self._divert = divert
-        self._patience = patience
+        self._to_node = partial(ServerLink, on_connect=self._returned, divert=divert, patience=patience, first=first)
         self.lost_at: float = 0.0
         self._links: dict[Place, ServerLink] = {}
         self._owners: list[ServerLink | None] = [None] * _SLOTS
@@ -211,9 +212,7 @@ class ClusterLink:
     async def _link_to(self, place: Place) -> ServerLink:
         link = self._links.get(place)
         if link is None:
-            fresh = ServerLink(
-                self._server.at(*place), on_connect=self._returned, divert=self._divert, patience=self._patience
-            )
+            fresh = self._to_node(self._server.at(*place))
             await fresh.start()
             link = self._links.setdefault(place, fresh)
             if link is not fresh:  # another task was quicker

@@ -45,6 +45,7 @@ class ServerLink:
         on_connect: OnConnect | None = None,
         divert: Callable[[Reply], bool] | None = None,
         patience: float | None = None,
+        first: Sequence[tuple[Argument, ...]] = (),
     ) -> None:
         """Set up the link; nothing is opened.
 
@@ -55,10 +56,12 @@ class ServerLink:
             divert: See `Wire.open`.
             patience: Seconds of silence, while replies are due, after which the connection counts as dead; default: as
                 the timings of the server say.
+            first: Commands with which each connection begins.
         """
         self._server = server
         self._on_connect = on_connect
         self._divert = divert
+        self._first = first
         self._patience = server.timings.patience if patience is None else patience
         self._ping = server.timings.ping
         self._wire: Wire | None = None
@@ -171,6 +174,8 @@ class ServerLink:
         wire = await Wire.open(self._server, patience=self._patience, divert=self._divert)
         self._wire, self._ready = wire, False
         try:
+            for command in self._first:
+                await wire.execute(command)
             done = self._on_connect() if self._on_connect is not None else None
             if done is not None:
                 await done

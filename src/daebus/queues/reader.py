@@ -8,7 +8,6 @@ from contextlib import suppress
 from operator import attrgetter
 from typing import cast
 
-from daebus.connection.blocking_link import BlockingLink
 from daebus.connection.node import Node
 from daebus.connection.resp import CommandError, is_busy_group, is_missing_group
 from daebus.delivery.grace import Grace
@@ -18,23 +17,18 @@ from daebus.telemetry.logs import Logger
 from .lease_scripts import LEAVE, MAKE_GROUP, OWNED
 from .leases import Entry, Lease
 from .settler import Settler
+from .sources import OwnConnection, Source
 from .streams import BatchSize, BoundedStream, Task
 from .suspects import Turn
 
 __all__ = ["GroupReader"]
 
-_BLOCK_MS = 5_000
-_PATIENCE = 5.0
 _RETRY_SECONDS = 0.2
 _REFUSED_SECONDS = 1.0
 
 _PAGE = 1000
 
 _key_of: Callable[[BoundedStream], str] = attrgetter("key")
-
-# What XREADGROUP answers: for each stream its entries, each an id, then names and values in turn; or, for one that was
-# deleted, None.
-_Read = list[tuple[bytes, list[tuple[bytes, list[bytes] | None]]]]
 
 # What OWNED answers: ids; names and values alternating, or None for a deleted entry; and the number of deliveries.
 _Owned = list[tuple[bytes, list[bytes] | None, int]]
@@ -51,6 +45,7 @@ class GroupReader:
         streams: The streams. A full one is left out of the next read, so that it does not starve the others.
         settler: Settles the entries of the handlers.
         logger: For errors.
+        source: Where new entries come from; None: a connection of its own.
     """
 
     def __init__(
@@ -62,6 +57,7 @@ class GroupReader:
         streams: Sequence[BoundedStream],
         settler: Settler,
         logger: Logger,
+        source: Source | None = None,
     ) -> None:
         self._node = node
         self._loop = asyncio.get_running_loop()
@@ -74,8 +70,7 @@ class GroupReader:
         self._lease = lease
         self._streams = {stream.key.encode(): stream for stream in streams}
         self._logger = logger
-        self._link = BlockingLink(node.server, streams[0].key, _BLOCK_MS / 1000 + _PATIENCE)
-        node.when_doubtful(lambda: self._link.doubt(node.link.lost_at))
+        self._source = source or OwnConnection(node, streams[0].key)
         self._reading: frozenset[BoundedStream] = frozenset()
         self._freed = asyncio.Event()
         self._place = asyncio.Event()
@@ -98,13 +93,13 @@ class GroupReader:
         self._freed.set()
         if self._task is not None and self._taking_over is not None:
             self._taking_over.cancel()
-            await self._link.interrupt(self._node.link)
+            await self._source.interrupt()
             await asyncio.wait({self._task, self._taking_over})
 
     async def stop(self, grace: Grace) -> None:
         """Stop reading; finish the entries in flight."""
         await self.quit()
-        await self._link.close()
+        await self._source.close()
         await grace.end({task for stream in self._streams.values() for task in stream.tasks})
         await self._leave_groups()
 
@@ -118,7 +113,7 @@ class GroupReader:
         for stream in self._streams.values():
             try:
                 if stream.gone is None:
-                    await self._link.execute("XGROUP", "CREATE", stream.key, self._group, "0", "MKSTREAM")
+                    await self._node.link.execute("XGROUP", "CREATE", stream.key, self._group, "0", "MKSTREAM")
                 elif await self._node.link.script(MAKE_GROUP, [stream.key, stream.gone], [self._group]) == 0:
                     self._end(stream)
             except CommandError as error:
@@ -172,16 +167,15 @@ class GroupReader:
             self._freed.clear()
             await self._freed.wait()
             return
-        command = ("XREADGROUP", "GROUP", self._group, self._node.id, "COUNT", count, "BLOCK", _BLOCK_MS, "STREAMS")
         self._reading = frozenset(streams)
         tenure = self._lease.tenure
         try:
-            reply = await self._link.execute(*command, *map(_key_of, streams), *[">"] * len(streams))
+            batch = await self._source.read(self._group, self._node.id, count, list(map(_key_of, streams)))
         finally:
             self._reading = frozenset()
         self._refused = ""
         most = 0
-        for key, entries in cast("_Read", reply or []):
+        for key, entries in batch:
             most = max(most, len(entries))
             for entry_id, fields in entries:
                 self._take(self._streams[key], Entry(entry_id, fields or []), tenure)
@@ -296,5 +290,5 @@ class GroupReader:
             self._interrupting = asyncio.create_task(self._interrupt())
 
     async def _interrupt(self) -> None:
-        await self._link.interrupt(self._node.link)
+        await self._source.interrupt()
         self._interrupting = None

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
+from itertools import pairwise
+from operator import attrgetter
 
 from .leases import Entry
 
-__all__ = ["BatchSize", "BoundedStream", "Task"]
+__all__ = ["BatchSize", "BoundedStream", "Task", "alike_limits"]
 
 _SMALLEST = 4
 _LARGEST = 64
@@ -60,6 +62,23 @@ class BoundedStream:
         """How many more entries to read; 0 also if there is little room, because every read would then be small."""
         free = self.limit - len(self.tasks) - self.keeps_place
         return free if free * 4 >= self.limit else 0
+
+
+_limit_of: Callable[[BoundedStream], int] = attrgetter("limit")
+
+
+def alike_limits(streams: Sequence[BoundedStream]) -> list[list[BoundedStream]]:
+    """The streams in at most two parts, one for each reader, with as little difference between their limits as can be.
+
+    A read takes the same number of entries from each of its streams: so few that the one with the lowest limit has room
+    for them. And each reader has a connection.
+    """
+    ordered = sorted(streams, key=_limit_of)
+    ratios = [high.limit / low.limit for low, high in pairwise(ordered)]
+    if not ratios or max(ratios) == 1:
+        return [ordered] if ordered else []
+    end = ratios.index(max(ratios)) + 1
+    return [ordered[:end], ordered[end:]]
 
 
 class BatchSize:

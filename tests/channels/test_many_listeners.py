@@ -1,0 +1,150 @@
+"""A hundred durable listeners in one instance: their connections, and that each of them hears what it should."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import pytest
+from tests.support import raw_redis, until
+
+from daebus import Action, Channel, Daebus, Settings
+from daebus.testing import RunningService, private_redis_url, running
+
+pytestmark = pytest.mark.usefixtures("daebus_redis_url")
+
+_MOST = 8
+_NAME = "many_listeners"
+
+
+@pytest.fixture
+async def redis() -> AsyncIterator[Any]:
+    async with raw_redis(private_redis_url()) as client:
+        yield client
+
+
+def url() -> str:
+    """The server, which shows the connections of the service by their name."""
+    server = private_redis_url()
+    return f"{server}{'&' if '?' in server else '?'}client_name={_NAME}"
+
+
+async def connections(redis: Any) -> int:
+    return sum(client["name"] == _NAME for client in await redis.client_list())
+
+
+def channels(prefix: str, count: int) -> Sequence[Channel[int]]:
+    return [Channel[int](f"{prefix}_{number}", durable=True) for number in range(count)]
+
+
+class Ears:
+    """A service with a listener for each of some channels, and what each of them heard, by its name."""
+
+    def __init__(self, name: str, heard_on: Sequence[Channel[int]], concurrency: int = 1) -> None:
+        self.app = Daebus(name, settings=Settings(lease=1.0, max_concurrency=concurrency))
+        self.heard: dict[str, list[int]] = defaultdict(list)
+        self.times: list[float] = []
+        self.gates: dict[str, asyncio.Event] = {}
+        for number, channel in enumerate(heard_on):
+            self._listen(channel, f"ear_{number}")
+
+    def _listen(self, channel: Channel[int], name: str) -> None:
+        @self.app.listen(channel, name=name)
+        async def hear(event: int) -> None:
+            self.times.append(time.perf_counter())
+            if name in self.gates:
+                await self.gates[name].wait()
+            self.heard[name].append(event)
+
+    def all_heard(self, numbers: Sequence[int], ears: int = 100) -> bool:
+        return len(self.heard) == ears and all(len(heard) >= len(numbers) for heard in self.heard.values())
+
+
+async def latency(ears: Ears, service: RunningService, channel: Channel[int], hearers: int) -> float:
+    """The median of the seconds from a publish to the last of its hearers, one event at a time."""
+    samples: list[float] = []
+    for number in range(60):
+        ears.times.clear()
+        began = time.perf_counter()
+        await service.publish(channel, number)
+        await until(lambda: len(ears.times) == hearers)
+        samples.append(max(ears.times) - began)
+    return statistics.median(samples)
+
+
+async def test_a_hundred_listeners_of_as_many_channels_share_few_connections(redis: Any) -> None:
+    each, numbers = channels("each", 100), range(20)
+    ears = Ears("each", each)
+    async with running(Daebus("publisher")) as publisher:
+        await asyncio.gather(*(publisher.publish(channel, -1) for channel in each))  # waits before the start
+        async with running(ears.app, redis_url=url()):
+            await until(lambda: ears.all_heard([-1]))
+            for number in numbers:
+                await asyncio.gather(*(publisher.publish(channel, number) for channel in each))
+            await until(lambda: ears.all_heard([-1, *numbers]))
+            assert await connections(redis) <= _MOST
+    assert all(heard == [-1, *numbers] for heard in ears.heard.values())
+
+
+async def test_a_hundred_listeners_of_one_channel_share_few_connections(redis: Any) -> None:
+    (one,) = channels("one", 1)
+    ears, numbers = Ears("one", [one] * 100), range(50)
+    async with running(Daebus("publisher")) as publisher, running(ears.app, redis_url=url()):
+        for number in numbers:
+            await publisher.publish(one, number)
+        await until(lambda: ears.all_heard(numbers))
+        assert await connections(redis) <= _MOST
+    assert all(heard == [*numbers] for heard in ears.heard.values())
+
+
+async def test_actions_with_different_limits_share_few_connections(redis: Any) -> None:
+    app = Daebus("limits", settings=Settings(partitions=1))
+    numbers = range(1, 41)
+
+    def serve(number: int) -> Action[int, int]:
+        action = Action[int, int](f"action_{number}", service="limits")
+
+        @app.action(action, concurrency=number)
+        async def act(payload: int) -> int:
+            return payload
+
+        return action
+
+    actions = [serve(number) for number in numbers]
+    ears = channels("limits", 40)
+    for channel in ears:
+
+        @app.listen(channel)
+        async def hear(_: int) -> None: ...
+
+    async with running(app, redis_url=url()) as service:
+        assert await asyncio.gather(*(service.call(action, 7) for action in actions * 3)) == [7] * 120
+        assert await connections(redis) <= _MOST
+
+
+async def test_a_listener_that_is_busy_holds_up_no_other_one() -> None:
+    (one, other), numbers = channels("busy", 2), range(30)
+    ears = Ears("busy", [one, one, one, other])
+    ears.gates["ear_0"] = gate = asyncio.Event()
+    async with running(ears.app) as service:
+        for number in numbers:
+            await service.publish(one, number)
+            await service.publish(other, number)
+        await until(lambda: all(len(ears.heard[f"ear_{ear}"]) == len(numbers) for ear in (1, 2, 3)))
+        assert not ears.heard["ear_0"]
+        gate.set()
+        await until(lambda: len(ears.heard["ear_0"]) == len(numbers))
+    assert all(heard == [*numbers] for heard in ears.heard.values())
+
+
+async def test_an_event_comes_about_as_soon_as_over_a_connection_of_its_own() -> None:
+    (few, *many), alone = channels("soon", 100), channels("alone", 1)
+    shared, own = Ears("shared", [few, *many]), Ears("own", alone)
+    async with running(own.app) as own_service, running(shared.app) as shared_service:
+        by_itself = await latency(own, own_service, alone[0], 1)
+        together = await latency(shared, shared_service, few, 1)
+    assert together < 4 * by_itself
