@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from tests.support import raw_redis, until
 
-from daebus import Action, Channel, Daebus, Settings
+from daebus import Action, Channel, Daebus, DaebusHttp, DaebusWebSocket, ServiceContainer, Settings
 from daebus.testing import RunningService, private_redis_url, running
 
 pytestmark = pytest.mark.usefixtures("daebus_redis_url")
@@ -124,6 +124,51 @@ async def test_actions_with_different_limits_share_few_connections(redis: Any) -
     async with running(app, redis_url=url()) as service:
         assert await asyncio.gather(*(service.call(action, 7) for action in actions * 3)) == [7] * 120
         assert await connections(redis) <= _MOST
+
+
+async def test_all_other_kinds_of_handlers_share_few_connections(redis: Any) -> None:
+    app = Daebus("kinds", container=ServiceContainer())
+    app.attach(DaebusHttp(port=0))
+    app.attach(DaebusWebSocket())
+    for number in range(100):
+        _every_kind(app, number)
+    async with running(app, redis_url=url()) as service, service.socket() as socket:
+        assert await service.call(Action[int, int]("action_7", service="kinds"), 7) == 7
+        assert bytes((await socket.ask("type_7", 7)).data) == b"7"
+        assert await connections(redis) <= _MOST
+
+
+def _every_kind(app: Daebus[ServiceContainer], number: int) -> None:
+    @app.action(Action[int, int](f"action_{number}", service="kinds"))
+    async def act(payload: int) -> int:
+        return payload
+
+    @app.background(f"task_{number}", 1.0 + number)
+    async def work() -> None: ...
+
+    @app.listen(Channel[int](f"plain_{number}"))
+    async def hear(_: int) -> None: ...
+
+    @app.listen(Channel[int](f"kept_{number}", durable=True), name=f"kept_{number}")
+    async def keep(_: int) -> None: ...
+
+    @app.socket(f"type_{number}")
+    async def answer(data: int) -> int:
+        return data
+
+
+async def test_replicas_share_the_events_and_one_that_stops_leaves_none(redis: Any) -> None:
+    (one,), numbers = channels("replicas", 1), range(200)
+    first, second = (Ears("replicas", [one] * 4, concurrency=4) for _ in range(2))
+    async with running(Daebus("publisher")) as publisher, running(first.app):
+        async with running(second.app):
+            for number in numbers[:100]:
+                await publisher.publish(one, number)
+        for number in numbers[100:]:
+            await publisher.publish(one, number)
+        names = [f"ear_{ear}" for ear in range(4)]
+        await until(lambda: all(len(first.heard[name] + second.heard[name]) >= len(numbers) for name in names))
+        assert all(sorted(first.heard[name] + second.heard[name]) == [*numbers] for name in names)
 
 
 async def test_a_listener_that_is_busy_holds_up_no_other_one() -> None:

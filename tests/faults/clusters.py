@@ -65,6 +65,16 @@ class Cluster:
         slot = key_slot(key)
         return next(number for number, (first, last) in enumerate(RANGES) if first <= slot <= last)
 
+    def move(self, slot: int, giver: Engine, taker: Engine) -> None:
+        """Move a slot with its keys from one server to another."""
+        taker.ask(f"CLUSTER SETSLOT {slot} IMPORTING {self.id(giver)}")
+        giver.ask(f"CLUSTER SETSLOT {slot} MIGRATING {self.id(taker)}")
+        keys = giver.ask(f"CLUSTER GETKEYSINSLOT {slot} 1000").decode().split("\r\n")[2::2]
+        if keys:
+            giver.ask(f'MIGRATE 127.0.0.1 {taker.port} "" 0 5000 KEYS {" ".join(keys)}')
+        for one in (taker, giver):
+            one.ask(f"CLUSTER SETSLOT {slot} NODE {self.id(taker)}")
+
     def kill(self) -> None:
         """Kill all of them."""
         for engine in self.engines:

@@ -58,6 +58,39 @@ async def test_listeners_are_renamed_and_handed_over_on_a_cluster(tmp_path: Path
         cluster.kill()
 
 
+async def test_many_listeners_share_one_connection_to_each_node(tmp_path: Path) -> None:
+    names = [f"many_{number}" for number in range(30)]
+    heard: dict[str, list[int]] = {name: [] for name in names}
+    app = Daebus("many")
+    for name in names:
+        _listen(app, name, heard[name])
+    cluster = Cluster(tmp_path, with_replicas=False)
+    try:
+        await cluster.start()
+        url = f"{cluster.url}?client_name=many"
+        async with running(Daebus("other"), redis_url=cluster.url) as other, running(app, redis_url=url):
+            for number in range(10):
+                for name in names:
+                    await other.publish(Channel[int](name, durable=True), number)
+            await until(lambda: all(len(numbers) >= 10 for numbers in heard.values()))
+            of_nodes = [engine.ask("CLIENT LIST").count(b" name=many ") for engine in cluster.primaries]
+            assert max(of_nodes) <= 8, of_nodes
+            moved = key_slot("daebus:channel:{many_0}")
+            source = cluster.owner("daebus:channel:{many_0}")
+            cluster.move(moved, cluster.primaries[source], cluster.primaries[(source + 1) % 3])
+            await other.publish(Channel[int]("many_0", durable=True), 10)
+            await until(lambda: 10 in heard["many_0"])
+    finally:
+        cluster.kill()
+    assert heard == {name: [*range(11 if name == "many_0" else 10)] for name in names}
+
+
+def _listen(app: Daebus, channel: str, heard: list[int]) -> None:
+    @app.listen(Channel[int](channel, durable=True), name=channel, start="earliest")
+    async def hear(number: int) -> None:
+        heard.append(number)
+
+
 async def _check(url: str) -> None:
     first, second = Shop("a", renamed_from="none", fails=True), Shop("b")
     async with (

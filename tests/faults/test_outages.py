@@ -121,7 +121,9 @@ LOSSES = [
     Fault(
         "groups destroyed",
         lambda engine: engine.ask(
-            "XGROUP DESTROY daebus:{faulty}:action:echo daebus", "XGROUP DESTROY daebus:{faulty}:action:note daebus"
+            "XGROUP DESTROY daebus:{faulty}:action:echo daebus",
+            "XGROUP DESTROY daebus:{faulty}:action:note daebus",
+            "XGROUP DESTROY daebus:channel:{faulty_many} faulty:two",
         ),
         breaks_connections=False,
     ),

@@ -249,6 +249,15 @@ async def test_a_right_that_is_missing_is_told_at_the_start(
         assert "\n" not in text
 
 
+async def test_without_the_right_to_be_told_of_changes_each_listener_has_a_connection(tmp_path: Path) -> None:
+    with Engine(tmp_path / "engine") as engine:
+        engine.ask(f"ACL SETUSER my_service on >pw {documented_rights()} -client|tracking")
+        with told() as lines:
+            async with open_world(f"redis://my_service:pw@127.0.0.1:{engine.port}/0") as world:
+                await world.works(1)
+        assert any("connection of its own" in line and "+client|tracking" in line for line in lines), lines
+
+
 async def test_a_user_that_is_removed_while_the_service_runs_is_told_and_may_come_back(tmp_path: Path) -> None:
     with Engine(tmp_path / "engine") as engine:
         make = f"ACL SETUSER my_service on >pw {documented_rights()}"

@@ -28,6 +28,7 @@ ECHO = Action[int, int]("echo", service="faulty")
 NOTE = Action[int, None]("note", service="faulty")
 LIVE = Channel[Event]("faulty_live")
 KEPT = Channel[Event]("faulty_kept", durable=True)
+MANY = Channel[Event]("faulty_many", durable=True)
 
 
 class World:
@@ -43,7 +44,7 @@ class World:
         self.bus = bus
         self.gate = asyncio.Event()
         self.gate.set()
-        self.seen: dict[str, list[int]] = {"note": [], "live": [], "kept": []}
+        self.seen: dict[str, list[int]] = {"note": [], "live": [], "kept": [], "many": []}
 
     async def works(self, number: int) -> None:
         """Everything works. Raises `ServiceError` and `TimeoutError` where it does not."""
@@ -51,6 +52,7 @@ class World:
         await self.bus.send(NOTE, number)
         await self.bus.publish(LIVE, Event(number))
         await self.bus.publish(KEPT, Event(number))
+        await self.bus.publish(MANY, Event(number))
         await until(lambda: all(number in numbers for numbers in self.seen.values()), 0.5)
 
     async def fails(self, *, timeout: float = 0.3) -> ServiceError:
@@ -108,6 +110,13 @@ async def open_world(
         @app.listen(KEPT)
         async def on_kept(event: Event) -> None:
             world.seen["kept"].append(event.number)
+
+        @app.listen(MANY, name="one")  # with a third listener, the second and the third share a connection
+        async def on_many(_: Event) -> None: ...
+
+        @app.listen(MANY, name="two")
+        async def on_many_too(event: Event) -> None:
+            world.seen["many"].append(event.number)
 
         async with running(app, redis_url=url, timings=timings):
             await world.works(-1)

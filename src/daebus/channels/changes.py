@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import cast
@@ -22,6 +23,12 @@ _TRACKED: Sequence[tuple[Argument, ...]] = (("HELLO", 3), ("CLIENT", "TRACKING",
 _CHANGED = b"invalidate"
 
 _WAIT_SECONDS = 5.0
+
+# An event wakes each replica, and one gets it. A replica that mostly finds nothing asks a little later. Events do not
+# wait for it while others are quicker, and after a few that it gets it asks at once again.
+_VAIN, _MOST_VAIN = 3, 16
+_VAIN_SECONDS = 0.005
+_LONGEST_SECONDS = 0.02
 
 Change = asyncio.Future[None]
 
@@ -104,6 +111,7 @@ class SharedSource:
         self._changes = changes
         self._stopped: Change = asyncio.get_running_loop().create_future()
         self._drained: Change | None = None
+        self._vain = 0
         self._pauses: Iterator[float] | None = None
 
     async def read(self, group: str, consumer: str, count: int, keys: Sequence[str]) -> Batch:
@@ -112,11 +120,9 @@ class SharedSource:
         if self._pauses is not None:
             await asyncio.sleep(next(self._pauses))
         change = self._changes.next(key)
-        if change is self._drained:
-            self._drained = None
-            # A group that was destroyed is no change: after some seconds it is read all the same.
-            waits = {change, self._stopped}
-            await asyncio.wait(waits, timeout=_WAIT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        was_told = change is self._drained
+        if was_told:
+            was_told = await self._wait(change)
             if self._stopped.done():
                 return []
             change = self._changes.next(key)
@@ -130,7 +136,24 @@ class SharedSource:
         batch = list(cast("dict[bytes, list[tuple[bytes, list[bytes] | None]]]", reply or {}).items())
         if not batch or len(batch[0][1]) < count:
             self._drained = change
+        if batch:
+            self._vain //= 2
+        elif was_told:
+            self._vain = min(_MOST_VAIN, self._vain + 1)
         return batch
+
+    async def _wait(self, change: Change) -> bool:
+        """Wait for a change; False: there was none for so long that the stream is read all the same.
+
+        The server does not tell when a group is destroyed.
+        """
+        self._drained = None
+        waits = {change, self._stopped}
+        await asyncio.wait(waits, timeout=_WAIT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        if self._vain >= _VAIN and change.done() and not self._stopped.done():
+            longest = min(_LONGEST_SECONDS, _VAIN_SECONDS * (self._vain - _VAIN + 1))
+            await asyncio.sleep(longest * random.uniform(0.5, 1.0))  # noqa: S311  # spread, not secrecy
+        return change.done()
 
     async def interrupt(self) -> None:
         """Let the read that is waiting be the last one."""

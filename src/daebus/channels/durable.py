@@ -32,9 +32,9 @@ __all__ = ["DurableListeners", "ListenerHost"]
 
 _TRIM_SECONDS = 10.0
 
-# So many listeners have a connection each, on which they block: an event reaches one replica, and at once. If there are
-# more, an event wakes every replica, which then asks for it.
-_OWN_CONNECTIONS = 2
+# Connections of all listeners of an instance. A listener with its own connection blocks on it: an event goes to one
+# replica, at once. Where listeners share one, an event wakes every replica, and the replicas ask for it.
+_CONNECTIONS = 2
 
 # Everything before the oldest entry that any group still needs is trimmed: a pending entry, or one not yet delivered.
 _TRIM = Script(
@@ -122,9 +122,10 @@ class DurableListeners:
         await self._places.leave()
 
     async def _begin(self, seats: Sequence[Seat]) -> None:
-        if len(seats) > _OWN_CONNECTIONS:
-            await self._share()
-        readers = [self._reader(seat) for seat in seats]
+        changes = await self._share() if len(seats) > _CONNECTIONS else None
+        own = len(seats) if changes is None else _CONNECTIONS - 1
+        readers = [self._reader(seat, None) for seat in seats[:own]]
+        readers += [self._reader(seat, changes) for seat in seats[own:]]
         if seats:
             streams = [self._bounded(seat, self._again(seat), GROUP) for seat in seats]
             readers.append(self._group_reader(GROUP, instance_registry(self._host.service), streams))
@@ -132,24 +133,25 @@ class DurableListeners:
             self._readers.append(reader)
             await reader.start()
 
-    async def _share(self) -> None:
-        """Open the connection that the listeners share, if the server allows it."""
+    async def _share(self) -> Changes | None:
+        """Open the connection that listeners share, if the server allows it."""
         changes = Changes(self._host.node)
         try:
             await changes.start()
         except CommandError as error:
-            many = "every durable listener has a connection of its own, as the server does not tell about new events"
+            many = "each durable listener has a connection of its own: the server does not report changes of streams"
             self._host.logger.warning(many, reason=str(error))
-        else:
-            self._changes = changes
+            return None
+        self._changes = changes
+        return changes
 
     def _again(self, seat: Seat) -> str:
         return listener_stream(self._host.service, seat.listener.channel, seat.key)
 
-    def _reader(self, seat: Seat) -> GroupReader:
+    def _reader(self, seat: Seat, changes: Changes | None) -> GroupReader:
         channel = seat.listener.channel
         streams = [self._bounded(seat, channel_stream(channel), seat.group)]
-        source = None if self._changes is None else SharedSource(self._changes)
+        source = None if changes is None else SharedSource(changes)
         return self._group_reader(seat.group, channel_instances(channel), streams, source)
 
     def _group_reader(
