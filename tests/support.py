@@ -10,9 +10,10 @@ from inspect import isawaitable
 from typing import Any, cast
 
 import pytest
+from dependency_injector import containers
 from redis.asyncio import Redis
 
-from daebus.app.kinds import kind_of
+from daebus.app.kinds import compile_handler, kind_of
 from daebus.bus.bus import Bus
 from daebus.bus.caller import Caller
 from daebus.bus.node_bus import NodeBus
@@ -22,11 +23,13 @@ from daebus.core.private_parts import find
 from daebus.core.timings import Timings
 from daebus.declare.recorder import Recorder
 from daebus.declare.specs import Spec
+from daebus.delivery.endpoint import Endpoint
+from daebus.delivery.workers import WorkerPool
 from daebus.legacy.dialect import dialect_of
 from daebus.protocol.limits import BusLimits
 from daebus.wiring.rules import Rule
 
-__all__ = ["hide_part", "open_bus", "raw_redis", "recorded", "rule_of", "until"]
+__all__ = ["Decorate", "hide_part", "open_bus", "raw_redis", "recorded", "rule_of", "until", "wired"]
 
 
 @asynccontextmanager
@@ -80,6 +83,20 @@ class _Reader(Recorder):
 def recorded(recorder: Recorder) -> Sequence[Spec]:
     """What a recorder has recorded, as an app sees it."""
     return _Reader("reader").read(recorder)
+
+
+Decorate = Callable[[Recorder], Callable[[Any], object]]
+"""A decorator of an app: ``lambda app: app.action(GET_USER)``."""
+
+
+def wired(
+    decorate: Decorate, handler: Callable[..., object], container: containers.Container, workers: WorkerPool
+) -> Endpoint[Any]:
+    """A handler as an app wires it: ``wired(lambda app: app.action(GET_USER), get_user, Container(), workers)``."""
+    recorder = Recorder("tests")
+    decorate(recorder)(handler)
+    (spec,) = recorded(recorder)
+    return compile_handler(spec, container, workers)
 
 
 def rule_of(decorate: Callable[[Recorder], Callable[[Any], object]]) -> Rule:

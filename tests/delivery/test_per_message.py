@@ -12,12 +12,12 @@ from functools import partial
 from types import TracebackType
 from typing import Generic, Protocol, Self, TypeVar, cast
 
+import msgspec
 import pytest
 from dependency_injector import containers, providers
-from tests.support import until
+from tests.support import until, wired
 
 from daebus.core.context import Context
-from daebus.declare.specs import LifecycleSpec
 from daebus.delivery.dispatch import dispatch
 from daebus.delivery.endpoint import Endpoint, Incoming
 from daebus.delivery.per_message import PerMessage
@@ -26,7 +26,6 @@ from daebus.delivery.workers import WorkerPool
 from daebus.errors import DaebusError, WiringError
 from daebus.mistakes.places import show_path
 from daebus.wiring.binding import use
-from daebus.wiring.compiling import Rule, compile_endpoint
 
 T = TypeVar("T")
 Log = list[str]
@@ -47,8 +46,8 @@ class Handle(Protocol):
 
 
 def compiled(container: containers.Container, handler: Callable[..., object], pool: WorkerPool) -> Endpoint[object]:
-    spec = LifecycleSpec(function=handler, blueprint="tests", namespace=None, event="start")
-    return compile_endpoint(spec, container, pool, Rule(kind="a test"), lambda _: lambda result: result)
+    """The endpoint of a route, which returns the result of the handler unchanged."""
+    return wired(lambda app: app.route("/test"), handler, container, pool)
 
 
 def incoming() -> Incoming:
@@ -135,8 +134,7 @@ async def test_an_object_is_opened_before_the_handler_and_left_after_its_reply_w
         log.append("encode")
         return result
 
-    spec = LifecycleSpec(function=handler, blueprint="tests", namespace=None, event="start")
-    endpoint = compile_endpoint(spec, Container(), pool, Rule(kind="a test"), lambda _: encode)
+    endpoint = msgspec.structs.replace(compiled(Container(), handler, pool), encode=encode)
     assert await dispatch(endpoint, incoming()) == "reply"
     assert log == ["open a", "handle", "encode", "commit a", "close a"]
 
@@ -207,8 +205,7 @@ async def test_a_reply_that_cannot_be_encoded_rolls_back(log: Log, pool: WorkerP
     def encode(result: object) -> object:
         raise TypeError("no JSON")
 
-    spec = LifecycleSpec(function=handler, blueprint="tests", namespace=None, event="start")
-    endpoint = compile_endpoint(spec, Container(), pool, Rule(kind="a test"), lambda _: encode)
+    endpoint = msgspec.structs.replace(compiled(Container(), handler, pool), encode=encode)
     with pytest.raises(TypeError, match="no JSON"):
         await dispatch(endpoint, incoming())
     assert log == ["open a", "roll back a: TypeError('no JSON')", "close a"]

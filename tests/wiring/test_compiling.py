@@ -2,24 +2,24 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from operator import methodcaller
 from typing import Annotated, Any, cast
 
 import msgspec
 import pytest
 from dependency_injector import containers, providers
+from tests.support import Decorate, wired
 
 from daebus.core.context import Context
-from daebus.declare.contracts import Action, Channel
-from daebus.declare.signatures import Signature
-from daebus.declare.specs import LifecycleSpec
+from daebus.declare.contracts import Action, Channel, StreamAction
 from daebus.delivery.dispatch import dispatch
 from daebus.delivery.endpoint import Endpoint, Incoming
 from daebus.delivery.workers import WorkerPool
 from daebus.errors import BadRequest, WiringError, WiringProblem
 from daebus.mistakes.places import show_path
-from daebus.payloads.codec import UnknownTag, encode
+from daebus.payloads.codec import UnknownTag
+from daebus.websocket.clients import Client
 from daebus.wiring.binding import use
-from daebus.wiring.compiling import Rule, compile_endpoint
 
 Handler = Callable[..., object]
 
@@ -44,10 +44,6 @@ class Deleted(msgspec.Struct, tag="deleted"):
     id: str
 
 
-class Client:
-    pass
-
-
 class Repo:
     pass
 
@@ -63,31 +59,37 @@ class Container(containers.DeclarativeContainer):
 GET_USER = Action[GetUser, User]("get_user")
 EVENTS = Channel[Created | Deleted]("events")
 
-ACTION = Rule(kind="an action", payload="the payload", replies=True)
-CONTRACT = Rule(kind="an action", payload="the payload", replies=True, contract=GET_USER.types)
-LISTENER = Rule(kind="a listener", payload="the event", required=True, events=True)
-SOCKET = Rule(kind="a socket handler", payload="the data", parts=(Client,), replies=True)
-CONNECT = Rule(kind="a connect handler", payload="the parameters", parts=(Client,), lax=True)
-TASK = Rule(kind="a background task")
-ROUTE = Rule(kind="a route", free=True)
-STREAM = Rule(kind="a stream", payload="the payload", replies=True, streams=True)
+GET_ALL = Action[None, User]("all")
+
+ACTION = methodcaller("action", "test")
+CONTRACT = methodcaller("action", GET_USER)
+NO_PAYLOAD = methodcaller("action", GET_ALL)
+STREAM = methodcaller("action", StreamAction[GetUser, User]("stream"))
+LISTENER = methodcaller("listen", "events")
+EVENT_LISTENER = methodcaller("listen", EVENTS)
+SOCKET = methodcaller("socket", "test")
+CONNECT = methodcaller("socket_connect")
+TASK = methodcaller("background", "test", 1)
+ROUTE = methodcaller("route", "/test", methods=["POST"])
 
 
-def compiled(handler: Handler, rule: Rule) -> Endpoint[bytes]:
-    spec = LifecycleSpec(function=handler, blueprint="tests", namespace=None, event="start")
-    return compile_endpoint(spec, Container(), WorkerPool(1), rule, lambda _: encode)
+A_CLIENT = Client.__new__(Client)  # only its type matters
 
 
-def problems(handler: Handler, rule: Rule) -> list[WiringProblem]:
+def compiled(handler: Handler, decorate: Decorate) -> Endpoint[Any]:
+    return wired(decorate, handler, Container(), WorkerPool(1))
+
+
+def problems(handler: Handler, decorate: Decorate) -> list[WiringProblem]:
     with pytest.raises(WiringError) as caught:
-        compiled(handler, rule)
+        compiled(handler, decorate)
     place = f"{show_path(__file__)}:{handler.__code__.co_firstlineno}"
     assert {problem.where for problem in caught.value.problems} == {place}
     return list(caught.value.problems)
 
 
-def refusal(handler: Handler, rule: Rule) -> WiringProblem:
-    (problem,) = problems(handler, rule)
+def refusal(handler: Handler, decorate: Decorate) -> WiringProblem:
+    (problem,) = problems(handler, decorate)
     return problem
 
 
@@ -95,8 +97,8 @@ def incoming(body: bytes | None = None, part: object = None) -> Incoming:
     return Incoming(Context(request_id="r", service="s", handler="h"), body=body, part=part)
 
 
-async def reply(handler: Handler, rule: Rule, body: bytes | None = None, part: object = None) -> bytes:
-    return await dispatch(compiled(handler, rule), incoming(body, part))
+async def reply(handler: Handler, decorate: Decorate, body: bytes | None = None, part: object = None) -> object:
+    return await dispatch(compiled(handler, decorate), incoming(body, part))
 
 
 async def test_the_payload_is_decoded_and_the_reply_encoded() -> None:
@@ -119,14 +121,14 @@ async def test_the_payload_the_context_and_the_part_are_told_apart_by_type_in_an
         return [type(client).__name__, data.id, context.request_id]
 
     for handler in (first, last, positional):
-        assert await reply(handler, SOCKET, b'{"id":"1"}', Client()) == b'["Client","1","r"]'
+        assert await reply(handler, SOCKET, b'{"id":"1"}', A_CLIENT) == b'["Client","1","r"]'
 
 
 async def test_what_a_handler_does_not_take_is_not_decoded() -> None:
     async def handler(client: Client) -> str:
         return type(client).__name__
 
-    assert await reply(handler, SOCKET, b"{broken", Client()) == b'"Client"'
+    assert await reply(handler, SOCKET, b"{broken", A_CLIENT) == b'"Client"'
 
 
 async def test_a_message_without_a_body_has_null_for_a_payload() -> None:
@@ -162,8 +164,6 @@ async def test_the_contract_says_what_is_decoded() -> None:
 
 
 async def test_a_contract_without_payload_needs_none() -> None:
-    rule = Rule(kind="an action", payload="the payload", replies=True, contract=Action[None, User]("all").types)
-
     async def nothing() -> User:
         return User("1")
 
@@ -173,20 +173,20 @@ async def test_a_contract_without_payload_needs_none() -> None:
     async def context_alone(context: Context) -> User:
         return User(context.request_id)
 
-    assert await reply(nothing, rule) == b'{"id":"1"}'
-    assert await reply(null, rule) == b'{"id":"2"}'
-    assert await reply(context_alone, rule) == b'{"id":"r"}'
+    assert await reply(nothing, NO_PAYLOAD) == b'{"id":"1"}'
+    assert await reply(null, NO_PAYLOAD) == b'{"id":"2"}'
+    assert await reply(context_alone, NO_PAYLOAD) == b'{"id":"r"}'
 
 
 async def test_a_contract_without_reply_returns_none() -> None:
-    rule = Rule(kind="an action", payload="the payload", replies=True, contract=Action[GetUser, None]("put").types)
+    put = methodcaller("action", Action[GetUser, None]("put"))
 
     async def handler(query: GetUser) -> None: ...
     async def wrong(query: GetUser) -> User:
         return User(query.id)
 
-    assert await reply(handler, rule, b'{"id":"1"}') == b"null"
-    assert refusal(wrong, rule).found == "it returns User, but its contract says None"
+    assert await reply(handler, put, b'{"id":"1"}') == b"null"
+    assert refusal(wrong, put).found == "it returns User, but its contract says None"
 
 
 async def test_a_listener_tells_an_unknown_event_from_a_wrong_one() -> None:
@@ -195,12 +195,12 @@ async def test_a_listener_tells_an_unknown_event_from_a_wrong_one() -> None:
     async def handler(event: Created | Deleted) -> None:
         heard.append(event)
 
-    for rule in (LISTENER, Rule(kind="a", payload="b", required=True, events=True, contract=EVENTS.types)):
-        await reply(handler, rule, b'{"type":"deleted","id":"1"}')
+    for decorate in (LISTENER, EVENT_LISTENER):
+        await reply(handler, decorate, b'{"type":"deleted","id":"1"}')
         with pytest.raises(UnknownTag):
-            await reply(handler, rule, b'{"type":"renamed","id":"1"}')
+            await reply(handler, decorate, b'{"type":"renamed","id":"1"}')
         with pytest.raises(BadRequest) as caught:
-            await reply(handler, rule, b'{"type":"deleted","id":1}')
+            await reply(handler, decorate, b'{"type":"deleted","id":1}')
         assert not isinstance(caught.value, UnknownTag)
     assert heard == [Deleted("1")] * 2
 
@@ -218,33 +218,28 @@ async def test_a_lax_payload_is_read_from_text() -> None:
 
 
 def test_a_free_left_side_is_left_to_the_transport() -> None:
-    async def handler(user_id: str, request: Opaque, *, repo: Repo) -> Opaque:
+    async def handler(user_id: str, data: Opaque, *, repo: Repo) -> Opaque:
         return Opaque()
 
     endpoint = compiled(handler, ROUTE)
     assert list(endpoint.take(incoming())) == []
-    assert [parameter.name for parameter in endpoint.signature.left] == ["user_id", "request"]
+    assert [parameter.name for parameter in endpoint.signature.left] == ["user_id", "data"]
 
 
 def test_an_endpoint_has_the_title_of_its_handler() -> None:
     async def warm_up() -> None: ...
 
-    assert compiled(warm_up, TASK).title == "on_start warm_up"
+    assert compiled(warm_up, methodcaller("on_start")).title == "on_start warm_up"
 
 
-def test_the_encoder_is_made_for_the_signature() -> None:
-    async def handler() -> User:
+async def test_the_encoder_is_made_for_the_signature() -> None:
+    async def answer() -> User:
         return User("1")
 
-    seen: list[object] = []
+    async def silence() -> None: ...
 
-    def make_encoder(signature: Signature) -> Callable[[object], bytes]:
-        seen.append(signature.returns)
-        return encode
-
-    spec = LifecycleSpec(function=handler, blueprint="tests", namespace=None, event="start")
-    compile_endpoint(spec, Container(), WorkerPool(1), TASK, make_encoder)
-    assert seen == [User]
+    assert await reply(answer, SOCKET) == b'{"id":"1"}'
+    assert await reply(silence, SOCKET) is None
 
 
 def test_a_second_payload_is_refused_with_both_ways_out() -> None:
@@ -283,8 +278,8 @@ def test_a_payload_without_annotation_is_refused() -> None:
     async def handler(query) -> None:  # type: ignore[no-untyped-def]
         ...
 
-    for rule in (ACTION, CONTRACT, LISTENER):
-        found = [problem.found for problem in problems(cast("Handler", handler), rule)]
+    for decorate in (ACTION, CONTRACT, LISTENER):
+        found = [problem.found for problem in problems(cast("Handler", handler), decorate)]
         assert found[0] == "it has no annotation, so nothing can be validated"
 
 
@@ -294,7 +289,7 @@ def test_a_listener_without_an_event_is_refused() -> None:
     problem = refusal(handler, LISTENER)
     assert problem.found == "it does not take the event"
     assert problem.remedy == "add `event: Event` left of the *"
-    known = Rule(kind="a listener", payload="the event", required=True, contract=Channel[Created]("c").types)
+    known = methodcaller("listen", Channel[Created]("created"))
     assert refusal(handler, known).remedy == "add `event: Created` left of the *"
 
 
@@ -316,13 +311,11 @@ def test_another_payload_than_the_contract_says_is_refused() -> None:
     async def surplus(query: GetUser) -> User:
         return User(query.id)
 
-    nothing = Rule(kind="an action", payload="the payload", replies=True, contract=Action[None, User]("all").types)
-    assert refusal(surplus, nothing).found == "the payload of the contract is None"
+    assert refusal(surplus, NO_PAYLOAD).found == "the payload of the contract is None"
     problem = refusal(handler, CONTRACT)
     assert problem.found == "the payload of the contract is GetUser"
     assert problem.remedy == "annotate it as GetUser, or change the contract"
-    events = Rule(kind="a listener", payload="the event", required=True, events=True, contract=EVENTS.types)
-    assert "Created" in refusal(narrower, events).found
+    assert "Created" in refusal(narrower, EVENT_LISTENER).found
 
 
 def test_another_reply_than_the_contract_says_is_refused() -> None:
@@ -337,7 +330,7 @@ def test_another_reply_than_the_contract_says_is_refused() -> None:
 
 
 def test_a_reply_that_fits_the_contract_with_room_to_spare_is_accepted() -> None:
-    rule = Rule(kind="an action", payload="p", replies=True, contract=Action[GetUser, User | int | None]("g").types)
+    wide = methodcaller("action", Action[GetUser, User | int | None]("wide"))
 
     async def admin(query: GetUser) -> Admin:
         return Admin(query.id)
@@ -349,7 +342,7 @@ def test_a_reply_that_fits_the_contract_with_room_to_spare_is_accepted() -> None
         return User(query.id)
 
     for handler in (admin, maybe, described):
-        compiled(handler, rule)
+        compiled(handler, wide)
 
 
 def test_a_reply_without_annotation_is_refused_where_one_is_sent() -> None:
@@ -366,30 +359,27 @@ def test_a_reply_that_cannot_be_encoded_is_refused_where_one_is_sent() -> None:
 
     problem = refusal(handler, ACTION)
     assert problem.found == "what it returns cannot be encoded as JSON: Opaque has no JSON form"
-    compiled(handler, TASK)
+    assert refusal(handler, TASK).code == "unexpected-reply"
 
 
 def test_an_async_generator_is_refused_where_one_value_is_wanted() -> None:
     async def handler() -> AsyncIterator[User]:
         yield User("1")
 
-    problem = refusal(handler, ACTION)
+    problem = refusal(handler, NO_PAYLOAD)
     assert problem.found == "an action cannot be an async generator"
     assert problem.remedy == "return one value, or make it a StreamAction"
-    either = Rule(kind="an action", payload="the payload", replies=True, streams=None)
-    assert compiled(handler, either).signature.streams
+    assert compiled(handler, ACTION).signature.streams
 
 
 def test_one_value_is_refused_where_an_async_generator_is_wanted() -> None:
-    async def handler() -> list[User]:
+    async def handler(query: GetUser) -> list[User]:
         return []
 
-    assert refusal(handler, STREAM).found == "a stream must be an async generator"
+    assert refusal(handler, STREAM).found == "an action must be an async generator"
 
 
 def test_the_items_of_a_stream_must_fit_and_be_encodable() -> None:
-    contract = Rule(kind="a stream", payload="p", replies=True, streams=True, contract=GET_USER.types)
-
     async def other(query: GetUser) -> AsyncIterator[GetUser]:
         yield query
 
@@ -399,17 +389,20 @@ def test_the_items_of_a_stream_must_fit_and_be_encodable() -> None:
     async def unknown() -> Any:
         yield 1
 
-    assert refusal(other, contract).found == "it yields GetUser, but its contract says User"
-    assert "Opaque has no JSON form" in refusal(opaque, STREAM).found
-    assert refusal(unknown, STREAM).found == "it is an async generator, but it is not annotated as one"
+    assert refusal(other, STREAM).found == "it yields GetUser, but its contract says User"
+    assert "Opaque has no JSON form" in refusal(opaque, ACTION).found
+    assert refusal(unknown, ACTION).found == "it is an async generator, but it is not annotated as one"
 
 
 def test_use_left_of_the_star_is_told_instead_of_what_follows_from_it() -> None:
     async def handler(repo: Repo = use(Container.repo)) -> User:
         return User("1")
 
-    for rule in (ACTION, CONTRACT, TASK, ROUTE):
-        assert refusal(handler, rule).remedy == "put a bare * before 'repo'"
+    async def task(repo: Repo = use(Container.repo)) -> None: ...
+
+    for decorate in (ACTION, CONTRACT, ROUTE):
+        assert refusal(handler, decorate).remedy == "put a bare * before 'repo'"
+    assert refusal(task, TASK).remedy == "put a bare * before 'repo'"
 
 
 def test_all_mistakes_of_a_handler_are_told_at_once() -> None:

@@ -5,23 +5,24 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Annotated, cast
+from operator import methodcaller
+from typing import Annotated, Any, cast
 
 import msgspec
 import pytest
 from dependency_injector import containers, providers
+from litestar import Request
+from tests.support import Decorate, wired
 
 from daebus.core.context import Context
 from daebus.declare.contracts import Action
-from daebus.declare.specs import LifecycleSpec
+from daebus.declare.running import Running
 from daebus.delivery.endpoint import Endpoint
 from daebus.delivery.workers import WorkerPool
 from daebus.errors import WiringError
 from daebus.mistakes.places import made_at
 from daebus.mistakes.problem import WiringProblem
-from daebus.payloads.codec import encode
-from daebus.wiring.compiling import compile_endpoint
-from daebus.wiring.rules import Rule
+from daebus.websocket.clients import Client
 
 Handler = Callable[..., object]
 
@@ -50,14 +51,6 @@ class Opaque:
     pass
 
 
-class Client:
-    pass
-
-
-class Running:
-    pass
-
-
 class Inner(containers.DeclarativeContainer):
     db = providers.Singleton(Db)
 
@@ -77,43 +70,35 @@ class Container(containers.DeclarativeContainer):
 GET_USER = Action[GetUser, User]("get_user")
 SETTINGS = Action[Settings, None]("settings")
 
-STRANGERS: dict[type, tuple[str, str]] = {Client: ("socket handlers", "remove it")}
-ACTION = Rule(kind="an action", payload="the payload", replies=True, strangers=STRANGERS)
-CONTRACT = Rule(
-    kind="an action", payload="the payload", replies=True, contract=GET_USER.types, contract_place=made_at(GET_USER)
-)
-SOCKET = Rule(kind="a socket handler", payload="the data", parts=(Client,), replies=True)
-LISTENER = Rule(kind="a listener", payload="the event", required=True, events=True)
-TASK = Rule(kind="a background task", strangers=STRANGERS)
-THREAD = Rule(kind="a thread", parts=(Running,), thread=True)
-ROUTE = Rule(
-    kind="a route",
-    free=True,
-    reserved=frozenset({"request", "data"}),
-    path=frozenset({"user_id"}),
-    strangers=STRANGERS,
-)
+ACTION = methodcaller("action", "test")
+CONTRACT = methodcaller("action", GET_USER)
+NO_PAYLOAD = methodcaller("action", Action[None, int]("count"))
+SOCKET = methodcaller("socket", "test")
+LISTENER = methodcaller("listen", "events")
+TASK = methodcaller("background", "test", 1)
+THREAD = methodcaller("thread", "test")
+ROUTE = methodcaller("route", "/test", methods=["POST"])
+USER_ROUTE = methodcaller("route", "/users/<user_id>", methods=["POST"])
 
 
-def compiled(handler: Handler, rule: Rule) -> Endpoint[bytes]:
-    spec = LifecycleSpec(function=handler, blueprint="tests", namespace=None, event="start")
-    return compile_endpoint(spec, Container(), WorkerPool(1), rule, lambda _: encode)
+def compiled(handler: Handler, decorate: Decorate) -> Endpoint[Any]:
+    return wired(decorate, handler, Container(), WorkerPool(1))
 
 
-def problems(handler: Handler, rule: Rule) -> list[WiringProblem]:
+def problems(handler: Handler, decorate: Decorate) -> list[WiringProblem]:
     with pytest.raises(WiringError) as caught:
-        compiled(handler, rule)
+        compiled(handler, decorate)
     return list(caught.value.problems)
 
 
-def refusal(handler: Handler, rule: Rule) -> WiringProblem:
-    (problem,) = problems(handler, rule)
+def refusal(handler: Handler, decorate: Decorate) -> WiringProblem:
+    (problem,) = problems(handler, decorate)
     return problem
 
 
-def forgotten(handler: Handler, rule: Rule) -> tuple[str, str, str]:
+def forgotten(handler: Handler, decorate: Decorate) -> tuple[str, str, str]:
     """The subject, what is said beyond the usual, and the remedy, for a forgotten star."""
-    problem = refusal(handler, rule)
+    problem = refusal(handler, decorate)
     assert problem.code == "forgotten-star"
     usual = "it is left of the *, where parameters come from the message, but it is a service"
     assert problem.found.startswith(usual)
@@ -123,8 +108,8 @@ def forgotten(handler: Handler, rule: Rule) -> tuple[str, str, str]:
 def test_a_service_behind_the_payload_is_told_with_the_corrected_signature() -> None:
     async def handler(query: GetUser, repo: Repo) -> User: ...
 
-    for rule in (ACTION, CONTRACT, SOCKET):
-        assert forgotten(handler, rule) == (
+    for decorate in (ACTION, CONTRACT, SOCKET):
+        assert forgotten(handler, decorate) == (
             "handler(repo: Repo)",
             "",
             "put a bare * before it: handler(query: GetUser, *, repo: Repo)",
@@ -191,7 +176,7 @@ def test_what_can_be_decoded_is_a_service_only_by_its_name_and_a_type_of_its_own
 def test_what_the_contract_says_is_the_payload_whatever_the_container_has() -> None:
     async def handler(settings: Settings) -> None: ...
 
-    compiled(handler, Rule(kind="an action", payload="the payload", replies=True, contract=SETTINGS.types))
+    compiled(handler, methodcaller("action", SETTINGS))
 
 
 def test_behind_the_payload_a_common_type_is_a_service_by_its_name() -> None:
@@ -215,24 +200,27 @@ def test_of_a_long_signature_only_what_moves_is_written() -> None:
 def test_a_service_left_of_the_star_of_a_route_is_told() -> None:
     async def handler(user_id: str, limit: int, repo: Repo, data: Settings) -> User: ...
     async def by_type(user_id: str, storage: Repo, *, limit: int) -> User: ...
-    async def reserved(user_id: Repo, data: Repo, limit: Opaque, request: Repo, context: Context) -> User: ...
+    async def reserved(
+        user_id: str, data: Repo, limit: Opaque, request: Request[Any, Any, Any], context: Context
+    ) -> User: ...
 
-    assert forgotten(handler, ROUTE)[2] == (
+    assert forgotten(handler, USER_ROUTE)[2] == (
         "put a bare * before it: handler(user_id: str, limit: int, data: Settings, *, repo: Repo)"
     )
-    assert forgotten(by_type, ROUTE)[0] == "by_type(storage: Repo)"
-    compiled(reserved, ROUTE)
+    assert forgotten(by_type, USER_ROUTE)[0] == "by_type(storage: Repo)"
+    compiled(reserved, USER_ROUTE)
 
 
 def test_the_payload_right_of_the_star_is_told_with_the_corrected_signature() -> None:
     async def handler(*, query: GetUser) -> User: ...
+    async def event(*, query: GetUser) -> None: ...
     async def beside(*, repo: Repo, query: GetUser) -> User: ...
 
-    for rule in (ACTION, CONTRACT, SOCKET, LISTENER):
-        problem = refusal(handler, rule)
+    for decorate, wrong in ((ACTION, handler), (CONTRACT, handler), (SOCKET, handler), (LISTENER, event)):
+        problem = refusal(wrong, decorate)
         assert (problem.code, problem.parameter) == ("misplaced-payload", "query")
         assert problem.found == "it is right of the *, but Container has no provider 'query'"
-        assert problem.remedy == "move it left of the *: handler(query: GetUser)"
+        assert problem.remedy == f"move it left of the *: {wrong.__name__}(query: GetUser)"
     assert refusal(beside, ACTION).remedy == "move it left of the *: beside(query: GetUser, *, repo: Repo)"
 
 
@@ -244,8 +232,8 @@ def test_what_cannot_be_the_payload_is_an_unknown_service() -> None:
     async def another(*, query: User) -> User: ...
     async def task(*, query: User) -> None: ...
 
-    for handler, rule in ((second, ACTION), (opaque, ACTION), (misspelt, ACTION), (by_type, ACTION), (task, TASK)):
-        assert refusal(handler, rule).code == "unknown-service"
+    for handler, decorate in ((second, ACTION), (opaque, ACTION), (misspelt, ACTION), (by_type, ACTION), (task, TASK)):
+        assert refusal(handler, decorate).code == "unknown-service"
     assert [problem.code for problem in problems(another, CONTRACT)] == ["missing-payload", "unknown-service"]
     assert "move it left" not in refusal(task, TASK).remedy
     assert "or move it left of the *" in refusal(second, ACTION).remedy
@@ -258,15 +246,16 @@ def test_what_the_transport_hands_over_is_told_right_of_the_star() -> None:
 
     assert refusal(client, SOCKET).found == "Client comes from the message, not from the container"
     assert refusal(client, SOCKET).remedy == "move it left of the *: client(data: GetUser, client: Client)"
-    for rule in (ACTION, TASK, ROUTE):
-        assert refusal(context, rule).remedy == "move it left of the *: context(context: Context)"
+    for decorate in (ACTION, TASK, ROUTE):
+        assert refusal(context, decorate).remedy == "move it left of the *: context(context: Context)"
     assert refusal(request, ROUTE).found == "'request' comes from the message, not from the container"
 
 
 def test_what_stands_in_the_path_is_left_to_the_transport() -> None:
     async def handler(*, user_id: str) -> None: ...
 
-    assert compiled(handler, ROUTE).injection.bindings == ()
+    problem = refusal(handler, USER_ROUTE)
+    assert (problem.code, problem.remedy[:34]) == ("path-mismatch", "move 'user_id' left of the *: what")
 
 
 def test_what_only_other_transports_hand_over_is_told_on_both_sides() -> None:
@@ -274,9 +263,10 @@ def test_what_only_other_transports_hand_over_is_told_on_both_sides() -> None:
     async def right(*, client: Client) -> None: ...
 
     for handler in (left, right):
-        for rule, kind in ((ACTION, "an action"), (TASK, "a background task"), (ROUTE, "a route")):
-            problem = refusal(handler, rule)
-            assert (problem.code, problem.remedy) == ("wrong-part", "remove it")
+        for decorate, kind in ((ACTION, "an action"), (TASK, "a background task"), (ROUTE, "a route")):
+            problem = refusal(handler, decorate)
+            assert problem.code == "wrong-part"
+            assert problem.remedy.startswith("remove it; `clients: Clients` right of the *")
             assert problem.found == f"{kind} has no Client: only socket handlers have one"
 
 
@@ -294,27 +284,26 @@ def test_a_generator_that_nobody_would_iterate_over_is_told() -> None:
         yield 1
 
     remedies = {
-        rule.kind: refusal(handler, rule).remedy
-        for rule in (Rule(kind="stream", payload="p", replies=True, streams=None), ACTION, SOCKET, TASK, ROUTE)
+        ACTION: "write `async def`, to stream what it yields",
+        NO_PAYLOAD: "return one value, or make it a StreamAction",
+        SOCKET: "return one value",
+        TASK: "remove the yield; for an object that must be closed, use a providers.Resource",
+        ROUTE: "return one value, or a litestar.response.Stream",
     }
-    assert {refusal(handler, rule).code for rule in (ACTION, TASK, ROUTE)} == {"plain-generator"}
-    assert remedies == {
-        "stream": "write `async def`, to stream what it yields",
-        "an action": "return one value, or make it a StreamAction",
-        "a socket handler": "return one value",
-        "a background task": "remove the yield; for an object that must be closed, use a providers.Resource",
-        "a route": "return one value, or a litestar.response.Stream",
-    }
+    for decorate, remedy in remedies.items():
+        problem = refusal(handler, decorate)
+        assert (problem.code, problem.remedy) == ("plain-generator", remedy)
 
 
 def test_a_stream_is_told_where_nothing_is_streamed() -> None:
     async def handler() -> AsyncIterator[int]:
         yield 1
 
-    for rule in (ACTION, SOCKET, TASK, ROUTE):
-        problem = refusal(handler, rule)
+    kinds = {NO_PAYLOAD: "an action", SOCKET: "a socket handler", TASK: "a background task", ROUTE: "a route"}
+    for decorate, kind in kinds.items():
+        problem = refusal(handler, decorate)
         assert problem.code == "unexpected-stream"
-        assert problem.found == f"{rule.kind} cannot be an async generator"
+        assert problem.found == f"{kind} cannot be an async generator"
 
 
 def test_a_thread_is_a_plain_function_that_can_be_stopped() -> None:
