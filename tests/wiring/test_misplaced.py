@@ -255,7 +255,8 @@ def test_what_stands_in_the_path_is_left_to_the_transport() -> None:
     async def handler(*, user_id: str) -> None: ...
 
     problem = refusal(handler, USER_ROUTE)
-    assert (problem.code, problem.remedy[:34]) == ("path-mismatch", "move 'user_id' left of the *: what")
+    assert problem.code == "path-mismatch"
+    assert problem.remedy.startswith("move 'user_id' left of the *: ")
 
 
 def test_what_only_other_transports_hand_over_is_told_on_both_sides() -> None:
