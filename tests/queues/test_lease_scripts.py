@@ -20,6 +20,7 @@ pytestmark = pytest.mark.usefixtures("daebus_redis_url")
 
 STREAM = "daebus:{x}:action:work"
 REGISTRY = "daebus:{x}:instances"
+COUNTER = "daebus:{x}:instances:fence"
 LEASE = 60_000  # ms: no test lasts for so long, and time passes only where it is moved
 
 
@@ -45,13 +46,13 @@ class Registry:
     async def take(self, name: str, count: int = 10, *, suspects: bool = True) -> list[bytes]:
         """The entries that `name` takes over."""
         asked = ("daebus", name, LEASE, count, int(suspects))
-        taken, _, self.left = await self.run(TAKE_OVER, [STREAM, REGISTRY], *asked)
+        taken, _, self.left = await self.run(TAKE_OVER, [STREAM, REGISTRY, COUNTER], *asked)
         return [row[0] for row in taken]
 
     async def confirm(self, name: str) -> bool:
         """Whether an instance still owns what it had."""
-        asked = ("daebus", name, LEASE, self.owned[name])
-        return bool(await self.run(CONFIRM, [STREAM, REGISTRY], *asked) == 1)
+        asked = ("daebus", name, LEASE, self.owned[name], 1)
+        return bool(await self.run(CONFIRM, [STREAM, REGISTRY], *asked) == [1])
 
     async def begin(self, *names: str) -> None:
         """Instances that have beaten, with an entry in hand each."""
@@ -201,7 +202,7 @@ async def test_what_was_deleted_stands_in_nobodys_way(registry: Registry) -> Non
 async def test_it_says_when_the_next_owner_may_count_as_dead(registry: Registry) -> None:
     await registry.begin("a", "b")
     await registry.pass_time(0.75, "b")
-    _, wait, _ = await registry.run(TAKE_OVER, [STREAM, REGISTRY], "daebus", "a", LEASE, 1, 1)
+    _, wait, _ = await registry.run(TAKE_OVER, [STREAM, REGISTRY, COUNTER], "daebus", "a", LEASE, 1, 1)
     assert LEASE * 0.1 < wait <= LEASE * 0.25 + 1
 
 
@@ -210,9 +211,10 @@ async def test_looking_at_what_one_owns_is_no_delivery(registry: Registry) -> No
     own = [entry for entry, owner in (await registry.owners()).items() if owner == b"a"]
     await registry.redis.xdel(STREAM, own[1])
     for _ in range(2):
-        found = await registry.run(OWNED, [STREAM], "daebus", "a", "-", 10)
-        assert found == [[own[0], [b"request", b"a"], 1], [own[1], None, 1]]
-    assert await registry.run(OWNED, [STREAM], "daebus", "a", b"(" + own[0], 10) == [[own[1], None, 1]]
+        found = await registry.run(OWNED, [STREAM, COUNTER], "daebus", "a", "-", 10)
+        assert [row[:3] for row in found] == [[own[0], [b"request", b"a"], 1], [own[1], None, 1]]
+    ((*last, _),) = await registry.run(OWNED, [STREAM, COUNTER], "daebus", "a", b"(" + own[0], 10)
+    assert last == [own[1], None, 1]
 
 
 async def test_suspects_have_their_turns_one_after_another() -> None:

@@ -40,12 +40,16 @@ pytestmark = pytest.mark.usefixtures("daebus_redis_url")
 WORK = "daebus:{shop}:action:work"
 AGAIN = "daebus:{shop}:listener:orders:shop.on_order"
 ORDERS = "daebus:channel:{orders}"
+REGISTRY = "daebus:{shop}:instances"
+LISTENING = "daebus:channel:{orders}:instances"
 DELAYED = "daebus:{shop}:retries"
 DEAD = "daebus:{shop}:dead"
 
 SLOW = Policy(retries=3, backoff=1000, max_backoff=3000)
-ACTION = Origin("shop", ("action", "work"), WORK, GROUP, WORK, SLOW)
-LISTENER = Origin("shop", ("channel", "orders", "listener", "shop.on_order"), ORDERS, "shop:shop.on_order", AGAIN, SLOW)
+ACTION = Origin("shop", ("action", "work"), WORK, GROUP, REGISTRY, WORK, SLOW)
+LISTENER = Origin(
+    "shop", ("channel", "orders", "listener", "shop.on_order"), ORDERS, "shop:shop.on_order", LISTENING, AGAIN, SLOW
+)
 
 
 @pytest.fixture
@@ -250,10 +254,12 @@ async def test_all_of_it_works_on_a_cluster(tmp_path: Path) -> None:
                 letters = DeadLetters(node, "shop")
                 assert [await letters.replay(letter) async for letter in letters.all()] == [True]
                 request = Request("work", idempotency_key="k")
-                run = KeyedRun(node, ACTION, b"1-1", request)
+                ids = [await redis.xadd(WORK, {"request": "{}"}) for _ in range(2)]
+                await redis.xreadgroup(GROUP, "somebody", {WORK: ">"})
+                run, late = [KeyedRun(node, ACTION, Entry(entry_id, []), request) for entry_id in ids]
                 assert await run.claim() == "mine"
                 await run.store(Outcome("success", msgspec.Raw(b"1")))
-                assert await run.claim() == Outcome("success", msgspec.Raw(b"1"))
+                assert await late.claim() == Outcome("success", msgspec.Raw(b"1"))
             assert await redis.xlen(AGAIN) == 1
 
 

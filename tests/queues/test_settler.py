@@ -5,12 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from typing import Any
 
+import msgspec
 import pytest
 from tests.support import raw_redis, until
 
+from daebus.connection.node import Node, open_node
 from daebus.connection.redis_server import RedisServer
-from daebus.connection.server_link import ServerLink
+from daebus.declare.policies import Policy
+from daebus.queues.leases import Entry, Lease
+from daebus.queues.retries import Origin
 from daebus.queues.settler import Settler
 from daebus.telemetry.logs import make_logger
 from daebus.testing import private_redis_url
@@ -18,29 +23,50 @@ from daebus.testing import private_redis_url
 pytestmark = pytest.mark.usefixtures("daebus_redis_url")
 
 
+REGISTRY = "daebus:{x}:instances"
+JOBS = Origin("x", ("action", "jobs"), "jobs", "group", REGISTRY, "jobs", Policy())
+SHARED = msgspec.structs.replace(JOBS, again="others")
+
+
+class Desk:
+    """An instance that holds entries and settles them."""
+
+    def __init__(self, node: Node, lease: Lease) -> None:
+        self.node = node
+        self.lease = lease
+        self.settler = Settler(lease, node.link, make_logger())
+
+    async def hold(self, redis: Any, number: int) -> list[Entry]:
+        """So many new entries, read by this instance."""
+        await redis.delete("jobs")
+        await redis.xgroup_create("jobs", "group", "0", mkstream=True)
+        for each in range(number):
+            await redis.xadd("jobs", {"number": each})
+        ((_, found),) = await redis.xreadgroup("group", self.node.id, {"jobs": ">"})
+        return [Entry(entry_id, [], 1, 0, self.lease.tenure) for entry_id, _ in found]
+
+
 @asynccontextmanager
-async def settling() -> AsyncGenerator[tuple[Settler, ServerLink]]:
-    link = ServerLink(RedisServer.from_url(private_redis_url()))
-    await link.start()
-    try:
-        yield Settler(link, make_logger()), link
-    finally:
-        await link.close()
+async def settling(seconds: float = 6.0) -> AsyncGenerator[Desk]:
+    async with open_node(RedisServer.from_url(private_redis_url())) as node:
+        lease = Lease(node, [REGISTRY], seconds, make_logger())
+        await lease.start()
+        try:
+            yield Desk(node, lease)
+        finally:
+            await lease.stop()
 
 
 class TestSettler:
     async def test_publishes_acknowledges_and_deletes(self) -> None:
-        async with settling() as (settler, _), raw_redis(private_redis_url()) as redis, redis.pubsub() as pubsub:
-            await redis.xgroup_create("jobs", "group", "0", mkstream=True)
+        async with settling() as desk, raw_redis(private_redis_url()) as redis, redis.pubsub() as pubsub:
             await pubsub.subscribe("replies")
-            ids = [await redis.xadd("jobs", {"number": number}) for number in range(100)]
-            await redis.xreadgroup("group", "me", {"jobs": ">"})
-            for entry_id in ids:
-                settler.reply("replies", b"done")
-                settler.settle("jobs", "group", entry_id, delete=entry_id != ids[0])
-            await settler.drain()
+            entries = await desk.hold(redis, 100)
+            for entry in entries:
+                desk.settler.settle(SHARED if entry is entries[0] else JOBS, entry, ("replies", b"done"))
+            await desk.settler.drain()
             assert (await redis.xpending("jobs", "group"))["pending"] == 0
-            assert [entry_id for entry_id, _ in await redis.xrange("jobs")] == ids[:1]
+            assert [entry_id for entry_id, _ in await redis.xrange("jobs")] == [entries[0].id]
             heard = list[object]()
 
             async def hear() -> bool:
@@ -51,24 +77,23 @@ class TestSettler:
             await until(hear)
 
     async def test_goes_on_until_the_server_is_back(self) -> None:
-        async with settling() as (settler, link), raw_redis(private_redis_url()) as redis:
-            await redis.xgroup_create("jobs", "group", "0", mkstream=True)
-            ids = [await redis.xadd("jobs", {"number": number}) for number in range(3)]
-            await redis.xreadgroup("group", "me", {"jobs": ">"})
-            settler.settle("jobs", "group", ids[0], delete=True)
+        async with settling() as desk, raw_redis(private_redis_url()) as redis:
+            first, second, third = await desk.hold(redis, 3)
+            desk.settler.settle(JOBS, first)
             await asyncio.sleep(0)  # it is in the write that the break cuts short
             await redis.client_kill_filter(_type="normal", skipme=True)
-            await until(lambda: not link.connected)
-            settler.settle("jobs", "group", ids[1], delete=True)
-            settler.settle("jobs", "group", ids[2], delete=True)
+            await until(lambda: not desk.node.link.connected)
+            desk.settler.settle(JOBS, second)
+            desk.settler.settle(JOBS, third)
             async with asyncio.timeout(10):
-                await settler.drain()
+                await desk.settler.drain()
             assert await redis.xlen("jobs") == 0
 
     async def test_does_not_wait_for_what_the_server_refuses(self, caplog: pytest.LogCaptureFixture) -> None:
-        async with settling() as (settler, _), raw_redis(private_redis_url()) as redis:
+        async with settling() as desk, raw_redis(private_redis_url()) as redis:
             await redis.set("jobs", "no stream")
-            settler.settle("jobs", "group", b"1-1", delete=True)
+            desk.settler.settle(JOBS, Entry(b"1-1", [], 1, 0, desk.lease.tenure))
             async with asyncio.timeout(5):
-                await settler.drain()
+                await desk.settler.drain()
+            await redis.delete("jobs")
         assert "entries could not be settled" in caplog.text

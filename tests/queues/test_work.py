@@ -14,7 +14,7 @@ from daebus.connection.redis_server import RedisServer
 from daebus.declare.policies import Policy
 from daebus.errors import Internal, NotFound
 from daebus.protocol.messages import Reply, Request
-from daebus.queues.leases import Entry
+from daebus.queues.leases import Entry, Lease
 from daebus.queues.retries import GROUP, Origin, Retries
 from daebus.queues.settler import Settler
 from daebus.queues.work import Work, once
@@ -24,20 +24,22 @@ from daebus.testing import private_redis_url
 pytestmark = pytest.mark.usefixtures("daebus_redis_url")
 
 STREAM = "daebus:{shop}:action:pay"
+REGISTRY = "daebus:{shop}:instances"
 DELAYED = "daebus:{shop}:retries"
 DEAD = "daebus:{shop}:dead"
-ACTION = Origin("shop", ("action", "pay"), STREAM, GROUP, STREAM, Policy(retries=1, backoff=60.0))
+ACTION = Origin("shop", ("action", "pay"), STREAM, GROUP, REGISTRY, STREAM, Policy(retries=1, backoff=60.0))
 
 
 class Shop:
     """An instance that reads the stream of an action, and hears all replies."""
 
-    def __init__(self, node: Node, redis: Any, pubsub: Any) -> None:
+    def __init__(self, node: Node, lease: Lease, redis: Any, pubsub: Any) -> None:
         self.node = node
+        self.lease = lease
         self.redis = redis
         self.replies: list[Reply] = []
         self._pubsub = pubsub
-        self._settler = Settler(node.link, make_logger())
+        self._settler = Settler(lease, node.link, make_logger())
         self._retries = Retries(node, "shop", make_logger())
         self._requests = 0
 
@@ -48,7 +50,9 @@ class Shop:
         request = Request("pay", request_id=f"r{self._requests}", reply_to=reply_to, idempotency_key=key)
         await self.redis.xadd(STREAM, {"request": body or msgspec.json.encode(request)})
         ((_, [(entry_id, fields)]),) = await self.redis.xreadgroup(GROUP, "somebody", {STREAM: ">"}, count=1)
-        entry = Entry(entry_id, [part for pair in fields.items() for part in pair], deliveries)
+        await self.redis.xclaim(STREAM, GROUP, "somebody", 0, [entry_id], retrycount=deliveries, justid=True)
+        flat = [part for pair in fields.items() for part in pair]
+        entry = Entry(entry_id, flat, deliveries, 0, self.lease.tenure)
         if body:
             return Work(entry, ACTION, self._settler, self._retries)
         work = Work(entry, ACTION, self._settler, self._retries, request)
@@ -76,7 +80,10 @@ async def shop() -> AsyncIterator[Shop]:
         await redis.flushall()
         await redis.xgroup_create(STREAM, GROUP, "0", mkstream=True)
         await pubsub.subscribe("daebus:reply:test")
-        yield Shop(node, redis, pubsub)
+        lease = Lease(node, [REGISTRY], 6.0, make_logger())
+        await lease.start()
+        yield Shop(node, lease, redis, pubsub)
+        await lease.stop()
 
 
 async def test_a_reply_is_sent_and_the_entry_settled(shop: Shop) -> None:

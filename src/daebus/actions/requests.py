@@ -122,15 +122,17 @@ class RequestHandler:
             request.payload,
             deadline=None if run.deadline == NEVER else run.deadline,
             headers=request.headers,
+            fenced=work,
         )
         reply: _Payload | None = None
         problem: ServiceError | None = None
         self._runs.add(task, run)
         try:
-            reply = await self._answer(incoming, request, run, len(body))
+            reply = await self._answer(incoming, work, request, run, len(body))
         except asyncio.CancelledError:
-            if run.is_cut:
-                self._runs.cut.append((self._origin.stream, entry))
+            if run.is_cut or entry.is_lost:
+                if not entry.is_lost:
+                    self._runs.cut.append((self._origin.stream, entry))
                 raise
             problem = self._cancelled(request, run, begun)
         except Exception as error:
@@ -166,32 +168,34 @@ class RequestHandler:
             self._late.cancelled(request, self._action.name, self._delivery.title, run.deadline - begun)
         return problem
 
-    async def _answer(self, incoming: Incoming, request: Request, run: Run, size: int) -> _Payload | None:
+    async def _answer(self, incoming: Incoming, work: Work, request: Request, run: Run, size: int) -> _Payload | None:
         """The JSON of the reply; None: no reply is wanted. `size`: the bytes of the request."""
         if size > self._limits.max_message_size:
             check_message(request.payload, self._limits)
         if request.headers is not None:
             check_headers(request.headers)
         if self._streams:
-            return await self._stream(incoming, request, run)
+            return await self._stream(incoming, work, request, run)
         result = await self._delivery.handle(incoming)
         if len(result) > self._limits.max_reply_size and not (request.reply_to is request.idempotency_key is None):
             self._refuse_reply(result)
         return result
 
-    async def _stream(self, incoming: Incoming, request: Request, run: Run) -> _Payload | None:
+    async def _stream(self, incoming: Incoming, work: Work, request: Request, run: Run) -> _Payload | None:
         async with aclosing(self._delivery.stream(incoming)) as made:
             if request.reply_to is None:
                 async for _ in made:
                     pass
                 return None
             self._runs.refuse_more(request.reply_to, self._limits.max_streams)
-            async with Items(self._node.link, request, request.reply_to) as items:
+            async with Items(self._node.link, request, request.reply_to, lambda: work.entry.is_lost) as items:
                 run.items, run.caller = items, request.reply_to
                 try:
                     async for item in made:
                         if len(item) > self._limits.max_reply_size:
                             self._refuse_reply(item)
+                        if not (self._settler.lease.covers(work.entry) or await work.is_owned()):
+                            return None  # another instance sends the items from now on
                         await items.send(item)
                     await items.flush()
                 except ReaderGoneError:

@@ -51,7 +51,7 @@ class ActionServer:
     ) -> None:
         self._node = node
         self._service = service
-        self._settler = Settler(node.link, logger)
+        self._settler = Settler(lease, node.link, logger)
         self._runs = Runs()
         self._unsubscribe: Callable[[], Awaitable[None]] | None = None
         self._streams: list[BoundedStream] = []
@@ -61,11 +61,11 @@ class ActionServer:
         for number, each in enumerate(retries):
             streams: list[BoundedStream] = []
             for action, delivery in deliveries:
-                key = action_stream(each.partition, action.name)
-                origin = Origin(each.partition, ("action", action.name), key, GROUP, key, action.policy)
+                key, registry = action_stream(each.partition, action.name), instance_registry(each.partition)
+                origin = Origin(each.partition, ("action", action.name), key, GROUP, registry, key, action.policy)
                 limit = max(1, (action.concurrency + number) // len(retries))
                 handler = RequestHandler(action, delivery, origin, each, shared)
-                streams.append(BoundedStream(key, limit, handler.handle, handler.alone))
+                streams.append(BoundedStream(key, delivery.title, limit, handler.handle, handler.alone))
             self._streams += streams
             registry = instance_registry(each.partition)
             for alike in alike_limits(streams):
@@ -87,6 +87,7 @@ class ActionServer:
         with suppress(TimeoutError):
             async with asyncio.timeout(grace.left_until(CUT_SECONDS)):
                 await self._settler.drain()
+        await self._settler.close()
         if self._unsubscribe is not None:
             await self._unsubscribe()
 

@@ -140,7 +140,7 @@ class Queues:
         partitions = await partitions_to_read(node, made.service, settings.partitions)
         durable = {plan.spec.channel for plan in made.plans.of(LISTEN) if plan.spec.is_durable}
         registries = [*map(instance_registry, partitions), *sorted(map(channel_instances, durable))]
-        run.lease = Lease(node, registries, settings.lease, run.logger)
+        run.lease = Lease(node, registries, settings.lease, run.logger, on_lapse=settings.on_lapse)
         async with AsyncExitStack() as stack:
             stack.push_async_callback(run.lease.stop)
             await run.lease.start()

@@ -9,6 +9,7 @@ import msgspec
 from daebus.declare.options import refuse, require_choice, require_count, require_counts, require_seconds
 from daebus.protocol.limits import BusLimits
 from daebus.protocol.messages import MAX_PARTITIONS
+from daebus.queues.lapses import OnLapse
 
 __all__ = ["Conflict", "Settings"]
 
@@ -28,6 +29,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         lease: Seconds after its last heartbeat at which an instance counts as dead; its messages in flight are then
             redelivered to other instances. It must be longer than any code holds the GIL, and short enough that a
             caller still waits when its request is redelivered. Default 6.
+        on_lapse: What happens to the handlers in progress whose messages another instance has taken over, because this
+            one was frozen, or cut off from Redis, for longer than its lease. With ``"cancel"``, the default, they are
+            cancelled, as their outcome no longer counts; with ``"continue"`` they run on for nothing.
         legacy: Whether the service talks to callers and services that still run daebus 0.0.31 (docs/migration.md);
             None, the default: only if the environment has ``DAEBUS_LEGACY=1``.
         on_conflict: What happens if two blueprints have the same action, route, socket type or task: with ``"warn"``,
@@ -46,6 +50,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     partitions: int = 1
     stop_timeout: float = 30.0
     lease: float = 6.0
+    on_lapse: OnLapse = "cancel"
     legacy: bool | None = None
     on_conflict: Conflict = "warn"
     max_buffered: int = 67_108_864
@@ -63,6 +68,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         require_count(subject, "partitions", self.partitions, most=MAX_PARTITIONS)
         require_seconds(subject, "stop_timeout", self.stop_timeout, or_zero=True)
         require_seconds(subject, "lease", self.lease)
+        require_choice(subject, "on_lapse", self.on_lapse, get_args(OnLapse))
         require_choice(subject, "on_conflict", self.on_conflict, get_args(Conflict))
         if self.legacy not in (None, True, False):
             found, remedy = f"legacy={self.legacy!r}, which must be True, False or None", "correct it, or leave it out"

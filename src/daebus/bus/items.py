@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
 from typing import Self
@@ -34,10 +35,12 @@ class Items:
         link: The connection.
         request: The request for the stream.
         reply_to: The caller's reply channel.
+        is_lost: Whether another instance has taken the request over: then there are no more signs of life.
     """
 
-    def __init__(self, link: Link, request: Request, reply_to: str) -> None:
+    def __init__(self, link: Link, request: Request, reply_to: str, is_lost: Callable[[], bool]) -> None:
         self._link = link
+        self._is_lost = is_lost
         self._request_id = request.request_id
         self._reply_to = reply_to
         self._credit: float = NEVER if request.credit is None else request.credit
@@ -105,6 +108,7 @@ class Items:
 
     async def _say_alive(self) -> None:
         with suppress(asyncio.CancelledError):
-            while True:
+            while not self._is_lost():
                 await asyncio.sleep(_ALIVE_SECONDS)
-                self._publish(ALIVE, NOTHING)
+                if not self._is_lost():
+                    self._publish(ALIVE, NOTHING)

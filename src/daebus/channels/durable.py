@@ -127,8 +127,9 @@ class DurableListeners:
         readers = [self._reader(seat, None) for seat in seats[:own]]
         readers += [self._reader(seat, changes) for seat in seats[own:]]
         if seats:
-            streams = [self._bounded(seat, self._again(seat), GROUP) for seat in seats]
-            readers.append(self._group_reader(GROUP, instance_registry(self._host.service), streams))
+            registry = instance_registry(self._host.service)
+            streams = [self._bounded(seat, self._again(seat), GROUP, registry) for seat in seats]
+            readers.append(self._group_reader(GROUP, registry, streams))
         for reader in readers:
             self._readers.append(reader)
             await reader.start()
@@ -150,9 +151,10 @@ class DurableListeners:
 
     def _reader(self, seat: Seat, changes: Changes | None) -> GroupReader:
         channel = seat.listener.channel
-        streams = [self._bounded(seat, channel_stream(channel), seat.group)]
+        registry = channel_instances(channel)
+        streams = [self._bounded(seat, channel_stream(channel), seat.group, registry)]
         source = None if changes is None else SharedSource(changes)
-        return self._group_reader(seat.group, channel_instances(channel), streams, source)
+        return self._group_reader(seat.group, registry, streams, source)
 
     def _group_reader(
         self, group: str, registry: str, streams: Sequence[BoundedStream], source: Source | None = None
@@ -160,10 +162,10 @@ class DurableListeners:
         host = self._host
         return GroupReader(host.node, group, registry, host.lease, streams, self._settler, host.logger, source)
 
-    def _bounded(self, seat: Seat, key: str, group: str) -> BoundedStream:
+    def _bounded(self, seat: Seat, key: str, group: str, registry: str) -> BoundedStream:
         listener = seat.listener
         names = ("channel", listener.channel, "listener", listener.name)
-        origin = Origin(self._host.service, names, key, group, self._again(seat), listener.policy)
+        origin = Origin(self._host.service, names, key, group, registry, self._again(seat), listener.policy)
 
         async def handle(entry: Entry, _: asyncio.Task[None]) -> None:
             work = Work(entry, origin, self._settler, self._host.retries)
@@ -173,7 +175,7 @@ class DurableListeners:
             await (work.done() if problem is None else work.failed(problem))
 
         gone = None if key == origin.again else gone_groups(listener.channel)
-        return BoundedStream(key, listener.concurrency, handle, _alone, gone)
+        return BoundedStream(key, listener.endpoint.title, listener.concurrency, handle, _alone, gone)
 
     async def _trim_on(self) -> None:
         while True:

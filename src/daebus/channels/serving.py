@@ -45,7 +45,7 @@ class ChannelServer:
     def __init__(self, host: ListenerHost, listeners: Sequence[Listener], limits: BusLimits) -> None:
         self._node = host.node
         self._limits = limits
-        self._settler = Settler(host.node.link, host.logger)
+        self._settler = Settler(host.lease, host.node.link, host.logger)
         self.logger: Logger = host.logger
         self._skipped: dict[tuple[str, str, str], Tally] = {}
         self._deliveries = {
@@ -74,6 +74,7 @@ class ChannelServer:
         with suppress(TimeoutError):
             async with asyncio.timeout(grace.left_until(CUT_SECONDS)):
                 await self._settler.drain()
+        await self._settler.close()
 
     async def handle(
         self, listener: Listener, body: bytes, entry: Entry | None = None, ahead: EventHeaders | None = None
@@ -100,6 +101,7 @@ class ChannelServer:
                 body,
                 event_id=_text(entry, b"event_id") or entry.id.decode(),
                 headers=headers,
+                fenced=entry,
             )
         try:
             if refused is not None:

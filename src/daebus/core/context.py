@@ -6,18 +6,27 @@ import time
 from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
 from types import MappingProxyType
-from typing import TypeAlias, cast
+from typing import Protocol, TypeAlias, cast
 
 import msgspec
 
 from .stopping import Stopping
 
-__all__ = ["Context", "RawHeaders", "current_context", "remaining"]
+__all__ = ["Context", "Fenced", "RawHeaders", "current_context", "remaining"]
 
 RawHeaders: TypeAlias = Mapping[str, str] | Iterable[tuple[bytes, bytes]] | None
 """Headers of a transport: by name, or as ASGI's pairs of bytes; None: the message has none."""
 
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+
+
+class Fenced(Protocol):
+    """A delivery of a message that has a fence, which is computed when it is asked for."""
+
+    @property
+    def fence(self) -> str:
+        """See `Context.fence`."""
+        ...
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -40,6 +49,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     event_id: str | None = None
     _headers: RawHeaders = None
     _read_headers: Mapping[str, str] | None = None  # on first use, as most handlers do not need them
+    _fenced: Fenced | None = None
     _after: object = None  # sent once the message has succeeded: see daebus.delivery.after_commit
 
     @property
@@ -54,6 +64,21 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             msgspec.structs.force_setattr(self, "_read_headers", headers)
             return headers
         return self._read_headers
+
+    @property
+    def fence(self) -> str | None:
+        """A text that is greater with each delivery of the message, to be written beside what the handler writes.
+
+        A database that refuses writes with a smaller fence than the one that it has is safe from an instance that was
+        frozen, or cut off, while another one took over its message: ``UPDATE ... WHERE fence <= :fence``. It compares
+        as a text of digits with a fixed width, in any database and language.
+
+        Each delivery of a request or of an event of a durable channel has one; a retry and a replay have greater ones.
+        With an idempotency key, it grows with each run for the key. Each run of a background task that the replicas
+        share has a greater one than the run before. None: the message is delivered at most once, such as an HTTP
+        request, a WebSocket message or an event of a plain channel.
+        """
+        return None if self._fenced is None else self._fenced.fence
 
     @property
     def remaining(self) -> float | None:

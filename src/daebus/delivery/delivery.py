@@ -15,7 +15,7 @@ from typing import Generic, TypeVar, cast
 
 import msgspec
 
-from daebus.core.context import Context, RawHeaders
+from daebus.core.context import Context, Fenced, RawHeaders
 from daebus.core.deadlines import in_time
 from daebus.core.stopping import Stopping
 from daebus.errors import ServiceError
@@ -91,6 +91,7 @@ class Delivery(Generic[R]):
         deadline: float | None = None,
         event_id: str | None = None,
         headers: RawHeaders = None,
+        fenced: Fenced | None = None,
     ) -> Incoming:
         """A message for the handler.
 
@@ -103,6 +104,7 @@ class Delivery(Generic[R]):
                 less time than that.
             event_id: The id of an event of a durable channel.
             headers: The headers of the transport; None: there are none.
+            fenced: Has the fence of this delivery; None: it has none.
         """
         if self._timeout is not None:
             end = time.monotonic() + self._timeout
@@ -115,6 +117,7 @@ class Delivery(Generic[R]):
             stopping=self._stopping,
             event_id=event_id,
             _headers=headers,
+            _fenced=fenced,
         )
         return Incoming(context, body, part, keywords)
 

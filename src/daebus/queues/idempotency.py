@@ -1,7 +1,8 @@
 """Idempotency keys: requests for an action with the same key run once, and all get the same reply.
 
 A key belongs to the entry that runs for it, and so to the instance that owns the entry. If this instance dies, another
-one takes over the entry together with its key. Other requests with the key are parked meanwhile.
+one takes over the entry together with its key. Other requests with the key are parked meanwhile. An instance that was
+only frozen, and wakes up after that, can no longer end the run: the server refuses its outcome.
 """
 
 from __future__ import annotations
@@ -13,11 +14,14 @@ import msgspec
 
 from daebus.connection.node import Node
 from daebus.connection.resp import Argument
-from daebus.connection.scripts import Script
+from daebus.connection.scripts import NOW, Script
 from daebus.errors import Conflict
 from daebus.payloads.codec import encode
+from daebus.protocol.fences import DRAW, fence_counter
 from daebus.protocol.messages import Request, decode_request, idempotent_run, parked_requests, service_of
 
+from .lease_scripts import IS_MINE
+from .leases import Entry
 from .retries import Origin
 
 __all__ = ["MAX_KEY", "KeyedRun", "Outcome"]
@@ -28,53 +32,70 @@ MAX_KEY = 255
 _RUNNING_MS = 86_400_000
 """How much longer than its replies a key is kept if it is never settled, in ms."""
 
-# KEYS are the run, the parked requests and the stream; ARGV begins with the group and the entry's id.
+_ANSWER_MS = 60_000
+"""How long the parked requests are kept after the outcome was stored, at most: its answer may be asked for again."""
+
+# KEYS are the run, the parked requests and the stream; ARGV begins with the group, the entry's id, the instance and the
+# number of deliveries. Each step is refused if the entry is no longer with this delivery.
+_IF_MINE = (
+    IS_MINE
+    + """
+    local me = ARGV[2]
+    local mine = is_mine(KEYS[3], ARGV[1], me, ARGV[3], ARGV[4])
+"""
+)
+# KEYS has the counter of the fences, too. The answer to a claim has the number of the run.
 _CLAIM = Script(
-    """
-    local me, payload = ARGV[2], ARGV[3]
+    NOW
+    + DRAW
+    + _IF_MINE
+    + """
+    local payload = ARGV[5]
     local run = redis.call('HMGET', KEYS[1], 'payload', 'status', 'reply', 'entry')
+    if not mine then return {#redis.call('XRANGE', KEYS[3], me, me) == 1 and 'lost' or 'parked'} end
     if run[1] and run[1] ~= payload then return {'conflict'} end
     if run[2] then return {'done', run[2], run[3]} end
     local runs = run[4] and run[4] ~= me and #redis.call('XRANGE', KEYS[3], run[4], run[4]) == 1
     if not runs then
         redis.call('HSET', KEYS[1], 'payload', payload, 'entry', me)
-        redis.call('PEXPIRE', KEYS[1], ARGV[5])
-        return {'mine'}
+        redis.call('PEXPIRE', KEYS[1], ARGV[7])
+        return {'mine', draw(KEYS[4])}
     end
-    if #redis.call('XRANGE', KEYS[3], me, me) == 1 then
-        redis.call('RPUSH', KEYS[2], ARGV[4])
-        redis.call('PEXPIRE', KEYS[2], ARGV[5])
-        redis.call('XACK', KEYS[3], ARGV[1], me)
-        redis.call('XDEL', KEYS[3], me)
-    end
+    redis.call('RPUSH', KEYS[2], ARGV[6])
+    redis.call('PEXPIRE', KEYS[2], ARGV[7])
+    redis.call('XACK', KEYS[3], ARGV[1], me)
+    redis.call('XDEL', KEYS[3], me)
     return {'parked'}
     """
 )
-# A run that was taken over while its first owner was frozen may end twice: the first reply counts.
+# The answer may be lost, and the step sent again: then the outcome is there already, and was stored by this delivery.
+# So the parked requests are not deleted, but expire.
 _STORE = Script(
-    """
-    local me = ARGV[2]
-    local run = redis.call('HMGET', KEYS[1], 'status', 'reply')
-    if not run[1] then
-        run = {ARGV[4], ARGV[5]}
-        redis.call('HSET', KEYS[1], 'payload', ARGV[3], 'status', run[1], 'reply', run[2])
-        redis.call('HDEL', KEYS[1], 'entry')
-        redis.call('PEXPIRE', KEYS[1], ARGV[6])
+    _IF_MINE
+    + """
+    local by = me .. ' ' .. ARGV[3] .. ' ' .. ARGV[4]
+    local run = redis.call('HMGET', KEYS[1], 'status', 'reply', 'entry', 'by')
+    if run[4] ~= by then
+        if not mine or (run[3] or me) ~= me then return {'lost'} end
+        if not run[1] then
+            run[1], run[2] = ARGV[6], ARGV[7]
+            redis.call('HSET', KEYS[1], 'payload', ARGV[5], 'status', run[1], 'reply', run[2])
+            redis.call('HDEL', KEYS[1], 'entry')
+            redis.call('PEXPIRE', KEYS[1], ARGV[8])
+        end
+        redis.call('HSET', KEYS[1], 'by', by)
+        redis.call('PEXPIRE', KEYS[2], math.min(ARGV[8], ARGV[9]))
+        redis.call('XACK', KEYS[3], ARGV[1], me)
+        redis.call('XDEL', KEYS[3], me)
     end
-    local parked = redis.call('LRANGE', KEYS[2], 0, -1)
-    redis.call('DEL', KEYS[2])
-    redis.call('XACK', KEYS[3], ARGV[1], me)
-    redis.call('XDEL', KEYS[3], me)
-    return {run[1], run[2], parked}
+    return {'kept', run[1], run[2], redis.call('LRANGE', KEYS[2], 0, -1)}
     """
 )
-# The next parked request runs instead, and the others wait for it. This does not happen if another instance has taken
-# the entry over and runs it.
+# The next parked request runs instead, and the others wait for it.
 _RELEASE = Script(
-    """
-    if redis.call('HGET', KEYS[1], 'entry') ~= ARGV[2] then return 0 end
-    local mine = redis.pcall('XPENDING', KEYS[3], ARGV[1], ARGV[2], ARGV[2], 1, ARGV[3])
-    if mine.err or #mine == 0 then return 0 end
+    _IF_MINE
+    + """
+    if not mine or redis.call('HGET', KEYS[1], 'entry') ~= me then return 0 end
     local next = redis.call('LINDEX', KEYS[2], 0)
     if next then
         local entry = redis.call('XADD', KEYS[3], '*', 'request', next)
@@ -101,29 +122,40 @@ class KeyedRun:
     Args:
         node: This process.
         origin: The action.
-        entry_id: The request's entry.
+        entry: The request's entry.
         request: The request.
+
+    Attributes:
+        drawn: The number of the run, for its fence; larger than that of any run for the key before; 0: not claimed.
     """
 
-    def __init__(self, node: Node, origin: Origin, entry_id: bytes, request: Request) -> None:
+    def __init__(self, node: Node, origin: Origin, entry: Entry, request: Request) -> None:
         key, partition, action = request.idempotency_key or "", origin.partition, origin.name
         self._node = node
         self._title = f"{service_of(partition)}.{action}"
         self._keys = [idempotent_run(partition, action, key), parked_requests(partition, action, key), origin.stream]
-        self._entry: tuple[Argument, Argument] = (origin.group, entry_id)
+        self._counter = fence_counter(origin.registry)
+        self._entry = entry
+        self._ids: tuple[Argument, ...] = (origin.group, entry.id, node.id, entry.deliveries)
+        self.drawn: int = 0
         self._request = request
         self._payload = _digest(action, request.payload)
         self._keep_ms = int(origin.policy.keep_replies * 1000)
 
-    async def claim(self) -> Literal["mine", "parked"] | Outcome:
+    async def claim(self) -> Literal["mine", "parked", "lost"] | Outcome:
         """Claim the key for this entry. Otherwise the entry is settled: parked, or with the outcome of the earlier run.
+
+        ``"lost"``: another instance has taken the entry over.
 
         Raises:
             Conflict: The key was used with another payload.
         """
-        args = (*self._entry, self._payload, encode(self._request), self._keep_ms + _RUNNING_MS)
-        match cast("list[bytes]", await self._node.insist(_CLAIM, self._keys, args)):
-            case [b"done", status, payload]:
+        args = (*self._ids, self._payload, encode(self._request), self._keep_ms + _RUNNING_MS)
+        match cast("list[bytes | int]", await self._node.insist(_CLAIM, [*self._keys, self._counter], args)):
+            case [b"mine", int(drawn)]:
+                self.drawn = drawn
+                return "mine"
+            case [b"done", bytes(status), bytes(payload)]:
                 return Outcome(status.decode(), msgspec.Raw(payload))
             case [b"conflict"]:
                 key = self._request.idempotency_key
@@ -131,22 +163,28 @@ class KeyedRun:
             case [b"parked"]:
                 return "parked"
             case _:
-                return "mine"
+                return "lost"
 
-    async def store(self, outcome: Outcome) -> tuple[Outcome, list[Request]]:
+    async def store(self, outcome: Outcome) -> tuple[Outcome, list[Request]] | None:
         """Store the outcome of the run, and settle its entry.
 
         Returns:
-            The outcome to reply with, and the parked requests, which get the same reply.
+            The outcome to reply with, and the parked requests, which get the same reply; None: nothing was stored, as
+            another instance has taken over the entry, or the key.
         """
-        args = (*self._entry, self._payload, outcome.status, bytes(outcome.payload), self._keep_ms)
-        stored = await self._node.insist(_STORE, self._keys, args)
-        status, payload, parked = cast("tuple[bytes, bytes, list[bytes]]", stored)
-        return Outcome(status.decode(), msgspec.Raw(payload)), [decode_request(body) for body in parked]
+        self._entry.is_ending = True
+        args = (*self._ids, self._payload, outcome.status, bytes(outcome.payload), self._keep_ms, _ANSWER_MS)
+        match cast("list[object]", await self._node.insist(_STORE, self._keys, args)):
+            case [b"kept", bytes(status), bytes(payload), list(parked)]:
+                requests = [decode_request(body) for body in cast("list[bytes]", parked)]
+                return Outcome(status.decode(), msgspec.Raw(payload)), requests
+            case _:
+                return None
 
     async def release(self) -> None:
         """Let the next request with the key run, because this run failed or is no longer wanted."""
-        await self._node.insist(_RELEASE, self._keys, (*self._entry, self._node.id))
+        self._entry.is_ending = True
+        await self._node.insist(_RELEASE, self._keys, self._ids)
 
 
 def _digest(action: str, payload: msgspec.Raw) -> str:

@@ -28,8 +28,9 @@ heartbeats that lie in the future count as received now.
 from __future__ import annotations
 
 from daebus.connection.scripts import EVEN_WHEN_FULL, NOW, Script
+from daebus.protocol.fences import DRAW
 
-__all__ = ["BEAT", "CONFIRM", "GAPS", "LEAVE", "MAKE_GROUP", "OWNED", "TAKE_OVER"]
+__all__ = ["BEAT", "CONFIRM", "GAPS", "IS_MINE", "LEAVE", "MAKE_GROUP", "OWNED", "TAKE_OVER"]
 
 GAPS = (
     EVEN_WHEN_FULL
@@ -71,21 +72,25 @@ BEAT = Script(
 # with that. The suspects with the lowest count go first, so that harmless entries are finished before the one that
 # kills runs again. The entries of an instance that stopped in order have a count of 0 and are no suspects.
 #
-# KEYS are the stream and the registry. ARGV are the group, the instance, its lease in ms, how many entries it has room
-# for, and 1 if it may start a suspect. The reply has the entries, the ms after which the next owner may count as dead,
-# and how many entries of dead instances are left.
+# KEYS are the stream, the registry, and the counter of the fences. ARGV are the group, the instance, its lease in ms,
+# how many entries it has room for, and 1 if it may start a suspect. The reply has the entries, each with the number for
+# its fence, the ms after which the next owner may count as dead, and how many entries of dead instances are left.
 TAKE_OVER = Script(
     GAPS
+    + DRAW
     + """
     local group, me, lease, room = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
     local ended = gap_ended(KEYS[2], lease)
     local function left(name)
         return math.max(ended, tonumber(redis.call('ZSCORE', KEYS[2], name) or 0)) + lease - now
     end
-    local taken, suspects, wait, more = {}, {}, lease, 0
+    local taken, suspects, wait, more, drawn = {}, {}, lease, 0, nil
     local function claim(p)
         local entry = redis.call('XCLAIM', KEYS[1], group, me, 0, p[1])[1]
-        if entry then taken[#taken + 1] = {entry[1], entry[2], p[4] + 1} end
+        if entry then
+            drawn = drawn or draw(KEYS[3])
+            taken[#taken + 1] = {entry[1], entry[2], p[4] + 1, drawn}
+        end
         return entry
     end
     if left(me) < 0 then return {taken, wait, more} end
@@ -129,14 +134,19 @@ MAKE_GROUP = Script(
 )
 
 # Entries that the server delivered to an instance which never received them, because a connection broke. They are
-# returned without counting another delivery, as XREADGROUP would. KEYS is the stream; ARGV are the group, the instance,
-# the id to start from, and the number of entries.
+# returned without counting another delivery, as XREADGROUP would. The answer to a take-over may have been lost, so each
+# gets a number for its fence. KEYS are the stream and the counter of the fences; ARGV are the group, the instance, the
+# id to start from, and the number of entries.
 OWNED = Script(
-    """
-    local found = {}
+    EVEN_WHEN_FULL
+    + NOW
+    + DRAW
+    + """
+    local found, drawn = {}, nil
     for _, p in ipairs(redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[3], '+', ARGV[4], ARGV[2])) do
         local entry = redis.call('XRANGE', KEYS[1], p[1], p[1])[1]
-        found[#found + 1] = {p[1], entry and entry[2] or false, p[4]}
+        drawn = drawn or draw(KEYS[2])
+        found[#found + 1] = {p[1], entry and entry[2] or false, p[4], drawn}
     end
     return found
     """
@@ -163,14 +173,36 @@ LEAVE = Script(
     """
 )
 
-# Asked after a pause in which the entry may have been taken over. If it was not, the heartbeat ensures that it will not
-# be. KEYS are the stream and the registry; ARGV are the group, the instance, its lease in ms and the entry.
+IS_MINE = """
+    local function is_mine(stream, group, id, instance, deliveries)
+        local found = redis.pcall('XPENDING', stream, group, id, id, 1, instance)
+        if found.err then return nil end
+        return #found == 1 and found[1][4] == tonumber(deliveries)
+    end
+"""
+"""Defines `is_mine` in a script: whether an entry is still with the delivery that an instance handles.
+
+Its name is not enough: another instance may have taken the entry over and left, so that the first one took it over
+again. Each time that an instance gets an entry, the number of deliveries is larger than the last time that it got it.
+An instance that stops takes its delivery back (`LEAVE`), so that the entry is not with that delivery any more. nil: the
+group is gone.
+"""
+
+# Asked after a pause in which entries may have been taken over. If they were not, the heartbeat ensures that they will
+# not be. KEYS are the stream and the registry; ARGV are the group, the instance, its lease in ms, and for each entry
+# its id and the number of deliveries. The reply has a 1 for each entry that is still with the instance, else a 0.
 CONFIRM = Script(
     GAPS
+    + IS_MINE
     + """
     gap_ended(KEYS[2], tonumber(ARGV[3]))
-    local mine = #redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[4], ARGV[4], 1, ARGV[2])
-    if mine == 1 then redis.call('ZADD', KEYS[2], now, ARGV[2]) end
-    return mine
+    local answers, any = {}, false
+    for i = 4, #ARGV, 2 do
+        local mine = is_mine(KEYS[1], ARGV[1], ARGV[i], ARGV[2], ARGV[i + 1]) or false
+        answers[#answers + 1] = mine and 1 or 0
+        any = any or mine
+    end
+    if any then redis.call('ZADD', KEYS[2], now, ARGV[2]) end
+    return answers
     """
 )

@@ -6,7 +6,7 @@ import asyncio
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import cast
@@ -18,28 +18,45 @@ from daebus.connection.link import Link
 from daebus.connection.node import Node
 from daebus.connection.resp import CommandError
 from daebus.errors import Unavailable
+from daebus.protocol.fences import entry_fence, fence_counter
 from daebus.telemetry.logs import Logger
 
+from .lapses import Lapses, OnLapse
 from .lease_scripts import BEAT, CONFIRM, TAKE_OVER
 from .suspects import Suspects
 
 __all__ = ["Entry", "Lease", "Taken"]
 
 _RETRY_SECONDS = 0.2
+_REFUSED_SECONDS = 2.0
+_PAGE = 500
 
 
-class Entry(msgspec.Struct, frozen=True):
-    """An entry of a stream.
+class Entry(msgspec.Struct, eq=False):
+    """An entry of a stream, as delivered to this instance.
 
     Attributes:
         id: Its id.
         fields: Names and values alternating, as the server returns them.
         deliveries: How often it was delivered to an instance, including this time.
+        drawn: The number of its take-over for its fence; 0: no other instance had it before.
+        tenure: The tenure of the lease in which it was read or confirmed; None: unknown, it has to be confirmed.
+        is_ending: Whether its outcome is being stored, in steps that check themselves that it was not taken over.
+        is_lost: Whether its handler was cancelled because another instance has taken it over.
     """
 
     id: bytes
     fields: Sequence[bytes]
     deliveries: int = 1
+    drawn: int = 0
+    tenure: int | None = None
+    is_ending: bool = False
+    is_lost: bool = False
+
+    @property
+    def fence(self) -> str:
+        """The fence of this delivery."""
+        return entry_fence(self.id, self.drawn)
 
     def get(self, name: bytes) -> bytes | None:
         """The value of a field; None if it is missing."""
@@ -86,13 +103,22 @@ class Lease:
         registries: The sorted sets for the heartbeats of the instances of the streams' services.
         seconds: How long after its last heartbeat an instance counts as dead.
         logger: For errors.
+        on_lapse: What happens to the handlers of entries that were taken over while this instance was cut off.
 
     Attributes:
         suspects: The turns of the entries that were taken over from dead instances.
-        in_hand: Functions that return how many entries each reader has in flight.
+        lapses: What happens after this instance was cut off for longer than its lease.
     """
 
-    def __init__(self, node: Node, registries: Sequence[str], seconds: float, logger: Logger) -> None:
+    def __init__(
+        self,
+        node: Node,
+        registries: Sequence[str],
+        seconds: float,
+        logger: Logger,
+        *,
+        on_lapse: OnLapse = "cancel",
+    ) -> None:
         self._node = node
         self._registries = list(registries)
         self.seconds = seconds
@@ -103,7 +129,7 @@ class Lease:
         self._lapses = 0
         self._rest: _Rest | None = None
         self.suspects: Suspects = Suspects()
-        self.in_hand: list[Callable[[], int]] = []
+        self.lapses: Lapses = Lapses(seconds, logger, on_lapse)
         self._thread: threading.Thread | None = None
 
     @property
@@ -115,6 +141,10 @@ class Lease:
     def may_take_over(self) -> bool:
         """Whether the server has been reachable for long enough that every live owner has sent a new heartbeat."""
         return self.tenure is not None and _uptime() - self._steady_since > self.seconds
+
+    def covers(self, entry: Entry) -> bool:
+        """Whether an entry cannot have been taken over; if False, ask with `owned`."""
+        return entry.tenure is not None and entry.tenure == self.tenure
 
     async def start(self) -> None:
         """Send one heartbeat, and continue in the thread."""
@@ -131,6 +161,8 @@ class Lease:
         if self._rest is not None and self._thread is not None:
             self._rest.end()
             await asyncio.to_thread(self._thread.join)
+        self._confirmed = float("-inf")
+        await self.lapses.stop()
         leaving = [self._node.link.execute("ZREM", registry, self._node.id) for registry in self._registries]
         await asyncio.gather(*leaving, return_exceptions=True)
 
@@ -147,24 +179,38 @@ class Lease:
         if room < 1 or not self.may_take_over:
             return Taken([], self.seconds, 0)
         arguments = (group, self._node.id, self._milliseconds, room, int(suspects))
-        answer = await self._node.link.script(TAKE_OVER, [key, registry], arguments)
-        rows, wait, left = cast("tuple[list[tuple[bytes, list[bytes], int]], int, int]", answer)
-        return Taken([Entry(*row) for row in rows], wait / 1000, left)
+        tenure, keys = self.tenure, [key, registry, fence_counter(registry)]
+        answer = await self._node.link.script(TAKE_OVER, keys, arguments)
+        rows, wait, left = cast("tuple[list[tuple[bytes, list[bytes], int, int]], int, int]", answer)
+        return Taken([Entry(*row, tenure) for row in rows], wait / 1000, left)
 
-    async def confirm(self, key: str, registry: str, group: str, entry_id: bytes) -> bool:
-        """Whether an entry of an earlier tenure still belongs to this instance; if so, it stays with this instance."""
-        arguments = (group, self._node.id, self._milliseconds, entry_id)
-        return await self._node.link.script(CONFIRM, [key, registry], arguments) == 1
+    async def confirm(self, key: str, registry: str, group: str, entries: Sequence[Entry]) -> list[Entry]:
+        """The entries that are still with this delivery to this instance; from now on they are of its present tenure.
 
-    async def still_owns(self, key: str, registry: str, group: str, entry_id: bytes) -> bool:
-        """Like `confirm`, but retried until the server answers. If the group is gone, no entry is owned."""
-        while True:
+        If the group is gone, none is.
+        """
+        tenure = self.tenure
+        pairs = [part for entry in entries for part in (entry.id, entry.deliveries)]
+        arguments = (group, self._node.id, self._milliseconds, *pairs)
+        answers = cast("list[int]", await self._node.link.script(CONFIRM, [key, registry], arguments))
+        owned = [entry for entry, answer in zip(entries, answers, strict=True) if answer]
+        for entry in owned:
+            entry.tenure = tenure
+        return owned
+
+    async def owned(self, key: str, registry: str, group: str, entries: Collection[Entry]) -> list[Entry]:
+        """Like `confirm`, for any number of entries, and retried until the server answers."""
+        waiting, owned = list(entries), list[Entry]()
+        while waiting:
             try:
-                return await self.confirm(key, registry, group, entry_id)
+                owned += await self.confirm(key, registry, group, waiting[:_PAGE])
+                del waiting[:_PAGE]
             except Unavailable:
                 await asyncio.sleep(_RETRY_SECONDS)
-            except CommandError:  # its group is gone, and the entry with it
-                return False
+            except CommandError as error:
+                self._logger.error("the server does not say which entries are still owned", reason=str(error))
+                await asyncio.sleep(_REFUSED_SECONDS)
+        return owned
 
     async def _beat(self, link: Link) -> None:
         arguments = (self._node.id, self._milliseconds)
@@ -173,20 +219,12 @@ class Lease:
     def _beaten(self, asked: float) -> None:
         silent = asked - self._confirmed
         if silent >= self.seconds:
-            if self._lapses:
-                self._tell_of_lapse(silent)
             self._lapses += 1
             self._steady_since = float("inf")
         self._steady_since = min(self._steady_since, asked)
         self._confirmed = asked
-
-    def _tell_of_lapse(self, seconds: float) -> None:
-        self._logger.warning(
-            "cut off for longer than its lease: others may have taken over what it has in hand",
-            seconds=round(seconds, 1),
-            lease=self.seconds,
-            entries=sum(count() for count in self.in_hand),
-        )
+        if silent >= self.seconds and self._lapses > 1:
+            self.lapses.begin(silent)
 
     def _run(self, ready: asyncio.Future[_Rest]) -> None:
         try:

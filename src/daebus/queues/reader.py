@@ -12,13 +12,14 @@ from daebus.connection.node import Node
 from daebus.connection.resp import CommandError, is_busy_group, is_missing_group
 from daebus.delivery.grace import Grace
 from daebus.errors import Unavailable
+from daebus.protocol.fences import fence_counter
 from daebus.telemetry.logs import Logger
 
 from .lease_scripts import LEAVE, MAKE_GROUP, OWNED
 from .leases import Entry, Lease
 from .settler import Settler
 from .sources import OwnConnection, Source
-from .streams import BatchSize, BoundedStream, Task
+from .streams import BatchSize, BoundedStream, HeldEntries, Task
 from .suspects import Turn
 
 __all__ = ["GroupReader"]
@@ -30,8 +31,8 @@ _PAGE = 1000
 
 _key_of: Callable[[BoundedStream], str] = attrgetter("key")
 
-# What OWNED answers: ids; names and values alternating, or None for a deleted entry; and the number of deliveries.
-_Owned = list[tuple[bytes, list[bytes] | None, int]]
+# What OWNED answers: ids; names and values in turn, or None if deleted; the number of deliveries; that for the fence.
+_Owned = list[tuple[bytes, list[bytes] | None, int, int]]
 
 
 class GroupReader:
@@ -79,7 +80,8 @@ class GroupReader:
         self._task: Task | None = None
         self._taking_over: Task | None = None
         lease.suspects.when_free(self._place.set)
-        lease.in_hand.append(lambda: sum(len(stream.tasks) for stream in streams))
+        self._held = HeldEntries(group, registry, lease, streams)
+        lease.lapses.watch(self._held)
 
     async def start(self) -> None:
         """Create missing groups, and start reading."""
@@ -104,6 +106,7 @@ class GroupReader:
         await self._leave_groups()
 
     async def _leave_groups(self) -> None:
+        self._held.doubt()  # handlers that have not ended, although they were cancelled: their entries are returned
         try:
             await self._node.link.script(LEAVE, list(self._streams), [self._group, self._node.id])
         except (Unavailable, CommandError) as error:
@@ -178,7 +181,7 @@ class GroupReader:
         for key, entries in batch:
             most = max(most, len(entries))
             for entry_id, fields in entries:
-                self._take(self._streams[key], Entry(entry_id, fields or []), tenure)
+                self._take(self._streams[key], Entry(entry_id, fields or [], 1, 0, tenure))
         if count == size:
             self._batch.learn(most)
 
@@ -189,22 +192,22 @@ class GroupReader:
             while more:
                 page = await self._owned(stream, start)
                 more = len(page) == _PAGE
-                in_hand = {entry.id for entry in stream.tasks.values()} | self._settler.unsettled(
-                    stream.key, self._group
-                )
-                for entry_id, fields, deliveries in page:
+                unsettled = self._settler.unsettled(stream.key, self._group)
+                in_hand = {(entry.id, entry.deliveries) for entry in (*stream.tasks.values(), *unsettled)}
+                for entry_id, fields, deliveries, drawn in page:
                     start = b"(" + entry_id
                     if fields is None:
-                        self._settler.settle(stream.key, self._group, entry_id, delete=False)
-                    elif entry_id not in in_hand:
+                        await self._node.link.execute("XACK", stream.key, self._group, entry_id)
+                    elif (entry_id, deliveries) not in in_hand:
                         self._logger.info("entry taken up again", stream=stream.key, entry=entry_id.decode())
-                        self._take(stream, Entry(entry_id, fields, max(1, deliveries)), None)
+                        self._take(stream, Entry(entry_id, fields, deliveries, drawn))
         self._adrift = False
 
     async def _owned(self, stream: BoundedStream, start: bytes) -> _Owned:
         arguments = (self._group, self._node.id, start, _PAGE)
         try:
-            return cast("_Owned", await self._node.link.script(OWNED, [stream.key], arguments))
+            keys = [stream.key, fence_counter(self._registry)]
+            return cast("_Owned", await self._node.link.script(OWNED, keys, arguments))
         except Unavailable:  # at once, while there is no connection
             await asyncio.sleep(_RETRY_SECONDS)
             raise
@@ -240,7 +243,7 @@ class GroupReader:
         return seconds
 
     async def _take_over(self, stream: BoundedStream, turn: Turn | None) -> float:
-        tenure, asked = self._lease.tenure, (stream.key, self._registry, self._group, stream.room)
+        asked = (stream.key, self._registry, self._group, stream.room)
         try:
             taken = await self._lease.take_over(*asked, suspects=turn is not None)
             stream.has_orphans = taken.left > 0
@@ -249,27 +252,25 @@ class GroupReader:
                 if entry.deliveries > 1:
                     if turn is not None:
                         turn.waiting, stream.last_turn = taken.left, self._loop.time()
-                    self._take(stream, entry, tenure, turn)
+                    self._take(stream, entry, turn)
                     turn = None  # it ends with the entry
                 else:
-                    self._take(stream, entry, tenure)
+                    self._take(stream, entry)
         finally:
             if turn is not None:
                 turn.end()
         return taken.seconds
 
-    def _take(self, stream: BoundedStream, entry: Entry, tenure: int | None, turn: Turn | None = None) -> None:
+    def _take(self, stream: BoundedStream, entry: Entry, turn: Turn | None = None) -> None:
         # It is named, as making up a name takes a tenth of the time of a short message.
-        stream.tasks[self._loop.create_task(self._handle(stream, entry, tenure, turn), name=stream.key)] = entry
+        stream.tasks[self._loop.create_task(self._handle(stream, entry, turn), name=stream.key)] = entry
 
-    async def _handle(self, stream: BoundedStream, entry: Entry, tenure: int | None, turn: Turn | None) -> None:
-        task = cast("Task", asyncio.current_task())
+    async def _handle(self, stream: BoundedStream, entry: Entry, turn: Turn | None) -> None:
+        task, tenure = cast("Task", asyncio.current_task()), entry.tenure
         try:
             if turn is None and entry.deliveries > 1:  # taken over by a question whose answer was lost
                 turn = await self._lease.suspects.turn()
-            if (tenure is not None and tenure == self._lease.tenure) or await self._lease.still_owns(
-                stream.key, self._registry, self._group, entry.id
-            ):
+            if (tenure is not None and tenure == self._lease.tenure) or await self._held.owned(stream, [entry]):
                 if turn is not None:
                     turn.begin(stream.alone(entry, turn.waiting))
                 await stream.handle(entry, task)

@@ -7,6 +7,7 @@ live replica moves due entries back to a stream.
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -32,6 +33,7 @@ from daebus.protocol.limits import DEAD_SIZE, MAX_DEAD
 from daebus.protocol.messages import dead_letters, delayed_entries, service_of
 from daebus.telemetry.logs import Logger
 
+from .lease_scripts import IS_MINE
 from .leases import Entry
 
 __all__ = ["GROUP", "Origin", "Retries", "is_passing"]
@@ -45,16 +47,13 @@ _POLL_SECONDS = 1.0
 _MISSING_SECONDS = 5.0
 _AT_ONCE = 100
 
-# The entry is removed in the same step, unless another instance owns it by now. It is moved once, even if the command
-# is sent twice. If the group is lost, the entry is still in flight here. The entry is added first, because the memory
-# may be full. On a cluster the stream of a channel, and the dead letters of a partition, are in another slot and have
-# their own step.
-_IF_PENDING = """
-    if KEYS[2] then
-        local pending = redis.pcall('XPENDING', KEYS[2], ARGV[1], ARGV[2], ARGV[2], 1, ARGV[4])
-        if not pending.err and #pending == 0 then return 0 end
-    end
-"""
+# The entry is removed in the same step, unless it is no longer with this delivery. It is moved once, even if the
+# command is sent twice. If the group is lost, the entry is still in flight here. The entry is added first, because the
+# memory may be full. On a cluster the stream of a channel, and the dead letters of a partition, are in another slot and
+# have their own steps.
+_MINE = "is_mine(KEYS[#KEYS], ARGV[1], ARGV[2], ARGV[4], ARGV[5])"
+_IF_MINE = f"{IS_MINE} if KEYS[2] and {_MINE} == false then return 0 end"
+_CHECK = Script(f"{IS_MINE} return {_MINE} == false and 0 or 1")
 _DONE = """
     if KEYS[2] then
         redis.call('XACK', KEYS[2], ARGV[1], ARGV[2])
@@ -63,24 +62,24 @@ _DONE = """
     return 1
 """
 _DELAY = Script(
-    _IF_PENDING
+    _IF_MINE
     + NOW
     + """
-    local due = now + ARGV[5]
+    local due = now + ARGV[6]
     local entry = {}
-    for i = 6, #ARGV do entry[i - 5] = ARGV[i] end
+    for i = 7, #ARGV do entry[i - 6] = ARGV[i] end
     redis.call('ZADD', KEYS[1], due, cjson.encode(entry))
     """
     + _DONE
 )
 # Make room: while the stream has too many bytes, remove a tenth of the entries.
 _BURY = Script(
-    _IF_PENDING
+    _IF_MINE
     + """
-    redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[5], '*', unpack(ARGV, 7))
+    redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[6], '*', unpack(ARGV, 8))
     for _ = 1, 50 do
         local size, length = redis.pcall('MEMORY', 'USAGE', KEYS[1], 'SAMPLES', 100), redis.call('XLEN', KEYS[1])
-        if type(size) ~= 'number' or size <= tonumber(ARGV[6]) or length == 1 then break end
+        if type(size) ~= 'number' or size <= tonumber(ARGV[7]) or length == 1 then break end
         redis.call('XTRIM', KEYS[1], 'MAXLEN', length - math.ceil(length / 10))
     end
     """
@@ -107,7 +106,7 @@ _MOVE = Script(
 )
 
 
-class Origin(msgspec.Struct, frozen=True):
+class Origin(msgspec.Struct, frozen=True, eq=False):
     """Where a handler's entries come from, and where they go for a retry.
 
     Attributes:
@@ -115,6 +114,7 @@ class Origin(msgspec.Struct, frozen=True):
         handler: Fields that name the handler in a dead letter: field, value, and so on.
         stream: The stream that is read.
         group: The consumer group.
+        registry: The sorted set of the instances that read it.
         again: The stream for retries, in the partition's hash slot.
         policy: How often, and how soon, an entry is retried.
     """
@@ -123,8 +123,14 @@ class Origin(msgspec.Struct, frozen=True):
     handler: tuple[str, ...]
     stream: str
     group: str
+    registry: str
     again: str
     policy: Policy
+
+    @property
+    def is_own(self) -> bool:
+        """Whether no other group reads the stream, so that entries are deleted. That of a channel is trimmed."""
+        return self.stream == self.again
 
     @property
     def name(self) -> str:
@@ -179,7 +185,7 @@ class Retries:
             await asyncio.wait({self._task})
 
     async def failed(self, origin: Origin, entry: Entry, problem: ServiceError, request_id: str) -> None:
-        """Settle an entry whose handler failed: schedule a retry if that may help, else give it up."""
+        """Settle an entry whose handler failed: schedule a retry if that may help, else bury it; see `bury`."""
         failures = _number(entry.get(b"failures"), 0) + 1
         if not is_passing(problem) or failures > origin.policy.retries:
             await self.bury(origin, entry, problem, request_id)
@@ -200,15 +206,16 @@ class Retries:
         if time.monotonic() + pause < self._wakes_at:
             self._sooner.set()
 
-    async def give_up(self, origin: Origin, entry: Entry, most: int, request_id: str) -> Internal:
-        """Move an entry that was delivered `most` times to the dead letters; return the error."""
+    async def give_up(self, origin: Origin, entry: Entry, most: int, request_id: str) -> Internal | None:
+        """Move an entry that was delivered `most` times to the dead letters; return the error; see `bury` for None."""
         each = "and each time the process that had it died, or was taken for dead"
         problem = Internal(f"It was delivered {most} times, and never finished: {each}")
-        await self.bury(origin, msgspec.structs.replace(entry, deliveries=most), problem, request_id)
-        return problem
+        return problem if await self.bury(origin, entry, problem, request_id, most=most) else None
 
-    async def bury(self, origin: Origin, entry: Entry, problem: ServiceError, request_id: str) -> None:
-        """Move an entry to the dead letters."""
+    async def bury(
+        self, origin: Origin, entry: Entry, problem: ServiceError, request_id: str, *, most: int = sys.maxsize
+    ) -> bool:
+        """Move an entry to the dead letters, as delivered `most` times at most; return False if it was taken over."""
         self._logger.error(
             "moved to the dead letters",
             stream=origin.again,
@@ -216,7 +223,7 @@ class Retries:
             request_id=request_id,
             error=f"{problem.code}: {problem.message}",
         )
-        deliveries = _number(entry.get(b"failures"), 0) + entry.deliveries
+        deliveries = _number(entry.get(b"failures"), 0) + min(entry.deliveries, most)
         letter: list[Argument] = ["service", self._service, *origin.handler, "code", problem.code]
         letter += ["error", problem.message, "deliveries", deliveries, "sent", _sent(entry)]
         letter += ["failed", _number(entry.get(b"failed"), self._node.clock.now())]
@@ -227,16 +234,23 @@ class Retries:
         if details := details_of(problem):
             letter += ["details", details]
         letter += [*_excerpt(_body(entry), self._dead_size // _LARGEST_PART)]
-        await self._settle(_BURY, self._dead, origin, entry, [MAX_DEAD, self._dead_size, *letter])
+        return await self._settle(_BURY, self._dead, origin, entry, [MAX_DEAD, self._dead_size, *letter])
 
-    async def _settle(self, script: Script, key: str, origin: Origin, entry: Entry, what: Sequence[Argument]) -> None:
-        args = (origin.group, entry.id, int(origin.stream == origin.again), self._node.id, *what)
+    async def _settle(self, script: Script, key: str, origin: Origin, entry: Entry, what: Sequence[Argument]) -> bool:
+        entry.is_ending = True
+        args = (origin.group, entry.id, int(origin.is_own), self._node.id, entry.deliveries, *what)
         try:
-            await self._node.insist(script, [key, origin.stream], args)
+            is_mine = await self._node.insist(script, [key, origin.stream], args) == 1
         except CommandError:
             # If the process dies in between, the entry is taken over. It may then be handled twice.
-            await self._node.insist(script, [key], args)
-            await self._node.insist(_END, [origin.stream], args[:3])
+            is_mine = await self._node.insist(_CHECK, [origin.stream], args[:5]) == 1
+            if is_mine:
+                await self._node.insist(script, [key], args)
+                await self._node.insist(_END, [origin.stream], args[:3])
+        if not is_mine:
+            about = {"stream": origin.stream, "entry": entry.id.decode()}
+            self._logger.warning("entry is gone, or another instance has taken it over: it is not moved", **about)
+        return is_mine
 
     async def _move_on(self) -> None:
         while True:

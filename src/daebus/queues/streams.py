@@ -1,15 +1,16 @@
-"""The limits of a reader: how many entries of each stream are handled at once, and how many are read at once."""
+"""The streams of a reader: the entries in flight, how many there may be, and how many are read at once."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from itertools import pairwise
 from operator import attrgetter
 
-from .leases import Entry
+from .leases import Entry, Lease
 
-__all__ = ["BatchSize", "BoundedStream", "Task", "alike_limits"]
+__all__ = ["BatchSize", "BoundedStream", "HeldEntries", "Task", "alike_limits"]
 
 _SMALLEST = 4
 _LARGEST = 64
@@ -27,6 +28,7 @@ class BoundedStream:
 
     Args:
         key: The stream.
+        title: The title of its handler in logs.
         limit: How many entries are handled at once.
         handle: Handles and settles one entry, in the task that it is given; raises only when it is cancelled.
         alone: Returns for how many seconds no other suspect is started beside a suspect entry, given how many wait.
@@ -40,8 +42,9 @@ class BoundedStream:
         has_orphans: Whether dead instances may own more entries. The stream is checked once there is a slot and a turn.
     """
 
-    def __init__(self, key: str, limit: int, handle: Handle, alone: Alone, gone: str | None = None) -> None:
+    def __init__(self, key: str, title: str, limit: int, handle: Handle, alone: Alone, gone: str | None = None) -> None:
         self.key = key
+        self.title = title
         self.limit = limit
         self.handle = handle
         self.alone = alone
@@ -79,6 +82,56 @@ def alike_limits(streams: Sequence[BoundedStream]) -> list[list[BoundedStream]]:
         return [ordered] if ordered else []
     end = ratios.index(max(ratios)) + 1
     return [ordered[:end], ordered[end:]]
+
+
+class HeldEntries:
+    """The entries in flight of a reader, some of which other instances may have taken over.
+
+    Args:
+        group: The consumer group of the reader.
+        registry: The sorted set of the instances that read the streams.
+        lease: The heartbeat of this process.
+        streams: The streams.
+    """
+
+    def __init__(self, group: str, registry: str, lease: Lease, streams: Sequence[BoundedStream]) -> None:
+        self._group = group
+        self._registry = registry
+        self._lease = lease
+        self._streams = streams
+
+    def doubt(self) -> None:
+        """Any of them may belong to another instance from now on: each has to be confirmed before it is settled."""
+        for stream in self._streams:
+            for entry in stream.tasks.values():
+                entry.tenure = None
+
+    async def owned(self, stream: BoundedStream, entries: Collection[Entry]) -> list[Entry]:
+        """Those of some entries of a stream that are still with this instance; waits until the server answers."""
+        return await self._lease.owned(stream.key, self._registry, self._group, entries)
+
+    def in_hand(self) -> Counter[str]:
+        """How many entries are in flight, by the title of their handler. May be called in any thread."""
+        held = Counter[str]()
+        for stream in self._streams:
+            if number := len(stream.tasks):
+                held[stream.title] += number
+        return held
+
+    async def find_lost(self, *, cancel: bool) -> Counter[str]:
+        """Find the entries that others have taken over, and cancel their handlers if wanted; see `Holder`."""
+        lost = Counter[str]()
+        for stream in self._streams:
+            held = list(stream.tasks.values())
+            doubtful = {entry for entry in held if not (entry.is_lost or self._lease.covers(entry))}
+            gone = doubtful.difference(await self.owned(stream, doubtful))
+            for task, entry in list(stream.tasks.items()):
+                if entry in gone and not entry.is_ending:
+                    entry.is_lost = True
+                    lost[stream.title] += 1
+                    if cancel:
+                        task.cancel()
+        return lost
 
 
 class BatchSize:

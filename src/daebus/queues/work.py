@@ -8,6 +8,7 @@ from typing_extensions import override
 from daebus.connection.node import Node
 from daebus.errors import BadRequest, Conflict, ServiceError
 from daebus.payloads.codec import encode
+from daebus.protocol.fences import drawn_fence
 from daebus.protocol.messages import Reply, Request
 from daebus.protocol.replies import ERROR, SUCCESS, error_payload
 
@@ -39,13 +40,26 @@ class Work(msgspec.Struct, eq=False):
     retries: Retries
     request: Request | None = None
 
+    @property
+    def fence(self) -> str:
+        """The fence of this delivery, for what the handler writes elsewhere."""
+        return self.entry.fence
+
+    async def is_owned(self) -> bool:
+        """Whether the entry is still with this delivery. Waits until the server answers, if that is in doubt."""
+        lease, origin = self.settler.lease, self.origin
+        return lease.covers(self.entry) or bool(
+            await lease.owned(origin.stream, origin.registry, origin.group, [self.entry])
+        )
+
     async def begin(self) -> bool:
         """Whether the handler is to run. If not, the entry has ended: it was delivered too often."""
         if not self._is_exhausted:
             return True
         most = most_deliveries(self.request)
         problem = await self.retries.give_up(self.origin, self.entry, most, self._trace_id)
-        self._tell(self.request, Outcome(ERROR, error_payload(problem)))
+        if problem is not None:
+            self._tell(self.request, Outcome(ERROR, error_payload(problem)))
         return False
 
     async def reply(self, payload: bytes | msgspec.Raw) -> None:
@@ -82,13 +96,11 @@ class Work(msgspec.Struct, eq=False):
         return self.request.trace_id or self.request.request_id
 
     def _end(self, status: str | None = None, payload: bytes | msgspec.Raw = b"") -> None:
-        origin, request = self.origin, self.request
+        request = self.request
         reply: tuple[str, bytes] | None = None
         if status is not None and request is not None and request.reply_to is not None:
             reply = request.reply_to, encode(Reply(status, msgspec.Raw(payload), request.request_id))
-        # The stream of a channel has other readers too, and is trimmed.
-        is_own = origin.stream == origin.again
-        self.settler.settle(origin.stream, origin.group, self.entry.id, delete=is_own, reply=reply)
+        self.settler.settle(self.origin, self.entry, reply)
 
     def _tell(self, request: Request | None, outcome: Outcome) -> None:
         if request is not None and request.reply_to is not None:
@@ -101,7 +113,7 @@ def once(work: Work, request: Request, node: Node) -> Work:
 
     Its `begin` claims the key. It returns False, and the work has ended, if another run has or had the key.
     """
-    run = KeyedRun(node, work.origin, work.entry.id, request)
+    run = KeyedRun(node, work.origin, work.entry, request)
     return _KeyedWork(work.entry, work.origin, work.settler, work.retries, request, run=run)
 
 
@@ -109,6 +121,11 @@ class _KeyedWork(Work, eq=False, kw_only=True):
     """Work for an idempotency key. It is settled before the waiting callers get their replies."""
 
     run: KeyedRun
+
+    @property
+    @override
+    def fence(self) -> str:
+        return drawn_fence(self.run.drawn)
 
     @override
     async def begin(self) -> bool:
@@ -122,6 +139,8 @@ class _KeyedWork(Work, eq=False, kw_only=True):
             return False
         if isinstance(claimed, Outcome):
             self._end(claimed.status, claimed.payload)
+        elif claimed == "lost":
+            self.settler.tell_dropped({self.origin.name: 1})
         return claimed == "mine"
 
     @override
@@ -142,8 +161,11 @@ class _KeyedWork(Work, eq=False, kw_only=True):
             await super().failed(problem)
 
     async def _keep(self, outcome: Outcome) -> None:
-        """Store the outcome of the run, and reply to the requests that waited for it."""
-        kept, parked = await self.run.store(outcome)
-        for other in parked:
-            self._tell(other, kept)
-        self._end(kept.status, kept.payload)
+        """Store the outcome of the run, and reply to all requests that waited for it."""
+        stored = await self.run.store(outcome)
+        if stored is None:
+            self.settler.tell_dropped({self.origin.name: 1})
+            return
+        kept, parked = stored
+        for request in (*parked, self.request):
+            self._tell(request, kept)
