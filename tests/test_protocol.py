@@ -246,7 +246,7 @@ async def test_requests_with_an_idempotency_key_get_the_same_reply() -> None:
         (second,) = await ask(redis, request | {"request_id": "9f2c-2"})
         assert second == first | {"request_id": "9f2c-2"}
         kept = await redis.hgetall("daebus:{users}:once:get_user:k7")
-        assert set(kept) == {b"payload", b"status", b"reply"}
+        assert set(kept) == {b"payload", b"status", b"reply", b"by"}
         assert msgspec.json.decode(kept[b"reply"]) == first["payload"]
         (third,) = await ask(redis, request | {"payload": {"id": "u2"}})
         assert (third["status"], third["payload"]["code"]) == ("error", "conflict")  # type: ignore[index]  # it is JSON

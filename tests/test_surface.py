@@ -55,7 +55,7 @@ OFFERED: dict[type, str] = {
     Client: "close headers id send state",
     ClientState: "get",
     Clients: "broadcast connected disconnect send",
-    Context: "deadline event_id handler headers remaining request_id service stopping",
+    Context: "deadline event_id fence handler headers remaining request_id service stopping",
     Daebus: f"{DECORATORS} {SOCKETS} asgi attach check container examine http name register_blueprint run websocket",
     DaebusError: "",
     DaebusHttp: "allowed_hosts host http2 limits litestar origins port schema",
