@@ -213,7 +213,7 @@ async def test_a_question_that_waited_in_the_server_takes_no_background_task_fro
         engine.freeze()
         question = asyncio.create_task(theirs.ask(claimed.last, claimed.last, until_then))
         await asyncio.sleep(0.1)
-        renewal = asyncio.create_task(mine.renew(claimed.last))
+        renewal = asyncio.create_task(mine.renew(claimed.last, claimed.fence))
         await asyncio.sleep(LEASE * 1.5)
         engine.thaw()
         assert not (await question).won

@@ -13,13 +13,16 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from tests.engines import Engine
+from tests.engines import Engine, open_proxy
+from tests.faults.world import told
 from tests.support import until
 
 from daebus.connection.redis_server import RedisServer
 from daebus.connection.server_link import ServerLink
+from daebus.core.context import Fence
 from daebus.declare.schedules import Cron, Interval, Schedule
 from daebus.delivery.grace import Grace
+from daebus.queues.lapses import OnLapse
 from daebus.tasks.records import TaskRecord
 from daebus.tasks.scheduler import ScheduledTask, Scheduler
 from daebus.telemetry.logs import make_logger
@@ -35,8 +38,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 
 
 @asynccontextmanager
-async def linked(server: Engine) -> AsyncGenerator[ServerLink]:
-    link = ServerLink(RedisServer.from_url(server.url))
+async def linked(server: Engine, url: str | None = None) -> AsyncGenerator[ServerLink]:
+    link = ServerLink(RedisServer.from_url(url or server.url))
     await link.start()
     try:
         yield link
@@ -60,13 +63,15 @@ class Work:
 
     def __init__(self, seconds: float = 0.0) -> None:
         self.starts: list[float] = []
+        self.fences: list[str | None] = []
         self.ended = 0
         self.cancelled = 0
         self.running = 0
         self.most_at_once = 0
         self._seconds = seconds
 
-    async def run(self) -> None:
+    async def run(self, fence: Fence | None) -> None:
+        self.fences.append(None if fence is None else fence.fence)
         self.starts.append(time.monotonic())
         self.running += 1
         self.most_at_once = max(self.most_at_once, self.running)
@@ -85,9 +90,15 @@ class Work:
 
 @asynccontextmanager
 async def scheduler(
-    link: ServerLink, service: str, *tasks: ScheduledTask, instance: str = "i1", lease: float = LEASE
+    link: ServerLink,
+    service: str,
+    *tasks: ScheduledTask,
+    instance: str = "i1",
+    lease: float = LEASE,
+    on_lapse: OnLapse = "cancel",
 ) -> AsyncGenerator[Scheduler]:
-    scheduler = Scheduler(link, service=service, instance=instance, logger=make_logger(), lease=lease)
+    logger = make_logger()
+    scheduler = Scheduler(link, service=service, instance=instance, logger=logger, lease=lease, on_lapse=on_lapse)
     await scheduler.start(tasks)
     try:
         yield scheduler
@@ -116,6 +127,7 @@ async def test_two_replicas_share_a_task_and_never_run_it_at_once(link: ServerLi
     async with scheduler(link, service, task, instance="i1"), scheduler(link, service, task, instance="i2"):
         await until(lambda: len(work.starts) >= 12)
     assert work.most_at_once == 1
+    assert work.fences == sorted(set(work.fences), key=str)
     assert (work.starts[-1] - work.starts[0]) / (len(work.starts) - 1) > 0.045
     assert b"owner" not in await record(link, service)
 
@@ -179,17 +191,18 @@ async def test_each_replica_runs_a_task_of_scope_replica(link: ServerLink, servi
     ):
         await until(lambda: all(len(work.starts) >= 3 for work in works))
     assert [work.most_at_once for work in works] == [1, 1]
+    assert {fence for work in works for fence in work.fences} == {None}
     assert await record(link, service) == {}
 
 
 async def test_a_task_that_fails_goes_on(link: ServerLink, service: str, caplog: pytest.LogCaptureFixture) -> None:
     starts: list[str] = []
 
-    async def fail() -> None:
+    async def fail(_: Fence | None) -> None:
         starts.append("fail")
         raise ValueError("on purpose")
 
-    async def give_up() -> None:
+    async def give_up(_: Fence | None) -> None:
         starts.append("give up")
         raise asyncio.CancelledError
 
@@ -243,17 +256,19 @@ from daebus.connection.redis_server import RedisServer
 from daebus.connection.server_link import ServerLink
 from daebus.tasks.scheduler import ScheduledTask, Scheduler
 
-async def work():
+async def work(fence):
     print("started", flush=True)
     try:
         await asyncio.sleep(3600)
     finally:
         print("cancelled", flush=True)
 
-async def main(url, service, lease):
+async def main(url, service, lease, on_lapse="cancel"):
     link = ServerLink(RedisServer.from_url(url))
     await link.start()
-    scheduler = Scheduler(link, service=service, instance="owner", logger=make_logger(), lease=float(lease))
+    scheduler = Scheduler(
+        link, service=service, instance="owner", logger=make_logger(), lease=float(lease), on_lapse=on_lapse
+    )
     await scheduler.start([ScheduledTask(name="work", schedule=Interval(0.02), scope="service", run=work)])
     await asyncio.sleep(3600)
 
@@ -297,6 +312,44 @@ async def test_a_frozen_replica_gives_up_the_task_that_was_taken_over(
         assert owner.stdout is not None
         assert await asyncio.wait_for(asyncio.to_thread(owner.stdout.readline), 5) == "cancelled\n"
         assert (work.running, len(work.starts)) == (1, 1)
+
+
+async def test_a_run_that_was_taken_over_goes_on_if_that_is_wanted_and_has_a_smaller_fence(
+    server: Engine, link: ServerLink, service: str
+) -> None:
+    frozen, heir = Work(3600), Work(3600)
+    async with open_proxy(server.port) as proxy, linked(server, f"redis://127.0.0.1:{proxy.port}/0") as stalled:
+        starting = scheduler(stalled, service, frozen.task(Interval(0.02)), instance="frozen", on_lapse="continue")
+        async with starting:
+            await until(lambda: frozen.running == 1)
+            async with scheduler(link, service, heir.task(Interval(0.02)), instance="heir"):
+                with told() as lines:
+                    proxy.stall()
+                    await until(lambda: heir.running == 1)
+                    proxy.flow()
+                    await until(lambda: any("taken over by another replica" in line for line in lines))
+                assert (frozen.running, frozen.cancelled) == (1, 0)
+                assert str(frozen.fences[0]) < str(heir.fences[0])
+
+
+async def test_fences_grow_though_the_record_was_lost(link: ServerLink, service: str) -> None:
+    one, two = made(link, service, "i1"), made(link, service, "i2")
+    last = (await one.ask(0, 0, 0)).last
+    first = await one.ask(last, 1, 0)
+    assert first.won
+    await link.execute("DEL", f"daebus:{{{service}}}:task:work")
+    await set_record(link, service, last=first.last)
+    await asyncio.sleep(0.002)
+    second = await two.ask(first.last, 1, 0)
+    assert second.won
+    assert second.fence > first.fence
+    await link.execute("DEL", f"daebus:{{{service}}}:task:work")
+    later = first.fence + 3_600_000  # the clock was set back since
+    assert await two.renew(second.last, later)
+    await two.release(second.last)
+    third = await one.ask(second.last, 1, 0)
+    assert third.won
+    assert third.fence > later
 
 
 @pytest.mark.parametrize("left_ms", [-60_000, 60])
@@ -367,14 +420,14 @@ async def test_a_lease_lost_to_another_run_is_not_renewed(link: ServerLink, serv
     slow, quick = made(link, service, "i1"), made(link, service, "i2")
     await set_record(link, service, last=1)
     started = (await slow.ask(1, 1, 0)).last
-    assert await slow.renew(started)
+    assert await slow.renew(started, 1)
     await set_record(link, service, until=2)
     taken = await quick.ask(started, 1, 2)
     assert taken.won
-    assert not await slow.renew(started)
+    assert not await slow.renew(started, 1)
     await asyncio.sleep(0.002)
     await quick.release(taken.last + 1)
-    assert not await slow.renew(started)  # its run would be the second for one due time
+    assert not await slow.renew(started, 1)  # its run would be the second for one due time
 
 
 async def test_a_record_that_vanished_leaves_time_to_the_one_that_runs(link: ServerLink, service: str) -> None:
@@ -384,7 +437,7 @@ async def test_a_record_that_vanished_leaves_time_to_the_one_that_runs(link: Ser
     await link.execute("DEL", f"daebus:{{{service}}}:task:work")
     state = await other.ask(started, 1, 0)
     assert (state.won, state.held_until > state.now) == (False, True)
-    assert await owner.renew(started)
+    assert await owner.renew(started, 1)
     assert (await record(link, service))[b"owner"] == b"i1"
 
 

@@ -11,7 +11,6 @@ from daebus.delivery.delivery import Delivery
 from daebus.delivery.grace import CUT_SECONDS, Grace
 from daebus.protocol.limits import BusLimits
 from daebus.protocol.messages import action_stream, control_channel, instance_registry
-from daebus.queues.late import LateRequests
 from daebus.queues.leases import Entry, Lease
 from daebus.queues.reader import GroupReader
 from daebus.queues.retries import GROUP, Origin, Retries
@@ -19,6 +18,7 @@ from daebus.queues.settler import Settler
 from daebus.queues.streams import BoundedStream, alike_limits
 from daebus.telemetry.logs import Logger
 
+from .late import LateRequests
 from .requests import RequestHandler, ServedAction, Shared
 from .runs import Runs
 

@@ -16,6 +16,7 @@ from daebus.channels.durable import ListenerHost
 from daebus.channels.groups import Listener
 from daebus.channels.serving import ChannelServer
 from daebus.channels.silent_channels import tell_silent
+from daebus.core.context import Fence
 from daebus.declare.contracts import StreamAction
 from daebus.delivery.endpoint import Endpoint
 from daebus.delivery.grace import LIFECYCLE_SECONDS
@@ -211,16 +212,12 @@ class Schedules:
     @asynccontextmanager
     async def serving(self, run: Runtime) -> AsyncGenerator[None]:
         """Run each task when it is due, until the end."""
-        made, node, lease = run.made, run.node, run.made.settings.lease
-        scheduler = Scheduler(node.link, service=made.service, instance=node.id, logger=run.logger, lease=lease)
+        made, lease, on_lapse = run.made, run.made.settings.lease, run.made.settings.on_lapse
+        names = {"service": made.service, "instance": run.node.id}
+        scheduler = Scheduler(run.node.link, **names, logger=run.logger, lease=lease, on_lapse=on_lapse)
         tasks = [
-            ScheduledTask(
-                name=plan.spec.name,
-                schedule=plan.spec.schedule,
-                scope=plan.spec.scope,
-                run=self._running(run, plan.endpoint),
-            )
-            for plan in made.plans.of(BACKGROUND)
+            ScheduledTask(name=spec.name, schedule=spec.schedule, scope=spec.scope, run=self._running(run, endpoint))
+            for spec, endpoint in ((plan.spec, plan.endpoint) for plan in made.plans.of(BACKGROUND))
         ]
         try:
             await scheduler.start(tasks)
@@ -228,15 +225,15 @@ class Schedules:
         finally:
             await scheduler.stop(run.grace)
 
-    def _running(self, run: Runtime, endpoint: Endpoint[None]) -> Callable[[], asyncio.Future[None]]:
+    def _running(self, run: Runtime, endpoint: Endpoint[None]) -> Callable[[Fence | None], asyncio.Future[None]]:
         delivery = run.delivery(endpoint)
 
-        async def once() -> None:
-            outcome = await delivery.deliver(run.internal(delivery, "task"))
+        async def once(fence: Fence | None) -> None:
+            outcome = await delivery.deliver(run.internal(delivery, "task", fence))
             if outcome.problem is not None and not outcome.is_logged:
                 run.logger.error("background task failed", handler=delivery.title, reason=outcome.problem.message)
 
-        return lambda: asyncio.ensure_future(once())
+        return lambda fence: asyncio.ensure_future(once(fence))
 
 
 class Registry:

@@ -17,6 +17,7 @@ from daebus.channels.serving import ChannelServer
 from daebus.connection.find_server import find_server
 from daebus.connection.node import Node, open_node
 from daebus.core.budgets import Budget
+from daebus.core.context import Fence
 from daebus.delivery.delivery import Delivery
 from daebus.delivery.endpoint import Endpoint, Incoming
 from daebus.delivery.grace import Grace
@@ -132,9 +133,9 @@ class Runtime:
         """The delivery of messages from daebus itself to a handler."""
         return Delivery(endpoint, self.made.service, self.made.stopping, self.logger)
 
-    def internal(self, delivery: Delivery[None], what: str) -> Incoming:
+    def internal(self, delivery: Delivery[None], what: str, fence: Fence | None = None) -> Incoming:
         """A message from daebus itself, not from outside."""
-        return delivery.incoming(f"{what}-{self.node.new_request_id()}")
+        return delivery.incoming(f"{what}-{self.node.new_request_id()}", fenced=fence)
 
     def _make_hub(self, settings: DaebusWebSocket) -> SocketHub:
         from daebus.websocket.hub import SocketHub, SocketRoutes  # noqa: PLC0415  # it loads Litestar

@@ -12,7 +12,7 @@ import msgspec
 
 from .stopping import Stopping
 
-__all__ = ["Context", "Fenced", "RawHeaders", "current_context", "remaining"]
+__all__ = ["Context", "Fence", "Fenced", "RawHeaders", "current_context", "remaining"]
 
 RawHeaders: TypeAlias = Mapping[str, str] | Iterable[tuple[bytes, bytes]] | None
 """Headers of a transport: by name, or as ASGI's pairs of bytes; None: the message has none."""
@@ -27,6 +27,12 @@ class Fenced(Protocol):
     def fence(self) -> str:
         """See `Context.fence`."""
         ...
+
+
+class Fence(msgspec.Struct, frozen=True):
+    """A fence that is known already; see `Context.fence`."""
+
+    fence: str
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -199,12 +199,15 @@ class Lease:
         return owned
 
     async def owned(self, key: str, registry: str, group: str, entries: Collection[Entry]) -> list[Entry]:
-        """Like `confirm`, for any number of entries, and retried until the server answers."""
+        """Like `confirm`, for any number of entries, and retried until the server answers within a lease."""
         waiting, owned = list(entries), list[Entry]()
         while waiting:
+            asked = _uptime()
             try:
-                owned += await self.confirm(key, registry, group, waiting[:_PAGE])
-                del waiting[:_PAGE]
+                found = await self.confirm(key, registry, group, waiting[:_PAGE])
+                if _uptime() - asked < self.seconds:  # else they may have been taken over since the server answered
+                    owned += found
+                    del waiting[:_PAGE]
             except Unavailable:
                 await asyncio.sleep(_RETRY_SECONDS)
             except CommandError as error:

@@ -2,7 +2,8 @@
 
 It is one hash in Redis, ``daebus:{SERVICE}:task:NAME``, with times in milliseconds of the server's clock: ``last`` is
 the start of the last run. During a run, ``owner`` is the instance that runs it, ``until`` is the end of its lease, and
-``seen`` is the last time at which the owner or another instance asked.
+``seen`` is the last time at which the owner or another instance asked. ``fence`` is the number of the last run for its
+fence: it grows with each run, and is never behind the clock, so that it also grows if the record is lost.
 """
 
 from __future__ import annotations
@@ -51,14 +52,17 @@ end
 
 local held = owner and owner ~= me and not (expires <= now and expires == watched)
 local won = due > 0 and due <= now and not held and (last == expected or owner == me)
+local fence = 0
 if won then
+    fence = math.max(now, 1 + (tonumber(redis.call('HGET', key, 'fence') or 0) or 0))
+    put('fence', fence)
     if last == expected then last = now end
     put('last', last)
     put('until', now + lease)
     put('seen', now)
     redis.call('HSET', key, 'owner', me)
 end
-return {won and 1 or 0, now, last, held and expires or 0}
+return {won and 1 or 0, now, last, held and expires or 0, fence}
 """
 )
 
@@ -73,6 +77,7 @@ local expires = now + ARGV[2]
 local function text(value) return string.format('%.0f', value) end
 redis.call('HSET', KEYS[1], 'owner', ARGV[1], 'until', text(expires), 'seen', text(now))
 redis.call('HSETNX', KEYS[1], 'last', ARGV[3])
+redis.call('HSETNX', KEYS[1], 'fence', ARGV[4])
 return 1
 """
 )
@@ -93,12 +98,14 @@ class TaskState(NamedTuple):
         now: The time.
         last: The start of the last run; of this one if it was claimed.
         held_until: The end of the lease of the instance that has the task; 0: none has it.
+        fence: The number of the claimed run for its fence, larger than that of any run before; 0: it was not claimed.
     """
 
     won: bool
     now: int
     last: int
     held_until: int
+    fence: int
 
 
 class TaskRecord:
@@ -122,14 +129,15 @@ class TaskRecord:
         """
         reply = await self._link.script(_ASK, [self._key], [self._instance, self._lease_ms, last, due, watched])
         match reply:
-            case [int(won), int(now), int(recorded), int(held_until)]:
-                return TaskState(bool(won), now, recorded, held_until)
+            case [int(won), int(now), int(recorded), int(held_until), int(fence)]:
+                return TaskState(bool(won), now, recorded, held_until, fence)
             case _:
                 raise DaebusError(f"The server answered a question about {self._key} with {reply!r}: is it Redis?")
 
-    async def renew(self, started: int) -> bool:
+    async def renew(self, started: int, fence: int) -> bool:
         """Extend the lease of the run that was `started` then; False where another instance has the task."""
-        return await self._link.script(_RENEW, [self._key], [self._instance, self._lease_ms, started]) == 1
+        arguments = (self._instance, self._lease_ms, started, fence)
+        return await self._link.script(_RENEW, [self._key], arguments) == 1
 
     async def release(self, last: int) -> None:
         """Give the task back; `last` becomes the recorded start. Does nothing where another instance has it."""

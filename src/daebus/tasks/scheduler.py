@@ -12,10 +12,13 @@ import msgspec
 
 from daebus.connection.link import Link
 from daebus.connection.resp import CommandError
+from daebus.core.context import Fence
 from daebus.core.pauses import pauses
 from daebus.declare.schedules import Schedule
 from daebus.delivery.grace import CUT_SECONDS, Grace
 from daebus.errors import Unavailable
+from daebus.protocol.fences import drawn_fence
+from daebus.queues.lapses import OnLapse
 from daebus.telemetry.logs import Logger
 
 from .records import TaskRecord
@@ -34,13 +37,14 @@ class ScheduledTask(msgspec.Struct, frozen=True, kw_only=True):
         name: Its name, unique in the service.
         schedule: When it is due.
         scope: ``service``: on one replica at a time; ``replica``: on each.
-        run: Runs it once. Its errors are logged, and the schedule continues.
+        run: Runs it once, given the fence of the run; None: it has none, as each replica runs the task. Its errors are
+            logged, and the schedule continues.
     """
 
     name: str
     schedule: Schedule
     scope: Literal["service", "replica"]
-    run: Callable[[], Awaitable[object]]
+    run: Callable[[Fence | None], Awaitable[object]]
 
 
 class Scheduler:
@@ -53,7 +57,16 @@ class Scheduler:
     server was reachable.
     """
 
-    def __init__(self, link: Link, *, service: str, instance: str, logger: Logger, lease: float = 6.0) -> None:
+    def __init__(
+        self,
+        link: Link,
+        *,
+        service: str,
+        instance: str,
+        logger: Logger,
+        lease: float = 6.0,
+        on_lapse: OnLapse = "cancel",
+    ) -> None:
         """Set up the scheduler; nothing runs yet.
 
         Args:
@@ -63,12 +76,14 @@ class Scheduler:
             logger: For failures.
             lease: Seconds after which a replica that vanished during a run no longer blocks the task. After a time in
                 which the server hung or was away, a lease must suffice for connecting again.
+            on_lapse: ``continue``: a run that another replica has taken over is not cancelled, only logged.
         """
         self._link = link
         self._service = service
         self._instance = instance
         self._logger = logger
         self._lease = lease
+        self._cancels = on_lapse == "cancel"
         self._runs = _Runs(logger)
         self._loops: list[asyncio.Task[None]] = []
         self._waiting: set[str] = set()
@@ -113,7 +128,8 @@ class Scheduler:
         record = TaskRecord(
             self._link, service=self._service, task=task.name, instance=self._instance, lease=self._lease
         )
-        return _SharedTask(task, record, self._runs, self._logger, renew_every=self._lease / 3).step
+        renew_every = self._lease / 3
+        return _SharedTask(task, record, self._runs, self._logger, renew_every=renew_every, cancels=self._cancels).step
 
     def _trouble(self, task: ScheduledTask, error: Exception) -> None:
         if not self._waiting:
@@ -141,16 +157,16 @@ class _Runs:
             async with asyncio.timeout(min(seconds, _LONGEST_NAP)):
                 await self.stopping.wait()
 
-    def start(self, task: ScheduledTask) -> asyncio.Task[None]:
+    def start(self, task: ScheduledTask, fence: Fence | None = None) -> asyncio.Task[None]:
         """Start a run."""
-        run = asyncio.create_task(self._guarded(task), name=f"background {task.name}")
+        run = asyncio.create_task(self._guarded(task, fence), name=f"background {task.name}")
         self.running.add(run)
         run.add_done_callback(self.running.discard)
         return run
 
-    async def _guarded(self, task: ScheduledTask) -> None:
+    async def _guarded(self, task: ScheduledTask, fence: Fence | None) -> None:
         try:
-            await task.run()
+            await task.run(fence)
         except Exception:
             self._logger.exception("A background task failed; its schedule goes on.", task=task.name)
 
@@ -179,13 +195,21 @@ class _SharedTask:
     """A task that the replicas of a service share."""
 
     def __init__(
-        self, task: ScheduledTask, record: TaskRecord, runs: _Runs, logger: Logger, *, renew_every: float
+        self,
+        task: ScheduledTask,
+        record: TaskRecord,
+        runs: _Runs,
+        logger: Logger,
+        *,
+        renew_every: float,
+        cancels: bool,
     ) -> None:
         self._task = task
         self._record = record
         self._runs = runs
         self._logger = logger
         self._renew_every = renew_every
+        self._cancels = cancels
         self._last = 0
         self._due = 0
         self._watch: tuple[int, float] = (0, 0.0)  # the end of another's lease, and since when we have seen it
@@ -201,7 +225,7 @@ class _SharedTask:
         if state.won and self._runs.stopping.is_set():
             await self._record.release(before)
         elif state.won:
-            await self._run(state.last, asked)
+            await self._run(state.last, state.fence, asked)
         elif state.now < self._due:
             await self._runs.nap((self._due - state.now) / 1000 + self._record.jitter)
         elif state.held_until:
@@ -211,27 +235,29 @@ class _SharedTask:
                 (min(left, self._renew_every) if left > 0 else self._renew_every) + self._record.jitter
             )
 
-    async def _run(self, started: int, asked: float) -> None:
+    async def _run(self, started: int, drawn: int, asked: float) -> None:
         # A process that was frozen since it asked may have lost the task again.
-        if time.monotonic() - asked > self._renew_every and await self._renew(started) is None:
+        if time.monotonic() - asked > self._renew_every and await self._renew(started, drawn) is None:
             return
-        run = self._runs.start(self._task)
+        run = self._runs.start(self._task, Fence(drawn_fence(drawn)))
         wait: float | None = self._renew_every
         while not run.done():
             await asyncio.wait({run}, timeout=wait)
             if wait is None or run.done():
                 continue
-            wait = await self._renew(started)
+            wait = await self._renew(started, drawn)
             if wait is None:
-                self._logger.warning("A background task was taken over by another replica.", task=self._task.name)
-                run.cancel()
+                about = {"task": self._task.name, "cancelled": self._cancels}
+                self._logger.warning("A background task was taken over by another replica.", **about)
+                if self._cancels:
+                    run.cancel()
         with suppress(Unavailable):
             await self._record.release(self._last)
 
-    async def _renew(self, started: int) -> float | None:
+    async def _renew(self, started: int, drawn: int) -> float | None:
         """Seconds until the next renewal; None if another replica has the task."""
         try:
-            return self._renew_every if await self._record.renew(started) else None
+            return self._renew_every if await self._record.renew(started, drawn) else None
         except (Unavailable, CommandError):
             return min(self._renew_every / 2, 1.0)
 
