@@ -43,10 +43,10 @@ async def raw_redis(url: str) -> AsyncGenerator[Any]:
 
 
 @asynccontextmanager
-async def open_bus(url: str, timings: Timings) -> AsyncGenerator[Bus]:
+async def open_bus(url: str, timings: Timings, *, legacy: bool = False) -> AsyncGenerator[Bus]:
     """A bus of nobody's, with other times than the usual ones."""
     async with open_node(RedisServer.from_url(url, timings=timings)) as node:
-        yield NodeBus(Caller(node, None, BusLimits(), dialect_of(False)(node)))
+        yield NodeBus(Caller(node, None, BusLimits(), dialect_of(legacy)(node)))
 
 
 async def until(predicate: Callable[[], object], seconds: float = 20.0) -> None:

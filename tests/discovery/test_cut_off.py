@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from collections.abc import Generator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.engines import Engine
+from tests.engines import Engine, open_proxy
 from tests.processes import serving
-from tests.support import raw_redis, until
+from tests.support import open_bus, raw_redis, until
 
-from daebus import Action, Bus
+from daebus import Action, Bus, Daebus, Settings
+from daebus.core.timings import Timings
 from daebus.errors import NoSuchService
+from daebus.testing import running
 
 PAY = Action[int, None]("pay", service="payments")
 PAYMENTS = """
@@ -72,6 +76,43 @@ async def test_what_is_sent_while_a_service_is_cut_off_is_handled_once(
             await until(lambda: len(paid.read_text().splitlines()) >= 20)
             await until(lambda: _is_empty(redis))
     assert sorted(map(int, paid.read_text().split())) == list(range(20))
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+async def test_what_is_sent_while_all_replicas_are_behind_a_link_that_stalls_is_handled_once(
+    engine: Engine, legacy: bool
+) -> None:
+    paid = list[int]()
+    timings = Timings(live=0.8, beat=0.2, fresh=0.1)
+    async with AsyncExitStack() as stack:
+        proxy = await stack.enter_async_context(open_proxy(engine.port))
+        for _ in range(2):
+            app = Daebus("payments", settings=Settings(legacy=legacy))
+
+            @app.action(PAY)
+            async def pay(number: int) -> None:
+                paid.append(number)
+
+            url = f"redis://127.0.0.1:{proxy.port}/0"
+            await stack.enter_async_context(running(app, redis_url=url, timings=timings))
+        redis = await stack.enter_async_context(raw_redis(engine.tcp_url))
+        heard = await stack.enter_async_context(redis.pubsub(ignore_subscribe_messages=True))
+        await heard.subscribe("payments")  # as a service of daebus 0.0.31 would; those with the old wire do it, too
+        bus = await stack.enter_async_context(open_bus(engine.tcp_url, timings, legacy=legacy))
+        await bus.call(PAY, 0)
+        proxy.stall()
+        await asyncio.sleep(1.0)  # no heartbeat is newer than what counts as live
+        assert dict(await redis.pubsub_numsub("payments"))[b"payments"] >= 1 + legacy
+        with pytest.raises(NoSuchService):
+            await bus.call(PAY, 99, timeout=1)
+        for number in range(1, 21):
+            await bus.send(PAY, number)
+            for _ in range(2):
+                await bus.send(PAY, 100 + number, idempotency_key=f"payment-{number}")
+        proxy.flow()
+        await until(lambda: _is_empty(redis))
+        assert await heard.get_message(timeout=0.1) is None
+    assert sorted(paid) == [*range(21), *range(101, 121)]
 
 
 async def _is_empty(redis: Any) -> bool:
