@@ -14,6 +14,7 @@ PROGRAMS = (
     "around.py",
     "retries.py",
     "metrics.py",
+    "fences.py",
 )
 PROGRAM = "".join((HERE / name).read_text() for name in PROGRAMS)
 
