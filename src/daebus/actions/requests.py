@@ -130,9 +130,7 @@ class RequestHandler:
         try:
             reply = await self._answer(incoming, work, request, run, len(body))
         except asyncio.CancelledError:
-            if run.is_cut or entry.is_lost:
-                if not entry.is_lost:
-                    self._runs.cut.append((self._origin.stream, entry))
+            if entry.is_lost or self._is_cut(run, entry):
                 raise
             problem = self._cancelled(request, run, begun)
         except Exception as error:
@@ -161,6 +159,11 @@ class RequestHandler:
     async def _drop(self, work: Work, request: Request, late: float) -> None:
         self._late.dropped(request, self._action.name, self._delivery.title, late)
         await work.done()
+
+    def _is_cut(self, run: Run, entry: Entry) -> bool:
+        if run.is_cut:
+            self._runs.cut.append((self._origin.stream, entry))
+        return run.is_cut
 
     def _cancelled(self, request: Request, run: Run, begun: float) -> ServiceError | None:
         problem = run.ended(self._delivery.title, begun)
