@@ -7,10 +7,11 @@ import re
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -18,6 +19,7 @@ import pytest
 from tests.processes import DAEBUS, Service, launched
 
 from daebus import Action, BlockingBus
+from daebus.errors import ServiceError
 
 APP = """
 import asyncio, os, pathlib
@@ -294,4 +296,67 @@ async def tell() -> None:
     target.write_text(APP + body)
     with supervised(target, redis_url, "--loop=asyncio") as service:
         assert service.output().split() == ["asyncio.unix_events"] * 2
+        assert service.stop() == 0
+
+
+def test_workers_that_end_all_at_once_are_soon_replaced(target: Path, redis_url: str) -> None:
+    """A slot waits long only while another worker serves."""
+    rounds = 6
+    with supervised(target, redis_url) as service:
+        for number in range(1, rounds + 1):
+            for pid in children(service.process.pid):
+                os.kill(pid, signal.SIGKILL)
+            eventually(lambda: len(service.lines("service started")) >= 2 * (number + 1), service)  # noqa: B023
+        pauses = [float(str(line["next_in_seconds"])) for line in service.problems() if "next_in_seconds" in line]
+        assert len(pauses) == 2 * rounds
+        assert max(min(pair) for pair in zip(pauses[::2], pauses[1::2], strict=True)) <= 1
+        assert service.stop() == 0
+
+
+DEADLY = """
+@app.route("/die")
+async def die() -> None:
+    os._exit(3)
+
+@app.action("ask")
+async def ask() -> int:
+    return os.getpid()
+"""
+
+
+def test_fifty_requests_that_kill_their_workers_do_not_end_the_service(target: Path, redis_url: str) -> None:
+    """Other requests go on being answered, and at the end there are as many workers as before."""
+    target.write_text(
+        (APP + WEB + DEADLY).replace('Daebus("workers")', 'Daebus("workers", settings=Settings(lease=1))')
+    )
+    ask = Action[None, int]("ask", service="workers")
+    with supervised(target, redis_url, "--port=0") as service, BlockingBus(redis_url) as bus:
+        answers, over, killed = list[int](), threading.Event(), 0
+
+        def ask_on() -> None:
+            while not over.is_set():
+                # A call that was in flight on two workers that died is an error; it is asked again.
+                with suppress(ServiceError):
+                    answers.append(bus.call(ask, timeout=30))
+                time.sleep(0.01)
+
+        with ThreadPoolExecutor() as pool:
+            asking = pool.submit(ask_on)
+            try:
+                for _ in range(50):
+                    with suppress(httpx.ConnectError):
+                        try:
+                            httpx.get(f"{service.url}/die", timeout=60)
+                        except (httpx.ReadError, httpx.RemoteProtocolError):
+                            killed += 1
+                    time.sleep(0.1)
+                before = len(answers)
+                eventually(lambda: len(answers) > before + 20, service)
+            finally:
+                over.set()
+            asking.result(60)
+        assert killed > 5
+        assert len(set(answers)) > 2
+        eventually(lambda: len(children(service.process.pid)) == 2, service)
+        eventually(lambda: len(answering(service.port)) == 2, service)
         assert service.stop() == 0

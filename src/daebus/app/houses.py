@@ -24,7 +24,7 @@ from daebus.discovery.directory import partitions_to_read
 from daebus.discovery.presence import Presence
 from daebus.errors import StartupError
 from daebus.legacy.callers import OldCallers
-from daebus.process.watchdog import Watchdog
+from daebus.process.watchdog import Watchdog, hung_seconds
 from daebus.protocol.messages import channel_instances, instance_registry
 from daebus.queues.leases import Lease
 from daebus.queues.retries import Retries
@@ -33,6 +33,7 @@ from daebus.wiring.unopened import cause_of
 
 from .assembly import Assembly
 from .container import Provided
+from .hangs import Hangs
 from .kinds import ACTION, BACKGROUND, LISTEN, ON_START, ON_STOP
 
 if TYPE_CHECKING:
@@ -261,8 +262,9 @@ class Watch:
 
     @asynccontextmanager
     async def serving(self, run: Runtime) -> AsyncGenerator[None]:
-        """Log where the event loop is blocked, until the end."""
-        with Watchdog(run.logger):
+        """Log where the event loop is blocked, until the end; if it hangs, let others take over."""
+        hangs = Hangs(run.lease, run.logger, lambda: run.exit_hung)
+        with Watchdog(run.logger, hung_seconds(run.made.settings.hung_after), hangs):
             yield
 
 

@@ -53,7 +53,8 @@ def run(
         port: The TCP port to listen on, as in `serve`.
         share_port: Whether other processes listen on the same port.
         loop: See `loop_factory`.
-        report: Called when the service is ready.
+        report: Tells the parent process that the service is ready. The parent then watches for hangs; without it, this
+            process exits with code 1 if its event loop hangs.
         then_exits: Whether the process exits after this run, so that its exit is part of the stop.
 
     Raises:
@@ -187,6 +188,8 @@ class _Run:
             self._grace = served.runtime.grace
             if self._guard is not None:
                 self._guard.farewell = served.runtime.farewell
+                if self._report is None:
+                    served.runtime.exit_hung = self._guard.exit_hung
             self._started = True
             if self._report is not None:
                 self._report(served)

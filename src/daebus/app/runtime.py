@@ -33,6 +33,7 @@ from daebus.websocket.replicas import Replicas
 
 from .assembly import Assembly
 from .component import ServiceRun
+from .hangs import ExitHung
 from .houses import House, houses_of
 from .kinds import SOCKET, SOCKET_CONNECT, SOCKET_DISCONNECT, THREAD
 
@@ -63,6 +64,7 @@ class Runtime:
         readers: The readers of messages from the bus.
         presence: Its entry in the registry; None: not registered yet.
         farewell: Signs off on the bus for it if its stop does not end; None: it has not started.
+        exit_hung: Ends the process if its event loop hangs; None: it must not be ended here.
     """
 
     lease: Lease
@@ -91,6 +93,7 @@ class Runtime:
         self.readers: list[ChannelServer | ActionServer] = []
         self.presence: Presence | None = None
         self.farewell: Farewell | None = None
+        self.exit_hung: ExitHung | None = None
         tasks = [
             ThreadTask(plan.spec.name, plan.endpoint, plan.spec.auto_start, plan.spec.restart, plan.spec.timeout)
             for plan in made.plans.of(THREAD)

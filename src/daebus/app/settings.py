@@ -32,6 +32,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         on_lapse: What happens to the handlers in progress whose messages another instance has taken over, because this
             one was frozen, or cut off from Redis, for longer than its lease. With ``"cancel"``, the default, they are
             cancelled, as their outcome no longer counts; with ``"continue"`` they run on for nothing.
+        hung_after: Seconds without progress of the event loop, because a handler blocks it, after which it counts as
+            hung: the instance sends no more heartbeats, so that others take over its messages, and its process exits
+            or is replaced. It must be longer than any handler blocks the event loop. 0: never. None, the default: as in
+            the environment, ``DAEBUS_HUNG_AFTER``, otherwise 30.
         legacy: Whether the service talks to callers and services that still run daebus 0.0.31 (docs/migration.md);
             None, the default: only if the environment has ``DAEBUS_LEGACY=1``.
         on_conflict: What happens if two blueprints have the same action, route, socket type or task: with ``"warn"``,
@@ -51,6 +55,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     stop_timeout: float = 30.0
     lease: float = 6.0
     on_lapse: OnLapse = "cancel"
+    hung_after: float | None = None
     legacy: bool | None = None
     on_conflict: Conflict = "warn"
     max_buffered: int = 67_108_864
@@ -69,6 +74,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         require_seconds(subject, "stop_timeout", self.stop_timeout, or_zero=True)
         require_seconds(subject, "lease", self.lease)
         require_choice(subject, "on_lapse", self.on_lapse, get_args(OnLapse))
+        if self.hung_after is not None:
+            require_seconds(subject, "hung_after", self.hung_after, or_zero=True)
         require_choice(subject, "on_conflict", self.on_conflict, get_args(Conflict))
         if self.legacy not in (None, True, False):
             found, remedy = f"legacy={self.legacy!r}, which must be True, False or None", "correct it, or leave it out"

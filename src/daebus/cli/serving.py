@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from functools import partial
 from typing import get_args
 
 import click
@@ -21,6 +22,7 @@ from daebus.payloads.codec import encode
 from daebus.process.children import Started, Tether
 from daebus.process.loop import Loop
 from daebus.process.supervisor import Supervisor
+from daebus.process.watchdog import hung_seconds
 
 from .failures import explained
 from .overview import overview
@@ -99,10 +101,9 @@ def _serve(options: _Options) -> None:
     with deferring():
         made = load_target(options.target).check(options.service)
 
-    def report(served: Served) -> None:
-        if tether is not None:
-            port = served.ports.get("http", served.ports.get("websocket"))
-            tether.report(Started(made.service, port, made.settings.stop_timeout))
+    def report(tether: Tether, served: Served) -> None:
+        port, settings = served.ports.get("http", served.ports.get("websocket")), made.settings
+        tether.report(Started(made.service, port, settings.stop_timeout, hung_seconds(settings.hung_after)))
 
     run_process(
         lambda: made,
@@ -111,7 +112,7 @@ def _serve(options: _Options) -> None:
         port=options.port,
         share_port=options.share_port,
         loop=options.loop,
-        report=report,
+        report=None if tether is None else partial(report, tether),
         then_exits=True,
     )
 

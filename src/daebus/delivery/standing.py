@@ -43,6 +43,7 @@ class Standing(msgspec.Struct, frozen=True):
         stack: The innermost calls in the same form, the most recent one last.
         is_idle: Whether it is the thread of an idle event loop.
         is_users: Whether any of the user's code runs there.
+        is_debugged: Whether a debugger holds it.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Standing(msgspec.Struct, frozen=True):
     stack: list[str]
     is_idle: bool = False
     is_users: bool = True
+    is_debugged: bool = False
 
     def __str__(self) -> str:
         return f"{self.handler or self.name} at {self.at}"
@@ -94,6 +96,7 @@ def _standing(name: str, frames: Sequence[FrameType]) -> Standing:
         lines[-_MOST_FRAMES:],
         is_users=any(_is_users(frame.f_code) for frame in _within_loop(frames)),
         is_idle=bool(frames) and _waits(frames[-1].f_code),
+        is_debugged=any(_is_debugger(frame.f_code) for frame in frames),
     )
 
 
@@ -169,6 +172,11 @@ def _within_loop(frames: Sequence[FrameType]) -> Sequence[FrameType]:
 def _waits(code: CodeType) -> bool:
     """Whether it is the innermost code of an idle event loop. The code of uvloop is not Python."""
     return code.co_name in _WAITING and _is_library(code)
+
+
+def _is_debugger(code: CodeType) -> bool:
+    """Whether it is code of pdb, or of pydevd, which editors use."""
+    return "pydevd" in code.co_filename or Path(code.co_filename).name in ("bdb.py", "pdb.py")
 
 
 def _line(frame: FrameType) -> str:

@@ -43,11 +43,13 @@ class Started(msgspec.Struct):
         service: The name of its service.
         port: The TCP port of its HTTP; None: it has no HTTP.
         stop_timeout: Seconds that work in flight may take when it stops.
+        hung_after: Seconds without progress of its event loop after which it counts as hung; 0: never.
     """
 
     service: str
     port: int | None = None
     stop_timeout: float = 30.0
+    hung_after: float = 0.0
 
 
 _decode = msgspec.json.Decoder(Started).decode

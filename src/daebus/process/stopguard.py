@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Literal, NoReturn, Protocol, TypeAlias
 
@@ -98,7 +99,27 @@ class StopGuard:
         if self._thread is None:
             _tell(NOT_ENDED, unended)
         else:
-            _exit(NOT_ENDED, unended, self.farewell)
+            _exit(partial(_tell, NOT_ENDED, unended), self.farewell)
+
+    def exit_hung(self, standing: Standing, seconds: float) -> None:
+        """Exit now because the event loop hangs; does nothing in a process that is not ours, or that already stops.
+
+        Args:
+            standing: Where the event loop stands.
+            seconds: For how long it has made no progress.
+        """
+
+        def tell() -> None:
+            make_logger().critical(
+                "event loop hangs: the process exits",
+                seconds=round(seconds, 1),
+                handler=standing.handler,
+                at=standing.at,
+                stack=standing.stack,
+            )
+
+        if self._thread is not None and self._since is None:
+            _exit(tell, self.farewell)
 
     def _watch(self) -> None:
         if self._steps.get() == "over":
@@ -109,7 +130,7 @@ class StopGuard:
             if self.farewell is not None:
                 _start(self.farewell.leave)
         if not self._comes("over", since + self._seconds + _SPARE_SECONDS):
-            _exit("service did not stop in time, and exits", self._unended(), self.farewell)
+            _exit(partial(_tell, "service did not stop in time, and exits", self._unended()), self.farewell)
 
     def _comes(self, step: _Step, until: float) -> bool:
         """Wait for this step or a later one."""
@@ -140,11 +161,11 @@ class StopGuard:
         return [*found, *self.busy_threads()]
 
 
-def _exit(event: str, unended: Sequence[Standing], farewell: Farewell | None) -> NoReturn:
+def _exit(log: Callable[[], None], farewell: Farewell | None) -> NoReturn:
     """Log, leave the bus and exit, even if another thread holds the locks of the log."""
 
     def tell() -> None:
-        _tell(event, unended)
+        log()
         logging.shutdown()
         for stream in (sys.stdout, sys.stderr):
             with suppress(Exception):

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
-from daebus.core.environment import seconds_from
 from daebus.telemetry.logs import configure_logging, make_logger
 
 from .children import Child, Started
@@ -20,11 +19,12 @@ __all__ = ["Supervisor"]
 _FIRST_SECONDS = 5.0
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 30.0
-_GROWTH = 2
+_LONGEST_OUTAGE = 1.0
+"""The longest pause while no other worker serves: all of them may have been ended by a few bad requests."""
+
 _CRITICAL = 3
 """Number of early ends in a row that count as critical: a single one may be an accident."""
 
-_HUNG_SECONDS = 30.0
 _LOOK_SECONDS = 1.0
 
 
@@ -35,10 +35,12 @@ class _Place:
     Attributes:
         early: How many in a row ended in their first seconds.
         unstarted: How many in a row ended before they served.
+        is_serving: Whether its worker serves.
     """
 
     early: int = 0
     unstarted: int = 0
+    is_serving: bool = False
 
 
 class Supervisor:
@@ -53,16 +55,12 @@ class Supervisor:
         arguments: The command line of a worker: ``run TARGET ...``.
         workers: How many.
         tries: How many workers in a row may end in each slot before they serve.
-
-    Raises:
-        ConfigurationError: DAEBUS_HUNG_AFTER is not a number of seconds.
     """
 
     def __init__(self, arguments: Sequence[str], workers: int, *, tries: int = 5) -> None:
         self._arguments = list(arguments)
         self._places = [_Place() for _ in range(workers)]
         self._tries = tries
-        self._hung_after = seconds_from("DAEBUS_HUNG_AFTER", _HUNG_SECONDS)
         self._logger = make_logger()
         self._children: set[Child] = set()
 
@@ -126,7 +124,7 @@ class Supervisor:
             if all(each.unstarted >= self._tries for each in self._places):
                 self._logger.critical("no worker starts any more: giving up", workers=len(self._places), how=how)
                 return
-            pause = 0.0 if place.early == 0 else min(_FIRST_PAUSE * _GROWTH ** (place.early - 1), _LONGEST_PAUSE)
+            pause = self._pause(place)
             about = {"pid": child.pid, "how": how, "early_ends": place.early, "next_in_seconds": pause}
             if place.early < _CRITICAL:
                 self._logger.warning("worker ended, another one starts", **about)
@@ -135,26 +133,41 @@ class Supervisor:
             await asyncio.sleep(pause)
             child = await self._start()
 
+    def _pause(self, place: _Place) -> float:
+        """Seconds until the next worker of a slot starts."""
+        if place.early == 0:
+            return 0.0
+        has_served = place.unstarted == 0
+        longest = (
+            _LONGEST_OUTAGE if has_served and not any(each.is_serving for each in self._places) else _LONGEST_PAUSE
+        )
+        return min(_FIRST_PAUSE * 2.0 ** (place.early - 1), longest)
+
     async def _to_its_end(self, place: _Place, child: Child) -> str:
         """Wait until a worker has ended, and kill it if it hangs; returns in words how it ended."""
-        serving = await child.started() is not None
-        place.unstarted = 0 if serving else place.unstarted + 1
+        started = await child.started()
+        place.unstarted = place.unstarted + 1 if started is None else 0
         since = time.monotonic()
-        watching = asyncio.create_task(self._replace_hung(child)) if serving and self._hung_after else None
+        watching: asyncio.Task[None] | None = None
+        if started is not None:
+            place.is_serving = True
+            if started.hung_after:
+                watching = asyncio.create_task(self._replace_hung(child, started.hung_after))
         try:
             how = await child.wait()
         finally:
+            place.is_serving = False
             if watching is not None:
                 watching.cancel()
-        lived = serving and time.monotonic() - since > _FIRST_SECONDS
+        lived = started is not None and time.monotonic() - since > _FIRST_SECONDS
         place.early = 0 if lived else place.early + 1
         return how
 
-    async def _replace_hung(self, child: Child) -> None:
+    async def _replace_hung(self, child: Child, hung_after: float) -> None:
         """Kill a worker as soon as its event loop has made no progress for too long."""
-        look = min(_LOOK_SECONDS, self._hung_after / 4)
+        look = min(_LOOK_SECONDS, hung_after / 4)
         silent, seen, before = 0.0, child.beats, time.monotonic()
-        while silent < self._hung_after:
+        while silent < hung_after:
             await asyncio.sleep(look)
             now = time.monotonic()
             # At most two checks count: if this process slept, too, the worker does not hang.

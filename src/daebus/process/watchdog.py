@@ -1,4 +1,7 @@
-"""A watchdog: it logs when the event loop is blocked, for how long, by which handler and in which line."""
+"""A watchdog: it logs when the event loop is blocked, for how long, by which handler and in which line.
+
+If the event loop makes no progress for much longer, it counts as hung, and the watchdog calls for help.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +10,18 @@ import threading
 import time
 from collections import defaultdict
 from functools import partial
-from typing import Self
+from typing import Protocol, Self
 
 from daebus.core.environment import seconds_from
 from daebus.delivery.standing import Standing, busy_threads, standing_of_thread
 from daebus.telemetry.logs import Logger
 from daebus.telemetry.tallies import Tally
 
-__all__ = ["Watchdog"]
+__all__ = ["HangAlarm", "Watchdog", "hung_seconds"]
 
 _VARIABLE, _DEFAULT_SECONDS = "DAEBUS_BLOCKED_AFTER", 1.0
+_HUNG_VARIABLE, _HUNG_SECONDS = "DAEBUS_HUNG_AFTER", 30.0
+_LONGEST_LOOK = 1.0
 _LOOKS = 4  # checks within the limit
 _GROWTH = 10
 """While the event loop stays blocked, it is logged again each time the duration has grown by this factor."""
@@ -27,6 +32,28 @@ _WORKED = 0.1
 _MOST_PLACES = 1000
 
 
+def hung_seconds(given: float | None) -> float:
+    """Seconds without progress after which an event loop counts as hung; 0: never.
+
+    Args:
+        given: The setting of the service; None: DAEBUS_HUNG_AFTER, otherwise 30.
+
+    Raises:
+        ConfigurationError: DAEBUS_HUNG_AFTER is not a number of seconds.
+    """
+    return seconds_from(_HUNG_VARIABLE, _HUNG_SECONDS) if given is None else given
+
+
+class HangAlarm(Protocol):
+    """What is done about an event loop that hangs, in the watchdog's thread."""
+
+    def hung(self, standing: Standing, seconds: float) -> None:
+        """The event loop hangs: where it stands, and for how long it has made no progress."""
+
+    def goes_on(self) -> None:
+        """The event loop makes progress again."""
+
+
 class Watchdog:
     """Checks the progress of the event loop inside its ``with`` block, from a thread of its own.
 
@@ -35,14 +62,17 @@ class Watchdog:
 
     Args:
         logger: The log.
+        hung_after: Seconds without progress after which the event loop counts as hung; 0: never.
+        alarm: Is told of an event loop that hangs.
 
     Raises:
         ConfigurationError: DAEBUS_BLOCKED_AFTER is not a number of seconds.
     """
 
-    def __init__(self, logger: Logger) -> None:
+    def __init__(self, logger: Logger, hung_after: float, alarm: HangAlarm) -> None:
         self._limit = seconds_from(_VARIABLE, _DEFAULT_SECONDS)
-        self._look = self._limit / _LOOKS
+        self._hung_after, self._alarm, self._is_hung = hung_after, alarm, False
+        self._look = min([_LONGEST_LOOK, *(limit / _LOOKS for limit in (self._limit, hung_after) if limit)])
         self._logger = logger
         self._loop_thread = threading.current_thread()
         self._timer: asyncio.TimerHandle | None = None
@@ -52,11 +82,11 @@ class Watchdog:
         self._places: defaultdict[str, Tally] = defaultdict(partial(Tally, forgets=True))
         self._next = self._limit  # seconds after which it is logged again
         self._told = False
-        self._since = 0.0
+        self._since = self._paused = 0.0
 
     def __enter__(self) -> Self:
-        """Watch the event loop that runs in this thread; does nothing if the limit is 0."""
-        if self._limit:
+        """Watch the event loop that runs in this thread; does nothing if both limits are 0."""
+        if self._limit or self._hung_after:
             self._beat(asyncio.get_running_loop())
             self._thread = threading.Thread(target=self._watch, name="daebus-watchdog", daemon=True)
             self._thread.start()
@@ -67,25 +97,42 @@ class Watchdog:
         if self._timer is not None and self._thread is not None:
             self._timer.cancel()
             self._thread.join()
+        if self._is_hung:
+            self._alarm.goes_on()
 
     def _beat(self, loop: asyncio.AbstractEventLoop) -> None:
         self._beaten = time.monotonic()
         self._timer = loop.call_later(self._look, self._beat, loop)
 
     def _watch(self) -> None:
-        before, worked_before, paused = time.monotonic(), time.process_time(), 0.0
+        before, worked_before = time.monotonic(), time.process_time()
+        silent, seen = 0.0, self._beaten
         while not self._over.wait(self._look):
             now, worked = time.monotonic(), time.process_time()
-            late = now - before - self._look
-            if late > self._limit and worked - worked_before > late * _WORKED:
-                self._tell_gil(late)
-            elif late > self._look:
-                paused = now  # this thread did not run either
+            # If this thread did not run either, at most one more check counts.
+            silent = silent + min(now - before, 2 * self._look) if self._beaten == seen else 0.0
+            seen = self._beaten
+            self._judge_hang(silent)
+            if self._limit:
+                self._judge_block(now, now - before, worked - worked_before)
             before, worked_before = now, worked
-            # From the last beat on it may have waited for the next one.
-            self._judge(now, now - max(self._beaten, paused) - self._look)
 
-    def _judge(self, now: float, blocked: float) -> None:
+    def _judge_hang(self, silent: float) -> None:
+        if self._is_hung and silent == 0:
+            self._is_hung = False
+            self._alarm.goes_on()
+        elif not self._is_hung and self._hung_after and silent >= self._hung_after:
+            self._is_hung = True
+            self._alarm.hung(standing_of_thread(self._loop_thread), silent)
+
+    def _judge_block(self, now: float, passed: float, worked: float) -> None:
+        late = passed - self._look
+        if late > self._limit and worked > late * _WORKED:
+            self._tell_gil(late)
+        elif late > self._look:
+            self._paused = now  # this thread did not run either
+        # From the last beat on it may have waited for the next one.
+        blocked = now - max(self._beaten, self._paused) - self._look
         if blocked < self._limit:
             if self._told:
                 if self._beaten <= self._since:

@@ -1,0 +1,47 @@
+"""What a service does if its event loop hangs: others take over its work, and its process exits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from daebus.delivery.standing import Standing
+from daebus.queues.leases import Lease
+from daebus.telemetry.logs import Logger
+
+__all__ = ["ExitHung", "Hangs"]
+
+ExitHung = Callable[[Standing, float], None]
+"""Ends the process, given where its event loop stands, and for how many seconds."""
+
+
+class Hangs:
+    """Ends the heartbeats of a service while its event loop hangs, and its process if that may be ended.
+
+    Args:
+        lease: The heartbeat of the service.
+        logger: For what hangs.
+        exit_hung: Ends the process; None: it belongs to another program, or its parent ends it.
+    """
+
+    def __init__(self, lease: Lease, logger: Logger, exit_hung: Callable[[], ExitHung | None]) -> None:
+        self._lease = lease
+        self._logger = logger
+        self._exit_hung = exit_hung
+
+    def hung(self, standing: Standing, seconds: float) -> None:
+        """Stop the heartbeats, so that others take over; then exit. At the prompt of a debugger nothing is ended."""
+        self._lease.pause()  # first, as the log may be blocked too
+        exit_hung = self._exit_hung()
+        if exit_hung is not None and not standing.is_debugged:
+            exit_hung(standing, seconds)
+        self._logger.critical(
+            "event loop hangs: no more heartbeats, so that other instances take over its work",
+            seconds=round(seconds, 1),
+            handler=standing.handler,
+            at=standing.at,
+            stack=standing.stack,
+        )
+
+    def goes_on(self) -> None:
+        """Send heartbeats again."""
+        self._lease.resume()
