@@ -301,7 +301,7 @@ async def tell() -> None:
 
 def test_workers_that_end_all_at_once_are_soon_replaced(target: Path, redis_url: str) -> None:
     """A slot waits long only while another worker serves."""
-    rounds = 6
+    rounds = 5
     with supervised(target, redis_url) as service:
         for number in range(1, rounds + 1):
             for pid in children(service.process.pid):
@@ -331,7 +331,7 @@ def test_fifty_requests_that_kill_their_workers_do_not_end_the_service(target: P
     )
     ask = Action[None, int]("ask", service="workers")
     with supervised(target, redis_url, "--port=0") as service, BlockingBus(redis_url) as bus:
-        answers, over, killed = list[int](), threading.Event(), 0
+        answers, over, sent, killed = list[int](), threading.Event(), 0, 0
 
         def ask_on() -> None:
             while not over.is_set():
@@ -343,7 +343,8 @@ def test_fifty_requests_that_kill_their_workers_do_not_end_the_service(target: P
         with ThreadPoolExecutor() as pool:
             asking = pool.submit(ask_on)
             try:
-                for _ in range(50):
+                while sent < 50 or killed < 8:
+                    sent += 1
                     with suppress(httpx.ConnectError):
                         try:
                             httpx.get(f"{service.url}/die", timeout=60)
@@ -355,7 +356,6 @@ def test_fifty_requests_that_kill_their_workers_do_not_end_the_service(target: P
             finally:
                 over.set()
             asking.result(60)
-        assert killed > 5
         assert len(set(answers)) > 2
         eventually(lambda: len(children(service.process.pid)) == 2, service)
         eventually(lambda: len(answering(service.port)) == 2, service)
