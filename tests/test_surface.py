@@ -68,7 +68,7 @@ OFFERED: dict[type, str] = {
     Running: "stop wait",
     RunningService: "bus call http override ports publish send socket stream",
     ServiceRun: "bus container grace instance logger service stopping",
-    Settings: "legacy lease limits max_buffered max_concurrency max_workers on_conflict on_lapse partitions "
+    Settings: "hung_after legacy lease limits max_buffered max_concurrency max_workers on_conflict on_lapse partitions "
     "stop_timeout",
     Socket: "ask connection receive send",
     StreamAction: "name service types",

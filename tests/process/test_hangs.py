@@ -27,7 +27,7 @@ hung_after = os.environ.get("HUNG_AFTER")
 settings = Settings(lease=1.0, stop_timeout=0.5, hung_after=float(hung_after) if hung_after else None)
 app = Daebus("service", settings=settings)
 app.attach(DaebusHttp(host="127.0.0.1", port=0))
-hangs = float(os.environ["HANGS"])
+hangs = bool(os.environ.get("HANGS"))
 
 def tell(what: str) -> None:
     print(f"{what}\\n", end="", flush=True)
@@ -46,7 +46,8 @@ async def work(number: int) -> None:
 @app.action("hang")
 async def hang() -> None:
     tell("begin hang")
-    time.sleep(hangs)
+    while hangs and not os.path.exists("goes-on"):
+        time.sleep(0.1)
     tell("end hang")
 
 @app.action("debug")
@@ -72,11 +73,13 @@ LAPSE = "cut off for longer than its lease: others may have taken over what it h
 
 
 @asynccontextmanager
-async def served(folder: Path, redis_url: str, hangs: float, **environment: str) -> AsyncGenerator[Service]:
+async def served(folder: Path, redis_url: str, *, hangs: bool = False, **environment: str) -> AsyncGenerator[Service]:
     path = folder / "service.py"
     path.write_text(SERVICE)
     command = (sys.executable, str(path))
-    with launched(*command, cwd=folder, DAEBUS_REDIS_URL=redis_url, HANGS=str(hangs), **environment) as service:
+    with launched(
+        *command, cwd=folder, DAEBUS_REDIS_URL=redis_url, HANGS="1" if hangs else "", **environment
+    ) as service:
         await until(lambda: service.lines("service started"), 120)
         yield service
 
@@ -95,9 +98,9 @@ async def is_done_by(other: Service) -> None:
 
 
 async def test_a_process_whose_loop_hangs_exits_and_others_do_its_work(tmp_path: Path, daebus_redis_url: str) -> None:
-    async with Bus(daebus_redis_url) as bus, served(tmp_path, daebus_redis_url, 1000, HUNG_AFTER="2") as hung:
+    async with Bus(daebus_redis_url) as bus, served(tmp_path, daebus_redis_url, hangs=True, HUNG_AFTER="2") as hung:
         await give_work(hung, bus)
-        async with served(tmp_path, daebus_redis_url, 0) as other:
+        async with served(tmp_path, daebus_redis_url) as other:
             await until(lambda: hung.process.poll() is not None, 60)
             assert hung.process.returncode == 1
             await is_done_by(other)
@@ -116,15 +119,16 @@ async def test_a_process_whose_loop_hangs_exits_and_others_do_its_work(tmp_path:
 async def test_a_loop_that_hangs_in_another_program_gives_its_work_to_others_and_goes_on_after_a_lapse(
     tmp_path: Path, daebus_redis_url: str, variable: str
 ) -> None:
-    inside = served(tmp_path, daebus_redis_url, 12, INSIDE="1", **{variable: "2"})
+    inside = served(tmp_path, daebus_redis_url, hangs=True, INSIDE="1", **{variable: "2"})
     async with Bus(daebus_redis_url) as bus, inside as hung:
         await give_work(hung, bus)
-        async with served(tmp_path, daebus_redis_url, 0) as other:
+        async with served(tmp_path, daebus_redis_url) as other:
             told = await hung.logged(HANGS)
             assert (told["level"], told["handler"]) == ("critical", "action hang")
             assert "in hang" in str(told["stack"])
             await is_done_by(other)
             assert hung.process.poll() is None
+            (tmp_path / "goes-on").touch()
             await until(lambda: "end hang" in hung.output())
             await until(lambda: hung.lines(LAPSE))
             assert hung.lines("event loop goes on")
@@ -133,7 +137,7 @@ async def test_a_loop_that_hangs_in_another_program_gives_its_work_to_others_and
 
 
 async def test_a_process_at_the_prompt_of_a_debugger_does_not_exit(tmp_path: Path, daebus_redis_url: str) -> None:
-    async with Bus(daebus_redis_url) as bus, served(tmp_path, daebus_redis_url, 0, HUNG_AFTER="1") as debugged:
+    async with Bus(daebus_redis_url) as bus, served(tmp_path, daebus_redis_url, HUNG_AFTER="1") as debugged:
         await bus.send(Action[None, None]("debug", service="service"))
         await debugged.logged(HANGS)
         await asyncio.sleep(1)
@@ -141,7 +145,7 @@ async def test_a_process_at_the_prompt_of_a_debugger_does_not_exit(tmp_path: Pat
 
 
 async def test_a_process_that_was_stopped_does_not_hang(tmp_path: Path, daebus_redis_url: str) -> None:
-    async with Bus(daebus_redis_url) as bus, served(tmp_path, daebus_redis_url, 0, HUNG_AFTER="2") as stopped:
+    async with Bus(daebus_redis_url) as bus, served(tmp_path, daebus_redis_url, HUNG_AFTER="2") as stopped:
         stopped.process.send_signal(signal.SIGSTOP)
         await asyncio.sleep(5)
         stopped.process.send_signal(signal.SIGCONT)
@@ -152,9 +156,14 @@ async def test_a_process_that_was_stopped_does_not_hang(tmp_path: Path, daebus_r
 
 
 async def test_it_can_be_turned_off(tmp_path: Path, daebus_redis_url: str) -> None:
-    blind = served(tmp_path, daebus_redis_url, 4, HUNG_AFTER="0", DAEBUS_HUNG_AFTER="1", DAEBUS_BLOCKED_AFTER="0")
+    blind = served(
+        tmp_path, daebus_redis_url, hangs=True, HUNG_AFTER="0", DAEBUS_HUNG_AFTER="1", DAEBUS_BLOCKED_AFTER="0"
+    )
     async with Bus(daebus_redis_url) as bus, blind as service:
         await bus.send(HANG)
+        await until(lambda: "begin hang" in service.output())
+        await asyncio.sleep(3)
+        (tmp_path / "goes-on").touch()
         await until(lambda: "end hang" in service.output())
         assert service.stop() == 0
         assert service.problems() == []

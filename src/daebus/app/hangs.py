@@ -30,7 +30,7 @@ class Hangs:
 
     def hung(self, standing: Standing, seconds: float) -> None:
         """Stop the heartbeats, so that others take over; then exit. At the prompt of a debugger nothing is ended."""
-        self._lease.pause()  # first, as the log may be blocked too
+        self._lease.is_paused = True  # first, as the log may be blocked too
         exit_hung = self._exit_hung()
         if exit_hung is not None and not standing.is_debugged:
             exit_hung(standing, seconds)
@@ -44,4 +44,4 @@ class Hangs:
 
     def goes_on(self) -> None:
         """Send heartbeats again."""
-        self._lease.resume()
+        self._lease.is_paused = False

@@ -129,8 +129,22 @@ class StopGuard:
             self._tell_blocked()
             if self.farewell is not None:
                 _start(self.farewell.leave)
-        if not self._comes("over", since + self._seconds + _SPARE_SECONDS):
+        end = since + self._seconds + _SPARE_SECONDS
+        if not self._comes("over", end) or self._is_kept_alive(end):
             _exit(partial(_tell, "service did not stop in time, and exits", self._unended()), self.farewell)
+
+    def _is_kept_alive(self, end: float) -> bool:
+        """Whether the program has reached its end, but threads that the service has started keep the process alive."""
+        keepers = [one for one in threading.enumerate() if not one.daemon and one not in self._others]
+        if not keepers:
+            return False
+        threading.main_thread().join()  # until then, the program may have more to do after the service
+        end = max(end, time.monotonic() + _LOG_SECONDS)
+        for keeper in keepers:
+            keeper.join(max(0.0, end - time.monotonic()))
+        # Threads that the program has started before the service may take their time.
+        programs = (one for one in self._others if one is not threading.main_thread() and not one.daemon)
+        return any(one.is_alive() for one in keepers) and not any(one.is_alive() for one in programs)
 
     def _comes(self, step: _Step, until: float) -> bool:
         """Wait for this step or a later one."""

@@ -108,6 +108,7 @@ class Lease:
     Attributes:
         suspects: The turns of the entries that were taken over from dead instances.
         lapses: What happens after this instance was cut off for longer than its lease.
+        is_paused: Whether no heartbeats are sent although the thread could, as the event loop hangs.
     """
 
     def __init__(
@@ -127,7 +128,7 @@ class Lease:
         self._confirmed = float("-inf")
         self._steady_since = float("inf")
         self._lapses = 0
-        self._is_paused = False
+        self.is_paused: bool = False
         self._rest: _Rest | None = None
         self.suspects: Suspects = Suspects()
         self.lapses: Lapses = Lapses(seconds, logger, on_lapse)
@@ -166,17 +167,6 @@ class Lease:
         await self.lapses.stop()
         leaving = [self._node.link.execute("ZREM", registry, self._node.id) for registry in self._registries]
         await asyncio.gather(*leaving, return_exceptions=True)
-
-    def pause(self) -> None:
-        """Send no more heartbeats, so that others take over the entries of this instance. May be called in any thread.
-
-        Use it if the event loop hangs: the thread of the heartbeat would keep entries that nobody handles.
-        """
-        self._is_paused = True
-
-    def resume(self) -> None:
-        """Send heartbeats again. If they were missing for longer than the lease, this is a lapse."""
-        self._is_paused = False
 
     async def take_over(self, key: str, registry: str, group: str, room: int, *, suspects: bool = True) -> Taken:
         """Take over entries of a stream: one suspect of a dead instance, and entries that were left in order.
@@ -273,13 +263,13 @@ class Lease:
         # The server may have older data than before: nobody takes over anything before each instance had time for a
         # heartbeat.
         self._steady_since = asked = _uptime()
-        if self._is_paused:
+        if self.is_paused:
             return
         await self._beat(link)
         self._beaten(asked)
 
     async def _beats(self, link: Link) -> bool:
-        if self._is_paused:
+        if self.is_paused:
             return False
         asked = _uptime()
         try:
