@@ -18,6 +18,7 @@ class Timings(msgspec.Struct, frozen=True, kw_only=True):
         live: How long after its last heartbeat a service counts as served.
         fresh: How long a caller relies on its knowledge of a service before it looks again, in parallel with the call.
         commit_patience: How long after a commit a failed send is retried while the server is away.
+        recheck: The interval of the checks for messages that the server delivered to this instance and that got lost.
         tend: The interval of the checks of all WebSocket clients, which also refresh their entries in the registry.
         finish: How long a handler may continue once its WebSocket client has gone, or is disconnected.
         stuck: How long the network may take for one message before its WebSocket client counts as gone.
@@ -31,6 +32,7 @@ class Timings(msgspec.Struct, frozen=True, kw_only=True):
     live: float = 30.0
     fresh: float = 5.0
     commit_patience: float = 10.0
+    recheck: float = 60.0
     tend: float = 5.0
     finish: float = 30.0
     stuck: float = 60.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from operator import attrgetter
 from typing import cast
 
@@ -15,24 +15,19 @@ from daebus.errors import Unavailable
 from daebus.protocol.fences import fence_counter
 from daebus.telemetry.logs import Logger
 
-from .lease_scripts import LEAVE, MAKE_GROUP, OWNED
+from .lease_scripts import LEAVE, MAKE_GROUP
 from .leases import Entry, Lease
 from .settler import Settler
 from .sources import OwnConnection, Source
 from .streams import BatchSize, BoundedStream, HeldEntries, Task
 from .suspects import Turn
+from .undelivered import Owned, Undelivered
 
 __all__ = ["GroupReader"]
 
-_RETRY_SECONDS = 0.2
 _REFUSED_SECONDS = 1.0
 
-_PAGE = 1000
-
 _key_of: Callable[[BoundedStream], str] = attrgetter("key")
-
-# What OWNED answers: ids; names and values in turn, or None if deleted; the number of deliveries; that for the fence.
-_Owned = list[tuple[bytes, list[bytes] | None, int, int]]
 
 
 class GroupReader:
@@ -64,7 +59,7 @@ class GroupReader:
         self._loop = asyncio.get_running_loop()
         self._settler = settler
         self._batch = BatchSize(min(stream.limit for stream in streams))
-        self._adrift = False
+        self._undelivered = Undelivered(node, group, fence_counter(registry))
         self._refused = ""
         self._group = group
         self._registry = registry
@@ -132,11 +127,11 @@ class GroupReader:
     async def _read_on(self) -> None:
         while not (self._stopping or self._is_over):
             try:
-                if self._adrift:
+                if self._undelivered.is_due:
                     await self._take_up()
                 await self._read_once()
             except Unavailable as error:
-                self._adrift = True
+                self._undelivered.broke()
                 self._logger.debug("reading paused", group=self._group, reason=str(error))
             except CommandError as error:
                 await self._recover(error)
@@ -186,31 +181,22 @@ class GroupReader:
             self._batch.learn(most)
 
     async def _take_up(self) -> None:
-        """Take entries that the server delivered to this instance but that it never received, as a connection broke."""
+        """Take the entries of this instance that never arrived."""
         for stream in self._streams.values():
-            start, more = b"-", True
-            while more:
-                page = await self._owned(stream, start)
-                more = len(page) == _PAGE
-                unsettled = self._settler.unsettled(stream.key, self._group)
-                in_hand = {(entry.id, entry.deliveries) for entry in (*stream.tasks.values(), *unsettled)}
-                for entry_id, fields, deliveries, drawn in page:
-                    start = b"(" + entry_id
-                    if fields is None:
-                        await self._node.link.execute("XACK", stream.key, self._group, entry_id)
-                    elif (entry_id, deliveries) not in in_hand:
-                        self._logger.info("entry taken up again", stream=stream.key, entry=entry_id.decode())
-                        self._take(stream, Entry(entry_id, fields, deliveries, drawn))
-        self._adrift = False
+            async with aclosing(self._undelivered.pages(stream.key)) as pages:
+                async for page in pages:
+                    await self._take_missing(stream, page)
+        self._undelivered.done()
 
-    async def _owned(self, stream: BoundedStream, start: bytes) -> _Owned:
-        arguments = (self._group, self._node.id, start, _PAGE)
-        try:
-            keys = [stream.key, fence_counter(self._registry)]
-            return cast("_Owned", await self._node.link.script(OWNED, keys, arguments))
-        except Unavailable:  # at once, while there is no connection
-            await asyncio.sleep(_RETRY_SECONDS)
-            raise
+    async def _take_missing(self, stream: BoundedStream, owned: Sequence[Owned]) -> None:
+        unsettled = self._settler.unsettled(stream.key, self._group)
+        in_hand = {(entry.id, entry.deliveries) for entry in (*stream.tasks.values(), *unsettled)}
+        for entry_id, fields, deliveries, drawn in owned:
+            if fields is None:
+                await self._node.link.execute("XACK", stream.key, self._group, entry_id)
+            elif (entry_id, deliveries) not in in_hand:
+                self._logger.info("entry taken up again", stream=stream.key, entry=entry_id.decode())
+                self._take(stream, Entry(entry_id, fields, deliveries, drawn))
 
     async def _take_over_on(self) -> None:
         pause, full = self._lease.seconds / 3, 0.0
@@ -236,7 +222,7 @@ class GroupReader:
             try:
                 seconds = await self._take_over(stream, turn)
             except (Unavailable, CommandError) as error:
-                self._adrift = True  # it may have been taken over all the same
+                self._undelivered.broke()  # it may have been taken over all the same
                 self._logger.debug("nothing taken over", stream=stream.key, reason=str(error))
         if stream.wanted:
             self._free(stream)

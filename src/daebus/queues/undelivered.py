@@ -1,0 +1,76 @@
+"""Entries that the server delivered to this instance and that never arrived, because a connection broke."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import cast
+
+from daebus.connection.node import Node
+from daebus.errors import Unavailable
+
+from .lease_scripts import OWNED
+
+__all__ = ["Owned", "Undelivered"]
+
+_PAGE = 1000
+_RETRY_SECONDS = 0.2
+
+_LATE_READ = 7.0
+"""Seconds after a connection broke at which a read that it left behind on the server has usually ended."""
+
+Owned = tuple[bytes, list[bytes] | None, int, int]
+"""An entry: id; names and values in turn, or None if deleted; the number of deliveries; that for the fence."""
+
+
+class Undelivered:
+    """Tells when a reader must look for such entries, and finds them.
+
+    It looks after a connection broke. The server may execute a read of that connection even later, after it was closed
+    here. So it looks again when such a read has ended, and now and then.
+
+    Args:
+        node: This process.
+        group: The consumer group.
+        fences: The key of the counter of its fences.
+    """
+
+    def __init__(self, node: Node, group: str, fences: str) -> None:
+        self._node = node
+        self._fences = fences
+        self._group = group
+        self._loop = asyncio.get_running_loop()
+        self._recheck = node.timings.recheck
+        self._is_broken = False
+        self._due = self._loop.time() + self._recheck
+
+    @property
+    def is_due(self) -> bool:
+        """Whether to look now."""
+        return self._loop.time() >= self._due
+
+    def broke(self) -> None:
+        """A connection broke, or an answer was lost."""
+        self._is_broken, self._due = True, 0.0
+
+    def done(self) -> None:
+        """All streams were looked at."""
+        pause = min(_LATE_READ, self._recheck) if self._is_broken else self._recheck
+        self._is_broken, self._due = False, self._loop.time() + pause
+
+    async def pages(self, key: str) -> AsyncGenerator[list[Owned]]:
+        """The entries of a stream that are pending for this instance, also those that it is handling."""
+        start, more = b"-", True
+        while more:
+            page = await self._page(key, start)
+            more = len(page) == _PAGE
+            yield page
+            start = b"(" + page[-1][0] if page else start
+
+    async def _page(self, key: str, start: bytes) -> list[Owned]:
+        arguments = (self._group, self._node.id, start, _PAGE)
+        try:
+            return cast("list[Owned]", await self._node.link.script(OWNED, [key, self._fences], arguments))
+        except Unavailable:  # at once, while there is no connection
+            await asyncio.sleep(_RETRY_SECONDS)
+            raise
