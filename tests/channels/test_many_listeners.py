@@ -13,6 +13,7 @@ import pytest
 from tests.support import raw_redis, until
 
 from daebus import Action, Channel, Daebus, DaebusHttp, DaebusWebSocket, ServiceContainer, Settings
+from daebus.protocol.messages import channel_stream
 from daebus.testing import RunningService, private_redis_url, running
 
 pytestmark = pytest.mark.usefixtures("daebus_redis_url")
@@ -193,3 +194,28 @@ async def test_an_event_comes_about_as_soon_as_over_a_connection_of_its_own() ->
         by_itself = await latency(own, own_service, alone[0], 1)
         together = await latency(shared, shared_service, few, 1)
     assert together < 4 * by_itself
+
+
+async def test_a_channel_is_trimmed_once_its_events_are_handled_and_not_while_nothing_happens(
+    redis: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("daebus.channels.durable._TRIM_SECONDS", 0.05)
+    (one, *others) = channels("trimmed", 20)
+    ears, numbers = Ears("trimmed", [one, one, *others]), range(30)
+
+    async def trims() -> int:
+        return int((await redis.info("commandstats")).get("cmdstat_xtrim", {"calls": 0})["calls"])
+
+    async with running(ears.app) as service:
+        for number in numbers:
+            await service.publish(one, number)
+        await until(lambda: len(ears.heard["ear_0"]) == len(ears.heard["ear_1"]) == len(numbers))
+
+        async def is_trimmed() -> bool:
+            return bool(await redis.xlen(channel_stream(one.name)) <= 1)
+
+        await until(is_trimmed)
+        await asyncio.sleep(0.2)  # the round that does it may not have ended
+        before = await trims()
+        await asyncio.sleep(0.5)
+        assert await trims() == before

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 
 import msgspec
 
@@ -30,7 +30,9 @@ from .orphans import OrphanWatch
 
 __all__ = ["DurableListeners", "ListenerHost"]
 
-_TRIM_SECONDS = 10.0
+# A channel is trimmed soon after one of its events was settled here. Now and then each is, because a replica may have
+# died before it did so, or a listener that needed the entries was dropped.
+_TRIM_SECONDS, _TRIM_ALL_SECONDS = 10.0, 60.0
 
 # Connections of all listeners of an instance. A listener with its own connection blocks on it: an event goes to one
 # replica, at once. Where listeners share one, an event wakes every replica, and the replicas ask for it.
@@ -91,6 +93,7 @@ class DurableListeners:
         self._settler = settler
         self._handle = handle
         self._channels = sorted({listener.channel for listener in listeners})
+        self._to_trim: set[str] = set()
         self._places = Places(host.node, host.service, listeners, host.logger)
         self._orphans = OrphanWatch(host.node, host.service, host.logger)
         self._changes: Changes | None = None
@@ -173,16 +176,24 @@ class DurableListeners:
                 return
             problem = await self._handle(listener, entry)
             await (work.done() if problem is None else work.failed(problem))
+            self._to_trim.add(listener.channel)
 
         gone = None if key == origin.again else gone_groups(listener.channel)
         return BoundedStream(key, listener.endpoint.title, listener.concurrency, handle, _alone, gone)
 
     async def _trim_on(self) -> None:
+        all_again = time.monotonic()
         while True:
             await asyncio.sleep(_TRIM_SECONDS)
-            for channel in self._channels:
-                with suppress(Unavailable, CommandError):  # the next round does it
+            if time.monotonic() >= all_again:
+                self._to_trim.update(self._channels)
+                all_again = time.monotonic() + _TRIM_ALL_SECONDS
+            for channel in sorted(self._to_trim):
+                self._to_trim.discard(channel)
+                try:
                     await self._host.node.link.script(_TRIM, [channel_stream(channel)], [])
+                except (Unavailable, CommandError):
+                    self._to_trim.add(channel)
 
 
 def _alone(entry: Entry, _: int) -> float:

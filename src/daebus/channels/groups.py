@@ -6,35 +6,29 @@ same group. So replicas with the old name and replicas with the new one share th
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Literal, TypeAlias, cast
 
 import msgspec
 
 from daebus.connection.node import Node
-from daebus.connection.resp import Argument, CommandError
+from daebus.connection.resp import Argument
 from daebus.connection.scripts import EVEN_WHEN_FULL, NOW, Script
 from daebus.declare.policies import Place, Policy
 from daebus.delivery.endpoint import Endpoint
-from daebus.errors import StartupError, Unavailable
+from daebus.errors import StartupError
 from daebus.mistakes.suggestions import closest, did_you_mean, ended
 from daebus.protocol.messages import (
     channel_listeners,
     channel_listening,
     channel_stream,
     gone_groups,
-    listened_channels,
 )
 from daebus.telemetry.logs import Logger
 
-__all__ = ["LISTENING_MS", "Listener", "Places", "Seat"]
+from .listener_beats import ListenerBeats
 
-LISTENING_MS = 15_000
-"""Milliseconds after its last heartbeat during which an instance counts as having its listeners."""
-
-_FORGET_MS = 86_400_000
+__all__ = ["Listener", "Places", "Seat"]
 
 # KEYS are the stream, the hash of the listeners, and the sorted sets of the active listeners and of the groups that are
 # gone. ARGV are the service, this instance, and for each listener its name, its start and its former name, if any.
@@ -94,34 +88,6 @@ _JOIN = Script(
     return answers
     """
 )
-# The name of a group is written repeatedly, because a server after a failover may not have it yet. It is not written if
-# the listener was dropped or handed over while this instance was frozen and counted as gone. Of the names of a group
-# the one declared last counts, unless no instance uses it any more.
-_BEAT = Script(
-    EVEN_WHEN_FULL
-    + NOW
-    + f"local since = '(' .. (now - {LISTENING_MS})"
-    + """
-    local function lives(suffix)
-        for _, member in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], since, '+inf')) do
-            if string.sub(member, -#suffix) == suffix then return true end
-        end
-        return false
-    end
-    for i = 4, #ARGV, 2 do
-        if not redis.call('ZSCORE', KEYS[3], ARGV[i + 1]) then
-            redis.call('HSET', KEYS[1], ARGV[1] .. ':' .. ARGV[i], ARGV[i + 1])
-            redis.call('ZADD', KEYS[2], now, ARGV[2] .. ' ' .. ARGV[i + 1] .. ' ' .. ARGV[i])
-            local shown = redis.call('HGET', KEYS[1], ARGV[i + 1] .. ' name')
-            if shown ~= ARGV[i] and not (shown and lives(' ' .. ARGV[i + 1] .. ' ' .. shown)) then
-                redis.call('HSET', KEYS[1], ARGV[i + 1] .. ' name', ARGV[i])
-            end
-        end
-    end
-    redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now - ARGV[3])
-    """
-)
-_NOTE = Script(EVEN_WHEN_FULL + NOW + "for _, name in ipairs(ARGV) do redis.call('ZADD', KEYS[1], now, name) end")
 
 How: TypeAlias = Literal["known", "new", "renamed", "taken", "unclear"]
 
@@ -183,10 +149,7 @@ class Places:
         self._wanted: dict[str, list[Listener]] = {}
         for listener in listeners:
             self._wanted.setdefault(listener.channel, []).append(listener)
-        self._taken: dict[tuple[str, str], Seat] = {}
-        self._forgotten = asyncio.Event()
-        node.when_forgotten(self._forgotten.set)
-        self._task: asyncio.Task[None] | None = None
+        self._beats = ListenerBeats(node, service)
 
     async def take(self) -> list[Seat]:
         """Take the places of all listeners.
@@ -194,22 +157,16 @@ class Places:
         Raises:
             StartupError: A person has to decide which place belongs to which listener.
         """
-        if self._wanted:
-            await self._node.link.script(_NOTE, [listened_channels(self._service)], list(self._wanted))
+        if not self._wanted:
+            return []
+        await self._beats.note(list(self._wanted))
         seats = [seat for channel in self._wanted for seat in await self._join(channel)]
-        if self._task is None and self._wanted:
-            self._task = asyncio.create_task(self._beat_on(), name="who listens")
+        self._beats.start()
         return seats
 
     async def leave(self) -> None:
         """Record that this instance no longer has its listeners."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task})
-        for (channel, name), seat in self._taken.items():
-            with suppress(Unavailable, CommandError):  # the record expires soon
-                member = f"{self._node.id} {seat.group} {name}"
-                await self._node.link.execute("ZREM", channel_listening(channel), member)
+        await self._beats.stop()
 
     async def _join(self, channel: str) -> list[Seat]:
         listeners = self._wanted[channel]
@@ -238,7 +195,7 @@ class Places:
         for listener, (how, group) in zip(listeners, answers, strict=True):
             self._tell(listener, cast("How", how), group)
             seats.append(Seat(listener, group))
-            self._taken[channel, listener.name] = seats[-1]
+            self._beats.add(channel, listener.name, group)
         return seats
 
     def _tell(self, listener: Listener, how: How, group: str) -> None:
@@ -268,22 +225,3 @@ class Places:
             f"under a new name, say renamed_from={others[0]!r}; else say where it begins, start='latest' or "
             f"start='earliest'. `daebus listeners list {self._service}` shows them, `daebus listeners drop` drops one."
         )
-
-    async def _beat_on(self) -> None:
-        while True:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._node.timings.beat):
-                    await self._forgotten.wait()
-            self._forgotten.clear()
-            with suppress(Unavailable, CommandError):  # the next heartbeat retries
-                await self._beat()
-
-    async def _beat(self) -> None:
-        link = self._node.link
-        await link.script(_NOTE, [listened_channels(self._service)], list(self._wanted))
-        for channel in self._wanted:
-            pairs = [(name, seat.group) for (of, name), seat in self._taken.items() if of == channel]
-            args: list[Argument] = [self._service, self._node.id, _FORGET_MS]
-            args += [part for pair in pairs for part in pair]
-            keys = [channel_listeners(channel), channel_listening(channel), gone_groups(channel)]
-            await link.script(_BEAT, keys, args)

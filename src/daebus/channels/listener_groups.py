@@ -21,7 +21,7 @@ from daebus.protocol.messages import (
     listener_stream,
 )
 
-from .groups import LISTENING_MS
+from .listener_beats import LISTENING_MS
 
 __all__ = ["ListenerError", "ListenerGroups", "ListenerState"]
 
@@ -57,7 +57,8 @@ class ListenerState(msgspec.Struct, frozen=True):
         waiting: How many events were not delivered to it yet; None: the server cannot tell.
         pending: How many events were delivered to it, and are not settled.
         retrying: How many events it failed on and will get again; None: they were not counted.
-        oldest: When its oldest unsettled event was published, in ms of the server's clock; None: no such event is kept.
+        oldest: When its oldest unsettled event was published, in ms of the server's clock; None: no such event is kept,
+            or it was not looked up.
     """
 
     channel: str
@@ -91,7 +92,8 @@ class ListenerGroups:
         """The current and former listeners of the service, by channel and name.
 
         Args:
-            retrying: Whether to count retries, which means to scan all of them.
+            retrying: Whether to count retries, which means to scan all of them, and to look up the oldest events of
+                listeners that an instance has.
         """
         link = self._node.link
         channels = cast("list[bytes]", await link.execute("ZRANGE", listened_channels(self._service), 0, -1))
@@ -180,6 +182,7 @@ class ListenerGroups:
             if not group.startswith(f"{self._service}:"):
                 continue
             beating = [name for of, name in live if of == group]
+            last = cast("bytes", facts[b"last-delivered-id"])
             states.append(
                 ListenerState(
                     channel=channel,
@@ -190,7 +193,7 @@ class ListenerGroups:
                     waiting=cast("int | None", facts.get(b"lag")),
                     pending=cast("int", facts[b"pending"]),
                     retrying=await self.retrying(group, channel) if retrying else None,
-                    oldest=await self._oldest(stream, group, cast("bytes", facts[b"last-delivered-id"])),
+                    oldest=await self._oldest(stream, group, last) if retrying or not beating else None,
                 )
             )
         return sorted(states, key=lambda state: state.listener)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from typing import cast
 
-from daebus.channels.groups import LISTENING_MS
+from daebus.channels.listener_beats import LISTENING_MS
 from daebus.channels.listener_groups import ListenerError, ListenerGroups, ListenerState
 from daebus.connection.resp import Argument, CommandError
 from daebus.connection.scripts import NOW, Script
