@@ -60,6 +60,9 @@ class WiringError(DaebusError):
     def __str__(self) -> str:
         return render(self)
 
+    def __repr__(self) -> str:
+        return f"WiringError({', '.join(repr(f'{problem.where}: {problem.message}') for problem in self.problems)})"
+
 
 class ServiceError(DaebusError):
     """An answer that is an error. Raised in a handler it travels, and is raised again at the caller.

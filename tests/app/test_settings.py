@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import msgspec
 import pytest
 
 import daebus
-from daebus import BlockingBus, Bus, BusLimits, Daebus, HttpLimits, Settings, WebSocketLimits
+from daebus import BlockingBus, Bus, BusLimits, Daebus, HttpLimits, Settings, WebSocketLimits, WiringError
 
 MOST = 8
 SOURCE = Path(daebus.__file__).parent
@@ -55,3 +56,38 @@ def test_an_app_without_settings_has_the_defaults() -> None:
     assert checked.settings == Settings()
     own = Settings(lease=3, limits=BusLimits(max_streams=5))
     assert Daebus("own", settings=own).check(may_idle=True).settings is own
+
+
+@pytest.mark.parametrize(
+    ("make", "subject", "told"),
+    [
+        (lambda: cast("Any", Settings)(stop_timout=1), "Settings(...)", "did you mean 'stop_timeout'?"),
+        (lambda: cast("Any", Settings)(zebra=1), "Settings(...)", "the options are max_concurrency, max_workers"),
+        (
+            lambda: cast("Any", Daebus)("shop", stop_timeout=1),
+            "Daebus(...)",
+            "it is an option of Settings: write Daebus(..., settings=Settings(stop_timeout=...))",
+        ),
+        (
+            lambda: cast("Any", Settings)(max_reply_size=1),
+            "Settings(...)",
+            "it is an option of BusLimits: write Settings(limits=BusLimits(max_reply_size=...))",
+        ),
+        (
+            lambda: cast("Any", Daebus)("shop", ping_interval=1),
+            "Daebus(...)",
+            "it is an option of DaebusWebSocket: write app.attach(DaebusWebSocket(ping_interval=...))",
+        ),
+        (lambda: cast("Any", Daebus)("shop", contianer=None), "Daebus(...)", "did you mean 'container'?"),
+    ],
+)
+def test_an_option_that_does_not_exist_is_told_with_its_right_name_or_place(
+    make: Callable[[], object], subject: str, told: str
+) -> None:
+    with pytest.raises(WiringError) as refused:
+        make()
+    (problem,) = refused.value.problems
+    assert (problem.code, problem.subject) == ("unknown-option", subject)
+    assert problem.remedy.startswith(told)
+    assert problem.where.startswith("tests/app/test_settings.py:")
+    assert repr(refused.value) == f"WiringError({f'{problem.where}: {problem.message}'!r})"

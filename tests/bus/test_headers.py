@@ -102,6 +102,7 @@ class TestOfRequests:
     @pytest.mark.parametrize(
         ("headers", "error", "told"),
         [
+            ([], BadRequest, r"headers=\[\] is no mapping: write headers=\{'x-tenant': 'acme'\}"),
             ({"x tenant": "a"}, BadRequest, "no name for a header"),
             ({"": "a"}, BadRequest, "no name for a header"),
             ({"x-tenant": "a\r\nb"}, BadRequest, "`x-tenant` has control characters"),

@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import msgspec
+import pytest
 from tests.processes import DAEBUS, EXAMPLES, daebus
 
 from daebus.app.description import Report
@@ -169,7 +170,7 @@ of this service is not set
 """
 
 
-def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run(folder: Path, *arguments: str, redis_url: str = NOWHERE) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*DAEBUS, *arguments],
         cwd=folder,
@@ -177,7 +178,7 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         text=True,
         timeout=30,
         check=False,
-        env={**os.environ, "DAEBUS_REDIS_URL": NOWHERE},
+        env={**os.environ, "DAEBUS_REDIS_URL": redis_url},
     )
 
 
@@ -387,3 +388,90 @@ def test_a_name_of_another_framework_is_told_with_what_it_is_here(tmp_path: Path
     outcome = subprocess.run([*DAEBUS, "check", "app:app"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert outcome.returncode == 1
     assert "cannot import name 'App' from 'daebus'; did you mean `from daebus import Daebus`?" in outcome.stderr
+
+
+AROUND = """\
+from contextlib import asynccontextmanager
+from daebus import Channel, Daebus
+
+def timing(endpoint, handle):
+    return handle
+
+class Retries:
+    def outgoing(self, forward):
+        return forward
+
+class Port:
+    @asynccontextmanager
+    async def serving(self, run):
+        yield
+
+app = Daebus("shop", interceptors=[timing, Retries()])
+app.attach(Port())
+
+@app.action("get", timeout=2.5)
+async def get(user_id: str) -> str: ...
+
+@app.background("sweep", 60, timeout=30)
+async def sweep() -> None: ...
+
+@app.listen(Channel[str]("orders"))
+async def on_order(event: str) -> None: ...
+"""
+
+
+def test_interceptors_components_and_timeouts_are_shown(tmp_path: Path) -> None:
+    (tmp_path / "around.py").write_text(AROUND)
+    done = check(tmp_path, "around")
+    assert (done.returncode, done.stderr, done.stdout) == (
+        0,
+        "",
+        "ok: shop, 3 handlers\n"
+        "  action get        (user_id: str) -> str\n"
+        "      timeout: 2.5 s\n"
+        "      interceptors: timing\n"
+        "  listen orders     (event: str)\n"
+        "      interceptors: timing\n"
+        "  background sweep  ()\n"
+        "      timeout: 30 s\n"
+        "      interceptors: timing\n"
+        "components\n"
+        "  Port  around.py:17\n"
+        "interceptors of what it sends\n"
+        "  Retries\n",
+    )
+    wiring = msgspec.json.decode(check(tmp_path, "around", "--json").stdout, type=Report).wiring
+    assert wiring is not None
+    handler = wiring.handlers[0]
+    assert (handler.title, handler.timeout, handler.interceptors) == ("action get", 2.5, ["timing"])
+    assert [(one.name, one.where) for one in wiring.components] == [("Port", "around.py:17")]
+    assert wiring.interceptors == ["Retries"]
+
+
+@pytest.mark.parametrize(
+    ("body", "line", "told"),
+    [
+        ("    pass", 4, "interceptor timing: for action get it returned None, which cannot be called with a message"),
+        (
+            "    raise LookupError('no tenant')",
+            4,
+            "interceptor timing: for action get it raised LookupError: no tenant (around.py:5)",
+        ),
+    ],
+)
+def test_an_interceptor_that_fails_when_it_is_called_is_told_as_at_the_start(
+    tmp_path: Path, daebus_redis_url: str, body: str, line: int, told: str
+) -> None:
+    (tmp_path / "around.py").write_text(AROUND.replace("    return handle", body))
+    done = check(tmp_path, "around", "--json")
+    (problem,) = msgspec.json.decode(done.stdout, type=Report).problems
+    assert (problem.code, problem.file, problem.line, problem.message) == (
+        "wrong-interceptor",
+        "around.py",
+        line,
+        told,
+    )
+    for told_by in (check(tmp_path, "around"), run(tmp_path, "run", "around", "--port=0", redis_url=daebus_redis_url)):
+        assert told_by.returncode == 1
+        assert told.partition(" it ")[2] in told_by.stderr
+        assert "Traceback" not in told_by.stderr

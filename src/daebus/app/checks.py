@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
 from typing import NamedTuple, cast
 
 from dependency_injector import providers
 
 from daebus.asgi.settings import DaebusHttp, DaebusWebSocket
+from daebus.bus.forwarding import Forwarding
+from daebus.core.stopping import Stopping
 from daebus.declare.decorated import is_context
 from daebus.declare.options import stray_in
 from daebus.declare.paths import RESERVED, path_parameters
 from daebus.declare.signatures import MISSING, Parameter, Signature
 from daebus.declare.specs import ActionSpec, RouteSpec, Spec
+from daebus.delivery.delivery import Delivery
+from daebus.delivery.endpoint import Endpoint
+from daebus.delivery.interceptors import Interceptors
 from daebus.errors import WiringError
 from daebus.http.checks import belongs_in_body
 from daebus.http.forms import find_unreadable, is_form_with_files, is_upload
@@ -22,6 +28,7 @@ from daebus.mistakes.places import CallSite, made_at
 from daebus.mistakes.problem import WiringProblem
 from daebus.mistakes.render import Note
 from daebus.payloads.codec import UnsupportedTypeError, require_json_type
+from daebus.telemetry.logs import make_logger
 from daebus.wiring.container_checks import check_container, find_unfilled, find_unknown_overrides
 from daebus.wiring.overrides import find_wrong_overrides
 from daebus.wiring.provider_arguments import find_wrong_arguments
@@ -38,6 +45,7 @@ __all__ = [
     "find_in_container",
     "find_misnamed",
     "find_unattached",
+    "find_uncomposable",
     "find_undecodable",
 ]
 
@@ -229,3 +237,21 @@ def find_in_container(
         return [*problems, *error.problems]
     problems += find_unfilled(container, ServiceContainer, needed)
     return [*problems, *find_wrong_arguments(container, [provider for _, provider in needed])]
+
+
+def find_uncomposable(endpoints: Iterable[Endpoint[object]], outgoing: Interceptors) -> Iterator[WiringProblem]:
+    """Interceptors that fail when they are called, as at the start of the service; each is reported once.
+
+    Args:
+        endpoints: The handlers, with the interceptors of their messages.
+        outgoing: The interceptors of what the service sends.
+    """
+    logger, stopping, told = make_logger(), Stopping(), set[str]()
+    composing: list[Callable[[], object]] = [partial(Delivery, each, "", stopping, logger) for each in endpoints]
+    composing.append(partial(Forwarding, outgoing))
+    for compose in composing:
+        try:
+            compose()
+        except WiringError as error:
+            yield from (problem for problem in error.problems if problem.where not in told)
+            told.update(problem.where for problem in error.problems)

@@ -8,8 +8,9 @@ import msgspec
 from dependency_injector import providers
 
 from daebus.declare.signatures import MISSING, Parameter, Signature
-from daebus.declare.specs import ListenSpec, Spec
+from daebus.declare.specs import ActionSpec, ListenSpec, Spec
 from daebus.delivery.endpoint import Endpoint
+from daebus.delivery.interceptors import name_of as interceptor_name
 from daebus.errors import ConfigurationError, DaebusError, WiringError
 from daebus.mistakes.places import show_path
 from daebus.mistakes.problem import WiringProblem
@@ -22,7 +23,18 @@ from .assembly import Assembly
 from .container import ServiceContainer
 from .kinds import KINDS
 
-__all__ = ["Handler", "Mistake", "Provider", "Report", "Service", "Wiring", "describe", "mistakes_of", "warnings_of"]
+__all__ = [
+    "AttachedComponent",
+    "Handler",
+    "Mistake",
+    "Provider",
+    "Report",
+    "Service",
+    "Wiring",
+    "describe",
+    "mistakes_of",
+    "warnings_of",
+]
 
 AnyProvider = providers.Provider[object]
 
@@ -63,7 +75,10 @@ class Service(msgspec.Struct, frozen=True):
 class Handler(msgspec.Struct, frozen=True):
     """A handler: the parameters from the message, the return type, and the services from the container.
 
-    `listener` is the name under which a listener keeps its position in a durable channel.
+    Attributes:
+        listener: The name under which a listener keeps its position in a durable channel; None: it is no such listener.
+        timeout: Seconds that one run may take; None: no limit.
+        interceptors: The names of the interceptors of its messages, the outermost first.
     """
 
     title: str
@@ -75,6 +90,15 @@ class Handler(msgspec.Struct, frozen=True):
     streams: bool
     services: Sequence[Service]
     listener: str | None = None
+    timeout: float | None = None
+    interceptors: Sequence[str] = ()
+
+
+class AttachedComponent(msgspec.Struct, frozen=True):
+    """A component that the service opens and closes, and where it was attached."""
+
+    name: str
+    where: str
 
 
 class Provider(msgspec.Struct, frozen=True):
@@ -97,12 +121,14 @@ class Provider(msgspec.Struct, frozen=True):
 
 
 class Wiring(msgspec.Struct, frozen=True):
-    """The wiring of the whole app."""
+    """The wiring of the whole app; `interceptors` are those of what it sends, the outermost first."""
 
     service: str
     container: str
     handlers: Sequence[Handler]
     providers: Sequence[Provider]
+    interceptors: Sequence[str] = ()
+    components: Sequence[AttachedComponent] = ()
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -155,6 +181,8 @@ def describe(made: Assembly) -> Wiring:
         container=name_of(made.container),
         handlers=[_handler(made, spec, endpoint) for spec, endpoint in plans],
         providers=[_provider(made, name, provider) for name, provider in _reached(made, roots).items()],
+        interceptors=_names([*made.interceptors.outgoing, *made.interceptors.outgoing_streams]),
+        components=[AttachedComponent(type(one.component).__name__, str(one.site.place)) for one in made.components],
     )
 
 
@@ -178,7 +206,13 @@ def _handler(made: Assembly, spec: Spec, endpoint: Endpoint[object]) -> Handler:
         streams=signature.streams,
         services=services,
         listener=spec.name if isinstance(spec, ListenSpec) and spec.is_durable else None,
+        timeout=spec.policy.timeout if isinstance(spec, ActionSpec | ListenSpec) else spec.timeout,
+        interceptors=_names(endpoint.interceptors.streams if signature.streams else endpoint.interceptors.messages),
     )
+
+
+def _names(interceptors: Iterable[object]) -> list[str]:
+    return list(dict.fromkeys(map(interceptor_name, interceptors)))
 
 
 def _type_of(parameter: Parameter) -> str:

@@ -36,7 +36,7 @@ from .component import AttachedComponent, Component, require_component
 from .container import ServiceContainer
 from .doubts import find_idle, find_misspelt_channels
 from .plans import Plans
-from .settings import Settings
+from .settings import Settings, unknown_option
 
 if TYPE_CHECKING:
     from litestar import Litestar
@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 __all__ = ["Daebus"]
 
 _NAME_IT = 'call app.run(service="..."), use daebus run --service, or write Daebus(..., service="...")'
+
+_OPTIONS = ["name", "container", "service", "settings", "interceptors"]
 
 C = TypeVar("C", bound=ServiceContainer, default=ServiceContainer)
 
@@ -66,6 +68,13 @@ class Daebus(Recorder, Generic[C]):
     Raises:
         WiringError: The container, an interceptor or the name of the service is not valid.
     """
+
+    if not TYPE_CHECKING:
+
+        def __new__(cls, *_arguments: object, **options: object) -> object:  # noqa: D102  # as __init__
+            if unknown := [name for name in options if name not in _OPTIONS]:
+                raise unknown_option("Daebus(...)", unknown[0], _OPTIONS[1:])
+            return super().__new__(cls)
 
     def __init__(
         self,

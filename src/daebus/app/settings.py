@@ -2,21 +2,67 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+import inspect
+from typing import TYPE_CHECKING, Literal, get_args
 
 import msgspec
 
+from daebus.asgi.settings import DaebusHttp, DaebusWebSocket, HttpLimits, WebSocketLimits
 from daebus.declare.options import refuse, require_choice, require_count, require_counts, require_seconds
+from daebus.errors import WiringError
+from daebus.mistakes.suggestions import closest
 from daebus.protocol.limits import BusLimits
 from daebus.protocol.messages import MAX_PARTITIONS
 from daebus.queues.lapses import OnLapse
 
-__all__ = ["Conflict", "Settings"]
+__all__ = ["Conflict", "Settings", "unknown_option"]
 
 Conflict = Literal["warn", "error"]
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
+def unknown_option(subject: str, name: str, known: list[str]) -> WiringError:
+    """The error for an option that does not exist: did it mean another, or does it belong elsewhere?
+
+    Args:
+        subject: The call with the option.
+        name: The option.
+        known: The options that the call has.
+    """
+    homes: list[type] = [Settings, BusLimits, DaebusHttp, HttpLimits, DaebusWebSocket, WebSocketLimits]
+    home = next((one.__name__ for one in homes if name in inspect.signature(one).parameters), None)
+    close = closest(name, known)
+    if home is not None and name not in known:
+        remedy = f"it is an option of {home}: write {_HOMES[home].format(f'{name}=...')}"
+    else:
+        remedy = f"the options are {', '.join(known)}" if close is None else f"did you mean {close!r}?"
+    return refuse(subject, f"it has no option {name!r}", remedy, "unknown-option")
+
+
+_HOMES = {
+    "Settings": "Daebus(..., settings=Settings({}))",
+    "BusLimits": "Settings(limits=BusLimits({}))",
+    "DaebusHttp": "app.attach(DaebusHttp({}))",
+    "HttpLimits": "DaebusHttp(limits=HttpLimits({}))",
+    "DaebusWebSocket": "app.attach(DaebusWebSocket({}))",
+    "WebSocketLimits": "DaebusWebSocket(limits=WebSocketLimits({}))",
+}
+
+if TYPE_CHECKING:
+    from msgspec import Struct as _Options
+else:
+
+    class _RefusesUnknown(type(msgspec.Struct)):
+        def __call__(cls, *arguments: object, **options: object) -> object:
+            known = list(cls.__struct_fields__)
+            if unknown := [name for name in options if name not in known]:
+                raise unknown_option(f"{cls.__name__}(...)", unknown[0], known)
+            return super().__call__(*arguments, **options)
+
+    class _Options(msgspec.Struct, metaclass=_RefusesUnknown):
+        """A struct that refuses unknown options with our own message; type checkers see a plain struct."""
+
+
+class Settings(_Options, frozen=True, kw_only=True):
     """How a service runs: ``Daebus("users", settings=Settings(stop_timeout=10))``.
 
     Attributes:

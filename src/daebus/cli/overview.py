@@ -22,14 +22,31 @@ def overview(wiring: Wiring, *, boxes: bool) -> str:
     count = "1 handler" if len(wiring.handlers) == 1 else f"{len(wiring.handlers)} handlers"
     width = max((len(handler.title) for handler in wiring.handlers), default=0)
     handlers = [
-        (f"{handler.title:<{width}}  {_message(handler)}", [_service(service, known) for service in handler.services])
+        (
+            f"{handler.title:<{width}}  {_message(handler)}",
+            [*_around(handler), *(_service(service, known) for service in handler.services)],
+        )
         for handler in wiring.handlers
     ]
     lines = [f"ok: {wiring.service}, {count}", *_branches(handlers, boxes=boxes)]
     own = [(_provider(one), [f"needs {name}" for name in one.needs]) for one in wiring.providers if not one.built_in]
     if own:
         lines += [wiring.container, *_branches(own, boxes=boxes)]
+    if wiring.components:
+        lines += [
+            "components",
+            *_branches([(f"{one.name}  {one.where}", ()) for one in wiring.components], boxes=boxes),
+        ]
+    if wiring.interceptors:
+        lines += ["interceptors of what it sends", *_branches([(one, ()) for one in wiring.interceptors], boxes=boxes)]
     return "\n".join(lines)
+
+
+def _around(handler: Handler) -> Iterator[str]:
+    if handler.timeout is not None:
+        yield f"timeout: {handler.timeout:g} s"
+    if handler.interceptors:
+        yield f"interceptors: {', '.join(handler.interceptors)}"
 
 
 def _message(handler: Handler) -> str:

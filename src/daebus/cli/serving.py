@@ -11,7 +11,7 @@ import click
 import msgspec
 
 from daebus.app.assembly import Assembly
-from daebus.app.checks import deferring
+from daebus.app.checks import deferring, find_uncomposable
 from daebus.app.description import Report, describe, mistakes_of, warnings_of
 from daebus.app.runner import run as run_process
 from daebus.app.web import Served, Web
@@ -145,7 +145,13 @@ def check(target: str, service: str | None, as_json: bool) -> None:  # noqa: FBT
 
 
 def _examine(target: str, service: str | None) -> Assembly:
-    """The app after a check without mistakes, including Litestar's check of its routes. Raises `WiringError`."""
+    """The app after a check without mistakes, including Litestar's check of its routes.
+
+    The interceptors are called as at the start.
+
+    Raises:
+        WiringError: With all the mistakes.
+    """
     with deferring():
         made, problems = load_target(target).examine(service)
     if made.http is not None or made.websocket is not None:
@@ -153,6 +159,8 @@ def _examine(target: str, service: str | None) -> Assembly:
             Web(made)
         except WiringError as error:
             problems.extend(error.problems)
+    endpoints = [endpoint for _, endpoint in made.plans.compiled()]
+    problems.extend(find_uncomposable(endpoints, made.interceptors))
     if problems:
         raise WiringError(*problems)
     return made

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
 from daebus.errors import WiringError
-from daebus.mistakes.places import place_of
+from daebus.mistakes.places import place_of, show_path
 from daebus.mistakes.problem import WiringProblem
 
+from .causes import place_of_failure, type_and_message
 from .outgoing import Forward, ForwardStream, OutgoingInterceptor, OutgoingStreamInterceptor
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ __all__ = [
     "Interceptors",
     "StreamHandle",
     "StreamInterceptor",
+    "name_of",
     "shown",
 ]
 
@@ -94,27 +97,29 @@ class Interceptors(msgspec.Struct, frozen=True):
         return Interceptors((*outer.messages, *self.messages), (*outer.streams, *self.streams))
 
     def around(self, endpoint: Endpoint[R], handle: Handle[R]) -> Handle[R]:
-        """A handle wrapped in the interceptors. Raises `WiringError` if one returns something that is not callable."""
+        """A handle wrapped in the interceptors. Raises `WiringError` if one raises, or returns nothing callable."""
         for interceptor in reversed(self.messages):
-            handle = _checked(interceptor(endpoint, handle), interceptor, interceptor, endpoint.title)
+            handle = _made(partial(interceptor, endpoint, handle), interceptor, interceptor, endpoint.title)
         return handle
 
     def around_stream(self, endpoint: Endpoint[R], handle: StreamHandle[R]) -> StreamHandle[R]:
         """The handle of a streaming action wrapped in the interceptors. Raises as `around` does."""
         for interceptor in reversed(self.streams):
-            handle = _checked(interceptor.stream(endpoint, handle), interceptor, interceptor.stream, endpoint.title)
+            make = partial(interceptor.stream, endpoint, handle)
+            handle = _made(make, interceptor, interceptor.stream, endpoint.title)
         return handle
 
     def around_outgoing(self, forward: Forward) -> Forward:
         """The `Forward` of a bus wrapped in the interceptors. Raises as `around` does."""
         for interceptor in reversed(self.outgoing):
-            forward = _checked(interceptor.outgoing(forward), interceptor, interceptor.outgoing, _OUT)
+            forward = _made(partial(interceptor.outgoing, forward), interceptor, interceptor.outgoing, _OUT)
         return forward
 
     def around_outgoing_stream(self, forward: ForwardStream) -> ForwardStream:
         """The `ForwardStream` of a bus wrapped in the interceptors. Raises as `around` does."""
         for interceptor in reversed(self.outgoing_streams):
-            forward = _checked(interceptor.outgoing_stream(forward), interceptor, interceptor.outgoing_stream, _OUT)
+            make = partial(interceptor.outgoing_stream, forward)
+            forward = _made(make, interceptor, interceptor.outgoing_stream, _OUT)
         return forward
 
 
@@ -126,18 +131,30 @@ H = TypeVar("H")
 _OUT = "what is sent"
 
 
-def _checked(handle: H, interceptor: object, maker: object, what: str) -> H:
-    if callable(handle):
-        return handle
-    found = f"for {what} it returned {handle!r}, which cannot be called with a message"
+def _made(make: Callable[[], H], interceptor: object, maker: object, what: str) -> H:
     name = "forward" if what is _OUT else "handle"
     remedy = f"return `{name}`, or an async function of one message that awaits {name}(message)"
+    error: Exception | None = None
+    try:
+        handle = make()
+    except Exception as raised:
+        error = raised
+        path, line = place_of_failure(raised)
+        found = f"for {what} it raised {type_and_message(raised)} ({show_path(path)}:{line})"
+    else:
+        if callable(handle):
+            return handle
+        found = f"for {what} it returned {handle!r}, which cannot be called with a message"
     method = maker if inspect.isroutine(maker) else type(maker).__call__
     place = place_of(getattr(method, "__func__", method))
-    raise WiringError(WiringProblem(place, shown(interceptor), found, remedy, code="wrong-interceptor"))
+    raise WiringError(WiringProblem(place, shown(interceptor), found, remedy, code="wrong-interceptor")) from error
 
 
 def shown(interceptor: object) -> str:
     """The name of an interceptor in messages."""
-    name = getattr(interceptor, "__qualname__", type(interceptor).__qualname__)
-    return f"interceptor {name}"
+    return f"interceptor {name_of(interceptor)}"
+
+
+def name_of(interceptor: object) -> str:
+    """The name of the function, or of the class, of an interceptor."""
+    return str(getattr(interceptor, "__qualname__", type(interceptor).__qualname__))

@@ -87,9 +87,12 @@ def checked(given: Mapping[str, str]) -> dict[str, str]:
     """Headers in the form in which they are sent, with names in lower case.
 
     Raises:
-        BadRequest: A name is no HTTP token, or occurs twice; or a value is no text or has control characters.
+        BadRequest: They are no mapping; a name is no HTTP token, or occurs twice; or a value is no text or has control
+            characters.
         TooLarge: There are more than `MAX_HEADERS`, or they have more than `MAX_HEADERS_SIZE` bytes.
     """
+    if not isinstance(given, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]  # no checker may run
+        raise BadRequest(f"headers={given!r} is no mapping: write headers={{'x-tenant': 'acme'}}")
     headers: dict[str, str] = {}
     for name, value in cast("Mapping[object, object]", given).items():
         lower = str(name).lower()
