@@ -16,6 +16,7 @@ from daebus.app.component import require_component
 from daebus.app.houses import houses_of
 from daebus.app.kinds import KINDS, kind_of
 from daebus.app.web import WebServers
+from daebus.core.timings import Timings
 from daebus.declare.recorder import Recorder
 from daebus.errors import DaebusError, StartupError, WiringProblem
 from daebus.testing import private_redis_url, running
@@ -192,6 +193,28 @@ class TestFailures:
                 pass
         assert "component not closed well" in caplog.text
         assert "service did not stop well" in caplog.text
+
+    async def test_one_that_takes_long_to_open_is_named_in_the_log(self, caplog: pytest.LogCaptureFixture) -> None:
+        go_on = asyncio.Event()
+
+        class Slow:
+            @asynccontextmanager
+            async def serving(self, _: ServiceRun) -> AsyncGenerator[None]:
+                await go_on.wait()
+                yield
+
+        async def run() -> None:
+            async with running(app, timings=Timings(opening=0.05)):
+                pass
+
+        app = Daebus("shop")
+        app.attach(Slow())
+        task = asyncio.create_task(run())
+        await until(lambda: caplog.text.count("component still opening") >= 2)
+        assert "component Slow" in caplog.text
+        assert "test_components.py" in caplog.text
+        go_on.set()
+        await task
 
     async def test_a_start_that_is_cancelled_leaves_none_open(self) -> None:
         opening, closed = asyncio.Event(), list[str]()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -9,8 +10,11 @@ import msgspec
 import pytest
 from click.testing import CliRunner, Result
 from redis import Redis
+from tests.support import raw_redis, until
 
+from daebus import Channel, Daebus
 from daebus.cli import main
+from daebus.testing import private_redis_url, running
 
 WORK = "daebus:{shop}:action:work"
 AGAIN = "daebus:{shop}:listener:orders:shop.on_order"
@@ -303,3 +307,21 @@ def test_what_is_meant_must_be_said(redis: Any, arguments: tuple[str, ...]) -> N
         assert (result.exit_code, result.stdout) == (2, "")
         assert "Say which" in result.stderr
     assert len(ids(redis)) == 3
+
+
+@pytest.mark.usefixtures("daebus_redis_url")
+async def test_of_a_handler_that_took_too_long_the_line_is_shown_at_which_it_waited() -> None:
+    app = Daebus("slow")
+
+    @app.listen(Channel[str]("late", durable=True), timeout=0.05, retries=0)
+    async def on_late(event: str) -> None:
+        await asyncio.Event().wait()
+
+    async with running(app) as service, raw_redis(private_redis_url()) as client:
+        await service.publish(Channel[str]("late", durable=True), "x")
+        await until(lambda: client.xlen("daebus:{slow}:dead"))
+    result = await asyncio.to_thread(dead, "list", "slow")
+    assert result.exit_code == 0, result.output
+    line = on_late.__code__.co_firstlineno + 2
+    assert "listen late did not finish in 0.05 s" in result.stdout
+    assert f"test_dead.py:{line} in on_late" in result.stdout

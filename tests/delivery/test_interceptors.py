@@ -312,7 +312,7 @@ class TestRegistration:
 
     def test_other_objects_are_refused_all_at_once(self) -> None:
         text = self.told(3, "timed")
-        assert text.count("neither callable, nor has it a method `stream`") == 2
+        assert text.count("it is not callable and has no method `stream`") == 2
 
     def test_a_list_is_wanted(self) -> None:
         with pytest.raises(WiringError, match=r"write interceptors=\[\.\.\.\]"):
@@ -444,7 +444,9 @@ class TestTimeouts:
             async with running(app):
                 pass
 
-    async def test_the_switch_of_a_thread_is_turned_off(self) -> None:
+    async def test_the_switch_of_a_thread_is_turned_off_and_the_log_says_so(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
         app = Daebus("shop")
         ended: list[str] = []
 
@@ -456,6 +458,7 @@ class TestTimeouts:
 
         async with running(app):
             await until(lambda: bool(ended))
+        assert "thread exceeds its timeout" in caplog.text
 
     def test_a_time_is_a_number_of_seconds(self) -> None:
         app = Daebus("shop")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import time
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
@@ -13,6 +14,7 @@ import msgspec
 
 from daebus.core.stopping import Stopping
 from daebus.delivery.grace import COMPONENT_SECONDS, Grace
+from daebus.delivery.standing import standing_of_task
 from daebus.errors import DaebusError, StartupError, WiringError
 from daebus.mistakes.places import CallSite, caller_place
 from daebus.mistakes.problem import WiringProblem
@@ -133,7 +135,7 @@ class AttachedComponent(msgspec.Struct, frozen=True):
         close = asyncio.Event()
         task = asyncio.create_task(self._live(run.seen, opened, close), name=self.title)
         try:
-            await asyncio.wait({task, opened}, return_when=asyncio.FIRST_COMPLETED)
+            await self._opened(task, opened, run)
         except asyncio.CancelledError:
             task.cancel()
             await self._close(task, run)
@@ -149,6 +151,20 @@ class AttachedComponent(msgspec.Struct, frozen=True):
                 task.remove_done_callback(tell)
                 close.set()
                 await self._close(task, run)
+
+    async def _opened(self, task: asyncio.Task[None], opened: asyncio.Future[None], run: Runtime) -> None:
+        """Wait until it is open, or has failed; if that takes long, log where it waits, at growing intervals."""
+        begun, pause = time.monotonic(), run.made.timings.opening
+        while not (await asyncio.wait({task, opened}, timeout=pause, return_when=asyncio.FIRST_COMPLETED))[0]:
+            run.logger.warning(
+                "component still opening: the service takes no messages until it is open",
+                component=self.title,
+                where=str(self.site.place),
+                seconds=round(time.monotonic() - begun, 1),
+                at=standing_of_task(task).at,
+                remedy="limit the time that it waits, as with asyncio.timeout, or do the work in a task of a TaskGroup",
+            )
+            pause *= 2
 
     async def _live(self, run: ServiceRun, opened: asyncio.Future[None], close: asyncio.Event) -> None:
         async with self.component.serving(run):

@@ -30,7 +30,7 @@ __all__ = ["dead"]
 
 F = TypeVar("F", bound=Callable[..., object])
 
-_PLACE = re.compile(r'File "([^"\n]*)", line (\d+), in (.*)')
+_PLACE = re.compile(r'File "(?![^"\n]*(?:(?:site-packages|src)/daebus|/asyncio)/)([^"\n]*)", line (\d+), in (.*)')
 _REST = ("deliveries", "sent", "failed", "died", "sender", "instance", "request_id", "event_id")
 
 
@@ -114,7 +114,7 @@ def _known(summary: dict[str, object]) -> dict[str, object]:
 
 
 def _where(letter: Letter) -> str | None:
-    """The innermost place of a traceback."""
+    """The innermost place of a traceback, outside of daebus and asyncio."""
     places = _PLACE.findall(letter.traceback or "")
     return "{}:{} in {}".format(*places[-1]) if places else None
 

@@ -55,9 +55,9 @@ async def in_time(
     try:
         async with limit:
             return await handle(message)
-    except TimeoutError:
-        if limit.expired():
-            raise Timeout(f"{title} did not finish in {round(seconds, 3):g} s") from None
+    except TimeoutError as error:
+        if limit.expired():  # the cause has the line at which it was cancelled, for dead letters
+            raise Timeout(f"{title} did not finish in {round(seconds, 3):g} s") from error
         raise
 
 

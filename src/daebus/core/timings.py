@@ -23,6 +23,7 @@ class Timings(msgspec.Struct, frozen=True, kw_only=True):
         finish: How long a handler may continue once its WebSocket client has gone, or is disconnected.
         stuck: How long the network may take for one message before its WebSocket client counts as gone.
         close: How long a leaving WebSocket client may take for its waiting messages and the closing handshake.
+        opening: How long a component may take to open until the log says so; then after twice as long, and so on.
     """
 
     patience: float = 5.0
@@ -37,6 +38,7 @@ class Timings(msgspec.Struct, frozen=True, kw_only=True):
     finish: float = 30.0
     stuck: float = 60.0
     close: float = 2.0
+    opening: float = 5.0
 
 
 DEFAULT_TIMINGS = Timings()

@@ -124,7 +124,7 @@ class Threads:
         delivery = Delivery(task.endpoint, self._service, self._stopping, self._logger)
         incoming = delivery.incoming(delivery.title.replace(" ", "-"), part=running)
         refuse(incoming.context)  # it may never end
-        with self._stopped_after(task.timeout, running):
+        with self._stopped_after(task, running):
             outcome = await delivery.deliver(incoming)
         if outcome.problem is None:
             return True
@@ -133,9 +133,15 @@ class Threads:
         return False
 
     @contextmanager
-    def _stopped_after(self, seconds: float | None, running: Running) -> Generator[None]:
-        """Turn off the switch of a thread after a time; nothing else ends the thread."""
-        timer = None if seconds is None else self._loop.call_later(seconds, running.stop)
+    def _stopped_after(self, task: ThreadTask, running: Running) -> Generator[None]:
+        """Turn off the switch of a thread after its timeout, and log this; nothing else ends the thread."""
+
+        def stop() -> None:
+            running.stop()
+            hint = "it ends when it next checks running(); nothing else ends a thread"
+            self._logger.warning("thread exceeds its timeout", thread=task.name, seconds=task.timeout, hint=hint)
+
+        timer = None if task.timeout is None else self._loop.call_later(task.timeout, stop)
         try:
             yield
         finally:
