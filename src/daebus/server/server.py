@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from daebus.core.budgets import MAX_HELD, Budget
 from daebus.core.deadlines import Deadlines
+from daebus.delivery.standing import standing_of_task
 from daebus.errors import StartupError
 from daebus.telemetry.logs import Logger
 
@@ -33,6 +34,7 @@ _CLOSING_SECONDS, _HURRIED_SECONDS = 1.0, 0.3
 _TICK, _TICKS_BEFORE_COLLECTING = 0.001, 20
 _TASKS = Path("/proc/self/task")
 _LISTS_THREADS = _TASKS.is_dir()
+_MAX_LOGGED = 10  # how many handlers are named when the stop cancels more
 _THREAD_SECONDS = 0.2
 """Seconds that Granian's threads may take to end."""
 
@@ -186,7 +188,8 @@ class HttpServer:
 
     async def _cut_off(self, serving: asyncio.Task[None], seconds: float) -> None:
         if self._requests:  # else a client keeps a connection open with an incomplete request
-            self._logger.warning("requests cut off by the stop", requests=len(self._requests))
+            handlers = [str(standing_of_task(task)) for task in list(self._requests)[:_MAX_LOGGED]]
+            self._logger.warning("requests cut off by the stop", requests=len(self._requests), handlers=handlers)
         self._is_cutting = True
         for task in self._requests:
             task.cancel()
