@@ -39,7 +39,7 @@ class DaebusError(Exception):
 
 
 class ConfigurationError(DaebusError):
-    """A setting is wrong: a URL, a port, a folder. The text says which one and what to do."""
+    """A setting or an argument is wrong: a URL, a port, a header. The text says which one and what to do."""
 
 
 class StartupError(DaebusError):

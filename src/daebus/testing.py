@@ -114,8 +114,12 @@ class RunningService:
         self.publish: Final = self.bus.publish
 
     @asynccontextmanager
-    async def socket(self, **params: str) -> AsyncGenerator[Socket]:
-        """Connect a WebSocket client, with these parameters in the query string.
+    async def socket(self, *, headers: Mapping[str, str] | None = None, **params: str) -> AsyncGenerator[Socket]:
+        """Connect a WebSocket client.
+
+        Args:
+            headers: Headers of the handshake, which handlers read in `Context.headers`.
+            params: Parameters of the query string.
 
         Raises:
             websockets.exceptions.InvalidStatus: The service refuses the client.
@@ -124,7 +128,7 @@ class RunningService:
             raise ConfigurationError("The app has no WebSocket: call app.attach(DaebusWebSocket()).")
         port = self.ports.get("websocket") or self.ports["http"]
         url = httpx.URL(f"ws://127.0.0.1:{port}{self._websocket.path}", params=params)
-        async with connect(str(url), max_size=None) as connection:
+        async with connect(str(url), max_size=None, additional_headers=headers) as connection:
             yield Socket(connection)
 
     def override(self, **objects: object) -> AbstractContextManager[None]:

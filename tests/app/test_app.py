@@ -533,7 +533,7 @@ class TestOtherHandlers:
             raise ValueError("once")
 
         async with running(app):
-            await until(lambda: "thread stays ended" in caplog.text)
+            await until(lambda: "thread failed and is not restarted" in caplog.text)
         assert "restart=True" in caplog.text
 
     async def test_a_websocket_greets_answers_and_is_told(self) -> None:

@@ -152,7 +152,7 @@ class TestFailures:
                 pass
         assert "the port is taken" in str(one.value)
         assert told == ["first opened", "first closed"]
-        assert ("component not opened" in caplog.text) == isinstance(error, OSError)
+        assert ("component failed to open" in caplog.text) == isinstance(error, OSError)
 
     async def test_one_that_fails_later_is_told_and_the_service_goes_on(self, caplog: pytest.LogCaptureFixture) -> None:
         app, failing = Daebus("shop"), Failing(OSError("the connection is gone"), later=True)
@@ -177,7 +177,7 @@ class TestFailures:
         async with running(app):
             pass
         assert told == ["first opened", "first closed"]
-        assert "component not closed well" in caplog.text
+        assert "component failed to close" in caplog.text
 
     async def test_one_that_does_not_close_is_cut_off(self, caplog: pytest.LogCaptureFixture) -> None:
         class Stubborn:
@@ -191,8 +191,8 @@ class TestFailures:
         async with asyncio.timeout(30):
             async with running(app):
                 pass
-        assert "component not closed well" in caplog.text
-        assert "service did not stop well" in caplog.text
+        assert "component failed to close" in caplog.text
+        assert "service did not stop cleanly" in caplog.text
 
     async def test_one_that_takes_long_to_open_is_named_in_the_log(self, caplog: pytest.LogCaptureFixture) -> None:
         go_on = asyncio.Event()

@@ -361,7 +361,7 @@ app = Daebus("service", container=Container())
         service.wait_for("service started")
         assert service.stop() == 1
         (line,) = service.problems()
-        assert line["event"] == "service did not stop well"
+        assert line["event"] == "service did not stop cleanly"
         assert str(line["exception"]).endswith("OSError: the disk is full")
 
 

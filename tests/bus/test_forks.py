@@ -131,7 +131,7 @@ def test_a_blocking_bus_is_refused_and_the_one_it_was_forked_from_goes_on(tmp_pa
     first, *refused, left, last, child, anew = lines(BLOCKING, tmp_path)
     assert first == last == child == "the bus works"
     assert len(refused) == 3
-    assert all(line.startswith(REFUSED) and "open one of its own " in line for line in refused)
+    assert all(line.startswith(REFUSED) and "Open a bus in each process" in line for line in refused)
     assert left == "nothing was raised"
     assert anew == "nothing was raised"
 

@@ -13,7 +13,7 @@ from tests.support import raw_redis, until
 from daebus import Action, BlockingBus, Bus, Channel, Context, Daebus, DaebusHttp, StreamAction
 from daebus.connection.node import open_node
 from daebus.connection.redis_server import RedisServer
-from daebus.errors import BadRequest, TooLarge, Unavailable
+from daebus.errors import ConfigurationError, Unavailable
 from daebus.operations.dead_letters import DeadLetters
 from daebus.protocol.headers import MAX_HEADERS, MAX_HEADERS_SIZE
 from daebus.testing import RunningService, private_redis_url, running
@@ -100,22 +100,20 @@ class TestOfRequests:
         assert sorted((text, headers["a"]) for text, headers in noted) == [("a", "1"), ("b", "2")]
 
     @pytest.mark.parametrize(
-        ("headers", "error", "told"),
+        ("headers", "told"),
         [
-            ([], BadRequest, r"headers=\[\] is no mapping: write headers=\{'x-tenant': 'acme'\}"),
-            ({"x tenant": "a"}, BadRequest, "no name for a header"),
-            ({"": "a"}, BadRequest, "no name for a header"),
-            ({"x-tenant": "a\r\nb"}, BadRequest, "`x-tenant` has control characters"),
-            ({"x-tenant": 7}, BadRequest, "`x-tenant` has a value that is int"),
-            ({"A": "1", "a": "2"}, BadRequest, "`a` is given twice"),
-            ({"a": "\ud800"}, BadRequest, "`a` has control characters"),
-            ({f"a{number}": "" for number in range(MAX_HEADERS + 1)}, TooLarge, "65 headers; at most 64"),
-            ({"a": "x" * MAX_HEADERS_SIZE}, TooLarge, "16385 bytes; at most 16384"),
+            ([], r"headers=\[\] is not a mapping: write headers=\{'x-tenant': 'acme'\}"),
+            ({"x tenant": "a"}, "not a valid name of a header"),
+            ({"": "a"}, "not a valid name of a header"),
+            ({"x-tenant": "a\r\nb"}, "`x-tenant` has control characters"),
+            ({"x-tenant": 7}, "`x-tenant` has a value that is int"),
+            ({"A": "1", "a": "2"}, "`a` is given twice"),
+            ({"a": "\ud800"}, "`a` has control characters"),
+            ({f"a{number}": "" for number in range(MAX_HEADERS + 1)}, "65 headers; at most 64"),
+            ({"a": "x" * MAX_HEADERS_SIZE}, "16385 bytes; at most 16384"),
         ],
     )
-    async def test_wrong_ones_are_refused_at_the_caller(
-        self, headers: dict[str, str], error: type[Exception], told: str
-    ) -> None:
+    async def test_wrong_ones_are_refused_at_the_caller(self, headers: dict[str, str], told: str) -> None:
         async with running(mirror()) as service:
             for asking in (
                 service.call(LOOK, "", headers=headers),
@@ -124,7 +122,7 @@ class TestOfRequests:
                 service.publish(KEPT, "", headers=headers),
                 anext(service.stream(LOOKS, headers=headers)),
             ):
-                with pytest.raises(error, match=told):
+                with pytest.raises(ConfigurationError, match=told):
                     await asking
 
     @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ pytestmark = pytest.mark.usefixtures("daebus_redis_url")
 
 RIGHT = Action[int, None]("count_up", service="shop")
 WRONG = Action[int, None]("cuont_up", service="shop")
-WAITS = "requests wait for an action that nobody serves"
-SENT = "sent to an action that no live instance has: it waits until one does"
+WAITS = "requests wait for an action that no instance has"
+SENT = "request queued for an action that no live instance has"
 
 
 def told(caplog: pytest.LogCaptureFixture, event: str) -> list[dict[str, Any]]:
@@ -52,7 +52,9 @@ async def test_an_instance_that_starts_tells_of_what_waits_for_an_action_that_no
             await until(lambda: done == [7])
     assert (line["action"], line["waiting"]) == ("cuont_up", 4)
     assert str(line["since"]).startswith("20")
-    assert line["remedy"].startswith("did you mean 'count_up'? Serve it, or delete what waits: DEL daebus:{shop")
+    assert line["remedy"].startswith(
+        "did you mean 'count_up'? Start an instance that has it, or delete the requests: DEL daebus:{shop"
+    )
     async with raw_redis(private_redis_url()) as redis:
         await redis.delete(*line["remedy"].split("DEL ")[1].split())
         caplog.clear()
@@ -89,7 +91,7 @@ async def test_of_many_names_some_are_told(caplog: pytest.LogCaptureFixture) -> 
             await bus.send(Action[int, None](f"name_{number}", service="shop"), 1)
         async with running(shop("count_up")):
             assert len(told(caplog, WAITS)) == 20
-            (line,) = told(caplog, "requests wait for more actions that nobody serves")
+            (line,) = told(caplog, "requests wait for more actions that no instance has")
     assert line["actions"] == 5
 
 

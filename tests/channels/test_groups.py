@@ -89,7 +89,7 @@ async def is_empty(redis: Any, key: str) -> bool:
 async def test_a_renamed_function_handles_nothing_twice_and_misses_nothing(redis: Any) -> None:
     """It does not start before somebody says that it was renamed, also while replicas with the old name run."""
     old, forgotten = Shop().listens("on_order"), Shop().listens("send_mail")
-    refusal = r"'shop.send_mail' .* keeps a place for 'shop.on_order'.* that one .*renamed_from='shop.on_order'"
+    refusal = r"'shop.send_mail' .* has the position of 'shop.on_order'.* that one .*renamed_from='shop.on_order'"
     async with running(old.app) as service:
         await publish(service, 1, 2)
         await old.handles(("on_order", 1), ("on_order", 2))
@@ -202,7 +202,7 @@ async def test_where_it_is_unclear_who_was_renamed_nothing_starts(
     async with running(old.app) as service:
         await publish(service, 1)
     found = await groups(redis)
-    with pytest.raises(StartupError, match=r"is new, and .* for 'a'.*renamed_from='a'; .*start='latest'"):
+    with pytest.raises(StartupError, match=r"is new, and .* of 'a'.*renamed_from='a'; .*start='latest'"):
         async with running(new.app):
             pass
     assert await groups(redis) == found
@@ -310,7 +310,7 @@ async def test_handed_over_before_the_new_name_is_there_it_goes_on_in_place(redi
         async with changing() as (_, changes):
             state, moved = await changes.hand_over("orders", "a", "b")
             assert (state.listener, moved) == ("a", None)
-            with pytest.raises(ListenerError, match="'b' has the place of 'a' already"):
+            with pytest.raises(ListenerError, match="'b' already has the position of 'a'"):
                 await changes.hand_over("orders", "a", "b")
     async with running(Daebus("other")) as service:
         await publish(service, 2)
@@ -358,9 +358,9 @@ async def test_handed_over_to_one_with_a_place_of_its_own_nothing_is_lost_or_han
 async def test_one_that_is_at_work_is_neither_dropped_nor_emptied() -> None:
     shop = Shop().listens("a", name="a").listens("b", name="b")
     async with running(shop.app), changing() as (_, changes):
-        with pytest.raises(ListenerError, match="'a' is at work: an instance has it"):
+        with pytest.raises(ListenerError, match="'a' is active: an instance has it"):
             await changes.drop("orders", "a")
-        with pytest.raises(ListenerError, match="'a' is at work"):
+        with pytest.raises(ListenerError, match="'a' is active"):
             await changes.hand_over("orders", "a", "b")
 
 
@@ -430,7 +430,7 @@ async def test_a_program_beside_another_one_of_the_same_service_takes_no_event_o
     async with running(one.app) as service:
         await publish(service, 1)
         await one.handles(("a", 1))
-    with pytest.raises(StartupError, match=r"'b' .* is new, and the channel keeps a place for 'a'.*renamed_from='a'"):
+    with pytest.raises(StartupError, match=r"'b' .* is new, and the channel has the position of 'a'.*renamed_from='a'"):
         async with running(Shop().listens("b", name="b").app):
             pass
     async with running(Shop().listens("b", name="b", start="latest").app):
@@ -463,7 +463,8 @@ async def test_a_misspelt_old_name_is_told_with_the_name_that_was_probably_meant
     if start is not None:
         options["start"] = start
     told = (
-        r"renamed_from='mail_ordr' is no name that a listener of 'shop' has or had there; did you mean 'mail_order'\?"
+        r"renamed_from='mail_ordr' is not the name of a listener that 'shop' has or had there; "
+        r"did you mean 'mail_order'\?"
     )
     with pytest.raises(StartupError, match=told):
         async with running(Shop().listens("f", **options).app):
@@ -479,6 +480,6 @@ async def test_an_old_name_that_a_new_environment_has_never_had_is_no_mistake(
     assert await groups(redis) == {"shop:mails"}
     with caplog.at_level(logging.WARNING):  # there is another place, which it can hardly have meant
         async with running(Shop().listens("f", name="bills", renamed_from="unheard_of", start="latest").app):
-            (told_of,) = told(caplog, "renamed_from= names no listener")
+            (told_of,) = told(caplog, "renamed_from= names an unknown listener")
     assert (told_of["listener"], told_of["renamed_from"]) == ("bills", "unheard_of")
     assert await groups(redis) == {"shop:mails", "shop:bills"}

@@ -179,8 +179,8 @@ async def test_what_reaches_nobody_is_told(redis_url: str) -> None:
     assert [(outcome.code, outcome.output) for outcome in (misspelt, nobody, unheard, kept)] == [(0, "")] * 4
     assert "has no action 'nothin'; did you mean 'nothing'?" in misspelt.errors
     assert "No instance has served 'shall'" in nobody.errors
-    assert unheard.errors == "Nobody listens to 'plain_event' now, so nobody heard of it.\n"
-    assert kept.errors.endswith("say --durable.\n")
+    assert unheard.errors == "No listener is connected to 'plain_event' now, so the event is lost.\n"
+    assert kept.errors.endswith("add --durable.\n")
 
 
 @pytest.mark.usefixtures("service")
@@ -191,8 +191,8 @@ async def test_publishing_to_a_durable_channel_with_a_wrong_name_or_the_name_of_
         daebus("publish", "kept_event", "[1]", "--durable", redis_url=redis_url),
         daebus("publish", "shell", "[1]", redis_url=redis_url),
     )
-    assert misspelt.errors == "No service has ever listened to 'kept_event': it is kept for those that come.\n"
-    assert plain.errors.endswith("say --durable.\n")
+    assert misspelt.errors == "No service has ever listened to 'kept_event': the event is kept for future listeners.\n"
+    assert plain.errors.endswith("add --durable.\n")
 
 
 async def test_publishing_a_durable_event_to_who_listens_to_the_plain_channel(redis_url: str) -> None:
@@ -202,9 +202,11 @@ async def test_publishing_a_durable_event_to_who_listens_to_the_plain_channel(re
         await other.subscribe("heard_plainly")
         second = await daebus("publish", "heard_plainly", "[1]", "--durable", redis_url=redis_url)
     assert (first.code, second.code) == (0, 0)
-    assert first.errors.startswith("1 subscriber listens to 'heard_plainly' as a plain channel, and did not hear this:")
+    assert first.errors.startswith(
+        "1 subscriber listens to 'heard_plainly' as a plain channel, and did not get the event:"
+    )
     assert second.errors.startswith(
-        "2 subscribers listen to 'heard_plainly' as a plain channel, and did not hear this:"
+        "2 subscribers listen to 'heard_plainly' as a plain channel, and did not get the event:"
     )
     assert "No service has ever listened to it as a durable one" in second.errors
 
@@ -250,7 +252,7 @@ def test_in_a_folder_without_a_project_nothing_is_started_or_written(tmp_path: P
     with launched(*DAEBUS, *command, cwd=tmp_path, DAEBUS_EMBEDDED="1") as asking:
         assert asking.process.wait(60) == 2
         (line,) = asking.text().splitlines()
-    assert f"{tmp_path} belongs to no project" in line
+    assert f"{tmp_path} is not in a project" in line
     assert "DAEBUS_REDIS_URL" in line
     assert list(tmp_path.iterdir()) == []
 
@@ -320,7 +322,7 @@ async def test_server_is_not_reachable_or_not_named() -> None:
     ("arguments", "said"),
     [
         (["call", "shell", "echo", '{"a": u1}'], '{"a": u1} is not JSON: Expecting value: line 1 column 7 (char 6)'),
-        (["call", "shell", "echo", "u1"], "A text takes quotes of its own: '\"text\"'"),
+        (["call", "shell", "echo", "u1"], "Write a string with double quotes inside single quotes: '\"text\"'"),
         (["call", "shell", "echo", "[NaN]"], "invalid character (byte 1)"),
         (["send", "shell", "echo", ""], "is not JSON"),
         (["publish", "news", "["], "is not JSON"),
@@ -334,8 +336,8 @@ async def test_server_is_not_reachable_or_not_named() -> None:
         (["run", "x:app", "--port", "65536"], "--port"),
         (["check", "no_such_module_here"], "There is no module 'no_such_module_here'"),
         (["rum"], "No such command 'rum'"),
-        (["call", "a", "b", "--header", "x-tenant"], "'x-tenant' is not NAME=VALUE"),
-        (["send", "a", "b", "--header", "x tenant=a"], "'x tenant' is no name for a header"),
+        (["call", "a", "b", "--header", "x-tenant"], "the header 'x-tenant' is not written as NAME=VALUE"),
+        (["send", "a", "b", "--header", "x tenant=a"], "'x tenant' is not a valid name of a header"),
     ],
 )
 def test_wrong_usage(arguments: list[str], said: str) -> None:
@@ -383,4 +385,4 @@ def test_reload(project: Path, redis_url: str) -> None:
         has_printed(service, "version three")
         assert service.stop() == 0
         assert len(service.lines("service stopping")) >= len(service.lines("service started")) - 1
-        assert len(service.lines("files changed, starting again", files=["reloaded.py"])) == 3
+        assert len(service.lines("files changed, restarting", files=["reloaded.py"])) == 3

@@ -205,7 +205,7 @@ def test_a_letter_of_a_listener_that_is_gone_is_not_replayed(redis: Any) -> None
     assert result.exit_code == 1
     assert [msgspec.json.decode(line) for line in result.stdout.splitlines()] == [{"id": "100-0"}, {"id": "100-1"}]
     assert (
-        "90000-0: Nobody would handle it: the service 'shop' has no listener 'shop.on_order' of 'orders'"
+        "90000-0: It would not be handled: the service 'shop' has no listener 'shop.on_order' of 'orders'"
         in result.stderr
     )
     assert "2 replayed" in result.stderr
@@ -220,10 +220,10 @@ def test_a_letter_of_a_listener_that_no_program_has_any_more_is_not_replayed(red
     result = dead("replay", "shop", "90000-0")
     assert (result.exit_code, result.stdout) == (1, "")
     assert (
-        "90000-0: Nobody would handle it: the service 'shop' has no listener 'shop.on_order' of 'orders' any more. "
-        "Deploy it again, or let another one have its place and what waits for it, "
-        "`daebus listeners hand-over shop orders shop.on_order NEW`, and replay it then; or drop the letter with "
-        "`daebus dead drop`."
+        "90000-0: It would not be handled: the service 'shop' has no listener 'shop.on_order' of 'orders' any more. "
+        "Deploy it again; or hand its position and waiting events over to another one, "
+        "`daebus listeners hand-over shop orders shop.on_order NEW`, and then replay the letter; "
+        "or drop the letter with `daebus dead drop`."
     ) in result.stderr
     assert ids(redis) == [b"100-0", b"100-1", b"90000-0"]
     assert not redis.exists(AGAIN)
@@ -233,7 +233,7 @@ def test_a_letter_of_a_listener_that_no_program_has_any_more_is_not_replayed(red
 
 def test_what_is_replayed_while_the_service_does_not_run_is_told_to_wait(redis: Any) -> None:
     assert dead("replay", "shop", "90000-0").stderr == (
-        "1 replayed\nNo instance of 'shop' runs now: it waits until one starts that has its handler.\n"
+        "1 replayed\nNo instance of 'shop' runs now: they wait until one with their handler starts.\n"
     )
     seconds, _ = redis.time()
     redis.zadd("daebus:{shop}:instances", {"instance1": seconds * 1000})
@@ -305,7 +305,7 @@ def test_what_is_meant_must_be_said(redis: Any, arguments: tuple[str, ...]) -> N
     for command in ("replay", "drop"):
         result = dead(command, "shop", *arguments)
         assert (result.exit_code, result.stdout) == (2, "")
-        assert "Say which" in result.stderr
+        assert "Choose the dead letters" in result.stderr
     assert len(ids(redis)) == 3
 
 

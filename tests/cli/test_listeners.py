@@ -66,25 +66,27 @@ def test_list() -> None:
 def test_hand_over(redis: Any) -> None:
     result = listeners("hand-over", "shop", "orders", "older", "newest")
     assert (result.exit_code, result.stdout) == (0, "")
-    assert result.stderr == ("newest goes on where older stands: 1 events waiting, 1 pending, 1 to be handled again\n")
+    assert result.stderr == (
+        "newest continues at the position of older: 1 events waiting, 1 pending, 1 waiting for a retry\n"
+    )
     assert redis.hget(f"{ORDERS}:listeners", "shop:newest") == b"shop:old"
     result = listeners("hand-over", "shop", "orders", "old", "newer")
-    assert result.stderr.startswith("newer goes on where old (called older now) stands: ")
+    assert result.stderr.startswith("newer continues at the position of old (now called older): ")
     result = listeners("hand-over", "shop", "orders", "mails", "newest")
     assert (result.exit_code, result.stdout) == (1, "")
-    assert "'mails' is at work: an instance has it." in result.stderr
+    assert "'mails' is active: an instance has it." in result.stderr
 
 
 def test_drop(redis: Any) -> None:
     result = listeners("drop", "shop", "orders", "old")
     assert (result.exit_code, result.stdout) == (0, "")
-    assert result.stderr == "old (called older now) dropped, with 1 events waiting, 1 pending, 1 to be handled again\n"
+    assert result.stderr == "old (now called older) dropped, with 1 events waiting, 1 pending, 1 waiting for a retry\n"
     assert [group["name"] for group in redis.xinfo_groups(ORDERS)] == [b"shop:mails"]
     assert not redis.exists("daebus:{shop}:listener:orders:old", f"{ORDERS}:listeners")
     redis.hset(f"{ORDERS}:listeners", "shop:letters", "shop:mails")
     result = listeners("drop", "shop", "orders", "letters")
     assert (result.exit_code, result.stdout) == (1, "")
-    assert "'letters' (called 'mails' now) is at work: an instance has it." in result.stderr
+    assert "'letters' (now called 'mails') is active: an instance has it." in result.stderr
     result = listeners("drop", "shop", "orders", "mail")
     assert (result.exit_code, result.stdout) == (1, "")
     assert "has no listener 'mail' of 'orders'; did you mean 'mails'?" in result.stderr

@@ -110,11 +110,11 @@ def test_factory(write: Write) -> None:
 @pytest.mark.parametrize(
     ("target", "said"),
     [
-        ("", "names no module"),
-        (":app", "names no module"),
+        ("", "has no module"),
+        (":app", "has no module"),
         ("kioskk:app", "There is no module 'kioskk'; did you mean 'kiosk'?"),
         ("kiosk.web:app", "There is no module 'kiosk.web'; 'kiosk' is a single file, with no modules in it."),
-        ("kiosk-1:app", "'kiosk-1' is no name of a module"),
+        ("kiosk-1:app", "'kiosk-1' is not the name of a module"),
         ("kioskk.py:app", "There is no file kioskk.py; did you mean 'kiosk.py'?"),
         ("folder/kiosk.py:app", "There is no file folder/kiosk.py; the Python files in "),
         ("./:app", " is a folder; "),
@@ -123,11 +123,11 @@ def test_factory(write: Write) -> None:
         ("factory:make_ap", "did you mean 'make_app'?"),
         ("factory", "factory has no app: write app = Daebus(...) in it"),
         ("factory:number", "factory:number is neither an app nor a function that makes one; its type is int."),
-        ("factory:make_one", "missing a required argument: 'name'. It must do without arguments."),
+        ("factory:make_one", "missing a required argument: 'name'. It must not require arguments."),
         ("factory:make_later", "factory:make_later is `async def`"),
-        ("factory:make_nothing", "factory:make_nothing() returned no app, but something of type None."),
+        ("factory:make_nothing", "factory:make_nothing() did not return an app, but an object of type None."),
         ("shelves", "did you mean shelves.app?"),
-        ("several", "several has several apps, one, two: say which, as in several:one."),
+        ("several", "several has several apps, one, two: choose one, as in several:one."),
     ],
 )
 def test_no_app(write: Write, target: str, said: str) -> None:

@@ -170,9 +170,9 @@ async def test_a_listener_that_says_that_something_is_away_names_the_event(caplo
 
     async with running(app) as service:
         await service.publish(ORDERS, Created(1))
-        await until(lambda: told(caplog, "to be handled again"))
+        await until(lambda: told(caplog, "message will be retried"))
     ((_, line),) = told(caplog, "event not handled")
-    ((_, again),) = told(caplog, "to be handled again")
+    ((_, again),) = told(caplog, "message will be retried")
     assert (line["channel"], line["listener"]) == ("orders", "mails")
     assert line["entry"] == again["entry"]
     assert line["event_id"] != line["request_id"]

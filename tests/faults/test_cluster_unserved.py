@@ -13,7 +13,7 @@ from daebus.testing import running
 from .clusters import Cluster
 
 WRONG = Action[int, None]("cuont_up", service="shop")
-WAITS = "requests wait for an action that nobody serves"
+WAITS = "requests wait for an action that no instance has"
 
 
 def shop() -> Daebus:

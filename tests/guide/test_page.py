@@ -13,6 +13,7 @@ PROGRAMS = (
     "storefront.py",
     "around.py",
     "retries.py",
+    "passing.py",
     "metrics.py",
     "fences.py",
 )

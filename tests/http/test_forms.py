@@ -223,7 +223,7 @@ async def test_a_body_that_is_no_such_form_is_refused(
     async with running(app) as service:
         headers = {} if sent is None else {"content-type": sent}
         problem = problem_of(await service.http.post("/x", content=b'{"name": "x"}', headers=headers), 415)
-    wanted = f"The body is to be a form, with the header Content-Type: {form}, not {sent or 'without it'}"
+    wanted = f"The body must be a form, with the header Content-Type: {form}, not {sent or 'without it'}"
     assert problem["detail"] == wanted
 
 

@@ -283,7 +283,7 @@ async def test_a_server_that_forbids_the_channel_is_a_warning(ran: list[str]) ->
                     (line,) = [line for line in lines if line["log_level"] == "warning"]
         finally:
             await redis.execute_command("ACL", "DELUSER", "narrow")
-    assert "turn the old wire off" in line["event"]
+    assert "remove legacy=True" in line["event"]
     assert line["channel"] == "users"
 
 

@@ -142,9 +142,9 @@ async def test_nothing_is_waited_for_longer_than_by_the_handler_that_asks(bus: B
     deadline = time.monotonic() + 0.2
     token = current_context.set(Context(request_id="r1", service="shop", handler="action buy", deadline=deadline))
     try:
-        with pytest.raises(Timeout, match=r"^users\.ping did not answer before the deadline of the handler that asks$"):
+        with pytest.raises(Timeout, match=r"^users\.ping did not answer before the deadline of the calling handler$"):
             await bus.call(PING, timeout=5)
-        with pytest.raises(Timeout, match=r"^users\.silent did not .* before the deadline of the handler that asks$"):
+        with pytest.raises(Timeout, match=r"^users\.silent did not .* before the deadline of the calling handler$"):
             async for _ in bus.stream(StreamAction[None, Step]("silent", service="users")):
                 pass
     finally:
@@ -206,7 +206,7 @@ async def test_the_environment_asks_for_them(old: OldService, monkeypatch: pytes
         await asyncio.to_thread(blocking.call, GET_USER, UserId("u1"))
     assert len(old.heard) == 1
     monkeypatch.setenv("DAEBUS_LEGACY", "yes")
-    with pytest.raises(ConfigurationError, match=r"DAEBUS_LEGACY is 'yes': 1 turns the wire of daebus 0\.0\.31 on"):
+    with pytest.raises(ConfigurationError, match=r"DAEBUS_LEGACY is 'yes': 1 enables the protocol of daebus 0\.0\.31"):
         async with Bus(private_redis_url()):
             pass
 

@@ -307,7 +307,7 @@ async def test_an_event_loop_that_is_blocked(tmp_path: Path, redis_url: str, act
         await bus.send(Action[None, None](action, service="service"))
         await at(service, action)
         assert await stopped(service) == 1
-        (told,) = service.lines("service is to stop, but its event loop is blocked")
+        (told,) = service.lines("service is stopping, but its event loop is blocked")
         assert told["handler"] == f"action {action}"
         assert f"in {action}" in str(told["at"])
         (line,) = service.lines("service did not stop in time, and exits")

@@ -128,7 +128,7 @@ def test_workers_share_a_port_and_are_replaced(target: Path, redis_url: str) -> 
         problems = service.problems()
         assert len(problems) == 1, problems
         (line,) = problems
-        assert line["event"] == "worker ended, another one starts"
+        assert line["event"] == "worker ended, starting another one"
         assert (line["pid"], line["how"]) == (victim, "killed by SIGKILL")
 
         with ThreadPoolExecutor() as pool:
@@ -231,7 +231,7 @@ def test_gives_up_where_no_worker_starts_any_more(target: Path, redis_url: str) 
         for pid in pids:
             os.kill(pid, signal.SIGKILL)
         assert service.process.wait(60) == 1
-        (line,) = service.lines("no worker starts any more: giving up")
+        (line,) = service.lines("no worker can start any more: giving up")
         assert (line["level"], line["workers"], line["how"]) == ("critical", 2, "exit code 1")
 
 
@@ -266,7 +266,7 @@ def test_a_worker_that_hangs_is_replaced(target: Path, redis_url: str, action: s
         eventually(lambda: len(service.lines("service started")) == 2, service)
         before = children(service.process.pid)
         bus.send(Action[None, None](action, service="workers"))
-        told = service.wait_for("worker hangs, and is replaced")
+        told = service.wait_for("worker hangs and is replaced")
         assert told["level"] == "critical"
         assert told["pid"] in before
         assert re.search(rf'app.py", line ({number}|{number + 1}) in {action}', str(told["stack"]))

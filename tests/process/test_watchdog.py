@@ -51,7 +51,7 @@ if __name__ == "__main__":
 """
 LIMIT = 0.5
 BLOCKED = "event loop is blocked"
-GOES_ON = "event loop goes on"
+GOES_ON = "event loop runs again"
 HELD = "event loop was blocked: C code has held the GIL"
 
 

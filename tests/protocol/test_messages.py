@@ -90,6 +90,10 @@ def test_an_envelope_needs_no_more_than_its_type() -> None:
     assert b'"id"' not in msgspec.json.encode(Envelope("pong"))
 
 
+def test_a_message_to_a_websocket_client_shows_its_json() -> None:
+    assert repr(Envelope("said", msgspec.Raw(b'{"a":1}'), 7)) == """Envelope(type='said', data={"a":1}, id=7)"""
+
+
 def test_the_keys_of_redis_are_what_the_protocol_says() -> None:
     assert messages.action_stream("users", "get_user") == "daebus:{users}:action:get_user"
     assert messages.partition_of("users", 0) == "users"

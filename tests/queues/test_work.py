@@ -117,7 +117,7 @@ async def test_what_is_no_request_is_a_dead_letter(shop: Shop) -> None:
     await (await shop.work(body=b"{")).refuse(ValueError("truncated"))
     assert await shop.ended(0) == []
     ((_, letter),) = await shop.redis.xrange(DEAD)
-    assert (letter[b"code"], letter[b"error"]) == (b"bad_request", b"It is no request: truncated")
+    assert (letter[b"code"], letter[b"error"]) == (b"bad_request", b"It is not a request: truncated")
 
 
 @pytest.mark.parametrize(("waits", "most"), [(True, 2), (False, 5)])

@@ -214,7 +214,7 @@ async def test_a_task_that_fails_goes_on(link: ServerLink, service: str, caplog:
         await until(lambda: starts.count("fail") >= 3 and starts.count("give up") >= 3)
     failures = [entry for entry in caplog.records if entry.levelno == logging.ERROR]
     assert len(failures) == starts.count("fail")
-    assert "A background task failed; its schedule goes on. task='fail'" in failures[0].getMessage()
+    assert "A background task failed; its schedule continues. task='fail'" in failures[0].getMessage()
     assert failures[0].exc_info is not None
 
 

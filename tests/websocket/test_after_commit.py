@@ -201,7 +201,7 @@ async def test_mistakes_are_told_where_they_are_made() -> None:
     async with running(app) as service:
         await service.call(misspell)
         await until(lambda: told)
-        assert "message 'note' to all clients would wait for" in told[0]
+        assert "message 'note' to all clients cannot wait for" in told[0]
 
 
 async def test_what_other_replicas_cannot_be_told_of_is_logged(

@@ -728,7 +728,7 @@ async def test_handlers_note_what_they_know_of_a_client(sites: Sites, sockets: R
 
 async def test_a_note_under_a_type_is_of_that_type() -> None:
     state = Client("c", Nobody(), {}).state
-    with pytest.raises(TypeError, match="is to be a Member"):
+    with pytest.raises(TypeError, match="must be a Member"):
         state[Member] = Item("a")
     state["a"] = 1
     del state["a"]

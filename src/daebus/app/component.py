@@ -179,13 +179,13 @@ class AttachedComponent(msgspec.Struct, frozen=True):
                 raise
         except Exception as error:
             where = str(self.site.place)
-            run.logger.error("component not closed well", component=self.title, where=where, exc_info=error)
+            run.logger.error("component failed to close", component=self.title, where=where, exc_info=error)
 
     def _not_opened(self, task: asyncio.Task[None], logger: Logger) -> StartupError:
         error = None if task.cancelled() else task.exception()
         cause = "it was cancelled" if error is None else cause_of(error)
         if error is not None and not isinstance(error, DaebusError):
-            logger.error("component not opened", component=self.title, where=str(self.site.place), exc_info=error)
+            logger.error("component failed to open", component=self.title, where=str(self.site.place), exc_info=error)
         problem = StartupError(f"The {self.title} ({self.site.place}) could not be opened: {cause}")
         problem.__cause__ = error
         return problem

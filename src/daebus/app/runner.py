@@ -199,7 +199,9 @@ class _Run:
     def _tell(self, error: BaseException) -> None:
         logger = make_logger()
         if self._started:
-            logger.critical("service did not stop well" if self._stop.is_set() else "service crashed", exc_info=error)
+            logger.critical(
+                "service did not stop cleanly" if self._stop.is_set() else "service crashed", exc_info=error
+            )
         elif isinstance(error, DaebusError):
             logger.debug("service did not start", exc_info=error)
             _explain(error)

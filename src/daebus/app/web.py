@@ -64,7 +64,7 @@ class Web:
     def runtime(self) -> Runtime:
         """The run of the service. Raises `Unavailable` if it does not run."""
         if self._runtime is None:
-            raise Unavailable("The service does not run: let the server run the ASGI lifespan")
+            raise Unavailable("The service is not running: the server must run the ASGI lifespan")
         return self._runtime
 
     def attach(self, runtime: Runtime, *, development: bool = False) -> None:

@@ -31,7 +31,7 @@ def refuse_other_types(headers: Headers) -> bool:
 def no_json(given: str) -> HTTPException:
     """The error for a body whose type is not JSON."""
     return HTTPException(
-        f"The body is to be JSON, with the header Content-Type: application/json, not {given}",
+        f"The body must be JSON, with the header Content-Type: application/json, not {given}",
         status_code=HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     )
 
@@ -56,6 +56,6 @@ def refuse_other_forms(form: str, headers: Headers) -> None:
         return
     if given is None or given.partition(";")[0].strip().lower() != form:
         raise HTTPException(
-            f"The body is to be a form, with the header Content-Type: {form}, not {given or 'without it'}",
+            f"The body must be a form, with the header Content-Type: {form}, not {given or 'without it'}",
             status_code=HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
         )

@@ -107,7 +107,9 @@ class OriginGuard:
             return None
         shown = asking[:_LONGEST_SHOWN]
         allowing = f"{self._component}(origins=[{shown or 'https://...'!r}])"
-        return Refusal(Forbidden(f"Pages of {shown or 'other sites'} may not ask this service"), shown, allowing)
+        return Refusal(
+            Forbidden(f"Pages of {shown or 'other sites'} may not send requests to this service"), shown, allowing
+        )
 
     def _trusts(self, origin: str) -> bool:
         return origin in self._origins or (self._allows is not None and bool(origin) and self._allows(origin))
@@ -148,12 +150,12 @@ class HostGuard:
         host = _without_port(value.decode("latin-1"))
         shown = host[:_LONGEST_SHOWN]
         if not _WELL_FORMED.fullmatch(value):
-            return Refusal(BadRequest("Invalid host header"), shown, "nothing: it is no host name")
+            return Refusal(BadRequest("Invalid host header"), shown, "nothing: it is not a host name")
         if self._patterns is None or self._patterns.fullmatch(host):
             if len(self.known) < _MOST_KNOWN:
                 self.known.add(value)
             return None
-        error = BadRequest(f"The service does not answer to the host name {shown!r}")
+        error = BadRequest(f"The service does not accept requests for the host name {shown!r}")
         return Refusal(error, shown, f"DaebusHttp(allowed_hosts=[{shown!r}])")
 
 

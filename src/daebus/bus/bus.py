@@ -112,10 +112,9 @@ class Bus(OpenBus):
         Raises:
             Timeout: No reply came in time.
             Conflict: The idempotency key was used with another payload.
-            ConfigurationError: There is a key, and the service runs daebus 0.0.31, which has no keys.
-            TooLarge: The payload is too large, or the headers are.
-            BadRequest: The payload contains itself or is not what the action takes, the key is too long, or a header is
-                wrong.
+            ConfigurationError: A header is wrong; or there is a key, and the service runs daebus 0.0.31, without keys.
+            TooLarge: The payload is too large.
+            BadRequest: The payload contains itself or is not what the action takes, or the key is too long.
             BadReply: The reply does not match the contract.
             NoSuchService: No instance serves the service.
             NoSuchAction: No live instance of it has the action.
@@ -233,10 +232,10 @@ class Bus(OpenBus):
             headers: Further data for the handler, see `call`.
 
         Raises:
-            ConfigurationError: There is a key, and the service runs daebus 0.0.31, which has no keys.
+            ConfigurationError: A header is wrong; or there is a key, and the service runs daebus 0.0.31, without keys.
             TooManyRequests: The queue of the action is full.
-            TooLarge: The payload is too large, or the headers are.
-            BadRequest: The payload contains itself, the key is too long, or a header is wrong.
+            TooLarge: The payload is too large.
+            BadRequest: The payload contains itself, or the key is too long.
             Unavailable: The server cannot be reached.
         """
         caller = self._open
@@ -276,9 +275,9 @@ class Bus(OpenBus):
             headers: Further data for the listeners, see `call`.
 
         Raises:
-            ConfigurationError: It is to wait for a commit, and no message is being handled.
-            TooLarge: The event is too large, or the headers are.
-            BadRequest: The event contains itself, or a header is wrong.
+            ConfigurationError: A header is wrong; or it is to wait for a commit, and no message is being handled.
+            TooLarge: The event is too large.
+            BadRequest: The event contains itself.
             Unavailable: The server cannot be reached.
         """
         caller = self._open

@@ -85,14 +85,14 @@ class Caller:
         """Build a request, with an idempotency key and headers, without sending it.
 
         Raises:
-            ConfigurationError: No service is named.
-            TooLarge: The payload is too large, or the headers are.
-            BadRequest: The payload contains itself, the key is too long, or a header is wrong.
+            ConfigurationError: No service is named, a header is wrong, or there are too many.
+            TooLarge: The payload is too large.
+            BadRequest: The payload contains itself, or the key is too long.
         """
         target = service or action.service or self._service
         if target is None:
             raise ConfigurationError(
-                f"Nobody is named to handle {action.name!r}: pass service=, or give its contract a service."
+                f"The service of {action.name!r} is not known: pass service=, or set service= in its contract."
             )
         if key is not None:
             self.check_key(key)
@@ -198,7 +198,7 @@ class Caller:
         try:
             return decoder(payload)
         except BadRequest as error:
-            raise BadReply(f"The reply of {action.name!r} is not what its contract says: {error.message}") from None
+            raise BadReply(f"The reply of {action.name!r} does not match its contract: {error.message}") from None
 
     def encode(self, payload: object) -> bytes:
         """The JSON of a payload or an event. Raises `TooLarge`, and `BadRequest` if it contains itself."""

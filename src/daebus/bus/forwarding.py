@@ -157,7 +157,7 @@ def _request(outgoing: Outgoing, origin: _Origin) -> Request:
 def _origin_of(outgoing: Outgoing) -> _Origin:
     origin = origin_of(outgoing)
     if not isinstance(origin, _Origin):
-        raise TypeError("Pass on the message that the interceptor was given, or msgspec.structs.replace(...) of it.")
+        raise TypeError("Forward the message that the interceptor was given, or msgspec.structs.replace(...) of it.")
     return origin
 
 

@@ -86,7 +86,7 @@ class Conversation:
             self._size += memoryview(reply.payload).nbytes
             self._go_on()
         else:
-            self._fail(Unavailable(f"The stream of {self._title} sends far more than it was asked for"))
+            self._fail(Unavailable(f"The stream of {self._title} sent more items than were requested"))
 
     def sent(self, answer: ServerReply) -> None:
         """Take the server's answer to the request."""
@@ -96,7 +96,9 @@ class Conversation:
     def expire(self) -> None:
         """Stop waiting."""
         late = time.monotonic() >= self._ends
-        silent = f"{self._title} was not heard of for {_SILENCE_SECONDS:g} s: whoever handled it may have died"
+        silent = (
+            f"{self._title} gave no sign of life for {_SILENCE_SECONDS:g} s: the instance that handled it may have died"
+        )
         self._fail(TimeoutError() if late else Unavailable(silent))
 
     async def next(self) -> Reply:
@@ -145,7 +147,7 @@ class Inbox:
             self._subscribing = asyncio.create_task(self._subscribe())
         await asyncio.shield(self._subscribing)
         if not self.is_ready:
-            raise Unavailable("The connection over which replies come in is broken, and is being made again")
+            raise Unavailable("The connection for replies is broken, and is being restored")
 
     async def _subscribe(self) -> None:
         if not self._subscribed:
@@ -157,7 +159,7 @@ class Inbox:
         try:
             reply = _decode(message)
         except UNDECODABLE as error:
-            _log.debug("Something on %s is no reply: %s", self.channel, error)
+            _log.debug("A message on %s is not a reply: %s", self.channel, error)
             return
         waiting = self.waiting.get(reply.request_id)
         if waiting is not None:

@@ -60,9 +60,7 @@ class OpenBus(LoopOnly):
     @property
     def _open(self) -> Caller:
         if self._caller is None:
-            raise ConfigurationError(
-                "The bus is not open: use `async with Bus(url) as bus:`, or a bus that is injected."
-            )
+            raise ConfigurationError("The bus is not open: use `async with Bus(url) as bus:`, or an injected bus.")
         if not self._home.is_here:
             self._home.require()
         return self._caller

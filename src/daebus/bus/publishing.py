@@ -90,8 +90,7 @@ class Publisher:
             once: Whether a durable channel accepts it once, however often it is published.
 
         Raises:
-            TooLarge: The headers are too large.
-            BadRequest: A header is wrong.
+            ConfigurationError: A header is wrong, or there are too many.
         """
         sent, trace_id = sent_headers(headers, current_context.get())
         event_id = self._node.new_request_id() if channel.durable else ""
@@ -107,8 +106,7 @@ class Publisher:
             headers: Its headers.
 
         Raises:
-            TooLarge: The headers are too large.
-            BadRequest: A header is wrong.
+            ConfigurationError: A header is wrong, or there are too many.
             Unavailable: The server cannot be reached; it may have the event nevertheless.
         """
         if headers is None and not channel.durable and current_context.get() is None:

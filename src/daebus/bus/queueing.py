@@ -100,7 +100,7 @@ class Queue:
             await self._directory.require(*key)  # an instance that has it may just have started
         except NoSuchAction as error:
             make_logger().warning(
-                "sent to an action that no live instance has: it waits until one does",
+                "request queued for an action that no live instance has",
                 service=request.service,
                 action=request.action,
                 times=tally.count,
@@ -133,19 +133,19 @@ async def tell_unserved(node: Node, service: str, partitions: int, actions: Iter
         for partition in await partitions_to_read(node, service, partitions):
             await _look_through(node, partition, own, served.union(own), found)
     except (Unavailable, CommandError) as error:  # it starts all the same
-        logger.debug("not looked for requests that nobody handles", reason=str(error))
+        logger.debug("could not search for unhandled requests", reason=str(error))
         return
     for name, waiting in sorted(found.items())[:_MOST_TOLD]:
-        hint = did_you_mean(name, own, "is it renamed, or served by a program that does not run?")
+        hint = did_you_mean(name, own, "was it renamed, or is another program with it not running?")
         logger.warning(
-            "requests wait for an action that nobody serves",
+            "requests wait for an action that no instance has",
             action=name,
             waiting=waiting.count,
             since=datetime.fromtimestamp(waiting.oldest / 1000, UTC).isoformat(timespec="seconds"),
-            remedy=f"{hint} Serve it, or delete what waits: DEL {' '.join(waiting.streams)}",
+            remedy=f"{hint} Start an instance that has it, or delete the requests: DEL {' '.join(waiting.streams)}",
         )
     if len(found) > _MOST_TOLD:
-        logger.warning("requests wait for more actions that nobody serves", actions=len(found) - _MOST_TOLD)
+        logger.warning("requests wait for more actions that no instance has", actions=len(found) - _MOST_TOLD)
 
 
 async def _look_through(

@@ -184,7 +184,7 @@ class Places:
             if how == "taken" or not start or closest(before, others) is not None:
                 raise StartupError(self._undecided(channel, before, *answers[0]))
             self._logger.warning(
-                "renamed_from= names no listener that the channel has a place for: begins anew",
+                "renamed_from= names an unknown listener: this one starts as a new listener",
                 channel=channel,
                 listener=name,
                 renamed_from=before,
@@ -205,23 +205,25 @@ class Places:
             self._logger.info("new listener of a durable channel", **about, begins=begins)
         elif how == "renamed":
             place = listener.place.renamed_from
-            self._logger.info("renamed listener goes on in its place", **about, renamed_from=place, group=group)
+            self._logger.info("renamed listener continues at its position", **about, renamed_from=place, group=group)
 
     def _undecided(self, channel: str, before: str, how: str, name: str, *others: str) -> str:
         where = f"The listener {name!r} of the durable channel {channel!r}"
         if how == "taken":
-            return f"{where} has a name that {others[0]!r} had before it was renamed: give it another one, name=..."
+            return (
+                f"{where} has a name that {others[0]!r} had before it was renamed: give it another name, with name=..."
+            )
         left = ", ".join(map(repr, others))
         if before:
-            hint = ended(did_you_mean(before, others, f"it keeps a place for {left}"))
+            hint = ended(did_you_mean(before, others, f"it has the positions of {left}"))
             return (
-                f"{where} is new, and renamed_from={before!r} is no name that a listener of {self._service!r} has or "
-                f"had there; {hint} Write that, or remove renamed_from= and say where it begins, start='latest' or "
+                f"{where} is new, and renamed_from={before!r} is not the name of a listener that {self._service!r} has "
+                f"or had there; {hint} Write that name, or remove renamed_from= and set start='latest' or "
                 f"start='earliest'. `daebus listeners list {self._service}` shows them."
             )
-        them, which = ("a place", "that one") if len(others) == 1 else ("places", "one of those")
+        them, which = ("the position", "that one") if len(others) == 1 else ("the positions", "one of those")
         return (
-            f"{where} is new, and the channel keeps {them} for {left}, which this app has no more: if it is {which} "
-            f"under a new name, say renamed_from={others[0]!r}; else say where it begins, start='latest' or "
-            f"start='earliest'. `daebus listeners list {self._service}` shows them, `daebus listeners drop` drops one."
+            f"{where} is new, and the channel has {them} of {left}, which this app no longer has: if it is {which} "
+            f"under a new name, set renamed_from={others[0]!r}; otherwise set start='latest' or start='earliest'. "
+            f"`daebus listeners list {self._service}` shows them, `daebus listeners drop` deletes one."
         )

@@ -42,7 +42,7 @@ class HeadersAhead:
             ahead = _decode(message)
             check_size(ahead.headers)
         except (*UNDECODABLE, TooLarge) as error:
-            _log.debug("Something on a channel of headers is none: %s", error)
+            _log.debug("A message on a channel for headers does not contain headers: %s", error)
             return
         self.arrived.append((time.monotonic(), ahead))
 

@@ -73,7 +73,7 @@ class ListenerState(msgspec.Struct, frozen=True):
 
     def title(self, name: str) -> str:
         """The name that was asked for, and the listener's own name if that differs."""
-        return repr(name) if name == self.listener else f"{name!r} (called {self.listener!r} now)"
+        return repr(name) if name == self.listener else f"{name!r} (now called {self.listener!r})"
 
 
 class ListenerGroups:
@@ -134,13 +134,13 @@ class ListenerGroups:
             )
         except CommandError:  # there is no such stream
             groups = []
-        nobody = f"Nobody would handle it: the service {self._service!r} has no listener {name!r} of {channel!r}"
+        nobody = f"It would not be handled: the service {self._service!r} has no listener {name!r} of {channel!r}"
         if not any(row[1] == group.encode() for row in groups):
-            raise ListenerError(f"{nobody}. Start one of that name, or drop the letter with `daebus dead drop`.")
+            raise ListenerError(f"{nobody}. Start an instance that has it, or drop the letter with `daebus dead drop`.")
         if not any(of == group for of, _ in await self._beating(channel)) and await self.is_served():
             raise ListenerError(
-                f"{nobody} any more. Deploy it again, or let another one have its place and what waits for it, "
-                f"`daebus listeners hand-over {self._service} {channel} {name} NEW`, and replay it then; "
+                f"{nobody} any more. Deploy it again; or hand its position and waiting events over to another one, "
+                f"`daebus listeners hand-over {self._service} {channel} {name} NEW`, and then replay the letter; "
                 "or drop the letter with `daebus dead drop`."
             )
         return group

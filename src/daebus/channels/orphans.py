@@ -59,7 +59,7 @@ class OrphanWatch:
                 self._tell(orphans[at], await self._groups.retrying(orphans[at].group, orphans[at].channel))
                 self._told.add(at)
         except (Unavailable, CommandError) as error:
-            self._logger.debug("orphaned listeners not looked for", reason=str(error))
+            self._logger.debug("could not search for orphaned listeners", reason=str(error))
 
     def _tell(self, state: ListenerState, retrying: int) -> None:
         since = None if state.oldest is None else datetime.fromtimestamp(state.oldest / 1000, UTC).isoformat()

@@ -14,7 +14,7 @@ import msgspec
 
 from daebus.bus.open_bus import DEFAULT_TIMEOUT
 from daebus.declare.contracts import Action, Channel, StreamAction
-from daebus.errors import BadRequest, ConfigurationError, NoSuchService, ServiceError
+from daebus.errors import BadRequest, ConfigurationError, NoSuchService
 from daebus.mistakes.terminal import visible, visible_json
 from daebus.operations.reachability import (
     elsewhere,
@@ -52,11 +52,11 @@ def _as_json(_context: click.Context, _parameter: click.Parameter, value: str | 
 
 def _as_headers(_context: click.Context, _parameter: click.Parameter, value: tuple[str, ...]) -> Mapping[str, str]:
     if wrong := [each for each in value if "=" not in each]:
-        raise click.BadParameter(f"{wrong[0]!r} is not NAME=VALUE")
+        raise click.BadParameter(f"the header {wrong[0]!r} is not written as NAME=VALUE")
     try:
         return checked({name: text for name, _, text in (each.partition("=") for each in value)})
-    except ServiceError as error:
-        raise click.BadParameter(error.message) from error
+    except ConfigurationError as error:
+        raise click.BadParameter(str(error)) from error
 
 
 def _place(body: bytes) -> str | None:
@@ -64,7 +64,7 @@ def _place(body: bytes) -> str | None:
     try:
         json.loads(body)
     except json.JSONDecodeError as error:
-        hint = ". A text takes quotes of its own: '\"text\"'" if body.isalnum() else ""
+        hint = ". Write a string with double quotes inside single quotes: '\"text\"'" if body.isalnum() else ""
         return f"{error}{hint}"
     except (ValueError, RecursionError):
         pass
@@ -77,7 +77,7 @@ def _excerpt(body: bytes) -> str:
 
 
 _redis_url = click.option(
-    "--redis-url", help="Redis or Valkey; default: DAEBUS_REDIS_URL, else the project's embedded engine."
+    "--redis-url", help="URL of Redis or Valkey; default: DAEBUS_REDIS_URL, else the project's embedded engine."
 )
 _payload = click.argument("payload", metavar="[JSON]", callback=_as_json, required=False)
 _headers = click.option(
@@ -99,7 +99,7 @@ _headers = click.option(
     type=click.FloatRange(min=0),
     default=DEFAULT_TIMEOUT,
     show_default=True,
-    help="Seconds for the reply, or for the whole of a stream; 0: as long as it takes.",
+    help="Seconds to wait for the reply, or for the whole stream; 0: no limit.",
 )
 @_headers
 @_redis_url
@@ -111,7 +111,7 @@ def call(
     headers: Mapping[str, str],
     redis_url: str | None,
 ) -> None:
-    """Ask ACTION of SERVICE, and print the reply. Of a stream each item is a line.
+    """Call ACTION of SERVICE, and print the reply. Each item of a stream is printed on a line.
 
     JSON is the payload; - reads it from stdin. A failed call prints {"code", "message", "details"} to stderr.
     """
@@ -150,15 +150,15 @@ def call(
 def send(service: str, action: str, payload: msgspec.Raw, headers: Mapping[str, str], redis_url: str | None) -> None:
     """Queue a request, without waiting for a reply.
 
-    It stays in the queue of ACTION of SERVICE until it is handled. JSON is the payload; - reads it from stdin. Where
-    nobody serves it now, a line on stderr says so.
+    It stays in the queue of ACTION of SERVICE until it is handled. JSON is the payload; - reads it from stdin. If no
+    instance has the action now, a line on stderr says so.
     """
 
     async def queue() -> None:
         async with on_the_bus(redis_url, start="in project") as (bus, node):
             await bus.send(Action[msgspec.Raw, object](action, service=service), payload, headers=headers)
             if (reason := await nobody_serves(node, service, action)) is not None:
-                click.echo(visible(f"It waits until somebody handles it. {reason}"), err=True)
+                click.echo(visible(f"The request waits until an instance handles it. {reason}"), err=True)
 
     with explained(ConfigurationError):
         asyncio.run(queue())
@@ -177,9 +177,9 @@ def publish(
     headers: Mapping[str, str],
     redis_url: str | None,
 ) -> None:
-    """Tell all listeners of CHANNEL about an event. JSON is the event; - reads it from stdin.
+    """Publish an event to all listeners of CHANNEL. JSON is the event; - reads it from stdin.
 
-    Where nobody listens, a line on stderr says so: the event is kept if the channel is durable, else lost.
+    If there is no listener, a line on stderr says so: the event is kept if the channel is durable, else lost.
     """
 
     async def tell() -> None:
@@ -198,13 +198,13 @@ def publish(
 
 @click.command()
 @click.argument("channel")
-@click.option("--durable", is_flag=True, help="The channel is durable; its listeners miss nothing by this.")
-@click.option("--count", type=click.IntRange(min=1), help="End after so many events.")
+@click.option("--durable", is_flag=True, help="The channel is durable. Its listeners still get all events.")
+@click.option("--count", type=click.IntRange(min=1), help="End after this number of events.")
 @_redis_url
 def listen(channel: str, durable: bool, count: int | None, redis_url: str | None) -> None:  # noqa: FBT001  # click
-    """Print each event of CHANNEL as it comes.
+    """Print each event of CHANNEL as it arrives, as a line of JSON, until Ctrl-C.
 
-    Each is a line of JSON, from now on until Ctrl-C. Listeners of the channel are not disturbed.
+    The listeners of the channel still get all events.
     """
 
     async def hear() -> None:

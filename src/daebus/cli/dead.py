@@ -166,16 +166,16 @@ def _facts(details: object) -> list[str]:
         found = msgspec.convert(details, _MistakesOfEvent)
     except msgspec.ValidationError:
         return [encode(details).decode()]
-    return [f"{one.place} {one.path}: {one.problem}" for one in found.errors] + ["there are more"] * found.more
+    return [f"{one.place} {one.path}: {one.problem}" for one in found.errors] + ["there are more mistakes"] * found.more
 
 
 _service = click.argument("service")
 _redis_url = click.option(
-    "--redis-url", help="Redis or Valkey; default: DAEBUS_REDIS_URL, else the project's embedded engine."
+    "--redis-url", help="URL of Redis or Valkey; default: DAEBUS_REDIS_URL, else the project's embedded engine."
 )
 
 
-_json = click.option("--json", "as_json", is_flag=True, help="As JSON, in one line.")
+_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, one line for each letter.")
 
 
 def _filters(command: F) -> F:
@@ -187,16 +187,16 @@ def _filters(command: F) -> F:
 
 def _choice(command: F) -> F:
     """The arguments of a command that changes letters: ids, or all, or a handler."""
-    command = click.option("--all", "everything", is_flag=True, help="All that there are.")(_filters(command))
+    command = click.option("--all", "everything", is_flag=True, help="All dead letters.")(_filters(command))
     return _redis_url(_service(click.argument("ids", metavar="[ID]...", nargs=-1)(command)))
 
 
 @click.group()
 def dead() -> None:
-    """Look at what could not be handled, handle it again, or drop it.
+    """Show messages that could not be handled, replay them, or delete them.
 
-    A request or an event dies when its handler refuses it, when its retries are used up, or when it was given to
-    several instances and finished by none.
+    A request or an event becomes a dead letter when its handler refuses it, when its retries are used up, or when it
+    was delivered to several instances and none of them finished it.
     """
 
 
@@ -206,7 +206,7 @@ def dead() -> None:
 @_json
 @_redis_url
 def list_(service: str, *, action: str | None, listener: str | None, as_json: bool, redis_url: str | None) -> None:
-    """Print a line for each dead letter of SERVICE, the oldest first: why it died, where, when, and who sent it."""
+    """Print a line for each dead letter of SERVICE, the oldest first: error, place, time, and sender."""
 
     async def show() -> None:
         async with _opened(redis_url, service) as letters:
@@ -222,7 +222,7 @@ def list_(service: str, *, action: str | None, listener: str | None, as_json: bo
 @_json
 @_redis_url
 def show(service: str, letter_id: str, *, as_json: bool, redis_url: str | None) -> None:
-    """Print all that is known of one dead letter, with its payload and the traceback of the exception."""
+    """Print everything that is stored of one dead letter, with its payload and the traceback of the exception."""
 
     async def look() -> None:
         async with _opened(redis_url, service) as letters:
@@ -243,10 +243,10 @@ def replay(
     everything: bool,
     redis_url: str | None,
 ) -> None:
-    """Have dead letters of SERVICE handled again, as if they had just been sent; an event by the listener that failed.
+    """Queue dead letters of SERVICE again, as if they had just been sent; an event for the listener that failed.
 
-    Prints the id of each. Those that die again meanwhile are not replayed twice. An event is not replayed where the
-    service runs and no instance has the listener any more.
+    Prints the id of each. A message that becomes a dead letter again in the meantime is not replayed twice. An event is
+    not replayed if the service runs and no instance has the listener any more.
     """
     chosen = _chosen(ids, action, listener, everything=everything)
     _run(_change(redis_url, service, chosen, DeadLetters.replay, "replayed"))
@@ -271,7 +271,7 @@ def drop(
 def _chosen(ids: tuple[str, ...], action: str | None, listener: str | None, *, everything: bool) -> _Chosen:
     given = [bool(ids), everything, action is not None or listener is not None]
     if sum(given) != 1:
-        raise click.UsageError("Say which: ids, or --all, or --action, or --listener.")
+        raise click.UsageError("Choose the dead letters: give ids, --all, --action or --listener.")
     return _Chosen(ids, action, listener)
 
 
@@ -295,6 +295,6 @@ async def _change(
                 stuck += 1
     click.echo(f"{count} {done}", err=True)
     if count and waits:
-        click.echo(f"No instance of {service!r} runs now: it waits until one starts that has its handler.", err=True)
+        click.echo(f"No instance of {service!r} runs now: they wait until one with their handler starts.", err=True)
     if stuck:
         sys.exit(1)

@@ -27,7 +27,7 @@ __all__ = ["listeners"]
 _HEAD = ("CHANNEL", "LISTENER", "STATE", "INSTANCES", "WAITING", "PENDING", "RETRYING", "OLDEST")
 
 _redis_url = click.option(
-    "--redis-url", help="Redis or Valkey; default: DAEBUS_REDIS_URL, else the project's embedded engine."
+    "--redis-url", help="URL of Redis or Valkey; default: DAEBUS_REDIS_URL, else the project's embedded engine."
 )
 _service = click.argument("service")
 _channel = click.argument("channel")
@@ -47,16 +47,16 @@ def _run(work: Coroutine[object, object, None]) -> None:
 
 @click.group()
 def listeners() -> None:
-    """Look at the listeners of durable channels; let one go on in the place of another, or drop it.
+    """Show the listeners of durable channels, hand the position of one over to another, or delete one.
 
-    A listener keeps its place in a channel under its name. One that no instance of a running service has is orphaned:
-    its events are kept until the retention of the channel is over.
+    The position of a listener in a channel is stored under its name. A listener that no instance of a running service
+    has is orphaned: its events are kept until the retention of the channel ends.
     """
 
 
 @listeners.command("list")
 @_service
-@click.option("--json", "as_json", is_flag=True, help="A line of JSON for each.")
+@click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for each listener.")
 @_redis_url
 def list_(service: str, redis_url: str | None, *, as_json: bool) -> None:
     """Show the listeners that SERVICE has or had, and how many events wait for each."""
@@ -80,20 +80,20 @@ def list_(service: str, redis_url: str | None, *, as_json: bool) -> None:
 @click.argument("new")
 @_redis_url
 def hand_over(service: str, channel: str, old: str, new: str, redis_url: str | None) -> None:
-    """Let the listener NEW of SERVICE go on where OLD stands, with all that OLD has not handled.
+    """Let the listener NEW of SERVICE continue at the position of OLD, with all events that OLD has not handled.
 
-    Where NEW was never started, it takes OLD's place when it is, also while instances with OLD run: each event is
-    handled by one of the two. Where it has a place of its own, OLD must have ended, and NEW also handles what OLD left
-    from before NEW began.
+    If NEW was never started, it gets the position of OLD at its start, even while instances with OLD run: each event is
+    then handled by one of the two. If NEW has its own position, OLD must have ended, and NEW also handles the events
+    that OLD left from before NEW started.
     """
 
     async def change() -> None:
         async with _opened(redis_url, service) as node:
             state, moved = await ListenerChanges(node, service).hand_over(channel, old, new)
         if moved is None:
-            click.echo(f"{new} goes on where {_title(state, old)} stands: {_left(state)}", err=True)
+            click.echo(f"{new} continues at the position of {_title(state, old)}: {_left(state)}", err=True)
         else:
-            click.echo(f"{new} handles what {old} left from before {new} began: {moved} events", err=True)
+            click.echo(f"{new} also handles {moved} events that {old} left from before {new} started", err=True)
 
     _run(change())
 
@@ -104,9 +104,9 @@ def hand_over(service: str, channel: str, old: str, new: str, redis_url: str | N
 @click.argument("name")
 @_redis_url
 def drop(service: str, channel: str, name: str, redis_url: str | None) -> None:
-    """Drop the listener NAME of SERVICE, which no instance has, with all the events that wait for it.
+    """Delete the listener NAME of SERVICE, which no instance has, with all the events that wait for it.
 
-    Its dead letters stay, and can be replayed no more.
+    Its dead letters remain, but can no longer be replayed.
     """
 
     async def change() -> None:
@@ -123,7 +123,7 @@ def _title(state: ListenerState, name: str) -> str:
 
 def _left(state: ListenerState) -> str:
     waiting = "?" if state.waiting is None else state.waiting
-    return f"{waiting} events waiting, {state.pending} pending, {state.retrying or 0} to be handled again"
+    return f"{waiting} events waiting, {state.pending} pending, {state.retrying or 0} waiting for a retry"
 
 
 def _row(state: ListenerState) -> tuple[str, ...]:

@@ -59,13 +59,17 @@ class _Options(msgspec.Struct, frozen=True):
 
 @click.command()
 @click.argument("target")
-@click.option("--service", help="The name under which it is served; default: the app's own.")
-@click.option("--redis-url", help="Redis or Valkey; default: DAEBUS_REDIS_URL, else the project's embedded engine.")
-@click.option("--host", help="Where to listen, such as 0.0.0.0; default: DAEBUS_HOST, else what DaebusHttp says.")
-@click.option("--port", type=click.IntRange(0, 65535), help="Default: what DaebusHttp says; 0: any free port.")
-@click.option("--loop", type=click.Choice(get_args(Loop)), help="Default: uvloop where it is installed, else asyncio.")
-@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="How many processes serve.")
-@click.option("--reload", is_flag=True, help="For development: start again when a Python file of the project changes.")
+@click.option("--service", help="Name of the service; default: the one that the app sets.")
+@click.option(
+    "--redis-url", help="URL of Redis or Valkey; default: DAEBUS_REDIS_URL, else the project's embedded engine."
+)
+@click.option("--host", help="Address to listen on, such as 0.0.0.0; default: DAEBUS_HOST, else that of DaebusHttp.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port; default: that of DaebusHttp; 0: any free port.")
+@click.option(
+    "--loop", type=click.Choice(get_args(Loop)), help="Event loop; default: uvloop if it is installed, else asyncio."
+)
+@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Number of worker processes.")
+@click.option("--reload", is_flag=True, help="For development: restart when a Python file of the project changes.")
 @click.option("--tether", type=int, hidden=True)
 @click.option("--share-port", is_flag=True, hidden=True)
 def run(**given: object) -> None:
@@ -119,12 +123,14 @@ def _serve(options: _Options) -> None:
 
 @click.command()
 @click.argument("target")
-@click.option("--service", help="The name under which it will be served; default: the app's own.")
-@click.option("--json", "as_json", is_flag=True, help="For tools: the mistakes, or the wiring, as JSON on stdout.")
+@click.option("--service", help="Name of the service; default: the one that the app sets.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print the mistakes, or the wiring, as JSON on stdout, for tools."
+)
 def check(target: str, service: str | None, as_json: bool) -> None:  # noqa: FBT001  # an option of the command
     """Check the wiring of TARGET, and show it.
 
-    Everything is compiled, nothing is started. TARGET is written as for "run". The exit code is 1 where there are
+    All handlers are compiled, but nothing is started. TARGET is written as for "run". The exit code is 1 if there are
     mistakes.
     """
     with explained(TargetError):

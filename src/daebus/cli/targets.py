@@ -44,7 +44,7 @@ def load_target(target: str) -> Daebus:
     """
     source, name = _split(target)
     if not source:
-        raise TargetError(f"The target {target!r} names no module: write module:app, or path/to/file.py:app.")
+        raise TargetError(f"The target {target!r} has no module: write module:app, or path/to/file.py:app.")
     module = _load_file(Path(source)) if _names_file(source) else _load_module(source)
     if name is None:
         return _only_app(module, source)
@@ -117,7 +117,7 @@ def _module_name(file: Path) -> str:
 
 def _load_module(name: str) -> ModuleType:
     if not all(part.isidentifier() for part in name.split(".")):
-        raise TargetError(f"{name!r} is no name of a module: write module:app, or path/to/file.py:app.")
+        raise TargetError(f"{name!r} is not the name of a module: write module:app, or path/to/file.py:app.")
     _put_on_path(Path.cwd())
     with running_user_code(f"The module {name}"):
         try:
@@ -136,7 +136,7 @@ def _load_module(name: str) -> ModuleType:
 def _inside_package(name: str) -> TargetError:
     """The error for a module that is imported without its package, because the current folder is that package."""
     root, package = _package_of(Path.cwd() / "app.py")
-    what = f"The module {name!r} has relative imports, and without its package they lead nowhere"
+    what = f"The module {name!r} has relative imports, which cannot be resolved without its package"
     if not package:
         return TargetError(f"{what}: start it from the folder above, as package.{name}:app, or import without dots.")
     return TargetError(
@@ -166,7 +166,7 @@ def _only_app(module: ModuleType, source: str) -> Daebus:
         return next(iter(apps.values()))
     if apps:
         names = ", ".join(apps)
-        raise TargetError(f"{source} has several apps, {names}: say which, as in {source}:{next(iter(apps))}.")
+        raise TargetError(f"{source} has several apps, {names}: choose one, as in {source}:{next(iter(apps))}.")
     if any(part.name == "app" for part in pkgutil.iter_modules(getattr(module, "__path__", []))):
         raise TargetError(f"{source} is a package with no app of its own; did you mean {module.__name__}.app?")
     raise TargetError(
@@ -198,7 +198,9 @@ def _make(factory: object, target: str) -> Daebus:
     try:
         inspect.signature(make).bind()
     except (TypeError, ValueError) as error:
-        raise TargetError(f"{target} cannot be called to make an app: {error}. It must do without arguments.") from None
+        raise TargetError(
+            f"{target} cannot be called to make an app: {error}. It must not require arguments."
+        ) from None
     if inspect.iscoroutinefunction(make):
         raise TargetError(
             f"{target} is `async def`, and an app is made before there is an event loop: write it as `def`."
@@ -206,7 +208,7 @@ def _make(factory: object, target: str) -> Daebus:
     with running_user_code(f"{target}()"):
         made = make()
     if not isinstance(made, Daebus):
-        raise TargetError(f"{target}() returned no app, but something of type {_kind(made)}.")
+        raise TargetError(f"{target}() did not return an app, but an object of type {_kind(made)}.")
     return cast("Daebus", made)
 
 

@@ -136,7 +136,7 @@ class ClusterLink:
         link = self._any() if key is None else self._owners[key_slot(key)]
         if link is None:
             self._look.set()
-            answered(NotSent(f"No node of the cluster at {self._server.address} has the key of {command[0]!r}."))
+            answered(NotSent(f"No node of the cluster at {self._server.address} serves the key of {command[0]!r}."))
             return
         command = sharded(command)
         link.issue(command, partial(self._answered, command, answered, 1))

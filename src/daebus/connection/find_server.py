@@ -61,7 +61,7 @@ def _folder_to_join(start: EngineStart) -> Path:
     folder = find_project()
     if folder is None:
         raise ConfigurationError(
-            f"No Redis URL is given, and {Path.cwd()} belongs to no project whose embedded engine could run: "
+            f"No Redis URL is given, and {Path.cwd()} is not in a project, so there is no embedded engine: "
             f"go to the folder of the project, {_ELSE}."
         )
     if engine_runs(folder) or start == "in project":
@@ -69,5 +69,5 @@ def _folder_to_join(start: EngineStart) -> Path:
     if start == "with data" and (folder / ".daebus").exists():
         return folder
     raise StartupError(
-        f"The embedded engine of {folder} does not run, so no service of that project does: start one, {_ELSE}."
+        f"The embedded engine of {folder} does not run, so no service of the project runs: start one, {_ELSE}."
     )

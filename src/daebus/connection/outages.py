@@ -65,7 +65,7 @@ class Outage:
         with self._lock:
             if not self._broken:
                 self._since, self._reminder = time.monotonic(), self._first_reminder
-                _log.warning("%s Connecting again.", reason)
+                _log.warning("%s Reconnecting.", reason)
             self._broken.add(id(connection))
 
     def persist(self, reason: str) -> None:

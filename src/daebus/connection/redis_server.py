@@ -204,7 +204,7 @@ class RedisServer:
         rows = cast("list[tuple[int, int, tuple[bytes, int]]]", reply)
         shards = [Shard(first, last, (primary[0].decode() or host, primary[1])) for first, last, primary, *_ in rows]
         if not shards:
-            raise ServerUnavailable(f"The node at {host}:{port} knows of no slots: is its cluster made yet?")
+            raise ServerUnavailable(f"The node at {host}:{port} has no slots: was the cluster created?")
         return shards
 
     async def _ask_sentinels(self) -> tuple[str, int]:
@@ -248,7 +248,7 @@ def _misfit(greeting: Greeting, target: Target) -> str | None:
     if greeting.mode == "sentinel":
         return "is a Sentinel. Write redis+sentinel://HOST:26379/NAME, with the name that it gives the server."
     if target.kind == "node" and greeting.mode != "cluster":
-        return "is no node of a cluster. Write redis://HOST:PORT/0."
+        return "is not a node of a cluster. Write redis://HOST:PORT/0."
     if target.kind != "node" and greeting.mode == "cluster":
         return "is a node of a cluster. Write redis+cluster://HOST:PORT."
     if not greeting.is_primary:
@@ -257,7 +257,7 @@ def _misfit(greeting: Greeting, target: Target) -> str | None:
             if target.kind == "sentinel"
             else " Give the URL of its primary, or of its Sentinels (redis+sentinel://)."
         )
-        return f"is a replica, which takes no writes.{hint}"
+        return f"is a replica, which does not accept writes.{hint}"
     if greeting.software == "redis" and int(greeting.version.partition(".")[0]) < _OLDEST_REDIS:
         return f"runs Redis {greeting.version}, and daebus needs Redis {_OLDEST_REDIS} or Valkey."
     return None

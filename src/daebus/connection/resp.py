@@ -139,7 +139,7 @@ def reply_reader(address: str, on_displaced: Callable[[Displaced], None]) -> Rep
         if code in _TRANSIENT:
             return ServerUnavailable(f"The server at {address} cannot serve now: {message}")
         if code in _DISPLACED:
-            error = Displaced(f"The server at {address} does not take this: {message}", message)
+            error = Displaced(f"The server at {address} rejected the command: {message}", message)
             on_displaced(error)
             return error
         return CommandError(message)

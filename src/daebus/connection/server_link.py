@@ -223,7 +223,7 @@ class ServerLink:
                 self._doubted.clear()
                 with suppress(Unavailable):
                     if await self._server.locate() != wire.address:
-                        wire.drop("it hangs, and its Sentinels name another server")
+                        wire.drop("it does not respond, and its Sentinels name another server")
 
     async def _recover(self, waits: Iterator[float]) -> Wire:
         while True:
@@ -234,4 +234,4 @@ class ServerLink:
             except DaebusError as error:
                 self._server.outage.persist(str(error))
             except Exception:
-                _log.exception("The new connection to the server at %s could not be made ready.", self._server.address)
+                _log.exception("The new connection to the server at %s could not be set up.", self._server.address)

@@ -39,7 +39,8 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The message that is being handled.
 
     Attributes:
-        request_id: Follows the work through every service that it touches; each log line has it.
+        request_id: Follows the work through every service that it touches; each log line has it. It is the header
+            ``x-request-id`` of the message, if it has a valid one, else a new id.
         service: The service that handles the message.
         handler: The handler, such as ``action get_user``.
         event_id: The unique id of an event of a durable channel, the same in each retry; else None.
@@ -63,7 +64,9 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         """The headers of the message, by their names in lower case.
 
         The message is a request or an event on the bus, an HTTP request, or the handshake of a WebSocket. A
-        repeated header has its values joined by ``, ``.
+        repeated header has its values joined by ``, ``. Values of HTTP are decoded as latin-1, each byte as one
+        character: ``value.encode("latin-1").decode()`` reads UTF-8. Only headers that the sender has sent are there, so
+        use `request_id` instead of ``x-request-id``.
         """
         if self._read_headers is None:
             headers = _NO_HEADERS if self._headers is None else MappingProxyType(_read(self._headers))

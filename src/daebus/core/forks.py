@@ -29,8 +29,8 @@ class Home:
         if not self.is_here:
             raise ConfigurationError(
                 f"A bus that was opened in process {self._pid} is used in process {os.getpid()}, which was forked from "
-                "it: its thread, event loop and connections did not come along. Let each process open one of its own "
-                "after the fork, or start processes with multiprocessing's 'spawn'."
+                "it: its thread, event loop and connections do not exist there. Open a bus in each process after the "
+                "fork, or start processes with multiprocessing's 'spawn'."
             )
 
 

@@ -55,7 +55,7 @@ class LoopThread:
         if loop is None:
             problem = "The bus is not open: use `with BlockingBus(url) as bus:`."
         elif asyncio._get_running_loop() is loop:  # noqa: SLF001
-            problem = "A blocking call on the event loop would never end: ask for `bus` in `async def` handlers."
+            problem = "A blocking call on the event loop would never end: use `bus` in `async def` handlers."
         if loop is None or problem is not None:
             coroutine.close()
             raise DaebusError(problem)

@@ -62,8 +62,8 @@ class AfterCommit:
         """Add a message to send. Raises `ConfigurationError` if the handled message has ended."""
         if self._is_over:
             raise ConfigurationError(
-                f'after="commit": the {deferred.title} would wait for a message that has ended, or for a thread, which '
-                "is none. Leave after= out."
+                f'after="commit": the {deferred.title} cannot wait for the commit of a message here: the message has '
+                "ended, or this is a thread, which handles no message. Leave out after=."
             )
         self._sends.append(deferred)
 
@@ -118,7 +118,7 @@ class AfterCommit:
         if failed is not None:
             self._tell(unsent, str(failed) or type(failed).__name__)
             raise Unavailable(
-                "The work was done and kept, but not all that was to be sent after it could be sent"
+                "The work is committed, but some of the messages that follow the commit could not be sent"
             ) from failed
 
     def _tell(self, unsent: Sequence[Deferred], reason: str) -> None:

@@ -14,7 +14,7 @@ from .standing import Standing, standing_of_task
 
 __all__ = ["COMPONENT_SECONDS", "CUT_SECONDS", "LIFECYCLE_SECONDS", "NOT_ENDED", "STOP_SECONDS", "Grace"]
 
-NOT_ENDED = "service did not stop well: not all that it ran has ended"
+NOT_ENDED = "service did not stop cleanly: some of its work has not ended"
 """The log message at the end of such a stop, instead of ``service stopped``."""
 
 STOP_SECONDS = 5.0
@@ -115,7 +115,7 @@ class Grace:
                 self.give_up(late)
             else:
                 self.unended.append(stood)
-            raise Timeout(f"{stood} took longer than the stop may")
+            raise Timeout(f"{stood} took longer than the stop allows")
         await task
 
     async def close_resource(self, closing: Awaitable[object], name: str) -> None:

@@ -12,6 +12,7 @@ from typing import Literal, Protocol, TypeAlias
 
 import msgspec
 
+from daebus.core.context import Context, current_context
 from daebus.declare.contracts import Contract
 
 __all__ = [
@@ -49,6 +50,11 @@ class Outgoing(msgspec.Struct, kw_only=True):
     deadline: float | None = None
     idempotency_key: str | None = None
     _origin: object = None  # the original of this message: see daebus.bus.forwarding
+
+    @property
+    def context(self) -> Context | None:
+        """The message whose handler sends this one, with its headers; None: a script or a thread sends it."""
+        return current_context.get()
 
     @property
     def remaining(self) -> float | None:

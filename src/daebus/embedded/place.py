@@ -122,14 +122,14 @@ class Place:
         found = self.data.stat()
         if found.st_uid != os.geteuid():
             raise StartupError(
-                f"{self.data} belongs to {_name_of(found.st_uid)}, who could have this service talk to any server, so "
-                "its embedded engine is not used. Remove that folder, make a pyproject.toml in the folder of your "
+                f"{self.data} belongs to {_name_of(found.st_uid)}, who could make this service connect to any server, "
+                "so its embedded engine is not used. Remove that folder, make a pyproject.toml in the folder of your "
                 "project, or set DAEBUS_REDIS_URL."
             )
         if found.st_mode & _OF_OTHERS:
             raise StartupError(
-                f"Other users may write to {self.data}, and could have this service talk to any server, so its "
-                f"embedded engine is not used. Say `chmod go-w {self.data}`, or set DAEBUS_REDIS_URL."
+                f"Other users may write to {self.data}, and could make this service connect to any server, so its "
+                f"embedded engine is not used. Run `chmod go-w {self.data}`, or set DAEBUS_REDIS_URL."
             )
 
     @property
@@ -159,7 +159,7 @@ class Place:
         log = self.data / "engine.log"
         lines = log.read_text(errors="replace").rstrip().splitlines() if log.exists() else []
         last = lines[-1] if lines else "nothing"
-        return StartupError(f"The embedded engine {what}; its log, {log}, ends with: {last}\nMend that. {REMEDY}")
+        return StartupError(f"The embedded engine {what}; its log, {log}, ends with: {last}\nCorrect that. {REMEDY}")
 
     def wait_until_removed(self) -> None:
         """Wait until the keeper has deleted the folder; delete it here if the keeper was killed."""

@@ -56,10 +56,10 @@ def has_fast_path(logger: Logger) -> bool:
     absent = missing(FAST_PATH)
     if absent:
         logger.warning(
-            "the fast path of HTTP is off: every request goes through Litestar, which has changed",
+            "the fast path of HTTP is off: this version of Litestar lacks internals that it needs",
             version=installed("litestar"),
             missing=absent,
-            hint="all works, a little slower; a newer daebus may know this version",
+            hint="everything works, a little slower; a newer daebus may support this version",
         )
     return not absent
 

@@ -220,7 +220,7 @@ def _explain(request: AnyRequest, error: HTTPException) -> tuple[str, Mapping[st
                 return f"{request.method} is not allowed on {path}, only {(error.headers or {}).get('allow')}", {}
             case HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
                 limit = request.route_handler.resolve_request_max_body_size()
-                return f"The body is larger than {limit} bytes, which is the most that is read", {}
+                return f"The body is larger than the limit of {limit} bytes", {}
             case _:
                 pass
     extra: object = error.extra

@@ -94,7 +94,7 @@ class OldCallers:
             self._watching = asyncio.create_task(self._watch(), name="watch over old callers")
         except CommandError as error:
             self._logger.warning(
-                "callers of daebus 0.0.31 are not heard: allow the channel, or turn the old wire off: no legacy=True",
+                "cannot receive requests of daebus 0.0.31: allow the channel in the ACL, or remove legacy=True",
                 channel=self._service,
                 reason=str(error),
             )
@@ -130,7 +130,7 @@ class OldCallers:
             return
         request = read_request(message, self._service)
         if request is None:
-            self._logger.debug("no request of daebus 0.0.31", channel=self._service, size=len(message))
+            self._logger.debug("message is not a request of daebus 0.0.31", channel=self._service, size=len(message))
             return
         task = asyncio.create_task(self._serve(request))
         self._tasks.add(task)
@@ -147,7 +147,7 @@ class OldCallers:
         appended = streams is False or (streams is True and request.reply_to is None)
         taken = await self._take(request, encode(request) if appended else b"")
         if taken == b"again":
-            used = BadRequest(f"The request id {request.request_id!r} was used before, and each request needs its own")
+            used = BadRequest(f"The request id {request.request_id!r} was used before; each request needs its own id")
             await self._tell(request, failed_reply(used, request.request_id))
         elif taken == b"mine" and not appended:
             if request.reply_to is None:
@@ -173,7 +173,7 @@ class OldCallers:
         except ServiceError as error:
             await self._tell(request, failed_reply(error, request.request_id))
         except asyncio.CancelledError:
-            cut = Unavailable("The instance that relayed the replies stops; ask again")
+            cut = Unavailable("The instance that relayed the replies is stopping; call again")
             await self._tell(request, failed_reply(cut, request.request_id))
             raise
         else:

@@ -65,8 +65,8 @@ class UnspokenOldWire:
         if not await hears_requests(self._node, service):
             return missing
         hint = (
-            f" Something subscribes to the channel {service!r}: if that is a service of daebus 0.0.31, turn its wire "
-            "on with legacy=True or DAEBUS_LEGACY=1."
+            f" Something subscribes to the channel {service!r}: if that is a service of daebus 0.0.31, enable "
+            "its protocol with legacy=True or DAEBUS_LEGACY=1."
         )
         return NoSuchService(missing.message + hint, details=missing.details)
 

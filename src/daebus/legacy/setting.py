@@ -21,5 +21,5 @@ def speaks_old_wire(asked: bool | None) -> bool:  # noqa: FBT001  # it is a sett
         return asked
     value = os.environ.get(_VARIABLE) or "0"
     if value not in ("0", "1"):
-        raise ConfigurationError(f"{_VARIABLE} is {value!r}: 1 turns the wire of daebus 0.0.31 on, 0 leaves it off.")
+        raise ConfigurationError(f"{_VARIABLE} is {value!r}: 1 enables the protocol of daebus 0.0.31, 0 disables it.")
     return value == "1"

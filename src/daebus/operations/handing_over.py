@@ -104,12 +104,12 @@ class ListenerChanges(ListenerGroups):
         state = await self.find(channel, old)
         group = await self.group(channel, new)
         if group == state.group:
-            raise ListenerError(f"{new!r} has the place of {old!r} already.")
+            raise ListenerError(f"{new!r} already has the position of {old!r}.")
         if not any(one.group == group for one in await self.all() if one.channel == channel):
             keys = [channel_stream(channel), channel_listeners(channel)]
             if await self._node.link.script(_NAME, keys, [f"{self._service}:{new}", state.group]) == 1:
                 return state, None
-            raise ListenerError(f"{new!r} has got a place of its own meanwhile: try again.")
+            raise ListenerError(f"{new!r} has got its own position in the meantime: try again.")
         _require_idle(state, old)
         moved = await self._pass_on(state, group)
         await self._destroy(state, old, group)
@@ -132,7 +132,7 @@ class ListenerChanges(ListenerGroups):
         keys = [key(channel) for key in of_channel]
         args: list[Argument] = [state.group, LISTENING_MS, *([] if heir is None else [heir])]
         if await self._node.link.script(_DESTROY, keys, args) == 0:
-            raise ListenerError(f"{state.title(name)} is at work by now: an instance has it. Stop it first.")
+            raise ListenerError(f"{state.title(name)} is active again: an instance has it. Stop the instance first.")
 
     async def _pass_on(self, state: ListenerState, group: str) -> int:
         """Pass the unhandled events of a group to another group's listener; return how many there are.
@@ -185,7 +185,9 @@ class ListenerChanges(ListenerGroups):
 def _require_idle(state: ListenerState, name: str) -> None:
     if state.instances:
         count = "an instance has" if state.instances == 1 else f"{state.instances} instances have"
-        raise ListenerError(f"{state.title(name)} is at work: {count} it. Stop them, or deploy without it, first.")
+        raise ListenerError(
+            f"{state.title(name)} is active: {count} it. First stop them, or deploy a version without it."
+        )
 
 
 def _position(entry_id: bytes) -> tuple[int, int]:

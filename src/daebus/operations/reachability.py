@@ -78,7 +78,7 @@ async def nobody_listens(node: Node, channel: str) -> str | None:
     durable = await meant_durable(node, channel)
     if heard:
         return durable
-    return durable or f"Nobody listens to {channel!r} now, so nobody heard of it."
+    return durable or f"No listener is connected to {channel!r} now, so the event is lost."
 
 
 async def nobody_came(node: Node, channel: str) -> str | None:
@@ -89,12 +89,12 @@ async def nobody_came(node: Node, channel: str) -> str | None:
         count = 0 if await Directory(node).serves(channel) else await node.link.subscribers(channel)
     except (Unavailable, CommandError):
         return None
-    kept = "it is kept for those that come."
+    kept = "the event is kept for future listeners."
     if not count:
         return f"No service has ever listened to {channel!r}: {kept}"
     listen = "subscriber listens" if count == 1 else "subscribers listen"
     return (
-        f"{count} {listen} to {channel!r} as a plain channel, and did not hear this: leave out --durable to reach "
+        f"{count} {listen} to {channel!r} as a plain channel, and did not get the event: leave out --durable to reach "
         f"them. No service has ever listened to it as a durable one: {kept}"
     )
 
@@ -105,4 +105,4 @@ async def meant_durable(node: Node, channel: str) -> str | None:
         await node.link.execute("XINFO", "GROUPS", channel_stream(channel))
     except (Unavailable, CommandError):  # there is no such stream
         return None
-    return f"{channel!r} is a durable channel, and nothing goes from one kind to the other: say --durable."
+    return f"{channel!r} is a durable channel, which is separate from the plain channel of this name: add --durable."

@@ -72,7 +72,7 @@ class Reloader:
 
     async def _watch(self) -> None:
         async for changes in awatch(*self._folders, watch_filter=_SourceFilter()):
-            self._logger.info("files changed, starting again", files=sorted({show_path(path) for _, path in changes}))
+            self._logger.info("files changed, restarting", files=sorted({show_path(path) for _, path in changes}))
             self._changed.set()
 
     async def _until_changed(self, child: Child) -> None:

@@ -160,7 +160,7 @@ class StopGuard:
     def _tell_blocked(self) -> None:
         standing = standing_of_thread(threading.main_thread())
         make_logger().warning(
-            "service is to stop, but its event loop is blocked",
+            "service is stopping, but its event loop is blocked",
             handler=standing.handler,
             at=standing.at,
             seconds_at_most=self._seconds + _SPARE_SECONDS,

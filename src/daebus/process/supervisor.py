@@ -109,7 +109,7 @@ class Supervisor:
         self._arguments.append("--share-port")
         if started.port is not None:
             self._arguments += ["--port", str(started.port)]
-        self._logger.info("workers start", workers=len(self._places))
+        self._logger.info("starting workers", workers=len(self._places))
 
     async def _start(self) -> Child:
         child = await Child.start(self._arguments, apart=True)
@@ -122,14 +122,14 @@ class Supervisor:
             how = await self._to_its_end(place, child)
             self._children.discard(child)
             if all(each.unstarted >= self._tries for each in self._places):
-                self._logger.critical("no worker starts any more: giving up", workers=len(self._places), how=how)
+                self._logger.critical("no worker can start any more: giving up", workers=len(self._places), how=how)
                 return
             pause = self._pause(place)
             about = {"pid": child.pid, "how": how, "early_ends": place.early, "next_in_seconds": pause}
             if place.early < _CRITICAL:
-                self._logger.warning("worker ended, another one starts", **about)
+                self._logger.warning("worker ended, starting another one", **about)
             else:
-                self._logger.critical("workers of one place end early, one after another", **about)
+                self._logger.critical("a worker keeps ending early", **about)
             await asyncio.sleep(pause)
             child = await self._start()
 
@@ -174,5 +174,5 @@ class Supervisor:
             silent = 0.0 if child.beats != seen else silent + min(now - before, 2 * look)
             seen, before = child.beats, now
         stack = await child.stack()
-        self._logger.critical("worker hangs, and is replaced", pid=child.pid, seconds=round(silent, 1), stack=stack)
+        self._logger.critical("worker hangs and is replaced", pid=child.pid, seconds=round(silent, 1), stack=stack)
         child.kill()

@@ -137,7 +137,7 @@ class Watchdog:
             if self._told:
                 if self._beaten <= self._since:
                     return  # only this thread did not run
-                self._logger.info("event loop goes on", seconds=round(self._beaten - self._since, 2))
+                self._logger.info("event loop runs again", seconds=round(self._beaten - self._since, 2))
             self._next, self._told = self._limit, False
         elif blocked >= self._next:
             self._next = blocked * _GROWTH

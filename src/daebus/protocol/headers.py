@@ -11,7 +11,7 @@ from typing import Annotated, TypeAlias, cast
 import msgspec
 
 from daebus.core.context import Context
-from daebus.errors import BadRequest, TooLarge
+from daebus.errors import BadRequest, ConfigurationError, TooLarge
 from daebus.payloads.codec import UNDECODABLE
 
 __all__ = [
@@ -38,7 +38,9 @@ MAX_HEADERS_SIZE = 16_384
 
 REQUEST_ID = "x-request-id"
 
-PASSED_ON = ("traceparent", "tracestate", "baggage", REQUEST_ID)
+_TRACE_PARENT, _TRACE_STATE = "traceparent", "tracestate"
+
+PASSED_ON = (_TRACE_PARENT, _TRACE_STATE, "baggage", REQUEST_ID)
 """Headers copied from the handled message to everything that its handler sends, unless the handler sets them."""
 
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
@@ -76,6 +78,12 @@ def event_headers(channel: str) -> str:
 
 _is_name, _is_value = re.compile(_NAME).match, re.compile(_VALUE).match
 _is_request_id = re.compile(r"[\x21-\x7e]{1,128}").fullmatch
+
+# W3C Trace Context: version, trace id, parent id, flags. Ids of only zeros are invalid, as is version ff; only later
+# versions than 00 may have further fields.
+_is_trace_parent = re.compile(
+    r"(?!ff)(?!00.{53}.)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-[\x21-\x2b\x2d-\x7e]*)?"
+).fullmatch
 _decode = msgspec.json.Decoder(WireHeaders).decode
 
 # Part of each call, so it must not take longer than an attribute.
@@ -87,24 +95,29 @@ def checked(given: Mapping[str, str]) -> dict[str, str]:
     """Headers in the form in which they are sent, with names in lower case.
 
     Raises:
-        BadRequest: They are no mapping; a name is no HTTP token, or occurs twice; or a value is no text or has control
-            characters.
-        TooLarge: There are more than `MAX_HEADERS`, or they have more than `MAX_HEADERS_SIZE` bytes.
+        ConfigurationError: They are not a mapping; a name is not an HTTP token, or occurs twice; a value is not text, or has control
+            characters; or there are more than `MAX_HEADERS`, or more than `MAX_HEADERS_SIZE` bytes. This is a mistake
+            of the sender, so a handler's client gets `Internal`.
     """
     if not isinstance(given, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]  # no checker may run
-        raise BadRequest(f"headers={given!r} is no mapping: write headers={{'x-tenant': 'acme'}}")
+        raise ConfigurationError(f"headers={given!r} is not a mapping: write headers={{'x-tenant': 'acme'}}")
     headers: dict[str, str] = {}
     for name, value in cast("Mapping[object, object]", given).items():
         lower = str(name).lower()
         if _is_name(lower) is None:
-            raise BadRequest(f"{name!r} is no name for a header: use letters, digits and hyphens, such as `x-tenant`")
+            raise ConfigurationError(
+                f"{name!r} is not a valid name of a header: use letters, digits and hyphens, such as `x-tenant`"
+            )
         if not isinstance(value, str) or _is_value(value) is None:
             wrong = "control characters" if isinstance(value, str) else f"a value that is {type(value).__name__}"
-            raise BadRequest(f"The header `{lower}` has {wrong}: values are text on one line")
+            raise ConfigurationError(f"The header `{lower}` has {wrong}: values are text on one line")
         if lower in headers:
-            raise BadRequest(f"The header `{lower}` is given twice: names are the same in upper and lower case")
+            raise ConfigurationError(f"The header `{lower}` is given twice: names are the same in upper and lower case")
         headers[lower] = value
-    check_size(headers)
+    try:
+        check_size(headers)
+    except TooLarge as error:
+        raise ConfigurationError(error.message) from None
     return headers
 
 
@@ -126,8 +139,9 @@ def check_size(headers: Mapping[str, str]) -> None:
 def sent_headers(given: Mapping[str, str] | None, context: Context | None) -> tuple[dict[str, str] | None, str | None]:
     """The headers of a message sent while another one is handled: the given headers, and those that are passed on.
 
-    Headers to pass on that are invalid, or do not fit, are left out. So a client with such headers cannot make the
-    calls of a service fail.
+    Headers to pass on that are invalid, or do not fit, are left out, so a client with such headers cannot make the
+    calls of a service fail. An invalid `traceparent` is left out with its `tracestate`; an invalid `x-request-id` is
+    replaced by the request id under which this service logs the message.
 
     Args:
         given: The headers that the caller gave.
@@ -138,18 +152,22 @@ def sent_headers(given: Mapping[str, str] | None, context: Context | None) -> tu
             given, else that of the message being handled.
 
     Raises:
-        BadRequest: See `checked`.
-        TooLarge: See `check_size`.
+        ConfigurationError: See `checked`.
     """
     headers = {} if given is None else checked(given)
     named = headers.get(REQUEST_ID, "")
     if context is not None and has_headers(context):
-        _pass_on(context.headers, headers)
+        _pass_on(context, headers)
     trace = named if _is_request_id(named) else None if context is None else context.request_id
     return headers or None, trace
 
 
-def _pass_on(came: Mapping[str, str], headers: dict[str, str]) -> None:
+def _pass_on(context: Context, headers: dict[str, str]) -> None:
+    came = context.headers
+    if not _is_trace_parent(came.get(_TRACE_PARENT, "")):
+        came = {name: value for name, value in came.items() if name not in (_TRACE_PARENT, _TRACE_STATE)}
+    if not _is_request_id(came.get(REQUEST_ID, context.request_id)):
+        came = {**came, REQUEST_ID: context.request_id}
     left = MAX_HEADERS_SIZE - sum(_size(*header) for header in headers.items())
     for name in PASSED_ON:
         value = came.get(name)
@@ -173,7 +191,7 @@ def decode_headers(body: bytes | None) -> Mapping[str, str]:
     try:
         headers = _decode(body)
     except UNDECODABLE as error:
-        raise BadRequest(f"The headers of the event are not what they must be: {error}") from None
+        raise BadRequest(f"The headers of the event are not valid: {error}") from None
     check_size(headers)
     return headers
 

@@ -61,7 +61,7 @@ def check_reply(reply: bytes, limits: BusLimits) -> None:
     if len(reply) > limits.max_reply_size:
         raise TooLarge(
             f"The reply has {len(reply)} bytes; at most {limits.max_reply_size} are allowed. "
-            "Send it as a stream, or leave it elsewhere and reply where",
+            "Send it as a stream, or store it elsewhere and reply with its location",
             details={"limit": limits.max_reply_size},
         )
 

@@ -159,6 +159,11 @@ class Envelope(msgspec.Struct, omit_defaults=True):
     data: msgspec.Raw = NOTHING
     id: str | int | None = None
 
+    def __repr__(self) -> str:
+        """With the JSON of the payload, which `msgspec.Raw` does not show."""
+        data = bytes(self.data).decode(errors="replace")
+        return f"{type(self).__name__}(type={self.type!r}, data={data}, id={self.id!r})"
+
 
 def partition_of(service: str, number: int) -> str:
     """The name of a partition, counted from 0: the service's own name, then ``users:1`` and so on.

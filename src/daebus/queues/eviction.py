@@ -48,14 +48,15 @@ def _judge(address: str, memory: dict[str, str], logger: Logger) -> None:
     elif policy.startswith("allkeys-"):
         raise StartupError(
             f"The server at {address} has maxmemory-policy {policy}: when its memory is full ({limit >> 20} MiB), it "
-            f"throws queued messages away, without a word to anybody. {_SET}"
+            f"deletes queued messages, without any error. {_SET}"
         )
     else:
         logger.warning(
             "eviction policy drops idempotency keys",
             server=address,
             policy=policy,
-            reason="a full server forgets them, and who is alive: work may run twice, and services may not be found",
+            reason="a full server deletes them, and the registry of instances: work may run twice, "
+            "and services may not be found",
             hint=_SET,
         )
 

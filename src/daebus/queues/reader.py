@@ -121,7 +121,7 @@ class GroupReader:
     def _end(self, stream: BoundedStream) -> None:
         stream.is_gone = True
         self._is_over = all(stream.is_gone for stream in self._streams.values())
-        lost = "listener dropped or handed over while this instance was cut off: it hears no more until it starts anew"
+        lost = "listener dropped or handed over while this instance was disconnected: no events until it restarts"
         self._logger.error(lost, stream=stream.key, group=self._group)
 
     async def _read_on(self) -> None:
@@ -146,7 +146,7 @@ class GroupReader:
                 error = again
             else:
                 if not self._is_over:
-                    self._logger.warning("consumer group was lost and is made again", group=self._group)
+                    self._logger.warning("consumer group was lost and is created again", group=self._group)
                     self._node.suspect_loss()
                 return
         if self._refused != str(error):
@@ -223,7 +223,7 @@ class GroupReader:
                 seconds = await self._take_over(stream, turn)
             except (Unavailable, CommandError) as error:
                 self._undelivered.broke()  # it may have been taken over all the same
-                self._logger.debug("nothing taken over", stream=stream.key, reason=str(error))
+                self._logger.debug("takeover failed", stream=stream.key, reason=str(error))
         if stream.wanted:
             self._free(stream)
         return seconds

@@ -192,7 +192,7 @@ class Retries:
             return
         pause = origin.policy.pause(failures, _floor(problem))
         self._logger.warning(
-            "to be handled again",
+            "message will be retried",
             stream=origin.again,
             entry=entry.id.decode(),
             request_id=request_id,
@@ -208,7 +208,7 @@ class Retries:
 
     async def give_up(self, origin: Origin, entry: Entry, most: int, request_id: str) -> Internal | None:
         """Move an entry that was delivered `most` times to the dead letters; return the error; see `bury` for None."""
-        each = "and each time the process that had it died, or was taken for dead"
+        each = "each time its process died, or was considered dead"
         problem = Internal(f"It was delivered {most} times, and never finished: {each}")
         return problem if await self.bury(origin, entry, problem, request_id, most=most) else None
 
@@ -262,7 +262,7 @@ class Retries:
                 if wait >= 0:
                     pause = min(pause, wait / 1000)
             except (Unavailable, CommandError) as error:
-                self._logger.debug("nothing brought back", reason=str(error))
+                self._logger.debug("could not fetch messages that are due for a retry", reason=str(error))
             self._sooner.clear()
             self._wakes_at = time.monotonic() + pause
             with suppress(TimeoutError):

@@ -79,7 +79,7 @@ class Work(msgspec.Struct, eq=False):
 
     async def refuse(self, error: Exception) -> None:
         """The entry is no valid request, as `error` says: make it a dead letter."""
-        await self.retries.bury(self.origin, self.entry, BadRequest(f"It is no request: {error}"), "")
+        await self.retries.bury(self.origin, self.entry, BadRequest(f"It is not a request: {error}"), "")
 
     @property
     def _wants_reply(self) -> bool:

@@ -115,7 +115,9 @@ class Scheduler:
             except (Unavailable, CommandError) as error:
                 self._trouble(task, error)
             except Exception:
-                self._logger.exception("The schedule of a background task failed; it is tried again.", task=task.name)
+                self._logger.exception(
+                    "The schedule of a background task failed; it will be tried again.", task=task.name
+                )
             else:
                 self._recovered(task)
                 waits = pauses(_FIRST_PAUSE, _LONGEST_PAUSE)
@@ -140,7 +142,7 @@ class Scheduler:
         if task.name in self._waiting:
             self._waiting.remove(task.name)
             if not self._waiting:
-                self._logger.info("Background tasks go on.")
+                self._logger.info("Background tasks continue.")
 
 
 class _Runs:
@@ -168,7 +170,7 @@ class _Runs:
         try:
             await task.run(fence)
         except Exception:
-            self._logger.exception("A background task failed; its schedule goes on.", task=task.name)
+            self._logger.exception("A background task failed; its schedule continues.", task=task.name)
 
 
 class _LocalTask:

@@ -110,7 +110,9 @@ class Threads:
             if await self._run_once(task, running):
                 break
             if not task.restart:
-                self._logger.error("thread stays ended", thread=task.name, remedy="thread(..., restart=True)")
+                self._logger.error(
+                    "thread failed and is not restarted", thread=task.name, remedy="thread(..., restart=True)"
+                )
                 break
             if time.monotonic() - begun > _LONGEST_PAUSE:
                 waits = pauses(_FIRST_PAUSE, _LONGEST_PAUSE)

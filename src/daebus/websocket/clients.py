@@ -53,7 +53,7 @@ class ClientState:
 
     def __setitem__(self, key: type[T] | str, value: T) -> None:
         if isinstance(key, type) and not isinstance(value, key):
-            raise TypeError(f"client.state[{key.__name__}] is to be a {key.__name__}, not {value!r}.")
+            raise TypeError(f"client.state[{key.__name__}] must be a {key.__name__}, not {value!r}.")
         self._notes[key] = value
 
     def __delitem__(self, key: type | str) -> None:

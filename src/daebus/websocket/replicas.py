@@ -137,7 +137,7 @@ class Replicas:
             push = _decode(payload)
             envelope = bytes(push.envelope).decode()
         except UNDECODABLE as error:
-            _log.warning("A message on %s is from no replica: %s", self.channel, error)
+            _log.warning("A message on %s is not from a replica: %s", self.channel, error)
             return
         if push.origin == self._origin:
             return

@@ -21,7 +21,7 @@ def not_opened(container: containers.Container, logger: Logger, resource: Resour
     function = getattr(opens, "__qualname__", repr(opens))
     where = place_of_class(opens) if isinstance(opens, type) else place_of(opens)
     if not isinstance(error, DaebusError):
-        logger.error("resource not opened", resource=name, function=function, where=where, exc_info=error)
+        logger.error("resource failed to open", resource=name, function=function, where=where, exc_info=error)
     what = f"The resource {name!r} of {name_of(container)}, {function} ({where}),"
     return StartupError(f"{what} could not be opened: {cause_of(error)}")
 
