@@ -69,7 +69,7 @@ class Lapses:
         self.count += 1
         in_hand = _sum(holder.in_hand() for holder in self._holders)
         self._logger.warning(
-            "disconnected for longer than its lease: other instances may have taken over its messages",
+            "cut off for longer than its lease: others may have taken over what it has in hand",
             seconds=round(seconds, 1),
             lease=self._lease,
             entries=in_hand.total(),
