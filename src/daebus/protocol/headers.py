@@ -95,9 +95,9 @@ def checked(given: Mapping[str, str]) -> dict[str, str]:
     """Headers in the form in which they are sent, with names in lower case.
 
     Raises:
-        ConfigurationError: They are not a mapping; a name is not an HTTP token, or occurs twice; a value is not text, or has control
-            characters; or there are more than `MAX_HEADERS`, or more than `MAX_HEADERS_SIZE` bytes. This is a mistake
-            of the sender, so a handler's client gets `Internal`.
+        ConfigurationError: They are not a mapping; a name is not an HTTP token, or occurs twice; a value is not text,
+            or has control characters; or there are more than `MAX_HEADERS`, or more than `MAX_HEADERS_SIZE` bytes. This
+            is a mistake of the sender, so a handler's client gets `Internal`.
     """
     if not isinstance(given, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]  # no checker may run
         raise ConfigurationError(f"headers={given!r} is not a mapping: write headers={{'x-tenant': 'acme'}}")
