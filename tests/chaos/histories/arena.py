@@ -7,7 +7,7 @@ import itertools
 import signal
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import msgspec
@@ -17,12 +17,12 @@ from daebus.connection.node import open_node
 from daebus.connection.redis_server import RedisServer
 from daebus.operations.dead_letters import DeadLetters
 
-from .history import History
+from .history import KILLED, OVERDUE, History
 from .members import START_SECONDS, Member, client_command, service_command
 from .proxies import Proxies, open_proxies
 from .records import Recorder, read
 from .servers import Servers, Single
-from .service import SERVICE, Work
+from .service import SERVICE, STOP_TIMEOUT, Work
 
 __all__ = ["LEASE", "Arena", "Load", "open_arena"]
 
@@ -30,7 +30,7 @@ LEASE = 2.0
 """Seconds of the replicas' leases."""
 
 _QUIET_SECONDS = 10 * LEASE
-_STOP_SECONDS = 15.0
+_STOP_SECONDS = STOP_TIMEOUT + 5 + 4  # the last of it for a busy machine
 
 
 class Load(msgspec.Struct, frozen=True):
@@ -75,8 +75,7 @@ class Arena:
     async def start(self, replicas: int) -> None:
         """Start the replicas."""
         self.replicas = [await self._make(slot) for slot in range(replicas)]
-        for replica in self.replicas:
-            await replica.started()
+        await asyncio.gather(*(replica.started() for replica in self.replicas))
 
     async def load(self, load: Load) -> Member:
         """Start a client."""
@@ -95,13 +94,28 @@ class Arena:
         """Kill a process."""
         member.process.kill()
         member.process.wait()
-        self._bury(member)
+        self._bury(member, KILLED)
 
     def stop(self, member: Member) -> None:
         """Tell a process to stop."""
         member.stopping = True
         self.recorder.add("stopping", process=member.name)
         member.signal(signal.SIGTERM)
+
+    async def stopped(self, member: Member) -> None:
+        """Have a process stop; it is killed where it does not in time."""
+        self.stop(member)
+        try:
+            await until(lambda: not member.is_running, _STOP_SECONDS)
+        except TimeoutError:
+            member.process.kill()
+            member.process.wait()
+            self._bury(member, OVERDUE)
+        self._bury(member)
+
+    def new_id(self, kind: str) -> str:
+        """The id of an operation."""
+        return f"arena-{kind}-{next(self._numbers)}"
 
     async def tend(self) -> None:
         """Put a new replica into each slot whose replica has ended by itself."""
@@ -127,14 +141,7 @@ class Arena:
     async def finish(self) -> None:
         """Stop the replicas, and record the dead letters and what was logged."""
         await self._record_letters()
-        for replica in self.replicas:
-            if replica.is_running:
-                self.stop(replica)
-        for replica in self.replicas:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_STOP_SECONDS):
-                    await asyncio.to_thread(replica.process.wait)
-            self._bury(replica)
+        await asyncio.gather(*(self.stopped(replica) for replica in self.replicas))
         for member in self._all:
             member.record_lapses(self.recorder)
 
@@ -164,10 +171,10 @@ class Arena:
             for operation in history.operations.values()
         )
 
-    def _bury(self, member: Member) -> None:
+    def _bury(self, member: Member, code: str = "") -> None:
         if not member.is_gone:
             member.is_gone = True
-            self.recorder.add("died", process=member.name, code=str(member.process.poll()))
+            self.recorder.add("died", process=member.name, code=code or str(member.process.poll()))
 
     async def _make(self, slot: int) -> Member:
         name = f"replica-{slot}.{next(self._numbers)}"

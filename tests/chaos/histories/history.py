@@ -9,9 +9,12 @@ import msgspec
 
 from .records import Record, What
 
-__all__ = ["Fault", "History", "Lapse", "Letter", "Operation", "Run"]
+__all__ = ["KILLED", "NEVER", "OVERDUE", "Fault", "History", "Lapse", "Letter", "Operation", "Run"]
 
 NEVER = float("inf")
+
+KILLED, OVERDUE = "killed", "killed, as it did not stop in time"
+"""Codes of the deaths of processes; else their exit codes."""
 
 
 class Operation(msgspec.Struct):
@@ -129,6 +132,7 @@ class History:
         runs: The runs of handlers, by their subject, in the order of their beginnings.
         faults: What was broken.
         deaths: When processes died.
+        exits: With which codes: `KILLED`, `OVERDUE`, or an exit code.
         stops: When processes were told to stop.
         lapses: Which of them logged that they were cut off.
         letters: The dead letters at the end.
@@ -142,6 +146,7 @@ class History:
         self.runs: defaultdict[str, list[Run]] = defaultdict(list)
         self.faults: list[Fault] = []
         self.deaths: dict[str, float] = {}
+        self.exits: dict[str, str] = {}
         self.stops: dict[str, float] = {}
         self.lapses: list[Lapse] = []
         self.letters: list[Letter] = []
@@ -176,7 +181,7 @@ class History:
             case "fault" | "healed" | "starved":
                 self._take_fault(record)
             case "died":
-                self.deaths[record.process] = record.at
+                self.deaths[record.process], self.exits[record.process] = record.at, record.code
             case "stopping":
                 self.stops[record.process] = record.at
             case "lease":

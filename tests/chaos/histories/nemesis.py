@@ -2,75 +2,36 @@
 
 from __future__ import annotations
 
-import asyncio
-import itertools
 import random
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 
-import msgspec
+from .arena import Arena
+from .faults_of_links import LINK_FAULTS
+from .faults_of_processes import PROCESS_FAULTS
+from .faults_of_servers import SERVER_FAULTS
+from .injecting import Nemesis, Step
 
-from .arena import LEASE, Arena
-
-__all__ = ["FAULTS", "LENGTHS", "Step", "inject", "plan"]
+__all__ = ["FAULTS", "LENGTHS", "inject", "plan"]
 
 LENGTHS = (0.3, 0.9, 1.1, 3.0)
 """How long faults last, in leases."""
 
+FAULTS: dict[str, Nemesis] = {**LINK_FAULTS, **PROCESS_FAULTS, **SERVER_FAULTS}
+"""How to inject each kind of fault. Each of them heals what it breaks."""
 
-class Step(msgspec.Struct, frozen=True):
-    """A fault that is to be injected.
-
-    Attributes:
-        kind: What; see `FAULTS`.
-        slot: The slot of the replica that it hits.
-        leases: How long it lasts.
-        connection: Which one of the replica's connections; None: all.
-    """
-
-    kind: str
-    slot: int
-    leases: float
-    connection: int | None
+_ROUNDS = 300
 
 
 def plan(seed: int, kinds: Sequence[str], replicas: int) -> list[Step]:
     """A long enough order of faults: the same for the same arguments. Each kind comes once before one comes again."""
     rng = random.Random(seed)
     steps: list[Step] = []
-    for _ in range(1_000):
-        for kind in rng.sample(kinds, len(kinds)):
+    for _ in range(_ROUNDS):
+        for kind in rng.sample(list(kinds), len(kinds)):
+            slot, leases = rng.randrange(replicas + (kind in LINK_FAULTS)), rng.choice(LENGTHS)
             connection = rng.choice((None, None, 0, 1, 2, 3))
-            steps.append(Step(kind, rng.randrange(replicas), rng.choice(LENGTHS), connection))
+            steps.append(Step(kind, slot, leases, connection, rng.random()))
     return steps
-
-
-_numbers = itertools.count(1)
-
-
-@asynccontextmanager
-async def _fault(arena: Arena, kind: str, *targets: str) -> AsyncGenerator[None]:
-    """A fault, which lasts as long as the block."""
-    fault = f"fault-{next(_numbers)}"
-    arena.recorder.add("fault", fault, kind=kind, targets=targets)
-    try:
-        yield
-    finally:
-        arena.recorder.add("healed", fault)
-
-
-async def _stall(arena: Arena, step: Step) -> None:
-    name = arena.replicas[step.slot].name
-    async with _fault(arena, step.kind, name):
-        await arena.proxies.set(name, "stall", connection=step.connection)
-        await asyncio.sleep(step.leases * LEASE)
-        await arena.proxies.set(name, "flow", connection=step.connection)
-
-
-Nemesis = Callable[[Arena, Step], Awaitable[None]]
-
-FAULTS: dict[str, Nemesis] = {"stall": _stall}
-"""How to inject each kind of fault. Each of them heals what it breaks."""
 
 
 async def inject(arena: Arena, step: Step) -> None:

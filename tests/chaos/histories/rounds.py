@@ -14,7 +14,7 @@ import msgspec
 from .arena import Load, open_arena
 from .history import History
 from .nemesis import inject, plan
-from .rules import Finding, check, excerpt
+from .rules import Finding, check, excerpt, is_repeated
 
 __all__ = ["Round", "Setup", "play"]
 
@@ -48,7 +48,7 @@ class Round(msgspec.Struct):
         setup: What it was made of.
         injected: How often each kind of fault was injected.
         operations: How many operations there were, by their outcome.
-        repeated: How many messages were handled more than once.
+        repeated: How many messages were handled more than once without having failed.
         stall: The longest time in seconds in which no handler ended.
         findings: What the checker found.
         excerpts: The part of the history for some of the findings.
@@ -96,7 +96,7 @@ def _judge(history: History, setup: Setup, injected: Counter[str], folder: Path,
         setup=setup,
         injected=dict(injected),
         operations=dict(Counter(operation.outcome for operation in history.operations.values())),
-        repeated=sum(len(runs) > 1 for runs in history.runs.values()),
+        repeated=sum(is_repeated(history, runs) for runs in history.runs.values()),
         stall=_longest_stall(history),
         findings=findings,
         excerpts=[excerpt(history, finding.subject) for finding in findings[:20]],

@@ -13,7 +13,7 @@ from itertools import combinations, pairwise
 
 import msgspec
 
-from .history import NEVER, History, Run
+from .history import KILLED, NEVER, OVERDUE, History, Run
 
 __all__ = ["KINDS", "RULES", "Finding", "check", "excerpt", "excuse"]
 
@@ -23,6 +23,8 @@ _SHORTEST = 0.6
 _SECOND_RUNS = 2
 _DELIVERED = re.compile(r"It was delivered (\d+) times")
 _TOLD_AFTER = 3.0
+_RECOVERY = 6.0
+_HANGS = ("gil", "loop", "freeze")
 _ATTEMPTS = 3
 
 KINDS = ("send", "event", "call", "keyed", "stream", "thread", "flaky", "doomed")
@@ -60,6 +62,11 @@ def excuse(history: History, run: Run) -> str | None:
 
 def _may_retry(history: History, run: Run) -> bool:
     return run.code == "error" and history.kind_of(run.subject) != "call"
+
+
+def is_repeated(history: History, runs: Sequence[Run]) -> bool:
+    """Whether a message ran again although the run before had not failed."""
+    return any(not _may_retry(history, run) for run in runs[:-1])
 
 
 def lost(history: History) -> Iterator[Finding]:
@@ -166,6 +173,29 @@ def lapses(history: History) -> Iterator[Finding]:
             yield Finding("lapses", lapse.process, text)
 
 
+def exits(history: History) -> Iterator[Finding]:
+    """A process ends only if it is killed or told to stop, or if it hung; and whoever is told to stop does in time."""
+    for process, code in history.exits.items():
+        if code == OVERDUE:
+            yield Finding("exits", process, "it was told to stop, and did not in time")
+        elif code != KILLED and process not in history.stops:
+            hung = any(fault.kind in _HANGS and fault.hits(process) for fault in history.faults)
+            if not hung:
+                yield Finding("exits", process, f"it ended by itself, with {code}")
+
+
+def errors(history: History) -> Iterator[Finding]:
+    """An operation fails only if something was broken at that time, or shortly before."""
+    for operation in history.operations.values():
+        if operation.outcome == "ok":
+            continue
+        since, until = operation.began - _RECOVERY, operation.ended
+        deaths = any(since <= at <= until for at in (*history.deaths.values(), *history.stops.values()))
+        if not deaths and not any(fault.meets(since, until) for fault in history.faults):
+            text = f"{operation.kind} {operation.id} ended with {operation.code or 'nothing'}, and nothing was broken"
+            yield Finding("errors", operation.subject, text)
+
+
 def _is_silent(history: History, run: Run, following: Run) -> bool:
     """Whether the process of a run must have logged a lapse, and did not."""
     if _may_retry(history, run):
@@ -183,7 +213,7 @@ def _is_silent(history: History, run: Run, following: Run) -> bool:
 
 Rule = Callable[[History], Iterator[Finding]]
 
-RULES: Sequence[Rule] = (lost, refused, repeats, calls, keys, overlaps, letters, lapses)
+RULES: Sequence[Rule] = (lost, refused, repeats, calls, keys, overlaps, letters, lapses, exits, errors)
 """All rules."""
 
 

@@ -18,7 +18,7 @@ from daebus import Action, Channel, Daebus, Settings, StreamAction
 
 from .records import recorder_of_process
 
-__all__ = ["CALL", "EVENTS", "SERVICE", "STREAM", "THREAD", "WORK", "Work", "app"]
+__all__ = ["CALL", "EVENTS", "SERVICE", "STOP_TIMEOUT", "STREAM", "THREAD", "WORK", "Work", "app"]
 
 SERVICE = "histories"
 
@@ -43,6 +43,9 @@ THREAD = Action[Work, str]("thread", service=SERVICE)
 STREAM = StreamAction[Work, str]("stream", service=SERVICE)
 EVENTS = Channel[Work]("histories", durable=True)
 
+STOP_TIMEOUT = 3.0
+"""Seconds that work in flight may take when a replica stops."""
+
 _LEASE = float(os.environ.get("HISTORY_LEASE", "2"))
 _LATE = 0.2  # of a lease
 _ITEMS = 5
@@ -50,7 +53,10 @@ _ITEMS = 5
 app = Daebus(
     SERVICE,
     settings=Settings(
-        lease=_LEASE, stop_timeout=3.0, max_concurrency=64, partitions=int(os.environ.get("HISTORY_PARTITIONS", "1"))
+        lease=_LEASE,
+        stop_timeout=STOP_TIMEOUT,
+        max_concurrency=64,
+        partitions=int(os.environ.get("HISTORY_PARTITIONS", "1")),
     ),
 )
 _recorder = recorder_of_process()

@@ -23,22 +23,32 @@ class Options(msgspec.Struct, frozen=True):
         seconds: For how long there is load.
         replicas: How many there are.
         kept: The folder for the histories in which something was found.
+        kinds: The kinds of operations.
     """
 
     seed: int
     seconds: float
     replicas: int
     kept: Path
+    kinds: tuple[str, ...] = KINDS
+
+    def again(self, *more: str) -> str:
+        """The command that does the same again."""
+        load = () if self.kinds == KINDS else ("--load", ",".join(self.kinds))
+        numbers = ("--seed", f"{self.seed}", "--replicas", f"{self.replicas}")
+        return " ".join(("nox -s chaos --", *more, *numbers, *load))
 
 
 def options_of(given: argparse.Namespace) -> Options:
     """What the command line says of rounds."""
-    return Options(given.seed, given.seconds, given.replicas, given.kept)
+    return Options(given.seed, given.seconds, given.replicas, given.kept, tuple(given.load.split(",")))
 
 
 async def history(folder: Path, *, options: Options, kind: str) -> Report:
     """One kind of fault, again and again, under mixed load; the history is checked."""
-    setup = Setup(seed=options.seed, faults=(kind,), kinds=KINDS, replicas=options.replicas, seconds=options.seconds)
+    setup = Setup(
+        seed=options.seed, faults=(kind,), kinds=options.kinds, replicas=options.replicas, seconds=options.seconds
+    )
     keep = options.kept / f"{kind}-{options.seed}"
     played = await play(folder, setup, keep)
     if played.findings:
@@ -63,8 +73,7 @@ def _row(played: Round, kind: str) -> Report:
 
 
 def _tell(played: Round, options: Options, keep: Path) -> None:
-    again = f"nox -s chaos -- --only {','.join(played.setup.faults)} --seed {options.seed}"
-    again += f" --seconds {options.seconds:g} --replicas {options.replicas}"
+    again = options.again("--only", ",".join(played.setup.faults), "--seconds", f"{options.seconds:g}")
     (keep / "round.json").write_bytes(msgspec.json.format(msgspec.json.encode(played)))
     lines = [f"{finding.rule}: {finding.subject}: {finding.text}" for finding in played.findings[:20]]
     sys.stdout.write("\n".join([*lines, f"the history: {keep}", f"again: {again}", ""]))

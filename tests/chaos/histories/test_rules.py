@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from .history import History
+from .history import KILLED, OVERDUE, History
 from .records import Record, Recorder, read
 from .rules import RULES, check, excerpt
 
@@ -36,8 +36,8 @@ def fault(since: float, until: float, *targets: str, kind: str = "freeze") -> li
     ]
 
 
-def died(at: float, process: str) -> Record:
-    return Record(at, process, "died")
+def died(at: float, process: str, code: str = KILLED) -> Record:
+    return Record(at, process, "died", code=code)
 
 
 def lapse(at: float, process: str, seconds: float = 2.0) -> Record:
@@ -59,9 +59,13 @@ GOOD: dict[str, list[Record]] = {
     "a dead letter": [
         *SENT, *(part for n in range(3) for part in run("a", n, "s", n + 2, n + 2.5, "error")), letter("s", "no")
     ],
-    "not taken, and not run": [invoke(1, "s"), Record(2, "client", "fail", "s")],
-    "its outcome is unknown, and it was lost": [invoke(1, "s"), Record(2, "client", "unknown", "s")],
-    "its outcome is unknown, and it was handled": [invoke(1, "s"), *run("a", 1, "s", 2, 3)],
+    "not taken, and not run": [*fault(0, 1), invoke(1, "s"), Record(2, "client", "fail", "s")],
+    "its outcome is unknown, and it was lost": [*fault(0, 1), invoke(1, "s"), Record(2, "client", "unknown", "s")],
+    "its outcome is unknown, and it was handled": [
+        *fault(0, 1), invoke(1, "s"), Record(2, "client", "unknown", "s"), *run("a", 1, "s", 2, 3)
+    ],
+    "it was told to stop, and did": [Record(3, "a", "stopping"), died(5, "a", "0")],
+    "it ended as it had hung": [*fault(1, 4, "a", kind="loop"), died(4.1, "a", "1")],
     "repeated after a death": [*SENT, *run("a", 1, "s", 2, None), died(3, "a"), *run("b", 1, "s", 5, 6)],
     "repeated, as its owner died before it was settled": [
         *SENT, *run("a", 1, "s", 2, 3), died(3.1, "a"), *run("b", 1, "s", 5, 6)
@@ -125,6 +129,12 @@ BAD: dict[str, tuple[str, list[Record]]] = {
     ),
     "a lapse that was not logged": ("lapses", TAKEN_OVER[:-1]),
     "a lapse without a cause": ("lapses", [lapse(5, "a")]),
+    "it did not stop in time": ("exits", [Record(3, "a", "stopping"), died(20, "a", OVERDUE)]),
+    "it ended by itself": ("exits", [died(3, "a", "1")]),
+    "an error, and nothing was broken": ("errors", [invoke(1, "s"), Record(9, "client", "unknown", "s")]),
+    "an error long after what was broken": (
+        "errors", [*fault(1, 5), invoke(20, "s"), Record(29, "client", "unknown", "s")]
+    ),
 }  # fmt: skip
 
 

@@ -1,0 +1,80 @@
+"""Faults that hit all processes alike: of the server, of its clock, of its keys."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from daebus.protocol.messages import (
+    channel_instances,
+    channel_listening,
+    instance_registry,
+    serving_instances,
+    serving_registry,
+)
+
+from .arena import LEASE, Arena
+from .injecting import Nemesis, Step, broken, lasts
+from .service import EVENTS, SERVICE
+
+__all__ = ["SERVER_FAULTS"]
+
+_STEPS = (-3600.0, -5.0, -1.0, 1.0, 5.0, 3600.0)
+_REGISTRIES = (
+    instance_registry(SERVICE),
+    channel_instances(EVENTS.name),
+    channel_listening(EVENTS.name),
+    serving_registry(SERVICE),
+    serving_instances(SERVICE),
+)
+
+
+async def _freeze(arena: Arena, step: Step) -> None:
+    async with broken(arena, step):
+        for engine in arena.servers.engines:
+            engine.freeze()
+        await lasts(step)
+        for engine in arena.servers.engines:
+            engine.thaw()
+
+
+async def _kill(arena: Arena, step: Step) -> None:
+    async with broken(arena, step):
+        for engine in arena.servers.engines:
+            engine.kill()
+        await lasts(step)
+        for engine in arena.servers.engines:
+            await asyncio.to_thread(engine.start)
+
+
+async def _stall_all(arena: Arena, step: Step) -> None:
+    async with broken(arena, step):
+        await arena.proxies.set("", "stall")
+        await lasts(step)
+        await arena.proxies.set("", "flow")
+
+
+async def _step_clock(arena: Arena, step: Step) -> None:
+    async with broken(arena, step):
+        arena.servers.clock.step(_STEPS[int(step.chance * len(_STEPS))])
+        await asyncio.sleep(2 * LEASE)
+
+
+async def _delete(arena: Arena, step: Step) -> None:
+    """A registry is deleted, as an operator does, or a server that evicts keys."""
+    key = _REGISTRIES[int(step.chance * len(_REGISTRIES))]
+    async with broken(arena, step):
+        for engine in arena.servers.engines:
+            engine.ask(f"DEL {key}")
+        await asyncio.sleep(LEASE)
+
+
+SERVER_FAULTS: Mapping[str, Nemesis] = {
+    "server-freeze": _freeze,
+    "server-kill": _kill,
+    "blackout": _stall_all,
+    "clock": _step_clock,
+    "deleted": _delete,
+}
+"""``server-freeze``: SIGSTOP. ``server-kill``: -9, and a start with its data. ``blackout``: all connections stall.
+``clock``: it is set by up to an hour, either way. ``deleted``: a registry is gone."""

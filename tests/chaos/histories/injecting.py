@@ -1,0 +1,69 @@
+"""A fault that is to be injected, and its record in the history."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TypeAlias
+
+import msgspec
+
+from .arena import LEASE, Arena
+from .members import Member
+
+__all__ = ["Nemesis", "Step", "broken", "lasts", "target"]
+
+
+class Step(msgspec.Struct, frozen=True):
+    """A fault that is to be injected.
+
+    Attributes:
+        kind: What.
+        slot: The slot of the replica that it hits; the number after the last slot is the client.
+        leases: How long it lasts.
+        connection: Which one of the process's connections; None: all.
+        chance: From 0 to 1, for what else there is to choose.
+    """
+
+    kind: str
+    slot: int
+    leases: float
+    connection: int | None
+    chance: float
+
+
+Nemesis: TypeAlias = Callable[[Arena, Step], Awaitable[None]]
+
+_numbers = itertools.count(1)
+
+
+def target(arena: Arena, step: Step) -> Member:
+    """The process that a fault hits."""
+    if step.slot < len(arena.replicas):
+        return arena.replicas[step.slot]
+    assert arena.client is not None
+    return arena.client
+
+
+async def lasts(step: Step) -> None:
+    """Wait for as long as the fault lasts."""
+    await asyncio.sleep(step.leases * LEASE)
+
+
+@asynccontextmanager
+async def broken(arena: Arena, step: Step, *targets: str) -> AsyncGenerator[None]:
+    """Record a fault that lasts as long as the block.
+
+    Args:
+        arena: The run.
+        step: The fault.
+        targets: The processes that it hits; none: all.
+    """
+    fault = f"fault-{next(_numbers)}"
+    arena.recorder.add("fault", fault, kind=step.kind, targets=targets, seconds=step.leases * LEASE)
+    try:
+        yield
+    finally:
+        arena.recorder.add("healed", fault)
