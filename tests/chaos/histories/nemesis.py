@@ -20,6 +20,8 @@ FAULTS: dict[str, Nemesis] = {**LINK_FAULTS, **PROCESS_FAULTS, **SERVER_FAULTS}
 """How to inject each kind of fault. Each of them heals what it breaks."""
 
 _ROUNDS = 300
+_CLIENTS = 0.2
+"""The share of the faults of links that hit the client."""
 
 
 def plan(seed: int, kinds: Sequence[str], replicas: int) -> list[Step]:
@@ -28,7 +30,9 @@ def plan(seed: int, kinds: Sequence[str], replicas: int) -> list[Step]:
     steps: list[Step] = []
     for _ in range(_ROUNDS):
         for kind in rng.sample(list(kinds), len(kinds)):
-            slot, leases = rng.randrange(replicas + (kind in LINK_FAULTS)), rng.choice(LENGTHS)
+            slot, leases = rng.randrange(replicas), rng.choice(LENGTHS)
+            if rng.random() < _CLIENTS and kind in LINK_FAULTS:
+                slot = replicas
             connection = rng.choice((None, None, 0, 1, 2, 3))
             steps.append(Step(kind, slot, leases, connection, rng.random()))
     return steps
