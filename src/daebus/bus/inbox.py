@@ -68,6 +68,7 @@ class Conversation:
         self._heard = time.monotonic()
         self._replies: deque[Reply] = deque()
         self._size = 0  # of their payloads
+        self._taken = 0
         self._failed: Exception | None = None
         self._wake: asyncio.Future[None] | None = None
 
@@ -79,8 +80,13 @@ class Conversation:
     def receive(self, reply: Reply) -> None:
         """Take a reply."""
         self._heard = time.monotonic()
-        if reply.status == ALIVE:
+        if reply.status == ALIVE or self._failed is not None:
             return
+        if reply.number is not msgspec.UNSET:
+            self._taken += 1
+            if reply.number != self._taken:
+                self._fail(self._interrupted(reply.number))
+                return
         if len(self._replies) < _MOST_UNREAD and self._size < _MOST_UNREAD_SIZE:
             self._replies.append(reply)
             self._size += memoryview(reply.payload).nbytes
@@ -111,6 +117,13 @@ class Conversation:
         reply = self._replies.popleft()
         self._size -= memoryview(reply.payload).nbytes
         return reply
+
+    def _interrupted(self, number: int) -> Unavailable:
+        """The error for an item with a number that is not the next one."""
+        if number < self._taken:
+            again = "began again on another instance, as the one that ran it died or was cut off"
+            return Unavailable(f"The stream of {self._title} {again}: the items so far are not repeated. Ask anew.")
+        return Unavailable(f"The stream of {self._title} lost an item on its way. Ask anew.")
 
     def _fail(self, error: Exception) -> None:
         self._failed = error

@@ -45,7 +45,7 @@ class Items:
         self._reply_to = reply_to
         self._credit: float = NEVER if request.credit is None else request.credit
         self._credit_size: float = NEVER if request.credit_size is None else request.credit_size
-        self._unanswered = 0
+        self._unanswered = self._sent = 0
         self._failed: Exception | None = None
         self._changed = asyncio.Event()
         self._alive: asyncio.Task[None] | None = None
@@ -80,7 +80,8 @@ class Items:
             raise self._failed
         self._credit -= 1
         self._credit_size -= len(item)
-        self._publish(SUCCESS, msgspec.Raw(item))
+        self._sent += 1
+        self._publish(Reply(SUCCESS, msgspec.Raw(item), self._request_id, final=False, number=self._sent))
 
     async def flush(self) -> None:
         """Wait until the server has accepted all items. Raises the errors of `send`."""
@@ -89,10 +90,9 @@ class Items:
         if self._failed is not None:
             raise self._failed
 
-    def _publish(self, status: str, payload: msgspec.Raw) -> None:
+    def _publish(self, reply: Reply) -> None:
         self._unanswered += 1
-        reply = encode(Reply(status, payload, self._request_id, final=False))
-        self._link.issue(("PUBLISH", self._reply_to, reply), self._answered)
+        self._link.issue(("PUBLISH", self._reply_to, encode(reply)), self._answered)
 
     def _answered(self, reply: ServerReply) -> None:
         self._unanswered -= 1
@@ -111,4 +111,4 @@ class Items:
             while not self._is_lost():
                 await asyncio.sleep(_ALIVE_SECONDS)
                 if not self._is_lost():
-                    self._publish(ALIVE, NOTHING)
+                    self._publish(Reply(ALIVE, NOTHING, self._request_id, final=False))

@@ -124,12 +124,15 @@ class Reply(msgspec.Struct):
         payload: The reply, or an `ErrorPayload`; still JSON.
         request_id: The id of the request.
         final: False for all items of a stream; its end is a final reply without an item.
+        number: The number of an item of a stream, from 1; missing in all other replies. A caller sees by it that
+            another instance has begun the stream again, or that an item was lost.
     """
 
     status: str
     payload: msgspec.Raw
     request_id: str
     final: bool = True
+    number: int | msgspec.UnsetType = msgspec.UNSET
 
 
 class ErrorPayload(msgspec.Struct, omit_defaults=True):
