@@ -16,6 +16,7 @@ from tests.chaos.faults import Report
 from tests.chaos.histories import table
 from tests.chaos.histories.nemesis import FAULTS
 from tests.chaos.histories.rules import KINDS
+from tests.chaos.histories.servers import TOPOLOGIES
 from tests.chaos.rolling import roll
 from tests.chaos.streaming import cut, stop
 
@@ -32,6 +33,7 @@ def main() -> int:
     parser.add_argument("--messages", type=int, default=100_000, help="how many messages flow where nothing breaks")
     parser.add_argument("--only", help="names, separated by commas")
     parser.add_argument("--replicas", type=int, default=3, help="of the rounds whose history is checked")
+    parser.add_argument("--topology", default="single", choices=TOPOLOGIES, help="of these rounds")
     parser.add_argument("--load", default=",".join(KINDS), help="the kinds of operations in these rounds")
     parser.add_argument("--kept", type=Path, default=Path("chaos-kept"), help="where histories with findings are put")
     parser.add_argument("--peers", type=Path, help="where the environments of the peers lie; default: no peers")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.engines import Engine, free_port, start_all
@@ -18,15 +19,34 @@ RANGES = ((0, 5460), (5461, 10922), (10923, 16383))
 class Cluster:
     """Three servers, each with a replica if there are to be some.
 
+    Args:
+        folder: For their files.
+        with_replicas: Whether there are to be replicas.
+        announced: The ports that clients are told of, where these are others than those of the servers.
+        options: More of their command lines.
+        environment: More of their environment.
+
     Attributes:
         primaries: Those that have slots at first.
         replicas: Theirs, in the same order.
         url: For daebus; it names two of them.
     """
 
-    def __init__(self, folder: Path, *, with_replicas: bool = True) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        with_replicas: bool = True,
+        announced: Sequence[int] = (),
+        options: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self._buses: dict[Engine, int] = {}
-        engines = [self._engine(folder / str(number)) for number in range(6 if with_replicas else 3)]
+        self._options = options
+        self._environment = environment
+        count = 6 if with_replicas else 3
+        ports = announced or [None] * count
+        engines = [self._engine(folder / str(number), port) for number, port in enumerate(ports)]
         self.primaries, self.replicas = engines[:3], engines[3:]
         self.url = f"redis+cluster://127.0.0.1:{engines[0].port},127.0.0.1:{engines[1].port}"
 
@@ -80,14 +100,18 @@ class Cluster:
         for engine in self.engines:
             engine.kill()
 
-    def _engine(self, folder: Path) -> Engine:
+    def _engine(self, folder: Path, announced: int | None) -> Engine:
         folder.mkdir()
         bus = free_port()
+        port = () if announced is None else ("--cluster-announce-port", str(announced))
         engine = Engine(
             folder,
             *("--cluster-enabled", "yes", "--cluster-port", str(bus), "--cluster-node-timeout", "1000"),
             *("--cluster-require-full-coverage", "no", "--cluster-replica-validity-factor", "0"),
             *("--repl-diskless-sync-delay", "0"),
+            *self._options,
+            *port,
+            environment=self._environment,
         )
         self._buses[engine] = bus
         return engine

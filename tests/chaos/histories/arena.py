@@ -21,7 +21,7 @@ from .history import KILLED, OVERDUE, History
 from .members import START_SECONDS, Member, client_command, service_command
 from .proxies import Proxies, open_proxies
 from .records import Recorder, read
-from .servers import Servers, Single
+from .servers import TOPOLOGIES, Servers
 from .service import SERVICE, STOP_TIMEOUT, Work
 
 __all__ = ["LEASE", "Arena", "Load", "open_arena"]
@@ -178,7 +178,11 @@ class Arena:
 
     async def _make(self, slot: int) -> Member:
         name = f"replica-{slot}.{next(self._numbers)}"
-        return await self._launch(name, service_command(self.servers.url), {"HISTORY_LEASE": str(self.lease)})
+        return await self._launch(
+            name,
+            service_command(self.servers.url),
+            {"HISTORY_LEASE": str(self.lease), "HISTORY_PARTITIONS": str(self.servers.partitions)},
+        )
 
     async def _launch(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> Member:
         member = Member(name, self.folder, command, environment)
@@ -188,9 +192,9 @@ class Arena:
 
 
 @asynccontextmanager
-async def open_arena(folder: Path, replicas: int) -> AsyncGenerator[Arena]:
+async def open_arena(folder: Path, replicas: int, topology: str) -> AsyncGenerator[Arena]:
     """Start everything but the client, and end everything."""
-    servers = Single(folder)
+    servers = TOPOLOGIES[topology](folder)
     async with open_proxies() as proxies:
         arena = Arena(folder, servers, proxies)
         try:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+
+from tests.engines import Engine
 
 from daebus.protocol.messages import (
     channel_instances,
@@ -29,21 +31,31 @@ _REGISTRIES = (
 )
 
 
+def _chosen(arena: Arena, step: Step) -> Sequence[Engine]:
+    """One of the servers, or all of them; the primary, where another one takes over from it."""
+    engines = arena.servers.engines
+    if arena.servers.fails_over:
+        return [engine for engine in engines if engine.is_primary()]
+    return engines if step.connection is None else [engines[step.connection % len(engines)]]
+
+
 async def _freeze(arena: Arena, step: Step) -> None:
     async with broken(arena, step):
-        for engine in arena.servers.engines:
+        engines = _chosen(arena, step)
+        for engine in engines:
             engine.freeze()
         await lasts(step)
-        for engine in arena.servers.engines:
+        for engine in engines:
             engine.thaw()
 
 
 async def _kill(arena: Arena, step: Step) -> None:
     async with broken(arena, step):
-        for engine in arena.servers.engines:
+        engines = _chosen(arena, step)
+        for engine in engines:
             engine.kill()
         await lasts(step)
-        for engine in arena.servers.engines:
+        for engine in engines:
             await asyncio.to_thread(engine.start)
 
 

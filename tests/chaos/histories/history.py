@@ -9,9 +9,12 @@ import msgspec
 
 from .records import Record, What
 
-__all__ = ["KILLED", "NEVER", "OVERDUE", "Fault", "History", "Lapse", "Letter", "Operation", "Run"]
+__all__ = ["FAILOVER", "KILLED", "NEVER", "OVERDUE", "Fault", "History", "Lapse", "Letter", "Operation", "Run"]
 
 NEVER = float("inf")
+
+FAILOVER = "failover"
+"""The kind of a fault after which a replica of the server may be the primary: what it had not yet got is lost."""
 
 KILLED, OVERDUE = "killed", "killed, as it did not stop in time"
 """Codes of the deaths of processes; else their exit codes."""

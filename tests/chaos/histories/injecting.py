@@ -11,6 +11,7 @@ from typing import TypeAlias
 import msgspec
 
 from .arena import LEASE, Arena
+from .history import FAILOVER
 from .members import Member
 
 __all__ = ["Nemesis", "Step", "broken", "lasts", "target"]
@@ -35,6 +36,8 @@ class Step(msgspec.Struct, frozen=True):
 
 
 Nemesis: TypeAlias = Callable[[Arena, Step], Awaitable[None]]
+
+_FAILOVERS = ("server-freeze", "server-kill", "blackout")
 
 _numbers = itertools.count(1)
 
@@ -62,7 +65,8 @@ async def broken(arena: Arena, step: Step, *targets: str) -> AsyncGenerator[None
         targets: The processes that it hits; none: all.
     """
     fault = f"fault-{next(_numbers)}"
-    arena.recorder.add("fault", fault, kind=step.kind, targets=targets, seconds=step.leases * LEASE)
+    kind = FAILOVER if arena.servers.fails_over and step.kind in _FAILOVERS else step.kind
+    arena.recorder.add("fault", fault, kind=kind, targets=targets, seconds=step.leases * LEASE)
     try:
         yield
     finally:

@@ -27,6 +27,7 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
         faults: The kinds of faults.
         kinds: The kinds of operations.
         replicas: How many there are.
+        topology: On which servers: ``single``, ``cluster`` or ``sentinel``.
         seconds: For how long there is load.
         rate: How many operations begin in a second.
         pause: How many seconds pass between the end of a fault and the next one.
@@ -36,6 +37,7 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     faults: Sequence[str]
     kinds: tuple[str, ...] = ("send",)
     replicas: int = 3
+    topology: str = "single"
     seconds: float = 15.0
     rate: float = 50.0
     pause: float = 1.0
@@ -69,7 +71,7 @@ async def play(folder: Path, setup: Setup, keep: Path | None = None) -> Round:
     """Play a round; where the checker finds something, the files are copied to the folder `keep`."""
     steps = iter(plan(setup.seed, setup.faults, setup.replicas))
     injected: Counter[str] = Counter()
-    async with open_arena(folder, setup.replicas) as arena:
+    async with open_arena(folder, setup.replicas, setup.topology) as arena:
         client = await arena.load(Load(setup.kinds, setup.rate, setup.seconds, setup.seed))
         loading = asyncio.create_task(asyncio.to_thread(client.process.wait))
         while not loading.done():

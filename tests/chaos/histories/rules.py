@@ -13,7 +13,7 @@ from itertools import combinations, pairwise
 
 import msgspec
 
-from .history import KILLED, NEVER, OVERDUE, History, Run
+from .history import FAILOVER, KILLED, NEVER, OVERDUE, History, Run
 
 __all__ = ["KINDS", "RULES", "Finding", "check", "excerpt", "excuse"]
 
@@ -23,6 +23,7 @@ _SHORTEST = 0.6
 _SECOND_RUNS = 2
 _DELIVERED = re.compile(r"It was delivered (\d+) times")
 _TOLD_AFTER = 3.0
+_LAG, _DEMOTION = 2.0, 4.0
 _RECOVERY = 6.0
 _HANGS = ("gil", "loop", "freeze")
 _ATTEMPTS = 3
@@ -54,10 +55,19 @@ def excuse(history: History, run: Run) -> str | None:
         return "died"
     if run.code in ("", "cancelled") and history.stops.get(process, NEVER) <= until:
         return "stopped"
+    if _is_forgotten(history, run.ended):
+        return "failover"
     for fault in history.faults:
         if fault.hits(process) and fault.seconds >= _SHORTEST * lease and fault.meets(run.began, until):
             return fault.kind
     return None
+
+
+def _is_forgotten(history: History, at: float) -> bool:
+    """Whether what a server acknowledged at this time was lost in a failover."""
+    return any(
+        fault.kind == FAILOVER and fault.since - _LAG <= at <= fault.until + _DEMOTION for fault in history.faults
+    )
 
 
 def _may_retry(history: History, run: Run) -> bool:
@@ -74,6 +84,8 @@ def lost(history: History) -> Iterator[Finding]:
     letters = {letter.subject for letter in history.letters}
     for operation in history.operations.values():
         if operation.outcome != "ok" or operation.subject in letters:
+            continue
+        if _is_forgotten(history, operation.ended):
             continue
         if not any(run.code == "ok" for run in history.runs.get(operation.subject, ())):
             runs = len(history.runs.get(operation.subject, ()))

@@ -23,6 +23,7 @@ class Options(msgspec.Struct, frozen=True):
         seconds: For how long there is load.
         replicas: How many there are.
         kept: The folder for the histories in which something was found.
+        topology: On which servers.
         kinds: The kinds of operations.
     """
 
@@ -30,24 +31,30 @@ class Options(msgspec.Struct, frozen=True):
     seconds: float
     replicas: int
     kept: Path
+    topology: str = "single"
     kinds: tuple[str, ...] = KINDS
 
     def again(self, *more: str) -> str:
         """The command that does the same again."""
         load = () if self.kinds == KINDS else ("--load", ",".join(self.kinds))
-        numbers = ("--seed", f"{self.seed}", "--replicas", f"{self.replicas}")
+        numbers = ("--seed", f"{self.seed}", "--replicas", f"{self.replicas}", "--topology", self.topology)
         return " ".join(("nox -s chaos --", *more, *numbers, *load))
 
 
 def options_of(given: argparse.Namespace) -> Options:
     """What the command line says of rounds."""
-    return Options(given.seed, given.seconds, given.replicas, given.kept, tuple(given.load.split(",")))
+    return Options(given.seed, given.seconds, given.replicas, given.kept, given.topology, tuple(given.load.split(",")))
 
 
 async def history(folder: Path, *, options: Options, kind: str) -> Report:
     """One kind of fault, again and again, under mixed load; the history is checked."""
     setup = Setup(
-        seed=options.seed, faults=(kind,), kinds=options.kinds, replicas=options.replicas, seconds=options.seconds
+        seed=options.seed,
+        faults=(kind,),
+        kinds=options.kinds,
+        replicas=options.replicas,
+        topology=options.topology,
+        seconds=options.seconds,
     )
     keep = options.kept / f"{kind}-{options.seed}"
     played = await play(folder, setup, keep)
@@ -60,7 +67,7 @@ def _row(played: Round, kind: str) -> Report:
     lost = sum(finding.rule == "lost" for finding in played.findings)
     outcomes = ", ".join(f"{count} {outcome}" for outcome, count in sorted(played.operations.items()))
     return Report(
-        f"history: {kind}",
+        f"history: {kind}, {played.setup.topology}, {played.setup.replicas} replicas",
         sum(played.injected.values()),
         sum(played.operations.values()),
         lost,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from .history import KILLED, OVERDUE, History
+from .history import FAILOVER, KILLED, OVERDUE, History
 from .records import Record, Recorder, read
 from .rules import RULES, check, excerpt
 
@@ -64,6 +64,10 @@ GOOD: dict[str, list[Record]] = {
     "its outcome is unknown, and it was handled": [
         *fault(0, 1), invoke(1, "s"), Record(2, "client", "unknown", "s"), *run("a", 1, "s", 2, 3)
     ],
+    "lost in a failover": [*SENT, *fault(1.5, 4, kind=FAILOVER)],
+    "its end was lost in a failover": [
+        *SENT, *run("a", 1, "s", 2, 3), *fault(3.1, 5, kind=FAILOVER), *run("a", 2, "s", 6, 7)
+    ],
     "it was told to stop, and did": [Record(3, "a", "stopping"), died(5, "a", "0")],
     "it ended as it had hung": [*fault(1, 4, "a", kind="loop"), died(4.1, "a", "1")],
     "repeated after a death": [*SENT, *run("a", 1, "s", 2, None), died(3, "a"), *run("b", 1, "s", 5, 6)],
@@ -88,6 +92,7 @@ BAD: dict[str, tuple[str, list[Record]]] = {
     "never handled": ("lost", SENT),
     "it only failed, and is no dead letter": ("lost", [*SENT, *run("a", 1, "s", 2, 3, "error")]),
     "its process died, and nobody took it over": ("lost", [*SENT, *run("a", 1, "s", 2, None), died(3, "a")]),
+    "lost long before a failover": ("lost", [*SENT, *fault(9, 10, kind=FAILOVER)]),
     "not taken, and run": ("refused", [invoke(1, "s"), Record(2, "client", "fail", "s"), *run("a", 1, "s", 3, 4)]),
     "repeated without a reason": ("repeats", [*SENT, *run("a", 1, "s", 2, 3), *run("b", 1, "s", 5, 6)]),
     "repeated, and another one died": (
