@@ -33,12 +33,15 @@ def main() -> int:
     parser.add_argument("--messages", type=int, default=100_000, help="how many messages flow where nothing breaks")
     parser.add_argument("--only", help="names, separated by commas")
     parser.add_argument("--replicas", type=int, default=3, help="of the rounds whose history is checked")
+    parser.add_argument("--soak", type=table.seconds_of, help="only a soak with all of them, for so long: 30m")
     parser.add_argument("--topology", default="single", choices=TOPOLOGIES, help="of these rounds")
     parser.add_argument("--load", default=",".join(KINDS), help="the kinds of operations in these rounds")
     parser.add_argument("--kept", type=Path, default=Path("chaos-kept"), help="where histories with findings are put")
     parser.add_argument("--peers", type=Path, help="where the environments of the peers lie; default: no peers")
     parser.add_argument("--json", type=Path, help="write the figures there too")
     options = parser.parse_args()
+    if options.soak:
+        options.seconds, options.only = options.soak, "soak"
     chosen = _faults(options)
     names = options.only.split(",") if options.only else list(chosen)
     reports = [asyncio.run(_run(chosen[name])) for name in names]
@@ -60,6 +63,8 @@ def _faults(options: argparse.Namespace) -> dict[str, Fault]:
         "stops": _stops,
         "flow": partial(faults.flow, messages=options.messages),
     }
+    if options.soak:
+        return {"soak": partial(table.soak, options=table.options_of(options))}
     for kind in FAULTS:
         chosen[kind] = partial(table.history, options=table.options_of(options), kind=kind)
     if options.peers is not None:

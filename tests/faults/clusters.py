@@ -45,7 +45,7 @@ class Cluster:
         self._options = options
         self._environment = environment
         count = 6 if with_replicas else 3
-        ports = announced or [None] * count
+        ports: Sequence[int | None] = announced or [None] * count
         engines = [self._engine(folder / str(number), port) for number, port in enumerate(ports)]
         self.primaries, self.replicas = engines[:3], engines[3:]
         self.url = f"redis+cluster://127.0.0.1:{engines[0].port},127.0.0.1:{engines[1].port}"

@@ -7,7 +7,7 @@ import itertools
 import signal
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -15,6 +15,7 @@ from tests.support import until
 
 from daebus.connection.node import open_node
 from daebus.connection.redis_server import RedisServer
+from daebus.errors import ServiceError, StartupError
 from daebus.operations.dead_letters import DeadLetters
 
 from .history import KILLED, OVERDUE, History
@@ -140,7 +141,7 @@ class Arena:
 
     async def finish(self) -> None:
         """Stop the replicas, and record the dead letters and what was logged."""
-        await self._record_letters()
+        await self.take_letters()
         await asyncio.gather(*(self.stopped(replica) for replica in self.replicas))
         for member in self._all:
             member.record_lapses(self.recorder)
@@ -151,22 +152,24 @@ class Arena:
             member.end()
         self.recorder.close()
 
-    async def letters(self) -> dict[str, tuple[str, str]]:
-        """The dead letters: by their subject the code and the sentence of the error."""
-        async with open_node(RedisServer.from_url(self.servers.direct_url)) as node:
-            found = [letter async for letter in DeadLetters(node, SERVICE).all()]
+    async def take_letters(self) -> None:
+        """Record the dead letters, and drop them. If the server is away, they stay until the next time."""
         decode = msgspec.json.Decoder(Work).decode
-        return {decode(letter.payload).subject: (letter.code, letter.error) for letter in found}
-
-    async def _record_letters(self) -> None:
-        for subject, (code, reason) in (await self.letters()).items():
-            self.recorder.add("letter", subject=subject, code=code, value=reason)
+        with suppress(StartupError, ServiceError):
+            async with open_node(RedisServer.from_url(self.servers.direct_url)) as node:
+                letters = DeadLetters(node, SERVICE)
+                async for letter in letters.all():
+                    subject = decode(letter.payload).subject
+                    self.recorder.add("letter", letter.id, subject=subject, code=letter.code, value=letter.error)
+                    await letters.drop(letter)
 
     async def _waiting(self) -> int:
-        history, letters = self.history(), await self.letters()
+        await self.take_letters()
+        history = self.history()
+        buried = {letter.subject for letter in history.letters.values()}
         return sum(
             operation.outcome == "ok"
-            and operation.subject not in letters
+            and operation.subject not in buried
             and all(run.code != "ok" for run in history.runs.get(operation.subject, ()))
             for operation in history.operations.values()
         )

@@ -54,6 +54,7 @@ class Run(msgspec.Struct):
         began: When.
         ended: When it ended; or when its process died.
         effects: When it had its effects.
+        fence: The fence of its delivery.
         code: ``ok``, ``error``, ``cancelled``; empty: it did not end.
         value: Its reply.
     """
@@ -66,6 +67,7 @@ class Run(msgspec.Struct):
     effects: list[float] = []
     code: str = ""
     value: str = ""
+    fence: str = ""
 
 
 class Fault(msgspec.Struct, frozen=True):
@@ -138,7 +140,7 @@ class History:
         exits: With which codes: `KILLED`, `OVERDUE`, or an exit code.
         stops: When processes were told to stop.
         lapses: Which of them logged that they were cut off.
-        letters: The dead letters at the end.
+        letters: The dead letters, by their ids.
         leases: The leases of the replicas, in seconds.
     """
 
@@ -152,7 +154,7 @@ class History:
         self.exits: dict[str, str] = {}
         self.stops: dict[str, float] = {}
         self.lapses: list[Lapse] = []
-        self.letters: list[Letter] = []
+        self.letters: dict[str, Letter] = {}
         self.leases: dict[str, float] = {}
         self._runs: dict[str, Run] = {}
         self._open: dict[str, Fault] = {}
@@ -192,7 +194,7 @@ class History:
             case "lapse":
                 self.lapses.append(Lapse(record.process, record.at, record.seconds))
             case "letter":
-                self.letters.append(Letter(record.subject, record.code, record.value))
+                self.letters[record.id or record.subject] = Letter(record.subject, record.code, record.value)
 
     def _end_operation(self, record: Record) -> None:
         operation = self.operations[record.id]
@@ -201,7 +203,7 @@ class History:
 
     def _take_run(self, record: Record) -> None:
         if record.what == "start":
-            run = self._runs[record.id] = Run(record.id, record.process, record.subject, record.at)
+            run = self._runs[record.id] = Run(record.id, record.process, record.subject, record.at, fence=record.value)
             self.runs[run.subject].append(run)
         elif record.what == "effect":
             self._runs[record.id].effects.append(record.at)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import time
 from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
@@ -11,10 +12,13 @@ from pathlib import Path
 
 import msgspec
 
-from .arena import Load, open_arena
+from .arena import Arena, Load, open_arena
 from .history import History
 from .nemesis import inject, plan
-from .rules import Finding, check, excerpt, is_repeated
+from .rules import Finding, check, ends, excerpt, is_repeated
+from .samples import Growth, Sample, growth, sample
+
+_SAMPLES = 100
 
 __all__ = ["Round", "Setup", "play"]
 
@@ -30,7 +34,8 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
         topology: On which servers: ``single``, ``cluster`` or ``sentinel``.
         seconds: For how long there is load.
         rate: How many operations begin in a second.
-        pause: How many seconds pass between the end of a fault and the next one.
+        pause: How many seconds pass between the end of a fault and the next one, at least.
+        every: How many seconds pass between the beginnings of two faults, at least.
     """
 
     seed: int
@@ -41,6 +46,7 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float = 15.0
     rate: float = 50.0
     pause: float = 1.0
+    every: float = 0.0
 
 
 class Round(msgspec.Struct):
@@ -53,6 +59,8 @@ class Round(msgspec.Struct):
         repeated: How many messages were handled more than once without having failed.
         stall: The longest time in seconds in which no handler ended.
         findings: What the checker found.
+        keyed: How many idempotency keys ended, by how often they did.
+        growth: What grew.
         excerpts: The part of the history for some of the findings.
         kept: Where the files are, if it found something.
     """
@@ -63,32 +71,54 @@ class Round(msgspec.Struct):
     repeated: int
     stall: float
     findings: list[Finding]
+    keyed: dict[int, int]
+    growth: Growth
     excerpts: list[list[str]]
     kept: str = ""
 
 
 async def play(folder: Path, setup: Setup, keep: Path | None = None) -> Round:
     """Play a round; where the checker finds something, the files are copied to the folder `keep`."""
-    steps = iter(plan(setup.seed, setup.faults, setup.replicas))
-    injected: Counter[str] = Counter()
+    samples: list[Sample] = []
     async with open_arena(folder, setup.replicas, setup.topology) as arena:
         client = await arena.load(Load(setup.kinds, setup.rate, setup.seconds, setup.seed))
         loading = asyncio.create_task(asyncio.to_thread(client.process.wait))
-        while not loading.done():
-            await asyncio.wait({loading}, timeout=setup.pause)
-            await arena.tend()
-            if not loading.done():
-                step = next(steps)
-                await inject(arena, step)
-                injected[step.kind] += 1
+        sampling = asyncio.create_task(_sample(arena, samples, setup.seconds / _SAMPLES))
+        injected = await _break(arena, setup, loading)
         assert await loading == 0, "the client failed"
+        sampling.cancel()
+        await asyncio.wait({sampling})
         await arena.settled()
         await arena.finish()
         history = arena.history()
-    return _judge(history, setup, injected, folder, keep)
+    return _judge(history, setup, injected, growth(samples), folder, keep)
 
 
-def _judge(history: History, setup: Setup, injected: Counter[str], folder: Path, keep: Path | None) -> Round:
+async def _break(arena: Arena, setup: Setup, loading: asyncio.Task[int]) -> Counter[str]:
+    """Inject faults while there is load; how often each of them was."""
+    injected: Counter[str] = Counter()
+    due = time.monotonic()
+    for step in plan(setup.seed, setup.faults, setup.replicas):
+        await asyncio.wait({loading}, timeout=max(setup.pause, due - time.monotonic()))
+        await arena.tend()
+        if loading.done():
+            break
+        due = time.monotonic() + setup.every
+        await inject(arena, step)
+        injected[step.kind] += 1
+    return injected
+
+
+async def _sample(arena: Arena, samples: list[Sample], pause: float) -> None:
+    while True:
+        samples += await asyncio.to_thread(sample, arena)
+        await arena.take_letters()
+        await asyncio.sleep(pause)
+
+
+def _judge(
+    history: History, setup: Setup, injected: Counter[str], grown: Growth, folder: Path, keep: Path | None
+) -> Round:
     findings = check(history)
     kept = ""
     if findings and keep is not None:
@@ -101,6 +131,8 @@ def _judge(history: History, setup: Setup, injected: Counter[str], folder: Path,
         repeated=sum(is_repeated(history, runs) for runs in history.runs.values()),
         stall=_longest_stall(history),
         findings=findings,
+        keyed=dict(Counter(ends(history, subject) for subject in history.about if history.kind_of(subject) == "keyed")),
+        growth=grown,
         excerpts=[excerpt(history, finding.subject) for finding in findings[:20]],
         kept=kept,
     )

@@ -15,7 +15,7 @@ import msgspec
 
 from .history import FAILOVER, KILLED, NEVER, OVERDUE, History, Run
 
-__all__ = ["KINDS", "RULES", "Finding", "check", "excerpt", "excuse"]
+__all__ = ["KINDS", "RULES", "Finding", "check", "ends", "excerpt", "excuse"]
 
 _SHORTEST = 0.6
 """Of a lease: a shorter fault lets nobody count as dead, as a heartbeat is sent each third of a lease."""
@@ -81,7 +81,7 @@ def is_repeated(history: History, runs: Sequence[Run]) -> bool:
 
 def lost(history: History) -> Iterator[Finding]:
     """What was acknowledged was handled to its end, or is a dead letter."""
-    letters = {letter.subject for letter in history.letters}
+    letters = {letter.subject for letter in history.letters.values()}
     for operation in history.operations.values():
         if operation.outcome != "ok" or operation.subject in letters:
             continue
@@ -151,9 +151,33 @@ def overlaps(history: History) -> Iterator[Finding]:
                 yield Finding("overlaps", subject, text)
 
 
+def fences(history: History) -> Iterator[Finding]:
+    """Each run of a message has a greater fence than those before, unless its process was broken when it began."""
+    for subject, runs in history.runs.items():
+        for first, second in pairwise(run for run in runs if run.fence):
+            lease = history.lease_of(second.process)
+            faults = [fault for fault in history.faults if fault.hits(second.process)]
+            late = any(fault.meets(second.began - lease, second.began) for fault in faults)
+            if second.fence == first.fence or (second.fence < first.fence and not late):
+                text = f"{second.id} began after {first.id}, with the fence {second.fence} after {first.fence}"
+                yield Finding("fences", subject, text)
+
+
+def ends(history: History, subject: str) -> int:
+    """How often a message ended well, as a store counts it that refuses the fences of earlier deliveries."""
+    newest, count = "", 0
+    marks = [(at, run.fence, False) for run in history.runs.get(subject, ()) for at in run.effects]
+    marks += [(run.ended, run.fence, True) for run in history.runs.get(subject, ()) if run.code == "ok"]
+    for _, fence, is_end in sorted(marks):
+        if fence >= newest:
+            newest = fence
+            count += is_end
+    return count
+
+
 def letters(history: History) -> Iterator[Finding]:
     """Each dead letter is of a message that failed at each attempt, or at whose runs so many processes died."""
-    for letter in history.letters:
+    for letter in history.letters.values():
         runs = history.runs.get(letter.subject, [])
         told = _DELIVERED.search(letter.reason)
         if told is None:
@@ -225,7 +249,7 @@ def _is_silent(history: History, run: Run, following: Run) -> bool:
 
 Rule = Callable[[History], Iterator[Finding]]
 
-RULES: Sequence[Rule] = (lost, refused, repeats, calls, keys, overlaps, letters, lapses, exits, errors)
+RULES: Sequence[Rule] = (lost, refused, repeats, calls, keys, overlaps, fences, letters, lapses, exits, errors)
 """All rules."""
 
 

@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator
 import msgspec
 
 from daebus import Action, Channel, Daebus, Settings, StreamAction
+from daebus.core.context import current_context
 
 from .records import recorder_of_process
 
@@ -49,6 +50,7 @@ STOP_TIMEOUT = 3.0
 _LEASE = float(os.environ.get("HISTORY_LEASE", "2"))
 _LATE = 0.2  # of a lease
 _ITEMS = 5
+_KEEP_SECONDS = 60.0
 
 app = Daebus(
     SERVICE,
@@ -72,7 +74,9 @@ class _Run:
         self.id = f"{_recorder.process}/{next(_numbers)}"
 
     def __enter__(self) -> _Run:
-        _recorder.add("start", self.id, subject=self._work.subject)
+        context = current_context.get()
+        fence = "" if context is None else context.fence or ""
+        _recorder.add("start", self.id, subject=self._work.subject, value=fence)
         return self
 
     def has_effect(self) -> None:
@@ -100,7 +104,7 @@ async def work(work: Work) -> str:
     return await _do(work)
 
 
-@app.action(CALL)
+@app.action(CALL, keep_replies=_KEEP_SECONDS)
 async def call(work: Work) -> str:
     return await _do(work)
 

@@ -9,10 +9,17 @@ from pathlib import Path
 import msgspec
 from tests.chaos.faults import Report
 
+from .nemesis import FAULTS
 from .rounds import Round, Setup, play
 from .rules import KINDS
+from .samples import Growth
 
-__all__ = ["Options", "history", "options_of"]
+__all__ = ["Options", "history", "options_of", "seconds_of", "soak"]
+
+_SOAK_EVERY = 8.0
+_MOST_GROWTH = 1.2
+_SLACK, _SLACK_BYTES = 12, 2_000_000
+"""Descriptors of connections that come and go; bytes that a server needs for its own purposes."""
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -63,6 +70,40 @@ async def history(folder: Path, *, options: Options, kind: str) -> Report:
     return _row(played, kind)
 
 
+async def soak(folder: Path, *, options: Options) -> Report:
+    """All kinds of faults, one each 8 s, under mixed load; what the processes and the servers use must not grow."""
+    setup = Setup(
+        seed=options.seed,
+        faults=tuple(FAULTS),
+        kinds=options.kinds,
+        replicas=options.replicas,
+        topology=options.topology,
+        seconds=options.seconds,
+        every=_SOAK_EVERY,
+    )
+    keep = options.kept / f"soak-{options.topology}-{options.seed}"
+    played = await play(folder, setup, keep)
+    if played.findings:
+        _tell(played, options, keep)
+    row, grown = _row(played, "soak"), played.growth
+    sizes = f"memory x {grown.memory}, descriptors +{grown.descriptors}, server x {grown.server}"
+    row.more += f"; {sizes} (+{grown.server_bytes} bytes); keys by their ends: {played.keyed}; {played.injected}"
+    row.left += _grows(grown)
+    return row
+
+
+def _grows(grown: Growth) -> int:
+    """How many of the sizes are not flat."""
+    too_large = grown.server > _MOST_GROWTH and grown.server_bytes > _SLACK_BYTES
+    return sum((grown.memory > _MOST_GROWTH, grown.descriptors > _SLACK, too_large))
+
+
+def seconds_of(text: str) -> float:
+    """A duration on the command line: ``30m``, ``90s`` or ``90``."""
+    units = {"s": 1, "m": 60, "h": 3600}
+    return float(text.rstrip("smh")) * units.get(text[-1], 1)
+
+
 def _row(played: Round, kind: str) -> Report:
     lost = sum(finding.rule == "lost" for finding in played.findings)
     outcomes = ", ".join(f"{count} {outcome}" for outcome, count in sorted(played.operations.items()))
@@ -81,6 +122,7 @@ def _row(played: Round, kind: str) -> Report:
 
 def _tell(played: Round, options: Options, keep: Path) -> None:
     again = options.again("--only", ",".join(played.setup.faults), "--seconds", f"{options.seconds:g}")
+    keep.mkdir(parents=True, exist_ok=True)
     (keep / "round.json").write_bytes(msgspec.json.format(msgspec.json.encode(played)))
     lines = [f"{finding.rule}: {finding.subject}: {finding.text}" for finding in played.findings[:20]]
     sys.stdout.write("\n".join([*lines, f"the history: {keep}", f"again: {again}", ""]))

@@ -8,7 +8,7 @@ import pytest
 
 from .history import FAILOVER, KILLED, OVERDUE, History
 from .records import Record, Recorder, read
-from .rules import RULES, check, excerpt
+from .rules import RULES, check, ends, excerpt
 
 
 def invoke(at: float, id_: str, kind: str = "send", subject: str = "") -> Record:
@@ -19,10 +19,12 @@ def ok(at: float, id_: str, value: str = "") -> Record:
     return Record(at, "client", "ok", id_, value=value)
 
 
-def run(process: str, number: int, subject: str, began: float, ended: float | None, code: str = "ok") -> list[Record]:
+def run(
+    process: str, number: int, subject: str, began: float, ended: float | None, code: str = "ok", fence: str = ""
+) -> list[Record]:
     """A run of a handler; it replies with its id."""
     id_ = f"{process}/{number}"
-    records = [Record(began, process, "start", id_, subject)]
+    records = [Record(began, process, "start", id_, subject, value=fence)]
     if ended is not None:
         records += [Record(ended, process, "end", id_, subject, value=id_, code=code)]
     return records
@@ -45,7 +47,7 @@ def lapse(at: float, process: str, seconds: float = 2.0) -> Record:
 
 
 def letter(subject: str, reason: str) -> Record:
-    return Record(99, "arena", "letter", subject=subject, code="internal", value=reason)
+    return Record(99, "arena", "letter", "1-0", subject, code="internal", value=reason)
 
 
 SENT = [invoke(1, "s"), ok(1.1, "s")]
@@ -83,6 +85,13 @@ GOOD: dict[str, list[Record]] = {
     "one key": [*KEYED, *run("a", 1, "k", 2, 3)],
     "poison": [
         *SENT, *run("a", 1, "s", 2, None), died(3, "a"), *run("b", 1, "s", 5, None), died(6, "b"), letter("s", POISON)
+    ],
+    "greater fences": [
+        *SENT, *run("a", 1, "s", 2, None, fence="1"), died(3, "a"), *run("b", 1, "s", 5, 6, fence="2")
+    ],
+    "a smaller fence, as it was frozen before it began": [
+        *SENT, *fault(2, 6, "a"), *run("b", 1, "s", 5, 5.5, fence="2"), *run("a", 1, "s", 6.1, None, fence="1"),
+        *fault(5.4, 9, "b"), lapse(6.2, "a", 4), lapse(9.1, "b", 4),
     ],
     "a lapse while all were cut off": [*fault(2, 5), lapse(5.1, "a", 3)],
     "a lapse of a process that had to wait": [Record(5, "a", "starved", seconds=3), lapse(5.1, "a", 3)],
@@ -126,6 +135,12 @@ BAD: dict[str, tuple[str, list[Record]]] = {
     "two had it at one time, and the fault came later": (
         "overlaps", [*SENT, *run("a", 1, "s", 2, 9), *run("b", 1, "s", 4, 5), *fault(6, 9, "a")]
     ),
+    "the same fence": (
+        "fences", [*SENT, *run("a", 1, "s", 2, None, fence="1"), died(3, "a"), *run("b", 1, "s", 5, 6, fence="1")]
+    ),
+    "a smaller fence": (
+        "fences", [*SENT, *run("a", 1, "s", 2, None, fence="2"), died(3, "a"), *run("b", 1, "s", 5, 6, fence="1")]
+    ),
     "buried after one failure": (
         "letters", [*SENT, *run("a", 1, "s", 2, 3, "error"), letter("s", "The handler failed")]
     ),
@@ -157,6 +172,14 @@ def test_a_bad_history_is_found(name: str) -> None:
 @pytest.mark.parametrize("rule", [rule.__name__ for rule in RULES])
 def test_each_rule_finds_a_bad_history(rule: str) -> None:
     assert rule in {rule for rule, _ in BAD.values()}
+
+
+def test_ends_are_counted_by_their_fences() -> None:
+    stale = [*run("a", 1, "s", 2, 9, fence="1"), *run("b", 1, "s", 5, 6, fence="2")]
+    both = [*run("a", 1, "s", 2, 4, fence="1"), *run("b", 1, "s", 5, 6, fence="2")]
+    assert ends(History([*SENT, *stale]), "s") == 1
+    assert ends(History([*SENT, *both]), "s") == 2
+    assert ends(History(SENT), "s") == 0
 
 
 def test_a_history_survives_its_process(tmp_path: Path) -> None:
