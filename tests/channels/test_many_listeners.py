@@ -219,3 +219,18 @@ async def test_a_channel_is_trimmed_once_its_events_are_handled_and_not_while_no
         before = await trims()
         await asyncio.sleep(0.5)
         assert await trims() == before
+
+
+async def test_events_arrive_at_once_after_the_shared_connection_alone_was_lost(redis: Any) -> None:
+    each = channels("lost", 10)
+    ears = Ears("lost", each)
+    async with running(ears.app, redis_url=url()) as service:
+        for number in range(5):
+            shared = [one for one in await redis.client_list() if one["name"] == _NAME and one["resp"] == "3"]
+            assert len(shared) == 1
+            await redis.client_kill_filter(_id=shared[0]["id"])
+            began = time.monotonic()
+            await asyncio.gather(*(service.publish(channel, number) for channel in each))
+            await until(lambda number=number: ears.all_heard(range(number + 1), 10))  # type: ignore[misc]
+            assert time.monotonic() - began < 4  # the streams are read every 5 s in any case
+    assert all(heard == [*range(5)] for heard in ears.heard.values())
