@@ -48,7 +48,7 @@ class Ears:
     def __init__(self, name: str, heard_on: Sequence[Channel[int]], concurrency: int = 1) -> None:
         self.app = Daebus(name, settings=Settings(lease=1.0, max_concurrency=concurrency))
         self.heard: dict[str, list[int]] = defaultdict(list)
-        self.times: list[float] = []
+        self.called = asyncio.Event()
         self.gates: dict[str, asyncio.Event] = {}
         for number, channel in enumerate(heard_on):
             self._listen(channel, f"ear_{number}")
@@ -56,7 +56,7 @@ class Ears:
     def _listen(self, channel: Channel[int], name: str) -> None:
         @self.app.listen(channel, name=name)
         async def hear(event: int) -> None:
-            self.times.append(time.perf_counter())
+            self.called.set()
             if name in self.gates:
                 await self.gates[name].wait()
             self.heard[name].append(event)
@@ -65,16 +65,13 @@ class Ears:
         return len(self.heard) == ears and all(len(heard) >= len(numbers) for heard in self.heard.values())
 
 
-async def latency(ears: Ears, service: RunningService, channel: Channel[int], hearers: int) -> float:
-    """The median of the seconds from a publish to the last of its hearers, one event at a time."""
-    samples: list[float] = []
-    for number in range(60):
-        ears.times.clear()
-        began = time.perf_counter()
-        await service.publish(channel, number)
-        await until(lambda: len(ears.times) == hearers)
-        samples.append(max(ears.times) - began)
-    return statistics.median(samples)
+async def latency(ears: Ears, service: RunningService, channel: Channel[int]) -> float:
+    """The seconds from a publish until the listener is called."""
+    ears.called.clear()
+    began = time.perf_counter()
+    await service.publish(channel, 1)
+    await ears.called.wait()
+    return time.perf_counter() - began
 
 
 async def test_a_hundred_listeners_of_as_many_channels_share_few_connections(redis: Any) -> None:
@@ -188,12 +185,13 @@ async def test_a_listener_that_is_busy_holds_up_no_other_one() -> None:
 
 
 async def test_an_event_comes_about_as_soon_as_over_a_connection_of_its_own() -> None:
-    (few, *many), alone = channels("soon", 100), channels("alone", 1)
-    shared, own = Ears("shared", [few, *many]), Ears("own", alone)
-    async with running(own.app) as own_service, running(shared.app) as shared_service:
-        by_itself = await latency(own, own_service, alone[0], 1)
-        together = await latency(shared, shared_service, few, 1)
-    assert together < 4 * by_itself
+    each, samples = channels("soon", 100), list[tuple[float, float]]()
+    ears, (first, *_, last) = Ears("soon", each), each
+    async with running(ears.app) as service:
+        for _ in range(100):  # in turn, as the machine has other work too
+            samples.append((await latency(ears, service, first), await latency(ears, service, last)))
+    own, shared = map(statistics.median, zip(*samples, strict=True))
+    assert shared < 4 * own, (own, shared)
 
 
 async def test_a_channel_is_trimmed_once_its_events_are_handled_and_not_while_nothing_happens(
