@@ -18,6 +18,7 @@ from daebus.connection.redis_server import RedisServer
 from daebus.connection.server_link import ServerLink
 from daebus.core.timings import Timings
 from daebus.errors import Unavailable
+from daebus.queues.lease_scripts import SCAN
 from daebus.queues.leases import Lease
 from daebus.telemetry.logs import make_logger
 
@@ -285,7 +286,8 @@ async def test_no_owner_is_taken_for_dead_before_it_had_a_lease_to_beat_on_a_ser
             forgot = time.monotonic()
 
             async def taken() -> bool:
-                return bool((await lease.take_over(stream, registry, "g", 5)).entries)
+                await node.link.script(SCAN, [registry, stream], ["g", node.id, 500])
+                return bool((await lease.take_over(stream, registry, "g", 5, [b"other"])).entries)
 
             await until(taken)
             assert time.monotonic() - forgot >= 0.5

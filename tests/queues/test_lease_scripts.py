@@ -12,8 +12,9 @@ from tests.support import raw_redis
 
 from daebus.connection.scripts import Script
 from daebus.queues.deliveries import alone_seconds
-from daebus.queues.lease_scripts import BEAT, CONFIRM, LEAVE, OWNED, TAKE_OVER
+from daebus.queues.lease_scripts import BEAT, CONFIRM, DEPART, FIND, LEAVE, SCAN, TAKE_OVER
 from daebus.queues.suspects import Suspects
+from daebus.queues.undelivered import OWNED
 from daebus.testing import private_redis_url
 
 pytestmark = pytest.mark.usefixtures("daebus_redis_url")
@@ -24,34 +25,54 @@ COUNTER = "daebus:{x}:instances:fence"
 LEASE = 60_000  # ms: no test lasts for so long, and time passes only where it is moved
 
 
+def lease_of(name: str) -> int:
+    """The lease of an instance in ms: its id ends with it."""
+    return int(name.partition("-")[2] or LEASE)
+
+
 class Registry:
     """A service on a real server: its instances, and what they own.
 
     Attributes:
         owned: The entry that each instance had in hand at first.
         left: How much the dead had left when something was taken over last.
+        dead: Who was dead when somebody beat last.
     """
 
     def __init__(self, redis: Any) -> None:
         self.redis = redis
         self.owned: dict[str, bytes] = {}
         self.left = 0
+        self.dead: list[bytes] = []
 
     async def run(self, script: Script, keys: Sequence[str], *args: object) -> Any:
         return await self.redis.eval(script.text, len(keys), *keys, *args)
 
-    async def beat(self, name: str) -> None:
-        await self.run(BEAT, [REGISTRY], name, LEASE)
+    async def beat(self, name: str) -> float:
+        """The seconds until the next heartbeat is due."""
+        _, _, pause, _, self.dead = await self.run(BEAT, [REGISTRY], name, lease_of(name))
+        return float(pause) / 1000
 
     async def take(self, name: str, count: int = 10, *, suspects: bool = True) -> list[bytes]:
         """The entries that `name` takes over."""
-        asked = ("daebus", name, LEASE, count, int(suspects))
-        taken, _, self.left = await self.run(TAKE_OVER, [STREAM, REGISTRY, COUNTER], *asked)
+        asked = ("daebus", name, lease_of(name), count, int(suspects), *self.owned)  # it names all; the script decides
+        taken, self.left = await self.run(TAKE_OVER, [STREAM, REGISTRY, COUNTER], *asked)
         return [row[0] for row in taken]
+
+    async def find(self, name: str, *dead: str | bytes) -> bool:
+        """Whether an instance finds entries of those that it takes for dead."""
+        keys = [REGISTRY, "daebus:{x}:action:other", STREAM]
+        found = await self.run(FIND, keys, "daebus", name, lease_of(name), *dead)
+        assert found in ([], [1], [-1])
+        return bool(found == [1])
+
+    async def scan(self, name: str) -> bool:
+        """Whether an instance that looks at all consumers finds entries of the dead."""
+        return bool(await self.run(SCAN, [REGISTRY, STREAM], "daebus", name, lease_of(name)) == [0])
 
     async def confirm(self, name: str) -> bool:
         """Whether an instance still owns what it had."""
-        asked = ("daebus", name, LEASE, self.owned[name], 1)
+        asked = ("daebus", name, lease_of(name), self.owned[name], 1)
         return bool(await self.run(CONFIRM, [STREAM, REGISTRY], *asked) == [1])
 
     async def begin(self, *names: str) -> None:
@@ -66,9 +87,10 @@ class Registry:
     async def pass_time(self, leases: float, *silent: str) -> None:
         """So much time passes in which only instances that are not `silent` beat; all are, where none is named."""
         for name, score in await self.redis.zrange(REGISTRY, 0, -1, withscores=True):
-            if name.decode() in silent or not silent or not name:
-                earlier = score - leases * LEASE if name else score + leases * LEASE
-                await self.redis.zadd(REGISTRY, {name: earlier})
+            if name == b":answered" and not silent:
+                await self.redis.zadd(REGISTRY, {name: score + leases * LEASE})
+            elif name[:1] != b":" and (name.decode() in silent or not silent):
+                await self.redis.zadd(REGISTRY, {name: score - leases * LEASE})
 
     async def owners(self) -> dict[bytes, bytes]:
         found = await self.redis.xpending_range(STREAM, "daebus", "-", "+", 100)
@@ -161,6 +183,54 @@ async def test_a_clock_that_was_set_takes_nothing_from_the_living_and_gives_the_
     assert await registry.take("a") == [registry.owned["b"]]
 
 
+LONG, SHORT = f"a-{LEASE * 5}", f"b-{LEASE}"
+
+
+async def test_an_owner_is_judged_by_its_own_lease_when_the_lease_is_changed(registry: Registry) -> None:
+    await registry.begin(LONG, SHORT)
+    before = await registry.owners()
+    await registry.pass_time(4.9, LONG)
+    assert await registry.take(SHORT) == []
+    await registry.pass_time(0.9, SHORT)
+    assert await registry.take(LONG) == []
+    assert await registry.owners() == before
+    await registry.pass_time(0.2, SHORT)
+    assert await registry.take(LONG) == [registry.owned[SHORT]]
+    await registry.beat(SHORT)
+    await registry.pass_time(5.1, LONG)
+    taken = [await registry.take(SHORT) for _ in range(2)]
+    assert sorted(taken) == sorted([[registry.owned[SHORT]], [registry.owned[LONG]]])
+
+
+@pytest.mark.parametrize("silence", [0.6, 2.6, 7.0])
+async def test_a_gap_is_judged_for_each_owner_by_its_own_lease(registry: Registry, silence: float) -> None:
+    await registry.begin(LONG, SHORT)
+    before = await registry.owners()
+    steps: dict[str, Step] = {
+        f"{name} {what}": lambda registry, name=name, what=what: getattr(registry, what)(name)  # type: ignore[misc]
+        for name in (LONG, SHORT)
+        for what in ("beat", "take")
+    }
+    for order in permutations(steps):
+        await registry.pass_time(silence)
+        for step in order:
+            await steps[step](registry)
+        assert await registry.owners() == before, order
+
+
+async def test_all_beat_by_the_least_lease_so_that_a_dead_owner_with_a_short_one_is_taken_over(
+    registry: Registry,
+) -> None:
+    await registry.begin(LONG, SHORT)
+    assert await registry.beat(LONG) == pytest.approx(LEASE / 3000, abs=0.01)
+    for _ in range(3):  # only the one with the long lease lives, and beats as it is told
+        await registry.pass_time(1 / 3)
+        await registry.beat(LONG)
+    await registry.pass_time(0.01)
+    assert await registry.take(LONG) == [registry.owned[SHORT]]
+    assert await registry.beat(LONG) == pytest.approx(LEASE * 5 / 3000, abs=0.01)
+
+
 async def counts(registry: Registry) -> list[int]:
     pending = await registry.redis.xpending_range(STREAM, "daebus", "-", "+", 100)
     return [entry["times_delivered"] for entry in pending]
@@ -199,11 +269,68 @@ async def test_what_was_deleted_stands_in_nobodys_way(registry: Registry) -> Non
     assert await registry.take("a") == [there]
 
 
-async def test_it_says_when_the_next_owner_may_count_as_dead(registry: Registry) -> None:
+async def test_the_next_heartbeat_is_due_when_an_owner_may_count_as_dead(registry: Registry) -> None:
     await registry.begin("a", "b")
+    assert await registry.beat("a") == pytest.approx(LEASE / 3000, abs=0.01)
     await registry.pass_time(0.75, "b")
-    _, wait, _ = await registry.run(TAKE_OVER, [STREAM, REGISTRY, COUNTER], "daebus", "a", LEASE, 1, 1)
-    assert LEASE * 0.1 < wait <= LEASE * 0.25 + 1
+    assert await registry.beat("a") == pytest.approx(LEASE / 4000, abs=0.1)
+    assert registry.dead == []
+    await registry.pass_time(0.25, "b")
+    await registry.beat("a")
+    assert registry.dead == [b"b"]
+
+
+async def test_the_dead_are_found_where_they_own_something_and_leave_no_consumer_where_they_do_not(
+    registry: Registry,
+) -> None:
+    await registry.begin("a", "dead", "idle")
+    await registry.redis.xgroup_create("daebus:{x}:action:other", "daebus", "0", mkstream=True)
+    await registry.redis.xgroup_createconsumer("daebus:{x}:action:other", "daebus", "dead")
+    await registry.redis.xack(STREAM, "daebus", registry.owned["idle"])
+    assert not await registry.find("a", "dead", "idle")
+    assert not await registry.scan("a")
+    await registry.pass_time(1.1, "dead", "idle")
+    assert not await registry.find("a", "idle")
+    assert await registry.find("a", "dead", "idle")
+    assert await registry.redis.xinfo_consumers("daebus:{x}:action:other", "daebus") == []
+    consumers = await registry.redis.xinfo_consumers(STREAM, "daebus")
+    assert [consumer["name"] for consumer in consumers] == [b"a", b"dead"]
+    assert await registry.scan("a")
+    assert await registry.take("a") == [registry.owned["dead"]]
+    assert not await registry.scan("a")
+    assert not await registry.find("a", "dead", "idle")
+
+
+async def test_who_is_taken_for_dead_itself_searches_for_nobody(registry: Registry) -> None:
+    await registry.begin("a", "dead")
+    await registry.pass_time(1.1, "a", "dead")
+    assert not await registry.find("a", "dead")
+    assert not await registry.scan("a")
+    await registry.take("a")
+    assert registry.left == -1
+
+
+async def test_an_owner_that_no_registry_knows_is_found_and_gets_its_own_lease(registry: Registry) -> None:
+    await registry.begin("a", LONG)
+    await registry.redis.delete(REGISTRY)
+    await registry.beat("a")
+    assert not await registry.scan("a")
+    await registry.pass_time(4.9, LONG)
+    await registry.beat("a")
+    assert registry.dead == []
+    await registry.pass_time(0.2, LONG)
+    await registry.beat("a")
+    assert registry.dead == [LONG.encode()]
+    assert await registry.take("a") == [registry.owned[LONG]]
+
+
+async def test_who_stops_counts_as_dead_if_it_leaves_something_and_else_is_gone(registry: Registry) -> None:
+    await registry.begin("a", "b", "c")
+    for name, left in (("b", 0), ("c", 1)):
+        await registry.run(DEPART, [REGISTRY], name, left)
+    await registry.beat("a")
+    assert registry.dead == [b"c"]
+    assert await registry.redis.zscore(REGISTRY, "b") is None
 
 
 async def test_looking_at_what_one_owns_is_no_delivery(registry: Registry) -> None:
@@ -239,14 +366,31 @@ async def test_suspects_have_their_turns_one_after_another() -> None:
     (await fifth).end()
 
 
-async def test_an_instance_that_was_killed_leaves_its_id_for_a_day(registry: Registry) -> None:
+async def test_a_thousand_instances_that_are_killed_one_after_another_leave_nothing_behind(registry: Registry) -> None:
+    await registry.begin("a")
+    for number in range(1000):
+        await registry.beat(f"killed{number}")
+        await registry.redis.xgroup_createconsumer(STREAM, "daebus", f"killed{number}")
+        await registry.redis.zincrby(REGISTRY, -LEASE - 1, f"killed{number}")
+        await registry.beat("a")
+        assert await registry.find("a", *registry.dead) is False
+        await registry.redis.zincrby(REGISTRY, -60_000, f"killed{number}")
     await registry.beat("a")
-    await registry.beat("killed")
-    noted = await registry.redis.zscore(REGISTRY, "")
-    await registry.redis.zincrby(REGISTRY, -86_400_001, "killed")
+    assert await registry.redis.zrange(REGISTRY, 0, -1) == [b":answered", b":least", b"a"]
+    assert [consumer["name"] for consumer in await registry.redis.xinfo_consumers(STREAM, "daebus")] == [b"a"]
+
+
+async def test_the_dead_stay_members_while_they_own_something(registry: Registry) -> None:
+    await registry.begin("a", "dead", "dead")
+    await registry.pass_time(1.1, "dead")
+    for _ in range(2):
+        await registry.pass_time(0.9, "dead")
+        assert await registry.take("a")
+        await registry.beat("a")
+        assert registry.dead == [b"dead"]
+    await registry.pass_time(1.1, "dead")
     await registry.beat("a")
-    assert set(await registry.redis.zrange(REGISTRY, 0, -1)) == {b"", b"a"}
-    assert await registry.redis.zscore(REGISTRY, "") == noted
+    assert registry.dead == []
 
 
 async def test_who_stops_gives_back_what_it_has_also_where_one_of_its_streams_is_gone(registry: Registry) -> None:

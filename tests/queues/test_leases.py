@@ -205,4 +205,4 @@ async def test_an_instance_that_stops_in_order_leaves_no_trace(tmp_path: Path) -
             process.terminate()
             assert await process.wait() == 0
         assert await redis.xinfo_consumers("daebus:{worker}:action:work", "daebus") == []
-        assert await redis.zrange("daebus:{worker}:instances", 0, -1) == [b""]
+        assert await redis.zrange("daebus:{worker}:instances", 0, -1) == [b":answered", b":least"]

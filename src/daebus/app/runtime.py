@@ -23,7 +23,7 @@ from daebus.delivery.endpoint import Endpoint, Incoming
 from daebus.delivery.grace import Grace
 from daebus.discovery.presence import Presence
 from daebus.legacy.dialect import OldWire, UnspokenOldWire, dialect_of
-from daebus.queues.eviction import check_eviction
+from daebus.operations.eviction import check_eviction
 from daebus.queues.leases import Lease
 from daebus.queues.retries import Retries
 from daebus.tasks.threads import ServiceThreads, ThreadTask
@@ -172,7 +172,7 @@ async def open_runtime(
             ``on_start`` handler failed.
     """
     finding = find_server(redis_url, make_logger(service=made.service), timings=made.timings)
-    async with finding as server, open_node(server) as node:
+    async with finding as server, open_node(server, made.settings.lease) as node:
         logger = make_logger(service=made.service, instance=node.id)
         configure_logging(service=made.service, instance=node.id)
         await check_eviction(server, logger)

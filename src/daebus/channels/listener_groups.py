@@ -108,8 +108,8 @@ class ListenerGroups:
 
     async def is_served(self) -> bool:
         """Whether an instance of the service runs."""
-        since = self._node.clock.now() - int(self._node.timings.live * 1000)
-        return await self._node.link.execute("ZCOUNT", instance_registry(self._service), since, "+inf") != 0
+        now = self._node.clock.now()
+        return await self._node.link.execute("ZCOUNT", instance_registry(self._service), now, "+inf") != 0
 
     async def find(self, channel: str, name: str) -> ListenerState:
         """The listener with this current or former name. Raises `ListenerError` if there is none."""

@@ -62,8 +62,13 @@ class ServerClock:
 class Node:
     """A process on the bus.
 
+    Args:
+        server: The server to connect to.
+        lease: The lease of the instance in seconds; None: it owns nothing.
+
     Attributes:
-        id: Unique; it names the process's reply channel, its consumers and its WebSocket clients.
+        id: Unique; it names the process's reply channel, its consumers and its WebSocket clients. It ends with the
+            lease in ms, so that others know when an owner that they only know by its id counts as dead.
         server: The server it is connected to.
         link: The connection for commands.
         subscriber: The connection for pub/sub.
@@ -71,8 +76,8 @@ class Node:
         stopping: Whether the service in this process is stopping.
     """
 
-    def __init__(self, server: RedisServer) -> None:
-        self.id: str = secrets.token_hex(6)
+    def __init__(self, server: RedisServer, lease: float | None = None) -> None:
+        self.id: str = secrets.token_hex(6) + ("" if lease is None else f"-{int(lease * 1000)}")
         self.server = server
         self.clock: ServerClock = ServerClock()
         self.link: Link = open_link(server, on_connect=self._connected)
@@ -132,14 +137,18 @@ class Node:
 
 
 @asynccontextmanager
-async def open_node(server: RedisServer) -> AsyncGenerator[Node]:
+async def open_node(server: RedisServer, lease: float | None = None) -> AsyncGenerator[Node]:
     """Connect a process to the bus, and disconnect it at the end.
+
+    Args:
+        server: The server.
+        lease: The lease of the instance in seconds; None: it owns nothing.
 
     Raises:
         StartupError: The server cannot be reached, or refuses; one sentence says why.
     """
     await server.check()
-    node = Node(server)
+    node = Node(server, lease)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(node.link.close)
         stack.push_async_callback(node.subscriber.close)

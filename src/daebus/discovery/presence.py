@@ -14,7 +14,7 @@ from daebus.connection.scripts import EVEN_WHEN_FULL, NOW, Script
 from daebus.errors import Unavailable
 from daebus.payloads.codec import encode
 from daebus.protocol.messages import instance_registry, serving_channel, serving_instances, serving_registry
-from daebus.queues.lease_scripts import GAPS
+from daebus.queues.lease_scripts import STEP
 
 from .directory import LEFT
 
@@ -39,15 +39,15 @@ _BEAT = Script(
 # In one step with the check of the others, because two instances that stop at once must not each rely on the other. An
 # instance that was killed does not count either, once its lease is over.
 _LEAVE = Script(
-    GAPS
+    STEP
     + """
     local live, me, actions, left, lease = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
     local version = string.match(me, ' (.*)')
-    local ended, others = gap_ended(KEYS[3], lease), {}
+    local others = {}
+    step(KEYS[3], lease)
     redis.call('ZREM', KEYS[2], me)
     for _, other in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], now - live, '+inf')) do
-        local beat = tonumber(redis.call('ZSCORE', KEYS[3], string.match(other, '^%S+')) or 0)
-        if math.max(ended, beat) + lease >= now then others[#others + 1] = other end
+        if lives(KEYS[3], string.match(other, '^%S+')) then others[#others + 1] = other end
     end
     for _, other in ipairs(others) do
         if string.match(other, ' (.*)') == version then return 0 end

@@ -46,7 +46,7 @@ _TAKE = Script(
             return redis.call('GET', KEYS[3]) == me and 'again' or 'taken'
         end
     else
-        local alive = redis.call('ZRANGEBYSCORE', KEYS[2], now - lease, '+inf')
+        local alive = redis.call('ZRANGEBYSCORE', KEYS[2], now, '+inf')
         table.sort(alive)
         if alive[1] ~= me then return 'taken' end
     end

@@ -240,12 +240,12 @@ def channel_stream(channel: str) -> str:
 
 
 def instance_registry(partition: str) -> str:
-    """The sorted set of the instances that read a partition, by the time of their last heartbeat in ms."""
+    """The sorted set of the instances that read a partition, by the time in ms at which they count as dead."""
     return f"daebus:{{{partition}}}:instances"
 
 
 def channel_instances(channel: str) -> str:
-    """The sorted set of the instances that listen to a durable channel, by the time of their last heartbeat in ms."""
+    """The sorted set of the instances that listen to a durable channel, by the time in ms when they count as dead."""
     return f"daebus:channel:{{{channel}}}:instances"
 
 

@@ -1,28 +1,43 @@
 """The lease protocol: atomic steps on a registry of instances and on the entries that the instances own.
 
-A registry is a sorted set. Each instance of a service writes the time of its last heartbeat there, in ms of the
-server's clock. Another instance may take over its entries once it has been silent for a lease *while the server
-answered others*. The instance that takes over cannot know this second condition by itself. Its command may wait in the
-socket of a server that hangs, and is then executed before the heartbeats that wait behind it. So every step decides by
-the content of the registry:
+A registry is a sorted set of the instances of a service. Its scores are expiries: with each heartbeat an instance
+writes the server's time plus its own lease, in ms. Its id ends with its lease, as in ``9f2c1a2b3c4d-6000``, so whoever
+finds the id, in a registry or as a consumer of a stream, knows the lease by which to judge it. A replica with another
+lease, in a rolling change, therefore takes nothing from it too early.
 
-- If the newest heartbeat of all members is older than half a lease, no instance was answered for about that time,
-  because each member sends a heartbeat every third of a lease. The server hung, or all instances were cut off. The
-  first step after such a gap, whatever it is and from whichever instance, finds the gap. It records when the gap ended
-  before it writes a heartbeat, which would hide the gap. From then on each member counts as having sent a heartbeat at
-  that time, so it has a whole lease for the next one.
-- A shorter stall is not noticed, and need not be. At its end the heartbeat of a live instance is at most 5/6 of a lease
-  old. The next one is in the socket already, or comes with the next connection.
+Another instance may take over the entries of an owner once the owner has been silent for its lease *while the server
+answered others*. The instance that takes over cannot know this second condition by itself. Its command may wait in the
+socket of a server that hangs, and is then executed before the heartbeats that wait behind it. So every script begins
+with the same step, which decides by the content of the registry:
+
+- The registry notes when the server last executed a step, of whichever instance (``:answered``). If that is longer ago
+  than half a lease, no instance was answered for about that time, because there is a heartbeat in every third of a
+  lease. The server hung, or all instances were cut off. The first step after such a gap, whatever it is and from
+  whichever instance, finds the gap. Before it does anything else, it writes expiries as if every member had sent a
+  heartbeat now. From then on each member has a whole lease for its next one.
+- What is a gap is judged for each member by its own lease. Where leases differ, all instances send a heartbeat every
+  third of the least one (``:least``). If those with long leases did not, a dead owner with a short one would see a gap
+  between any two of their heartbeats, and never count as dead.
+- A stall of less than half a lease is not noticed, and need not be. At its end the heartbeat of a live instance is at
+  most 5/6 of a lease old. The next one is in the socket already, or comes with the next connection.
 - An instance that takes over cannot rely on its own heartbeat alone, because that may stand before its command in the
   same queue. The order of the steps of several replicas, and their connections, do not matter: the first step ends the
-  gap, and only the silence of all members counts as a gap.
-- An instance that was silent while others sent heartbeats counts as dead, even if only its connection stalled. An
+  gap, and only a time without any step counts as a gap.
+- An instance that was silent while others were answered counts as dead, even if only its connection stalled. An
   instance that others may regard as dead takes nothing over.
+- A clock that is set, forward or back, by more than half a lease looks like a gap. If it is set by less, the age of a
+  live instance's heartbeat stays below a lease, as with a stall.
 
-The registry stores the time at which the last gap ended under the empty name. This time is negated, so that the name
-does not count as a live instance. A new registry, for example on a server that lost its data, begins with such a gap,
-because the owners have no heartbeats in it. A clock that is set forward looks like a gap. If the clock was set back,
-heartbeats that lie in the future count as received now.
+So after this step an instance is dead if its score is less than now. The scores of the two notes are negated, so that
+they do not count as instances.
+
+A registry that was lost is made by the next heartbeat. It knows no owners, so nobody is dead. Each instance finds with
+its next heartbeat that it is not known, and looks at all consumers of its streams (`SCAN`). A consumer that no registry
+knows becomes a member, as if it had sent a heartbeat now. Dead members leave the registry a minute after their death,
+or after the last of their entries was taken over.
+
+Idle instances send only heartbeats, whose replies name the dead. Streams are looked at only when there are any
+(`FIND`).
 """
 
 from __future__ import annotations
@@ -30,39 +45,139 @@ from __future__ import annotations
 from daebus.connection.scripts import EVEN_WHEN_FULL, NOW, Script
 from daebus.protocol.fences import DRAW
 
-__all__ = ["BEAT", "CONFIRM", "GAPS", "IS_MINE", "LEAVE", "MAKE_GROUP", "OWNED", "TAKE_OVER"]
+__all__ = ["BEAT", "CONFIRM", "DEPART", "FIND", "IS_MINE", "LEAVE", "SCAN", "STEP", "TAKE_OVER"]
 
-GAPS = (
+STEP = (
     EVEN_WHEN_FULL
     + NOW
     + """
-    local function gap_ended(registry, lease)
-        local newest = tonumber(redis.call('ZREVRANGE', registry, 0, 0, 'WITHSCORES')[2] or 0)
-        local ended = -tonumber(redis.call('ZSCORE', registry, '') or 0)
-        if newest > now then
-            for _, name in ipairs(redis.call('ZRANGEBYSCORE', registry, now, '+inf')) do
-                redis.call('ZADD', registry, now, name)
+    local function lease_of(name, default)
+        return tonumber(string.match(name, '%-(%d+)$') or default)
+    end
+    local function lives(registry, name)
+        local expires = redis.call('ZSCORE', registry, name)
+        return expires and tonumber(expires) >= now
+    end
+    local function is_dead(registry, name)
+        return redis.call('ZSCORE', registry, name) and not lives(registry, name)
+    end
+    local function note_least(registry, lease)
+        local least = lease
+        for _, name in ipairs(redis.call('ZRANGEBYSCORE', registry, now, '+inf')) do
+            least = math.min(least, lease_of(name, lease))
+        end
+        redis.call('ZADD', registry, -least, ':least')
+        return least
+    end
+    local function step(registry, lease)
+        local answered = redis.call('ZSCORE', registry, ':answered')
+        local passed = answered and math.abs(now + answered) or math.huge
+        if passed > -(redis.call('ZSCORE', registry, ':least') or -lease) / 2 then
+            for _, name in ipairs(redis.call('ZRANGEBYSCORE', registry, 0, '+inf')) do
+                local own = lease_of(name, lease)
+                if passed > own / 2 then redis.call('ZADD', registry, now + own, name) end
             end
+            if answered then note_least(registry, lease) end
         end
-        if ended == 0 or ended > now or now - newest > lease / 2 then
-            ended = now
-            redis.call('ZADD', registry, -now, '')
-        end
-        return ended
+        if answered then redis.call('ZADD', registry, -now, ':answered') end
+        return answered
     end
     """
 )
-"""The start of scripts that ask a registry for live members; after `gap_ended` each member counts as heard."""
+"""The start of scripts that ask a registry for live members. After `step`, a member lives if its score is now or later.
 
-# The id of an instance that was killed stays there for a day. KEYS is the registry; ARGV are the instance and its lease
-# in ms.
+`step` answers false if the note of the last step is missing, which the next heartbeat writes.
+"""
+
+_GONE_MS = 60_000
+
+# KEYS is the registry; ARGV are the instance and its lease in ms. The reply has: 1 if the registry was missing; 1 if
+# the instance was no member; the ms until the next heartbeat is due; how many members live; and the ids of the dead.
 BEAT = Script(
-    GAPS
+    STEP
     + """
-    gap_ended(KEYS[1], tonumber(ARGV[2]))
-    redis.call('ZADD', KEYS[1], now, ARGV[1])
-    redis.call('ZREMRANGEBYSCORE', KEYS[1], '(0', now - 86400000)
-    redis.call('PEXPIRE', KEYS[1], 86400000)
+    local registry, me, lease = KEYS[1], ARGV[1], tonumber(ARGV[2])
+    local missing = not step(registry, lease)
+    local added = redis.call('ZADD', registry, now + lease, me)
+    if missing then redis.call('ZADD', registry, -now, ':answered') end
+    local least = -(redis.call('ZSCORE', registry, ':least') or 0)
+    if least ~= lease then least = note_least(registry, lease) end
+    redis.call('ZREMRANGEBYSCORE', registry, 0, now - """
+    + str(_GONE_MS)
+    + """)
+    redis.call('PEXPIRE', registry, 86400000)
+    local dead = redis.call('ZRANGEBYSCORE', registry, 0, '(' .. now)
+    local next = redis.call('ZRANGEBYSCORE', registry, now, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
+    local pause = math.min(math.floor(least / 3), next[2] - now + 1)
+    return {missing and 1 or 0, added, pause, redis.call('ZCARD', registry) - 2 - #dead, dead}
+    """
+)
+
+# An instance that stops leaves the registry. If it left entries, it counts as dead at once. KEYS is the registry; ARGV
+# are the instance, and 1 if it left entries.
+DEPART = Script(
+    EVEN_WHEN_FULL
+    + NOW
+    + """
+    if ARGV[2] == '1' then redis.call('ZADD', KEYS[1], 'XX', now - 1, ARGV[1])
+    else redis.call('ZREM', KEYS[1], ARGV[1]) end
+    """
+)
+
+# Which streams have entries of dead instances. The consumers of the dead are deleted where they own nothing. KEYS are
+# the registry and the streams; ARGV are the group, the instance, its lease in ms, and the ids of the dead. The reply
+# has the positions of the streams, from 0; or only -1 if the instance itself counts as dead.
+_LOOK = """
+    local registry, group, me, lease = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3])
+    local found = {}
+    step(registry, lease)
+    if not lives(registry, me) then return {-1} end
+"""
+FIND = Script(
+    STEP
+    + _LOOK
+    + """
+    local has = {}
+    for n = 4, #ARGV do
+        local name = ARGV[n]
+        if is_dead(registry, name) then
+            for i = 2, #KEYS do
+                local pending = redis.pcall('XPENDING', KEYS[i], group, '-', '+', 1, name)
+                if #pending > 0 then
+                    has[i] = true
+                    redis.call('ZADD', registry, now - 1, name)
+                elseif not pending.err then
+                    redis.call('XGROUP', 'DELCONSUMER', KEYS[i], group, name)
+                end
+            end
+        end
+    end
+    for i = 2, #KEYS do
+        if has[i] then found[#found + 1] = i - 2 end
+    end
+    return found
+    """
+)
+
+# Like `FIND`, for all consumers of the streams. One that the registry does not know becomes a member. KEYS and the
+# reply are as there; ARGV are the group, the instance and its lease in ms.
+SCAN = Script(
+    STEP
+    + _LOOK
+    + """
+    for i = 2, #KEYS do
+        local has = false
+        for _, owner in ipairs(redis.pcall('XINFO', 'CONSUMERS', KEYS[i], group)) do
+            local name, pending = owner[2], owner[4]
+            redis.call('ZADD', registry, 'NX', now + lease_of(name, lease), name)
+            if not lives(registry, name) then
+                if pending == 0 then redis.call('XGROUP', 'DELCONSUMER', KEYS[i], group, name) end
+                has = has or pending > 0
+            end
+        end
+        if has then found[#found + 1] = i - 2 end
+    end
+    return found
     """
 )
 
@@ -73,18 +188,15 @@ BEAT = Script(
 # kills runs again. The entries of an instance that stopped in order have a count of 0 and are no suspects.
 #
 # KEYS are the stream, the registry, and the counter of the fences. ARGV are the group, the instance, its lease in ms,
-# how many entries it has room for, and 1 if it may start a suspect. The reply has the entries, each with the number for
-# its fence, the ms after which the next owner may count as dead, and how many entries of dead instances are left.
+# how many entries it has room for, 1 if it may start a suspect, and the ids of the dead. The reply has the entries,
+# each with the number for its fence, and how many entries of the dead are left; -1 stands for unknown, because the
+# instance itself counts as dead.
 TAKE_OVER = Script(
-    GAPS
+    STEP
     + DRAW
     + """
-    local group, me, lease, room = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
-    local ended = gap_ended(KEYS[2], lease)
-    local function left(name)
-        return math.max(ended, tonumber(redis.call('ZSCORE', KEYS[2], name) or 0)) + lease - now
-    end
-    local taken, suspects, wait, more, drawn = {}, {}, lease, 0, nil
+    local registry, group, me, lease, room = KEYS[2], ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+    local taken, suspects, dead, more, drawn = {}, {}, {}, 0, nil
     local function claim(p)
         local entry = redis.call('XCLAIM', KEYS[1], group, me, 0, p[1])[1]
         if entry then
@@ -93,14 +205,14 @@ TAKE_OVER = Script(
         end
         return entry
     end
-    if left(me) < 0 then return {taken, wait, more} end
-    for _, owner in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], group)) do
-        local name, pending = owner[2], owner[4]
-        local rest = left(name)
-        if name ~= me and rest >= 0 then
-            if pending > 0 then wait = math.min(wait, rest + 1) end
-        elseif name ~= me then
-            more = more + pending
+    step(registry, lease)
+    if not lives(registry, me) then return {taken, -1} end
+    local named = {}
+    for n = 6, #ARGV do named[ARGV[n]] = is_dead(registry, ARGV[n]) end
+    for _, owner in ipairs(redis.call('XPENDING', KEYS[1], group)[4] or {}) do
+        local name = owner[1]
+        if named[name] then
+            more = more + owner[2]
             for _, p in ipairs(redis.call('XPENDING', KEYS[1], group, '-', '+', 100 - math.min(99, #suspects), name)) do
                 if p[4] > 0 then
                     suspects[#suspects + 1] = p
@@ -109,54 +221,29 @@ TAKE_OVER = Script(
                     claim(p)
                 end
             end
-            if #redis.call('XPENDING', KEYS[1], group, '-', '+', 1, name) == 0 then
-                redis.call('XGROUP', 'DELCONSUMER', KEYS[1], group, name)
-            end
+            dead[#dead + 1] = name
         end
     end
     table.sort(suspects, function(a, b) return a[4] < b[4] or (a[4] == b[4] and a[5] < b[5]) end)
     for _, p in ipairs(suspects) do
         if ARGV[5] ~= '1' or #taken >= room or claim(p) then break end
     end
-    return {taken, wait, more - #taken}
-    """
-)
-
-# Answers 0 if the group was removed on purpose, so it was not lost. KEYS are the stream, and the sorted set of the
-# groups that are gone; ARGV is the group.
-MAKE_GROUP = Script(
-    EVEN_WHEN_FULL
-    + """
-    if redis.call('ZSCORE', KEYS[2], ARGV[1]) then return 0 end
-    redis.call('XGROUP', 'CREATE', KEYS[1], ARGV[1], '0', 'MKSTREAM')
-    return 1
-    """
-)
-
-# Entries that the server delivered to an instance which never received them, because a connection broke. They are
-# returned without counting another delivery, as XREADGROUP would. The answer to a take-over may have been lost, so each
-# gets a number for its fence. KEYS are the stream and the counter of the fences; ARGV are the group, the instance, the
-# id to start from, and the number of entries.
-OWNED = Script(
-    EVEN_WHEN_FULL
-    + NOW
-    + DRAW
-    + """
-    local found, drawn = {}, nil
-    for _, p in ipairs(redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[3], '+', ARGV[4], ARGV[2])) do
-        local entry = redis.call('XRANGE', KEYS[1], p[1], p[1])[1]
-        drawn = drawn or draw(KEYS[2])
-        found[#found + 1] = {p[1], entry and entry[2] or false, p[4], drawn}
+    for _, name in ipairs(dead) do
+        if #redis.call('XPENDING', KEYS[1], group, '-', '+', 1, name) == 0 then
+            redis.call('XGROUP', 'DELCONSUMER', KEYS[1], group, name)
+        else
+            redis.call('ZADD', registry, now - 1, name)
+        end
     end
-    return found
+    return {taken, more - #taken}
     """
 )
 
 # An instance that stops returns its unfinished entries. They are not at fault, so this delivery does not count. KEYS
-# are the streams; ARGV are the group and the instance.
+# are the streams; ARGV are the group and the instance. The reply is how many they are.
 LEAVE = Script(
     """
-    local group, me = ARGV[1], ARGV[2]
+    local group, me, left = ARGV[1], ARGV[2], 0
     for i = 1, #KEYS do
         -- One that was deleted is no reason to leave the others.
         for _, c in ipairs(redis.pcall('XINFO', 'CONSUMERS', KEYS[i], group)) do
@@ -164,12 +251,14 @@ LEAVE = Script(
             if name == me and pending == 0 then
                 redis.call('XGROUP', 'DELCONSUMER', KEYS[i], group, me)
             elseif name == me then
+                left = left + pending
                 for _, p in ipairs(redis.call('XPENDING', KEYS[i], group, '-', '+', pending, me)) do
                     redis.call('XCLAIM', KEYS[i], group, me, 0, p[1], 'RETRYCOUNT', math.max(0, p[4] - 1), 'JUSTID')
                 end
             end
         end
     end
+    return left
     """
 )
 
@@ -192,17 +281,17 @@ group is gone.
 # not be. KEYS are the stream and the registry; ARGV are the group, the instance, its lease in ms, and for each entry
 # its id and the number of deliveries. The reply has a 1 for each entry that is still with the instance, else a 0.
 CONFIRM = Script(
-    GAPS
+    STEP
     + IS_MINE
     + """
-    gap_ended(KEYS[2], tonumber(ARGV[3]))
+    step(KEYS[2], tonumber(ARGV[3]))
     local answers, any = {}, false
     for i = 4, #ARGV, 2 do
         local mine = is_mine(KEYS[1], ARGV[1], ARGV[i], ARGV[2], ARGV[i + 1]) or false
         answers[#answers + 1] = mine and 1 or 0
         any = any or mine
     end
-    if any then redis.call('ZADD', KEYS[2], now, ARGV[2]) end
+    if any then redis.call('ZADD', KEYS[2], now + ARGV[3], ARGV[2]) end
     return answers
     """
 )

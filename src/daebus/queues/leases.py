@@ -16,13 +16,14 @@ import msgspec
 from daebus.connection.cluster import open_link
 from daebus.connection.link import Link
 from daebus.connection.node import Node
-from daebus.connection.resp import CommandError
+from daebus.connection.resp import Argument, CommandError
 from daebus.errors import Unavailable
 from daebus.protocol.fences import entry_fence, fence_counter
 from daebus.telemetry.logs import Logger
 
 from .lapses import Lapses, OnLapse
-from .lease_scripts import BEAT, CONFIRM, TAKE_OVER
+from .lease_scripts import CONFIRM, TAKE_OVER
+from .registries import Registries
 from .suspects import Suspects
 
 __all__ = ["Entry", "Lease", "Taken"]
@@ -77,12 +78,10 @@ class Taken(msgspec.Struct, frozen=True):
 
     Attributes:
         entries: The entries. At most one is a suspect: it was delivered more than once, including this time.
-        seconds: The time after which the next owner may count as dead.
-        left: How many more entries dead instances own.
+        left: How many more entries dead instances own; -1: unknown, as this instance counts as dead itself.
     """
 
     entries: Sequence[Entry]
-    seconds: float
     left: int
 
 
@@ -109,6 +108,7 @@ class Lease:
         suspects: The turns of the entries that were taken over from dead instances.
         lapses: What happens after this instance was cut off for longer than its lease.
         is_paused: Whether no heartbeats are sent although the thread could, as the event loop hangs.
+        registries: The registries in which this instance sends heartbeats.
     """
 
     def __init__(
@@ -121,7 +121,6 @@ class Lease:
         on_lapse: OnLapse = "cancel",
     ) -> None:
         self._node = node
-        self._registries = list(registries)
         self.seconds = seconds
         self._milliseconds = int(seconds * 1000)
         self._logger = logger
@@ -132,6 +131,8 @@ class Lease:
         self._rest: _Rest | None = None
         self.suspects: Suspects = Suspects()
         self.lapses: Lapses = Lapses(seconds, logger, on_lapse)
+        self.registries: Registries = Registries(node, registries, self._milliseconds, logger)
+        self._pause = seconds / 3
         self._thread: threading.Thread | None = None
 
     @property
@@ -165,10 +166,11 @@ class Lease:
             await asyncio.to_thread(self._thread.join)
         self._confirmed = float("-inf")
         await self.lapses.stop()
-        leaving = [self._node.link.execute("ZREM", registry, self._node.id) for registry in self._registries]
-        await asyncio.gather(*leaving, return_exceptions=True)
+        await self.registries.depart()
 
-    async def take_over(self, key: str, registry: str, group: str, room: int, *, suspects: bool = True) -> Taken:
+    async def take_over(
+        self, key: str, registry: str, group: str, room: int, dead: Sequence[bytes], *, suspects: bool = True
+    ) -> Taken:
         """Take over entries of a stream: one suspect of a dead instance, and entries that were left in order.
 
         Args:
@@ -176,15 +178,16 @@ class Lease:
             registry: The registry for the heartbeats of the instances that read it.
             group: The consumer group.
             room: The largest number of entries.
+            dead: The ids of the dead.
             suspects: Whether one of them may be a suspect.
         """
         if room < 1 or not self.may_take_over:
-            return Taken([], self.seconds, 0)
-        arguments = (group, self._node.id, self._milliseconds, room, int(suspects))
+            return Taken([], -1)
+        arguments: list[Argument] = [group, self._node.id, self._milliseconds, room, int(suspects), *dead]
         tenure, keys = self.tenure, [key, registry, fence_counter(registry)]
         answer = await self._node.link.script(TAKE_OVER, keys, arguments)
-        rows, wait, left = cast("tuple[list[tuple[bytes, list[bytes], int, int]], int, int]", answer)
-        return Taken([Entry(*row, tenure) for row in rows], wait / 1000, left)
+        rows, left = cast("tuple[list[tuple[bytes, list[bytes], int, int]], int]", answer)
+        return Taken([Entry(*row, tenure) for row in rows], left)
 
     async def confirm(self, key: str, registry: str, group: str, entries: Sequence[Entry]) -> list[Entry]:
         """The entries that are still with this delivery to this instance; from now on they are of its present tenure.
@@ -218,8 +221,7 @@ class Lease:
         return owned
 
     async def _beat(self, link: Link) -> None:
-        arguments = (self._node.id, self._milliseconds)
-        await asyncio.gather(*(link.script(BEAT, [registry], arguments) for registry in self._registries))
+        self._pause = await self.registries.beat(link)
 
     def _beaten(self, asked: float) -> None:
         silent = asked - self._confirmed
@@ -248,7 +250,7 @@ class Lease:
                 await rest.ends_within(_RETRY_SECONDS)
             ended = False
             while not ended:
-                ended = await rest.ends_within(self.seconds / 3 if await self._beats(link) else _RETRY_SECONDS)
+                ended = await rest.ends_within(self._pause if await self._beats(link) else _RETRY_SECONDS)
         finally:
             await link.close()
 

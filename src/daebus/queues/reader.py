@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from operator import attrgetter
 from typing import cast
 
 from daebus.connection.node import Node
 from daebus.connection.resp import CommandError, is_busy_group, is_missing_group
+from daebus.connection.scripts import EVEN_WHEN_FULL, Script
 from daebus.delivery.grace import Grace
 from daebus.errors import Unavailable
 from daebus.protocol.fences import fence_counter
 from daebus.telemetry.logs import Logger
 
-from .lease_scripts import LEAVE, MAKE_GROUP
+from .lease_scripts import LEAVE
 from .leases import Entry, Lease
 from .settler import Settler
 from .sources import OwnConnection, Source
 from .streams import BatchSize, BoundedStream, HeldEntries, Task
 from .suspects import Turn
+from .takeover import Member, TakeOver
 from .undelivered import Owned, Undelivered
 
 __all__ = ["GroupReader"]
@@ -28,6 +30,18 @@ __all__ = ["GroupReader"]
 _REFUSED_SECONDS = 1.0
 
 _key_of: Callable[[BoundedStream], str] = attrgetter("key")
+
+
+# Answers 0 if the group was removed on purpose, so it was not lost. KEYS are the stream, and the sorted set of the
+# groups that are gone; ARGV is the group.
+_MAKE_GROUP = Script(
+    EVEN_WHEN_FULL
+    + """
+    if redis.call('ZSCORE', KEYS[2], ARGV[1]) then return 0 end
+    redis.call('XGROUP', 'CREATE', KEYS[1], ARGV[1], '0', 'MKSTREAM')
+    return 1
+    """
+)
 
 
 class GroupReader:
@@ -69,12 +83,12 @@ class GroupReader:
         self._source = source or OwnConnection(node, streams[0].key)
         self._reading: frozenset[BoundedStream] = frozenset()
         self._freed = asyncio.Event()
-        self._place = asyncio.Event()
         self._interrupting: Task | None = None
         self._stopping = self._is_over = False
         self._task: Task | None = None
         self._taking_over: Task | None = None
-        lease.suspects.when_free(self._place.set)
+        member = Member(node, group, registry, lease)
+        self._take_over = TakeOver(member, streams, self._take, self._free, self._undelivered.broke, logger)
         self._held = HeldEntries(group, registry, lease, streams)
         lease.lapses.watch(self._held)
 
@@ -82,7 +96,7 @@ class GroupReader:
         """Create missing groups, and start reading."""
         await self._make_groups()
         self._task = asyncio.create_task(self._read_on(), name=f"reader of {self._group}")
-        self._taking_over = asyncio.create_task(self._take_over_on(), name=f"takeover of {self._group}")
+        self._taking_over = asyncio.create_task(self._take_over.run(), name=f"takeover of {self._group}")
 
     async def quit(self) -> None:
         """Stop reading and taking over; entries in flight continue."""
@@ -103,16 +117,19 @@ class GroupReader:
     async def _leave_groups(self) -> None:
         self._held.doubt()  # handlers that have not ended, although they were cancelled: their entries are returned
         try:
-            await self._node.link.script(LEAVE, list(self._streams), [self._group, self._node.id])
+            left = await self._node.link.script(LEAVE, list(self._streams), [self._group, self._node.id])
         except (Unavailable, CommandError) as error:
+            left = 1  # perhaps
             self._logger.debug("consumer not removed", group=self._group, reason=str(error))
+        if left:
+            self._lease.registries.leaving.add(self._registry)
 
     async def _make_groups(self) -> None:
         for stream in self._streams.values():
             try:
                 if stream.gone is None:
                     await self._node.link.execute("XGROUP", "CREATE", stream.key, self._group, "0", "MKSTREAM")
-                elif await self._node.link.script(MAKE_GROUP, [stream.key, stream.gone], [self._group]) == 0:
+                elif await self._node.link.script(_MAKE_GROUP, [stream.key, stream.gone], [self._group]) == 0:
                     self._end(stream)
             except CommandError as error:
                 if not is_busy_group(error):
@@ -198,55 +215,6 @@ class GroupReader:
                 self._logger.info("entry taken up again", stream=stream.key, entry=entry_id.decode())
                 self._take(stream, Entry(entry_id, fields, deliveries, drawn))
 
-    async def _take_over_on(self) -> None:
-        pause, full = self._lease.seconds / 3, 0.0
-        while True:
-            with suppress(TimeoutError):
-                async with asyncio.timeout_at(full):
-                    await self._place.wait()
-            self._place.clear()
-            is_full, seconds = self._loop.time() >= full, pause
-            for stream in sorted(self._streams.values(), key=lambda stream: stream.last_turn):
-                if (is_full or stream.has_orphans) and not stream.is_gone:
-                    seconds = min(seconds, await self._look_after(stream))
-            sooner = self._loop.time() + seconds
-            full = sooner if is_full else min(full, sooner)
-
-    async def _look_after(self, stream: BoundedStream) -> float:
-        """Take over as many entries as there is room for; return the seconds after which there may be more."""
-        seconds, stream.has_orphans, stream.keeps_place = self._lease.seconds, False, False
-        if stream.room < 1:
-            stream.has_orphans = stream.keeps_place = self._lease.may_take_over
-        elif self._lease.may_take_over:
-            turn = self._lease.suspects.take()
-            try:
-                seconds = await self._take_over(stream, turn)
-            except (Unavailable, CommandError) as error:
-                self._undelivered.broke()  # it may have been taken over all the same
-                self._logger.debug("takeover failed", stream=stream.key, reason=str(error))
-        if stream.wanted:
-            self._free(stream)
-        return seconds
-
-    async def _take_over(self, stream: BoundedStream, turn: Turn | None) -> float:
-        asked = (stream.key, self._registry, self._group, stream.room)
-        try:
-            taken = await self._lease.take_over(*asked, suspects=turn is not None)
-            stream.has_orphans = taken.left > 0
-            for entry in taken.entries:
-                self._logger.warning("entry of a dead instance taken over", stream=stream.key, entry=entry.id.decode())
-                if entry.deliveries > 1:
-                    if turn is not None:
-                        turn.waiting, stream.last_turn = taken.left, self._loop.time()
-                    self._take(stream, entry, turn)
-                    turn = None  # it ends with the entry
-                else:
-                    self._take(stream, entry)
-        finally:
-            if turn is not None:
-                turn.end()
-        return taken.seconds
-
     def _take(self, stream: BoundedStream, entry: Entry, turn: Turn | None = None) -> None:
         # It is named, as making up a name takes a tenth of the time of a short message.
         stream.tasks[self._loop.create_task(self._handle(stream, entry, turn), name=stream.key)] = entry
@@ -266,7 +234,7 @@ class GroupReader:
                 turn.end()
             stream.tasks.pop(task, None)
             if stream.keeps_place:
-                self._place.set()
+                self._take_over.wake()
             if stream not in self._reading and stream.wanted:
                 self._free(stream)
 

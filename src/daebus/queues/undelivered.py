@@ -7,11 +7,11 @@ from collections.abc import AsyncGenerator
 from typing import cast
 
 from daebus.connection.node import Node
+from daebus.connection.scripts import EVEN_WHEN_FULL, NOW, Script
 from daebus.errors import Unavailable
+from daebus.protocol.fences import DRAW
 
-from .lease_scripts import OWNED
-
-__all__ = ["Owned", "Undelivered"]
+__all__ = ["OWNED", "Owned", "Undelivered"]
 
 _PAGE = 1000
 _RETRY_SECONDS = 0.2
@@ -21,6 +21,24 @@ _LATE_READ = 7.0
 
 Owned = tuple[bytes, list[bytes] | None, int, int]
 """An entry: id; names and values in turn, or None if deleted; the number of deliveries; that for the fence."""
+
+# Returned without counting another delivery, as XREADGROUP would. The answer to a take-over may have been lost, so each
+# entry gets a number for its fence. KEYS are the stream and the counter of the fences; ARGV are the group, the
+# instance, the id to start from, and the number of entries.
+OWNED = Script(
+    EVEN_WHEN_FULL
+    + NOW
+    + DRAW
+    + """
+    local found, drawn = {}, nil
+    for _, p in ipairs(redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[3], '+', ARGV[4], ARGV[2])) do
+        local entry = redis.call('XRANGE', KEYS[1], p[1], p[1])[1]
+        drawn = drawn or draw(KEYS[2])
+        found[#found + 1] = {p[1], entry and entry[2] or false, p[4], drawn}
+    end
+    return found
+    """
+)
 
 
 class Undelivered:

@@ -1,0 +1,92 @@
+"""The registries of the instances that read the streams of a service, as one instance uses them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+
+import msgspec
+
+from daebus.connection.link import Link
+from daebus.connection.node import Node
+from daebus.telemetry.logs import Logger
+
+from .lease_scripts import BEAT, DEPART
+
+__all__ = ["News", "Registries"]
+
+
+class News(msgspec.Struct, frozen=True, array_like=True):
+    """The reply of a registry to a heartbeat.
+
+    Attributes:
+        registry_missing: Whether there was no registry.
+        added: Whether this instance was no member of it.
+        pause_ms: The time in ms until the next heartbeat is due.
+        living: How many instances live, including this one.
+        dead: The ids of the dead instances that may own entries.
+    """
+
+    registry_missing: bool
+    added: bool
+    pause_ms: int
+    living: int
+    dead: Sequence[bytes]
+
+
+class Registries:
+    """The registries in which one instance sends heartbeats.
+
+    Args:
+        node: This process.
+        names: The registries: sorted sets.
+        lease_ms: The lease of this instance, in ms.
+        logger: For registries that were lost.
+
+    Attributes:
+        leaving: The registries of streams in which this instance leaves entries when it stops.
+    """
+
+    def __init__(self, node: Node, names: Sequence[str], lease_ms: int, logger: Logger) -> None:
+        self.leaving: set[str] = set()
+        self._node = node
+        self._names = list(names)
+        self._lease_ms = lease_ms
+        self._logger = logger
+        self._loop = asyncio.get_running_loop()
+        self._followers: dict[str, list[Callable[[News], object]]] = defaultdict(list)
+        self._joined: set[str] = set()
+
+    def follow(self, registry: str, tell: Callable[[News], object]) -> None:
+        """Register `tell`, which is called with the reply to each heartbeat in a registry."""
+        self._followers[registry].append(tell)
+
+    async def beat(self, link: Link) -> float:
+        """Send heartbeats over a connection, in any thread; return the seconds until the next ones are due."""
+        arguments = (self._node.id, self._lease_ms)
+        replies = await asyncio.gather(*(link.script(BEAT, [name], arguments) for name in self._names))
+        news = {
+            name: msgspec.convert(reply, News, strict=False) for name, reply in zip(self._names, replies, strict=True)
+        }
+        with suppress(RuntimeError):  # the loop is closed
+            self._loop.call_soon_threadsafe(self._tell, news)
+        return min([self._lease_ms, *(each.pause_ms for each in news.values())]) / 1000
+
+    async def depart(self) -> None:
+        """Leave all registries. Where this instance leaves entries, it counts as dead, so that they are taken over."""
+        departing = (
+            self._node.link.script(DEPART, [name], [self._node.id, int(name in self.leaving)]) for name in self._names
+        )
+        await asyncio.gather(*departing, return_exceptions=True)
+
+    def _tell(self, news: Mapping[str, News]) -> None:
+        lost = sorted(name for name, each in news.items() if each.registry_missing and name in self._joined)
+        if lost:
+            told = "registry of instances was lost and is made again"
+            self._logger.warning(told, registries=lost[:5], lost=len(lost))
+        self._joined.update(news)
+        for name, each in news.items():
+            for tell in self._followers[name]:
+                tell(each)
