@@ -334,7 +334,7 @@ async def test_the_registry_names_the_service_and_its_actions() -> None:
         assert found == {b"", b":1", b'["count","count_on","create_user","get_user"]'}
         ((instance, _),) = await redis.zrange("daebus:{users}:servers", 0, -1, withscores=True)
         version = hashlib.sha256(b'["count","count_on","create_user","get_user"]').hexdigest()[:16]
-        assert re.fullmatch(f"[0-9a-f]{{12}} {version}".encode(), instance)
+        assert re.fullmatch(f"[0-9a-f]{{12}}-6000 {version}".encode(), instance)
     async with raw_redis(private_redis_url()) as redis:
         assert await redis.zrange("daebus:{users}:servers", 0, -1) == []
         assert set(await redis.zrange("daebus:{users}:serving", 0, -1)) == {b"", b":1", b":left"}
