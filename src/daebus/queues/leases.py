@@ -152,7 +152,7 @@ class Lease:
     async def start(self) -> None:
         """Send one heartbeat, and continue in the thread."""
         asked = _uptime()
-        await self._beat(self._node.link)
+        self._pause = await self.registries.beat(self._node.link)
         self._beaten(asked)
         ready: asyncio.Future[_Rest] = asyncio.get_running_loop().create_future()
         self._thread = threading.Thread(target=self._run, args=[ready], name="daebus-heartbeat", daemon=True)
@@ -175,7 +175,7 @@ class Lease:
 
         Args:
             key: The stream.
-            registry: The registry for the heartbeats of the instances that read it.
+            registry: The registry of the instances that read it.
             group: The consumer group.
             room: The largest number of entries.
             dead: The ids of the dead.
@@ -219,9 +219,6 @@ class Lease:
                 self._logger.error("the server does not say which entries are still owned", reason=str(error))
                 await asyncio.sleep(_REFUSED_SECONDS)
         return owned
-
-    async def _beat(self, link: Link) -> None:
-        self._pause = await self.registries.beat(link)
 
     def _beaten(self, asked: float) -> None:
         silent = asked - self._confirmed
@@ -267,7 +264,7 @@ class Lease:
         self._steady_since = asked = _uptime()
         if self.is_paused:
             return
-        await self._beat(link)
+        self._pause = await self.registries.beat(link)
         self._beaten(asked)
 
     async def _beats(self, link: Link) -> bool:
@@ -275,7 +272,7 @@ class Lease:
             return False
         asked = _uptime()
         try:
-            await self._beat(link)
+            self._pause = await self.registries.beat(link)
         except (Unavailable, CommandError) as error:
             self._steady_since = float("inf")
             self._logger.debug("no heartbeat", reason=str(error))
