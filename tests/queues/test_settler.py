@@ -57,6 +57,15 @@ async def settling(seconds: float = 6.0) -> AsyncGenerator[Desk]:
             await lease.stop()
 
 
+async def heard(pubsub: Any) -> list[bytes]:
+    """What was published so far."""
+    messages = list[bytes]()
+    for _ in range(4):  # one of them may be the answer to the subscription
+        while (message := await pubsub.get_message(ignore_subscribe_messages=True, timeout=0.1)) is not None:
+            messages.append(message["data"])
+    return messages
+
+
 class TestSettler:
     async def test_publishes_acknowledges_and_deletes(self) -> None:
         async with settling() as desk, raw_redis(private_redis_url()) as redis, redis.pubsub() as pubsub:
@@ -85,6 +94,57 @@ class TestSettler:
             await until(lambda: not desk.node.link.connected)
             desk.settler.settle(JOBS, second)
             desk.settler.settle(JOBS, third)
+            async with asyncio.timeout(10):
+                await desk.settler.drain()
+            assert await redis.xlen("jobs") == 0
+
+    async def test_asks_for_entries_of_an_earlier_tenure_and_drops_what_was_taken_over(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        async with settling() as desk, raw_redis(private_redis_url()) as redis, redis.pubsub() as pubsub:
+            await pubsub.subscribe("replies")
+            held = await desk.hold(redis, 4)
+            own, taken, again, gone = held
+            await redis.xclaim("jobs", "group", "another", 0, [taken.id, again.id])
+            await redis.xclaim("jobs", "group", desk.node.id, 0, [again.id])  # it is here a second time
+            await redis.xack("jobs", "group", gone.id)
+            desk.lease._lapses += 1
+            for number, entry in enumerate(held):
+                desk.settler.settle(JOBS, entry, ("replies", b"%d" % number))
+            assert desk.settler.unsettled("jobs", "group") == held
+            await desk.settler.drain()
+            left = await redis.xpending_range("jobs", "group", "-", "+", 10)
+            assert [(one["message_id"], one["consumer"]) for one in left] == [
+                (taken.id, b"another"),
+                (again.id, desk.node.id.encode()),
+            ]
+            assert await heard(pubsub) == [b"0"]
+            assert own.id not in [entry_id for entry_id, _ in await redis.xrange("jobs")]
+        assert "entries=3 handlers={'jobs': 3}" in caplog.text
+
+    async def test_what_a_broken_connection_kept_back_is_asked_for_after_a_lapse(self) -> None:
+        async with settling() as desk, raw_redis(private_redis_url()) as redis, redis.pubsub() as pubsub:
+            await pubsub.subscribe("replies")
+            own, taken = await desk.hold(redis, 2)
+            await redis.client_kill_filter(_type="normal", skipme=True)
+            await until(lambda: not desk.node.link.connected)
+            for number, entry in enumerate((own, taken)):
+                desk.settler.settle(JOBS, entry, ("replies", b"%d" % number))
+            desk.settler.reply("replies", b"in any case")
+            await asyncio.sleep(0)  # they were sent in vain
+            desk.lease._lapses += 1
+            await redis.xclaim("jobs", "group", "another", 0, [taken.id])
+            async with asyncio.timeout(10):
+                await desk.settler.drain()
+            assert sorted(await heard(pubsub)) == [b"0", b"in any case"]
+            assert [entry_id for entry_id, _ in await redis.xrange("jobs")] == [taken.id]
+
+    async def test_an_entry_that_is_confirmed_is_settled_though_the_heartbeat_is_away(self) -> None:
+        async with settling() as desk, raw_redis(private_redis_url()) as redis:
+            (entry,) = await desk.hold(redis, 1)
+            desk.lease._confirmed = float("-inf")
+            assert desk.lease.tenure is None
+            desk.settler.settle(JOBS, entry)
             async with asyncio.timeout(10):
                 await desk.settler.drain()
             assert await redis.xlen("jobs") == 0

@@ -249,7 +249,7 @@ class Retries:
                 await self._node.insist(_END, [origin.stream], args[:3])
         if not is_mine:
             about = {"stream": origin.stream, "entry": entry.id.decode()}
-            self._logger.warning("entry is gone, or another instance has taken it over: it is not moved", **about)
+            self._logger.info("entry is gone, or another instance has taken it over: it is not moved", **about)
         return is_mine
 
     async def _move_on(self) -> None:

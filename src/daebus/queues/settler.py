@@ -124,12 +124,12 @@ class Settler:
         ended, self._ended = self._ended, []
         self._settle(replies, ended)
 
-    def _settle(self, commands: list[Command], ended: list[_Ended]) -> None:
+    def _settle(self, commands: list[Command], ended: list[_Ended], *, confirmed: bool = False) -> None:
         tenure = self.lease.tenure
         done: dict[Origin, list[bytes]] = {}
         doubtful: list[_Ended] = []
         for one in ended:
-            if tenure is None or one.entry.tenure != tenure:
+            if not confirmed and (tenure is None or one.entry.tenure != tenure):
                 doubtful.append(one)
                 continue
             if one.reply is not None:
@@ -222,7 +222,7 @@ class Settler:
             ended = [one for one in doubtful if one.origin is origin]
             held = await self.lease.owned(origin.stream, origin.registry, origin.group, [one.entry for one in ended])
             owned = set(held)
-            self._settle([], [one for one in ended if one.entry in owned])
+            self._settle([], [one for one in ended if one.entry in owned], confirmed=True)
             lost[origin.name] += len(ended) - len(owned)
         if lost := +lost:
             self.tell_dropped(lost)
