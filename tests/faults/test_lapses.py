@@ -112,12 +112,12 @@ class Fleet:
     async def start_heir(self) -> None:
         await self._stack.enter_async_context(running(self.heir.app, redis_url=self.engine.tcp_url))
 
-    async def lapse(self, begun: str) -> None:
+    async def lapse(self, *begun: str) -> None:
         """The one behind the proxy is cut off until the other one has begun what was in hand there; then no longer."""
-        await until(lambda: begun in self.cut_off.seen)
+        await until(lambda: set(begun) <= set(self.cut_off.seen))
         await self.start_heir()
         self.proxy.stall()
-        await until(lambda: begun in self.heir.seen)
+        await until(lambda: set(begun) <= set(self.heir.seen))
         self.proxy.flow()
 
 
@@ -189,9 +189,7 @@ async def test_what_fails_after_it_was_taken_over_is_neither_retried_nor_buried(
     async with fleet(engine, "continue") as two:
         await two.bus.send(WORK, "x")
         await two.bus.publish(EVENTS, "x")
-        await until(lambda: "begin event" in two.cut_off.seen)
-        await two.lapse("begin work")
-        await until(lambda: "begin event" in two.heir.seen)
+        await two.lapse("begin work", "begin event")
         two.cut_off.fails = True
         two.cut_off.gate.set()
         await until(lambda: {"end work", "end event"} <= set(two.cut_off.seen))
