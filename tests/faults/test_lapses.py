@@ -19,7 +19,7 @@ from daebus.core.timings import DEFAULT_TIMINGS
 from daebus.queues.lapses import OnLapse
 from daebus.testing import running
 
-LEASE = 0.6
+LEASE = 0.8
 
 WORK = Action[str, str]("work", service="cut_off")
 BLOCK = Action[str, str]("block", service="cut_off")
@@ -150,12 +150,10 @@ async def test_what_was_taken_over_is_cancelled_and_told(engine: Engine) -> None
             two.heir.gate.set()
             assert await call == "b"
             assert two.heir.fences > two.cut_off.fences
-    (lapse,) = [line for line in lines if "cut off for longer than its lease" in line]
-    assert "entries=1" in lapse
-    assert "handlers={'action work': 1}" in lapse
-    (lost,) = [line for line in lines if "have taken over" in line and line is not lapse]
-    assert "entries=1" in lost
-    assert "cancelled=True" in lost
+    told_of = "entries=1 handlers={'action work': 1}"
+    assert any("cut off for longer than its lease" in line and told_of in line for line in lines)
+    lost = [line for line in lines if "other instances have taken over entries" in line]
+    assert [told_of in line and "cancelled=True" in line for line in lost] == [True]
 
 
 async def test_the_outcome_of_what_was_taken_over_is_dropped(engine: Engine) -> None:
@@ -240,7 +238,7 @@ async def test_what_nobody_has_taken_over_goes_on_and_counts(engine: Engine) -> 
                 two.proxy.stall()
                 await asyncio.sleep(2 * LEASE)
                 two.proxy.flow()
-                await until(lambda: len([line for line in lines if "cut off" in line]) == lapses)  # noqa: B023
+                await until(lambda: len([line for line in lines if "cut off" in line]) >= lapses)  # noqa: B023
             two.cut_off.gate.set()
             assert await call == "a"
             assert await two.bus.call(WORK, "y", timeout=30) == "a"
