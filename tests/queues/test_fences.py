@@ -13,8 +13,9 @@ from tests.support import raw_redis, until
 from daebus.connection.node import Node, open_node
 from daebus.connection.redis_server import RedisServer
 from daebus.protocol.fences import drawn_fence, entry_fence
-from daebus.queues.lease_scripts import LEAVE, OWNED
+from daebus.queues.lease_scripts import LEAVE
 from daebus.queues.leases import Entry, Lease
+from daebus.queues.undelivered import OWNED
 from daebus.telemetry.logs import make_logger
 from daebus.testing import private_redis_url
 
@@ -50,11 +51,12 @@ class Instance:
         self.lease = lease
         self.is_there = True
 
-    async def take_over(self) -> Entry:
+    async def take_over(self, dead: Instance) -> Entry:
         taken = list[Entry]()
 
         async def took() -> bool:
-            taken.extend((await self.lease.take_over(STREAM, REGISTRY, GROUP, 1)).entries)
+            asked = (STREAM, REGISTRY, GROUP, 1, [dead.node.id.encode()])
+            taken.extend((await self.lease.take_over(*asked)).entries)
             return bool(taken)
 
         await until(took)
@@ -62,6 +64,7 @@ class Instance:
 
     async def leave(self) -> None:
         await self.node.link.script(LEAVE, [STREAM], [GROUP, self.node.id])
+        self.lease.registries.leaving.add(REGISTRY)
         await self.stop()
 
     async def stop(self) -> None:
@@ -108,14 +111,16 @@ async def test_each_take_over_has_a_greater_fence_though_those_who_leave_take_th
     fences, deliveries = [entry.fence], [entry.deliveries]
     assert entry.fence == entry_fence(entry.id, 0)
     await first.leave()
+    dead = first
     for other in others:
-        entry = await other.take_over()
+        entry = await other.take_over(dead)
         found = await other.look()
         fences += [entry.fence, found.fence]
         deliveries.append(found.deliveries)
         await other.node.link.execute("DEL", COUNTER)
         await asyncio.sleep(0.005)  # the clock is as good
         await other.leave()
+        dead = other
     assert fences == sorted(set(fences))
     assert deliveries == [1, 1, 1, 1], "counts of deliveries would not have grown"
 
@@ -126,7 +131,7 @@ async def test_a_clock_that_was_set_back_makes_no_smaller_fence(instances: list[
     ahead = 9_000_000_000_000
     await first.node.link.execute("SET", COUNTER, ahead)
     await first.leave()
-    assert (await second.take_over()).fence == entry_fence(entry.id, ahead + 1)
+    assert (await second.take_over(first)).fence == entry_fence(entry.id, ahead + 1)
 
 
 async def test_what_no_delivery_owns_any_more_is_not_confirmed(instances: list[Instance]) -> None:
