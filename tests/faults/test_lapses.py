@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 from tests.engines import Engine, Proxy, open_proxy
 from tests.faults.world import told
-from tests.support import open_bus, until
+from tests.support import open_bus, raw_redis, until
 
 from daebus import Action, Bus, Channel, Context, Daebus, Settings, StreamAction
 from daebus.core.stopping import Stopping
@@ -199,21 +200,31 @@ async def test_what_fails_after_it_was_taken_over_is_neither_retried_nor_buried(
 
 
 async def test_items_of_a_stream_that_was_taken_over_are_not_sent(engine: Engine) -> None:
-    async with fleet(engine, "continue") as two:
-        got = list[str]()
+    async with (
+        fleet(engine, "continue") as two,
+        raw_redis(engine.tcp_url) as redis,
+        redis.pubsub(ignore_subscribe_messages=True) as replies,
+    ):
+        await replies.subscribe("daebus:reply:test")
+        sent = list[bytes]()
 
-        async def read() -> None:
-            async for item in two.bus.stream(ITEMS, "x", timeout=30):
-                got.append(item)
+        async def heard(item: bytes) -> bool:
+            message = await replies.get_message(timeout=0.01)
+            sent.extend(() if message is None else (message["data"],))
+            return any(item in each for each in sent)
 
-        reading = asyncio.create_task(read())
-        await until(lambda: got == ["a 1"])
-        await two.lapse("begin items")
-        two.cut_off.gate.set()
-        await until(lambda: "end items" in two.cut_off.seen)
+        # A caller of daebus would cancel the stream, as it began again.
+        request = {"action": "items", "payload": "x", "reply_to": "daebus:reply:test", "request_id": "t-1"}
+        await redis.xadd("daebus:{cut_off}:action:items", {"request": json.dumps(request)})
+        await until(lambda: heard(b"a 1"))
+        with told() as lines:
+            await two.lapse("begin items")
+            two.cut_off.gate.set()
+            await until(lambda: "end items" in two.cut_off.seen)
+            await until(lambda: any("outcome dropped" in line for line in lines))
         two.heir.gate.set()
-        await reading
-    assert got == ["a 1", "b 1", "b 2"]
+        await until(lambda: heard(b"b 2"))
+        assert not await heard(b"a 2")
 
 
 async def test_a_thread_that_cannot_be_cancelled_runs_on_and_its_outcome_is_dropped(engine: Engine) -> None:
