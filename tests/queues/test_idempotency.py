@@ -43,6 +43,7 @@ class Shop:
         self.node = node
         self.redis = redis
         self._requests = 0
+        self._read: dict[KeyedRun, tuple[Entry, Request]] = {}
 
     async def request(self, payload: bytes = b'{"a":1,"b":2}', *, keep: float = 60.0) -> KeyedRun:
         """One more request with the same key, sent and read."""
@@ -56,15 +57,19 @@ class Shop:
         """The next request."""
         ((_, [(entry_id, fields)]),) = await self.redis.xreadgroup("daebus", "somebody", {STREAM: ">"}, count=1)
         request = msgspec.json.decode(fields[b"request"], type=Request)
-        return KeyedRun(self.node, self._origin(keep), Entry(entry_id, [], 1), request)
+        run = KeyedRun(self.node, self._origin(keep), Entry(entry_id, [], 1), request)
+        self._read[run] = Entry(entry_id, [], 1), request
+        return run
 
     async def taken_over(self, run: KeyedRun, node: Node) -> KeyedRun:
         """The same request in the hands of another instance, or of the same one a second time."""
-        entry = run._entry
+        entry, request = self._read[run]
         await self.redis.xclaim(STREAM, "daebus", node.id, 0, [entry.id])
         ((found),) = await self.redis.xpending_range(STREAM, "daebus", entry.id, entry.id, 1)
         again = Entry(entry.id, [], found["times_delivered"])
-        return KeyedRun(node, self._origin(60.0), again, run._request)
+        heir = KeyedRun(node, self._origin(60.0), again, request)
+        self._read[heir] = again, request
+        return heir
 
     def _origin(self, keep: float) -> Origin:
         return Origin("shop", ("action", "pay"), STREAM, GROUP, REGISTRY, STREAM, Policy(keep_replies=keep))

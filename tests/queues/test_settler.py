@@ -28,10 +28,20 @@ JOBS = Origin("x", ("action", "jobs"), "jobs", "group", REGISTRY, "jobs", Policy
 SHARED = msgspec.structs.replace(JOBS, again="others")
 
 
+class Lapsing(Lease):
+    """A lease that lapses when it is asked to."""
+
+    def lapse(self) -> None:
+        self._lapses += 1
+
+    def lose_heartbeat(self) -> None:
+        self._confirmed = float("-inf")
+
+
 class Desk:
     """An instance that holds entries and settles them."""
 
-    def __init__(self, node: Node, lease: Lease) -> None:
+    def __init__(self, node: Node, lease: Lapsing) -> None:
         self.node = node
         self.lease = lease
         self.settler = Settler(lease, node.link, make_logger())
@@ -49,7 +59,7 @@ class Desk:
 @asynccontextmanager
 async def settling(seconds: float = 6.0) -> AsyncGenerator[Desk]:
     async with open_node(RedisServer.from_url(private_redis_url())) as node:
-        lease = Lease(node, [REGISTRY], seconds, make_logger())
+        lease = Lapsing(node, [REGISTRY], seconds, make_logger())
         await lease.start()
         try:
             yield Desk(node, lease)
@@ -108,7 +118,7 @@ class TestSettler:
             await redis.xclaim("jobs", "group", "another", 0, [taken.id, again.id])
             await redis.xclaim("jobs", "group", desk.node.id, 0, [again.id])  # it is here a second time
             await redis.xack("jobs", "group", gone.id)
-            desk.lease._lapses += 1
+            desk.lease.lapse()
             for number, entry in enumerate(held):
                 desk.settler.settle(JOBS, entry, ("replies", b"%d" % number))
             assert desk.settler.unsettled("jobs", "group") == held
@@ -132,7 +142,7 @@ class TestSettler:
                 desk.settler.settle(JOBS, entry, ("replies", b"%d" % number))
             desk.settler.reply("replies", b"in any case")
             await asyncio.sleep(0)  # they were sent in vain
-            desk.lease._lapses += 1
+            desk.lease.lapse()
             await redis.xclaim("jobs", "group", "another", 0, [taken.id])
             async with asyncio.timeout(10):
                 await desk.settler.drain()
@@ -142,7 +152,7 @@ class TestSettler:
     async def test_an_entry_that_is_confirmed_is_settled_though_the_heartbeat_is_away(self) -> None:
         async with settling() as desk, raw_redis(private_redis_url()) as redis:
             (entry,) = await desk.hold(redis, 1)
-            desk.lease._confirmed = float("-inf")
+            desk.lease.lose_heartbeat()
             assert desk.lease.tenure is None
             desk.settler.settle(JOBS, entry)
             async with asyncio.timeout(10):
