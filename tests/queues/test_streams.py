@@ -70,5 +70,5 @@ def test_streams_are_read_together_by_those_with_like_limits() -> None:
 def parts(*limits: int) -> list[list[int]]:
     async def handle(entry: Entry, task: Task) -> None: ...
 
-    streams = [BoundedStream(str(limit), "action x", limit, handle, lambda *_: 0.0) for limit in limits]
+    streams = [BoundedStream(str(limit), "action x", limit, handle, lambda _, __: 0.0) for limit in limits]
     return [[stream.limit for stream in part] for part in alike_limits(streams)]
