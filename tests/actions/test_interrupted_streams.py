@@ -91,7 +91,7 @@ async def test_a_stream_of_which_an_item_was_lost_is_an_error() -> None:
         yield 1
         async with raw_redis(private_redis_url()) as redis:
             forged = b'{"status":"success","payload":3,"request_id":"%s","final":false,"number":3}'
-            channel = reply_channel(context.request_id.partition("-")[0])
+            channel = reply_channel(context.request_id.rpartition("-")[0])
             assert await redis.publish(channel, forged % context.request_id.encode()) == 1
         yield 2
 

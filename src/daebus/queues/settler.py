@@ -118,18 +118,19 @@ class Settler:
         self._idle.clear()
         self._loop.call_soon(self._flush)
 
-    def _flush(self) -> None:
-        self._flushing = False
-        replies, self._replies = self._replies, []
-        ended, self._ended = self._ended, []
-        self._settle(replies, ended)
-
-    def _settle(self, commands: list[Command], ended: list[_Ended], *, confirmed: bool = False) -> None:
+    def _flush(self, confirmed: list[_Ended] | None = None) -> None:
+        """Send what has ended in this tick; or entries that were confirmed after a doubt."""
+        if confirmed is None:
+            self._flushing = False
+            commands, self._replies = self._replies, []
+            ended, self._ended = self._ended, []
+        else:
+            commands, ended = [], confirmed
         tenure = self.lease.tenure
         done: dict[Origin, list[bytes]] = {}
         doubtful: list[_Ended] = []
         for one in ended:
-            if not confirmed and (tenure is None or one.entry.tenure != tenure):
+            if confirmed is None and (tenure is None or one.entry.tenure != tenure):
                 doubtful.append(one)
                 continue
             if one.reply is not None:
@@ -222,7 +223,7 @@ class Settler:
             ended = [one for one in doubtful if one.origin is origin]
             held = await self.lease.owned(origin.stream, origin.registry, origin.group, [one.entry for one in ended])
             owned = set(held)
-            self._settle([], [one for one in ended if one.entry in owned], confirmed=True)
+            self._flush([one for one in ended if one.entry in owned])
             lost[origin.name] += len(ended) - len(owned)
         if lost := +lost:
             self.tell_dropped(lost)
