@@ -241,7 +241,7 @@ async def test_a_deadline_of_an_attempt_is_that_of_the_request() -> None:
         await bus.call(Action[None, dict[str, str]]("relay", service="relay"), timeout=5)
     assert lefts[0] is None
     assert lefts[1] is not None
-    assert 0 < lefts[1] <= 5
+    assert 0 < lefts[1] < 6  # not the 60 s of the call; the clock of the server is known to a few ms
 
 
 class Deaf:
@@ -264,7 +264,7 @@ def test_what_is_none_is_refused_where_it_is_given() -> None:
         Daebus("a", interceptors=[AtEach()])  # type: ignore[list-item]
     with pytest.raises(WiringError, match=r"(?s)it returned None.*test_outgoing\.py:\d+.*return `forward`"):
         Bus(interceptors=[Returning()])  # type: ignore[list-item]
-    with pytest.raises(WiringError, match=r"(?s)stands around what the whole service sends.*give it to Daebus"):
+    with pytest.raises(WiringError, match=r"(?s)wraps all messages that the service sends.*give it to Daebus"):
         Blueprint("a", interceptors=[PassedBy()])
 
 

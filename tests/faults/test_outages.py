@@ -139,7 +139,7 @@ def engine(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Engine]:
 
 
 def outage_lines(lines: list[str]) -> list[str]:
-    return [line for line in lines if "Connecting again." in line or "Connected again" in line]
+    return [line for line in lines if "Reconnecting." in line or "Connected again" in line]
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
