@@ -16,7 +16,7 @@ from tests.chaos.faults import Report
 from tests.chaos.histories import table
 from tests.chaos.histories.nemesis import FAULTS
 from tests.chaos.histories.rules import KINDS
-from tests.chaos.histories.servers import TOPOLOGIES
+from tests.chaos.histories.servers import FAKETIME, TOPOLOGIES
 from tests.chaos.rolling import roll
 from tests.chaos.streaming import cut, stop
 
@@ -42,6 +42,10 @@ def main() -> int:
     options = parser.parse_args()
     if options.soak:
         options.seconds, options.only = options.soak, "soak"
+    if not FAKETIME.exists():
+        sys.stdout.write(
+            "the clock of the server is not set: libfaketime is not installed (apt-get install faketime)\n"
+        )
     chosen = _faults(options)
     names = options.only.split(",") if options.only else list(chosen)
     reports = [asyncio.run(_run(chosen[name])) for name in names]

@@ -61,6 +61,7 @@ async def test_open_event_streams_do_not_hold_up_the_stop(tmp_path: Path) -> Non
 
 async def test_the_history_of_stalled_connections_has_nothing_wrong(tmp_path: Path) -> None:
     kinds = ("send", "event", "call", "keyed")
-    played = await play(tmp_path, Setup(seed=4, faults=("stall",), kinds=kinds, replicas=2, seconds=3, pause=0.5))
+    setup = Setup(seed=4, faults=("stall",), kinds=kinds, replicas=2, seconds=3, longest=0.5, pause=0.5)
+    played = await play(tmp_path, setup)
     assert played.injected["stall"] >= 1
     assert played.findings == [], played

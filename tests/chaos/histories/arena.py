@@ -42,12 +42,14 @@ class Load(msgspec.Struct, frozen=True):
         rate: How many it begins in a second.
         seconds: For how long.
         seed: Chooses them.
+        longest: How many seconds the longest handlers take.
     """
 
     kinds: tuple[str, ...]
     rate: float
     seconds: float
     seed: int
+    longest: float
 
 
 class Arena:
@@ -80,7 +82,7 @@ class Arena:
 
     async def load(self, load: Load) -> Member:
         """Start a client."""
-        options = {"rate": load.rate, "seconds": load.seconds, "seed": load.seed, "kinds": ",".join(load.kinds)}
+        options = msgspec.structs.asdict(load) | {"kinds": ",".join(load.kinds)}
         member = await self._launch("client", client_command(self.servers.url, **options), {})
         self.client = member
         await until((self.folder / "client.history").exists, START_SECONDS)

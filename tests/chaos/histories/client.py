@@ -18,17 +18,23 @@ from .service import CALL, EVENTS, STREAM, THREAD, WORK, Work
 _REFUSALS = (NoSuchService, NoSuchAction, TooManyRequests)
 _TIMEOUT = 8.0
 _TICK = 0.01
+_SECONDS = (0.02, 0.1, 0.5)
+_LONG = 0.05
+_MAY_BE_LONG = {"send": 1.0, "event": 1.0, "call": 0.4, "keyed": 0.4, "stream": 0.4}
+"""The share of long work, and how long it is for each kind: calls must end before their timeout."""
+
 _FOR_EVER = 1_000_000
 
 
 class _Client:
-    def __init__(self, bus: Bus, recorder: Recorder, kinds: Sequence[str], seed: int) -> None:
+    def __init__(self, bus: Bus, recorder: Recorder, kinds: Sequence[str], seed: int, longest: float) -> None:
+        self._longest = longest
         self._bus = bus
         self._recorder = recorder
         self._kinds = kinds
         self._rng = random.Random(seed)
         self._numbers = itertools.count(1)
-        self._recent: list[str] = []
+        self._recent: list[Work] = []
         self._do: dict[str, Callable[[Work], Awaitable[str | None]]] = {
             "send": lambda work: bus.send(WORK, work),
             "event": lambda work: bus.publish(EVENTS, work),
@@ -64,14 +70,15 @@ class _Client:
             self._recorder.add("ok", id_, value=value or "")
 
     def _work(self, kind: str, id_: str) -> Work:
-        seconds = self._rng.choice((0.02, 0.1, 0.5))
-        failures = {"flaky": 1, "doomed": _FOR_EVER}.get(kind, 0)
-        if kind != "keyed":
-            return Work(id_, seconds, failures)
-        if self._recent and self._rng.random() < 0.5:
-            return Work(self._rng.choice(self._recent), 0.1)
-        self._recent = [*self._recent[-9:], id_]
-        return Work(id_, 0.1)
+        seconds = self._rng.choice(_SECONDS)
+        if self._rng.random() < _LONG and kind in _MAY_BE_LONG:
+            seconds = self._longest * _MAY_BE_LONG[kind]
+        work = Work(id_, seconds, {"flaky": 1, "doomed": _FOR_EVER}.get(kind, 0))
+        if kind == "keyed":
+            if self._recent and self._rng.random() < 0.5:
+                return self._rng.choice(self._recent)
+            self._recent = [*self._recent[-9:], work]
+        return work
 
     async def _stream(self, work: Work) -> str:
         items = [item async for item in self._bus.stream(STREAM, work, timeout=_TIMEOUT)]
@@ -85,9 +92,10 @@ async def _main() -> None:
     parser.add_argument("--seconds", type=float, required=True)
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--kinds", required=True)
+    parser.add_argument("--longest", type=float, required=True)
     options = parser.parse_args()
     async with Bus(options.url) as bus:
-        client = _Client(bus, recorder_of_process(), options.kinds.split(","), options.seed)
+        client = _Client(bus, recorder_of_process(), options.kinds.split(","), options.seed, options.longest)
         await client.go_on(options.rate, options.seconds)
 
 

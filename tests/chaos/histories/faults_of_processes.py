@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
@@ -13,13 +14,14 @@ from daebus.errors import ServiceError
 
 from .arena import LEASE, Arena
 from .injecting import Nemesis, Step, broken, lasts
-from .service import THREAD, Work
+from .service import THREAD, WORK, Work
 
 __all__ = ["PROCESS_FAULTS"]
 
 _THREADS = 33
 """One more than the pool of a replica has."""
 
+_POISON_SECONDS = 60.0
 _OTHER_LEASES = (0.5, 1.0, 2.5)
 
 
@@ -80,6 +82,28 @@ async def _fill_pool(arena: Arena, step: Step) -> None:
         await asyncio.sleep(LEASE)
 
 
+async def _poison(arena: Arena, step: Step) -> None:
+    """A message that kills each process that handles it, until it is a dead letter."""
+    async with broken(arena, step), Bus(arena.servers.direct_url) as bus:
+        id_ = arena.new_id("poison")
+        arena.recorder.add("invoke", id_, subject=id_, kind="poison")
+        try:
+            await bus.send(WORK, Work(id_, 0.1, -1))
+        except ServiceError as error:
+            arena.recorder.add("unknown", id_, code=error.code)
+        else:
+            arena.recorder.add("ok", id_)
+            await _is_buried(arena, id_)
+
+
+async def _is_buried(arena: Arena, subject: str) -> None:
+    end = time.monotonic() + _POISON_SECONDS
+    while time.monotonic() < end and not any(letter.subject == subject for letter in arena.history().letters.values()):
+        await arena.tend()
+        await arena.take_letters()
+        await asyncio.sleep(LEASE / 4)
+
+
 PROCESS_FAULTS: Mapping[str, Nemesis] = {
     "freeze": _freeze,
     "kill": _kill,
@@ -88,6 +112,7 @@ PROCESS_FAULTS: Mapping[str, Nemesis] = {
     "gil": partial(_hang, how="gil"),
     "loop": partial(_hang, how="loop"),
     "pool": _fill_pool,
+    "poison": _poison,
 }
 """``freeze``: SIGSTOP. ``kill``: -9. ``restart``: SIGTERM. ``lease``: a restart with another lease. ``gil``: a C
-function holds the GIL. ``loop``: the event loop hangs. ``pool``: no thread is free."""
+function holds the GIL. ``loop``: the event loop hangs. ``pool``: no thread is free. ``poison``: a message kills whoever handles it."""

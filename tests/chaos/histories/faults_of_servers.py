@@ -11,12 +11,14 @@ from daebus.protocol.messages import (
     channel_instances,
     channel_listening,
     instance_registry,
+    partition_of,
     serving_instances,
     serving_registry,
 )
 
 from .arena import LEASE, Arena
 from .injecting import Nemesis, Step, broken, lasts
+from .servers import FAKETIME
 from .service import EVENTS, SERVICE
 
 __all__ = ["SERVER_FAULTS"]
@@ -28,6 +30,7 @@ _REGISTRIES = (
     channel_listening(EVENTS.name),
     serving_registry(SERVICE),
     serving_instances(SERVICE),
+    *(instance_registry(partition_of(SERVICE, number)) for number in range(1, 3)),
 )
 
 
@@ -73,11 +76,12 @@ async def _step_clock(arena: Arena, step: Step) -> None:
 
 
 async def _delete(arena: Arena, step: Step) -> None:
-    """A registry is deleted, as an operator does, or a server that evicts keys."""
-    key = _REGISTRIES[int(step.chance * len(_REGISTRIES))]
+    """A registry is deleted, or all of them at once, as an operator does, or a server that evicts keys."""
+    keys = _REGISTRIES if step.connection is None else (_REGISTRIES[int(step.chance * len(_REGISTRIES))],)
     async with broken(arena, step):
         for engine in arena.servers.engines:
-            engine.ask(f"DEL {key}")
+            for key in keys:  # not in one command, as a cluster has them in several slots
+                engine.ask(f"DEL {key}")
         await asyncio.sleep(LEASE)
 
 
@@ -85,8 +89,9 @@ SERVER_FAULTS: Mapping[str, Nemesis] = {
     "server-freeze": _freeze,
     "server-kill": _kill,
     "blackout": _stall_all,
-    "clock": _step_clock,
     "deleted": _delete,
+    **({"clock": _step_clock} if FAKETIME.exists() else {}),
 }
 """``server-freeze``: SIGSTOP. ``server-kill``: -9, and a start with its data. ``blackout``: all connections stall.
-``clock``: it is set by up to an hour, either way. ``deleted``: a registry is gone."""
+``deleted``: a registry is gone, or all are. ``clock``: it is set by up to an hour, either way; only on a machine that
+has libfaketime."""

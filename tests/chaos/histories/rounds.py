@@ -34,6 +34,7 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
         topology: On which servers: ``single``, ``cluster`` or ``sentinel``.
         seconds: For how long there is load.
         rate: How many operations begin in a second.
+        longest: How many seconds the longest handlers take: longer than the longest fault, by default.
         pause: How many seconds pass between the end of a fault and the next one, at least.
         every: How many seconds pass between the beginnings of two faults, at least.
     """
@@ -45,6 +46,7 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     topology: str = "single"
     seconds: float = 15.0
     rate: float = 50.0
+    longest: float = 7.0
     pause: float = 1.0
     every: float = 0.0
 
@@ -81,7 +83,7 @@ async def play(folder: Path, setup: Setup, keep: Path | None = None) -> Round:
     """Play a round; where the checker finds something, the files are copied to the folder `keep`."""
     samples: list[Sample] = []
     async with open_arena(folder, setup.replicas, setup.topology) as arena:
-        client = await arena.load(Load(setup.kinds, setup.rate, setup.seconds, setup.seed))
+        client = await arena.load(Load(setup.kinds, setup.rate, setup.seconds, setup.seed, setup.longest))
         loading = asyncio.create_task(asyncio.to_thread(client.process.wait))
         sampling = asyncio.create_task(_sample(arena, samples, setup.seconds / _SAMPLES))
         injected = await _break(arena, setup, loading)

@@ -177,7 +177,11 @@ def ends(history: History, subject: str) -> int:
 
 def letters(history: History) -> Iterator[Finding]:
     """Each dead letter is of a message that failed at each attempt, or at whose runs so many processes died."""
+    seen: set[str] = set()
     for letter in history.letters.values():
+        if letter.subject in seen:
+            yield Finding("letters", letter.subject, "it is a dead letter twice")
+        seen.add(letter.subject)
         runs = history.runs.get(letter.subject, [])
         told = _DELIVERED.search(letter.reason)
         if told is None:
@@ -216,7 +220,9 @@ def exits(history: History) -> Iterator[Finding]:
             yield Finding("exits", process, "it was told to stop, and did not in time")
         elif code != KILLED and process not in history.stops:
             hung = any(fault.kind in _HANGS and fault.hits(process) for fault in history.faults)
-            if not hung:
+            at = history.deaths[process]
+            poisoned = any(fault.kind == "poison" and fault.meets(at, at) for fault in history.faults)
+            if not hung and not poisoned:
                 yield Finding("exits", process, f"it ended by itself, with {code}")
 
 

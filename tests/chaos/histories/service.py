@@ -6,6 +6,7 @@ import asyncio
 import ctypes
 import itertools
 import os
+import signal
 import sys
 import threading
 import time
@@ -30,7 +31,7 @@ class Work(msgspec.Struct):
     Attributes:
         subject: What it is about.
         seconds: How long it takes.
-        failures: How often it fails in one process before it succeeds.
+        failures: How often it fails in one process before it succeeds; -1: it kills its process.
     """
 
     subject: str
@@ -81,6 +82,8 @@ class _Run:
 
     def has_effect(self) -> None:
         """Do what the handler is for; fails if it is to fail."""
+        if self._work.failures < 0:
+            os.kill(os.getpid(), signal.SIGKILL)
         if _failures[self._work.subject] < self._work.failures:
             _failures[self._work.subject] += 1
             raise RuntimeError("as it was told")

@@ -46,8 +46,8 @@ def lapse(at: float, process: str, seconds: float = 2.0) -> Record:
     return Record(at, process, "lapse", seconds=seconds)
 
 
-def letter(subject: str, reason: str) -> Record:
-    return Record(99, "arena", "letter", "1-0", subject, code="internal", value=reason)
+def letter(subject: str, reason: str, id_: str = "1-0") -> Record:
+    return Record(99, "arena", "letter", id_, subject, code="internal", value=reason)
 
 
 SENT = [invoke(1, "s"), ok(1.1, "s")]
@@ -71,6 +71,7 @@ GOOD: dict[str, list[Record]] = {
         *SENT, *run("a", 1, "s", 2, 3), *fault(3.1, 5, kind=FAILOVER), *run("a", 2, "s", 6, 7)
     ],
     "it was told to stop, and did": [Record(3, "a", "stopping"), died(5, "a", "0")],
+    "it ended as it was poisoned": [*fault(1, 6, kind="poison"), died(4, "a", "-9")],
     "it ended as it had hung": [*fault(1, 4, "a", kind="loop"), died(4.1, "a", "1")],
     "repeated after a death": [*SENT, *run("a", 1, "s", 2, None), died(3, "a"), *run("b", 1, "s", 5, 6)],
     "repeated, as its owner died before it was settled": [
@@ -146,6 +147,13 @@ BAD: dict[str, tuple[str, list[Record]]] = {
     ),
     "buried as poison after one death": (
         "letters", [*SENT, *run("a", 1, "s", 2, None), died(3, "a"), letter("s", POISON)]
+    ),
+    "buried twice": (
+        "letters",
+        [
+            *SENT, *(part for n in range(3) for part in run("a", n, "s", n + 2, n + 2.5, "error")),
+            letter("s", "no"), letter("s", "no", "2-0"),
+        ],
     ),
     "a lapse that was not logged": ("lapses", TAKEN_OVER[:-1]),
     "a lapse without a cause": ("lapses", [lapse(5, "a")]),
