@@ -43,9 +43,7 @@ def main() -> int:
     if options.soak:
         options.seconds, options.only = options.soak, "soak"
     if not FAKETIME.exists():
-        sys.stdout.write(
-            "the clock of the server is not set: libfaketime is not installed (apt-get install faketime)\n"
-        )
+        sys.stdout.write("the clock of the server is not set: there is no libfaketime (apt-get install faketime)\n")
     chosen = _faults(options)
     names = options.only.split(",") if options.only else list(chosen)
     reports = [asyncio.run(_run(chosen[name])) for name in names]

@@ -115,4 +115,5 @@ PROCESS_FAULTS: Mapping[str, Nemesis] = {
     "poison": _poison,
 }
 """``freeze``: SIGSTOP. ``kill``: -9. ``restart``: SIGTERM. ``lease``: a restart with another lease. ``gil``: a C
-function holds the GIL. ``loop``: the event loop hangs. ``pool``: no thread is free. ``poison``: a message kills whoever handles it."""
+function holds the GIL. ``loop``: the event loop hangs. ``pool``: no thread is free. ``poison``: a message kills whoever
+handles it."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from .arena import Arena, Load, open_arena
+from .arena import LEASE, Arena, Load, open_arena
 from .history import History
 from .nemesis import inject, plan
 from .rules import Finding, check, ends, excerpt, is_repeated
@@ -35,7 +35,8 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
         seconds: For how long there is load.
         rate: How many operations begin in a second.
         longest: How many seconds the longest handlers take: longer than the longest fault, by default.
-        pause: How many seconds pass between the end of a fault and the next one, at least.
+        pause: How many seconds pass between the end of a fault and the next one, at least. By default more than a
+            lease: before that, no replica takes anything over, and so none takes what it must not.
         every: How many seconds pass between the beginnings of two faults, at least.
     """
 
@@ -47,7 +48,7 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float = 15.0
     rate: float = 50.0
     longest: float = 7.0
-    pause: float = 1.0
+    pause: float = 1.5 * LEASE
     every: float = 0.0
 
 
