@@ -1,0 +1,447 @@
+"""The network between the hosts and the real server: batches of commands that are late, stalled, cut, or executed late.
+
+Commands of one connection stay in order, those of several do not. What is sent on a connection that is then cut may
+still be executed. What depends on time is rewritten on its way to the server: TIME, the ids of new entries, and the
+waiting of XREADGROUP. Everything else is executed as it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import hashlib
+import socket
+import zlib
+from collections import deque
+from collections.abc import Sequence
+from functools import cache, partial
+from typing import Any, cast
+
+import hiredis
+
+from daebus.connection.outages import ServerUnavailable
+from daebus.connection.redis_server import RedisServer
+from daebus.connection.resp import pack
+from daebus.connection.scripts import Script
+from daebus.connection.session import Greeting, Session
+from daebus.core.timings import Timings
+
+from .virtual import EPOCH, Host, World
+
+__all__ = ["Connection", "SimNetwork", "SimServer"]
+
+_SHIM = """
+local sim_time, sim_redis = table.remove(ARGV), redis
+local function sim_id(key)
+    local ms, info = string.sub(sim_time, 1, -4), sim_redis.pcall('XINFO', 'STREAM', key)
+    if info.err then return ms .. '-0' end
+    local last = '0-0'
+    for i = 1, #info, 2 do if info[i] == 'last-generated-id' then last = info[i + 1] end end
+    local last_ms, last_seq = string.match(last, '(%d+)-(%d+)')
+    if tonumber(last_ms) < tonumber(ms) then return ms .. '-0' end
+    return last_ms .. '-' .. string.format('%.0f', tonumber(last_seq) + 1)
+end
+local function sim_run(run, name, ...)
+    if name == 'TIME' then return {string.sub(sim_time, 1, -7), string.sub(sim_time, -6)} end
+    local args = {...}
+    if name == 'XADD' then
+        for i = 2, #args do
+            if args[i] == '*' then args[i] = sim_id(args[1]) break end
+        end
+    end
+    return run(name, unpack(args))
+end
+local redis = setmetatable({
+    call = function(...) return sim_run(sim_redis.call, ...) end,
+    pcall = function(...) return sim_run(sim_redis.pcall, ...) end,
+}, {__index = sim_redis})
+"""
+_DATABASE = 9
+_CONNECT_SECONDS = 5.0
+_NIL = b"*-1\r\n"
+_BARRIERS = (b"*2\r\n$4\r\npong\r\n$7\r\nbarrier\r\n", b"$7\r\nbarrier\r\n")
+
+Command = Sequence[bytes]
+
+
+class SimServer(RedisServer):
+    """The server as one host sees it: connections go over the simulated network."""
+
+    @classmethod
+    def over(cls, network: SimNetwork, host: Host, timings: Timings) -> SimServer:
+        server = cls.from_url("redis://simulated:6379/0", timings=timings)
+        object.__setattr__(server, "_network", network)
+        object.__setattr__(server, "_host", host)
+        return cast("SimServer", server)
+
+    async def check(self) -> None:
+        pass
+
+    async def connect(self, key: str | None = None) -> Session:
+        return await cast("Any", self)._network.connect(cast("Any", self)._host)
+
+
+class _Transport(asyncio.Transport):
+    """The client's end of a connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__()
+        self._connection = connection
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        self._connection.protocol = cast("asyncio.Protocol", protocol)
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        pass
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self._connection.send(bytes(data))
+
+    def is_closing(self) -> bool:
+        return self._connection.is_cut
+
+    def close(self) -> None:
+        self._connection.cut(executes=True)
+
+    def abort(self) -> None:
+        self._connection.cut(executes=self._connection.network.world.rng.random() < 0.5)
+
+    async def disconnect(self, nowait: bool = False) -> None:
+        self.close()
+
+
+class Connection:
+    """A connection of a host to the server.
+
+    Attributes:
+        name: Its name in the trace.
+        stalled_until: Until then, nothing arrives in either direction.
+        is_cut: Whether the client's end is gone.
+    """
+
+    def __init__(self, network: SimNetwork, host: Host, number: int) -> None:
+        self.network = network
+        self.host = host
+        self.loop = host.loops[-1] if asyncio.get_running_loop() is host.loops[-1] else host.main
+        self.number = number
+        self.name = f"{host.name}.{number}"
+        self.protocol: asyncio.Protocol | None = None
+        self.stalled_until = 0.0
+        self.is_cut = False
+        self.is_closed = False
+        self.inbox: deque[Command] = deque()
+        self.waits: tuple[Command, float] | None = None
+        self.is_subscriber = False
+        self._arrives = self._returns = 0.0
+        self._sent: deque[bytes] = deque()
+        self._replied: deque[bytes] = deque()
+        self._reader = hiredis.Reader()
+        self._socket = network.dial()
+        self._buffer = b""
+
+    def send(self, data: bytes) -> None:
+        """The client has written a batch."""
+        if self.is_cut:
+            return
+        world = self.network.world
+        self._arrives = max(self._arrives, world.now + self.network.delay(), self.stalled_until)
+        self._sent.append(data)
+        world.at(self._arrives, self._arrived)
+
+    def _arrived(self) -> None:
+        if self.stalled_until > self.network.world.now:
+            self.network.world.at(self.stalled_until, self._arrived)
+            return
+        data = self._sent.popleft()
+        if self.is_closed:
+            return
+        self._reader.feed(data)
+        while isinstance(command := self._reader.gets(), list):
+            self.inbox.append(command)
+        self.network.serve(self)
+
+    def execute(self, commands: Sequence[Command]) -> list[bytes]:
+        """Have the server execute some commands, and return its replies."""
+        self._socket.sendall(b"".join(pack(tuple(command)) for command in commands))
+        return [self.receive() for _ in commands]
+
+    def receive(self) -> bytes:
+        """The next reply."""
+        while (end := _end_of_reply(self._buffer, 0)) is None:
+            self._buffer += self._socket.recv(65536)
+        reply, self._buffer = self._buffer[:end], self._buffer[end:]
+        return reply
+
+    def published(self) -> bytes:
+        """What the server has written on its own."""
+        self._socket.sendall(pack((b"PING", b"barrier")))
+        found = b""
+        while (reply := self.receive()) not in _BARRIERS:
+            found += reply
+        return found
+
+    def reply(self, data: bytes) -> None:
+        """The server has written something."""
+        if self.is_cut or not data:
+            return
+        world = self.network.world
+        self._returns = max(self._returns, world.now + self.network.delay(), self.stalled_until)
+        self._replied.append(data)
+        world.at(self._returns, self._returned)
+
+    def _returned(self) -> None:
+        if self.stalled_until > self.network.world.now:
+            self.network.world.at(self.stalled_until, self._returned)
+            return
+        data = self._replied.popleft()
+        if not (self.is_cut or self.host.is_dead or self.protocol is None):
+            self.loop.call_soon(lambda: None if self.is_cut else cast("asyncio.Protocol", self.protocol).data_received(data))
+
+    def cut(self, *, executes: bool) -> None:
+        """The client's end is gone; `executes`: the server still executes what was sent before."""
+        if self.is_cut:
+            return
+        self.is_cut = True
+        if not executes:
+            self.close()
+        else:
+            self.network.world.at(self._arrives, self.close_when_done)
+        if self.protocol is not None and not self.host.is_dead:
+            self.loop.call_soon(self.protocol.connection_lost, None)
+
+    def close_when_done(self) -> None:
+        """Close the server's end once all commands have been executed."""
+        if self.inbox or self._sent:
+            if self.waits is not None:  # the server finds a closed connection of a blocked client
+                self.close()
+                return
+            self.network.world.at(self.network.world.now + 0.01, self.close_when_done)
+        else:
+            self.close()
+
+    def close(self) -> None:
+        """Close the server's end."""
+        if not self.is_closed:
+            self.is_closed = True
+            self.inbox.clear()
+            self.waits = None
+            self._socket.close()
+
+
+class SimNetwork:
+    """The network and the server.
+
+    Args:
+        world: Its world.
+        path: The Unix socket of the real server, whose database 9 is emptied.
+
+    Attributes:
+        hung_until: Until then, the server executes nothing.
+        clock: How far the server's clock is ahead of the world, in seconds.
+        trace: One line for each batch that was executed.
+    """
+
+    def __init__(self, world: World, path: str) -> None:
+        self.world = world
+        self.hung_until = 0.0
+        self.clock = 0.0
+        self.slow = 0.0
+        self.trace: list[str] = []
+        self.connections: list[Connection] = []
+        self._path = path
+        self._sockets = 0
+        self._admin = _Admin(path)
+        self._admin.ask(b"FLUSHDB")
+        self._scripts = {sha: self._load(text) for sha, text in _scripts().items()}
+        self._passing = self._load("return redis.call(unpack(ARGV))")
+        self._adds = {sha for sha, text in _scripts().items() if "'XADD'" in text or "'XGROUP'" in text}
+        self._publishes = {sha for sha, text in _scripts().items() if "'PUBLISH'" in text}
+
+    def close(self) -> None:
+        for connection in self.connections:
+            connection.close()
+        self._admin.close()
+
+    def ask(self, *command: bytes) -> Any:
+        """The reply to a command of the test's own, executed at once."""
+        return self._admin.ask(*command)
+
+    def dial(self) -> socket.socket:
+        return _dial(self._path)
+
+    def delay(self) -> float:
+        """How long a batch is on its way: mostly a fraction of a millisecond."""
+        rng = self.world.rng
+        return rng.uniform(0.0001, 0.002) if rng.random() > 0.02 + self.slow else rng.uniform(0.002, 0.3)
+
+    async def connect(self, host: Host) -> Session:
+        """A new connection of a host. Raises `Unavailable` while the host is cut off or the server hangs."""
+        until = max(self.hung_until, host.away_until)
+        wait = until - self.world.now
+        await asyncio.sleep(min(max(wait, 0.0), _CONNECT_SECONDS) + self.delay())
+        if wait > _CONNECT_SECONDS:
+            raise ServerUnavailable("The simulated server does not answer.")
+        connection = Connection(self, host, len(self.connections) + 1)
+        loop = asyncio.get_running_loop()
+        connection.loop = cast("Any", loop)
+        self.connections.append(connection)
+        greeting = Greeting(connection.number, "valkey", "9.0", "standalone", is_primary=True)
+        transport = _Transport(connection)
+        return Session("simulated", transport, greeting, cast("Any", transport))
+
+    def serve(self, connection: Connection) -> None:
+        """Execute what a connection has sent, unless the server hangs or the connection waits in a blocking command."""
+        if self.hung_until > self.world.now:
+            self.world.at(self.hung_until, lambda: self.serve(connection))
+            return
+        if connection.waits is not None or connection.is_closed or not connection.inbox:
+            return
+        replies: list[bytes] = []
+        ordinary: list[Command] = []
+        names: list[str] = []
+        may_publish = may_add = False
+        while connection.inbox and connection.waits is None:
+            command = connection.inbox.popleft()
+            name = command[0].upper()
+            names.append(name.decode())
+            if name == b"XREADGROUP" and b"BLOCK" in command:
+                replies += connection.execute(ordinary)
+                ordinary = []
+                replies += self._read(connection, command)
+            elif name == b"CLIENT":
+                replies += connection.execute(ordinary)
+                ordinary = []
+                replies.append(self._unblock(int(command[2])))
+            else:
+                connection.is_subscriber |= name.endswith(b"SUBSCRIBE")
+                sha = command[1] if name == b"EVALSHA" else b""
+                may_publish |= name == b"PUBLISH" or sha in self._publishes
+                may_add |= name == b"XADD" or sha in self._adds
+                ordinary.append(self._rewritten(command))
+        replies += connection.execute(ordinary)
+        data = b"".join(replies)
+        self.trace.append(f"{self.world.now:.6f} {connection.name} {' '.join(names)} {zlib.crc32(data):08x}")
+        connection.reply(data)
+        if may_add:
+            self._serve_waiting()
+        if may_publish:
+            self._pass_on()
+
+    def _read(self, connection: Connection, command: Command) -> list[bytes]:
+        at = list(command).index(b"BLOCK")
+        plain = [*command[:at], *command[at + 2 :]]
+        reply = connection.execute([plain])[0]
+        if reply != _NIL:
+            return [reply]
+        until = self.world.now + int(command[at + 1]) / 1000
+        connection.waits = plain, until
+        self.world.at(until, lambda: self._give_up(connection, until))
+        return []
+
+    def _give_up(self, connection: Connection, until: float) -> None:
+        if connection.waits is not None and connection.waits[1] == until:
+            if self.hung_until > self.world.now:
+                self.world.at(self.hung_until, lambda: self._give_up(connection, until))
+                return
+            connection.waits = None
+            connection.reply(_NIL)
+            self.serve(connection)
+
+    def _unblock(self, number: int) -> bytes:
+        found = next((one for one in self.connections if one.number == number and one.waits is not None), None)
+        if found is None:
+            return b":0\r\n"
+        found.waits = None
+        found.reply(_NIL)
+        self.world.at(self.world.now, lambda: self.serve(found))
+        return b":1\r\n"
+
+    def _serve_waiting(self) -> None:
+        """Serve the clients that wait for entries, those first that have waited longest."""
+        for connection in [one for one in self.connections if one.waits is not None and not one.is_closed]:
+            waiting = connection.waits
+            if waiting is not None and (reply := connection.execute([waiting[0]])[0]) != _NIL:
+                connection.waits = None
+                connection.reply(reply)
+                self.world.at(self.world.now, partial(self.serve, connection))
+
+    def _pass_on(self) -> None:
+        """Pass on what was published: what the server writes before it answers a PING."""
+        for connection in [one for one in self.connections if one.is_subscriber and not one.is_closed]:
+            connection.reply(connection.published())
+
+    def _time(self) -> bytes:
+        return str(int((EPOCH + self.world.now + self.clock) * 1_000_000)).encode()
+
+    def _rewritten(self, command: Command) -> Command:
+        match command[0].upper():
+            case b"EVALSHA":
+                found = self._scripts.get(command[1], b"f" * 40)
+                return (b"EVALSHA", found, *command[2:], self._time())
+            case b"EVAL":
+                sha = hashlib.sha1(command[1], usedforsecurity=False).hexdigest().encode()
+                self._scripts[sha] = self._load(command[1].decode())
+                return (b"EVALSHA", self._scripts[sha], *command[2:], self._time())
+            case b"TIME" | b"XADD":
+                return (b"EVALSHA", self._passing, b"0", *command, self._time())
+            case _:
+                return command
+
+    def _load(self, text: str) -> bytes:
+        body = (_SHIM + (text.partition("\n")[2] if text.startswith("#!") else text)).encode()
+        sha = hashlib.sha1(body, usedforsecurity=False).hexdigest().encode()
+        if self._admin.ask(b"SCRIPT", b"EXISTS", sha) == [0]:
+            self._admin.ask(b"SCRIPT", b"LOAD", body)
+        return sha
+
+
+class _Admin:
+    """The test's own connection."""
+
+    def __init__(self, path: str) -> None:
+        self._socket = _dial(path)
+        self._reader = hiredis.Reader()
+
+    def ask(self, *command: bytes) -> Any:
+        self._socket.sendall(pack(command))
+        while (reply := self._reader.gets()) is False:
+            self._reader.feed(self._socket.recv(65536))
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+@cache
+def _scripts() -> dict[bytes, str]:
+    """The texts of all scripts, by the hashes that daebus calls them by."""
+    return {one.sha.encode(): one.text for one in gc.get_objects() if isinstance(one, Script)}
+
+
+def _dial(path: str) -> socket.socket:
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    made.connect(path)
+    made.sendall(pack((b"SELECT", b"%d" % _DATABASE)))
+    assert made.recv(64) == b"+OK\r\n"
+    return made
+
+
+def _end_of_reply(data: bytes, start: int) -> int | None:
+    """Where the reply ends that begins at `start`; None: it is not complete."""
+    line = data.find(b"\r\n", start)
+    if line < 0:
+        return None
+    kind, end = data[start : start + 1], line + 2
+    if kind == b"$":
+        size = int(data[start + 1 : line])
+        end = end if size < 0 else end + size + 2
+        return end if end <= len(data) else None
+    if kind == b"*":
+        for _ in range(int(data[start + 1 : line])):
+            found = _end_of_reply(data, end)
+            if found is None:
+                return None
+            end = found
+    return end

@@ -1,0 +1,281 @@
+"""Virtual time: the event loops of several hosts take turns in one thread, and time passes when all of them wait."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import random
+import secrets
+import sys
+import threading
+import time
+from asyncio import events
+from collections.abc import Callable, Coroutine, Generator
+from contextlib import contextmanager
+from typing import Any, TypeVar, cast
+
+from daebus.queues import leases
+
+__all__ = ["EPOCH", "Host", "SimLoop", "World"]
+
+T = TypeVar("T")
+
+EPOCH = 1_700_000_000.0
+"""The time of day at the beginning, in seconds; `World.now` counts from 1,000."""
+
+
+class _NoSelector:
+    """The selector of a loop that never waits: the world decides when it goes on."""
+
+    def select(self, _: float | None = None) -> list[object]:
+        return []
+
+    def close(self) -> None:
+        pass
+
+
+class SimLoop(asyncio.BaseEventLoop):
+    """An event loop whose clock is that of its world, and which runs one iteration at a time.
+
+    Args:
+        world: Has the clock.
+    """
+
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self._world = world
+        inside = cast("Any", self)
+        inside._selector = _NoSelector()
+        inside._clock_resolution = 1e-9
+        inside._thread_id = threading.get_ident()
+
+    def time(self) -> float:
+        """The time of the world."""
+        return self._world.now
+
+    def _process_events(self, _: list[object]) -> None:
+        pass
+
+    def _write_to_self(self) -> None:
+        pass
+
+    def call_soon_threadsafe(self, callback: Any, *args: Any, context: Any = None) -> asyncio.Handle:
+        """Like `call_soon`, as there is only one thread."""
+        return self.call_soon(callback, *args, context=context)
+
+    def run_in_executor(self, _: Any, function: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
+        """Call the function at once; the joining of a simulated thread lasts until that has ended."""
+        future: asyncio.Future[Any] = self.create_future()
+        joined = getattr(function, "args", (function,))[0]
+        thread = getattr(joined, "__self__", None)
+        if isinstance(thread, SimThread):
+            thread.when_ended(lambda: None if future.done() else future.set_result(None))
+        else:
+            future.set_result(function(*args))
+        return future
+
+    def shut(self) -> None:
+        """Close it, with whatever it still has to do."""
+        cast("Any", self)._thread_id = None
+        self.close()
+
+    @property
+    def next_time(self) -> float:
+        """When it has something to do; now, or the time of its first timer."""
+        inside = cast("Any", self)
+        if inside._ready:
+            return self._world.now
+        while inside._scheduled and inside._scheduled[0]._cancelled:
+            inside._timer_cancelled_count -= 1
+            handle = heapq.heappop(inside._scheduled)
+            handle._scheduled = False
+        return float(inside._scheduled[0]._when) if inside._scheduled else float("inf")
+
+    def step(self) -> None:
+        """Run one iteration."""
+        inside = cast("Any", self)
+        hooks = sys.get_asyncgen_hooks()
+        sys.set_asyncgen_hooks(firstiter=inside._asyncgen_firstiter_hook, finalizer=inside._asyncgen_finalizer_hook)
+        events._set_running_loop(self)
+        try:
+            inside._run_once()
+        finally:
+            events._set_running_loop(None)
+            sys.set_asyncgen_hooks(*hooks)
+
+
+class SimThread:
+    """A thread that runs a heartbeat: a further event loop of the same host.
+
+    Args:
+        host: Where it runs.
+        target: The bound method that runs the heartbeat of a lease.
+        args: Its arguments.
+    """
+
+    def __init__(self, host: Host, target: Callable[..., None], args: list[Any]) -> None:
+        self._host = host
+        self._lease = cast("Any", target).__self__
+        self._args = args
+        self._has_ended = False
+        self._told: list[Callable[[], None]] = []
+
+    def start(self) -> None:
+        loop = self._host.add_loop()
+        task = loop.create_task(self._lease._beat_on(*self._args))
+        task.add_done_callback(lambda _: self._end())
+
+    def join(self) -> None:
+        raise AssertionError("joined on the event loop")
+
+    def when_ended(self, tell: Callable[[], None]) -> None:
+        if self._has_ended:
+            tell()
+        else:
+            self._told.append(tell)
+
+    def _end(self) -> None:
+        self._has_ended = True
+        for tell in self._told:
+            tell()
+
+
+class Host:
+    """A process: its event loops run, or are frozen, or have died.
+
+    Attributes:
+        name: Its name.
+        world: Its world.
+        frozen_until: When it goes on.
+        away_until: When the network reaches it again.
+        is_dead: Whether it was killed.
+    """
+
+    def __init__(self, world: World, name: str) -> None:
+        self.world = world
+        self.name = name
+        self.frozen_until = 0.0
+        self.away_until = 0.0
+        self.is_dead = False
+        self.loops: list[SimLoop] = []
+        self.main = self.add_loop()
+
+    def add_loop(self) -> SimLoop:
+        """A new event loop."""
+        loop = SimLoop(self.world)
+        loop.set_exception_handler(lambda _, what: self.world.surprises.append(f"{self.name}: {what}"))
+        self.loops.append(loop)
+        return loop
+
+    def start(self, work: Coroutine[object, object, T]) -> asyncio.Task[T]:
+        """Run a coroutine in its main loop."""
+        return self.main.create_task(work)
+
+
+class World:
+    """The clock, the hosts, and what is going to happen.
+
+    Args:
+        seed: Chooses the order of everything that is not ordered.
+
+    Attributes:
+        now: The time in seconds.
+        rng: Random numbers that depend only on the seed.
+        hosts: All hosts, dead ones too.
+        surprises: What went wrong outside of any task.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.now = 1000.0
+        self.rng = random.Random(seed)
+        self.hosts: list[Host] = []
+        self.current: Host | None = None
+        self.surprises: list[str] = []
+        self._events: list[tuple[float, float, int, Callable[[], None]]] = []
+        self._count = 0
+
+    def host(self, name: str) -> Host:
+        """A new host."""
+        host = Host(self, name)
+        self.hosts.append(host)
+        return host
+
+    def at(self, when: float, do: Callable[[], None]) -> None:
+        """Have something happen; what happens at the same time does so in random order."""
+        self._count += 1
+        heapq.heappush(self._events, (max(when, self.now), self.rng.random(), self._count, do))
+
+    def run(self, until: Callable[[], bool], limit: float, every: float = 0.2) -> bool:
+        """Let time pass until something holds, but at most for some seconds; returns whether it holds.
+
+        Args:
+            until: The condition; it is checked now and then.
+            limit: The seconds.
+            every: The seconds between two checks.
+        """
+        end, check = self.now + limit, self.now
+        while True:
+            if self.now >= check:
+                if until():
+                    return True
+                check = self.now + every
+            if self._step_one():
+                continue
+            following = self._next_time()
+            if following > end:
+                self.now = max(self.now, end)
+                return until()
+            self.now = max(self.now, following)
+            while self._events and self._events[0][0] <= self.now:
+                heapq.heappop(self._events)[3]()
+
+    def _step_one(self) -> bool:
+        ready = [
+            (host, loop)
+            for host in self.hosts
+            if not host.is_dead and host.frozen_until <= self.now
+            for loop in host.loops
+            if loop.next_time <= self.now
+        ]
+        if not ready:
+            return False
+        self.current, loop = ready[0] if len(ready) == 1 else self.rng.choice(ready)
+        loop.step()
+        self.current = None
+        return True
+
+    def _next_time(self) -> float:
+        times = [self._events[0][0]] if self._events else []
+        for host in self.hosts:
+            if not host.is_dead:
+                times += [max(host.frozen_until, loop.next_time) for loop in host.loops]
+        return min(times, default=float("inf"))
+
+    @contextmanager
+    def rules(self) -> Generator[None]:
+        """Inside, all clocks of the process are those of the world, and all random numbers depend on the seed."""
+        real = time.monotonic, time.time, secrets.token_hex, leases._uptime, leases.threading
+        state = random.getstate()
+        random.seed(self.seed)
+        time.monotonic = lambda: self.now
+        time.time = lambda: EPOCH + self.now
+        secrets.token_hex = lambda size=32: self.rng.randbytes(size or 32).hex()
+        leases._uptime = lambda: self.now
+        leases.threading = _Threading(self)
+        try:
+            yield
+        finally:
+            time.monotonic, time.time, secrets.token_hex, leases._uptime, leases.threading = real
+            random.setstate(state)
+
+
+class _Threading:
+    """The module `threading` as the heartbeat sees it."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def Thread(self, *, target: Callable[..., None], args: list[Any], **_: object) -> SimThread:  # noqa: N802
+        assert self._world.current is not None
+        return SimThread(self._world.current, target, args)
