@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -103,6 +104,13 @@ def chaos(session: nox.Session) -> None:
     """Break daebus on purpose and count what is lost: `-- --seed 7 --seconds 60`, `-- --only kills`. Ten minutes."""
     install(session, "test", "types")
     session.run("python", "-m", "tests.chaos", "--peers", str(session.cache_dir / "bench"), *session.posargs)
+
+
+@nox.session
+def simulate(session: nox.Session) -> None:
+    """Run simulated services under 100,000 seeds of faults; ``-- --first 1 --count 5000``: these seeds."""
+    install(session, "test")
+    session.run("python", "-m", "tests.simulation", "--jobs", str(os.cpu_count() or 1), *session.posargs)
 
 
 @nox.session

@@ -1,40 +1,47 @@
-"""``python -m tests.simulation --seed 4711``: run seeds, and print those that fail."""
+"""``python -m tests.simulation --seed 4711``: run seeds, and print those that break a promise."""
 
 from __future__ import annotations
 
 import argparse
-import gc
+import multiprocessing
 import sys
 import time
 
-from daebus.testing import private_redis_url
+from .trial import server_path, try_all, try_seed
 
-from .trial import try_seed
+_CHUNK = 50
 
 
 def main() -> int:
+    """Run one seed, or many; 1 if one of them breaks a promise."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation")
-    parser.add_argument("--seed", type=int, help="only this one, with its whole trace")
+    parser.add_argument("--seed", type=int, help="only this one, with everything that happened")
     parser.add_argument("--first", type=int, default=1)
-    parser.add_argument("--count", type=int, default=200)
+    parser.add_argument("--count", type=int, default=100_000)
+    parser.add_argument("--jobs", type=int, default=1, help="how many processes, each with a server of its own")
     options = parser.parse_args()
-    path = private_redis_url().removeprefix("unix://").partition("?")[0]
     if options.seed is not None:
-        result = try_seed(options.seed, path, verbose=True)
-        print("\n".join(result.lines))
-        print("faults:", *result.faults, "problems:", *result.problems, result.trace, sep="\n  ")
+        result = try_seed(options.seed, server_path(), verbose=True)
+        about = ["faults:", *result.faults, "problems:", *result.problems, f"trace: {result.trace}"]
+        sys.stdout.write("\n".join([*result.lines, *about, ""]))
         return bool(result.problems)
-    failed = 0
-    gc.collect()
-    gc.freeze()
-    begun = time.monotonic()
-    for seed in range(options.first, options.first + options.count):
-        result = try_seed(seed, path)
-        if result.problems:
-            failed += 1
-            print(f"seed {seed}: {result.problems[0]}  ({', '.join(result.faults)})", flush=True)
-    print(f"{options.count} seeds, {failed} failed, {time.monotonic() - begun:.1f} s")
+    begun, failed, done = time.monotonic(), 0, 0
+    chunks = [range(at, min(at + _CHUNK, options.first + options.count)) for at in _starts(options)]
+    with multiprocessing.get_context("spawn").Pool(options.jobs) as pool:
+        for chunk, results in pool.imap(try_all, chunks):
+            done += len(chunk)
+            failed += len(results)
+            for result in results:
+                sys.stdout.write(f"seed {result.seed}: {result.problems[0]}  ({', '.join(result.faults)})\n")
+            if done % 1000 == 0:
+                sys.stdout.write(f"{done} seeds, {failed} failed, {time.monotonic() - begun:.0f} s\n")
+            sys.stdout.flush()
+    sys.stdout.write(f"{done} seeds, {failed} failed, {time.monotonic() - begun:.0f} s\n")
     return bool(failed)
+
+
+def _starts(options: argparse.Namespace) -> range:
+    return range(options.first, options.first + options.count, _CHUNK)
 
 
 if __name__ == "__main__":

@@ -97,4 +97,4 @@ def _keys(events: Sequence[Event]) -> list[str]:
     for event in events:
         if event.what == "ok" and event.kind == "keyed":
             replies[event.name].add(event.value)
-    return [f"key {key} has {len(found)} replies: {found}" for key, found in replies.items() if len(found) > 1]
+    return [f"key {key} has {len(found)} replies: {sorted(found)}" for key, found in replies.items() if len(found) > 1]

@@ -78,7 +78,8 @@ class SimServer(RedisServer):
         pass
 
     async def connect(self, key: str | None = None) -> Session:
-        return await cast("Any", self)._network.connect(cast("Any", self)._host)
+        inside = cast("Any", self)
+        return cast("Session", await inside._network.connect(inside._host))
 
 
 class _Transport(asyncio.Transport):
@@ -157,7 +158,7 @@ class Connection:
             return
         self._reader.feed(data)
         while isinstance(command := self._reader.gets(), list):
-            self.inbox.append(command)
+            self.inbox.append(cast("Command", command))
         self.network.serve(self)
 
     def execute(self, commands: Sequence[Command]) -> list[bytes]:
@@ -195,7 +196,9 @@ class Connection:
             return
         data = self._replied.popleft()
         if not (self.is_cut or self.host.is_dead or self.protocol is None):
-            self.loop.call_soon(lambda: None if self.is_cut else cast("asyncio.Protocol", self.protocol).data_received(data))
+            self.loop.call_soon(
+                lambda: None if self.is_cut else cast("asyncio.Protocol", self.protocol).data_received(data)
+            )
 
     def cut(self, *, executes: bool) -> None:
         """The client's end is gone; `executes`: the server still executes what was sent before."""

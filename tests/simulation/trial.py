@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import hashlib
 import logging
 import sys
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, cast
 
 import msgspec
 from typing_extensions import override
 
-from daebus.errors import StartupError
+from daebus.testing import private_redis_url
 
 from .fleet import Client, Event, History, Instance, Job
 from .judge import judge
 from .network import SimNetwork
 from .virtual import World
 
-__all__ = ["Result", "try_seed"]
+__all__ = ["Result", "server_path", "try_all", "try_seed"]
 
 _HEAL_SECONDS = 400.0
 _LEASE = 6.0
@@ -87,7 +89,8 @@ class _Trial:
         return self._judge() + self._stop()
 
     def _judge(self) -> list[str]:
-        dead = [_letter(fields) for _, fields in self.network.ask(b"XRANGE", b"daebus:{sim}:dead", b"-", b"+") or []]
+        found = cast("list[tuple[bytes, list[bytes]]]", self.network.ask(b"XRANGE", b"daebus:{sim}:dead", b"-", b"+"))
+        dead = [_letter(fields) for _, fields in found]
         return judge(self.history.events, dead)
 
     def _plan_load(self, end: float) -> None:
@@ -106,50 +109,71 @@ class _Trial:
 
     def _plan_faults(self, end: float) -> None:
         rng = self.world.rng
-        for _ in range(rng.randint(0, 5)):
-            kind = rng.choice(list(_FAULTS))
+        kinds = rng.sample(_FAULTS, rng.randint(1, 4))
+        for _ in range(rng.randint(0, 6)):
+            kind = rng.choice(kinds)
             self.world.at(rng.uniform(self.world.now, end), lambda kind=kind: self._inject(kind))  # type: ignore[misc]
 
     def _inject(self, kind: str) -> None:
         rng, world = self.world.rng, self.world
         up = [one for one in self.instances if one.is_up]
-        one = rng.choice(up) if up else None
         length = rng.choice([0.3, 0.9, 1.1, 3.0]) * _LEASE
-        about = f"{world.now:.3f} {kind} {'' if one is None else one.host.name} {length:.2f}"
-        self.faults.append(about)
-        if kind not in ("stall", "cut"):
-            self.history.note("fault", kind, "" if one is None else one.host.name)
+        whom = self._break_network(kind, world.now + length)
+        if whom is None and up:
+            whom = self._break_instance(kind, rng.choice(up), world.now + length)
+        self.faults.append(f"{world.now:.3f} {kind} {whom or ''} {length:.2f}")
+        self.history.note("fault", kind, whom or "")
+
+    def _break_network(self, kind: str, until: float) -> str | None:
+        """Break something that belongs to no instance; returns whom it concerns, or None if there is no such fault."""
+        rng, network = self.world.rng, self.network
+        alive = [each for each in network.connections if not (each.is_cut or each.is_closed or each.host.is_dead)]
         match kind:
-            case "kill" if one is not None:
-                one.kill()
-                world.at(world.now + rng.uniform(0, 5), self.add_instance)
-            case "freeze" if one is not None:
-                one.host.frozen_until = world.now + length
-            case "partition" if one is not None:
-                one.host.away_until = world.now + length
+            case "stall" | "cut" if alive:
+                each = rng.choice(alive)
+                if kind == "cut":
+                    each.cut(executes=rng.random() < 0.5)
+                else:
+                    each.stalled_until = until
+                return each.host.name
+            case "hang":
+                network.hung_until = until
+            case "slow":
+                network.slow = 0.3
+                self.world.at(until, lambda: setattr(network, "slow", 0.0))
+            case "clock":
+                network.clock += rng.choice([-1, 1]) * rng.choice([1.0, 2.5, 5.0, 60.0, 3600.0])
+            case "forget":
+                keys = [key for key in network.ask(b"KEYS", b"daebus:*") if key.endswith(_REGISTRIES)]
+                if keys:
+                    network.ask(b"DEL", rng.choice(sorted(keys)))
+            case _:
+                return None
+        return "all"
+
+    def _break_instance(self, kind: str, one: Instance, until: float) -> str:
+        rng, world = self.world.rng, self.world
+        match kind:
+            case "freeze":
+                one.host.frozen_until = until
+            case "partition":
+                one.host.away_until = until
                 for each in self.network.connections:
                     if each.host is one.host and not each.is_closed:
-                        each.stalled_until = world.now + length
-            case "stall":
-                mine = [each for each in self.network.connections if not each.is_closed and not each.host.is_dead]
-                each = rng.choice(mine)
-                each.stalled_until = world.now + length
-                self.history.note("fault", kind, each.host.name)
-            case "cut":
-                mine = [each for each in self.network.connections if not each.is_cut and not each.host.is_dead]
-                each = rng.choice(mine)
-                each.cut(executes=rng.random() < 0.5)
-                self.history.note("fault", kind, each.host.name)
-            case "hang":
-                self.network.hung_until = world.now + length
-            case "slow":
-                self.network.slow = 0.3
-                world.at(world.now + length, lambda: setattr(self.network, "slow", 0.0))
-            case "stop" if one is not None:
+                        each.stalled_until = until
+            case "lease":
                 one.stop()
-                world.at(world.now + rng.uniform(0, 5), self.add_instance)
+                self.add_instance(rng.choice(_OTHER_LEASES))
             case _:
-                pass
+                if kind == "kill":
+                    one.kill()
+                else:
+                    one.stop()
+                world.at(world.now + rng.uniform(0, 5), self._start_another)
+        return one.host.name
+
+    def _start_another(self) -> None:
+        self.add_instance()
 
     def _heal(self) -> None:
         for one in self.instances:
@@ -174,10 +198,11 @@ class _Trial:
                 return f"{key.decode()} has entries; pending: {pending}"
         if self.network.ask(b"ZCARD", b"daebus:{sim}:retries"):
             return "retries wait"
-        groups = self.network.ask(b"EXISTS", b"daebus:channel:{sim_news}") and self.network.ask(
-            b"XINFO", b"GROUPS", b"daebus:channel:{sim_news}"
-        )
-        for group in groups or []:
+        channel = b"daebus:channel:{sim_news}"
+        groups: list[list[bytes | int]] = []
+        if self.network.ask(b"EXISTS", channel):
+            groups = self.network.ask(b"XINFO", b"GROUPS", channel)
+        for group in groups:
             about = dict(zip(group[::2], group[1::2], strict=True))
             if about[b"pending"] or about.get(b"lag"):
                 return f"events wait: {about}"
@@ -188,19 +213,33 @@ class _Trial:
             if one.is_up:
                 one.stop()
         self.client.stop()
-        tasks = [one.task for one in self.instances if not one.host.is_dead] + [self.client.task]
+        # A process that starts while its server hangs ends, and is started again.
+        tasks = [one.task for one in self.instances if one.is_ready and not one.host.is_dead] + [self.client.task]
         if not self.world.run(lambda: all(task.done() for task in tasks), 30):
             return ["an instance does not stop"]
-        errors = [task.exception() for task in tasks]
-        # A process that starts while its server hangs ends, and is started again.
-        return [f"it ended with {error!r}" for error in errors if not isinstance(error, StartupError | None)]
+        return [f"it ended with {error!r}" for error in (task.exception() for task in tasks) if error is not None]
 
 
 _FAULTS = ("kill", "freeze", "partition", "stall", "cut", "hang", "slow", "stop")
+_REGISTRIES = (b":instances", b":serving", b":instances:fence")
+_OTHER_LEASES = (2.0, 6.0, 15.0)
 
 
 def _letter(fields: list[bytes]) -> str:
     return repr(dict(zip(fields[::2], fields[1::2], strict=True)))
+
+
+def server_path() -> str:
+    """The socket of the private server of this process."""
+    return private_redis_url().removeprefix("unix://").partition("?")[0]
+
+
+def try_all(seeds: Sequence[int]) -> tuple[Sequence[int], list[Result]]:
+    """The seeds, and the results of those that break a promise; for a process that does nothing else."""
+    gc.collect()
+    gc.freeze()
+    results = [try_seed(seed, server_path()) for seed in seeds]
+    return seeds, [result for result in results if result.problems]
 
 
 def try_seed(seed: int, path: str, *, verbose: bool = False) -> Result:
@@ -211,10 +250,9 @@ def try_seed(seed: int, path: str, *, verbose: bool = False) -> Result:
         path: The socket.
         verbose: Whether to keep all log lines.
     """
-    hook, sys.unraisablehook = sys.unraisablehook, lambda _: None
+    hook, sys.unraisablehook = sys.unraisablehook, _ignore
     try:
-        result = _run(seed, path, verbose=verbose)
-        return result
+        return _run(seed, path, verbose=verbose)
     finally:
         sys.unraisablehook = hook
 
@@ -257,9 +295,11 @@ def _forget(world: World) -> None:
     gc.collect()  # the coroutines of hosts that were killed are closed now, and complain
 
 
-def _tasks_of(loop: Any) -> list[Any]:
-    import asyncio
+def _ignore(_: object) -> None:
+    pass
 
+
+def _tasks_of(loop: Any) -> list[Any]:
     return list(asyncio.all_tasks(loop))
 
 

@@ -11,8 +11,9 @@ import threading
 import time
 from asyncio import events
 from collections.abc import Callable, Coroutine, Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, TypeVar, cast
+from unittest.mock import patch
 
 from daebus.queues import leases
 
@@ -48,6 +49,7 @@ class SimLoop(asyncio.BaseEventLoop):
         inside._selector = _NoSelector()
         inside._clock_resolution = 1e-9
         inside._thread_id = threading.get_ident()
+        inside.run_in_executor = self._run_inline
 
     def time(self) -> float:
         """The time of the world."""
@@ -59,13 +61,9 @@ class SimLoop(asyncio.BaseEventLoop):
     def _write_to_self(self) -> None:
         pass
 
-    def call_soon_threadsafe(self, callback: Any, *args: Any, context: Any = None) -> asyncio.Handle:
-        """Like `call_soon`, as there is only one thread."""
-        return self.call_soon(callback, *args, context=context)
-
-    def run_in_executor(self, _: Any, function: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
+    def _run_inline(self, _: object, function: Callable[..., object], *args: object) -> asyncio.Future[object]:
         """Call the function at once; the joining of a simulated thread lasts until that has ended."""
-        future: asyncio.Future[Any] = self.create_future()
+        future: asyncio.Future[object] = self.create_future()
         joined = getattr(function, "args", (function,))[0]
         thread = getattr(joined, "__self__", None)
         if isinstance(thread, SimThread):
@@ -255,19 +253,19 @@ class World:
     @contextmanager
     def rules(self) -> Generator[None]:
         """Inside, all clocks of the process are those of the world, and all random numbers depend on the seed."""
-        real = time.monotonic, time.time, secrets.token_hex, leases._uptime, leases.threading
         state = random.getstate()
         random.seed(self.seed)
-        time.monotonic = lambda: self.now
-        time.time = lambda: EPOCH + self.now
-        secrets.token_hex = lambda size=32: self.rng.randbytes(size or 32).hex()
-        leases._uptime = lambda: self.now
-        leases.threading = _Threading(self)
-        try:
+        with ExitStack() as stack:
+            for module, name, now in (
+                (time, "monotonic", lambda: self.now),
+                (time, "time", lambda: EPOCH + self.now),
+                (secrets, "token_hex", lambda size=32: self.rng.randbytes(size).hex()),
+                (leases, "_uptime", lambda: self.now),
+                (leases, "threading", _Threading(self)),
+            ):
+                stack.enter_context(patch.object(module, name, now))
             yield
-        finally:
-            time.monotonic, time.time, secrets.token_hex, leases._uptime, leases.threading = real
-            random.setstate(state)
+        random.setstate(state)
 
 
 class _Threading:
