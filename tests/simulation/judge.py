@@ -14,8 +14,15 @@ __all__ = ["Run", "judge", "runs_of"]
 _CUT_OFF = {"kill", "freeze", "partition", "stall"}
 """The faults after which an instance may count as dead."""
 
+_STOPPED = {"stop", "lease"}
+"""The faults after which an instance stops; if the server hangs meanwhile, the last acknowledgements may get lost."""
+
 _EXCUSED_SECONDS = 60.0
 """How long after such a fault the work of the instance may be taken over, or run again."""
+
+
+_FEWEST_DELIVERIES = 2
+"""How often a call is delivered at most."""
 
 
 class Run(NamedTuple):
@@ -39,7 +46,7 @@ def judge(events: Sequence[Event], dead: Sequence[str]) -> list[str]:
         events: The history.
         dead: The dead letters.
     """
-    return [*_lost(events, dead), *_repeated(events), *_keys(events), *(f"dead letter: {letter}" for letter in dead)]
+    return [*_lost(events, dead), *_repeated(events), *_keys(events), *_buried(events, dead)]
 
 
 def _lost(events: Sequence[Event], dead: Sequence[str]) -> list[str]:
@@ -82,13 +89,21 @@ def runs_of(events: Sequence[Event]) -> dict[str, list[Run]]:
 
 
 def _was_cut_off(events: Sequence[Event], host: str, before: float) -> bool:
+    hung = any(event.what == "fault" and event.kind == "hang" for event in events)
+    excuses = _CUT_OFF | (_STOPPED if hung else set())
     return any(
         event.what == "fault"
-        and event.kind in _CUT_OFF
+        and event.kind in excuses
         and event.name == host
         and before - _EXCUSED_SECONDS < event.time < before
         for event in events
     )
+
+
+def _buried(events: Sequence[Event], dead: Sequence[str]) -> list[str]:
+    """No handler kills its process, so a dead letter needs as many faults as it had deliveries: at least two."""
+    faults = sum(event.what == "fault" and event.kind in _CUT_OFF for event in events)
+    return [] if faults >= _FEWEST_DELIVERIES else [f"dead letter: {letter}" for letter in dead]
 
 
 def _keys(events: Sequence[Event]) -> list[str]:

@@ -32,6 +32,12 @@ def test_a_second_run_needs_a_reason() -> None:
     assert judge([*_SENT, *_RAN, *_RAN_AGAIN], []) == ["a ran on i2 after it had run on i1, which was never cut off"]
 
 
+def test_a_dead_letter_needs_two_faults() -> None:
+    faults = [Event(5, "fault", "kill", "i1"), Event(6, "fault", "freeze", "i2")]
+    assert judge([*_SENT, *faults], ['{"name":"a"}']) == []
+    assert judge([*_SENT, faults[0]], ['{"name":"a"}']) == ['dead letter: {"name":"a"}']
+
+
 @pytest.mark.parametrize("kind", ["kill", "freeze", "partition", "stall"])
 def test_a_host_that_was_cut_off_is_a_reason(kind: str) -> None:
     assert judge([*_SENT, *_RAN, Event(5, "fault", kind, "i1"), *_RAN_AGAIN], []) == []
@@ -41,6 +47,12 @@ def test_a_host_that_was_cut_off_is_a_reason(kind: str) -> None:
 
 def test_a_server_that_hangs_is_no_reason() -> None:
     assert judge([*_SENT, *_RAN, Event(5, "fault", "hang", "i1"), *_RAN_AGAIN], []) != []
+
+
+def test_an_instance_that_stops_while_the_server_hangs_may_not_have_acknowledged() -> None:
+    stop, hang = Event(5, "fault", "stop", "i1"), Event(4, "fault", "hang", "all")
+    assert judge([*_SENT, *_RAN, stop, *_RAN_AGAIN], []) != []
+    assert judge([*_SENT, *_RAN, hang, stop, *_RAN_AGAIN], []) == []
 
 
 def test_two_runs_at_once_are_told_as_such() -> None:

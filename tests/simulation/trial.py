@@ -75,11 +75,11 @@ class _Trial:
 
     def run(self) -> list[str]:
         world = self.world
-        for _ in range(world.rng.choice([1, 2, 2, 3])):
+        for _ in range(world.plan.choice([1, 2, 2, 3])):
             self.add_instance()
         if not world.run(lambda: self.client.is_ready and all(one.is_ready for one in self.instances), 30, 0.01):
             return ["the services did not start"]
-        end = world.now + world.rng.uniform(5, 25)
+        end = world.now + world.plan.uniform(5, 25)
         self._plan_load(end)
         self._plan_faults(end)
         world.run(lambda: False, end - world.now)
@@ -94,7 +94,7 @@ class _Trial:
         return judge(self.history.events, dead)
 
     def _plan_load(self, end: float) -> None:
-        world, rng = self.world, self.world.rng
+        world, rng = self.world, self.world.plan
         keys = [f"k{number}" for number in range(3)]
         for number in range(rng.randint(5, 25)):
             kind = rng.choice(["send", "send", "call", "keyed", "publish"])
@@ -108,14 +108,14 @@ class _Trial:
             )
 
     def _plan_faults(self, end: float) -> None:
-        rng = self.world.rng
+        rng = self.world.plan
         kinds = rng.sample(_FAULTS, rng.randint(1, 4))
         for _ in range(rng.randint(0, 6)):
             kind = rng.choice(kinds)
             self.world.at(rng.uniform(self.world.now, end), lambda kind=kind: self._inject(kind))  # type: ignore[misc]
 
     def _inject(self, kind: str) -> None:
-        rng, world = self.world.rng, self.world
+        rng, world = self.world.plan, self.world
         up = [one for one in self.instances if one.is_up]
         length = rng.choice([0.3, 0.9, 1.1, 3.0]) * _LEASE
         whom = self._break_network(kind, world.now + length)
@@ -126,7 +126,7 @@ class _Trial:
 
     def _break_network(self, kind: str, until: float) -> str | None:
         """Break something that belongs to no instance; returns whom it concerns, or None if there is no such fault."""
-        rng, network = self.world.rng, self.network
+        rng, network = self.world.plan, self.network
         alive = [each for each in network.connections if not (each.is_cut or each.is_closed or each.host.is_dead)]
         match kind:
             case "stall" | "cut" if alive:
@@ -152,7 +152,7 @@ class _Trial:
         return "all"
 
     def _break_instance(self, kind: str, one: Instance, until: float) -> str:
-        rng, world = self.world.rng, self.world
+        rng, world = self.world.plan, self.world
         match kind:
             case "freeze":
                 one.host.frozen_until = until
@@ -220,7 +220,7 @@ class _Trial:
         return [f"it ended with {error!r}" for error in (task.exception() for task in tasks) if error is not None]
 
 
-_FAULTS = ("kill", "freeze", "partition", "stall", "cut", "hang", "slow", "stop")
+_FAULTS = ("kill", "freeze", "partition", "stall", "cut", "hang", "slow", "stop", "lease", "clock", "forget")
 _REGISTRIES = (b":instances", b":serving", b":instances:fence")
 _OTHER_LEASES = (2.0, 6.0, 15.0)
 

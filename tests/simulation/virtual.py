@@ -178,7 +178,8 @@ class World:
 
     Attributes:
         now: The time in seconds.
-        rng: Random numbers that depend only on the seed.
+        rng: Random numbers for the network and the order of events.
+        plan: Random numbers for the load and the faults, so that these depend on nothing but the seed.
         hosts: All hosts, dead ones too.
         surprises: What went wrong outside of any task.
     """
@@ -187,6 +188,7 @@ class World:
         self.seed = seed
         self.now = 1000.0
         self.rng = random.Random(seed)
+        self.plan = random.Random(seed)
         self.hosts: list[Host] = []
         self.current: Host | None = None
         self.surprises: list[str] = []
