@@ -70,9 +70,11 @@ async def _stall_all(arena: Arena, step: Step) -> None:
 
 
 async def _step_clock(arena: Arena, step: Step) -> None:
+    """The clock is set, and put right again: a retry that waits meanwhile is late, or early, by as much."""
     async with broken(arena, step):
         arena.servers.clock.step(_STEPS[int(step.chance * len(_STEPS))])
         await asyncio.sleep(2 * LEASE)
+        arena.servers.clock.step(0)
 
 
 async def _delete(arena: Arena, step: Step) -> None:
@@ -93,5 +95,5 @@ SERVER_FAULTS: Mapping[str, Nemesis] = {
     **({"clock": _step_clock} if FAKETIME.exists() else {}),
 }
 """``server-freeze``: SIGSTOP. ``server-kill``: -9, and a start with its data. ``blackout``: all connections stall.
-``deleted``: a registry is gone, or all are. ``clock``: it is set by up to an hour, either way; only on a machine that
-has libfaketime."""
+``deleted``: a registry is gone, or all are. ``clock``: it is set by up to an hour, either way, and put right; only on a
+machine that has libfaketime."""

@@ -51,7 +51,9 @@ STOP_TIMEOUT = 3.0
 _LEASE = float(os.environ.get("HISTORY_LEASE", "2"))
 _LATE = 0.2  # of a lease
 _ITEMS = 5
-_KEEP_SECONDS = 60.0
+_KEEP_SECONDS = 7200.0
+"""Longer than the clock is ever set forward: keys expire by it."""
+
 
 app = Daebus(
     SERVICE,

@@ -18,8 +18,8 @@ __all__ = ["Options", "history", "options_of", "seconds_of", "soak"]
 
 _SOAK_EVERY = 8.0
 _MOST_GROWTH = 1.2
-_SLACK, _SLACK_BYTES = 12, 2_000_000
-"""Descriptors of connections that come and go; bytes that a server needs for its own purposes."""
+_SLACK, _SLACK_BYTES = 12, 8_000_000
+"""Descriptors of connections that come and go; bytes of the replies that are kept for keys."""
 
 
 class Options(msgspec.Struct, frozen=True):
