@@ -232,3 +232,20 @@ async def test_events_arrive_at_once_after_the_shared_connection_alone_was_lost(
             await until(lambda number=number: ears.all_heard(range(number + 1), 10))  # type: ignore[misc]
             assert time.monotonic() - began < 4  # the streams are read every 5 s in any case
     assert all(heard == [*range(5)] for heard in ears.heard.values())
+
+
+async def test_an_idle_instance_sends_few_commands_however_many_listeners_it_has(redis: Any) -> None:
+    ears, numbers = Ears("idle", channels("idle", 100)), [1]
+
+    async def commands() -> int:
+        stats = await redis.info("commandstats")
+        return sum(int(stats.get(f"cmdstat_{name}", {"calls": 0})["calls"]) for name in ("evalsha", "xreadgroup"))
+
+    async with running(ears.app) as service:
+        await asyncio.gather(*(service.publish(Channel[int](f"idle_{n}", durable=True), 1) for n in range(100)))
+        await until(lambda: ears.all_heard(numbers))
+        await asyncio.sleep(2)  # what follows the start
+        began, before = time.monotonic(), await commands()
+        await asyncio.sleep(4)
+        each_second = (await commands() - before) / (time.monotonic() - began)
+    assert each_second < 50  # each stream is read every 5 s, which is 20

@@ -12,7 +12,7 @@ import msgspec
 from daebus.actions.farewell import Farewell
 from daebus.actions.serving import ActionServer, ServedAction
 from daebus.bus.queueing import tell_unserved
-from daebus.channels.durable import ListenerHost
+from daebus.channels.durable import ListenerHost, listener_registry
 from daebus.channels.groups import Listener
 from daebus.channels.serving import ChannelServer
 from daebus.channels.silent_channels import tell_silent
@@ -25,7 +25,7 @@ from daebus.discovery.presence import Presence
 from daebus.errors import StartupError
 from daebus.legacy.callers import OldCallers
 from daebus.process.watchdog import Watchdog, hung_seconds
-from daebus.protocol.messages import channel_instances, instance_registry
+from daebus.protocol.messages import instance_registry
 from daebus.queues.leases import Lease
 from daebus.queues.retries import Retries
 from daebus.tasks.scheduler import ScheduledTask, Scheduler
@@ -141,7 +141,8 @@ class Queues:
         made, node, settings = run.made, run.node, run.made.settings
         partitions = await partitions_to_read(node, made.service, settings.partitions)
         durable = {plan.spec.channel for plan in made.plans.of(LISTEN) if plan.spec.is_durable}
-        registries = [*map(instance_registry, partitions), *sorted(map(channel_instances, durable))]
+        of_listeners = {listener_registry(node, made.service, channel) for channel in durable}
+        registries = sorted({*map(instance_registry, partitions), *of_listeners})
         run.lease = Lease(node, registries, settings.lease, run.logger, on_lapse=settings.on_lapse)
         async with AsyncExitStack() as stack:
             stack.push_async_callback(run.lease.stop)

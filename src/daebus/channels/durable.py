@@ -28,7 +28,7 @@ from .changes import Changes, SharedSource
 from .groups import Listener, Places, Seat
 from .orphans import OrphanWatch
 
-__all__ = ["DurableListeners", "ListenerHost"]
+__all__ = ["DurableListeners", "ListenerHost", "listener_registry"]
 
 # A channel is trimmed soon after one of its events was settled here. Now and then each is, because a replica may have
 # died before it did so, or a listener that needed the entries was dropped.
@@ -58,6 +58,15 @@ _TRIM = Script(
 )
 
 Handle = Callable[[Listener, Entry], Awaitable[ServiceError | None]]
+
+
+def listener_registry(node: Node, service: str, channel: str) -> str:
+    """The registry for the heartbeats of the instances of a service that have listeners of a durable channel.
+
+    It is in the hash slot of the channel's stream. A single server has no slots: there it is the registry of the
+    service, so that an instance sends the same few heartbeats, however many channels it listens to.
+    """
+    return channel_instances(channel) if node.server.is_cluster else instance_registry(service)
 
 
 class ListenerHost(msgspec.Struct, frozen=True):
@@ -154,7 +163,7 @@ class DurableListeners:
 
     def _reader(self, seat: Seat, changes: Changes | None) -> GroupReader:
         channel = seat.listener.channel
-        registry = channel_instances(channel)
+        registry = listener_registry(self._host.node, self._host.service, channel)
         streams = [self._bounded(seat, channel_stream(channel), seat.group, registry)]
         source = None if changes is None else SharedSource(changes)
         return self._group_reader(seat.group, registry, streams, source)
