@@ -158,7 +158,7 @@ async def test_callers_are_told_and_all_works_when_the_server_is_back(engine: En
                 # The service and the caller are two processes in one here; one of them may have noticed nothing.
                 await until(lambda: len(outage_lines(lines)) in {2, 4})
         assert "TRACEBACK" not in lines, lines
-        assert len(lines) < 12, lines
+        assert len(lines) < 15, lines  # one of each group among them
         assert any(isinstance(error, Unavailable) for error in errors) or fault.name == "frozen"
         for error in errors:
             if isinstance(error, Unavailable):
@@ -172,7 +172,7 @@ async def test_what_the_server_lost_is_made_again(engine: Engine, fault: Fault) 
             await asyncio.to_thread(fault.make, engine)
             assert await world.comes_back() < 4
         assert "TRACEBACK" not in lines, lines
-        assert len(lines) < 12, lines
+        assert len(lines) < 15, lines  # one of each group among them
 
 
 async def test_what_was_queued_outlives_a_restart_with_the_data(tmp_path: Path) -> None:
@@ -225,7 +225,7 @@ async def test_a_service_gets_over_connections_on_which_nothing_comes_any_more(e
             await world.fails()
             assert await world.comes_back() < 5
         assert "TRACEBACK" not in lines, lines
-        assert len(lines) < 12, lines
+        assert len(lines) < 15, lines  # one of each group among them
 
 
 async def test_connections_over_tcp_are_kept_alive(engine: Engine) -> None:
