@@ -114,6 +114,16 @@ def simulate(session: nox.Session) -> None:
 
 
 @nox.session
+def model(session: nox.Session) -> None:
+    """All orders of events in the models of the lease protocol; `-- --only wrong --trace`. See tests/model."""
+    missing = [tool for tool in ("rumur", "gcc") if shutil.which(tool) is None]
+    if missing:
+        session.skip(f"the model checker is missing: apt-get install {' '.join(missing)}")
+    install(session, "test")
+    session.run("python", "-m", "tests.model", *session.posargs)
+
+
+@nox.session
 def wheel(session: nox.Session) -> None:
     """What a user gets: the wheel alone, and a project that is written with it."""
     built = build_wheel(session)
