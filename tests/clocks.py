@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from typing import cast
 
 import hiredis
 
@@ -70,7 +71,7 @@ class Rewriter:
         self._reader.feed(data)
         commands: list[bytes] = []
         while isinstance(command := self._reader.gets(), list):
-            commands.append(pack(tuple(self._scripts.rewrite(command))))
+            commands.append(pack(tuple(self._scripts.rewrite(cast("Command", command)))))
         return b"".join(commands)
 
 

@@ -13,6 +13,7 @@ import pytest
 from tests.support import raw_redis, until
 
 from daebus import Action, Channel, Daebus, DaebusHttp, DaebusWebSocket, ServiceContainer, Settings
+from daebus.core.timings import Timings
 from daebus.protocol.messages import channel_stream
 from daebus.testing import RunningService, private_redis_url, running
 
@@ -194,17 +195,14 @@ async def test_an_event_comes_about_as_soon_as_over_a_connection_of_its_own() ->
     assert shared < 4 * own, (own, shared)
 
 
-async def test_a_channel_is_trimmed_once_its_events_are_handled_and_not_while_nothing_happens(
-    redis: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("daebus.channels.durable._TRIM_SECONDS", 0.05)
+async def test_a_channel_is_trimmed_once_its_events_are_handled_and_not_while_nothing_happens(redis: Any) -> None:
     (one, *others) = channels("trimmed", 20)
     ears, numbers = Ears("trimmed", [one, one, *others]), range(30)
 
     async def trims() -> int:
         return int((await redis.info("commandstats")).get("cmdstat_xtrim", {"calls": 0})["calls"])
 
-    async with running(ears.app) as service:
+    async with running(ears.app, timings=Timings(trim=0.05)) as service:
         for number in numbers:
             await service.publish(one, number)
         await until(lambda: len(ears.heard["ear_0"]) == len(ears.heard["ear_1"]) == len(numbers))

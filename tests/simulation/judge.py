@@ -90,7 +90,7 @@ def runs_of(events: Sequence[Event]) -> dict[str, list[Run]]:
 
 def _was_cut_off(events: Sequence[Event], host: str, before: float) -> bool:
     hung = any(event.what == "fault" and event.kind == "hang" for event in events)
-    excuses = _CUT_OFF | (_STOPPED if hung else set())
+    excuses = _CUT_OFF | _STOPPED if hung else _CUT_OFF
     return any(
         event.what == "fault"
         and event.kind in excuses

@@ -24,6 +24,7 @@ from daebus.discovery.directory import partitions_to_read
 from daebus.discovery.presence import Presence
 from daebus.errors import StartupError
 from daebus.legacy.callers import OldCallers
+from daebus.process.hangs import Hangs
 from daebus.process.watchdog import Watchdog, hung_seconds
 from daebus.protocol.messages import instance_registry
 from daebus.queues.leases import Lease
@@ -33,7 +34,6 @@ from daebus.wiring.unopened import cause_of
 
 from .assembly import Assembly
 from .container import Provided
-from .hangs import Hangs
 from .kinds import ACTION, BACKGROUND, LISTEN, ON_START, ON_STOP
 
 if TYPE_CHECKING:

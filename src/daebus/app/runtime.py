@@ -24,6 +24,7 @@ from daebus.delivery.grace import Grace
 from daebus.discovery.presence import Presence
 from daebus.legacy.dialect import OldWire, UnspokenOldWire, dialect_of
 from daebus.operations.eviction import check_eviction
+from daebus.process.hangs import ExitHung
 from daebus.queues.leases import Lease
 from daebus.queues.retries import Retries
 from daebus.tasks.threads import ServiceThreads, ThreadTask
@@ -33,7 +34,6 @@ from daebus.websocket.replicas import Replicas
 
 from .assembly import Assembly
 from .component import ServiceRun
-from .hangs import ExitHung
 from .houses import House, houses_of
 from .kinds import SOCKET, SOCKET_CONNECT, SOCKET_DISCONNECT, THREAD
 

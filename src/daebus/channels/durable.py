@@ -32,7 +32,7 @@ __all__ = ["DurableListeners", "ListenerHost", "listener_registry"]
 
 # A channel is trimmed soon after one of its events was settled here. Now and then each is, because a replica may have
 # died before it did so, or a listener that needed the entries was dropped.
-_TRIM_SECONDS, _TRIM_ALL_SECONDS = 10.0, 60.0
+_TRIM_ALL_SECONDS = 60.0
 
 # Connections of all listeners of an instance. A listener with its own connection blocks on it: an event goes to one
 # replica, at once. Where listeners share one, an event wakes every replica, and the replicas ask for it.
@@ -193,7 +193,7 @@ class DurableListeners:
     async def _trim_on(self) -> None:
         all_again = time.monotonic()
         while True:
-            await asyncio.sleep(_TRIM_SECONDS)
+            await asyncio.sleep(self._host.node.timings.trim)
             if time.monotonic() >= all_again:
                 self._to_trim.update(self._channels)
                 all_again = time.monotonic() + _TRIM_ALL_SECONDS

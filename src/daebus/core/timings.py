@@ -19,6 +19,7 @@ class Timings(msgspec.Struct, frozen=True, kw_only=True):
         fresh: How long a caller relies on its knowledge of a service before it looks again, in parallel with the call.
         commit_patience: How long after a commit a failed send is retried while the server is away.
         recheck: The interval of the checks for messages that the server delivered to this instance and that got lost.
+        trim: The interval at which handled events of durable channels are deleted.
         tend: The interval of the checks of all WebSocket clients, which also refresh their entries in the registry.
         finish: How long a handler may continue once its WebSocket client has gone, or is disconnected.
         stuck: How long the network may take for one message before its WebSocket client counts as gone.
@@ -34,6 +35,7 @@ class Timings(msgspec.Struct, frozen=True, kw_only=True):
     fresh: float = 5.0
     commit_patience: float = 10.0
     recheck: float = 60.0
+    trim: float = 10.0
     tend: float = 5.0
     finish: float = 30.0
     stuck: float = 60.0

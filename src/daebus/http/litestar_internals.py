@@ -108,11 +108,9 @@ __all__ = [
     "replace_class",
 ]
 
-HAS_STATE = not missing([_SCOPE_STATE])
-"""Whether requests keep their state in the expected place."""
+HAS_STATE = not missing([_SCOPE_STATE])  # whether requests keep their state in the expected place
 
-BODY_ITERATORS = ("iterator", "content_async_iterator")
-"""The attributes that hold the iterators of responses and of server-sent events."""
+BODY_ITERATORS = ("iterator", "content_async_iterator")  # of responses, and of server-sent events
 
 CLIENT_GONE = "client disconnected prematurely"
 """Litestar's message if the client disconnects before the body has arrived."""
@@ -216,13 +214,16 @@ class OwnHandler(HTTPRouteHandler):
     """A Litestar handler with own exception handlers, an own hook before the call, and own answers."""
 
     kept_exception_handlers: dict[int | type[Exception], Any] | None = None
-    """Those of all layers, once known; Litestar would collect them for each request."""
 
     @override
     def resolve_exception_handlers(self) -> dict[int | type[Exception], Any]:
         if self.kept_exception_handlers is None:
             return cast("Any", super()).resolve_exception_handlers()  # type: ignore[no-any-return]
         return self.kept_exception_handlers
+
+    def keep_exception_handlers(self) -> None:
+        """Collect the exception handlers of all layers, once: Litestar would do so for each request."""
+        self.kept_exception_handlers = self.resolve_exception_handlers()
 
     @override
     def resolve_before_request(self) -> AsyncAnyCallable | None:

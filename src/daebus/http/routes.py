@@ -99,8 +99,8 @@ class RouteHandler(OwnHandler):
         signature = self.route.endpoint.signature
         self.delivery = self.make_delivery(choose_encoding(signature, self))
         self.respond = _responding(self.delivery)
-        self.kept_exception_handlers = self.resolve_exception_handlers()
-        self.explains_mistakes = answers_mistakes(self.kept_exception_handlers)
+        self.keep_exception_handlers()
+        self.explains_mistakes = answers_mistakes(self.resolve_exception_handlers())
         self.takes_json = takes_json(self)
         self.before = self.resolve_before_request()
         form = form_type(self)

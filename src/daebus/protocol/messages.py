@@ -100,17 +100,14 @@ _decode_request = msgspec.json.Decoder(Request).decode
 def decode_request(body: bytes) -> Request:
     """The request in an entry. Raises the errors in `UNDECODABLE`."""
     request = _decode_request(body)
-    # A pattern in the type would cost more than all the rest of the decoding.
     if request.reply_to is not None and not request.reply_to.startswith(_REPLIES):
         require_reply_channel(request.reply_to)
     return request
 
 
 def require_reply_channel(channel: str) -> None:
-    """Raise `msgspec.ValidationError` if a channel is none on which a caller may ask for a reply.
-
-    A process that may write requests must not be able to publish through the service that answers them.
-    """
+    """Raise `msgspec.ValidationError` if a channel is none on which a caller may ask for a reply."""
+    # A process that may write requests must not be able to publish through the service that answers them.
     is_one = channel.startswith(_REPLIES) or _OLD_REPLIES.fullmatch(channel) is not None
     if not is_one or len(channel) > _MAX_TEXT:
         raise msgspec.ValidationError("Not a channel for replies - at `$.reply_to`")

@@ -35,6 +35,8 @@ _RUNNING_MS = 86_400_000
 _ANSWER_MS = 60_000
 """How long the parked requests are kept after the outcome was stored, at most: its answer may be asked for again."""
 
+_Stored = tuple[bytes, bytes, bytes, list[bytes]]
+
 # KEYS are the run, the parked requests and the stream; ARGV begins with the group, the entry's id, the instance and the
 # number of deliveries. Each step is refused if the entry is no longer with this delivery.
 _IF_MINE = (
@@ -174,12 +176,11 @@ class KeyedRun:
         """
         self._entry.is_ending = True
         args = (*self._ids, self._payload, outcome.status, bytes(outcome.payload), self._keep_ms, _ANSWER_MS)
-        match cast("list[object]", await self._node.insist(_STORE, self._keys, args)):
-            case [b"kept", bytes(status), bytes(payload), list(parked)]:
-                requests = [decode_request(body) for body in cast("list[bytes]", parked)]
-                return Outcome(status.decode(), msgspec.Raw(payload)), requests
-            case _:
-                return None
+        answer = cast("_Stored | list[bytes]", await self._node.insist(_STORE, self._keys, args))
+        if answer[0] != b"kept":
+            return None
+        _, status, payload, parked = cast("_Stored", answer)
+        return Outcome(status.decode(), msgspec.Raw(payload)), [decode_request(body) for body in parked]
 
     async def release(self) -> None:
         """Let the next request with the key run, because this run failed or is no longer wanted."""
