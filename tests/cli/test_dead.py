@@ -215,7 +215,7 @@ def test_a_letter_of_a_listener_that_is_gone_is_not_replayed(redis: Any) -> None
 def test_a_letter_of_a_listener_that_no_program_has_any_more_is_not_replayed(redis: Any) -> None:
     """Its group is there, as nobody has dropped it, and the service runs without it."""
     seconds, _ = redis.time()
-    redis.zadd("daebus:{shop}:instances", {"instance1": seconds * 1000})
+    redis.zadd("daebus:{shop}:instances", {"instance1": (seconds + 60) * 1000})
     redis.zadd("daebus:{shop}:channels", {"orders": seconds * 1000})
     result = dead("replay", "shop", "90000-0")
     assert (result.exit_code, result.stdout) == (1, "")
@@ -236,7 +236,7 @@ def test_what_is_replayed_while_the_service_does_not_run_is_told_to_wait(redis: 
         "1 replayed\nNo instance of 'shop' runs now: they wait until one with their handler starts.\n"
     )
     seconds, _ = redis.time()
-    redis.zadd("daebus:{shop}:instances", {"instance1": seconds * 1000})
+    redis.zadd("daebus:{shop}:instances", {"instance1": (seconds + 60) * 1000})
     assert dead("replay", "shop", "100-0").stderr == "1 replayed\n"
     assert dead("drop", "shop", "100-1").stderr == "1 dropped\n"
 

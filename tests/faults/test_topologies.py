@@ -112,7 +112,7 @@ async def check_client_and_mistakes(watched: Watched) -> None:
     assert "\n" not in str(caught.value)
     with pytest.raises(StartupError, match=r"is a Sentinel. Write redis\+sentinel://"):
         await RedisServer.from_url(watched.sentinels[0].tcp_url).check()
-    with pytest.raises(StartupError, match="is a replica, which takes no writes"):
+    with pytest.raises(StartupError, match="is a replica, which does not accept writes"):
         await RedisServer.from_url(watched.replica.tcp_url).check()
 
 

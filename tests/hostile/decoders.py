@@ -11,7 +11,7 @@ import msgspec
 from daebus.core.stopping import Stopping
 from daebus.errors import BadRequest, ServiceError
 from daebus.payloads.codec import UNDECODABLE, compile_decoder, compile_event_decoder, compile_query_decoder, encode
-from daebus.protocol.messages import Envelope, Reply, Request
+from daebus.protocol.messages import Envelope, Reply, decode_request
 from daebus.protocol.replies import ERROR, failed_reply, reply_error
 from daebus.telemetry.logs import make_logger
 from daebus.websocket.clients import Client
@@ -54,7 +54,7 @@ def _query(data: bytes) -> None:
 
 def _request(data: bytes) -> None:
     try:
-        request = msgspec.json.decode(data, type=Request)
+        request = decode_request(data)
     except UNDECODABLE:
         return
     reply = failed_reply(BadRequest("no"), request.request_id)

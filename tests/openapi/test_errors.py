@@ -49,5 +49,5 @@ def test_what_is_no_error_for_clients_is_refused(kind: Any) -> None:
     @users.route("/x", raises=[kind])
     async def show() -> None: ...
 
-    with pytest.raises(WiringError, match="which a client never gets"):
+    with pytest.raises(WiringError, match="which is never sent to a client"):
         build(users, DaebusHttp())

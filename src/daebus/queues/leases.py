@@ -134,6 +134,7 @@ class Lease:
         self.registries: Registries = Registries(node, registries, self._milliseconds, logger)
         self._pause = seconds / 3
         self._thread: threading.Thread | None = None
+        self._has_ended = False
 
     @property
     def tenure(self) -> int | None:
@@ -161,6 +162,7 @@ class Lease:
 
     async def stop(self) -> None:
         """Stop the heartbeat and announce it, so that unfinished entries are taken over at once."""
+        self._has_ended = True
         if self._rest is not None and self._thread is not None:
             self._rest.end()
             await asyncio.to_thread(self._thread.join)
@@ -204,9 +206,9 @@ class Lease:
         return owned
 
     async def owned(self, key: str, registry: str, group: str, entries: Collection[Entry]) -> list[Entry]:
-        """Like `confirm`, for any number of entries, and retried until the server answers within a lease."""
+        """Like `confirm`, for many entries, and retried until the server answers in time, or the lease ends."""
         waiting, owned = list(entries), list[Entry]()
-        while waiting:
+        while waiting and not self._has_ended:
             asked = _uptime()
             try:
                 found = await self.confirm(key, registry, group, waiting[:_PAGE])

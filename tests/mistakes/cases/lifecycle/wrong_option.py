@@ -5,7 +5,7 @@ from daebus import Daebus, Settings
 # wrong
 # ! mypy call-arg: Unexpected keyword argument "max_worker" for "Settings"; did you mean "max_workers"?
 # ! pyright reportCallIssue: No parameter named "max_worker"
-# ! registration TypeError: Unexpected keyword argument 'max_worker'
+# ! registration unknown-option: Settings(...): it has no option 'max_worker'; did you mean 'max_workers'?
 app = Daebus("users", settings=Settings(max_worker=8))
 # right
 app = Daebus("users", settings=Settings(max_workers=8))
