@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 
 from daebus.connection.node import Node
-from daebus.connection.resp import Argument, CommandError
+from daebus.connection.resp import Argument
 from daebus.connection.scripts import EVEN_WHEN_FULL, NOW, Script
-from daebus.errors import Unavailable
 from daebus.protocol.messages import channel_listeners, channel_listening, gone_groups, listened_channels
 
 __all__ = ["LISTENING_MS", "ListenerBeats"]
@@ -91,7 +89,7 @@ class ListenerBeats:
     def start(self) -> None:
         """Start to send heartbeats."""
         if self._task is None:
-            self._task = asyncio.create_task(self._beat_on(), name="who listens")
+            self._task = asyncio.create_task(self._node.keep_recorded(self._beat, self._forgotten), name="who listens")
 
     async def stop(self) -> None:
         """Stop, and record that this instance no longer has its listeners."""
@@ -104,15 +102,6 @@ class ListenerBeats:
             for name, group in groups.items()
         ]
         await asyncio.gather(*leaving, return_exceptions=True)  # if one fails, its record expires soon
-
-    async def _beat_on(self) -> None:
-        while True:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._node.timings.beat):
-                    await self._forgotten.wait()
-            self._forgotten.clear()
-            with suppress(Unavailable, CommandError):  # the next heartbeat retries
-                await self._beat()
 
     async def _beat(self) -> None:
         channels = list(self._groups)

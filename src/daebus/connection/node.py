@@ -7,8 +7,8 @@ import itertools
 import logging
 import secrets
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import cast
 
 from daebus.core.pauses import pauses
@@ -119,6 +119,21 @@ class Node:
     def when_forgotten(self, remind: Callable[[], None]) -> None:
         """Register `remind`, which is called whenever the server may have lost the data that this process wrote."""
         self._forgotten.append(remind)
+
+    async def keep_recorded(self, record: Callable[[], Awaitable[None]], forgotten: asyncio.Event) -> None:
+        """Record something on the server at the interval of heartbeats, until it is cancelled.
+
+        Args:
+            record: Records it. If it fails because of the server, the next time counts.
+            forgotten: Set when the server may have lost it (`when_forgotten`): then it is recorded at once.
+        """
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self.timings.beat):
+                    await forgotten.wait()
+            forgotten.clear()
+            with suppress(Unavailable, CommandError):  # the link logs it
+                await record()
 
     def suspect_loss(self) -> None:
         """The server may have lost its data."""

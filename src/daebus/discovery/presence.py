@@ -91,7 +91,9 @@ class Presence:
     async def start(self) -> None:
         """Record the presence, and keep it up to date."""
         await self._beat()
-        self._task = asyncio.create_task(self._go_on(), name=f"presence of {self._service}")
+        self._task = asyncio.create_task(
+            self._node.keep_recorded(self._beat, self._forgotten), name=f"presence of {self._service}"
+        )
 
     async def stop(self) -> None:
         """Stop, and announce it: actions that no other instance serves count as no longer served, and callers are told.
@@ -115,12 +117,3 @@ class Presence:
 
     async def _beat(self) -> None:
         await self._node.link.script(_BEAT, self._keys[:2], [_FORGET_MS, self._live_ms, self._me, LEFT, *self._members])
-
-    async def _go_on(self) -> None:
-        while True:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._node.timings.beat):
-                    await self._forgotten.wait()
-            self._forgotten.clear()
-            with suppress(Unavailable, CommandError):  # the link logs it, and the next heartbeat retries
-                await self._beat()
