@@ -8,9 +8,12 @@ from typing import Protocol, TypeAlias, cast
 from daebus.connection.blocking_link import BlockingLink
 from daebus.connection.node import Node
 
-__all__ = ["Batch", "OwnConnection", "Source"]
+__all__ = ["BLOCK_SECONDS", "Batch", "OwnConnection", "Source"]
 
-_BLOCK_MS = 5_000
+BLOCK_SECONDS = 5.0
+"""How long a read may block on the server."""
+
+_BLOCK_MS = int(BLOCK_SECONDS * 1000)
 _PATIENCE = 5.0
 
 Batch: TypeAlias = list[tuple[bytes, list[tuple[bytes, list[bytes] | None]]]]
@@ -57,7 +60,7 @@ class OwnConnection:
 
     def __init__(self, node: Node, key: str) -> None:
         self._node = node
-        self._link = BlockingLink(node.server, key, _BLOCK_MS / 1000 + _PATIENCE)
+        self._link = BlockingLink(node.server, key, BLOCK_SECONDS + _PATIENCE)
         node.when_doubtful(lambda: self._link.doubt(node.link.lost_at))
 
     async def read(self, group: str, consumer: str, count: int, keys: Sequence[str]) -> Batch:

@@ -16,6 +16,7 @@ from daebus.telemetry.logs import Logger
 from .lease_scripts import FIND, SCAN
 from .leases import Entry, Lease
 from .registries import News
+from .sources import BLOCK_SECONDS
 from .streams import BoundedStream
 from .suspects import Turn
 
@@ -24,7 +25,7 @@ __all__ = ["Member", "Take", "TakeOver"]
 _NAMES, _STREAMS = 16, 16  # in one script, so that it is short
 
 # A read that blocks on a connection whose client is gone still takes an entry for it, for as long as it may block.
-_SEARCHED_SECONDS = 12.0
+_SEARCHED_SECONDS = BLOCK_SECONDS + 7
 _DOUBT_SECONDS = 6.0
 # Between two looks at an instance that seems dead.
 _PAUSE_SECONDS = 0.1

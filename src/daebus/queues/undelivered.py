@@ -11,12 +11,14 @@ from daebus.connection.scripts import EVEN_WHEN_FULL, NOW, Script
 from daebus.errors import Unavailable
 from daebus.protocol.fences import DRAW
 
+from .sources import BLOCK_SECONDS
+
 __all__ = ["OWNED", "Owned", "Undelivered"]
 
 _PAGE = 1000
 _RETRY_SECONDS = 0.2
 
-_LATE_READ = 7.0
+_LATE_READ = BLOCK_SECONDS + 2
 """Seconds after a connection broke at which a read that it left behind on the server has usually ended."""
 
 Owned = tuple[bytes, list[bytes] | None, int, int]

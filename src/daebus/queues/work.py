@@ -46,11 +46,9 @@ class Work(msgspec.Struct, eq=False):
         return self.entry.fence
 
     async def is_owned(self) -> bool:
-        """Whether the entry is still with this delivery. Waits until the server answers, if that is in doubt."""
+        """Whether the entry is still with this delivery; waits for the server. Not needed if the lease `covers` it."""
         lease, origin = self.settler.lease, self.origin
-        return lease.covers(self.entry) or bool(
-            await lease.owned(origin.stream, origin.registry, origin.group, [self.entry])
-        )
+        return bool(await lease.owned(origin.stream, origin.registry, origin.group, [self.entry]))
 
     async def begin(self) -> bool:
         """Whether the handler is to run. If not, the entry has ended: it was delivered too often."""
