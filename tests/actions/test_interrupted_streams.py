@@ -7,8 +7,9 @@ import os
 import signal
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import ExitStack
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.processes import launched
@@ -44,39 +45,39 @@ PIDS = StreamAction[int, int]("pids", service="streams")
 COUNT = StreamAction[None, int]("count", service="counting")
 
 
-async def test_a_stream_that_another_instance_begins_again_after_some_items_is_an_error(tmp_path: Path) -> None:
-    program, url = tmp_path / "worker.py", private_redis_url()
+@asynccontextmanager
+async def two_workers(folder: Path) -> AsyncGenerator[tuple[Bus, Any]]:
+    """Two instances of the service, and a bus and a client for the test."""
+    program, url = folder / "worker.py", private_redis_url()
     program.write_text(WORKER)
     async with Bus(url) as bus, raw_redis(url) as redis:
         await redis.delete("begun")
         with ExitStack() as stack:
             for _ in range(2):
-                service = launched(sys.executable, str(program), cwd=tmp_path, DAEBUS_REDIS_URL=url)
+                service = launched(sys.executable, str(program), cwd=folder, DAEBUS_REDIS_URL=url)
                 stack.enter_context(service).wait_for("service started")
-            stream = bus.stream(PIDS, 2, timeout=30)
-            found = [await anext(stream), await anext(stream)]
-            os.kill(found[0], signal.SIGKILL)
-            with pytest.raises(Unavailable, match=r"streams\.pids began again on another instance"):
-                await anext(stream)
-            assert await redis.llen("begun") == 2
+            yield bus, redis
+
+
+async def test_a_stream_that_another_instance_begins_again_after_some_items_is_an_error(tmp_path: Path) -> None:
+    async with two_workers(tmp_path) as (bus, redis):
+        stream = bus.stream(PIDS, 2, timeout=30)
+        found = [await anext(stream), await anext(stream)]
+        os.kill(found[0], signal.SIGKILL)
+        with pytest.raises(Unavailable, match=r"streams\.pids began again on another instance"):
+            await anext(stream)
+        assert await redis.llen("begun") == 2
 
 
 async def test_a_stream_that_another_instance_begins_again_before_the_first_item_is_whole(tmp_path: Path) -> None:
-    program, url = tmp_path / "worker.py", private_redis_url()
-    program.write_text(WORKER)
-    async with Bus(url) as bus, raw_redis(url) as redis:
-        await redis.delete("begun")
-        with ExitStack() as stack:
-            for _ in range(2):
-                service = launched(sys.executable, str(program), cwd=tmp_path, DAEBUS_REDIS_URL=url)
-                stack.enter_context(service).wait_for("service started")
-            reading = asyncio.create_task(_all(bus.stream(PIDS, 0, timeout=30)))
-            await until(lambda: redis.exists("begun"))
-            doomed = int(await redis.lindex("begun", 0))
-            os.kill(doomed, signal.SIGKILL)
-            pids = await reading
-            assert len(pids) == 5
-            assert set(pids).isdisjoint({doomed})
+    async with two_workers(tmp_path) as (bus, redis):
+        reading = asyncio.create_task(_all(bus.stream(PIDS, 0, timeout=30)))
+        await until(lambda: redis.exists("begun"))
+        doomed = int(await redis.lindex("begun", 0))
+        os.kill(doomed, signal.SIGKILL)
+        pids = await reading
+        assert len(pids) == 5
+        assert set(pids).isdisjoint({doomed})
 
 
 async def _all(stream: AsyncGenerator[int]) -> list[int]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from contextlib import AsyncExitStack
-from typing import Any
 
 import msgspec
 
@@ -117,12 +115,10 @@ class Instance:
 
     def __init__(self, world: World, network: SimNetwork, history: History, name: str, lease: float) -> None:
         self.host = world.host(name)
-        self.lease = lease
         self._network = network
         self._assembly = _app(self.host, history, lease)
         self._stop = asyncio.Event()
         self.is_ready = False
-        self.node_id = ""
         self.task = self.host.start(self._serve())
 
     async def _serve(self) -> None:
@@ -132,7 +128,6 @@ class Instance:
             runtime = Runtime(self._assembly, node, make_logger(host=self.host.name))
             houses = [house for house in houses_of(self._assembly) if not isinstance(house, Watch)]
             await stack.enter_async_context(runtime.serving(houses))
-            self.node_id = node.id
             self.is_ready = True
             await self._stop.wait()
 
@@ -206,6 +201,3 @@ class Client:
             history.note("fail", kind, job.name, "client", f"{error.code}: {error.message}")
         finally:
             self.pending -= 1
-
-
-Check = Callable[[Any], list[str]]

@@ -120,10 +120,10 @@ class Connection:
         is_cut: Whether the client's end is gone.
     """
 
-    def __init__(self, network: SimNetwork, host: Host, number: int) -> None:
+    def __init__(self, network: SimNetwork, host: Host, number: int, loop: asyncio.AbstractEventLoop) -> None:
         self.network = network
         self.host = host
-        self.loop = host.loops[-1] if asyncio.get_running_loop() is host.loops[-1] else host.main
+        self.loop = loop
         self.number = number
         self.name = f"{host.name}.{number}"
         self.protocol: asyncio.Protocol | None = None
@@ -196,9 +196,11 @@ class Connection:
             return
         data = self._replied.popleft()
         if not (self.is_cut or self.host.is_dead or self.protocol is None):
-            self.loop.call_soon(
-                lambda: None if self.is_cut else cast("asyncio.Protocol", self.protocol).data_received(data)
-            )
+            self.loop.call_soon(self._received, data)
+
+    def _received(self, data: bytes) -> None:
+        if self.protocol is not None and not self.is_cut:
+            self.protocol.data_received(data)
 
     def cut(self, *, executes: bool) -> None:
         """The client's end is gone; `executes`: the server still executes what was sent before."""
@@ -284,9 +286,7 @@ class SimNetwork:
         await asyncio.sleep(min(max(wait, 0.0), _CONNECT_SECONDS) + self.delay())
         if wait > _CONNECT_SECONDS:
             raise ServerUnavailable("The simulated server does not answer.")
-        connection = Connection(self, host, len(self.connections) + 1)
-        loop = asyncio.get_running_loop()
-        connection.loop = cast("Any", loop)
+        connection = Connection(self, host, len(self.connections) + 1, asyncio.get_running_loop())
         self.connections.append(connection)
         greeting = Greeting(connection.number, "valkey", "9.0", "standalone", is_primary=True)
         transport = _Transport(connection)
