@@ -20,6 +20,8 @@ from redis.crc import key_slot as _key_slot
 from redis.exceptions import AuthenticationError, InvalidResponse, RedisError
 from typing_extensions import override
 
+from daebus.core.cancelling import never_swallowing
+
 from .outages import ServerUnavailable
 from .urls import unknown_option
 
@@ -181,14 +183,15 @@ async def dial(options: Options, address: str) -> Session:
     """Open a connection and sign in. Raises `Unavailable`, one line, if that fails."""
     connection = _new_connection(options)
     try:
-        await connection.connect()
-        # A server that accepts and then hangs, or that still loads its data, must not pass for a live one.
-        await connection.send_command("PING")
-        await connection.send_command("HELLO", "2")
-        await connection.read_response()
-        greeting = _greeting(await connection.read_response())
-        if await connection.can_read():
-            raise InvalidResponse  # bytes that nobody asked for, or the end of the stream
+        with never_swallowing():  # redis-py does, while it connects
+            await connection.connect()
+            # A server that accepts and then hangs, or that still loads its data, must not pass for a live one.
+            await connection.send_command("PING")
+            await connection.send_command("HELLO", "2")
+            await connection.read_response()
+            greeting = _greeting(await connection.read_response())
+            if await connection.can_read():
+                raise InvalidResponse  # bytes that nobody asked for, or the end of the stream
         return Session(address, _transport(connection), greeting, connection)
     except RedisError as error:
         await connection.disconnect(nowait=True)
@@ -202,9 +205,10 @@ async def ask(options: Options, address: str, *command: str) -> object:
     """The reply to one command, on a separate connection. Raises `Unavailable` like `dial`."""
     connection = _new_connection(options)
     try:
-        await connection.connect()
-        await connection.send_command(*command)
-        return await connection.read_response()
+        with never_swallowing():
+            await connection.connect()
+            await connection.send_command(*command)
+            return await connection.read_response()
     except RedisError as error:
         raise ServerUnavailable(f"The server at {address} {_reason(error)}") from error
     finally:
