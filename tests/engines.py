@@ -125,13 +125,26 @@ class Engine:
             return False
 
 
+_PORTS, _SHARES = 22_000, 8
+
+
 def free_port() -> int:
-    """A TCP port that nobody uses, and that no outgoing connection gets before it is used, as one from 32768 on may."""
+    """A TCP port that nobody uses, on any address, and that nobody gets before it is used.
+
+    Outgoing connections may get ports from 32768 on. Test processes that run side by side have ports of their own.
+    """
+    share = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % _SHARES
     while True:
-        port = 10_000 + secrets.randbelow(22_000)
+        port = 10_000 + share + _SHARES * secrets.randbelow(_PORTS // _SHARES)
+        if port in _given:
+            continue
         with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
+            probe.bind(("", port))
+            _given.add(port)
             return port
+
+
+_given: set[int] = set()
 
 
 class Proxy:

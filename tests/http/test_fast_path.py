@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, cast
 
@@ -31,6 +33,16 @@ from daebus.telemetry.logs import make_logger
 
 JSON = {"content-type": "application/json"}
 USER = {"id": "u1", "email": "a@example.org"}
+
+
+@pytest.fixture
+def litestar_logger() -> Iterator[None]:
+    """Litestar's logger, which a `LoggingConfig` configures for the whole process, as it was."""
+    logger = logging.getLogger("litestar")
+    handlers, level, propagate = logger.handlers[:], logger.level, logger.propagate
+    yield
+    logger.handlers, logger.propagate = handlers, propagate
+    logger.setLevel(level)
 
 
 @pytest.fixture
@@ -225,6 +237,7 @@ class TestBeforeLitestar:
             ],
         }
 
+    @pytest.mark.usefixtures("litestar_logger")
     async def test_a_hook_and_a_log_of_the_users_are_told_of_wrong_arguments(
         self, routes: Recorder, calls: list[str]
     ) -> None:
