@@ -159,19 +159,22 @@ async def test_an_upload_that_goes_on_is_not_idle_when_connections_become_many(
                 idle.pop(0).close()
             await asyncio.sleep(0.005)
 
-    async with serving(taking, ServerLimits(connections=30, min_rate=8000)) as port:
+    async with serving(taking, ServerLimits(connections=30, min_rate=500)) as port:
         slow = await connected(port, "127.0.0.2")
-        crowding = asyncio.create_task(crowd(port))
+        crowding: asyncio.Task[None] | None = None
         loop = asyncio.get_running_loop()
         try:
-            await loop.sock_sendall(slow, b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 90000\r\n\r\n")
-            for _ in range(90):
+            await loop.sock_sendall(slow, b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 16000\r\n\r\n")
+            for part in range(16):
                 await loop.sock_sendall(slow, b"x" * 1000)
-                await asyncio.sleep(0.04)
+                await asyncio.sleep(0.15)  # longer than a connection of an address with many may be idle
+                if part == 6:  # the client may pause for as long as it has kept the minimum rate
+                    crowding = asyncio.create_task(crowd(port))
             async with asyncio.timeout(5):
                 assert b"200 OK" in await loop.sock_recv(slow, 1000)
             assert "too many connections" in caplog.text
         finally:
+            assert crowding is not None
             crowding.cancel()
             await asyncio.wait({crowding})
             close([slow, *idle])
