@@ -13,7 +13,7 @@ import pytest
 from dependency_injector import containers
 from redis.asyncio import Redis
 
-from daebus.app.kinds import compile_handler, kind_of
+from daebus.app.kinds import compile_handler
 from daebus.bus.bus import Bus
 from daebus.bus.caller import Caller
 from daebus.bus.node_bus import NodeBus
@@ -27,9 +27,8 @@ from daebus.delivery.endpoint import Endpoint
 from daebus.delivery.workers import WorkerPool
 from daebus.legacy.dialect import dialect_of
 from daebus.protocol.limits import BusLimits
-from daebus.wiring.rules import Rule
 
-__all__ = ["Decorate", "hide_part", "open_bus", "raw_redis", "recorded", "rule_of", "until", "wired"]
+__all__ = ["Decorate", "hide_part", "open_bus", "raw_redis", "recorded", "until", "wired"]
 
 
 @asynccontextmanager
@@ -97,11 +96,3 @@ def wired(
     decorate(recorder)(handler)
     (spec,) = recorded(recorder)
     return compile_handler(spec, container, workers)
-
-
-def rule_of(decorate: Callable[[Recorder], Callable[[Any], object]]) -> Rule:
-    """What handlers of a kind may look like: ``rule_of(lambda users: users.action(GET_USER))``."""
-    recorder = Recorder("tests")
-    decorate(recorder)(cast("Any", lambda: None))
-    (spec,) = recorded(recorder)
-    return kind_of(spec).rule(spec)

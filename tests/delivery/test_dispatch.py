@@ -8,27 +8,33 @@ import logging
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import aclosing
+from typing import Any
 
 import pytest
 import structlog
 from dependency_injector import containers, providers
-from tests.support import rule_of
+from tests.support import Decorate, wired
 
 from daebus.core.context import Context, current_context
-from daebus.declare.specs import LifecycleSpec
+from daebus.declare.recorder import Recorder
+from daebus.declare.running import Running
 from daebus.delivery.dispatch import dispatch, dispatch_stream
 from daebus.delivery.endpoint import Endpoint, Incoming
 from daebus.delivery.failures import failure
 from daebus.delivery.per_message import PerMessage
-from daebus.delivery.workers import OwnThread, WorkerPool, Workers
+from daebus.delivery.workers import WorkerPool
 from daebus.errors import BadRequest, Conflict, DaebusError, Internal, NotFound, ServiceError
-from daebus.payloads.codec import encode
 from daebus.telemetry.logs import configure_logging, make_logger
-from daebus.wiring.compiling import Rule, compile_endpoint
 
 Log = list[str]
 
-RULE = rule_of(lambda recorder: recorder.action("test"))
+
+def an_action(app: Recorder) -> Callable[[Any], object]:
+    return app.action("test")
+
+
+def a_thread(app: Recorder) -> Callable[[Any], object]:
+    return app.thread("mine")
 
 
 class Container(containers.DeclarativeContainer):
@@ -43,14 +49,16 @@ def pool() -> Iterator[WorkerPool]:
 
 
 def compiled(
-    handler: Callable[..., object], workers: Workers, container: containers.Container | None = None, rule: Rule = RULE
+    handler: Callable[..., object],
+    pool: WorkerPool,
+    container: containers.Container | None = None,
+    decorate: Decorate = an_action,
 ) -> Endpoint[bytes]:
-    spec = LifecycleSpec(function=handler, blueprint="tests", namespace=None, event="start")
-    return compile_endpoint(spec, container or Container(), workers, rule, lambda _: encode)
+    return wired(decorate, handler, container or Container(), pool)
 
 
-def incoming(body: bytes | None = None, request_id: str = "r1") -> Incoming:
-    return Incoming(Context(request_id=request_id, service="tests", handler="test"), body=body)
+def incoming(body: bytes | None = None, request_id: str = "r1", part: object = None) -> Incoming:
+    return Incoming(Context(request_id=request_id, service="tests", handler="test"), body=body, part=part)
 
 
 def request_id() -> str | None:
@@ -91,10 +99,8 @@ async def test_what_the_transport_decoded_is_passed_by_name(pool: WorkerPool) ->
     message = incoming()
     message.keywords = {"user_id": "u1", "page": 2}
     for kind in (handler, blocking):
-        assert (
-            await dispatch(compiled(kind, pool, rule=rule_of(lambda recorder: recorder.route("/test"))), message)
-            == b'"u1 2 3"'
-        )
+        endpoint: Endpoint[Any] = compiled(kind, pool, decorate=lambda app: app.route("/test"))
+        assert await dispatch(endpoint, message) == "u1 2 3"
 
 
 async def test_a_coroutine_function_runs_on_the_event_loop_and_a_function_off_it(pool: WorkerPool) -> None:
@@ -106,10 +112,16 @@ async def test_a_coroutine_function_runs_on_the_event_loop_and_a_function_off_it
             asyncio.get_running_loop()
         return threading.get_ident()
 
+    names: list[str] = []
+
+    def threaded(running: Running) -> None:
+        names.append(threading.current_thread().name)
+
     here = threading.get_ident()
     assert json.loads(await dispatch(compiled(handler, pool), incoming())) == here
     assert json.loads(await dispatch(compiled(blocking, pool), incoming())) != here
-    assert json.loads(await dispatch(compiled(blocking, OwnThread("mine")), incoming())) != here
+    await dispatch(compiled(threaded, pool, decorate=a_thread), incoming(part=Running()))
+    assert names == ["mine"]
 
 
 async def test_a_blocking_handler_does_not_stop_the_event_loop(pool: WorkerPool) -> None:
@@ -175,11 +187,14 @@ async def test_an_exception_of_the_handler_passes_through_with_its_traceback(poo
     def blocking() -> None:
         raise Conflict("taken", details={"a": 1})
 
-    for kind, workers in ((handler, pool), (blocking, pool), (blocking, OwnThread("mine"))):
+    def threaded(running: Running) -> None:
+        raise Conflict("taken", details={"a": 1})
+
+    for kind, decorate in ((handler, an_action), (blocking, an_action), (threaded, a_thread)):
         with pytest.raises(Conflict, match="taken") as caught:
-            await dispatch(compiled(kind, workers), incoming())
+            await dispatch(compiled(kind, pool, decorate=decorate), incoming(part=Running()))
         assert caught.value.details == {"a": 1}
-        assert caught.traceback[-1].name in ("handler", "blocking")
+        assert caught.traceback[-1].name in ("handler", "blocking", "threaded")
 
 
 async def test_a_service_that_cannot_be_built_is_an_exception_of_the_message(pool: WorkerPool) -> None:
@@ -217,12 +232,18 @@ async def test_a_thread_that_ends_with_stop_iteration_is_a_failure_that_does_not
     class Empty(containers.DeclarativeContainer):
         number = providers.Factory(empty if where == "service" else lambda: 3)
 
-    def blocking(*, number: int) -> int:
-        return empty()
+    def blocking(*, number: int) -> None:
+        empty()
 
-    for workers in (pool, OwnThread("mine")):
-        with pytest.raises(RuntimeError, match="on_start blocking raised StopIteration"):
-            await asyncio.wait_for(dispatch(compiled(blocking, workers, Empty()), incoming()), 5)
+    def threaded(running: Running, *, number: int) -> None:
+        empty()
+
+    for title, endpoint in (
+        ("action test", compiled(blocking, pool, Empty())),
+        ("thread mine", compiled(threaded, pool, Empty(), a_thread)),
+    ):
+        with pytest.raises(RuntimeError, match=f"{title} raised StopIteration"):
+            await asyncio.wait_for(dispatch(endpoint, incoming(part=Running())), 5)
 
 
 async def test_a_cancelled_message_does_not_wait_for_a_thread_that_needs_nothing_of_it(pool: WorkerPool) -> None:
@@ -379,7 +400,7 @@ def test_any_other_error_is_told_as_internal_and_its_cause_is_only_logged(
     assert told.details == {}
     line = json.loads(written.getvalue())
     assert line["event"] == "handler failed"
-    assert (line["level"], line["handler"], line["request_id"]) == ("error", "on_start nothing", "r1")
+    assert (line["level"], line["handler"], line["request_id"]) == ("error", "action test", "r1")
     assert line["where"] == endpoint.signature.where
     assert "hunter2" in json.dumps(line)
 
