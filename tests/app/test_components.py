@@ -179,20 +179,59 @@ class TestFailures:
         assert told == ["first opened", "first closed"]
         assert "component failed to close" in caplog.text
 
-    async def test_one_that_does_not_close_is_cut_off(self, caplog: pytest.LogCaptureFixture) -> None:
+    async def test_one_that_does_not_close_is_cut_off_and_the_rest_is_stopped(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
         class Stubborn:
             @asynccontextmanager
             async def serving(self, _: ServiceRun) -> AsyncGenerator[None]:
                 yield
                 await asyncio.Event().wait()
 
-        app = Daebus("shop", settings=Settings(stop_timeout=0.1))
+        told = list[str]()
+        app = Daebus("shop", settings=Settings(stop_timeout=0))
+        app.attach(Kept("first", told))
         app.attach(Stubborn())
+
+        @app.on_stop()
+        async def flush() -> None:
+            await asyncio.sleep(0.2)  # as long as a few calls over the network
+            told.append("flushed")
+
+        @app.on_stop()
+        def leave() -> None:
+            told.append("left")
+
         async with asyncio.timeout(30):
             async with running(app):
                 pass
-        assert "component failed to close" in caplog.text
+        assert told == ["first opened", "first closed", "flushed", "left"]
+        (line,) = (line for line in caplog.messages if line.startswith("component did not close in time"))
+        for part in ("component='component Stubborn'", "where='tests/app/test_comp", "seconds=1.", "at='tests/"):
+            assert part in line
         assert "service did not stop cleanly" in caplog.text
+
+    async def test_after_a_failed_start_those_that_are_open_stop_as_always(self) -> None:
+        told = list[str]()
+
+        class Waiting:
+            @asynccontextmanager
+            async def serving(self, run: ServiceRun) -> AsyncGenerator[None]:
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(run.stopping.wait())
+                    try:
+                        yield
+                    finally:
+                        told.append(f"{run.grace < 30}")  # the one deadline of the stop
+                told.append("closed")
+
+        app = Daebus("shop", settings=Settings(stop_timeout=30))
+        app.attach(Waiting())
+        app.attach(Failing(OSError("no port")))
+        with pytest.raises(StartupError, match="no port"):
+            async with asyncio.timeout(10), running(app):
+                pass
+        assert told == ["True", "closed"]
 
     async def test_one_that_takes_long_to_open_is_named_in_the_log(self, caplog: pytest.LogCaptureFixture) -> None:
         go_on = asyncio.Event()

@@ -314,6 +314,27 @@ async def test_an_event_loop_that_is_blocked(tmp_path: Path, redis_url: str, act
         assert f"action {action} at" in str(line["unended"])
 
 
+async def test_a_component_that_blocks_the_event_loop_as_it_closes(tmp_path: Path, redis_url: str) -> None:
+    body = """
+from contextlib import asynccontextmanager
+
+app = Daebus("service", settings=Settings(stop_timeout=0))
+
+class Port:
+    @asynccontextmanager
+    async def serving(self, run):
+        yield
+        time.sleep(1000)
+
+app.attach(Port())
+"""
+    async with started(tmp_path, redis_url, body) as (service, _):
+        assert await stopped(service) == 1
+        (named,) = unended(service)
+        assert "component Port at" in named
+        assert "in Port.serving" in named
+
+
 async def test_a_stop_that_hangs_while_the_service_starts(tmp_path: Path, redis_url: str) -> None:
     body = """
 app = Daebus("service", settings=Settings(stop_timeout=0.5))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 import msgspec
 
 from daebus.core.stopping import Stopping
-from daebus.delivery.grace import COMPONENT_SECONDS, Grace
+from daebus.delivery.grace import Grace
 from daebus.delivery.standing import standing_of_task
 from daebus.errors import DaebusError, StartupError, WiringError
 from daebus.mistakes.places import CallSite, caller_place
@@ -172,14 +172,18 @@ class AttachedComponent(msgspec.Struct, frozen=True):
             await close.wait()
 
     async def _close(self, task: asyncio.Task[None], run: Runtime) -> None:
+        begun, about = time.monotonic(), {"component": self.title, "where": str(self.site.place)}
         try:
-            await run.grace.ended(task, COMPONENT_SECONDS)
+            late = await run.grace.close_component(task)
         except asyncio.CancelledError:
             if not task.cancelled():
                 raise
         except Exception as error:
-            where = str(self.site.place)
-            run.logger.error("component failed to close", component=self.title, where=where, exc_info=error)
+            run.logger.error("component failed to close", **about, exc_info=error)
+        else:
+            if late is not None:
+                took = round(time.monotonic() - begun, 1)
+                run.logger.error("component did not close in time, and is cancelled", **about, seconds=took, at=late.at)
 
     def _not_opened(self, task: asyncio.Task[None], logger: Logger) -> StartupError:
         error = None if task.cancelled() else task.exception()

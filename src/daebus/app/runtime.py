@@ -106,13 +106,16 @@ class Runtime:
 
     @asynccontextmanager
     async def serving(self, houses: Iterable[House]) -> AsyncGenerator[None]:
-        """Open the houses, take work until the end, then take no more and close them in reverse."""
+        """Open the houses, take work until the end, then take no more and close them in reverse.
+
+        The stop after a failed start has the same time limit.
+        """
         self.made.stopping.clear()
         async with AsyncExitStack() as stack:
-            for house in houses:
-                await stack.enter_async_context(house.serving(self))
-            self.logger.info("service started")
             try:
+                for house in houses:
+                    await stack.enter_async_context(house.serving(self))
+                self.logger.info("service started")
                 yield
             finally:
                 await self.take_no_more()

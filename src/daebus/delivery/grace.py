@@ -12,7 +12,7 @@ from daebus.telemetry.logs import Logger, make_logger
 
 from .standing import Standing, standing_of_task
 
-__all__ = ["COMPONENT_SECONDS", "CUT_SECONDS", "LIFECYCLE_SECONDS", "NOT_ENDED", "STOP_SECONDS", "Grace"]
+__all__ = ["CUT_SECONDS", "LIFECYCLE_SECONDS", "NOT_ENDED", "STOP_SECONDS", "Grace"]
 
 NOT_ENDED = "service did not stop cleanly: some of its work has not ended"
 """The log message at the end of such a stop, instead of ``service stopped``."""
@@ -22,9 +22,12 @@ STOP_SECONDS = 5.0
 
 # Limits in seconds after the deadline.
 CUT_SECONDS = 1.5  # work that was cancelled at the deadline
+_COMPONENT_SECONDS = 2.0  # components of the user
 LIFECYCLE_SECONDS = 2.5  # on_stop handlers
-COMPONENT_SECONDS = 2.0  # components of the user
 _CLOSING_SECONDS = 3.0  # the resources of the container
+
+_LEAST_COMPONENT_SECONDS = 1.0
+"""What each component has after the deadline, so that one that hangs leaves time to the `on_stop` handlers."""
 
 _LEAST_SECONDS = 0.1
 """Minimum seconds for each of these, however late it is: most need only one turn of the event loop."""
@@ -103,20 +106,22 @@ class Grace:
         """
         task = asyncio.ensure_future(_awaited(closing))
         task.set_name(name)
-        await self.ended(task, seconds)
+        begun = time.monotonic()
+        if late := await self._ended(task, self.left_until(seconds)):
+            took = time.monotonic() - begun
+            raise Timeout(f"{late} was cancelled after {took:.1f} s: it took longer than the stop allows")
 
-    async def ended(self, task: asyncio.Task[None], seconds: float) -> None:
-        """Wait for a running task with the time limit of `closed`."""
-        late = await _wait([task], self.left_until(seconds))
-        if late:
-            stood = standing_of_task(task)
-            task.cancel()
-            if await _wait(late, _LEAST_SECONDS):
-                self.give_up(late)
-            else:
-                self.unended.append(stood)
-            raise Timeout(f"{stood} took longer than the stop allows")
-        await task
+    async def close_component(self, task: asyncio.Task[None]) -> Standing | None:
+        """Wait until a component is closed: until the deadline, or a second where that is longer.
+
+        Args:
+            task: The task that closes it. Its exceptions are raised.
+
+        Returns:
+            Its position when it was cancelled, because the time was up; None: it ended in time.
+        """
+        seconds = max(self.left, _LEAST_COMPONENT_SECONDS)
+        return await self._ended(task, min(seconds, self.left_until(_COMPONENT_SECONDS)))
 
     async def close_resource(self, closing: Awaitable[object], name: str) -> None:
         """Wait until a resource of the container is closed, with the time limit for resources."""
@@ -135,6 +140,20 @@ class Grace:
             )
         if len(standings) > _MOST_TOLD:
             self._logger.error("more handlers do not end", number=len(standings) - _MOST_TOLD)
+
+    async def _ended(self, task: asyncio.Task[None], seconds: float) -> Standing | None:
+        """Wait this long for a task, then cancel it. Returns its position then; None: it ended in time."""
+        late = await _wait([task], seconds)
+        if not late:
+            await task
+            return None
+        stood = standing_of_task(task)
+        task.cancel()
+        if await _wait(late, _LEAST_SECONDS):
+            self.give_up(late)
+        else:
+            self.unended.append(stood)
+        return stood
 
 
 async def _awaited(closing: Awaitable[object]) -> None:

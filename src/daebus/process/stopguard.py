@@ -15,6 +15,8 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Literal, NoReturn, Protocol, TypeAlias
 
+import msgspec
+
 from daebus.delivery.grace import NOT_ENDED
 from daebus.delivery.standing import Standing, busy_threads, standing_of_task, standing_of_thread
 from daebus.telemetry.logs import make_logger
@@ -158,18 +160,23 @@ class StopGuard:
         return False
 
     def _tell_blocked(self) -> None:
-        standing = standing_of_thread(threading.main_thread())
+        standing = self._main()
         make_logger().warning(
             "service is stopping, but its event loop is blocked",
-            handler=standing.handler,
+            handler=standing.handler or standing.name,
             at=standing.at,
             seconds_at_most=self._seconds + _SPARE_SECONDS,
         )
 
+    def _main(self) -> Standing:
+        """The position of the main thread, under the name of the task that runs there."""
+        standing, task = standing_of_thread(threading.main_thread()), asyncio.current_task(self._loop)
+        return standing if task is None else msgspec.structs.replace(standing, name=task.get_name())
+
     def _unended(self) -> list[Standing]:
         """The code that runs in the main thread, if any, then tasks and threads."""
-        main = standing_of_thread(threading.main_thread())
-        found = [main] if main.handler is not None else []
+        main = self._main()
+        found = [main] if main.handler is not None or asyncio.current_task(self._loop) is not None else []
         with suppress(RuntimeError):  # the loop is changing its tasks
             found += [standing_of_task(task) for task in asyncio.all_tasks(self._loop)]
         return [*found, *self.busy_threads()]
