@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections import Counter
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -32,9 +32,11 @@ class Walk:
         calls: How often each function is called for it.
     """
 
-    def __init__(self, calls: Counter[str], rounds: int) -> None:
-        # What the service does now and then besides, such as a heartbeat, is no part of the walk.
-        self.calls: dict[str, int] = {name: each for name, all_ in calls.items() if (each := round(all_ / rounds))}
+    def __init__(self, rounds: Sequence[Counter[str]]) -> None:
+        # Periodic work, such as a heartbeat, is not part of the walk: on a slow machine it runs in most rounds, but
+        # not in all of them.
+        each = {name: min(calls[name] for calls in rounds) for name in rounds[0]}
+        self.calls: dict[str, int] = {name: times for name, times in each.items() if times}
 
     def __len__(self) -> int:
         return sum(self.calls.values())
@@ -58,14 +60,16 @@ class Walks:
         """
         for _ in range(_WARM):
             await send()
-        self._calls = Counter()
+        rounds = list[Counter[str]]()
         self._is_counting = True
         try:
             for _ in range(_ROUNDS):
+                self._calls = Counter()
+                rounds.append(self._calls)
                 await send()
         finally:
             self._is_counting = False
-        return Walk(self._calls, _ROUNDS)
+        return Walk(rounds)
 
     def note(self, frame: FrameType, event: str, _: object) -> None:
         """As `sys.setprofile` calls it."""

@@ -1,19 +1,19 @@
 """Typed services that talk to each other.
 
-What stands left of the ``*`` in a handler's signature comes from the message; what stands right of it comes from the
+Parameters left of the ``*`` in a handler's signature come from the message. Parameters right of it come from the
 container.
 
-Where things are, from the bottom up; a house imports only from houses below it:
+The folders, from the lowest layer to the highest; docs/architecture.md shows which may import which:
 
-- ``mistakes``, ``errors``, ``core``, ``payloads``: how mistakes are told, errors, small tools, JSON.
+- ``mistakes``, ``errors``, ``core``, ``payloads``: the text of wiring mistakes, errors, small tools, JSON.
 - ``declare``: contracts, decorators, and what they record. ``wiring`` compiles it with the container at registration.
-- ``delivery``: where a message meets its handler. Read this first.
-- ``embedded``, ``connection``, ``protocol``, ``telemetry``: the server, the wire, the log.
+- ``delivery``: the call of a handler with a message. Read this first.
+- ``embedded``, ``connection``, ``protocol``, ``telemetry``: the server, connections, the wire format, the log.
 - ``queues``, ``discovery``, ``legacy``, ``bus``, ``actions``, ``channels``, ``tasks``: services that talk over Redis.
-- ``server``, ``asgi``, ``http``, ``websocket``, ``openapi``: services that browsers talk to.
-- ``interceptors``: the public types of what wraps the handling of messages.
-- ``operations``, ``process``, ``app``: looking after services, the process around one, `Daebus`.
-- ``cli``, ``testing``, ``mypy``: the edges.
+- ``server``, ``asgi``, ``http``, ``websocket``, ``openapi``: HTTP and WebSocket.
+- ``interceptors``: the public types of interceptors.
+- ``operations``, ``process``, ``app``: tools for operators, the process of a service, `Daebus`.
+- ``cli``, ``testing``, ``mypy``: the command line, tests of services, the mypy plugin.
 """
 
 import sys

@@ -65,13 +65,14 @@ class WiringError(DaebusError):
 
 
 class ServiceError(DaebusError):
-    """An answer that is an error. Raised in a handler it travels, and is raised again at the caller.
+    """The service answered with an error.
 
-    On HTTP it becomes a problem+json response with `status`, on a WebSocket an ``error`` message, on the bus an
-    error reply. Subclass it with a `code` of your own; a caller that does not know the code gets `ServiceError`.
+    An error that a handler raises is sent to the caller, and raised there again: on the bus as an error reply, over
+    HTTP as a problem+json response with `status`, over a WebSocket as an ``error`` message. Subclass it with a `code`
+    of your own. A caller that has not imported the class of a code gets `ServiceError`.
 
     Attributes:
-        code: A stable word for programs, such as ``not_found``.
+        code: The kind of the error, for programs: a stable word, such as ``not_found``.
         message: A sentence for people. It is sent to the caller.
         details: More facts for programs; must be encodable as JSON. Sent to the caller.
         status: The HTTP status of this error.
@@ -162,7 +163,7 @@ class BadReply(ServiceError):
 
 
 class Unavailable(ServiceError):
-    """Something that is needed is not reachable now. Trying again may help."""
+    """A server or a service cannot be reached now. Trying again may help."""
 
     code = "unavailable"
     status = 503

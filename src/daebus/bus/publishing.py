@@ -107,7 +107,7 @@ class Publisher:
 
         Raises:
             ConfigurationError: A header is wrong, or there are too many.
-            Unavailable: The server cannot be reached; it may have the event nevertheless.
+            Unavailable: The server cannot be reached. It may have stored the event.
         """
         if headers is None and not channel.durable and current_context.get() is None:
             await self._node.link.execute("PUBLISH", channel.name, body)
@@ -118,7 +118,7 @@ class Publisher:
         """Publish an event, or append it to the stream of a durable channel.
 
         Raises:
-            Unavailable: The server cannot be reached; it may have the event nevertheless.
+            Unavailable: The server cannot be reached. It may have stored the event.
         """
         node = self._node
         if event.retention is None:
@@ -152,7 +152,7 @@ async def append(link: Link, channel: str, oldest: int, fields: Sequence[Argumen
             the retry comes within `SENT_MS`. Empty: it is always appended.
 
     Raises:
-        Unavailable: The server cannot be reached; it may have the event nevertheless.
+        Unavailable: The server cannot be reached. It may have stored the event.
     """
     stream = channel_stream(channel)
     if once:

@@ -1,4 +1,4 @@
-"""Memory of this process that is used on behalf of its peers: one limit for all of them, in bytes."""
+"""The memory budget of a process for its clients: one limit in bytes for all of them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Holder(Protocol):
 class Budget:
     """The bytes that are held for all peers together. Above the limit, the holder with the longest hold is evicted.
 
-    Honest peers hold memory for milliseconds. A peer that has held it for long is probably one that never finishes.
+    Usually a client holds memory for milliseconds. A client that holds it for long probably never finishes.
 
     Args:
         limit: How many bytes may be held.

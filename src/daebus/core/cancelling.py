@@ -19,7 +19,7 @@ def is_cancelled() -> bool:
 def never_swallowing() -> Generator[None]:
     """Raise `asyncio.CancelledError` at the end of the block if the task was cancelled inside, and a library hid that.
 
-    Without this the task goes on, and whoever has cancelled it and waits for its end waits for ever.
+    Without this the task continues, and a task that has cancelled it and waits for its end waits without limit.
     """
     task = asyncio.current_task()
     before = 0 if task is None else task.cancelling()

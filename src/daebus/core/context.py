@@ -76,7 +76,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def fence(self) -> str | None:
-        """A text that is greater with each delivery of the message, to be written beside what the handler writes.
+        """A text that grows with each delivery of the message; a handler stores it with the data that it writes.
 
         A database that refuses writes with a smaller fence than the one that it has is safe from an instance that was
         frozen, or cut off, while another one took over its message: ``UPDATE ... WHERE fence <= :fence``. It compares

@@ -1,4 +1,4 @@
-"""Contracts: small frozen values that name an action, a channel or a client message, and know their types."""
+"""Contracts: immutable values with the name and the types of an action, a channel or a client message."""
 
 from __future__ import annotations
 
@@ -145,7 +145,8 @@ class Action(Contract, Generic[In, Out_co]):
     The first type is the payload (None: no payload), the second is the reply. `service` is the service that serves the
     action; without it, the caller names the service, or the caller's own service is meant.
 
-    Raises `WiringError` where the name or a type cannot go over the wire.
+    Raises:
+        WiringError: The name or a type cannot go over the wire.
     """
 
     __slots__ = ()
@@ -169,7 +170,7 @@ class StreamAction(Contract, Generic[In, Item_co]):
 
 
 class Channel(Contract, Generic[Event]):
-    """A stream of events: ``Channel[UserCreated | UserDeleted]("user_events")``.
+    """Events under one name: ``Channel[UserCreated | UserDeleted]("user_events")``.
 
     By default, an event is delivered to every replica of every subscribed service that is connected when the event is
     published. With ``durable=True`` events are kept: each listener is a consumer group, so one replica of its service
@@ -203,7 +204,8 @@ class Channel(Contract, Generic[Event]):
 class Message(Contract, Generic[Data]):
     """A message to WebSocket clients: ``Message[User]("user_online")``; its name is the envelope's ``type``.
 
-    Raises `WiringError` where the name or a type cannot go over the wire.
+    Raises:
+        WiringError: The name or a type cannot go over the wire.
     """
 
     __slots__ = ()

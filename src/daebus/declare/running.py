@@ -1,4 +1,4 @@
-"""The switch that a thread handler looks at."""
+"""`Running`: the switch that a thread handler checks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["Running"]
 
 
 class Running:
-    """Is True as long as the thread should run: ``while running(): ...``."""
+    """The switch of a thread handler: call it to check whether the thread should continue: ``while running(): ...``."""
 
     __slots__ = ("_stop",)
 
@@ -20,7 +20,7 @@ class Running:
         return not self._stop.is_set()
 
     def wait(self, seconds: float) -> bool:
-        """Sleep, but wake at once if the thread is asked to stop. Returns whether it should keep running."""
+        """Sleep, but return at once if the thread is asked to stop. Returns whether it should keep running."""
         return not self._stop.wait(seconds)
 
     def stop(self) -> None:

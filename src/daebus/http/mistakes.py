@@ -114,7 +114,7 @@ def _look_at_body(request: AnyRequest, field: FieldDefinition, kind: object, fou
 
 
 def _look_at_json(request: AnyRequest, body: bytes, kind: object, found: Mistakes) -> None:
-    """Look at a body as strictly as it is read: by ourselves only JSON's own types are taken for what they are."""
+    """Find mistakes in a body as strictly as it is decoded: without conversion, only JSON's own types match."""
     hook = decoding_hook(request.route_handler)
     if getattr(request.route_handler, "arguments", None) is not None:
         look(JsonInput(hook), body, kind, "body", "$", found)

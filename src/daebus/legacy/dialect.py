@@ -1,4 +1,4 @@
-"""The wire format of daebus 0.0.31 for the bus and the app: spoken if configured, else only detected."""
+"""The wire format of daebus 0.0.31 for the bus and the app: used if configured, otherwise only detected."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def dialect_of(legacy: bool | None) -> Callable[[Node], OldWire | UnspokenOldWir
     """The factory of the dialect of a process.
 
     Args:
-        legacy: Whether the old wire format is spoken; None: whether the environment has ``DAEBUS_LEGACY=1``.
+        legacy: Whether the old wire format is used; None: whether the environment has ``DAEBUS_LEGACY=1``.
 
     Raises:
         ConfigurationError: The environment variable is neither 0 nor 1.
@@ -33,7 +33,7 @@ def dialect_of(legacy: bool | None) -> Callable[[Node], OldWire | UnspokenOldWir
 
 
 class OldWire(OldServices):
-    """The wire format of daebus 0.0.31, spoken: the dialect for calls, and the servers for callers.
+    """The wire format of daebus 0.0.31, if it is used: the dialect for calls, and the servers for callers.
 
     Args:
         node: The process.
@@ -49,7 +49,7 @@ class OldWire(OldServices):
 
 
 class UnspokenOldWire:
-    """The wire format of daebus 0.0.31, not spoken: the error for a missing service says that it may be an old one.
+    """The wire format of daebus 0.0.31, if it is not used: the error for a missing service mentions old services.
 
     Args:
         node: The process.

@@ -1,4 +1,4 @@
-"""The setting for the wire format of daebus 0.0.31: a process speaks it only if configured."""
+"""The setting for the wire format of daebus 0.0.31: a process uses it only if configured."""
 
 from __future__ import annotations
 

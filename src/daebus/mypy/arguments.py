@@ -1,4 +1,4 @@
-"""What a provider passes on: its arguments against the signature of what it calls."""
+"""The arguments of a provider, checked against the signature of what the provider calls."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from daebus.mypy.model.containers import is_provider, read_provider
 
 __all__ = ["check_arguments"]
 
-# Whoever calls one of these may pass what is missing.
+# The caller of one of these may pass the missing arguments.
 _CALLED = ("Callable", "Coroutine", "Factory")
 _OPTIONAL = {ARG_POS: ARG_OPT, ARG_NAMED: ARG_NAMED_OPT}
 _ANYTHING = AnyType(TypeOfAny.special_form)
 
 
 def check_arguments(context: FunctionSigContext, provider: str) -> None:
-    """Let mypy check the arguments of a provider as those of the call that the provider will make."""
+    """Let mypy check the arguments of a provider like the arguments of the call that the provider makes."""
     api, call = context.api, context.context
     if not isinstance(api, TypeChecker) or not isinstance(call, CallExpr) or not call.args:
         return
@@ -45,7 +45,7 @@ def check_arguments(context: FunctionSigContext, provider: str) -> None:
 
 
 def _type(api: TypeChecker, expression: Expression) -> ProperType:
-    # A lambda may use what is defined further down, for which mypy would have to come back.
+    # A lambda may use a name that is defined below it, so that mypy would have to defer it.
     if isinstance(expression, LambdaExpr):
         return _ANYTHING
     with api.msg.filter_errors(), api.local_type_map:
@@ -53,7 +53,7 @@ def _type(api: TypeChecker, expression: Expression) -> ProperType:
 
 
 def _injected(api: TypeChecker, argument: Expression) -> Expression:
-    """What is injected for an argument: what a provider gives, or the argument itself."""
+    """The value that is injected for an argument: the object of a provider, otherwise the argument itself."""
     typ = _type(api, argument)
     if not isinstance(typ, Instance) or not is_provider(typ):
         return TempNode(typ, context=argument) if isinstance(argument, LambdaExpr) else argument
@@ -66,6 +66,6 @@ def _injected(api: TypeChecker, argument: Expression) -> Expression:
 
 
 def _fills_itself(called: CallableType) -> bool:
-    """Whether a class finds its values elsewhere, as settings do in the environment."""
+    """Whether a class reads missing arguments from elsewhere, as pydantic settings read the environment."""
     returned = get_proper_type(called.ret_type)
     return isinstance(returned, Instance) and any(base.fullname.startswith("pydantic") for base in returned.type.mro)

@@ -1,4 +1,4 @@
-"""Calls of a bus and of WebSocket clients: the contract, which comes first, says what else is right."""
+"""Calls of a bus and of WebSocket clients: the contract, the first argument, decides the types of the others."""
 
 from __future__ import annotations
 
@@ -44,9 +44,12 @@ _WAYS = {
 
 
 def check_call(context: MethodSigContext) -> FunctionLike | None:
-    """The signature for the very contract; one that takes anything where a mistake was reported; None: not known.
+    """The signature of the call for its contract, so that a wrong payload is an error of this argument.
 
-    Plain typing would tell a wrong payload as a type parameter that cannot be inferred.
+    Without it, mypy would report a type parameter that it cannot infer.
+
+    Returns:
+        The signature; one that accepts any arguments if a mistake was reported here; None: the contract is not known.
     """
     api, call, signature = context.api, context.context, context.default_signature
     if not isinstance(api, TypeChecker) or not isinstance(call, CallExpr) or any(map(ArgKind.is_star, call.arg_kinds)):
@@ -70,13 +73,13 @@ def check_call(context: MethodSigContext) -> FunctionLike | None:
 
 
 def is_for_none(signature: CallableType) -> bool:
-    """Whether it is the second overload, for a contract without payload; mypy asks for the first one before."""
+    """Whether a signature is the second overload, for a contract without payload; mypy tries the first one before."""
     _, formal = _formal(signature)
     return isinstance(get_proper_type(formal.args[0]), NoneType)
 
 
 def _is_another(signature: CallableType, call: CallExpr) -> bool:
-    """Whether it is the overload for another time than the one that the call says with ``after=``."""
+    """Whether a signature is the overload for another value of ``after=`` than that of the call."""
     wanted = "after" in signature.arg_names and get_proper_type(signature.arg_types[signature.arg_names.index("after")])
     given = call.args[call.arg_names.index("after")] if "after" in call.arg_names else None
     if isinstance(wanted, NoneType):
@@ -85,7 +88,7 @@ def _is_another(signature: CallableType, call: CallExpr) -> bool:
 
 
 def _formal(signature: CallableType) -> tuple[int, Instance]:
-    """The parameter that is the contract, and where it is."""
+    """The position and the type of the parameter for the contract."""
     return next(
         (index, typ)
         for index, typ in enumerate(map(get_proper_type, signature.arg_types))
@@ -94,7 +97,7 @@ def _formal(signature: CallableType) -> tuple[int, Instance]:
 
 
 def _concrete(signature: CallableType, formal: Instance, contract: Instance) -> CallableType:
-    """The signature for one contract."""
+    """The signature with the types of one contract."""
     known = {
         variable.id: argument
         for variable, argument in zip(map(get_proper_type, formal.args), contract.args, strict=True)
@@ -117,7 +120,7 @@ def _checked(api: TypeChecker, call: CallExpr, signature: CallableType) -> Calla
 
 
 def _lenient(signature: CallableType) -> CallableType:
-    """A signature that takes anything, so that mypy does not say once more, in its words, what was reported."""
+    """A signature that accepts any arguments, so that mypy does not report the same mistake a second time."""
     returned = signature.ret_type if not signature.variables else _ANYTHING
     return CallableType([_ANYTHING] * 2, [ARG_STAR, ARG_STAR2], [None, None], returned, signature.fallback)
 

@@ -1,4 +1,4 @@
-"""Two handlers for the same thing in one blueprint, where both stand in the same module or function."""
+"""Two handlers for the same messages in one blueprint, if both are defined in the same module or function."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["check_duplicates"]
 
 
 def check_duplicates(handler: Handler, context: Context) -> None:
-    """Report that the blueprint has a handler for this already, further up in the same block."""
+    """Report that an earlier handler of the blueprint, in the same block, has the same messages."""
     mine = set(_claims(handler.api, handler.decoration))
     blueprint = variable(handler.decoration.recorder)
     if not mine or blueprint is None:
@@ -50,7 +50,7 @@ def _decorated(statement: Context) -> Iterator[Decorator]:
 
 
 def _claims_of(api: TypeChecker, decorated: Decorator, blueprint: SymbolNode, until: CallExpr) -> Iterator[str]:
-    """What a decorated handler claims, from the inside out, up to one of its decorators."""
+    """The claims of the decorators of a handler, from the innermost one up to `until`, which is excluded."""
     for decorator in reversed(decorated.decorators):
         if decorator is until:
             return
@@ -60,7 +60,7 @@ def _claims_of(api: TypeChecker, decorated: Decorator, blueprint: SymbolNode, un
 
 
 def _claims(api: TypeChecker, decoration: Decoration) -> Iterator[str]:
-    """What a handler claims for itself alone, in words."""
+    """The messages that only one handler may have, such as ``action "get_user"``."""
     call, decorator = decoration.call, decoration.name
     if not KINDS[decorator].unique:
         return
@@ -81,6 +81,6 @@ def _claims(api: TypeChecker, decoration: Decoration) -> Iterator[str]:
 
 
 def _contract(expression: Expression | None) -> str | None:
-    """The name of the contract that a name stands for: the same variable is the same contract."""
+    """The name of the variable that has the contract: the same variable is the same contract."""
     contract = variable(expression)
     return None if contract is None else contract.name

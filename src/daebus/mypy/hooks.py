@@ -1,4 +1,4 @@
-"""Where the plugin hooks into mypy."""
+"""The hooks through which mypy calls the plugin."""
 
 from __future__ import annotations
 
@@ -37,24 +37,24 @@ from .values import check_values
 
 __all__ = ["DaebusPlugin"]
 
-# The decorated name stays the function that it is, or becomes a contract.
+# With these the decorated name stays a function; with the others it becomes a contract.
 _KEEPING = frozenset({"AnswerDecorator", "HandlerDecorator", "ListenDecorator", "SilentDecorator", "ThreadDecorator"})
 _CHANGING = frozenset({"ContractDecorator", "NamedDecorator", "StreamDecorator"})
 _DECORATORS = frozenset(f"daebus.declare.decorators.{name}.__call__" for name in _KEEPING | _CHANGING)
 _PROVIDERS = "dependency_injector.providers."
 _CALLING = frozenset({_PROVIDERS + "Callable", _PROVIDERS + "Coroutine", _PROVIDERS + "Factory", PER_MESSAGE})
 
-_SOURCES = sorted(Path(__file__).parent.glob("*.py"))
+_SOURCES = sorted(Path(__file__).parent.rglob("*.py"))
 _DIGEST = hashlib.sha256(b"".join(path.read_bytes() for path in _SOURCES)).hexdigest()
 
 Ctx = TypeVar("Ctx")
 
 
 class DaebusPlugin(Plugin):
-    """Checks what plain typing cannot say about daebus.
+    """The checks that plain typing cannot express.
 
-    The checks hang on the signatures of the decorators' ``__call__``: mypy asks for them once, before it tries
-    overloads, in which it would swallow what is reported.
+    Handlers are checked in the hooks for the signatures of the decorators' ``__call__``. mypy calls these once, before
+    it tries overloads; errors that are reported while it tries them are discarded.
     """
 
     def __init__(self, options: Options) -> None:
@@ -65,7 +65,7 @@ class DaebusPlugin(Plugin):
 
     @override
     def report_config_data(self, ctx: ReportConfigContext) -> str:
-        # What another version of the plugin said of a module must not be read from mypy's cache.
+        # mypy must not reuse cached results of another version of the plugin.
         return _DIGEST
 
     @override
@@ -120,7 +120,10 @@ class DaebusPlugin(Plugin):
         return self.guarded(lambda: selected(context), context.default_return_type)
 
     def guarded(self, work: Callable[[], Ctx], otherwise: Ctx) -> Ctx:
-        """An unexpected exception must never stop mypy; ``--show-traceback`` shows it."""
+        """Do the work, or return `otherwise` if it fails: a bug of the plugin must not stop mypy.
+
+        With ``--show-traceback`` the exception is raised.
+        """
         try:
             return work()
         except Exception:
@@ -130,7 +133,7 @@ class DaebusPlugin(Plugin):
 
 
 def _check(context: MethodSigContext) -> bool:
-    """Report everything that is wrong with a handler. Returns whether plain typing may judge it too."""
+    """Report all mistakes of a handler. Returns whether mypy should check the call of the decorator as well."""
     api = context.api
     if not isinstance(api, TypeChecker) or not context.args or not context.args[0]:
         return True
@@ -154,7 +157,7 @@ def _check_signature(api: TypeChecker, handler: Handler) -> bool:
 
 
 def _lenient(context: MethodSigContext) -> FunctionLike:
-    """A signature that takes any handler, so that mypy does not say once more, in its words, what was reported."""
+    """A signature that accepts any handler, so that mypy does not report the same mistake a second time."""
     anything = AnyType(TypeOfAny.from_error)
     given = context.args[0][0]
     keeps = isinstance(context.type, Instance) and context.type.type.name in _KEEPING
@@ -163,7 +166,7 @@ def _lenient(context: MethodSigContext) -> FunctionLike:
 
 
 def _is_first(signature: CallableType) -> bool:
-    """Whether mypy asks for the first of several overloads, or for the only signature."""
+    """Whether a signature is the first of several overloads, or the only one."""
     definition = signature.definition
     if not isinstance(definition, Decorator) or not definition.func.is_overload:
         return True

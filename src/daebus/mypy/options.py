@@ -1,4 +1,4 @@
-"""The options of a route, which go to Litestar, against what Litestar's route handlers take."""
+"""The options of a route, checked against the parameters of Litestar's route handlers, to which they are passed."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from daebus.mypy.model.reports import PATH, report
 __all__ = ["check_options"]
 
 _MODULE, _CLASS = "litestar.handlers.http_handlers.base", "HTTPRouteHandler"
-# The errors of `raises` may be ours, which Litestar's own type of it leaves out; the start refuses any others.
+# `raises` may have errors of daebus, which Litestar's type of it excludes; others are refused at the start.
 _OWN = frozenset({"path", "methods", "status_code", "timeout", "raises"})
 _SET_BY_ROUTE = frozenset({"self", "path", "http_method", "status_code", "sync_to_thread", "kwargs"})
 
 
 def check_options(handler: Handler) -> None:
-    """Report options that Litestar does not have, and let mypy check the types of the others."""
+    """Report options that Litestar does not have. mypy checks the types of the others."""
     api, call = handler.api, handler.call
     signature = _signature(api)
     if signature is None:

@@ -1,4 +1,4 @@
-"""What stands left of the ``*``: whether it can come from the message, and in the types that the contract says."""
+"""Parameters left of the ``*``: whether the message can have them, with the types of the contract."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _UNANNOTATED = "it has no annotation, so nothing can be validated"
 
 
 def payload_mistakes(handler: Handler, container: Container | None) -> Iterator[Mistake]:
-    """What cannot come from the message, or is missing."""
+    """The mistakes of the parameters left of the ``*``: they cannot come from the message, or one is missing."""
     for parameter in handler.parameters:
         if parameter.kind in (ARG_STAR, ARG_STAR2):
             stars = "*" if parameter.kind is ARG_STAR else "**"
@@ -103,7 +103,7 @@ def _other_payload(handler: Handler, parameter: Parameter, expected: ProperType)
 
 
 def _free_mistakes(handler: Handler, parameter: Parameter, container: Container | None) -> Iterator[Mistake]:
-    """Litestar may know how to fill a parameter of any type, but hardly one that is called and typed as a service."""
+    """The mistakes of a parameter of a route. Litestar can fill any type, but a service is certainly a mistake."""
     part = next((part for part in PARTS if parameter.is_a(part)), None)
     if part is not None and part != CONTEXT:
         yield parameter, f"{handler.kind.title} has no {_bare(part)}, only {PARTS[part]} has", "remove it"

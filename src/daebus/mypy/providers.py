@@ -1,4 +1,4 @@
-"""The providers of a container itself: nested containers, selectors, and what a singleton must not keep."""
+"""Providers of a container: nested containers, selectors, and the lifetimes of objects."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LASTING = frozenset(
     _PROVIDERS + name
     for name in ("ContextLocalSingleton", "Resource", "Singleton", "ThreadLocalSingleton", "ThreadSafeSingleton")
 )
-"""What keeps what it is given for as long as the service lives."""
+"""The providers that keep their arguments as long as the service lives."""
 PER_MESSAGE = "daebus.delivery.per_message.PerMessage"
 
 
@@ -44,7 +44,7 @@ def nested_provider(context: AttributeContext, name: str) -> Type:
 
 
 def selected(context: FunctionContext) -> Type:
-    """The type of a selector: it gives what one of its providers gives."""
+    """The type of a selector: the union of the types of its providers."""
     made = get_proper_type(context.default_return_type)
     if not isinstance(made, Instance) or len(made.args) != 1 or not isinstance(context.api, TypeChecker):
         return context.default_return_type
@@ -60,7 +60,7 @@ def selected(context: FunctionContext) -> Type:
 
 
 def check_lifetime(context: FunctionSigContext) -> None:
-    """Report a per-message object that something would keep for as long as the service lives."""
+    """Report a per-message object that another object keeps as long as the service lives."""
     api = context.api
     if not isinstance(api, TypeChecker):
         return
@@ -74,7 +74,7 @@ def check_lifetime(context: FunctionSigContext) -> None:
 
 
 def _captured(api: TypeChecker, provider: Expression, seen: set[SymbolNode]) -> str | None:
-    """The name of the per-message provider that an argument is, or gets from others of the same class body."""
+    """The name of the per-message provider that an argument is, or uses through other providers of the class."""
     with api.msg.filter_errors(), api.local_type_map:
         typ = get_proper_type(api.expr_checker.accept(provider)) if not isinstance(provider, LambdaExpr) else None
     if not isinstance(typ, Instance) or not is_provider(typ):

@@ -1,4 +1,4 @@
-"""What an app registers and attaches: nothing twice, and no handler after its blueprint."""
+"""Registration: no blueprint or component twice, no handler after its blueprint, no override without effect."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ REGISTERING = frozenset({_APP + "register_blueprint", _APP + "attach"})
 
 
 def check_once(context: MethodSigContext) -> None:
-    """Report that the same block registers the blueprint, or attaches a component of the kind, for the second time."""
+    """Report a blueprint that is registered, or a component that is attached, a second time in the same block."""
     api, call = context.api, context.context
     if not isinstance(api, TypeChecker) or not isinstance(call, CallExpr) or len(call.args) != 1:
         return
@@ -41,7 +41,7 @@ def check_once(context: MethodSigContext) -> None:
 
 
 def check_in_time(handler: Handler) -> None:
-    """Report a handler that comes after its blueprint was registered."""
+    """Report a handler that is defined after its blueprint was registered."""
     blueprint = variable(handler.decoration.recorder)
     if blueprint is None or handler.decoration.is_app:
         return
@@ -54,7 +54,10 @@ def check_in_time(handler: Handler) -> None:
 
 
 def check_overrides(context: MethodSigContext) -> None:
-    """Report what overrides nothing: ``container.override(Fakes())``, ``container.override_providers(repo=...)``."""
+    """Report overrides of names that the container does not have.
+
+    They are in ``container.override(Fakes())`` and ``container.override_providers(repo=...)``.
+    """
     api, call, owner = context.api, context.context, get_proper_type(context.type)
     if not isinstance(api, TypeChecker) or not isinstance(call, CallExpr) or not isinstance(owner, Instance):
         return
@@ -70,7 +73,7 @@ def check_overrides(context: MethodSigContext) -> None:
 
 
 def _overriding(api: TypeChecker, call: CallExpr) -> Iterator[tuple[str, str, Expression]]:
-    """The names of what overrides, with how to speak of them, and where they are."""
+    """Each override: its subject in a message, its name, and its position."""
     for name, given in zip(call.arg_names, call.args, strict=True):
         if name is not None:
             yield name, name, given
@@ -87,7 +90,7 @@ _Registered = tuple[SymbolNode, str, SymbolNode]
 
 
 def _registrations(api: TypeChecker, until: Context) -> Iterator[tuple[_Registered, int]]:
-    """What the block that mypy is checking has registered before a line, with the lines."""
+    """The registrations before a line in the block that mypy checks now, with their lines."""
     found: dict[_Registered, int] = {}
     for statement in siblings(api):
         if statement.line >= until.line:
@@ -108,7 +111,7 @@ def _registered(call: Expression) -> _Registered | None:
     if call.callee.name == "attach" and isinstance(given, CallExpr) and isinstance(given.callee, RefExpr):
         what = given.callee.node
         if what is not None and not what.fullname.startswith("daebus."):
-            return None  # of a class of the user's there may be several components
+            return None  # a user may attach several components of one class
     else:
         what = variable(given)
     if app is None or what is None or _APP + call.callee.name not in REGISTERING:

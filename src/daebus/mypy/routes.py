@@ -1,4 +1,4 @@
-"""Routes: path and methods against the signature."""
+"""Routes: path, methods and options, checked against the signature."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _IN_PATH = _SCALARS | {
 
 
 def check_route(handler: Handler) -> None:
-    """Report what is wrong with the path and the methods of a route, and with what Litestar is to fill."""
+    """Report mistakes in path, methods, status and options of a route, and in the parameters that Litestar fills."""
     check_options(handler)
     methods = _check_methods(handler)
     _check_status(handler)
@@ -52,7 +52,7 @@ def check_route(handler: Handler) -> None:
     own = text(handler.api, expression)
     prefix = _prefix(handler)
     path = None if own is None else (prefix or "").rstrip("/") + own
-    # Where the prefix is not known, a path may rightly be empty.
+    # If the prefix is not known, an empty path may be right.
     malformed = malformed_path(path) if path or (path is not None and prefix is not None) else None
     if malformed is not None:
         report(handler.api, PATH, expression or handler.call, handler.name, *malformed)
@@ -74,7 +74,7 @@ def check_route(handler: Handler) -> None:
 
 
 def _check_status(handler: Handler) -> None:
-    """Report a body under a status that has none, which Litestar refuses; its own responses may be empty."""
+    """Report a body for a status that has none; Litestar refuses it. Litestar's own responses may be empty."""
     status, returns = number(keyword(handler.call, "status_code")), handler.returns
     bodiless = status is not None and (status < 200 or status in (204, 304))
     if bodiless and isinstance(returns, Instance) and not _is_of_litestar(returns):
@@ -96,7 +96,7 @@ def _check_methods(handler: Handler) -> list[str]:
 
 
 def _prefix(handler: Handler) -> str | None:
-    """The prefix of the blueprint; None where it cannot be seen from here."""
+    """The prefix of the blueprint; None: it is not known here."""
     if handler.decoration.is_app:
         return ""
     variable = handler.decoration.recorder.node if isinstance(handler.decoration.recorder, RefExpr) else None
@@ -115,7 +115,7 @@ def _check_names(handler: Handler, names: tuple[str, ...]) -> None:
     left = [parameter.name for parameter in handler.left]
     right = {parameter.name for parameter in handler.right}
     missing = [name for name in names if name not in left]
-    # Litestar's markers can give a parameter another name in the path; mypy does not tell what they say.
+    # Litestar's markers can give a parameter another name in the path; mypy does not know their values.
     if any(_may_be_renamed(handler, parameter) for parameter in handler.left if parameter.name not in names):
         return
     for name in missing:

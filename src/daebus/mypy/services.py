@@ -1,4 +1,4 @@
-"""What stands right of the ``*``: each parameter against the provider of its name."""
+"""Parameters right of the ``*``, each checked against the provider with its name."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ __all__ = ["TWINS", "check_services", "find_fitting"]
 
 _LOOP_ONLY = "daebus.core.affinity.LoopOnly"
 _THREAD_ONLY = "daebus.core.affinity.ThreadOnly"
-# Not read from the classes: mypy would wait for everything that they import.
+# As text, not as classes: otherwise mypy would load everything that they import.
 TWINS = {
     "daebus.bus.blocking.BlockingBus": "bus",
     "daebus.websocket.blocking_clients.BlockingClients": "clients",
     "daebus.bus.bus.Bus": "blocking_bus",
     "daebus.websocket.clients.Clients": "blocking_clients",
 }
-"""The provider that handlers of the other kind ask for."""
+"""The name of the provider that a `def` handler uses instead of this type, or an `async def` handler."""
 _AWAITED = frozenset({"typing.Coroutine", "typing.Awaitable"})
 _GENERATED = frozenset({"typing.AsyncGenerator", "typing.AsyncIterator", "typing.Generator", "typing.Iterator"})
 _OPEN = "make it a providers.Resource, opened when the service starts, or a PerMessage, opened for each message"
 
 
 def check_services(handler: Handler, container: Container | None) -> None:
-    """Report what stands right of the ``*`` and cannot be injected. Without a container only what is sure without."""
+    """Report parameters right of the ``*`` that cannot be injected; without a container, only those wrong in any."""
     for parameter in handler.right:
         provider = None if container is None else container.find(parameter.name)
         if not parameter.is_annotated:
@@ -50,9 +50,9 @@ def check_services(handler: Handler, container: Container | None) -> None:
 
 
 def find_fitting(container: Container, wanted: ProperType) -> Iterator[str]:
-    """The providers, also of nested containers, that give what is wanted: ``repo``, ``inner.repo``.
+    """The names of the providers that return this type, also in nested containers: ``repo``, ``inner.repo``.
 
-    None for a type such as ``int``, of which there are many that mean something else.
+    For a built-in type such as ``int`` there are none, because such values have many meanings.
     """
     if isinstance(wanted, AnyType) or (isinstance(wanted, Instance) and wanted.type.module_name == "builtins"):
         return
@@ -137,7 +137,7 @@ def _check_type(handler: Handler, parameter: Parameter, container: Container, pr
 
 
 def _is_provider(wanted: ProperType) -> bool:
-    """Whether a handler asks for a provider itself, as of ``repo.provider``."""
+    """Whether a handler takes a provider, not its object, as with ``repo.provider``."""
     return isinstance(wanted, CallableType) or (isinstance(wanted, Instance) and is_provider(wanted))
 
 

@@ -1,4 +1,4 @@
-"""The shape of a handler: what kind of function it is, what it returns, and what stands left of its ``*``."""
+"""The shape of a handler: the kind of function, the return type, and the parameters left of the ``*``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ITERATOR = "typing.AsyncIterator"
 
 
 def check_shape(handler: Handler, container: Container | None) -> bool:
-    """Report mistakes in the shape of a handler of this kind. Returns whether there are none."""
+    """Report mistakes in the shape of a handler. Returns whether there are none."""
     mistakes = list(_function_mistakes(handler))
     if not handler.is_method:
         mistakes.extend(payload_mistakes(handler, container))

@@ -1,4 +1,4 @@
-"""The arguments of decorators, where mypy knows their values: names, schedules, limits."""
+"""Arguments of decorators whose values mypy knows: names, schedules, limits."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SECONDS, _FIELDS = "give seconds above 0", "give five fields, such as '0 3 * * 
 
 
 def check_values(handler: Handler) -> None:
-    """Report names, schedules and limits that registration would refuse."""
+    """Report names, schedules and limits that the registration refuses."""
     name, call = handler.decoration.name, handler.call
     named = keyword(call, _NAMED[name], 0) if name in _NAMED else None
     if named is not None and text(handler.api, named) == "":
@@ -54,7 +54,7 @@ def _try(handler: Handler, make: Callable[[], object], at: Context, remedy: str)
 
 
 def _seconds(expression: Expression) -> float | None:
-    """The length of a ``timedelta(...)`` that is written out."""
+    """The seconds of a ``timedelta(...)`` whose arguments are literals."""
     if not isinstance(expression, CallExpr) or not isinstance(expression.callee, RefExpr):
         return None
     if expression.callee.fullname != "datetime.timedelta":

@@ -1,4 +1,4 @@
-"""Reports of the commands on a request or an event that reaches nobody: a misspelt name is no error there."""
+"""Reports of the commands on requests and events without a receiver, for which a misspelt name is no error."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ async def nobody_serves(node: Node, service: str, action: str) -> str | None:
 
 
 async def nobody_listens(node: Node, channel: str) -> str | None:
-    """The report if nobody listens to a plain channel; None on a cluster, where no node knows that."""
+    """The report if a plain channel has no listener; None: it has one, or a cluster, where no node knows."""
     if node.server.is_cluster:
         return None
     try:

@@ -83,7 +83,7 @@ def require_json_type(annotation: object, besides: Callable[[type], bool] = lamb
 
     Args:
         annotation: The type.
-        besides: Types without a JSON form that are allowed nevertheless, such as the files of a form.
+        besides: Types without a JSON form that are allowed all the same, such as the files of a form.
 
     Raises:
         UnsupportedTypeError: It names the part.

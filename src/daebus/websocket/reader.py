@@ -1,4 +1,4 @@
-"""The reader of a WebSocket connection; it reads ahead while a handler runs for a long time."""
+"""The reader of the messages of a WebSocket connection; it reads ahead while a handler runs for a long time."""
 
 from __future__ import annotations
 

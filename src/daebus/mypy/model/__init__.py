@@ -1,1 +1,1 @@
-"""The model of the mypy plugin: containers, handlers and their decorations, as mypy's trees have them."""
+"""The model of the mypy plugin: containers, handlers and decorators, read from mypy's syntax trees."""

@@ -1,4 +1,4 @@
-"""What a container class offers: its providers by name, and the type of what each gives."""
+"""Container classes: the providers by name, and the type of the object that each provider returns."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _OWNERS = ("daebus.app.blueprint.Blueprint", "daebus.app.service.Daebus")
 _PROVIDERS = "dependency_injector.providers."
 _PROVIDER = _PROVIDERS + "Provider"
 
-# What these give is known only at run time, whatever their stubs say.
+# The type of what these return is known only at run time, whatever their stubs say.
 _UNKNOWN = frozenset(
     _PROVIDERS + name
     for name in (
@@ -48,7 +48,7 @@ _UNKNOWN = frozenset(
         "Self",
     )
 )
-# Of these the class alone is known.
+# Of what these return, only the class is known, not the type of the items.
 _COLLECTIONS = frozenset({_PROVIDERS + "List", _PROVIDERS + "Dict"})
 _CONTAINER = _PROVIDERS + "Container"
 
@@ -58,8 +58,9 @@ class Provider:
     """A provider of a container.
 
     Attributes:
-        gives: The type of what it gives; None where only calling it would tell.
-        nested: The container in it.
+        name: The name in the container.
+        gives: The type of the object that it returns; None: it is known only at run time.
+        nested: The nested container that it returns; None: it returns another object.
     """
 
     name: str
@@ -68,7 +69,7 @@ class Provider:
 
 
 class Container:
-    """A container class as mypy knows it."""
+    """A container class, read from mypy's type information."""
 
     def __init__(self, api: TypeChecker, info: TypeInfo) -> None:
         self._api = api
@@ -77,11 +78,14 @@ class Container:
 
     @property
     def is_bare(self) -> bool:
-        """Whether it offers what daebus provides, and nothing else."""
+        """Whether it is `ServiceContainer` itself, without providers of the user."""
         return self.info.fullname == SERVICE_CONTAINER
 
     def attribute(self, name: str) -> SymbolNode | None:
-        """What the class, or a base that a user wrote, has under a name; mypy will look again when that changes."""
+        """The attribute of the class or of a base class, outside of dependency-injector; None: there is none.
+
+        mypy checks the handler again when the attribute changes.
+        """
         classes = list(self._classes())
         remember(
             self._api,
@@ -92,7 +96,7 @@ class Container:
         return None if found is None else found.node
 
     def find(self, name: str) -> Provider | None:
-        """The provider of a name; None where there is none."""
+        """The provider with a name; None: there is none."""
         node = self.attribute(name)
         typ = _type(self._api, node) if isinstance(node, Var) else None
         if isinstance(typ, AnyType):
@@ -100,7 +104,7 @@ class Container:
         return read_provider(self._api, name, typ) if isinstance(typ, Instance) and is_provider(typ) else None
 
     def names(self) -> list[str]:
-        """The names of its providers: its own first, what daebus provides last; sorted, for a cache keeps no order."""
+        """The names of its providers: its own first, those of daebus last; sorted, because a cache has no order."""
         found: dict[str, None] = {}
         for info in self._classes():
             for name, symbol in sorted(info.names.items()):
@@ -124,7 +128,7 @@ class Container:
 
 
 def container_of(api: TypeChecker, recorder: Type) -> Container | None:
-    """The container of a blueprint or an app; None where its type is not known."""
+    """The container of a blueprint or an app; None: its type is not known."""
     recorder = get_proper_type(recorder)
     if not isinstance(recorder, Instance):
         return None
@@ -141,7 +145,7 @@ def container_of(api: TypeChecker, recorder: Type) -> Container | None:
 
 
 def read_provider(api: TypeChecker, name: str, provider: Instance) -> Provider:
-    """What a provider gives, read from its type."""
+    """A provider, read from its type."""
     base = _base(provider, _PROVIDER)
     given = get_proper_type(base.args[0]) if base is not None and base.args else None
     nested = None
@@ -167,7 +171,7 @@ def _is_vague(given: ProperType | None) -> bool:
 
 
 def is_provider(typ: Instance) -> bool:
-    """Whether a type is one of a provider."""
+    """Whether a type is that of a provider."""
     return typ.type.has_base(_PROVIDER)
 
 

@@ -1,4 +1,4 @@
-"""Which types can come from a message, and which are surely services."""
+"""Types: which can be decoded from a message, and which certainly cannot."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PLAIN = frozenset({"builtins", "msgspec", *sys.stdlib_module_names})
 
 
 def foreign_part(typ: ProperType) -> Instance | None:
-    """The part of a type that no JSON can be decoded into, such as a plain class; None where there is surely none."""
+    """The part of a type that cannot be decoded from JSON, such as a plain class; None: none is known."""
     if isinstance(typ, UnionType | TupleType):
         return next((part for item in typ.items if (part := foreign_part(get_proper_type(item))) is not None), None)
     if not isinstance(typ, Instance):

@@ -1,4 +1,4 @@
-"""A decorated handler as mypy knows it: the decorator, the function, its parameters."""
+"""A decorated handler, read from mypy's trees: the decorator, the function, its parameters."""
 
 from __future__ import annotations
 
@@ -23,8 +23,11 @@ class Parameter:
     """A parameter of a handler.
 
     Attributes:
+        name: Its name.
+        type: Its type.
+        kind: Positional, by name, with a default and so on.
         at: Where to report a mistake of this parameter.
-        default: The expression of its default.
+        default: The expression of its default; None: it has no default, or it cannot be seen.
     """
 
     name: str
@@ -35,19 +38,19 @@ class Parameter:
 
     @property
     def is_annotated(self) -> bool:
-        """Whether it says its type."""
+        """Whether it has an annotation."""
         return not (isinstance(self.type, AnyType) and self.type.type_of_any == TypeOfAny.unannotated)
 
     @property
     def used(self) -> Expression | None:
-        """The provider that it names by ``use(...)``."""
+        """The provider in its default ``use(...)``; None: it has no such default."""
         call = self.default
         if not isinstance(call, CallExpr) or not isinstance(call.callee, RefExpr) or call.callee.fullname != _USE:
             return None
         return call.args[0] if call.args else None
 
     def is_a(self, fullname: str) -> bool:
-        """Whether it is annotated with a class."""
+        """Whether its annotation is the class of this name."""
         return isinstance(self.type, Instance) and self.type.type.fullname == fullname
 
 
@@ -59,7 +62,7 @@ class Decoration:
         name: The name of the decorator, a key of `KINDS`.
         recorder: The blueprint, or the app.
         owner: The type of the recorder.
-        made: The decorator that the call returns.
+        made: The type of the decorator that the call returns.
     """
 
     name: str
@@ -75,12 +78,12 @@ class Decoration:
 
     @property
     def contract(self) -> tuple[ProperType, ...]:
-        """What its contract says: the types of payload and reply, or of the event; empty without a contract."""
+        """The types of its contract: payload and reply, or event; empty: it has no contract."""
         return tuple(map(get_proper_type, self.made.args))
 
     @property
     def wants_stream(self) -> bool | None:
-        """Whether its contract is a `StreamAction`; None where it has none."""
+        """Whether its contract is a `StreamAction`; None: it has no contract."""
         return self.made.type.name == "StreamDecorator" if self.made.args else None
 
 
@@ -90,8 +93,8 @@ class Handler:
 
     Attributes:
         definition: The function below all decorators.
-        function: The same, where only decorators of daebus stand between.
-        type: Its type, as the decorator gets it.
+        function: The same, if there are only decorators of daebus between; otherwise None.
+        type: The type that the decorator gets.
     """
 
     api: TypeChecker
@@ -103,7 +106,7 @@ class Handler:
 
     @property
     def kind(self) -> Kind:
-        """What handlers of its kind may look like."""
+        """The rules for handlers of its kind."""
         return KINDS[self.decoration.name]
 
     @property
@@ -138,12 +141,12 @@ class Handler:
 
     @property
     def is_method(self) -> bool:
-        """Whether it is defined in a class, and would get an object of that."""
+        """Whether it is a method: it is defined in a class, and has `self`."""
         return self.definition is not None and bool(self.definition.info) and not self.definition.is_static
 
     @property
     def is_async(self) -> bool:
-        """Whether it runs on the event loop."""
+        """Whether it is `async def`, so that it runs on the event loop."""
         if self.function is not None:
             return self.function.is_coroutine
         return self._returns("typing.Coroutine", "typing.Awaitable", "typing.AsyncIterator")
@@ -157,7 +160,7 @@ class Handler:
 
     @property
     def returns(self) -> ProperType:
-        """The type of what it returns, awaited; of an async generator, the type of its items."""
+        """The type of its result; for an async generator, the type of the items."""
         returned = get_proper_type(self.type.ret_type)
         if isinstance(returned, Instance) and returned.type.fullname == "typing.Coroutine":
             return get_proper_type(returned.args[2])
@@ -166,7 +169,7 @@ class Handler:
         return returned
 
     def subject(self, parameter: Parameter | None = None) -> str:
-        """What a message is about: the handler, or one parameter of it."""
+        """The handler, or one of its parameters, as the subject of an error message."""
         if parameter is None:
             return self.name
         typed = f": {show(self.api, parameter.type)}" if parameter.is_annotated else ""

@@ -1,4 +1,4 @@
-"""The kinds of handlers: what each may have left of the ``*``."""
+"""The kinds of handlers, and what each may have left of the ``*``."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ class Kind:
     """A kind of handler.
 
     Attributes:
-        title: As in "a listener".
+        title: Its name in messages, with the article, such as ``a listener``.
         payload: The name of its payload in messages; None: it takes no payload.
-        required: Whether the payload must be there.
+        required: Whether it must take the payload.
         part: The type, other than `Context`, of an object of the transport that the handler may take.
         replies: Whether its return value is sent as a reply.
         streams: Whether it may be an async generator.
         free: Whether the parameters left of the ``*`` are decoded by Litestar.
-        threaded: Whether it must be a plain function.
+        threaded: Whether it must be a `def`, because it runs in a thread.
         unique: Whether a second handler of the same name is a mistake.
     """
 
@@ -54,4 +54,4 @@ KINDS = {
     "on_start": Kind(title="an on_start handler", unique=False),
     "on_stop": Kind(title="an on_stop handler", unique=False),
 }
-"""By the name of the decorator."""
+"""The kinds, by the name of the decorator."""

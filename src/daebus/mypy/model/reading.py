@@ -1,4 +1,4 @@
-"""Reading decorated handlers from mypy's tree."""
+"""Functions that read decorated handlers from mypy's trees."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _DECORATORS = "daebus.declare.decorators."
 
 
 def read_handler(api: TypeChecker, context: Context, given: Expression) -> Handler | None:
-    """The handler that a decorator gets, or that is given to it in a call; None where it cannot be read."""
+    """The handler below a decorator, or in a call such as ``users.action("x")(handler)``; None: it cannot be read."""
     decoration = read_decoration(api, _decorator(context, given))
     if decoration is None:
         return None
@@ -53,7 +53,7 @@ def read_handler(api: TypeChecker, context: Context, given: Expression) -> Handl
 
 
 def read_decoration(api: TypeChecker, call: Expression | None) -> Decoration | None:
-    """What a call such as ``users.action("get_user")`` decorates with; None for any other expression."""
+    """The decoration of a call such as ``users.action("get_user")``; None: it is another expression."""
     if not isinstance(call, CallExpr) or not isinstance(call.callee, MemberExpr) or call.callee.name not in KINDS:
         return None
     owner, made = (get_proper_type(api.lookup_type_or_none(part)) for part in (call.callee.expr, call))
@@ -69,19 +69,19 @@ def _decorator(context: Context, given: Expression) -> Expression | None:
     if isinstance(context, CallExpr):
         return context.callee
     for decorator in context.decorators if isinstance(context, Decorator) else ():
-        # mypy gives the handler the place of the decorator that it is passed to.
+        # mypy gives the handler the position of the decorator to which it is passed.
         if (decorator.line, decorator.column) == (given.line, given.column):
             return decorator
     return None
 
 
 def _function(api: TypeChecker, context: Context, call: CallExpr, given: Expression) -> FuncDef | None:
-    """The definition of the handler, where nothing but decorators of daebus stands between."""
+    """The definition of the handler, if there are only decorators of daebus between; otherwise None."""
     if isinstance(context, Decorator):
         below = context.decorators[context.decorators.index(call) + 1 :]
         return context.func if all(_is_ours(api, decorator) for decorator in below) else None
     node = given.node if isinstance(given, RefExpr) else None
-    # Of a function of another module mypy may know no more than its type.
+    # For a function of another module, mypy may know only the type.
     is_here = isinstance(node, FuncDef) and node.fullname == f"{api.tree.fullname}.{node.name}"
     return node if isinstance(node, FuncDef) and is_here else None
 
@@ -106,7 +106,7 @@ def _parameters(typ: CallableType, definition: FuncDef | None, call: CallExpr) -
 
 
 def text(api: TypeChecker, expression: Expression | None) -> str | None:
-    """The value of a string that mypy knows: a literal, or a ``Final`` name."""
+    """The value of a string, if mypy knows it: a literal, or a ``Final`` variable."""
     if isinstance(expression, StrExpr):
         return expression.value
     typ = get_proper_type(api.lookup_type(expression)) if expression is not None and api.has_type(expression) else None
@@ -116,7 +116,7 @@ def text(api: TypeChecker, expression: Expression | None) -> str | None:
 
 
 def number(expression: Expression | None) -> float | None:
-    """The value of a number that is written out."""
+    """The value of a number, if it is a literal."""
     if isinstance(expression, IntExpr | FloatExpr):
         return expression.value
     if isinstance(expression, UnaryExpr) and expression.op == "-":
@@ -126,7 +126,7 @@ def number(expression: Expression | None) -> float | None:
 
 
 def texts(api: TypeChecker, expression: Expression) -> list[str] | None:
-    """The values of a list or tuple of strings; None where mypy does not know one of them."""
+    """The values of a list or tuple of strings; None: mypy does not know all of them."""
     if not isinstance(expression, ListExpr | TupleExpr):
         return None
     values = [text(api, item) for item in expression.items]
@@ -135,7 +135,7 @@ def texts(api: TypeChecker, expression: Expression) -> list[str] | None:
 
 
 def variable(expression: Expression | None) -> SymbolNode | None:
-    """The variable that an expression names."""
+    """The variable, if the expression is the name of one."""
     return expression.node if isinstance(expression, RefExpr) and isinstance(expression.node, Var) else None
 
 
@@ -148,13 +148,13 @@ def keyword(call: CallExpr, name: str, position: int | None = None) -> Expressio
 
 
 def siblings(api: TypeChecker) -> Sequence[Statement]:
-    """The statements of the scope that mypy is checking: a module, or the body of a function."""
+    """The statements of the scope that mypy checks now: a module, or the body of a function."""
     function = api.scope.current_function()
     return api.tree.defs if function is None else function.body.body
 
 
 def assigned(statement: Context) -> tuple[SymbolNode | None, Expression] | None:
-    """The variable that a statement assigns to, and what it assigns."""
+    """The variable and the value of an assignment; None: the statement is no assignment to one name."""
     if isinstance(statement, AssignmentStmt) and len(statement.lvalues) == 1:
         target = statement.lvalues[0]
         return (target.node, statement.rvalue) if isinstance(target, NameExpr) else None

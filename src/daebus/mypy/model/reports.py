@@ -1,4 +1,4 @@
-"""Error codes, and how a mistake is reported: what was found, and what to do, in one line."""
+"""Error codes, and the report of a mistake in one line: what was found, and what to do."""
 
 from __future__ import annotations
 
@@ -37,31 +37,31 @@ _MANY = 12
 
 def report(api: TypeChecker, code: ErrorCode, at: Context, subject: str, found: str, remedy: str) -> None:
     """Report a mistake at a node: ``subject: found -> remedy``."""
-    # Where a type is not known yet, mypy comes back to the whole function.
+    # If a type is not known yet, mypy checks the whole function once more.
     if not api.current_node_deferred:
         api.fail(f"{subject}: {found} -> {remedy}", at, code=code)
 
 
 def show(api: TypeChecker, typ: Type) -> str:
-    """A type as mypy writes it, without quotes."""
+    """The name of a type in mypy's form, without quotes."""
     return format_type_bare(typ, api.options)
 
 
 def show_both(api: TypeChecker, one: Type, other: Type) -> tuple[str, str]:
-    """Two types, with their modules where they would look the same."""
+    """The names of two types, with their modules if the names are equal."""
     shown = format_type_distinctly(one, other, options=api.options, bare=True)
     return shown[0], shown[1]
 
 
 def listed(names: Collection[str]) -> str:
-    """Names, but not endlessly many."""
+    """The first 12 names as text, and the number of the others."""
     first = list(names)[:_MANY]
     more = len(names) - len(first)
     return ", ".join(first) + (f" and {more} more" if more else "")
 
 
 def remember(api: TypeChecker, names: Iterable[str], types: Iterable[Type]) -> None:
-    """Let mypy check the current scope again whenever one of these names or types changes, with a cache or a daemon."""
+    """Let mypy, with a cache or a daemon, check the current scope again when one of these names or types changes."""
     known = list(types)
     api.module_refs.update(TypeIndirectionVisitor().find_modules(known))
     target = api.tscope.current_target()
