@@ -17,11 +17,13 @@ from daebus import (
     Client,
     Clients,
     Context,
+    Credentials,
     Daebus,
     DaebusError,
     DaebusHttp,
     DaebusWebSocket,
     HttpLimits,
+    Identity,
     Logger,
     Message,
     PerMessage,
@@ -55,12 +57,14 @@ OFFERED: dict[type, str] = {
     Client: "close headers id send state",
     ClientState: "get",
     Clients: "broadcast connected disconnect send",
-    Context: "deadline event_id fence handler headers remaining request_id service stopping",
+    Context: "deadline event_id fence handler headers remaining request_id service source stopping",
+    Credentials: "cookies headers scheme scope source token",
     Daebus: f"{DECORATORS} {SOCKETS} asgi attach check container examine http name register_blueprint run websocket",
     DaebusError: "",
     DaebusHttp: "allowed_hosts host http2 limits litestar origins port schema",
     DaebusWebSocket: "host limits origins path ping_interval port",
     HttpLimits: "body_timeout max_body_size max_connections max_per_address min_rate",
+    Identity: "given_type is_async manager opens related visitor",
     Logger: "bind critical debug error exception info warning",
     Message: "name service types",
     PerMessage: "is_async manager opens related",
@@ -88,6 +92,10 @@ def offered(kind: type, made: object) -> list[str]:
 
 def open_session() -> Iterator[str]:
     yield "session"
+
+
+async def find_user(_: Credentials) -> str | None:
+    return None
 
 
 async def test_objects_of_public_classes_offer_what_is_for_users_and_nothing_else() -> None:
@@ -134,11 +142,13 @@ async def test_objects_of_public_classes_offer_what_is_for_users_and_nothing_els
             ClientState: clients[0].state,
             Clients: container.clients(),
             Context: Context(request_id="1", service="users", handler="action greet"),
+            Credentials: Credentials(source="http"),
             Daebus: app,
             DaebusError: DaebusError("no"),
             DaebusHttp: app.http,
             DaebusWebSocket: app.websocket,
             HttpLimits: HttpLimits(),
+            Identity: Identity(find_user),
             Logger: container.logger(),
             Message: Message[str]("told"),
             PerMessage: PerMessage(open_session),

@@ -8,6 +8,7 @@ The folders, from the lowest layer to the highest; docs/architecture.md shows wh
 - ``mistakes``, ``errors``, ``core``, ``payloads``: the text of wiring mistakes, errors, small tools, JSON.
 - ``declare``: contracts, decorators, and what they record. ``wiring`` compiles it with the container at registration.
 - ``delivery``: the call of a handler with a message. Read this first.
+- ``identity``: who has sent a message.
 - ``embedded``, ``connection``, ``protocol``, ``telemetry``: the server, connections, the wire format, the log.
 - ``queues``, ``discovery``, ``legacy``, ``bus``, ``actions``, ``channels``, ``tasks``: services that talk over Redis.
 - ``server``, ``asgi``, ``http``, ``websocket``, ``openapi``: HTTP and WebSocket.
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from daebus.declare.running import Running
     from daebus.delivery.per_message import PerMessage
     from daebus.errors import DaebusError, Reject, WiringError
+    from daebus.identity.credentials import Credentials
+    from daebus.identity.provider import Identity
     from daebus.protocol.limits import BusLimits
     from daebus.tasks.threads import Threads
     from daebus.telemetry.logs import Logger
@@ -56,11 +59,13 @@ __all__ = [
     "Clients",
     "Component",
     "Context",
+    "Credentials",
     "Daebus",
     "DaebusError",
     "DaebusHttp",
     "DaebusWebSocket",
     "HttpLimits",
+    "Identity",
     "Logger",
     "Message",
     "PerMessage",
@@ -106,6 +111,8 @@ _HOMES = {
     "Threads": "tasks.threads",
     "use": "wiring.binding",
     "PerMessage": "delivery.per_message",
+    "Credentials": "identity.credentials",
+    "Identity": "identity.provider",
 }
 
 

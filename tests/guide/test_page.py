@@ -14,6 +14,7 @@ PROGRAMS = (
     "around.py",
     "retries.py",
     "passing.py",
+    "members.py",
     "metrics.py",
     "fences.py",
 )

@@ -9,6 +9,7 @@ from dependency_injector import providers
 from daebus import Blueprint, Bus, Clients, Daebus, Logger, PerMessage, ServiceContainer, Threads, use
 
 from .things import (
+    Admin,
     Clock,
     Container,
     Database,
@@ -46,6 +47,9 @@ assert_type(use(Container.repo), UserRepo)
 assert_type(use(Container.db), Database)
 assert_type(use(Container.session), Session)
 assert_type(use(Container.bus), Bus)
+assert_type(use(Container.user), User)
+assert_type(use(Container.user.visitor), User | None)
+assert_type(use(Container.admin), Admin)
 
 
 def what_providers_give(container: Container) -> None:
@@ -62,6 +66,17 @@ def what_providers_give(container: Container) -> None:
 
 
 anybody = Blueprint("anybody")
+
+
+@users.on_start()
+async def all_about_users(
+    *,
+    user: User = use(Container.user),
+    visitor: User | None = use(Container.user),
+    admin: User = use(Container.admin),
+) -> None: ...
+
+
 small = Blueprint("small", services=SmallContainer)
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import msgspec
 from dependency_injector import providers
 
-from daebus import Action, Channel, Message, PerMessage, ServiceContainer, StreamAction
+from daebus import Action, Channel, Credentials, Identity, Message, PerMessage, ServiceContainer, StreamAction
 
 
 class GetUser(msgspec.Struct):
@@ -78,6 +78,14 @@ def open_transaction(db: Database) -> Generator[Session]:
     yield Session()
 
 
+async def find_user(credentials: Credentials, repo: UserRepo) -> User | None:
+    return User(credentials.token) if repo.db else None
+
+
+def find_admin(credentials: Credentials) -> Admin | None:
+    return None
+
+
 class Container(ServiceContainer):
     config = providers.Configuration(default={"port": "1"})
     db = providers.Resource(open_database, url=config.url)
@@ -87,6 +95,8 @@ class Container(ServiceContainer):
     session = PerMessage(open_session, db=db)
     transaction = PerMessage(open_transaction, db=db)
     limit = providers.Object(3)
+    user = Identity(find_user, repo=repo)
+    admin = Identity(find_admin)
 
 
 class SmallContainer(ServiceContainer):

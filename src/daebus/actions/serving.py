@@ -57,7 +57,7 @@ class ActionServer:
         self._streams: list[BoundedStream] = []
         self._readers: list[GroupReader] = []
         shared = Shared(node, limits, self._settler, self._runs, LateRequests(logger), logger)
-        deliveries = [(action, Delivery(action.endpoint, service, node.stopping, logger)) for action in actions]
+        deliveries = [(action, Delivery(action.endpoint, service, node.stopping, logger, "bus")) for action in actions]
         for number, each in enumerate(retries):
             streams: list[BoundedStream] = []
             for action, delivery in deliveries:

@@ -143,15 +143,15 @@ def _disconnect_rule(_: SocketSpec) -> Rule:
 
 
 def _background_rule(_: BackgroundSpec) -> Rule:
-    return Rule(kind="a background task", silent=True, strangers=_STRANGERS)
+    return Rule(kind="a background task", silent=True, sent=False, strangers=_STRANGERS)
 
 
 def _thread_rule(_: ThreadSpec) -> Rule:
-    return Rule(kind="a thread", parts=(Running,), thread=True, silent=True, strangers=_CLIENT)
+    return Rule(kind="a thread", parts=(Running,), thread=True, silent=True, sent=False, strangers=_CLIENT)
 
 
 def _lifecycle_rule(spec: LifecycleSpec) -> Rule:
-    return Rule(kind=f"an on_{spec.event} handler", silent=True, strangers=_STRANGERS)
+    return Rule(kind=f"an on_{spec.event} handler", silent=True, sent=False, strangers=_STRANGERS)
 
 
 def _encoding(_: Signature) -> Callable[[object], bytes]:

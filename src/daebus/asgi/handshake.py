@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias, cast
 
 from litestar import WebSocket
@@ -24,6 +24,8 @@ Receive = Callable[[], Awaitable[Mapping[str, object]]]
 Send = Callable[[dict[str, object]], Awaitable[None]]
 
 
+_STORED = ("user", "auth", "session")
+
 Socket: TypeAlias = WebSocket[object, object, State]
 """Litestar's WebSocket."""
 
@@ -39,6 +41,7 @@ class Handshake:
         explains: Whether the server can refuse it with a response of ours (ASGI's ``websocket.http.response``).
         receive: The ASGI callable.
         send: The ASGI callable.
+        scope: What Litestar's middleware has stored in the ASGI scope about the user: ``user``, ``auth``, ``session``.
         direct: The server's own callables, if `receive` and `send` are these; None: messages pass through Litestar.
     """
 
@@ -48,6 +51,7 @@ class Handshake:
     explains: bool
     receive: Receive
     send: Send
+    scope: Mapping[str, object] = field(default_factory=dict[str, object])
     direct: Direct | None = None
 
     async def accept(self) -> None:
@@ -91,8 +95,15 @@ def read_handshake(socket: Socket) -> Handshake:
         explains=_explains(scope),
         receive=receive,
         send=send,
+        scope=_known(scope),
         direct=direct,
     )
+
+
+def _known(scope: Scope) -> Mapping[str, object]:
+    """What middleware has found out about the sender; the rest of a scope belongs to the server."""
+    stored = cast("Mapping[str, object]", scope)
+    return {name: stored[name] for name in _STORED if stored.get(name) is not None}
 
 
 async def refuse(handshake: Handshake, error: ServiceError) -> None:

@@ -49,7 +49,7 @@ class ChannelServer:
         self.logger: Logger = host.logger
         self._skipped: dict[tuple[str, str, str], Tally] = {}
         self._deliveries = {
-            listener: Delivery(listener.endpoint, host.service, host.node.stopping, host.logger)
+            listener: Delivery(listener.endpoint, host.service, host.node.stopping, host.logger, "bus")
             for listener in listeners
         }
         self._plain = [

@@ -6,13 +6,16 @@ import time
 from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
 from types import MappingProxyType
-from typing import Protocol, TypeAlias, cast
+from typing import Literal, Protocol, TypeAlias, cast
 
 import msgspec
 
 from .stopping import Stopping
 
-__all__ = ["Context", "Fence", "Fenced", "RawHeaders", "current_context", "remaining"]
+__all__ = ["Context", "Fence", "Fenced", "RawHeaders", "Source", "current_context", "remaining"]
+
+Source: TypeAlias = Literal["http", "socket", "bus"]
+"""Where a message comes from: an HTTP request, a message on a WebSocket, or a request or an event of the bus."""
 
 RawHeaders: TypeAlias = Mapping[str, str] | Iterable[tuple[bytes, bytes]] | None
 """Headers of a transport: by name, or as ASGI's pairs of bytes; None: the message has none."""
@@ -43,6 +46,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             ``x-request-id`` of the message, if it has a valid one, else a new id.
         service: The service that handles the message.
         handler: The handler, such as ``action get_user``.
+        source: Where the message comes from; None: nobody has sent it, as the service itself runs a task or a thread.
         event_id: The unique id of an event of a durable channel, the same in each retry; else None.
         deadline: When the caller stops waiting, in seconds of `time.monotonic`; None: never.
         stopping: Whether the service stops: check it (``is_set()``) or wait for it (``await ... wait()``).
@@ -51,12 +55,14 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     request_id: str
     service: str
     handler: str
+    source: Source | None = None
     deadline: float | None = None
     stopping: Stopping = msgspec.field(default_factory=Stopping)
     event_id: str | None = None
     _headers: RawHeaders = None
     _read_headers: Mapping[str, str] | None = None  # on first use, as most handlers do not need them
     _fenced: Fenced | None = None
+    _part: object = None  # what the transport passes beside the message: see daebus.identity.credentials
     _after: object = None  # sent once the message has succeeded: see daebus.delivery.after_commit
 
     @property

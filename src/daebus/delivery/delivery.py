@@ -15,7 +15,7 @@ from typing import Generic, TypeVar, cast
 
 import msgspec
 
-from daebus.core.context import Context, Fenced, RawHeaders
+from daebus.core.context import Context, Fenced, RawHeaders, Source
 from daebus.core.deadlines import in_time
 from daebus.core.stopping import Stopping
 from daebus.errors import ServiceError
@@ -60,6 +60,7 @@ class Delivery(Generic[R]):
         service: The name of the service.
         stopping: Whether the service is stopping.
         logger: For what fails unexpectedly.
+        source: Where its messages come from; None: nobody sends them.
 
     Attributes:
         endpoint: The handler.
@@ -69,12 +70,20 @@ class Delivery(Generic[R]):
         stream: Passes a message to an async generator and yields each encoded item.
     """
 
-    __slots__ = ("_logger", "_service", "_stopping", "_timeout", "endpoint", "handle", "stream", "title")
+    __slots__ = ("_logger", "_service", "_source", "_stopping", "_timeout", "endpoint", "handle", "stream", "title")
 
-    def __init__(self, endpoint: Endpoint[R], service: str, stopping: Stopping, logger: Logger) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint[R],
+        service: str,
+        stopping: Stopping,
+        logger: Logger,
+        source: Source | None = None,
+    ) -> None:
         self.endpoint: Endpoint[R] = endpoint
         self.title: str = endpoint.title
         self._service = service
+        self._source: Source | None = source
         self._stopping = stopping
         self._logger = logger
         self._timeout = endpoint.timeout
@@ -113,10 +122,12 @@ class Delivery(Generic[R]):
             request_id=request_id,
             service=self._service,
             handler=self.title,
+            source=self._source,
             deadline=deadline,
             stopping=self._stopping,
             event_id=event_id,
             _headers=headers,
+            _part=part,
             _fenced=fenced,
         )
         return Incoming(context, body, part, keywords)

@@ -18,7 +18,7 @@ from daebus.mistakes.places import caller_place, place_of, place_of_class, unwra
 from daebus.mistakes.problem import WiringProblem
 from daebus.mistakes.render import Note
 
-__all__ = ["PerMessage", "Scope", "open_scope"]
+__all__ = ["MessageProvider", "PerMessage", "Scope", "open_scope"]
 
 T = TypeVar("T")
 
@@ -35,7 +35,47 @@ class Scope(Protocol):
 open_scope: ContextVar[Scope | None] = ContextVar("daebus_per_message", default=None)
 
 
-class PerMessage(providers.Provider[T], Generic[T]):
+class MessageProvider(providers.Provider[T], Generic[T]):
+    """A provider of one object per message, which is made before the handler runs, and left after it.
+
+    Args:
+        opens: The user's function.
+        factory: Calls it; gives a context manager.
+        is_async: Whether that must be entered on the event loop.
+    """
+
+    def __init__(self, opens: Callable[..., object], factory: providers.Factory[object], *, is_async: bool) -> None:
+        self.opens = opens
+        self.is_async = is_async
+        self._factory = factory
+        super().__init__()
+
+    @property
+    def related(self) -> Iterator[providers.Provider[object]]:
+        """The providers that this one needs; dependency-injector walks them."""
+        yield self._factory
+        yield from super().related
+
+    def manager(self) -> object:
+        """A new context manager, its arguments injected."""
+        return self._factory()
+
+    def _copied_arguments(self, memo: dict[int, object]) -> tuple[tuple[object, ...], dict[str, object]]:
+        """The arguments, copied with the container."""
+        factory = self._factory
+        return providers.deepcopy(factory.args, memo), providers.deepcopy(factory.kwargs, memo)
+
+    def _provide(self, args: tuple[object, ...], kwargs: dict[str, object]) -> T:
+        scope = open_scope.get()
+        if scope is None or self not in scope.objects:
+            raise LookupError(
+                f"the per-message object of {self.opens!r} exists only while a message is handled: "
+                "name it as a parameter of the handler, or of a Factory that the handler gets"
+            )
+        return cast("T", scope.objects[self])
+
+
+class PerMessage(MessageProvider[T], Generic[T]):
     """A provider of one object per message, shared by all services that are injected for that message.
 
     `opens` is a generator function, sync or async, that yields the object once, or a function or class that returns a
@@ -64,39 +104,16 @@ class PerMessage(providers.Provider[T], Generic[T]):
         self, opens: Callable[..., AbstractContextManager[T, bool | None]], *args: object, **kwargs: object
     ) -> None: ...
     def __init__(self, opens: Callable[..., object], *args: object, **kwargs: object) -> None:
-        self.opens = opens
-        self.is_async: bool = _is_async(opens)
-        self._factory: providers.Factory[object] = providers.Factory(_as_manager(opens), *args, **kwargs)
-        super().__init__()
+        factory: providers.Factory[object] = providers.Factory(_as_manager(opens), *args, **kwargs)
+        super().__init__(opens, factory, is_async=_is_async(opens))
 
     def __deepcopy__(self, memo: dict[int, object]) -> PerMessage[T]:
-        # The arguments are copied with the container; `opens` is already a context manager function.
-        factory = self._factory
-        args, kwargs = providers.deepcopy(factory.args, memo), providers.deepcopy(factory.kwargs, memo)
+        args, kwargs = self._copied_arguments(memo)
         copied = type(self)(cast("Callable[..., AsyncIterator[T]]", self.opens), *args, **kwargs)
         # Overriding providers refer to it and are copied with it.
         memo[id(self)] = copied
         self._copy_overridings(copied, memo)
         return copied
-
-    @property
-    def related(self) -> Iterator[providers.Provider[object]]:
-        """The providers that this one needs; dependency-injector walks them."""
-        yield self._factory
-        yield from super().related
-
-    def manager(self) -> object:
-        """A new context manager, its arguments injected."""
-        return self._factory()
-
-    def _provide(self, args: tuple[object, ...], kwargs: dict[str, object]) -> T:
-        scope = open_scope.get()
-        if scope is None or self not in scope.objects:
-            raise LookupError(
-                f"the per-message object of {self.opens!r} exists only while a message is handled: "
-                "name it as a parameter of the handler, or of a Factory that the handler gets"
-            )
-        return cast("T", scope.objects[self])
 
 
 def _as_manager(open_: Callable[..., object]) -> Callable[..., object]:

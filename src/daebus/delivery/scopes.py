@@ -17,7 +17,7 @@ from dependency_injector import providers
 from daebus.core.context import Context, current_context
 from daebus.errors import DaebusError
 
-from .per_message import PerMessage, Scope, open_scope
+from .per_message import MessageProvider, Scope, open_scope
 from .workers import Workers, to_its_end
 
 __all__ = ["MessageScope", "OpenScope", "keep_open"]
@@ -41,7 +41,7 @@ class MessageScope:
     def __init__(self, roots: Iterable[providers.Provider[object]]) -> None:
         self._roots = tuple(roots)
         order, reached = _walk(self._roots, overridden=False)
-        self.order: tuple[PerMessage[object], ...] = order
+        self.order: tuple[MessageProvider[object], ...] = order
         self.reached: tuple[providers.Provider[object], ...] = reached
 
     def opened(self, *, in_thread: bool = False) -> OpenScope | None:
@@ -71,7 +71,7 @@ class OpenScope:
 
     _token: Token[Scope | None]
 
-    def __init__(self, order: Sequence[PerMessage[object]], now: int) -> None:
+    def __init__(self, order: Sequence[MessageProvider[object]], now: int) -> None:
         self._now, self._left = order[:now], order[now:]
         self.objects: dict[object, object] = {}
         self._stack = AsyncExitStack()
@@ -99,7 +99,7 @@ class OpenScope:
             raise
         return self
 
-    async def _open(self, provider: PerMessage[object]) -> object:
+    async def _open(self, provider: MessageProvider[object]) -> object:
         manager = provider.manager()
         if provider.is_async:
             return await self._stack.enter_async_context(cast("AbstractAsyncContextManager[object]", manager))
@@ -209,7 +209,7 @@ def _described(
 
 
 class _SwallowedError(DaebusError):
-    def __init__(self, providers_: Iterable[PerMessage[object]]) -> None:
+    def __init__(self, providers_: Iterable[MessageProvider[object]]) -> None:
         names = " or ".join(_shown(provider.opens) for provider in providers_)
         super().__init__(f"The handler failed, but {names} swallowed its exception: let it be raised again")
 
@@ -220,14 +220,14 @@ def _shown(function: object) -> str:
 
 def _walk(
     roots: Iterable[providers.Provider[object]], *, overridden: bool
-) -> tuple[tuple[PerMessage[object], ...], tuple[providers.Provider[object], ...]]:
+) -> tuple[tuple[MessageProvider[object], ...], tuple[providers.Provider[object], ...]]:
     """The per-message providers below `roots`, each after its dependencies, and all visited providers.
 
     Args:
         roots: The providers to begin with.
         overridden: Whether overriding providers replace the overridden ones.
     """
-    order: list[PerMessage[object]] = []
+    order: list[MessageProvider[object]] = []
     reached: dict[providers.Provider[object], None] = {}
 
     def visit(provider: providers.Provider[object]) -> None:
@@ -243,7 +243,7 @@ def _walk(
         for needed in provider.related:
             if needed not in provider.overridden:
                 visit(needed)
-        if isinstance(provider, PerMessage):
+        if isinstance(provider, MessageProvider):
             order.append(provider)
 
     for root in roots:
@@ -251,6 +251,6 @@ def _walk(
     return tuple(order), tuple(reached)
 
 
-def _count_on_loop(order: Sequence[PerMessage[object]]) -> int:
+def _count_on_loop(order: Sequence[MessageProvider[object]]) -> int:
     """How many providers, from the first to the last async one, must be opened on the event loop."""
     return max((index + 1 for index, provider in enumerate(order) if provider.is_async), default=0)

@@ -158,7 +158,7 @@ def make_handler(
     )
 
     def make_delivery(encode: Encode) -> Delivery[object]:
-        return Delivery(msgspec.structs.replace(endpoint, encode=encode), service, stopping, logger)
+        return Delivery(msgspec.structs.replace(endpoint, encode=encode), service, stopping, logger, "http")
 
     handler.route, handler.make_delivery, handler.logger = route, make_delivery, logger
     handler(_make_function(signature, names, hints))
@@ -197,7 +197,7 @@ def _responding(delivery: Delivery[object]) -> Respond:
     contexts = [parameter.name for parameter in delivery.endpoint.signature.left if is_context(parameter)]
 
     def respond(scope: Scope, values: dict[str, object]) -> Awaitable[object]:
-        incoming = delivery.incoming(request_id(scope), keywords=values, headers=scope["headers"])
+        incoming = delivery.incoming(request_id(scope), None, scope, keywords=values, headers=scope["headers"])
         for name in contexts:
             values[name] = incoming.context
         return delivery.handle(incoming)

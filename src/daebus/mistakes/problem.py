@@ -44,6 +44,7 @@ Code: TypeAlias = Literal[
     "needs-the-loop",
     "never-awaited",
     "never-entered",
+    "no-sender",
     "not-a-provider",
     "unknown-service",
     "wrong-type",

@@ -40,8 +40,21 @@ def check_arguments(context: FunctionSigContext, provider: str) -> None:
     if provider in _CALLED or _fills_itself(called):
         kinds = [_OPTIONAL.get(kind, kind) for kind in called.arg_kinds]
         called = called.copy_modified(arg_kinds=kinds)  # pyright: ignore[reportUnknownMemberType]  # mypy's `Bogus`
-    arguments: list[Expression] = [_injected(api, argument) for argument in call.args[1:]]
-    api.expr_checker.check_call(called, arguments, call.arg_kinds[1:], call, call.arg_names[1:])
+    passed = list(zip(call.args, call.arg_kinds, call.arg_names, strict=True))[1:]
+    if provider == "Identity":
+        if not called.arg_types:
+            return  # plain typing reports it
+        called, passed = _after_first(called), [one for one in passed if one[2] != "expires"]
+    arguments: list[Expression] = [_injected(api, argument) for argument, _, _ in passed]
+    kinds, names = [kind for _, kind, _ in passed], [name for _, _, name in passed]
+    api.expr_checker.check_call(called, arguments, kinds, call, names)
+
+
+def _after_first(called: CallableType) -> CallableType:
+    """What is left to pass to a function whose first argument daebus passes: the credentials."""
+    return called.copy_modified(  # pyright: ignore[reportUnknownMemberType]  # mypy's `Bogus`
+        arg_types=called.arg_types[1:], arg_kinds=called.arg_kinds[1:], arg_names=called.arg_names[1:]
+    )
 
 
 def _type(api: TypeChecker, expression: Expression) -> ProperType:

@@ -28,7 +28,7 @@ from daebus.mypy.model.reading import read_handler
 from .arguments import check_arguments
 from .calls import CALLS, check_call, is_for_none
 from .duplicates import check_duplicates
-from .providers import LASTING, PER_MESSAGE, check_lifetime, nested_provider, selected
+from .providers import IDENTITY, LASTING, PER_MESSAGE, check_lifetime, nested_provider, selected
 from .registering import OVERRIDING, REGISTERING, check_in_time, check_once, check_overrides
 from .routes import check_route
 from .services import check_services
@@ -42,7 +42,7 @@ _KEEPING = frozenset({"AnswerDecorator", "HandlerDecorator", "ListenDecorator", 
 _CHANGING = frozenset({"ContractDecorator", "NamedDecorator", "StreamDecorator"})
 _DECORATORS = frozenset(f"daebus.declare.decorators.{name}.__call__" for name in _KEEPING | _CHANGING)
 _PROVIDERS = "dependency_injector.providers."
-_CALLING = frozenset({_PROVIDERS + "Callable", _PROVIDERS + "Coroutine", _PROVIDERS + "Factory", PER_MESSAGE})
+_CALLING = frozenset({*(_PROVIDERS + name for name in ("Callable", "Coroutine", "Factory")), IDENTITY, PER_MESSAGE})
 
 _SOURCES = sorted(Path(__file__).parent.rglob("*.py"))
 _DIGEST = hashlib.sha256(b"".join(path.read_bytes() for path in _SOURCES)).hexdigest()

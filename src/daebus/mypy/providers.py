@@ -12,7 +12,7 @@ from daebus.mypy.model.containers import is_provider, read_provider
 from daebus.mypy.model.reading import assigned, variable
 from daebus.mypy.model.reports import WIRING, listed, report
 
-__all__ = ["LASTING", "PER_MESSAGE", "check_lifetime", "nested_provider", "selected"]
+__all__ = ["IDENTITY", "LASTING", "PER_MESSAGE", "check_lifetime", "nested_provider", "selected"]
 
 _PROVIDERS = "dependency_injector.providers."
 LASTING = frozenset(
@@ -21,6 +21,8 @@ LASTING = frozenset(
 )
 """The providers that keep their arguments as long as the service lives."""
 PER_MESSAGE = "daebus.delivery.per_message.PerMessage"
+IDENTITY = "daebus.identity.provider.Identity"
+_MESSAGE_PROVIDER = "daebus.delivery.per_message.MessageProvider"
 
 
 def nested_provider(context: AttributeContext, name: str) -> Type:
@@ -79,7 +81,7 @@ def _captured(api: TypeChecker, provider: Expression, seen: set[SymbolNode]) -> 
         typ = get_proper_type(api.expr_checker.accept(provider)) if not isinstance(provider, LambdaExpr) else None
     if not isinstance(typ, Instance) or not is_provider(typ):
         return None
-    if typ.type.has_base(PER_MESSAGE):
+    if typ.type.has_base(_MESSAGE_PROVIDER):
         return provider.name if isinstance(provider, NameExpr | MemberExpr) else "it"
     if isinstance(provider, MemberExpr) and typ.type.name == "ProvidedInstance":
         return _captured(api, provider.expr, seen)

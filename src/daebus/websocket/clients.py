@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Literal, TypeVar, overload
 
 import msgspec
 from typing_extensions import override
 
 from daebus.core.affinity import LoopOnly
+from daebus.core.sessions import HasSession, Session
 from daebus.declare.contracts import Message
 from daebus.delivery.after_commit import After, defer
 from daebus.payloads.codec import encode
@@ -67,7 +69,7 @@ class ClientState:
         return f"ClientState({self._notes!r})"
 
 
-class Client:
+class Client(HasSession):
     """One WebSocket client, as the handlers of its messages see it.
 
     Attributes:
@@ -76,11 +78,18 @@ class Client:
         headers: The headers of its handshake request, such as ``cookie`` and ``origin``, by their names in lower case.
     """
 
-    def __init__(self, client_id: str, connection: ClientConnection, headers: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        client_id: str,
+        connection: ClientConnection,
+        headers: Mapping[str, str],
+        scope: Mapping[str, object] = MappingProxyType({}),
+    ) -> None:
         self.id = client_id
         self.state: ClientState = ClientState()
         self.headers = headers
         self._connection = connection
+        self._session = Session(scope)
 
     async def send(self, message: Message[D], data: D, *, after: After = None) -> None:
         """Send a message. Does nothing if the client has disconnected.

@@ -60,7 +60,7 @@ class Connection:
         budget: Budget,
         timings: Timings,
     ) -> None:
-        self.client: Client = Client(client_id, self, handshake.headers)
+        self.client: Client = Client(client_id, self, handshake.headers, handshake.scope)
         self.task: asyncio.Task[None] | None = None
         self._handshake = handshake
         self._inbound = inbound

@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 import msgspec
 
@@ -24,6 +24,8 @@ from daebus.telemetry.logs import Logger
 from .clients import Client
 
 __all__ = ["Inbound", "SocketRoutes"]
+
+R = TypeVar("R")
 
 _LONGEST_NAME = 64
 _NULL = b"null"
@@ -73,11 +75,13 @@ class Inbound:
         self, routes: SocketRoutes, *, service: str, max_message_size: int, stopping: Stopping, logger: Logger
     ) -> None:
         self._messages = {
-            name: Delivery(endpoint, service, stopping, logger) for name, endpoint in routes.messages.items()
+            name: Delivery(endpoint, service, stopping, logger, "socket") for name, endpoint in routes.messages.items()
         }
-        self._connect = None if routes.connect is None else Delivery(routes.connect, service, stopping, logger)
+        self._connect = (
+            None if routes.connect is None else Delivery(routes.connect, service, stopping, logger, "socket")
+        )
         self.disconnects: Sequence[Delivery[object]] = [
-            Delivery(endpoint, service, stopping, logger) for endpoint in routes.disconnect
+            Delivery(endpoint, service, stopping, logger, "socket") for endpoint in routes.disconnect
         ]
         self._max_message_size = max_message_size
         self._surely_allowed = max_message_size // 4  # in characters, each at most 4 bytes in UTF-8

@@ -79,7 +79,8 @@ def compile_endpoint(
     if rule.streams is not False:
         problems.extend(find_blind(signature, interceptors))
     try:
-        hints = Hints(threaded=rule.thread, has_message=rule.free or rule.payload is not None)
+        has_message = rule.free or rule.payload is not None
+        hints = Hints(threaded=rule.thread, has_message=has_message, unsent=None if rule.sent else rule.kind)
         injection = bind_services(container, signature, without={*misplaced, *rule.path}, hints=hints)
     except WiringError as error:
         problems.extend(error.problems)

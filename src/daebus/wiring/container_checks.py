@@ -8,7 +8,7 @@ from typing import cast
 
 from dependency_injector import containers, providers
 
-from daebus.delivery.per_message import PerMessage
+from daebus.delivery.per_message import MessageProvider
 from daebus.errors import WiringError
 from daebus.mistakes.places import caller_place, place_of_class
 from daebus.mistakes.problem import WiringProblem
@@ -214,7 +214,7 @@ def _find_unmade(container: containers.Container) -> Iterator[WiringProblem]:
             yield WiringProblem(where, f"{name_of(container)}.{name}", found, remedy, code="not-a-provider")
 
 
-def _captures(names: dict[AnyProvider, str]) -> Iterator[tuple[str, str, PerMessage[object]]]:
+def _captures(names: dict[AnyProvider, str]) -> Iterator[tuple[str, str, MessageProvider[object]]]:
     """The long-lived providers (also unnamed ones) that keep a per-message object, with that object."""
     seen: set[AnyProvider] = set()
     for root, name in names.items():
@@ -223,7 +223,7 @@ def _captures(names: dict[AnyProvider, str]) -> Iterator[tuple[str, str, PerMess
                 continue
             seen.add(keeper)
             shown = repr(names[keeper]) if keeper in names else f"the {type(keeper).__name__} below it"
-            for captured in keeper.traverse(types=[PerMessage[object]]):
+            for captured in keeper.traverse(types=[MessageProvider[object]]):
                 yield names.get(keeper, name), shown, captured
 
 

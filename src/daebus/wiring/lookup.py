@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from dependency_injector import containers, providers
 
+from daebus.identity.provider import Identity, Visitor
 from daebus.mistakes.places import is_ours, place_of_class
 from daebus.mistakes.render import Note
 from daebus.mistakes.show_type import show_type
@@ -168,6 +169,9 @@ def find_used(container: containers.Container, wanted: AnyProvider) -> AnyProvid
         return option and providers.TypedConfigurationOption(wanted.provides, option, *wanted.args[1:], **wanted.kwargs)
     if isinstance(wanted, providers.ConfigurationOption):
         return _find_option(container, wanted)
+    if isinstance(wanted, Visitor):
+        identity = _find_copy(container, wanted.owner, _declared(container))
+        return identity.visitor if isinstance(identity, Identity) else None
     return _find_copy(container, wanted, _declared(container))
 
 

@@ -13,11 +13,13 @@ from dependency_injector import providers, resources
 from typing_extensions import get_protocol_members
 
 from daebus.declare.signatures import MISSING, return_hint
-from daebus.delivery.per_message import PerMessage
+from daebus.delivery.per_message import MessageProvider
+from daebus.identity.provider import Identity, Visitor
 from daebus.mistakes.places import unwrap
 
 __all__ = [
     "UNKNOWN",
+    "accepts_none",
     "declared_type",
     "find_unawaited",
     "find_unentered",
@@ -56,8 +58,8 @@ def declared_type(provider: AnyProvider) -> object:
             # A mock with a spec has the class of the spec; any other mock fits every type.
             kind = provider.provides.__class__
             return UNKNOWN if kind.__module__ == "unittest.mock" else kind
-        case PerMessage():
-            return _opened_type(provider.opens)
+        case MessageProvider():
+            return _message_type(provider)
         case providers.BaseResource():
             return _opened_type(provider.provides)
         case providers.Selector():
@@ -69,6 +71,16 @@ def declared_type(provider: AnyProvider) -> object:
             return _called_type(cast("providers.Factory[object]", provider).provides)
         case _:
             return UNKNOWN
+
+
+def _message_type(provider: MessageProvider[object]) -> object:
+    return provider.given_type if isinstance(provider, Identity | Visitor) else _opened_type(provider.opens)
+
+
+def accepts_none(annotation: object) -> bool:
+    """Whether an annotation says that a value may be None: ``User | None``."""
+    members = typing.get_args(_plain(annotation))
+    return typing.get_origin(_plain(annotation)) in (Union, types.UnionType) and type(None) in members
 
 
 def _called_type(provides: object) -> object:

@@ -37,6 +37,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
         reserved: The parameter names with a special meaning in such a transport.
         path: The parameter names in the path of a URL, which the transport checks itself.
         lax: Whether the payload is a query string, with only text values, instead of JSON.
+        sent: Whether somebody sends its messages, so that it can have a user.
         check: Finds further mistakes that only the transport can find.
     """
 
@@ -56,6 +57,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     reserved: frozenset[str] = frozenset()
     path: frozenset[str] = frozenset()
     lax: bool = False
+    sent: bool = True
     check: Callable[[Signature], Sequence[WiringProblem]] = _no_more
 
     @property
@@ -78,7 +80,9 @@ class Hints(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         threaded: Whether the handler must be ``def``.
         has_message: Whether there are parameters left of the ``*``.
+        unsent: The kind of a handler whose messages nobody sends, as in "a thread"; None: somebody sends them.
     """
 
     threaded: bool = False
     has_message: bool = True
+    unsent: str | None = None

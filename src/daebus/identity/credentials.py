@@ -1,0 +1,75 @@
+"""`Credentials`: what a message says about its sender."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from http.cookies import CookieError, SimpleCookie
+from operator import attrgetter
+from types import MappingProxyType
+from typing import cast
+
+import msgspec
+
+from daebus.core.context import Context, Source, current_context
+from daebus.core.sessions import HasSession, Session, session_of
+
+__all__ = ["Credentials", "current_credentials", "session_of_context"]
+
+_NOTHING: Mapping[str, object] = MappingProxyType({})
+
+
+class Credentials(msgspec.Struct, frozen=True, kw_only=True):
+    """What a message says about its sender. Nothing of it is verified yet.
+
+    Attributes:
+        source: Where the message comes from.
+        scheme: The scheme of the ``Authorization`` header in lower case, such as ``bearer``; empty: there is none.
+        token: The rest of that header, such as the token; empty: there is none.
+        headers: All headers of the message, or of the WebSocket's handshake, by their names in lower case.
+        scope: The ASGI scope, with what Litestar's middleware has stored in it: ``user``, ``auth`` and ``session``.
+            Empty on the bus.
+    """
+
+    source: Source
+    scheme: str = ""
+    token: str = ""
+    headers: Mapping[str, str] = {}
+    scope: Mapping[str, object] = {}
+
+    @property
+    def cookies(self) -> Mapping[str, str]:
+        """The cookies by their names; empty if the header ``cookie`` is malformed."""
+        try:
+            return {name: morsel.value for name, morsel in SimpleCookie(self.headers.get("cookie", "")).items()}
+        except CookieError:
+            return {}
+
+
+_part_of: Callable[[Context], object] = attrgetter("_part")
+
+
+def current_credentials() -> Credentials:
+    """The credentials of the message that is being handled. Raises `LookupError` if nobody has sent it."""
+    context = current_context.get()
+    if context is None or context.source is None:
+        raise LookupError("nobody has sent a message here, so there are no credentials")
+    session = session_of_context(context)
+    scheme, _, token = context.headers.get("authorization", "").strip().partition(" ")
+    return Credentials(
+        source=context.source,
+        scheme=scheme.lower(),
+        token=token.strip(),
+        headers=context.headers,
+        scope=_scope_of(context) if session is None else session.scope,
+    )
+
+
+def session_of_context(context: Context) -> Session | None:
+    """The session of the connection on which a message came; None: its transport has no connections."""
+    part = _part_of(context)
+    return session_of(part) if isinstance(part, HasSession) else None
+
+
+def _scope_of(context: Context) -> Mapping[str, object]:
+    part = _part_of(context)
+    return cast("Mapping[str, object]", part) if context.source == "http" and isinstance(part, Mapping) else _NOTHING
