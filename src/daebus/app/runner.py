@@ -44,7 +44,8 @@ def run(
     """Run a service in an event loop of its own until SIGTERM or SIGINT; then stop it and return.
 
     A second signal ends the process at once. A stop that takes 5 s longer than the limit for work in flight ends it
-    with exit code 1. In a thread other than the main one, no signals are handled, and nothing ends the process.
+    with exit code 1; so do threads of the service that keep the process alive for as long. In a thread other than the
+    main one, no signals are handled, and nothing ends the process.
 
     Args:
         check: Checks and compiles the app.
@@ -128,7 +129,7 @@ class _Run:
         """Run, with the highest allowed limit of file descriptors. Returns whether all went well."""
         raise_descriptors()
         runner = asyncio.Runner(loop_factory=self._make_loop)
-        guard = self._guard = StopGuard(runner.get_loop(), self._stop_timeout)
+        guard = self._guard = StopGuard(runner.get_loop(), self._stop_timeout, exits=then_exits)
         guard.start()
         # Signal handling ends last: a thread that does not end may delay the closing of the loop.
         with StopSignals(runner.get_loop(), self._ask, _force, guard.arm):
@@ -137,8 +138,7 @@ class _Run:
             finally:
                 if not self._is_left:  # else closing would wait for tasks that do not end
                     runner.close()
-                if not then_exits:
-                    guard.disarm()
+                guard.disarm()
 
     def _ask(self) -> None:
         if self._guard is not None:

@@ -9,9 +9,10 @@ import sys
 import sysconfig
 import threading
 from collections.abc import Collection, Sequence
+from concurrent.futures import thread as thread_pools
 from pathlib import Path
-from types import AsyncGeneratorType, CodeType, FrameType
-from typing import cast
+from types import AsyncGeneratorType, CodeType, FrameType, ModuleType
+from typing import Literal, cast
 
 import msgspec
 
@@ -20,13 +21,21 @@ from daebus.mistakes.places import is_inside, show_path
 
 from .endpoint import Endpoint
 
-__all__ = ["Standing", "busy_threads", "standing_of_task", "standing_of_thread"]
+__all__ = [
+    "Standing",
+    "busy_threads",
+    "in_executor",
+    "is_exiting",
+    "standing_of_task",
+    "standing_of_thread",
+]
 
 _MOST_FRAMES = 20
 _LINKS = (("cr_frame", "cr_await"), ("gi_frame", "gi_yieldfrom"), ("ag_frame", "ag_await"))
 _PATHS = sysconfig.get_paths()
 # Not the user's own code. An environment may lie inside of a project, and the standard library's folder has both.
-_LIBRARIES = tuple({_PATHS[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+# Compiled libraries have relative names.
+_LIBRARIES = ("<", "uvloop/", *{_PATHS[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 
 
 # In `selectors`, and the innermost Python functions of `asyncio`.
@@ -69,8 +78,21 @@ def standing_of_task(task: asyncio.Task[object]) -> Standing:
 
 def standing_of_thread(thread: threading.Thread) -> Standing:
     """The position of a thread."""
-    frame = sys._current_frames().get(thread.ident or 0)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-    return _standing(thread.name, _frames_of_running(frame))
+    return _standing(thread.name, _frames_of_thread(thread))
+
+
+def is_exiting() -> bool:
+    """Whether the program has ended, so that the main thread only waits for other threads, or has done so."""
+    main = threading.main_thread()
+    return not main.is_alive() or any(_is_of(threading, frame) for frame in _frames_of_thread(main)[:1])
+
+
+def in_executor(thread: threading.Thread) -> Literal["busy", "idle"] | None:
+    """Whether a thread of a `ThreadPoolExecutor` has a job; None: it is no such thread."""
+    frames = _frames_of_thread(thread)
+    if not any(_is_of(thread_pools, frame) for frame in frames):
+        return None
+    return "idle" if _is_of(thread_pools, frames[-1]) else "busy"
 
 
 def busy_threads(others: Collection[threading.Thread]) -> list[Standing]:
@@ -98,6 +120,15 @@ def _standing(name: str, frames: Sequence[FrameType]) -> Standing:
         is_idle=bool(frames) and _waits(frames[-1].f_code),
         is_debugged=any(_is_debugger(frame.f_code) for frame in frames),
     )
+
+
+def _is_of(module: ModuleType, frame: FrameType) -> bool:
+    return frame.f_code.co_filename == module.__file__
+
+
+def _frames_of_thread(thread: threading.Thread) -> list[FrameType]:
+    frame = sys._current_frames().get(thread.ident or 0)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    return _frames_of_running(frame)
 
 
 def _frames_of_running(innermost: FrameType | None) -> list[FrameType]:
@@ -160,7 +191,7 @@ def _is_users(code: CodeType) -> bool:
 
 
 def _is_library(code: CodeType) -> bool:
-    return code.co_filename.startswith(("<", *_LIBRARIES))
+    return code.co_filename.startswith(_LIBRARIES)
 
 
 def _within_loop(frames: Sequence[FrameType]) -> Sequence[FrameType]:

@@ -18,7 +18,14 @@ from typing import Literal, NoReturn, Protocol, TypeAlias
 import msgspec
 
 from daebus.delivery.grace import NOT_ENDED
-from daebus.delivery.standing import Standing, busy_threads, standing_of_task, standing_of_thread
+from daebus.delivery.standing import (
+    Standing,
+    busy_threads,
+    in_executor,
+    is_exiting,
+    standing_of_task,
+    standing_of_thread,
+)
 from daebus.telemetry.logs import make_logger
 
 __all__ = ["StopGuard"]
@@ -27,10 +34,14 @@ _SPARE_SECONDS = 3.5
 _SPARE_SECONDS_OF_ALL = 4.0
 """After this time the process is ended without Python, as the GIL or the log's lock may be held."""
 
+_LATE = "service did not stop in time, and exits"
+_KEPT_ALIVE = "threads keep the process alive after the stop: it exits"
+
 _Step: TypeAlias = Literal["armed", "noticed", "over"]
 
 _NOTICE_SECONDS = 1.0
 _LOG_SECONDS = 0.5
+_LOOK_SECONDS = 0.1
 _MOST_TOLD = 20
 
 
@@ -53,19 +64,22 @@ class StopGuard:
     Args:
         loop: The event loop of the main thread.
         seconds: The time limit for work in flight.
+        exits: Whether the process exits after the stop. Otherwise the program may go on, and the threads that it has
+            started before may take their time, except those of a `ThreadPoolExecutor` that have a job.
 
     Attributes:
         farewell: Signs off for the process on the bus; None: the process is not on the bus.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, seconds: float, *, exits: bool = False) -> None:
         self.farewell: Farewell | None = None
         self._loop = loop
         self._seconds = seconds
         self._steps: SimpleQueue[_Step] = SimpleQueue()  # a signal handler may use it
         self._since: float | None = None
         self._thread: threading.Thread | None = None
-        self._others = set(threading.enumerate())
+        self._exits = exits
+        self._before = set(threading.enumerate())
 
     def start(self) -> None:
         """Prepare for `arm`. In a thread other than the main one, the guard does nothing at all."""
@@ -87,14 +101,16 @@ class StopGuard:
         self._steps.put("noticed")
 
     def disarm(self) -> None:
-        """Turn the guard off, as the stop is over."""
+        """The service has stopped: only what keeps the process alive is limited in time from now on."""
+        if self._exits:
+            return  # the exit is a part of the stop
         if self._since is not None:
             faulthandler.cancel_dump_traceback_later()
         self._steps.put("over")
 
     def busy_threads(self) -> list[Standing]:
-        """The threads created since `start` that run a handler or keep the process alive."""
-        return busy_threads(self._others)
+        """The threads of the service that run a handler or keep the process alive."""
+        return busy_threads(self._programs())
 
     def give_up(self, unended: Sequence[Standing]) -> None:
         """Exit now because something does not end; in a process that is not ours, only log it."""
@@ -133,20 +149,28 @@ class StopGuard:
                 _start(self.farewell.leave)
         end = since + self._seconds + _SPARE_SECONDS
         if not self._comes("over", end) or self._is_kept_alive(end):
-            _exit(partial(_tell, "service did not stop in time, and exits", self._unended()), self.farewell)
+            event = _KEPT_ALIVE if is_exiting() else _LATE
+            _exit(partial(_tell, event, self._unended()), self.farewell)
+
+    def _programs(self) -> set[threading.Thread]:
+        """The threads of the program that may outlive the service."""
+        return set() if self._exits else {one for one in self._before if in_executor(one) != "busy"}
 
     def _is_kept_alive(self, end: float) -> bool:
-        """Whether the program has reached its end, but threads that the service has started keep the process alive."""
-        keepers = [one for one in threading.enumerate() if not one.daemon and one not in self._others]
+        """Whether the program and its threads have reached their end, but those of the service keep it alive."""
+        threads = {one for one in threading.enumerate() if not one.daemon} - {threading.main_thread()}
+        programs = threads & self._programs()
+        keepers = {one for one in threads - programs if in_executor(one) != "idle"}
         if not keepers:
             return False
-        threading.main_thread().join()  # until then, the program may have more to do after the service
+        while not is_exiting():  # the program may have more to do after the service
+            time.sleep(_LOOK_SECONDS)
+        for program in programs:
+            program.join()
         end = max(end, time.monotonic() + _LOG_SECONDS)
         for keeper in keepers:
             keeper.join(max(0.0, end - time.monotonic()))
-        # Threads that the program has started before the service may take their time.
-        programs = (one for one in self._others if one is not threading.main_thread() and not one.daemon)
-        return any(one.is_alive() for one in keepers) and not any(one.is_alive() for one in programs)
+        return any(one.is_alive() for one in keepers)
 
     def _comes(self, step: _Step, until: float) -> bool:
         """Wait for this step or a later one."""
