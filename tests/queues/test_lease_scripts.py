@@ -11,9 +11,8 @@ import pytest
 from tests.support import raw_redis
 
 from daebus.connection.scripts import Script
-from daebus.queues.deliveries import alone_seconds
 from daebus.queues.lease_scripts import BEAT, CONFIRM, DEPART, FIND, LEAVE, SCAN, TAKE_OVER
-from daebus.queues.suspects import Suspects
+from daebus.queues.suspects import Suspects, alone_seconds
 from daebus.queues.undelivered import OWNED
 from daebus.testing import private_redis_url
 

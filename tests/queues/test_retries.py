@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,11 @@ from typing import Any
 import msgspec
 import pytest
 from redis.exceptions import RedisError
+from tests.clocks import open_clock
 from tests.engines import Engine, free_port
 from tests.support import raw_redis, until
 
+from daebus.channels.listener_groups import ListenerError
 from daebus.connection.node import Node, open_node
 from daebus.connection.redis_server import RedisServer
 from daebus.declare.policies import Policy
@@ -231,6 +233,99 @@ async def test_what_is_due_later_waits(redis: Any) -> None:
         await retries.stop()
     assert [fields for _, fields in await redis.xrange(WORK)] == [{b"request": b"soon"}]
     assert await redis.zrange(DELAYED, 0, -1) == [late]
+
+
+MISFITS = [
+    b"no json",
+    b"\xff\x00",
+    b"7",
+    b"{}",
+    b"[]",
+    b'["stream", "1-1"]',
+    b'["stream", "1-1", "request"]',
+    b'["stream", "1-1", "request", {}]',
+    msgspec.json.encode(["stream", *["x"] * 9_999]),
+    b"[" * 2_000,
+    b'["daebus:{shop}:text", "1-1", "request", "its stream is none"]',
+]
+
+
+async def test_members_that_are_no_retries_do_not_hold_up_the_others(
+    redis: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    await redis.set("daebus:{shop}:text", "text")
+    await redis.zadd(DELAYED, {member: number for number, member in enumerate(MISFITS)})
+    await redis.zadd(DELAYED, {msgspec.json.encode([WORK, "1-1", "request", "mine"]): 100})
+    async with opened() as (_, first), opened() as (node, second):
+        await first.start()
+        await second.start()
+        await until(lambda: redis.xlen(WORK))
+        await until(lambda: _is_empty(redis))
+        await asyncio.gather(first.stop(), second.stop())
+        assert [fields async for fields in _fields(redis, WORK)] == [{b"request": b"mine"}]
+        letters = [letter async for letter in DeadLetters(node, "shop").all()]
+        assert {letter.body for letter in letters} == set(MISFITS)
+        assert {letter.code for letter in letters} == {"bad_request"}
+        with pytest.raises(ListenerError, match="It is no message"):
+            await DeadLetters(node, "shop").replay(letters[0])
+    assert len(letters) == len([line for line in caplog.messages if "that is no retry" in line]) == len(MISFITS)
+
+
+async def _fields(redis: Any, stream: str) -> AsyncIterator[dict[bytes, bytes]]:
+    for _, fields in await redis.xrange(stream):
+        yield fields
+
+
+@pytest.fixture(scope="module")
+def clocked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    with Engine(tmp_path_factory.mktemp("clocked")) as engine:
+        yield engine
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+async def test_retries_keep_their_time_when_the_clock_of_the_server_is_set(
+    clocked: Engine, hours: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also where it is set to and fro; those of a clock that is set stand beside those from before."""
+
+    async def add(redis: Any, name: str, pause: float) -> None:
+        seconds, micros = await redis.time()
+        due = seconds * 1000 + micros // 1000 + pause * 1000
+        await redis.zadd(DELAYED, {msgspec.json.encode([WORK, "1-1", "request", name]): due})
+
+    async with (
+        open_clock(clocked) as clock,
+        raw_redis(clock.url) as redis,
+        open_node(RedisServer.from_url(clock.url)) as node,
+        open_node(RedisServer.from_url(clock.url)) as other,
+    ):
+        await redis.flushall()
+        movers = [Retries(each, "shop", make_logger()) for each in (node, other)]
+        for mover in movers:
+            await mover.start()
+        await add(redis, "before", 3)
+        await add(redis, "later", 600)
+        await until(lambda: redis.exists(f"{DELAYED}:clock"))
+        began = asyncio.get_running_loop().time()
+        for step in (hours, -hours, hours):
+            clock.step(3600 * step)
+            told = len(caplog.messages)
+            await until(lambda: len(caplog.messages) > told)  # noqa: B023
+        await add(redis, "after", 1)
+        assert await redis.xlen(WORK) == 0
+        await until(lambda: _all_moved(redis, 2))
+        took = asyncio.get_running_loop().time() - began
+        await asyncio.gather(*(mover.stop() for mover in movers))
+        assert 2 < took < 10
+        assert {fields[b"request"] async for fields in _fields(redis, WORK)} == {b"before", b"after"}
+        seconds, _ = await redis.time()
+        ((_, due),) = await redis.zrange(DELAYED, 0, -1, withscores=True)
+        assert 590 < due / 1000 - seconds < 600
+    assert [line.partition(":")[0] for line in caplog.messages] == ["the clock of the server was set"] * 3
+
+
+async def _all_moved(redis: Any, number: int) -> bool:
+    return bool(await redis.xlen(WORK) == number)
 
 
 async def test_all_of_it_works_on_a_cluster(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, TypeVar, cast
 from unittest.mock import patch
 
-from daebus.queues import leases
+from daebus.queues import due_retries, leases
 
 __all__ = ["EPOCH", "Host", "SimLoop", "World"]
 
@@ -262,7 +262,8 @@ class World:
                 (time, "monotonic", lambda: self.now),
                 (time, "time", lambda: EPOCH + self.now),
                 (secrets, "token_hex", lambda size=32: self.rng.randbytes(size).hex()),
-                (leases, "_uptime", lambda: self.now),
+                (leases, "uptime", lambda: self.now),
+                (due_retries, "uptime", lambda: self.now),
                 (leases, "threading", _Threading(self)),
             ):
                 stack.enter_context(patch.object(module, name, now))

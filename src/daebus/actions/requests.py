@@ -20,11 +20,11 @@ from daebus.payloads.codec import UNDECODABLE
 from daebus.protocol.headers import check_size as check_headers
 from daebus.protocol.limits import BusLimits, check_message, check_reply
 from daebus.protocol.messages import NOTHING, Request, decode_request
-from daebus.queues.deliveries import MAX_DELIVERIES, alone_seconds, call_alone_seconds
 from daebus.queues.leases import Entry
 from daebus.queues.retries import Origin, Retries
 from daebus.queues.settler import Settler
 from daebus.queues.streams import Task
+from daebus.queues.suspects import MAX_DELIVERIES, alone_seconds, call_alone_seconds
 from daebus.queues.work import Work, once
 from daebus.telemetry.logs import Logger
 

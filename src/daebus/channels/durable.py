@@ -14,13 +14,13 @@ from daebus.connection.scripts import Script
 from daebus.delivery.grace import Grace
 from daebus.errors import ServiceError, Unavailable
 from daebus.protocol.messages import channel_instances, channel_stream, gone_groups, instance_registry, listener_stream
-from daebus.queues.deliveries import MAX_DELIVERIES, alone_seconds
 from daebus.queues.leases import Entry, Lease
 from daebus.queues.reader import GroupReader
 from daebus.queues.retries import GROUP, Origin, Retries
 from daebus.queues.settler import Settler
 from daebus.queues.sources import Source
 from daebus.queues.streams import BoundedStream
+from daebus.queues.suspects import MAX_DELIVERIES, alone_seconds
 from daebus.queues.work import Work
 from daebus.telemetry.logs import Logger
 

@@ -121,7 +121,9 @@ def _where(letter: Letter) -> str | None:
 
 def _line(letter: Letter) -> str:
     """A line such as ``17-0  listen orders mails  internal  KeyError: 'id' at mails.py:12 in send  deliveries=6 …``."""
-    handler = f"listen {letter.channel} {letter.listener}" if letter.action is None else f"action {letter.action}"
+    handler = f"action {letter.action}" if letter.action is not None else "retries"
+    if letter.channel is not None:
+        handler = f"listen {letter.channel} {letter.listener}"
     told = _known(_summary(letter))
     cause = letter.error
     if letter.exception is not None:

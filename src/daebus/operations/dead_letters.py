@@ -8,7 +8,7 @@ from typing import cast
 
 import msgspec
 
-from daebus.channels.listener_groups import ListenerGroups
+from daebus.channels.listener_groups import ListenerError, ListenerGroups
 from daebus.connection.node import Node
 from daebus.connection.resp import Argument, CommandError
 from daebus.connection.scripts import Script
@@ -48,9 +48,9 @@ class Letter(msgspec.Struct, frozen=True, omit_defaults=True):
         sent: When it was sent, in ms.
         instance: The instance that gave it up.
         request_id: The id of the request, or of the work that the event is part of.
-        body: The request, or the event, as it was sent.
+        body: The request, or the event, as it was sent; or what stood among the retries and is none.
         action: The action; None: it was an event.
-        channel: The durable channel.
+        channel: The durable channel; None: it was no event.
         listener: The listener that failed.
         failed: When its handler failed for the first time, in ms.
         exception: The class of the last exception of the handler; None: it raised none.
@@ -142,7 +142,7 @@ class DeadLetters:
         No caller gets the reply. Returns False if the letter is gone.
 
         Raises:
-            ListenerError: The listener is gone, or the service runs without it.
+            ListenerError: The listener is gone, or the service runs without it; or the letter is no message.
         """
         target, fields = await self._target(letter), _fields(letter)
         try:
@@ -163,7 +163,9 @@ class DeadLetters:
     async def _target(self, letter: Letter) -> str:
         """The stream to which a letter goes. With an idempotency key it joins the other requests with the key there."""
         if letter.action is None:
-            channel, groups = letter.channel or "", ListenerGroups(self.node, self.service)
+            if letter.channel is None:
+                raise ListenerError("It is no message: it stood among the retries. Drop it with `daebus dead drop`.")
+            channel, groups = letter.channel, ListenerGroups(self.node, self.service)
             return groups.again(await groups.require(channel, letter.listener or ""), channel)[0]
         request, partition = _request(letter.body), self.service
         if request is not None and request.idempotency_key is not None:
@@ -193,7 +195,7 @@ def _letter(entry_id: bytes, fields: Sequence[bytes]) -> Letter:
         sent=number(b"sent"),
         instance=text(b"instance"),
         request_id=text(b"request_id"),
-        body=found.get(b"request", found.get(b"event", b"")),
+        body=next((found[name] for name in (b"request", b"event", b"member") if name in found), b""),
         action=text(b"action") or None,
         channel=text(b"channel") or None,
         listener=text(b"listener") or None,

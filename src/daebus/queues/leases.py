@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import threading
-import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
-from functools import partial
 from typing import cast
 
 import msgspec
@@ -17,6 +14,7 @@ from daebus.connection.cluster import open_link
 from daebus.connection.link import Link
 from daebus.connection.node import Node
 from daebus.connection.resp import Argument, CommandError
+from daebus.core.uptime import uptime
 from daebus.errors import Unavailable
 from daebus.protocol.fences import entry_fence, fence_counter
 from daebus.telemetry.logs import Logger
@@ -85,12 +83,6 @@ class Taken(msgspec.Struct, frozen=True):
     left: int
 
 
-_uptime: Callable[[], float] = (
-    partial(time.clock_gettime, time.CLOCK_BOOTTIME) if sys.platform == "linux" else time.monotonic
-)
-"""Seconds on a clock that also runs while the process is stopped and, where there is one, while the machine sleeps."""
-
-
 class Lease:
     """The heartbeat of one instance in some registries, and the takeover of entries from dead instances.
 
@@ -139,12 +131,12 @@ class Lease:
     @property
     def tenure(self) -> int | None:
         """Unchanged while no entry of this instance can have been taken over; None: one may have been."""
-        return self._lapses if _uptime() - self._confirmed < self.seconds else None
+        return self._lapses if uptime() - self._confirmed < self.seconds else None
 
     @property
     def may_take_over(self) -> bool:
         """Whether the server has been reachable for long enough that every live owner has sent a new heartbeat."""
-        return self.tenure is not None and _uptime() - self._steady_since > self.seconds
+        return self.tenure is not None and uptime() - self._steady_since > self.seconds
 
     def covers(self, entry: Entry) -> bool:
         """Whether an entry cannot have been taken over; if False, ask with `owned`."""
@@ -152,7 +144,7 @@ class Lease:
 
     async def start(self) -> None:
         """Send one heartbeat, and continue in the thread."""
-        asked = _uptime()
+        asked = uptime()
         self._pause = await self.registries.beat(self._node.link)
         self._beaten(asked)
         ready: asyncio.Future[_Rest] = asyncio.get_running_loop().create_future()
@@ -209,10 +201,10 @@ class Lease:
         """Like `confirm`, for many entries, and retried until the server answers in time, or the lease ends."""
         waiting, owned = list(entries), list[Entry]()
         while waiting and not self._has_ended:
-            asked = _uptime()
+            asked = uptime()
             try:
                 found = await self.confirm(key, registry, group, waiting[:_PAGE])
-                if _uptime() - asked < self.seconds:  # else they may have been taken over since the server answered
+                if uptime() - asked < self.seconds:  # else they may have been taken over since the server answered
                     owned += found
                     del waiting[:_PAGE]
             except Unavailable:
@@ -263,7 +255,7 @@ class Lease:
     async def _connected(self, link: Link) -> None:
         # The server may have older data than before: nobody takes over anything before each instance had time for a
         # heartbeat.
-        self._steady_since = asked = _uptime()
+        self._steady_since = asked = uptime()
         if self.is_paused:
             return
         self._pause = await self.registries.beat(link)
@@ -272,7 +264,7 @@ class Lease:
     async def _beats(self, link: Link) -> bool:
         if self.is_paused:
             return False
-        asked = _uptime()
+        asked = uptime()
         try:
             self._pause = await self.registries.beat(link)
         except (Unavailable, CommandError) as error:

@@ -1,17 +1,13 @@
 """Failed entries: an entry whose handler failed is retried after a delay, or becomes a dead letter.
 
-Waiting entries are in a sorted set of the service, whose score is the server's time in ms at which they are due. Any
-live replica moves due entries back to a stream.
+Waiting entries are in a sorted set of the service, whose score is the server's time in ms at which they are due.
+`daebus.queues.due_retries` moves those that are due back to a stream.
 """
 
 from __future__ import annotations
 
-import asyncio
 import sys
-import time
 from collections.abc import Sequence
-from contextlib import suppress
-from typing import cast
 
 import msgspec
 
@@ -21,6 +17,7 @@ from daebus.connection.scripts import NOW, Script
 from daebus.declare.policies import Policy
 from daebus.delivery.causes import cause_of, details_of
 from daebus.errors import (
+    BadRequest,
     Internal,
     NoSuchAction,
     NoSuchService,
@@ -33,6 +30,7 @@ from daebus.protocol.limits import DEAD_SIZE, MAX_DEAD
 from daebus.protocol.messages import dead_letters, delayed_entries, service_of
 from daebus.telemetry.logs import Logger
 
+from .due_retries import DueRetries
 from .lease_scripts import IS_MINE
 from .leases import Entry
 
@@ -43,9 +41,7 @@ GROUP = "daebus"
 
 _LARGEST_PART, _EXCERPT = 16, 1000  # of the limit of all letters; bytes
 
-_POLL_SECONDS = 1.0
 _MISSING_SECONDS = 5.0
-_AT_ONCE = 100
 
 # The entry is removed in the same step, unless it is no longer with this delivery. It is moved once, even if the
 # command is sent twice. If the group is lost, the entry is still in flight here. The entry is added first, because the
@@ -89,19 +85,6 @@ _END = Script(
     """
     redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
     if ARGV[3] == '1' then redis.call('XDEL', KEYS[1], ARGV[2]) end
-    """
-)
-_MOVE = Script(
-    NOW
-    + """
-    local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, ARGV[1])
-    for _, member in ipairs(due) do
-        local entry = cjson.decode(member)
-        redis.call('XADD', entry[1], '*', unpack(entry, 3))
-        redis.call('ZREM', KEYS[1], member)
-    end
-    local first = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2]
-    return {#due, first and math.max(0, first - now) or -1}
     """
 )
 
@@ -170,19 +153,15 @@ class Retries:
         self._delayed = delayed_entries(partition)
         self._service = service_of(partition)
         self._dead = dead_letters(self._service)
-        self._task: asyncio.Task[None] | None = None
-        self._sooner = asyncio.Event()
-        self._wakes_at = 0.0
+        self._due = DueRetries(node, self._delayed, self._bury_misfit, logger)
 
     async def start(self) -> None:
         """Start to move due retries back to their streams."""
-        self._task = asyncio.create_task(self._move_on(), name="retries")
+        self._due.start()
 
     async def stop(self) -> None:
         """Stop moving due retries back."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task})
+        await self._due.stop()
 
     async def failed(self, origin: Origin, entry: Entry, problem: ServiceError, request_id: str) -> None:
         """Settle an entry whose handler failed: schedule a retry if that may help, else bury it; see `bury`."""
@@ -203,8 +182,7 @@ class Retries:
         what = [origin.again, entry.id, *_body(entry), "failures", failures, "sent", _sent(entry)]
         what += ["failed", _number(entry.get(b"failed"), self._node.clock.now())]
         await self._settle(_DELAY, self._delayed, origin, entry, [int(pause * 1000), *what])
-        if time.monotonic() + pause < self._wakes_at:
-            self._sooner.set()
+        self._due.expect(pause)
 
     async def give_up(self, origin: Origin, entry: Entry, most: int, request_id: str) -> Internal | None:
         """Move an entry that was delivered `most` times to the dead letters; return the error; see `bury` for None."""
@@ -252,22 +230,15 @@ class Retries:
             self._logger.info("entry is gone, or another instance has taken it over: it is not moved", **about)
         return is_mine
 
-    async def _move_on(self) -> None:
-        while True:
-            pause = _POLL_SECONDS
-            try:
-                moved, wait = cast("list[int]", await self._node.link.script(_MOVE, [self._delayed], [_AT_ONCE]))
-                if moved == _AT_ONCE:
-                    continue
-                if wait >= 0:
-                    pause = min(pause, wait / 1000)
-            except (Unavailable, CommandError) as error:
-                self._logger.debug("could not fetch messages that are due for a retry", reason=str(error))
-            self._sooner.clear()
-            self._wakes_at = time.monotonic() + pause
-            with suppress(TimeoutError):
-                async with asyncio.timeout(pause):
-                    await self._sooner.wait()
+    async def _bury_misfit(self, member: bytes) -> None:
+        """Move a member of the sorted set that is no retry to the dead letters."""
+        error = "a member of the sorted set of retries that is no retry: it is moved to the dead letters"
+        self._logger.error(error, set=self._delayed, bytes=len(member))
+        now = self._node.clock.now()
+        letter: list[Argument] = ["service", self._service, "code", BadRequest.code, "error", "It is no retry"]
+        letter += ["deliveries", 0, "sent", now, "failed", now, "instance", self._node.id]
+        letter += _excerpt(["member", member], self._dead_size // _LARGEST_PART)
+        await self._node.insist(_BURY, [self._dead], ["", "", 0, "", 0, MAX_DEAD, self._dead_size, *letter])
 
 
 _SENT = (b"request", b"event", b"trace_id", b"event_id", b"sender", b"headers")

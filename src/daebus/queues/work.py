@@ -12,11 +12,11 @@ from daebus.protocol.fences import drawn_fence
 from daebus.protocol.messages import Reply, Request
 from daebus.protocol.replies import ERROR, SUCCESS, error_payload
 
-from .deliveries import most_deliveries
 from .idempotency import KeyedRun, Outcome
 from .leases import Entry
 from .retries import Origin, Retries, is_passing
 from .settler import Settler
+from .suspects import most_deliveries
 
 __all__ = ["Work", "once"]
 
