@@ -65,7 +65,8 @@ class ActionServer:
                 origin = Origin(each.partition, ("action", action.name), key, GROUP, registry, key, action.policy)
                 limit = max(1, (action.concurrency + number) // len(retries))
                 handler = RequestHandler(action, delivery, origin, each, shared)
-                streams.append(BoundedStream(key, delivery.title, limit, handler.handle, handler.alone))
+                slots = action.endpoint.slots
+                streams.append(BoundedStream(key, delivery.title, limit, handler.handle, handler.alone, slots=slots))
             self._streams += streams
             registry = instance_registry(each.partition)
             for alike in alike_limits(streams):

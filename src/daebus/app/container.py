@@ -12,7 +12,9 @@ from dependency_injector import containers, providers
 
 from daebus.bus.blocking import BlockingBus, BlockingTwin
 from daebus.bus.bus import Bus
+from daebus.delivery.workers import THREAD_NAME
 from daebus.errors import StartupError
+from daebus.process.held_threads import HeldThreads
 from daebus.tasks.threads import Threads
 from daebus.telemetry.logs import Logger
 from daebus.websocket.blocking_clients import BlockingClients
@@ -100,6 +102,8 @@ class Provided:
         made = run.made
         async with AsyncExitStack() as stack:
             stack.callback(made.workers.close)
+            told = HeldThreads(THREAD_NAME, run.logger)
+            made.workers.slots.watch(told.held, told.freed)
             # Singletons that use the resources or the bus of this run cannot be used by the next run.
             stack.callback(made.container.reset_singletons)
             redis = _fitting_client(made.container, made.plans.needed(), run.node.server)

@@ -188,7 +188,8 @@ class DurableListeners:
             self._to_trim.add(listener.channel)
 
         gone = None if key == origin.again else gone_groups(listener.channel)
-        return BoundedStream(key, listener.endpoint.title, listener.concurrency, handle, _alone, gone)
+        endpoint = listener.endpoint
+        return BoundedStream(key, endpoint.title, listener.concurrency, handle, _alone, gone, endpoint.slots)
 
     async def _trim_on(self) -> None:
         all_again = time.monotonic()

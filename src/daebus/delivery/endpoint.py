@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from daebus.core.context import Context
+from daebus.core.slots import Slots
 from daebus.declare.signatures import Signature
 
 from .calls import Injection
@@ -70,3 +71,8 @@ class Endpoint(msgspec.Struct, Generic[R_co], frozen=True):
     workers: Workers
     timeout: float | None = None
     interceptors: Interceptors = NONE
+
+    @property
+    def slots(self) -> Slots | None:
+        """The threads for a ``def`` handler; None: it runs in the event loop, or in a thread of its own."""
+        return None if self.signature.is_async else self.workers.slots

@@ -1,4 +1,7 @@
-"""Threads for ``def`` handlers. They are daemons: a handler that never returns does not keep the process alive."""
+"""Threads for ``def`` handlers. They are daemons: a handler that never returns does not keep the process alive.
+
+A thread cannot be cancelled. `daebus.core.slots` notices when all of them are held by handlers that do not return.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,27 @@ from contextlib import suppress
 from queue import SimpleQueue
 from typing import Generic, Protocol, TypeVar, cast
 
-__all__ = ["OwnThread", "WorkerPool", "Workers", "to_its_end"]
+from daebus.core.slots import Slot, Slots, held_slot
+
+__all__ = ["THREAD_NAME", "OwnThread", "WorkerPool", "Workers", "to_its_end"]
 
 T = TypeVar("T")
 
+THREAD_NAME = "daebus-worker"
+"""The name of the threads of a pool."""
+
 
 class Workers(Protocol):
-    """Runs the functions of ``def`` handlers."""
+    """Runs the functions of ``def`` handlers.
+
+    Attributes:
+        slots: The threads that may be used at once; None: there is no limit.
+    """
+
+    @property
+    def slots(self) -> Slots | None:
+        """See above."""
+        ...
 
     async def run(self, function: Callable[[], T]) -> T:
         """Run a function off the event loop, with the context variables of the caller."""
@@ -40,8 +57,9 @@ async def to_its_end(work: Awaitable[T]) -> T:
 class _Job(Generic[T]):
     """A function that runs in a thread, and the future in the event loop for its result."""
 
-    def __init__(self, function: Callable[[], T]) -> None:
+    def __init__(self, function: Callable[[], T], slot: Slot | None = None) -> None:
         self._function = function
+        self._slot = slot
         self._context = contextvars.copy_context()
         self._loop = asyncio.get_running_loop()
         self.done: asyncio.Future[T] = self._loop.create_future()
@@ -74,6 +92,8 @@ class _Job(Generic[T]):
     def _tell(self, result: T | None, raised: BaseException | None) -> None:
         if self._left is not None:
             self._left.set_result(None)
+        if self._slot is not None:
+            self._slot.end_job()
         if self.done.done():
             return
         if raised is None:
@@ -87,10 +107,15 @@ class WorkerPool:
 
     Args:
         limit: The maximum number of threads.
+
+    Attributes:
+        limit: The maximum number of threads.
+        slots: The threads that may be used at once, in the present run of the app.
     """
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
+        self.slots: Slots = Slots(limit)
         self._jobs: SimpleQueue[_Job[object] | None] = SimpleQueue()
         self._lock = threading.Lock()
         self._threads = 0
@@ -99,7 +124,14 @@ class WorkerPool:
 
     async def run(self, function: Callable[[], T]) -> T:
         """Run a function in a thread of the pool."""
-        job = _Job(function)
+        slot = held_slot.get()
+        if slot is None or not slot.is_of(self.slots):
+            slot = await self.slots.wait()
+            slot.begin_job()
+            slot.leave()  # as soon as the function has ended
+        else:
+            slot.begin_job()
+        job = _Job(function, slot)
         with self._lock:
             # If as many jobs wait as threads are free, each free thread already has a job.
             needs_thread = self._free <= self._jobs.qsize() and self._threads < self.limit
@@ -107,7 +139,7 @@ class WorkerPool:
             jobs = self._jobs
         jobs.put(cast("_Job[object]", job))
         if needs_thread:
-            threading.Thread(target=self._work, args=[jobs], name="daebus-worker", daemon=True).start()
+            threading.Thread(target=self._work, args=[jobs], name=THREAD_NAME, daemon=True).start()
         try:
             return await job.done
         except asyncio.CancelledError:
@@ -129,6 +161,7 @@ class WorkerPool:
         with self._lock:
             leaving, self._threads = self._threads, 0
             self._free = 0
+            self.slots = Slots(self.limit)
             jobs, self._jobs = self._jobs, SimpleQueue()
         for _ in range(leaving):
             jobs.put(None)
@@ -151,7 +184,12 @@ class OwnThread:
 
     Args:
         name: The name of the thread.
+
+    Attributes:
+        slots: None: there is no limit.
     """
+
+    slots: None = None
 
     def __init__(self, name: str) -> None:
         self._name = name

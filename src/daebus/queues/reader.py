@@ -11,6 +11,7 @@ from typing import cast
 from daebus.connection.node import Node
 from daebus.connection.resp import CommandError, is_busy_group, is_missing_group
 from daebus.connection.scripts import EVEN_WHEN_FULL, Script
+from daebus.core.slots import Slot, held_slot
 from daebus.delivery.grace import Grace
 from daebus.errors import Unavailable
 from daebus.protocol.fences import fence_counter
@@ -79,6 +80,8 @@ class GroupReader:
         self._registry = registry
         self._lease = lease
         self._streams = {stream.key.encode(): stream for stream in streams}
+        for slots in {stream.slots for stream in streams if stream.slots is not None}:
+            slots.watch(self._stop_lanes, self._open_lanes)
         self._logger = logger
         self._source = source or OwnConnection(node, streams[0].key)
         self._reading: frozenset[BoundedStream] = frozenset()
@@ -220,15 +223,20 @@ class GroupReader:
         stream.tasks[self._loop.create_task(self._handle(stream, entry, turn), name=stream.key)] = entry
 
     async def _handle(self, stream: BoundedStream, entry: Entry, turn: Turn | None) -> None:
-        task, tenure = cast("Task", asyncio.current_task()), entry.tenure
+        task, slot = cast("Task", asyncio.current_task()), None
         try:
             if turn is None and entry.deliveries > 1:  # taken over by a question whose answer was lost
                 turn = await self._lease.suspects.turn()
+            if stream.slots is not None and (slot := await self._thread_for(stream, entry)) is None:
+                return
+            tenure = entry.tenure
             if (tenure is not None and tenure == self._lease.tenure) or await self._held.owned(stream, [entry]):
                 if turn is not None:
                     turn.begin(stream.alone(entry, turn.waiting))
                 await stream.handle(entry, task)
         finally:
+            if slot is not None:
+                slot.leave()
             if turn is not None:
                 stream.keeps_place = stream.has_orphans  # its slot goes to the next one
                 turn.end()
@@ -236,6 +244,27 @@ class GroupReader:
             if stream.keeps_place:
                 self._take_over.wake()
             if stream not in self._reading and stream.wanted:
+                self._free(stream)
+
+    async def _thread_for(self, stream: BoundedStream, entry: Entry) -> Slot | None:
+        """A thread for the handler of an entry. None: there is none, and the entry was given back."""
+        slot = None if stream.slots is None else await stream.slots.while_free()
+        if slot is None:
+            await self._held.give_back(stream, entry)
+        else:
+            held_slot.set(slot)
+        return slot
+
+    def _stop_lanes(self) -> None:
+        """All threads are held: read no more entries of the streams whose handlers need one."""
+        if any(stream.is_held for stream in self._reading) and not self._stopping and self._interrupting is None:
+            self._interrupting = asyncio.create_task(self._interrupt())
+
+    def _open_lanes(self) -> None:
+        """A thread is free again."""
+        self._take_over.wake()
+        for stream in self._streams.values():
+            if stream.wanted:
                 self._free(stream)
 
     def _free(self, stream: BoundedStream) -> None:

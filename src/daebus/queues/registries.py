@@ -11,11 +11,29 @@ import msgspec
 
 from daebus.connection.link import Link
 from daebus.connection.node import Node
+from daebus.connection.scripts import EVEN_WHEN_FULL, NOW, Script
+from daebus.core.uptime import uptime
 from daebus.telemetry.logs import Logger
 
-from .lease_scripts import BEAT, DEPART
+from .lease_scripts import BEAT, DEPART, IS_MINE
 
 __all__ = ["News", "Registries"]
+
+_SHARED_SECONDS = 5.0
+
+# An instance that cannot start an entry leaves it to the others, as if another instance had read it and stopped. KEYS
+# are the stream and the registry; ARGV are the group, the entry, the instance, its deliveries, and the other's id.
+_GIVE_BACK = Script(
+    EVEN_WHEN_FULL
+    + NOW
+    + IS_MINE
+    + """
+    if not is_mine(KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4]) then return 0 end
+    redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[5], 0, ARGV[2], 'RETRYCOUNT', ARGV[4] - 1, 'JUSTID')
+    redis.call('ZADD', KEYS[2], now - 1, ARGV[5])
+    return 1
+    """
+)
 
 
 class News(msgspec.Struct, frozen=True, array_like=True):
@@ -80,6 +98,21 @@ class Registries:
             self._node.link.script(DEPART, [name], [self._node.id, int(name in self.leaving)]) for name in self._names
         )
         await asyncio.gather(*departing, return_exceptions=True)
+
+    async def give_back(self, registry: str, key: str, group: str, delivery: tuple[bytes, int]) -> None:
+        """Leave an entry that was not started to the other instances, at once.
+
+        Args:
+            registry: The registry of the instances that read its stream.
+            key: The stream.
+            group: The consumer group.
+            delivery: The id of the entry, and the number of its deliveries; this one does not count.
+        """
+        # Those that are given back at about the same time have one owner: a dead one is searched for a while only.
+        owner = f"returned-{int(uptime() / _SHARED_SECONDS)}-{self._node.id}"
+        entry_id, deliveries = delivery
+        arguments = (group, entry_id, self._node.id, deliveries, owner)
+        await self._node.insist(_GIVE_BACK, [key, registry], arguments)
 
     def _tell(self, news: Mapping[str, News]) -> None:
         lost = sorted(name for name, each in news.items() if each.registry_missing and name in self._joined)

@@ -8,6 +8,8 @@ from collections.abc import Callable, Collection, Coroutine, Sequence
 from itertools import pairwise
 from operator import attrgetter
 
+from daebus.core.slots import Slots
+
 from .leases import Entry, Lease
 
 __all__ = ["BatchSize", "BoundedStream", "HeldEntries", "Task", "alike_limits"]
@@ -33,6 +35,7 @@ class BoundedStream:
         handle: Handles and settles one entry, in the task that it is given; raises only when it is cancelled.
         alone: Returns for how many seconds no other suspect is started beside a suspect entry, given how many wait.
         gone: The sorted set of the stream's groups that were removed on purpose; None: groups are never removed.
+        slots: The threads for its handler; None: it runs in the event loop.
 
     Attributes:
         tasks: The tasks that handle an entry.
@@ -42,13 +45,23 @@ class BoundedStream:
         has_orphans: Whether dead instances may own more entries. The stream is checked once there is a slot and a turn.
     """
 
-    def __init__(self, key: str, title: str, limit: int, handle: Handle, alone: Alone, gone: str | None = None) -> None:
+    def __init__(
+        self,
+        key: str,
+        title: str,
+        limit: int,
+        handle: Handle,
+        alone: Alone,
+        gone: str | None = None,
+        slots: Slots | None = None,
+    ) -> None:
         self.key = key
         self.title = title
         self.limit = limit
         self.handle = handle
         self.alone = alone
         self.gone = gone
+        self.slots = slots
         self.tasks: dict[Task, Entry] = {}
         self.keeps_place = False
         self.has_orphans = False
@@ -58,13 +71,18 @@ class BoundedStream:
     @property
     def room(self) -> int:
         """How many more entries can be handled."""
-        return self.limit - len(self.tasks)
+        return 0 if self.is_held else self.limit - len(self.tasks)
+
+    @property
+    def is_held(self) -> bool:
+        """Whether all threads for its handler are held by handlers that do not return."""
+        return self.slots is not None and self.slots.is_held
 
     @property
     def wanted(self) -> int:
         """How many more entries to read; 0 also if there is little room, because every read would then be small."""
         free = self.limit - len(self.tasks) - self.keeps_place
-        return free if free * 4 >= self.limit else 0
+        return free if free * 4 >= self.limit and not self.is_held else 0
 
 
 _limit_of: Callable[[BoundedStream], int] = attrgetter("limit")
@@ -109,6 +127,10 @@ class HeldEntries:
     async def owned(self, stream: BoundedStream, entries: Collection[Entry]) -> list[Entry]:
         """Those of some entries of a stream that are still with this instance; waits until the server answers."""
         return await self._lease.owned(stream.key, self._registry, self._group, entries)
+
+    async def give_back(self, stream: BoundedStream, entry: Entry) -> None:
+        """Give an entry back that was not started: another instance takes it over."""
+        await self._lease.registries.give_back(self._registry, stream.key, self._group, (entry.id, entry.deliveries))
 
     def in_hand(self) -> Counter[str]:
         """How many entries are in flight, by the title of their handler. May be called in any thread."""
