@@ -121,9 +121,6 @@ def _where(letter: Letter) -> str | None:
 
 def _line(letter: Letter) -> str:
     """A line such as ``17-0  listen orders mails  internal  KeyError: 'id' at mails.py:12 in send  deliveries=6 …``."""
-    handler = f"action {letter.action}" if letter.action is not None else "retries"
-    if letter.channel is not None:
-        handler = f"listen {letter.channel} {letter.listener}"
     told = _known(_summary(letter))
     cause = letter.error
     if letter.exception is not None:
@@ -131,7 +128,7 @@ def _line(letter: Letter) -> str:
         cause += f" at {told['where']}" if "where" in told else ""
     rest = [f"{name}={told[name]}" for name in _REST if name in told]
     rest += [f"details={letter.details.decode(errors='replace')}"] if letter.details else []
-    return "  ".join([letter.id, handler, letter.code, cause, " ".join(rest)])
+    return "  ".join([letter.id, letter.handler, letter.code, cause, " ".join(rest)])
 
 
 def _whole(letter: Letter) -> dict[str, object]:

@@ -86,6 +86,13 @@ class Letter(msgspec.Struct, frozen=True, omit_defaults=True):
     raw_headers: bytes | None = None
 
     @property
+    def handler(self) -> str:
+        """What failed on it: ``action plan``, ``listen orders mails``, or ``retries``: it was no message."""
+        if self.action is not None:
+            return f"action {self.action}"
+        return "retries" if self.channel is None else f"listen {self.channel} {self.listener}"
+
+    @property
     def died(self) -> int:
         """When it was given up, in ms."""
         return int(self.id.partition("-")[0])
