@@ -63,7 +63,7 @@ async def test_threads_that_never_return_do_not_keep_the_process_alive(tmp_path:
             for command, environment, _ in starts
         ]
         for service, (_, _, processes) in zip(services, starts, strict=True):
-            await until(lambda: len(service.lines("service started")) == processes, 60)  # noqa: B023
+            await until(lambda: len(service.lines("service started")) == processes, 120)  # noqa: B023
         for service in services:
             service.process.terminate()
         for service, (_, _, processes) in zip(services, starts, strict=True):

@@ -15,11 +15,13 @@ from daebus.core.deadlines import NEVER
 from daebus.declare.policies import Policy
 from daebus.delivery.delivery import Delivery
 from daebus.delivery.endpoint import Endpoint, Incoming
-from daebus.errors import ServiceError
+from daebus.delivery.grace import tell_overdue
+from daebus.errors import ServiceError, Timeout
 from daebus.payloads.codec import UNDECODABLE
 from daebus.protocol.headers import check_size as check_headers
 from daebus.protocol.limits import BusLimits, check_message, check_reply
 from daebus.protocol.messages import NOTHING, Request, decode_request
+from daebus.protocol.replies import failed_reply
 from daebus.queues.leases import Entry
 from daebus.queues.retries import Origin, Retries
 from daebus.queues.settler import Settler
@@ -113,7 +115,7 @@ class RequestHandler:
             work = once(work, request, self._node)
         if (entry.deliveries > 1 or request.idempotency_key is not None) and not await work.begin():
             return
-        run, begun = Run(task, request.request_id, self._deadline(request)), time.monotonic()
+        run, begun = Run(task, request, self._deadline(request), self._overdue), time.monotonic()
         if run.deadline <= begun:
             await self._drop(work, request, begun - run.deadline)
             return
@@ -170,6 +172,15 @@ class RequestHandler:
         if problem is not None:
             self._late.cancelled(request, self._action.name, self._delivery.title, run.deadline - begun)
         return problem
+
+    def _overdue(self, run: Run) -> None:
+        """The handler swallows its cancellation: it keeps its place among those in flight, and its caller is told."""
+        if run.task.done():
+            return
+        tell_overdue(run.task, self._logger)
+        if run.request.reply_to is not None:
+            problem = Timeout(f"{self._delivery.title} did not finish in time, and does not end")
+            self._settler.reply(run.request.reply_to, failed_reply(problem, run.request.request_id))
 
     async def _answer(self, incoming: Incoming, work: Work, request: Request, run: Run, size: int) -> _Payload | None:
         """The JSON of the reply; None: no reply is wanted. `size`: the bytes of the request."""

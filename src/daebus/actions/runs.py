@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import msgspec
 
 from daebus.bus.items import Items
-from daebus.core.deadlines import Deadlines
+from daebus.core.deadlines import OVERDUE_SECONDS, Deadlines
 from daebus.errors import ServiceError, Timeout, TooManyRequests
+from daebus.protocol.messages import Request
 from daebus.queues.leases import Entry
 
 __all__ = ["Run", "Runs"]
@@ -21,15 +23,17 @@ class Run(msgspec.Struct, eq=False):
 
     Attributes:
         task: Handles it.
-        request_id: Its id.
+        request: The request.
         deadline: When it is cancelled, in seconds of `time.monotonic`.
+        overdue: Called with the run if it has not ended a second after it was cancelled.
         items: The items that a streaming action sends.
         caller: The reply channel of the caller that gets them.
     """
 
     task: asyncio.Task[None]
-    request_id: str
+    request: Request
     deadline: float
+    overdue: Callable[[Run], object]
     items: Items | None = None
     caller: str | None = None
     _late: bool = False
@@ -38,12 +42,16 @@ class Run(msgspec.Struct, eq=False):
     def expire(self) -> None:
         """Cancel the run because its deadline has passed."""
         self._late = True
-        self.task.cancel()
+        self._cancel()
 
     def give_up(self) -> None:
         """Cancel the run because its caller no longer waits."""
         self._unwanted = True
+        self._cancel()
+
+    def _cancel(self) -> None:
         self.task.cancel()
+        asyncio.get_running_loop().call_later(OVERDUE_SECONDS, self.overdue, self)
 
     @property
     def is_cut(self) -> bool:
@@ -77,7 +85,7 @@ class Runs(Deadlines[asyncio.Task[None], Run]):
         """Handle a control message of a caller: it no longer waits, or it accepts more items of a stream."""
         request_id, *credit = message.decode(errors="replace").split(" ")
         for run in list(self.values()):
-            if run.request_id != request_id:
+            if run.request.request_id != request_id:
                 continue
             if not credit:
                 run.give_up()

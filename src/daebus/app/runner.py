@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import NoReturn
 
+from daebus.core.cancelling import EXITS
 from daebus.delivery.grace import Grace
 from daebus.delivery.standing import standing_of_task
 from daebus.errors import ConfigurationError, DaebusError, StartupError, render
@@ -134,11 +135,21 @@ class _Run:
         # Signal handling ends last: a thread that does not end may delay the closing of the loop.
         with StopSignals(runner.get_loop(), self._ask, _force, guard.arm):
             try:
-                return runner.run(self._main(guard))
+                return self._run(runner.get_loop(), guard)
             finally:
                 if not self._is_left:  # else closing would wait for tasks that do not end
                     runner.close()
                 guard.disarm()
+
+    def _run(self, loop: asyncio.AbstractEventLoop, guard: StopGuard) -> bool:
+        main = loop.create_task(self._main(guard), name="main")
+        while True:
+            try:
+                return loop.run_until_complete(main)
+            except EXITS as error:  # a task that a handler has made raised it: then the event loop returns at once
+                if main.done() or (self._task is not None and self._task.done()):
+                    raise
+                make_logger().error("a task wanted to end the process: it has failed", exc_info=error)
 
     def _ask(self) -> None:
         if self._guard is not None:

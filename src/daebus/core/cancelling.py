@@ -1,4 +1,4 @@
-"""Cancellation: whether the task itself was cancelled, or only something that it waited for."""
+"""Cancellation: whether the task itself was cancelled, or only something that it waited for; and exits."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import asyncio
 from collections.abc import Generator
 from contextlib import contextmanager
 
-__all__ = ["is_cancelled", "never_swallowing"]
+__all__ = ["EXITS", "is_cancelled", "never_swallowing", "without_exit"]
+
+EXITS = (SystemExit, KeyboardInterrupt)
+"""If they were let through, they would end the event loop, and one message would end all work in the process."""
 
 
 def is_cancelled() -> bool:
@@ -26,3 +29,12 @@ def never_swallowing() -> Generator[None]:
     yield
     if task is not None and task.cancelling() > before:
         raise asyncio.CancelledError
+
+
+def without_exit(title: str, error: BaseException) -> BaseException:
+    """The failure of what runs for a handler: the error; if it would end the process, another one with this cause."""
+    if not isinstance(error, EXITS):
+        return error
+    failed = RuntimeError(f"{title} raised {type(error).__name__}")
+    failed.__cause__ = error
+    return failed

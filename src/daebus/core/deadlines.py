@@ -9,9 +9,12 @@ from typing import Generic, Protocol, TypeVar
 
 from daebus.errors import Timeout
 
-__all__ = ["NEVER", "Deadlines", "Expiring", "in_time"]
+__all__ = ["NEVER", "OVERDUE_SECONDS", "Deadlines", "Expiring", "in_time"]
 
 NEVER = float("inf")
+
+OVERDUE_SECONDS = 1.0
+"""Seconds that cancelled work has to end before the log says that it does not."""
 
 _GRAIN_SECONDS = 0.005
 
@@ -36,7 +39,13 @@ T = TypeVar("T")
 
 
 async def in_time(
-    handle: Callable[[M], Awaitable[T]], message: M, title: str, seconds: float, *, margin: float = 0.0
+    handle: Callable[[M], Awaitable[T]],
+    message: M,
+    title: str,
+    seconds: float,
+    *,
+    margin: float = 0.0,
+    overdue: Callable[[], object] = lambda: None,
 ) -> T:
     """Pass a message to a function, and cancel it if it takes too long.
 
@@ -47,11 +56,13 @@ async def in_time(
         seconds: How long it may take.
         margin: Further seconds before it is cancelled, which the error does not mention: for a function that has the
             same limit itself, and whose own error says more.
+        overdue: Called if it has not ended a second after it was cancelled.
 
     Raises:
         Timeout: It has taken longer. A `TimeoutError` of the function itself is passed on.
     """
     limit = asyncio.timeout(seconds + margin)
+    timer = asyncio.get_running_loop().call_later(seconds + margin + OVERDUE_SECONDS, overdue)
     try:
         async with limit:
             return await handle(message)
@@ -59,6 +70,8 @@ async def in_time(
         if limit.expired():  # the cause has the line at which it was cancelled, for dead letters
             raise Timeout(f"{title} did not finish in {round(seconds, 3):g} s") from error
         raise
+    finally:
+        timer.cancel()
 
 
 class Deadlines(dict[K, E], Generic[K, E]):

@@ -7,9 +7,11 @@ delivery for each of its handlers, when it starts.
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Mapping
 from contextlib import aclosing
+from functools import partial
 from types import MappingProxyType, MethodType
 from typing import Generic, TypeVar, cast
 
@@ -24,6 +26,7 @@ from daebus.telemetry.logs import Logger
 from .dispatch import Handling, dispatch, dispatch_stream
 from .endpoint import Endpoint, Incoming
 from .failures import failure
+from .grace import tell_overdue
 from .interceptors import Handle, StreamHandle
 
 __all__ = ["Delivery", "Outcome"]
@@ -87,7 +90,7 @@ class Delivery(Generic[R]):
         self._stopping = stopping
         self._logger = logger
         self._timeout = endpoint.timeout
-        self.handle: Handle[R] = _handle(endpoint)
+        self.handle: Handle[R] = self._limited(_handle(endpoint))
         self.stream: StreamHandle[R] = _stream(endpoint)
 
     def incoming(
@@ -148,12 +151,22 @@ class Delivery(Generic[R]):
         """The error for the sender if the handling of its message has raised `error`; see `failure`."""
         return failure(error, self.endpoint, incoming, logger or self._logger)
 
+    def _limited(self, handle: Handle[R]) -> Handle[R]:
+        seconds = self._timeout
+        if seconds is None:
+            return handle
+
+        def limited(incoming: Incoming) -> Awaitable[R]:
+            overdue = partial(tell_overdue, asyncio.current_task(), self._logger)
+            return in_time(handle, incoming, self.title, seconds, overdue=overdue)
+
+        return limited
+
 
 def _handle(endpoint: Endpoint[R]) -> Handle[R]:
     inner = cast("Handle[R]", MethodType(dispatch, endpoint))  # a call of a partial takes longer
     outer = endpoint.interceptors.around(endpoint, inner)
-    handle = inner if outer is inner else _guarded(endpoint, outer)
-    return handle if endpoint.timeout is None else _limited(handle, endpoint.title, endpoint.timeout)
+    return inner if outer is inner else _guarded(endpoint, outer)
 
 
 def _guarded(endpoint: Endpoint[R], outer: Handle[R]) -> Handle[R]:
@@ -162,10 +175,6 @@ def _guarded(endpoint: Endpoint[R], outer: Handle[R]) -> Handle[R]:
             return await outer(incoming)
 
     return handle
-
-
-def _limited(handle: Handle[R], title: str, seconds: float) -> Handle[R]:
-    return lambda incoming: in_time(handle, incoming, title, seconds)
 
 
 def _stream(endpoint: Endpoint[R]) -> StreamHandle[R]:

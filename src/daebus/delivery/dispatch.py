@@ -8,7 +8,7 @@ from contextlib import aclosing, nullcontext
 from types import TracebackType
 from typing import TypeVar, cast
 
-from daebus.core.cancelling import is_cancelled
+from daebus.core.cancelling import EXITS, is_cancelled
 from daebus.core.context import Context, current_context
 
 from .after_commit import discard, pending
@@ -18,9 +18,6 @@ from .workers import to_its_end
 __all__ = ["Handling", "dispatch", "dispatch_stream"]
 
 R = TypeVar("R")
-
-# If they were let through, they would end the event loop, and one message would end all work in the process.
-_EXITS = (SystemExit, KeyboardInterrupt)
 
 
 async def dispatch(endpoint: Endpoint[R], incoming: Incoming) -> R:
@@ -54,7 +51,7 @@ async def dispatch(endpoint: Endpoint[R], incoming: Incoming) -> R:
 
 def _misraised(endpoint: Endpoint[object], error: BaseException) -> RuntimeError | None:
     """The failure if a handler has raised an exception that handlers must not raise; None: it has not."""
-    if isinstance(error, _EXITS) or (isinstance(error, asyncio.CancelledError) and not is_cancelled()):
+    if isinstance(error, EXITS) or (isinstance(error, asyncio.CancelledError) and not is_cancelled()):
         return _failed(endpoint, error)
     return None
 
@@ -67,7 +64,7 @@ async def _dispatch_to_thread(endpoint: Endpoint[R], incoming: Incoming, argumen
     def handle() -> R:
         try:
             return endpoint.encode(endpoint.call(*arguments, **incoming.keywords))
-        except (StopIteration, *_EXITS) as error:
+        except (StopIteration, *EXITS) as error:
             # A future cannot carry the first: whoever awaits the thread would wait for ever. Nor a task the others.
             raise _failed(endpoint, error) from error
 

@@ -6,13 +6,14 @@ import asyncio
 import time
 from collections.abc import Awaitable, Collection, Iterable
 from typing import Any
+from weakref import WeakSet
 
 from daebus.errors import Timeout
 from daebus.telemetry.logs import Logger, make_logger
 
 from .standing import Standing, standing_of_task
 
-__all__ = ["CUT_SECONDS", "LIFECYCLE_SECONDS", "NOT_ENDED", "STOP_SECONDS", "Grace"]
+__all__ = ["CUT_SECONDS", "LIFECYCLE_SECONDS", "NOT_ENDED", "STOP_SECONDS", "Grace", "tell_overdue"]
 
 NOT_ENDED = "service did not stop cleanly: some of its work has not ended"
 """The log message at the end of such a stop, instead of ``service stopped``."""
@@ -33,6 +34,8 @@ _LEAST_SECONDS = 0.1
 """Minimum seconds for each of these, however late it is: most need only one turn of the event loop."""
 
 _MOST_TOLD = 10
+
+_overdue: WeakSet[asyncio.Task[Any]] = WeakSet()
 
 
 class Grace:
@@ -132,12 +135,7 @@ class Grace:
         standings = [standing_of_task(task) for task in tasks]
         self.unended += standings
         for standing in standings[:_MOST_TOLD]:
-            self._logger.error(
-                "handler does not end, although it was cancelled",
-                handler=standing.handler or standing.name,
-                at=standing.at,
-                stack=standing.stack,
-            )
+            _tell_unended(standing, self._logger)
         if len(standings) > _MOST_TOLD:
             self._logger.error("more handlers do not end", number=len(standings) - _MOST_TOLD)
 
@@ -154,6 +152,22 @@ class Grace:
         else:
             self.unended.append(stood)
         return stood
+
+
+def tell_overdue(task: asyncio.Task[Any] | None, logger: Logger) -> None:
+    """Log that a handler has not ended after it was cancelled; once for each task, and not if it has ended."""
+    if task is not None and not task.done() and task not in _overdue:
+        _overdue.add(task)
+        _tell_unended(standing_of_task(task), logger)
+
+
+def _tell_unended(standing: Standing, logger: Logger) -> None:
+    logger.error(
+        "handler does not end, although it was cancelled",
+        handler=standing.handler or standing.name,
+        at=standing.at,
+        stack=standing.stack,
+    )
 
 
 async def _awaited(closing: Awaitable[object]) -> None:

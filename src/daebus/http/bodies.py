@@ -14,7 +14,7 @@ from typing import Any, cast
 from litestar.response.base import ASGIResponse
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
-from daebus.core.cancelling import is_cancelled
+from daebus.core.cancelling import is_cancelled, without_exit
 from daebus.core.context import Context, current_context
 from daebus.delivery.after_commit import discard, hold, pending
 from daebus.delivery.endpoint import Endpoint
@@ -150,7 +150,7 @@ class Body:
             if not channel.has_ended or await channel.has_lost_client():
                 failed = asyncio.CancelledError("the client is gone")
         except BaseException as error:
-            failed = _cause(error)
+            failed = without_exit(self.endpoint.title, _cause(error))
         finally:
             stopping.forget(stop)
             stop.cancel()

@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast
 
 from typing_extensions import override
 
+from daebus.core.cancelling import EXITS
 from daebus.delivery.workers import Workers, to_its_end
 
 from .litestar_internals import BODY_ITERATORS, AsyncIteratorWrapper
@@ -33,11 +34,17 @@ class _InThreads(AsyncIterator[T]):
 
     @override
     async def __anext__(self) -> T:
-        step = self._step = asyncio.ensure_future(self._workers.run(lambda: next(self._iterator, self._end)))
+        step = self._step = asyncio.ensure_future(self._workers.run(self._next))
         item = await asyncio.shield(step)
         if item is self._end:
             raise StopAsyncIteration
         return cast("T", item)
+
+    def _next(self) -> object:
+        try:
+            return next(self._iterator, self._end)
+        except EXITS as error:  # no task can carry them
+            raise RuntimeError(f"the body of a response raised {type(error).__name__}") from error
 
     async def aclose(self) -> None:
         """Close the iterator, if it is a generator."""
