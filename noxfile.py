@@ -114,6 +114,13 @@ def simulate(session: nox.Session) -> None:
 
 
 @nox.session
+def sensitivity(session: nox.Session) -> None:
+    """Take one mend after another out of a copy of daebus; each must be found. ``-- --only gap,looks``: these."""
+    install(session, "test")
+    session.run("python", "-m", "tests.simulation.mutations", *session.posargs)
+
+
+@nox.session
 def model(session: nox.Session) -> None:
     """All orders of events in the models of the lease protocol; `-- --only wrong --trace`. See tests/model."""
     missing = [tool for tool in ("rumur", "gcc") if shutil.which(tool) is None]

@@ -6,16 +6,18 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import ExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Generator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from tests.processes import launched
 from tests.support import raw_redis, until
 
 from daebus import Bus, Context, Daebus, StreamAction
+from daebus.bus.inbox import Inbox
 from daebus.errors import Unavailable
 from daebus.protocol.messages import reply_channel
 from daebus.testing import private_redis_url, running
@@ -101,3 +103,35 @@ async def test_a_stream_of_which_an_item_was_lost_is_an_error() -> None:
         assert await anext(stream) == 1
         with pytest.raises(Unavailable, match=r"counting\.count lost an item on its way"):
             await anext(stream)
+
+
+async def test_a_caller_that_missed_the_last_items_is_not_told_that_the_stream_is_whole() -> None:
+    app = Daebus("counting")
+    missing = asyncio.Event()
+
+    @app.action(COUNT)
+    async def count() -> AsyncIterator[int]:
+        yield 1
+        await missing.wait()
+        yield 2
+
+    async with running(app) as bus:
+        stream = bus.stream(COUNT)
+        assert await anext(stream) == 1
+        with ignoring(b'"number":2'):
+            missing.set()
+            with pytest.raises(Unavailable, match=r"counting\.count lost an item on its way"):
+                await anext(stream)
+
+
+@contextmanager
+def ignoring(part: bytes) -> Generator[None]:
+    """Inside, replies with this part do not arrive, as on a connection that the server has not yet given up."""
+    receive = Inbox.receive
+
+    def lossy(inbox: Inbox, message: bytes) -> None:
+        if part not in message:
+            receive(inbox, message)
+
+    with patch.object(Inbox, "receive", lossy):
+        yield

@@ -1,14 +1,10 @@
-"""The services under simulation, and the client that sends to them; both note what they do in a `History`."""
+"""The hosts of a trial: instances of the service, and the client that sends to them."""
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
 
-import msgspec
-
-from daebus import Action, Blueprint, Channel, Daebus, Settings
-from daebus.app.assembly import Assembly
 from daebus.app.houses import Watch, houses_of
 from daebus.app.runtime import Runtime
 from daebus.bus.bus import Bus
@@ -16,119 +12,55 @@ from daebus.bus.caller import Caller
 from daebus.bus.node_bus import NodeBus
 from daebus.connection.node import open_node
 from daebus.core.timings import Timings
+from daebus.delivery.standing import Standing
 from daebus.errors import ServiceError, Timeout
 from daebus.legacy.dialect import dialect_of
+from daebus.process.hangs import Hangs
 from daebus.protocol.limits import BusLimits
 from daebus.telemetry.logs import make_logger
 
+from .history import HUNG_AFTER, History
 from .network import SimNetwork, SimServer
+from .service import ITEMS, KEYED, NEWS, WORK, Job, app_of
 from .virtual import Host, World
 
-__all__ = ["Client", "Event", "History", "Instance", "Job"]
+__all__ = ["Client", "Instance"]
 
-SERVICE = "sim"
 TIMINGS = Timings()
 
-
-class Job(msgspec.Struct):
-    """What is sent.
-
-    Attributes:
-        name: Its name in the history.
-        seconds: How long the handler takes.
-    """
-
-    name: str
-    seconds: float
-
-
-class Event(msgspec.Struct, frozen=True):
-    """One line of a history.
-
-    Attributes:
-        time: When, in seconds.
-        what: ``invoke``, ``ok``, ``fail``, ``unknown`` of the client; ``start``, ``effect``, ``end`` of a handler; or
-            a fault.
-        kind: ``send``, ``call``, ``keyed`` or ``publish``; of a fault: which.
-        name: The name of the job; of a fault, the host.
-        by: The host that noted it.
-        value: The reply.
-    """
-
-    time: float
-    what: str
-    kind: str
-    name: str
-    by: str = ""
-    value: str = ""
-
-
-class History:
-    """Everything that happened, in order."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self.events: list[Event] = []
-
-    def note(self, what: str, kind: str, name: str, by: str = "", value: str = "") -> None:
-        self.events.append(Event(self._world.now, what, kind, name, by, value))
-
-
-WORK = Action[Job, str]("work", service=SERVICE)
-KEYED = Action[Job, str]("keyed", service=SERVICE)
-NEWS = Channel[Job]("sim_news", durable=True)
-
-
-def _app(host: Host, history: History, lease: float) -> Assembly:
-    """A service whose handlers note what they do."""
-    blueprint = Blueprint("simulated")
-
-    async def do(kind: str, job: Job) -> str:
-        history.note("start", kind, job.name, host.name)
-        try:
-            await asyncio.sleep(job.seconds)
-        except asyncio.CancelledError:
-            history.note("cancelled", kind, job.name, host.name)
-            raise
-        history.note("effect", kind, job.name, host.name)
-        return f"{job.name} by {host.name} at {host.world.now:.4f}"
-
-    @blueprint.action(WORK)
-    async def work(job: Job) -> str:
-        return await do("work", job)
-
-    @blueprint.action(KEYED)
-    async def keyed(job: Job) -> str:
-        return await do("keyed", job)
-
-    @blueprint.listen(NEWS)
-    async def heard(job: Job) -> None:
-        await do("publish", job)
-
-    app = Daebus(SERVICE, settings=Settings(lease=lease, stop_timeout=10))
-    app.register_blueprint(blueprint)
-    return app.check()
+_STANDING = Standing("loop", None, "simulated", [])
 
 
 class Instance:
-    """A running instance of the service, on a host of its own."""
+    """A running instance of the service, on a host of its own.
+
+    Attributes:
+        host: The host.
+        lease: Its lease in seconds.
+        is_ready: Whether it has started.
+        task: Ends with it.
+    """
 
     def __init__(self, world: World, network: SimNetwork, history: History, name: str, lease: float) -> None:
-        self.host = world.host(name)
+        self.host: Host = world.host(name)
+        self.lease = lease
         self._network = network
-        self._assembly = _app(self.host, history, lease)
+        self._history = history
         self._stop = asyncio.Event()
-        self.is_ready = False
-        self.task = self.host.start(self._serve())
+        self._runtime: Runtime | None = None
+        self.is_ready: bool = False
+        self.task: asyncio.Task[None] = self.host.start(self._serve())
 
     async def _serve(self) -> None:
         server = SimServer.over(self._network, self.host, TIMINGS)
         async with AsyncExitStack() as stack:
-            node = await stack.enter_async_context(open_node(server))
-            runtime = Runtime(self._assembly, node, make_logger(host=self.host.name))
-            houses = [house for house in houses_of(self._assembly) if not isinstance(house, Watch)]
+            node = await stack.enter_async_context(open_node(server, self.lease))
+            assembly = app_of(self.lease)
+            self._runtime = runtime = Runtime(assembly, node, make_logger(host=self.host.name))
+            houses = [house for house in houses_of(assembly) if not isinstance(house, Watch)]
             await stack.enter_async_context(runtime.serving(houses))
             self.is_ready = True
+            self._history.note("ready", "", self.host.name)
             await self._stop.wait()
 
     @property
@@ -147,6 +79,17 @@ class Instance:
         for connection in self._network.connections:
             if connection.host is self.host:
                 connection.cut(executes=rng.random() < 0.5)
+
+    def hang(self, seconds: float) -> None:
+        """Have its event loop hang; the heartbeat and the watchdog have threads of their own."""
+        world, runtime = self.host.world, self._runtime
+        if runtime is None or not self.is_ready:
+            return
+        hangs = Hangs(runtime.lease, runtime.logger, lambda: None)
+        self.host.hung_until = world.now + seconds
+        if seconds > HUNG_AFTER:
+            world.at(world.now + HUNG_AFTER, lambda: hangs.hung(_STANDING, HUNG_AFTER))
+            world.at(world.now + seconds, hangs.goes_on)
 
 
 class Client:
@@ -175,7 +118,7 @@ class Client:
         self.host.main.call_soon(self._done.set)
 
     def begin(self, kind: str, job: Job, *, timeout: float = 20.0, key: str | None = None) -> None:
-        """Begin a send, a call, a keyed call, or a publish."""
+        """Begin a send, a call, a keyed call, a stream, or a publish."""
         self.pending += 1
         self.host.start(self._do(kind, job, timeout, key))
 
@@ -183,7 +126,7 @@ class Client:
         history, bus = self._history, self._bus
         assert bus is not None
         history.note("invoke", kind, job.name, "client", key or "")
-        value = ""
+        value, items = "", list[str]()
         try:
             match kind:
                 case "send":
@@ -192,12 +135,17 @@ class Client:
                     value = await bus.call(WORK, job, timeout=timeout)
                 case "keyed":
                     value = await bus.call(KEYED, job, timeout=timeout, idempotency_key=key)
+                case "items":
+                    async for item in bus.stream(ITEMS, job, timeout=timeout):
+                        items.append(item)
                 case _:
                     await bus.publish(NEWS, job)
             history.note("ok", kind, job.name, "client", value)
         except Timeout:
             history.note("unknown", kind, job.name, "client", "timeout")
         except ServiceError as error:
-            history.note("fail", kind, job.name, "client", f"{error.code}: {error.message}")
+            history.note("fail", kind, job.name, "client", error.code)
         finally:
+            for item in items:
+                history.note("item", kind, job.name, "client", item)
             self.pending -= 1

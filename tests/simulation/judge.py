@@ -3,26 +3,48 @@
 from __future__ import annotations
 
 import itertools
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from .fleet import Event
+from .history import HUNG_AFTER, Event
+from .service import PIECES
 
-__all__ = ["Run", "judge", "runs_of"]
+__all__ = ["Letter", "Run", "judge", "runs_of"]
 
-_CUT_OFF = {"kill", "freeze", "partition", "stall"}
-"""The faults after which an instance may count as dead."""
+_CUT_OFF = {"kill", "freeze", "partition", "stall", "loop"}
+"""The faults of one host."""
 
 _STOPPED = {"stop", "lease"}
-"""The faults after which an instance stops; if the server hangs meanwhile, the last acknowledgements may get lost."""
+"""The faults after which an instance stops. It returns what it does not finish in time."""
 
-_EXCUSED_SECONDS = 60.0
-"""How long after such a fault the work of the instance may be taken over, or run again."""
+_COMMON = {"hang", "stutter", "slow", "clock", "forget"}
+"""The faults that hit all hosts."""
 
+_SILENCE = 0.6
+"""An instance may count as dead after so much of its lease: it sends a heartbeat in every third of one."""
+
+_SETTLING = 10.0
+"""Seconds for which the settling of an entry may take after its handler has ended, on a connection that stalls."""
 
 _FEWEST_DELIVERIES = 2
 """How often a call is delivered at most."""
+
+_NEVER_FINISHED = "never finished"
+
+
+class Letter(NamedTuple):
+    """A dead letter.
+
+    Attributes:
+        name: The name of its job.
+        error: Why it is one.
+        deliveries: How often it was delivered.
+    """
+
+    name: str
+    error: str
+    deliveries: int
 
 
 class Run(NamedTuple):
@@ -32,45 +54,57 @@ class Run(NamedTuple):
         host: Where it ran.
         begin: When it started.
         end: When it ended, was cancelled, or died with its host.
+        how: ``effect``, ``failed``, ``cancelled``, ``fault`` for the death of its host, or nothing.
     """
 
     host: str
     begin: float
     end: float
+    how: str
 
 
-def judge(events: Sequence[Event], dead: Sequence[str]) -> list[str]:
+def judge(
+    events: Sequence[Event], letters: Sequence[Letter], *, bad: Collection[str] = (), quick: Collection[str] = ()
+) -> list[str]:
     """The broken promises in a history.
 
     Args:
         events: The history.
-        dead: The dead letters.
+        letters: The dead letters.
+        bad: The jobs that fail at each attempt, or kill their process.
+        quick: The jobs that take no longer than a suspect runs alone.
     """
-    return [*_lost(events, dead), *_repeated(events), *_keys(events), *_buried(events, dead)]
-
-
-def _lost(events: Sequence[Event], dead: Sequence[str]) -> list[str]:
-    """What was accepted has an effect, or is a dead letter."""
-    effects = {event.name for event in events if event.what == "effect"}
+    runs = runs_of(events)
     return [
-        f"lost: {event.kind} {event.name}"
-        for event in events
-        if event.what == "ok"
-        and event.kind in ("send", "publish")
-        and event.name not in effects
-        and not any(f'"{event.name}"' in letter for letter in dead)
+        *_lost(events, letters),
+        *_repeated(events, runs),
+        *_keys(events),
+        *_buried(events, [letter for letter in letters if letter.name not in bad], quick),
+        *_doubled(letters),
+        *_streams(events),
+        *_replies(events, runs),
+        *_pinned(events, runs),
+        *_poisoned(events, runs),
+        *_refused(events),
     ]
 
 
-def _repeated(events: Sequence[Event]) -> list[str]:
-    """Nothing runs twice, nor on two hosts at once, unless its first host died or was cut off before."""
-    problems: list[str] = []
-    for name, runs in runs_of(events).items():
-        for earlier, later in itertools.pairwise(runs):
-            if not _was_cut_off(events, earlier.host, later.begin):
+def _lost(events: Sequence[Event], letters: Sequence[Letter]) -> Iterator[str]:
+    """What was accepted has an effect, or is a dead letter."""
+    ended = {event.name for event in events if event.what == "effect"} | {letter.name for letter in letters}
+    for event in events:
+        if event.what == "ok" and event.kind in ("send", "publish") and event.name not in ended:
+            yield f"lost: {event.kind} {event.name}"
+
+
+def _repeated(events: Sequence[Event], runs: Mapping[str, Sequence[Run]]) -> Iterator[str]:
+    """Nothing runs twice, nor on two hosts at once, unless its first host died or was cut off before, or it failed."""
+    for name, of_it in runs.items():
+        for earlier, later in itertools.pairwise(of_it):
+            retried = (name == "tick" or earlier.how == "failed") and earlier.end <= later.begin
+            if not retried and not _was_cut_off(events, earlier, later.begin):
                 how = "while it ran" if later.begin < earlier.end else "after it had run"
-                problems.append(f"{name} ran on {later.host} {how} on {earlier.host}, which was never cut off")
-    return problems
+                yield f"{name} ran on {later.host} {how} on {earlier.host}, which was never cut off"
 
 
 def runs_of(events: Sequence[Event]) -> dict[str, list[Run]]:
@@ -79,37 +113,144 @@ def runs_of(events: Sequence[Event]) -> dict[str, list[Run]]:
     for index, event in enumerate(events):
         if event.what == "start":
             ends = (
-                later.time
+                later
                 for later in events[index:]
-                if (later.by == event.by and later.name == event.name and later.what in ("effect", "cancelled"))
+                if (later.by == event.by and later.name == event.name and later.what in _ENDS)
                 or (later.what == "fault" and later.kind == "kill" and later.name == event.by)
             )
-            found[event.name].append(Run(event.by, event.time, next(ends, float("inf"))))
+            end = next(ends, None)
+            run = (float("inf"), "") if end is None else (end.time, end.what)
+            found[event.name].append(Run(event.by, event.time, *run))
     return found
 
 
-def _was_cut_off(events: Sequence[Event], host: str, before: float) -> bool:
-    hung = any(event.what == "fault" and event.kind == "hang" for event in events)
-    excuses = _CUT_OFF | _STOPPED if hung else _CUT_OFF
-    return any(
-        event.what == "fault"
-        and event.kind in excuses
-        and event.name == host
-        and before - _EXCUSED_SECONDS < event.time < before
-        for event in events
-    )
+_ENDS = ("effect", "failed", "cancelled")
 
 
-def _buried(events: Sequence[Event], dead: Sequence[str]) -> list[str]:
-    """No handler kills its process, so a dead letter needs as many faults as it had deliveries: at least two."""
-    faults = sum(event.what == "fault" and event.kind in _CUT_OFF for event in events)
-    return [] if faults >= _FEWEST_DELIVERIES else [f"dead letter: {letter}" for letter in dead]
+def _was_cut_off(events: Sequence[Event], run: Run, before: float) -> bool:
+    """Whether the host of a run was silent for a lease while it had the entry, or stopped before the run had ended.
+
+    If the server hangs when it stops, the acknowledgement of a run that has ended may get lost, too.
+    """
+    faults = [event for event in events if event.what == "fault" and event.time < before]
+    hung = any(event.kind in ("hang", "stutter") for event in faults)
+    silent = 0.0
+    for event in faults:
+        if event.name == run.host and event.time <= run.end + _SETTLING and event.time + event.seconds >= run.begin:
+            if event.kind in _CUT_OFF:
+                silent += event.seconds / event.lease
+            elif event.kind in _STOPPED and (hung or run.how == "cancelled"):
+                return True
+    return silent >= _SILENCE
 
 
-def _keys(events: Sequence[Event]) -> list[str]:
+def _doubled(letters: Sequence[Letter]) -> Iterator[str]:
+    """A message is one dead letter."""
+    for name, count in Counter(letter.name for letter in letters).items():
+        if count > 1:
+            yield f"{count} dead letters of {name}"
+
+
+def _buried(events: Sequence[Event], letters: Sequence[Letter], quick: Collection[str]) -> Iterator[str]:
+    """A harmless message is a dead letter only if as many faults as it had deliveries can have broken it off.
+
+    Of all that was in flight on a process that a poisonous message kills, each counts the first death. After that only
+    what takes longer than its time alone can be hit again.
+    """
+    faults = [event for event in events if event.what == "fault" and event.kind in _CUT_OFF]
+    poisoned = sum(bool(event.value) for event in faults)
+    others = len(faults) - poisoned
+    for letter in letters:
+        deaths = others + (min(poisoned, 1) if letter.name in quick else poisoned)
+        if _NEVER_FINISHED not in letter.error or deaths < max(letter.deliveries, _FEWEST_DELIVERIES):
+            yield f"dead letter: {letter.name}: {letter.error}"
+
+
+def _keys(events: Sequence[Event]) -> Iterator[str]:
     """All calls with one key get the same reply."""
     replies: defaultdict[str, set[str]] = defaultdict(set)
     for event in events:
         if event.what == "ok" and event.kind == "keyed":
             replies[event.name].add(event.value)
-    return [f"key {key} has {len(found)} replies: {sorted(found)}" for key, found in replies.items() if len(found) > 1]
+    for key, found in replies.items():
+        if len(found) > 1:
+            yield f"key {key} has {len(found)} replies: {sorted(found)}"
+
+
+def _streams(events: Sequence[Event]) -> Iterator[str]:
+    """The items of a stream are those of one run, in order, and all of them where it ends well."""
+    items: defaultdict[str, list[str]] = defaultdict(list)
+    for event in events:
+        if event.what == "item":
+            items[event.name].append(event.value)
+    ended = {event.name for event in events if event.what == "ok" and event.kind == "items"}
+    for name in ended | set(items):
+        found = items[name]
+        run = found[0].partition("#")[0] if found else ""
+        whole = [f"{run}#{number}" for number in range(1, PIECES + 1)]
+        if found != (whole if name in ended else whole[: len(found)]):
+            yield f"the items of {name} are {found}"
+
+
+def _replies(events: Sequence[Event], runs: Mapping[str, Sequence[Run]]) -> Iterator[str]:
+    """A reply is that of the last run which began before it ended: after a take-over only the new owner replies.
+
+    What waits in the socket of a server that hangs counts all the same.
+    """
+    if any(event.what == "fault" and event.kind in ("hang", "stutter") for event in events):
+        return
+    for event in events:
+        if event.what == "ok" and event.kind in ("call", "keyed"):
+            of_it = runs.get(event.name, ())
+            own = next((run for run in of_it if event.value == f"{event.name} by {run.host} at {run.begin:.4f}"), None)
+            if own is not None and any(own.begin < run.begin < own.end for run in of_it):
+                yield f"{event.kind} {event.name} got the reply of a run that another one had replaced: {event.value}"
+
+
+def _pinned(events: Sequence[Event], runs: Mapping[str, Sequence[Run]]) -> Iterator[str]:
+    """While an event loop hangs, an instance to which nothing happens takes over from it."""
+    faults = [event for event in events if event.what == "fault"]
+    hosts = {event.name for event in faults}
+    if any(event.kind in _COMMON for event in faults):
+        return
+    for fault in faults:
+        until = fault.time + fault.seconds
+        healthy = any(event.what == "ready" and event.name not in hosts and event.time < fault.time for event in events)
+        if fault.kind != "loop" or fault.seconds <= HUNG_AFTER or not healthy:
+            continue
+        held = [
+            name
+            for name, of_it in runs.items()
+            if name != "tick"
+            and any(run.host == fault.name and run.begin < fault.time and run.end >= until for run in of_it)
+        ]
+        taken = [name for name in held if any(fault.time < run.begin < until for run in runs[name])]
+        if held and not taken and sum(other.name == fault.name for other in faults) == 1:
+            yield f"{', '.join(held)} stayed on {fault.name} while its loop hung"
+
+
+def _poisoned(events: Sequence[Event], runs: Mapping[str, Sequence[Run]]) -> Iterator[str]:
+    """A call that kills its process is given to one more, and no more."""
+    killers = {event.value for event in events if event.what == "fault" and event.value}
+    for event in events:
+        if event.what == "invoke" and event.kind == "call" and event.name in killers:
+            count = len(runs[event.name])
+            if count > _FEWEST_DELIVERIES:
+                yield f"call {event.name} killed {count} processes"
+
+
+def _refused(events: Sequence[Event]) -> Iterator[str]:
+    """A call is not told that there is no such service while an instance serves it.
+
+    A registry that is lost or whose clock is set needs a moment; so does an instance that starts.
+    """
+    faults = [event for event in events if event.what == "fault"]
+    if any(event.kind in ("clock", "forget") for event in faults):
+        return
+    gone = {event.name for event in faults if event.kind in _CUT_OFF | _STOPPED}
+    serving = min((event.time for event in events if event.what == "ready" and event.name not in gone), default=None)
+    begun = {event.name: event.time for event in events if event.what == "invoke"}
+    for event in events:
+        is_refused = event.what == "fail" and event.value in ("no_such_service", "no_such_action")
+        if is_refused and serving is not None and begun[event.name] > serving + 1:
+            yield f"{event.kind} {event.name} was refused: {event.value}"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import hashlib
+import re
 import socket
 import zlib
 from collections import deque
@@ -28,10 +29,10 @@ from daebus.core.timings import Timings
 
 from .virtual import EPOCH, Host, World
 
-__all__ = ["Connection", "SimNetwork", "SimServer"]
+__all__ = ["Connection", "SimNetwork", "SimServer", "known_scripts"]
 
 _SHIM = """
-local sim_time, sim_redis = table.remove(ARGV), redis
+local sim_time, sim_redis, sim_added, sim_published = table.remove(ARGV), redis, 0, 0
 local function sim_id(key)
     local ms, info = string.sub(sim_time, 1, -4), sim_redis.pcall('XINFO', 'STREAM', key)
     if info.err then return ms .. '-0' end
@@ -44,7 +45,10 @@ end
 local function sim_run(run, name, ...)
     if name == 'TIME' then return {string.sub(sim_time, 1, -7), string.sub(sim_time, -6)} end
     local args = {...}
+    if name == 'PUBLISH' then sim_published = 1 end
+    if name == 'XGROUP' and args[1] ~= 'DELCONSUMER' then sim_added = 1 end
     if name == 'XADD' then
+        sim_added = 1
         for i = 2, #args do
             if args[i] == '*' then args[i] = sim_id(args[1]) break end
         end
@@ -55,7 +59,16 @@ local redis = setmetatable({
     call = function(...) return sim_run(sim_redis.call, ...) end,
     pcall = function(...) return sim_run(sim_redis.pcall, ...) end,
 }, {__index = sim_redis})
+local function sim_script()
 """
+_SHIM_END = """
+end
+local sim_reply = sim_script()
+return {sim_added + 2 * sim_published, sim_reply == nil and false or sim_reply}
+"""
+_SHIMMED = re.compile(rb"\*2\r\n:([0-3])\r\n")
+"""What stands before the reply of a script: whether it has added entries, and published."""
+
 _DATABASE = 9
 _CONNECT_SECONDS = 5.0
 _NIL = b"*-1\r\n"
@@ -118,6 +131,7 @@ class Connection:
         name: Its name in the trace.
         stalled_until: Until then, nothing arrives in either direction.
         is_cut: Whether the client's end is gone.
+        channels: What it has subscribed to.
     """
 
     def __init__(self, network: SimNetwork, host: Host, number: int, loop: asyncio.AbstractEventLoop) -> None:
@@ -130,9 +144,10 @@ class Connection:
         self.stalled_until = 0.0
         self.is_cut = False
         self.is_closed = False
+        self._lingers = False
         self.inbox: deque[Command] = deque()
         self.waits: tuple[Command, float] | None = None
-        self.is_subscriber = False
+        self.channels: set[bytes] = set()
         self._arrives = self._returns = 0.0
         self._sent: deque[bytes] = deque()
         self._replied: deque[bytes] = deque()
@@ -163,6 +178,8 @@ class Connection:
 
     def execute(self, commands: Sequence[Command]) -> list[bytes]:
         """Have the server execute some commands, and return its replies."""
+        if not commands:
+            return []
         self._socket.sendall(b"".join(pack(tuple(command)) for command in commands))
         return [self.receive() for _ in commands]
 
@@ -202,11 +219,17 @@ class Connection:
         if self.protocol is not None and not self.is_cut:
             self.protocol.data_received(data)
 
-    def cut(self, *, executes: bool) -> None:
-        """The client's end is gone; `executes`: the server still executes what was sent before."""
+    def cut(self, *, executes: bool, lingers: bool = False) -> None:
+        """The client's end is gone.
+
+        Args:
+            executes: Whether the server still executes what was sent before.
+            lingers: Whether it is not told, and so ends a command that blocks there no sooner than otherwise.
+        """
         if self.is_cut:
             return
         self.is_cut = True
+        self._lingers = lingers
         if not executes:
             self.close()
         else:
@@ -216,8 +239,8 @@ class Connection:
 
     def close_when_done(self) -> None:
         """Close the server's end once all commands have been executed."""
-        if self.inbox or self._sent:
-            if self.waits is not None:  # the server finds a closed connection of a blocked client
+        if self.inbox or self._sent or self.waits is not None:
+            if self.waits is not None and not self._lingers:  # the server finds a closed connection of a blocked client
                 self.close()
                 return
             self.network.world.at(self.network.world.now + 0.01, self.close_when_done)
@@ -243,6 +266,8 @@ class SimNetwork:
     Attributes:
         hung_until: Until then, the server executes nothing.
         clock: How far the server's clock is ahead of the world, in seconds.
+        slow: How many of the batches are late.
+        quick_until: Until then, none is.
         trace: One line for each batch that was executed.
     """
 
@@ -251,16 +276,16 @@ class SimNetwork:
         self.hung_until = 0.0
         self.clock = 0.0
         self.slow = 0.0
+        self.quick_until = 0.0
         self.trace: list[str] = []
         self.connections: list[Connection] = []
         self._path = path
-        self._sockets = 0
+        self._added: set[bytes] = set()
+        self._published: set[bytes] = set()
         self._admin = _Admin(path)
         self._admin.ask(b"FLUSHDB")
-        self._scripts = {sha: self._load(text) for sha, text in _scripts().items()}
+        self._scripts = {sha: self._load(text) for sha, text in known_scripts().items()}
         self._passing = self._load("return redis.call(unpack(ARGV))")
-        self._adds = {sha for sha, text in _scripts().items() if "'XADD'" in text or "'XGROUP'" in text}
-        self._publishes = {sha for sha, text in _scripts().items() if "'PUBLISH'" in text}
 
     def close(self) -> None:
         for connection in self.connections:
@@ -271,13 +296,18 @@ class SimNetwork:
         """The reply to a command of the test's own, executed at once."""
         return self._admin.ask(*command)
 
+    def ask_all(self, commands: Sequence[Command]) -> list[Any]:
+        """The replies to several; an error is one, too."""
+        return self._admin.ask_all(commands)
+
     def dial(self) -> socket.socket:
         return _dial(self._path)
 
     def delay(self) -> float:
         """How long a batch is on its way: mostly a fraction of a millisecond."""
         rng = self.world.rng
-        return rng.uniform(0.0001, 0.002) if rng.random() > 0.02 + self.slow else rng.uniform(0.002, 0.3)
+        is_late = rng.random() <= 0.02 + self.slow and self.quick_until < self.world.now
+        return rng.uniform(0.002, 0.3) if is_late else rng.uniform(0.0001, 0.002)
 
     async def connect(self, host: Host) -> Session:
         """A new connection of a host. Raises `Unavailable` while the host is cut off or the server hangs."""
@@ -302,33 +332,52 @@ class SimNetwork:
         replies: list[bytes] = []
         ordinary: list[Command] = []
         names: list[str] = []
-        may_publish = may_add = False
         while connection.inbox and connection.waits is None:
             command = connection.inbox.popleft()
             name = command[0].upper()
             names.append(name.decode())
             if name == b"XREADGROUP" and b"BLOCK" in command:
-                replies += connection.execute(ordinary)
+                replies += self._execute(connection, ordinary)
                 ordinary = []
                 replies += self._read(connection, command)
             elif name == b"CLIENT":
-                replies += connection.execute(ordinary)
+                replies += self._execute(connection, ordinary)
                 ordinary = []
                 replies.append(self._unblock(int(command[2])))
             else:
-                connection.is_subscriber |= name.endswith(b"SUBSCRIBE")
-                sha = command[1] if name == b"EVALSHA" else b""
-                may_publish |= name == b"PUBLISH" or sha in self._publishes
-                may_add |= name == b"XADD" or sha in self._adds
-                ordinary.append(self._rewritten(command))
-        replies += connection.execute(ordinary)
+                ordinary.append(command)
+        replies += self._execute(connection, ordinary)
         data = b"".join(replies)
         self.trace.append(f"{self.world.now:.6f} {connection.name} {' '.join(names)} {zlib.crc32(data):08x}")
         connection.reply(data)
-        if may_add:
-            self._serve_waiting()
-        if may_publish:
-            self._pass_on()
+        self._tell_others()
+
+    def _execute(self, connection: Connection, commands: Sequence[Command]) -> list[bytes]:
+        rewritten = [self._rewritten(command) for command in commands]
+        replies = connection.execute(rewritten)
+        for index, (command, sent) in enumerate(zip(commands, rewritten, strict=True)):
+            name = command[0].upper()
+            if name.endswith(b"SUBSCRIBE"):
+                connection.channels.update(command[1:])
+            elif name == b"PUBLISH":
+                self._published.add(command[1])
+            if sent is not command and (found := _SHIMMED.match(replies[index])):
+                replies[index] = replies[index][found.end() :]
+                flags = int(found[1])
+                if flags & 1:
+                    self._added.add(command[1] if name == b"XADD" else b"")
+                if flags & 2:
+                    self._published.add(b"")
+        return replies
+
+    def _tell_others(self) -> None:
+        """Serve those that wait for what was added or published; an empty name stands for any."""
+        added, self._added = self._added, set()
+        published, self._published = self._published, set()
+        if added:
+            self._serve_waiting(added)
+        if published:
+            self._pass_on(published)
 
     def _read(self, connection: Connection, command: Command) -> list[bytes]:
         at = list(command).index(b"BLOCK")
@@ -359,19 +408,26 @@ class SimNetwork:
         self.world.at(self.world.now, lambda: self.serve(found))
         return b":1\r\n"
 
-    def _serve_waiting(self) -> None:
-        """Serve the clients that wait for entries, those first that have waited longest."""
+    def _serve_waiting(self, added: set[bytes]) -> None:
+        """Serve the clients that wait for entries of these streams, those first that have waited longest."""
         for connection in [one for one in self.connections if one.waits is not None and not one.is_closed]:
             waiting = connection.waits
-            if waiting is not None and (reply := connection.execute([waiting[0]])[0]) != _NIL:
+            if waiting is None or not (b"" in added or added.intersection(waiting[0])):
+                continue
+            if (reply := connection.execute([waiting[0]])[0]) != _NIL:
                 connection.waits = None
                 connection.reply(reply)
                 self.world.at(self.world.now, partial(self.serve, connection))
 
-    def _pass_on(self) -> None:
-        """Pass on what was published: what the server writes before it answers a PING."""
-        for connection in [one for one in self.connections if one.is_subscriber and not one.is_closed]:
-            connection.reply(connection.published())
+    def _pass_on(self, published: set[bytes]) -> None:
+        """Pass on what was published on these channels: what the server writes before it answers a PING."""
+        for connection in self.connections:
+            if (
+                connection.channels
+                and not connection.is_closed
+                and (b"" in published or published & connection.channels)
+            ):
+                connection.reply(connection.published())
 
     def _time(self) -> bytes:
         return str(int((EPOCH + self.world.now + self.clock) * 1_000_000)).encode()
@@ -391,7 +447,7 @@ class SimNetwork:
                 return command
 
     def _load(self, text: str) -> bytes:
-        body = (_SHIM + (text.partition("\n")[2] if text.startswith("#!") else text)).encode()
+        body = "".join((_SHIM, text.partition("\n")[2] if text.startswith("#!") else text, _SHIM_END)).encode()
         sha = hashlib.sha1(body, usedforsecurity=False).hexdigest().encode()
         if self._admin.ask(b"SCRIPT", b"EXISTS", sha) == [0]:
             self._admin.ask(b"SCRIPT", b"LOAD", body)
@@ -406,11 +462,18 @@ class _Admin:
         self._reader = hiredis.Reader()
 
     def ask(self, *command: bytes) -> Any:
-        self._socket.sendall(pack(command))
-        while (reply := self._reader.gets()) is False:
-            self._reader.feed(self._socket.recv(65536))
+        (reply,) = self.ask_all([command])
         if isinstance(reply, Exception):
             raise reply
+        return reply
+
+    def ask_all(self, commands: Sequence[Command]) -> list[Any]:
+        self._socket.sendall(b"".join(pack(tuple(command)) for command in commands))
+        return [self._next() for _ in commands]
+
+    def _next(self) -> Any:
+        while (reply := self._reader.gets()) is False:
+            self._reader.feed(self._socket.recv(65536))
         return reply
 
     def close(self) -> None:
@@ -418,8 +481,8 @@ class _Admin:
 
 
 @cache
-def _scripts() -> dict[bytes, str]:
-    """The texts of all scripts, by the hashes that daebus calls them by."""
+def known_scripts() -> dict[bytes, str]:
+    """The texts of all scripts, by the hashes that daebus calls them by; to be asked before any object is frozen."""
     return {one.sha.encode(): one.text for one in gc.get_objects() if isinstance(one, Script)}
 
 

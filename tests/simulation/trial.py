@@ -7,20 +7,24 @@ import gc
 import hashlib
 import logging
 import sys
+import time
 from collections.abc import Sequence
 from typing import Any, cast
 
 import msgspec
 from typing_extensions import override
 
+from daebus.protocol.messages import action_stream, channel_stream, dead_letters, delayed_entries, listener_stream
 from daebus.testing import private_redis_url
 
-from .fleet import Client, Event, History, Instance, Job
-from .judge import judge
-from .network import SimNetwork
-from .virtual import World
+from .fleet import Client, Instance
+from .history import HUNG_AFTER, Event, History, Stage
+from .judge import Letter, judge
+from .network import SimNetwork, known_scripts
+from .service import ITEMS, KEYED, LISTENER, NEWS, RETRIES, SERVICE, WORK, Job, on_stage
+from .virtual import Host, World
 
-__all__ = ["Result", "server_path", "try_all", "try_seed"]
+__all__ = ["FAULTS", "Result", "search", "server_path", "try_all", "try_seed"]
 
 _HEAL_SECONDS = 400.0
 _LEASE = 6.0
@@ -59,29 +63,38 @@ class _Log(logging.Handler):
 
 
 class _Trial:
-    def __init__(self, world: World, network: SimNetwork) -> None:
+    def __init__(self, world: World, network: SimNetwork, only: Sequence[str]) -> None:
         self.world = world
         self.network = network
         self.history = History(world)
         self.faults: list[str] = []
         self.instances: list[Instance] = []
         self.client = Client(world, network, self.history)
-        self.jobs = 0
+        self.jobs: dict[str, Job] = {}
+        self._only = only
 
-    def add_instance(self, lease: float = _LEASE) -> Instance:
+    @property
+    def _up(self) -> list[Instance]:
+        return [one for one in self.instances if one.is_up]
+
+    def add_instance(self, lease: float) -> Instance:
         made = Instance(self.world, self.network, self.history, f"i{len(self.instances) + 1}", lease)
         self.instances.append(made)
         return made
 
     def run(self) -> list[str]:
-        world = self.world
-        for _ in range(world.plan.choice([1, 2, 2, 3])):
-            self.add_instance()
+        world, rng = self.world, self.world.plan
+        leases = _LEASES if rng.random() < _MIXED else (_LEASE,)
+        for _ in range(rng.choice([1, 2, 2, 3, 3])):
+            self.add_instance(rng.choice(leases))
         if not world.run(lambda: self.client.is_ready and all(one.is_ready for one in self.instances), 30, 0.01):
             return ["the services did not start"]
-        end = world.now + world.plan.uniform(5, 25)
-        self._plan_load(end)
-        self._plan_faults(end)
+        if rng.random() < _STEADY:
+            world.run(lambda: False, max(one.lease for one in self.instances))
+        end = world.now + rng.uniform(5, 20)
+        kinds = self._only or rng.sample(FAULTS, rng.choice([1, 1, 2, 3, 4]))
+        self._plan_load(end, fails="clock" not in kinds)
+        self._plan_faults(kinds, end)
         world.run(lambda: False, end - world.now)
         self._heal()
         if not world.run(self._is_quiet, _HEAL_SECONDS):
@@ -89,42 +102,69 @@ class _Trial:
         return self._judge() + self._stop()
 
     def _judge(self) -> list[str]:
-        found = cast("list[tuple[bytes, list[bytes]]]", self.network.ask(b"XRANGE", b"daebus:{sim}:dead", b"-", b"+"))
-        dead = [_letter(fields) for _, fields in found]
-        return judge(self.history.events, dead)
+        found = cast("list[tuple[bytes, list[bytes]]]", self.network.ask(b"XRANGE", _DEAD, b"-", b"+"))
+        letters = [_letter(fields) for _, fields in found]
+        bad = {name for name, job in self.jobs.items() if job.kills or job.failures > RETRIES}
+        quick = {name for name, job in self.jobs.items() if job.seconds <= _ALONE}
+        return judge(self.history.events, letters, bad=bad, quick=quick)
 
-    def _plan_load(self, end: float) -> None:
-        world, rng = self.world, self.world.plan
-        keys = [f"k{number}" for number in range(3)]
-        for number in range(rng.randint(5, 25)):
-            kind = rng.choice(["send", "send", "call", "keyed", "publish"])
-            seconds = rng.choice([0.0, 0.01, 0.2, rng.uniform(0, 8)])
-            key = rng.choice(keys) if kind == "keyed" else None
-            job = Job(f"{key or kind[0] + str(number)}", 1.0 if key else seconds)
-            self.jobs += 1
-            world.at(
-                rng.uniform(world.now, end),
-                lambda kind=kind, job=job, key=key: self.client.begin(kind, job, key=key, timeout=30.0),  # type: ignore[misc]
-            )
-
-    def _plan_faults(self, end: float) -> None:
+    def _plan_load(self, end: float, *, fails: bool) -> None:
+        """Plan the jobs; none fails where the clock is set, as retries that wait then are late by as much."""
         rng = self.world.plan
-        kinds = rng.sample(_FAULTS, rng.randint(1, 4))
-        for _ in range(rng.randint(0, 6)):
+        for number in range(rng.choice([5, 10, 20])):
+            kind = rng.choice(["send", "send", "call", "keyed", "publish", "items"])
+            job = Job(f"{kind[0]}{number}", rng.choice([0.0, 0.01, 0.2, rng.uniform(0, 8)]))
+            if kind == "keyed":
+                job.name, job.seconds = rng.choice(_KEYS), 3.0
+            elif fails and kind in ("send", "publish") and rng.random() < _FAILING:
+                job.failures = rng.choice([1, RETRIES, _ALWAYS])
+            self._plan_job(kind, job, rng.uniform(self.world.now, end))
+        for number in range(_LONG * len(self.instances)):
+            kind = rng.choice(["send", "call", "publish", "items"])
+            job = Job(f"long-{kind[0]}{number}", rng.uniform(4, 20), rng.choice([0, 0, _ALWAYS]) if fails else 0)
+            self._plan_job(kind, job, rng.uniform(self.world.now, self.world.now + 2))
+        if rng.random() < _POISONOUS:
+            self._plan_poison(rng.uniform(self.world.now, end))
+
+    def _plan_poison(self, when: float) -> None:
+        """A job that kills its process, while others are in flight there."""
+        kind = self.world.plan.choice(["send", "call"])
+        self._plan_job(kind, Job("poison", 0.0, kills=True), when)
+        for number in range(_INNOCENT):
+            self._plan_job(kind, Job(f"innocent{number}", _ALONE), when)
+
+    def _plan_job(self, kind: str, job: Job, when: float) -> None:
+        self.jobs[job.name] = job
+        key = job.name if kind == "keyed" else None
+        self.world.at(when, lambda: self.client.begin(kind, job, key=key, timeout=30.0))
+
+    def _plan_faults(self, kinds: Sequence[str], end: float) -> None:
+        rng = self.world.plan
+        for _ in range(rng.choice([0, 1, 2, 3, 4, 6])):
             kind = rng.choice(kinds)
             self.world.at(rng.uniform(self.world.now, end), lambda kind=kind: self._inject(kind))  # type: ignore[misc]
 
     def _inject(self, kind: str) -> None:
         rng, world = self.world.plan, self.world
-        up = [one for one in self.instances if one.is_up]
-        length = rng.choice([0.3, 0.9, 1.1, 3.0]) * _LEASE
+        up = self._up
+        lease = rng.choice([one.lease for one in up] or [_LEASE])
+        length = rng.choice(_LENGTHS) * lease
         whom = self._break_network(kind, world.now + length)
         if whom is None and up:
-            whom = self._break_instance(kind, rng.choice(up), world.now + length)
-        self.faults.append(f"{world.now:.3f} {kind} {whom or ''} {length:.2f}")
-        self.history.note("fault", kind, whom or "")
+            one = rng.choice(up)
+            length = self._break_instance(kind, one, length)
+            whom = one.host
+        name, lease = (whom or "all", 0.0) if not isinstance(whom, Host) else (whom.name, self._lease_of(whom))
+        self._note(kind, name, length, lease)
 
-    def _break_network(self, kind: str, until: float) -> str | None:
+    def _note(self, kind: str, name: str, length: float, lease: float, value: str = "") -> None:
+        self.faults.append(f"{self.world.now:.3f} {kind} {name} {length:.2f}")
+        self.history.note_fault(kind, name, length, lease, value)
+
+    def _lease_of(self, host: Host) -> float:
+        return next((one.lease for one in self.instances if one.host is host), _LEASE)
+
+    def _break_network(self, kind: str, until: float) -> Host | str | None:
         """Break something that belongs to no instance; returns whom it concerns, or None if there is no such fault."""
         rng, network = self.world.plan, self.network
         alive = [each for each in network.connections if not (each.is_cut or each.is_closed or each.host.is_dead)]
@@ -132,17 +172,22 @@ class _Trial:
             case "stall" | "cut" if alive:
                 each = rng.choice(alive)
                 if kind == "cut":
-                    each.cut(executes=rng.random() < 0.5)
+                    executes = rng.random() < _EXECUTES
+                    each.cut(executes=executes, lingers=executes and rng.random() < _LINGERS)
                 else:
                     each.stalled_until = until
-                return each.host.name
+                return each.host
             case "hang":
                 network.hung_until = until
+            case "stutter":
+                self._stutter(rng.choice([2, 3]))
             case "slow":
                 network.slow = 0.3
                 self.world.at(until, lambda: setattr(network, "slow", 0.0))
             case "clock":
-                network.clock += rng.choice([-1, 1]) * rng.choice([1.0, 2.5, 5.0, 60.0, 3600.0])
+                step = rng.choice([-1, 1]) * rng.choice([1.0, 2.5, 5.0, 60.0, 3600.0])
+                network.clock += step
+                return f"all {step:+g}"
             case "forget":
                 keys = [key for key in network.ask(b"KEYS", b"daebus:*") if key.endswith(_REGISTRIES)]
                 if keys:
@@ -151,8 +196,19 @@ class _Trial:
                 return None
         return "all"
 
-    def _break_instance(self, kind: str, one: Instance, until: float) -> str:
+    def _stutter(self, times: int) -> None:
+        """The server hangs for less than half a lease, executes what it comes to in an instant, and hangs again."""
+        network, world = self.network, self.world
+        length = _STUTTER * min([one.lease for one in self._up], default=_LEASE)
+        network.hung_until = world.now + length
+        network.quick_until = world.now + length * times + _LEASE
+        if times > 1:
+            world.at(network.hung_until, lambda: self._stutter(times - 1))
+
+    def _break_instance(self, kind: str, one: Instance, length: float) -> float:
+        """Break an instance, and return for how long."""
         rng, world = self.world.plan, self.world
+        until = world.now + length
         match kind:
             case "freeze":
                 one.host.frozen_until = until
@@ -161,19 +217,30 @@ class _Trial:
                 for each in self.network.connections:
                     if each.host is one.host and not each.is_closed:
                         each.stalled_until = until
+            case "loop":
+                length = rng.choice([HUNG_AFTER / 2, HUNG_AFTER + 2.5 * one.lease])
+                one.hang(length)
             case "lease":
                 one.stop()
-                self.add_instance(rng.choice(_OTHER_LEASES))
-            case _:
-                if kind == "kill":
-                    one.kill()
-                else:
-                    one.stop()
+                self.add_instance(rng.choice(_LEASES))
+            case "kill":
+                one.kill()
+                length = float("inf")
                 world.at(world.now + rng.uniform(0, 5), self._start_another)
-        return one.host.name
+            case _:
+                one.stop()
+                world.at(world.now + rng.uniform(0, 5), self._start_another)
+        return length
+
+    def poisoned(self, host: Host) -> None:
+        """A job kills the host on which it runs."""
+        one = next(one for one in self.instances if one.host is host)
+        one.kill()
+        self._note("kill", host.name, float("inf"), one.lease, "poison")
+        self.world.at(self.world.now + self.world.rng.uniform(0, 2), self._start_another)
 
     def _start_another(self) -> None:
-        self.add_instance()
+        self.add_instance(_LEASE)
 
     def _heal(self) -> None:
         for one in self.instances:
@@ -183,35 +250,36 @@ class _Trial:
         self.network.hung_until = self.network.slow = 0.0
 
     def _is_quiet(self) -> bool:
-        if not any(one.is_up for one in self.instances):
-            self.add_instance()
+        if not self._up:
+            self.add_instance(_LEASE)
         return not self._unrest()
 
     def _unrest(self) -> str:
         if self.client.pending:
             return f"{self.client.pending} operations of the client have not ended"
-        if not all(one.is_ready for one in self.instances if one.is_up):
+        if not all(one.is_ready for one in self._up):
             return "an instance does not start"
-        for key in (b"daebus:{sim}:action:work", b"daebus:{sim}:action:keyed"):
-            if self.network.ask(b"XLEN", key):
-                pending = self.network.ask(b"XPENDING", key, b"daebus", b"-", b"+", b"9")
-                return f"{key.decode()} has entries; pending: {pending}"
-        if self.network.ask(b"ZCARD", b"daebus:{sim}:retries"):
+        if any(one.host.hung_until > self.world.now for one in self._up):
+            return "the event loop of an instance hangs"
+        *lengths, waiting, groups = self.network.ask_all(
+            [*((b"XLEN", stream) for stream in _STREAMS), (b"ZCARD", _DELAYED), (b"XINFO", b"GROUPS", _CHANNEL)]
+        )
+        for stream, length in zip(_STREAMS, lengths, strict=True):
+            if length:
+                group = SERVICE.encode() + b":" + LISTENER.encode() if stream == _STREAMS[-1] else b"daebus"
+                pending = self.network.ask_all([(b"XPENDING", stream, group, b"-", b"+", b"9")])
+                return f"{stream.decode()} has entries; pending: {pending}"
+        if waiting:
             return "retries wait"
-        channel = b"daebus:channel:{sim_news}"
-        groups: list[list[bytes | int]] = []
-        if self.network.ask(b"EXISTS", channel):
-            groups = self.network.ask(b"XINFO", b"GROUPS", channel)
-        for group in groups:
+        for group in [] if isinstance(groups, Exception) else groups:
             about = dict(zip(group[::2], group[1::2], strict=True))
             if about[b"pending"] or about.get(b"lag"):
                 return f"events wait: {about}"
         return ""
 
     def _stop(self) -> list[str]:
-        for one in self.instances:
-            if one.is_up:
-                one.stop()
+        for one in self._up:
+            one.stop()
         self.client.stop()
         # A process that starts while its server hangs ends, and is started again.
         tasks = [one.task for one in self.instances if one.is_ready and not one.host.is_dead] + [self.client.task]
@@ -220,13 +288,54 @@ class _Trial:
         return [f"it ended with {error!r}" for error in (task.exception() for task in tasks) if error is not None]
 
 
-_FAULTS = ("kill", "freeze", "partition", "stall", "cut", "hang", "slow", "stop", "lease", "clock", "forget")
+FAULTS = (
+    *("kill", "freeze", "partition", "loop", "stop", "lease"),
+    *("stall", "cut", "slow", "hang", "stutter", "clock", "forget"),
+)
+_LENGTHS = (0.3, 0.9, 1.1, 3.0)
 _REGISTRIES = (b":instances", b":serving", b":instances:fence")
-_OTHER_LEASES = (2.0, 6.0, 15.0)
+_LEASES = (2.0, 6.0, 15.0)
+_KEYS = ("k0", "k1", "k2")
+_MIXED, _FAILING, _POISONOUS = 0.4, 0.2, 0.15
+"""How many of the trials have mixed leases, how many of the jobs fail, how many of the trials have one that kills."""
+
+_STEADY = 0.8
+"""In how many of the trials all instances may take over entries before anything breaks."""
+
+_EXECUTES, _LINGERS = 0.8, 0.7
+"""How many of the connections that break leave commands behind, and how many of these a read that blocks."""
+
+_ALWAYS = 99
+_LONG = 3
+"""How many jobs for each instance take so long that they are in flight when something breaks."""
+
+_ALONE = 0.05
+"""Less than the shortest time in seconds that a suspect runs alone."""
+
+_INNOCENT = 8
+"""How many jobs are in flight beside a job that kills."""
+
+_STUTTER = 0.45
+"""How long the server hangs each time when it stutters, in leases."""
+
+_STREAMS = (
+    *(action_stream(SERVICE, action.name).encode() for action in (WORK, KEYED, ITEMS)),
+    listener_stream(SERVICE, NEWS.name, LISTENER).encode(),
+)
+_CHANNEL, _DELAYED, _DEAD = (
+    key.encode() for key in (channel_stream(NEWS.name), delayed_entries(SERVICE), dead_letters(SERVICE))
+)
 
 
-def _letter(fields: list[bytes]) -> str:
-    return repr(dict(zip(fields[::2], fields[1::2], strict=True)))
+def _letter(flat: list[bytes]) -> Letter:
+    fields = {name.decode(): value for name, value in zip(flat[::2], flat[1::2], strict=True)}
+    if "request" in fields:
+        job = msgspec.json.decode(
+            msgspec.json.decode(fields["request"], type=dict[str, msgspec.Raw])["payload"], type=Job
+        )
+    else:
+        job = msgspec.json.decode(fields["event"], type=Job)
+    return Letter(job.name, fields["error"].decode(), int(fields["deliveries"]))
 
 
 def server_path() -> str:
@@ -235,29 +344,46 @@ def server_path() -> str:
 
 
 def try_all(seeds: Sequence[int]) -> tuple[Sequence[int], list[Result]]:
-    """The seeds, and the results of those that break a promise; for a process that does nothing else."""
+    """The seeds, and their results; for a process that does nothing else."""
+    known_scripts()
     gc.collect()
     gc.freeze()
     results = [try_seed(seed, server_path()) for seed in seeds]
-    return seeds, [result for result in results if result.problems]
+    return seeds, results
 
 
-def try_seed(seed: int, path: str, *, verbose: bool = False) -> Result:
+def search(seeds: Sequence[int], seconds: float, only: Sequence[str] = ()) -> tuple[int, Result | None]:
+    """Try seeds until one breaks a promise, or for some seconds; returns how many, and the result of that one."""
+    known_scripts()
+    gc.collect()
+    gc.freeze()
+    end, path = time.perf_counter() + seconds, server_path()
+    for count, seed in enumerate(seeds, 1):
+        result = try_seed(seed, path, only=only)
+        if result.problems:
+            return count, result
+        if time.perf_counter() > end:
+            return count, None
+    return len(seeds), None
+
+
+def try_seed(seed: int, path: str, *, verbose: bool = False, only: Sequence[str] = ()) -> Result:
     """Run one trial against the server at a Unix socket; its database 9 is emptied.
 
     Args:
         seed: The seed.
         path: The socket.
         verbose: Whether to keep all log lines.
+        only: The kinds of faults, if not all.
     """
     hook, sys.unraisablehook = sys.unraisablehook, _ignore
     try:
-        return _run(seed, path, verbose=verbose)
+        return _run(seed, path, verbose=verbose, only=only)
     finally:
         sys.unraisablehook = hook
 
 
-def _run(seed: int, path: str, *, verbose: bool) -> Result:
+def _run(seed: int, path: str, *, verbose: bool, only: Sequence[str]) -> Result:
     world = World(seed)
     log, logger = _Log(world), logging.getLogger("daebus")
     before = logger.level, logger.propagate
@@ -268,15 +394,16 @@ def _run(seed: int, path: str, *, verbose: bool) -> Result:
         with world.rules():
             network = SimNetwork(world, path)
             try:
-                trial = _Trial(world, network)
-                problems = trial.run()
+                trial = _Trial(world, network, only)
+                with on_stage(Stage(world, trial.history, trial.poisoned)):
+                    problems = trial.run()
             finally:
                 network.close()
         problems += world.surprises
         digest = hashlib.sha256("\n".join(network.trace).encode()).hexdigest()[:16]
         lines = [*network.trace, *log.lines, *map(_line, trial.history.events)]
         lines.sort(key=lambda line: float(line.partition(" ")[0]))
-        return Result(seed, problems, trial.faults, trial.jobs, digest, lines)
+        return Result(seed, problems, trial.faults, len(trial.jobs), digest, lines)
     finally:
         logger.removeHandler(log)
         _forget(world)

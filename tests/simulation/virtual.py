@@ -146,6 +146,7 @@ class Host:
         world: Its world.
         frozen_until: When it goes on.
         away_until: When the network reaches it again.
+        hung_until: When its main event loop goes on.
         is_dead: Whether it was killed.
     """
 
@@ -154,9 +155,14 @@ class Host:
         self.name = name
         self.frozen_until = 0.0
         self.away_until = 0.0
+        self.hung_until = 0.0
         self.is_dead = False
         self.loops: list[SimLoop] = []
         self.main = self.add_loop()
+
+    def goes_on(self, loop: SimLoop) -> float:
+        """When an event loop of it goes on."""
+        return max(self.frozen_until, self.hung_until) if loop is self.main else self.frozen_until
 
     def add_loop(self) -> SimLoop:
         """A new event loop."""
@@ -234,9 +240,9 @@ class World:
         ready = [
             (host, loop)
             for host in self.hosts
-            if not host.is_dead and host.frozen_until <= self.now
+            if not host.is_dead
             for loop in host.loops
-            if loop.next_time <= self.now
+            if host.goes_on(loop) <= self.now and loop.next_time <= self.now
         ]
         if not ready:
             return False
@@ -249,7 +255,7 @@ class World:
         times = [self._events[0][0]] if self._events else []
         for host in self.hosts:
             if not host.is_dead:
-                times += [max(host.frozen_until, loop.next_time) for loop in host.loops]
+                times += [max(host.goes_on(loop), loop.next_time) for loop in host.loops]
         return min(times, default=float("inf"))
 
     @contextmanager

@@ -212,6 +212,7 @@ class RequestHandler:
                             return None  # another instance sends the items from now on
                         await items.send(item)
                     await items.flush()
+                    work.items = items.sent
                 except ReaderGoneError:
                     self._logger.debug("the reader of a stream is gone", handler=self._delivery.title)
                     return None

@@ -36,6 +36,9 @@ class Items:
         request: The request for the stream.
         reply_to: The caller's reply channel.
         is_lost: Whether another instance has taken the request over: then there are no more signs of life.
+
+    Attributes:
+        sent: How many items were sent.
     """
 
     def __init__(self, link: Link, request: Request, reply_to: str, is_lost: Callable[[], bool]) -> None:
@@ -45,7 +48,8 @@ class Items:
         self._reply_to = reply_to
         self._credit: float = NEVER if request.credit is None else request.credit
         self._credit_size: float = NEVER if request.credit_size is None else request.credit_size
-        self._unanswered = self._sent = 0
+        self._unanswered = 0
+        self.sent: int = 0
         self._failed: Exception | None = None
         self._changed = asyncio.Event()
         self._alive: asyncio.Task[None] | None = None
@@ -80,8 +84,8 @@ class Items:
             raise self._failed
         self._credit -= 1
         self._credit_size -= len(item)
-        self._sent += 1
-        self._publish(Reply(SUCCESS, msgspec.Raw(item), self._request_id, final=False, number=self._sent))
+        self.sent += 1
+        self._publish(Reply(SUCCESS, msgspec.Raw(item), self._request_id, final=False, number=self.sent))
 
     async def flush(self) -> None:
         """Wait until the server has accepted all items. Raises the errors of `send`."""

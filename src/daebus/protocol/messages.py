@@ -121,8 +121,8 @@ class Reply(msgspec.Struct):
         payload: The reply, or an `ErrorPayload`; still JSON.
         request_id: The id of the request.
         final: False for all items of a stream; its end is a final reply without an item.
-        number: The number of an item of a stream, from 1; missing in all other replies. A caller sees by it that
-            another instance has begun the stream again, or that an item was lost.
+        number: The number of an item of a stream, from 1, or of its end, which counts as one more; missing in all other
+            replies. A caller sees by it that another instance has begun the stream again, or that an item was lost.
     """
 
     status: str

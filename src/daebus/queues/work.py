@@ -32,6 +32,7 @@ class Work(msgspec.Struct, eq=False):
         settler: Sends the reply and the acknowledgement.
         retries: Retries failed entries that want no reply.
         request: The request in the entry; None: it is an event, or was not decoded yet.
+        items: How many items of a stream were sent before the reply; None: it is no stream.
     """
 
     entry: Entry
@@ -39,6 +40,7 @@ class Work(msgspec.Struct, eq=False):
     settler: Settler
     retries: Retries
     request: Request | None = None
+    items: int | None = None
 
     @property
     def fence(self) -> str:
@@ -97,7 +99,10 @@ class Work(msgspec.Struct, eq=False):
         request = self.request
         reply: tuple[str, bytes] | None = None
         if status is not None and request is not None and request.reply_to is not None:
-            reply = request.reply_to, encode(Reply(status, msgspec.Raw(payload), request.request_id))
+            answer = Reply(status, msgspec.Raw(payload), request.request_id)
+            if self.items is not None and status == SUCCESS:
+                answer.number = self.items + 1
+            reply = request.reply_to, encode(answer)
         self.settler.settle(self.origin, self.entry, reply)
 
     def _tell(self, request: Request | None, outcome: Outcome) -> None:

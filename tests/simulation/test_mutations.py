@@ -1,0 +1,28 @@
+"""The simulation is sensitive: it finds that a mend is missing, and the mends stand where the mutations say."""
+
+from __future__ import annotations
+
+import pytest
+
+from .mutations import MUTATIONS, Mutation, mutated, searched
+from .trial import FAULTS
+
+_KNOWN, _SEED = MUTATIONS["one suspect"], "2"
+
+
+def test_a_mend_that_is_taken_out_is_found() -> None:
+    one_seed = ("--first", _SEED, "--count", "1")
+    with mutated(_KNOWN) as environment:
+        found, told = searched(_KNOWN, environment, 60, *one_seed)
+    assert found
+    assert f"seed {_SEED}: dead letter: innocent" in told
+    with mutated(None) as environment:
+        found, told = searched(_KNOWN, environment, 60, *one_seed)
+    assert not found, told
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS.values(), ids=MUTATIONS)
+def test_each_mend_stands_where_its_mutation_takes_it_out(mutation: Mutation) -> None:
+    assert mutation.rounds or set(mutation.faults) <= set(FAULTS)
+    with mutated(mutation):
+        pass
