@@ -35,8 +35,8 @@ from daebus import (
     WiringError,
     use,
 )
-from daebus.app.checks import deferring
 from daebus.app.web import serve
+from daebus.declare.deferring import deferring
 from daebus.errors import ConfigurationError
 from daebus.mistakes.places import Place
 from daebus.mistakes.problem import WiringProblem

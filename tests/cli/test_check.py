@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from tests.processes import DAEBUS, EXAMPLES, daebus
 
-from daebus.app.description import Report
+from daebus.checking.report import Report
 
 NOWHERE = "redis://127.0.0.1:1"
 
@@ -292,7 +292,12 @@ def test_json_for_tools(tmp_path: Path) -> None:
     done = check(tmp_path, "bad", "--json")
     assert (done.returncode, done.stderr) == (1, "")
     report = msgspec.json.decode(done.stdout, type=Report)
-    assert (report.ok, report.wiring) == (False, None)
+    assert not report.ok
+    assert report.wiring is not None
+    functions = [handler.function for handler in report.wiring.handlers]
+    assert "get" not in functions  # it has a mistake of its own
+    assert {"own", "b"} <= {*functions}
+    assert [provider.name for provider in report.wiring.providers] == ["bus"]
     problem = report.problems[0]
     assert (problem.file, problem.line, problem.column, problem.end_line, problem.end_column) == (
         "bad.py",
@@ -313,11 +318,17 @@ def test_json_for_tools(tmp_path: Path) -> None:
 def test_json_of_other_failures(tmp_path: Path) -> None:
     (tmp_path / "failing.py").write_text("from daebus import Daebus\nraise ValueError('no')\n")
     (tmp_path / "nameless.py").write_text("from daebus import Daebus\napp = Daebus('__main__')\n")
-    for target, code, said in (("failing", "start-up", "ValueError: no"), ("nameless", "configuration", "has no name")):
+    (tmp_path / "unfinished.py").write_text("from daebus import Daebus\napp = Daebus(\n")
+    for target, code, line, said in (
+        ("failing", "start-up", 2, "ValueError: no"),
+        ("unfinished", "start-up", 2, "was never closed"),
+        ("nameless", "configuration", None, "has no name"),
+    ):
         done = check(tmp_path, target, "--json")
         assert (done.returncode, done.stderr) == (1, "")
         (problem,) = msgspec.json.decode(done.stdout, type=Report).problems
-        assert (problem.code, problem.file, problem.line, problem.remedy) == (code, None, None, None)
+        file = None if line is None else f"{target}.py"
+        assert (problem.code, problem.file, problem.line, problem.remedy) == (code, file, line, None)
         assert said in problem.message
     missing = check(tmp_path, "missing", "--json")
     assert (missing.returncode, missing.stdout) == (2, "")

@@ -7,8 +7,9 @@ from typing import Any, Generic
 
 from typing_extensions import TypeVar
 
+from daebus.declare.deferring import collect
 from daebus.declare.recorder import Recorder
-from daebus.delivery.interceptors import AnyInterceptor, Interceptors
+from daebus.delivery.interceptors import NONE, AnyInterceptor, Interceptors
 from daebus.errors import WiringError
 from daebus.mistakes.problem import WiringProblem
 from daebus.mistakes.render import Note
@@ -16,7 +17,7 @@ from daebus.wiring.interceptors import read_interceptors
 
 from .container import ServiceContainer
 
-__all__ = ["Blueprint", "interceptors_of", "refuse_misfit"]
+__all__ = ["Blueprint", "interceptors_of", "refuse_misfit", "require_blueprint"]
 
 S_contra = TypeVar("S_contra", bound=ServiceContainer, contravariant=True, default=ServiceContainer)
 
@@ -50,13 +51,22 @@ class Blueprint(Recorder, Generic[S_contra]):
         interceptors: Sequence[AnyInterceptor] = (),
     ) -> None:
         super().__init__(name, prefix=prefix, namespace=namespace)
-        self._interceptors = read_interceptors(f"Blueprint({name!r})", interceptors, takes="incoming")
+        subject = f"Blueprint({name!r})"
+        self._interceptors = collect(lambda: read_interceptors(subject, interceptors, takes="incoming"), NONE)
         self.services: type[ServiceContainer] = services or ServiceContainer
 
 
 def interceptors_of(blueprint: Blueprint[S_contra]) -> Interceptors:
     """The interceptors of a blueprint."""
     return blueprint._interceptors  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # users are to see the decorators, and little else
+
+
+def require_blueprint(given: object, place: str) -> None:
+    """Refuse what is no blueprint, at the place where it is registered. Raises `WiringError`."""
+    if not isinstance(given, Blueprint):
+        subject = f"register_blueprint({getattr(given, '__name__', repr(given))})"
+        found, remedy = "it is not a blueprint", 'register an object: users = Blueprint("users")'
+        raise WiringError(WiringProblem(place, subject, found, remedy, code="wrong-component"))
 
 
 def refuse_misfit(

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple, cast
 
@@ -39,8 +37,6 @@ from .kinds import kind_of
 __all__ = [
     "Attached",
     "ServiceName",
-    "defer",
-    "deferring",
     "find_foreign",
     "find_in_container",
     "find_misnamed",
@@ -48,36 +44,6 @@ __all__ = [
     "find_uncomposable",
     "find_undecodable",
 ]
-
-_deferred: ContextVar[list[WiringProblem] | None] = ContextVar("deferred", default=None)
-
-
-@contextmanager
-def deferring() -> Generator[None]:
-    """Inside this context, registration keeps mistakes for `Daebus.check`, which reports all of them at once.
-
-    Raises:
-        WiringError: The error raised inside the context, together with the mistakes that were kept.
-    """
-    kept: list[WiringProblem] = []
-    token = _deferred.set(kept)
-    try:
-        yield
-    except WiringError as error:
-        # A mistake that stopped the import of a module must not hide the others.
-        told = {(problem.where, problem.message) for problem in error.problems}
-        untold = [problem for problem in kept if (problem.where, problem.message) not in told]
-        raise WiringError(*untold, *error.problems) from error
-    finally:
-        _deferred.reset(token)
-
-
-def defer(error: WiringError) -> bool:
-    """Keep the mistakes if `deferring` is active. Returns whether they were kept."""
-    kept = _deferred.get()
-    if kept is not None:
-        kept.extend(error.problems)
-    return kept is not None
 
 
 class Attached(NamedTuple):

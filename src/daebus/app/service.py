@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Generic, cast
 from typing_extensions import TypeVar
 
 from daebus.asgi.settings import DaebusHttp, DaebusWebSocket
-from daebus.declare.options import refuse, require_name
+from daebus.declare.deferring import collect, defer
+from daebus.declare.options import require_name
 from daebus.declare.recorder import Recorder
 from daebus.declare.specs import RouteSpec
-from daebus.delivery.interceptors import AnyInterceptor
+from daebus.delivery.interceptors import NONE, AnyInterceptor
 from daebus.delivery.workers import WorkerPool
 from daebus.errors import ConfigurationError, WiringError
 from daebus.mistakes.places import CallSite, call_site, caller_place
@@ -21,11 +22,10 @@ from daebus.wiring.container_checks import check_container
 from daebus.wiring.interceptors import read_interceptors
 
 from .assembly import Assembly
-from .blueprint import Blueprint, interceptors_of, refuse_misfit
+from .blueprint import Blueprint, interceptors_of, refuse_misfit, require_blueprint
 from .checks import (
     Attached,
     ServiceName,
-    defer,
     find_foreign,
     find_in_container,
     find_misnamed,
@@ -36,7 +36,7 @@ from .component import AttachedComponent, Component, require_component
 from .container import ServiceContainer
 from .doubts import find_idle, find_misspelt_channels
 from .plans import Plans
-from .settings import Settings, unknown_option
+from .settings import Settings, read_settings, unknown_option
 
 if TYPE_CHECKING:
     from litestar import Litestar
@@ -87,13 +87,11 @@ class Daebus(Recorder, Generic[C]):
     ) -> None:
         super().__init__(name)
         self._site = call_site()
+        subject = f"Daebus({name!r})"
         if service is not None:
-            require_name(f"Daebus({name!r}, service={service!r})", service)
-        if not isinstance(settings, Settings | None):  # pyright: ignore[reportUnnecessaryIsInstance]  # no checker may run
-            found, remedy = f"settings={settings!r}, which must be Settings", "write settings=Settings(...)"
-            raise refuse(f"Daebus({name!r})", found, remedy, "wrong-option")
-        self._settings = settings or Settings()
-        self._interceptors = read_interceptors(f"Daebus({name!r})", interceptors)
+            collect(lambda: require_name(f"Daebus({name!r}, service={service!r})", service), None)
+        self._settings = collect(lambda: read_settings(subject, settings), Settings())
+        self._interceptors = collect(lambda: read_interceptors(subject, interceptors), NONE)
         self._container = _checked(container if container is not None else cast("C", ServiceContainer()))
         self._service = service
         self._workers = WorkerPool(self._settings.max_workers)
@@ -129,6 +127,9 @@ class Daebus(Recorder, Generic[C]):
             WiringError: The object is not a component or is already attached, or the app already has a `DaebusHttp` or
                 `DaebusWebSocket`.
         """
+        collect(lambda: self._attach(component), None)
+
+    def _attach(self, component: DaebusHttp | DaebusWebSocket | Component) -> None:
         kind = type(component)
         subject = f"attach({kind.__name__}())"
         self._refuse_late(subject)
@@ -159,18 +160,15 @@ class Daebus(Recorder, Generic[C]):
             WiringError: The blueprint has mistakes; the error lists all of them.
         """
         place = caller_place()
-        if not isinstance(blueprint, Blueprint):  # pyright: ignore[reportUnnecessaryIsInstance]  # no checker may run
-            subject = f"register_blueprint({getattr(blueprint, '__name__', repr(blueprint))})"
-            found, remedy = "it is not a blueprint", 'register an object: users = Blueprint("users")'
-            raise WiringError(WiringProblem(place, subject, found, remedy, code="wrong-component"))
-        self._refuse_late(f"register_blueprint({blueprint.name!r})")
+        self._refuse_late(f"register_blueprint({getattr(blueprint, 'name', blueprint)!r})")
         try:
+            require_blueprint(blueprint, place)
             refuse_misfit(blueprint, self._container, self._blueprints, place=place, app=self._site.place)
             specs = self._take_over(blueprint, f"the blueprint was registered at {place}")
             self._blueprints[blueprint.name] = place
             self._plans.add(specs, interceptors_of(blueprint).within(self._interceptors))
         except WiringError as error:
-            if not defer(error):
+            if not defer(error, of_app=True):
                 raise
             self._deferred.extend(error.problems)
 
@@ -286,6 +284,6 @@ def _checked(container: C) -> C:
     try:
         check_container(container, ServiceContainer)
     except WiringError as error:
-        if any(problem.code == "wrong-container" for problem in error.problems) or not defer(error):
+        if any(problem.code == "wrong-container" for problem in error.problems) or not defer(error, of_app=True):
             raise
     return container

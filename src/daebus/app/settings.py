@@ -15,7 +15,7 @@ from daebus.protocol.limits import BusLimits
 from daebus.protocol.messages import MAX_PARTITIONS
 from daebus.queues.lapses import OnLapse
 
-__all__ = ["Conflict", "Settings", "unknown_option"]
+__all__ = ["Conflict", "Settings", "read_settings", "unknown_option"]
 
 Conflict = Literal["warn", "error"]
 
@@ -129,3 +129,11 @@ class Settings(_Options, frozen=True, kw_only=True):
         if not isinstance(self.limits, BusLimits):  # pyright: ignore[reportUnnecessaryIsInstance]  # no checker may run
             found, remedy = f"limits={self.limits!r}, which must be BusLimits", "write limits=BusLimits(...)"
             raise refuse(subject, found, remedy, "wrong-option")
+
+
+def read_settings(subject: str, given: object) -> Settings:
+    """The settings of an app; None: the defaults. Raises `WiringError` for any other object."""
+    if not isinstance(given, Settings | None):
+        found, remedy = f"settings={given!r}, which must be Settings", "write settings=Settings(...)"
+        raise refuse(subject, found, remedy, "wrong-option")
+    return given or Settings()

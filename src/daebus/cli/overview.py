@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from daebus.app.description import Handler, Provider, Service, Wiring
+from daebus.checking.description import Handler, Provider, Service, Wiring
 
 __all__ = ["overview"]
 

@@ -10,13 +10,14 @@ from typing import get_args
 import click
 import msgspec
 
-from daebus.app.assembly import Assembly
-from daebus.app.checks import deferring, find_uncomposable
-from daebus.app.description import Report, describe, mistakes_of, warnings_of
 from daebus.app.runner import run as run_process
-from daebus.app.web import Served, Web
+from daebus.app.web import Served
+from daebus.checking.description import describe
+from daebus.checking.examination import examine
+from daebus.checking.report import report_on
+from daebus.checking.targets import TargetError, load_target, target_file
+from daebus.declare.deferring import deferring
 from daebus.embedded.place import project_folder
-from daebus.errors import DaebusError, WiringError
 from daebus.mistakes.render import wants_colour
 from daebus.payloads.codec import encode
 from daebus.process.children import Started, Tether
@@ -26,7 +27,6 @@ from daebus.process.watchdog import hung_seconds
 
 from .failures import explained
 from .overview import overview
-from .targets import TargetError, load_target, target_file
 
 __all__ = ["check", "run"]
 
@@ -134,39 +134,12 @@ def check(target: str, service: str | None, as_json: bool) -> None:  # noqa: FBT
     mistakes.
     """
     with explained(TargetError):
-        try:
-            made = _examine(target, service)
-        except DaebusError as error:
-            if isinstance(error, TargetError) or not as_json:
-                raise
-            click.echo(encode(Report(ok=False, problems=mistakes_of(error), wiring=None)))
-            sys.exit(1)
-    wiring = describe(made)
-    if as_json:
-        click.echo(encode(Report(ok=True, problems=[], wiring=wiring, warnings=warnings_of(made.doubts))))
-    else:
-        for doubt in made.doubts:
-            click.echo(doubt.render(colour=wants_colour(sys.stderr), word="warning") + "\n", err=True)
-        click.echo(overview(wiring, boxes=sys.stdout.isatty()))
-
-
-def _examine(target: str, service: str | None) -> Assembly:
-    """The app after a check without mistakes, including Litestar's check of its routes.
-
-    The interceptors are called as at the start.
-
-    Raises:
-        WiringError: With all the mistakes.
-    """
-    with deferring():
-        made, problems = load_target(target).examine(service)
-    if made.http is not None or made.websocket is not None:
-        try:
-            Web(made)
-        except WiringError as error:
-            problems.extend(error.problems)
-    endpoints = [endpoint for _, endpoint in made.plans.compiled()]
-    problems.extend(find_uncomposable(endpoints, made.interceptors))
-    if problems:
-        raise WiringError(*problems)
-    return made
+        examined = examine(target, service)
+        if as_json and not isinstance(examined.failure, TargetError):
+            report = report_on(examined)
+            click.echo(encode(report))
+            sys.exit(0 if report.ok else 1)
+        made = examined.require()
+    for doubt in made.doubts:
+        click.echo(doubt.render(colour=wants_colour(sys.stderr), word="warning") + "\n", err=True)
+    click.echo(overview(describe(made), boxes=sys.stdout.isatty()))

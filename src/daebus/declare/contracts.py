@@ -6,10 +6,13 @@ import inspect
 from types import NoneType
 from typing import ClassVar, Generic, NoReturn, TypeVar, cast
 
+from typing_extensions import override
+
 from daebus.mistakes.places import CallSite, call_site
 from daebus.mistakes.show_type import show_type
 from daebus.payloads.codec import UnresolvedTypeError, UnsupportedTypeError, require_json_type
 
+from .deferring import collect
 from .options import RESERVED_TYPES, refuse, require_name, require_seconds
 
 __all__ = ["Action", "Channel", "Contract", "Message", "StreamAction", "require_named"]
@@ -46,7 +49,15 @@ class Contract:
     _colons: ClassVar[bool] = False
 
     def __init__(self, name: str, service: str | None) -> None:
-        kind = type(self).__name__
+        # Also of a wrong contract, whose mistake may be kept.
+        object.__setattr__(self, "name", name)
+        object.__setattr__(self, "service", service)
+        object.__setattr__(self, "_site", call_site())
+        collect(self._check, None)
+
+    def _check(self) -> None:
+        """Refuse what can never work. Raises `WiringError`."""
+        kind, name, service = type(self).__name__, self.name, self.service
         if not self._arguments:
             raise refuse(
                 f"{kind}({name!r})",
@@ -59,9 +70,6 @@ class Contract:
             require_name(f"{kind}({name!r}, service={service!r})", service)
         for part in self._arguments:
             _require_json_type(kind, name, part)
-        object.__setattr__(self, "name", name)
-        object.__setattr__(self, "service", service)
-        object.__setattr__(self, "_site", call_site())
 
     @property
     def types(self) -> tuple[object, ...]:
@@ -192,13 +200,17 @@ class Channel(Contract, Generic[Event]):
     retention: float
 
     def __init__(self, name: str, *, durable: bool = False, retention: float = 7 * 86400.0) -> None:
-        super().__init__(name, None)
-        if name.startswith(_OWN):
-            found = f"the names of daebus' own channels begin with {_OWN!r}"
-            raise refuse(f"Channel({name!r})", found, "give it another name", "reserved-name")
-        require_seconds(f"Channel({name!r})", "retention", retention)
         object.__setattr__(self, "durable", durable)
         object.__setattr__(self, "retention", retention)
+        super().__init__(name, None)
+
+    @override
+    def _check(self) -> None:
+        super()._check()
+        if self.name.startswith(_OWN):
+            found = f"the names of daebus' own channels begin with {_OWN!r}"
+            raise refuse(f"Channel({self.name!r})", found, "give it another name", "reserved-name")
+        require_seconds(f"Channel({self.name!r})", "retention", self.retention)
 
 
 class Message(Contract, Generic[Data]):
@@ -213,14 +225,18 @@ class Message(Contract, Generic[Data]):
     _colons = True
 
     def __init__(self, name: str) -> None:
-        if name in RESERVED_TYPES:
+        super().__init__(name, None)
+
+    @override
+    def _check(self) -> None:
+        super()._check()
+        if self.name in RESERVED_TYPES:
             raise refuse(
-                f"Message({name!r})",
-                f"the name {name!r} is reserved for the answers to clients",
+                f"Message({self.name!r})",
+                f"the name {self.name!r} is reserved for the answers to clients",
                 "give the message another name",
                 "reserved-name",
             )
-        super().__init__(name, None)
 
 
 def require_named(

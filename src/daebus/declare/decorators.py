@@ -10,11 +10,12 @@ Every overload is one shape of handler. The order matters: both mypy and pyright
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from typing import Any, Generic, ParamSpec, Protocol, TypeVar, overload
+from typing import Any, Generic, ParamSpec, Protocol, TypeVar, cast, overload
 
 from daebus.core.context import Context
 
 from .decorated import ActionHandler, StreamHandler
+from .deferring import collect
 from .encodable import Encodable
 from .running import Running
 
@@ -83,7 +84,7 @@ class _Decorator:
     __slots__ = ("_record",)
 
     def __init__(self, record: Record) -> None:
-        self._record = record
+        self._record: Record = lambda handler: collect(lambda: record(handler), cast("object", handler))
 
 
 class NamedDecorator(_Decorator):

@@ -23,6 +23,7 @@ from .decorators import (
     StreamDecorator,
     ThreadDecorator,
 )
+from .deferring import collecting
 from .options import (
     RESERVED_TYPES,
     refuse,
@@ -54,6 +55,7 @@ Event = TypeVar("Event")
 AnyHandler = Callable[..., object]
 
 
+@collecting
 class Recorder(Recording):
     """The decorators; each records one kind of handler."""
 

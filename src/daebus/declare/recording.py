@@ -10,6 +10,7 @@ from daebus.mistakes.problem import WiringProblem
 
 from .decorated import undecorated
 from .decorators import Record
+from .deferring import collect
 from .options import refuse, require_function, require_name, require_seconds
 from .specs import Spec
 
@@ -29,14 +30,7 @@ class Recording:
 
     def __init__(self, name: str, *, prefix: str = "", namespace: str = "") -> None:
         self.name = name
-        if not isinstance(name, str) or not name:  # pyright: ignore[reportUnnecessaryIsInstance]  # no checker may run
-            kind = type(self).__name__
-            raise refuse(f"{kind}({name!r})", f"the name is {name!r}", f'write {kind}("the_name")', "wrong-name")
-        if namespace:
-            require_name(f"{name!r}, namespace={namespace!r}", namespace)
-        if prefix and not prefix.startswith("/"):
-            found = "the prefix does not begin with a slash"
-            raise refuse(f"{name!r}, prefix={prefix!r}", found, f"write prefix={'/' + prefix!r}", "malformed-path")
+        collect(lambda: _check(type(self).__name__, name, prefix, namespace), None)
         self._prefix = prefix.rstrip("/")
         self._namespace = f"{namespace}." if namespace else ""
         self._specs: list[Spec] = []
@@ -73,3 +67,14 @@ class Recording:
             self._record(spec)
 
         return record
+
+
+def _check(kind: str, name: object, prefix: str, namespace: str) -> None:
+    """Refuse names of a blueprint or an app that can never work. Raises `WiringError`."""
+    if not isinstance(name, str) or not name:
+        raise refuse(f"{kind}({name!r})", f"the name is {name!r}", f'write {kind}("the_name")', "wrong-name")
+    if namespace:
+        require_name(f"{name!r}, namespace={namespace!r}", namespace)
+    if prefix and not prefix.startswith("/"):
+        found = "the prefix does not begin with a slash"
+        raise refuse(f"{name!r}, prefix={prefix!r}", found, f"write prefix={'/' + prefix!r}", "malformed-path")

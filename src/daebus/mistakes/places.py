@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import traceback
 import typing
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -11,7 +12,7 @@ from pathlib import Path
 from types import CodeType, FrameType, MethodType
 from typing import NamedTuple, Self, cast
 
-from .sources import Span, span_of_attribute, span_of_call, span_of_function
+from .sources import Span, span_of_attribute, span_of_call, span_of_function, span_of_line
 
 __all__ = [
     "CallSite",
@@ -25,6 +26,7 @@ __all__ = [
     "made_at",
     "place_of",
     "place_of_class",
+    "place_of_error",
     "show_path",
     "unwrap",
 ]
@@ -168,3 +170,17 @@ def place_of_class(owner: type, attribute: str | None = None) -> str:
     if path is None:
         return owner.__module__
     return Place(path, line, partial(span_of_attribute, path, owner.__qualname__, attribute))
+
+
+def place_of_error(error: BaseException) -> Place | None:
+    """`file:line` of the user's innermost line that raised an error, or of a syntax error; None if there is none."""
+    if isinstance(error, SyntaxError) and error.filename is not None and error.lineno is not None:
+        return Place(error.filename, error.lineno, partial(span_of_line, error.filename, error.lineno))
+    here = str(Path.cwd()) + os.sep
+    own: Place | None = None
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        path = frame.f_code.co_filename
+        is_own = path.startswith(here) and f"{os.sep}site-packages{os.sep}" not in path and not is_inside(path)
+        if is_own:
+            own = Place(path, line, partial(span_of_line, path, line))
+    return own

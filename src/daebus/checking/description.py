@@ -1,4 +1,4 @@
-"""The wiring of an app and its mistakes as data: the result of ``daebus check --json``."""
+"""The wiring of an app as data."""
 
 from __future__ import annotations
 
@@ -7,61 +7,27 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 from dependency_injector import providers
 
+from daebus.app.assembly import Assembly
+from daebus.app.container import ServiceContainer
+from daebus.app.kinds import KINDS, kind_of
 from daebus.declare.signatures import MISSING, Parameter, Signature
 from daebus.declare.specs import ActionSpec, ListenSpec, Spec
 from daebus.delivery.endpoint import Endpoint
 from daebus.delivery.interceptors import name_of as interceptor_name
-from daebus.errors import ConfigurationError, DaebusError, WiringError
-from daebus.mistakes.places import show_path
-from daebus.mistakes.problem import WiringProblem
-from daebus.mistakes.render import Note, span_of
 from daebus.mistakes.show_type import show_type
 from daebus.wiring.lookup import name_of, path_of
 from daebus.wiring.provided_types import UNKNOWN, is_async_resource, yielded_type
 
-from .assembly import Assembly
-from .container import ServiceContainer
-from .kinds import KINDS
-
 __all__ = [
     "AttachedComponent",
     "Handler",
-    "Mistake",
     "Provider",
-    "Report",
     "Service",
     "Wiring",
     "describe",
-    "mistakes_of",
-    "warnings_of",
 ]
 
 AnyProvider = providers.Provider[object]
-
-
-class Remark(msgspec.Struct, frozen=True):
-    """An additional fact about a mistake, and its place."""
-
-    text: str
-    file: str | None = None
-    line: int | None = None
-
-
-class Mistake(msgspec.Struct, frozen=True):
-    """Something that keeps an app from starting.
-
-    Lines and columns count from 1, and `end_column` is exclusive; all of them are None if there is no source.
-    """
-
-    code: str
-    message: str
-    remedy: str | None = None
-    file: str | None = None
-    line: int | None = None
-    column: int | None = None
-    end_line: int | None = None
-    end_column: int | None = None
-    notes: Sequence[Remark] = ()
 
 
 class Service(msgspec.Struct, frozen=True):
@@ -131,47 +97,6 @@ class Wiring(msgspec.Struct, frozen=True):
     components: Sequence[AttachedComponent] = ()
 
 
-class Report(msgspec.Struct, frozen=True):
-    """The result of a check; `wiring` is None if there are problems; `warnings` are probable mistakes."""
-
-    ok: bool
-    problems: Sequence[Mistake]
-    wiring: Wiring | None
-    warnings: Sequence[Mistake] = ()
-
-
-def mistakes_of(error: DaebusError) -> list[Mistake]:
-    """The content of an error as data: each wiring mistake, or the message of any other error."""
-    if isinstance(error, WiringError):
-        return warnings_of(error.problems)
-    return [Mistake(code="configuration" if isinstance(error, ConfigurationError) else "start-up", message=str(error))]
-
-
-def warnings_of(doubts: Iterable[WiringProblem]) -> list[Mistake]:
-    """Wiring mistakes as data."""
-    return [_mistake(problem) for problem in doubts]
-
-
-def _mistake(problem: WiringProblem) -> Mistake:
-    span = problem.span
-    return Mistake(
-        code=problem.code,
-        message=problem.message,
-        remedy=problem.remedy,
-        file=problem.file,
-        line=problem.line,
-        column=None if span is None else span.column,
-        end_line=None if span is None else span.end_line,
-        end_column=None if span is None else span.end_column,
-        notes=[_remark(note) for note in problem.notes],
-    )
-
-
-def _remark(note: Note) -> Remark:
-    span = span_of(note.where)
-    return Remark(note.text) if span is None else Remark(note.text, show_path(span.path), span.line)
-
-
 def describe(made: Assembly) -> Wiring:
     """The wiring of an app."""
     plans = list(_plans(made))
@@ -187,9 +112,13 @@ def describe(made: Assembly) -> Wiring:
 
 
 def _plans(made: Assembly) -> Iterator[tuple[Spec, Endpoint[object]]]:
+    """The handlers that compiled, also those whose blueprint was refused because of other handlers."""
+    compiled = made.plans.compiled()
     for kind in KINDS:
-        for plan in made.plans.of(kind):
-            yield plan.spec, plan.endpoint
+        added = [(plan.spec, plan.endpoint) for plan in made.plans.of(kind)]
+        known = {id(endpoint) for _, endpoint in added}
+        yield from added
+        yield from (pair for pair in compiled if kind_of(pair[0]) is kind and id(pair[1]) not in known)
 
 
 def _handler(made: Assembly, spec: Spec, endpoint: Endpoint[object]) -> Handler:
@@ -275,11 +204,11 @@ def _provider(made: Assembly, name: str, provider: AnyProvider) -> Provider:
     )
 
 
-def _needs(made: Assembly, provider: AnyProvider) -> Iterator[str]:
+def _needs(made: Assembly, provider: AnyProvider, seen: frozenset[AnyProvider] = frozenset()) -> Iterator[str]:
     """The names of its dependencies; an unnamed provider is replaced by its own dependencies."""
     for needed in _related(provider):
         name = _name(made, needed)
         if name is not None:
             yield name
-        else:
-            yield from _needs(made, needed)
+        elif needed not in seen:
+            yield from _needs(made, needed, seen | {needed})

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from daebus.cli.targets import TargetError, load_target, target_file
+from daebus.checking.targets import TargetError, load_target, target_file
 from daebus.errors import StartupError, WiringError
 
 Write = Callable[[str, str], Path]

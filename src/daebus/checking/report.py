@@ -1,0 +1,111 @@
+"""The result of a check as data, as ``daebus check --json`` prints it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from daebus.errors import ConfigurationError, DaebusError
+from daebus.mistakes.places import place_of_error, show_path
+from daebus.mistakes.problem import WiringProblem
+from daebus.mistakes.render import Note, span_of
+
+from .description import Wiring, describe
+from .examination import Examined
+
+__all__ = ["Mistake", "Remark", "Report", "report_on"]
+
+
+class Remark(msgspec.Struct, frozen=True):
+    """An additional fact about a mistake, and its place."""
+
+    text: str
+    file: str | None = None
+    line: int | None = None
+
+
+class Mistake(msgspec.Struct, frozen=True):
+    """Something that keeps an app from starting.
+
+    Lines and columns count from 1, and `end_column` is exclusive; all of them are None if there is no source.
+    """
+
+    code: str
+    message: str
+    remedy: str | None = None
+    file: str | None = None
+    line: int | None = None
+    column: int | None = None
+    end_line: int | None = None
+    end_column: int | None = None
+    notes: Sequence[Remark] = ()
+
+
+class Report(msgspec.Struct, frozen=True):
+    """The result of a check.
+
+    Attributes:
+        ok: Whether there are no problems.
+        problems: What keeps the app from starting.
+        wiring: The wiring; if there are problems, without the handlers that have mistakes of their own, and None if the
+            module of the app could not be imported.
+        warnings: Probable mistakes.
+    """
+
+    ok: bool
+    problems: Sequence[Mistake]
+    wiring: Wiring | None
+    warnings: Sequence[Mistake] = ()
+
+
+def report_on(examined: Examined) -> Report:
+    """The result of an examination as data."""
+    problems = [_mistake(problem) for problem in examined.problems]
+    if examined.failure is not None:
+        problems.append(_failure(examined.failure))
+    made = examined.made
+    if made is None:
+        return Report(ok=False, problems=problems, wiring=None)
+    warnings = [] if problems else [_mistake(doubt) for doubt in made.doubts]
+    return Report(ok=not problems, problems=problems, wiring=describe(made), warnings=warnings)
+
+
+def _failure(error: DaebusError) -> Mistake:
+    """An error that is not of the wiring, with the user's line that raised it, if there is one."""
+    code, message = "configuration" if isinstance(error, ConfigurationError) else "start-up", str(error)
+    place = None if error.__cause__ is None else place_of_error(error.__cause__)
+    if place is None:
+        return Mistake(code=code, message=message)
+    span = place.span()
+    if span is None:
+        return Mistake(code=code, message=message, file=show_path(place.path), line=place.line)
+    return Mistake(
+        code=code,
+        message=message,
+        file=show_path(span.path),
+        line=span.line,
+        column=span.column,
+        end_line=span.end_line,
+        end_column=span.end_column,
+    )
+
+
+def _mistake(problem: WiringProblem) -> Mistake:
+    span = problem.span
+    return Mistake(
+        code=problem.code,
+        message=problem.message,
+        remedy=problem.remedy,
+        file=problem.file,
+        line=problem.line,
+        column=None if span is None else span.column,
+        end_line=None if span is None else span.end_line,
+        end_column=None if span is None else span.end_column,
+        notes=[_remark(note) for note in problem.notes],
+    )
+
+
+def _remark(note: Note) -> Remark:
+    span = span_of(note.where)
+    return Remark(note.text) if span is None else Remark(note.text, show_path(span.path), span.line)
