@@ -28,15 +28,15 @@ def declare() -> Daebus:
     cast("Any", Action)("untyped")
     users = Blueprint("users", prefix="users", interceptors=cast("Any", "none"))
 
-    @users.action("get", concurrency=0)
+    @users.action("get", concurrency=0)  # type: ignore[daebus-value]
     async def get(name: str) -> str:
         return name
 
-    @cast("Any", users).on_start
+    @cast("Any", users).on_start  # type: ignore[untyped-decorator]
     async def warm_up() -> None: ...
 
     @users.action("find", timeout=-1)
-    @users.background("clean", -1)
+    @users.background("clean", -1)  # type: ignore[daebus-value]
     async def clean() -> None: ...
 
     @cast("Any", users.action("own"))
@@ -48,7 +48,7 @@ def declare() -> Daebus:
 
     app = Daebus("shop", settings=cast("Any", 3), service="two words")
     app.attach(DaebusHttp())
-    app.attach(DaebusHttp())
+    app.attach(DaebusHttp())  # type: ignore[daebus-duplicate]
     app.register_blueprint(cast("Any", "users"))
     app.register_blueprint(users)
     return app
