@@ -31,7 +31,7 @@ SMOKE = (
 def install(session: nox.Session, *groups: str) -> None:
     """Install the project, editable, and groups of tools, in the versions of constraints.txt."""
     tools = nox.project.dependency_groups(PROJECT, *groups)
-    session.install("-c", "constraints.txt", "-e", ".[testing]", *tools)
+    session.install("-c", "constraints.txt", "-e", ".[testing,lsp]", *tools)
 
 
 def build_wheel(session: nox.Session) -> Path:
@@ -135,7 +135,7 @@ def wheel(session: nox.Session) -> None:
     """What a user gets: the wheel alone, and a project that is written with it."""
     built = build_wheel(session)
     tools = nox.project.dependency_groups(PROJECT, "test", "types")
-    session.install("-c", "constraints.txt", f"{built}[testing]", *tools)
+    session.install("-c", "constraints.txt", f"{built}[testing,lsp]", *tools)
     session.install("--force-reinstall", "--no-deps", str(built))
     session.run("python", "tests/wheel/check.py")
 
@@ -145,7 +145,7 @@ def latest(session: nox.Session) -> None:
     """What a user gets today: the wheel and the newest versions that it allows; then the same without the engine."""
     built = build_wheel(session)
     tools = nox.project.dependency_groups(PROJECT, "test")
-    session.install("--upgrade", "--upgrade-strategy", "eager", f"{built}[testing]", *tools)
+    session.install("--upgrade", "--upgrade-strategy", "eager", f"{built}[testing,lsp]", *tools)
     session.install("--force-reinstall", "--no-deps", str(built))
     session.run("python", "-m", "pip", "list")
     session.run("pytest", "-n3", "--dist=worksteal", *SMOKE, *session.posargs, env={"PYTHONWARNINGS": "default"})

@@ -3,20 +3,45 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from importlib import import_module
 
 import click
+from typing_extensions import override
 
 from daebus.telemetry.consoles import PlainFormatter
 
-from .asking import call, listen, publish, send
-from .dead import dead
-from .listeners import listeners
-from .serving import check, run
-
 __all__ = ["main"]
 
+_COMMANDS: Mapping[str, str] = {
+    "run": "serving",
+    "check": "serving",
+    "call": "asking",
+    "send": "asking",
+    "publish": "asking",
+    "listen": "asking",
+    "dead": "dead",
+    "listeners": "listeners",
+    "lsp": "editor",
+}
+"""The commands, and the module of each, which is loaded when it is used."""
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+
+class _Commands(click.Group):
+    @override
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(_COMMANDS)
+
+    @override
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command: object = getattr(import_module(f"{__name__}.{_COMMANDS[cmd_name]}"), cmd_name)
+        assert isinstance(command, click.Command)  # noqa: S101  # by the table
+        return command
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="daebus", message="%(prog)s %(version)s")
 def main() -> None:
     """Run services, check them, and talk to them.
@@ -25,7 +50,3 @@ def main() -> None:
     """
     if logging.lastResort is not None:
         logging.lastResort.setFormatter(PlainFormatter())
-
-
-for _command in (run, check, call, send, publish, listen, dead, listeners):
-    main.add_command(_command)

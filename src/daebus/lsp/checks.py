@@ -1,0 +1,127 @@
+"""The checks of the apps of a workspace: when each is checked, and what its last check found."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+
+from .options import Options
+from .sharing import Sharing
+from .targets import Target
+from .texts import Texts
+from .worker.messages import Job, Outcome, Snapshot
+from .workers import Worker
+
+__all__ = ["App", "Checks"]
+
+_DEBOUNCE = 0.15
+_AT_ONCE = 2
+
+
+class App:
+    """An app of the workspace.
+
+    Attributes:
+        target: Where it is.
+        snapshot: What its last check found; None: it was not checked yet.
+        known: The last snapshot that has its wiring, even if the code is broken now; None: there was none.
+        failure: Why its last check found nothing; None: it came to an end.
+    """
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self.snapshot: Snapshot | None = None
+        self.known: Snapshot | None = None
+        self.failure: str | None = None
+        self.task: asyncio.Task[None] | None = None
+
+    def concerns(self, path: str) -> bool:
+        """Whether a change of a file may change what a check finds."""
+        snapshot = self.snapshot
+        if snapshot is not None and path in snapshot.files:
+            return True
+        unfinished = snapshot is None or snapshot.service is None
+        return unfinished and (path == self.target.source or path.startswith(self.target.root))
+
+    def take(self, outcome: Outcome) -> None:
+        """Keep what a check found."""
+        self.failure = outcome.failure
+        self.snapshot = outcome.snapshot or Snapshot(modules={} if self.snapshot is None else self.snapshot.modules)
+        if self.snapshot.service is not None:
+            self.known = self.snapshot
+
+
+class Checks:
+    """Checks apps when their files change.
+
+    Args:
+        folders: The folders of the workspace.
+        texts: The text of the files.
+        worker: Does the checks.
+        options: The limits of a check.
+        found: Called after the check of an app.
+    """
+
+    def __init__(
+        self, folders: Sequence[str], texts: Texts, worker: Worker, options: Options, found: Callable[[App], None]
+    ) -> None:
+        self.apps: list[App] = []
+        self._options = options
+        self._folders = folders
+        self._texts = texts
+        self._worker = worker
+        self._found = found
+        self._sharing = Sharing()
+        self._free = asyncio.Semaphore(_AT_ONCE)
+
+    def replace(self, targets: Iterable[Target]) -> list[App]:
+        """The apps are these from now on; those that are new are checked. Returns those that are gone."""
+        wanted = list(targets)
+        kept = {app.target: app for app in self.apps}
+        gone = [app for target, app in kept.items() if target not in wanted]
+        for app in gone:
+            self._cancel(app)
+        self.apps = [kept.get(target) or App(target) for target in wanted]
+        for app in self.apps:
+            if app.target not in kept:
+                self._schedule(app, 0)
+        return gone
+
+    def touch(self, path: str, *, typing: bool) -> None:
+        """A file has changed: check the apps that it concerns; while somebody is typing, after a pause."""
+        for app in self.apps:
+            if app.concerns(path):
+                self._schedule(app, _DEBOUNCE if typing else 0)
+
+    def close(self) -> None:
+        """Cancel what is in progress."""
+        for app in self.apps:
+            self._cancel(app)
+
+    def _schedule(self, app: App, pause: float) -> None:
+        self._cancel(app)
+        app.task = asyncio.get_running_loop().create_task(self._check(app, pause))
+
+    def _cancel(self, app: App) -> None:
+        if app.task is not None:
+            app.task.cancel()
+
+    async def _check(self, app: App, pause: float) -> None:
+        await asyncio.sleep(pause)
+        async with self._free:
+            target = app.target
+            job = Job(
+                number=0,
+                root=target.root,
+                folders=self._folders,
+                target=target.name,
+                service=target.service,
+                buffers=self._texts.buffers(),
+                seconds=self._options.seconds,
+                megabytes=self._options.megabytes,
+            )
+            outcome = await self._worker.check(job)
+        if outcome.snapshot is not None:
+            outcome = Outcome(outcome.number, self._sharing.share(outcome.snapshot))
+        app.take(outcome)
+        self._found(app)

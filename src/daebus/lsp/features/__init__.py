@@ -1,0 +1,1 @@
+"""What the editor asks for: each module answers one kind of request."""

@@ -1,0 +1,52 @@
+"""The options of the decorators, with their meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+__all__ = ["OPTIONS"]
+
+_TIMEOUT = "Seconds that one run may take; default: no limit."
+_RETRIES = {
+    "timeout": _TIMEOUT,
+    "retries": "How often a message is redelivered after the first failure; default 5.",
+    "backoff": "Maximum delay in seconds before the first retry; it doubles with each further retry; default 1.",
+    "max_backoff": "Upper limit of the delay in seconds; default 3600.",
+}
+OPTIONS: Mapping[str, Mapping[str, str]] = {
+    "action": {
+        **_RETRIES,
+        "concurrency": "How many requests one process handles at once; default: `max_concurrency` of the app.",
+        "keep_replies": "Seconds for which the reply to a request with an idempotency key is kept; default: a day.",
+    },
+    "listen": {
+        **_RETRIES,
+        "name": "The name of the listener of a durable channel; default: blueprint and function.",
+        "start": "Where a new listener of a durable channel starts: `earliest` or `latest`.",
+        "renamed_from": "The previous name of the listener, whose position it takes over.",
+    },
+    "route": {
+        "methods": 'HTTP methods; default: `("GET",)`.',
+        "status_code": "The status of a success; default: 200, or 204 if the handler returns nothing.",
+        "timeout": "Seconds after which the handler is cancelled and the client gets 504; default: no limit.",
+    },
+    "socket": {"timeout": _TIMEOUT},
+    "socket_register": {"timeout": _TIMEOUT},
+    "socket_connect": {"timeout": _TIMEOUT},
+    "socket_disconnect": {"timeout": _TIMEOUT},
+    "background": {
+        "seconds": "The interval in seconds.",
+        "every": "The interval, as a `timedelta`.",
+        "cron": "A cron expression of five fields, in UTC.",
+        "scope": "`service`, the default: on one replica at a time; `replica`: on each.",
+        "timeout": _TIMEOUT,
+    },
+    "thread": {
+        "auto_start": "Whether it starts with the service; default: True.",
+        "restart": "Whether it is restarted, with backoff, after a failure; default: False.",
+        "timeout": "Seconds after which its switch is turned off; default: it runs until it is stopped.",
+    },
+    "on_start": {"timeout": _TIMEOUT},
+    "on_stop": {"timeout": _TIMEOUT},
+}
+"""For each decorator its options; a test compares them with the decorators."""

@@ -1,0 +1,71 @@
+"""The edit that makes a file import a name."""
+
+from __future__ import annotations
+
+import re
+
+from lsprotocol import types
+
+from .syntax import Page
+from .texts import Texts
+from .worker.messages import Member
+
+__all__ = ["import_edits"]
+
+_FROM = re.compile(
+    r"^from[ \t]+(?P<module>[\w.]+)[ \t]+import[ \t]+(?P<names>\((?P<inner>[^)]*)\)|[^\n(#]*)", re.MULTILINE
+)
+_IMPORT = re.compile(r"^(?:from|import)[ \t][^\n]*", re.MULTILINE)
+
+
+def import_edits(texts: Texts, path: str, page: Page, member: Member, module_file: str | None) -> list[types.TextEdit]:
+    """The edits that import a type, none if its name is known in the file, or if no import is needed.
+
+    Args:
+        texts: The text of the files.
+        path: The file that needs the name.
+        page: Its text.
+        member: The type.
+        module_file: The file of the module that defines it; None: it is not known.
+    """
+    name, module = member.name, member.module
+    if name is None or module is None or module_file == path or _is_known(page.text, name):
+        return []
+    for found in _FROM.finditer(page.text):
+        if found["module"] == module and "*" not in found["names"]:
+            inner = found["inner"]
+            if inner is None:
+                return [_insertion(texts, path, page, found.start() + len(found[0].rstrip()), f", {name}")]
+            end = found.start("inner") + len(inner.rstrip())
+            comma = "" if inner.rstrip().endswith(",") else ","
+            line = f"\n    {name}," if "\n" in inner else f" {name}"
+            return [_insertion(texts, path, page, end, comma + line)]
+    return [_insertion(texts, path, page, *_new_line(page.text, f"from {module} import {name}\n"))]
+
+
+def _is_known(text: str, name: str) -> bool:
+    """Whether a module imports or defines a name at its top level."""
+    if re.search(rf"^(?:class|def|async def)[ \t]+{name}\b|^{name}\b[^=\n]*=", text, re.MULTILINE):
+        return True
+    names = (found["inner"] or found["names"] for found in _FROM.finditer(text))
+    return any(re.search(rf"\b{name}\b", one) for one in names)
+
+
+def _new_line(text: str, line: str) -> tuple[int, str]:
+    """Where a new import goes: behind the last one, otherwise behind the documentation of the module."""
+    last = 0
+    for found in _FROM.finditer(text):
+        last = max(last, found.end())
+    for found in _IMPORT.finditer(text):
+        last = max(last, found.end())
+    if last == 0:
+        doc = re.match(r"\s*(?:\"\"\".*?\"\"\"|'''.*?''')[^\n]*", text, re.DOTALL)
+        last = doc.end() if doc else 0
+        line = f"\n{line}" if doc else line
+    end = text.find("\n", last) + 1 if last else 0
+    return (len(text), f"\n{line}") if last and end == 0 else (end, line)
+
+
+def _insertion(texts: Texts, path: str, page: Page, offset: int, text: str) -> types.TextEdit:
+    at = page.place(offset)
+    return types.TextEdit(texts.range(path, at, at), text)

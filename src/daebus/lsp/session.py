@@ -1,0 +1,112 @@
+"""A session: one editor, its workspace, and what is known of the apps in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lsprotocol import types
+from pygls.lsp.server import LanguageServer
+
+from .checks import App, Checks
+from .diagnostics import diagnostics_of
+from .index import Index, Pages
+from .options import Options
+from .targets import defined_apps, find_targets
+from .texts import Texts, path_of
+from .workers import Worker
+
+__all__ = ["Session"]
+
+
+class Session:
+    """The state of the server for one editor.
+
+    Args:
+        server: The connection with the editor, after it was initialized.
+        options: The options that the editor has given.
+    """
+
+    def __init__(self, server: LanguageServer, options: Options) -> None:
+        self._server = server
+        self._worker = Worker()
+        self.folders: Sequence[str] = [path_of(uri) for uri in _folders(server)]
+        self.texts = Texts(server.workspace)
+        self._pages = Pages(self.texts)
+        self.checks = Checks(self.folders, self.texts, self._worker, options, self._found)
+        self.index = Index((), self._pages)
+        self._named: dict[str, object] = {}
+        self._published: set[str] = set()
+
+    @property
+    def apps(self) -> Sequence[App]:
+        """The apps of the workspace."""
+        return self.checks.apps
+
+    async def start(self) -> None:
+        """Find the apps of the workspace and check them."""
+        await self._worker.start()
+        self.look()
+
+    def look(self) -> None:
+        """Find the apps again, as files have changed."""
+        if self.checks.replace(find_targets(self.folders)):
+            self._renew()
+            self._publish()
+
+    def touch(self, uri: str, *, typing: bool = False) -> None:
+        """A file has changed, in the editor or on disk."""
+        path = path_of(uri)
+        self.checks.touch(path, typing=typing)
+        if not typing and self._names_other_apps(path):
+            self.look()
+
+    def _names_other_apps(self, path: str) -> bool:
+        """Whether a file names or defines other apps than before."""
+        text = self.texts.text(path)
+        named = text if path.endswith("pyproject.toml") else defined_apps(text)
+        before, self._named[path] = self._named.get(path), named
+        return named != before and bool(named or before)
+
+    def close(self) -> None:
+        """End all checks."""
+        self.checks.close()
+        self._worker.close()
+
+    def _found(self, app: App) -> None:
+        """An app was checked: show what was found."""
+        self._renew()
+        self._publish()
+        if app.known is not None and app.known is app.snapshot:
+            self._refresh()
+
+    def _renew(self) -> None:
+        known = [app.known for app in self.apps if app.known is not None]
+        self.index = Index(known, self._pages)
+
+    def _refresh(self) -> None:
+        """Ask the editor to ask again for what it shows within the text, if it can."""
+        workspace = self._server.client_capabilities.workspace
+        if workspace is None:
+            return
+        if workspace.code_lens is not None and workspace.code_lens.refresh_support:
+            self._server.workspace_code_lens_refresh(None)
+        if workspace.inlay_hint is not None and workspace.inlay_hint.refresh_support:
+            self._server.workspace_inlay_hint_refresh(None)
+        if workspace.semantic_tokens is not None and workspace.semantic_tokens.refresh_support:
+            self._server.workspace_semantic_tokens_refresh(None)
+
+    def _publish(self) -> None:
+        """Show the diagnostics of all apps; those of files that have none any more are cleared."""
+        found = diagnostics_of(self.apps, self.texts)
+        for path in self._published - found.keys():
+            found[path] = []
+        for path, diagnostics in found.items():
+            version, uri = self.texts.version(path), self.texts.uri(path)
+            self._server.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, diagnostics, version))
+        self._published = {path for path, diagnostics in found.items() if diagnostics}
+
+
+def _folders(server: LanguageServer) -> list[str]:
+    folders = list(server.workspace.folders)
+    root = server.workspace.root_uri
+    return folders or ([root] if root else [])

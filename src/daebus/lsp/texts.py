@@ -1,0 +1,94 @@
+"""The text of files: as the editor has it, or else as it is on disk; and positions in it."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from lsprotocol import types
+from pygls.uris import from_fs_path, to_fs_path
+from pygls.workspace import TextDocument, Workspace
+
+__all__ = ["Texts", "path_of", "uri_of"]
+
+# Not `splitlines`, which also ends lines where neither editors nor Python do.
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
+
+
+def path_of(uri: str) -> str:
+    """The path of a file, without symbolic links, as the interpreter knows it."""
+    return os.path.realpath(to_fs_path(uri) or uri)
+
+
+def uri_of(path: str) -> str:
+    """The URI of a file."""
+    return from_fs_path(path) or path
+
+
+class Texts:
+    """The text of the files of a workspace."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._uris: dict[str, str] = {}
+        self._disk: dict[str, tuple[float, str]] = {}
+
+    def opened(self, uri: str) -> None:
+        """The editor has opened a document, under a URI that may be written in another way than ours."""
+        self._uris[path_of(uri)] = uri
+
+    def closed(self, uri: str) -> None:
+        """The editor has closed a document."""
+        self._uris.pop(path_of(uri), None)
+
+    def buffers(self) -> dict[str, str]:
+        """The text of the documents that are open in the editor, by path."""
+        return {path: self._workspace.get_text_document(uri).source for path, uri in self._uris.items()}
+
+    def version(self, path: str) -> int | None:
+        """The version of an open document."""
+        document = self._document(path)
+        return None if document is None else document.version
+
+    def uri(self, path: str) -> str:
+        """The URI of a file, as the editor writes it."""
+        return self._uris.get(path) or uri_of(path)
+
+    def text(self, path: str) -> str:
+        """The text of a file; empty if it cannot be read."""
+        document = self._document(path)
+        if document is not None:
+            return document.source
+        try:
+            changed = os.stat(path).st_mtime
+            known = self._disk.get(path)
+            if known is None or known[0] != changed:
+                known = self._disk[path] = (changed, Path(path).read_text())
+        except (OSError, ValueError):
+            return ""
+        return known[1]
+
+    def lines(self, path: str) -> Sequence[str]:
+        """The lines of a file, with their ends."""
+        return _LINE.findall(self.text(path))
+
+    def range(self, path: str, start: tuple[int, int], end: tuple[int, int]) -> types.Range:
+        """A range for the editor from positions in characters: line and column, both from 0."""
+        lines = self.lines(path)
+        return types.Range(self._client(lines, start), self._client(lines, end))
+
+    def position(self, path: str, at: types.Position) -> tuple[int, int]:
+        """A position of the editor in characters: line and column, both from 0."""
+        found = self._workspace.position_codec.position_from_client_units(self.lines(path), at)
+        return found.line, found.character
+
+    def _client(self, lines: Sequence[str], at: tuple[int, int]) -> types.Position:
+        line, column = at
+        before = lines[line][:column] if line < len(lines) else ""
+        return types.Position(line, self._workspace.position_codec.client_num_units(before))
+
+    def _document(self, path: str) -> TextDocument | None:
+        uri = self._uris.get(path)
+        return None if uri is None else self._workspace.get_text_document(uri)

@@ -1,0 +1,158 @@
+"""The nursery: a process that has loaded daebus, and forks one process for each check."""
+
+from __future__ import annotations
+
+import gc
+import os
+import selectors
+import signal
+import time
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+
+import msgspec
+
+from .messages import Job, Outcome, Request, Snapshot
+from .sandbox import enter
+
+__all__ = ["Nursery"]
+
+_CHUNK = 2**16
+_LENGTH = 8
+
+
+class _Checked(msgspec.Struct, frozen=True):
+    """An `Outcome` whose snapshot is passed on as it is."""
+
+    number: int
+    snapshot: msgspec.Raw
+
+
+class _Child(msgspec.Struct):
+    """A process that checks, and what it has written so far: the length of its snapshot, then the snapshot."""
+
+    job: Job
+    pid: int
+    pipe: int
+    ends: float
+    written: bytearray
+
+    def snapshot(self) -> bytes | None:
+        """The snapshot; None: it is not complete."""
+        length = int.from_bytes(self.written[:_LENGTH], "big")
+        complete = len(self.written) >= _LENGTH + length > _LENGTH
+        return bytes(self.written[_LENGTH : _LENGTH + length]) if complete else None
+
+
+class Nursery:
+    """Does jobs, several at once, until its input ends.
+
+    Args:
+        requests: The descriptor from which it reads requests.
+        outcomes: The descriptor to which it writes outcomes.
+        check: What a forked process calls.
+    """
+
+    def __init__(self, requests: int, outcomes: int, check: Callable[[Job], Snapshot]) -> None:
+        self._requests = requests
+        self._outcomes = outcomes
+        self._check = check
+        self._children: dict[int, _Child] = {}
+        self._selector = selectors.DefaultSelector()
+        self._unread = bytearray()
+
+    def run(self) -> None:
+        """Serve until the input ends; then the checks in progress are ended."""
+        self._selector.register(self._requests, selectors.EVENT_READ)
+        gc.collect()
+        gc.freeze()  # else the collector of each child would copy all the memory of the nursery
+        try:
+            while self._step():
+                pass
+        finally:
+            for child in list(self._children.values()):
+                self._end(child)
+
+    def _step(self) -> bool:
+        """Wait for the next event and handle it. Returns whether the input goes on."""
+        ends = min((child.ends for child in self._children.values()), default=None)
+        for key, _ in self._selector.select(None if ends is None else max(0.0, ends - time.monotonic())):
+            if key.fd == self._requests:
+                if not self._read_requests():
+                    return False
+            elif key.fd in self._children:
+                self._read_child(self._children[key.fd])
+        now = time.monotonic()
+        for child in [child for child in self._children.values() if child.ends <= now]:
+            self._end(child)
+            self._tell(Outcome(child.job.number, failure=f"it took longer than {child.job.seconds:g} s"))
+        return True
+
+    def _read_requests(self) -> bool:
+        read = os.read(self._requests, _CHUNK)
+        self._unread += read
+        *lines, rest = self._unread.split(b"\n")
+        self._unread = bytearray(rest)
+        for line in lines:
+            request = msgspec.json.decode(line, type=Request)
+            for child in [child for child in self._children.values() if child.job.number == request.cancel]:
+                self._end(child)
+                self._tell(Outcome(child.job.number, failure="it was cancelled"))
+            if request.job is not None:
+                self._start(request.job)
+        return bool(read)
+
+    def _start(self, job: Job) -> None:
+        reading, writing = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            os.close(self._requests)
+            os.close(self._outcomes)
+            _be_child(job, writing, self._check)
+        os.close(writing)
+        self._children[reading] = _Child(job, pid, reading, time.monotonic() + job.seconds, bytearray())
+        self._selector.register(reading, selectors.EVENT_READ)
+
+    def _read_child(self, child: _Child) -> None:
+        read = os.read(child.pipe, _CHUNK)
+        child.written += read
+        snapshot = child.snapshot()
+        if snapshot is not None:
+            self._end(child)
+            self._tell(_Checked(child.job.number, msgspec.Raw(snapshot)))
+        elif not read:
+            self._tell(Outcome(child.job.number, failure=f"the import ended its process: {self._end(child)}"))
+
+    def _end(self, child: _Child) -> str:
+        """End a child and all that it has started. Returns how it ended."""
+        del self._children[child.pipe]
+        self._selector.unregister(child.pipe)
+        os.close(child.pipe)
+        early, status = os.waitpid(child.pid, os.WNOHANG)
+        for end in (os.killpg,) if early else (os.killpg, os.kill):
+            with suppress(ProcessLookupError):  # it has left nothing, or does not lead its group yet
+                end(child.pid, signal.SIGKILL)
+        if not early:
+            _, status = os.waitpid(child.pid, 0)
+        code = os.waitstatus_to_exitcode(status)
+        return f"exit code {code}" if code >= 0 else signal.Signals(-code).name
+
+    def _tell(self, outcome: Outcome | _Checked) -> None:
+        line = memoryview(msgspec.json.encode(outcome) + b"\n")
+        while line:
+            line = line[os.write(self._outcomes, line) :]
+
+
+def _be_child(job: Job, pipe: int, check: Callable[[Job], Snapshot]) -> None:
+    """Check, write the snapshot, and end, whatever the user's code has left behind."""
+    log = os.dup(2)
+    try:
+        enter(job.seconds, job.megabytes)
+        snapshot = msgspec.json.encode(check(job))
+        with open(pipe, "wb") as out:
+            out.write(len(snapshot).to_bytes(_LENGTH, "big") + snapshot)
+        os._exit(0)
+    except BaseException:  # a child must never become a second nursery
+        os.write(log, traceback.format_exc().encode())
+        os._exit(1)
