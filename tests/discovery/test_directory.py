@@ -159,6 +159,22 @@ async def test_what_a_caller_did_not_hear_of_it_does_not_miss(lasting_bus: Bus, 
         await until(lambda: is_refused_or_cut(lasting_bus))
 
 
+async def test_a_registry_that_was_lost_does_not_count_as_a_service_that_has_stopped(redis: Any) -> None:
+    async with running(shop()), open_bus(private_redis_url(), Timings(live=1.0, fresh=0.0)) as bus:
+        await bus.call(BOTH)
+        await redis.delete(SERVING)
+        for _ in range(3):
+            assert await bus.call(BOTH) == "done"
+        with pytest.raises(NoSuchService):  # the next heartbeat is not due yet
+            await calls(bus, seconds=4)
+
+
+async def calls(bus: Bus, *, seconds: float) -> None:
+    async with asyncio.timeout(seconds):
+        while True:
+            await bus.call(BOTH)
+
+
 async def is_refused_or_cut(bus: Bus) -> bool:
     try:
         await bus.call(BOTH, timeout=0.3)

@@ -140,7 +140,8 @@ begin
     if !known[Owner] then
       known[Owner] := true; left[Owner] := lease(Owner);
     elsif ownerIsDead(t) then
-      assert steps > 0 | silent >= lease(Owner) "an owner is robbed before its lease is over";
+      assert silent >= lease(Owner) | steps > 0 & Clock = 1 & 2 * silent >= lease(Owner)
+        "an owner is robbed before its lease is over";
       assert state[Owner] != Up | guilty "an owner is robbed that sent each heartbeat in time";
     end;
   end;

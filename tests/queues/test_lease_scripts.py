@@ -36,6 +36,7 @@ class Registry:
         owned: The entry that each instance had in hand at first.
         left: How much the dead had left when something was taken over last.
         dead: Who was dead when somebody beat last.
+        was_dead: Whether who asked last was dead.
     """
 
     def __init__(self, redis: Any) -> None:
@@ -43,13 +44,14 @@ class Registry:
         self.owned: dict[str, bytes] = {}
         self.left = 0
         self.dead: list[bytes] = []
+        self.was_dead = 0
 
     async def run(self, script: Script, keys: Sequence[str], *args: object) -> Any:
         return await self.redis.eval(script.text, len(keys), *keys, *args)
 
     async def beat(self, name: str) -> float:
         """The seconds until the next heartbeat is due."""
-        _, _, pause, _, self.dead = await self.run(BEAT, [REGISTRY], name, lease_of(name))
+        _, _, self.was_dead, pause, _, self.dead = await self.run(BEAT, [REGISTRY], name, lease_of(name))
         return float(pause) / 1000
 
     async def take(self, name: str, count: int = 10, *, suspects: bool = True) -> list[bytes]:
@@ -72,7 +74,8 @@ class Registry:
     async def confirm(self, name: str) -> bool:
         """Whether an instance still owns what it had."""
         asked = ("daebus", name, lease_of(name), self.owned[name], 1)
-        return bool(await self.run(CONFIRM, [STREAM, REGISTRY], *asked) == [1])
+        self.was_dead, owned = await self.run(CONFIRM, [STREAM, REGISTRY], *asked)
+        return bool(owned)
 
     async def begin(self, *names: str) -> None:
         """Instances that have beaten, with an entry in hand each."""
@@ -163,6 +166,20 @@ async def test_a_registry_that_was_lost_begins_with_a_lease_for_everybody(regist
         assert await registry.owners() == before, order
     await registry.pass_time(1.1, "b")
     assert await registry.take("a") == [registry.owned["b"]]
+
+
+async def test_a_registry_that_comes_back_without_its_note_has_had_a_gap(registry: Registry) -> None:
+    """It is made again by confirmations, and then the server hangs before anybody beats."""
+    await registry.begin("a", "b")
+    before = await registry.owners()
+    await registry.redis.delete(REGISTRY)
+    for name in ("a", "b"):
+        assert await registry.confirm(name)
+    assert await registry.redis.zscore(REGISTRY, ":answered") is None
+    await registry.pass_time(1.1, "b")
+    assert await registry.take("a") == []
+    assert await registry.take("b") == []
+    assert await registry.owners() == before
 
 
 async def test_a_clock_that_was_set_takes_nothing_from_the_living_and_gives_the_dead_a_lease_more(
@@ -397,3 +414,29 @@ async def test_who_stops_gives_back_what_it_has_also_where_one_of_its_streams_is
     await registry.run(LEAVE, ["daebus:{x}:action:gone", STREAM], "daebus", "a")
     (entry,) = await registry.redis.xpending_range(STREAM, "daebus", "-", "+", 9)
     assert entry["times_delivered"] == 0
+
+
+async def test_an_owner_that_counted_as_dead_is_told_whatever_its_own_clock_says(registry: Registry) -> None:
+    """The clock is set forward by less than half a lease while it is frozen, for more than half a lease."""
+    await registry.begin("a", "owner")
+    await registry.pass_time(0.45)
+    await registry.beat("a")
+    assert registry.was_dead == 0
+    await registry.pass_time(0.56, "owner")
+    assert await registry.take("a") == [registry.owned["owner"]]
+    await registry.beat("owner")
+    assert registry.was_dead == 1
+    await registry.beat("owner")
+    assert registry.was_dead == 0
+
+
+async def test_an_owner_that_asks_before_it_beats_is_told_too(registry: Registry) -> None:
+    await registry.begin("a", "owner")
+    await registry.pass_time(0.45)
+    await registry.pass_time(0.56, "owner")
+    assert await registry.confirm("owner")
+    assert registry.was_dead == 1
+    assert await registry.confirm("owner")
+    assert registry.was_dead == 0
+    await registry.beat("owner")
+    assert registry.was_dead == 0

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+import time
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -38,6 +39,21 @@ class Lapsing(Lease):
         self._confirmed = float("-inf")
 
 
+class Late(Lapsing):
+    """A lease to which the first answer comes so late that another instance has taken the entries over since."""
+
+    asked = 0
+
+    async def confirm(self, key: str, registry: str, group: str, entries: Sequence[Entry]) -> list[Entry]:
+        owned = await super().confirm(key, registry, group, entries)
+        self.asked += 1
+        if self.asked == 1:
+            async with raw_redis(private_redis_url()) as redis:
+                await redis.xclaim(key, group, "another", 0, [entry.id for entry in entries])
+            await asyncio.sleep(self.seconds * 0.6)
+        return owned
+
+
 class Desk:
     """An instance that holds entries and settles them."""
 
@@ -57,9 +73,9 @@ class Desk:
 
 
 @asynccontextmanager
-async def settling(seconds: float = 6.0) -> AsyncGenerator[Desk]:
+async def settling(seconds: float = 6.0, kind: type[Lapsing] = Lapsing) -> AsyncGenerator[Desk]:
     async with open_node(RedisServer.from_url(private_redis_url())) as node:
-        lease = Lapsing(node, [REGISTRY], seconds, make_logger())
+        lease = kind(node, [REGISTRY], seconds, make_logger())
         await lease.start()
         try:
             yield Desk(node, lease)
@@ -158,6 +174,32 @@ class TestSettler:
             async with asyncio.timeout(10):
                 await desk.settler.drain()
             assert await redis.xlen("jobs") == 0
+
+    async def test_an_owner_that_counted_as_dead_lapses_whatever_its_own_clock_says(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        async with settling(0.6) as desk, raw_redis(private_redis_url()) as redis:
+            (entry,) = await desk.hold(redis, 1)
+            assert desk.lease.covers(entry)
+            await redis.zincrby(REGISTRY, -600_000, desk.node.id)  # as if the server's clock had been set
+            await until(lambda: desk.lease.lapses.count)
+            assert not desk.lease.covers(entry)
+        assert "counted as dead within its lease, as the clock of the server was set meanwhile" in caplog.text
+
+    async def test_a_heartbeat_is_relied_on_for_half_a_lease(self) -> None:
+        async with settling(0.6) as desk, raw_redis(private_redis_url()) as redis:
+            (entry,) = await desk.hold(redis, 1)
+            desk.lease.is_paused = True
+            began = time.monotonic()
+            await until(lambda: desk.lease.tenure is None)
+            assert time.monotonic() - began < 0.45
+            assert not desk.lease.covers(entry)
+            assert desk.lease.lapses.count == 0
+
+    async def test_an_answer_that_is_older_than_what_can_be_relied_on_is_none(self) -> None:
+        async with settling(0.6, Late) as desk, raw_redis(private_redis_url()) as redis:
+            entries = await desk.hold(redis, 2)
+            assert await desk.lease.owned("jobs", REGISTRY, "group", entries) == []
 
     async def test_does_not_wait_for_what_the_server_refuses(self, caplog: pytest.LogCaptureFixture) -> None:
         async with settling() as desk, raw_redis(private_redis_url()) as redis:

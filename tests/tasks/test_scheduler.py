@@ -10,9 +10,11 @@ import sys
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from tests.clocks import OFFSET, open_clock
 from tests.engines import Engine, open_proxy
 from tests.faults.world import told
 from tests.support import until
@@ -266,8 +268,9 @@ async def work(fence):
 async def main(url, service, lease, on_lapse="cancel"):
     link = ServerLink(RedisServer.from_url(url))
     await link.start()
+    instance = f"owner-{float(lease) * 1000:.0f}"
     scheduler = Scheduler(
-        link, service=service, instance="owner", logger=make_logger(), lease=float(lease), on_lapse=on_lapse
+        link, service=service, instance=instance, logger=make_logger(), lease=float(lease), on_lapse=on_lapse
     )
     await scheduler.start([ScheduledTask(name="work", schedule=Interval(0.02), scope="service", run=work)])
     await asyncio.sleep(3600)
@@ -448,3 +451,99 @@ async def test_a_start_recorded_by_a_clock_that_was_ahead_does_not_block_the_tas
     await set_record(link, service, last=now_ms() + 86_400_000)
     async with scheduler(link, service, work.task(Interval(0.05))):
         await until(lambda: bool(work.starts), seconds=1)
+
+
+@pytest.mark.parametrize("steps", [(3600, -3600), (-3600, 3600), (3600, -3600, 3600, -3600)])
+async def test_a_clock_that_is_set_to_and_fro_ends_no_run_and_stops_no_schedule(
+    server: Engine, service: str, steps: tuple[int, ...]
+) -> None:
+    long, short = Work(1.0), Work()
+    async with open_clock(server) as clock, linked(server, clock.url) as one, linked(server, clock.url) as two:
+        await one.execute("DEL", OFFSET)
+        tasks = (
+            ScheduledTask(name="long", schedule=Interval(0.05), scope="service", run=long.run),
+            ScheduledTask(name="short", schedule=Interval(0.05), scope="service", run=short.run),
+        )
+        async with (
+            scheduler(one, service, *tasks, instance="i1-500"),
+            scheduler(two, service, *tasks, instance="i2-500"),
+        ):
+            await until(lambda: long.running == 1)
+            for seconds in steps:
+                clock.step(seconds)
+                before, done = time.monotonic(), len(short.starts)
+                await until(lambda: len(short.starts) > done + 1)  # noqa: B023  # called at once
+                assert time.monotonic() - before < 1
+            await until(lambda: long.ended == 2)
+            assert (long.most_at_once, long.cancelled, short.most_at_once) == (1, 0, 1)
+
+
+async def test_an_owner_that_died_before_the_clock_was_set_back_holds_the_task_for_a_lease(
+    server: Engine, service: str
+) -> None:
+    async with open_clock(server) as clock, linked(server, clock.url) as link:
+        await link.execute("DEL", OFFSET)
+        dead, heir = made(link, service, "dead-500"), Work()
+        last = (await dead.ask(0, 0, 0)).last
+        assert (await dead.ask(last, last, 0)).won
+        clock.step(-3600)
+        async with scheduler(link, service, heir.task(Interval(0.02)), instance="heir-500"):
+            await until(lambda: bool(heir.starts), 3)
+
+
+async def test_a_time_that_comes_again_because_the_clock_was_set_back_is_run_once(server: Engine, service: str) -> None:
+    work, other = Work(), Work()
+    async with open_clock(server) as clock, linked(server, clock.url) as link:
+        await link.execute("DEL", OFFSET)
+        now = datetime.now(UTC)
+        clock.step(3600 - (60 * now.minute + now.second))  # to the beginning of the next hour
+        cron = Cron(f"30 {(now.hour + 1) % 24} * * *")
+        async with scheduler(link, service, work.task(cron)):
+            await until(lambda: last_of(link, service))
+        clock.step(2700)
+        async with scheduler(link, service, work.task(cron)):
+            await until(lambda: len(work.starts) == 1)
+        clock.step(-2700)
+        async with scheduler(link, service, other.task(cron)):
+            await asyncio.sleep(0.1)  # nothing shows that a second run does not come but its absence
+        clock.step(2700)
+        async with scheduler(link, service, other.task(cron)):
+            await asyncio.sleep(0.1)
+        assert other.starts == []
+        clock.step(86_400)
+        async with scheduler(link, service, other.task(cron)):
+            await until(lambda: len(other.starts) == 1)
+
+
+async def last_of(link: ServerLink, service: str) -> bool:
+    return b"last" in await record(link, service)
+
+
+async def test_an_owner_is_judged_by_its_own_lease_when_the_lease_is_changed(server: Engine, service: str) -> None:
+    """The server hangs for longer than the owner's lease and for less than half that of the replica that asks first."""
+    async with linked(server) as link, open_clock(server) as clock, linked(server, clock.url) as late:
+        owner = TaskRecord(late, service=service, task="work", instance="owner-2000", lease=2)
+        heir = TaskRecord(late, service=service, task="work", instance="heir-15000", lease=15)
+        await link.execute("DEL", OFFSET)
+        last = (await owner.ask(0, 0, 0)).last
+        started = (await owner.ask(last, last, 0)).last
+        state = await heir.ask(started, started, 0)
+        assert state.held_for == 2000
+        clock.step(5)
+        state = await heir.ask(started, started, state.held_until)
+        assert not state.won
+        assert state.now < state.held_until <= state.now + 2000
+        clock.step(1.9)
+        state = await heir.ask(started, started, state.held_until)
+        assert not state.won
+
+
+async def test_a_dead_owner_with_a_short_lease_is_taken_over_by_one_with_a_long_lease_in_time(
+    link: ServerLink, service: str, owner: subprocess.Popen[str]
+) -> None:
+    work = Work()
+    async with scheduler(link, service, work.task(Interval(0.02)), instance="heir", lease=60):
+        owner.kill()
+        killed = time.monotonic()
+        await until(lambda: bool(work.starts))
+    assert time.monotonic() - killed < LEASE * 4

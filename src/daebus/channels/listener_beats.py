@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from daebus.connection.node import Node
 from daebus.connection.resp import Argument
-from daebus.connection.scripts import EVEN_WHEN_FULL, NOW, Script
+from daebus.connection.scripts import CLAMP, EVEN_WHEN_FULL, NOW, Script
 from daebus.protocol.messages import channel_listeners, channel_listening, gone_groups, listened_channels
 
 __all__ = ["LISTENING_MS", "ListenerBeats"]
@@ -29,6 +29,7 @@ _AT_ONCE = 20  # channels in one run of the script, so that the server is not he
 _BEAT = Script(
     EVEN_WHEN_FULL
     + NOW
+    + CLAMP
     + f"local since = '(' .. (now - {LISTENING_MS})"
     + """
     local service, me, forget = ARGV[1], ARGV[2], ARGV[3]
@@ -41,6 +42,7 @@ _BEAT = Script(
     local at = 4
     for key = 1, #KEYS, 3 do
         local names, listening, gone = KEYS[key], KEYS[key + 1], KEYS[key + 2]
+        clamp(listening)
         for _ = 1, tonumber(ARGV[at]) do
             local name, group = ARGV[at + 1], ARGV[at + 2]
             at = at + 2

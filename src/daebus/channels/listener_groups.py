@@ -32,7 +32,8 @@ _AGAIN = Script(
     """
     local count = redis.call('XLEN', KEYS[1])
     for _, member in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1)) do
-        if cjson.decode(member)[1] == KEYS[1] then count = count + 1 end
+        local ok, entry = pcall(cjson.decode, member)
+        if ok and type(entry) == 'table' and entry[1] == KEYS[1] then count = count + 1 end
     end
     return count
     """

@@ -9,6 +9,7 @@ import secrets
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import UTC, datetime
 from typing import cast
 
 from daebus.core.pauses import pauses
@@ -27,6 +28,7 @@ __all__ = ["Node", "open_node"]
 
 _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 2.0
+_STEP_MS = 500
 
 _log = logging.getLogger(__name__)
 
@@ -34,17 +36,29 @@ _log = logging.getLogger(__name__)
 class ServerClock:
     """The server's clock, which is the same for every process, computed from the local clock."""
 
-    __slots__ = ("_offset_ms",)
+    __slots__ = ("_is_known", "_offset_ms")
 
     def __init__(self) -> None:
         self._offset_ms = time.time() * 1000 - time.monotonic() * 1000
+        self._is_known = False
 
-    async def read(self, link: Link) -> None:
-        """Ask the server for its time."""
+    async def read(self, link: Link) -> int:
+        """Ask the server for its time.
+
+        The server answers at some moment between question and answer. If what is known agrees with that, it is kept,
+        so that an answer that was late makes it no worse.
+
+        Returns:
+            By how many ms, at least, the server's clock was set forward since the last time; negative: back.
+        """
         asked = time.monotonic()
         seconds, micros = cast("list[bytes]", await link.execute("TIME"))
-        middle = (asked + time.monotonic()) / 2
-        self._offset_ms = int(seconds) * 1000 + int(micros) / 1000 - middle * 1000
+        least, most = (int(seconds) * 1000 + int(micros) / 1000 - at * 1000 for at in (time.monotonic(), asked))
+        step = self._offset_ms - min(max(self._offset_ms, least), most)
+        if step or not self._is_known:
+            self._offset_ms = (least + most) / 2
+        was_known, self._is_known = self._is_known, True
+        return -round(step) if was_known else 0
 
     def at(self, monotonic: float) -> int:
         """The server's time in ms at a local `time.monotonic`."""
@@ -144,11 +158,38 @@ class Node:
         """Register `doubt`, which is called whenever the connection for commands was made again, or a node moved."""
         self._doubters.append(doubt)
 
+    async def keep_time(self) -> None:
+        """Follow the server's clock, which may be set at any time, until it is cancelled."""
+        while True:
+            await asyncio.sleep(self.timings.clock)
+            with suppress(Unavailable, CommandError):  # the link logs it
+                await self._read_clock()
+
+    async def _read_clock(self) -> None:
+        step = await self.clock.read(self.link)
+        if abs(step) < _STEP_MS:
+            return
+        after = self.clock.now()
+        told = "The clock of the server at %s was set %s by %.1f s, from %s to %s, or this machine was suspended. %s"
+        way, before = "forward" if step > 0 else "back", after - step
+        _log.warning(told, self.link.address, way, abs(step) / 1000, _shown(before), _shown(after), _CLOCK_SET)
+        self.suspect_loss()  # what is recorded with a time seems old, or stays for too long
+
     async def _connected(self) -> None:
-        await self.clock.read(self.link)
+        await self._read_clock()
         self.suspect_loss()
         for doubt in self._doubters:
             doubt()
+
+
+_CLOCK_SET = (
+    "Deadlines of calls follow the new time from now on; calls that waited meanwhile may have timed out, or may run "
+    "after their deadline."
+)
+
+
+def _shown(server_ms: int) -> str:
+    return datetime.fromtimestamp(server_ms / 1000, UTC).isoformat(timespec="seconds")
 
 
 @asynccontextmanager
@@ -174,4 +215,7 @@ async def open_node(server: RedisServer, lease: float | None = None) -> AsyncGen
             if error is not None:
                 raise error
         node.when_doubtful(node.subscriber.doubt)
+        keeping = asyncio.create_task(node.keep_time(), name="clock of the server")
+        stack.push_async_callback(asyncio.wait, {keeping})
+        stack.callback(keeping.cancel)
         yield node

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-__all__ = ["EVEN_WHEN_FULL", "NOW", "Script"]
+__all__ = ["CLAMP", "EVEN_WHEN_FULL", "NOW", "Script"]
 
 EVEN_WHEN_FULL = "#!lua flags=allow-oom\n"
 """The start of scripts that also run if the server's memory is full: else entries could not be settled to free it."""
@@ -14,6 +14,19 @@ local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 """
 """Sets `now` in a script: the server's time in ms, the same for all replicas."""
+
+CLAMP = """
+local function clamp(key)
+    for _, member in ipairs(redis.call('ZRANGEBYSCORE', key, '(' .. now, '+inf', 'LIMIT', 0, 1000)) do
+        redis.call('ZADD', key, now, member)
+    end
+end
+"""
+"""Defines `clamp` in a script that begins with `NOW`: heartbeats of the future become heartbeats of now.
+
+They are from before the server's clock was set back. An instance that died since would else count as live until the
+clock is there again.
+"""
 
 
 class Script:

@@ -14,6 +14,7 @@ class Timings(msgspec.Struct, frozen=True, kw_only=True):
         patience: How long the server may be silent while replies are due, before a connection counts as dead.
         ping: The interval of the checks whether an idle connection is alive.
         first_reminder: How long an outage lasts until the log is reminded of it; then after twice as long, and so on.
+        clock: The interval at which the server's clock is read again, because it may be set.
         beat: The interval of the heartbeats by which an instance announces what it serves and listens to.
         live: How long after its last heartbeat a service counts as served.
         fresh: How long a caller relies on its knowledge of a service before it looks again, in parallel with the call.
@@ -30,6 +31,7 @@ class Timings(msgspec.Struct, frozen=True, kw_only=True):
     patience: float = 5.0
     ping: float = 10.0
     first_reminder: float = 5.0
+    clock: float = 2.0
     beat: float = 5.0
     live: float = 30.0
     fresh: float = 5.0

@@ -40,6 +40,10 @@ class Interval(msgspec.Struct, frozen=True):
         """When the next run is due, in epoch milliseconds; `last_ms` is the start of the last one."""
         return last_ms + round(self.seconds * 1000)
 
+    def latest_start(self, now_ms: int) -> int:
+        """The latest start of the last run that counts at this time. It can only be later if the clock was set back."""
+        return now_ms
+
 
 class Cron(msgspec.Struct, frozen=True):
     """Due each time a cron expression matches, in UTC.
@@ -76,6 +80,13 @@ class Cron(msgspec.Struct, frozen=True):
         """When the next run is due, in epoch milliseconds; `last_ms` is the start of the last one."""
         start = datetime.fromtimestamp(last_ms // 1000, UTC)
         return int(next(CronSim(self.expression, start)).timestamp()) * 1000
+
+    def latest_start(self, now_ms: int) -> int:
+        """The latest start of the last run that counts at this time. It can only be later if the clock was set back.
+
+        So of the times that come again after that, one is left out, because the run that was started was for one.
+        """
+        return self.next_after(now_ms)
 
 
 Schedule: TypeAlias = Interval | Cron

@@ -111,10 +111,9 @@ class Directory:
 
     async def _served(self, service: str, wanted: str) -> frozenset[str]:
         known = self._known.get(service, _UNKNOWN)
-        age = time.monotonic() - known.looked
-        if wanted not in known.actions or age > self._timings.live or known.gaps != self._node.subscriber.gaps:
+        if wanted not in known.actions or not self._counts(known) or known.gaps != self._node.subscriber.gaps:
             return (await asyncio.shield(self._refresh(service))).actions
-        if age > self._timings.fresh:
+        if time.monotonic() - known.looked > self._timings.fresh:
             self._refresh(service)
         return known.actions
 
@@ -134,11 +133,19 @@ class Directory:
         while True:
             before, gaps = self._known.get(service), self._node.subscriber.gaps
             found = self._understood(await _beats(self._node, service), gaps)
+            if before is not None and before.actions and not found.seen and self._counts(before):
+                found = msgspec.structs.replace(
+                    before, gaps=gaps
+                )  # the registry was lost: who stops leaves a mark in it
             if found.actions and await self._begins_to_hear(service):
                 continue  # once more: an instance may have stopped in between
             if self._known.get(service) is before:  # else an instance has stopped meanwhile
                 self._known[service] = found
                 return found
+
+    def _counts(self, known: _Served) -> bool:
+        """Whether what is known of a service is not older than the last heartbeat of an instance may be."""
+        return time.monotonic() - known.looked < self._timings.live
 
     async def _begins_to_hear(self, service: str) -> bool:
         """Start to receive the messages of instances that stop; return False if already started, or not possible."""

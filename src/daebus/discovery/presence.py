@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 from collections.abc import Sequence
 from contextlib import suppress
 
 from daebus.connection.link import Link
 from daebus.connection.node import Node
 from daebus.connection.resp import Argument, CommandError
-from daebus.connection.scripts import EVEN_WHEN_FULL, NOW, Script
+from daebus.connection.scripts import CLAMP, EVEN_WHEN_FULL, NOW, Script
 from daebus.errors import Unavailable
 from daebus.payloads.codec import encode
 from daebus.protocol.messages import instance_registry, serving_channel, serving_instances, serving_registry
@@ -22,11 +23,17 @@ __all__ = ["Presence"]
 
 _LEAVE_SECONDS = 2.0
 
+_log = logging.getLogger(__name__)
+
 _BEAT = Script(
     EVEN_WHEN_FULL
     + NOW
+    + CLAMP
     + """
     local forget, live, me, left = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+    clamp(KEYS[1])
+    clamp(KEYS[2])
+    local added = redis.call('ZADD', KEYS[1], now, '')
     for i = 5, #ARGV do redis.call('ZADD', KEYS[1], now, ARGV[i]) end
     redis.call('ZREM', KEYS[1], left)
     redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - forget)
@@ -34,6 +41,7 @@ _BEAT = Script(
     redis.call('ZADD', KEYS[2], now, me)
     redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now - live)
     redis.call('PEXPIRE', KEYS[2], live)
+    return added
     """
 )
 # In one step with the check of the others, because two instances that stop at once must not each rely on the other. An
@@ -85,7 +93,8 @@ class Presence:
         self._live_ms = int(node.timings.live * 1000)
         self._actions = encode(sorted(actions))
         self._me = f"{node.id} {hashlib.sha256(self._actions).hexdigest()[:16]}"
-        self._members: list[Argument] = ["", f":{partitions}", self._actions]
+        self._members: list[Argument] = [f":{partitions}", self._actions]
+        self._is_recorded = False
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -116,4 +125,7 @@ class Presence:
             await link.execute("PUBLISH", serving_channel(self._service), self._node.id)
 
     async def _beat(self) -> None:
-        await self._node.link.script(_BEAT, self._keys[:2], [_FORGET_MS, self._live_ms, self._me, LEFT, *self._members])
+        what: list[Argument] = [_FORGET_MS, self._live_ms, self._me, LEFT, *self._members]
+        if await self._node.link.script(_BEAT, self._keys[:2], what) and self._is_recorded:
+            _log.warning("The registry of what %r serves was lost and is made again.", self._service)
+        self._is_recorded = True

@@ -31,8 +31,8 @@ _MOVE_AGAIN = Script(
     end
     redis.call('DEL', KEYS[1])
     for _, member in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1)) do
-        local entry = cjson.decode(member)
-        if entry[1] == KEYS[1] then
+        local ok, entry = pcall(cjson.decode, member)
+        if ok and type(entry) == 'table' and entry[1] == KEYS[1] then
             local due = redis.call('ZSCORE', KEYS[2], member)
             redis.call('ZREM', KEYS[2], member)
             entry[1] = KEYS[3]

@@ -65,11 +65,17 @@ class Lapses:
         self._holders.append(holder)
 
     def begin(self, seconds: float) -> None:
-        """The instance was cut off for so many seconds, and is connected again. May be called in any thread."""
+        """The instance was cut off for so many seconds, and is connected again. May be called in any thread.
+
+        If that is less than its lease, it counted as dead all the same.
+        """
         self.count += 1
         in_hand = _sum(holder.in_hand() for holder in self._holders)
+        why = "cut off for longer than its lease"
+        if seconds < self._lease:
+            why = "counted as dead within its lease, as the clock of the server was set meanwhile"
         self._logger.warning(
-            "cut off for longer than its lease: others may have taken over what it has in hand",
+            f"{why}: others may have taken over what it has in hand",
             seconds=round(seconds, 1),
             lease=self._lease,
             entries=in_hand.total(),

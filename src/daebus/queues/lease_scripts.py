@@ -26,7 +26,8 @@ with the same step, which decides by the content of the registry:
 - An instance that was silent while others were answered counts as dead, even if only its connection stalled. An
   instance that others may regard as dead takes nothing over.
 - A clock that is set, forward or back, by more than half a lease looks like a gap. If it is set by less, the age of a
-  live instance's heartbeat stays below a lease, as with a stall.
+  live instance's heartbeat stays below a lease, as with a stall. But an owner that is out of reach then has less time.
+  So it relies on a heartbeat for half a lease only (`leases`), and `BEAT` and `CONFIRM` tell it whether it was dead.
 
 So after this step an instance is dead if its score is less than now. The scores of the two notes are negated, so that
 they do not count as instances.
@@ -36,8 +37,7 @@ its next heartbeat that it is not known, and looks at all consumers of its strea
 knows becomes a member, as if it had sent a heartbeat now. Dead members leave the registry a minute after their death,
 or after the last of their entries was taken over.
 
-Idle instances send only heartbeats, whose replies name the dead. Streams are looked at only when there are any
-(`FIND`).
+Idle instances send only heartbeats. Streams are looked at only when their replies name instances as dead (`FIND`).
 """
 
 from __future__ import annotations
@@ -92,12 +92,13 @@ STEP = (
 _GONE_MS = 60_000
 
 # KEYS is the registry; ARGV are the instance and its lease in ms. The reply has: 1 if the registry was missing; 1 if
-# the instance was no member; the ms until the next heartbeat is due; how many members live; and the ids of the dead.
+# the instance was no member; 1 if it was dead; the ms until the next heartbeat; how many live; and the ids of the dead.
 BEAT = Script(
     STEP
     + """
     local registry, me, lease = KEYS[1], ARGV[1], tonumber(ARGV[2])
     local missing = not step(registry, lease)
+    local was_dead = is_dead(registry, me)
     local added = redis.call('ZADD', registry, now + lease, me)
     if missing then redis.call('ZADD', registry, -now, ':answered') end
     local least = -(redis.call('ZSCORE', registry, ':least') or 0)
@@ -109,7 +110,7 @@ BEAT = Script(
     local dead = redis.call('ZRANGEBYSCORE', registry, 0, '(' .. now)
     local next = redis.call('ZRANGEBYSCORE', registry, now, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
     local pause = math.min(math.floor(least / 3), next[2] - now + 1)
-    return {missing and 1 or 0, added, pause, redis.call('ZCARD', registry) - 2 - #dead, dead}
+    return {missing and 1 or 0, added, was_dead and 1 or 0, pause, redis.call('ZCARD', registry) - 2 - #dead, dead}
     """
 )
 
@@ -168,9 +169,10 @@ SCAN = Script(
     for i = 2, #KEYS do
         local has = false
         for _, owner in ipairs(redis.pcall('XINFO', 'CONSUMERS', KEYS[i], group)) do
-            local name, pending = owner[2], owner[4]
-            redis.call('ZADD', registry, 'NX', now + lease_of(name, lease), name)
-            if not lives(registry, name) then
+            local name, pending, expires = owner[2], owner[4], redis.call('ZSCORE', registry, owner[2])
+            if not expires then
+                redis.call('ZADD', registry, now + lease_of(name, lease), name)
+            elseif tonumber(expires) < now then
                 if pending == 0 then redis.call('XGROUP', 'DELCONSUMER', KEYS[i], group, name) end
                 has = has or pending > 0
             end
@@ -279,13 +281,14 @@ group is gone.
 
 # Asked after a pause in which entries may have been taken over. If they were not, the heartbeat ensures that they will
 # not be. KEYS are the stream and the registry; ARGV are the group, the instance, its lease in ms, and for each entry
-# its id and the number of deliveries. The reply has a 1 for each entry that is still with the instance, else a 0.
+# its id and the number of deliveries. The reply has a 1 if the instance was dead, and a 1 for each entry that is still
+# with it, else a 0.
 CONFIRM = Script(
     STEP
     + IS_MINE
     + """
     step(KEYS[2], tonumber(ARGV[3]))
-    local answers, any = {}, false
+    local answers, any = {is_dead(KEYS[2], ARGV[2]) and 1 or 0}, false
     for i = 4, #ARGV, 2 do
         local mine = is_mine(KEYS[1], ARGV[1], ARGV[i], ARGV[2], ARGV[i + 1]) or false
         answers[#answers + 1] = mine and 1 or 0

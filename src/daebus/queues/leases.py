@@ -131,7 +131,8 @@ class Lease:
     @property
     def tenure(self) -> int | None:
         """Unchanged while no entry of this instance can have been taken over; None: one may have been."""
-        return self._lapses if uptime() - self._confirmed < self.seconds else None
+        # Only half of the lease: a clock of the server that is set forward by less than that, unnoticed, shortens it.
+        return self._lapses if uptime() - self._confirmed < self.seconds / 2 else None
 
     @property
     def may_take_over(self) -> bool:
@@ -144,9 +145,7 @@ class Lease:
 
     async def start(self) -> None:
         """Send one heartbeat, and continue in the thread."""
-        asked = uptime()
-        self._pause = await self.registries.beat(self._node.link)
-        self._beaten(asked)
+        await self._beat(self._node.link)
         ready: asyncio.Future[_Rest] = asyncio.get_running_loop().create_future()
         self._thread = threading.Thread(target=self._run, args=[ready], name="daebus-heartbeat", daemon=True)
         self._thread.start()
@@ -188,10 +187,13 @@ class Lease:
 
         If the group is gone, none is.
         """
-        tenure = self.tenure
+        silent, tenure = uptime() - self._confirmed, self.tenure
         pairs = [part for entry in entries for part in (entry.id, entry.deliveries)]
         arguments = (group, self._node.id, self._milliseconds, *pairs)
-        answers = cast("list[int]", await self._node.link.script(CONFIRM, [key, registry], arguments))
+        was_dead, *answers = cast("list[int]", await self._node.link.script(CONFIRM, [key, registry], arguments))
+        if was_dead and silent < self.seconds:  # else the next heartbeat finds it
+            self._lapses, tenure = self._lapses + 1, None
+            self.lapses.begin(silent)
         owned = [entry for entry, answer in zip(entries, answers, strict=True) if answer]
         for entry in owned:
             entry.tenure = tenure
@@ -204,7 +206,7 @@ class Lease:
             asked = uptime()
             try:
                 found = await self.confirm(key, registry, group, waiting[:_PAGE])
-                if uptime() - asked < self.seconds:  # else they may have been taken over since the server answered
+                if uptime() - asked < self.seconds / 2:  # else they may have been taken over since the server answered
                     owned += found
                     del waiting[:_PAGE]
             except Unavailable:
@@ -214,14 +216,17 @@ class Lease:
                 await asyncio.sleep(_REFUSED_SECONDS)
         return owned
 
-    def _beaten(self, asked: float) -> None:
+    async def _beat(self, link: Link) -> None:
+        asked = uptime()
+        self._pause, was_dead = await self.registries.beat(link)
         silent = asked - self._confirmed
-        if silent >= self.seconds:
+        has_lapsed = was_dead or silent >= self.seconds
+        if has_lapsed:
             self._lapses += 1
             self._steady_since = float("inf")
         self._steady_since = min(self._steady_since, asked)
         self._confirmed = asked
-        if silent >= self.seconds and self._lapses > 1:
+        if has_lapsed and self._lapses > 1:
             self.lapses.begin(silent)
 
     def _run(self, ready: asyncio.Future[_Rest]) -> None:
@@ -253,26 +258,20 @@ class Lease:
         return True
 
     async def _connected(self, link: Link) -> None:
-        # The server may have older data than before: nobody takes over anything before each instance had time for a
-        # heartbeat.
-        self._steady_since = asked = uptime()
-        if self.is_paused:
-            return
-        self._pause = await self.registries.beat(link)
-        self._beaten(asked)
+        # The server may have older data than before: nobody takes over anything before each instance had time to beat.
+        self._steady_since = uptime()
+        if not self.is_paused:
+            await self._beat(link)
 
     async def _beats(self, link: Link) -> bool:
-        if self.is_paused:
-            return False
-        asked = uptime()
         try:
-            self._pause = await self.registries.beat(link)
+            if not self.is_paused:
+                await self._beat(link)
         except (Unavailable, CommandError) as error:
             self._steady_since = float("inf")
             self._logger.debug("no heartbeat", reason=str(error))
             return False
-        self._beaten(asked)
-        return True
+        return not self.is_paused
 
 
 class _Rest:

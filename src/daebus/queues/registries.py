@@ -42,6 +42,7 @@ class News(msgspec.Struct, frozen=True, array_like=True):
     Attributes:
         registry_missing: Whether there was no registry.
         added: Whether this instance was no member of it.
+        was_dead: Whether this instance counted as dead.
         pause_ms: The time in ms until the next heartbeat is due.
         living: How many instances live, including this one.
         dead: The ids of the dead instances that may own entries.
@@ -49,6 +50,7 @@ class News(msgspec.Struct, frozen=True, array_like=True):
 
     registry_missing: bool
     added: bool
+    was_dead: bool
     pause_ms: int
     living: int
     dead: Sequence[bytes]
@@ -81,8 +83,12 @@ class Registries:
         """Register `tell`, which is called with the reply to each heartbeat in a registry."""
         self._followers[registry].append(tell)
 
-    async def beat(self, link: Link) -> float:
-        """Send heartbeats over a connection, in any thread; return the seconds until the next ones are due."""
+    async def beat(self, link: Link) -> tuple[float, bool]:
+        """Send heartbeats over a connection, in any thread.
+
+        Returns:
+            The seconds until the next ones are due, and whether this instance counted as dead.
+        """
         arguments = (self._node.id, self._lease_ms)
         replies = await asyncio.gather(*(link.script(BEAT, [name], arguments) for name in self._names))
         news = {
@@ -90,7 +96,8 @@ class Registries:
         }
         with suppress(RuntimeError):  # the loop is closed
             self._loop.call_soon_threadsafe(self._tell, news)
-        return min([self._lease_ms, *(each.pause_ms for each in news.values())]) / 1000
+        pause_ms = min([self._lease_ms, *(each.pause_ms for each in news.values())])
+        return pause_ms / 1000, any(each.was_dead for each in news.values())
 
     async def depart(self) -> None:
         """Leave all registries. Where this instance leaves entries, it counts as dead, so that they are taken over."""

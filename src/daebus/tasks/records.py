@@ -19,34 +19,39 @@ __all__ = ["TaskRecord"]
 
 # An instance that was there before and finds no record knows that the server lost its data. A run may still be going
 # on, and gets half a lease to renew. If the owner asks while the record has it as owner with a start that it does not
-# know, the answer to its own claim was lost. During a run its owner and all instances that wait for its end ask every
-# third of a lease. If none of them did for half a lease, the server hung or was away, and this question may stand
-# before the owner's renewal in the server's queue. Then the owner gets a whole lease to renew; lease_scripts.py has the
-# reasoning.
+# know, the answer to its own claim was lost.
+#
+# An owner is judged by its own lease, with which its id ends: in a rolling change of the lease the others may have
+# another one. During a run, the owner and all instances that wait for its end ask every third of that. If none of them
+# did for half of it, the server hung or was away, and this question may stand before the owner's renewal in the queue
+# of the server. Or its clock was set. Then the owner gets a whole lease to renew, and never more than that, as a clock
+# that is set back would give it; lease_scripts.py has the reasoning.
 _ASK = Script(
     NOW
     + """
 local key, me, lease = KEYS[1], ARGV[1], tonumber(ARGV[2])
-local expected, due, watched = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local expected, due, watched, latest = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local function put(field, value) redis.call('HSET', key, field, string.format('%.0f', value)) end
 
 local record = redis.call('HMGET', key, 'last', 'owner', 'until', 'seen')
 local last, owner, expires, seen = tonumber(record[1]), record[2], tonumber(record[3]), tonumber(record[4] or 0)
+local own = owner and tonumber(string.match(owner, '%-(%d+)$')) or lease
 if owner and expires then
-    if now - seen > lease / 2 then
-        expires = math.max(expires, now + lease)
+    if math.abs(now - seen) > own / 2 or expires > now + own then
+        expires = now + own
         put('until', expires)
     end
     put('seen', now)
 end
-if not last and expected > 0 then
+local lost = not last and expected > 0
+if lost then
     owner, expires = '-', now + math.floor(lease / 2)
     redis.call('HSET', key, 'owner', owner)
     put('until', expires)
     put('seen', now)
 end
-if not last or last > now then
-    last = now
+if not last or last > math.max(now, latest) then
+    last = last and math.max(now, latest) or now
     put('last', last)
 end
 
@@ -62,7 +67,7 @@ if won then
     put('seen', now)
     redis.call('HSET', key, 'owner', me)
 end
-return {won and 1 or 0, now, last, held and expires or 0, fence}
+return {won and 1 or 0, now, last, held and expires or 0, own, fence, lost and 1 or 0}
 """
 )
 
@@ -98,14 +103,18 @@ class TaskState(NamedTuple):
         now: The time.
         last: The start of the last run; of this one if it was claimed.
         held_until: The end of the lease of the instance that has the task; 0: none has it.
+        held_for: The lease of that instance.
         fence: The number of the claimed run for its fence, larger than that of any run before; 0: it was not claimed.
+        lost: Whether there was no record although this instance had seen one.
     """
 
     won: bool
     now: int
     last: int
     held_until: int
+    held_for: int
     fence: int
+    lost: bool
 
 
 class TaskRecord:
@@ -122,15 +131,17 @@ class TaskRecord:
         self._instance = instance
         self._lease_ms = round(lease * 1000)
 
-    async def ask(self, last: int, due: int, watched: int) -> TaskState:
+    async def ask(self, last: int, due: int, watched: int, latest: int = 0) -> TaskState:
         """Read the record; also claim the task if `last` is right, it is `due` (0: no claim) and no instance holds it.
 
-        An expired lease no longer holds the task if its end was `watched`.
+        An expired lease no longer holds the task if its end was `watched`. A recorded start later than now and than
+        `latest` was recorded before the clock was set back; `latest`, or now, takes its place.
         """
-        reply = await self._link.script(_ASK, [self._key], [self._instance, self._lease_ms, last, due, watched])
+        arguments = (self._instance, self._lease_ms, last, due, watched, latest)
+        reply = await self._link.script(_ASK, [self._key], arguments)
         match reply:
-            case [int(won), int(now), int(recorded), int(held_until), int(fence)]:
-                return TaskState(bool(won), now, recorded, held_until, fence)
+            case [int(won), int(now), int(recorded), int(held_until), int(held_for), int(fence), int(lost)]:
+                return TaskState(bool(won), now, recorded, held_until, held_for, fence, bool(lost))
             case _:
                 raise DaebusError(f"The server answered a question about {self._key} with {reply!r}: is it Redis?")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -184,7 +185,7 @@ class _LocalTask:
     async def step(self) -> None:
         """Wait, or run once."""
         now = _now_ms()
-        self._last = min(self._last, now)
+        self._last = min(self._last, self._task.schedule.latest_start(now))
         due = self._task.schedule.next_after(self._last)
         if now < due:
             await self._runs.nap((due - now) / 1000)
@@ -214,7 +215,9 @@ class _SharedTask:
         self._cancels = cancels
         self._last = 0
         self._due = 0
+        self._latest = sys.maxsize  # nothing is known of the server's clock yet
         self._watch: tuple[int, float] = (0, 0.0)  # the end of another's lease, and since when we have seen it
+        self._watch_for: float = renew_every
 
     async def step(self) -> None:
         """Ask once; then wait, or run if the task was claimed."""
@@ -222,8 +225,12 @@ class _SharedTask:
         lease_end, since = self._watch
         # While the server was away, an owner could not renew: it gets some time in which we see the server and it may.
         self._watch = (0, 0.0)
-        state = await self._record.ask(self._last, self._due, lease_end if asked - since >= self._renew_every else 0)
-        self._last, self._due = state.last, self._task.schedule.next_after(state.last)
+        watched = lease_end if asked - since >= self._watch_for else 0
+        state = await self._record.ask(self._last, self._due, watched, self._latest)
+        if state.lost:
+            self._logger.warning("record of a background task was lost and is made again", task=self._task.name)
+        self._latest = self._task.schedule.latest_start(state.now)
+        self._last, self._due = state.last, self._task.schedule.next_after(min(state.last, self._latest))
         if state.won and self._runs.stopping.is_set():
             await self._record.release(before)
         elif state.won:
@@ -232,10 +239,9 @@ class _SharedTask:
             await self._runs.nap((self._due - state.now) / 1000 + self._record.jitter)
         elif state.held_until:
             self._watch = (lease_end, since) if state.held_until == lease_end else (state.held_until, asked)
+            self._watch_for = state.held_for / 3000  # as often as the owner renews
             left = (state.held_until - state.now) / 1000
-            await self._runs.nap(
-                (min(left, self._renew_every) if left > 0 else self._renew_every) + self._record.jitter
-            )
+            await self._runs.nap((min(left, self._watch_for) if left > 0 else self._watch_for) + self._record.jitter)
 
     async def _run(self, started: int, drawn: int, asked: float) -> None:
         # A process that was frozen since it asked may have lost the task again.

@@ -16,7 +16,7 @@ import msgspec
 
 from daebus.connection.link import Link
 from daebus.connection.resp import Argument, CommandError
-from daebus.connection.scripts import NOW, Script
+from daebus.connection.scripts import CLAMP, NOW, Script
 from daebus.errors import Unavailable
 from daebus.payloads.codec import UNDECODABLE, encode
 from daebus.protocol.messages import NOTHING, client_channel, client_registry
@@ -31,7 +31,9 @@ _BATCH = 1000  # entries per write
 
 _ADD = Script(
     NOW
+    + CLAMP
     + """
+clamp(KEYS[1])
 for i = 2, #ARGV do redis.call('ZADD', KEYS[1], now, ARGV[i]) end
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[1])
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
