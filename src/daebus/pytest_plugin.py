@@ -1,4 +1,4 @@
-"""Fixtures for pytest, there as soon as daebus is installed with its extra ``testing``."""
+"""Fixtures for pytest, which loads them if daebus is installed with its extra ``testing``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["daebus_redis_url"]
 
 @pytest.fixture
 def daebus_redis_url(monkeypatch: pytest.MonkeyPatch) -> str:
-    """The URL of an empty server that this test run has for itself, also in the environment of processes it starts."""
+    """The URL of an empty server of this test run alone; the variable DAEBUS_REDIS_URL has it for child processes."""
     # Imported here: pytest loads this module wherever daebus is installed, also where it is not tested.
     from daebus.testing import empty_redis, private_redis_url  # noqa: PLC0415
 

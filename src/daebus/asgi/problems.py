@@ -56,7 +56,7 @@ class Problem(msgspec.Struct, kw_only=True):
         code: A stable word for programs, such as ``not_found``.
         details: More facts for programs.
         request_id: The id under which the service's log has the request.
-        type: Required by RFC 9457: the status says all that there is to say.
+        type: Always ``about:blank``, with which RFC 9457 says that the status is the whole meaning.
     """
 
     type: str = "about:blank"

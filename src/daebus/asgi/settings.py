@@ -97,8 +97,8 @@ class DaebusHttp:
             …
 
     Raises:
-        ConfigurationError: The port cannot be, or what stands for an origin or a host is none.
-        WiringError: The limits are none.
+        ConfigurationError: The port, an origin or a host name is not valid.
+        WiringError: `limits` is not `HttpLimits`.
     """
 
     def __init__(
@@ -142,7 +142,7 @@ class DaebusWebSocket:
 
     Raises:
         ConfigurationError: The path, the port, the interval or an origin is not valid.
-        WiringError: The limits are none.
+        WiringError: `limits` is not `WebSocketLimits`.
     """
 
     def __init__(

@@ -43,9 +43,9 @@ class Injection:
         return self._compile(function, left) if self.bindings else function
 
     def bind_directly(self, function: Callable[..., T], left: str = "") -> Callable[..., T | None]:
-        """As `bind`, but it returns None, and calls nothing, where something may have to be opened first.
+        """Like `bind`, but returns None without a call if a per-message object may have to be opened first.
 
-        That is where something per message is reached, or where an override may have brought it in.
+        That is so if a provider is, or may be by an override, one of an object per message.
         """
         if self._reached is None:
             return _nothing

@@ -115,7 +115,7 @@ class Grace:
             raise Timeout(f"{late} was cancelled after {took:.1f} s: it took longer than the stop allows")
 
     async def close_component(self, task: asyncio.Task[None]) -> Standing | None:
-        """Wait until a component is closed: until the deadline, or a second where that is longer.
+        """Wait until a component is closed: until the deadline, or for 1 s if that is later.
 
         Args:
             task: The task that closes it. Its exceptions are raised.

@@ -56,13 +56,14 @@ def _missing(handler: Handler, payload: Parameter | None) -> Iterator[Mistake]:
         shown = "ItsType" if expected is None else show(handler.api, expected)
         yield None, f"it does not take the {kind.payload}", f"add `{kind.payload}: {shown}` left of the *"
     elif payload is not None and kind.required and handler.decoration.contract and payload is not left[0]:
-        yield payload, f"the {kind.payload} comes first", f'put it before "{left[0].name}"'
+        yield payload, f"the {kind.payload} must be the first parameter", f'put it before "{left[0].name}"'
     if kind.part == RUNNING:
         switch = next((parameter for parameter in left if parameter.is_a(RUNNING)), None)
         if switch is None:
-            yield None, "it does not take the switch that stops it", "add `running: Running` left of the *"
+            found = "it does not take `running: Running`, so it could not be stopped"
+            yield None, found, "add it left of the *, and return once running() is false"
         elif switch is not left[0]:
-            yield switch, "the switch comes first", f'put it before "{left[0].name}"'
+            yield switch, "`running` must be the first parameter", f'put it before "{left[0].name}"'
 
 
 def _surplus(
@@ -110,7 +111,8 @@ def _free_mistakes(handler: Handler, parameter: Parameter, container: Container 
     elif isinstance(parameter.at, Argument) and parameter.at.pos_only:
         yield parameter, "it is positional-only, but values of a request are passed by name", "remove the /"
     elif foreign_part(parameter.type) is not None and _is_service(parameter, container):
-        yield parameter, "a service stands left of the *, where the request is", _star(parameter)
+        found = "it is left of the *, where parameters come from the message, but it is a service"
+        yield parameter, found, _star(parameter)
 
 
 def _is_service(parameter: Parameter, container: Container | None) -> bool:

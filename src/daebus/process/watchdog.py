@@ -1,6 +1,6 @@
 """A watchdog: it logs when the event loop is blocked, for how long, by which handler and in which line.
 
-If the event loop makes no progress for much longer, it counts as hung, and the watchdog calls for help.
+If the event loop makes no progress for much longer, it counts as hung, and the `HangAlarm` is called.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def hung_seconds(given: float | None) -> float:
 
 
 class HangAlarm(Protocol):
-    """What is done about an event loop that hangs, in the watchdog's thread."""
+    """The reaction to an event loop that hangs; called in the thread of the watchdog."""
 
     def hung(self, standing: Standing, seconds: float) -> None:
         """The event loop hangs: where it stands, and for how long it has made no progress."""
@@ -63,7 +63,7 @@ class Watchdog:
     Args:
         logger: The log.
         hung_after: Seconds without progress after which the event loop counts as hung; 0: never.
-        alarm: Is told of an event loop that hangs.
+        alarm: Called if the event loop hangs.
 
     Raises:
         ConfigurationError: DAEBUS_BLOCKED_AFTER is not a number of seconds.

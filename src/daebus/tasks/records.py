@@ -146,10 +146,10 @@ class TaskRecord:
                 raise DaebusError(f"The server answered a question about {self._key} with {reply!r}: is it Redis?")
 
     async def renew(self, started: int, fence: int) -> bool:
-        """Extend the lease of the run that was `started` then; False where another instance has the task."""
+        """Extend the lease of the run that was `started` then; False: another instance has the task."""
         arguments = (self._instance, self._lease_ms, started, fence)
         return await self._link.script(_RENEW, [self._key], arguments) == 1
 
     async def release(self, last: int) -> None:
-        """Give the task back; `last` becomes the recorded start. Does nothing where another instance has it."""
+        """Give the task back; `last` becomes the recorded start. Does nothing if another instance has it."""
         await self._link.script(_RELEASE, [self._key], [self._instance, last])

@@ -102,11 +102,11 @@ class Client(HasSession):
         Args:
             message: Its name is the type of the envelope: ``Message[User]("user_online")``.
             data: The payload.
-            after: ``"commit"``: it leaves once the message that is being handled has succeeded, and before its answer,
+            after: ``"commit"``: it is sent after the message that is being handled has succeeded, before its answer,
                 as an event does: see `Bus.publish`. None: at once.
 
         Raises:
-            ConfigurationError: It is to wait for a message, and none is being handled.
+            ConfigurationError: `after` is ``"commit"``, and no message is being handled.
         """
         envelope = _envelope(message, data)
         text = envelope.decode()
@@ -146,11 +146,11 @@ class Clients(LoopOnly):
         Args:
             message: Its name is the type of the envelope.
             data: The payload.
-            after: ``"commit"``: it leaves once the message that is being handled has succeeded, and before its answer,
+            after: ``"commit"``: it is sent after the message that is being handled has succeeded, before its answer,
                 as an event does: see `Bus.publish`. None: at once.
 
         Raises:
-            ConfigurationError: It is to wait for a message, and none is being handled.
+            ConfigurationError: `after` is ``"commit"``, and no message is being handled.
         """
         envelope = _envelope(message, data)
         if after is None:
@@ -176,7 +176,7 @@ class Clients(LoopOnly):
             Whether there is such a client; None if the message is sent after the commit.
 
         Raises:
-            ConfigurationError: It is to wait for a message, and none is being handled.
+            ConfigurationError: `after` is ``"commit"``, and no message is being handled.
         """
         envelope = _envelope(message, data)
         if after is None:

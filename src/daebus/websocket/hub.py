@@ -77,7 +77,7 @@ class SocketHub:
         self._unsubscribe: Callable[[], Awaitable[None]] | None = None
 
     async def start(self) -> None:
-        """Start to receive messages of other replicas for our clients. Raises `Unavailable`."""
+        """Start receiving messages of other replicas for clients of this process. Raises `Unavailable`."""
         self._unsubscribe = await self._subscriber.subscribe(self._replicas.channel, self._replicas.receive)
         self._checking = asyncio.create_task(self._check(), name="WebSocket clients")
 
@@ -113,7 +113,7 @@ class SocketHub:
             )
 
     async def stop(self) -> None:
-        """Stop to receive messages of other replicas. Must be called after `close_all`."""
+        """Stop receiving messages of other replicas. Must be called after `close_all`."""
         if self._checking is not None:
             self._checking.cancel()
             await asyncio.wait({self._checking})

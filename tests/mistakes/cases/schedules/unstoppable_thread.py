@@ -8,7 +8,7 @@ users = Blueprint("users")
 # wrong
 # ! pyright reportArgumentType: Argument of type "() -> None" cannot be assigned to parameter "handler" of type "PayloadHandler[Running, None, P@__call__]" in function "__call__"
 @users.thread("monitor")
-# ! mypy daebus-signature: monitor: it does not take the switch that stops it -> add `running: Running` left of the *
+# ! mypy daebus-signature: monitor: it does not take `running: Running`, so it could not be stopped -> add it left of the *, and return once running() is false
 # ! registration unstoppable-thread: monitor: it does not take `running: Running`, so it could not be stopped; add `running: Running` left of the *, and return once running() is false
 def monitor() -> None:
     print("monitoring")
