@@ -128,7 +128,7 @@ class Sockets:
         run.node.when_forgotten(hub.renew_soon)
         async with AsyncExitStack() as stack:
             stack.push_async_callback(hub.stop)
-            stack.push_async_callback(run.say_goodbye, hub)
+            stack.push_async_callback(run.disconnect_clients, hub)
             yield
 
 

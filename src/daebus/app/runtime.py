@@ -131,7 +131,7 @@ class Runtime:
             await self.presence.stop()
         await asyncio.gather(*(reader.quit() for reader in self.readers))
 
-    async def say_goodbye(self, hub: SocketHub) -> None:
+    async def disconnect_clients(self, hub: SocketHub) -> None:
         """Disconnect all WebSocket clients at the stop."""
         await hub.close_all(grace=self.grace.left, cut=self.grace.cut / 4)  # it cancels twice, then others close
 

@@ -203,7 +203,7 @@ class WebServers:
                 await self._listen(name, application, run, stack)
             if run.hub is not None:
                 # The server would cut WebSocket clients off, so they are disconnected properly first.
-                stack.push_async_callback(run.say_goodbye, run.hub)
+                stack.push_async_callback(run.disconnect_clients, run.hub)
             yield
 
     async def _listen(self, name: str, application: Application, run: Runtime, stack: AsyncExitStack) -> None:

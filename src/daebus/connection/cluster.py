@@ -181,7 +181,7 @@ class ClusterLink:
         return [key for part in parts for key in part]
 
     def beside(self, wire: Wire) -> ServerLink | None:
-        """The connection for commands to the same primary as `wire`; None where there is none."""
+        """The connection for commands to the same primary as `wire`; None: there is none."""
         return next((link for link in self._links.values() if link.address == wire.address), None)
 
     def _any(self) -> ServerLink | None:

@@ -84,7 +84,7 @@ class Link(Protocol):
         ...
 
     def beside(self, wire: Wire) -> Link | None:
-        """The connection for commands to the same server as `wire`; None where there is none."""
+        """The connection for commands to the same server as `wire`; None: there is none."""
         ...
 
     def doubt(self) -> None:

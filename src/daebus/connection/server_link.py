@@ -138,7 +138,7 @@ class ServerLink:
         return run_script(self, script, keys, args)
 
     def beside(self, wire: Wire) -> ServerLink | None:
-        """The link to the same server as `wire`; None where there is none."""
+        """The link to the same server as `wire`; None: there is none."""
         return self if self._wire is not None and self._wire.address == wire.address else None
 
     def doubt(self) -> None:

@@ -155,7 +155,7 @@ class WiringProblem:
 
     @property
     def line(self) -> int | None:
-        """The line, from 1; None where there is no source."""
+        """The line, from 1; None: there is no source."""
         span = self.span
         if span is not None:
             return span.line

@@ -1,9 +1,9 @@
 """The lease protocol: atomic steps on a registry of instances and on the entries that the instances own.
 
 A registry is a sorted set of the instances of a service. Its scores are expiries: with each heartbeat an instance
-writes the server's time plus its own lease, in ms. Its id ends with its lease, as in ``9f2c1a2b3c4d-6000``, so whoever
-finds the id, in a registry or as a consumer of a stream, knows the lease by which to judge it. A replica with another
-lease, in a rolling change, therefore takes nothing from it too early.
+writes the server's time plus its own lease, in ms. Its id ends with its lease, as in ``9f2c1a2b3c4d-6000``, so an
+instance that finds the id, in a registry or as a consumer of a stream, knows the lease by which to judge it. A replica
+with another lease, in a rolling change, therefore takes nothing from it too early.
 
 Another instance may take over the entries of an owner once the owner has been silent for its lease *while the server
 answered others*. The instance that takes over cannot know this second condition by itself. Its command may wait in the

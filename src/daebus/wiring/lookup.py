@@ -84,7 +84,7 @@ def find_fitting(container: containers.Container, wanted: object) -> Iterator[st
 
 
 def provider_place(container: containers.Container, path: str) -> str | None:
-    """Where the user's code defines a provider, such as ``repo`` or ``inner.repo``; None where daebus defines it."""
+    """Where the user's code defines a provider, such as ``repo`` or ``inner.repo``; None: daebus defines it."""
     first, _, rest = path.partition(".")
     inner = inner_container(container.providers.get(first)) if rest else None
     if inner is not None:
