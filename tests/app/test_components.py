@@ -211,7 +211,9 @@ class TestFailures:
             assert part in line
         assert "service did not stop cleanly" in caplog.text
 
-    async def test_after_a_failed_start_those_that_are_open_stop_as_always(self) -> None:
+    async def test_after_a_failed_start_those_that_are_open_stop_as_always(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
         told = list[str]()
 
         class Waiting:
@@ -232,6 +234,7 @@ class TestFailures:
             async with asyncio.timeout(10), running(app):
                 pass
         assert told == ["True", "closed"]
+        assert "service stopping" not in caplog.text  # it has not started
 
     async def test_one_that_takes_long_to_open_is_named_in_the_log(self, caplog: pytest.LogCaptureFixture) -> None:
         go_on = asyncio.Event()

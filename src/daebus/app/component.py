@@ -73,9 +73,11 @@ class Component(Protocol):
 
     Each process of the service opens the component after the resources of the container and the ``on_start`` handlers,
     and before it takes the first message. The component is closed after the last message was handled, in the task in
-    which it was opened; `ServiceRun.stopping` is set when the stop begins. Several components are opened in the order
-    in which they were attached, and closed in reverse order. If a component cannot be opened, the service does not
-    start. If it fails later, the error is logged and the service continues.
+    which it was opened; `ServiceRun.stopping` is set when the stop begins, also after a failed start. Several
+    components are opened in the order in which they were attached, and closed in reverse order. Closing may take until
+    the end of `Settings.stop_timeout`, or 1 s if that is later; then the component is cancelled, and the log names it.
+    If a component cannot be opened, the service does not start. If it fails later, the error is logged and the service
+    continues.
     """
 
     def serving(self, run: ServiceRun, /) -> AbstractAsyncContextManager[object]:

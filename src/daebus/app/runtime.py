@@ -111,21 +111,23 @@ class Runtime:
         The stop after a failed start has the same time limit.
         """
         self.made.stopping.clear()
+        has_started = False
         async with AsyncExitStack() as stack:
             try:
                 for house in houses:
                     await stack.enter_async_context(house.serving(self))
                 self.logger.info("service started")
+                has_started = True
                 yield
             finally:
+                self.grace.begin(logs=has_started)
                 await self.take_no_more()
 
     async def take_no_more(self) -> None:
-        """Begin the stop: leave the registry and read no more from the bus, before open connections are drained.
+        """Leave the registry and read no more from the bus, before open connections are drained.
 
         Work in flight continues.
         """
-        self.grace.begin()
         self.made.stopping.set()
         if self.presence is not None:
             await self.presence.stop()

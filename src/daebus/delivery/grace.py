@@ -56,10 +56,12 @@ class Grace:
         self._logger = logger or make_logger()
         self._deadline: float | None = None
 
-    def begin(self) -> None:
-        """Begin the stop and log it; does nothing if it has already begun."""
-        if self._deadline is None:
-            self._deadline = time.monotonic() + self.seconds
+    def begin(self, *, logs: bool = True) -> None:
+        """Begin the stop, and log it unless the service has not started; does nothing if it has already begun."""
+        if self._deadline is not None:
+            return
+        self._deadline = time.monotonic() + self.seconds
+        if logs:
             about = {"seconds_for_work": self.seconds, "seconds_at_most": self.seconds + STOP_SECONDS}
             self._logger.info("service stopping", **about)
 
