@@ -172,8 +172,8 @@ class Bus(OpenBus):
 
         Raises:
             Timeout: The stream did not end in time.
-            Unavailable: The server cannot be reached; the handler sends no more signs of life; or another instance has
-                begun the stream again, after items of the first run, or an item was lost.
+            Unavailable: The server cannot be reached; for 20 s no item and no keep-alive arrived; another instance has
+                begun the stream again, after items of the first run; or an item was lost.
             ServiceError: An error of the handler or of the request, see `call`.
         """
         caller = self._open

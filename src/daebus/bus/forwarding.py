@@ -43,8 +43,8 @@ class Forwarding:
         interceptors: The interceptors.
 
     Attributes:
-        one: The way for calls, sends and publishes; None: there are no interceptors for them.
-        many: The way for streams; None: there are no interceptors for them.
+        one: Forwards calls, sends and publishes; None: there are no interceptors for them.
+        many: Forwards streams; None: there are no interceptors for them.
     """
 
     __slots__ = ("many", "one")
@@ -104,7 +104,7 @@ def of_event(channel: Channel[Event], caller: Caller, event: OutgoingEvent) -> O
 
 
 def _limited(forward: Forward) -> Forward:
-    """Interceptors that hang hold up a call no longer than its time, and a little: its own error says more."""
+    """The interceptors with a time limit: that of the call, and a little more, because its own error says more."""
 
     def limited(outgoing: Outgoing) -> Awaitable[msgspec.Raw]:
         if (seconds := outgoing.remaining) is None:

@@ -102,13 +102,11 @@ class Conversation:
     def expire(self) -> None:
         """Stop waiting."""
         late = time.monotonic() >= self._ends
-        silent = (
-            f"{self._title} gave no sign of life for {_SILENCE_SECONDS:g} s: the instance that handled it may have died"
-        )
+        silent = f"{self._title} sent nothing for {_SILENCE_SECONDS:g} s: the instance that handled it may have died"
         self._fail(TimeoutError() if late else Unavailable(silent))
 
     async def next(self) -> Reply:
-        """The next reply. Raises `TimeoutError` when the time is up, `Unavailable` if the signs of life stop."""
+        """The next reply. Raises `TimeoutError` when the time is up, `Unavailable` if not even a keep-alive arrives."""
         while not self._replies:
             if self._failed is not None:
                 raise self._failed
@@ -121,9 +119,9 @@ class Conversation:
     def _interrupted(self, number: int) -> Unavailable:
         """The error for an item with a number that is not the next one."""
         if number < self._taken:
-            again = "began again on another instance, as the one that ran it died or was cut off"
-            return Unavailable(f"The stream of {self._title} {again}: the items so far are not repeated. Ask anew.")
-        return Unavailable(f"The stream of {self._title} lost an item on its way. Ask anew.")
+            again = "began again on another instance, as the first one died or was cut off"
+            return Unavailable(f"The stream of {self._title} {again}: earlier items are not repeated. Call it again.")
+        return Unavailable(f"The stream of {self._title} lost an item on its way. Call it again.")
 
     def _fail(self, error: Exception) -> None:
         self._failed = error

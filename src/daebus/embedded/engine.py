@@ -82,7 +82,7 @@ def join_embedded(folder: Path | None = None, *, private: bool = False, patience
     Args:
         folder: The project's folder; by default `project_folder()`. Its data is stored in ``.daebus`` within.
         private: An engine for this process alone, in a temporary folder, that keeps nothing; `folder` is not used.
-        patience: Seconds without a sign of life after which the attempt is given up.
+        patience: Seconds without progress after which the attempt is given up.
 
     Raises:
         ConfigurationError: There is no server for this platform, or no place for its socket.

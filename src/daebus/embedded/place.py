@@ -39,7 +39,7 @@ __all__ = [
 
 REMEDY = "Set DAEBUS_REDIS_URL or pass redis_url= to use a Redis or Valkey server of your own."
 PATIENCE = 15.0
-"""Seconds without a sign of life of an engine after which it is given up."""
+"""Seconds without progress of an engine that starts, after which it is given up."""
 
 
 _MARKERS = (".daebus", "pyproject.toml", "setup.py", ".git")
@@ -93,7 +93,7 @@ class Place:
         data: The folder of its data and its log.
         binary: The server.
         private: Whether it belongs to one process alone, and its folder is temporary.
-        patience: Seconds without a sign of life after which it is given up.
+        patience: Seconds without progress of a start after which it is given up.
     """
 
     data: Path

@@ -105,7 +105,7 @@ class LastReply:
 
 
 class SilentStream:
-    """Waits for many replies. An old service sends no signs of life: with a timeout it may be silent until then.
+    """Waits for many replies. An old service sends no keep-alive: with a timeout it may be silent until then.
 
     Args:
         waiting: Receives the replies.

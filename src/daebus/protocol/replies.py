@@ -17,7 +17,7 @@ __all__ = ["ALIVE", "ERROR", "SUCCESS", "Waiting", "encode_error", "error_payloa
 SUCCESS = "success"
 ERROR = "error"
 ALIVE = "alive"
-"""The status of a reply that is only a sign of life of a stream."""
+"""The status of a reply that is only the keep-alive of a stream."""
 
 _LONGEST_TEXT = 1000
 _LARGEST_ERROR = 1_048_576
