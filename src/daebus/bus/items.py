@@ -29,13 +29,13 @@ class ReaderGoneError(Exception):
 
 
 class Items:
-    """Sends the items of one stream, and regular signs of life: ``async with Items(...) as items``.
+    """Sends the items of one stream, and keep-alives: ``async with Items(...) as items``.
 
     Args:
         link: The connection.
         request: The request for the stream.
         reply_to: The caller's reply channel.
-        is_lost: Whether another instance has taken the request over: then there are no more signs of life.
+        is_lost: Whether another instance has taken the request over: then there are no more keep-alives.
 
     Attributes:
         sent: How many items were sent.
