@@ -67,7 +67,9 @@ def tests(session: nox.Session) -> None:
     """The test suite, against real servers that it starts itself. Arguments go to pytest; `-n0`: in one process."""
     install(session, "test", "types")
     # Three, as most tests wait for a process or a timer of theirs.
-    session.run("pytest", "-n3", "--dist=worksteal", *session.posargs, env={"PYTHONWARNINGS": "default"})
+    # Hundreds of processes import the package: it is compiled once, whatever the environment says.
+    environment = {"PYTHONWARNINGS": "default", "PYTHONDONTWRITEBYTECODE": ""}
+    session.run("pytest", "-n3", "--dist=worksteal", *session.posargs, env=environment)
 
 
 @nox.session

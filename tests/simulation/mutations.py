@@ -133,7 +133,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     ),
     "two deliveries": Mutation(
         "a call is delivered twice at most",
-        "queues/deliveries.py",
+        "queues/suspects.py",
         "MAX_CALL_DELIVERIES = 2",
         "MAX_CALL_DELIVERIES = 5",
         ("slow",),
