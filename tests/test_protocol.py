@@ -18,6 +18,8 @@ from tests.support import raw_redis, until
 
 from daebus import Action, Bus, Channel, Context, Daebus, DaebusHttp, DaebusWebSocket
 from daebus.errors import NotFound, Unavailable
+from daebus.identity.forwarding import Claims
+from daebus.protocol.signing import digest
 from daebus.testing import private_redis_url, running
 
 pytestmark = pytest.mark.usefixtures("daebus_redis_url")
@@ -326,6 +328,13 @@ async def test_daebus_writes_headers_as_the_page_says() -> None:
     assert second == msgspec.json.encode(event)
     assert msgspec.json.decode(entry[b"headers"]) == headers
     assert msgspec.json.decode(request[b"request"])["headers"] == headers
+
+
+def test_the_claims_of_the_page_are_those_that_are_read() -> None:
+    (claims,) = examples("user")
+    read = msgspec.json.decode(msgspec.json.encode(claims), type=Claims)
+    assert msgspec.json.decode(msgspec.json.encode(read)) == claims
+    assert read.dig == digest(b'{"amount":3}')
 
 
 async def test_the_registry_names_the_service_and_its_actions() -> None:

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from daebus.identity.credentials import Credentials
     from daebus.identity.provider import Identity
     from daebus.protocol.limits import BusLimits
+    from daebus.protocol.signing import SigningKeys
     from daebus.tasks.threads import Threads
     from daebus.telemetry.logs import Logger
     from daebus.websocket.blocking_clients import BlockingClients
@@ -74,6 +75,7 @@ __all__ = [
     "ServiceContainer",
     "ServiceRun",
     "Settings",
+    "SigningKeys",
     "StreamAction",
     "Threads",
     "WebSocketLimits",
@@ -113,6 +115,7 @@ _HOMES = {
     "PerMessage": "delivery.per_message",
     "Credentials": "identity.credentials",
     "Identity": "identity.provider",
+    "SigningKeys": "protocol.signing",
 }
 
 

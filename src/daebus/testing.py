@@ -24,10 +24,12 @@ from daebus.connection.redis_server import RedisServer
 from daebus.core.timings import DEFAULT_TIMINGS, Timings
 from daebus.embedded.engine import EmbeddedEngine, join_embedded
 from daebus.errors import ConfigurationError, WiringError, WiringProblem
+from daebus.identity.provider import Identity
 from daebus.mistakes.places import caller_place
 from daebus.payloads.codec import encode
 from daebus.protocol.messages import Envelope
 from daebus.wiring.overrides import misfit
+from daebus.wiring.provided_types import fits
 
 try:
     import httpx
@@ -151,6 +153,26 @@ class RunningService:
                 *(WiringProblem(place, f"override({name}=...)", *found, code="wrong-override") for name, found in wrong)
             )
         return self._overriding(objects)
+
+    @contextmanager
+    def as_user(self, user: object) -> Generator[None]:
+        """Take each message in a ``with`` block as one of this user, whatever its credentials are; None: a stranger.
+
+        Raises:
+            ConfigurationError: The container has no `Identity` with users of this type.
+        """
+        with ExitStack() as stack:
+            found = [
+                identity.visitor.assumed
+                for identity in self._container.traverse(types=[Identity[object]])
+                if user is None or fits(type(user), identity.given_type)
+            ]
+            if not found:
+                raise ConfigurationError(f"The container has no Identity whose users are {type(user).__name__}.")
+            for assumed in found:
+                assumed.append(user)
+                stack.callback(assumed.pop)
+            yield
 
     @contextmanager
     def _overriding(self, objects: Mapping[str, object]) -> Generator[None]:

@@ -1,9 +1,21 @@
 """The service of docs/guide.md, "Identity"."""
 
+import os
+
 import msgspec
 from dependency_injector import providers
 
-from daebus import Action, Credentials, Daebus, DaebusHttp, DaebusWebSocket, Identity, ServiceContainer
+from daebus import (
+    Action,
+    Credentials,
+    Daebus,
+    DaebusHttp,
+    DaebusWebSocket,
+    Identity,
+    ServiceContainer,
+    Settings,
+    SigningKeys,
+)
 from daebus.errors import NotFound
 
 
@@ -55,3 +67,8 @@ async def show(name: str, *, user: Member | None, tokens: Tokens) -> Member:  # 
 @app.socket("rename")
 async def rename_by_socket(data: str, *, user: Member) -> Member:
     return await rename(data, user=user)
+
+
+def make_app() -> Daebus[Container]:
+    settings = Settings(signing_keys=SigningKeys(os.environ["SIGNING_KEY"]))
+    return Daebus("members", container=Container(), settings=settings)

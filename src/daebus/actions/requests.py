@@ -17,10 +17,11 @@ from daebus.delivery.delivery import Delivery
 from daebus.delivery.endpoint import Endpoint, Incoming
 from daebus.delivery.grace import tell_overdue
 from daebus.errors import ServiceError, Timeout
+from daebus.identity.forwarding import forwarded
 from daebus.payloads.codec import UNDECODABLE
 from daebus.protocol.headers import check_size as check_headers
 from daebus.protocol.limits import BusLimits, check_message, check_reply
-from daebus.protocol.messages import NOTHING, Request, decode_request
+from daebus.protocol.messages import NOTHING, Request, decode_request, service_of
 from daebus.protocol.replies import failed_reply
 from daebus.queues.leases import Entry
 from daebus.queues.retries import Origin, Retries
@@ -89,6 +90,7 @@ class RequestHandler:
         self, action: ServedAction, delivery: Delivery[bytes], origin: Origin, retries: Retries, shared: Shared
     ) -> None:
         self._action = action
+        self._name = ("action", service_of(origin.partition), action.name)
         self._timeout = action.policy.timeout
         self._streams = action.endpoint.signature.streams
         self._delivery = delivery
@@ -122,6 +124,7 @@ class RequestHandler:
         incoming = self._delivery.incoming(
             request.trace_id or request.request_id,
             request.payload,
+            None if request.headers is None else forwarded(request.headers, self._name, request.payload, self._node),
             deadline=None if run.deadline == NEVER else run.deadline,
             headers=request.headers,
             fenced=work,

@@ -75,6 +75,7 @@ class Runtime:
         self.made: Assembly = made
         self.node = node
         node.stopping = made.stopping
+        node.signing_keys = made.settings.signing_keys
         self.logger = logger
         self.grace: Grace = Grace(made.settings.stop_timeout, logger)
         self.budget: Budget = Budget(made.settings.max_buffered)

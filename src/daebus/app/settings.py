@@ -13,6 +13,7 @@ from daebus.errors import WiringError
 from daebus.mistakes.suggestions import closest
 from daebus.protocol.limits import BusLimits
 from daebus.protocol.messages import MAX_PARTITIONS
+from daebus.protocol.signing import SigningKeys
 from daebus.queues.lapses import OnLapse
 
 __all__ = ["Conflict", "Settings", "read_settings", "unknown_option"]
@@ -89,6 +90,8 @@ class Settings(_Options, frozen=True, kw_only=True):
         max_buffered: How many bytes one process buffers for all HTTP and WebSocket clients together: incomplete
             messages and bodies, and data that clients have not read yet. Above this limit, the slowest clients are
             disconnected. Default 64 MiB.
+        signing_keys: The keys with which the service signs for which user it sends a message, and verifies what other
+            services say; None, the default: whoever can write to Redis is trusted.
         limits: How large messages, replies and dead letters may be, and how many streams a caller may have open.
 
     Raises:
@@ -105,6 +108,7 @@ class Settings(_Options, frozen=True, kw_only=True):
     legacy: bool | None = None
     on_conflict: Conflict = "warn"
     max_buffered: int = 67_108_864
+    signing_keys: SigningKeys | None = None
     limits: BusLimits = BusLimits()
 
     def __post_init__(self) -> None:
@@ -126,6 +130,9 @@ class Settings(_Options, frozen=True, kw_only=True):
         if self.legacy not in (None, True, False):
             found, remedy = f"legacy={self.legacy!r}, which must be True, False or None", "correct it, or leave it out"
             raise refuse(subject, found, remedy, "wrong-option")
+        if not isinstance(self.signing_keys, SigningKeys | None):  # pyright: ignore[reportUnnecessaryIsInstance]  # no checker may run
+            found = "signing_keys= must be SigningKeys"  # never the keys themselves
+            raise refuse(subject, found, "write signing_keys=SigningKeys(key)", "wrong-option")
         if not isinstance(self.limits, BusLimits):  # pyright: ignore[reportUnnecessaryIsInstance]  # no checker may run
             found, remedy = f"limits={self.limits!r}, which must be BusLimits", "write limits=BusLimits(...)"
             raise refuse(subject, found, remedy, "wrong-option")

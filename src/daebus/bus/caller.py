@@ -16,13 +16,8 @@ from daebus.core.context import current_context
 from daebus.core.deadlines import NEVER
 from daebus.declare.contracts import Contract
 from daebus.discovery.directory import Directory
-from daebus.errors import (
-    BadReply,
-    BadRequest,
-    ConfigurationError,
-    NoSuchService,
-    Timeout,
-)
+from daebus.errors import BadReply, BadRequest, ConfigurationError, NoSuchService, Timeout
+from daebus.identity.forwarding import with_user
 from daebus.payloads.codec import Decoder, UnsupportedTypeError, compile_decoder, encode
 from daebus.protocol.headers import has_headers, sent_headers
 from daebus.protocol.limits import BusLimits, check_message
@@ -181,6 +176,8 @@ class Caller:
             if not directory.has_seen(service) and await self._dialect.send(request):
                 return
         request.sender = self._sender
+        audience = ("action", service, request.action)
+        request.headers = with_user(request.headers, audience, request.payload, self._node, kept=True)
         await self._queue.put(request, max_queued, max_size, once=once)
 
     def queues_once(self, service: str) -> bool:
@@ -247,6 +244,8 @@ class Caller:
             return
         self._inbox.waiting.add(request.request_id, waiting)
         node = self._node
+        audience = ("action", request.service, request.action)
+        request.headers = with_user(request.headers, audience, request.payload, node)
         request.reply_to = self._inbox.channel
         request.deadline = None if deadline == NEVER else node.clock.at(deadline)
         partition = self._directory.partition(request.service, request.idempotency_key)

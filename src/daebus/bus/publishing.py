@@ -14,6 +14,7 @@ from daebus.connection.resp import Argument
 from daebus.connection.scripts import Script
 from daebus.core.context import current_context
 from daebus.declare.contracts import Channel
+from daebus.identity.forwarding import with_user
 from daebus.payloads.codec import encode
 from daebus.protocol.headers import EventHeaders, event_headers, sent_headers
 from daebus.protocol.messages import channel_stream, sent_mark
@@ -127,8 +128,9 @@ class Publisher:
         oldest = max(0, node.clock.now() - int(event.retention * 1000))
         fields: list[Argument] = ["event", event.body, "trace_id", event.trace_id or node.new_request_id()]
         fields += ["event_id", event.event_id, "sender", self._sender]
-        if event.headers is not None:
-            fields += ["headers", encode(event.headers)]
+        headers = with_user(event.headers, ("channel", event.channel), event.body, node, kept=True)
+        if headers is not None:
+            fields += ["headers", encode(headers)]
         await append(node.link, event.channel, oldest, fields, once=event.event_id if event.once else "")
 
     async def _tell(self, event: OutgoingEvent) -> None:

@@ -11,6 +11,7 @@ from daebus.delivery.causes import details_of, reason_of
 from daebus.delivery.delivery import Delivery
 from daebus.delivery.grace import CUT_SECONDS, Grace
 from daebus.errors import ServiceError
+from daebus.identity.forwarding import forwarded
 from daebus.payloads.codec import UnknownTag
 from daebus.protocol.headers import EventHeaders, decode_headers
 from daebus.protocol.limits import BusLimits, check_message
@@ -96,9 +97,11 @@ class ChannelServer:
         else:
             raw = entry.get(b"headers")
             headers, refused = (None, None) if raw is None else _headers(raw)
+            name = ("channel", listener.channel)
             incoming = delivery.incoming(
                 _text(entry, b"trace_id") or self._node.new_request_id(),
                 body,
+                None if headers is None else forwarded(headers, name, body, self._node),
                 event_id=_text(entry, b"event_id") or entry.id.decode(),
                 headers=headers,
                 fenced=entry,
@@ -126,6 +129,8 @@ class ChannelServer:
             "where": delivery.endpoint.signature.where,
             "request_id": context.request_id,
         }
+        if context.actor is not None:
+            about["user"] = context.actor
         if context.event_id is not None:
             about["event_id"] = context.event_id
         if details_of(problem):  # they are not long

@@ -16,6 +16,7 @@ from daebus.core.pauses import pauses
 from daebus.core.stopping import Stopping
 from daebus.core.timings import Timings
 from daebus.errors import StartupError, Unavailable
+from daebus.protocol.signing import SigningKeys
 
 from .cluster import open_link
 from .link import Link
@@ -88,6 +89,7 @@ class Node:
         subscriber: The connection for pub/sub.
         clock: The server's clock.
         stopping: Whether the service in this process is stopping.
+        signing_keys: The keys with which it signs for users and verifies others; None: it trusts the server.
     """
 
     def __init__(self, server: RedisServer, lease: float | None = None) -> None:
@@ -97,6 +99,7 @@ class Node:
         self.link: Link = open_link(server, on_connect=self._connected)
         self.subscriber: Subscriber = Subscriber(server)
         self.stopping: Stopping = Stopping()
+        self.signing_keys: SigningKeys | None = None
         self._requests = itertools.count(1)
         self._forgotten: list[Callable[[], None]] = []
         self._doubters: list[Callable[[], None]] = []

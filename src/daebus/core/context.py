@@ -12,7 +12,7 @@ import msgspec
 
 from .stopping import Stopping
 
-__all__ = ["Context", "Fence", "Fenced", "RawHeaders", "Source", "current_context", "remaining"]
+__all__ = ["Actor", "Context", "Fence", "Fenced", "RawHeaders", "Source", "current_context", "remaining"]
 
 Source: TypeAlias = Literal["http", "socket", "bus"]
 """Where a message comes from: an HTTP request, a message on a WebSocket, or a request or an event of the bus."""
@@ -29,6 +29,15 @@ class Fenced(Protocol):
     @property
     def fence(self) -> str:
         """See `Context.fence`."""
+        ...
+
+
+class Actor(Protocol):
+    """The user for whom a message is handled."""
+
+    @property
+    def subject(self) -> str | None:
+        """The id of the user; None: there is none."""
         ...
 
 
@@ -63,6 +72,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     _read_headers: Mapping[str, str] | None = None  # on first use, as most handlers do not need them
     _fenced: Fenced | None = None
     _part: object = None  # what the transport passes beside the message: see daebus.identity.credentials
+    _known: Actor | None = None  # once it was found out who has sent the message: see daebus.identity
     _after: object = None  # sent once the message has succeeded: see daebus.delivery.after_commit
 
     @property
@@ -94,6 +104,14 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         request, a WebSocket message or an event of a plain channel.
         """
         return None if self._fenced is None else self._fenced.fence
+
+    @property
+    def actor(self) -> str | None:
+        """The id of the user for whom the message is handled, as each log line has it.
+
+        None: the handler has no user, it is a stranger, or its id is not known; see `Identity`.
+        """
+        return None if self._known is None else self._known.subject
 
     @property
     def remaining(self) -> float | None:

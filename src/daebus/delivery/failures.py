@@ -37,6 +37,8 @@ def failure(error: BaseException, endpoint: Endpoint[object], incoming: Incoming
     if away is not None:
         away.__cause__ = error
         return away
+    if context.actor is not None:
+        about["user"] = context.actor
     if context.event_id is not None:
         about["event_id"] = context.event_id
     _log_failure(error, logger, about)

@@ -18,20 +18,19 @@ import msgspec
 from dependency_injector import providers
 from typing_extensions import override
 
-from daebus.core.context import current_context
-from daebus.core.sessions import Session
+from daebus.core.context import Context, current_context
 from daebus.declare.signatures import MISSING, return_hint
 from daebus.delivery.per_message import MessageProvider
-from daebus.errors import ConfigurationError, Unauthorized
+from daebus.errors import BadRequest, ConfigurationError, Unauthorized
 from daebus.mistakes.places import unwrap
+from daebus.payloads.codec import Decoder, compile_decoder
 
 from .credentials import Credentials, current_credentials, session_of_context
+from .forwarding import AUTHORIZATION, Forwarded, Known, forwarded_of
 
 __all__ = ["Identity", "Visitor", "identities"]
 
 U = TypeVar("U")
-
-_Expires = Callable[[U], datetime | None]
 
 
 class _Answer(msgspec.Struct, frozen=True):
@@ -41,33 +40,44 @@ class _Answer(msgspec.Struct, frozen=True):
     until: float
 
 
+class Rules(msgspec.Struct, Generic[U], frozen=True):
+    """What is known of the users of an identity; see `Identity`."""
+
+    expires: Callable[[U], datetime | None] | None
+    subject: Callable[[U], str] | None
+    forward: bool
+
+
 class Visitor(MessageProvider[U | None], Generic[U]):
     """A provider of the user who has sent a message; None: a stranger.
 
     Args:
         owner: The identity that refuses strangers.
         find_user: The user's function.
-        expires: When a user must be found again; None: never.
+        rules: What else is known of its users.
         args: The arguments of `find_user`.
         kwargs: The arguments of `find_user` by name.
 
     Attributes:
         owner: The identity that refuses strangers; its overrides apply here, too.
-        expires: When a user must be found again; None: never.
+        rules: What else is known of its users.
+        assumed: The user of each message instead of its sender, in tests; the last one counts.
     """
 
     def __init__(
         self,
         owner: Identity[U],
         find_user: Callable[..., object],
-        expires: _Expires[U] | None,
+        rules: Rules[U],
         args: tuple[object, ...],
         kwargs: dict[str, object],
     ) -> None:
         self.owner = owner
-        self.expires = expires
+        self.rules = rules
+        self.assumed: list[U | None] = []
         is_async = _is_async(find_user)
         opens = _asking_async(find_user, self._accept) if is_async else _asking(find_user, self._accept)
+        self._decode: Decoder | None = None
         super().__init__(find_user, providers.Factory(opens, *args, **kwargs), is_async=is_async)
 
     def __deepcopy__(self, memo: dict[int, object]) -> Visitor[U]:
@@ -77,7 +87,7 @@ class Visitor(MessageProvider[U | None], Generic[U]):
     def owned_by(self, owner: Identity[U], memo: dict[int, object]) -> Visitor[U]:
         """A copy for the copy of its owner."""
         args, kwargs = self._copied_arguments(memo)
-        copied = Visitor(owner, self.opens, self.expires, args, kwargs)
+        copied = Visitor(owner, self.opens, self.rules, args, kwargs)
         self._copy_overridings(copied, memo)
         return copied
 
@@ -95,21 +105,53 @@ class Visitor(MessageProvider[U | None], Generic[U]):
 
     @override
     def manager(self) -> object:
-        session = _session()
+        context = current_context.get()
+        if context is None:
+            return self._factory()
+        if self.assumed:
+            return nullcontext(self._known(context, self.assumed[-1]))
+        session = session_of_context(context)
         answer = None if session is None else session.answers.get(self)
         if isinstance(answer, _Answer) and time.time() < answer.until:
-            return nullcontext(answer.user)
+            return nullcontext(self._known(context, cast("U | None", answer.user)))
+        came = forwarded_of(context) if self.rules.forward else None
+        if came is not None and AUTHORIZATION not in context.headers:
+            return nullcontext(self._known(context, self._read(came)))
         return self._factory()
 
     def _accept(self, user: U | None) -> U | None:
         """The user, unless it has expired; it is kept for the next messages of the same connection."""
-        until = math.inf if user is None or self.expires is None else _seconds(self.expires(user))
+        expires = self.rules.expires
+        until = math.inf if user is None or expires is None else _seconds(expires(user))
         if until <= time.time():
             user, until = None, math.inf
-        session = _session()
+        context = current_context.get()
+        if context is None:
+            return user
+        session = session_of_context(context)
         if session is not None:
             session.answers[self] = _Answer(user, until)
+        return self._known(context, user)
+
+    def _known(self, context: Context, user: U | None) -> U | None:
+        """The user, who is from now on the one for whom the message is handled."""
+        if user is not None:
+            subject = self.rules.subject
+            name: object = getattr(user, "id", None) if subject is None else subject(user)
+            known = Known(user, None if name is None else str(name), self.rules.forward)
+            msgspec.structs.force_setattr(context, "_known", known)
         return user
+
+    def _read(self, came: Forwarded) -> U:
+        """The user of the message of another service. Raises `Unauthorized`."""
+        claims = came.verified()
+        if self._decode is None:
+            self._decode = compile_decoder(self.owner.given_type)
+        try:
+            return cast("U", self._decode(claims.usr))
+        except BadRequest as error:
+            found = f"The user of the message, as {claims.iss!r} has sent it, does not fit: {error.message}"
+            raise Unauthorized(found) from None
 
     @override
     def _provide(self, args: tuple[object, ...], kwargs: dict[str, object]) -> U | None:
@@ -135,6 +177,9 @@ class Identity(MessageProvider[U], Generic[U]):
         *args: Further arguments, injected as in a ``Factory``.
         expires: Returns the time at which a user must be found again, with a time zone; None: never. A user who has
             expired is a stranger.
+        subject: Returns the id of a user for logs; default: its attribute `id`, if it has one.
+        forward: Whether the user is sent on, as JSON, with everything that a handler sends over the bus, and accepted
+            from other services; then `find_user` is not called for their messages.
         **kwargs: Further arguments by name, injected as in a ``Factory``.
 
     Attributes:
@@ -146,7 +191,9 @@ class Identity(MessageProvider[U], Generic[U]):
         self,
         find_user: Callable[Concatenate[Credentials, ...], Awaitable[U | None]],
         *args: object,
-        expires: _Expires[U] | None = None,
+        expires: Callable[[U], datetime | None] | None = None,
+        subject: Callable[[U], str] | None = None,
+        forward: bool = True,
         **kwargs: object,
     ) -> None: ...
     @overload
@@ -154,17 +201,22 @@ class Identity(MessageProvider[U], Generic[U]):
         self,
         find_user: Callable[Concatenate[Credentials, ...], U | None],
         *args: object,
-        expires: _Expires[U] | None = None,
+        expires: Callable[[U], datetime | None] | None = None,
+        subject: Callable[[U], str] | None = None,
+        forward: bool = True,
         **kwargs: object,
     ) -> None: ...
     def __init__(
         self,
         find_user: Callable[..., object],
         *args: object,
-        expires: _Expires[U] | None = None,
+        expires: Callable[[U], datetime | None] | None = None,
+        subject: Callable[[U], str] | None = None,
+        forward: bool = True,
         **kwargs: object,
     ) -> None:
-        self._become(Visitor(self, find_user, expires, (providers.Callable(current_credentials), *args), kwargs))
+        rules = Rules(expires, subject, forward)
+        self._become(Visitor(self, find_user, rules, (providers.Callable(current_credentials), *args), kwargs))
 
     def _become(self, visitor: Visitor[U]) -> None:
         self.visitor: Visitor[U] = visitor
@@ -210,11 +262,6 @@ def identities(provider: providers.Provider[object]) -> Iterator[Identity[object
 def _members(annotation: object) -> tuple[object, ...]:
     is_union = typing.get_origin(annotation) in (Union, types.UnionType)
     return typing.get_args(annotation) if is_union else (annotation,)
-
-
-def _session() -> Session | None:
-    context = current_context.get()
-    return None if context is None else session_of_context(context)
 
 
 def _is_async(function: Callable[..., object]) -> bool:

@@ -24,6 +24,8 @@ __all__ = ["check_arguments"]
 # The caller of one of these may pass the missing arguments.
 _CALLED = ("Callable", "Coroutine", "Factory")
 _OPTIONAL = {ARG_POS: ARG_OPT, ARG_NAMED: ARG_NAMED_OPT}
+_OWN = ("expires", "subject", "forward")
+"""The arguments of an `Identity` that its function does not get."""
 _ANYTHING = AnyType(TypeOfAny.special_form)
 
 
@@ -44,7 +46,7 @@ def check_arguments(context: FunctionSigContext, provider: str) -> None:
     if provider == "Identity":
         if not called.arg_types:
             return  # plain typing reports it
-        called, passed = _after_first(called), [one for one in passed if one[2] != "expires"]
+        called, passed = _after_first(called), [one for one in passed if one[2] not in _OWN]
     arguments: list[Expression] = [_injected(api, argument) for argument, _, _ in passed]
     kinds, names = [kind for _, kind, _ in passed], [name for _, _, name in passed]
     api.expr_checker.check_call(called, arguments, kinds, call, names)

@@ -231,6 +231,8 @@ class _Formatter(logging.Formatter):
             service = context.service
             fields.setdefault("handler", context.handler)
             fields.setdefault("request_id", context.request_id)
+            if context.actor is not None:
+                fields.setdefault("user", context.actor)
             if context.event_id is not None:
                 fields.setdefault("event_id", context.event_id)
         # Popped first, so that they stand last: on a terminal they are the same on every line.

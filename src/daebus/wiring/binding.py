@@ -13,7 +13,6 @@ from daebus.core.affinity import LoopOnly, ThreadOnly
 from daebus.declare.signatures import MISSING, Parameter, Signature
 from daebus.delivery.calls import Injection
 from daebus.errors import WiringError
-from daebus.identity.provider import Identity, identities
 from daebus.mistakes.places import place_of
 from daebus.mistakes.problem import Code, WiringProblem
 from daebus.mistakes.render import Note
@@ -45,6 +44,7 @@ from .provided_types import (
     yielded_type,
 )
 from .rules import Hints
+from .users import find_wrong_identity, visited
 
 __all__ = ["bind_services", "find_misplaced", "is_used", "use"]
 
@@ -143,18 +143,13 @@ class _Binding(msgspec.Struct, frozen=True):
         if parameter.default is not MISSING and not is_used(parameter):
             found = "its default would never be used: the provider of its name gives the value"
             raise self._refused("unused-default", found, "remove it")
-        self._check_sent(provider)
-        if isinstance(provider, Identity) and accepts_none(parameter.annotation):
-            return provider.visitor
-        return provider
-
-    def _check_sent(self, provider: AnyProvider) -> None:
-        unsent, identity = self.hints.unsent, next(identities(provider), None)
-        if unsent is not None and identity is not None and identity.last_overriding is None:
-            found = f"nobody sends {unsent} a message, so it has no user"
+        wrong = find_wrong_identity(provider, self.hints.unsent)
+        if wrong is not None:
+            found, remedy, code, identity = wrong
             path = path_of(self.container, identity)
             notes = [provider_note(self.container, path, "it finds the sender of a message")] if path else []
-            raise self._refused("no-sender", found, "pass the user in a message, or remove the parameter", *notes)
+            raise self._refused(code, found, remedy, *notes)
+        return visited(provider) if accepts_none(parameter.annotation) else provider
 
     def _check_default(self) -> None:
         """Refuse the syntax of other frameworks instead of `use`: a provider, or a marker with one."""
