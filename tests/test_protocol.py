@@ -17,9 +17,9 @@ import pytest
 from tests.support import raw_redis, until
 
 from daebus import Action, Bus, Channel, Context, Daebus, DaebusHttp, DaebusWebSocket
+from daebus.core.signing import digest
 from daebus.errors import NotFound, Unavailable
 from daebus.identity.forwarding import Claims
-from daebus.protocol.signing import digest
 from daebus.testing import private_redis_url, running
 
 pytestmark = pytest.mark.usefixtures("daebus_redis_url")

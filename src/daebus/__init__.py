@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from daebus.bus.blocking import BlockingBus
     from daebus.bus.bus import Bus
     from daebus.core.context import Context
+    from daebus.core.signing import SigningKeys
     from daebus.declare.contracts import Action, Channel, Message, StreamAction
     from daebus.declare.running import Running
     from daebus.delivery.per_message import PerMessage
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     from daebus.identity.credentials import Credentials
     from daebus.identity.provider import Identity
     from daebus.protocol.limits import BusLimits
-    from daebus.protocol.signing import SigningKeys
     from daebus.tasks.threads import Threads
     from daebus.telemetry.logs import Logger
     from daebus.websocket.blocking_clients import BlockingClients
@@ -115,7 +115,7 @@ _HOMES = {
     "PerMessage": "delivery.per_message",
     "Credentials": "identity.credentials",
     "Identity": "identity.provider",
-    "SigningKeys": "protocol.signing",
+    "SigningKeys": "core.signing",
 }
 
 

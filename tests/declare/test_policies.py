@@ -67,7 +67,7 @@ def test_an_unknown_option_is_refused_with_the_closest_one() -> None:
         "did you mean retries?",
     )
     problem = refusal(lambda: listen_options("listen('events')", {"keep_replies": 3}, durable=True))
-    options = "timeout, retries, backoff, max_backoff, name, start, renamed_from"
+    options = "timeout, requires, retries, backoff, max_backoff, name, start, renamed_from"
     assert (problem.code, problem.remedy) == ("wrong-option", f"its options are {options}")
 
 

@@ -171,8 +171,8 @@ async def test_calls_that_the_dead_had_in_hand_are_begun_before_their_callers_gi
             assert answered >= {*range(total // 2)}
 
 
-@pytest.mark.parametrize("limits", [{}, {"concurrency": 7}], ids=["one reader", "two readers"])
-async def test_suspects_of_one_action_do_not_wait_for_all_of_another(limits: dict[str, int]) -> None:
+@pytest.mark.parametrize("concurrency", [None, 7], ids=["one reader", "two readers"])
+async def test_suspects_of_one_action_do_not_wait_for_all_of_another(concurrency: int | None) -> None:
     begun = list[str]()
     app = Daebus("heir", settings=Settings(lease=0.5, stop_timeout=0.1))
 
@@ -181,7 +181,7 @@ async def test_suspects_of_one_action_do_not_wait_for_all_of_another(limits: dic
         await asyncio.sleep(3600)
 
     app.action("first")(work)
-    app.action("second", **limits)(work)
+    app.action("second", concurrency=concurrency)(work)
     async with raw_redis(private_redis_url()) as redis:
         for name in ("first", "second"):
             stream = f"daebus:{{heir}}:action:{name}"

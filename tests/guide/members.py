@@ -69,6 +69,18 @@ async def rename_by_socket(data: str, *, user: Member) -> Member:
     return await rename(data, user=user)
 
 
+def is_free(user: Member, data: str) -> bool:
+    return user.name == data or data not in TAKEN
+
+
+TAKEN = {"root"}
+
+
+@app.socket("claim", requires=is_free)
+async def claim(data: str, *, user: Member) -> Member:
+    return await rename(data, user=user)
+
+
 def make_app() -> Daebus[Container]:
     settings = Settings(signing_keys=SigningKeys(os.environ["SIGNING_KEY"]))
     return Daebus("members", container=Container(), settings=settings)

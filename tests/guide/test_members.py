@@ -19,6 +19,8 @@ async def test_strangers_may_look_but_not_rename() -> None:
         assert await service.call(RENAME, "Bert", headers=BOB) == Member("2", "Bert")
         async with service.socket(headers=BOB) as socket:
             assert (await socket.ask("rename", "Bob")).type == "response"
+            assert (await socket.ask("claim", "Bobby")).type == "response"
+            assert (await socket.ask("claim", "root")).type == "error"
 
 
 async def test_with_keys_it_runs_too(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,9 +29,9 @@ from daebus import (
 from daebus.app.service import Daebus as App
 from daebus.connection.node import open_node
 from daebus.connection.redis_server import RedisServer
+from daebus.core.signing import digest, signed, unsigned
 from daebus.errors import ConfigurationError, Unauthorized, Unavailable
 from daebus.operations.dead_letters import DeadLetters, Letter
-from daebus.protocol.signing import digest, signed, unsigned
 from daebus.testing import private_redis_url, running
 
 KEY, OTHER = "k" * 32, "o" * 32

@@ -32,7 +32,7 @@ def test_each_option_of_a_decorator_is_completed(kind: str) -> None:
 
 
 def test_each_decorator_has_its_options() -> None:
-    kinds = {name for name, value in vars(Recorder).items() if inspect.isfunction(value) and not name.startswith("_")}
+    kinds = {name for name in dir(Recorder) if inspect.isfunction(getattr(Recorder, name)) and not name.startswith("_")}
     assert kinds == OPTIONS.keys()
 
 

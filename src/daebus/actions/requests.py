@@ -121,14 +121,7 @@ class RequestHandler:
         if run.deadline <= begun:
             await self._drop(work, request, begun - run.deadline)
             return
-        incoming = self._delivery.incoming(
-            request.trace_id or request.request_id,
-            request.payload,
-            None if request.headers is None else forwarded(request.headers, self._name, request.payload, self._node),
-            deadline=None if run.deadline == NEVER else run.deadline,
-            headers=request.headers,
-            fenced=work,
-        )
+        incoming = self._incoming(request, run, work)
         reply: _Payload | None = None
         problem: ServiceError | None = None
         self._runs.add(task, run)
@@ -146,6 +139,18 @@ class RequestHandler:
             await work.reply(reply)
         else:
             await (work.done() if problem is None else work.failed(problem))
+
+    def _incoming(self, request: Request, run: Run, work: Work) -> Incoming:
+        headers = request.headers
+        user = None if headers is None else forwarded(headers, self._name, request.payload, self._node)
+        return self._delivery.incoming(
+            request.trace_id or request.request_id,
+            request.payload,
+            user,
+            deadline=None if run.deadline == NEVER else run.deadline,
+            headers=request.headers,
+            fenced=work,
+        )
 
     def alone(self, entry: Entry, waiting: int) -> float:
         """Seconds during which no other suspect is started beside this one, given how many wait."""

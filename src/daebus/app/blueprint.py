@@ -8,6 +8,7 @@ from typing import Any, Generic
 from typing_extensions import TypeVar
 
 from daebus.declare.deferring import collect
+from daebus.declare.options import Requires
 from daebus.declare.recorder import Recorder
 from daebus.delivery.interceptors import NONE, AnyInterceptor, Interceptors
 from daebus.errors import WiringError
@@ -34,6 +35,8 @@ class Blueprint(Recorder, Generic[S_contra]):
             contracts are never prefixed.
         interceptors: The interceptors of its handlers' messages; the first is the outermost. All run inside the
             interceptors of the app; see `daebus.interceptors`.
+        requires: Functions of the user that must all return True, for each message that its actions, routes, listeners
+            and WebSocket handlers get; see `Blueprint.action`.
 
     Raises:
         WiringError: The name, the prefix, the namespace or an interceptor is not valid. The decorators also raise it
@@ -49,8 +52,9 @@ class Blueprint(Recorder, Generic[S_contra]):
         prefix: str = "",
         namespace: str = "",
         interceptors: Sequence[AnyInterceptor] = (),
+        requires: Requires = (),
     ) -> None:
-        super().__init__(name, prefix=prefix, namespace=namespace)
+        super().__init__(name, prefix=prefix, namespace=namespace, requires=requires)
         subject = f"Blueprint({name!r})"
         self._interceptors = collect(lambda: read_interceptors(subject, interceptors, takes="incoming"), NONE)
         self.services: type[ServiceContainer] = services or ServiceContainer

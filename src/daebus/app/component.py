@@ -19,7 +19,7 @@ from daebus.errors import DaebusError, StartupError, WiringError
 from daebus.mistakes.places import CallSite, caller_place
 from daebus.mistakes.problem import WiringProblem
 from daebus.telemetry.logs import Logger
-from daebus.wiring.unopened import cause_of
+from daebus.wiring.resources import cause_of
 
 from .container import ServiceContainer
 

@@ -20,8 +20,7 @@ from daebus.telemetry.logs import Logger
 from daebus.websocket.blocking_clients import BlockingClients
 from daebus.websocket.clients import Clients
 from daebus.wiring.late import LateDependency
-from daebus.wiring.resources import open_resources
-from daebus.wiring.unopened import not_opened
+from daebus.wiring.resources import not_opened, open_resources
 
 if TYPE_CHECKING:
     from daebus.connection.redis_server import RedisServer

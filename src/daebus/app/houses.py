@@ -30,7 +30,7 @@ from daebus.protocol.messages import instance_registry
 from daebus.queues.leases import Lease
 from daebus.queues.retries import Retries
 from daebus.tasks.scheduler import ScheduledTask, Scheduler
-from daebus.wiring.unopened import cause_of
+from daebus.wiring.resources import cause_of
 
 from .assembly import Assembly
 from .container import Provided

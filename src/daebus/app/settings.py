@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Literal, get_args
 import msgspec
 
 from daebus.asgi.settings import DaebusHttp, DaebusWebSocket, HttpLimits, WebSocketLimits
+from daebus.core.signing import SigningKeys
 from daebus.declare.options import refuse, require_choice, require_count, require_counts, require_seconds
 from daebus.errors import WiringError
 from daebus.mistakes.suggestions import closest
 from daebus.protocol.limits import BusLimits
 from daebus.protocol.messages import MAX_PARTITIONS
-from daebus.protocol.signing import SigningKeys
 from daebus.queues.lapses import OnLapse
 
 __all__ = ["Conflict", "Settings", "read_settings", "unknown_option"]

@@ -14,6 +14,7 @@ from daebus.declare.signatures import MISSING, Parameter, Signature
 from daebus.declare.specs import ActionSpec, ListenSpec, Spec
 from daebus.delivery.endpoint import Endpoint
 from daebus.delivery.interceptors import name_of as interceptor_name
+from daebus.identity.provider import Visitor
 from daebus.mistakes.show_type import show_type
 from daebus.wiring.lookup import name_of, path_of
 from daebus.wiring.provided_types import UNKNOWN, is_async_resource, yielded_type
@@ -45,6 +46,7 @@ class Handler(msgspec.Struct, frozen=True):
         listener: The name under which a listener keeps its position in a durable channel; None: it is no such listener.
         timeout: Seconds that one run may take; None: no limit.
         interceptors: The names of the interceptors of its messages, the outermost first.
+        requires: The names of the guards of its messages.
     """
 
     title: str
@@ -58,6 +60,7 @@ class Handler(msgspec.Struct, frozen=True):
     listener: str | None = None
     timeout: float | None = None
     interceptors: Sequence[str] = ()
+    requires: Sequence[str] = ()
 
 
 class AttachedComponent(msgspec.Struct, frozen=True):
@@ -137,6 +140,7 @@ def _handler(made: Assembly, spec: Spec, endpoint: Endpoint[object]) -> Handler:
         listener=spec.name if isinstance(spec, ListenSpec) and spec.is_durable else None,
         timeout=spec.policy.timeout if isinstance(spec, ActionSpec | ListenSpec) else spec.timeout,
         interceptors=_names(endpoint.interceptors.streams if signature.streams else endpoint.interceptors.messages),
+        requires=[guard.__name__ for guard in spec.requires],
     )
 
 
@@ -159,7 +163,7 @@ def _name(made: Assembly, provider: AnyProvider) -> str | None:
     if isinstance(provider, providers.ConfigurationOption):
         root = path_of(made.container, provider._get_root()) or "config"  # noqa: SLF001  # nothing else tells
         return ".".join([root, *map(str, provider.get_name_segments())])
-    return path_of(made.container, provider)
+    return path_of(made.container, provider.owner if isinstance(provider, Visitor) else provider)
 
 
 def _reached(made: Assembly, roots: Iterable[AnyProvider]) -> dict[str, AnyProvider]:

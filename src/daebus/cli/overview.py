@@ -45,6 +45,8 @@ def overview(wiring: Wiring, *, boxes: bool) -> str:
 def _around(handler: Handler) -> Iterator[str]:
     if handler.timeout is not None:
         yield f"timeout: {handler.timeout:g} s"
+    if handler.requires:
+        yield f"requires: {', '.join(handler.requires)}"
     if handler.interceptors:
         yield f"interceptors: {', '.join(handler.interceptors)}"
 

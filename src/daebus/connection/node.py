@@ -13,10 +13,10 @@ from datetime import UTC, datetime
 from typing import cast
 
 from daebus.core.pauses import pauses
+from daebus.core.signing import SigningKeys
 from daebus.core.stopping import Stopping
 from daebus.core.timings import Timings
 from daebus.errors import StartupError, Unavailable
-from daebus.protocol.signing import SigningKeys
 
 from .cluster import open_link
 from .link import Link

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Literal, Protocol, TypeAlias, cast
 
@@ -12,7 +13,19 @@ import msgspec
 
 from .stopping import Stopping
 
-__all__ = ["Actor", "Context", "Fence", "Fenced", "RawHeaders", "Source", "current_context", "remaining"]
+__all__ = [
+    "Actor",
+    "Context",
+    "Fence",
+    "Fenced",
+    "HasSession",
+    "RawHeaders",
+    "Session",
+    "Source",
+    "current_context",
+    "remaining",
+    "session_of",
+]
 
 Source: TypeAlias = Literal["http", "socket", "bus"]
 """Where a message comes from: an HTTP request, a message on a WebSocket, or a request or an event of the bus."""
@@ -128,6 +141,33 @@ def _read(raw: Mapping[str, str] | Iterable[tuple[bytes, bytes]]) -> dict[str, s
         key, text = name.decode("latin-1").lower(), value.decode("latin-1")
         headers[key] = f"{headers[key]}, {text}" if key in headers else text
     return headers
+
+
+class Session:
+    """The sender of all messages on one connection.
+
+    Attributes:
+        scope: What Litestar's middleware has stored in the scope of the handshake, such as ``user``.
+        answers: What was found out about the sender, by who has asked.
+    """
+
+    __slots__ = ("answers", "scope")
+
+    def __init__(self, scope: Mapping[str, object]) -> None:
+        self.scope = scope
+        self.answers: dict[object, object] = {}
+
+
+class HasSession:
+    """Base of what a transport passes beside the messages of one connection."""
+
+    __slots__ = ("_session",)
+
+    _session: Session
+
+
+session_of: Callable[[HasSession], Session] = attrgetter("_session")
+"""The session of a connection; handlers do not see it."""
 
 
 current_context: ContextVar[Context | None] = ContextVar("daebus_context", default=None)

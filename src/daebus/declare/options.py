@@ -5,8 +5,9 @@ from __future__ import annotations
 import inspect
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
+from typing import TypeAlias, cast
 
 from daebus.errors import WiringError
 from daebus.mistakes.places import caller_place
@@ -16,6 +17,9 @@ from .schedules import Schedule, make_schedule
 
 __all__ = [
     "RESERVED_TYPES",
+    "Guard",
+    "Requires",
+    "read_guards",
     "refuse",
     "require_brackets",
     "require_choice",
@@ -28,6 +32,12 @@ __all__ = [
     "require_seconds",
     "stray_in",
 ]
+
+Guard: TypeAlias = Callable[..., bool]
+"""A function of the user and of values of the message. It returns whether the message may be handled."""
+
+Requires: TypeAlias = Guard | Sequence[Guard]
+"""One or several guards, which must all agree."""
 
 RESERVED_TYPES = ("response", "error")
 """The types under which WebSocket clients get the answers to their messages."""
@@ -131,3 +141,18 @@ def require_schedule(subject: str, seconds: float | None, every: timedelta | Non
         if not colon or not remedy.startswith(("give", "write")):
             found, remedy = str(error).rstrip("."), _SCHEDULES
         raise refuse(subject, found[:1].lower() + found[1:], remedy, "wrong-schedule") from error
+
+
+def read_guards(subject: str, given: object) -> tuple[Guard, ...]:
+    """The guards of ``requires=``. Raises `WiringError` if one of them is not a plain function."""
+    guards = cast("Sequence[object]", given if isinstance(given, Sequence) else (given,))
+    for guard in guards:
+        if not callable(guard) or isinstance(guard, type):
+            found, remedy = f"requires={guard!r} is not a function", "write a function of the user that returns a bool"
+            raise refuse(subject, found, remedy, "wrong-guard")
+        if inspect.iscoroutinefunction(guard):
+            name = getattr(guard, "__qualname__", repr(guard))
+            found = f"requires={name} is `async def`, and guards are called without waiting"
+            remedy = "look up what it needs in find_user or in the handler, and write it as `def`"
+            raise refuse(subject, found, remedy, "wrong-guard")
+    return cast("tuple[Guard, ...]", tuple(guards))

@@ -10,7 +10,7 @@ import msgspec
 
 from daebus.mistakes.suggestions import closest
 
-from .options import refuse, require_choice, require_count, require_name, require_seconds
+from .options import Requires, refuse, require_choice, require_count, require_name, require_seconds
 
 __all__ = [
     "ActionOptions",
@@ -32,6 +32,7 @@ class RunOptions(TypedDict, total=False):
     """Decorator options for each run of a handler."""
 
     timeout: float
+    requires: Requires
 
 
 class RetryOptions(RunOptions, total=False):
@@ -141,7 +142,7 @@ _PLACES = ("name", "start", "renamed_from")
 
 
 def _policy(subject: str, options: Mapping[str, object], known: type, refused: str | None) -> Policy:
-    names = list(known.__annotations__)
+    names = [*known.__annotations__]
     for name, value in options.items():
         if name not in names:
             close = closest(name, names)
@@ -153,4 +154,4 @@ def _policy(subject: str, options: Mapping[str, object], known: type, refused: s
             require_seconds(subject, name, value)
         if refused is not None and name not in RunOptions.__annotations__:
             raise refuse(subject, f"{name}={value!r}, but {refused}", f"remove {name}=", "never-retried")
-    return Policy(**cast("ActionOptions", options))
+    return Policy(**cast("dict[str, Any]", options))

@@ -13,20 +13,17 @@ from daebus.mistakes.places import call_site, caller_namespace
 from .contracts import Action, Channel, StreamAction, require_named
 from .decorated import ActionHandler, StreamHandler, undecorated
 from .decorators import (
-    AnswerDecorator,
     ContractDecorator,
     HandlerDecorator,
     ListenDecorator,
     NamedDecorator,
-    Record,
     SilentDecorator,
     StreamDecorator,
     ThreadDecorator,
 )
 from .deferring import collecting
 from .options import (
-    RESERVED_TYPES,
-    refuse,
+    Requires,
     require_brackets,
     require_choice,
     require_count,
@@ -34,7 +31,7 @@ from .options import (
     require_schedule,
 )
 from .policies import ActionOptions, ListenOptions, RunOptions, action_policy, listen_options
-from .recording import Recording
+from .recording import SocketRecorder
 from .specs import (
     ActionSpec,
     BackgroundSpec,
@@ -42,7 +39,6 @@ from .specs import (
     ListenSpec,
     Method,
     RouteSpec,
-    SocketSpec,
     ThreadSpec,
 )
 
@@ -56,7 +52,7 @@ AnyHandler = Callable[..., object]
 
 
 @collecting
-class Recorder(Recording):
+class Recorder(SocketRecorder):
     """The decorators; each records one kind of handler."""
 
     @overload
@@ -86,7 +82,9 @@ class Recorder(Recording):
         Args:
             name: A contract, or a name, to which the blueprint's namespace is added.
             concurrency: How many requests one process handles at once; default: the app's ``max_concurrency``.
-            options: ``timeout``: seconds that one run may take. The retry options apply to requests that were sent (not
+            options: ``timeout``: seconds that one run may take. ``requires``: functions of the user and, if they have a
+                second parameter, of the payload; a message is answered with `Forbidden` unless each of them returns
+                True. The retry options apply to requests that were sent (not
                 called) and whose handler failed unexpectedly or because another service was unavailable. ``retries``:
                 how often such a request is redelivered (5). ``backoff``: the upper limit in seconds of the random delay
                 before a retry (1); it doubles each time, up to ``max_backoff`` (3600). ``keep_replies``: seconds for
@@ -97,8 +95,11 @@ class Recorder(Recording):
         full = self._namespace + name if isinstance(name, str) else name.name
         if concurrency is not None:
             require_count(f"@action({full!r})", "concurrency", concurrency)
+        guards = self._guards(f"@action({full!r})", options.pop("requires", ()))
         policy = action_policy(f"@action({full!r})", options)
-        make = partial(ActionSpec, name=full, contract=contract, concurrency=concurrency, policy=policy)
+        make = partial(
+            ActionSpec, name=full, contract=contract, concurrency=concurrency, policy=policy, requires=guards
+        )
         namespace, site = caller_namespace(), call_site()
 
         def record(handler: AnyHandler) -> object:
@@ -127,16 +128,18 @@ class Recorder(Recording):
 
         Args:
             channel: A contract, or the name of a channel that is not durable.
-            options: ``timeout``: seconds that one run may take. A durable channel also takes ``retries``, ``backoff``
-                and ``max_backoff`` as in `action` (only the listener that failed gets the event again), and ``name``,
-                ``renamed_from`` and ``start`` as in `Place`. Several listeners may share a channel.
+            options: ``timeout``: seconds that one run may take. ``requires``: as in `action`; a refused event is a
+                failure. A durable channel also takes ``retries``, ``backoff`` and ``max_backoff`` as in `action` (only
+                the listener that failed gets the event again), and ``name``, ``renamed_from`` and ``start`` as in
+                `Place`. Several listeners may share a channel.
         """
         require_named("listen", channel, (Channel,), colons=True)
         contract = None if isinstance(channel, str) else cast("Channel[object]", channel)
         name = channel if isinstance(channel, str) else channel.name
         durable = contract is not None and contract.durable
+        guards = self._guards(f"@listen({name!r})", options.pop("requires", ()))
         policy, place = listen_options(f"@listen({name!r})", options, durable=durable)
-        make = partial(ListenSpec, channel=name, contract=contract, policy=policy, kept_as=place)
+        make = partial(ListenSpec, channel=name, contract=contract, policy=policy, kept_as=place, requires=guards)
         record = self._recording(make, f"@listen({name!r})", policy.timeout)
         return SilentDecorator(record) if contract is None else ListenDecorator[object](record)
 
@@ -147,6 +150,7 @@ class Recorder(Recording):
         methods: Sequence[Method] = ("GET",),
         status_code: int | None = None,
         timeout: float | None = None,
+        requires: Requires = (),
         **options: object,
     ) -> HandlerDecorator:
         """Answer HTTP requests.
@@ -161,59 +165,16 @@ class Recorder(Recording):
             status_code: The status of a success; default: 200, or 204 if the handler returns nothing.
             timeout: Seconds after which the handler is cancelled and the client gets 504; None: no limit. The time to
                 send a streamed body does not count.
+            requires: Functions of the user and of parameters of the handler, by name: ``may_see(user, user_id)``. A
+                client gets 403 unless each of them returns True.
             options: Any option of Litestar's route handlers: guards, middleware, tags, summary, …
         """
         upper = require_methods(path, methods)
         # A path without a leading slash is reported when the route is compiled, together with its other mistakes.
         full = path if path and not path.startswith("/") else self._prefix + path
-        make = partial(RouteSpec, path=full, methods=upper, status_code=status_code, options=options)
+        guards = self._guards(f"@route({full!r})", requires)
+        make = partial(RouteSpec, path=full, methods=upper, status_code=status_code, options=options, requires=guards)
         return HandlerDecorator(self._recording(make, f"@route({full!r})", timeout))
-
-    def socket(self, message_type: str, *, timeout: float | None = None) -> AnswerDecorator:
-        """Answer WebSocket messages of one type.
-
-        Left of the ``*``, the handler takes the data and the `Client`, in any order, and may omit either. Its return
-        value is the answer; None: no answer.
-
-        Args:
-            message_type: The ``type`` of the messages; the blueprint's namespace is put before it.
-            timeout: Seconds after which the handler is cancelled and the client gets the error ``timeout``; None: no
-                limit.
-        """
-        require_named("socket", message_type, colons=True)
-        full = self._namespace + message_type
-        if full in RESERVED_TYPES:
-            found = f"the type {full!r} is reserved for the answers to clients"
-            raise refuse(f"@socket({full!r})", found, "give the message another name", "reserved-name")
-        return AnswerDecorator(self._socket("message", full, timeout))
-
-    def socket_register(self, *without_brackets: Never, timeout: float | None = None) -> AnswerDecorator:
-        """Answer WebSocket messages of the type ``register``, within `timeout` seconds as in `socket`."""
-        require_brackets("socket_register", without_brackets)
-        return AnswerDecorator(self._socket("message", "register", timeout))
-
-    def socket_connect(self, *without_brackets: Never, timeout: float | None = None) -> AnswerDecorator:
-        """Decide on a new WebSocket client: return to accept it, with a greeting or None; raise `Reject` to refuse.
-
-        Left of the ``*``, the handler takes the parameters of the query string, decoded into a struct, and the
-        `Client`. A handler that takes longer than `timeout` seconds is cancelled, and the client is refused with 504.
-        """
-        require_brackets("socket_connect", without_brackets)
-        return AnswerDecorator(self._socket("connect", "", timeout))
-
-    def socket_disconnect(self, *without_brackets: Never, timeout: float | None = None) -> SilentDecorator:
-        """Run after a WebSocket client has disconnected, for any reason. The handler may take the `Client`.
-
-        A handler that takes longer than `timeout` seconds is cancelled, and this is logged.
-        """
-        require_brackets("socket_disconnect", without_brackets)
-        return SilentDecorator(self._socket("disconnect", "", timeout))
-
-    def _socket(
-        self, event: Literal["message", "connect", "disconnect"], message_type: str, timeout: float | None
-    ) -> Record:
-        title = f"@socket({message_type!r})" if event == "message" else f"@socket_{event}"
-        return self._recording(partial(SocketSpec, event=event, type=message_type), title, timeout)
 
     @overload
     def background(

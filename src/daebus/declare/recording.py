@@ -1,20 +1,33 @@
-"""The common base of blueprints and apps: a name and the recorded handlers."""
+"""The common base of blueprints and apps: a name, the recorded handlers, and the decorators of WebSockets."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Literal, Never
 
 from daebus.errors import WiringError
 from daebus.mistakes.places import call_site, caller_namespace
 from daebus.mistakes.problem import WiringProblem
 
+from .contracts import require_named
 from .decorated import undecorated
-from .decorators import Record
-from .deferring import collect
-from .options import refuse, require_function, require_name, require_seconds
-from .specs import Spec
+from .decorators import AnswerDecorator, Record, SilentDecorator
+from .deferring import collect, collecting
+from .options import (
+    RESERVED_TYPES,
+    Guard,
+    Requires,
+    read_guards,
+    refuse,
+    require_brackets,
+    require_function,
+    require_name,
+    require_seconds,
+)
+from .specs import SocketSpec, Spec
 
-__all__ = ["Recording"]
+__all__ = ["Recording", "SocketRecorder"]
 
 AnyHandler = Callable[..., object]
 
@@ -26,13 +39,15 @@ class Recording:
         name: The name of the blueprint or app.
         prefix: Put before the path of each route.
         namespace: Put before the string names of actions and socket types, with a dot.
+        requires: The guards of all its messages.
     """
 
-    def __init__(self, name: str, *, prefix: str = "", namespace: str = "") -> None:
+    def __init__(self, name: str, *, prefix: str = "", namespace: str = "", requires: Requires = ()) -> None:
         self.name = name
         collect(lambda: _check(type(self).__name__, name, prefix, namespace), None)
         self._prefix = prefix.rstrip("/")
         self._namespace = f"{namespace}." if namespace else ""
+        self._requires = read_guards(f"{type(self).__name__}({name!r})", requires)
         self._specs: list[Spec] = []
         self._closed: str | None = None
 
@@ -44,6 +59,9 @@ class Recording:
         """Close another recorder; returns its handlers, in the order in which they were recorded."""
         other._close(reason)
         return tuple(other._specs)
+
+    def _guards(self, subject: str, own: Requires) -> tuple[Guard, ...]:
+        return (*self._requires, *read_guards(subject, own))
 
     def _record(self, spec: Spec) -> None:
         subject = f"{spec.title} of {self.name!r}"
@@ -78,3 +96,66 @@ def _check(kind: str, name: object, prefix: str, namespace: str) -> None:
     if prefix and not prefix.startswith("/"):
         found = "the prefix does not begin with a slash"
         raise refuse(f"{name!r}, prefix={prefix!r}", found, f"write prefix={'/' + prefix!r}", "malformed-path")
+
+
+@collecting
+class SocketRecorder(Recording):
+    """The decorators of WebSocket handlers; see `Recorder`."""
+
+    def socket(self, message_type: str, *, timeout: float | None = None, requires: Requires = ()) -> AnswerDecorator:
+        """Answer WebSocket messages of one type.
+
+        Left of the ``*``, the handler takes the data and the `Client`, in any order, and may omit either. Its return
+        value is the answer; None: no answer.
+
+        Args:
+            message_type: The ``type`` of the messages; the blueprint's namespace is put before it.
+            timeout: Seconds after which the handler is cancelled and the client gets the error ``timeout``; None: no
+                limit.
+            requires: Functions of the user and, if they have a second parameter, of the data. A client gets the error
+                ``forbidden`` unless each of them returns True.
+        """
+        require_named("socket", message_type, colons=True)
+        full = self._namespace + message_type
+        if full in RESERVED_TYPES:
+            found = f"the type {full!r} is reserved for the answers to clients"
+            raise refuse(f"@socket({full!r})", found, "give the message another name", "reserved-name")
+        return AnswerDecorator(self._socket("message", full, timeout, requires))
+
+    def socket_register(
+        self, *without_brackets: Never, timeout: float | None = None, requires: Requires = ()
+    ) -> AnswerDecorator:
+        """Answer WebSocket messages of the type ``register``, with `timeout` and `requires` as in `socket`."""
+        require_brackets("socket_register", without_brackets)
+        return AnswerDecorator(self._socket("message", "register", timeout, requires))
+
+    def socket_connect(
+        self, *without_brackets: Never, timeout: float | None = None, requires: Requires = ()
+    ) -> AnswerDecorator:
+        """Decide on a new WebSocket client: return to accept it, with a greeting or None; raise `Reject` to refuse.
+
+        Left of the ``*``, the handler takes the parameters of the query string, decoded into a struct, and the
+        `Client`. A handler that takes longer than `timeout` seconds is cancelled, and the client is refused with 504.
+        A client that a function of `requires` does not let in is refused with 403.
+        """
+        require_brackets("socket_connect", without_brackets)
+        return AnswerDecorator(self._socket("connect", "", timeout, requires))
+
+    def socket_disconnect(self, *without_brackets: Never, timeout: float | None = None) -> SilentDecorator:
+        """Run after a WebSocket client has disconnected, for any reason. The handler may take the `Client`.
+
+        A handler that takes longer than `timeout` seconds is cancelled, and this is logged.
+        """
+        require_brackets("socket_disconnect", without_brackets)
+        return SilentDecorator(self._socket("disconnect", "", timeout, None))
+
+    def _socket(
+        self,
+        event: Literal["message", "connect", "disconnect"],
+        message_type: str,
+        timeout: float | None,
+        requires: Requires | None,
+    ) -> Record:
+        title = f"@socket({message_type!r})" if event == "message" else f"@socket_{event}"
+        guards = () if requires is None else self._guards(title, requires)
+        return self._recording(partial(SocketSpec, event=event, type=message_type, requires=guards), title, timeout)

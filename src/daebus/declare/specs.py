@@ -13,6 +13,7 @@ from daebus.mistakes.problem import Code, WiringProblem
 from daebus.mistakes.render import Note
 
 from .contracts import Channel, Contract
+from .options import Guard
 from .policies import Place, Policy
 from .schedules import Schedule
 from .signatures import Signature, read_signature
@@ -43,6 +44,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         site: Where the decorator was called, for error messages.
         timeout: Seconds that one run of the handler may take; None: no limit. An action has its timeout in its policy,
             as each request also has a deadline of its own.
+        requires: The guards of its messages, those of the blueprint first.
     """
 
     function: Callable[..., object]
@@ -50,6 +52,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     namespace: Mapping[str, object] | None
     site: CallSite | None = None
     timeout: float | None = None
+    requires: tuple[Guard, ...] = ()
 
     @property
     def title(self) -> str:

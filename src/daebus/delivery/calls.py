@@ -33,6 +33,10 @@ class Injection:
         self.opened: Callable[..., OpenScope | None] = scope.opened
         self._reached = None if scope.order else scope.reached
 
+    def along_with(self, bindings: Mapping[str, AnyProvider]) -> Injection:
+        """An injection with further providers, which are opened before the others."""
+        return Injection({**bindings, **dict(self.bindings)}) if bindings else self
+
     def bind(self, function: Callable[..., T], left: str = "") -> Callable[..., T]:
         """A function that calls `function` with the services of the providers: ``lambda a: function(a, repo=p0())``.
 

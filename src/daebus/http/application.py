@@ -108,8 +108,7 @@ def build_litestar(
     given, problems = dict(settings.litestar), Problems(logger)
     fast = has_fast_path(logger)
     fast_path = FastPath(is_on=fast)
-    documentation = Documentation(service, _operation_ids(routes))
-    documentation.is_open = settings.schema is True
+    documentation = _documentation(settings, service, routes)
     _refuse_unknown(settings)
     _refuse_collisions(routes)
     options = {
@@ -135,6 +134,13 @@ def build_litestar(
     app.fast_path, app.guard, app.documentation = fast_path, SiteGuard(settings, logger), documentation
     fast_path.open(app)
     return app
+
+
+def _documentation(settings: DaebusHttp, service: str, routes: Sequence[HttpRoute]) -> Documentation:
+    has_users = any(route.knows is not None for route in routes)
+    documentation = Documentation(service, _operation_ids(routes), has_users=has_users)
+    documentation.is_open = settings.schema is True
+    return documentation
 
 
 def _make_application(options: Mapping[str, object]) -> Application:

@@ -90,7 +90,8 @@ class Problems:
             code = _CODES.get(error.status_code) or re.sub(r"\W+", "_", phrase(error.status_code).lower())
             return _response(request, error.status_code, code, detail, details, error.headers)
         problem = error if is_for_senders(error) else self._unexpected(request, error)
-        return _response(request, problem.status, problem.code, problem.message, problem.details, None)
+        headers = {"www-authenticate": "Bearer"} if problem.status == HTTPStatus.UNAUTHORIZED else None
+        return _response(request, problem.status, problem.code, problem.message, problem.details, headers)
 
     async def note(self, error: Exception, scope: Scope) -> None:
         """Store the error for a WebSocket client under `REFUSAL`: an ``after_exception`` hook of Litestar."""

@@ -27,8 +27,10 @@ from daebus.declare.specs import RouteSpec
 from daebus.delivery.delivery import Delivery
 from daebus.delivery.endpoint import Endpoint
 from daebus.errors import NotFound, WiringError, WiringProblem
+from daebus.identity.provider import refuses_strangers
 from daebus.mistakes.suggestions import did_you_mean
-from daebus.openapi.errors import INVALID_INPUT, documented_errors, find_undocumented
+from daebus.openapi.errors import FORBIDDEN, INVALID_INPUT, UNAUTHORIZED, documented_errors, find_undocumented
+from daebus.openapi.page import USER
 from daebus.telemetry.logs import Logger
 
 from .answers import Encode, choose_encoding
@@ -56,6 +58,11 @@ class HttpRoute:
 
     spec: RouteSpec
     endpoint: Endpoint[object]
+
+    @property
+    def knows(self) -> bool | None:
+        """Whether it refuses strangers; None: it does not ask for a user."""
+        return refuses_strangers(provider for _, provider in self.endpoint.injection.bindings)
 
 
 class RouteHandler(OwnHandler):
@@ -154,7 +161,7 @@ def make_handler(
         litestar_path(spec.path, signature),
         http_method=cast("Any", list(spec.methods)),  # checked before; Litestar's type is a union of literals
         status_code=spec.status_code or (204 if signature.returns is NoneType else 200),
-        **_options(spec, signature, has_input=bool(hints)),
+        **_options(route, has_input=bool(hints)),
     )
 
     def make_delivery(encode: Encode) -> Delivery[object]:
@@ -175,17 +182,21 @@ def _refuse_unknown_options(spec: RouteSpec) -> None:
         raise WiringError(*problems)
 
 
-def _options(spec: RouteSpec, signature: Signature, *, has_input: bool) -> dict[str, Any]:
+def _options(route: HttpRoute, *, has_input: bool) -> dict[str, Any]:
     """The user's options, and the documentation from the function."""
+    spec, signature, knows = route.spec, route.endpoint.signature, route.knows
     summary, _, description = (inspect.getdoc(spec.function) or "").partition("\n")
     given = cast("dict[str, Any]", dict(spec.options))
     return {
         "summary": summary or signature.name.replace("_", " ").capitalize(),
         "description": description.strip() or None,
+        "security": None if knows is None else [{USER: []}] if knows else [{}, {USER: []}],
         **given,
         "raises": None,  # Litestar knows only its own errors, and documents them in a form that no client gets
         "responses": {
             **(INVALID_INPUT if has_input else {}),
+            **(UNAUTHORIZED if knows else {}),
+            **(FORBIDDEN if spec.requires else {}),
             **documented_errors(spec),
             **(given.get("responses") or {}),
         },

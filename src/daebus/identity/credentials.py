@@ -10,8 +10,7 @@ from typing import cast
 
 import msgspec
 
-from daebus.core.context import Context, Source, current_context
-from daebus.core.sessions import HasSession, Session, session_of
+from daebus.core.context import Context, HasSession, Session, Source, current_context, session_of
 
 __all__ = ["Credentials", "current_credentials", "session_of_context"]
 

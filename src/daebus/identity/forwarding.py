@@ -10,9 +10,9 @@ import msgspec
 
 from daebus.connection.node import Node
 from daebus.core.context import Context, current_context
+from daebus.core.signing import BadSignatureError, digest, require_signature, signed, unsigned, unverified
 from daebus.errors import ConfigurationError, Unauthorized
 from daebus.payloads.codec import UNDECODABLE, encode
-from daebus.protocol.signing import BadSignatureError, digest, require_signature, signed, unsigned, unverified
 
 __all__ = ["AUTHORIZATION", "USER", "Claims", "Forwarded", "Known", "forwarded", "forwarded_of", "with_user"]
 

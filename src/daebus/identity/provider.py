@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import inspect
 import math
 import time
 import types
 import typing
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import nullcontext
 from datetime import datetime
 from typing import Concatenate, Generic, TypeVar, Union, cast, overload
@@ -25,10 +22,11 @@ from daebus.errors import BadRequest, ConfigurationError, Unauthorized
 from daebus.mistakes.places import unwrap
 from daebus.payloads.codec import Decoder, compile_decoder
 
+from .asking import asking, asking_async, is_async
 from .credentials import Credentials, current_credentials, session_of_context
 from .forwarding import AUTHORIZATION, Forwarded, Known, forwarded_of
 
-__all__ = ["Identity", "Visitor", "identities"]
+__all__ = ["Identity", "Visitor", "identities", "refuses_strangers"]
 
 U = TypeVar("U")
 
@@ -75,10 +73,10 @@ class Visitor(MessageProvider[U | None], Generic[U]):
         self.owner = owner
         self.rules = rules
         self.assumed: list[U | None] = []
-        is_async = _is_async(find_user)
-        opens = _asking_async(find_user, self._accept) if is_async else _asking(find_user, self._accept)
+        waits = is_async(find_user)
+        opens = (asking_async if waits else asking)(find_user, self._accept)
         self._decode: Decoder | None = None
-        super().__init__(find_user, providers.Factory(opens, *args, **kwargs), is_async=is_async)
+        super().__init__(find_user, providers.Factory(opens, *args, **kwargs), is_async=waits)
 
     def __deepcopy__(self, memo: dict[int, object]) -> Visitor[U]:
         copied = memo[id(self)] = providers.deepcopy(self.owner, memo).visitor
@@ -264,26 +262,12 @@ def _members(annotation: object) -> tuple[object, ...]:
     return typing.get_args(annotation) if is_union else (annotation,)
 
 
-def _is_async(function: Callable[..., object]) -> bool:
-    inner = unwrap(function)
-    called = inner if inspect.isroutine(inner) else vars(type(inner)).get("__call__")
-    return inspect.iscoroutinefunction(called)
-
-
-def _asking_async(find_user: Callable[..., object], accept: Callable[..., object]) -> Callable[..., object]:
-    @functools.wraps(find_user)
-    async def ask(*args: object, **kwargs: object) -> AsyncGenerator[object]:
-        yield accept(await cast("Awaitable[object]", find_user(*args, **kwargs)))
-
-    return contextlib.asynccontextmanager(ask)
-
-
-def _asking(find_user: Callable[..., object], accept: Callable[..., object]) -> Callable[..., object]:
-    @functools.wraps(find_user)
-    def ask(*args: object, **kwargs: object) -> Generator[object]:
-        yield accept(find_user(*args, **kwargs))
-
-    return contextlib.contextmanager(ask)
+def refuses_strangers(needed: Iterable[providers.Provider[object]]) -> bool | None:
+    """Whether a handler that needs these providers refuses strangers; None: it does not ask for a user at all."""
+    found = [one for provider in needed for one in (provider, *provider.traverse())]
+    if any(isinstance(one, Identity) for one in found):
+        return True
+    return False if any(isinstance(one, Visitor) for one in found) else None
 
 
 def _seconds(when: datetime | None) -> float:

@@ -45,6 +45,7 @@ Code: TypeAlias = Literal[
     "never-awaited",
     "never-entered",
     "no-sender",
+    "wrong-guard",
     "not-a-provider",
     "unknown-service",
     "wrong-type",

@@ -28,6 +28,7 @@ from daebus.mypy.model.reading import read_handler
 from .arguments import check_arguments
 from .calls import CALLS, check_call, is_for_none
 from .duplicates import check_duplicates
+from .guards import check_guards
 from .providers import IDENTITY, LASTING, PER_MESSAGE, check_lifetime, nested_provider, selected
 from .registering import OVERRIDING, REGISTERING, check_in_time, check_once, check_overrides
 from .routes import check_route
@@ -151,6 +152,7 @@ def _check_signature(api: TypeChecker, handler: Handler) -> bool:
     container = container_of(api, handler.decoration.owner)
     is_shaped = check_shape(handler, container)
     check_services(handler, container)
+    check_guards(handler, container)
     if handler.decoration.name == "route":
         check_route(handler)
     return is_shaped

@@ -14,7 +14,7 @@ __all__ = ["check_options"]
 
 _MODULE, _CLASS = "litestar.handlers.http_handlers.base", "HTTPRouteHandler"
 # `raises` may have errors of daebus, which Litestar's type of it excludes; others are refused at the start.
-_OWN = frozenset({"path", "methods", "status_code", "timeout", "raises"})
+_OWN = frozenset({"path", "methods", "status_code", "timeout", "raises", "requires"})
 _SET_BY_ROUTE = frozenset({"self", "path", "http_method", "status_code", "sync_to_thread", "kwargs"})
 
 

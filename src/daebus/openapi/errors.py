@@ -13,12 +13,18 @@ from daebus.declare.specs import RouteSpec
 from daebus.errors import ServiceError, WiringProblem
 from daebus.mistakes.show_type import show_type
 
-__all__ = ["INVALID_INPUT", "documented_errors", "find_undocumented"]
+__all__ = ["FORBIDDEN", "INVALID_INPUT", "UNAUTHORIZED", "documented_errors", "find_undocumented"]
 
 
 def _response(description: str) -> ResponseSpec:
     return ResponseSpec(Problem, generate_examples=False, description=description, media_type=PROBLEM)
 
+
+UNAUTHORIZED: Mapping[int, ResponseSpec] = {401: _response("The caller is not known (`unauthorized`)")}
+"""The documented error of each route that refuses strangers."""
+
+FORBIDDEN: Mapping[int, ResponseSpec] = {403: _response("The caller may not do this (`forbidden`)")}
+"""The documented error of each route with guards."""
 
 INVALID_INPUT: Mapping[int, ResponseSpec] = {400: _response("Invalid input")}
 """The documented error of each route that takes anything from a request."""

@@ -13,9 +13,13 @@ from litestar.exceptions import NotFoundException
 from litestar.handlers import BaseRouteHandler
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import OpenAPIRenderPlugin, YamlRenderPlugin
+from litestar.openapi.spec import Components, Reference, SecurityScheme
 from typing_extensions import override
 
-__all__ = ["Documentation"]
+__all__ = ["USER", "Documentation"]
+
+USER = "user"
+"""The security scheme of routes that ask for the user of a request."""
 
 _PATH = "/schema"
 _METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch", "trace"})
@@ -35,23 +39,28 @@ class Documentation:
     Args:
         title: The name of the service.
         operation_ids: Makes the ids of the operations, as Litestar asks for them.
+        has_users: Whether any route asks for the user of a request.
 
     Attributes:
         config: The OpenAPI configuration for Litestar.
         is_open: Whether it is served; otherwise ``/schema`` does not exist for clients.
     """
 
-    def __init__(self, title: str, operation_ids: Any) -> None:  # Litestar's type of it is private
+    def __init__(self, title: str, operation_ids: Any, *, has_users: bool) -> None:  # Litestar's type of it is private
         def require_open(_: ASGIConnection[Any, Any, Any, Any], __: BaseRouteHandler) -> None:
             if not self.is_open:
                 raise NotFoundException
 
         # A function, not a method: Litestar deep-copies the guards of a router, including a method's object.
         self.is_open: bool = False
+        schemes: dict[str, SecurityScheme | Reference] | None = None
+        if has_users:
+            schemes = {USER: SecurityScheme(type="http", scheme="bearer")}
         self.config: OpenAPIConfig = OpenAPIConfig(
             title,
             "1.0.0",
             operation_id_creator=operation_ids,
+            components=Components(security_schemes=schemes),
             render_plugins=[_Page(), YamlRenderPlugin()],
             openapi_router=Router(_PATH, route_handlers=[], include_in_schema=False, guards=[require_open]),
         )

@@ -11,7 +11,7 @@ import msgspec
 from typing_extensions import override
 
 from daebus.core.affinity import LoopOnly
-from daebus.core.sessions import HasSession, Session
+from daebus.core.context import HasSession, Session
 from daebus.declare.contracts import Message
 from daebus.delivery.after_commit import After, defer
 from daebus.payloads.codec import encode

@@ -36,6 +36,7 @@ from .misplaced import find_service, from_message, report_services, report_stran
 from .provided_types import fits
 from .returns import check_returns
 from .rules import Hints, Rule
+from .users import guarded
 
 __all__ = ["Rule", "compile_endpoint"]
 
@@ -79,25 +80,31 @@ def compile_endpoint(
     if rule.streams is not False:
         problems.extend(find_blind(signature, interceptors))
     try:
-        has_message = rule.free or rule.payload is not None
-        hints = Hints(threaded=rule.thread, has_message=has_message, unsent=None if rule.sent else rule.kind)
-        injection = bind_services(container, signature, without={*misplaced, *rule.path}, hints=hints)
+        injection = bind_services(container, signature, without={*misplaced, *rule.path}, hints=_hints(rule))
     except WiringError as error:
         problems.extend(error.problems)
+    behind = guarded(spec, signature, container, rule)
+    problems.extend(behind.problems)
     if problems:
         raise WiringError(*problems)
+    injection = injection.along_with(behind.users)
     arguments = "**left" if rule.free else ", ".join(f"left{index}" for index in range(len(left.takes)))
     return Endpoint(
         title=spec.title,
         signature=signature,
         take=_taking(left.takes),
         injection=injection,
-        call=injection.bind(signature.function, arguments),
-        call_directly=injection.bind_directly(signature.function, arguments),
+        call=injection.bind(behind.function, arguments),
+        call_directly=injection.bind_directly(behind.function, arguments),
         encode=encoder(signature),
         workers=workers,
         interceptors=interceptors,
     )
+
+
+def _hints(rule: Rule) -> Hints:
+    has_message = rule.free or rule.payload is not None
+    return Hints(threaded=rule.thread, has_message=has_message, unsent=None if rule.sent else rule.kind)
 
 
 def _taking(takes: Sequence[Take]) -> Callable[[Incoming], Sequence[object]]:

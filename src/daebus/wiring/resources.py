@@ -9,7 +9,13 @@ from typing import TypeAlias
 
 from dependency_injector import containers, providers
 
-__all__ = ["Resource", "open_resources", "resources_in_order"]
+from daebus.errors import DaebusError, StartupError
+from daebus.mistakes.places import place_of, place_of_class
+from daebus.telemetry.logs import Logger
+
+from .lookup import name_of, path_of
+
+__all__ = ["Resource", "cause_of", "not_opened", "open_resources", "resources_in_order"]
 
 AnyProvider = providers.Provider[object]
 Resource = providers.BaseResource[object]
@@ -97,3 +103,20 @@ def resources_in_order(roots: Iterable[AnyProvider]) -> list[providers.BaseResou
     for root in roots:
         visit(root)
     return order
+
+
+def not_opened(container: containers.Container, logger: Logger, resource: Resource, error: Exception) -> StartupError:
+    """The exception to raise if a resource fails to open; an unexpected error is logged."""
+    name = path_of(container, resource) or "without a name"
+    opens = resource.provides
+    function = getattr(opens, "__qualname__", repr(opens))
+    where = place_of_class(opens) if isinstance(opens, type) else place_of(opens)
+    if not isinstance(error, DaebusError):
+        logger.error("resource failed to open", resource=name, function=function, where=where, exc_info=error)
+    what = f"The resource {name!r} of {name_of(container)}, {function} ({where}),"
+    return StartupError(f"{what} could not be opened: {cause_of(error)}")
+
+
+def cause_of(error: BaseException) -> str:
+    """The cause of a failure, in one line."""
+    return str(error) if isinstance(error, DaebusError) else f"{type(error).__name__}: {error}"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 __all__ = ["OPTIONS"]
 
+_REQUIRES = "Functions of the user and the message; each must return True, else the sender gets `Forbidden`."
 _TIMEOUT = "Seconds that one run may take; default: no limit."
 _RETRIES = {
     "timeout": _TIMEOUT,
@@ -16,11 +17,13 @@ _RETRIES = {
 OPTIONS: Mapping[str, Mapping[str, str]] = {
     "action": {
         **_RETRIES,
+        "requires": _REQUIRES,
         "concurrency": "How many requests one process handles at once; default: `max_concurrency` of the app.",
         "keep_replies": "Seconds for which the reply to a request with an idempotency key is kept; default: a day.",
     },
     "listen": {
         **_RETRIES,
+        "requires": _REQUIRES,
         "name": "The name of the listener of a durable channel; default: blueprint and function.",
         "start": "Where a new listener of a durable channel starts: `earliest` or `latest`.",
         "renamed_from": "The previous name of the listener, whose position it takes over.",
@@ -29,10 +32,11 @@ OPTIONS: Mapping[str, Mapping[str, str]] = {
         "methods": 'HTTP methods; default: `("GET",)`.',
         "status_code": "The status of a success; default: 200, or 204 if the handler returns nothing.",
         "timeout": "Seconds after which the handler is cancelled and the client gets 504; default: no limit.",
+        "requires": _REQUIRES,
     },
-    "socket": {"timeout": _TIMEOUT},
-    "socket_register": {"timeout": _TIMEOUT},
-    "socket_connect": {"timeout": _TIMEOUT},
+    "socket": {"timeout": _TIMEOUT, "requires": _REQUIRES},
+    "socket_register": {"timeout": _TIMEOUT, "requires": _REQUIRES},
+    "socket_connect": {"timeout": _TIMEOUT, "requires": _REQUIRES},
     "socket_disconnect": {"timeout": _TIMEOUT},
     "background": {
         "seconds": "The interval in seconds.",

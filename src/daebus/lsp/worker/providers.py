@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from dependency_injector import containers, providers
 
 from daebus.app.container import ServiceContainer
-from daebus.delivery.per_message import PerMessage
+from daebus.delivery.per_message import MessageProvider, PerMessage
+from daebus.identity.provider import Identity
 from daebus.mistakes.places import Place, is_ours, place_of, place_of_class
 from daebus.wiring.lookup import inner_container, offered, provider_place
 from daebus.wiring.provided_types import UNKNOWN, is_async_resource, yielded_type
@@ -21,6 +22,7 @@ __all__ = ["providers_of"]
 AnyProvider = providers.Provider[object]
 
 _COSTS: tuple[tuple[type, str], ...] = (
+    (Identity, "found for each message that needs it, once for each connection of a WebSocket"),
     (PerMessage, "opened for each message that needs it, closed after it"),
     (providers.BaseResource, "opened once, when the service starts"),
     (providers.BaseSingleton, "created once, at its first use"),
@@ -92,7 +94,7 @@ def _needs(container: containers.Container, provider: AnyProvider) -> list[str]:
 
 def _factory(provider: AnyProvider) -> Callable[..., object] | None:
     """The function or class that creates the object of a provider."""
-    if isinstance(provider, PerMessage):
+    if isinstance(provider, MessageProvider):
         made: object = provider.opens
     else:
         made = getattr(provider, "provides", None) if hasattr(type(provider), "provides") else None

@@ -34,7 +34,7 @@ from .kinds import KINDS
 
 __all__ = ["assigned", "keyword", "number", "read_decoration", "read_handler", "siblings", "text", "texts", "variable"]
 
-_RECORDER = "daebus.declare.recorder.Recorder"
+_RECORDERS = ("daebus.declare.recorder.Recorder", "daebus.declare.recording.SocketRecorder")
 _DECORATORS = "daebus.declare.decorators."
 
 
@@ -60,7 +60,7 @@ def read_decoration(api: TypeChecker, call: Expression | None) -> Decoration | N
     if not isinstance(owner, Instance) or not isinstance(made, Instance):
         return None
     defined = owner.type.get_containing_type_info(call.callee.name)
-    if defined is None or defined.fullname != _RECORDER:
+    if defined is None or defined.fullname not in _RECORDERS:
         return None
     return Decoration(call.callee.name, call, call.callee.expr, owner, made)
 

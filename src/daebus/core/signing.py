@@ -47,22 +47,22 @@ class SigningKeys:
         services: Mapping[str, Sequence[str | bytes]] | None = None,
         max_age: timedelta = _WEEK,
     ) -> None:
-        given = {None: keys} if services is None else dict(services)
-        if not any(given.values()) or (keys and services is not None):
+        if not (keys or any((services or {}).values())) or (keys and services is not None):
             raise ConfigurationError(
                 "SigningKeys(...) has no keys, or both common keys and keys of services: write SigningKeys(key), or "
                 "SigningKeys(services={'shop': [key]})."
             )
-        self._keys = {name: [_bytes(key) for key in own] for name, own in given.items()}
+        self._keys = {name: [_bytes(key) for key in own] for name, own in (services or {}).items()}
+        self._common = [_bytes(key) for key in keys]
         self.max_age: timedelta = max_age
 
     def of(self, service: str) -> Sequence[bytes]:
         """The keys of a service, the one that signs first; empty: it has none."""
-        return self._keys.get(service) or self._keys.get(None, ())
+        return self._keys.get(service, self._common)
 
     @override
     def __repr__(self) -> str:
-        return f"SigningKeys(<{sum(map(len, self._keys.values()))} keys>)"
+        return f"SigningKeys(<{len(self._common) + sum(map(len, self._keys.values()))} keys>)"
 
 
 def _bytes(key: str | bytes) -> bytes:
