@@ -99,7 +99,7 @@ def shop() -> Daebus[Container]:
         return user.id
 
     @app.route("/session")
-    async def with_session(*, user: User, session: str) -> str:
+    async def with_session(*, session: str, user: User) -> str:
         return session + user.id
 
     @app.route("/look")

@@ -8,7 +8,7 @@ import typing
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from contextvars import ContextVar
-from typing import Generic, Protocol, TypeVar, cast, overload
+from typing import ClassVar, Generic, Protocol, TypeVar, cast, overload
 
 from dependency_injector import providers
 
@@ -42,7 +42,12 @@ class MessageProvider(providers.Provider[T], Generic[T]):
         opens: The user's function.
         factory: Calls it; gives a context manager.
         is_async: Whether that must be entered on the event loop.
+
+    Attributes:
+        is_first: Whether it is opened before others that it does not need, because it may refuse the message.
     """
+
+    is_first: ClassVar[bool] = False
 
     def __init__(self, opens: Callable[..., object], factory: providers.Factory[object], *, is_async: bool) -> None:
         self.opens = opens

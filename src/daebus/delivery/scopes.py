@@ -39,7 +39,7 @@ class MessageScope:
     __slots__ = ("_roots", "order", "reached")
 
     def __init__(self, roots: Iterable[providers.Provider[object]]) -> None:
-        self._roots = tuple(roots)
+        self._roots = tuple(sorted(roots, key=_is_later))
         order, reached = _walk(self._roots, overridden=False)
         self.order: tuple[MessageProvider[object], ...] = order
         self.reached: tuple[providers.Provider[object], ...] = reached
@@ -200,6 +200,10 @@ def keep_open() -> OpenScope | None:
         return None
     scope.keep()
     return scope
+
+
+def _is_later(provider: providers.Provider[object]) -> bool:
+    return not (isinstance(provider, MessageProvider) and provider.is_first)
 
 
 def _described(

@@ -62,6 +62,8 @@ class Visitor(MessageProvider[U | None], Generic[U]):
         assumed: The user of each message instead of its sender, in tests; the last one counts.
     """
 
+    is_first = True
+
     def __init__(
         self,
         owner: Identity[U],
@@ -183,6 +185,8 @@ class Identity(MessageProvider[U], Generic[U]):
     Attributes:
         visitor: A provider of the user that accepts strangers.
     """
+
+    is_first = True
 
     @overload
     def __init__(
