@@ -39,8 +39,8 @@ async def work(number: int) -> int:
     if number == int(os.environ["POISON"]):
         if os.environ["DEATH"] == "exit":
             os._exit(1)
-        await asyncio.sleep(0.3)
-        os.kill(os.getpid(), signal.SIGKILL)
+        await asyncio.sleep(1)
+        os.kill(os.getpid(), signal.SIGKILL)  # as the kernel does where memory is used up
     await asyncio.sleep(float(os.environ["SECONDS"]))
     os.write(ledger, f"end {number}\\n".encode())
     return number
@@ -120,10 +120,11 @@ async def poisoned(folder: Path, death: str = "exit", seconds: float = 0.05) -> 
 
 
 @asynccontextmanager
-async def let_loose(fleet: Fleet) -> AsyncGenerator[None]:
-    """One process has everything in its hands: the poison kills it, and others come."""
+async def let_loose(fleet: Fleet, replicas: int) -> AsyncGenerator[None]:
+    """One process has everything in its hands: the poison kills it, and others are there or come."""
     await until(lambda: len(fleet.noted("begin")) == TOTAL)
-    await fleet.grow()
+    for _ in range(replicas - 1):
+        await fleet.grow()
     keeping = asyncio.create_task(fleet.keep())
     fleet.arm()
     try:
@@ -141,8 +142,9 @@ async def dead_letters(redis: Any) -> list[dict[bytes, bytes]]:
     return [letter for _, letter in await redis.xrange(DEAD)]
 
 
-@pytest.mark.parametrize(("kind", "death"), [("send", "exit"), ("event", "kill")])
-async def test_only_the_poison_is_buried(tmp_path: Path, kind: str, death: str) -> None:
+@pytest.mark.parametrize(("kind", "death", "replicas"), [("send", "exit", 1), ("event", "kill", 3)])
+async def test_only_the_poison_is_buried(tmp_path: Path, kind: str, death: str, replicas: int) -> None:
+    """It kills at once, or after a second; a replica that died is replaced."""
     url = private_redis_url()
     async with (
         raw_redis(url) as redis,
@@ -151,8 +153,8 @@ async def test_only_the_poison_is_buried(tmp_path: Path, kind: str, death: str) 
     ):
         for number in range(TOTAL):
             await (bus.send(WORK, number) if kind == "send" else bus.publish(EVENTS, number))
-        async with let_loose(fleet):
-            await until(lambda: redis.exists(DEAD), 90)
+        async with let_loose(fleet, replicas):
+            await until(lambda: redis.exists(DEAD), 150)  # five times a process has to start
             await until(lambda: set(fleet.noted("end")) == INNOCENT, 30)
         (letter,) = await dead_letters(redis)
         body = letter[b"request" if kind == "send" else b"event"]
@@ -168,7 +170,7 @@ async def test_a_call_that_kills_its_process_is_given_to_one_more_and_its_caller
     url = private_redis_url()
     async with raw_redis(url) as redis, Bus(url) as bus, poisoned(tmp_path) as fleet:
         calls = [asyncio.create_task(bus.call(WORK, number, timeout=90)) for number in range(TOTAL)]
-        async with let_loose(fleet):
+        async with let_loose(fleet, 2):
             answers = await asyncio.gather(*calls, return_exceptions=True)
         failed = answers[POISON]
         assert isinstance(failed, Internal)
