@@ -2,8 +2,8 @@
 
 They are due by the clock of the server, which may be set. What is due then, and when, is as if it had not been:
 
-- The script notes the time when it ran last, for all replicas. If the clock is behind that note, it was set back by at
-  least the difference: members that are due later than the note come earlier by as much.
+- While there are members, the script notes the time when it ran last, for all replicas. If the clock is behind that
+  note, it was set back by at least the difference: members that are due later than the note come earlier by as much.
 - If the clock is far ahead of the note, either it was set forward, or no replica was there, or the server hung. A
   replica knows by its own clock how much time has passed since it was answered last. If the server saw much more, the
   members that are due now wait for that much longer: as long as they had to wait before.
@@ -53,7 +53,6 @@ _MOVE = Script(
         step = now - seen - passed
         shift('-inf', now)
     end
-    redis.call('SET', note, now, 'PX', 604800000)
     local function is_retry(read, entry)
         if not read or type(entry) ~= 'table' or #entry < 4 or #entry % 2 == 1 or #entry > 100 then return false end
         for i = 1, #entry do
@@ -76,6 +75,7 @@ _MOVE = Script(
         end
     end
     local first = redis.call('ZRANGE', waiting, 0, 0, 'WITHSCORES')[2]
+    if first then redis.call('SET', note, now, 'PX', 604800000) elseif last then redis.call('DEL', note) end
     return {#due, first and math.max(0, first - now) or -1, now, step, misfits}
     """
 )
