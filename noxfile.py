@@ -15,6 +15,7 @@ nox.options.reuse_venv = "yes"
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 CODE = ("src", "tests", "examples", "noxfile.py")
+CHECKERS = ("basedpyright", "mypy", "pyrefly", "pyright[nodejs]", "ty", "zuban")
 # What touches each library that the wheel needs.
 SMOKE = (
     "tests/core/test_private_parts.py",
@@ -55,8 +56,9 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def typecheck(session: nox.Session) -> None:
-    """`mypy --strict` and pyright in strict mode, over the library, the tests and the examples."""
+    """mypy and basedpyright, strict, over everything; pyright, ty, pyrefly and zuban over what a user would write."""
     install(session, "types", "test")
+    session.run("python", "-m", "tests.typing.alarms")
     session.run("mypy")
     # Named, as a .venv in the folder would be taken for the project's own environment.
     session.run("basedpyright", "--project", "pyproject.toml", "--pythonpath", f"{session.bin}/python")
@@ -157,7 +159,7 @@ def latest(session: nox.Session) -> None:
 @nox.session
 def mistakes(session: nox.Session) -> None:
     """When the peers tell the mistakes of the catalogue, in their newest versions; then the page is written anew."""
-    session.install("--upgrade", "fastapi", "httpx", "faststream[redis]", "litestar", "mypy", "basedpyright")
+    session.install("--upgrade", "fastapi", "httpx", "faststream[redis]", "litestar", *CHECKERS)
     session.run("python", "-m", "tests.mistakes.peers")
     install(session, "test", "types")
     session.run("python", "-m", "tests.mistakes.table")

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from daebus.core.context import Context
     from daebus.core.signing import SigningKeys
     from daebus.declare.contracts import Action, Channel, Message, StreamAction
+    from daebus.declare.encodable import Encodable
     from daebus.declare.running import Running
     from daebus.delivery.per_message import PerMessage
     from daebus.errors import DaebusError, Reject, WiringError
@@ -65,6 +66,7 @@ __all__ = [
     "DaebusError",
     "DaebusHttp",
     "DaebusWebSocket",
+    "Encodable",
     "HttpLimits",
     "Identity",
     "Logger",
@@ -97,6 +99,7 @@ _HOMES = {
     "Channel": "declare.contracts",
     "Message": "declare.contracts",
     "StreamAction": "declare.contracts",
+    "Encodable": "declare.encodable",
     "DaebusError": "errors",
     "Reject": "errors",
     "WiringError": "errors",

@@ -511,7 +511,7 @@ def test_the_names_of_answers_are_taken() -> None:
 
 
 def test_a_contract_that_cannot_go_over_the_wire_is_refused_where_it_is_made() -> None:
-    (problem,) = problems(lambda: Channel[list[Opaque]]("things"))
+    (problem,) = problems(lambda: Channel[list[Opaque]]("things"))  # type: ignore[type-var]
     assert (problem.code, problem.found) == (
         "undecodable",
         "it cannot go over the wire as JSON: Opaque has no JSON form",

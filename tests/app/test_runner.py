@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -71,7 +72,7 @@ def script(folder: Path, body: str, head: str = SERVICE) -> list[str]:
 
 def work(bus: BlockingBus, service: Service, action: str) -> None:
     """Have the service at work on a request whose reply nobody waits for."""
-    bus.send(Action[None, object](action, service="service"))
+    bus.send(Action[None, Any](action, service="service"))
     wait_for_output(service, "at work")
 
 

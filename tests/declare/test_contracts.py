@@ -10,11 +10,13 @@ import msgspec
 import pytest
 
 from daebus.declare.contracts import Action, Channel, Contract, Message, StreamAction
+from daebus.declare.encodable import Encodable
 from daebus.errors import WiringError
 from daebus.mistakes.places import show_path
 
 T = TypeVar("T")
-U = TypeVar("U")
+Payload = TypeVar("Payload", bound=Encodable)
+Reply = TypeVar("Reply", bound=Encodable)
 
 Email = Annotated[str, msgspec.Meta(pattern="@", extra={"unhashable": []})]
 
@@ -89,7 +91,7 @@ def test_the_types_are_known_while_a_subclass_is_constructed() -> None:
 
 
 def test_a_generic_subclass_keeps_its_type_variables_until_they_are_given() -> None:
-    class Query(Action[T, U], Generic[T, U]):
+    class Query(Action[Payload, Reply], Generic[Payload, Reply]):
         pass
 
     assert Query[GetUser, User]("get").types == (GetUser, User)
@@ -128,9 +130,9 @@ def test_a_generic_struct_is_a_type_with_and_without_its_argument() -> None:
 def test_a_contract_never_changes() -> None:
     action = Action[GetUser, User]("get_user")
     with pytest.raises(AttributeError, match="is immutable: cannot set name"):
-        action.name = "other"
+        action.name = "other"  # type: ignore[misc]
     with pytest.raises(AttributeError, match="is immutable: cannot delete name"):
-        del action.name
+        del action.name  # pyright: ignore[reportAttributeAccessIssue]
     with pytest.raises(AttributeError, match="is immutable"):
         action.other = 1  # pyright: ignore[reportAttributeAccessIssue]
 

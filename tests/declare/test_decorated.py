@@ -176,7 +176,7 @@ def test_a_decorated_action_never_changes_and_is_not_copied(users: Recorder) -> 
 
     assert copy.deepcopy(get_user) is get_user
     with pytest.raises(AttributeError, match="is immutable"):
-        get_user.name = "other"
+        get_user.name = "other"  # type: ignore[misc]
 
 
 def test_two_handlers_differ_where_their_names_do(users: Recorder) -> None:

@@ -182,7 +182,7 @@ async def test_an_invalid_event_of_a_plain_channel_is_told_with_its_handler_and_
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     app = Daebus("shop")
-    plain, anything = Channel[Parcel]("plain_orders"), Channel[object]("plain_orders")
+    plain, anything = Channel[Parcel]("plain_orders"), Channel[Any]("plain_orders")
 
     @app.listen(plain)
     async def on_order(event: Parcel) -> None:

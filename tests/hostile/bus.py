@@ -29,8 +29,8 @@ _ACTIONS = ("echo", "user", "nothing", "in_thread", "count", "relay")
 _USER = {"id": "u1", "age": 36, "tags": ["a"], "address": {"street": "x", "zip": "12345"}, "scores": {"a": 1.5}}
 _PAYLOADS: dict[str, object] = {"echo": _USER, "user": _USER, "in_thread": _USER, "count": 3, "relay": "x"}
 _EVENT = {"type": "created", "user": _USER}
-_ECHO = Action[object, object]("echo", service="victim")
-_RELAY = Action[str, object]("relay", service="victim")
+_ECHO = Action[Any, Any]("echo", service="victim")
+_RELAY = Action[str, Any]("relay", service="victim")
 
 
 async def attack_bus(target: Target, hostile: Hostile, inputs: int) -> Tally:

@@ -37,7 +37,7 @@ class Note(msgspec.Struct):
     text: str
 
 
-ECHO = Action[object, object]("echo", service="victim")
+ECHO = Action[Any, Any]("echo", service="victim")
 FOR_EVER = StreamAction[None, int]("for_ever", service="victim")
 NOTES = Channel[Note]("notes")
 KEPT = Channel[Note]("kept", durable=True)

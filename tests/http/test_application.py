@@ -229,10 +229,10 @@ class TestMistakes:
         return "\n".join(f"{one.where}: {one.code}: {one.message} -> {one.remedy}" for one in refused.value.problems)
 
     def test_an_unknown_option_of_a_route(self, users: Recorder) -> None:
-        @users.route("/x", guard=[])  # type: ignore[daebus-path]
+        @users.route("/x", guard=[])  # type: ignore[call-arg]
         async def show() -> None: ...
 
-        @users.route("/y", colour="red")  # type: ignore[daebus-path]
+        @users.route("/y", colour="red")  # type: ignore[call-arg]
         async def other() -> None: ...
 
         text = self.refused(users)
@@ -249,18 +249,18 @@ class TestMistakes:
 
     def test_an_unknown_option_of_the_app(self, users: Recorder) -> None:
         with pytest.raises(WiringError) as caught:
-            build(users, DaebusHttp(cors=None))
+            build(users, DaebusHttp(cors=None))  # type: ignore[call-arg]
         (problem,) = caught.value.problems
         assert (problem.code, problem.remedy) == ("unknown-option", "did you mean 'cors_config'?")
         assert problem.found == "it has no option 'cors', nor has Litestar"
         assert (span := problem.span) is not None
         assert "DaebusHttp(cors=None)" in line_at(span.path, span.line)
         with pytest.raises(WiringError, match="see the arguments of litestar"):
-            build(users, DaebusHttp(zzz=None))
+            build(users, DaebusHttp(zzz=None))  # type: ignore[call-arg]
         with pytest.raises(WiringError, match="did you mean 'port'"):
-            build(users, DaebusHttp(prot=3))
+            build(users, DaebusHttp(prot=3))  # type: ignore[call-arg]
         with pytest.raises(WiringError, match=r"write limits=HttpLimits\(max_body_size=\.\.\.\)"):
-            build(users, DaebusHttp(max_body_size=3))
+            build(users, DaebusHttp(max_body_size=3))  # type: ignore[call-arg]
 
     def test_options_that_litestar_refuses(self, users: Recorder) -> None:
         with pytest.raises(ConfigurationError, match=r"Litestar refuses what DaebusHttp\(\.\.\.\) passes to it"):

@@ -217,9 +217,10 @@ class TestBeforeLitestar:
         def answer(_: AnyRequest, error: Any) -> Response[Any]:
             return Response({"detail": error.detail, "extra": error.extra}, status_code=422)
 
+        no_options: dict[str, Any] = {}
         own: dict[str, Any] = {"exception_handlers": {key: answer}}
 
-        @users.route("/x/<number>", methods=["POST"], **({} if is_of_app else own))
+        @users.route("/x/<number>", methods=["POST"], **(no_options if is_of_app else own))
         async def save(number: int, data: User, size: int) -> None: ...
 
         async with serving(users, **(own if is_of_app else {})) as client:

@@ -37,8 +37,8 @@ class UserCreated(msgspec.Struct, tag="user_created"):
 
 
 GET_USER = Action[UserId, User]("get_user", service="users")
-PING = Action[None, object]("ping", service="users")
-GREET = Action[str, object]("greet", service="users")
+PING = Action[None, Any]("ping", service="users")
+GREET = Action[str, Any]("greet", service="users")
 IMPORT = StreamAction[UserId, Step]("import_users", service="users")
 
 

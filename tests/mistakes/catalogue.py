@@ -3,7 +3,8 @@
 Both twins are one file of ``cases/``. What follows a line ``# wrong`` is in the wrong one alone, what follows
 ``# right`` in the right one alone, until ``# both``, or until a line that is indented less. A line
 ``# ! STAGE CODE: TEXT && TEXT`` says what the stage tells about the line below it, in the wrong twin; at the end of
-the file, that it names no line.
+the file, that it names no line. ``# ! STAGE strict CODE`` says that a type checker tells it in its strict mode alone;
+of those that have no text here, the line and the code count.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ from typing import Literal, cast
 
 __all__ = [
     "CASES",
+    "CHECKERS",
     "STAGES",
     "Case",
+    "Checker",
     "Expected",
     "Stage",
     "Told",
@@ -28,12 +31,14 @@ __all__ = [
     "write_cases",
 ]
 
-Stage = Literal["mypy", "pyright", "registration", "start-up"]
+Checker = Literal["mypy", "pyright", "basedpyright", "ty", "pyrefly", "zuban"]
+Stage = Literal[Checker, "registration", "start-up"]
 Twin = Literal["wrong", "right"]
-STAGES: tuple[Stage, ...] = ("mypy", "pyright", "registration", "start-up")
+CHECKERS: tuple[Checker, ...] = ("mypy", "pyright", "basedpyright", "ty", "pyrefly", "zuban")
+STAGES: tuple[Stage, ...] = (*CHECKERS, "registration", "start-up")
 
 CASES = Path(__file__).parent / "cases"
-MARK = re.compile(r"\s*# ! (?P<stage>mypy|pyright|registration|start-up) (?P<code>\S+):(?P<parts>.*)$")
+MARK = re.compile(rf"\s*# ! (?P<stage>{'|'.join(STAGES)})(?P<strict> strict)? (?P<code>[^\s:]+)(?::(?P<parts>.*))?$")
 _SECTION = re.compile(r"(?P<indent>\s*)# (?P<twin>wrong|right|both)$")
 
 
@@ -58,6 +63,7 @@ class Expected:
     line: int
     code: str
     parts: tuple[str, ...]
+    strict: bool = False
 
     def fits(self, told: Told) -> bool:
         """Whether it is this mistake."""
@@ -83,9 +89,9 @@ class Case:
         """The name of the module of one of its programs."""
         return f"{twin}_{self.group}_{self.name}"
 
-    def stages(self) -> set[Stage]:
-        """The stages that tell it."""
-        return {expected.stage for expected in self.expected}
+    def stages(self, *, strict: bool = True) -> set[Stage]:
+        """The stages that tell it; those that need no strict mode for it, without `strict`."""
+        return {expected.stage for expected in self.expected if strict or not expected.strict}
 
 
 def read_case(path: Path) -> Case:
@@ -96,8 +102,9 @@ def read_case(path: Path) -> Case:
         mark = MARK.match(line)
         if mark is not None:
             at = next((later for later in range(number + 1, len(lines)) if not MARK.match(lines[later])), -1)
-            parts = tuple(part.strip() for part in mark["parts"].split(" && "))
-            expected.append(Expected(cast("Stage", mark["stage"]), at + 1, mark["code"], parts))
+            parts = tuple(part.strip() for part in (mark["parts"] or "").split(" && "))
+            stage, strict = cast("Stage", mark["stage"]), mark["strict"] is not None
+            expected.append(Expected(stage, at + 1, mark["code"], parts, strict))
     title = lines[0].strip('"')
     return Case(path.stem, path.parent.name, title, _twin(lines, "wrong"), _twin(lines, "right"), tuple(expected))
 

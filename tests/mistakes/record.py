@@ -15,20 +15,28 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from .catalogue import CASES, MARK, Case, Told, all_cases, write_cases
-from .checkers import run_mypy, run_pyright
+from .catalogue import CASES, CHECKERS, MARK, Case, Checker, Told, all_cases, write_cases
+from .checkers import Run, run_all
 from .starting import check_runtime
 
 # Places and numbers of lines, which differ from run to run, or as soon as a mark is added.
 _PASSING = re.compile(r"\s*\(?/\S+|,? in line \d+|\bat 0x\w+|wrong_\w+")
 
 
+# The texts of these change with every version, and say nothing of ours.
+_WITHOUT_TEXT = ("ty", "pyrefly", "zuban")
+# basedpyright says what pyright says.
+_MARKED: list[Checker] = [checker for checker in CHECKERS if checker != "basedpyright"]
+
+
 def told_of(cases: Iterable[Case], folder: Path) -> dict[str, list[tuple[str, Told]]]:
     """What each stage tells about the wrong programs, by the name of the module."""
     found: dict[str, list[tuple[str, Told]]] = defaultdict(list)
-    for checker, by_module in (("mypy", run_mypy(folder)), ("pyright", run_pyright(folder))):
+    by_default = run_all(Run(folder, strict=False), _MARKED)
+    for checker, by_module in run_all(Run(folder), _MARKED).items():
         for module, told in by_module.items():
-            found[module] += [(checker, one) for one in told]
+            lines = {one.line for one in by_default[checker].get(module, [])}
+            found[module] += [(checker if one.line in lines else f"{checker} strict", one) for one in told]
     for case in cases:
         module = case.module("wrong")
         stage, told = asyncio.run(check_runtime(folder / f"{module}.py"))
@@ -42,7 +50,8 @@ def mark(path: Path, told: Iterable[tuple[str, Told]]) -> None:
     for stage, one in told:
         text = one.text.split("\n")[0].replace("\xa0", " ")
         parts = " && ".join(part.strip() for part in _PASSING.split(text) if part.strip())
-        marks[one.line].append(f"# ! {stage} {one.code}: {parts}")
+        has_text = stage.split()[0] not in _WITHOUT_TEXT
+        marks[one.line].append(f"# ! {stage} {one.code}" + f": {parts}" * has_text)
     lines: list[str] = []
     for number, line in enumerate(path.read_text().splitlines(), start=1):
         if MARK.match(line) is None:

@@ -280,7 +280,7 @@ def test_a_message_to_a_client_shows_its_data(editor: Editor) -> None:
 
 def test_a_handler_called_as_a_function_shows_its_own_signature(editor: Editor) -> None:
     shown = helped(in_handler(editor, f"await get_user({CARET})"))
-    assert shown.signature == "(query: GetUser, *, repo: UserRepo) -> Coroutine[object, object, User]"
+    assert shown.signature == "(query: GetUser, *, repo: UserRepo) -> Coroutine[Any, Any, User]"
     assert shown.argument == "query: GetUser"
 
 

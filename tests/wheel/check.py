@@ -1,7 +1,7 @@
 """What a user of the wheel gets, checked with the Python that it is installed in: see ``nox -s wheel``.
 
-A project as the README would have it written is right for mypy, pyright, ``daebus check`` and pytest, mistakes in it
-are seen, and a program that has nothing to do with daebus is not disturbed by the stubs for dependency-injector.
+A project as the README would have it written is right for the type checkers, ``daebus check`` and pytest, mistakes in
+it are seen, and a program that has nothing to do with daebus is not disturbed by the stubs for dependency-injector.
 """
 
 from __future__ import annotations
@@ -13,31 +13,37 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).parent
+PYTHON = sys.executable
 CHECKERS = {
     "mypy": ("mypy",),
-    "pyright": ("basedpyright", "--pythonpath", sys.executable),
+    "pyright": ("basedpyright", "--pythonpath", PYTHON),
+    "ty": ("ty", "check", "--python", sys.prefix, "."),
+    "pyrefly": ("pyrefly", "check", "--preset", "strict", "--python-interpreter-path", PYTHON, "--search-path", "."),
+    "zuban": ("zuban", "check", "--strict", "--python-executable", PYTHON, "."),
     "check": ("daebus", "check", "bookshop.app:app"),
 }
+TYPES: tuple[str, ...] = ("mypy", "pyright", "ty", "pyrefly", "zuban")
 BOOKS, CONTAINER = "bookshop/books.py", "bookshop/container.py"
 # The file, what stands there, the mistake in its place, and what each checker says of it, as far as it sees it.
-PLANTED = [
+PLANTED: list[tuple[str, str, str, dict[str, str]]] = [
     (BOOKS, "*, repo: BookRepo) -> Book:", "*, rebo: BookRepo) -> Book:", {"mypy": "daebus-wiring", "check": "'repo'"}),
-    (BOOKS, "query: GetBook, *, repo", "query: Book, *, repo", {"mypy": "GetBook", "pyright": "GetBook"}),
-    (BOOKS, "use(Container.repo)", "use(Container.rebo)", {"mypy": "rebo", "pyright": "rebo", "check": "rebo"}),
+    (BOOKS, "query: GetBook, *, repo", "query: Book, *, repo", dict.fromkeys(TYPES, "GetBook")),
+    (BOOKS, "use(Container.repo)", "use(Container.rebo)", {**dict.fromkeys(TYPES, "rebo"), "check": "rebo"}),
     (BOOKS, "*, db: Database", "*, db: Session", {"mypy": "gives Database", "check": "gives Database"}),
     (BOOKS, "/books/<isbn>", "/books/<id>", {"mypy": "daebus-path", "check": "<id>"}),
     (CONTAINER, "limit=100", 'limit="many"', {"mypy": "arg-type"}),
     (CONTAINER, "url=config.url", "ulr=config.url", {"mypy": "call-arg"}),
-    ("tests/test_books.py", 'GetBook("1"))).title', 'GetBook("1"))).tilte', {"mypy": "tilte", "pyright": "tilte"}),
+    ("tests/test_books.py", 'GetBook("1"))).title', 'GetBook("1"))).tilte', dict.fromkeys(TYPES, "tilte")),
     # dependency-injector's own types let any name of an instance pass.
-    ("tests/test_books.py", "container.repo.override", "container.rebo.override", {"mypy": "rebo", "pyright": "rebo"}),
-    ("bookshop/app.py", "container=Container()", "container=Container", {"mypy": "Container", "pyright": "Container"}),
+    ("tests/test_books.py", "container.repo.override", "container.rebo.override", dict.fromkeys(TYPES, "rebo")),
+    ("bookshop/app.py", "container=Container()", "container=Container", dict.fromkeys(TYPES, "Container")),
 ]
 
 
 def run(folder: Path, *command: str) -> tuple[int, str]:
-    """Run a module of this Python. Returns its exit code, and all that it said."""
-    done = subprocess.run([sys.executable, "-m", *command], cwd=folder, capture_output=True, text=True, check=False)
+    """Run a program of this environment. Returns its exit code, and all that it said."""
+    program = str(Path(PYTHON).with_name(command[0]))
+    done = subprocess.run([program, *command[1:]], cwd=folder, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout + done.stderr
 
 
@@ -72,7 +78,8 @@ def main() -> None:
         for file, old, new, told in PLANTED:
             must_be_told(project, file, (old, new), told)
         must_be_right(stranger, "mypy", "--strict", ".")
-        must_be_right(stranger, *CHECKERS["pyright"])
+        for checker in TYPES[1:]:
+            must_be_right(stranger, *CHECKERS[checker])
         must_be_right(stranger, "pytest", "-q")
 
 

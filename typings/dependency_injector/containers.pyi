@@ -1,4 +1,5 @@
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from os import PathLike
 from typing import Any, ClassVar, Generic, TypeVar, overload
 from typing import Self as _Self
@@ -79,9 +80,14 @@ class DeclarativeContainer(Container):
     cls_providers: ClassVar[Mapping[str, Provider[object]]]
     inherited_providers: ClassVar[Mapping[str, Provider[object]]]
     def __init__(self, **overriding_providers: object) -> None: ...
+    # Of a container that is nested in another: `outer.inner` is its provider.
+    def __call__(self) -> _Self: ...
+    @property
+    def container(self) -> _Self: ...
     # These work on the class and on its instances alike.
+    # Of a nested container it is a context manager; of others there is nothing to leave.
     @classmethod
-    def override(cls, overriding: Container | type[Container]) -> object: ...
+    def override(cls, overriding: Container | type[Container]) -> AbstractContextManager[object]: ...
     @classmethod
     def override_providers(cls, **overriding_providers: object) -> ProvidersOverridingContext[_Self]: ...
     @classmethod

@@ -49,5 +49,6 @@ class Activity:
     def take(self) -> dict[str, datetime]:
         """What was not reported yet."""
         with self._lock:
-            taken, self._last_seen = self._last_seen, {}
+            taken = self._last_seen
+            self._last_seen = {}
         return taken

@@ -9,6 +9,7 @@ from typing import cast
 
 from daebus.asgi.settings import DaebusHttp
 from daebus.declare.contracts import Channel
+from daebus.declare.encodable import Encodable
 from daebus.declare.specs import ListenSpec, Spec
 from daebus.mistakes.places import made_at, unwrap
 from daebus.mistakes.problem import WiringProblem
@@ -68,7 +69,7 @@ def _contracts(specs: Sequence[Spec]) -> dict[str, str | None]:
     """The channel contracts in the modules of the handlers, and where they were created."""
     spaces = {id(space): space for spec in specs if (space := getattr(unwrap(spec.function), "__globals__", None))}
     values: list[object] = [value for space in spaces.values() for value in list(space.values())]
-    channels = [cast("Channel[object]", value) for value in values if isinstance(value, Channel)]
+    channels = [cast("Channel[Encodable]", value) for value in values if isinstance(value, Channel)]
     return {channel.name: made_at(channel) for channel in channels}
 
 

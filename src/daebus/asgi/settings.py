@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TypeVar
+from typing import TypeVar, Unpack
 
 import msgspec
 
@@ -13,6 +13,7 @@ from daebus.mistakes.places import call_site
 from daebus.protocol.messages import MAX_MESSAGE_SIZE
 from daebus.server.limits import MIN_RATE
 
+from .litestar_options import LitestarOptions
 from .origins import read_hosts, read_origins
 
 __all__ = ["DaebusHttp", "DaebusWebSocket", "HttpLimits", "WebSocketLimits"]
@@ -111,7 +112,7 @@ class DaebusHttp:
         schema: bool | None = None,
         http2: bool = False,
         limits: HttpLimits | None = None,
-        **litestar: object,
+        **litestar: Unpack[LitestarOptions],
     ) -> None:
         _check_port("DaebusHttp", port)
         self.port = port
@@ -121,7 +122,7 @@ class DaebusHttp:
         self.schema = schema
         self.http2 = http2
         self.limits: HttpLimits = _limits("DaebusHttp", limits, HttpLimits)
-        self.litestar: Mapping[str, object] = litestar
+        self.litestar: Mapping[str, object] = {**litestar}
         self._site = call_site()
 
 

@@ -9,6 +9,7 @@ from typing import ClassVar, Self, TypeVar, cast, overload
 from daebus.core.affinity import ThreadOnly
 from daebus.core.loop_thread import LoopThread
 from daebus.declare.contracts import Action, Channel, StreamAction
+from daebus.declare.encodable import Encodable
 from daebus.delivery.after_commit import After
 from daebus.delivery.interceptors import AnyOutgoing
 from daebus.protocol.limits import QUEUED_SIZE
@@ -19,9 +20,9 @@ from .open_bus import DEFAULT_TIMEOUT, MAX_QUEUED
 
 __all__ = ["BlockingBus", "BlockingTwin"]
 
-In = TypeVar("In")
-Out = TypeVar("Out")
-Event = TypeVar("Event")
+In = TypeVar("In", bound=Encodable)
+Out = TypeVar("Out", bound=Encodable)
+Event = TypeVar("Event", bound=Encodable)
 
 
 class BlockingBus(ThreadOnly):
@@ -102,7 +103,7 @@ class BlockingBus(ThreadOnly):
         headers: Mapping[str, str] | None = None,
     ) -> Out:
         """Send a request, and wait for the reply; see `Bus.call`."""
-        asked = cast("Action[object, Out]", action)
+        asked = cast("Action[Encodable, Out]", action)
         calling = self._bus.call(
             asked, payload, service=service, timeout=timeout, idempotency_key=idempotency_key, headers=headers
         )
@@ -138,7 +139,7 @@ class BlockingBus(ThreadOnly):
         headers: Mapping[str, str] | None = None,
     ) -> Generator[Out]:
         """Send a request, and iterate over the replies; see `Bus.stream`."""
-        asked = cast("StreamAction[object, Out]", action)
+        asked = cast("StreamAction[Encodable, Out]", action)
         replies = _Replies(self._bus.stream(asked, payload, service=service, timeout=timeout, headers=headers))
         try:
             while True:
@@ -153,7 +154,7 @@ class BlockingBus(ThreadOnly):
     @overload
     def send(
         self,
-        action: Action[In, object],
+        action: Action[In, Encodable],
         payload: In,
         *,
         service: str | None = None,
@@ -164,7 +165,7 @@ class BlockingBus(ThreadOnly):
     @overload
     def send(
         self,
-        action: Action[None, object],
+        action: Action[None, Encodable],
         payload: None = None,
         *,
         service: str | None = None,
@@ -174,7 +175,7 @@ class BlockingBus(ThreadOnly):
     ) -> None: ...
     def send(
         self,
-        action: Action[In, object],
+        action: Action[In, Encodable],
         payload: In | None = None,
         *,
         service: str | None = None,
@@ -183,7 +184,7 @@ class BlockingBus(ThreadOnly):
         headers: Mapping[str, str] | None = None,
     ) -> None:
         """Queue a request that wants no reply; see `Bus.send`."""
-        asked = cast("Action[object, object]", action)
+        asked = cast("Action[Encodable, Encodable]", action)
         sending = self._bus.send(
             asked, payload, service=service, idempotency_key=idempotency_key, after=after, headers=headers
         )

@@ -9,6 +9,7 @@ from typing import ClassVar, TypeVar, cast, overload
 
 from daebus.connection.outages import always, where_not_sent
 from daebus.declare.contracts import Action, Channel, StreamAction
+from daebus.declare.encodable import Encodable
 from daebus.delivery.after_commit import After, defer
 from daebus.delivery.interceptors import NONE, AnyOutgoing
 from daebus.delivery.outgoing import forward_copy
@@ -21,9 +22,9 @@ from .open_bus import DEFAULT_TIMEOUT, MAX_QUEUED, OpenBus
 
 __all__ = ["Bus"]
 
-In = TypeVar("In")
-Out = TypeVar("Out")
-Event = TypeVar("Event")
+In = TypeVar("In", bound=Encodable)
+Out = TypeVar("Out", bound=Encodable)
+Event = TypeVar("Event", bound=Encodable)
 
 
 class Bus(OpenBus):
@@ -189,7 +190,7 @@ class Bus(OpenBus):
     @overload
     async def send(
         self,
-        action: Action[In, object],
+        action: Action[In, Encodable],
         payload: In,
         *,
         service: str | None = None,
@@ -200,7 +201,7 @@ class Bus(OpenBus):
     @overload
     async def send(
         self,
-        action: Action[None, object],
+        action: Action[None, Encodable],
         payload: None = None,
         *,
         service: str | None = None,
@@ -210,7 +211,7 @@ class Bus(OpenBus):
     ) -> None: ...
     async def send(
         self,
-        action: Action[In, object],
+        action: Action[In, Encodable],
         payload: In | None = None,
         *,
         service: str | None = None,
@@ -281,8 +282,7 @@ class Bus(OpenBus):
             BadRequest: The event contains itself.
             Unavailable: The server cannot be reached.
         """
-        caller = self._open
-        body = caller.encode(event)
+        caller, body = self._open, self._open.encode(event)
         publish: Callable[[], Awaitable[object]]
         if (forward := self._forward.one) is not None:
             found = caller.publisher.event(channel, body, headers, once=after is not None)

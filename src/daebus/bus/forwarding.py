@@ -12,6 +12,7 @@ import msgspec
 from daebus.core.context import current_context
 from daebus.core.deadlines import in_time
 from daebus.declare.contracts import Channel, Contract
+from daebus.declare.encodable import Encodable
 from daebus.delivery.interceptors import Interceptors
 from daebus.delivery.outgoing import Forward, ForwardStream, Outgoing, origin_of
 from daebus.protocol.headers import checked
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Forwarding", "of_event", "of_request"]
 
-Event = TypeVar("Event")
+Event = TypeVar("Event", bound=Encodable)
 
 _LONGER = 0.25
 

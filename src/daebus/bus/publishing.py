@@ -14,6 +14,7 @@ from daebus.connection.resp import Argument
 from daebus.connection.scripts import Script
 from daebus.core.context import current_context
 from daebus.declare.contracts import Channel
+from daebus.declare.encodable import Encodable
 from daebus.identity.forwarding import with_user
 from daebus.payloads.codec import encode
 from daebus.protocol.headers import EventHeaders, event_headers, sent_headers
@@ -21,7 +22,7 @@ from daebus.protocol.messages import channel_stream, sent_mark
 
 __all__ = ["SENT_MS", "OutgoingEvent", "Publisher", "append"]
 
-Event = TypeVar("Event")
+Event = TypeVar("Event", bound=Encodable)
 
 SENT_MS = 30_000
 """Milliseconds for which the server remembers messages to deduplicate: longer than any sender retries."""

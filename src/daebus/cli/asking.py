@@ -156,7 +156,7 @@ def send(service: str, action: str, payload: msgspec.Raw, headers: Mapping[str, 
 
     async def queue() -> None:
         async with on_the_bus(redis_url, start="in project") as (bus, node):
-            await bus.send(Action[msgspec.Raw, object](action, service=service), payload, headers=headers)
+            await bus.send(Action[msgspec.Raw, None](action, service=service), payload, headers=headers)
             if (reason := await nobody_serves(node, service, action)) is not None:
                 click.echo(visible(f"The request waits until an instance handles it. {reason}"), err=True)
 

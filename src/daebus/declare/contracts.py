@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from types import NoneType
-from typing import ClassVar, Generic, NoReturn, TypeVar, cast
+from typing import TYPE_CHECKING, ClassVar, Generic, NoReturn, TypeVar, cast
 
 from typing_extensions import override
 
@@ -13,16 +13,17 @@ from daebus.mistakes.show_type import show_type
 from daebus.payloads.codec import UnresolvedTypeError, UnsupportedTypeError, require_json_type
 
 from .deferring import collect
+from .encodable import Encodable
 from .options import RESERVED_TYPES, refuse, require_name, require_seconds
 
 __all__ = ["Action", "Channel", "Contract", "Message", "StreamAction", "require_named"]
 
 # Not contravariant: of a payload that is yet to be typed, editors then show no type.
-In = TypeVar("In")
-Out_co = TypeVar("Out_co", covariant=True)
-Item_co = TypeVar("Item_co", covariant=True)
-Event = TypeVar("Event")
-Data = TypeVar("Data")
+In = TypeVar("In", bound=Encodable)
+Out_co = TypeVar("Out_co", bound=Encodable, covariant=True)
+Item_co = TypeVar("Item_co", bound=Encodable, covariant=True)
+Event = TypeVar("Event", bound=Encodable)
+Data = TypeVar("Data", bound=Encodable)
 
 # Where daebus' own channels begin.
 _OWN = "daebus:"
@@ -38,10 +39,15 @@ class Contract:
         service: The service that it belongs to; None if the contract does not name one.
     """
 
-    __slots__ = ("_site", "name", "service")
+    if TYPE_CHECKING:
+        # Read-only, which annotations alone do not say.
+        @property
+        def name(self) -> str: ...  # noqa: D102
+        @property
+        def service(self) -> str | None: ...  # noqa: D102
+    else:
+        __slots__ = ("_site", "name", "service")
 
-    name: str
-    service: str | None
     _site: CallSite
     _arguments: ClassVar[tuple[object, ...]] = ()
     _example: ClassVar[str] = ""
@@ -192,12 +198,17 @@ class Channel(Contract, Generic[Event]):
         WiringError: The name or a type cannot go over the wire, or the retention is not a valid duration.
     """
 
-    __slots__ = ("durable", "retention")
     _example = "Event"
     _colons = True
 
-    durable: bool
-    retention: float
+    if TYPE_CHECKING:
+
+        @property
+        def durable(self) -> bool: ...  # noqa: D102
+        @property
+        def retention(self) -> float: ...  # noqa: D102
+    else:
+        __slots__ = ("durable", "retention")
 
     def __init__(self, name: str, *, durable: bool = False, retention: float = 7 * 86400.0) -> None:
         object.__setattr__(self, "durable", durable)

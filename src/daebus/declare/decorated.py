@@ -10,13 +10,14 @@ from daebus.core.context import Context
 from daebus.errors import WiringError
 
 from .contracts import Action, Contract, StreamAction
+from .encodable import Encodable
 from .signatures import MISSING, Parameter, Signature
 from .specs import ActionSpec
 
 __all__ = ["ActionHandler", "StreamHandler", "action_types", "is_context", "payload_parameters", "undecorated"]
 
-In = TypeVar("In")
-Out = TypeVar("Out")
+In = TypeVar("In", bound=Encodable)
+Out = TypeVar("Out", bound=Encodable)
 P = ParamSpec("P")
 R = TypeVar("R")
 

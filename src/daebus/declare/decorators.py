@@ -10,7 +10,7 @@ Every overload is one shape of handler. The order matters: both mypy and pyright
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from typing import Any, Generic, ParamSpec, Protocol, TypeVar, cast, overload
+from typing import Any, Generic, Literal, Never, ParamSpec, Protocol, TypeAlias, TypeVar, cast, overload
 
 from daebus.core.context import Context
 
@@ -25,57 +25,63 @@ __all__ = [
     "HandlerDecorator",
     "ListenDecorator",
     "NamedDecorator",
+    "NoDecorator",
+    "NoInterval",
     "SilentDecorator",
     "StreamDecorator",
     "ThreadDecorator",
 ]
 
-In = TypeVar("In")
-Out = TypeVar("Out")
+In = TypeVar("In", bound=Encodable)
+Out = TypeVar("Out", bound=Encodable)
 In_contra = TypeVar("In_contra", contravariant=True)
 R_co = TypeVar("R_co", covariant=True)
-Item = TypeVar("Item")
+Item = TypeVar("Item", bound=Encodable)
 Reply = TypeVar("Reply", bound=Encodable)
 Part = TypeVar("Part", bound=Encodable)
-Event = TypeVar("Event")
-Nothing = TypeVar("Nothing", bound=Coroutine[object, object, None] | None)
+Event = TypeVar("Event", bound=Encodable)
+Nothing = TypeVar("Nothing", bound=Coroutine[Any, Any, None] | None)
 Handler = TypeVar("Handler", bound=Callable[..., object])
-Silent = TypeVar("Silent", bound=Callable[..., Coroutine[object, object, None] | None])
-Answering = TypeVar("Answering", bound=Callable[..., Coroutine[object, object, Encodable] | Encodable])
+Silent = TypeVar("Silent", bound=Callable[..., Coroutine[Any, Any, None] | None])
+Answering = TypeVar("Answering", bound=Callable[..., Coroutine[Any, Any, Encodable] | Encodable])
 P = ParamSpec("P")
+Rest = ParamSpec("Rest")
+
+NoInterval: TypeAlias = Literal[0, -1, -2, -5, -10, -15, -20, -30, -60, -120, -300, -600, -900, -1800, -3600, -86400]
+"""The likeliest numbers that are no interval in seconds; registration refuses all."""
 
 Record = Callable[[Callable[..., object]], object]
 
 
 # pyright counts the payload as covariant, since the second shape fits any of them.
-class PayloadHandler(Protocol[In_contra, R_co, P]):  # pyright: ignore[reportInvalidTypeVarUse]
+class PayloadHandler(Protocol[In_contra, R_co, P, Rest]):  # pyright: ignore[reportInvalidTypeVarUse]
     """A function whose first parameter is a payload or an event; any parameters may follow.
 
     Both shapes describe the same function: the first infers what it takes, the second its whole signature, so that
     the decorated name keeps the names of its parameters.
     """
 
-    # Any, as nothing else lets the function have further parameters of any kind and type.
+    # `Rest` is whatever follows, and is used nowhere else: some checkers take `*args: Any` for parameters to be there.
     @overload
-    def __call__(self, payload: In_contra, /, *args: Any, **kwargs: Any) -> R_co: ...
+    def __call__(self, payload: In_contra, /, *args: Rest.args, **kwargs: Rest.kwargs) -> R_co: ...
     @overload
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
 
 
-class ContextHandler(Protocol[R_co, P]):
+class ContextHandler(Protocol[R_co, P, Rest]):
     """A function that takes the `Context` first."""
 
     @overload
-    def __call__(self, context: Context, /, *args: Any, **kwargs: Any) -> R_co: ...
+    def __call__(self, context: Context, /, *args: Rest.args, **kwargs: Rest.kwargs) -> R_co: ...
     @overload
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
 
 
-class ContextPayloadHandler(Protocol[In_contra, R_co, P]):  # pyright: ignore[reportInvalidTypeVarUse]  # as it does above
+class ContextPayloadHandler(Protocol[In_contra, R_co, P, Rest]):  # pyright: ignore[reportInvalidTypeVarUse]  # as it does above
     """A function that takes the `Context` first, and then a payload."""
 
     @overload
-    def __call__(self, context: Context, payload: In_contra, /, *args: Any, **kwargs: Any) -> R_co: ...
+    def __call__(self, context: Context, payload: In_contra, /, *args: Rest.args, **kwargs: Rest.kwargs) -> R_co: ...
     @overload
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
 
@@ -94,15 +100,15 @@ class NamedDecorator(_Decorator):
 
     @overload
     def __call__(
-        self, handler: ContextPayloadHandler[In, AsyncIterator[Part], P], /
+        self, handler: ContextPayloadHandler[In, AsyncIterator[Part], P, Rest], /
     ) -> StreamHandler[In, Part, P, AsyncIterator[Part]]: ...
     @overload
     def __call__(
-        self, handler: ContextHandler[AsyncIterator[Part], P], /
+        self, handler: ContextHandler[AsyncIterator[Part], P, Rest], /
     ) -> StreamHandler[None, Part, P, AsyncIterator[Part]]: ...
     @overload
     def __call__(
-        self, handler: PayloadHandler[In, AsyncIterator[Part], P], /
+        self, handler: PayloadHandler[In, AsyncIterator[Part], P, Rest], /
     ) -> StreamHandler[In, Part, P, AsyncIterator[Part]]: ...
     @overload
     def __call__(
@@ -110,43 +116,43 @@ class NamedDecorator(_Decorator):
     ) -> StreamHandler[None, Part, P, AsyncIterator[Part]]: ...
     @overload
     def __call__(
-        self, handler: ContextPayloadHandler[In, Coroutine[object, object, Reply], P], /
-    ) -> ActionHandler[In, Reply, P, Coroutine[object, object, Reply]]: ...
+        self, handler: ContextPayloadHandler[In, Coroutine[Any, Any, Reply], P, Rest], /
+    ) -> ActionHandler[In, Reply, P, Coroutine[Any, Any, Reply]]: ...
     @overload
     def __call__(
-        self, handler: ContextHandler[Coroutine[object, object, Reply], P], /
-    ) -> ActionHandler[None, Reply, P, Coroutine[object, object, Reply]]: ...
+        self, handler: ContextHandler[Coroutine[Any, Any, Reply], P, Rest], /
+    ) -> ActionHandler[None, Reply, P, Coroutine[Any, Any, Reply]]: ...
     @overload
     def __call__(
-        self, handler: PayloadHandler[In, Coroutine[object, object, Reply], P], /
-    ) -> ActionHandler[In, Reply, P, Coroutine[object, object, Reply]]: ...
+        self, handler: PayloadHandler[In, Coroutine[Any, Any, Reply], P, Rest], /
+    ) -> ActionHandler[In, Reply, P, Coroutine[Any, Any, Reply]]: ...
     @overload
     def __call__(
-        self, handler: Callable[P, Coroutine[object, object, Reply]], /
-    ) -> ActionHandler[None, Reply, P, Coroutine[object, object, Reply]]: ...
+        self, handler: Callable[P, Coroutine[Any, Any, Reply]], /
+    ) -> ActionHandler[None, Reply, P, Coroutine[Any, Any, Reply]]: ...
     # For a function that is wrapped by a decorator of the user.
     @overload
     def __call__(
-        self, handler: ContextPayloadHandler[In, Awaitable[Reply], P], /
+        self, handler: ContextPayloadHandler[In, Awaitable[Reply], P, Rest], /
     ) -> ActionHandler[In, Reply, P, Awaitable[Reply]]: ...
     @overload
     def __call__(
-        self, handler: ContextHandler[Awaitable[Reply], P], /
+        self, handler: ContextHandler[Awaitable[Reply], P, Rest], /
     ) -> ActionHandler[None, Reply, P, Awaitable[Reply]]: ...
     @overload
     def __call__(
-        self, handler: PayloadHandler[In, Awaitable[Reply], P], /
+        self, handler: PayloadHandler[In, Awaitable[Reply], P, Rest], /
     ) -> ActionHandler[In, Reply, P, Awaitable[Reply]]: ...
     @overload
     def __call__(
         self, handler: Callable[P, Awaitable[Reply]], /
     ) -> ActionHandler[None, Reply, P, Awaitable[Reply]]: ...
     @overload
-    def __call__(self, handler: ContextPayloadHandler[In, Reply, P], /) -> ActionHandler[In, Reply, P, Reply]: ...
+    def __call__(self, handler: ContextPayloadHandler[In, Reply, P, Rest], /) -> ActionHandler[In, Reply, P, Reply]: ...
     @overload
-    def __call__(self, handler: ContextHandler[Reply, P], /) -> ActionHandler[None, Reply, P, Reply]: ...
+    def __call__(self, handler: ContextHandler[Reply, P, Rest], /) -> ActionHandler[None, Reply, P, Reply]: ...
     @overload
-    def __call__(self, handler: PayloadHandler[In, Reply, P], /) -> ActionHandler[In, Reply, P, Reply]: ...
+    def __call__(self, handler: PayloadHandler[In, Reply, P, Rest], /) -> ActionHandler[In, Reply, P, Reply]: ...
     @overload
     def __call__(self, handler: Callable[P, Reply], /) -> ActionHandler[None, Reply, P, Reply]: ...
     def __call__(self, handler: Callable[..., object], /) -> object:
@@ -161,20 +167,20 @@ class ContractDecorator(_Decorator, Generic[In, Out]):
 
     @overload
     def __call__(
-        self, handler: PayloadHandler[In, Coroutine[object, object, Out], P], /
-    ) -> ActionHandler[In, Out, P, Coroutine[object, object, Out]]: ...
+        self, handler: PayloadHandler[In, Coroutine[Any, Any, Out], P, Rest], /
+    ) -> ActionHandler[In, Out, P, Coroutine[Any, Any, Out]]: ...
     @overload
     def __call__(
-        self, handler: ContextPayloadHandler[In, Coroutine[object, object, Out], P], /
-    ) -> ActionHandler[In, Out, P, Coroutine[object, object, Out]]: ...
+        self, handler: ContextPayloadHandler[In, Coroutine[Any, Any, Out], P, Rest], /
+    ) -> ActionHandler[In, Out, P, Coroutine[Any, Any, Out]]: ...
     @overload
     def __call__(
-        self: ContractDecorator[None, Out], handler: Callable[P, Coroutine[object, object, Out]], /
-    ) -> ActionHandler[None, Out, P, Coroutine[object, object, Out]]: ...
+        self: ContractDecorator[None, Out], handler: Callable[P, Coroutine[Any, Any, Out]], /
+    ) -> ActionHandler[None, Out, P, Coroutine[Any, Any, Out]]: ...
     @overload
-    def __call__(self, handler: PayloadHandler[In, Out, P], /) -> ActionHandler[In, Out, P, Out]: ...
+    def __call__(self, handler: PayloadHandler[In, Out, P, Rest], /) -> ActionHandler[In, Out, P, Out]: ...
     @overload
-    def __call__(self, handler: ContextPayloadHandler[In, Out, P], /) -> ActionHandler[In, Out, P, Out]: ...
+    def __call__(self, handler: ContextPayloadHandler[In, Out, P, Rest], /) -> ActionHandler[In, Out, P, Out]: ...
     @overload
     def __call__(
         self: ContractDecorator[None, Out], handler: Callable[P, Out], /
@@ -191,11 +197,11 @@ class StreamDecorator(_Decorator, Generic[In, Item]):
 
     @overload
     def __call__(
-        self, handler: PayloadHandler[In, AsyncIterator[Item], P], /
+        self, handler: PayloadHandler[In, AsyncIterator[Item], P, Rest], /
     ) -> StreamHandler[In, Item, P, AsyncIterator[Item]]: ...
     @overload
     def __call__(
-        self, handler: ContextPayloadHandler[In, AsyncIterator[Item], P], /
+        self, handler: ContextPayloadHandler[In, AsyncIterator[Item], P, Rest], /
     ) -> StreamHandler[In, Item, P, AsyncIterator[Item]]: ...
     @overload
     def __call__(
@@ -211,7 +217,7 @@ class ListenDecorator(_Decorator, Generic[Event]):
 
     __slots__ = ()
 
-    def __call__(self, handler: PayloadHandler[Event, Nothing, P], /) -> Callable[P, Nothing]:
+    def __call__(self, handler: PayloadHandler[Event, Nothing, P, Rest], /) -> Callable[P, Nothing]:
         """Record the handler and return it unchanged."""
         self._record(handler)
         return handler
@@ -250,12 +256,22 @@ class SilentDecorator(_Decorator):
         return handler
 
 
+class NoDecorator(_Decorator):
+    """What ``@blueprint.background("cleanup", -60)`` is for a type checker: it takes no handler."""
+
+    __slots__ = ()
+
+    def __call__(self, seconds_must_be_above_0: Never, /) -> Never:
+        """Take nothing."""
+        raise NotImplementedError
+
+
 class ThreadDecorator(_Decorator):
     """``@blueprint.thread("monitor")``: the handler is a plain function that takes the `Running` switch."""
 
     __slots__ = ()
 
-    def __call__(self, handler: PayloadHandler[Running, None, P], /) -> Callable[P, None]:
+    def __call__(self, handler: PayloadHandler[Running, None, P, Rest], /) -> Callable[P, None]:
         """Record the handler."""
         self._record(handler)
         return handler

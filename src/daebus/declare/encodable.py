@@ -39,11 +39,11 @@ Encodable: TypeAlias = (
     | dt.timedelta
     | uuid.UUID
     | decimal.Decimal
-    | Sequence[object]
-    | Set[object]
+    | Sequence["Encodable"]
+    | Set["Encodable"]
     | Mapping[Any, object]
     | msgspec.Raw
     | msgspec.UnsetType
     | None
 )
-"""The types that msgspec encodes. The items of collections are not typed here; registration checks them."""
+"""The types that msgspec encodes. What a mapping holds is not typed here; registration checks it."""

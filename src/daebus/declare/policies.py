@@ -1,9 +1,9 @@
-"""Retries, backoff and timeouts of handlers."""
+"""Retries, backoff and timeouts of handlers, and the options of their decorators."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeAlias, TypedDict, cast, get_args
 
 import msgspec
@@ -18,43 +18,188 @@ __all__ = [
     "Place",
     "Policy",
     "RetryOptions",
+    "RouteOptions",
     "RunOptions",
     "Start",
+    "TaskOptions",
     "action_policy",
     "listen_options",
 ]
 
 Start: TypeAlias = Literal["earliest", "latest"]
 """Where a new listener starts: ``earliest`` at the oldest event that is kept, ``latest`` at the next new event."""
+_PLACES = ("name", "start", "renamed_from")
 
 
 class RunOptions(TypedDict, total=False):
     """Decorator options for each run of a handler."""
 
     timeout: float
+    """Seconds that one run may take; then it is cancelled and its caller gets `Timeout`. Default: no limit."""
+
     requires: Requires
+    """Functions that refuse a message by raising an error, before the handler runs. Default: none."""
+
+
+class TaskOptions(TypedDict, total=False):
+    """Options of the decorator of background tasks."""
+
+    scope: Literal["service", "replica"]
+    """``service`` (default): on one replica at a time; ``replica``: on each."""
+
+    timeout: float | None
+    """Seconds that one run may take; then it is cancelled and counts as failed. Default: no limit."""
 
 
 class RetryOptions(RunOptions, total=False):
     """Decorator options for a handler whose messages are kept until they are acknowledged."""
 
     retries: int
+    """How often a message is redelivered after its handler failed unexpectedly. Default: 5; 0: never."""
+
     backoff: float
+    """Upper limit in seconds of the random delay before the first retry; it doubles with each. Default: 1."""
+
     max_backoff: float
+    """Upper limit in seconds of the delay before any retry. Default: 3600."""
 
 
 class ActionOptions(RetryOptions, total=False):
     """Options of the action decorator."""
 
     keep_replies: float
+    """Seconds for which the reply to a request with an idempotency key is kept. Default: 86400, a day."""
 
 
 class ListenOptions(RetryOptions, total=False):
     """Options of the listener decorator; a channel that is not durable takes only those of `RunOptions`."""
 
     name: str
+    """A fixed name, which keeps the position of a function that is renamed. Default: ``blueprint.function``."""
+
     start: Start
+    """Where a new listener starts: ``earliest``, at the oldest event that is kept (default), or ``latest``."""
+
     renamed_from: str
+    """The previous name of the listener, whose position it takes over. Default: it takes over none."""
+
+
+class RouteOptions(TypedDict, total=False):
+    """Options of the route decorator that go to Litestar's route handler."""
+
+    after_request: object
+    """Called with each response, before it is sent; what it returns is sent instead."""
+
+    after_response: object
+    """Called with each request, after its response was sent."""
+
+    background: object
+    """A `BackgroundTask` of Litestar that runs after each response."""
+
+    before_request: object
+    """Called with each request; what it returns, other than None, is the response."""
+
+    cache: object
+    """Whether responses are cached, or the number of seconds for which they are. Default: False."""
+
+    cache_control: object
+    """A `CacheControlHeader` for each response."""
+
+    cache_key_builder: object
+    """Makes the key under which a response is cached, from the request."""
+
+    dependencies: Mapping[str, object]
+    """Dependencies of Litestar by name. Services of the container need none."""
+
+    dto: object
+    """A DTO of Litestar for the data of the request."""
+
+    etag: object
+    """An `ETag` for each response."""
+
+    exception_handlers: object
+    """Functions that make the response, by exception class or status code."""
+
+    guards: Sequence[object]
+    """Functions that raise an error to refuse a request."""
+
+    media_type: str
+    """The media type of the response. Default: JSON, or plain text for a `str`."""
+
+    middleware: Sequence[object]
+    """Middleware of Litestar around this route."""
+
+    name: str
+    """A name by which Litestar finds the route."""
+
+    opt: Mapping[str, object]
+    """Values of your own, for guards and middleware."""
+
+    request_class: object
+    """A subclass of Litestar's `Request`."""
+
+    request_max_body_size: int | None
+    """Bytes that the body of a request may have. Default: that of `HttpLimits`."""
+
+    response_class: object
+    """A subclass of Litestar's `Response`."""
+
+    response_cookies: object
+    """Cookies of each response."""
+
+    response_headers: object
+    """Headers of each response."""
+
+    return_dto: object
+    """A DTO of Litestar for the data of the response."""
+
+    content_encoding: str
+    """OpenAPI: the encoding of the content, such as ``base64``."""
+
+    content_media_type: str
+    """OpenAPI: the media type of the content, such as ``image/png``."""
+
+    deprecated: bool
+    """OpenAPI: whether the operation is deprecated. Default: False."""
+
+    description: str
+    """OpenAPI: the description. Default: the rest of the handler's docstring."""
+
+    include_in_schema: bool
+    """OpenAPI: whether the operation is in the document. Default: True."""
+
+    operation_class: object
+    """OpenAPI: a subclass of Litestar's `Operation`."""
+
+    operation_id: object
+    """OpenAPI: the ``operationId``. Default: the name of the handler."""
+
+    raises: Sequence[type[Exception]]
+    """OpenAPI: the errors that the handler raises; subclasses of `ServiceError` or of Litestar's `HTTPException`."""
+
+    response_description: str
+    """OpenAPI: the description of the response."""
+
+    responses: Mapping[int, object]
+    """OpenAPI: further responses, by status code."""
+
+    signature_namespace: Mapping[str, object]
+    """Names that annotations may mean, for Litestar."""
+
+    security: Sequence[Mapping[str, Sequence[str]]]
+    """OpenAPI: the security requirements of the operation."""
+
+    summary: str
+    """OpenAPI: the summary. Default: the first line of the handler's docstring."""
+
+    tags: Sequence[str]
+    """OpenAPI: the tags of the operation."""
+
+    type_decoders: object
+    """Decoders for types that msgspec does not know, for Litestar."""
+
+    type_encoders: object
+    """Encoders for types that msgspec does not know, by type."""
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -136,9 +281,6 @@ def _place(subject: str, given: Mapping[str, object], *, durable: bool) -> Place
         found = f"renamed_from={given['name']!r} is the present name of the listener"
         raise refuse(subject, found, "give the name that it had before, or remove renamed_from=", "wrong-option")
     return Place(**cast("dict[str, Any]", given))
-
-
-_PLACES = ("name", "start", "renamed_from")
 
 
 def _policy(subject: str, options: Mapping[str, object], known: type, refused: str | None) -> Policy:

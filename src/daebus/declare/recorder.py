@@ -17,11 +17,14 @@ from .decorators import (
     HandlerDecorator,
     ListenDecorator,
     NamedDecorator,
+    NoDecorator,
+    NoInterval,
     SilentDecorator,
     StreamDecorator,
     ThreadDecorator,
 )
 from .deferring import collecting
+from .encodable import Encodable
 from .options import (
     Requires,
     require_brackets,
@@ -30,7 +33,7 @@ from .options import (
     require_methods,
     require_schedule,
 )
-from .policies import ActionOptions, ListenOptions, RunOptions, action_policy, listen_options
+from .policies import ActionOptions, ListenOptions, RouteOptions, RunOptions, TaskOptions, action_policy, listen_options
 from .recording import SocketRecorder
 from .specs import (
     ActionSpec,
@@ -44,9 +47,9 @@ from .specs import (
 
 __all__ = ["Recorder"]
 
-In = TypeVar("In")
-Out = TypeVar("Out")
-Event = TypeVar("Event")
+In = TypeVar("In", bound=Encodable)
+Out = TypeVar("Out", bound=Encodable)
+Event = TypeVar("Event", bound=Encodable)
 
 AnyHandler = Callable[..., object]
 
@@ -108,16 +111,16 @@ class Recorder(SocketRecorder):
             self._record(spec)
             if inspect.isasyncgenfunction(function):
                 action_policy(f"@action({full!r})", options, streams=True)
-                return StreamHandler[object, object, ..., object](handler, spec)
-            return ActionHandler[object, object, ..., object](handler, spec)
+                return StreamHandler[None, None, ..., object](handler, spec)
+            return ActionHandler[None, None, ..., object](handler, spec)
 
         match name:
             case str():
                 return NamedDecorator(record)
             case StreamAction():
-                return StreamDecorator[object, object](record)
+                return StreamDecorator[None, None](record)
             case _:
-                return ContractDecorator[object, object](record)
+                return ContractDecorator[None, None](record)
 
     @overload
     def listen(self, channel: str, **options: Unpack[RunOptions]) -> SilentDecorator: ...
@@ -134,14 +137,14 @@ class Recorder(SocketRecorder):
                 `Place`. Several listeners may share a channel.
         """
         require_named("listen", channel, (Channel,), colons=True)
-        contract = None if isinstance(channel, str) else cast("Channel[object]", channel)
+        contract = None if isinstance(channel, str) else cast("Channel[Encodable]", channel)
         name = channel if isinstance(channel, str) else channel.name
         durable = contract is not None and contract.durable
         guards = self._guards(f"@listen({name!r})", options.pop("requires", ()))
         policy, place = listen_options(f"@listen({name!r})", options, durable=durable)
         make = partial(ListenSpec, channel=name, contract=contract, policy=policy, kept_as=place, requires=guards)
         record = self._recording(make, f"@listen({name!r})", policy.timeout)
-        return SilentDecorator(record) if contract is None else ListenDecorator[object](record)
+        return SilentDecorator(record) if contract is None else ListenDecorator[None](record)
 
     def route(
         self,
@@ -151,7 +154,7 @@ class Recorder(SocketRecorder):
         status_code: int | None = None,
         timeout: float | None = None,
         requires: Requires = (),
-        **options: object,
+        **options: Unpack[RouteOptions],
     ) -> HandlerDecorator:
         """Answer HTTP requests.
 
@@ -177,27 +180,13 @@ class Recorder(SocketRecorder):
         return HandlerDecorator(self._recording(make, f"@route({full!r})", timeout))
 
     @overload
-    def background(
-        self,
-        name: str,
-        seconds: float,
-        *,
-        scope: Literal["service", "replica"] = "service",
-        timeout: float | None = None,
-    ) -> SilentDecorator: ...
+    def background(self, name: str, seconds: NoInterval, **options: Unpack[TaskOptions]) -> NoDecorator: ...  # pyright: ignore[reportOverlappingOverload]
     @overload
-    def background(
-        self,
-        name: str,
-        *,
-        every: timedelta,
-        scope: Literal["service", "replica"] = "service",
-        timeout: float | None = None,
-    ) -> SilentDecorator: ...
+    def background(self, name: str, seconds: float, **options: Unpack[TaskOptions]) -> SilentDecorator: ...
     @overload
-    def background(
-        self, name: str, *, cron: str, scope: Literal["service", "replica"] = "service", timeout: float | None = None
-    ) -> SilentDecorator: ...
+    def background(self, name: str, *, every: timedelta, **options: Unpack[TaskOptions]) -> SilentDecorator: ...
+    @overload
+    def background(self, name: str, *, cron: str, **options: Unpack[TaskOptions]) -> SilentDecorator: ...
     def background(
         self,
         name: str,
@@ -207,7 +196,7 @@ class Recorder(SocketRecorder):
         cron: str | None = None,
         scope: Literal["service", "replica"] = "service",
         timeout: float | None = None,
-    ) -> SilentDecorator:
+    ) -> SilentDecorator | NoDecorator:
         """Run on a schedule, on one replica at a time, never overlapping itself.
 
         Args:

@@ -13,6 +13,7 @@ from daebus.mistakes.problem import Code, WiringProblem
 from daebus.mistakes.render import Note
 
 from .contracts import Channel, Contract
+from .encodable import Encodable
 from .options import Guard
 from .policies import Place, Policy
 from .schedules import Schedule
@@ -120,7 +121,7 @@ class ListenSpec(Spec, frozen=True, kw_only=True):
     """A handler of events. `contract` is None if the channel was given by name."""
 
     channel: str
-    contract: Channel[object] | None
+    contract: Channel[Encodable] | None
     policy: Policy
     kept_as: Place = Place()
 

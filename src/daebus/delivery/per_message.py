@@ -8,7 +8,7 @@ import typing
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from contextvars import ContextVar
-from typing import ClassVar, Generic, Protocol, TypeVar, cast, overload
+from typing import TYPE_CHECKING, ClassVar, Generic, Protocol, TypeVar, cast, overload
 
 from dependency_injector import providers
 
@@ -48,6 +48,10 @@ class MessageProvider(providers.Provider[T], Generic[T]):
     """
 
     is_first: ClassVar[bool] = False
+
+    if TYPE_CHECKING:
+        # What every object has, and this type alone has not: so that the type of what a singleton keeps refuses it.
+        __sizeof__: None  # type: ignore[assignment]  # pyright: ignore[reportIncompatibleMethodOverride]
 
     def __init__(self, opens: Callable[..., object], factory: providers.Factory[object], *, is_async: bool) -> None:
         self.opens = opens

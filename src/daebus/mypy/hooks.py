@@ -41,7 +41,9 @@ __all__ = ["DaebusPlugin"]
 # With these the decorated name stays a function; with the others it becomes a contract.
 _KEEPING = frozenset({"AnswerDecorator", "HandlerDecorator", "ListenDecorator", "SilentDecorator", "ThreadDecorator"})
 _CHANGING = frozenset({"ContractDecorator", "NamedDecorator", "StreamDecorator"})
-_DECORATORS = frozenset(f"daebus.declare.decorators.{name}.__call__" for name in _KEEPING | _CHANGING)
+# It takes nothing; what is wrong is told by the checks of values.
+_REFUSING = "NoDecorator"
+_DECORATORS = frozenset(f"daebus.declare.decorators.{name}.__call__" for name in _KEEPING | _CHANGING | {_REFUSING})
 _PROVIDERS = "dependency_injector.providers."
 _CALLING = frozenset({*(_PROVIDERS + name for name in ("Callable", "Coroutine", "Factory")), IDENTITY, PER_MESSAGE})
 
@@ -96,7 +98,9 @@ class DaebusPlugin(Plugin):
 
     def _on_decorated(self, context: MethodSigContext) -> FunctionLike:
         if _is_first(context.default_signature):
-            self._refused = None if self.guarded(lambda: _check(context), otherwise=True) else context.context
+            is_refused = isinstance(context.type, Instance) and context.type.type.name == _REFUSING
+            is_right = self.guarded(lambda: _check(context), otherwise=True) and not is_refused
+            self._refused = None if is_right else context.context
         return context.default_signature if self._refused is not context.context else _lenient(context)
 
     def _on_call(self, context: MethodSigContext) -> FunctionLike:
@@ -112,9 +116,9 @@ class DaebusPlugin(Plugin):
 
     def _on_provider(self, context: FunctionSigContext, fullname: str) -> FunctionLike:
         if _is_first(context.default_signature):
-            if fullname in LASTING:
-                self.guarded(lambda: check_lifetime(context), None)
             self.guarded(lambda: check_arguments(context, fullname.rpartition(".")[2]), None)
+            if fullname in LASTING and self.guarded(lambda: check_lifetime(context), otherwise=False):
+                return _without_limits(context.default_signature)
         return context.default_signature
 
     def _on_selector(self, context: FunctionContext) -> Type:
@@ -165,6 +169,14 @@ def _lenient(context: MethodSigContext) -> FunctionLike:
     keeps = isinstance(context.type, Instance) and context.type.type.name in _KEEPING
     returned = given.type if keeps and isinstance(given, TempNode) else anything
     return CallableType([anything], [ARG_POS], [None], returned, context.default_signature.fallback)
+
+
+def _without_limits(signature: CallableType) -> CallableType:
+    """The signature of a provider that takes any arguments, as what is wrong with them was reported."""
+    provides, *arguments = signature.arg_types
+    anything = AnyType(TypeOfAny.from_error)
+    types: list[Type] = [provides, *(anything for _ in arguments)]
+    return signature.copy_modified(arg_types=types)  # pyright: ignore[reportUnknownMemberType]  # mypy's `Bogus`
 
 
 def _is_first(signature: CallableType) -> bool:

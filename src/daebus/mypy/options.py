@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import get_type_hints
+
 from mypy.checker import TypeChecker
 from mypy.nodes import ARG_NAMED, ARG_POS, Expression, FuncDef, LambdaExpr, TempNode, TypeInfo
 from mypy.types import AnyType, CallableType, TypeOfAny, get_proper_type
 
-from daebus.mistakes.suggestions import closest
+from daebus.declare.policies import RouteOptions
 from daebus.mypy.model.handlers import Handler
-from daebus.mypy.model.reports import PATH, report
 
 __all__ = ["check_options"]
 
 _MODULE, _CLASS = "litestar.handlers.http_handlers.base", "HTTPRouteHandler"
 # `raises` may have errors of daebus, which Litestar's type of it excludes; others are refused at the start.
 _OWN = frozenset({"path", "methods", "status_code", "timeout", "raises", "requires"})
+_TYPED = frozenset(name for name, hint in get_type_hints(RouteOptions).items() if hint in (str, bool, Sequence[str]))
 _SET_BY_ROUTE = frozenset({"self", "path", "http_method", "status_code", "sync_to_thread", "kwargs"})
 
 
 def check_options(handler: Handler) -> None:
-    """Report options that Litestar does not have. mypy checks the types of the others."""
+    """Let mypy check the types of the options that Litestar has."""
     api, call = handler.api, handler.call
     signature = _signature(api)
     if signature is None:
@@ -31,11 +34,8 @@ def check_options(handler: Handler) -> None:
     for name, value in zip(call.arg_names, call.args, strict=True):
         if name is None or name in _OWN:
             continue
-        if name not in known:
-            close = closest(name, known)
-            remedy = "put values of your own into opt={...}" if close is None else f'did you mean "{close}"?'
-            report(api, PATH, value, handler.name, f'a route has no option "{name}"', remedy)
-        elif not isinstance(value, LambdaExpr):
+        # mypy itself reports a name that is not known, and a value of another type than these.
+        if name in known and name not in _TYPED and not isinstance(value, LambdaExpr):
             names.append(name)
             values.append(value)
     with api.local_type_map:

@@ -61,11 +61,11 @@ def selected(context: FunctionContext) -> Type:
     return Instance(made.type, [UnionType.make_union(given) if given else anything])
 
 
-def check_lifetime(context: FunctionSigContext) -> None:
-    """Report a per-message object that another object keeps as long as the service lives."""
-    api = context.api
+def check_lifetime(context: FunctionSigContext) -> bool:
+    """Report a per-message object that another object keeps as long as the service lives. Returns whether it is so."""
+    api, is_captured = context.api, False
     if not isinstance(api, TypeChecker):
-        return
+        return is_captured
     for argument in [expression for actuals in context.args[1:] for expression in actuals]:
         captured = _captured(api, argument, set())
         if captured is not None:
@@ -73,6 +73,8 @@ def check_lifetime(context: FunctionSigContext) -> None:
             found = f"the {kind} lives as long as the service, but would keep an object of one message"
             remedy = f"make it a providers.Factory, or pass {captured} at each call"
             report(api, WIRING, argument, f"{kind}(..., {captured})", found, remedy)
+            is_captured = True
+    return is_captured
 
 
 def _captured(api: TypeChecker, provider: Expression, seen: set[SymbolNode]) -> str | None:

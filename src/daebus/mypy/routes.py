@@ -25,13 +25,13 @@ from daebus.mypy.model.reading import assigned, keyword, number, siblings, text,
 from daebus.mypy.model.reports import PATH, SIGNATURE, report, show
 
 from .options import check_options
+from .reserved import check_reserved
 
 __all__ = ["check_route"]
 
 _BLUEPRINT = "daebus.app.blueprint.Blueprint"
 _PURE_PATH = "pathlib.PurePath"
 _SCALARS = frozenset({"builtins.bool", "builtins.float", "builtins.int", "builtins.str"})
-_BODIES = ("builtins.bytes", "builtins.bytearray", "builtins.memoryview")
 _IN_PATH = _SCALARS | {
     "builtins.object",
     "datetime.date",
@@ -70,7 +70,7 @@ def check_route(handler: Handler) -> None:
                 handler.api, SIGNATURE, parameter.at, handler.subject(parameter), "a GET request has no body", remedy
             )
         elif parameter.name in RESERVED and parameter.name != "data":
-            _check_reserved(handler, parameter)
+            check_reserved(handler, parameter)
 
 
 def _check_status(handler: Handler) -> None:
@@ -172,18 +172,3 @@ def _can_be_in_path(typ: ProperType) -> bool:
             return _can_be_in_path(get_proper_type(typ.type.bases[0]))
         return typ.type.fullname in _IN_PATH or typ.type.is_enum or typ.type.fallback_to_any
     return isinstance(typ, AnyType | LiteralType | NoneType | TypeVarLikeType)
-
-
-def _check_reserved(handler: Handler, parameter: Parameter) -> None:
-    name, typ = parameter.name, parameter.type
-    if not isinstance(typ, Instance):
-        return
-    shown = show(handler.api, typ)
-    if typ.type.fullname in _SCALARS:
-        remedy = f'rename it, for example {name}_: Annotated[..., QueryParameter(name="{name}")]'
-    elif name == "body" and not (typ.type.fallback_to_any or any(map(typ.type.has_base, _BODIES))):
-        remedy = f"take the decoded body by its name: data: {shown}"
-    else:
-        return
-    found = f'"{name}" has a special meaning in Litestar, which cannot be of type {shown}'
-    report(handler.api, SIGNATURE, parameter.at, handler.subject(parameter), found, remedy)

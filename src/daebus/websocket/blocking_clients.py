@@ -8,13 +8,14 @@ from typing import ClassVar, Literal, TypeVar, overload
 from daebus.core.affinity import ThreadOnly
 from daebus.core.loop_thread import LoopThread
 from daebus.declare.contracts import Message
+from daebus.declare.encodable import Encodable
 from daebus.delivery.after_commit import After
 
 from .clients import Clients
 
 __all__ = ["BlockingClients"]
 
-Data = TypeVar("Data")
+Data = TypeVar("Data", bound=Encodable)
 
 
 class BlockingClients(ThreadOnly):
@@ -36,6 +37,8 @@ class BlockingClients(ThreadOnly):
     def send(self, client_id: str, message: Message[Data], data: Data, *, after: Literal["commit"]) -> None: ...
     def send(self, client_id: str, message: Message[Data], data: Data, *, after: After = None) -> bool | None:
         """Send a message to one client; see `Clients.send`. Returns whether there is such a client."""
+        if after is None:
+            return self._loop.wait_for(self._clients.send(client_id, message, data))
         return self._loop.wait_for(self._clients.send(client_id, message, data, after=after))
 
     def connected(self) -> list[str]:

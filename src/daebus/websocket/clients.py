@@ -13,6 +13,7 @@ from typing_extensions import override
 from daebus.core.affinity import LoopOnly
 from daebus.core.context import HasSession, Session
 from daebus.declare.contracts import Message
+from daebus.declare.encodable import Encodable
 from daebus.delivery.after_commit import After, defer
 from daebus.payloads.codec import encode
 from daebus.protocol.messages import Envelope
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Client", "Clients"]
 
-D = TypeVar("D")
+D = TypeVar("D", bound=Encodable)
 T = TypeVar("T")
 
 

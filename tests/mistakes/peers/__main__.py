@@ -25,7 +25,7 @@ from pathlib import Path
 from types import ModuleType
 
 from tests.mistakes.catalogue import Case, Twin, all_cases, write_cases
-from tests.mistakes.checkers import run_mypy, run_pyright
+from tests.mistakes.checkers import Run, run_all
 
 HERE = Path(__file__).parent
 # With the plugin that its documentation recommends for mypy.
@@ -110,12 +110,12 @@ def ask(peer: str) -> dict[str, dict[str, str]]:
         folder = Path(name)
         write_cases(cases, folder)
         shutil.copy(HERE / peer / "accounts.py", folder)
-        checked = [run_mypy(folder, PLUGINS[peer]), run_pyright(folder)]
+        checked = run_all(Run(folder, plugin=PLUGINS[peer]), ("mypy", "pyright"))
         sys.path.insert(0, name)
 
         def told(case: Case, twin: Twin) -> Told:
             module = case.module(twin)
-            for checker, by_module in zip(("mypy", "pyright"), checked, strict=True):
+            for checker, by_module in checked.items():
                 if by_module.get(module):
                     return "type check", f"{checker}: {by_module[module][0].text}"
             return run(peer, folder / f"{module}.py") or ("never", "")

@@ -14,13 +14,18 @@ async def get_user(query: GetUser) -> User:
 async def name_of(bus: Bus) -> str:
     # wrong
     # ! mypy arg-type: Argument 2 to "call" of "Bus" has incompatible type "str"; expected "GetUser"
-    # ! pyright reportArgumentType: Argument of type "Literal['u1']" cannot be assigned to parameter "payload" of type "In@call" in function "call"
+    # ! pyrefly no-matching-overload
+    # ! pyright reportArgumentType: Argument of type "ActionHandler[GetUser, User, (query: GetUser), Coroutine[Any, Any, User]]" cannot be assigned to parameter "action" of type "Action[In@call, Out@call]" in function "call"
     # ! pyright reportCallIssue: No overloads for "call" match the provided arguments
     # ! pyright reportUnknownVariableType: Type of "user" is unknown
+    # ! ty no-matching-overload
+    # ! zuban call-overload
     user = await bus.call(get_user, "u1")
     # right
     user = await bus.call(get_user, GetUser("u1"))
     # both
-    # ! pyright reportUnknownMemberType: Type of "name" is unknown
-    # ! pyright reportUnknownVariableType: Return type is unknown
+    # ! pyright strict reportUnknownMemberType: Type of "name" is unknown
+    # ! pyright strict reportUnknownVariableType: Return type is unknown
+    # ! ty strict unsound-return
+    # ! zuban strict no-any-return
     return user.name

@@ -14,7 +14,10 @@ async def get_user(query: GetUser, *, repo: UserRepo) -> User:
 async def test_get_user() -> None:
     # wrong
     # ! mypy arg-type: Argument "repo" to "__call__" of "_Decorated" has incompatible type "Database"; expected "UserRepo"
+    # ! pyrefly bad-argument-type
     # ! pyright reportArgumentType: Argument of type "Database" cannot be assigned to parameter "repo" of type "UserRepo" in function "__call__"
+    # ! ty invalid-argument-type
+    # ! zuban arg-type
     user = await get_user(GetUser("u1"), repo=Database())
     # right
     user = await get_user(GetUser("u1"), repo=UserRepo(Database()))

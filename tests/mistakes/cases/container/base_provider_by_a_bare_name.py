@@ -12,6 +12,8 @@ class Own(ServiceContainer):
     # ! pyright reportUndefinedVariable: "bus" is not defined
     # ! pyright reportUnknownArgumentType: Argument type is unknown
     # ! registration NameError: name 'bus' is not defined
+    # ! ty unresolved-reference
+    # ! zuban name-defined
     mailer = providers.Singleton(Mailer, bus=bus)
     # right
     mailer = providers.Singleton(Mailer, bus=ServiceContainer.bus)

@@ -5,7 +5,10 @@ from daebus import Blueprint, Daebus
 
 # wrong
 # ! mypy arg-type: Argument "services" to "Blueprint" has incompatible type "Container"; expected "type[ServiceContainer] | None"
+# ! pyrefly bad-argument-type
 # ! pyright reportArgumentType: Argument of type "Container" cannot be assigned to parameter "services" of type "type[S_contra@Blueprint] | None" in function "__init__"
+# ! ty invalid-argument-type
+# ! zuban arg-type
 users = Blueprint("users", services=Container())
 # right
 users = Blueprint("users", services=Container)

@@ -9,10 +9,15 @@ users = Blueprint("users")
 # wrong
 # ! mypy call-overload: No overload variant of "listen" of "Recorder" matches argument type "Action[GetUser, User]"
 # ! mypy untyped-decorator: Untyped decorator makes function "on_event" untyped
+# ! pyrefly no-matching-overload
 # ! pyright reportArgumentType: Argument of type "Action[GetUser, User]" cannot be assigned to parameter "channel" of type "Channel[Event@listen]" in function "listen"
 # ! pyright reportCallIssue: No overloads for "listen" match the provided arguments
 # ! pyright reportUntypedFunctionDecorator: Untyped function decorator obscures type of function; ignoring decorator
 # ! registration wrong-name: @listen(...): it takes a name or a Channel, not Action[GetUser, User]('get_user'); write @action(...)
+# ! ty dynamic-function-decorator-return
+# ! ty no-matching-overload
+# ! zuban call-overload
+# ! zuban untyped-decorator
 @users.listen(GET_USER)
 # right
 @users.listen(USER_EVENTS)

@@ -10,8 +10,13 @@ users = Blueprint("users")
 # wrong
 # ! mypy call-overload: No overload variant of "listen" of "Recorder" matches argument types "Channel[Created]", "str"
 # ! mypy untyped-decorator: Untyped decorator makes function "show" untyped
+# ! pyrefly no-matching-overload
 # ! pyright reportArgumentType: Argument of type "Literal['beginning']" cannot be assigned to parameter "start" of type "Start" in function "listen"
 # ! registration wrong-option: @listen('events'): start='beginning' is not an allowed value; give one of 'earliest', 'latest'
+# ! ty dynamic-function-decorator-return
+# ! ty no-matching-overload
+# ! zuban call-overload
+# ! zuban untyped-decorator
 @users.listen(EVENTS, start="beginning")
 # right
 @users.listen(EVENTS, start="earliest")

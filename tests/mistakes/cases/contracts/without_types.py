@@ -5,8 +5,9 @@ from daebus import Channel
 
 # wrong
 # ! mypy var-annotated: Need type annotation for "EVENTS"
-# ! pyright reportUnknownVariableType: Type of "EVENTS" is partially unknown
+# ! pyright strict reportUnknownVariableType: Type of "EVENTS" is partially unknown
 # ! registration untyped-contract: Channel('events'): this Channel has no types, so nothing could be checked or decoded; write them in brackets, such as Channel[Event]('events')
+# ! zuban var-annotated
 EVENTS = Channel("events")
 # right
 EVENTS = Channel[Created]("events")

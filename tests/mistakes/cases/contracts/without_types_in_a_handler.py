@@ -7,7 +7,7 @@ users = Blueprint("users")
 
 
 # wrong
-# ! pyright reportUnknownArgumentType: Argument type is partially unknown
+# ! pyright strict reportUnknownArgumentType: Argument type is partially unknown
 # ! registration untyped-contract: Action('get_user'): this Action has no types, so nothing could be checked or decoded; write them in brackets, such as Action[Payload, Reply]('get_user')
 @users.action(Action("get_user"))
 # right

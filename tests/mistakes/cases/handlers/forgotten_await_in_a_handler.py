@@ -10,7 +10,10 @@ users = Blueprint("users", services=Container)
 async def get_user(query: GetUser, *, repo: UserRepo) -> User:
     # wrong
     # ! mypy return-value: Incompatible return value type (got "Coroutine[Any, Any, User]", expected "User")
+    # ! pyrefly bad-return
     # ! pyright reportReturnType: Type "CoroutineType[Any, Any, User]" is not assignable to return type "User"
+    # ! ty invalid-explicit-return
+    # ! zuban return-value
     return repo.find(query.id)
     # right
     return await repo.find(query.id)

@@ -19,7 +19,10 @@ async def on_event(event: Created | Deleted) -> None:
         # both
         case _:
             # ! mypy arg-type: Argument 1 to "assert_never" has incompatible type "Deleted"; expected "Never"
+            # ! pyrefly bad-argument-type
             # ! pyright reportArgumentType: Argument of type "Deleted" cannot be assigned to parameter "arg" of type "Never" in function "assert_never"
+            # ! ty type-assertion-failure
+            # ! zuban arg-type
             assert_never(event)
 
 

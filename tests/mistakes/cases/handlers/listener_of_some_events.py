@@ -7,7 +7,10 @@ users = Blueprint("users")
 
 
 # wrong
-# ! pyright reportArgumentType: Argument of type "(event: Created) -> CoroutineType[Any, Any, None]" cannot be assigned to parameter "handler" of type "PayloadHandler[Created | Deleted, Nothing@__call__, P@__call__]" in function "__call__"
+# ! pyrefly bad-argument-type
+# ! pyright reportArgumentType: Argument of type "(event: Created) -> CoroutineType[Any, Any, None]" cannot be assigned to parameter "handler" of type "PayloadHandler[Created | Deleted, Nothing@__call__, P@__call__, Rest@__call__]" in function "__call__"
+# ! ty invalid-argument-type
+# ! zuban arg-type
 @users.listen(USER_EVENTS)
 # ! mypy daebus-signature: on_event(event: Created): the channel carries Created | Deleted, not only Created -> annotate it as Created | Deleted, or change the channel
 # ! registration wrong-payload: on_event(event: Created): the payload of the contract is Created | Deleted; annotate it as Created | Deleted, or change the contract

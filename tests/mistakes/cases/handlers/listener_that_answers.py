@@ -7,7 +7,10 @@ users = Blueprint("users")
 
 
 # wrong
-# ! pyright reportArgumentType: Argument of type "(event: Created | Deleted) -> CoroutineType[Any, Any, str]" cannot be assigned to parameter "handler" of type "PayloadHandler[Created | Deleted, Nothing@__call__, P@__call__]" in function "__call__"
+# ! pyrefly bad-specialization
+# ! pyright reportArgumentType: Argument of type "(event: Created | Deleted) -> CoroutineType[Any, Any, str]" cannot be assigned to parameter "handler" of type "PayloadHandler[Created | Deleted, Nothing@__call__, P@__call__, Rest@__call__]" in function "__call__"
+# ! ty invalid-argument-type
+# ! zuban arg-type
 @users.listen(USER_EVENTS)
 # ! mypy daebus-signature: on_event: it returns str, but a value that a listener returns is not used -> write -> None
 # ! registration unexpected-reply: on_event: it returns str, but a value that a listener returns is not used; return nothing: -> None

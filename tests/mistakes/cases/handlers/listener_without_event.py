@@ -7,7 +7,10 @@ users = Blueprint("users", services=Container)
 
 
 # wrong
-# ! pyright reportArgumentType: Argument of type "(*, repo: UserRepo) -> CoroutineType[Any, Any, None]" cannot be assigned to parameter "handler" of type "PayloadHandler[Created | Deleted, Nothing@__call__, P@__call__]" in function "__call__"
+# ! pyrefly bad-argument-type
+# ! pyright reportArgumentType: Argument of type "(*, repo: UserRepo) -> CoroutineType[Any, Any, None]" cannot be assigned to parameter "handler" of type "PayloadHandler[Created | Deleted, Nothing@__call__, P@__call__, Rest@__call__]" in function "__call__"
+# ! ty invalid-argument-type
+# ! zuban arg-type
 @users.listen(USER_EVENTS)
 # ! mypy daebus-signature: on_event: it does not take the event -> add `event: Created | Deleted` left of the *
 # ! registration missing-payload: on_event: it does not take the event; add `event: Created | Deleted` left of the *

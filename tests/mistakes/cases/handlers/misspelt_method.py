@@ -11,9 +11,14 @@ async def get_user(query: GetUser, *, repo: UserRepo) -> User:
     # wrong
     # ! mypy attr-defined: "UserRepo" has no attribute "get"
     # ! mypy no-any-return: Returning Any from function declared to return "User"
+    # ! pyrefly missing-attribute
     # ! pyright reportAttributeAccessIssue: Cannot access attribute "get" for class "UserRepo"
     # ! pyright reportUnknownMemberType: Type of "get" is unknown
     # ! pyright reportUnknownVariableType: Return type is unknown
+    # ! ty missing-attribute
+    # ! ty unsound-return
+    # ! zuban attr-defined
+    # ! zuban no-any-return
     return await repo.get(query.id)
     # right
     return await repo.find(query.id)

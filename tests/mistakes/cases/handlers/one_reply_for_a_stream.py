@@ -9,9 +9,12 @@ users = Blueprint("users")
 
 
 # wrong
-# ! pyright reportArgumentType: Argument of type "(query: GetUser) -> CoroutineType[Any, Any, list[User]]" cannot be assigned to parameter "handler" of type "ContextPayloadHandler[GetUser, AsyncIterator[User], P@__call__]" in function "__call__"
+# ! pyrefly no-matching-overload
+# ! pyright reportArgumentType: Argument of type "(query: GetUser) -> CoroutineType[Any, Any, list[User]]" cannot be assigned to parameter "handler" of type "ContextPayloadHandler[GetUser, AsyncIterator[User], P@__call__, Rest@__call__]" in function "__call__"
 # ! pyright reportCallIssue: No overloads for "__call__" match the provided arguments
 # ! pyright reportUntypedFunctionDecorator: Untyped function decorator obscures type of function; ignoring decorator
+# ! ty no-matching-overload
+# ! zuban call-overload
 @users.action(LIST_USERS)
 # ! mypy daebus-signature: list_users: its contract is a StreamAction, but this is not an async generator -> write `async def`, and yield each item
 # ! registration not-a-stream: list_users: an action must be an async generator; write `async def` and yield each item

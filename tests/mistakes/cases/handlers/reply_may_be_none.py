@@ -8,9 +8,12 @@ users = Blueprint("users")
 
 
 # wrong
-# ! pyright reportArgumentType: Argument of type "(query: GetUser) -> CoroutineType[Any, Any, User | None]" cannot be assigned to parameter "handler" of type "ContextPayloadHandler[GetUser, User, P@__call__]" in function "__call__"
+# ! pyrefly no-matching-overload
+# ! pyright reportArgumentType: Argument of type "(query: GetUser) -> CoroutineType[Any, Any, User | None]" cannot be assigned to parameter "handler" of type "ContextPayloadHandler[GetUser, User, P@__call__, Rest@__call__]" in function "__call__"
 # ! pyright reportCallIssue: No overloads for "__call__" match the provided arguments
 # ! pyright reportUntypedFunctionDecorator: Untyped function decorator obscures type of function; ignoring decorator
+# ! ty no-matching-overload
+# ! zuban call-overload
 @users.action(GET_USER)
 # ! mypy daebus-signature: get_user: it returns User | None, but its contract says User -> return User, or change the contract
 # ! registration wrong-reply: get_user: it returns User | None, but its contract says User; return User, or change the contract

@@ -9,9 +9,12 @@ users = Blueprint("users")
 
 
 # wrong
-# ! pyright reportArgumentType: Argument of type "(query: GetUser) -> AsyncIterator[User]" cannot be assigned to parameter "handler" of type "ContextPayloadHandler[GetUser, User, P@__call__]" in function "__call__"
+# ! pyrefly no-matching-overload
+# ! pyright reportArgumentType: Argument of type "(query: GetUser) -> AsyncIterator[User]" cannot be assigned to parameter "handler" of type "ContextPayloadHandler[GetUser, User, P@__call__, Rest@__call__]" in function "__call__"
 # ! pyright reportCallIssue: No overloads for "__call__" match the provided arguments
 # ! pyright reportUntypedFunctionDecorator: Untyped function decorator obscures type of function; ignoring decorator
+# ! ty no-matching-overload
+# ! zuban call-overload
 @users.action(GET_USER)
 # right
 @users.action(LIST_USERS)

@@ -11,6 +11,7 @@ users = Blueprint("users")
 # ! mypy daebus-signature: get_user: the type that it returns is not annotated -> write -> Reply, or -> None
 # ! mypy no-untyped-def: Function is missing a return type annotation
 # ! registration missing-return: get_user: the type that it returns is not annotated; annotate it: -> Reply, or -> None
+# ! zuban strict no-untyped-def
 async def get_user(query: GetUser):
     return User(query.id)
 

@@ -7,9 +7,12 @@ users = Blueprint("users", services=Container)
 
 
 # wrong
+# ! pyrefly no-matching-overload
 # ! pyright reportArgumentType: Argument of type "(query: GetUser, *, repo: UserRepo) -> CoroutineType[Any, Any, UserRepo]" cannot be assigned to parameter "handler" of type "(**P@__call__) -> Reply@__call__" in function "__call__"
 # ! pyright reportCallIssue: No overloads for "__call__" match the provided arguments
 # ! pyright reportUntypedFunctionDecorator: Untyped function decorator obscures type of function; ignoring decorator
+# ! ty no-matching-overload
+# ! zuban arg-type
 @users.action("get_user")
 # ! mypy daebus-signature: get_user: a UserRepo cannot be encoded as JSON -> return a msgspec.Struct, a dataclass, or what msgspec supports
 # ! registration unencodable: get_user: what it returns cannot be encoded as JSON: UserRepo has no JSON form; return a msgspec.Struct, a dataclass, or what msgspec supports

@@ -15,8 +15,11 @@ class Timing:
 
 # wrong
 # ! mypy list-item: List item 0 has incompatible type "type[Timing]"; expected "Interceptor | StreamInterceptor | OutgoingInterceptor | OutgoingStreamInterceptor"
+# ! pyrefly bad-argument-type
 # ! pyright reportArgumentType: Argument of type "list[type[Timing]]" cannot be assigned to parameter "interceptors" of type "Sequence[AnyInterceptor]" in function "__init__"
 # ! registration wrong-interceptor: Daebus('users'), interceptor Timing: it is a class; give an instance: Timing()
+# ! ty invalid-argument-type
+# ! zuban list-item
 app = Daebus("users", interceptors=[Timing])
 # right
 app = Daebus("users", interceptors=[Timing()])

@@ -21,8 +21,11 @@ class Metrics:
 
 app = Daebus("users")
 # ! mypy arg-type: Argument 1 to "attach" of "Daebus" has incompatible type "Metrics"; expected "DaebusHttp | DaebusWebSocket | Component"
+# ! pyrefly bad-argument-type
 # ! pyright reportArgumentType: Argument of type "Metrics" cannot be assigned to parameter "component" of type "DaebusHttp | DaebusWebSocket | Component" in function "attach"
 # ! registration wrong-component: attach(Metrics()): its serving() does not return an async context manager; decorate it with @contextlib.asynccontextmanager, and yield once
+# ! ty invalid-argument-type
+# ! zuban arg-type
 app.attach(Metrics())
 
 

@@ -8,7 +8,7 @@ users = Blueprint("users")
 
 # wrong
 @users.route("/search")
-# ! mypy daebus-signature: search(query: str): "query" has a special meaning in Litestar, which cannot be of type str -> rename it, for example query_: Annotated[..., QueryParameter(name="query")]
+# ! mypy daebus-signature: search(query: str): "query" has a special meaning in Litestar, which cannot be of type str -> write query: dict[str, str], or rename it, for example query_: Annotated[str, QueryParameter(name="query")]
 # ! registration reserved-name: search(query: str): 'query' has a special meaning in Litestar, all query parameters, which is never of type str; write query: dict[str, str], or rename it, for example query_: Annotated[str, QueryParameter(name='query')]
 async def search(query: str) -> User:
     return User(query)

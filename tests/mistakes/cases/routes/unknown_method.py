@@ -8,8 +8,11 @@ users = Blueprint("users")
 
 # wrong
 # ! mypy list-item: List item 0 has incompatible type "Literal['PSOT']"; expected "Literal['DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT', 'TRACE']"
+# ! pyrefly bad-argument-type
 # ! pyright reportArgumentType: Argument of type "list[str]" cannot be assigned to parameter "methods" of type "Sequence[Method]" in function "route"
 # ! registration wrong-method: route PSOT && 'PSOT' is not an HTTP method that can be routed; did you mean 'POST'?
+# ! ty invalid-argument-type
+# ! zuban list-item
 @users.route("/users", methods=["PSOT"])
 # right
 @users.route("/users", methods=["POST"])

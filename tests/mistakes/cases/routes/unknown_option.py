@@ -7,8 +7,12 @@ users = Blueprint("users")
 
 
 # wrong
-# ! mypy daebus-path: get_user: a route has no option "summry" -> did you mean "summary"?
+# ! mypy call-arg: Unexpected keyword argument "summry" for "route" of "Recorder"; did you mean "summary"?
+# ! pyrefly unexpected-keyword
+# ! pyright reportCallIssue: No parameter named "summry"
+# ! pyright reportUntypedFunctionDecorator: Untyped function decorator obscures type of function; ignoring decorator
 # ! start-up unknown-option: route GET && a route has no option 'summry'; did you mean 'summary'?
+# ! zuban call-arg
 @users.route("/users/<user_id>", summry="One user")
 # right
 @users.route("/users/<user_id>", summary="One user")

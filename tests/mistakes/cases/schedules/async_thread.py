@@ -6,7 +6,10 @@ users = Blueprint("users")
 
 
 # wrong
-# ! pyright reportArgumentType: Argument of type "(running: Running) -> CoroutineType[Any, Any, None]" cannot be assigned to parameter "handler" of type "PayloadHandler[Running, None, P@__call__]" in function "__call__"
+# ! pyrefly bad-argument-type
+# ! pyright reportArgumentType: Argument of type "(running: Running) -> CoroutineType[Any, Any, None]" cannot be assigned to parameter "handler" of type "PayloadHandler[Running, None, P@__call__, Rest@__call__]" in function "__call__"
+# ! ty invalid-argument-type
+# ! zuban arg-type
 @users.thread("monitor")
 # ! mypy daebus-signature: monitor: a thread runs no event loop -> write it as `def`, or use `background`
 # ! registration async-thread: monitor: a thread runs no event loop; write it as `def`, or use `background`

@@ -8,9 +8,12 @@ users = Blueprint("users")
 # wrong
 # ! mypy call-overload: No overload variant of "background" of "Recorder" matches argument types "str", "int", "str"
 # ! mypy untyped-decorator: Untyped decorator makes function "cleanup" untyped
+# ! pyrefly no-matching-overload
 # ! pyright reportCallIssue: No overloads for "background" match the provided arguments
 # ! pyright reportUntypedFunctionDecorator: Untyped function decorator obscures type of function; ignoring decorator
 # ! registration wrong-schedule: @background('cleanup'): a background task has exactly one schedule; give seconds, or every=timedelta(...), or cron='0 3 * * *'
+# ! zuban call-overload
+# ! zuban untyped-decorator
 @users.background("cleanup", 3600, cron="0 3 * * *")
 # right
 @users.background("cleanup", cron="0 3 * * *")

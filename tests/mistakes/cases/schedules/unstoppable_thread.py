@@ -6,7 +6,10 @@ users = Blueprint("users")
 
 
 # wrong
-# ! pyright reportArgumentType: Argument of type "() -> None" cannot be assigned to parameter "handler" of type "PayloadHandler[Running, None, P@__call__]" in function "__call__"
+# ! pyrefly bad-argument-type
+# ! pyright reportArgumentType: Argument of type "() -> None" cannot be assigned to parameter "handler" of type "PayloadHandler[Running, None, P@__call__, Rest@__call__]" in function "__call__"
+# ! ty invalid-argument-type
+# ! zuban arg-type
 @users.thread("monitor")
 # ! mypy daebus-signature: monitor: it does not take `running: Running`, so it could not be stopped -> add it left of the *, and return once running() is false
 # ! registration unstoppable-thread: monitor: it does not take `running: Running`, so it could not be stopped; add `running: Running` left of the *, and return once running() is false

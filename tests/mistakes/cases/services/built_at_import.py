@@ -9,8 +9,11 @@ users = Blueprint("users", services=Container)
 # wrong
 @users.action("limit")
 # ! mypy arg-type: Argument 1 to "use" has incompatible type "UserRepo"; expected "Provider[Never]"
+# ! pyrefly bad-argument-type
 # ! pyright reportArgumentType: Argument of type "UserRepo" cannot be assigned to parameter "provider" of type "Provider[T@use]" in function "use"
 # ! registration not-a-provider: limit(repo: UserRepo): use(...) names <accounts.UserRepo object && >, which is not a provider; name one of the container's providers: use(Container.name)
+# ! ty invalid-argument-type
+# ! zuban arg-type
 async def limit(*, repo: UserRepo = use(Container.repo())) -> int:
     return repo.limit
 

@@ -9,8 +9,11 @@ users = Blueprint("users", services=Container)
 # wrong
 @users.action("limit")
 # ! mypy assignment: Incompatible default for parameter "repo" (default has type "Singleton[UserRepo]", parameter has type "UserRepo")
+# ! pyrefly bad-function-definition
 # ! pyright reportArgumentType: Expression of type "Singleton[UserRepo]" cannot be assigned to parameter of type "UserRepo"
 # ! registration unused-default: limit(repo: UserRepo): its default would never be used: a provider is named by use(...); write repo: UserRepo = use(Container.repo), or leave the default out: 'repo' is its name
+# ! ty invalid-parameter-default
+# ! zuban assignment
 async def limit(*, repo: UserRepo = Container.repo) -> int:
     return repo.limit
 

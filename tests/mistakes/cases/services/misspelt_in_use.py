@@ -9,10 +9,13 @@ users = Blueprint("users", services=Container)
 # wrong
 @users.action("get_user")
 # ! mypy attr-defined: "type[Container]" has no attribute "rebo"
+# ! pyrefly missing-attribute
 # ! pyright reportAttributeAccessIssue: Cannot access attribute "rebo" for class "type[Container]"
 # ! pyright reportUnknownArgumentType: Argument type is unknown
 # ! pyright reportUnknownMemberType: Type of "rebo" is unknown
 # ! registration AttributeError: type object 'Container' has no attribute 'rebo'
+# ! ty missing-attribute
+# ! zuban attr-defined
 async def get_user(query: GetUser, *, repo: UserRepo = use(Container.rebo)) -> User:
     return await repo.find(query.id)
 

@@ -15,8 +15,14 @@ users = Blueprint("users", services=Outer)
 
 # wrong
 @users.action("get_user")
-# ! mypy daebus-wiring: Container.rebo: Container has no provider "rebo"; it has db, limit, mailer, pool, repo, session, blocking_bus, blocking_clients, bus, clients, logger, redis and 2 more -> did you mean "repo"?
+# ! mypy attr-defined: "Container" has no attribute "rebo"
+# ! pyrefly missing-attribute
+# ! pyright reportAttributeAccessIssue: Cannot access attribute "rebo" for class "Container"
+# ! pyright reportUnknownArgumentType: Argument type is unknown
+# ! pyright reportUnknownMemberType: Type of "rebo" is unknown
 # ! registration AttributeError: 'DynamicContainer' object has no attribute 'rebo'
+# ! ty missing-attribute
+# ! zuban attr-defined
 async def get_user(query: GetUser, *, repo: UserRepo = use(Outer.inner.rebo)) -> User:
     return await repo.find(query.id)
 

@@ -9,9 +9,12 @@ app = Daebus("users", container=Container())
 def test_with_a_fake() -> None:
     # wrong
     # ! mypy attr-defined: "Container" has no attribute "rebo"
+    # ! pyrefly missing-attribute
     # ! pyright reportAttributeAccessIssue: Cannot access attribute "rebo" for class "Container"
     # ! pyright reportUnknownMemberType: Type of "override" is unknown
     # ! pyright reportUnknownMemberType: Type of "rebo" is unknown
+    # ! ty missing-attribute
+    # ! zuban attr-defined
     with app.container.rebo.override(UserRepo(Database())):
         pass
     # right

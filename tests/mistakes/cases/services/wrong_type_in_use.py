@@ -9,8 +9,11 @@ users = Blueprint("users", services=Container)
 # wrong
 @users.action("url")
 # ! mypy assignment: Incompatible default for parameter "db" (default has type "UserRepo", parameter has type "Database")
+# ! pyrefly bad-function-definition
 # ! pyright reportArgumentType: Expression of type "UserRepo" cannot be assigned to parameter of type "Database"
 # ! registration wrong-type: url(db: Database): the provider 'repo' of Container gives UserRepo; annotate it as UserRepo, or name it 'db', which gives Database
+# ! ty invalid-parameter-default
+# ! zuban arg-type
 async def url(*, db: Database = use(Container.repo)) -> str:
     return db.url
 

@@ -9,8 +9,11 @@ users = Blueprint("users")
 
 
 # wrong
+# ! pyrefly bad-specialization
 # ! pyright reportArgumentType: Argument of type "(data: GetUser) -> AsyncIterator[User]" cannot be assigned to parameter "handler" of type "Answering@__call__" in function "__call__"
 # ! pyright reportUntypedFunctionDecorator: Untyped function decorator obscures type of function; ignoring decorator
+# ! ty invalid-argument-type
+# ! zuban type-var
 @users.socket("get_user")
 # ! mypy daebus-signature: get_user: a socket handler cannot be an async generator -> return one value
 # ! registration unexpected-stream: get_user: a socket handler cannot be an async generator; return one value

@@ -10,7 +10,10 @@ async def connect(client: Client) -> str:
     if not client.id:
         # wrong
         # ! mypy return-value: Incompatible return value type (got "Reject", expected "str")
+        # ! pyrefly bad-return
         # ! pyright reportReturnType: Type "Reject" is not assignable to return type "str"
+        # ! ty invalid-explicit-return
+        # ! zuban return-value
         return Reject("no id")
         # right
         raise Reject("no id")
