@@ -271,8 +271,9 @@ class _Trial:
                 return f"{stream.decode()} has entries; pending: {pending}"
         if waiting:
             return "retries wait"
-        for group in [] if isinstance(groups, Exception) else groups:
-            about = dict(zip(group[::2], group[1::2], strict=True))
+        found: list[list[Any]] = [] if isinstance(groups, Exception) else groups
+        for fields in found:
+            about = dict(zip(fields[::2], fields[1::2], strict=True))
             if about[b"pending"] or about.get(b"lag"):
                 return f"events wait: {about}"
         return ""

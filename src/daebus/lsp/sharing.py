@@ -27,14 +27,14 @@ class Sharing:
     def _contract(self, contract: Contract) -> Contract:
         place = (contract.key, contract.file, contract.line)
         known = self._contracts.get(place)
-        if known == contract:
+        if known is not None and known == contract:
             return known
         self._contracts[place] = contract
         return contract
 
     def _named(self, path: str, names: Mapping[str, str]) -> Mapping[str, str]:
         known = self._names.get(path)
-        if known == names:
+        if known is not None and known == names:
             return known
         self._names[path] = names
         return names
