@@ -192,7 +192,7 @@ async def test_what_is_no_request_goes_to_the_dead_letters() -> None:
         ((_, letter),) = await redis.xrange("daebus:{users}:dead")
     assert (letter[b"code"], letter[b"request"]) == (b"bad_request", b"nonsense")
     assert letter[b"sent"] == entry.partition(b"-")[0]
-    assert set(letter) == fields_of_a_dead_letter() - OF_EVENTS - OF_EXCEPTIONS - {b"details"}
+    assert set(letter) == fields_of_a_dead_letter() - OF_EVENTS - OF_EXCEPTIONS - {b"details", b"member"}
 
 
 async def test_an_event_that_is_refused_goes_to_the_dead_letters() -> None:
@@ -201,7 +201,7 @@ async def test_an_event_that_is_refused_goes_to_the_dead_letters() -> None:
         await until(lambda: redis.xlen("daebus:{users}:dead"))
         ((_, letter),) = await redis.xrange("daebus:{users}:dead")
     assert (letter[b"channel"], letter[b"listener"], letter[b"event"]) == (b"orders", b"users.on_order", b"nonsense")
-    assert set(letter) == fields_of_a_dead_letter() - {b"action", b"request"}
+    assert set(letter) == fields_of_a_dead_letter() - {b"action", b"request", b"member"}
 
 
 def fields_of_a_dead_letter() -> set[bytes]:

@@ -17,9 +17,9 @@ from tests.processes import launched
 from tests.support import raw_redis, until
 
 from daebus import Bus, Context, Daebus, StreamAction
-from daebus.bus.inbox import Inbox
+from daebus.bus.inbox import Conversation
 from daebus.errors import Unavailable
-from daebus.protocol.messages import reply_channel
+from daebus.protocol.messages import Reply, reply_channel
 from daebus.testing import private_redis_url, running
 
 pytestmark = pytest.mark.usefixtures("daebus_redis_url")
@@ -118,20 +118,20 @@ async def test_a_caller_that_missed_the_last_items_is_not_told_that_the_stream_i
     async with running(app) as bus:
         stream = bus.stream(COUNT)
         assert await anext(stream) == 1
-        with ignoring(b'"number":2'):
+        with ignoring(2):
             missing.set()
             with pytest.raises(Unavailable, match=r"counting\.count lost an item on its way"):
                 await anext(stream)
 
 
 @contextmanager
-def ignoring(part: bytes) -> Generator[None]:
-    """Inside, replies with this part do not arrive, as on a connection that the server has not yet given up."""
-    receive = Inbox.receive
+def ignoring(number: int) -> Generator[None]:
+    """Inside, the item of a number does not arrive, as on a connection that the server has not yet given up."""
+    receive = Conversation.receive
 
-    def lossy(inbox: Inbox, message: bytes) -> None:
-        if part not in message:
-            receive(inbox, message)
+    def lossy(conversation: Conversation, reply: Reply) -> None:
+        if reply.number != number:
+            receive(conversation, reply)
 
-    with patch.object(Inbox, "receive", lossy):
+    with patch.object(Conversation, "receive", lossy):
         yield

@@ -348,7 +348,7 @@ class TestKinds:
         recorder.on_start()(lambda: None)
         recorder.on_stop()(lambda: None)
         assert [kind_of(spec) for spec in recorded(recorder)] == list(KINDS)
-        decorators = {name for name in vars(Recorder) if not name.startswith("_") and callable(getattr(Recorder, name))}
+        decorators = {name for name in dir(Recorder) if not name.startswith("_") and callable(getattr(Recorder, name))}
         assert {kind.name for kind in KINDS} == decorators - {"socket_register", "name"}
         made = Daebus("app", container=ServiceContainer()).check(may_idle=True)
         houses = {type(house).__name__ for house in houses_of(made)} | {WebServers.__name__}

@@ -98,6 +98,7 @@ class Reference:
     def beat(self, name: str) -> list[int | list[str]]:
         lease = lease_of(name)
         was_there = self._step(lease)
+        was_dead = self._is_dead(name)
         is_new = name not in self.members
         self.members[name] = self.now + lease
         if not was_there:
@@ -109,7 +110,7 @@ class Reference:
         first = min(ends for ends in self.members.values() if ends >= self.now)
         pause = min((self.least or 0) // 3, first - self.now + 1)
         living = len(self.members) - len(dead)
-        return [int(not was_there), int(is_new), pause, living, [one for _, one in dead]]
+        return [int(not was_there), int(is_new), int(was_dead), pause, living, [one for _, one in dead]]
 
     def find(self, name: str, dead: Sequence[str]) -> list[int]:
         self._step(lease_of(name))
@@ -167,10 +168,11 @@ class Reference:
 
     def confirm(self, name: str, held: Mapping[str, int]) -> list[int]:
         self._step(lease_of(name))
+        was_dead = self._is_dead(name)
         answers = [int(self._is_mine(name, entry, deliveries)) for entry, deliveries in held.items()]
         if any(answers):
             self.members[name] = self.now + lease_of(name)
-        return answers
+        return [int(was_dead), *answers]
 
     def leave(self, name: str) -> int:
         left = self._of(name)

@@ -126,7 +126,7 @@ class Scripts(RuleBasedStateMachine):
         pairs = [part for pair in held.items() for part in pair]
         answers = self.run(CONFIRM, [_STREAM, _REGISTRY], _GROUP, name, lease_of(name), *pairs)
         assert answers == self.model.confirm(name, held)
-        self.held[name] = {entry: held[entry] for entry, mine in zip(held, answers, strict=True) if mine}
+        self.held[name] = {entry: held[entry] for entry, mine in zip(held, answers[1:], strict=True) if mine}
 
     @rule(name=_instances)
     def one_stops(self, name: str) -> None:

@@ -68,7 +68,7 @@ def what_providers_give(container: Container) -> None:
 anybody = Blueprint("anybody")
 
 
-@users.on_start()
+@users.action("all_about_users")
 async def all_about_users(
     *,
     user: User = use(Container.user),

@@ -163,7 +163,7 @@ class RequestHandler:
         return call_alone_seconds(request, waiting, self._node.clock.now())
 
     def _deadline(self, request: Request) -> float:
-        deadline = NEVER if request.deadline is None else self._clock.monotonic(request.deadline)
+        deadline = NEVER if request.deadline is None else (request.deadline - self._clock.offset_ms) / 1000
         return deadline if self._timeout is None else min(deadline, time.monotonic() + self._timeout)
 
     async def _drop(self, work: Work, request: Request, late: float) -> None:

@@ -37,10 +37,10 @@ _log = logging.getLogger(__name__)
 class ServerClock:
     """The server's clock, which is the same for every process, computed from the local clock."""
 
-    __slots__ = ("_is_known", "_offset_ms")
+    __slots__ = ("_is_known", "offset_ms")
 
     def __init__(self) -> None:
-        self._offset_ms = time.time() * 1000 - time.monotonic() * 1000
+        self.offset_ms: float = time.time() * 1000 - time.monotonic() * 1000
         self._is_known = False
 
     async def read(self, link: Link) -> int:
@@ -55,15 +55,15 @@ class ServerClock:
         asked = time.monotonic()
         seconds, micros = cast("list[bytes]", await link.execute("TIME"))
         least, most = (int(seconds) * 1000 + int(micros) / 1000 - at * 1000 for at in (time.monotonic(), asked))
-        step = self._offset_ms - min(max(self._offset_ms, least), most)
+        step = self.offset_ms - min(max(self.offset_ms, least), most)
         if step or not self._is_known:
-            self._offset_ms = (least + most) / 2
+            self.offset_ms = (least + most) / 2
         was_known, self._is_known = self._is_known, True
         return -round(step) if was_known else 0
 
     def at(self, monotonic: float) -> int:
         """The server's time in ms at a local `time.monotonic`."""
-        return int(monotonic * 1000 + self._offset_ms)
+        return int(monotonic * 1000 + self.offset_ms)
 
     def now(self) -> int:
         """The server's time in ms."""
@@ -71,7 +71,7 @@ class ServerClock:
 
     def monotonic(self, server_ms: int) -> float:
         """The local `time.monotonic` at a server time in ms."""
-        return (server_ms - self._offset_ms) / 1000
+        return (server_ms - self.offset_ms) / 1000
 
 
 class Node:

@@ -154,7 +154,7 @@ class Session:
     __slots__ = ("answers", "scope")
 
     def __init__(self, scope: Mapping[str, object]) -> None:
-        self.scope = scope
+        self.scope: Mapping[str, object] = scope
         self.answers: dict[object, object] = {}
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from operator import attrgetter
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import msgspec
 
-from daebus.connection.node import Node
 from daebus.core.context import Context, current_context
-from daebus.core.signing import BadSignatureError, digest, require_signature, signed, unsigned, unverified
+from daebus.core.signing import BadSignatureError, SigningKeys, digest, require_signature, signed, unsigned, unverified
 from daebus.errors import ConfigurationError, Unauthorized
 from daebus.payloads.codec import UNDECODABLE, encode
 
@@ -23,6 +22,29 @@ USER = "daebus-user"
 
 Audience: TypeAlias = tuple[str, ...]
 """The messages for which a user is named: ``("action", service, name)`` or ``("channel", name)``."""
+
+
+class Clock(Protocol):
+    """The server's clock."""
+
+    def now(self) -> int:
+        """The server's time in ms."""
+        ...
+
+
+class Node(Protocol):
+    """The used part of the node of this process."""
+
+    @property
+    def clock(self) -> Clock:
+        """The server's clock."""
+        ...
+
+    @property
+    def signing_keys(self) -> SigningKeys | None:
+        """The keys that sign and verify users; None: the server is trusted."""
+        ...
+
 
 _CALL_SECONDS = 3_600  # a call that waits for longer has no caller any more
 _LARGEST = 8_192

@@ -29,7 +29,7 @@ class Server(LanguageServer):
         options: The options that the editor has given.
     """
 
-    options = Options()
+    options: Options = Options()
     _session: Session | None = None
 
     @property

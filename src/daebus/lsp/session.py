@@ -30,10 +30,10 @@ class Session:
         self._server = server
         self._worker = Worker()
         self.folders: Sequence[str] = [path_of(uri) for uri in _folders(server)]
-        self.texts = Texts(server.workspace)
+        self.texts: Texts = Texts(server.workspace)
         self._pages = Pages(self.texts)
-        self.checks = Checks(self.folders, self.texts, self._worker, options, self._found)
-        self.index = Index((), self._pages)
+        self.checks: Checks = Checks(self.folders, self.texts, self._worker, options, self._found)
+        self.index: Index = Index((), self._pages)
         self._named: dict[str, object] = {}
         self._published: set[str] = set()
 

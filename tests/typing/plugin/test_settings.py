@@ -21,7 +21,12 @@ def test_it_finds_the_same_with_the_stubs_that_dependency_injector_ships(
 ) -> None:
     shutil.copytree(cache, tmp_path / "cache")
     own = Project(project.folder, tmp_path / "cache", stubs=False)
-    assert own.check() == results
+    # A member of a nested container that does not exist is a type error with our stubs.
+    assert lines_of(own.check()) == lines_of(results)
+
+
+def lines_of(results: Results) -> dict[str, list[int]]:
+    return {program: sorted(found.line for found in all_found) for program, all_found in results.items()}
 
 
 def test_a_mistake_of_the_plugin_does_not_stop_mypy() -> None:

@@ -7,9 +7,15 @@ import os
 from .checking import check
 from .nursery import Nursery
 
-if __name__ == "__main__":
+
+def main() -> None:
+    """Work until stdin ends. What the user's code prints goes nowhere."""
     requests, outcomes = os.dup(0), os.dup(1)
     silence = os.open(os.devnull, os.O_RDWR)
     os.dup2(silence, 0)
     os.dup2(silence, 1)
     Nursery(requests, outcomes, check).run()
+
+
+if __name__ == "__main__":
+    main()
