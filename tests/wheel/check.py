@@ -27,7 +27,7 @@ BOOKS, CONTAINER = "bookshop/books.py", "bookshop/container.py"
 # The file, what stands there, the mistake in its place, and what each checker says of it, as far as it sees it.
 PLANTED: list[tuple[str, str, str, dict[str, str]]] = [
     (BOOKS, "*, repo: BookRepo) -> Book:", "*, rebo: BookRepo) -> Book:", {"mypy": "daebus-wiring", "check": "'repo'"}),
-    (BOOKS, "query: GetBook, *, repo", "query: Book, *, repo", dict.fromkeys(TYPES, "GetBook")),
+    (BOOKS, "query: GetBook, *, repo", "query: Book, *, repo", {**dict.fromkeys(TYPES, "GetBook"), "ty": "GET_BOOK"}),
     (BOOKS, "use(Container.repo)", "use(Container.rebo)", {**dict.fromkeys(TYPES, "rebo"), "check": "rebo"}),
     (BOOKS, "*, db: Database", "*, db: Session", {"mypy": "gives Database", "check": "gives Database"}),
     (BOOKS, "/books/<isbn>", "/books/<id>", {"mypy": "daebus-path", "check": "<id>"}),
@@ -73,14 +73,14 @@ def main() -> None:
         project, stranger = Path(name, "project"), Path(name, "stranger")
         shutil.copytree(HERE / "project", project)
         shutil.copytree(HERE / "stranger", stranger)
-        for command in (*CHECKERS.values(), ("pytest", "-q")):
+        for command in (*CHECKERS.values(), ("python", "-m", "pytest", "-q")):
             must_be_right(project, *command)
         for file, old, new, told in PLANTED:
             must_be_told(project, file, (old, new), told)
         must_be_right(stranger, "mypy", "--strict", ".")
         for checker in TYPES[1:]:
             must_be_right(stranger, *CHECKERS[checker])
-        must_be_right(stranger, "pytest", "-q")
+        must_be_right(stranger, "python", "-m", "pytest", "-q")
 
 
 if __name__ == "__main__":
