@@ -20,7 +20,7 @@ from redis import Redis
 from tests.queues.reference import Reference, lease_of
 
 from daebus.connection.scripts import NOW, Script
-from daebus.queues import idempotency, retries
+from daebus.queues import due_retries, idempotency, retries
 from daebus.queues.lease_scripts import BEAT, CONFIRM, DEPART, FIND, LEAVE, SCAN, TAKE_OVER
 from daebus.testing import private_redis_url
 
@@ -58,7 +58,7 @@ class Scripts(RuleBasedStateMachine):
         return self.redis.eval(_text(script), len(keys), *keys, *args)
 
     def _private(self, name: str, keys: Sequence[str], *args: object) -> Any:
-        return self.run({**vars(idempotency), **vars(retries)}[name], keys, *args)
+        return self.run({**vars(idempotency), **vars(retries), **vars(due_retries)}[name], keys, *args)
 
     def _set_clock(self, now: int) -> None:
         self.model.now = now
@@ -161,7 +161,7 @@ class Scripts(RuleBasedStateMachine):
     @precondition(lambda self: self.model.delayed)
     @rule()
     def what_is_due_is_moved(self) -> None:
-        moved, _ = self._private("_MOVE", [_DELAYED], 100)
+        moved, *_ = self._private("_MOVE", [_DELAYED, f"{_DELAYED}:clock"], 100, "", "")
         self.model.delayed -= moved
         self._learn_new(moved)
 

@@ -344,20 +344,23 @@ def server_path() -> str:
     return private_redis_url().removeprefix("unix://").partition("?")[0]
 
 
-def try_all(seeds: Sequence[int]) -> tuple[Sequence[int], list[Result]]:
-    """The seeds, and their results; for a process that does nothing else."""
+def _freeze() -> None:
+    """Keep what exists out of the garbage collector, with the scripts, which must be known before."""
     known_scripts()
     gc.collect()
     gc.freeze()
+
+
+def try_all(seeds: Sequence[int]) -> tuple[Sequence[int], list[Result]]:
+    """The seeds, and their results; for a process that does nothing else."""
+    _freeze()
     results = [try_seed(seed, server_path()) for seed in seeds]
     return seeds, results
 
 
 def search(seeds: Sequence[int], seconds: float, only: Sequence[str] = ()) -> tuple[int, Result | None]:
     """Try seeds until one breaks a promise, or for some seconds; returns how many, and the result of that one."""
-    known_scripts()
-    gc.collect()
-    gc.freeze()
+    _freeze()
     end, path = time.perf_counter() + seconds, server_path()
     for count, seed in enumerate(seeds, 1):
         result = try_seed(seed, path, only=only)

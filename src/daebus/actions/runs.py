@@ -41,17 +41,18 @@ class Run(msgspec.Struct, eq=False):
 
     def expire(self) -> None:
         """Cancel the run because its deadline has passed."""
-        self._late = True
         self._cancel()
+        self._late = True
 
     def give_up(self) -> None:
         """Cancel the run because its caller no longer waits."""
-        self._unwanted = True
         self._cancel()
+        self._unwanted = True
 
     def _cancel(self) -> None:
+        if self.is_cut:  # the first time
+            asyncio.get_running_loop().call_later(OVERDUE_SECONDS, self.overdue, self)
         self.task.cancel()
-        asyncio.get_running_loop().call_later(OVERDUE_SECONDS, self.overdue, self)
 
     @property
     def is_cut(self) -> bool:

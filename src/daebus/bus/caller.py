@@ -245,10 +245,10 @@ class Caller:
         self._inbox.waiting.add(request.request_id, waiting)
         node = self._node
         audience = ("action", request.service, request.action)
-        if current_context.get() is not None:
+        if current_context.get() is not None:  # nobody else has a user, and most calls of scripts end here
             request.headers = with_user(request.headers, audience, request.payload, node)
         request.reply_to = self._inbox.channel
-        request.deadline = None if deadline == NEVER else int(deadline * 1000 + node.clock.offset_ms)
+        request.deadline = None if deadline == NEVER else node.clock.at(deadline)
         partition = self._directory.partition(request.service, request.idempotency_key)
         entry = ("XADD", action_stream(partition, request.action), "*", "request", encode(request))
         node.link.issue(entry, waiting.sent)

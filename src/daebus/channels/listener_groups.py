@@ -20,6 +20,7 @@ from daebus.protocol.messages import (
     listened_channels,
     listener_stream,
 )
+from daebus.queues.due_retries import RETRY_OF
 
 from .listener_beats import LISTENING_MS
 
@@ -29,11 +30,11 @@ State: TypeAlias = Literal["live", "orphaned", "stopped"]
 
 # The retries of one listener: the due ones, and those that wait for their time.
 _AGAIN = Script(
-    """
+    RETRY_OF
+    + """
     local count = redis.call('XLEN', KEYS[1])
     for _, member in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1)) do
-        local ok, entry = pcall(cjson.decode, member)
-        if ok and type(entry) == 'table' and entry[1] == KEYS[1] then count = count + 1 end
+        if retry_of(KEYS[1], member) then count = count + 1 end
     end
     return count
     """

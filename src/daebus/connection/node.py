@@ -35,7 +35,11 @@ _log = logging.getLogger(__name__)
 
 
 class ServerClock:
-    """The server's clock, which is the same for every process, computed from the local clock."""
+    """The server's clock, which is the same for every process, computed from the local clock.
+
+    Attributes:
+        offset_ms: The ms from the local `time.monotonic` to the server's time.
+    """
 
     __slots__ = ("_is_known", "offset_ms")
 
@@ -68,10 +72,6 @@ class ServerClock:
     def now(self) -> int:
         """The server's time in ms."""
         return self.at(time.monotonic())
-
-    def monotonic(self, server_ms: int) -> float:
-        """The local `time.monotonic` at a server time in ms."""
-        return (server_ms - self.offset_ms) / 1000
 
 
 class Node:

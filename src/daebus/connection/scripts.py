@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-__all__ = ["CLAMP", "EVEN_WHEN_FULL", "NOW", "Script"]
+__all__ = ["CLAMP", "EVEN_WHEN_FULL", "LEASE_OF", "NOW", "Script"]
 
 EVEN_WHEN_FULL = "#!lua flags=allow-oom\n"
 """The start of scripts that also run if the server's memory is full: else entries could not be settled to free it."""
@@ -27,6 +27,13 @@ end
 They are from before the server's clock was set back. An instance that died since would else count as live until the
 clock is there again.
 """
+
+LEASE_OF = """
+local function lease_of(name, default)
+    return tonumber(string.match(name, '%-(%d+)$') or default)
+end
+"""
+"""Defines `lease_of` in a script: the lease of an instance in ms, with which its id ends; else a default."""
 
 
 class Script:

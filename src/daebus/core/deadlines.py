@@ -45,7 +45,7 @@ async def in_time(
     seconds: float,
     *,
     margin: float = 0.0,
-    overdue: Callable[[], object] = lambda: None,
+    overdue: Callable[[], object] | None = None,
 ) -> T:
     """Pass a message to a function, and cancel it if it takes too long.
 
@@ -56,13 +56,14 @@ async def in_time(
         seconds: How long it may take.
         margin: Further seconds before it is cancelled, which the error does not mention: for a function that has the
             same limit itself, and whose own error says more.
-        overdue: Called if it has not ended a second after it was cancelled.
+        overdue: Called if it has not ended a second after it was cancelled; None: nothing is.
 
     Raises:
         Timeout: It has taken longer. A `TimeoutError` of the function itself is passed on.
     """
     limit = asyncio.timeout(seconds + margin)
-    timer = asyncio.get_running_loop().call_later(seconds + margin + OVERDUE_SECONDS, overdue)
+    after = seconds + margin + OVERDUE_SECONDS
+    timer = None if overdue is None else asyncio.get_running_loop().call_later(after, overdue)
     try:
         async with limit:
             return await handle(message)
@@ -71,7 +72,8 @@ async def in_time(
             raise Timeout(f"{title} did not finish in {round(seconds, 3):g} s") from error
         raise
     finally:
-        timer.cancel()
+        if timer is not None:
+            timer.cancel()
 
 
 class Deadlines(dict[K, E], Generic[K, E]):

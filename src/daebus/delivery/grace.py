@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import Awaitable, Collection, Iterable
 from typing import Any
-from weakref import WeakSet
 
 from daebus.errors import Timeout
 from daebus.telemetry.logs import Logger, make_logger
@@ -34,8 +33,6 @@ _LEAST_SECONDS = 0.1
 """Minimum seconds for each of these, however late it is: most need only one turn of the event loop."""
 
 _MOST_TOLD = 10
-
-_overdue: WeakSet[asyncio.Task[Any]] = WeakSet()
 
 
 class Grace:
@@ -157,9 +154,8 @@ class Grace:
 
 
 def tell_overdue(task: asyncio.Task[Any] | None, logger: Logger) -> None:
-    """Log that a handler has not ended after it was cancelled; once for each task, and not if it has ended."""
-    if task is not None and not task.done() and task not in _overdue:
-        _overdue.add(task)
+    """Log that a handler has not ended after it was cancelled, if it has not."""
+    if task is not None and not task.done():
         _tell_unended(standing_of_task(task), logger)
 
 

@@ -16,13 +16,15 @@ from daebus.protocol.messages import (
     gone_groups,
     listened_channels,
 )
+from daebus.queues.due_retries import RETRY_OF
 
 __all__ = ["ListenerChanges"]
 
 _PAGE = 100
 
 _MOVE_AGAIN = Script(
-    """
+    RETRY_OF
+    + """
     local moved = 0
     for _, entry in ipairs(redis.call('XRANGE', KEYS[1], '-', '+')) do
         if KEYS[3] then redis.call('XADD', KEYS[3], '*', unpack(entry[2])) end
@@ -31,8 +33,8 @@ _MOVE_AGAIN = Script(
     end
     redis.call('DEL', KEYS[1])
     for _, member in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1)) do
-        local ok, entry = pcall(cjson.decode, member)
-        if ok and type(entry) == 'table' and entry[1] == KEYS[1] then
+        local entry = retry_of(KEYS[1], member)
+        if entry then
             local due = redis.call('ZSCORE', KEYS[2], member)
             redis.call('ZREM', KEYS[2], member)
             entry[1] = KEYS[3]

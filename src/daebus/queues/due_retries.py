@@ -27,10 +27,18 @@ from daebus.core.uptime import uptime
 from daebus.errors import Unavailable
 from daebus.telemetry.logs import Logger
 
-__all__ = ["DueRetries"]
+__all__ = ["RETRY_OF", "DueRetries"]
 
 _POLL_SECONDS = 1.0
 _AT_ONCE = 100
+
+RETRY_OF = """
+    local function retry_of(stream, member)
+        local ok, entry = pcall(cjson.decode, member)
+        if ok and type(entry) == 'table' and entry[1] == stream then return entry end
+    end
+"""
+"""The entry that waits for a retry as a member of the sorted set, if it is one of a stream, else nil."""
 
 # A misfit is a member that is no retry, or whose stream is none. It is put off for a minute, until the caller has moved
 # it elsewhere. KEYS are the sorted set, and the note of the last time. ARGV are how many members to move at most; and

@@ -42,7 +42,7 @@ Idle instances send only heartbeats. Streams are looked at only when their repli
 
 from __future__ import annotations
 
-from daebus.connection.scripts import EVEN_WHEN_FULL, NOW, Script
+from daebus.connection.scripts import EVEN_WHEN_FULL, LEASE_OF, NOW, Script
 from daebus.protocol.fences import DRAW
 
 __all__ = ["BEAT", "CONFIRM", "DEPART", "FIND", "IS_MINE", "LEAVE", "SCAN", "STEP", "TAKE_OVER"]
@@ -50,10 +50,8 @@ __all__ = ["BEAT", "CONFIRM", "DEPART", "FIND", "IS_MINE", "LEAVE", "SCAN", "STE
 STEP = (
     EVEN_WHEN_FULL
     + NOW
+    + LEASE_OF
     + """
-    local function lease_of(name, default)
-        return tonumber(string.match(name, '%-(%d+)$') or default)
-    end
     local function lives(registry, name)
         local expires = redis.call('ZSCORE', registry, name)
         return expires and tonumber(expires) >= now

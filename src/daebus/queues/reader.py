@@ -11,7 +11,7 @@ from typing import cast
 from daebus.connection.node import Node
 from daebus.connection.resp import CommandError, is_busy_group, is_missing_group
 from daebus.connection.scripts import EVEN_WHEN_FULL, Script
-from daebus.core.slots import Slot, held_slot
+from daebus.core.slots import Slot, Slots, held_slot
 from daebus.delivery.grace import Grace
 from daebus.errors import Unavailable
 from daebus.protocol.fences import fence_counter
@@ -227,7 +227,7 @@ class GroupReader:
         try:
             if turn is None and entry.deliveries > 1:  # taken over by a question whose answer was lost
                 turn = await self._lease.suspects.turn()
-            if stream.slots is not None and (slot := await self._thread_for(stream, entry)) is None:
+            if stream.slots is not None and (slot := await self._thread_for(stream, stream.slots, entry)) is None:
                 return
             tenure = entry.tenure
             if (tenure is not None and tenure == self._lease.tenure) or await self._held.owned(stream, [entry]):
@@ -246,10 +246,9 @@ class GroupReader:
             if stream not in self._reading and stream.wanted:
                 self._free(stream)
 
-    async def _thread_for(self, stream: BoundedStream, entry: Entry) -> Slot | None:
+    async def _thread_for(self, stream: BoundedStream, slots: Slots, entry: Entry) -> Slot | None:
         """A thread for the handler of an entry. None: there is none, and the entry was given back."""
-        slot = None if stream.slots is None else await stream.slots.while_free()
-        if slot is None:
+        if (slot := await slots.while_free()) is None:
             await self._held.give_back(stream, entry)
         else:
             held_slot.set(slot)
@@ -257,8 +256,8 @@ class GroupReader:
 
     def _stop_lanes(self) -> None:
         """All threads are held: read no more entries of the streams whose handlers need one."""
-        if any(stream.is_held for stream in self._reading) and not self._stopping and self._interrupting is None:
-            self._interrupting = asyncio.create_task(self._interrupt())
+        if any(stream.is_held for stream in self._reading):
+            self._read_anew()
 
     def _open_lanes(self) -> None:
         """A thread is free again."""
@@ -270,7 +269,12 @@ class GroupReader:
     def _free(self, stream: BoundedStream) -> None:
         """A stream has room again: make sure that it is read."""
         self._freed.set()
-        if self._reading and stream not in self._reading and not self._stopping and self._interrupting is None:
+        if self._reading and stream not in self._reading:
+            self._read_anew()
+
+    def _read_anew(self) -> None:
+        """End the read that waits, so that the next one asks for the right streams."""
+        if not self._stopping and self._interrupting is None:
             self._interrupting = asyncio.create_task(self._interrupt())
 
     async def _interrupt(self) -> None:

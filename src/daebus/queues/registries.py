@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -12,7 +13,6 @@ import msgspec
 from daebus.connection.link import Link
 from daebus.connection.node import Node
 from daebus.connection.scripts import EVEN_WHEN_FULL, NOW, Script
-from daebus.core.uptime import uptime
 from daebus.telemetry.logs import Logger
 
 from .lease_scripts import BEAT, DEPART, IS_MINE
@@ -116,7 +116,7 @@ class Registries:
             delivery: The id of the entry, and the number of its deliveries; this one does not count.
         """
         # Those that are given back at about the same time have one owner: a dead one is searched for a while only.
-        owner = f"returned-{int(uptime() / _SHARED_SECONDS)}-{self._node.id}"
+        owner = f"returned-{int(time.monotonic() / _SHARED_SECONDS)}-{self._node.id}"
         entry_id, deliveries = delivery
         arguments = (group, entry_id, self._node.id, deliveries, owner)
         await self._node.insist(_GIVE_BACK, [key, registry], arguments)

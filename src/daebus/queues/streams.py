@@ -82,7 +82,8 @@ class BoundedStream:
     def wanted(self) -> int:
         """How many more entries to read; 0 also if there is little room, because every read would then be small."""
         free = self.limit - len(self.tasks) - self.keeps_place
-        return free if free * 4 >= self.limit and not self.is_held else 0
+        slots = self.slots  # as `is_held`, but this is asked for each message
+        return free if free * 4 >= self.limit and (slots is None or not slots.is_held) else 0
 
 
 _limit_of: Callable[[BoundedStream], int] = attrgetter("limit")

@@ -12,7 +12,7 @@ import zlib
 from typing import NamedTuple
 
 from daebus.connection.link import Link
-from daebus.connection.scripts import NOW, Script
+from daebus.connection.scripts import LEASE_OF, NOW, Script
 from daebus.errors import DaebusError
 
 __all__ = ["TaskRecord"]
@@ -28,6 +28,7 @@ __all__ = ["TaskRecord"]
 # that is set back would give it; lease_scripts.py has the reasoning.
 _ASK = Script(
     NOW
+    + LEASE_OF
     + """
 local key, me, lease = KEYS[1], ARGV[1], tonumber(ARGV[2])
 local expected, due, watched, latest = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
@@ -35,7 +36,7 @@ local function put(field, value) redis.call('HSET', key, field, string.format('%
 
 local record = redis.call('HMGET', key, 'last', 'owner', 'until', 'seen')
 local last, owner, expires, seen = tonumber(record[1]), record[2], tonumber(record[3]), tonumber(record[4] or 0)
-local own = owner and tonumber(string.match(owner, '%-(%d+)$')) or lease
+local own = owner and lease_of(owner, lease) or lease
 if owner and expires then
     if math.abs(now - seen) > own / 2 or expires > now + own then
         expires = now + own
