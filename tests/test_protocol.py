@@ -21,6 +21,7 @@ from daebus.core.signing import digest
 from daebus.errors import NotFound, Unavailable
 from daebus.identity.forwarding import Claims
 from daebus.testing import private_redis_url, running
+from daebus.websocket.authentication import AUTHENTICATE, Login
 
 pytestmark = pytest.mark.usefixtures("daebus_redis_url")
 
@@ -350,7 +351,9 @@ async def test_the_registry_names_the_service_and_its_actions() -> None:
 
 
 async def test_websocket_envelopes_are_those_of_the_page() -> None:
-    question, misspelt = examples("envelope")
+    question, misspelt, login = examples("envelope")
+    assert login["type"] == AUTHENTICATE
+    assert msgspec.convert(login["data"], Login) == Login("TOKEN")
     async with running(users([])) as service, service.socket() as socket:
         await socket.connection.send(msgspec.json.encode(question).decode())
         answer = msgspec.json.decode(await socket.connection.recv(), type=dict[str, object])

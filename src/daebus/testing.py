@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-from collections.abc import AsyncGenerator, Generator, Mapping
+from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager
 from functools import cache
 from typing import Final, TypeVar
@@ -34,6 +34,7 @@ from daebus.wiring.provided_types import fits
 try:
     import httpx
     from websockets.asyncio.client import ClientConnection, connect
+    from websockets.typing import Subprotocol
 except ModuleNotFoundError as _missing:
     raise ModuleNotFoundError(
         f"daebus.testing needs {_missing.name}: pip install 'daebus[testing]', or '.[testing]' in a clone.",
@@ -116,11 +117,14 @@ class RunningService:
         self.publish: Final = self.bus.publish
 
     @asynccontextmanager
-    async def socket(self, *, headers: Mapping[str, str] | None = None, **params: str) -> AsyncGenerator[Socket]:
+    async def socket(
+        self, *, headers: Mapping[str, str] | None = None, subprotocols: Sequence[str] = (), **params: str
+    ) -> AsyncGenerator[Socket]:
         """Connect a WebSocket client.
 
         Args:
             headers: Headers of the handshake, which handlers read in `Context.headers`.
+            subprotocols: The subprotocols that it offers, such as ``daebus`` and one with a token.
             params: Parameters of the query string.
 
         Raises:
@@ -130,7 +134,8 @@ class RunningService:
             raise ConfigurationError("The app has no WebSocket: call app.attach(DaebusWebSocket()).")
         port = self.ports.get("websocket") or self.ports["http"]
         url = httpx.URL(f"ws://127.0.0.1:{port}{self._websocket.path}", params=params)
-        async with connect(str(url), max_size=None, additional_headers=headers) as connection:
+        offered = [Subprotocol(name) for name in subprotocols] or None
+        async with connect(str(url), max_size=None, additional_headers=headers, subprotocols=offered) as connection:
             yield Socket(connection)
 
     def override(self, **objects: object) -> AbstractContextManager[None]:

@@ -1,12 +1,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 import msgspec
 import pytest
 from dependency_injector import providers
-from tests.support import until
 
 from daebus import (
     Action,
@@ -162,21 +161,6 @@ async def test_a_socket_asks_once_a_connection() -> None:
         async with service.socket() as socket:
             assert (await socket.ask("me")).type == "error"
             assert msgspec.json.decode((await socket.ask("look")).data) == "a stranger"
-
-
-async def test_on_a_socket_the_user_is_found_again_once_it_has_expired() -> None:
-    app = shop()
-    async with running(app) as service, service.socket(headers=bearer("ada")) as socket:
-        tokens = app.container.tokens()
-        tokens.users["ada"] = User("ada", datetime.now(UTC) + timedelta(seconds=0.1))
-        assert (await socket.ask("me")).type == "response"
-
-        async def is_refused() -> bool:
-            return (await socket.ask("me")).type == "error"
-
-        await until(is_refused)
-        assert len(tokens.asked) == 2
-        tokens.users["ada"] = User("ada")
 
 
 async def test_overrides_replace_the_user_for_all_handlers() -> None:

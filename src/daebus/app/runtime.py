@@ -29,6 +29,7 @@ from daebus.queues.leases import Lease
 from daebus.queues.retries import Retries
 from daebus.tasks.threads import ServiceThreads, ThreadTask
 from daebus.telemetry.logs import Logger, configure_logging, make_logger
+from daebus.websocket.authentication import finding_users
 from daebus.websocket.clients import Clients
 from daebus.websocket.replicas import Replicas
 
@@ -154,6 +155,9 @@ class Runtime:
             messages={plan.spec.type: plan.endpoint for plan in plans.of(SOCKET)},
             connect=next((plan.endpoint for plan in plans.of(SOCKET_CONNECT)), None),
             disconnect=[plan.endpoint for plan in plans.of(SOCKET_DISCONNECT)],
+            authenticate=finding_users(
+                [plan.endpoint for kind in (SOCKET, SOCKET_CONNECT) for plan in plans.of(kind)], made.workers
+            ),
         )
         hub = SocketHub(settings, routes, service=made.service, node=self.node, logger=self.logger)
         hub.budget = self.budget

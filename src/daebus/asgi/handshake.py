@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TypeAlias, cast
@@ -17,8 +17,9 @@ from daebus.errors import ServiceError
 from daebus.server.sockets import DIRECT, Direct
 
 from .problems import PROBLEM, REFUSAL, encode_problem, request_id
+from .subprotocols import AUTHENTICATE, PLAIN
 
-__all__ = ["Handshake", "Socket", "explaining", "read_handshake", "refuse", "refuse_unread"]
+__all__ = ["Handshake", "Socket", "choose_protocol", "explaining", "read_handshake", "refuse", "refuse_unread"]
 
 Receive = Callable[[], Awaitable[Mapping[str, object]]]
 Send = Callable[[dict[str, object]], Awaitable[None]]
@@ -43,6 +44,9 @@ class Handshake:
         send: The ASGI callable.
         scope: What Litestar's middleware has stored in the ASGI scope about the user: ``user``, ``auth``, ``session``.
         direct: The server's own callables, if `receive` and `send` are these; None: messages pass through Litestar.
+        offers: The subprotocols that the client offers, without one that has a token.
+        protocol: The subprotocol with which it is accepted; None: none.
+        is_accepted: Whether it was accepted.
     """
 
     query: bytes
@@ -53,10 +57,16 @@ class Handshake:
     send: Send
     scope: Mapping[str, object] = field(default_factory=dict[str, object])
     direct: Direct | None = None
+    offers: Sequence[str] = ()
+    protocol: str | None = None
+    is_accepted: bool = False
 
     async def accept(self) -> None:
-        """Accept the client. Raises the server's exception if the client has disconnected."""
-        await self.send({"type": "websocket.accept"})
+        """Accept the client, unless that is done. Raises the server's exception if the client has disconnected."""
+        if self.is_accepted:
+            return
+        await self.send({"type": "websocket.accept", "subprotocol": self.protocol})
+        self.is_accepted, self.explains = True, False  # from now on it is refused by a close frame
         if self.direct is not None:
             self.receive, self.send = self.direct.receive, self.direct.send
 
@@ -97,6 +107,7 @@ def read_handshake(socket: Socket) -> Handshake:
         send=send,
         scope=_known(scope),
         direct=direct,
+        offers=tuple(scope["subprotocols"]),
     )
 
 
@@ -106,8 +117,15 @@ def _known(scope: Scope) -> Mapping[str, object]:
     return {name: stored[name] for name in _STORED if stored.get(name) is not None}
 
 
+def choose_protocol(handshake: Handshake, *, can_log_in: bool) -> bool:
+    """Choose among the subprotocols that a client offers; returns whether its first message has its credentials."""
+    known = (AUTHENTICATE, PLAIN) if can_log_in else (PLAIN,)
+    handshake.protocol = next((one for one in known if one in handshake.offers), None)
+    return handshake.protocol == AUTHENTICATE
+
+
 async def refuse(handshake: Handshake, error: ServiceError) -> None:
-    """Refuse a client before it is accepted: with the error as a response, or at least with its status code."""
+    """Refuse a client: with the error as a response, or at least with its status code as the close code."""
     send = handshake.send
     with suppress(Exception):  # the client may be gone
         if not handshake.explains:

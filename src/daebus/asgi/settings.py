@@ -61,6 +61,9 @@ class WebSocketLimits(msgspec.Struct, frozen=True, kw_only=True):
         max_message_size: The largest message in bytes; a larger one is answered with an error. Default 1 MiB.
         max_clients: How many clients may be connected to one process; more are refused with 503. Default 10,000.
         max_per_address: How many clients may have the same address; None, the default: half of the possible clients.
+        login_timeout: Seconds within which the first message of a client must arrive if it has the credentials;
+            otherwise the client is closed with 4401. Default 10.
+        max_login_size: The largest such message in bytes; a larger one is refused with 4413. Default 8 KiB.
 
     Raises:
         WiringError: A limit is out of its range.
@@ -69,11 +72,15 @@ class WebSocketLimits(msgspec.Struct, frozen=True, kw_only=True):
     max_message_size: int = MAX_MESSAGE_SIZE
     max_clients: int = 10_000
     max_per_address: int | None = None
+    login_timeout: float = 10.0
+    max_login_size: int = 8_192
 
     def __post_init__(self) -> None:
         """Refuse what is out of its range."""
         subject = "WebSocketLimits(...)"
         require_counts(subject, max_message_size=self.max_message_size, max_clients=self.max_clients)
+        require_counts(subject, max_login_size=self.max_login_size)
+        require_seconds(subject, "login_timeout", self.login_timeout)
         _require_counts_or_none(subject, max_per_address=self.max_per_address)
 
 

@@ -15,12 +15,14 @@ from .stopping import Stopping
 
 __all__ = [
     "Actor",
+    "Answer",
     "Context",
     "Fence",
     "Fenced",
     "HasSession",
     "RawHeaders",
     "Session",
+    "SessionWatcher",
     "Source",
     "current_context",
     "remaining",
@@ -143,19 +145,63 @@ def _read(raw: Mapping[str, str] | Iterable[tuple[bytes, bytes]]) -> dict[str, s
     return headers
 
 
+class Answer(msgspec.Struct, frozen=True):
+    """What was found out about the sender of the messages on one connection.
+
+    Attributes:
+        user: The user; None: a stranger.
+        subject: The id of the user; None: there is none.
+        until: When the user must be found again, in seconds of `time.time`.
+    """
+
+    user: object
+    subject: str | None
+    until: float
+
+
+class SessionWatcher(Protocol):
+    """What a transport does if something changes in a session."""
+
+    def answered(self, before: Answer | None, answer: Answer, /) -> None:
+        """The sender was found, for the first time or again. May be called in any thread."""
+        ...
+
+    def replaced(self) -> None:
+        """The credentials were replaced."""
+        ...
+
+
 class Session:
     """The sender of all messages on one connection.
 
     Attributes:
         scope: What Litestar's middleware has stored in the scope of the handshake, such as ``user``.
+        authorization: The credentials of a message, instead of the header of the handshake; None: there was none.
         answers: What was found out about the sender, by who has asked.
+        watcher: Is told of changes.
     """
 
-    __slots__ = ("answers", "scope")
+    __slots__ = ("answers", "authorization", "scope", "watcher")
 
     def __init__(self, scope: Mapping[str, object]) -> None:
         self.scope: Mapping[str, object] = scope
-        self.answers: dict[object, object] = {}
+        self.authorization: str | None = None
+        self.answers: dict[object, Answer] = {}
+        self.watcher: SessionWatcher | None = None
+
+    def answer(self, asker: object, answer: Answer) -> None:
+        """Keep what was found out."""
+        before = self.answers.get(asker)
+        self.answers[asker] = answer
+        if self.watcher is not None:
+            self.watcher.answered(before, answer)
+
+    def replace(self, authorization: str) -> None:
+        """Replace the credentials: the sender must be found again."""
+        self.authorization = authorization
+        self.answers = {asker: msgspec.structs.replace(each, until=0.0) for asker, each in self.answers.items()}
+        if self.watcher is not None:
+            self.watcher.replaced()
 
 
 class HasSession:

@@ -23,6 +23,7 @@ from daebus.asgi.handshake import explaining, refuse_unread
 from daebus.asgi.problems import telling_id
 from daebus.asgi.settings import DaebusHttp, HttpLimits
 from daebus.asgi.site_guard import SiteGuard
+from daebus.asgi.subprotocols import take_token
 from daebus.core.stopping import Stopping
 from daebus.declare.paths import litestar_path, path_shape
 from daebus.errors import ConfigurationError, WiringError, WiringProblem
@@ -62,6 +63,7 @@ class Application(Litestar):
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # unions of the types of the three kinds
         if scope["type"] == "websocket":
             scope.setdefault(DIRECT, Direct(receive, send))
+            take_token(scope)
             send = explaining(scope, send)
             refusal = self.guard.refuses_connection(scope)
             if refusal is not None:

@@ -23,6 +23,7 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         source: Where the message comes from.
         scheme: The scheme of the ``Authorization`` header in lower case, such as ``bearer``; empty: there is none.
+            A WebSocket client can also send its token as a subprotocol or in a message; that counts as the header.
         token: The rest of that header, such as the token; empty: there is none.
         headers: All headers of the message, or of the WebSocket's handshake, by their names in lower case.
         scope: The ASGI scope, with what Litestar's middleware has stored in it: ``user``, ``auth`` and ``session``.
@@ -53,7 +54,8 @@ def current_credentials() -> Credentials:
     if context is None or context.source is None:
         raise LookupError("nobody has sent a message here, so there are no credentials")
     session = session_of_context(context)
-    scheme, _, token = context.headers.get("authorization", "").strip().partition(" ")
+    given = None if session is None else session.authorization
+    scheme, _, token = (context.headers.get("authorization", "") if given is None else given).strip().partition(" ")
     return Credentials(
         source=context.source,
         scheme=scheme.lower(),

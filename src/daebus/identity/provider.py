@@ -15,7 +15,7 @@ import msgspec
 from dependency_injector import providers
 from typing_extensions import override
 
-from daebus.core.context import Context, current_context
+from daebus.core.context import Answer, Context, current_context
 from daebus.declare.signatures import MISSING, return_hint
 from daebus.delivery.per_message import MessageProvider
 from daebus.errors import BadRequest, ConfigurationError, Unauthorized
@@ -29,13 +29,6 @@ from .forwarding import AUTHORIZATION, Forwarded, Known, forwarded_of
 __all__ = ["Identity", "Visitor", "identities", "refuses_strangers"]
 
 U = TypeVar("U")
-
-
-class _Answer(msgspec.Struct, frozen=True):
-    """What was found out about the sender of a connection, and until when it is true, in seconds of `time.time`."""
-
-    user: object
-    until: float
 
 
 class Rules(msgspec.Struct, Generic[U], frozen=True):
@@ -112,7 +105,7 @@ class Visitor(MessageProvider[U | None], Generic[U]):
             return nullcontext(self._known(context, self.assumed[-1]))
         session = session_of_context(context)
         answer = None if session is None else session.answers.get(self)
-        if isinstance(answer, _Answer) and time.time() < answer.until:
+        if answer is not None and time.time() < answer.until:
             return nullcontext(self._known(context, cast("U | None", answer.user)))
         came = forwarded_of(context) if self.rules.forward else None
         if came is not None and AUTHORIZATION not in context.headers:
@@ -130,17 +123,22 @@ class Visitor(MessageProvider[U | None], Generic[U]):
             return user
         session = session_of_context(context)
         if session is not None:
-            session.answers[self] = _Answer(user, until)
+            session.answer(self, Answer(user, self._subject_of(user), until))
         return self._known(context, user)
 
     def _known(self, context: Context, user: U | None) -> U | None:
         """The user, who is from now on the one for whom the message is handled."""
         if user is not None:
-            subject = self.rules.subject
-            name: object = getattr(user, "id", None) if subject is None else subject(user)
-            known = Known(user, None if name is None else str(name), self.rules.forward)
+            known = Known(user, self._subject_of(user), self.rules.forward)
             msgspec.structs.force_setattr(context, "_known", known)
         return user
+
+    def _subject_of(self, user: U | None) -> str | None:
+        if user is None:
+            return None
+        subject = self.rules.subject
+        name: object = getattr(user, "id", None) if subject is None else subject(user)
+        return None if name is None else str(name)
 
     def _read(self, came: Forwarded) -> U:
         """The user of the message of another service. Raises `Unauthorized`."""

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Mapping
 
-from daebus.asgi.handshake import Handshake, refuse
+from daebus.asgi.handshake import Handshake, choose_protocol, refuse
+from daebus.asgi.settings import WebSocketLimits
 from daebus.core.budgets import Budget
 from daebus.core.timings import Timings
 from daebus.errors import Reject, ServiceError, Unavailable
 from daebus.telemetry.logs import Logger
 
 from .clients import Client
-from .inbound import Inbound
+from .inbound import Inbound, response
 from .outbox import Outbox
 from .reader import Reader
 from .replicas import Replicas
@@ -44,6 +45,7 @@ class Connection:
         logger: Logs errors.
         budget: The memory budget for messages that wait for the client.
         timings: How long to wait for the client.
+        limits: The limits for its login.
 
     Attributes:
         client: The client, as the handlers see it.
@@ -59,6 +61,7 @@ class Connection:
         logger: Logger,
         budget: Budget,
         timings: Timings,
+        limits: WebSocketLimits,
     ) -> None:
         self.client: Client = Client(client_id, self, handshake.headers, handshake.scope)
         self.task: asyncio.Task[None] | None = None
@@ -67,6 +70,8 @@ class Connection:
         self._replicas = replicas
         self._logger = logger
         self._timings = timings
+        self._limits = limits
+        self._users = inbound.watch(self.client, self.disconnect)
         self._outbox = Outbox(handshake, self._drop, budget)
         self._reader = Reader(handshake, self._client_gone)
         self._state = State.HANDSHAKE
@@ -97,9 +102,9 @@ class Connection:
         """Send a message, without waiting."""
         self._outbox.post(text)
 
-    def disconnect(self, reason: str) -> None:
-        """Disconnect the client with code 1000 after the current handler has finished, which has a limited time."""
-        if self.close(_NORMAL, reason):
+    def disconnect(self, reason: str, code: int = _NORMAL) -> None:
+        """Disconnect the client after the current handler has finished, which has a limited time."""
+        if self.close(code, reason):
             self._limit_handler()
 
     def close(self, code: int, reason: str) -> bool:
@@ -140,25 +145,31 @@ class Connection:
 
     async def _connect(self) -> bool:
         """Accept or refuse the client; returns whether it was accepted."""
-        greeting = None
+        greeting, asked, handshake = None, None, self._handshake
         try:
-            await self._handshake.receive()
+            await handshake.receive()
+            logs_in = choose_protocol(handshake, can_log_in=self._users is not None)
+            if logs_in and self._state is State.HANDSHAKE:
+                self._state = State.LOGIN
+                message = await self._reader.first(self._limits.login_timeout)
+                self._state = State.HANDSHAKE
+                asked = await self._inbound.log_in(self.client, message, self._limits.max_login_size)
             if self._state is State.HANDSHAKE:
-                greeting = await self._inbound.connect(self.client, self._handshake.query, self._handshake.request_id)
+                greeting = await self._inbound.connect(self.client, handshake.query, handshake.request_id)
             if self._state is State.REFUSING:
                 code, reason = self._close_frame
                 raise Reject(reason or "The client was refused.") if code == _NORMAL else Unavailable(reason)
         except ServiceError as error:
             self._state = State.CLOSED
-            await refuse(self._handshake, error)
+            await refuse(handshake, error)
             return False
         if not await self._accept():
             return False
         # This is awaited, so that every replica can reach the client once the client has received a message.
         await self._attempt(self._replicas.add(self.client.id), _REGISTRY_SECONDS)
         self._outbox.open()
-        if greeting is not None:
-            await self._outbox.deliver(greeting)
+        if greeting is not None or logs_in:
+            await self._outbox.deliver(response(greeting, asked))
         return True
 
     async def _accept(self) -> bool:
@@ -219,6 +230,8 @@ class Connection:
 
     async def _finish(self) -> None:
         """End the connection: no more messages are handled."""
+        if self._users is not None:
+            self._users.stop()
         before, self._state = self._state, State.CLOSING
         if self._limit is not None:
             self._limit.cancel()

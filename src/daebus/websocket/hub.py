@@ -56,7 +56,7 @@ class SocketHub:
         self.budget: Budget = Budget(MAX_HELD)
         self._instance = node.id
         self._timings = node.timings
-        self._max_clients = settings.limits.max_clients
+        self._limits = settings.limits
         self._origins = OriginGuard(settings.origins, component="DaebusWebSocket")
         self._refusals = RefusalLog(logger)
         self._subscriber = node.subscriber
@@ -133,11 +133,12 @@ class SocketHub:
 
         Raises `Unavailable` if the maximum number of clients is connected.
         """
-        if len(self._connections) >= self._max_clients:
-            raise Unavailable(f"{self._max_clients} clients are connected to this process, and it takes no more")
+        if len(self._connections) >= self._limits.max_clients:
+            most = self._limits.max_clients
+            raise Unavailable(f"{most} clients are connected to this process, and it takes no more")
         client_id = f"{self._instance}-{secrets.token_hex(8)}"
         connection = Connection(
-            handshake, client_id, self._inbound, self._replicas, self._logger, self.budget, self._timings
+            handshake, client_id, self._inbound, self._replicas, self._logger, self.budget, self._timings, self._limits
         )
         if self._stopping is not None:
             connection.close(*self._stopping)

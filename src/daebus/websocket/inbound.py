@@ -14,16 +14,17 @@ import msgspec
 from daebus.core.stopping import Stopping
 from daebus.delivery.delivery import Delivery
 from daebus.delivery.endpoint import Endpoint
-from daebus.errors import NotFound, ServiceError, TooLarge
+from daebus.errors import NotFound, ServiceError, TooLarge, Unauthorized
 from daebus.mistakes.suggestions import closest
 from daebus.payloads.codec import UNDECODABLE, encode, invalid_input
 from daebus.protocol.messages import Envelope
 from daebus.protocol.replies import encode_error
 from daebus.telemetry.logs import Logger
 
+from .authentication import AUTHENTICATE, Authentication, End, UserWatch
 from .clients import Client
 
-__all__ = ["Inbound", "SocketRoutes"]
+__all__ = ["Inbound", "SocketRoutes", "response"]
 
 R = TypeVar("R")
 
@@ -47,11 +48,13 @@ class SocketRoutes:
         messages: The message handlers, by message type.
         connect: Accepts or refuses new clients; its payload is the query string. None: all are accepted.
         disconnect: The handlers that run after an accepted client has disconnected.
+        authenticate: Finds the users whom the handlers ask for; None: they ask for none.
     """
 
     messages: Mapping[str, Endpoint[bytes | None]]
     connect: Endpoint[bytes | None] | None = None
     disconnect: Sequence[Endpoint[object]] = ()
+    authenticate: Endpoint[bool] | None = None
 
 
 class Inbound:
@@ -83,12 +86,24 @@ class Inbound:
         self.disconnects: Sequence[Delivery[object]] = [
             Delivery(endpoint, service, stopping, logger, "socket") for endpoint in routes.disconnect
         ]
+        self._authentication: Authentication | None = None
+        if routes.authenticate is not None:
+            self._authentication = Authentication(Delivery(routes.authenticate, service, stopping, logger, "socket"))
         self._max_message_size = max_message_size
         self._surely_allowed = max_message_size // 4  # in characters, each at most 4 bytes in UTF-8
         self._logger = logger
         self._numbers = itertools.count(1)
 
-    async def connect(self, client: Client, query: bytes, request_id: str) -> str | None:
+    def watch(self, client: Client, end: End) -> UserWatch | None:
+        """A watch for the users of a client; None: no handler asks for users.
+
+        Args:
+            client: The client.
+            end: Closes its connection with a reason and a code.
+        """
+        return None if self._authentication is None else UserWatch(self._authentication, client, end)
+
+    async def connect(self, client: Client, query: bytes, request_id: str) -> bytes | None:
         """Call the connect handler for a client; returns its answer, if there is one.
 
         Raises:
@@ -99,10 +114,27 @@ class Inbound:
             return None
         incoming = delivery.incoming(request_id, query, client, headers=client.headers)
         try:
-            answer = await delivery.handle(incoming)
-            return None if answer is None else _response(answer, None)
+            return await delivery.handle(incoming)
         except Exception as error:
             raise delivery.problem(error, incoming) from error
+
+    async def log_in(self, client: Client, message: str | bytes, limit: int) -> str | int | None:
+        """Find the user of a client by its first message; returns the id of that message.
+
+        Raises:
+            ServiceError: The client must be refused with this error.
+        """
+        size = len(message if isinstance(message, bytes) else message.encode())
+        if size > limit:
+            raise TooLarge(f"The message has {size} bytes; at most {limit} are allowed for credentials")
+        try:
+            envelope = _decode(message)
+        except UNDECODABLE as error:
+            raise invalid_input(error, message, Envelope) from error
+        if envelope.type != AUTHENTICATE or self._authentication is None:
+            raise Unauthorized(f"The first message must have the type {AUTHENTICATE!r}")
+        await self._authentication.authenticate(client, envelope.data, f"{client.id}-{next(self._numbers)}")
+        return envelope.id
 
     async def handle(self, client: Client, message: str | bytes) -> str | None:
         """Handle a message; returns the answer, if there is one."""
@@ -110,7 +142,9 @@ class Inbound:
             if len(message) > self._surely_allowed:
                 self._refuse_large(message)
             envelope = _decode(message)
-            delivery = self._messages.get(envelope.type) or self._missing(envelope.type)
+            delivery = self._messages.get(envelope.type)
+            if delivery is None:
+                return await self._authenticate(client, envelope)
         except UNDECODABLE as error:
             return _error(invalid_input(error, message, Envelope), _id_of(message))
         except ServiceError as error:
@@ -121,9 +155,19 @@ class Inbound:
             answer = await delivery.handle(incoming)
             if answer is None and envelope.id is None:
                 return None
-            return _response(_NULL if answer is None else answer, envelope.id)
+            return response(answer, envelope.id)
         except Exception as error:
             return _error(delivery.problem(error, incoming), envelope.id)
+
+    async def _authenticate(self, client: Client, envelope: Envelope) -> str:
+        """Handle a message that is for no handler: it may have new credentials."""
+        if envelope.type != AUTHENTICATE or self._authentication is None:
+            self._missing(envelope.type)
+        try:
+            await self._authentication.authenticate(client, envelope.data, f"{client.id}-{next(self._numbers)}")
+        except ServiceError as error:
+            return _error(error, envelope.id)
+        return response(None, envelope.id)
 
     async def disconnect(self, delivery: Delivery[object], client: Client) -> None:
         """Run one of the disconnect handlers; its exceptions are only logged."""
@@ -152,10 +196,11 @@ def _error(error: ServiceError, message_id: str | int | None) -> str:
     return encode(Envelope("error", encode_error(error), message_id)).decode()
 
 
-def _response(answer: bytes, message_id: str | int | None) -> str:
+def response(answer: bytes | None, message_id: str | int | None) -> str:
+    """The message that has the answer of a handler; None: the handler has returned nothing."""
     # The same bytes as an encoded `Envelope` with this data, in half of the time.
     id_ = "" if message_id is None else f',"id":{encode(message_id).decode()}'
-    return f'{{"type":"response","data":{answer.decode()}{id_}}}'
+    return f'{{"type":"response","data":{(_NULL if answer is None else answer).decode()}{id_}}}'
 
 
 def _id_of(message: str | bytes) -> str | int | None:

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 
 from daebus.asgi.handshake import Handshake
+from daebus.errors import Unauthorized
 
 __all__ = ["Reader"]
 
@@ -37,6 +38,20 @@ class Reader:
         self._task: asyncio.Task[None] | None = None
         self.is_over: bool = False
         self.is_ahead: bool = False
+
+    async def first(self, seconds: float) -> str | bytes:
+        """Accept the client and return its first message. Raises `Unauthorized` if none comes within this time."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._handshake.accept()
+                message = await self._receive()
+        except TimeoutError:
+            raise Unauthorized(f"The client has sent no credentials within {seconds:g} s") from None
+        except Exception:  # the server's way of saying that the client has gone
+            message = None
+        if message is None:
+            raise Unauthorized("The client has left before its login")
+        return message
 
     async def next(self) -> str | bytes | None:
         """The next message; None: the client has disconnected."""

@@ -11,6 +11,7 @@ class State(enum.Enum):
     """The state of a connection: handshake, open, closing, closed."""
 
     HANDSHAKE = "The connect handler decides whether the client is accepted."
+    LOGIN = "The client is to send its credentials, before the connect handler decides."
     REFUSING = "The same, but the connection is to be closed: the client is refused in any case."
     ACCEPTING = "The server tells the client that it is accepted."
     HANDLING = "Open: a message is handled, or the connect handler's answer is sent."
@@ -20,14 +21,19 @@ class State(enum.Enum):
     CLOSED = "Nothing is sent any more: the client was refused, or has left and the disconnect handlers run."
 
 
-CONNECTING = (State.HANDSHAKE, State.REFUSING, State.ACCEPTING)
-"""The client does not know yet that it is accepted."""
+CONNECTING = (State.HANDSHAKE, State.LOGIN, State.REFUSING, State.ACCEPTING)
+"""The client is not connected yet: it can be refused."""
 
 OPEN = (State.HANDLING, State.ANSWERING, State.RECEIVING)
 """Messages are handled."""
 
-INTERRUPTED = (State.ANSWERING, State.RECEIVING)
+INTERRUPTED = (State.ANSWERING, State.RECEIVING, State.LOGIN)
 """No handler runs: a close request interrupts the wait of the connection at once."""
 
-AT_CLOSE = {State.HANDSHAKE: State.REFUSING, State.ACCEPTING: State.CLOSING, **dict.fromkeys(OPEN, State.CLOSING)}
+AT_CLOSE = {
+    State.HANDSHAKE: State.REFUSING,
+    State.LOGIN: State.REFUSING,
+    State.ACCEPTING: State.CLOSING,
+    **dict.fromkeys(OPEN, State.CLOSING),
+}
 """The next state after a close request. In other states the request changes nothing."""
