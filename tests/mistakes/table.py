@@ -13,7 +13,7 @@ from typing import cast
 
 from daebus import WiringError
 
-from .catalogue import CASES, Case, all_cases, read_case
+from .catalogue import CASES, Case, Checker, all_cases, read_case
 from .starting import load
 
 __all__ = ["PAGE", "page"]
@@ -33,6 +33,13 @@ GROUPS = {
     "sockets": "WebSockets",
     "lifecycle": "Apps and blueprints",
 }
+COLUMNS: Mapping[Checker, str] = {
+    "mypy": "mypy",
+    "pyright": "pyright, basedpyright",
+    "ty": "ty",
+    "pyrefly": "pyrefly",
+    "zuban": "zuban",
+}
 RENDERED = ("services/misspelt", "handlers/forgotten_star", "container/captured_session", "contracts/one_type_of_two")
 
 INTRO = """\
@@ -41,8 +48,17 @@ INTRO = """\
 `tests/mistakes/cases` contains {count} small programs with a mistake, each with its corrected version. The tests check
 this page: each mistake is reported at the stage shown here, at the right line, in the recorded words, and without other
 messages; for a corrected program nothing is reported. Every mistake is reported before the first message is handled:
-mypy with the plugin `daebus.mypy` reports {mypy} % of them, pyright alone {pyright} %. `daebus check` reports those of
-the stages registration and start-up, without starting anything.
+mypy with the plugin `daebus.mypy` reports {mypy} % of them, pyright alone, in strict mode, {pyright} %. `daebus check`
+reports those of the stages registration and start-up, without starting anything, and `daebus lsp` shows them in the
+editor while you type.
+
+| type checker | without settings | in strict mode |
+|---|---:|---:|
+{checkers}
+
+"Without settings" means the mode that the checker has if it is not configured; mypy has only its plugin. The strict
+modes are `strict` of mypy, pyright, basedpyright and zuban, all rules of ty, and the preset `strict` of pyrefly. Only
+mypy loads plugins. For a corrected program none of them reports anything, in either mode.
 
 The same mistakes were made with three other frameworks, in the style that their documentation recommends, and checked
 with mypy `--strict` (with the plugin of pydantic), pyright in strict mode, the framework's own test client, and a first
@@ -52,6 +68,9 @@ A dash means that the mistake cannot be made there, or is not a mistake there.
 | first reported | daebus | {peers} |
 |---|---:|---:|---:|---:|
 {totals}
+
+In the tables below, ✓ means that a type checker reports the mistake, "strict" that it does so only in strict mode.
+pyright and basedpyright report the same errors, so they share a column.
 
 ## How a mistake looks
 
@@ -81,6 +100,7 @@ def page(results: Mapping[str, object]) -> str:
         count=len(cases),
         mypy=100 * told["mypy"] // len(cases),
         pyright=100 * told["pyright"] // len(cases),
+        checkers="\n".join(rates(cases)),
         date=results["date"],
         versions=", ".join(f"{name} {version}" for name, version in versions.items()),
         peers=" | ".join(PEERS.values()),
@@ -111,19 +131,33 @@ def first(case: Case) -> str:
     return "type check" if case.stages() & {"mypy", "pyright"} else "start-up"
 
 
+def rates(cases: Sequence[Case]) -> Iterator[str]:
+    """For each type checker the part of the mistakes that it reports."""
+    for checker, title in COLUMNS.items():
+        told = [sum(checker in case.stages(strict=strict) for case in cases) for strict in (False, True)]
+        shown = " | ".join(f"{count} ({100 * count // len(cases)} %)" for count in told)
+        yield f"| {title}{' with `daebus.mypy`' if checker == 'mypy' else ''} | {shown} |"
+
+
+def mark_of(case: Case, checker: Checker) -> str:
+    """Whether a type checker reports a mistake, as the tables show it."""
+    if checker in case.stages(strict=False):
+        return "✓"
+    return "strict" if checker in case.stages() else ""
+
+
 def section(group: str, cases: Sequence[Case], peers: Mapping[str, Mapping[str, Mapping[str, str]]]) -> str:
     """The table of a group."""
     lines = [
         "",
         f"## {GROUPS[group]}",
         "",
-        f"| mistake | mypy | pyright | running | {' | '.join(PEERS.values())} |",
-        "|---|---|---|---|---|---|---|",
+        f"| mistake | {' | '.join(COLUMNS.values())} | running | {' | '.join(PEERS.values())} |",
+        "|---" * (len(COLUMNS) + len(PEERS) + 2) + "|",
     ]
     for case in cases:
-        stages = case.stages()
-        marks = ["✓" if checker in stages else "" for checker in ("mypy", "pyright")]
-        when = next((stage for stage in ("registration", "start-up") if stage in stages), "")
+        marks = [mark_of(case, checker) for checker in COLUMNS]
+        when = next((stage for stage in ("registration", "start-up") if stage in case.stages()), "")
         told = [peers[peer].get(f"{case.group}/{case.name}", {"when": "—"})["when"] for peer in PEERS]
         link = f"[{case.title.removesuffix('.')}](../tests/mistakes/cases/{case.group}/{case.name}.py)"
         lines.append("| " + " | ".join([link, *marks, when, *told]) + " |")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from functools import partial
+from pathlib import Path
 from typing import get_args
 
 import click
@@ -25,6 +26,7 @@ from daebus.process.loop import Loop
 from daebus.process.supervisor import Supervisor
 from daebus.process.watchdog import hung_seconds
 
+from .correcting import fix, show_fixes
 from .failures import explained
 from .overview import overview
 
@@ -92,11 +94,16 @@ def run(**given: object) -> None:
 def _reload(options: _Options) -> int:
     from daebus.process.reloader import Reloader  # noqa: PLC0415  # only here the watcher is needed
 
+    return asyncio.run(Reloader(options.child_arguments(), _folders(options.target)).run())
+
+
+def _folders(target: str) -> list[Path]:
+    """The folder of the project, and that of the target's file if it is elsewhere."""
     folders = [project_folder()]
-    file = target_file(options.target)
+    file = target_file(target)
     if file is not None and not file.is_relative_to(folders[0]):
         folders.append(file.parent)
-    return asyncio.run(Reloader(options.child_arguments(), folders).run())
+    return folders
 
 
 def _serve(options: _Options) -> None:
@@ -121,25 +128,62 @@ def _serve(options: _Options) -> None:
     )
 
 
+class _CheckOptions(msgspec.Struct, frozen=True):
+    """The options of ``daebus check``."""
+
+    target: str
+    service: str | None
+    as_json: bool
+    watch: bool
+    fix: bool
+    diff: bool
+
+
 @click.command()
 @click.argument("target")
 @click.option("--service", help="Name of the service; default: the one that the app sets.")
 @click.option(
     "--json", "as_json", is_flag=True, help="Print the mistakes, or the wiring, as JSON on stdout, for tools."
 )
-def check(target: str, service: str | None, as_json: bool) -> None:  # noqa: FBT001  # an option of the command
+@click.option("--watch", is_flag=True, help="Check again after each change of a Python file of the project.")
+@click.option("--fix", is_flag=True, help="First correct the mistakes whose help leaves no choice, in the files.")
+@click.option("--diff", is_flag=True, help="Print what --fix would change, and change nothing.")
+def check(**given: object) -> None:
     """Check the wiring of TARGET, and show it.
 
     All handlers are compiled, but nothing is started. TARGET is written as for "run". The exit code is 1 if there are
     mistakes.
     """
+    options = msgspec.convert(given, _CheckOptions)
+    if [options.watch, options.fix, options.diff].count(True) > 1:
+        raise click.UsageError("--watch, --fix and --diff exclude each other.")
+    if options.as_json and (options.watch or options.diff):
+        raise click.UsageError("--json prints one check: leave out --watch and --diff.")
     with explained(TargetError):
-        examined = examine(target, service)
-        if as_json and not isinstance(examined.failure, TargetError):
-            report = report_on(examined)
-            click.echo(encode(report))
-            sys.exit(0 if report.ok else 1)
-        made = examined.require()
+        if options.watch:
+            _watch(options)
+        elif options.diff:
+            sys.exit(1 if show_fixes(options.target, options.service, _folders(options.target)) else 0)
+        else:
+            if options.fix:
+                fix(options.target, options.service, _folders(options.target))
+            _check(options)
+
+
+def _watch(options: _CheckOptions) -> None:
+    from .watching import watch  # noqa: PLC0415  # only here the watcher is needed
+
+    service = [] if options.service is None else [f"--service={options.service}"]
+    asyncio.run(watch(["check", options.target, *service], _folders(options.target)))
+
+
+def _check(options: _CheckOptions) -> None:
+    examined = examine(options.target, options.service)
+    if options.as_json and not isinstance(examined.failure, TargetError):
+        report = report_on(examined)
+        click.echo(encode(report))
+        sys.exit(0 if report.ok else 1)
+    made = examined.require()
     for doubt in made.doubts:
         click.echo(doubt.render(colour=wants_colour(sys.stderr), word="warning") + "\n", err=True)
     click.echo(overview(describe(made), boxes=sys.stdout.isatty()))

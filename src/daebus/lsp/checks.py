@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 
+from daebus.checking.snapshot import Snapshot
+
 from .options import Options
 from .sharing import Sharing
 from .targets import Target
 from .texts import Texts
-from .worker.messages import Job, Outcome, Snapshot
+from .worker.messages import Job, Outcome
 from .workers import Worker
 
 __all__ = ["App", "Checks"]

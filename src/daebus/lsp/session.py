@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from lsprotocol import types
 from pygls.lsp.server import LanguageServer
 
+from daebus.editing.index import Index, Pages
+
 from .checks import App, Checks
 from .diagnostics import diagnostics_of
-from .index import Index, Pages
 from .options import Options
 from .targets import defined_apps, find_targets
 from .texts import Texts, path_of
@@ -31,7 +32,7 @@ class Session:
         self._worker = Worker()
         self.folders: Sequence[str] = [path_of(uri) for uri in _folders(server)]
         self.texts: Texts = Texts(server.workspace)
-        self._pages = Pages(self.texts)
+        self._pages = Pages(self.texts.text)
         self.checks: Checks = Checks(self.folders, self.texts, self._worker, options, self._found)
         self.index: Index = Index((), self._pages)
         self._named: dict[str, object] = {}

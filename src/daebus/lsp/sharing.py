@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from .worker.messages import Contract, Snapshot
+from daebus.checking.snapshot import Contract, Snapshot
 
 __all__ = ["Sharing"]
 

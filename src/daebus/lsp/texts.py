@@ -11,6 +11,9 @@ from lsprotocol import types
 from pygls.uris import from_fs_path, to_fs_path
 from pygls.workspace import TextDocument, Workspace
 
+from daebus.editing.edits import Edit
+from daebus.editing.source import Source
+
 __all__ = ["Texts", "path_of", "uri_of"]
 
 # Not `splitlines`, which also ends lines where neither editors nor Python do.
@@ -78,6 +81,15 @@ class Texts:
         """A range for the editor from positions in characters: line and column, both from 0."""
         lines = self.lines(path)
         return types.Range(self._client(lines, start), self._client(lines, end))
+
+    def edit(self, page: Source, edit: Edit) -> types.TextEdit:
+        """An edit for the editor.
+
+        Args:
+            page: The text of the file that it changes.
+            edit: The edit.
+        """
+        return types.TextEdit(self.range(edit.path, page.place(edit.start), page.place(edit.end)), edit.text)
 
     def position(self, path: str, at: types.Position) -> tuple[int, int]:
         """A position of the editor in characters: line and column, both from 0."""

@@ -17,10 +17,10 @@ from daebus.telemetry.logs import configure_logging, make_logger
 from .children import Child
 from .signals import StopSignals
 
-__all__ = ["Reloader"]
+__all__ = ["Reloader", "SourceFilter"]
 
 
-class _SourceFilter(PythonFilter):
+class SourceFilter(PythonFilter):
     """Python files, except those of environments, caches and the embedded engine."""
 
     ignore_dirs = (*PythonFilter.ignore_dirs, ".daebus", ".ruff_cache", "venv")
@@ -71,7 +71,7 @@ class Reloader:
                 await self._child.stop()
 
     async def _watch(self) -> None:
-        async for changes in awatch(*self._folders, watch_filter=_SourceFilter()):
+        async for changes in awatch(*self._folders, watch_filter=SourceFilter()):
             self._logger.info("files changed, restarting", files=sorted({show_path(path) for _, path in changes}))
             self._changed.set()
 

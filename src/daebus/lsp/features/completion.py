@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 from lsprotocol import types
 
-from daebus.lsp.imports import import_edits
-from daebus.lsp.index import Index
-from daebus.lsp.syntax import Decorator, Header, Page
+from daebus.checking.snapshot import Contract, Event, Member
+from daebus.editing.imports import import_edits
+from daebus.editing.index import Index
+from daebus.editing.syntax import Decorator, Header, Page
 from daebus.lsp.texts import Texts
-from daebus.lsp.worker.messages import Contract, Event, Member
 
 from .options import OPTIONS
 from .wording import markdown, provider_text
@@ -222,9 +222,9 @@ class _Completion(msgspec.Struct, frozen=True):
     def _imports(self, members: Iterable[Member]) -> list[types.TextEdit]:
         files = self.index.modules
         return [
-            edit
+            self.texts.edit(self.page, edit)
             for member in members
-            for edit in import_edits(self.texts, self.path, self.page, member, files.get(member.module or ""))
+            for edit in import_edits(self.path, self.page, member, files.get(member.module or ""))
         ]
 
 

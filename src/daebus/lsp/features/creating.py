@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 
 from lsprotocol import types
 
-from daebus.lsp.imports import import_edits
-from daebus.lsp.index import Index
+from daebus.checking.snapshot import Contract, Handler, Member
+from daebus.editing.imports import import_edits
+from daebus.editing.index import Index
 from daebus.lsp.texts import Texts
-from daebus.lsp.worker.messages import Contract, Handler, Member
 
 from .subjects import find_subject
 
@@ -76,7 +76,8 @@ def _handler_edits(
     if contract.kind == "StreamAction":
         members.append(Member("AsyncIterator", "collections.abc", "AsyncIterator"))
     for member in members:
-        yield from import_edits(texts, path, page, member, index.modules.get(member.module or ""))
+        edits = import_edits(path, page, member, index.modules.get(member.module or ""))
+        yield from (texts.edit(page, edit) for edit in edits)
 
 
 def _tests(index: Index, texts: Texts, path: str, handler: Handler) -> Iterator[types.CodeAction]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from lsprotocol import types
 
-from daebus.lsp.index import Index
+from daebus.editing.index import Index
 from daebus.lsp.texts import Texts
 
 from .subjects import Subject, find_subject

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 
 from lsprotocol import types
 
-from daebus.lsp.index import Index, Site
-from daebus.lsp.syntax import Header
+from daebus.checking.snapshot import Contract, Handler, Provider
+from daebus.editing.index import Index, Site
+from daebus.editing.syntax import Header
 from daebus.lsp.texts import Texts
-from daebus.lsp.worker.messages import Contract, Handler, Provider
 
 from .subjects import Subject, find_subject
 from .wording import counted

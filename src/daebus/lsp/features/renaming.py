@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from lsprotocol import types
 
-from daebus.lsp.index import Index
-from daebus.lsp.syntax import Header, Page, Parameter
+from daebus.checking.snapshot import Contract, Provider
+from daebus.editing.index import Index
+from daebus.editing.syntax import Header, Page, Parameter
 from daebus.lsp.texts import Texts
-from daebus.lsp.worker.messages import Contract, Provider
 
 from .subjects import Subject, find_subject
 

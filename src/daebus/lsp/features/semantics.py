@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from lsprotocol import types
 
-from daebus.lsp.index import Index
-from daebus.lsp.syntax import Header
+from daebus.editing.index import Index
+from daebus.editing.syntax import Header
 from daebus.lsp.texts import Texts
 
 __all__ = ["LEGEND", "semantic_tokens"]

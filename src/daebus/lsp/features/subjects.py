@@ -7,10 +7,10 @@ import re
 import msgspec
 from lsprotocol import types
 
-from daebus.lsp.index import Index
-from daebus.lsp.syntax import Header, Page
+from daebus.checking.snapshot import Contract, Handler, Provider
+from daebus.editing.index import Index
+from daebus.editing.syntax import Header, Page
 from daebus.lsp.texts import Texts
-from daebus.lsp.worker.messages import Contract, Handler, Provider
 
 __all__ = ["Subject", "find_subject"]
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from lsprotocol import types
 
-from daebus.lsp.worker.messages import Contract, Handler, Provider
+from daebus.checking.snapshot import Contract, Handler, Provider
 
 __all__ = ["contract_text", "counted", "handler_text", "markdown", "provider_text"]
 

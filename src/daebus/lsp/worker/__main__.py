@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 
-from .checking import check
+from daebus.checking.inspecting import inspect_app
+
 from .nursery import Nursery
 
 
@@ -14,7 +15,7 @@ def main() -> None:
     silence = os.open(os.devnull, os.O_RDWR)
     os.dup2(silence, 0)
     os.dup2(silence, 1)
-    Nursery(requests, outcomes, check).run()
+    Nursery(requests, outcomes, inspect_app).run()
 
 
 if __name__ == "__main__":

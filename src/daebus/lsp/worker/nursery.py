@@ -13,7 +13,9 @@ from contextlib import suppress
 
 import msgspec
 
-from .messages import Job, Outcome, Request, Snapshot
+from daebus.checking.snapshot import Snapshot
+
+from .messages import Job, Outcome, Request
 from .sandbox import enter
 
 __all__ = ["Nursery"]

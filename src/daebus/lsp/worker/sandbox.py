@@ -1,17 +1,12 @@
-"""The sandbox of one check: a process of its own, with limits, without a terminal, with the buffers of the editor."""
+"""The sandbox of one check: a process of its own, with limits, without a terminal."""
 
 from __future__ import annotations
 
-import importlib.machinery
-import io
-import linecache
 import os
 import signal
 import sys
-from collections.abc import Mapping
-from pathlib import Path
 
-__all__ = ["enter", "lay_over"]
+__all__ = ["enter"]
 
 # After its time is over, the nursery ends the process. If the nursery itself was killed, this does.
 _SPARE_SECONDS = 5.0
@@ -44,28 +39,3 @@ def _limit_memory(megabytes: int) -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     if hard == resource.RLIM_INFINITY or limit < hard:
         resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
-
-
-def lay_over(buffers: Mapping[str, str]) -> None:
-    """Import the text of buffers instead of their files, from now on; places in messages are found in it, too."""
-    texts = {_same(path): text for path, text in buffers.items()}
-    for path, text in texts.items():
-        linecache.cache[path] = (len(text), None, io.StringIO(text).readlines(), path)
-    read, stats = importlib.machinery.SourceFileLoader.get_data, importlib.machinery.SourceFileLoader.path_stats
-
-    def get_data(self: importlib.machinery.SourceFileLoader, path: str) -> bytes:
-        text = texts.get(_same(path))
-        return read(self, path) if text is None else text.encode()
-
-    def path_stats(self: importlib.machinery.SourceFileLoader, path: str) -> Mapping[str, object]:
-        if _same(path) in texts:
-            raise OSError(f"{path} is in the editor, so that no compiled file is valid")
-        return stats(self, path)
-
-    # The loader has no hook for this, and the process ends after the check.
-    setattr(importlib.machinery.SourceFileLoader, "get_data", get_data)  # noqa: B010
-    setattr(importlib.machinery.SourceFileLoader, "path_stats", path_stats)  # noqa: B010
-
-
-def _same(path: str) -> str:
-    return str(Path(path).resolve()) if os.path.isabs(path) else path  # `Path` is slow here

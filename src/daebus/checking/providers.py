@@ -15,7 +15,7 @@ from daebus.wiring.lookup import inner_container, offered, provider_place
 from daebus.wiring.provided_types import UNKNOWN, is_async_resource, yielded_type
 
 from .contracts import Modules, member_of
-from .messages import Member, Provider
+from .snapshot import Member, Provider
 
 __all__ = ["providers_of"]
 

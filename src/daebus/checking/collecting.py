@@ -7,8 +7,6 @@ from types import CodeType
 
 from daebus.app.assembly import Assembly
 from daebus.app.kinds import kind_of
-from daebus.checking.examination import Examined
-from daebus.checking.report import Report
 from daebus.declare.signatures import MISSING, Signature
 from daebus.declare.specs import ActionSpec, ListenSpec, Spec
 from daebus.delivery.endpoint import Endpoint
@@ -19,8 +17,10 @@ from daebus.mistakes.show_type import show_type
 from daebus.wiring.lookup import name_of, path_of
 
 from .contracts import Modules, key_of
-from .messages import Handler, Service, Snapshot
+from .examination import Examined
 from .providers import providers_of
+from .report import Report
+from .snapshot import Handler, Service, Snapshot
 
 __all__ = ["collect"]
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from pygls.workspace import Workspace
-from tests.lsp.editor import apply
 
-from daebus.lsp.imports import import_edits
-from daebus.lsp.syntax import Page
-from daebus.lsp.texts import Texts
-from daebus.lsp.worker.messages import Member
+from daebus.checking.snapshot import Member
+from daebus.editing.edits import apply_edits
+from daebus.editing.imports import import_edits
+from daebus.editing.syntax import Page
 
 
 @pytest.mark.parametrize(
@@ -36,15 +34,13 @@ from daebus.lsp.worker.messages import Member
 def test_a_name_is_imported_once(tmp_path: Path, before: str, after: str) -> None:
     path = tmp_path / "app.py"
     path.write_text(before)
-    texts = Texts(Workspace(tmp_path.as_uri()))
-    edits = import_edits(texts, str(path), Page(before), Member("Repo", "shop", "Repo"), "/shop.py")
-    assert apply(before, edits) == after
+    edits = import_edits(str(path), Page(before), Member("Repo", "shop", "Repo"), "/shop.py")
+    assert apply_edits(before, edits) == after
 
 
 def test_what_needs_no_import(tmp_path: Path) -> None:
     path = tmp_path / "shop.py"
     path.write_text("x = 1\n")
-    texts = Texts(Workspace(tmp_path.as_uri()))
     page = Page("x = 1\n")
-    assert import_edits(texts, str(path), page, Member("str"), None) == []
-    assert import_edits(texts, str(path), page, Member("Repo", "shop", "Repo"), str(path)) == []
+    assert import_edits(str(path), page, Member("str"), None) == []
+    assert import_edits(str(path), page, Member("Repo", "shop", "Repo"), str(path)) == []

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from daebus.lsp.headers import Header
-from daebus.lsp.syntax import Page
+from daebus.editing.headers import Header
+from daebus.editing.syntax import Page
 
 CODE = '''\
 """A docstring with @users.action("x") and def in it."""

@@ -1,14 +1,13 @@
-"""The edit that makes a file import a name."""
+"""The edits by which a file imports a name."""
 
 from __future__ import annotations
 
 import re
 
-from lsprotocol import types
+from daebus.checking.snapshot import Member
 
+from .edits import Edit
 from .syntax import Page
-from .texts import Texts
-from .worker.messages import Member
 
 __all__ = ["import_edits"]
 
@@ -18,11 +17,10 @@ _FROM = re.compile(
 _IMPORT = re.compile(r"^(?:from|import)[ \t][^\n]*", re.MULTILINE)
 
 
-def import_edits(texts: Texts, path: str, page: Page, member: Member, module_file: str | None) -> list[types.TextEdit]:
+def import_edits(path: str, page: Page, member: Member, module_file: str | None) -> list[Edit]:
     """The edits that import a type, none if its name is known in the file, or if no import is needed.
 
     Args:
-        texts: The text of the files.
         path: The file that needs the name.
         page: Its text.
         member: The type.
@@ -35,12 +33,12 @@ def import_edits(texts: Texts, path: str, page: Page, member: Member, module_fil
         if found["module"] == module and "*" not in found["names"]:
             inner = found["inner"]
             if inner is None:
-                return [_insertion(texts, path, page, found.start() + len(found[0].rstrip()), f", {name}")]
+                return [_insertion(path, found.start() + len(found[0].rstrip()), f", {name}")]
             end = found.start("inner") + len(inner.rstrip())
             comma = "" if inner.rstrip().endswith(",") else ","
             line = f"\n    {name}," if "\n" in inner else f" {name}"
-            return [_insertion(texts, path, page, end, comma + line)]
-    return [_insertion(texts, path, page, *_new_line(page.text, f"from {module} import {name}\n"))]
+            return [_insertion(path, end, comma + line)]
+    return [_insertion(path, *_new_line(page.text, f"from {module} import {name}\n"))]
 
 
 def _is_known(text: str, name: str) -> bool:
@@ -66,6 +64,5 @@ def _new_line(text: str, line: str) -> tuple[int, str]:
     return (len(text), f"\n{line}") if last and end == 0 else (end, line)
 
 
-def _insertion(texts: Texts, path: str, page: Page, offset: int, text: str) -> types.TextEdit:
-    at = page.place(offset)
-    return types.TextEdit(texts.range(path, at, at), text)
+def _insertion(path: str, offset: int, text: str) -> Edit:
+    return Edit(path, offset, offset, text)

@@ -7,6 +7,7 @@ import sys
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from types import ModuleType, UnionType
+from typing import TypeGuard
 
 import msgspec
 
@@ -16,12 +17,17 @@ from daebus.errors import WiringError
 from daebus.mistakes.places import made_at, unwrap
 from daebus.mistakes.show_type import show_type
 
-from .messages import Contract, Event, Member
+from .snapshot import Contract, Event, Member
 
-__all__ = ["Modules", "key_of", "member_of"]
+__all__ = ["Modules", "is_installed", "key_of", "member_of"]
 
 _KINDS: tuple[type[AnyContract], ...] = (Action, StreamAction, Channel, Message)
 _FOREIGN = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
+
+
+def is_installed(file: str) -> bool:
+    """Whether a file belongs to an installed package."""
+    return any(part in file for part in _FOREIGN)
 
 
 def key_of(kind: str, name: str, service: str | None) -> str:
@@ -74,7 +80,7 @@ class Modules:
 
     def is_own(self, file: str) -> bool:
         """Whether a file belongs to the workspace."""
-        return file.startswith(self._folders) and not any(part in file for part in _FOREIGN)
+        return file.startswith(self._folders) and not is_installed(file)
 
     def files(self) -> dict[str, str]:
         """Their files, and the name of each."""
@@ -95,12 +101,12 @@ class Modules:
 
     def _contracts(self, module: ModuleType) -> Iterator[tuple[str, AnyContract]]:
         for name, value in list(vars(module).items()):
-            if isinstance(value, AnyContract):
+            if _is_contract(value):
                 yield name, value
             elif isinstance(value, type) and value.__module__ == module.__name__:
                 inner: Mapping[str, object] = vars(value)
                 for attribute, content in list(inner.items()):
-                    if isinstance(content, AnyContract):
+                    if _is_contract(content):
                         yield f"{name}.{attribute}", content
 
     def _key(self, contract: AnyContract) -> str:
@@ -144,6 +150,11 @@ class Modules:
             if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
                 tag = kind.__struct_config__.tag
                 yield Event(member_of(kind, self.is_own), None if tag is None else str(tag), kind.__struct_fields__)
+
+
+def _is_contract(value: object) -> TypeGuard[AnyContract]:
+    """Whether it is a contract; one with a wrong name is only among the mistakes."""
+    return isinstance(value, AnyContract) and isinstance(getattr(value, "name", None), str)
 
 
 def _kind_of(contract: AnyContract) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 
 import msgspec
 
+from daebus.checking.snapshot import Contract, Handler, Provider, Snapshot
+
 from .syntax import Decorator, Header, Page, Parameter, Use
-from .texts import Texts
-from .worker.messages import Contract, Handler, Provider, Snapshot
 
 __all__ = ["Index", "Pages", "Site"]
 
@@ -36,16 +36,19 @@ class Pages:
 
     Attributes:
         resolved: The uses of contracts in each file, with the text and the names from which they follow.
+
+    Args:
+        read: Gives the text of a file.
     """
 
-    def __init__(self, texts: Texts) -> None:
-        self._texts = texts
+    def __init__(self, read: Callable[[str], str]) -> None:
+        self._read = read
         self._pages: dict[str, Page] = {}
         self.resolved: dict[str, tuple[Page, Mapping[str, str], Mapping[str, Sequence[Site]]]] = {}
 
     def get(self, path: str) -> Page:
         """A file as text."""
-        text = self._texts.text(path)
+        text = self._read(path)
         known = self._pages.get(path)
         if known is None or (known.text is not text and known.text != text):
             known = self._pages[path] = Page(text)
