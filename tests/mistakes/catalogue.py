@@ -18,6 +18,7 @@ from typing import Literal, cast
 __all__ = [
     "CASES",
     "CHECKERS",
+    "HOLDOUT",
     "STAGES",
     "Case",
     "Checker",
@@ -38,6 +39,8 @@ CHECKERS: tuple[Checker, ...] = ("mypy", "pyright", "basedpyright", "ty", "pyref
 STAGES: tuple[Stage, ...] = (*CHECKERS, "registration", "start-up")
 
 CASES = Path(__file__).parent / "cases"
+# Mistakes that were written down after the checks, as new users make them: what is told of mistakes nobody thought of.
+HOLDOUT = CASES / "holdout"
 MARK = re.compile(rf"\s*# ! (?P<stage>{'|'.join(STAGES)})(?P<strict> strict)? (?P<code>[^\s:]+)(?::(?P<parts>.*))?$")
 _SECTION = re.compile(r"(?P<indent>\s*)# (?P<twin>wrong|right|both)$")
 

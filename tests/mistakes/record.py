@@ -15,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from .catalogue import CASES, CHECKERS, MARK, Case, Checker, Told, all_cases, write_cases
+from .catalogue import CASES, CHECKERS, HOLDOUT, MARK, Case, Checker, Told, all_cases, write_cases
 from .checkers import Run, run_all
 from .starting import check_runtime
 
@@ -63,14 +63,15 @@ def mark(path: Path, told: Iterable[tuple[str, Told]]) -> None:
 def main(names: Sequence[str]) -> None:
     """Record the cases of these names, or all."""
     logging.disable()
-    cases = [case for case in all_cases() if not names or case.name in names]
+    cases = [case for folder in (CASES, HOLDOUT) for case in all_cases(folder) if not names or case.name in names]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_cases(cases, folder)
         shutil.copy(CASES / "accounts.py", folder)
         found = told_of(cases, folder)
     for case in cases:
-        mark(CASES / case.group / f"{case.name}.py", found[case.module("wrong")])
+        paths = [folder / case.group / f"{case.name}.py" for folder in (CASES, HOLDOUT)]
+        mark(next(filter(Path.exists, paths)), found[case.module("wrong")])
 
 
 if __name__ == "__main__":

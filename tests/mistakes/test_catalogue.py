@@ -8,18 +8,21 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from tests.mistakes.catalogue import CASES, CHECKERS, Case, Checker, all_cases, compare, write_cases
+from tests.editing.checks import checking
+from tests.mistakes.catalogue import CASES, CHECKERS, HOLDOUT, Case, Checker, all_cases, compare, write_cases
 from tests.mistakes.checkers import By, Run, run_all
 from tests.mistakes.starting import check_runtime
 
 ALL = all_cases()
+HELD_OUT = all_cases(HOLDOUT)
 BY_NAME = {f"{case.group}/{case.name}": case for case in ALL}
+WITH_HELD_OUT = {f"{case.group}/{case.name}": case for case in [*ALL, *HELD_OUT]}
 
 
 @pytest.fixture(scope="module")
 def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("mistakes")
-    write_cases(ALL, folder)
+    write_cases([*ALL, *HELD_OUT], folder)
     shutil.copy(CASES / "accounts.py", folder)
     return folder
 
@@ -33,9 +36,9 @@ def checked(programs: Path) -> Mapping[Checker, By]:
     return told
 
 
-@pytest.mark.parametrize("name", BY_NAME)
+@pytest.mark.parametrize("name", WITH_HELD_OUT)
 def test_the_type_checkers_tell_exactly_what_is_wrong(checked: Mapping[Checker, By], name: str) -> None:
-    case = BY_NAME[name]
+    case = WITH_HELD_OUT[name]
     for checker, told in checked.items():
         expected = [mark for mark in case.expected if mark.stage == checker]
         assert compare(expected, told.get(case.module("wrong"), [])) == [], checker
@@ -65,6 +68,24 @@ def test_the_type_checkers_tell_most_of_them() -> None:
     told = Counter(stage for case in ALL for stage in case.stages())
     assert told["mypy"] >= 0.8 * len(ALL)
     assert told["pyright"] >= 0.55 * len(ALL)
+
+
+def test_the_check_tells_those_that_were_held_out_with_their_places(programs: Path) -> None:
+    with checking(programs) as checker:
+        for case in HELD_OUT:
+            expected = [mark for mark in case.expected if mark.stage in ("registration", "start-up")]
+            if not expected:
+                continue
+            problems = checker.check(f"{case.module('wrong')}.py", {}).problems
+            assert [problem.line for problem in problems] == [mark.line for mark in expected], case.name
+            assert all(problem.end_column is not None for problem in problems), case.name
+
+
+def test_most_of_those_that_were_held_out_are_told() -> None:
+    told = Counter(stage for case in HELD_OUT for stage in case.stages())
+    assert told["mypy"] >= 0.94 * len(HELD_OUT)
+    assert told["pyright"] >= 0.5 * len(HELD_OUT)
+    assert all(case.stages() & {"registration", "start-up"} for case in HELD_OUT if case.group != "calls")
 
 
 def test_a_case_has_two_programs_of_the_same_lines() -> None:

@@ -34,6 +34,7 @@ from .registering import OVERRIDING, REGISTERING, check_in_time, check_once, che
 from .routes import check_route
 from .services import check_services
 from .shapes import check_shape
+from .typing_imports import check_imports
 from .values import check_values
 
 __all__ = ["DaebusPlugin"]
@@ -146,6 +147,7 @@ def _check(context: MethodSigContext) -> bool:
     if handler is None:
         return True
     is_shaped = handler.is_opaque or _check_signature(api, handler)
+    check_imports(handler)
     check_values(handler)
     check_duplicates(handler, context.context)
     check_in_time(handler)

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from mypy.nodes import CallExpr, Context, Expression, RefExpr
 
+from daebus.declare.options import stray_in
 from daebus.declare.schedules import Cron, Interval
 from daebus.mypy.model.handlers import Handler
 from daebus.mypy.model.reading import keyword, number, text
@@ -15,6 +16,7 @@ from daebus.mypy.model.reports import VALUE, report
 __all__ = ["check_values"]
 
 _NAMED = {"action": "name", "listen": "channel", "socket": "message_type", "background": "name", "thread": "name"}
+_WITH_COLONS = ("listen", "socket")
 _SECONDS, _FIELDS = "give seconds above 0", "give five fields, such as '0 3 * * *'"
 
 
@@ -22,8 +24,11 @@ def check_values(handler: Handler) -> None:
     """Report names, schedules and limits that the registration refuses."""
     name, call = handler.decoration.name, handler.call
     named = keyword(call, _NAMED[name], 0) if name in _NAMED else None
-    if named is not None and text(handler.api, named) == "":
-        report(handler.api, VALUE, named, handler.name, "the name is empty", f'write @{name}("the_name")')
+    value = text(handler.api, named)
+    found = None if value is None else stray_in(value, colons=name in _WITH_COLONS)
+    if named is not None and found is not None:
+        remedy = f'write @{name}("the_name")' if not value else "write it as one word, such as get_user or get-user"
+        report(handler.api, VALUE, named, handler.name, found.replace("'", '"'), remedy)
     if name == "action":
         concurrency = keyword(call, "concurrency")
         limit = number(concurrency)
