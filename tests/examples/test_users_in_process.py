@@ -14,17 +14,16 @@ from user_service.contracts import (
     CREATE_USER,
     GET_USER,
     LOGIN,
-    VERIFY_TOKEN,
     CreateUser,
-    Credentials,
     GetUser,
+    Login,
+    Member,
     User,
-    VerifyToken,
 )
 from user_service.store import Account, Session, UserRepo
 
 from app import app
-from daebus.errors import Conflict, NotFound, Unauthorized
+from daebus.errors import Conflict, NotFound
 from daebus.telemetry.logs import make_logger
 from daebus.testing import RunningService, running
 
@@ -37,7 +36,6 @@ async def service() -> AsyncGenerator[RunningService]:
     config = app.container.config
     config.prefix.from_value(f"test{next(_numbers)}")
     config.monitor_seconds.from_value(0.02)
-    config.token_seconds.from_value(1)
     async with running(app, service="user_service") as service:
         yield service
 
@@ -56,8 +54,10 @@ async def account_of(container: Container, user: User) -> Account:
 async def test_openapi(service: RunningService) -> None:
     paths = (await service.http.get("/schema/openapi.json")).json()["paths"]
 
-    assert set(paths) == {"/api/users", "/api/users/{user_id}", "/api/auth/login"}
+    logins = {"/api/auth/login", "/api/auth/refresh", "/api/auth/logout"}
+    assert set(paths) == {"/api/users", "/api/users/{user_id}", "/api/me", *logins}
     assert set(paths["/api/users"]) == {"get", "post"}
+    assert paths["/api/me"]["patch"]["security"] == [{"user": []}]
 
 
 async def test_a_fake_repository(service: RunningService) -> None:
@@ -73,30 +73,6 @@ async def test_a_fake_repository(service: RunningService) -> None:
         assert (await service.http.get("/api/users/u1")).json()["name"] == "Everyone"
     with pytest.raises(NotFound):
         await service.call(GET_USER, GetUser("u1"))
-
-
-async def test_a_chosen_token(service: RunningService) -> None:
-    await service.call(CREATE_USER, ADA)
-    with service.override(token="chosen"):
-        token = await service.call(LOGIN, Credentials(ADA.email, "secret word"))
-
-    assert token.token == "chosen"
-    assert (await service.call(LOGIN, Credentials(ADA.email, "secret word"))).token != "chosen"
-
-
-async def test_tokens_expire(service: RunningService) -> None:
-    await service.call(CREATE_USER, ADA)
-    token = await service.call(LOGIN, Credentials(ADA.email, "secret word"))
-    await service.call(VERIFY_TOKEN, VerifyToken(token.token))
-
-    async def is_refused() -> bool:
-        try:
-            await service.call(VERIFY_TOKEN, VerifyToken(token.token))
-        except Unauthorized as error:
-            return error.message == "Invalid or expired token"
-        return False
-
-    await until(is_refused)
 
 
 async def test_only_what_was_done_is_in_the_audit_trail(service: RunningService, container: Container) -> None:
@@ -125,7 +101,7 @@ async def test_activity_is_recorded_by_the_monitor(service: RunningService, cont
     user = await service.call(CREATE_USER, ADA)
     before = (await account_of(container, user)).last_active
 
-    await service.call(LOGIN, Credentials(ADA.email, "secret word"))
+    await service.call(LOGIN, Login(ADA.email, "secret word"))
 
     async def was_seen() -> bool:
         return (await account_of(container, user)).last_active > before
@@ -134,10 +110,23 @@ async def test_activity_is_recorded_by_the_monitor(service: RunningService, cont
 
 
 async def test_rooms_are_left(service: RunningService, container: Container) -> None:
-    await service.call(CREATE_USER, ADA)
-    token = await service.call(LOGIN, Credentials(ADA.email, "secret word"))
+    user = await service.call(CREATE_USER, ADA)
     rooms = container.rooms()
-    async with service.socket(token=token.token) as socket:
-        await socket.ask("whoami")
-        assert len(rooms) == 1
-    await until(lambda: len(rooms) == 0)
+    with service.as_user(Member(user.id, session="s1", until=datetime.now(UTC))):
+        async with service.socket() as socket:
+            await socket.ask("whoami")
+            assert len(rooms) == 1
+        await until(lambda: len(rooms) == 0)
+
+
+async def test_who_renames_stands_in_the_audit_trail(service: RunningService, container: Container) -> None:
+    user = await service.call(CREATE_USER, ADA)
+    with service.as_user(Member(user.id, session="s1", until=datetime.now(UTC))):
+        assert (await service.http.patch("/api/me", json={"name": "Countess"})).json()["name"] == "Countess"
+    db = container.db()
+    wanted = f"{user.id} renamed {user.id}".encode()
+
+    async def is_written() -> bool:
+        return wanted in await db.redis.lrange(db.audit, 0, -1)
+
+    await until(is_written)

@@ -9,6 +9,8 @@ from typing import cast
 
 import msgspec
 import pytest
+from litestar import Request
+from litestar.datastructures import State
 from tests.support import until
 
 from daebus import (
@@ -192,8 +194,17 @@ async def test_in_a_test_each_message_is_of_an_assumed_user() -> None:
             pass
 
 
-async def test_the_log_says_for_whom_an_action_failed(caplog: pytest.LogCaptureFixture) -> None:
+async def test_the_log_says_for_whom_a_handler_failed(caplog: pytest.LogCaptureFixture) -> None:
     app = Daebus("gateway", container=Container())
+    app.attach(DaebusHttp(port=0))
+
+    @app.route("/fail")
+    async def fail_at_route(*, user: User) -> None:
+        raise ValueError(user.id)
+
+    @app.route("/fail", methods=["POST"])
+    async def fail_with_litestar(request: Request[object, object, State], *, user: User) -> None:
+        raise ValueError(user.id)
 
     @app.action("fail")
     async def fail(*, user: User) -> None:
@@ -202,9 +213,11 @@ async def test_the_log_says_for_whom_an_action_failed(caplog: pytest.LogCaptureF
     async with running(app) as service:
         with pytest.raises(Internal):
             await service.call(Action[None, None]("fail", service="gateway"), headers=ADA)
+        assert (await service.http.get("/fail", headers=ADA)).status_code == 500
+        assert (await service.http.post("/fail", headers=ADA)).status_code == 500
     lines = [cast("object", record.msg) for record in caplog.records]
     told = [cast("dict[str, object]", line) for line in lines if isinstance(line, dict)]
-    assert [line["user"] for line in told if line["event"] == "handler failed"] == ["ada"]
+    assert [line["user"] for line in told if line["event"] == "handler failed"] == ["ada"] * 3
 
 
 def tampered() -> str:

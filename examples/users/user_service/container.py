@@ -2,24 +2,36 @@
 
 from dependency_injector import providers
 
-from daebus import PerMessage, ServiceContainer
+from daebus import Identity, PerMessage, ServiceContainer
 from user_service.presence import Activity, Rooms
-from user_service.security import Tokens, make_token
+from user_service.security import LoginLimit
+from user_service.sessions import expiry_of, find_member, open_sessions
 from user_service.store import UserRepo, open_database, open_session
 
 
 class Container(ServiceContainer):
     config = providers.Configuration()
     config.prefix.from_env("USERS_PREFIX", default="users")
-    config.token_seconds.from_env("USERS_TOKEN_SECONDS", default=3600, as_=int)
+    config.key.from_env("USERS_KEY", default="")
+    config.access_seconds.from_env("USERS_ACCESS_SECONDS", default=300, as_=int)
+    config.refresh_seconds.from_env("USERS_REFRESH_SECONDS", default=30 * 86_400, as_=int)
+    config.login_attempts.from_env("USERS_LOGIN_ATTEMPTS", default=10, as_=int)
     config.monitor_seconds.from_env("USERS_MONITOR_SECONDS", default=60.0, as_=float)
 
     db = providers.Resource(open_database, redis=ServiceContainer.redis, prefix=config.prefix)
     repo = providers.Singleton(UserRepo, db=db)
     session = PerMessage(open_session, db=db)
-    tokens = providers.Singleton(
-        Tokens, redis=ServiceContainer.redis, prefix=config.prefix, seconds=config.token_seconds
+    sessions = providers.Resource(
+        open_sessions,
+        redis=ServiceContainer.redis,
+        prefix=config.prefix,
+        key=config.key,
+        access_seconds=config.access_seconds,
+        refresh_seconds=config.refresh_seconds,
     )
-    token = providers.Factory(make_token)
+    user = Identity(find_member, sessions=sessions, expires=expiry_of)
+    login_limit = providers.Singleton(
+        LoginLimit, redis=ServiceContainer.redis, prefix=config.prefix, attempts=config.login_attempts, seconds=300
+    )
     rooms = providers.Singleton(Rooms)
     activity = providers.Singleton(Activity)

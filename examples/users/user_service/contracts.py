@@ -47,23 +47,31 @@ class ActivityReport(msgspec.Struct):
     last_seen: dict[str, datetime]
 
 
-class Credentials(msgspec.Struct):
+class Rename(msgspec.Struct):
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+
+
+class Login(msgspec.Struct):
     email: Email
-    password: str
+    password: Annotated[str, msgspec.Meta(max_length=1024)]
 
 
-class Token(msgspec.Struct):
-    token: str
-    expires_in: int  # seconds
+class Refresh(msgspec.Struct):
+    refresh_token: str
 
 
-class VerifyToken(msgspec.Struct):
-    token: str
+class TokenPair(msgspec.Struct):
+    access_token: str
+    refresh_token: str
+    expires_in: int  # seconds, of the access token
 
 
-class TokenOwner(msgspec.Struct):
-    valid: bool
-    user_id: str
+class Member(msgspec.Struct):
+    """Who has sent a message; other services get it with the messages of this one."""
+
+    id: str
+    session: str
+    until: datetime
 
 
 class UserCreated(msgspec.Struct, tag="user_created"):
@@ -74,12 +82,25 @@ class UserDeleted(msgspec.Struct, tag="user_deleted"):
     user_id: str
 
 
+class UserRenamed(msgspec.Struct, tag="user_renamed"):
+    user_id: str
+    name: str
+
+
+class SessionEnded(msgspec.Struct, tag="session_ended"):
+    session: str
+
+
 GET_USER = Action[GetUser, User]("get_user", service="user_service")
 CREATE_USER = Action[CreateUser, User]("create_user", service="user_service")
 IMPORT_USERS = StreamAction[ImportJob, ImportStep]("import_users", service="user_service")
 RECORD_ACTIVITY = Action[ActivityReport, None]("record_activity", service="user_service")
-LOGIN = Action[Credentials, Token]("login", service="user_service")
-VERIFY_TOKEN = Action[VerifyToken, TokenOwner]("verify_token", service="user_service")
+LOGIN = Action[Login, TokenPair]("login", service="user_service")
+REFRESH = Action[Refresh, TokenPair]("refresh", service="user_service")
+LOGOUT = Action[None, None]("logout", service="user_service")
+RENAME_ME = Action[Rename, User]("rename_me", service="user_service")
 
 USER_EVENTS = Channel[UserCreated | UserDeleted]("user_events")
+SESSION_EVENTS = Channel[SessionEnded]("session_events")
+RENAMES = Channel[UserRenamed]("renames", durable=True)
 USER_ONLINE = Message[User]("user_online")

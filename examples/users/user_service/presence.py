@@ -4,35 +4,33 @@ import threading
 from collections import defaultdict
 from datetime import UTC, datetime
 
-import msgspec
-
-
-class SignedIn(msgspec.Struct, frozen=True):
-    """What ``client.state`` keeps of a WebSocket client that showed a valid token."""
-
-    user_id: str
+from user_service.contracts import Member
 
 
 class Rooms:
-    """The WebSocket clients of each user, at this replica."""
+    """The WebSocket clients of each user, with their sessions, at this replica."""
 
     def __init__(self) -> None:
-        self._clients: defaultdict[str, set[str]] = defaultdict(set)
+        self._clients: defaultdict[str, dict[str, str]] = defaultdict(dict)
 
     def __len__(self) -> int:
         """How many users are connected."""
         return len(self._clients)
 
-    def enter(self, user_id: str, client_id: str) -> None:
-        self._clients[user_id].add(client_id)
+    def enter(self, member: Member, client_id: str) -> None:
+        self._clients[member.id][client_id] = member.session
 
-    def leave(self, user_id: str, client_id: str) -> bool:
+    def leave(self, member: Member, client_id: str) -> bool:
         """Whether it was the user's last client."""
-        self._clients[user_id].discard(client_id)
-        if self._clients[user_id]:
+        self._clients[member.id].pop(client_id, None)
+        if self._clients[member.id]:
             return False
-        del self._clients[user_id]
+        del self._clients[member.id]
         return True
+
+    def of_session(self, session: str) -> list[str]:
+        """The ids of the clients of a login."""
+        return [id_ for clients in self._clients.values() for id_, theirs in clients.items() if theirs == session]
 
 
 class Activity:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import msgspec
 from redis.asyncio import Redis
 
-from daebus.errors import Conflict
+from daebus.errors import Conflict, NotFound
 from user_service.contracts import CreateUser, User
 from user_service.security import hash_password
 
@@ -61,6 +61,15 @@ class UserRepo:
 
     async def find_account(self, email: str) -> Account | None:
         return await self._load(_id_of(email))
+
+    async def rename(self, user_id: str, name: str) -> User:
+        """Raises `NotFound`."""
+        account = await self._load(user_id)
+        if account is None:
+            raise NotFound(f"User {user_id} not found")
+        account.user.name = name
+        await self.save(account)
+        return account.user
 
     async def all(self) -> list[User]:
         accounts = [account.user for account in await self._load_all()]

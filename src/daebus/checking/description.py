@@ -195,11 +195,12 @@ def _related(provider: AnyProvider) -> list[AnyProvider]:
 
 
 def _provider(made: Assembly, name: str, provider: AnyProvider) -> Provider:
-    given = yielded_type(provider)
+    named = provider.owner if isinstance(provider, Visitor) else provider
+    given = yielded_type(named)
     overriding = provider.last_overriding
     return Provider(
         name=name,
-        kind=type(provider).__name__,
+        kind=type(named).__name__,
         gives=None if given is UNKNOWN else show_type(given),
         built_in=name in ServiceContainer.cls_providers,
         on_loop=is_async_resource(provider),

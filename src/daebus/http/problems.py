@@ -38,6 +38,7 @@ from daebus.errors import (
     Unauthorized,
     Unavailable,
 )
+from daebus.identity.credentials import actor_of, note_actor
 from daebus.payloads.mistakes import Mistake, Mistakes
 from daebus.server.exchange import BODY_RECEIVED
 from daebus.telemetry.logs import Logger
@@ -122,7 +123,10 @@ class Problems:
         handler = request.route_handler if routed else None
         delivery = cast("Delivery[object] | None", getattr(handler, "delivery", None))  # of a `RouteHandler`
         if delivery is not None:
-            return delivery.problem(error, delivery.incoming(known))
+            incoming, actor = delivery.incoming(known), actor_of(cast("Mapping[str, object]", request.scope))
+            if actor is not None:
+                note_actor(incoming.context, actor)
+            return delivery.problem(error, incoming)
         return self._outside(error, method=request.method, path=request.scope["path"], request_id=known)
 
     def _outside(self, error: Exception, **about: str) -> ServiceError:

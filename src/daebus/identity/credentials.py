@@ -10,11 +10,12 @@ from typing import cast
 
 import msgspec
 
-from daebus.core.context import Context, HasSession, Session, Source, current_context, session_of
+from daebus.core.context import Actor, Context, HasSession, Session, Source, current_context, session_of
 
-__all__ = ["Credentials", "current_credentials", "session_of_context"]
+__all__ = ["Credentials", "actor_of", "current_credentials", "note_actor", "session_of_context"]
 
 _NOTHING: Mapping[str, object] = MappingProxyType({})
+_ACTOR = "daebus.actor"
 
 
 class Credentials(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,6 +70,19 @@ def session_of_context(context: Context) -> Session | None:
     """The session of the connection on which a message came; None: its transport has no connections."""
     part = _part_of(context)
     return session_of(part) if isinstance(part, HasSession) else None
+
+
+def note_actor(context: Context, actor: Actor) -> None:
+    """Say for whom a message is handled. For an HTTP request its scope keeps this, too, for the log of a failure."""
+    msgspec.structs.force_setattr(context, "_known", actor)
+    scope = _scope_of(context)
+    if isinstance(scope, dict):
+        cast("dict[str, object]", scope)[_ACTOR] = actor
+
+
+def actor_of(scope: Mapping[str, object]) -> Actor | None:
+    """For whom the request of an ASGI scope was handled; None: the handler has no user, or was not called."""
+    return cast("Actor | None", scope.get(_ACTOR))
 
 
 def _scope_of(context: Context) -> Mapping[str, object]:

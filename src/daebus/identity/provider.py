@@ -23,7 +23,7 @@ from daebus.mistakes.places import unwrap
 from daebus.payloads.codec import Decoder, compile_decoder
 
 from .asking import asking, asking_async, is_async
-from .credentials import Credentials, current_credentials, session_of_context
+from .credentials import Credentials, current_credentials, note_actor, session_of_context
 from .forwarding import AUTHORIZATION, Forwarded, Known, forwarded_of
 
 __all__ = ["Identity", "Visitor", "identities", "refuses_strangers"]
@@ -129,8 +129,7 @@ class Visitor(MessageProvider[U | None], Generic[U]):
     def _known(self, context: Context, user: U | None) -> U | None:
         """The user, who is from now on the one for whom the message is handled."""
         if user is not None:
-            known = Known(user, self._subject_of(user), self.rules.forward)
-            msgspec.structs.force_setattr(context, "_known", known)
+            note_actor(context, Known(user, self._subject_of(user), self.rules.forward))
         return user
 
     def _subject_of(self, user: U | None) -> str | None:

@@ -1,25 +1,31 @@
-"""Logins and tokens: over the bus, over HTTP, and when a WebSocket client connects."""
+"""Logins: over the bus, over HTTP, and when a WebSocket client connects."""
 
 import asyncio
 from contextlib import suppress
+from typing import Any
 
 import msgspec
+from litestar import Request
 
-from daebus import Blueprint, Client, Clients, Logger
+from daebus import Blueprint, Bus, Client, Clients, Logger
 from daebus.errors import Conflict, Unauthorized
 from user_service.container import Container
 from user_service.contracts import (
     LOGIN,
+    LOGOUT,
+    REFRESH,
+    SESSION_EVENTS,
     USER_ONLINE,
-    VERIFY_TOKEN,
     CreateUser,
-    Credentials,
-    Token,
-    TokenOwner,
-    VerifyToken,
+    Login,
+    Member,
+    Refresh,
+    SessionEnded,
+    TokenPair,
 )
-from user_service.presence import Activity, Rooms, SignedIn
-from user_service.security import Tokens, check_password
+from user_service.presence import Activity, Rooms
+from user_service.security import LoginLimit, check_password
+from user_service.sessions import Sessions
 from user_service.store import UserRepo
 
 DEMO = CreateUser(email="user@example.com", name="Demo", password="password")
@@ -27,63 +33,91 @@ DEMO = CreateUser(email="user@example.com", name="Demo", password="password")
 auth = Blueprint("auth", services=Container)
 
 
-class ConnectParams(msgspec.Struct):
-    """The query string of ``/ws?token=...``."""
-
-    token: str | None = None
-
-
 class Welcome(msgspec.Struct, omit_defaults=True):
     authenticated: bool
     user_id: str | None = None
-    message: str | None = None
+
+
+# Logging in and out
 
 
 @auth.action(LOGIN)
-async def login(data: Credentials, *, repo: UserRepo, tokens: Tokens, token: str, activity: Activity) -> Token:
+async def login(
+    data: Login, *, repo: UserRepo, sessions: Sessions, login_limit: LoginLimit, activity: Activity
+) -> TokenPair:
+    account_name = f"account:{data.email.lower()}"
+    await login_limit.count(account_name)
     account = await repo.find_account(data.email)
-    if account is None or not await asyncio.to_thread(check_password, data.password, account.password):
+    hashed = None if account is None else account.password
+    is_right = await asyncio.to_thread(check_password, data.password, hashed)
+    if account is None or not is_right:
         raise Unauthorized("Invalid email or password")
+    await login_limit.forget(account_name)
     activity.saw(account.user.id)
-    await tokens.issue(token, account.user.id)
-    return Token(token, expires_in=tokens.seconds)
+    return await sessions.open(account.user.id)
 
 
-@auth.action(VERIFY_TOKEN)
-async def verify_token(data: VerifyToken, *, tokens: Tokens) -> TokenOwner:
-    user_id = await tokens.owner(data.token)
-    if user_id is None:
-        raise Unauthorized("Invalid or expired token")
-    return TokenOwner(valid=True, user_id=user_id)
+@auth.action(REFRESH)
+async def refresh(data: Refresh, *, sessions: Sessions) -> TokenPair:
+    return await sessions.refresh(data.refresh_token)
+
+
+@auth.action(LOGOUT)
+async def logout(*, user: Member, sessions: Sessions, bus: Bus) -> None:
+    await sessions.close(user.session)
+    await bus.publish(SESSION_EVENTS, SessionEnded(user.session))
 
 
 @auth.route("/api/auth/login", methods=["POST"])
-async def http_login(data: Credentials, *, repo: UserRepo, tokens: Tokens, token: str, activity: Activity) -> Token:
-    return await login(data, repo=repo, tokens=tokens, token=token, activity=activity)
+async def http_login(
+    data: Login,
+    request: Request[Any, Any, Any],
+    *,
+    repo: UserRepo,
+    sessions: Sessions,
+    login_limit: LoginLimit,
+    activity: Activity,
+) -> TokenPair:
+    # One address may have many users. Behind a proxy, it is the proxy's: let the proxy limit its clients.
+    if request.client is not None:
+        await login_limit.count(f"address:{request.client.host}", times=20)
+    return await login(data, repo=repo, sessions=sessions, login_limit=login_limit, activity=activity)
+
+
+@auth.route("/api/auth/refresh", methods=["POST"])
+async def http_refresh(data: Refresh, *, sessions: Sessions) -> TokenPair:
+    return await refresh(data, sessions=sessions)
+
+
+@auth.route("/api/auth/logout", methods=["POST"])
+async def http_logout(*, user: Member, sessions: Sessions, bus: Bus) -> None:
+    await logout(user=user, sessions=sessions, bus=bus)
+
+
+# WebSockets
 
 
 @auth.socket_connect()
-async def on_connect(
-    params: ConnectParams, client: Client, *, repo: UserRepo, tokens: Tokens, rooms: Rooms, clients: Clients
-) -> Welcome:
-    if params.token is None:
-        return Welcome(authenticated=False, message="No authentication token provided")
-    user_id = await tokens.owner(params.token)
-    user = None if user_id is None else await repo.find(user_id)
-    if user is None:
-        return Welcome(authenticated=False, message="Invalid or expired token")
-    client.state[SignedIn] = SignedIn(user.id)
-    await clients.broadcast(USER_ONLINE, user)
-    rooms.enter(user.id, client.id)
+async def on_connect(client: Client, *, user: Member | None, repo: UserRepo, rooms: Rooms, clients: Clients) -> Welcome:
+    account = None if user is None else await repo.find(user.id)
+    if user is None or account is None:
+        return Welcome(authenticated=False)
+    client.state[Member] = user
+    await clients.broadcast(USER_ONLINE, account)
+    rooms.enter(user, client.id)
     return Welcome(authenticated=True, user_id=user.id)
 
 
 @auth.socket("whoami")
-async def ws_whoami(client: Client) -> Welcome:
-    signed_in = client.state.get(SignedIn)
-    if signed_in is None:
-        return Welcome(authenticated=False)
-    return Welcome(authenticated=True, user_id=signed_in.user_id)
+async def ws_whoami(*, user: Member | None) -> Welcome:
+    return Welcome(authenticated=False) if user is None else Welcome(authenticated=True, user_id=user.id)
+
+
+@auth.listen(SESSION_EVENTS)
+async def on_session_event(event: SessionEnded, *, rooms: Rooms, clients: Clients) -> None:
+    """Each replica hears it, and disconnects the clients that it has of this session."""
+    for client_id in rooms.of_session(event.session):
+        await clients.disconnect(client_id, "logged out")
 
 
 @auth.on_start()

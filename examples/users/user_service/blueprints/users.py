@@ -11,18 +11,23 @@ from user_service.contracts import (
     GET_USER,
     IMPORT_USERS,
     RECORD_ACTIVITY,
+    RENAME_ME,
+    RENAMES,
     USER_EVENTS,
     ActivityReport,
     CreateUser,
     GetUser,
     ImportJob,
     ImportStep,
+    Member,
+    Rename,
     User,
     UserCreated,
     UserDeleted,
     UserList,
+    UserRenamed,
 )
-from user_service.presence import Activity, Rooms, SignedIn
+from user_service.presence import Activity, Rooms
 from user_service.store import Session, UserRepo
 
 INACTIVE_AFTER = timedelta(days=30)
@@ -61,6 +66,13 @@ async def import_users(job: ImportJob, *, repo: UserRepo, session: Session, bus:
             yield ImportStep(done, total, user_id=user.id)
 
 
+@users.action(RENAME_ME)
+async def rename_me(data: Rename, *, user: Member, repo: UserRepo, bus: Bus) -> User:
+    account = await repo.rename(user.id, data.name)
+    await bus.publish(RENAMES, UserRenamed(user.id, data.name))
+    return account
+
+
 @users.action(RECORD_ACTIVITY)
 async def record_activity(report: ActivityReport, *, repo: UserRepo) -> None:
     await repo.mark_active(report.last_seen)
@@ -84,22 +96,36 @@ async def http_create_user(data: CreateUser, *, repo: UserRepo, session: Session
     return await create_user(data, repo=repo, session=session, bus=bus)
 
 
+@users.route("/api/me")
+async def http_get_me(*, user: Member, repo: UserRepo) -> User:
+    return await get_user(GetUser(user.id), repo=repo)
+
+
+@users.route("/api/me", methods=["PATCH"])
+async def http_rename_me(data: Rename, *, user: Member, repo: UserRepo, bus: Bus) -> User:
+    return await rename_me(data, user=user, repo=repo, bus=bus)
+
+
 # WebSockets
 
 
 @users.socket("get_users")
-async def ws_get_users(data: None, client: Client, *, repo: UserRepo, activity: Activity) -> UserList:
-    signed_in = client.state.get(SignedIn)
-    if signed_in is not None:
-        activity.saw(signed_in.user_id)
+async def ws_get_users(data: None, *, user: Member | None, repo: UserRepo, activity: Activity) -> UserList:
+    if user is not None:
+        activity.saw(user.id)
     return UserList(await repo.all())
+
+
+@users.socket("rename_me")
+async def ws_rename_me(data: Rename, *, user: Member, repo: UserRepo, bus: Bus) -> User:
+    return await rename_me(data, user=user, repo=repo, bus=bus)
 
 
 @users.socket_disconnect()
 async def on_disconnect(client: Client, *, rooms: Rooms, logger: Logger) -> None:
-    signed_in = client.state.get(SignedIn)
-    if signed_in is not None and rooms.leave(signed_in.user_id, client.id):
-        logger.info("user went offline", user_id=signed_in.user_id)
+    member = client.state.get(Member)
+    if member is not None and rooms.leave(member, client.id):
+        logger.info("user went offline", user_id=member.id)
 
 
 # Events
@@ -112,6 +138,11 @@ async def on_user_event(event: UserCreated | UserDeleted, *, logger: Logger) -> 
             logger.info("user was created", user_id=user_id)
         case UserDeleted(user_id):
             logger.info("user was deleted", user_id=user_id)
+
+
+@users.listen(RENAMES)
+async def on_renamed(event: UserRenamed, *, user: Member, session: Session) -> None:
+    session.note(f"{user.id} renamed {event.user_id}")
 
 
 # In the background
