@@ -15,6 +15,7 @@ PROGRAMS = (
     "retries.py",
     "passing.py",
     "members.py",
+    "backends.py",
     "metrics.py",
     "fences.py",
 )

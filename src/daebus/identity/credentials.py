@@ -77,7 +77,7 @@ def note_actor(context: Context, actor: Actor) -> None:
     msgspec.structs.force_setattr(context, "_known", actor)
     scope = _scope_of(context)
     if isinstance(scope, dict):
-        cast("dict[str, object]", scope)[_ACTOR] = actor
+        scope[_ACTOR] = actor
 
 
 def actor_of(scope: Mapping[str, object]) -> Actor | None:
