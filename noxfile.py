@@ -17,6 +17,7 @@ nox.options.reuse_venv = "yes"
 PROJECT = nox.project.load_toml("pyproject.toml")
 CODE = ("src", "tests", "examples", "noxfile.py")
 CHECKERS = ("basedpyright", "mypy", "pyrefly", "pyright[nodejs]", "ty", "zuban")
+IN_PROCESSES = ("-n3", "--dist=loadfile", "--no-loadscope-reorder")
 # What touches each library that the wheel needs.
 SMOKE = (
     "tests/core/test_private_parts.py",
@@ -69,10 +70,11 @@ def typecheck(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """The test suite, against real servers that it starts itself. Arguments go to pytest; `-n0`: in one process."""
     install(session, "test", "types")
-    # Three, as most tests wait for a process or a timer of theirs.
+    # Three processes, as most tests wait for a process or a timer of theirs; a file in one of them, as its tests share
+    # what is long in starting: a language server, a run of a type checker.
     # Hundreds of processes import the package: it is compiled once, whatever the environment says.
     environment = {"PYTHONWARNINGS": "default", "PYTHONDONTWRITEBYTECODE": ""}
-    session.run("pytest", "-n3", "--dist=worksteal", *session.posargs, env=environment)
+    session.run("pytest", *IN_PROCESSES, *session.posargs, env=environment)
 
 
 @nox.session
@@ -154,7 +156,7 @@ def latest(session: nox.Session) -> None:
     session.install("--upgrade", "--upgrade-strategy", "eager", f"{built}[testing,lsp]", *tools)
     session.install("--force-reinstall", "--no-deps", str(built))
     session.run("python", "-m", "pip", "list")
-    session.run("pytest", "-n3", "--dist=worksteal", *SMOKE, *session.posargs, env={"PYTHONWARNINGS": "default"})
+    session.run("pytest", *IN_PROCESSES, *SMOKE, *session.posargs, env={"PYTHONWARNINGS": "default"})
     session.run("python", "tests/wheel/production.py")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import subprocess
@@ -11,9 +10,10 @@ import time
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, TemporaryFile
 
 import msgspec
+from tests.preloaded import Forked, start
 from tests.support import until
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
@@ -30,7 +30,7 @@ def _environment(extra: dict[str, str]) -> dict[str, str]:
 class Service:
     """A process that serves."""
 
-    def __init__(self, process: subprocess.Popen[bytes], output: Path, log: Path) -> None:
+    def __init__(self, process: subprocess.Popen[bytes] | Forked, output: Path, log: Path) -> None:
         self.process = process
         self._output = output
         self._log = log
@@ -96,9 +96,8 @@ def launched(*command: str, cwd: Path = EXAMPLES.parent, **environment: str) -> 
         folder = Path(stack.enter_context(TemporaryDirectory()))
         output, log = folder / "stdout", folder / "stderr"
         stdout, stderr = stack.enter_context(output.open("ab")), stack.enter_context(log.open("ab"))
-        process = stack.enter_context(
-            subprocess.Popen(command, cwd=cwd, env=_environment(environment), stdout=stdout, stderr=stderr)
-        )
+        process = start(command, cwd=cwd, environment=_environment(environment), stdout=stdout, stderr=stderr)
+        stack.callback(process.wait)
         try:
             yield Service(process, output, log)
         finally:
@@ -128,15 +127,23 @@ class Outcome(msgspec.Struct):
 
 async def daebus(*arguments: str, redis_url: str, stdin: bytes = b"") -> Outcome:
     """Run the command line, to its end."""
-    process = await asyncio.create_subprocess_exec(
-        *DAEBUS,
-        *arguments,
-        cwd=EXAMPLES.parent,
-        env=_environment({"DAEBUS_REDIS_URL": redis_url}),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    output, errors = await asyncio.wait_for(process.communicate(stdin), 60)
-    assert process.returncode is not None
-    return Outcome(process.returncode, output.decode(), errors.decode())
+    with TemporaryFile() as given, TemporaryFile() as output, TemporaryFile() as errors:
+        given.write(stdin)
+        given.seek(0)
+        process = start(
+            (*DAEBUS, *arguments),
+            cwd=EXAMPLES.parent,
+            environment=_environment({"DAEBUS_REDIS_URL": redis_url}),
+            stdin=given,
+            stdout=output,
+            stderr=errors,
+        )
+        try:
+            await until(lambda: process.poll() is not None, 60)
+        finally:
+            process.kill()
+            process.wait()
+        output.seek(0)
+        errors.seek(0)
+        assert process.returncode is not None
+        return Outcome(process.returncode, output.read().decode(), errors.read().decode())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections import defaultdict
@@ -12,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
+from tests.preloaded import start
 
 __all__ = ["Fleet", "Ledger", "Replica", "Run", "daebus_service"]
 
@@ -42,11 +42,11 @@ class Replica:
         self.name = name
         self._log = folder / f"{name}.log"
         kept = {name: value for name, value in os.environ.items() if not name.startswith("DAEBUS_")}
-        with self._log.open("ab") as log:
-            self.process = subprocess.Popen(
+        with self._log.open("ab") as log, Path(os.devnull).open("wb") as nowhere:
+            self.process = start(
                 command,
-                env={**kept, **environment, "CHAOS_LEDGER": str(folder / f"{name}.ledger")},
-                stdout=subprocess.DEVNULL,
+                environment={**kept, **environment, "CHAOS_LEDGER": str(folder / f"{name}.ledger")},
+                stdout=nowhere,
                 stderr=log,
             )
 

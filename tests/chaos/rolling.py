@@ -172,7 +172,7 @@ async def _replace(fleet: Fleet, web: _Web) -> list[int]:
         web.leave(replica)
         replica.signal(signal.SIGTERM)
         await until(partial(_has_ended, replica), 30)
-    return [replica.process.returncode for replica in old]
+    return [replica.process.wait() for replica in old]
 
 
 def _is_ready(replica: Replica) -> bool:

@@ -67,7 +67,7 @@ async def stopped(service: Service) -> int:
     """Its exit code. It is the test that waits longer than the stop may take, as the machine may be busy."""
     service.process.send_signal(signal.SIGTERM)
     await until(lambda: service.process.poll() is not None, 60)
-    return service.process.returncode
+    return service.process.wait()
 
 
 def handlers_of(lines: list[Line]) -> set[object]:

@@ -10,7 +10,8 @@ import sys
 import threading
 import time
 from asyncio import events
-from collections.abc import Callable, Coroutine, Generator
+from collections import deque
+from collections.abc import Callable, Coroutine, Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, TypeVar, cast
 from unittest.mock import patch
@@ -23,6 +24,8 @@ T = TypeVar("T")
 
 EPOCH = 1_700_000_000.0
 """The time of day at the beginning, in seconds; `World.now` counts from 1,000."""
+
+_NEVER = float("inf")
 
 
 class _NoSelector:
@@ -41,6 +44,10 @@ class SimLoop(asyncio.BaseEventLoop):
     Args:
         world: Has the clock.
     """
+
+    _ready: deque[Any]
+    _scheduled: list[Any]
+    _timer_cancelled_count: int
 
     def __init__(self, world: World) -> None:
         super().__init__()
@@ -79,15 +86,15 @@ class SimLoop(asyncio.BaseEventLoop):
 
     @property
     def next_time(self) -> float:
-        """When it has something to do; now, or the time of its first timer."""
-        inside = cast("Any", self)
-        if inside._ready:
-            return self._world.now
-        while inside._scheduled and inside._scheduled[0]._cancelled:
-            inside._timer_cancelled_count -= 1
-            handle = heapq.heappop(inside._scheduled)
+        """When it has something to do; 0: now, otherwise the time of its first timer."""
+        if self._ready:
+            return 0.0
+        timers = self._scheduled
+        while timers and timers[0]._cancelled:
+            self._timer_cancelled_count -= 1
+            handle = heapq.heappop(timers)
             handle._scheduled = False
-        return float(inside._scheduled[0]._when) if inside._scheduled else float("inf")
+        return timers[0]._when if timers else _NEVER
 
     def step(self) -> None:
         """Run one iteration."""
@@ -160,10 +167,6 @@ class Host:
         self.loops: list[SimLoop] = []
         self.main = self.add_loop()
 
-    def goes_on(self, loop: SimLoop) -> float:
-        """When an event loop of it goes on."""
-        return max(self.frozen_until, self.hung_until) if loop is self.main else self.frozen_until
-
     def add_loop(self) -> SimLoop:
         """A new event loop."""
         loop = SimLoop(self.world)
@@ -226,9 +229,11 @@ class World:
                 if until():
                     return True
                 check = self.now + every
-            if self._step_one():
+            ready, following = self._due()
+            if ready:
+                self._step_one(ready)
                 continue
-            following = self._next_time()
+            following = min(following, self._events[0][0] if self._events else _NEVER)
             if following > end:
                 self.now = max(self.now, end)
                 return until()
@@ -236,27 +241,27 @@ class World:
             while self._events and self._events[0][0] <= self.now:
                 heapq.heappop(self._events)[3]()
 
-    def _step_one(self) -> bool:
-        ready = [
-            (host, loop)
-            for host in self.hosts
-            if not host.is_dead
-            for loop in host.loops
-            if host.goes_on(loop) <= self.now and loop.next_time <= self.now
-        ]
-        if not ready:
-            return False
+    def _due(self) -> tuple[list[tuple[Host, SimLoop]], float]:
+        """The event loops that have something to do, and when the first of the others has."""
+        now, ready, following = self.now, list[tuple[Host, SimLoop]](), _NEVER
+        for host in self.hosts:
+            if host.is_dead:
+                continue
+            for loop in host.loops:  # half of the time of a trial is spent here
+                when = loop.next_time
+                when = max(when, host.frozen_until)
+                if when < host.hung_until and loop is host.main:
+                    when = host.hung_until
+                if when <= now:
+                    ready.append((host, loop))
+                elif when < following:
+                    following = when
+        return ready, following
+
+    def _step_one(self, ready: Sequence[tuple[Host, SimLoop]]) -> None:
         self.current, loop = ready[0] if len(ready) == 1 else self.rng.choice(ready)
         loop.step()
         self.current = None
-        return True
-
-    def _next_time(self) -> float:
-        times = [self._events[0][0]] if self._events else []
-        for host in self.hosts:
-            if not host.is_dead:
-                times += [max(host.goes_on(loop), loop.next_time) for loop in host.loops]
-        return min(times, default=float("inf"))
 
     @contextmanager
     def rules(self) -> Generator[None]:
