@@ -1,10 +1,14 @@
-"""One run of mypy over all programs, whose cache the other tests share."""
+"""One run of mypy over all programs, whose result and cache all tests share, in whichever process they run."""
 
 from __future__ import annotations
 
+import fcntl
+import os
+import shutil
 from importlib.util import find_spec
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.typing.plugin.project import HERE, Found, Project
 
@@ -31,5 +35,16 @@ def project(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Project:
 
 
 @pytest.fixture(scope="session")
-def results(project: Project) -> Results:
-    return project.check()
+def results(project: Project, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Results:
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    with (shared / "mypy-lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        told, filled = shared / "mypy-results.json", shared / "mypy-filled-cache"
+        if not told.exists():
+            found = project.check()
+            shutil.copytree(cache, filled)
+            told.write_bytes(msgspec.json.encode(found))
+            return found
+    shutil.copytree(filled, cache, dirs_exist_ok=True)
+    return msgspec.json.decode(told.read_bytes(), type=Results)
