@@ -47,14 +47,11 @@ class StartupError(DaebusError):
 
 
 class WiringError(DaebusError):
-    """Handlers, contracts or the container do not fit together. The error lists all the problems found.
-
-    Attributes:
-        problems: Each mistake, in the order of the source.
-    """
+    """Handlers, contracts or the container do not fit together. The error lists all the problems found."""
 
     def __init__(self, *problems: WiringProblem) -> None:
         self.problems = problems
+        """Each mistake, in the order of the source."""
         super().__init__(*problems)
 
     def __str__(self) -> str:
@@ -70,24 +67,22 @@ class ServiceError(DaebusError):
     An error that a handler raises is sent to the caller, and raised there again: on the bus as an error reply, over
     HTTP as a problem+json response with `status`, over a WebSocket as an ``error`` message. Subclass it with a `code`
     of your own. A caller that has not imported the class of a code gets `ServiceError`.
-
-    Attributes:
-        code: The kind of the error, for programs: a stable word, such as ``not_found``.
-        message: A sentence for people. It is sent to the caller.
-        details: More facts for programs; must be encodable as JSON. Sent to the caller.
-        status: The HTTP status of this error.
     """
 
     code: str = "error"
+    """The kind of the error, for programs: a stable word, such as ``not_found``."""
     status: ClassVar[int] = 500
+    """The HTTP status of this error."""
 
     def __init__(
         self, message: str = "", *, code: str | None = None, details: Mapping[str, object] | None = None
     ) -> None:
         self.message: str = message or (type(self).__doc__ or self.code).strip().partition("\n")[0]
+        """A sentence for people. It is sent to the caller."""
         if code is not None:
             self.code = code
         self.details: dict[str, object] = dict(details or {})
+        """More facts for programs; must be encodable as JSON. Sent to the caller."""
         super().__init__(self.message)
 
     def __init_subclass__(cls) -> None:
@@ -100,98 +95,140 @@ _BY_CODE: dict[str, type[ServiceError]] = {}
 
 
 class BadRequest(ServiceError):
-    """The input is not valid."""
+    """The input is not valid.
+
+    Code ``bad_request``, HTTP status 400.
+    """
 
     code = "bad_request"
     status = 400
 
 
 class Unauthorized(ServiceError):
-    """The caller is not known."""
+    """The caller is not known.
+
+    Code ``unauthorized``, HTTP status 401.
+    """
 
     code = "unauthorized"
     status = 401
 
 
 class Forbidden(ServiceError):
-    """The caller may not do this."""
+    """The caller may not do this.
+
+    Code ``forbidden``, HTTP status 403.
+    """
 
     code = "forbidden"
     status = 403
 
 
 class NotFound(ServiceError):
-    """There is no such thing."""
+    """There is no such thing.
+
+    Code ``not_found``, HTTP status 404.
+    """
 
     code = "not_found"
     status = 404
 
 
 class Conflict(ServiceError):
-    """The state of the thing does not allow this."""
+    """The state of the thing does not allow this.
+
+    Code ``conflict``, HTTP status 409.
+    """
 
     code = "conflict"
     status = 409
 
 
 class TooLarge(ServiceError):
-    """The message is too large."""
+    """The message is too large.
+
+    Code ``too_large``, HTTP status 413.
+    """
 
     code = "too_large"
     status = 413
 
 
 class TooManyRequests(ServiceError):
-    """The caller asks too often, or a queue is full."""
+    """The caller asks too often, or a queue is full.
+
+    Code ``too_many_requests``, HTTP status 429.
+    """
 
     code = "too_many_requests"
     status = 429
 
 
 class Internal(ServiceError):
-    """The handler failed. The service's log has the cause, under the request id."""
+    """The handler failed. The service's log has the cause, under the request id.
+
+    Code ``internal``, HTTP status 500.
+    """
 
     code = "internal"
     status = 500
 
 
 class BadReply(ServiceError):
-    """The reply is not what the contract says."""
+    """The reply is not what the contract says.
+
+    Code ``bad_reply``, HTTP status 502.
+    """
 
     code = "bad_reply"
     status = 502
 
 
 class Unavailable(ServiceError):
-    """A server or a service cannot be reached now. Trying again may help."""
+    """A server or a service cannot be reached now. Trying again may help.
+
+    Code ``unavailable``, HTTP status 503.
+    """
 
     code = "unavailable"
     status = 503
 
 
 class Timeout(ServiceError):
-    """No answer came before the deadline."""
+    """No answer came before the deadline.
+
+    Code ``timeout``, HTTP status 504.
+    """
 
     code = "timeout"
     status = 504
 
 
 class NoSuchService(Unavailable):
-    """No instance serves this service now."""
+    """No instance serves this service now.
+
+    Code ``no_such_service``, HTTP status 503.
+    """
 
     code = "no_such_service"
     status = 503
 
 
 class NoSuchAction(ServiceError):
-    """No live instance of the service has this action."""
+    """No live instance of the service has this action.
+
+    Code ``no_such_action``, HTTP status 501.
+    """
 
     code = "no_such_action"
     status = 501
 
 
 class Reject(Unauthorized):
-    """The WebSocket client is refused. Raise it in a connect handler."""
+    """The WebSocket client is refused. Raise it in a connect handler.
+
+    Code ``rejected``, HTTP status 401.
+    """
 
     code = "rejected"
 

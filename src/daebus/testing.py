@@ -41,7 +41,7 @@ except ModuleNotFoundError as _missing:
         name=_missing.name,
     ) from _missing
 
-__all__ = ["RunningService", "Socket", "empty_redis", "private_redis_url", "running"]
+__all__ = ["Envelope", "RunningService", "Socket", "empty_redis", "private_redis_url", "running"]
 
 C = TypeVar("C", bound=ServiceContainer)
 
@@ -65,28 +65,49 @@ async def empty_redis(url: str) -> None:
 
 
 class Socket:
-    """A WebSocket client of a service.
-
-    Attributes:
-        connection: The connection itself, of the ``websockets`` package.
-    """
+    """A WebSocket client of a service."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self.connection = connection
+        """The connection itself, of the ``websockets`` package."""
         self._asked = 0
 
     async def send(self, message_type: str, data: object = None, *, message_id: str | int | None = None) -> None:
-        """Send a message."""
+        """Send a message.
+
+        Args:
+            message_type: The type of the envelope.
+            data: The payload, anything that can be encoded as JSON; default: null.
+            message_id: The id of the envelope, which an answer repeats; default: none.
+        """
         envelope = Envelope(message_type, msgspec.Raw(encode(data)), message_id)
         await self.connection.send(encode(envelope).decode())
 
     async def receive(self, timeout: float = 5.0) -> Envelope:
-        """Wait for the next message. Raises `TimeoutError`, or ``websockets.exceptions.ConnectionClosed``."""
+        """Wait for the next message.
+
+        Args:
+            timeout: Seconds to wait.
+
+        Raises:
+            TimeoutError: No message came in time.
+            websockets.exceptions.ConnectionClosed: The service has closed the connection.
+        """
         async with asyncio.timeout(timeout):
             return msgspec.json.decode(await self.connection.recv(), type=Envelope)
 
     async def ask(self, message_type: str, data: object = None, *, timeout: float = 5.0) -> Envelope:
-        """Send a message and wait for its answer; other messages that come in between are dropped."""
+        """Send a message and wait for its answer; other messages that come in between are dropped.
+
+        Args:
+            message_type: The type of the envelope.
+            data: The payload, anything that can be encoded as JSON; default: null.
+            timeout: Seconds to wait for each message.
+
+        Raises:
+            TimeoutError: No message came in time.
+            websockets.exceptions.ConnectionClosed: The service has closed the connection.
+        """
         self._asked += 1
         message_id = f"ask-{self._asked}"
         await self.send(message_type, data, message_id=message_id)
@@ -97,24 +118,25 @@ class Socket:
 
 
 class RunningService:
-    """A running service under test.
-
-    Attributes:
-        bus: A bus to call it; its `call`, `send`, `stream` and `publish` are also attributes of this object.
-        ports: The TCP ports that it listens on: ``http``, and ``websocket`` where that has one of its own.
-        http: An HTTP client whose base URL is the service.
-    """
+    """A running service under test."""
 
     def __init__(self, app: Daebus[C], served: Served, http: httpx.AsyncClient) -> None:
         self._container: ServiceContainer = app.container
         self._websocket = app.websocket
         self.ports: Mapping[str, int] = served.ports
+        """The TCP ports that it listens on: ``http``, and ``websocket`` where that has one of its own."""
         self.http = http
+        """An HTTP client whose base URL is the service."""
         self.bus: Bus = served.runtime.bus
+        """A bus to call it; its `call`, `send`, `stream` and `publish` are also attributes of this object."""
         self.call: Final = self.bus.call
+        """`Bus.call` of `bus`."""
         self.send: Final = self.bus.send
+        """`Bus.send` of `bus`."""
         self.stream: Final = self.bus.stream
+        """`Bus.stream` of `bus`."""
         self.publish: Final = self.bus.publish
+        """`Bus.publish` of `bus`."""
 
     @asynccontextmanager
     async def socket(
@@ -141,6 +163,9 @@ class RunningService:
     def override(self, **objects: object) -> AbstractContextManager[None]:
         """Replace providers of the container by objects in a ``with`` block; singletons that use them are rebuilt.
 
+        Args:
+            objects: For each name of a provider the object that it gives instead.
+
         Raises:
             ConfigurationError: The container has no provider of that name.
             WiringError: An object has nothing in common with the type that its provider gives.
@@ -162,6 +187,9 @@ class RunningService:
     @contextmanager
     def as_user(self, user: object) -> Generator[None]:
         """Take each message in a ``with`` block as one of this user, whatever its credentials are; None: a stranger.
+
+        Args:
+            user: The user, of the type that an `Identity` of the container gives; None: a stranger.
 
         Raises:
             ConfigurationError: The container has no `Identity` with users of this type.

@@ -284,6 +284,22 @@ def test_a_handler_called_as_a_function_shows_its_own_signature(editor: Editor) 
     assert shown.argument == "query: GetUser"
 
 
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (f"def read(context: Context) -> None: context.dead{CARET}line\n", "in seconds of `time.monotonic`"),
+        (f"def read(client: Client) -> None: client.sta{CARET}te\n", "Data that the handlers store for it."),
+        (f"def read(bus: BlockingBus) -> None: bus.ca{CARET}ll\n", "Seconds to wait, limited by the deadline"),
+        (f"def read(error: NotFound) -> None: error.sta{CARET}tus\n", "The HTTP status of this error."),
+        (f"print(Not{CARET}Found)\n", "HTTP status 404"),
+        (f"print(USER_EVENTS.dur{CARET}able)\n", "Whether events are kept until handled."),
+        (f"print(Container.log{CARET}ger)\n", "Structured logging"),
+    ],
+)
+def test_attributes_twins_and_errors_are_explained(editor: Editor, typed: str, said: str) -> None:
+    assert said in before(editor, ON_START, f"from daebus import Context\n{typed}").hover()
+
+
 # What is underlined in red
 
 

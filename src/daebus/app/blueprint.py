@@ -58,6 +58,7 @@ class Blueprint(Recorder, Generic[S_contra]):
         subject = f"Blueprint({name!r})"
         self._interceptors = collect(lambda: read_interceptors(subject, interceptors, takes="incoming"), NONE)
         self.services: type[ServiceContainer] = services or ServiceContainer
+        """The container class whose providers its handlers use right of the ``*``."""
 
 
 def interceptors_of(blueprint: Blueprint[S_contra]) -> Interceptors:

@@ -32,16 +32,7 @@ __all__ = ["AttachedComponent", "Component", "ServiceRun", "require_component"]
 
 
 class ServiceRun:
-    """One run of a service in this process, as a component sees it.
-
-    Attributes:
-        service: The name under which the service is served.
-        instance: The unique id of this process.
-        logger: A logger that is bound to the service.
-        bus: Calls other services, and publishes events.
-        container: The container, whose resources are open: ``run.container.repo()``, or a provider of your own class.
-        stopping: Whether the service stops: ``await run.stopping.wait()``.
-    """
+    """One run of a service in this process, as a component sees it."""
 
     def __init__(  # the keyword arguments are explained under `Attributes`
         self,
@@ -55,11 +46,17 @@ class ServiceRun:
         grace: Grace,
     ) -> None:
         self.service = service
+        """The name under which the service is served."""
         self.instance = instance
+        """The unique id of this process."""
         self.logger = logger
+        """A logger that is bound to the service."""
         self.bus = bus
+        """Calls other services, and publishes events."""
         self.container = container
+        """The container, whose resources are open: ``run.container.repo()``, or a provider of your own class."""
         self.stopping = stopping
+        """Whether the service stops: ``await run.stopping.wait()``."""
         self._grace = grace
 
     @property

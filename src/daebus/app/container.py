@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, cast
 
 from dependency_injector import containers, providers
 
-from daebus.bus.blocking import BlockingBus, BlockingTwin
+from daebus.bus.blocking import BlockingBus
+from daebus.bus.blocking_twin import BlockingTwin
 from daebus.bus.bus import Bus
 from daebus.delivery.workers import THREAD_NAME
 from daebus.errors import StartupError
@@ -46,27 +47,24 @@ def _redis_cluster() -> type[RedisCluster]:
 
 
 class ServiceContainer(containers.DeclarativeContainer):
-    """Base of a service's container. Its providers are filled when the service starts.
-
-    Attributes:
-        bus: Calls other services and publishes events, for ``async def`` handlers.
-        blocking_bus: The blocking version of `bus`, for ``def`` handlers and threads.
-        clients: The WebSocket clients of all replicas, for ``async def`` handlers.
-        blocking_clients: The blocking version of `clients`, for ``def`` handlers and threads.
-        logger: Structured logging, bound to the service and, inside a handler, to the handler and its request id.
-        redis: An ordinary redis-py client for the service's server, if that is not a cluster.
-        redis_cluster: An ordinary redis-py client for the service's server, if that is a cluster.
-        threads: Starts and stops the threads of the service.
-    """
+    """Base of a service's container. Its providers are filled when the service starts."""
 
     bus: providers.Dependency[Bus] = providers.Dependency(instance_of=Bus)
+    """Calls other services and publishes events, for ``async def`` handlers."""
     blocking_bus: providers.Dependency[BlockingBus] = providers.Dependency(instance_of=BlockingBus)
+    """The blocking version of `bus`, for ``def`` handlers and threads."""
     clients: providers.Dependency[Clients] = providers.Dependency(instance_of=Clients)
+    """The WebSocket clients of all replicas, for ``async def`` handlers."""
     blocking_clients: providers.Dependency[BlockingClients] = providers.Dependency(instance_of=BlockingClients)
+    """The blocking version of `clients`, for ``def`` handlers and threads."""
     logger: providers.Dependency[Logger] = providers.Dependency(instance_of=Logger)
+    """Structured logging, bound to the service and, inside a handler, to the handler and its request id."""
     redis: providers.Dependency[Redis] = LateDependency(_redis)
+    """An ordinary redis-py client for the service's server, if that is not a cluster."""
     redis_cluster: providers.Dependency[RedisCluster] = LateDependency(_redis_cluster)
+    """An ordinary redis-py client for the service's server, if that is a cluster."""
     threads: providers.Dependency[Threads] = providers.Dependency(instance_of=Threads)
+    """Starts and stops the threads of the service."""
 
 
 def _fitting_client(

@@ -123,6 +123,9 @@ class Daebus(Recorder, Generic[C]):
     def attach(self, component: DaebusHttp | DaebusWebSocket | Component) -> None:
         """Attach HTTP, WebSocket, or a component of your own, before the app starts.
 
+        Args:
+            component: A `DaebusHttp`, a `DaebusWebSocket`, or a `Component`: any object with its method `serving`.
+
         Raises:
             WiringError: The object is not a component or is already attached, or the app already has a `DaebusHttp` or
                 `DaebusWebSocket`.
@@ -155,6 +158,9 @@ class Daebus(Recorder, Generic[C]):
 
     def register_blueprint(self, blueprint: Blueprint[C]) -> None:
         """Compile and add the handlers of a blueprint, which then takes no more handlers.
+
+        Args:
+            blueprint: The blueprint; the app's container must have the services of its `Blueprint.services`.
 
         Raises:
             WiringError: The blueprint has mistakes; the error lists all of them.
@@ -196,6 +202,10 @@ class Daebus(Recorder, Generic[C]):
 
     def examine(self, service: str | None = None, *, may_idle: bool = False) -> tuple[Assembly, list[WiringProblem]]:
         """The assembly that `check` would return, and all the mistakes that it would raise.
+
+        Args:
+            service: The name under which the app is served; default: the one that the app sets.
+            may_idle: Whether an app without handlers is no mistake.
 
         Raises:
             ConfigurationError: The service has no name, and there are no other mistakes.

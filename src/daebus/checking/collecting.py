@@ -7,16 +7,15 @@ from types import CodeType
 
 from daebus.app.assembly import Assembly
 from daebus.app.kinds import kind_of
-from daebus.declare.signatures import MISSING, Signature
+from daebus.declare.signatures import Signature
 from daebus.declare.specs import ActionSpec, ListenSpec, Spec
 from daebus.delivery.endpoint import Endpoint
-from daebus.delivery.interceptors import name_of as interceptor_name
 from daebus.errors import WiringError
 from daebus.mistakes.places import Place, is_ours, place_of_class, unwrap
-from daebus.mistakes.show_type import show_type
 from daebus.wiring.lookup import name_of, path_of
 
 from .contracts import Modules, key_of
+from .description import interceptors_of, listener_of, show_returned, timeout_of
 from .examination import Examined
 from .providers import providers_of
 from .report import Report
@@ -62,7 +61,8 @@ def _handlers(made: Assembly) -> Iterator[Handler]:
         endpoint = compiled.get(id(spec))
         code = getattr(unwrap(spec.function), "__code__", None)
         file, line = (code.co_filename, code.co_firstlineno) if isinstance(code, CodeType) else (None, None)
-        handler = Handler(
+        signature = _signature(spec, endpoint)
+        yield Handler(
             title=spec.title,
             kind=kind_of(spec).name,
             function=getattr(spec.function, "__name__", "?"),
@@ -71,11 +71,14 @@ def _handlers(made: Assembly) -> Iterator[Handler]:
             blueprint=spec.blueprint,
             contract=_contract_key(spec, made.service),
             compiled=endpoint is not None,
-            timeout=spec.policy.timeout if isinstance(spec, ActionSpec | ListenSpec) else spec.timeout,
-            listener=spec.name if isinstance(spec, ListenSpec) and spec.is_durable else None,
+            timeout=timeout_of(spec),
+            listener=listener_of(spec),
+            takes=[] if signature is None else [str(parameter) for parameter in signature.left],
+            returns=None if signature is None else show_returned(signature),
+            streams=signature is not None and signature.streams,
+            services=[] if signature is None else list(_services(made, signature, endpoint)),
+            interceptors=[] if endpoint is None else interceptors_of(endpoint),
         )
-        signature = _signature(spec, endpoint)
-        yield handler if signature is None else _signed(handler, signature, made, endpoint)
 
 
 def _signature(spec: Spec, endpoint: Endpoint[object] | None) -> Signature | None:
@@ -87,40 +90,14 @@ def _signature(spec: Spec, endpoint: Endpoint[object] | None) -> Signature | Non
         return None
 
 
-def _signed(handler: Handler, signature: Signature, made: Assembly, endpoint: Endpoint[object] | None) -> Handler:
-    """A handler with what its signature says."""
+def _services(made: Assembly, signature: Signature, endpoint: Endpoint[object] | None) -> Iterator[Service]:
+    """The services of a handler, also of one that could not be compiled."""
     bound = {} if endpoint is None else dict(endpoint.injection.bindings)
-    known = made.container.providers
-    services = [
-        Service(one.name, path_of(made.container, bound[one.name]) if one.name in bound else None)
-        if one.name in bound or one.name not in known
-        else Service(one.name, one.name)
-        for one in signature.right
-    ]
-    around = (
-        ()
-        if endpoint is None
-        else endpoint.interceptors.streams
-        if signature.streams
-        else endpoint.interceptors.messages
-    )
-    return Handler(
-        title=handler.title,
-        kind=handler.kind,
-        function=handler.function,
-        file=handler.file,
-        line=handler.line,
-        blueprint=handler.blueprint,
-        contract=handler.contract,
-        compiled=handler.compiled,
-        timeout=handler.timeout,
-        listener=handler.listener,
-        takes=[str(parameter) for parameter in signature.left],
-        returns=None if signature.returns in (MISSING, type(None)) else show_type(signature.returns),
-        streams=signature.streams,
-        services=services,
-        interceptors=[interceptor_name(one) for one in around],
-    )
+    for one in signature.right:
+        if one.name in bound:
+            yield Service(one.name, path_of(made.container, bound[one.name]))
+        else:
+            yield Service(one.name, one.name if one.name in made.container.providers else None)
 
 
 def _contract_key(spec: Spec, service: str) -> str | None:

@@ -10,7 +10,7 @@ from dependency_injector import providers
 from daebus.app.assembly import Assembly
 from daebus.app.container import ServiceContainer
 from daebus.app.kinds import KINDS, kind_of
-from daebus.declare.signatures import MISSING, Parameter, Signature
+from daebus.declare.signatures import MISSING, Signature
 from daebus.declare.specs import ActionSpec, ListenSpec, Spec
 from daebus.delivery.endpoint import Endpoint
 from daebus.delivery.interceptors import name_of as interceptor_name
@@ -26,6 +26,10 @@ __all__ = [
     "Service",
     "Wiring",
     "describe",
+    "interceptors_of",
+    "listener_of",
+    "show_returned",
+    "timeout_of",
 ]
 
 AnyProvider = providers.Provider[object]
@@ -127,33 +131,48 @@ def _plans(made: Assembly) -> Iterator[tuple[Spec, Endpoint[object]]]:
 def _handler(made: Assembly, spec: Spec, endpoint: Endpoint[object]) -> Handler:
     signature = endpoint.signature
     bindings = dict(endpoint.injection.bindings)
-    services = [Service(one.name, _type_of(one), _name(made, bindings[one.name])) for one in signature.right]
+    services = [
+        Service(one.name, show_type(one.annotation), _name(made, bindings[one.name])) for one in signature.right
+    ]
     return Handler(
         title=spec.title,
         function=signature.name,
         where=spec.where,
         blueprint=spec.blueprint,
         takes=[str(parameter) for parameter in signature.left],
-        returns=_returned(signature),
+        returns=show_returned(signature),
         streams=signature.streams,
         services=services,
-        listener=spec.name if isinstance(spec, ListenSpec) and spec.is_durable else None,
-        timeout=spec.policy.timeout if isinstance(spec, ActionSpec | ListenSpec) else spec.timeout,
-        interceptors=_names(endpoint.interceptors.streams if signature.streams else endpoint.interceptors.messages),
+        listener=listener_of(spec),
+        timeout=timeout_of(spec),
+        interceptors=interceptors_of(endpoint),
         requires=[guard.__name__ for guard in spec.requires],
     )
 
 
+def listener_of(spec: Spec) -> str | None:
+    """The name under which a listener keeps its position in a durable channel; None: it is no such listener."""
+    return spec.name if isinstance(spec, ListenSpec) and spec.is_durable else None
+
+
+def timeout_of(spec: Spec) -> float | None:
+    """Seconds that one run of a handler may take; None: no limit."""
+    return spec.policy.timeout if isinstance(spec, ActionSpec | ListenSpec) else spec.timeout
+
+
+def interceptors_of(endpoint: Endpoint[object]) -> list[str]:
+    """The names of the interceptors of a handler's messages, the outermost first."""
+    around = endpoint.interceptors
+    return _names(around.streams if endpoint.signature.streams else around.messages)
+
+
+def show_returned(signature: Signature) -> str | None:
+    """What a handler returns, as code; None: nothing."""
+    return None if signature.returns in (MISSING, type(None)) else show_type(signature.returns)
+
+
 def _names(interceptors: Iterable[object]) -> list[str]:
     return list(dict.fromkeys(map(interceptor_name, interceptors)))
-
-
-def _type_of(parameter: Parameter) -> str:
-    return show_type(parameter.annotation)
-
-
-def _returned(signature: Signature) -> str | None:
-    return None if signature.returns in (MISSING, type(None)) else show_type(signature.returns)
 
 
 def _name(made: Assembly, provider: AnyProvider) -> str | None:

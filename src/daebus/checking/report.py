@@ -10,6 +10,7 @@ from daebus.errors import ConfigurationError, DaebusError
 from daebus.mistakes.places import place_of_error, show_path
 from daebus.mistakes.problem import WiringProblem
 from daebus.mistakes.render import Note, span_of
+from daebus.mistakes.sources import Span
 
 from .description import Wiring, describe
 from .examination import Examined
@@ -49,36 +50,30 @@ def report_on(examined: Examined) -> Report:
 
 def _failure(error: DaebusError) -> Mistake:
     """An error that is not of the wiring, with the user's line that raised it, if there is one."""
-    code, message = "configuration" if isinstance(error, ConfigurationError) else "start-up", str(error)
+    mistake = Mistake("configuration" if isinstance(error, ConfigurationError) else "start-up", str(error))
     place = None if error.__cause__ is None else place_of_error(error.__cause__)
     if place is None:
-        return Mistake(code=code, message=message)
-    span = place.span()
+        return mistake
+    return _placed(msgspec.structs.replace(mistake, file=show_path(place.path), line=place.line), place.span())
+
+
+def _mistake(problem: WiringProblem) -> Mistake:
+    notes = [_remark(note) for note in problem.notes]
+    mistake = Mistake(problem.code, problem.message, problem.remedy, file=problem.file, line=problem.line, notes=notes)
+    return _placed(mistake, problem.span)
+
+
+def _placed(mistake: Mistake, span: Span | None) -> Mistake:
+    """A mistake with its exact place, if its source can be read."""
     if span is None:
-        return Mistake(code=code, message=message, file=show_path(place.path), line=place.line)
-    return Mistake(
-        code=code,
-        message=message,
+        return mistake
+    return msgspec.structs.replace(
+        mistake,
         file=show_path(span.path),
         line=span.line,
         column=span.column,
         end_line=span.end_line,
         end_column=span.end_column,
-    )
-
-
-def _mistake(problem: WiringProblem) -> Mistake:
-    span = problem.span
-    return Mistake(
-        code=problem.code,
-        message=problem.message,
-        remedy=problem.remedy,
-        file=problem.file,
-        line=problem.line,
-        column=None if span is None else span.column,
-        end_line=None if span is None else span.end_line,
-        end_column=None if span is None else span.end_column,
-        notes=[_remark(note) for note in problem.notes],
     )
 
 

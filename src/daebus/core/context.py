@@ -63,26 +63,25 @@ class Fence(msgspec.Struct, frozen=True):
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The message that is being handled.
-
-    Attributes:
-        request_id: Follows the work through every service that it touches; each log line has it. It is the header
-            ``x-request-id`` of the message, if it has a valid one, else a new id.
-        service: The service that handles the message.
-        handler: The handler, such as ``action get_user``.
-        source: Where the message comes from; None: nobody has sent it, as the service itself runs a task or a thread.
-        event_id: The unique id of an event of a durable channel, the same in each retry; else None.
-        deadline: When the caller stops waiting, in seconds of `time.monotonic`; None: never.
-        stopping: Whether the service stops: check it (``is_set()``) or wait for it (``await ... wait()``).
-    """
+    """The message that is being handled."""
 
     request_id: str
+    """Follows the work through every service that it touches; each log line has it.
+
+    It is the header ``x-request-id`` of the message, if it has a valid one, else a new id.
+    """
     service: str
+    """The service that handles the message."""
     handler: str
+    """The handler, such as ``action get_user``."""
     source: Source | None = None
+    """Where the message comes from; None: nobody has sent it, as the service itself runs a task or a thread."""
     deadline: float | None = None
+    """When the caller stops waiting, in seconds of `time.monotonic`; None: never."""
     stopping: Stopping = msgspec.field(default_factory=Stopping)
+    """Whether the service stops: check it (``is_set()``) or wait for it (``await ... wait()``)."""
     event_id: str | None = None
+    """The unique id of an event of a durable channel, the same in each retry; else None."""
     _headers: RawHeaders = None
     _read_headers: Mapping[str, str] | None = None  # on first use, as most handlers do not need them
     _fenced: Fenced | None = None

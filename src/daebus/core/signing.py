@@ -57,7 +57,11 @@ class SigningKeys:
         self.max_age: timedelta = max_age
 
     def of(self, service: str) -> Sequence[bytes]:
-        """The keys of a service, the one that signs first; empty: it has none."""
+        """The keys of a service, the one that signs first; empty: it has none.
+
+        Args:
+            service: The name of the service.
+        """
         return self._keys.get(service, self._common)
 
     @override

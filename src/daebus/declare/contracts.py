@@ -32,19 +32,19 @@ _parametrised: dict[tuple[object, ...], object] = {}
 
 
 class Contract:
-    """A name with types. Immutable; equal if kind, name, service and types are equal; a copy is the same object.
-
-    Attributes:
-        name: The name on the wire.
-        service: The service that it belongs to; None if the contract does not name one.
-    """
+    """A name with types. Immutable; equal if kind, name, service and types are equal; a copy is the same object."""
 
     if TYPE_CHECKING:
         # Read-only, which annotations alone do not say.
         @property
-        def name(self) -> str: ...  # noqa: D102
+        def name(self) -> str:
+            """The name on the wire."""
+            ...
+
         @property
-        def service(self) -> str | None: ...  # noqa: D102
+        def service(self) -> str | None:
+            """The service that it belongs to; None if the contract does not name one."""
+            ...
     else:
         __slots__ = ("_site", "name", "service")
 
@@ -204,9 +204,14 @@ class Channel(Contract, Generic[Event]):
     if TYPE_CHECKING:
 
         @property
-        def durable(self) -> bool: ...  # noqa: D102
+        def durable(self) -> bool:
+            """Whether events are kept until handled."""
+            ...
+
         @property
-        def retention(self) -> float: ...  # noqa: D102
+        def retention(self) -> float:
+            """Seconds that a durable event is kept at most for listeners that are not running."""
+            ...
     else:
         __slots__ = ("durable", "retention")
 

@@ -232,7 +232,9 @@ class Recorder(SocketRecorder):
     def on_start(self, *without_brackets: Never, timeout: float | None = None) -> SilentDecorator:
         """Run once when the service starts, before it takes any work. If it fails, the service does not start.
 
-        A handler that takes longer than `timeout` seconds counts as failed.
+        Args:
+            without_brackets: Nothing. A handler here means that the brackets of the decorator are missing.
+            timeout: Seconds after which the handler counts as failed; None: no limit.
         """
         require_brackets("on_start", without_brackets)
         return self._lifecycle("start", timeout)
@@ -240,7 +242,9 @@ class Recorder(SocketRecorder):
     def on_stop(self, *without_brackets: Never, timeout: float | None = None) -> SilentDecorator:
         """Run once when the service stops, after the last work; also after a failed start, to close what it opened.
 
-        A handler that takes longer than `timeout` seconds is cancelled, and this is logged.
+        Args:
+            without_brackets: Nothing. A handler here means that the brackets of the decorator are missing.
+            timeout: Seconds after which the handler is cancelled, which is logged; None: no limit.
         """
         require_brackets("on_stop", without_brackets)
         return self._lifecycle("stop", timeout)

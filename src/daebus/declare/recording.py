@@ -44,6 +44,7 @@ class Recording:
 
     def __init__(self, name: str, *, prefix: str = "", namespace: str = "", requires: Requires = ()) -> None:
         self.name = name
+        """The name of the blueprint, or of the app."""
         collect(lambda: _check(type(self).__name__, name, prefix, namespace), None)
         self._prefix = prefix.rstrip("/")
         self._namespace = f"{namespace}." if namespace else ""
@@ -125,7 +126,14 @@ class SocketRecorder(Recording):
     def socket_register(
         self, *without_brackets: Never, timeout: float | None = None, requires: Requires = ()
     ) -> AnswerDecorator:
-        """Answer WebSocket messages of the type ``register``, with `timeout` and `requires` as in `socket`."""
+        """Answer WebSocket messages of the type ``register``, as in `socket`.
+
+        Args:
+            without_brackets: Nothing. A handler here means that the brackets of the decorator are missing.
+            timeout: Seconds after which the handler is cancelled and the client gets the error ``timeout``; None: no
+                limit.
+            requires: Functions of the user and the data, each of which must return True.
+        """
         require_brackets("socket_register", without_brackets)
         return AnswerDecorator(self._socket("message", "register", timeout, requires))
 
@@ -135,8 +143,13 @@ class SocketRecorder(Recording):
         """Decide on a new WebSocket client: return to accept it, with a greeting or None; raise `Reject` to refuse.
 
         Left of the ``*``, the handler takes the parameters of the query string, decoded into a struct, and the
-        `Client`. A handler that takes longer than `timeout` seconds is cancelled, and the client is refused with 504.
-        A client that a function of `requires` does not let in is refused with 403.
+        `Client`.
+
+        Args:
+            without_brackets: Nothing. A handler here means that the brackets of the decorator are missing.
+            timeout: Seconds after which the handler is cancelled and the client refused with 504; None: no limit.
+            requires: Functions of the user and, if they have a second parameter, of the parameters. A client is refused
+                with 403 unless each of them returns True.
         """
         require_brackets("socket_connect", without_brackets)
         return AnswerDecorator(self._socket("connect", "", timeout, requires))
@@ -144,7 +157,9 @@ class SocketRecorder(Recording):
     def socket_disconnect(self, *without_brackets: Never, timeout: float | None = None) -> SilentDecorator:
         """Run after a WebSocket client has disconnected, for any reason. The handler may take the `Client`.
 
-        A handler that takes longer than `timeout` seconds is cancelled, and this is logged.
+        Args:
+            without_brackets: Nothing. A handler here means that the brackets of the decorator are missing.
+            timeout: Seconds after which the handler is cancelled, which is logged; None: no limit.
         """
         require_brackets("socket_disconnect", without_brackets)
         return SilentDecorator(self._socket("disconnect", "", timeout, None))

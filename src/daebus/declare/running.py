@@ -20,7 +20,11 @@ class Running:
         return not self._stop.is_set()
 
     def wait(self, seconds: float) -> bool:
-        """Sleep, but return at once if the thread is asked to stop. Returns whether it should keep running."""
+        """Sleep, but return at once if the thread is asked to stop. Returns whether it should keep running.
+
+        Args:
+            seconds: How long to sleep.
+        """
         return not self._stop.wait(seconds)
 
     def stop(self) -> None:

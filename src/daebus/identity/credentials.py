@@ -19,23 +19,24 @@ _ACTOR = "daebus.actor"
 
 
 class Credentials(msgspec.Struct, frozen=True, kw_only=True):
-    """What a message says about its sender. Nothing of it is verified yet.
-
-    Attributes:
-        source: Where the message comes from.
-        scheme: The scheme of the ``Authorization`` header in lower case, such as ``bearer``; empty: there is none.
-            A WebSocket client can also send its token as a subprotocol or in a message; that counts as the header.
-        token: The rest of that header, such as the token; empty: there is none.
-        headers: All headers of the message, or of the WebSocket's handshake, by their names in lower case.
-        scope: The ASGI scope, with what Litestar's middleware has stored in it: ``user``, ``auth`` and ``session``.
-            Empty on the bus.
-    """
+    """What a message says about its sender. Nothing of it is verified yet."""
 
     source: Source
+    """Where the message comes from."""
     scheme: str = ""
+    """The scheme of the ``Authorization`` header in lower case, such as ``bearer``; empty: there is none.
+
+    A WebSocket client can also send its token as a subprotocol or in a message; that counts as the header.
+    """
     token: str = ""
+    """The rest of that header, such as the token; empty: there is none."""
     headers: Mapping[str, str] = {}
+    """All headers of the message, or of the WebSocket's handshake, by their names in lower case."""
     scope: Mapping[str, object] = {}
+    """The ASGI scope, with what Litestar's middleware has stored in it: ``user``, ``auth`` and ``session``.
+
+    Empty on the bus.
+    """
 
     @property
     def cookies(self) -> Mapping[str, str]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeVar
 
 from lsprotocol import types
 from pygls.lsp.server import LanguageServer
+
+from daebus.editing.index import Index
 
 from .features.actions import code_actions
 from .features.completion import complete
@@ -15,9 +18,11 @@ from .features.renaming import find_renamed, rename
 from .features.semantics import LEGEND, semantic_tokens
 from .options import Options
 from .session import Session
-from .texts import path_of
+from .texts import Texts, path_of
 
 __all__ = ["Server", "register"]
+
+T = TypeVar("T")
 
 _TRIGGERS = ["*", ",", "(", " "]
 
@@ -48,18 +53,45 @@ class Server(LanguageServer):
 def register(server: Server) -> None:
     """Answer the requests of the editor."""
     server.feature(types.TEXT_DOCUMENT_COMPLETION, types.CompletionOptions(trigger_characters=_TRIGGERS))(_complete)
-    server.feature(types.TEXT_DOCUMENT_HOVER)(_hover)
+    server.feature(types.TEXT_DOCUMENT_HOVER)(_at(hover))
     server.feature(types.TEXT_DOCUMENT_INLAY_HINT)(_hints)
-    server.feature(types.TEXT_DOCUMENT_DEFINITION)(_define)
-    server.feature(types.TEXT_DOCUMENT_IMPLEMENTATION)(_implement)
-    server.feature(types.TEXT_DOCUMENT_REFERENCES)(_refer)
-    server.feature(types.TEXT_DOCUMENT_CODE_LENS)(_lenses)
+    server.feature(types.TEXT_DOCUMENT_DEFINITION)(_at(define))
+    server.feature(types.TEXT_DOCUMENT_IMPLEMENTATION)(_at(implement))
+    server.feature(types.TEXT_DOCUMENT_REFERENCES)(_at(refer))
+    server.feature(types.TEXT_DOCUMENT_CODE_LENS)(_in(lenses))
     server.feature(types.WORKSPACE_SYMBOL)(_symbols)
-    server.feature(types.TEXT_DOCUMENT_PREPARE_RENAME)(_prepare_rename)
+    server.feature(types.TEXT_DOCUMENT_PREPARE_RENAME)(_at(find_renamed))
     server.feature(types.TEXT_DOCUMENT_RENAME, types.RenameOptions(prepare_provider=True))(_rename)
     kinds = [types.CodeActionKind.QuickFix, types.CodeActionKind.Refactor]
     server.feature(types.TEXT_DOCUMENT_CODE_ACTION, types.CodeActionOptions(kinds))(_actions)
-    server.feature(types.TEXT_DOCUMENT_SEMANTIC_TOKENS_FULL, LEGEND)(_tokens)
+    server.feature(types.TEXT_DOCUMENT_SEMANTIC_TOKENS_FULL, LEGEND)(_in(semantic_tokens))
+
+
+class _Placed(Protocol):
+    """The parameters of a request about a position."""
+
+    text_document: types.TextDocumentIdentifier
+    position: types.Position
+
+
+class _Filed(Protocol):
+    """The parameters of a request about a file."""
+
+    text_document: types.TextDocumentIdentifier
+
+
+def _at(answer: Callable[[Index, Texts, str, types.Position], T]) -> Callable[[Server, _Placed], T]:
+    def ask(ls: Server, params: _Placed) -> T:
+        return answer(ls.session.index, ls.session.texts, path_of(params.text_document.uri), params.position)
+
+    return ask
+
+
+def _in(answer: Callable[[Index, Texts, str], T]) -> Callable[[Server, _Filed], T]:
+    def ask(ls: Server, params: _Filed) -> T:
+        return answer(ls.session.index, ls.session.texts, path_of(params.text_document.uri))
+
+    return ask
 
 
 def _complete(ls: Server, params: types.CompletionParams) -> types.CompletionList:
@@ -68,36 +100,12 @@ def _complete(ls: Server, params: types.CompletionParams) -> types.CompletionLis
     return types.CompletionList(is_incomplete=False, items=items)
 
 
-def _hover(ls: Server, params: types.HoverParams) -> types.Hover | None:
-    return hover(ls.session.index, ls.session.texts, path_of(params.text_document.uri), params.position)
-
-
 def _hints(ls: Server, params: types.InlayHintParams) -> Sequence[types.InlayHint]:
     return hints(ls.session.index, ls.session.texts, path_of(params.text_document.uri), params.range)
 
 
-def _define(ls: Server, params: types.DefinitionParams) -> Sequence[types.Location]:
-    return define(ls.session.index, ls.session.texts, path_of(params.text_document.uri), params.position)
-
-
-def _implement(ls: Server, params: types.ImplementationParams) -> Sequence[types.Location]:
-    return implement(ls.session.index, ls.session.texts, path_of(params.text_document.uri), params.position)
-
-
-def _refer(ls: Server, params: types.ReferenceParams) -> Sequence[types.Location]:
-    return refer(ls.session.index, ls.session.texts, path_of(params.text_document.uri), params.position)
-
-
-def _lenses(ls: Server, params: types.CodeLensParams) -> Sequence[types.CodeLens]:
-    return lenses(ls.session.index, ls.session.texts, path_of(params.text_document.uri))
-
-
 def _symbols(ls: Server, params: types.WorkspaceSymbolParams) -> Sequence[types.WorkspaceSymbol]:
     return symbols(ls.session.index, ls.session.texts, params.query)
-
-
-def _prepare_rename(ls: Server, params: types.PrepareRenameParams) -> types.Range | None:
-    return find_renamed(ls.session.index, ls.session.texts, path_of(params.text_document.uri), params.position)
 
 
 def _rename(ls: Server, params: types.RenameParams) -> types.WorkspaceEdit | None:
@@ -108,7 +116,3 @@ def _rename(ls: Server, params: types.RenameParams) -> types.WorkspaceEdit | Non
 def _actions(ls: Server, params: types.CodeActionParams) -> Sequence[types.CodeAction]:
     path, shown = path_of(params.text_document.uri), params.context.diagnostics
     return code_actions(ls.session.index, ls.session.texts, path, params.range, shown)
-
-
-def _tokens(ls: Server, params: types.SemanticTokensParams) -> types.SemanticTokens:
-    return semantic_tokens(ls.session.index, ls.session.texts, path_of(params.text_document.uri))

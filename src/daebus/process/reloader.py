@@ -23,7 +23,7 @@ __all__ = ["Reloader", "SourceFilter"]
 class SourceFilter(PythonFilter):
     """Python files, except those of environments, caches and the embedded engine."""
 
-    ignore_dirs = (*PythonFilter.ignore_dirs, ".daebus", ".ruff_cache", "venv")
+    ignore_dirs: Sequence[str] = (*PythonFilter.ignore_dirs, ".daebus", ".ruff_cache", "venv")
 
 
 class Reloader:

@@ -70,12 +70,26 @@ class Threads:
         return sorted(self._tasks)
 
     def is_running(self, name: str) -> bool:
-        """Whether a thread runs and was not asked to stop. Raises `NotFound` for an unknown name."""
+        """Whether a thread runs and was not asked to stop.
+
+        Args:
+            name: The name of the thread, as in its decorator.
+
+        Raises:
+            NotFound: There is no thread of this name.
+        """
         self._require(name)
         return name in self._switches
 
     def start(self, name: str) -> None:
-        """Start a thread; does nothing if it already runs. Raises `NotFound` for an unknown name."""
+        """Start a thread; does nothing if it already runs.
+
+        Args:
+            name: The name of the thread, as in its decorator.
+
+        Raises:
+            NotFound: There is no thread of this name.
+        """
         task = self._require(name)
         with self._lock:
             if name in self._switches:
@@ -84,7 +98,14 @@ class Threads:
         self._loop.call_soon_threadsafe(self._launch, task, running)
 
     def stop(self, name: str) -> None:
-        """Ask a thread to stop; it does so when it next checks its switch. Raises `NotFound` for an unknown name."""
+        """Ask a thread to stop; it does so when it next checks its switch.
+
+        Args:
+            name: The name of the thread, as in its decorator.
+
+        Raises:
+            NotFound: There is no thread of this name.
+        """
         self._require(name)
         with self._lock:
             running = self._switches.pop(name, None)

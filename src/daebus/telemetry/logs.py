@@ -41,32 +41,72 @@ class Logger(structlog.BoundLoggerBase):
     _logger: logging.Logger
 
     def debug(self, event: str, *args: object, **fields: object) -> None:
-        """Write a line that is only useful for debugging."""
+        """Write a line that is only useful for debugging.
+
+        Args:
+            event: The text of the line, the same for all lines of its kind; with `args`, a format as of `logging`.
+            args: What is formatted into the event.
+            fields: Further fields of the line; ``exc_info=True`` or ``exc_info=error`` adds a traceback.
+        """
         self._emit("debug", logging.DEBUG, event, args, fields)
 
     def info(self, event: str, *args: object, **fields: object) -> None:
-        """Write a line about normal operation."""
+        """Write a line about normal operation.
+
+        Args:
+            event: The text of the line, the same for all lines of its kind; with `args`, a format as of `logging`.
+            args: What is formatted into the event.
+            fields: Further fields of the line; ``exc_info=True`` or ``exc_info=error`` adds a traceback.
+        """
         self._emit("info", logging.INFO, event, args, fields)
 
     def warning(self, event: str, *args: object, **fields: object) -> None:
-        """Write a line about something that may need attention."""
+        """Write a line about something that may need attention.
+
+        Args:
+            event: The text of the line, the same for all lines of its kind; with `args`, a format as of `logging`.
+            args: What is formatted into the event.
+            fields: Further fields of the line; ``exc_info=True`` or ``exc_info=error`` adds a traceback.
+        """
         self._emit("warning", logging.WARNING, event, args, fields)
 
     def error(self, event: str, *args: object, **fields: object) -> None:
-        """Write a line about something that failed."""
+        """Write a line about something that failed.
+
+        Args:
+            event: The text of the line, the same for all lines of its kind; with `args`, a format as of `logging`.
+            args: What is formatted into the event.
+            fields: Further fields of the line; ``exc_info=True`` or ``exc_info=error`` adds a traceback.
+        """
         self._emit("error", logging.ERROR, event, args, fields)
 
     def critical(self, event: str, *args: object, **fields: object) -> None:
-        """Write a line about a failure of the whole service."""
+        """Write a line about a failure of the whole service.
+
+        Args:
+            event: The text of the line, the same for all lines of its kind; with `args`, a format as of `logging`.
+            args: What is formatted into the event.
+            fields: Further fields of the line; ``exc_info=True`` or ``exc_info=error`` adds a traceback.
+        """
         self._emit("critical", logging.CRITICAL, event, args, fields)
 
     def exception(self, event: str, *args: object, **fields: object) -> None:
-        """Write an error with the traceback of the exception that is being handled."""
+        """Write an error with the traceback of the exception that is being handled.
+
+        Args:
+            event: The text of the line, the same for all lines of its kind; with `args`, a format as of `logging`.
+            args: What is formatted into the event.
+            fields: Further fields of the line; ``exc_info=True`` or ``exc_info=error`` adds a traceback.
+        """
         fields.setdefault("exc_info", True)
         self._emit("error", logging.ERROR, event, args, fields)
 
     def bind(self, **fields: object) -> Self:
-        """A logger that adds these fields to each of its lines."""
+        """A logger that adds these fields to each of its lines.
+
+        Args:
+            fields: The fields, such as ``user_id="u1"``.
+        """
         return super().bind(**fields)
 
     def _emit(self, method: str, level: int, event: str, args: tuple[object, ...], fields: dict[str, object]) -> None:

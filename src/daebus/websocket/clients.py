@@ -51,7 +51,11 @@ class ClientState:
     @overload
     def get(self, key: str) -> object: ...
     def get(self, key: type[T] | str) -> T | object | None:
-        """The value stored under a type or a name; None if there is none."""
+        """The value stored under a type or a name; None if there is none.
+
+        Args:
+            key: The type, or the name.
+        """
         return self._notes.get(key)
 
     def __setitem__(self, key: type[T] | str, value: T) -> None:
@@ -71,13 +75,7 @@ class ClientState:
 
 
 class Client(HasSession):
-    """One WebSocket client, as the handlers of its messages see it.
-
-    Attributes:
-        id: Unique over all replicas and for all time.
-        state: Data that the handlers store for it.
-        headers: The headers of its handshake request, such as ``cookie`` and ``origin``, by their names in lower case.
-    """
+    """One WebSocket client, as the handlers of its messages see it."""
 
     def __init__(
         self,
@@ -87,8 +85,11 @@ class Client(HasSession):
         scope: Mapping[str, object] = MappingProxyType({}),
     ) -> None:
         self.id = client_id
+        """Unique over all replicas and for all time."""
         self.state: ClientState = ClientState()
+        """Data that the handlers store for it."""
         self.headers = headers
+        """The headers of its handshake request, such as ``cookie`` and ``origin``, by their names in lower case."""
         self._connection = connection
         self._session = Session(scope)
 
@@ -120,6 +121,9 @@ class Client(HasSession):
         """Disconnect the client with code 1000, after its current handler has finished and its answer is sent.
 
         Messages of the client that wait for their handlers are dropped. In the connect handler, the client is refused.
+
+        Args:
+            reason: The reason of the close frame, which the client gets; default: none.
         """
         self._connection.disconnect(reason)
 
@@ -191,7 +195,12 @@ class Clients(LoopOnly):
         return await self._replicas.connected()
 
     async def disconnect(self, client_id: str, reason: str = "") -> None:
-        """Disconnect a client of any replica; does nothing if it is not connected. See `Client.close`."""
+        """Disconnect a client of any replica; does nothing if it is not connected. See `Client.close`.
+
+        Args:
+            client_id: The client's `Client.id`.
+            reason: The reason of the close frame, which the client gets; default: none.
+        """
         await self._replicas.disconnect(client_id, reason)
 
 
