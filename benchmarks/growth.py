@@ -25,7 +25,7 @@ from tests.engines import Engine
 from tests.support import raw_redis
 
 from daebus import Channel, Daebus
-from daebus.app.houses import Watch, houses_of
+from daebus.app.parts import Watch, parts_of
 from daebus.app.runtime import Runtime
 from daebus.connection.node import open_node
 from daebus.connection.redis_server import RedisServer
@@ -56,8 +56,8 @@ async def _serve(url: str, replicas: int, actions: int, listeners: int) -> None:
     async with AsyncExitStack() as stack:
         for _ in range(replicas):
             node = await stack.enter_async_context(open_node(server, made.settings.lease))
-            houses = [house for house in houses_of(made) if not isinstance(house, Watch)]
-            await stack.enter_async_context(Runtime(made, node, make_logger()).serving(houses))
+            parts = [part for part in parts_of(made) if not isinstance(part, Watch)]
+            await stack.enter_async_context(Runtime(made, node, make_logger()).serving(parts))
         sys.stdout.write("ready\n")
         sys.stdout.flush()
         await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)

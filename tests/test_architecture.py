@@ -73,9 +73,9 @@ def real_imports() -> set[tuple[str, str]]:
         *package, module = path.relative_to(SOURCE).with_suffix("").parts
         if module.startswith("__") and not package:
             continue
-        house = (*package, module)[0]
+        folder = (*package, module)[0]
         for node in run_time_imports(ast.parse(path.read_text())):
-            edges |= {(house, name.split(".")[0]) for name in imported(node, tuple(package))}
+            edges |= {(folder, name.split(".")[0]) for name in imported(node, tuple(package))}
     return {(one, other) for one, other in edges if one != other}
 
 
@@ -100,7 +100,7 @@ def folders() -> set[str]:
 
 
 def test_each_folder_is_in_the_diagram_and_in_the_table() -> None:
-    assert folders() - {house for arrow in arrows() for house in arrow} == set()
+    assert folders() - {folder for arrow in arrows() for folder in arrow} == set()
     assert folders() - set(re.findall(r"^\| `(\w+)/` \|", section("Folders"), re.MULTILINE)) == set()
 
 

@@ -13,8 +13,8 @@ from tests.support import recorded, until
 
 from daebus import Action, Component, Daebus, DaebusHttp, Running, ServiceContainer, ServiceRun, Settings, WiringError
 from daebus.app.component import require_component
-from daebus.app.houses import houses_of
 from daebus.app.kinds import KINDS, kind_of
+from daebus.app.parts import parts_of
 from daebus.app.web import WebServers
 from daebus.core.timings import Timings
 from daebus.declare.recorder import Recorder
@@ -331,7 +331,7 @@ class TestMistakes:
 
 
 class TestKinds:
-    def test_each_decorator_has_a_row_and_each_row_a_house(self) -> None:
+    def test_each_decorator_has_a_row_and_each_row_a_part(self) -> None:
         def on_event(_event: str) -> None: ...
 
         def watch(_running: Running) -> None: ...
@@ -351,5 +351,5 @@ class TestKinds:
         decorators = {name for name in dir(Recorder) if not name.startswith("_") and callable(getattr(Recorder, name))}
         assert {kind.name for kind in KINDS} == decorators - {"socket_register", "name"}
         made = Daebus("app", container=ServiceContainer()).check(may_idle=True)
-        houses = {type(house).__name__ for house in houses_of(made)} | {WebServers.__name__}
-        assert {kind.house for kind in KINDS} <= houses
+        parts = {type(part).__name__ for part in parts_of(made)} | {WebServers.__name__}
+        assert {kind.part for kind in KINDS} <= parts

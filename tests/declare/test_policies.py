@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from daebus.declare.policies import Place, Policy, action_policy, listen_options
+from daebus.declare.policies import ListenerIdentity, Policy, action_policy, listen_options
 from daebus.errors import WiringError, WiringProblem
 
 
@@ -82,8 +82,8 @@ def test_what_is_not_kept_is_not_retried() -> None:
 
 def test_only_a_listener_of_a_durable_channel_has_a_place() -> None:
     given = {"name": "mails", "start": "latest", "renamed_from": "users.on_event", "retries": 2}
-    policy, place = listen_options("listen('events')", given, durable=True)
-    assert (policy, place) == (Policy(retries=2), Place("mails", "latest", "users.on_event"))
+    policy, identity = listen_options("listen('events')", given, durable=True)
+    assert (policy, identity) == (Policy(retries=2), ListenerIdentity("mails", "latest", "users.on_event"))
     for name in ("name", "start", "renamed_from"):
         problem = refusal(lambda name=name: listen_options("listen('events')", {name: given[name]}, durable=False))  # type: ignore[misc]
         assert problem.code == "wrong-option"

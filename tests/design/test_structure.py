@@ -1,4 +1,4 @@
-"""The house rules that can be counted: sizes, and that each message meets its handler in one place."""
+"""The rules of CONTRIBUTING.md that can be counted: sizes, and that each message meets its handler in one place."""
 
 from __future__ import annotations
 

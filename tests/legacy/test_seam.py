@@ -1,4 +1,4 @@
-"""The wire of daebus 0.0.31 stays in its house: it can be deleted with it, but for two seams and one setting."""
+"""The wire of daebus 0.0.31 is in one folder, and can be deleted with it, but for two seams and one setting."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import daebus
 
 SOURCES = Path(daebus.__file__).parent
 
-OPENINGS = {"app/houses.py", "app/runtime.py", "bus/opening.py", "operations/reachability.py"}
+OPENINGS = {"app/parts.py", "app/runtime.py", "bus/opening.py", "operations/reachability.py"}
 """Who asks for a dialect, and hands it in."""
 
 SETTING = {
-    "app/houses.py",
+    "app/parts.py",
     "app/runtime.py",
     "app/settings.py",
     "bus/bus.py",
@@ -27,12 +27,12 @@ REPLY_CHANNELS = {"protocol/messages.py"}
 
 
 def having(pattern: str) -> set[str]:
-    """The modules outside of the house whose text has a pattern."""
+    """The modules outside of that folder whose text has a pattern."""
     names = {str(path.relative_to(SOURCES)): path.read_text() for path in SOURCES.rglob("*.py")}
     return {name for name, text in names.items() if not name.startswith("legacy/") and re.search(pattern, text)}
 
 
-def test_only_what_opens_a_bus_imports_the_house() -> None:
+def test_only_what_opens_a_bus_imports_it() -> None:
     assert having(r"daebus\.legacy\.|from daebus import legacy|from \.\.?legacy") == OPENINGS
 
 

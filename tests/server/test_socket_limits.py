@@ -133,7 +133,7 @@ async def test_a_silent_client_is_pinged_and_then_gone(caplog: pytest.LogCapture
         assert (await heard(reader))[0] == 9
         with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
             await heard(reader)
-        await until(lambda: "no sign of life" in caplog.text)
+        await until(lambda: "it was silent for too long" in caplog.text)
 
 
 async def test_a_client_that_answers_pings_stays() -> None:

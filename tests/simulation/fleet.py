@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack
 
-from daebus.app.houses import Watch, houses_of
+from daebus.app.parts import Watch, parts_of
 from daebus.app.runtime import Runtime
 from daebus.bus.bus import Bus
 from daebus.bus.caller import Caller
@@ -57,8 +57,8 @@ class Instance:
             node = await stack.enter_async_context(open_node(server, self.lease))
             assembly = app_of(self.lease)
             self._runtime = runtime = Runtime(assembly, node, make_logger(host=self.host.name))
-            houses = [house for house in houses_of(assembly) if not isinstance(house, Watch)]
-            await stack.enter_async_context(runtime.serving(houses))
+            parts = [part for part in parts_of(assembly) if not isinstance(part, Watch)]
+            await stack.enter_async_context(runtime.serving(parts))
             self.is_ready = True
             self._history.note("ready", "", self.host.name)
             await self._stop.wait()

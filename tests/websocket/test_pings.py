@@ -57,7 +57,7 @@ async def test_a_client_that_does_not_answer_pings_is_disconnected(
             with suppress(ConnectionError):
                 await asyncio.wait_for(reader.read(-1), 10)  # until the server closes it
             writer.transport.abort()
-            await until(lambda: "no sign of life" in service.text())
+            await until(lambda: "it was silent for too long" in service.text())
             await alive.send('{"type": "loop", "id": 1}')
             answer = msgspec.json.decode(await asyncio.wait_for(alive.recv(), 10))
             assert answer["data"].startswith(module)

@@ -112,7 +112,7 @@ def _mistake(component: object) -> tuple[str | None, str]:
 
 
 class AttachedComponent(msgspec.Struct, frozen=True):
-    """A component of the user, as a house of the service.
+    """A component of the user, as a part of the service.
 
     Attributes:
         component: The component.

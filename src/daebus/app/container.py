@@ -91,7 +91,7 @@ def _fitting_client(
 
 
 class Provided:
-    """The container of a running service, as a house: its daebus providers are filled and its resources are open."""
+    """The container of a running service, as a part: its daebus providers are filled and its resources are open."""
 
     @asynccontextmanager
     async def serving(self, run: Runtime) -> AsyncGenerator[None]:

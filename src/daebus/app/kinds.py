@@ -1,4 +1,4 @@
-"""`KINDS`: the table of the kinds of handlers, one row for each decorator: its spec, its rule and its house."""
+"""`KINDS`: the table of the kinds of handlers, one row for each decorator, with its spec, its rule and its part."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Kind(msgspec.Struct, Generic[SpecT, R], frozen=True, eq=False):
         spec: What the decorator records.
         rule: The allowed signatures of such a handler.
         encoder: Returns the function that encodes the handler's result.
-        house: The house that serves it, by the name of its class in `daebus.app.houses` or `daebus.app.web`.
+        part: The part that serves it, by the name of its class in `daebus.app.parts` or `daebus.app.web`.
         event: The event of `spec` that this kind handles; None: `spec` has no events.
         needs: The component that it needs; None: it needs none.
     """
@@ -81,7 +81,7 @@ class Kind(msgspec.Struct, Generic[SpecT, R], frozen=True, eq=False):
     spec: type[SpecT]
     rule: Callable[[SpecT], Rule]
     encoder: Callable[[Signature], Callable[[object], R]]
-    house: str
+    part: str
     event: str | None = None
     needs: type[DaebusHttp | DaebusWebSocket] | None = None
 

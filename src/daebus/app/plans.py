@@ -197,4 +197,4 @@ def _shared_events(spec: ListenSpec, others: Iterable[ListenSpec]) -> Iterator[W
 
 def _names(spec: ListenSpec) -> set[str]:
     """The names of a listener: the current one and the previous one."""
-    return {spec.name, spec.kept_as.renamed_from or spec.name}
+    return {spec.name, spec.identity.renamed_from or spec.name}

@@ -198,7 +198,7 @@ class _Run:
         async with self._serving as served:
             self._grace = served.runtime.grace
             if self._guard is not None:
-                self._guard.farewell = served.runtime.farewell
+                self._guard.exit_notifier = served.runtime.exit_notifier
                 if self._report is None:
                     served.runtime.exit_hung = self._guard.exit_hung
             self._started = True

@@ -1,4 +1,4 @@
-"""`Runtime`: one run of a service, whose houses are opened in order, and closed in reverse."""
+"""`Runtime`: one run of a service, whose parts are opened in order, and closed in reverse."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
-from daebus.actions.farewell import Farewell
+from daebus.actions.exit_notifier import ExitNotifier
 from daebus.actions.serving import ActionServer
 from daebus.asgi.settings import DaebusWebSocket
 from daebus.bus.bus import Bus
@@ -35,8 +35,8 @@ from daebus.websocket.replicas import Replicas
 
 from .assembly import Assembly
 from .component import ServiceRun
-from .houses import House, houses_of
 from .kinds import SOCKET, SOCKET_CONNECT, SOCKET_DISCONNECT, THREAD
+from .parts import Part, parts_of
 
 if TYPE_CHECKING:
     from daebus.websocket.hub import SocketHub
@@ -45,7 +45,7 @@ __all__ = ["Runtime", "open_runtime"]
 
 
 class Runtime:
-    """A running service, as its houses see it.
+    """A running service, as its parts see it.
 
     Attributes:
         made: The app.
@@ -59,12 +59,12 @@ class Runtime:
         threads: The thread handlers.
         hub: Its WebSocket connections; None: it has no WebSockets.
         clients: The WebSocket clients of all its replicas.
-        lease: The heartbeat of this process; set when its house is open, as are the next three attributes.
+        lease: The heartbeat of this process; set when its part is open, as are the next three attributes.
         retries: The retries of each partition that is read.
         actions: The server of its actions.
         readers: The readers of messages from the bus.
         presence: Its entry in the registry; None: not registered yet.
-        farewell: Signs off on the bus for it if its stop does not end; None: it has not started.
+        exit_notifier: Reports on the bus that the process exits before its stop has ended; None: it has not started.
         exit_hung: Ends the process if its event loop hangs; None: it must not be ended here.
     """
 
@@ -94,7 +94,7 @@ class Runtime:
         )
         self.readers: list[ChannelServer | ActionServer] = []
         self.presence: Presence | None = None
-        self.farewell: Farewell | None = None
+        self.exit_notifier: ExitNotifier | None = None
         self.exit_hung: ExitHung | None = None
         tasks = [
             ThreadTask(plan.spec.name, plan.endpoint, plan.spec.auto_start, plan.spec.restart, plan.spec.timeout)
@@ -107,8 +107,8 @@ class Runtime:
         self.clients: Clients = Clients(Replicas(node.link, made.service)) if self.hub is None else self.hub.clients
 
     @asynccontextmanager
-    async def serving(self, houses: Iterable[House]) -> AsyncGenerator[None]:
-        """Open the houses, take work until the end, then take no more and close them in reverse.
+    async def serving(self, parts: Iterable[Part]) -> AsyncGenerator[None]:
+        """Open the parts, take work until the end, then take no more and close them in reverse.
 
         The stop after a failed start has the same time limit.
         """
@@ -116,8 +116,8 @@ class Runtime:
         has_started = False
         async with AsyncExitStack() as stack:
             try:
-                for house in houses:
-                    await stack.enter_async_context(house.serving(self))
+                for part in parts:
+                    await stack.enter_async_context(part.serving(self))
                 self.logger.info("service started")
                 has_started = True
                 yield
@@ -166,14 +166,14 @@ class Runtime:
 
 @asynccontextmanager
 async def open_runtime(
-    made: Assembly, redis_url: str | None, servers: Iterable[House] = (), *, tells_end: bool = True
+    made: Assembly, redis_url: str | None, servers: Iterable[Part] = (), *, tells_end: bool = True
 ) -> AsyncGenerator[Runtime]:
     """Connect a service to its server, start it, and stop it at the end.
 
     Args:
         made: The app.
         redis_url: The server; None: the one of the environment, or the embedded one.
-        servers: The houses that are opened last: the servers for clients.
+        servers: The parts that are opened last: the servers for clients.
         tells_end: Whether the end of the stop is logged here; otherwise the caller has more to stop, and logs it.
 
     Raises:
@@ -187,7 +187,7 @@ async def open_runtime(
         configure_logging(service=made.service, instance=node.id)
         await check_eviction(server, logger)
         runtime = Runtime(made, node, logger)
-        async with runtime.serving([*houses_of(made), *servers]):
+        async with runtime.serving([*parts_of(made), *servers]):
             yield runtime
     if tells_end:
         runtime.grace.tell_end()

@@ -172,7 +172,7 @@ async def serve(
 
 
 class WebServers:
-    """The HTTP and WebSocket servers, as a house: it is opened last and closed first.
+    """The HTTP and WebSocket servers, as a part: it is opened last and closed first.
 
     Args:
         web: The Litestar applications.
@@ -181,7 +181,7 @@ class WebServers:
         development: See `serve`.
 
     Attributes:
-        ports: The TCP ports that they listen on, once the house is open.
+        ports: The TCP ports that they listen on, once the part is open.
     """
 
     def __init__(self, web: Web, made: Assembly, addresses: Mapping[str, _Address], *, development: bool) -> None:

@@ -25,7 +25,7 @@ from daebus.queues.work import Work
 from daebus.telemetry.logs import Logger
 
 from .changes import Changes, SharedSource
-from .groups import Listener, Places, Seat
+from .groups import Listener, Membership, Memberships
 from .orphans import OrphanWatch
 
 __all__ = ["DurableListeners", "ListenerHost", "listener_registry"]
@@ -103,15 +103,15 @@ class DurableListeners:
         self._handle = handle
         self._channels = sorted({listener.channel for listener in listeners})
         self._to_trim: set[str] = set()
-        self._places = Places(host.node, host.service, listeners, host.logger)
+        self._memberships = Memberships(host.node, host.service, listeners, host.logger)
         self._orphans = OrphanWatch(host.node, host.service, host.logger)
         self._changes: Changes | None = None
         self._readers: list[GroupReader] = []
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Take the places of the listeners, and start receiving events. Raises the errors of `Places.take`."""
-        await self._begin(await self._places.take())
+        """Join the consumer groups, and start receiving events. Raises the errors of `Memberships.join`."""
+        await self._begin(await self._memberships.join())
         if self._channels:
             self._tasks.append(asyncio.create_task(self._trim_on(), name="trimming of durable channels"))
         await self._orphans.start()
@@ -131,16 +131,18 @@ class DurableListeners:
         await asyncio.gather(*(reader.stop(grace) for reader in self._readers))
         if self._changes is not None:
             await self._changes.close()
-        await self._places.leave()
+        await self._memberships.leave()
 
-    async def _begin(self, seats: Sequence[Seat]) -> None:
-        changes = await self._share() if len(seats) > _CONNECTIONS else None
-        own = len(seats) if changes is None else _CONNECTIONS - 1
-        readers = [self._reader(seat, None) for seat in seats[:own]]
-        readers += [self._reader(seat, changes) for seat in seats[own:]]
-        if seats:
+    async def _begin(self, memberships: Sequence[Membership]) -> None:
+        changes = await self._share() if len(memberships) > _CONNECTIONS else None
+        own = len(memberships) if changes is None else _CONNECTIONS - 1
+        readers = [self._reader(membership, None) for membership in memberships[:own]]
+        readers += [self._reader(membership, changes) for membership in memberships[own:]]
+        if memberships:
             registry = instance_registry(self._host.service)
-            streams = [self._bounded(seat, self._again(seat), GROUP, registry) for seat in seats]
+            streams = [
+                self._bounded(membership, self._again(membership), GROUP, registry) for membership in memberships
+            ]
             readers.append(self._group_reader(GROUP, registry, streams))
         for reader in readers:
             self._readers.append(reader)
@@ -158,15 +160,15 @@ class DurableListeners:
         self._changes = changes
         return changes
 
-    def _again(self, seat: Seat) -> str:
-        return listener_stream(self._host.service, seat.listener.channel, seat.key)
+    def _again(self, membership: Membership) -> str:
+        return listener_stream(self._host.service, membership.listener.channel, membership.key)
 
-    def _reader(self, seat: Seat, changes: Changes | None) -> GroupReader:
-        channel = seat.listener.channel
+    def _reader(self, membership: Membership, changes: Changes | None) -> GroupReader:
+        channel = membership.listener.channel
         registry = listener_registry(self._host.node, self._host.service, channel)
-        streams = [self._bounded(seat, channel_stream(channel), seat.group, registry)]
+        streams = [self._bounded(membership, channel_stream(channel), membership.group, registry)]
         source = None if changes is None else SharedSource(changes)
-        return self._group_reader(seat.group, registry, streams, source)
+        return self._group_reader(membership.group, registry, streams, source)
 
     def _group_reader(
         self, group: str, registry: str, streams: Sequence[BoundedStream], source: Source | None = None
@@ -174,10 +176,10 @@ class DurableListeners:
         host = self._host
         return GroupReader(host.node, group, registry, host.lease, streams, self._settler, host.logger, source)
 
-    def _bounded(self, seat: Seat, key: str, group: str, registry: str) -> BoundedStream:
-        listener = seat.listener
+    def _bounded(self, membership: Membership, key: str, group: str, registry: str) -> BoundedStream:
+        listener = membership.listener
         names = ("channel", listener.channel, "listener", listener.name)
-        origin = Origin(self._host.service, names, key, group, registry, self._again(seat), listener.policy)
+        origin = Origin(self._host.service, names, key, group, registry, self._again(membership), listener.policy)
 
         async def handle(entry: Entry, _: asyncio.Task[None]) -> None:
             work = Work(entry, origin, self._settler, self._host.retries)

@@ -1,4 +1,4 @@
-"""The places of a service's listeners in durable channels: which consumer group each listener has, also after a rename.
+"""The consumer groups of a service's listeners of durable channels: which group each listener has, also after a rename.
 
 A listener is identified by its name, and keeps its group. If the name changes, the new name becomes another name of the
 same group. So replicas with the old name and replicas with the new one share the events while both run.
@@ -14,7 +14,7 @@ import msgspec
 from daebus.connection.node import Node
 from daebus.connection.resp import Argument
 from daebus.connection.scripts import EVEN_WHEN_FULL, NOW, Script
-from daebus.declare.policies import Place, Policy
+from daebus.declare.policies import ListenerIdentity, Policy
 from daebus.delivery.endpoint import Endpoint
 from daebus.errors import StartupError
 from daebus.mistakes.suggestions import closest, did_you_mean, ended
@@ -28,13 +28,13 @@ from daebus.telemetry.logs import Logger
 
 from .listener_beats import ListenerBeats
 
-__all__ = ["Listener", "Places", "Seat"]
+__all__ = ["Listener", "Membership", "Memberships"]
 
 # KEYS are the stream, the hash of the listeners, and the sorted sets of the active listeners and of the groups that are
 # gone. ARGV are the service, this instance, and for each listener its name, its start and its former name, if any.
-# Nothing is written if a person has to decide. A place whose listener is not here may belong to the new listener under
+# Nothing is written if a person has to decide. A group whose listener is not here may belong to the new listener under
 # its old name, to a listener of another program that uses the same service name, or to one that does not run now.
-# Taking over the place of such a listener would lose its events. A new place would handle the events of a renamed one
+# Taking over the group of such a listener would lose its events. A new group would handle the events of a renamed one
 # twice. A person also has to decide if no listener has the former name, which may be misspelt.
 _JOIN = Script(
     EVEN_WHEN_FULL
@@ -102,7 +102,7 @@ class Listener(msgspec.Struct, frozen=True, eq=False):
         endpoint: The handler.
         concurrency: How many events are handled at once; the same number again for retries.
         policy: How often, how soon and for how long an event is tried.
-        place: Where a listener of a durable channel begins, and its former name.
+        identity: Where a listener of a durable channel begins, and its former name.
     """
 
     channel: str
@@ -111,10 +111,10 @@ class Listener(msgspec.Struct, frozen=True, eq=False):
     endpoint: Endpoint[None]
     concurrency: int
     policy: Policy
-    place: Place = Place()
+    identity: ListenerIdentity = ListenerIdentity()
 
 
-class Seat(msgspec.Struct, frozen=True):
+class Membership(msgspec.Struct, frozen=True):
     """A listener and its consumer group.
 
     Attributes:
@@ -132,7 +132,7 @@ class Seat(msgspec.Struct, frozen=True):
         return self.group.partition(":")[2]
 
 
-class Places:
+class Memberships:
     """Finds the groups of one service's durable listeners, and records the listeners of this instance.
 
     Args:
@@ -151,27 +151,27 @@ class Places:
             self._wanted.setdefault(listener.channel, []).append(listener)
         self._beats = ListenerBeats(node, service)
 
-    async def take(self) -> list[Seat]:
-        """Take the places of all listeners.
+    async def join(self) -> list[Membership]:
+        """Join the consumer groups of all listeners, and create those that are missing.
 
         Raises:
-            StartupError: A person has to decide which place belongs to which listener.
+            StartupError: A person has to decide which group belongs to which listener.
         """
         if not self._wanted:
             return []
         await self._beats.note(list(self._wanted))
-        seats = [seat for channel in self._wanted for seat in await self._join(channel)]
+        memberships = [membership for channel in self._wanted for membership in await self._join_channel(channel)]
         self._beats.start()
-        return seats
+        return memberships
 
     async def leave(self) -> None:
         """Record that this instance no longer has its listeners."""
         await self._beats.stop()
 
-    async def _join(self, channel: str) -> list[Seat]:
+    async def _join_channel(self, channel: str) -> list[Membership]:
         listeners = self._wanted[channel]
         keys = [channel_stream(channel), channel_listeners(channel), channel_listening(channel), gone_groups(channel)]
-        wishes = {one.name: (one.place.start or "", one.place.renamed_from or "") for one in listeners}
+        wishes = {one.name: (one.identity.start or "", one.identity.renamed_from or "") for one in listeners}
         while True:
             args: list[Argument] = [self._service, self._node.id]
             args += [part for name, wish in wishes.items() for part in (name, *wish)]
@@ -191,21 +191,21 @@ class Places:
                 begins=start,
             )
             wishes[name] = (start, "")
-        seats: list[Seat] = []
+        memberships: list[Membership] = []
         for listener, (how, group) in zip(listeners, answers, strict=True):
             self._tell(listener, cast("How", how), group)
-            seats.append(Seat(listener, group))
+            memberships.append(Membership(listener, group))
             self._beats.add(channel, listener.name, group)
-        return seats
+        return memberships
 
     def _tell(self, listener: Listener, how: How, group: str) -> None:
         about = {"channel": listener.channel, "listener": listener.name}
         if how == "new":
-            begins = listener.place.start or "earliest"
+            begins = listener.identity.start or "earliest"
             self._logger.info("new listener of a durable channel", **about, begins=begins)
         elif how == "renamed":
-            place = listener.place.renamed_from
-            self._logger.info("renamed listener continues at its position", **about, renamed_from=place, group=group)
+            before = listener.identity.renamed_from
+            self._logger.info("renamed listener continues at its position", **about, renamed_from=before, group=group)
 
     def _undecided(self, channel: str, before: str, how: str, name: str, *others: str) -> str:
         where = f"The listener {name!r} of the durable channel {channel!r}"

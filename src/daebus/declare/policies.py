@@ -15,7 +15,7 @@ from .options import Requires, refuse, require_choice, require_count, require_na
 __all__ = [
     "ActionOptions",
     "ListenOptions",
-    "Place",
+    "ListenerIdentity",
     "Policy",
     "RetryOptions",
     "RouteOptions",
@@ -28,7 +28,7 @@ __all__ = [
 
 Start: TypeAlias = Literal["earliest", "latest"]
 """Where a new listener starts: ``earliest`` at the oldest event that is kept, ``latest`` at the next new event."""
-_PLACES = ("name", "start", "renamed_from")
+_IDENTITY = ("name", "start", "renamed_from")
 
 
 class RunOptions(TypedDict, total=False):
@@ -202,7 +202,7 @@ class RouteOptions(TypedDict, total=False):
     """Encoders for types that msgspec does not know, by type."""
 
 
-class Place(msgspec.Struct, frozen=True):
+class ListenerIdentity(msgspec.Struct, frozen=True):
     """The identity of a listener of a durable channel: its consumer group and where that starts in the channel.
 
     Attributes:
@@ -259,15 +259,15 @@ def action_policy(subject: str, options: Mapping[str, object], *, streams: bool 
     return _policy(subject, options, ActionOptions, refused)
 
 
-def listen_options(subject: str, options: Mapping[str, object], *, durable: bool) -> tuple[Policy, Place]:
-    """The policy and `Place` of a listener. Raises `WiringError` if an option is not valid for this channel."""
+def listen_options(subject: str, options: Mapping[str, object], *, durable: bool) -> tuple[Policy, ListenerIdentity]:
+    """The policy and the identity of a listener. Raises `WiringError` if an option is not valid for this channel."""
     refused = None if durable else "only a durable channel keeps its events"
-    place = _place(subject, {name: value for name, value in options.items() if name in _PLACES}, durable=durable)
-    policy = {name: value for name, value in options.items() if name not in _PLACES}
-    return _policy(subject, policy, ListenOptions, refused), place
+    given = {name: value for name, value in options.items() if name in _IDENTITY}
+    policy = {name: value for name, value in options.items() if name not in _IDENTITY}
+    return _policy(subject, policy, ListenOptions, refused), _identity(subject, given, durable=durable)
 
 
-def _place(subject: str, given: Mapping[str, object], *, durable: bool) -> Place:
+def _identity(subject: str, given: Mapping[str, object], *, durable: bool) -> ListenerIdentity:
     for name, value in given.items():
         if not durable:
             found = f"{name}={value!r}, but only a durable channel stores the position of a listener"
@@ -280,7 +280,7 @@ def _place(subject: str, given: Mapping[str, object], *, durable: bool) -> Place
     if "name" in given and given["name"] == given.get("renamed_from"):
         found = f"renamed_from={given['name']!r} is the present name of the listener"
         raise refuse(subject, found, "give the name that it had before, or remove renamed_from=", "wrong-option")
-    return Place(**cast("dict[str, Any]", given))
+    return ListenerIdentity(**cast("dict[str, Any]", given))
 
 
 def _policy(subject: str, options: Mapping[str, object], known: type, refused: str | None) -> Policy:

@@ -134,15 +134,15 @@ class Recorder(SocketRecorder):
             options: ``timeout``: seconds that one run may take. ``requires``: as in `action`; a refused event is a
                 failure. A durable channel also takes ``retries``, ``backoff`` and ``max_backoff`` as in `action` (only
                 the listener that failed gets the event again), and ``name``, ``renamed_from`` and ``start`` as in
-                `Place`. Several listeners may share a channel.
+                `ListenerIdentity`. Several listeners may share a channel.
         """
         require_named("listen", channel, (Channel,), colons=True)
         contract = None if isinstance(channel, str) else cast("Channel[Encodable]", channel)
         name = channel if isinstance(channel, str) else channel.name
         durable = contract is not None and contract.durable
         guards = self._guards(f"@listen({name!r})", options.pop("requires", ()))
-        policy, place = listen_options(f"@listen({name!r})", options, durable=durable)
-        make = partial(ListenSpec, channel=name, contract=contract, policy=policy, kept_as=place, requires=guards)
+        policy, identity = listen_options(f"@listen({name!r})", options, durable=durable)
+        make = partial(ListenSpec, channel=name, contract=contract, policy=policy, identity=identity, requires=guards)
         record = self._recording(make, f"@listen({name!r})", policy.timeout)
         return SilentDecorator(record) if contract is None else ListenDecorator[None](record)
 

@@ -15,7 +15,7 @@ from daebus.mistakes.render import Note
 from .contracts import Channel, Contract
 from .encodable import Encodable
 from .options import Guard
-from .policies import Place, Policy
+from .policies import ListenerIdentity, Policy
 from .schedules import Schedule
 from .signatures import Signature, read_signature
 
@@ -123,7 +123,7 @@ class ListenSpec(Spec, frozen=True, kw_only=True):
     channel: str
     contract: Channel[Encodable] | None
     policy: Policy
-    kept_as: Place = Place()
+    identity: ListenerIdentity = ListenerIdentity()
 
     @property
     @override
@@ -143,7 +143,7 @@ class ListenSpec(Spec, frozen=True, kw_only=True):
     @property
     def name(self) -> str:
         """Its name among the listeners of its service; the module of the function is not part of it."""
-        return self.kept_as.name or f"{self.blueprint}.{self.function.__name__}"
+        return self.identity.name or f"{self.blueprint}.{self.function.__name__}"
 
 
 class SocketSpec(Spec, frozen=True, kw_only=True):

@@ -1,7 +1,7 @@
 """`Delivery`: how each message reaches its handler, on every transport. Read this first.
 
 It creates the context with the deadline and calls the interceptors, outermost first. `dispatch` decodes, injects, calls
-and encodes. A failure becomes the error that is sent to the sender. Every house that serves handlers creates one
+and encodes. A failure becomes the error that is sent to the sender. Every part that serves handlers creates one
 delivery for each of its handlers, when it starts.
 """
 

@@ -1,4 +1,4 @@
-"""Handing the place of a listener in a durable channel over to another listener, and dropping a place."""
+"""Passing the position of a listener in a durable channel to another listener, and deleting a position."""
 
 from __future__ import annotations
 
@@ -90,18 +90,18 @@ _Entry = tuple[bytes, list[bytes] | None]
 
 
 class ListenerChanges(ListenerGroups):
-    """Changes the places of a service's listeners, while none of the affected listeners is active."""
+    """Changes the positions of a service's listeners, while none of the affected listeners is active."""
 
     async def hand_over(self, channel: str, old: str, new: str) -> tuple[ListenerState, int | None]:
-        """Let a listener continue in the place of another one, and handle all events that the old one left unhandled.
+        """Let a listener continue at the position of another one, with the events that the old one did not handle.
 
         Returns:
             The old listener as it was, and how many of its events the new one gets from its own retry stream; None: the
-                new one takes over the place as it is.
+                new one takes over the position as it is.
 
         Raises:
-            ListenerError: There is no such place, or the new listener already has it; or both have a place, and the old
-                one is active.
+            ListenerError: There is no such position, or the new listener already has it; or both have one, and the old
+                listener is active.
         """
         state = await self.find(channel, old)
         group = await self.group(channel, new)

@@ -45,8 +45,8 @@ _LOOK_SECONDS = 0.1
 _MOST_TOLD = 20
 
 
-class Farewell(Protocol):
-    """Signs off on the bus for a process whose event loop may be blocked, from the calling thread."""
+class ExitNotifier(Protocol):
+    """Reports the exit of a process on the bus, from the calling thread; the event loop may be blocked."""
 
     def leave(self) -> None:
         """Leave the registry, so that this process gets no more calls."""
@@ -68,11 +68,11 @@ class StopGuard:
             started before may take their time, except those of a `ThreadPoolExecutor` that have a job.
 
     Attributes:
-        farewell: Signs off for the process on the bus; None: the process is not on the bus.
+        exit_notifier: Reports the exit on the bus; None: the process is not on the bus.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, seconds: float, *, exits: bool = False) -> None:
-        self.farewell: Farewell | None = None
+        self.exit_notifier: ExitNotifier | None = None
         self._loop = loop
         self._seconds = seconds
         self._steps: SimpleQueue[_Step] = SimpleQueue()  # a signal handler may use it
@@ -117,7 +117,7 @@ class StopGuard:
         if self._thread is None:
             _tell(NOT_ENDED, unended)
         else:
-            _exit(partial(_tell, NOT_ENDED, unended), self.farewell)
+            _exit(partial(_tell, NOT_ENDED, unended), self.exit_notifier)
 
     def exit_hung(self, standing: Standing, seconds: float) -> None:
         """Exit now because the event loop hangs; does nothing in a process that is not ours, or that already stops.
@@ -137,7 +137,7 @@ class StopGuard:
             )
 
         if self._thread is not None and self._since is None:
-            _exit(tell, self.farewell)
+            _exit(tell, self.exit_notifier)
 
     def _watch(self) -> None:
         if self._steps.get() == "over":
@@ -145,12 +145,12 @@ class StopGuard:
         since = self._since or time.monotonic()
         if not self._comes("noticed", since + _NOTICE_SECONDS):
             self._tell_blocked()
-            if self.farewell is not None:
-                _start(self.farewell.leave)
+            if self.exit_notifier is not None:
+                _start(self.exit_notifier.leave)
         end = since + self._seconds + _SPARE_SECONDS
         if not self._comes("over", end) or self._is_kept_alive(end):
             event = _KEPT_ALIVE if is_exiting() else _LATE
-            _exit(partial(_tell, event, self._unended()), self.farewell)
+            _exit(partial(_tell, event, self._unended()), self.exit_notifier)
 
     def _programs(self) -> set[threading.Thread]:
         """The threads of the program that may outlive the service."""
@@ -206,7 +206,7 @@ class StopGuard:
         return [*found, *self.busy_threads()]
 
 
-def _exit(log: Callable[[], None], farewell: Farewell | None) -> NoReturn:
+def _exit(log: Callable[[], None], exit_notifier: ExitNotifier | None) -> NoReturn:
     """Log, leave the bus and exit, even if another thread holds the locks of the log."""
 
     def tell() -> None:
@@ -216,7 +216,7 @@ def _exit(log: Callable[[], None], farewell: Farewell | None) -> NoReturn:
             with suppress(Exception):
                 stream.flush()
 
-    threads = [] if farewell is None else [_start(farewell.fail_callers)]
+    threads = [] if exit_notifier is None else [_start(exit_notifier.fail_callers)]
     threads.append(_start(tell))
     end = time.monotonic() + _LOG_SECONDS
     for thread in threads:

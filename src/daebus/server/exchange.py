@@ -238,7 +238,7 @@ class Exchange(msgspec.Struct, eq=False):
 
     def evict(self) -> None:
         """Free the memory, because other clients need it."""
-        self._cut("it held the memory that others needed")
+        self._cut("other clients needed its memory")
         if self._waiting is not None:  # Granian will report it, too, but not at once
             self._waiting.cancel()
 

@@ -53,7 +53,7 @@ class SocketConnection(asyncio.Protocol):
         self._is_paused = False
         self._flow = WriteFlow(self._loop)
         self._is_closing = False  # whether our close frame was sent
-        self._farewell: Message | None = None
+        self._disconnected: Message | None = None
         self._pong: bytes | None = None  # waits until the client has read the sent data
         self._begun = self._seen = self._unsent = 0
         self.silence: int = 0
@@ -71,8 +71,8 @@ class SocketConnection(asyncio.Protocol):
             future.set_result(message)
             if self._is_paused and not self._inbox:
                 self._resume()
-        elif self._farewell is not None:
-            future.set_result(self._farewell)
+        elif self._disconnected is not None:
+            future.set_result(self._disconnected)
         else:
             self._receiving = future
         return future
@@ -86,7 +86,7 @@ class SocketConnection(asyncio.Protocol):
         if message["type"] == "websocket.close":
             self.close(cast("int", message.get("code") or 1000), cast("str", message.get("reason") or ""))
             return self._when_taken()
-        if self._is_closing or self._farewell is not None:
+        if self._is_closing or self._disconnected is not None:
             raise ConnectionResetError("The connection is over")
         text = message.get("text")
         if isinstance(text, str):
@@ -116,7 +116,7 @@ class SocketConnection(asyncio.Protocol):
 
     def abort(self, why: str) -> None:
         """End the connection at once, without a close frame."""
-        if self._farewell is None:
+        if self._disconnected is None:
             self.why = why
         self._end(_GONE)
         self._shut()
@@ -125,7 +125,7 @@ class SocketConnection(asyncio.Protocol):
         """Free the memory, because other clients need it."""
         self._inbox.clear()
         self._frames.clear()
-        self.abort("it held the memory that others needed")
+        self.abort("other clients needed its memory")
 
     async def finish(self, code: int, seconds: float) -> None:
         """Close the connection properly within this many seconds, as the application is done with it."""
@@ -152,11 +152,11 @@ class SocketConnection(asyncio.Protocol):
 
     def _end(self, code: int) -> None:
         """Mark the connection as ended: nothing more is received."""
-        if self._farewell is not None:
+        if self._disconnected is not None:
             return
-        self._farewell = {"type": "websocket.disconnect", "code": code, "reason": ""}
+        self._disconnected = {"type": "websocket.disconnect", "code": code, "reason": ""}
         if self._receiving is not None and not self._receiving.done():
-            self._receiving.set_result(self._farewell)
+            self._receiving.set_result(self._disconnected)
         self._receiving = None
         self._flow.fail()
         self.ended.set_result(None)
@@ -171,7 +171,7 @@ class SocketConnection(asyncio.Protocol):
     @override
     def data_received(self, data: bytes) -> None:
         self.silence = 0
-        if self._farewell is not None:
+        if self._disconnected is not None:
             return
         try:
             self._take(self._frames.feed(data))
@@ -235,7 +235,7 @@ class SocketConnection(asyncio.Protocol):
         Returns:
             Whether the client was disconnected.
         """
-        if self._farewell is not None or self._is_paused or self._transport.is_closing():
+        if self._disconnected is not None or self._is_paused or self._transport.is_closing():
             return False
         unsent = self._transport.get_write_buffer_size()
         if unsent < self._unsent:  # the client reads the sent data
@@ -245,7 +245,7 @@ class SocketConnection(asyncio.Protocol):
         if self.silence == gone_after // 2 and not self._flow.is_full and not self._is_closing:
             self._transport.write(frame(PING, b""))
         elif self.silence >= gone_after:
-            self.abort("it gave no sign of life")
+            self.abort("it was silent for too long")
             return True
         halfway = self._frames.is_halfway and self._frames.messages == self._seen
         self._seen, self._begun = self._frames.messages, self._begun + 1 if halfway else 0

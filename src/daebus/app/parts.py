@@ -1,4 +1,4 @@
-"""The parts ("houses") of a running service: ``async with house.serving(run)`` opens and closes each of them."""
+"""The parts of a running service: ``async with part.serving(run)`` opens and closes each of them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from daebus.actions.farewell import Farewell
+from daebus.actions.exit_notifier import ExitNotifier
 from daebus.actions.serving import ActionServer, ServedAction
 from daebus.bus.queueing import tell_unserved
 from daebus.channels.durable import ListenerHost, listener_registry
@@ -39,10 +39,10 @@ from .kinds import ACTION, BACKGROUND, LISTEN, ON_START, ON_STOP
 if TYPE_CHECKING:
     from .runtime import Runtime
 
-__all__ = ["House", "houses_of"]
+__all__ = ["Part", "parts_of"]
 
 
-class House(Protocol):
+class Part(Protocol):
     """A part of a running service."""
 
     def serving(self, run: Runtime, /) -> AbstractAsyncContextManager[None]:
@@ -50,8 +50,8 @@ class House(Protocol):
         ...
 
 
-def houses_of(made: Assembly) -> list[House]:
-    """The houses of a service in the order of opening, without its HTTP and WebSocket servers."""
+def parts_of(made: Assembly) -> list[Part]:
+    """The parts of a service in the order of opening, without its HTTP and WebSocket servers."""
     return [
         Provided(),
         Lifecycle(),
@@ -249,7 +249,7 @@ class Registry:
         presence = run.presence = Presence(node, made.service, names, settings.partitions, settings.lease)
         await presence.start()
         try:
-            run.farewell = Farewell(node, made.service, presence, run.actions)
+            run.exit_notifier = ExitNotifier(node, made.service, presence, run.actions)
             await tell_unserved(node, made.service, settings.partitions, names, run.logger)
             for doubt in made.doubts:
                 run.logger.warning("this may be a mistake", found=doubt.message, where=doubt.where, remedy=doubt.remedy)
@@ -294,7 +294,7 @@ def _served_listeners(made: Assembly) -> list[Listener]:
             one.endpoint,
             made.concurrency(one.endpoint),
             one.spec.policy,
-            one.spec.kept_as,
+            one.spec.identity,
         )
         for one in made.plans.of(LISTEN)
     ]

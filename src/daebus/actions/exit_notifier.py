@@ -19,7 +19,7 @@ from daebus.protocol.replies import failed_reply
 from daebus.queues.leases import Entry
 from daebus.queues.retries import GROUP
 
-__all__ = ["Farewell"]
+__all__ = ["ExitNotifier"]
 
 # Not if another instance has taken the entry over.
 _ABANDON = Script(
@@ -32,10 +32,11 @@ _ABANDON = Script(
 )
 
 
-class Farewell:
-    """Sends the last messages of a process whose event loop may be blocked: on its own connection, in any thread.
+class ExitNotifier:
+    """Reports on the bus that this process exits. The event loop may be blocked: it uses a connection of its own.
 
-    Its methods block until the server has the message, and raise the errors of the connection.
+    Its methods can be called in any thread. They block until the server has the message, and raise the errors of the
+    connection.
 
     Args:
         node: The process.
