@@ -312,13 +312,13 @@ class TestChannels:
         caplog.set_level(logging.INFO)
         async with running(app()) as service:
             await service.publish(ORDERS, Event("1"))
-        told = [record.getMessage() for record in caplog.records if "nobody has published" in record.getMessage()]
+        told = [record.getMessage() for record in caplog.records if "no event was published" in record.getMessage()]
         assert len(told) == 1
         assert "orders_placed" in told[0]
         caplog.clear()
         async with running(app()):
             pass
-        assert "nobody has published" not in caplog.text
+        assert "no event was published" not in caplog.text
 
 
 class TestHints:

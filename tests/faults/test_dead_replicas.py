@@ -45,7 +45,7 @@ async def hold_once(*, redis: Redis) -> int:
 app.run(service="plain")
 """
 
-LAPSED = "cut off for longer than its lease: others may have taken over what it has in hand"
+LAPSED = "cut off for longer than its lease: others may have taken over its messages in flight"
 HANG = Action[None, int]("hang_once", service="plain")
 HOLD = Action[None, int]("hold_once", service="plain")
 

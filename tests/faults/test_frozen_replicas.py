@@ -18,7 +18,7 @@ from daebus.testing import private_redis_url
 
 pytestmark = pytest.mark.usefixtures("daebus_redis_url")
 
-LAPSED = "cut off for longer than its lease: others may have taken over what it has in hand"
+LAPSED = "cut off for longer than its lease: others may have taken over its messages in flight"
 WORKER = """
 import asyncio, os
 from daebus import Daebus, Settings

@@ -50,7 +50,7 @@ class Tenant:
 
 def with_tenant(endpoint: Endpoint[R], handle: Handle[R]) -> Handle[R]:
     if not any(parameter.annotation is Tenant for parameter in endpoint.signature.right):
-        return handle  # nothing stands around handlers that do not ask for it
+        return handle  # no cost for handlers that do not ask for it
 
     async def handled(incoming: Incoming) -> R:
         name = incoming.headers.get("x-tenant")

@@ -69,7 +69,7 @@ WORK = Action[int, None]("work", service="service")
 HANG = Action[None, None]("hang", service="service")
 HANGS = "event loop hangs: no more heartbeats, so that other instances take over its work"
 EXITS = "event loop hangs: the process exits"
-LAPSE = "cut off for longer than its lease: others may have taken over what it has in hand"
+LAPSE = "cut off for longer than its lease: others may have taken over its messages in flight"
 
 
 @asynccontextmanager

@@ -29,7 +29,7 @@ shop = Blueprint("shop", services=Container)
 async def place_order(wanted: PlaceOrder, *, orders: Orders, bus: Bus, logger: Logger) -> Order:
     order = orders.draft(wanted)
     try:
-        # `OutOfStock` is not caught here: it goes on to whoever placed the order, as the class that it is.
+        # `OutOfStock` is not caught here: it is raised in the service that placed the order, as the same class.
         await bus.call(RESERVE, Reserve(order.id, order.item, order.quantity), timeout=2)
     except (Timeout, Unavailable) as error:
         # The reservation may have been made all the same. This waits in a queue until the warehouse is back.

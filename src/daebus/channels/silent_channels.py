@@ -24,7 +24,7 @@ async def tell_silent(link: Link, channels: Iterable[str], logger: Logger) -> No
         except (Unavailable, CommandError):  # the answer is not essential
             continue
         if _fields(found).get(_LAST_ID) == _NEVER:
-            logger.info("nobody has published to this channel yet", channel=channel)
+            logger.info("no event was published to this channel yet", channel=channel)
 
 
 def _fields(answer: object) -> Mapping[object, object]:

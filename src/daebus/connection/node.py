@@ -186,7 +186,7 @@ class Node:
 
 
 _CLOCK_SET = (
-    "Deadlines of calls follow the new time from now on; calls that waited meanwhile may have timed out, or may run "
+    "Deadlines of calls follow the new time from now on; calls that waited may have timed out, or may run "
     "after their deadline."
 )
 

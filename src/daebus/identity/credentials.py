@@ -51,10 +51,10 @@ _part_of: Callable[[Context], object] = attrgetter("_part")
 
 
 def current_credentials() -> Credentials:
-    """The credentials of the message that is being handled. Raises `LookupError` if nobody has sent it."""
+    """The credentials of the message that is being handled. Raises `LookupError` if it has no sender."""
     context = current_context.get()
     if context is None or context.source is None:
-        raise LookupError("nobody has sent a message here, so there are no credentials")
+        raise LookupError("the code that runs here handles no message of a sender, so there are no credentials")
     session = session_of_context(context)
     given = None if session is None else session.authorization
     scheme, _, token = (context.headers.get("authorization", "") if given is None else given).strip().partition(" ")

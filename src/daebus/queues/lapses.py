@@ -73,9 +73,9 @@ class Lapses:
         in_hand = _sum(holder.in_hand() for holder in self._holders)
         why = "cut off for longer than its lease"
         if seconds < self._lease:
-            why = "counted as dead within its lease, as the clock of the server was set meanwhile"
+            why = "counted as dead within its lease, as the clock of the server was set"
         self._logger.warning(
-            f"{why}: others may have taken over what it has in hand",
+            f"{why}: others may have taken over its messages in flight",
             seconds=round(seconds, 1),
             lease=self._lease,
             entries=in_hand.total(),

@@ -63,7 +63,7 @@ class OwnSockets:
         if not found:
             return None
         if any(ours != found[0][1] for _, ours in found):
-            raise LooksAlike("Two connections have the same end at the client, and cannot be told from one another")
+            raise LooksAlike("Two connections have the same client address and port, and cannot be distinguished")
         duplicate = _duplicate(found[0][0])
         if duplicate is None:
             return None

@@ -41,7 +41,7 @@ def find_wrong_identity(provider: AnyProvider, unsent: str | None) -> tuple[str,
         if identity.last_overriding is not None:
             continue
         if unsent is not None:
-            found = f"nobody sends {unsent} a message, so it has no user"
+            found = f"{unsent} handles no message of a sender, so it has no user"
             return found, "pass the user in a message, or remove the parameter", "no-sender", identity
         wrong = _unforwardable(identity)
         if wrong is not None:

@@ -1,4 +1,4 @@
-"""Actions: what other services ask for. And events: what they are told."""
+"""The actions that other services call, and the events that they listen to."""
 
 from daebus import BlockingBus, BlockingClients, Blueprint, Logger
 from daebus.errors import NotFound
