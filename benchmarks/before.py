@@ -17,7 +17,7 @@ __all__ = ["Before", "build_before", "describe_commit", "unpack_commit"]
 _PEERS = Path("benchmarks") / "peers"
 
 # What measures, and what is measured with: today's in both, so that nothing but daebus and its script differs.
-_SHARED = ("driving.py", "shapes.py", "web_shapes.py")
+_SHARED = ("counted_daebus.py", "driving.py", "shapes.py", "web_shapes.py")
 
 
 @dataclass(frozen=True, slots=True)
