@@ -9,11 +9,11 @@ import asyncio
 import functools
 import importlib
 import os
-import signal
 import socket
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Awaitable, Callable
 
 import driving
@@ -27,6 +27,7 @@ _TEXT, _PING, _PONG = 1, 9, 10
 _WARM_UP = 3
 _TURN = 0.02
 _LEASE = _TIMEOUT = 600.0
+_ITEMS = 40  # of a stream: no more than are sent within the time after which its reader gives up
 _READY_SECONDS = 600.0
 
 
@@ -53,7 +54,7 @@ def main(place: str, rows: list[str]) -> None:
 
 
 async def _count_bus(wanted: dict[str, int]) -> None:
-    driving.Tally = Tally
+    driving.Tally, shapes.ITEMS = Tally, _ITEMS
     apps: list[Daebus] = []
     Daebus.run = lambda app: apps.append(app)  # noqa: PLW0108  # a method, which the script calls at its end
     _lengthen_the_lease()
@@ -114,21 +115,18 @@ def _count_web(wanted: dict[str, int]) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    failures: list[Exception] = []
 
     def drive() -> None:
         try:
             _drive_web(port, wanted)
-        except Exception as error:
-            failures.append(error)
-        finally:
-            os.kill(os.getpid(), signal.SIGTERM)
+        except Exception:
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)  # without a stop, which would take longer than it may
 
     threading.Thread(target=drive).start()
     sys.argv[1:] = [str(port)]
-    importlib.import_module("web_daebus")  # it serves until the signal comes
-    if failures:
-        raise failures[0]
+    importlib.import_module("web_daebus")  # it serves until the process ends
 
 
 def _drive_web(port: int, wanted: dict[str, int]) -> None:
@@ -155,14 +153,17 @@ def _ask(asking: "list[_HttpClient]", answered: "list[_HttpClient]", request: by
 
 
 def _wait_for(port: int) -> None:
+    """Wait until the server answers."""
     deadline = time.monotonic() + _READY_SECONDS
     while True:
         try:
-            return socket.create_connection(("127.0.0.1", port)).close()
+            _ask(crowd := [_HttpClient(port)], crowd, _REQUESTS["get"][0])
         except OSError:
             if time.monotonic() > deadline:
                 raise
             time.sleep(_TURN)
+        else:
+            return crowd[0].close()
 
 
 class _HttpClient:
@@ -178,7 +179,9 @@ class _HttpClient:
         """Wait for an answer."""
         got = b""
         while True:
-            got += self._socket.recv(1 << 16)
+            if not (more := self._socket.recv(1 << 16)):
+                raise ConnectionResetError("the server closed the connection")
+            got += more
             head, end, body = got.partition(b"\r\n\r\n")
             if end and len(body) == int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0]):
                 assert head.startswith(b"HTTP/1.1 20"), head

@@ -6,7 +6,7 @@ import asyncio
 import sys
 import threading
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import AsyncIterator, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 import daebus
-from daebus import Action, Bus, Daebus
+from daebus import Action, Bus, Daebus, StreamAction
 from daebus.testing import running
 
 pytestmark = pytest.mark.usefixtures("daebus_redis_url")
@@ -32,6 +32,7 @@ class User(msgspec.Struct):
 
 
 GET_USER = Action[GetUser, User]("get_user", service="walked")
+COUNT = StreamAction[int, int]("count", service="walked")
 
 
 class Walk:
@@ -66,6 +67,11 @@ def walked() -> Daebus:
     async def get_user(query: GetUser) -> User:
         return User(query.id)
 
+    @app.action(COUNT)
+    async def count(most: int) -> AsyncIterator[int]:
+        for number in range(most):
+            yield number
+
     return app
 
 
@@ -84,3 +90,14 @@ async def test_a_call_takes_at_most_70_steps() -> None:
     median = sorted(walks, key=len)[len(walks) // 2]  # in some a heartbeat, or a look at the registry, falls
     assert len(median) <= 70, Counter(median)
     assert {"Bus.call", "RequestHandler.handle", "dispatch", "Work.reply", "Inbox.receive"} <= set(median)
+
+
+async def test_an_item_of_a_stream_takes_at_most_14_steps() -> None:
+    walk, taken = Walk(), list[int]()
+    with walk.traced():
+        async with running(walked()), Bus() as bus:
+            for most in (1, 20, 220):
+                walk.calls.clear()
+                assert [number async for number in bus.stream(COUNT, most)] == [*range(most)]
+                taken.append(len(walk.calls))
+    assert (taken[2] - taken[1]) / 200 < 15, Counter(walk.calls)

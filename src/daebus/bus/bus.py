@@ -37,8 +37,7 @@ class Bus(OpenBus):
         max_queued: How many unhandled requests of one action `send` queues at most, in each partition of the service.
         max_queued_size: About how many bytes of the server's memory they may take.
         max_message_size: The largest payload or event in bytes; more raises `TooLarge`.
-        legacy: Whether services that still run daebus 0.0.31 are called, too (docs/migration.md); default: whether the
-            environment has ``DAEBUS_LEGACY=1``.
+        legacy: Whether services of daebus 0.0.31 are called, too (docs/migration.md); default: as DAEBUS_LEGACY says.
         interceptors: Interceptors of everything that it sends, the first outermost; see `daebus.interceptors`.
 
     Raises:
@@ -129,7 +128,7 @@ class Bus(OpenBus):
             reply = await caller.reply(request, seconds)
         else:
             reply = await forward(of_request("call", action, caller, request, timeout=seconds))
-        return cast("Out", caller.decode(action, reply))
+        return cast("Out", caller.decoder(action)(reply))
 
     @overload
     def stream(
@@ -183,9 +182,10 @@ class Bus(OpenBus):
             made = caller.replies(request, timeout)
         else:
             made = forward(of_request("stream", action, caller, request, timeout=timeout))
+        decode = cast("Callable[..., Out]", caller.decoder(action))  # once for all items
         async with aclosing(made) as replies:
             async for reply in replies:
-                yield cast("Out", caller.decode(action, reply))
+                yield decode(reply)
 
     @overload
     async def send(

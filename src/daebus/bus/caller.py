@@ -6,6 +6,7 @@ import asyncio
 import socket
 import time
 from collections.abc import AsyncGenerator, Mapping
+from functools import partial
 
 import msgspec
 
@@ -184,18 +185,15 @@ class Caller:
         """Whether a request for a service may be queued again. In another dialect it would run twice."""
         return not self._dialect.is_spoken or self._directory.has_seen(service)
 
-    def decode(self, action: Contract, payload: msgspec.Raw) -> object:
-        """Decode the payload of a reply. Raises `BadReply` if it does not match the contract."""
-        decoder = self._decoders.get(action)
-        if decoder is None:
+    def decoder(self, action: Contract) -> Decoder:
+        """The decoder of the replies of an action; it raises `BadReply` for one that does not match the contract."""
+        found = self._decoders.get(action)
+        if found is None:
             try:
-                decoder = self._decoders[action] = compile_decoder(action.types[1])
+                found = self._decoders[action] = compile_decoder(action.types[1], partial(_bad_reply, action.name))
             except UnsupportedTypeError as error:
                 raise ConfigurationError(f"The reply of {action!r} cannot be decoded: {error}") from error
-        try:
-            return decoder(payload)
-        except BadRequest as error:
-            raise BadReply(f"The reply of {action.name!r} does not match its contract: {error.message}") from None
+        return found
 
     def encode(self, payload: object) -> bytes:
         """The JSON of a payload or an event. Raises `TooLarge`, and `BadRequest` if it contains itself."""
@@ -274,6 +272,10 @@ def _late(request: Request, timeout: float | None, deadline: float) -> Timeout:
 
 def _refused(request: Request, error: CommandError) -> CommandError:
     return error.explained(("XADD", action_stream(request.service, request.action)))
+
+
+def _bad_reply(action: str, problem: BadRequest) -> BadReply:
+    return BadReply(f"The reply of {action!r} does not match its contract: {problem.message}")
 
 
 def _deadline(timeout: float | None) -> float:

@@ -11,7 +11,7 @@ from daebus.core.context import Context
 from daebus.core.slots import Slots
 from daebus.declare.signatures import Signature
 
-from .calls import Injection
+from .injection import Injection
 from .interceptors import NONE, Interceptors
 from .workers import Workers
 

@@ -138,10 +138,14 @@ def _parts(shape: object, seen: set[int]) -> Iterator[object]:
                 yield from _parts(part, seen)
 
 
-def compile_decoder(annotation: object) -> Decoder:
+def compile_decoder(annotation: object, refusal: Callable[[BadRequest], Exception] | None = None) -> Decoder:
     """Compile a function that decodes and validates JSON.
 
     The function raises `BadRequest`, which lists all mistakes: the path of each value and what was expected.
+
+    Args:
+        annotation: The expected type.
+        refusal: Makes the error that the function raises instead, from the `BadRequest`.
 
     Raises:
         UnsupportedTypeError: The type cannot be decoded.
@@ -153,7 +157,8 @@ def compile_decoder(annotation: object) -> Decoder:
         try:
             return decode(body)
         except UNDECODABLE as error:
-            raise invalid_input(error, body, annotation) from None
+            problem = invalid_input(error, body, annotation)
+            raise problem if refusal is None else refusal(problem) from None
 
     return decode_or_refuse
 

@@ -142,7 +142,7 @@ class Settler:
                 ids.append(one.entry.id)
         for origin, ids in done.items():
             commands.append(("XACK", origin.stream, origin.group, *ids))
-            if origin.is_own:
+            if origin.stream == origin.again:  # `is_own`, without a call for each message
                 commands.append(("XDEL", origin.stream, *ids))
         if doubtful:
             ended = [one for one in ended if one.entry.tenure == tenure is not None]

@@ -12,9 +12,9 @@ import msgspec
 
 from daebus.core.context import Answer, session_of
 from daebus.declare.signatures import Signature
-from daebus.delivery.calls import Injection
 from daebus.delivery.delivery import Delivery
 from daebus.delivery.endpoint import Endpoint
+from daebus.delivery.injection import Injection
 from daebus.delivery.workers import Workers
 from daebus.errors import ServiceError, Unauthorized
 from daebus.identity.provider import identities

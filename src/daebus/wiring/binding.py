@@ -11,7 +11,7 @@ from dependency_injector import containers, providers
 
 from daebus.core.affinity import LoopOnly, ThreadOnly
 from daebus.declare.signatures import MISSING, Parameter, Signature
-from daebus.delivery.calls import Injection
+from daebus.delivery.injection import Injection
 from daebus.errors import WiringError
 from daebus.mistakes.places import place_of
 from daebus.mistakes.problem import Code, WiringProblem

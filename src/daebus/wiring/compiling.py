@@ -12,8 +12,8 @@ from dependency_injector import containers
 from daebus.core.context import Context
 from daebus.declare.signatures import MISSING, Parameter, Signature
 from daebus.declare.specs import Spec
-from daebus.delivery.calls import Injection
 from daebus.delivery.endpoint import Endpoint, Incoming, Take
+from daebus.delivery.injection import Injection
 from daebus.delivery.interceptors import NONE, Interceptors
 from daebus.delivery.workers import Workers
 from daebus.errors import WiringError
