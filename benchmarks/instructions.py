@@ -23,6 +23,12 @@ from .environments import PROJECT, build_environments
 __all__ = ["ROWS", "Row", "compare", "main", "parse_options", "read_counts"]
 
 _ALLOWED = 1.05
+_ENVIRONMENT = {
+    "BENCH_COUNTS": "1",  # the process tells Valgrind when to begin
+    "PYTHONHASHSEED": "0",
+    "DAEBUS_HUNG_AFTER": "0",
+    "DAEBUS_BLOCKED_AFTER": "0",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +129,11 @@ def _count(side: Bench, place: str, rows: Sequence[Row]) -> dict[str, float]:
         out = Path(folder) / "counts"
         command = [
             *("valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", "--dump-before=getloadavg"),
-            *("--fair-sched=yes", str(side.python("daebus")), "counted_daebus.py", place),
+            *("--instr-atstart=no", "--fair-sched=yes", str(side.python("daebus")), "counted_daebus.py", place),
             *(f"{row.key}={row.operations}" for row in rows),
         ]
         with log.open("a") as output:
-            environment = {**side.env, "PYTHONHASHSEED": "0", "DAEBUS_HUNG_AFTER": "0", "DAEBUS_BLOCKED_AFTER": "0"}
+            environment = {**side.env, **_ENVIRONMENT}
             done = subprocess.run(command, cwd=side.peers, env=environment, stdout=output, stderr=output, check=False)
         if done.returncode != 0:
             raise SystemExit(f"the counted process failed: see {log}")
