@@ -8,22 +8,34 @@ from typing import TypeVar, cast
 
 import msgspec
 
+from daebus.app.kinds import SOCKET
+from daebus.asgi.subprotocols import take_token
 from daebus.core.stopping import Stopping
 from daebus.errors import BadRequest, ServiceError
 from daebus.payloads.codec import UNDECODABLE, compile_decoder, compile_event_decoder, compile_query_decoder, encode
 from daebus.protocol.messages import Envelope, Reply, decode_request
 from daebus.protocol.replies import ERROR, failed_reply, reply_error
 from daebus.telemetry.logs import make_logger
+from daebus.websocket.authentication import finding_users
 from daebus.websocket.clients import Client
 from daebus.websocket.inbound import Inbound, SocketRoutes
 
-from .victim import Created, Deleted, Params, User
+from .victim import Created, Deleted, Params, User, app
 
 __all__ = ["DECODERS", "HONEST"]
 
 T = TypeVar("T")
 
 _inbound = Inbound(SocketRoutes({}), service="victim", max_message_size=4096, stopping=Stopping(), logger=make_logger())
+_victim = app.check("victim")
+_finding = finding_users([plan.endpoint for plan in _victim.plans.of(SOCKET)], _victim.workers)
+_with_users = Inbound(
+    SocketRoutes({}, authenticate=_finding),
+    service="victim",
+    max_message_size=4096,
+    stopping=Stopping(),
+    logger=make_logger(),
+)
 _decode_user = compile_decoder(User)
 _decode_event = compile_event_decoder(Created | Deleted)
 _decode_params = compile_query_decoder(Params)
@@ -81,6 +93,22 @@ def _envelope(data: bytes) -> None:
         assert msgspec.json.decode(answer, type=Envelope).type == "error"
 
 
+def _credentials(data: bytes) -> None:
+    """The first message of a client, and a later one: its user is found, or it gets an error."""
+    for message in (data, data.decode("utf-8", errors="replace")):
+        client = Client("c1", _Nobody(), {})
+        with suppress(ServiceError):
+            _result(_with_users.log_in(client, message, 4096))
+        assert _result(_with_users.handle(client, message)) is not None
+
+
+def _subprotocols(data: bytes) -> None:
+    """No token is left in what is sent back."""
+    scope: dict[str, list[object]] = {"headers": [(b"sec-websocket-protocol", data)], "subprotocols": []}
+    take_token(scope)
+    assert not any(str(offer).startswith("daebus.bearer.") for offer in scope["subprotocols"])
+
+
 def _result(coroutine: Coroutine[object, object, T]) -> T:
     """The result of what does not wait."""
     try:
@@ -103,6 +131,8 @@ DECODERS: Mapping[str, Callable[[bytes], None]] = {
     "request": _request,
     "error reply": _error_reply,
     "envelope": _envelope,
+    "credentials": _credentials,
+    "subprotocols": _subprotocols,
     "any JSON": _any_json,
 }
 
@@ -113,5 +143,7 @@ HONEST: Sequence[bytes] = (
     b'{"action": "echo", "payload": [1], "reply_to": "daebus:reply:9f", "request_id": "r", "deadline": 1, "credit": 2}',
     b'{"error": "no", "code": "not_found", "details": {"id": "u1"}}',
     b'{"type": "user", "data": {"id": "u1"}, "id": 7}',
+    b'{"type": "authenticate", "data": {"token": "known", "scheme": "bearer"}, "id": 7}',
+    b"daebus, daebus.bearer.known%2F",
 )
 """What the decoders are for: where a fuzzer begins."""

@@ -9,7 +9,19 @@ from uuid import UUID
 
 import msgspec
 
-from daebus import Action, Bus, Channel, Client, Context, Daebus, DaebusHttp, DaebusWebSocket
+from daebus import (
+    Action,
+    Bus,
+    Channel,
+    Client,
+    Context,
+    Credentials,
+    Daebus,
+    DaebusHttp,
+    DaebusWebSocket,
+    Identity,
+    ServiceContainer,
+)
 from daebus.errors import NotFound
 
 __all__ = ["DURABLE", "EVENTS", "app"]
@@ -46,7 +58,20 @@ EVENTS = Channel[Created | Deleted]("user_events")
 _ECHO = Action[str, Any]("echo", service="victim")
 DURABLE = Channel[Created | Deleted]("user_log", durable=True)
 
-app = Daebus("victim")
+
+class Known(msgspec.Struct):
+    id: str
+
+
+async def find_known(credentials: Credentials) -> Known | None:
+    return Known("k1") if credentials.token == "known" else None
+
+
+class Container(ServiceContainer):
+    user = Identity(find_known)
+
+
+app = Daebus("victim", container=Container())
 app.attach(DaebusHttp(schema=True))
 app.attach(DaebusWebSocket())
 
@@ -105,6 +130,11 @@ async def socket_echo(data: Any) -> Any:
 @app.socket("user")
 async def socket_user(data: User, client: Client) -> User:
     return data
+
+
+@app.socket("known")
+async def known_only(*, user: Known) -> Known:
+    return user
 
 
 @app.socket("silent")
