@@ -112,18 +112,19 @@ def test_the_items_of_a_stream_offer_their_fields(editor: Editor) -> None:
 def test_use_offers_the_providers_of_the_container_before_those_that_it_inherits(editor: Editor) -> None:
     offered = before(editor, ON_START, f"async def other(*, repo: UserRepo = use(Container.{CARET})) -> None: ...\n")
     names = public(offered.completions())
-    assert names[:8] == ["activity", "config", "db", "repo", "rooms", "session", "token", "tokens"]
+    own = ["activity", "config", "db", "login_limit", "repo", "rooms", "session", "sessions", "user"]
+    assert names[: len(own)] == own
     assert {"blocking_bus", "blocking_clients", "bus", "clients", "logger", "redis", "threads"} <= set(names)
 
 
 def test_a_client_offers_what_a_handler_may_do_with_it(editor: Editor) -> None:
-    caret = before(editor, "    signed_in = client.state.get(SignedIn)\n", f"    client.{CARET}\n")
+    caret = before(editor, "    member = client.state.get(Member)\n", f"    client.{CARET}\n")
     assert public(caret.completions()) == ["close", "headers", "id", "send", "state"]
 
 
 def test_the_state_of_a_client_offers_what_was_noted(editor: Editor) -> None:
-    caret = before(editor, "    signed_in = client.state.get(SignedIn)\n", f"    client.state[SignedIn].{CARET}\n")
-    assert public(caret.completions()) == ["user_id"]
+    caret = before(editor, "    member = client.state.get(Member)\n", f"    client.state[Member].{CARET}\n")
+    assert public(caret.completions()) == ["id", "session", "until"]
 
 
 def test_the_bus_offers_its_four_ways(editor: Editor) -> None:
@@ -274,7 +275,7 @@ def test_a_call_in_a_test_shows_the_same(editor: Editor) -> None:
 
 
 def test_a_message_to_a_client_shows_its_data(editor: Editor) -> None:
-    caret = before(editor, "    rooms.enter(user.id, client.id)\n", f"    client.send(USER_ONLINE, {CARET})\n", AUTH)
+    caret = before(editor, "    rooms.enter(user, client.id)\n", f"    client.send(USER_ONLINE, {CARET})\n", AUTH)
     assert helped(caret).argument == "data: User"
 
 
