@@ -7,6 +7,8 @@ import multiprocessing
 import os
 import sys
 import time
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 
 from .trial import FAULTS, Result, search, server_path, try_all, try_seed
 
@@ -53,8 +55,13 @@ def _search(options: argparse.Namespace, only: tuple[str, ...]) -> int:
 def _many(options: argparse.Namespace) -> int:
     begun, failed, done = time.monotonic(), 0, 0
     chunks = [range(at, min(at + _CHUNK, options.first + options.count)) for at in _starts(options)]
-    with multiprocessing.get_context("spawn").Pool(options.jobs) as pool:
-        for chunk, results in pool.imap(try_all, chunks):
+    with ExitStack() as stack:
+        if options.jobs == 1:
+            tried: Iterable[tuple[Sequence[int], list[Result]]] = map(try_all, chunks)
+        else:
+            pool = stack.enter_context(multiprocessing.get_context("spawn").Pool(options.jobs))
+            tried = pool.imap(try_all, chunks)
+        for chunk, results in tried:
             done += len(chunk)
             for result in results:
                 if result.problems:

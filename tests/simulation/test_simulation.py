@@ -16,7 +16,8 @@ _SEEDS, _CHUNKS = 200, 2
 
 def _simulate(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "tests.simulation", *arguments]
-    return subprocess.run(command, cwd=_ROOT, env=dict(os.environ), capture_output=True, text=True, check=False)
+    environment = {**os.environ, "PYTHONHASHSEED": "0"}  # without which it starts itself again
+    return subprocess.run(command, cwd=_ROOT, env=environment, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize("chunk", range(_CHUNKS))
