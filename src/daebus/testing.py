@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import ssl
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager
 from functools import cache
@@ -56,6 +57,12 @@ def _engine() -> EmbeddedEngine:
 def private_redis_url() -> str:
     """The URL of a private server of this process; it starts at the first call and ends with the process."""
     return _engine().url
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """The TLS settings of all HTTP clients: reading the certificates takes longer than the start of a service."""
+    return httpx.create_ssl_context()
 
 
 async def empty_redis(url: str) -> None:
@@ -251,7 +258,7 @@ async def running(
             checked = msgspec.structs.replace(app.check(service, may_idle=True), timings=timings)
             async with serve(checked, redis_url=url, host="127.0.0.1", port=0, development=True) as served:
                 base_url = f"http://127.0.0.1:{served.ports.get('http', 0)}"
-                async with httpx.AsyncClient(base_url=base_url) as http:
+                async with httpx.AsyncClient(base_url=base_url, verify=_tls()) as http:
                     services.append(RunningService(app, served, http))
                     ready.set()
                     await stop.wait()

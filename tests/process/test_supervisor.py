@@ -112,7 +112,8 @@ def is_alive(pid: int) -> bool:
 
 def answering(port: int) -> set[int]:
     """The workers that answer, each on a connection of its own."""
-    return {int(httpx.get(f"http://127.0.0.1:{port}/pid").text) for _ in range(8)}
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"Connection": "close"}) as client:
+        return {int(client.get("/pid").text) for _ in range(8)}
 
 
 def test_workers_share_a_port_and_are_replaced(target: Path, redis_url: str) -> None:
