@@ -167,8 +167,3 @@ class Snapshot(msgspec.Struct, frozen=True):
     contracts: Sequence[Contract] = ()
     names: Mapping[str, Mapping[str, str]] = {}
     modules: Mapping[str, str] = {}
-
-    @property
-    def files(self) -> Mapping[str, str]:
-        """The files of the workspace that were imported."""
-        return self.modules

@@ -40,7 +40,7 @@ class App:
     def concerns(self, path: str) -> bool:
         """Whether a change of a file may change what a check finds."""
         snapshot = self.snapshot
-        if snapshot is not None and path in snapshot.files:
+        if snapshot is not None and path in snapshot.modules:
             return True
         unfinished = snapshot is None or snapshot.service is None
         return unfinished and (path == self.target.source or path.startswith(self.target.root))
