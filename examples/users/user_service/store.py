@@ -12,7 +12,7 @@ from daebus.errors import Conflict, NotFound
 from user_service.contracts import CreateUser, User
 from user_service.security import hash_password
 
-VERSION = b"1"
+VERSION = b"2"  # 1 had password hashes of another kind
 
 
 class Account(msgspec.Struct):
@@ -36,7 +36,10 @@ async def open_database(redis: Redis, prefix: str) -> AsyncIterator[Database]:
     """Opened when the service starts, and closed when it stops: a `finally` around the yield would run then."""
     await redis.set(f"{prefix}:version", VERSION, nx=True)
     if await redis.get(f"{prefix}:version") != VERSION:
-        raise RuntimeError(f"The data under {prefix!r} was written by another version of the user service")
+        raise RuntimeError(
+            f"The data under {prefix!r} was written by another version of the user service: "
+            "set USERS_PREFIX to another prefix, or delete the data"
+        )
     yield Database(redis, prefix)
 
 
