@@ -15,6 +15,7 @@ from tests.test_surface import OFFERED
 from daebus import (
     BlockingBus,
     BlockingClients,
+    BlockingRooms,
     Bus,
     BusLimits,
     Clients,
@@ -23,6 +24,7 @@ from daebus import (
     HttpLimits,
     Identity,
     PerMessage,
+    Rooms,
     Settings,
     SigningKeys,
     WebSocketLimits,
@@ -109,7 +111,7 @@ def test_each_attribute_and_method_says_what_it_is(kind: type) -> None:
 
 TWINS = [
     (blocking, twin, name)
-    for blocking, twin in ((BlockingBus, Bus), (BlockingClients, Clients))
+    for blocking, twin in ((BlockingBus, Bus), (BlockingClients, Clients), (BlockingRooms, Rooms))
     for name in OFFERED[blocking].split()
 ]
 

@@ -36,13 +36,16 @@ if TYPE_CHECKING:
     from daebus.core.context import Context
     from daebus.core.signing import SigningKeys
     from daebus.declare.contracts import Action, Channel, Message, StreamAction
-    from daebus.declare.encodable import Encodable
+    from daebus.declare.rooms import Room, RoomAddress
     from daebus.declare.running import Running
     from daebus.delivery.per_message import PerMessage
     from daebus.errors import DaebusError, Reject, WiringError
     from daebus.identity.credentials import Credentials
     from daebus.identity.provider import Identity
+    from daebus.payloads.encodable import Encodable
     from daebus.protocol.limits import BusLimits
+    from daebus.rooms.blocking import BlockingRooms
+    from daebus.rooms.rooms import Member, Rooms
     from daebus.tasks.threads import Threads
     from daebus.telemetry.logs import Logger
     from daebus.websocket.blocking_clients import BlockingClients
@@ -53,6 +56,7 @@ __all__ = [
     "Action",
     "BlockingBus",
     "BlockingClients",
+    "BlockingRooms",
     "Blueprint",
     "Bus",
     "BusLimits",
@@ -70,9 +74,13 @@ __all__ = [
     "HttpLimits",
     "Identity",
     "Logger",
+    "Member",
     "Message",
     "PerMessage",
     "Reject",
+    "Room",
+    "RoomAddress",
+    "Rooms",
     "Running",
     "ServiceContainer",
     "ServiceRun",
@@ -99,7 +107,7 @@ _HOMES = {
     "Channel": "declare.contracts",
     "Message": "declare.contracts",
     "StreamAction": "declare.contracts",
-    "Encodable": "declare.encodable",
+    "Encodable": "payloads.encodable",
     "DaebusError": "errors",
     "Reject": "errors",
     "WiringError": "errors",
@@ -108,6 +116,11 @@ _HOMES = {
     "Bus": "bus.bus",
     "Client": "websocket.clients",
     "Clients": "websocket.clients",
+    "BlockingRooms": "rooms.blocking",
+    "Member": "rooms.rooms",
+    "Room": "declare.rooms",
+    "RoomAddress": "declare.rooms",
+    "Rooms": "rooms.rooms",
     "DaebusHttp": "asgi.settings",
     "DaebusWebSocket": "asgi.settings",
     "HttpLimits": "asgi.settings",

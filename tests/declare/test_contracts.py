@@ -10,9 +10,9 @@ import msgspec
 import pytest
 
 from daebus.declare.contracts import Action, Channel, Contract, Message, StreamAction
-from daebus.declare.encodable import Encodable
 from daebus.errors import WiringError
 from daebus.mistakes.places import show_path
+from daebus.payloads.encodable import Encodable
 
 T = TypeVar("T")
 Payload = TypeVar("Payload", bound=Encodable)

@@ -16,4 +16,4 @@ class Container(ServiceContainer):
     outbox = providers.Singleton(Outbox, bus=ServiceContainer.bus)
 
     tokens = providers.Singleton(Tokens)
-    rooms = providers.Singleton(Rooms)
+    presence = providers.Singleton(Rooms)

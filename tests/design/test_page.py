@@ -141,8 +141,8 @@ async def test_sockets(service: RunningService, repo: UserRepo) -> None:
         assert answers["response"].id == 1
         assert msgspec.json.decode(answers["response"].data, type=UserList) == UserList([user])
         assert msgspec.json.decode(answers[USER_ONLINE.name].data, type=User) == user
-        assert app.container.rooms().left == []
-    await until(lambda: len(app.container.rooms().left) == 1)
+        assert app.container.presence().left == []
+    await until(lambda: len(app.container.presence().left) == 1)
 
 
 async def test_reject(service: RunningService) -> None:

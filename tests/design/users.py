@@ -68,8 +68,8 @@ async def ws_get_users(data: None, client: Client, *, repo: UserRepo, clients: C
 
 
 @users.socket_disconnect()
-async def on_disconnect(client: Client, *, rooms: Rooms) -> None:
-    rooms.leave(client.id)
+async def on_disconnect(client: Client, *, presence: Rooms) -> None:
+    presence.leave(client.id)
 
 
 @users.background("cleanup_expired_users", 3600)

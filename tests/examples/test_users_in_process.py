@@ -111,7 +111,7 @@ async def test_activity_is_recorded_by_the_monitor(service: RunningService, cont
 
 async def test_rooms_are_left(service: RunningService, container: Container) -> None:
     user = await service.call(CREATE_USER, ADA)
-    rooms = container.rooms()
+    rooms = container.presence()
     with service.as_user(Member(user.id, session="s1", until=datetime.now(UTC))):
         async with service.socket() as socket:
             await socket.ask("whoami")

@@ -11,6 +11,7 @@ PROGRAMS = (
     "shop.py",
     "files.py",
     "storefront.py",
+    "auctions.py",
     "around.py",
     "retries.py",
     "passing.py",

@@ -10,11 +10,14 @@ import msgspec
 
 from daebus.app.kinds import SOCKET
 from daebus.asgi.subprotocols import take_token
+from daebus.connection.node import Node
+from daebus.connection.redis_server import RedisServer
 from daebus.core.stopping import Stopping
 from daebus.errors import BadRequest, ServiceError
 from daebus.payloads.codec import UNDECODABLE, compile_decoder, compile_event_decoder, compile_query_decoder, encode
 from daebus.protocol.messages import Envelope, Reply, decode_request
 from daebus.protocol.replies import ERROR, failed_reply, reply_error
+from daebus.rooms.local_rooms import LocalRooms
 from daebus.telemetry.logs import make_logger
 from daebus.websocket.authentication import finding_users
 from daebus.websocket.clients import Client
@@ -26,12 +29,21 @@ __all__ = ["DECODERS", "HONEST"]
 
 T = TypeVar("T")
 
-_inbound = Inbound(SocketRoutes({}), service="victim", max_message_size=4096, stopping=Stopping(), logger=make_logger())
+_rooms = LocalRooms(Node(RedisServer.from_url("redis://127.0.0.1:1")), make_logger())
+_inbound = Inbound(
+    SocketRoutes({}),
+    service="victim",
+    rooms=_rooms,
+    max_message_size=4096,
+    stopping=Stopping(),
+    logger=make_logger(),
+)
 _victim = app.check("victim")
 _finding = finding_users([plan.endpoint for plan in _victim.plans.of(SOCKET)], _victim.workers)
 _with_users = Inbound(
     SocketRoutes({}, authenticate=_finding),
     service="victim",
+    rooms=_rooms,
     max_message_size=4096,
     stopping=Stopping(),
     logger=make_logger(),

@@ -33,5 +33,5 @@ class Container(ServiceContainer):
     login_limit = providers.Singleton(
         LoginLimit, redis=ServiceContainer.redis, prefix=config.prefix, attempts=config.login_attempts, seconds=300
     )
-    rooms = providers.Singleton(Rooms)
+    presence = providers.Singleton(Rooms)
     activity = providers.Singleton(Activity)

@@ -15,7 +15,7 @@ from daebus.declare.decorated import is_context
 from daebus.declare.options import stray_in
 from daebus.declare.paths import RESERVED, path_parameters
 from daebus.declare.signatures import MISSING, Parameter, Signature
-from daebus.declare.specs import ActionSpec, RouteSpec, Spec
+from daebus.declare.specs import ActionSpec, JoinSpec, RouteSpec, SocketSpec, Spec
 from daebus.delivery.delivery import Delivery
 from daebus.delivery.endpoint import Endpoint
 from daebus.delivery.interceptors import Interceptors
@@ -26,6 +26,7 @@ from daebus.mistakes.places import CallSite, made_at
 from daebus.mistakes.problem import WiringProblem
 from daebus.mistakes.render import Note
 from daebus.payloads.codec import UnsupportedTypeError, require_json_type
+from daebus.protocol.rooms import JOIN, LEAVE, RESUME
 from daebus.telemetry.logs import make_logger
 from daebus.wiring.container_checks import check_container, find_unfilled, find_unknown_overrides
 from daebus.wiring.overrides import find_wrong_overrides
@@ -100,6 +101,16 @@ def _unserved(specs: Sequence[Spec], what: str, remedy: str) -> Iterator[WiringP
         yield spec.problem(found, remedy, code="not-attached", notes=notes)
 
 
+def _find_taken_types(specs: Sequence[Spec]) -> Iterator[WiringProblem]:
+    """Handlers of messages that clients send about rooms, in an app with rooms."""
+    join = next((spec for spec in specs if isinstance(spec, JoinSpec)), None)
+    for spec in specs:
+        if join is not None and isinstance(spec, SocketSpec) and spec.type in (JOIN, LEAVE, RESUME):
+            found = f"the app has rooms, whose clients send {spec.type!r} to join, leave or resume them"
+            notes = [Note("the join handler", join.place)]
+            yield spec.problem(found, "give the message another name", code="reserved-name", notes=notes)
+
+
 def find_foreign(specs: Sequence[Spec], service: ServiceName) -> Iterator[WiringProblem]:
     """Actions whose contract belongs to another service."""
     foreign = [
@@ -123,8 +134,9 @@ def find_foreign(specs: Sequence[Spec], service: ServiceName) -> Iterator[Wiring
         )
 
 
-def find_misnamed(service: ServiceName) -> Iterator[WiringProblem]:
-    """A service name that is not valid; a missing name is reported elsewhere."""
+def find_misnamed(service: ServiceName, specs: Sequence[Spec]) -> Iterator[WiringProblem]:
+    """Names that are not valid: that of the service, or of a message; a missing one is reported elsewhere."""
+    yield from _find_taken_types(specs)
     found = stray_in(service.name, colons=False) if service.name else None
     if found is not None:
         remedy = "write it as one word, such as 'user_service' or 'user-service'"

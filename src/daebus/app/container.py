@@ -16,6 +16,8 @@ from daebus.bus.bus import Bus
 from daebus.delivery.workers import THREAD_NAME
 from daebus.errors import StartupError
 from daebus.process.held_threads import HeldThreads
+from daebus.rooms.blocking import BlockingRooms
+from daebus.rooms.rooms import Rooms
 from daebus.tasks.threads import Threads
 from daebus.telemetry.logs import Logger
 from daebus.websocket.blocking_clients import BlockingClients
@@ -57,6 +59,10 @@ class ServiceContainer(containers.DeclarativeContainer):
     """The WebSocket clients of all replicas, for ``async def`` handlers."""
     blocking_clients: providers.Dependency[BlockingClients] = providers.Dependency(instance_of=BlockingClients)
     """The blocking version of `clients`, for ``def`` handlers and threads."""
+    rooms: providers.Dependency[Rooms] = providers.Dependency(instance_of=Rooms)
+    """The rooms of WebSocket clients, on all replicas, for ``async def`` handlers."""
+    blocking_rooms: providers.Dependency[BlockingRooms] = providers.Dependency(instance_of=BlockingRooms)
+    """The blocking version of `rooms`, for ``def`` handlers and threads."""
     logger: providers.Dependency[Logger] = providers.Dependency(instance_of=Logger)
     """Structured logging, bound to the service and, inside a handler, to the handler and its request id."""
     redis: providers.Dependency[Redis] = LateDependency(_redis)
@@ -122,6 +128,8 @@ def _filled(run: Runtime, redis: object) -> Generator[None]:
         "blocking_bus": BlockingTwin(run.bus, loop),
         "clients": run.clients,
         "blocking_clients": BlockingClients(run.clients, loop),
+        "rooms": run.rooms,
+        "blocking_rooms": BlockingRooms(run.rooms, loop),
         "logger": run.logger,
         "redis_cluster" if run.node.server.is_cluster else "redis": redis,
         "threads": run.threads,

@@ -9,11 +9,11 @@ from typing import cast
 
 from daebus.asgi.settings import DaebusHttp
 from daebus.declare.contracts import Channel
-from daebus.declare.encodable import Encodable
 from daebus.declare.specs import ListenSpec, Spec
 from daebus.mistakes.places import made_at, unwrap
 from daebus.mistakes.problem import WiringProblem
 from daebus.mistakes.render import Note
+from daebus.payloads.encodable import Encodable
 from daebus.wiring.resources import resources_in_order
 
 from .container import ServiceContainer

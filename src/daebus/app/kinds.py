@@ -18,6 +18,7 @@ from daebus.declare.signatures import Signature
 from daebus.declare.specs import (
     ActionSpec,
     BackgroundSpec,
+    JoinSpec,
     LifecycleSpec,
     ListenSpec,
     RouteSpec,
@@ -46,6 +47,7 @@ __all__ = [
     "SOCKET",
     "SOCKET_CONNECT",
     "SOCKET_DISCONNECT",
+    "SOCKET_JOIN",
     "THREAD",
     "Kind",
     "compile_handler",
@@ -138,6 +140,19 @@ def _connect_rule(_: SocketSpec) -> Rule:
     return Rule(kind=kind, payload=payload, parts=(Client,), replies=True, lax=True, strangers=_RUNNING)
 
 
+def _join_rule(spec: JoinSpec) -> Rule:
+    room = spec.room
+    return Rule(
+        kind="a join handler",
+        fields=frozenset(room.parameters),
+        parts=(Client,),
+        replies=True,
+        contract=(NoneType, *room.types),
+        contract_place=made_at(room),
+        strangers=_RUNNING,
+    )
+
+
 def _disconnect_rule(_: SocketSpec) -> Rule:
     return Rule(kind="a disconnect handler", parts=(Client,), silent=True, strangers=_RUNNING)
 
@@ -176,6 +191,7 @@ ROUTE = Kind("route", RouteSpec, _route_rule, _unchanged, "WebServers", needs=Da
 LISTEN = Kind("listen", ListenSpec, _listen_rule, _ignoring, "Channels")
 SOCKET = Kind("socket", SocketSpec, _socket_rule, _answering, "Sockets", "message", DaebusWebSocket)
 SOCKET_CONNECT = Kind("socket_connect", SocketSpec, _connect_rule, _answering, "Sockets", "connect", DaebusWebSocket)
+SOCKET_JOIN = Kind("socket_join", JoinSpec, _join_rule, _encoding, "Sockets", needs=DaebusWebSocket)
 SOCKET_DISCONNECT = Kind(
     "socket_disconnect", SocketSpec, _disconnect_rule, _ignoring, "Sockets", "disconnect", DaebusWebSocket
 )
@@ -190,6 +206,7 @@ KINDS: tuple[Kind[Any, Any], ...] = (
     LISTEN,
     SOCKET,
     SOCKET_CONNECT,
+    SOCKET_JOIN,
     SOCKET_DISCONNECT,
     BACKGROUND,
     THREAD,

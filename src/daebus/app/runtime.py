@@ -27,6 +27,8 @@ from daebus.operations.eviction import check_eviction
 from daebus.process.hangs import ExitHung
 from daebus.queues.leases import Lease
 from daebus.queues.retries import Retries
+from daebus.rooms.rooms import Rooms
+from daebus.rooms.store import RoomStore
 from daebus.tasks.threads import ServiceThreads, ThreadTask
 from daebus.telemetry.logs import Logger, configure_logging, make_logger
 from daebus.websocket.authentication import finding_users
@@ -35,7 +37,7 @@ from daebus.websocket.replicas import Replicas
 
 from .assembly import Assembly
 from .component import ServiceRun
-from .kinds import SOCKET, SOCKET_CONNECT, SOCKET_DISCONNECT, THREAD
+from .kinds import SOCKET, SOCKET_CONNECT, SOCKET_DISCONNECT, SOCKET_JOIN, THREAD
 from .parts import Part, parts_of
 
 if TYPE_CHECKING:
@@ -59,6 +61,7 @@ class Runtime:
         threads: The thread handlers.
         hub: Its WebSocket connections; None: it has no WebSockets.
         clients: The WebSocket clients of all its replicas.
+        rooms: The rooms of WebSocket clients.
         lease: The heartbeat of this process; set when its part is open, as are the next three attributes.
         retries: The retries of each partition that is read.
         actions: The server of its actions.
@@ -105,6 +108,7 @@ class Runtime:
         )
         self.hub: SocketHub | None = None if made.websocket is None else self._make_hub(made.websocket)
         self.clients: Clients = Clients(Replicas(node.link, made.service)) if self.hub is None else self.hub.clients
+        self.rooms: Rooms = Rooms(RoomStore(node.link, node.id))
 
     @asynccontextmanager
     async def serving(self, parts: Iterable[Part]) -> AsyncGenerator[None]:
@@ -156,8 +160,13 @@ class Runtime:
             connect=next((plan.endpoint for plan in plans.of(SOCKET_CONNECT)), None),
             disconnect=[plan.endpoint for plan in plans.of(SOCKET_DISCONNECT)],
             authenticate=finding_users(
-                [plan.endpoint for kind in (SOCKET, SOCKET_CONNECT) for plan in plans.of(kind)], made.workers
+                [
+                    *(plan.endpoint for kind in (SOCKET, SOCKET_CONNECT) for plan in plans.of(kind)),
+                    *(plan.endpoint for plan in plans.of(SOCKET_JOIN)),
+                ],
+                made.workers,
             ),
+            joins=[(plan.spec.room, plan.endpoint) for plan in plans.of(SOCKET_JOIN)],
         )
         hub = SocketHub(settings, routes, service=made.service, node=self.node, logger=self.logger)
         hub.budget = self.budget

@@ -224,7 +224,7 @@ class Daebus(Recorder, Generic[C]):
         problems.extend(find_foreign(specs, name))
         routes = [(spec, endpoint.signature) for spec, endpoint in compiled if isinstance(spec, RouteSpec)]
         problems.extend(find_undecodable(routes, self._http))
-        problems.extend(find_misnamed(name))
+        problems.extend(find_misnamed(name, specs))
         if name.name in ("", "__main__") and all(problem.code != "service-not-named" for problem in problems):
             if not problems:
                 raise ConfigurationError(f"The service has no name: {_NAME_IT}.")

@@ -8,9 +8,9 @@ from typing import ClassVar, Self, TypeVar, cast, overload
 from daebus.core.affinity import ThreadOnly
 from daebus.core.loop_thread import LoopThread
 from daebus.declare.contracts import Action, Channel, StreamAction
-from daebus.declare.encodable import Encodable
 from daebus.delivery.after_commit import After
 from daebus.delivery.interceptors import AnyOutgoing
+from daebus.payloads.encodable import Encodable
 from daebus.protocol.limits import QUEUED_SIZE
 from daebus.protocol.messages import MAX_MESSAGE_SIZE
 
@@ -38,8 +38,7 @@ class BlockingBus(ThreadOnly):
         max_queued: How many unhandled requests of one action `send` queues at most, in each partition of the service.
         max_queued_size: About how many bytes of the server's memory they may take.
         max_message_size: The largest payload or event in bytes; more raises `TooLarge`.
-        legacy: Whether services that still run daebus 0.0.31 are called, too (docs/migration.md); default: whether the
-            environment has ``DAEBUS_LEGACY=1``.
+        legacy: Whether services of daebus 0.0.31 are called, too (docs/migration.md); default: as DAEBUS_LEGACY says.
         interceptors: Interceptors of everything that it sends, the first outermost; see `daebus.interceptors`.
 
     Raises:

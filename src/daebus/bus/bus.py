@@ -9,10 +9,10 @@ from typing import ClassVar, TypeVar, cast, overload
 
 from daebus.connection.outages import always, where_not_sent
 from daebus.declare.contracts import Action, Channel, StreamAction
-from daebus.declare.encodable import Encodable
 from daebus.delivery.after_commit import After, defer
 from daebus.delivery.interceptors import NONE, AnyOutgoing
 from daebus.delivery.outgoing import forward_copy
+from daebus.payloads.encodable import Encodable
 from daebus.protocol.limits import QUEUED_SIZE, BusLimits
 from daebus.protocol.messages import MAX_MESSAGE_SIZE
 from daebus.wiring.interceptors import read_interceptors

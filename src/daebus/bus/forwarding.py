@@ -12,9 +12,9 @@ import msgspec
 from daebus.core.context import current_context
 from daebus.core.deadlines import in_time
 from daebus.declare.contracts import Channel, Contract
-from daebus.declare.encodable import Encodable
 from daebus.delivery.interceptors import Interceptors
 from daebus.delivery.outgoing import Forward, ForwardStream, Outgoing, origin_of
+from daebus.payloads.encodable import Encodable
 from daebus.protocol.headers import checked
 from daebus.protocol.messages import NOTHING, Request
 

@@ -14,9 +14,9 @@ from daebus.connection.resp import Argument
 from daebus.connection.scripts import Script
 from daebus.core.context import current_context
 from daebus.declare.contracts import Channel
-from daebus.declare.encodable import Encodable
 from daebus.identity.forwarding import with_user
 from daebus.payloads.codec import encode
+from daebus.payloads.encodable import Encodable
 from daebus.protocol.headers import EventHeaders, event_headers, sent_headers
 from daebus.protocol.messages import channel_stream, sent_mark
 

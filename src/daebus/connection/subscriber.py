@@ -39,6 +39,7 @@ class Subscriber:
         self._link = open_link(server, on_connect=self._resubscribe, divert=self._divert)
         self.gaps: int = 0
         self.hears: Callable[[str], bool] = self._link.reaches
+        self._watchers: list[Callable[[], None]] = []
         self._receivers: dict[bytes, tuple[Receive, ...]] = {}
 
     @property
@@ -81,6 +82,10 @@ class Subscriber:
 
         return unsubscribe
 
+    def when_resubscribed(self, watch: Callable[[], None]) -> None:
+        """Register `watch`, which is called whenever messages may have been missed and come again."""
+        self._watchers.append(watch)
+
     async def _leave(self, name: bytes, receive: Receive) -> None:
         receivers = list(self._receivers.get(name, ()))
         if receive in receivers:
@@ -97,6 +102,8 @@ class Subscriber:
         names = list(self._receivers)
         await asyncio.gather(*[self._link.execute("SUBSCRIBE", name) for name in names])
         self.gaps += 1
+        for watch in self._watchers:
+            watch()
         heard = sorted(name.decode(errors="replace") for name in names if not name.startswith(b"daebus:"))
         if heard:
             shown = ", ".join(heard[:_SHOWN]) + (" and others" if len(heard) > _SHOWN else "")

@@ -25,6 +25,7 @@ class Timings(msgspec.Struct, frozen=True, kw_only=True):
         finish: How long a handler may continue once its WebSocket client has gone, or is disconnected.
         stuck: How long the network may take for one message before its WebSocket client counts as gone.
         close: How long a leaving WebSocket client may take for its waiting messages and the closing handshake.
+        room_lease: How long after the last heartbeat of a replica its members of rooms count as present.
         opening: How long a component may take to open until the log says so; then after twice as long, and so on.
     """
 
@@ -42,6 +43,7 @@ class Timings(msgspec.Struct, frozen=True, kw_only=True):
     finish: float = 30.0
     stuck: float = 60.0
     close: float = 2.0
+    room_lease: float = 15.0
     opening: float = 5.0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator
 from types import NoneType
 from typing import TYPE_CHECKING, ClassVar, Generic, NoReturn, TypeVar, cast
 
@@ -11,9 +12,9 @@ from typing_extensions import override
 from daebus.mistakes.places import CallSite, call_site
 from daebus.mistakes.show_type import show_type
 from daebus.payloads.codec import UnresolvedTypeError, UnsupportedTypeError, require_json_type
+from daebus.payloads.encodable import Encodable
 
 from .deferring import collect
-from .encodable import Encodable
 from .options import RESERVED_TYPES, refuse, require_name, require_seconds
 
 __all__ = ["Action", "Channel", "Contract", "Message", "StreamAction", "require_named"]
@@ -71,11 +72,14 @@ class Contract:
                 f"write them in brackets, such as {kind}[{self._example}]({name!r})",
                 "untyped-contract",
             )
-        require_name(f"{kind}({name!r})", name, colons=self._colons)
+        self._check_name()
         if service is not None:
             require_name(f"{kind}({name!r}, service={service!r})", service)
         for part in self._arguments:
             _require_json_type(kind, name, part)
+
+    def _check_name(self) -> None:
+        require_name(f"{type(self).__name__}({self.name!r})", self.name, colons=self._colons)
 
     @property
     def types(self) -> tuple[object, ...]:
@@ -274,7 +278,7 @@ def require_named(
         found = f"it is used without parentheses, and it takes {takes}"
         raise refuse(f"@{decorator}", found, remedy, "wrong-name")
     if isinstance(given, Contract):
-        its_own = _DECORATORS.get(next(kind for kind in type(given).__mro__ if kind in _DECORATORS))
+        its_own = next((_DECORATORS[name] for name in _names(given) if name in _DECORATORS), None)
         remedy = f"write @{its_own}(...)" if its_own else f"write @{decorator}({given.name!r})"
         found = f"it takes {takes}, not {given!r}"
     elif isinstance(given, type) and issubclass(given, Contract):
@@ -285,5 +289,9 @@ def require_named(
     raise refuse(f"@{decorator}(...)", found, remedy, "wrong-name")
 
 
-# Which decorator takes which contract. No decorator handles messages that are sent to WebSocket clients.
-_DECORATORS: dict[type, str | None] = {Action: "action", StreamAction: "action", Channel: "listen", Message: None}
+def _names(contract: Contract) -> Iterator[str]:
+    return (kind.__name__ for kind in type(contract).__mro__)
+
+
+# Which decorator takes which contract, by its name. No decorator handles messages that are sent to WebSocket clients.
+_DECORATORS = {"Action": "action", "StreamAction": "action", "Channel": "listen", "Room": "socket_join"}

@@ -8,9 +8,9 @@ from typing import Generic, ParamSpec, TypeVar, cast
 
 from daebus.core.context import Context
 from daebus.errors import WiringError
+from daebus.payloads.encodable import Encodable
 
 from .contracts import Action, Contract, StreamAction
-from .encodable import Encodable
 from .signatures import MISSING, Parameter, Signature
 from .specs import ActionSpec
 

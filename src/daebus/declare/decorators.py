@@ -13,16 +13,17 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any, Generic, Literal, Never, ParamSpec, Protocol, TypeAlias, TypeVar, cast, overload
 
 from daebus.core.context import Context
+from daebus.payloads.encodable import Encodable
 
 from .decorated import ActionHandler, StreamHandler
 from .deferring import collect
-from .encodable import Encodable
 from .running import Running
 
 __all__ = [
     "AnswerDecorator",
     "ContractDecorator",
     "HandlerDecorator",
+    "JoinDecorator",
     "ListenDecorator",
     "NamedDecorator",
     "NoDecorator",
@@ -40,6 +41,7 @@ Item = TypeVar("Item", bound=Encodable)
 Reply = TypeVar("Reply", bound=Encodable)
 Part = TypeVar("Part", bound=Encodable)
 Event = TypeVar("Event", bound=Encodable)
+Presence = TypeVar("Presence", bound=Encodable)
 Nothing = TypeVar("Nothing", bound=Coroutine[Any, Any, None] | None)
 Handler = TypeVar("Handler", bound=Callable[..., object])
 Silent = TypeVar("Silent", bound=Callable[..., Coroutine[Any, Any, None] | None])
@@ -241,6 +243,23 @@ class AnswerDecorator(_Decorator):
 
     def __call__(self, handler: Answering, /) -> Answering:
         """Record the handler."""
+        self._record(handler)
+        return handler
+
+
+class JoinDecorator(_Decorator, Generic[Presence]):
+    """``@blueprint.socket_join(AUCTION)``: the handler returns the presence of the client, of the type of the room."""
+
+    __slots__ = ()
+
+    @overload
+    def __call__(
+        self, handler: Callable[P, Coroutine[Any, Any, Presence]], /
+    ) -> Callable[P, Coroutine[Any, Any, Presence]]: ...
+    @overload
+    def __call__(self, handler: Callable[P, Presence], /) -> Callable[P, Presence]: ...
+    def __call__(self, handler: Callable[..., object], /) -> object:
+        """Record the handler and return it unchanged."""
         self._record(handler)
         return handler
 

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Literal, Never, TypeVar, Unpack, cast, overload
 
 from daebus.mistakes.places import call_site, caller_namespace
+from daebus.payloads.encodable import Encodable
 
 from .contracts import Action, Channel, StreamAction, require_named
 from .decorated import ActionHandler, StreamHandler, undecorated
@@ -24,7 +25,6 @@ from .decorators import (
     ThreadDecorator,
 )
 from .deferring import collecting
-from .encodable import Encodable
 from .options import (
     Requires,
     require_brackets,

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Literal, Never
+from typing import Literal, Never, TypeVar
 
 from daebus.errors import WiringError
 from daebus.mistakes.places import call_site, caller_namespace
 from daebus.mistakes.problem import WiringProblem
+from daebus.payloads.encodable import Encodable
 
 from .contracts import require_named
 from .decorated import undecorated
-from .decorators import AnswerDecorator, Record, SilentDecorator
+from .decorators import AnswerDecorator, JoinDecorator, Record, SilentDecorator
 from .deferring import collect, collecting
 from .options import (
     RESERVED_TYPES,
@@ -25,9 +26,12 @@ from .options import (
     require_name,
     require_seconds,
 )
-from .specs import SocketSpec, Spec
+from .rooms import Room
+from .specs import JoinSpec, SocketSpec, Spec
 
 __all__ = ["Recording", "SocketRecorder"]
+
+Presence = TypeVar("Presence", bound=Encodable)
 
 AnyHandler = Callable[..., object]
 
@@ -153,6 +157,31 @@ class SocketRecorder(Recording):
         """
         require_brackets("socket_connect", without_brackets)
         return AnswerDecorator(self._socket("connect", "", timeout, requires))
+
+    def socket_join(
+        self, room: Room[Presence], *, timeout: float | None = None, requires: Requires = ()
+    ) -> JoinDecorator[Presence]:
+        """Decide whether a WebSocket client may join a room, and what other members see of it.
+
+        Left of the ``*``, the handler takes the parameters of the room's name, by name, and the `Client`. It runs for
+        each join, also when a client comes back after it was disconnected. Its return value is the client's presence.
+        An exception, such as `Forbidden`, refuses the client.
+
+        Args:
+            room: The contract of the rooms.
+            timeout: Seconds after which the handler is cancelled and the client gets the error ``timeout``; None: no
+                limit.
+            requires: Functions of the user and, if they have more parameters, of the parameters of the room's name. A
+                client gets the error ``forbidden`` unless each of them returns True.
+        """
+        if not isinstance(room, Room):  # pyright: ignore[reportUnnecessaryIsInstance]  # users may not type check
+            found = f"it takes a Room, not {room!r}"
+            raise refuse(
+                "@socket_join(...)", found, 'write ROOM = Room[None]("the_name") and @socket_join(ROOM)', "wrong-name"
+            )
+        title = f"@socket_join({room.name!r})"
+        guards = self._guards(title, requires)
+        return JoinDecorator[Presence](self._recording(partial(JoinSpec, room=room, requires=guards), title, timeout))
 
     def socket_disconnect(self, *without_brackets: Never, timeout: float | None = None) -> SilentDecorator:
         """Run after a WebSocket client has disconnected, for any reason. The handler may take the `Client`.

@@ -11,17 +11,19 @@ from typing_extensions import override
 from daebus.mistakes.places import CallSite, place_of
 from daebus.mistakes.problem import Code, WiringProblem
 from daebus.mistakes.render import Note
+from daebus.payloads.encodable import Encodable
 
 from .contracts import Channel, Contract
-from .encodable import Encodable
 from .options import Guard
 from .policies import ListenerIdentity, Policy
+from .rooms import Room, shape_of
 from .schedules import Schedule
 from .signatures import Signature, read_signature
 
 __all__ = [
     "ActionSpec",
     "BackgroundSpec",
+    "JoinSpec",
     "LifecycleSpec",
     "ListenSpec",
     "Method",
@@ -161,6 +163,22 @@ class SocketSpec(Spec, frozen=True, kw_only=True):
     @override
     def keys(self) -> tuple[str, ...]:
         return () if self.event == "disconnect" else (self.title,)
+
+
+class JoinSpec(Spec, frozen=True, kw_only=True):
+    """A handler that lets WebSocket clients into rooms."""
+
+    room: Room[Encodable]
+
+    @property
+    @override
+    def title(self) -> str:
+        return f"socket_join {self.room.name}"
+
+    @property
+    @override
+    def keys(self) -> tuple[str, ...]:
+        return (f"room {shape_of(self.room)}",)
 
 
 class BackgroundSpec(Spec, frozen=True, kw_only=True):

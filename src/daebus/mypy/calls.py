@@ -26,9 +26,11 @@ __all__ = ["CALLS", "check_call", "is_for_none"]
 
 _BUSES = ("daebus.bus.bus.Bus", "daebus.bus.blocking.BlockingBus", "daebus.testing.RunningService")
 _CLIENTS = ("daebus.websocket.clients.Clients", "daebus.websocket.blocking_clients.BlockingClients")
+_ROOMS = ("daebus.rooms.rooms.Rooms", "daebus.rooms.blocking.BlockingRooms")
 CALLS = frozenset(
     {f"{bus}.{method}" for bus in _BUSES for method in ("call", "stream", "send", "publish")}
     | {f"{clients}.{method}" for clients in _CLIENTS for method in ("send", "broadcast")}
+    | {f"{rooms}.send" for rooms in _ROOMS}
     | {"daebus.websocket.clients.Client.send"}
 )
 """The methods that take a contract and a value of its type."""
@@ -40,6 +42,7 @@ _WAYS = {
     "StreamAction": "use `async for item in stream(...)`",
     "Channel": "use publish(...)",
     "Message": "use send(...) of a client, or broadcast(...) of the clients",
+    "Room": "name one room, as in ROOM(id=...), and use send(...) of the rooms",
 }
 
 

@@ -67,7 +67,7 @@ def _claims(api: TypeChecker, decoration: Decoration) -> Iterator[str]:
     if decorator in ("socket_connect", "socket_register"):
         yield decorator
         return
-    first = keyword(call, {"route": "path", "socket": "message_type"}.get(decorator, "name"), 0)
+    first = keyword(call, {"route": "path", "socket": "message_type", "socket_join": "room"}.get(decorator, "name"), 0)
     name = text(api, first)
     if decorator != "route":
         shown = f'"{name}"' if name is not None else _contract(first)

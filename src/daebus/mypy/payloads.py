@@ -42,7 +42,7 @@ def payload_mistakes(handler: Handler, container: Container | None) -> Iterator[
             if part not in (CONTEXT, handler.kind.part):
                 yield parameter, f"{handler.kind.title} has no {_bare(part)}, only {PARTS[part]} has", "remove it"
         elif payload is not None or handler.kind.payload is None:
-            yield parameter, *_surplus(handler, payload, parameter, container)
+            yield from _surplus_mistakes(handler, payload, parameter, container)
         else:
             payload = parameter
             yield from _wrong_payload(handler, parameter, container)
@@ -64,6 +64,15 @@ def _missing(handler: Handler, payload: Parameter | None) -> Iterator[Mistake]:
             yield None, found, "add it left of the *, and return once running() is false"
         elif switch is not left[0]:
             yield switch, "`running` must be the first parameter", f'put it before "{left[0].name}"'
+
+
+def _surplus_mistakes(
+    handler: Handler, payload: Parameter | None, parameter: Parameter, container: Container | None
+) -> Iterator[Mistake]:
+    """None if it may be a parameter of the name of a room."""
+    is_service = _is_service(parameter, container) or foreign_part(parameter.type) is not None
+    if is_service or not handler.kind.named:
+        yield parameter, *_surplus(handler, payload, parameter, container)
 
 
 def _surplus(

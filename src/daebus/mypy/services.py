@@ -23,7 +23,9 @@ _THREAD_ONLY = "daebus.core.affinity.ThreadOnly"
 TWINS = {
     "daebus.bus.blocking.BlockingBus": "bus",
     "daebus.websocket.blocking_clients.BlockingClients": "clients",
+    "daebus.rooms.blocking.BlockingRooms": "rooms",
     "daebus.bus.bus.Bus": "blocking_bus",
+    "daebus.rooms.rooms.Rooms": "blocking_rooms",
     "daebus.websocket.clients.Clients": "blocking_clients",
 }
 """The name of the provider that a `def` handler uses instead of this type, or an `async def` handler."""

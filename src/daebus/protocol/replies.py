@@ -12,7 +12,17 @@ from daebus.payloads.codec import UNDECODABLE, encode
 
 from .messages import ErrorPayload, Reply
 
-__all__ = ["ALIVE", "ERROR", "SUCCESS", "Waiting", "encode_error", "error_payload", "failed_reply", "reply_error"]
+__all__ = [
+    "ALIVE",
+    "ERROR",
+    "SUCCESS",
+    "Waiting",
+    "encode_error",
+    "encode_response",
+    "error_payload",
+    "failed_reply",
+    "reply_error",
+]
 
 SUCCESS = "success"
 ERROR = "error"
@@ -32,6 +42,15 @@ class Waiting(Expiring, Protocol):
 
 
 _decode_error = msgspec.json.Decoder(ErrorPayload).decode
+
+_NULL = b"null"
+
+
+def encode_response(answer: bytes | None, message_id: str | int | None) -> str:
+    """The message to a WebSocket client that has the answer of a handler; None: the handler has returned nothing."""
+    # The same bytes as an encoded `Envelope` with this data, in half of the time.
+    id_ = "" if message_id is None else f',"id":{msgspec.json.encode(message_id).decode()}'
+    return f'{{"type":"response","data":{(_NULL if answer is None else answer).decode()}{id_}}}'
 
 
 def encode_error(error: ServiceError) -> msgspec.Raw:

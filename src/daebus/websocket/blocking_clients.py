@@ -8,8 +8,8 @@ from typing import ClassVar, Literal, TypeVar, overload
 from daebus.core.affinity import ThreadOnly
 from daebus.core.loop_thread import LoopThread
 from daebus.declare.contracts import Message
-from daebus.declare.encodable import Encodable
 from daebus.delivery.after_commit import After
+from daebus.payloads.encodable import Encodable
 
 from .clients import Clients
 

@@ -13,9 +13,9 @@ from typing_extensions import override
 from daebus.core.affinity import LoopOnly
 from daebus.core.context import HasSession, Session
 from daebus.declare.contracts import Message
-from daebus.declare.encodable import Encodable
 from daebus.delivery.after_commit import After, defer
 from daebus.payloads.codec import encode
+from daebus.payloads.encodable import Encodable
 from daebus.protocol.messages import Envelope
 
 if TYPE_CHECKING:

@@ -10,10 +10,11 @@ from daebus.asgi.settings import WebSocketLimits
 from daebus.core.budgets import Budget
 from daebus.core.timings import Timings
 from daebus.errors import Reject, ServiceError, Unavailable
+from daebus.protocol.replies import encode_response
 from daebus.telemetry.logs import Logger
 
 from .clients import Client
-from .inbound import Inbound, response
+from .inbound import Inbound
 from .outbox import Outbox
 from .reader import Reader
 from .replicas import Replicas
@@ -34,8 +35,7 @@ _DISCONNECTED: Mapping[str, object] = {"type": "websocket.disconnect"}
 class Connection:
     """The connection of one client. Its messages are handled one after another, in the order in which they came.
 
-    Nothing is read ahead while a handler runs, unless it runs for a long time: `check` then makes sure that a
-    disconnect is noticed.
+    Nothing is read ahead while a handler runs, until `check` finds that it runs for long: a disconnect is then noticed.
 
     Args:
         handshake: The request to connect.
@@ -169,7 +169,7 @@ class Connection:
         await self._attempt(self._replicas.add(self.client.id), _REGISTRY_SECONDS)
         self._outbox.open()
         if greeting is not None or logs_in:
-            await self._outbox.deliver(response(greeting, asked))
+            await self._outbox.deliver(encode_response(greeting, asked))
         return True
 
     async def _accept(self) -> bool:
@@ -253,7 +253,8 @@ class Connection:
             await self._attempt(self._send_close(), self._timings.close)
         self._state = State.CLOSED
         self._outbox.close()
-        await self._attempt(self._replicas.remove([self.client.id]), _REGISTRY_SECONDS)
+        leaving = asyncio.gather(self._replicas.remove([self.client.id]), self._inbound.left(self.client))
+        await self._attempt(leaving, _REGISTRY_SECONDS)
         for delivery in self._inbound.disconnects:
             seconds = _HURRIED_SECONDS if self._is_hurried else None
             await self._attempt(self._inbound.disconnect(delivery, self.client), seconds)

@@ -17,6 +17,7 @@ from daebus.connection.resp import CommandError
 from daebus.core.budgets import MAX_HELD, Budget
 from daebus.delivery.standing import standing_of_task
 from daebus.errors import ServiceError, Unavailable
+from daebus.rooms.local_rooms import LocalRooms
 from daebus.telemetry.logs import Logger
 
 from .clients import Clients
@@ -57,13 +58,16 @@ class SocketHub:
         self._instance = node.id
         self._timings = node.timings
         self._limits = settings.limits
+        self._has_rooms = bool(routes.joins)
         self._origins = OriginGuard(settings.origins, component="DaebusWebSocket")
         self._refusals = RefusalLog(logger)
         self._subscriber = node.subscriber
         self._logger = logger
+        self._local_rooms = LocalRooms(node, logger)
         self._inbound = Inbound(
             routes,
             service=service,
+            rooms=self._local_rooms,
             max_message_size=settings.limits.max_message_size,
             stopping=node.stopping,
             logger=logger,
@@ -79,6 +83,8 @@ class SocketHub:
     async def start(self) -> None:
         """Start receiving messages of other replicas for clients of this process. Raises `Unavailable`."""
         self._unsubscribe = await self._subscriber.subscribe(self._replicas.channel, self._replicas.receive)
+        if self._has_rooms:
+            self._local_rooms.start()
         self._checking = asyncio.create_task(self._check(), name="WebSocket clients")
 
     async def close_all(
@@ -117,6 +123,8 @@ class SocketHub:
         if self._checking is not None:
             self._checking.cancel()
             await asyncio.wait({self._checking})
+        if self._has_rooms:
+            await self._local_rooms.stop()
         if self._unsubscribe is not None:
             await self._unsubscribe()
         await self._replicas.remove(list(self._replicas.connections))
@@ -152,6 +160,7 @@ class SocketHub:
     def renew_soon(self) -> None:
         """Renew the entries of all clients in the registry soon, as the registry may have been lost."""
         self._forgotten.set()
+        self._local_rooms.renew_soon()
 
     async def _check(self) -> None:
         while True:

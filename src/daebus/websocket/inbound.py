@@ -11,20 +11,25 @@ from typing import NoReturn, TypeVar
 
 import msgspec
 
+from daebus.connection.resp import CommandError
 from daebus.core.stopping import Stopping
+from daebus.declare.rooms import Room
 from daebus.delivery.delivery import Delivery
 from daebus.delivery.endpoint import Endpoint
-from daebus.errors import NotFound, ServiceError, TooLarge, Unauthorized
+from daebus.errors import NotFound, ServiceError, TooLarge, Unauthorized, Unavailable
 from daebus.mistakes.suggestions import closest
 from daebus.payloads.codec import UNDECODABLE, encode, invalid_input
+from daebus.payloads.encodable import Encodable
 from daebus.protocol.messages import Envelope
-from daebus.protocol.replies import encode_error
+from daebus.protocol.replies import encode_error, encode_response
+from daebus.rooms.local_rooms import LocalRooms
 from daebus.telemetry.logs import Logger
 
 from .authentication import AUTHENTICATE, Authentication, End, UserWatch
 from .clients import Client
+from .room_requests import RoomRequests
 
-__all__ = ["Inbound", "SocketRoutes", "response"]
+__all__ = ["Inbound", "SocketRoutes"]
 
 R = TypeVar("R")
 
@@ -49,12 +54,14 @@ class SocketRoutes:
         connect: Accepts or refuses new clients; its payload is the query string. None: all are accepted.
         disconnect: The handlers that run after an accepted client has disconnected.
         authenticate: Finds the users whom the handlers ask for; None: they ask for none.
+        joins: The handlers that let clients into rooms, each with the contract of its rooms.
     """
 
     messages: Mapping[str, Endpoint[bytes | None]]
     connect: Endpoint[bytes | None] | None = None
     disconnect: Sequence[Endpoint[object]] = ()
     authenticate: Endpoint[bool] | None = None
+    joins: Sequence[tuple[Room[Encodable], Endpoint[bytes]]] = ()
 
 
 class Inbound:
@@ -66,6 +73,7 @@ class Inbound:
     Args:
         routes: The handlers.
         service: The service's name.
+        rooms: The rooms of this replica.
         max_message_size: The limit in bytes; a larger message is answered with the error ``too_large``.
         stopping: Whether the service is stopping.
         logger: Logs errors.
@@ -75,7 +83,14 @@ class Inbound:
     """
 
     def __init__(
-        self, routes: SocketRoutes, *, service: str, max_message_size: int, stopping: Stopping, logger: Logger
+        self,
+        routes: SocketRoutes,
+        *,
+        service: str,
+        rooms: LocalRooms,
+        max_message_size: int,
+        stopping: Stopping,
+        logger: Logger,
     ) -> None:
         self._messages = {
             name: Delivery(endpoint, service, stopping, logger, "socket") for name, endpoint in routes.messages.items()
@@ -89,6 +104,9 @@ class Inbound:
         self._authentication: Authentication | None = None
         if routes.authenticate is not None:
             self._authentication = Authentication(Delivery(routes.authenticate, service, stopping, logger, "socket"))
+        joins = [(room, Delivery(endpoint, service, stopping, logger, "socket")) for room, endpoint in routes.joins]
+        self._rooms = rooms
+        self._room_requests = RoomRequests(joins, rooms)
         self._max_message_size = max_message_size
         self._surely_allowed = max_message_size // 4  # in characters, each at most 4 bytes in UTF-8
         self._logger = logger
@@ -144,7 +162,7 @@ class Inbound:
             envelope = _decode(message)
             delivery = self._messages.get(envelope.type)
             if delivery is None:
-                return await self._authenticate(client, envelope)
+                return await self._answer_else(client, envelope)
         except UNDECODABLE as error:
             return _error(invalid_input(error, message, Envelope), _id_of(message))
         except ServiceError as error:
@@ -155,19 +173,29 @@ class Inbound:
             answer = await delivery.handle(incoming)
             if answer is None and envelope.id is None:
                 return None
-            return response(answer, envelope.id)
+            return encode_response(answer, envelope.id)
         except Exception as error:
             return _error(delivery.problem(error, incoming), envelope.id)
 
-    async def _authenticate(self, client: Client, envelope: Envelope) -> str:
-        """Handle a message that is for no handler: it may have new credentials."""
-        if envelope.type != AUTHENTICATE or self._authentication is None:
-            self._missing(envelope.type)
+    async def _answer_else(self, client: Client, envelope: Envelope) -> str | None:
+        """Handle a message that is for no handler: it may have new credentials, or be about a room."""
+        request_id = f"{client.id}-{next(self._numbers)}"
         try:
-            await self._authentication.authenticate(client, envelope.data, f"{client.id}-{next(self._numbers)}")
+            if envelope.type == AUTHENTICATE and self._authentication is not None:
+                await self._authentication.authenticate(client, envelope.data, request_id)
+                return encode_response(None, envelope.id)
+            if not await self._room_requests.answer(client, envelope, request_id):
+                self._missing(envelope.type)
+        except CommandError as error:
+            self._logger.error("a request about a room failed", client=client.id, reason=str(error))
+            return _error(Unavailable("The room cannot be reached"), envelope.id)
         except ServiceError as error:
             return _error(error, envelope.id)
-        return response(None, envelope.id)
+        return None
+
+    async def left(self, client: Client) -> None:
+        """A client has gone: it leaves its rooms."""
+        await self._rooms.leave_all(client.id)
 
     async def disconnect(self, delivery: Delivery[object], client: Client) -> None:
         """Run one of the disconnect handlers; its exceptions are only logged."""
@@ -194,13 +222,6 @@ class Inbound:
 
 def _error(error: ServiceError, message_id: str | int | None) -> str:
     return encode(Envelope("error", encode_error(error), message_id)).decode()
-
-
-def response(answer: bytes | None, message_id: str | int | None) -> str:
-    """The message that has the answer of a handler; None: the handler has returned nothing."""
-    # The same bytes as an encoded `Envelope` with this data, in half of the time.
-    id_ = "" if message_id is None else f',"id":{encode(message_id).decode()}'
-    return f'{{"type":"response","data":{(_NULL if answer is None else answer).decode()}{id_}}}'
 
 
 def _id_of(message: str | bytes) -> str | int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from operator import attrgetter
 from types import NoneType
 from typing import TypeVar
 
@@ -148,7 +149,7 @@ class _Left:
         rule, annotation = self._rule, parameter.annotation
         if annotation is Context or rule.is_part(annotation) or annotation in rule.strangers:
             return None
-        if parameter.name in rule.reserved or parameter.name in rule.path or rule.is_contract_payload(annotation):
+        if parameter.name in rule.reserved | rule.path | rule.fields or rule.is_contract_payload(annotation):
             return None
         sure = not rule.free and (rule.payload is None or self.payload is not None)
         if not sure and (rule.free or parameter.name in self._container.providers):
@@ -167,6 +168,8 @@ class _Left:
             self.takes.append(_take_context)
         elif rule.is_part(annotation):
             self.takes.append(_take_part)
+        elif parameter.name in rule.fields:
+            self._take_field(parameter)
         elif annotation is MISSING and parameter.name in ("self", "cls") and parameter is signature.left[0]:
             found, remedy = "it is a method, and its first parameter would never be passed", "move it out of the class"
             self.problems.append(signature.problem(parameter, found, remedy, code="method-as-handler"))
@@ -175,6 +178,17 @@ class _Left:
         else:
             return self._take_payload(parameter)
         return None
+
+    def _take_field(self, parameter: Parameter) -> None:
+        annotation = str if parameter.annotation is MISSING else parameter.annotation
+        try:
+            decode = compile_query_decoder(msgspec.defstruct("Values", [(parameter.name, annotation)]))
+        except (UnresolvedTypeError, UnsupportedTypeError) as error:
+            found = f"it cannot be decoded from text: {error}"
+            self.problems.append(self._signature.problem(parameter, found, error.remedy, code="undecodable"))
+        else:
+            value_of = attrgetter(parameter.name)
+            self.takes.append(lambda incoming: value_of(decode(incoming.body or b"")))
 
     def _take_payload(self, parameter: Parameter) -> str | None:
         try:

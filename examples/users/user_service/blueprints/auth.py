@@ -98,13 +98,15 @@ async def http_logout(*, user: Member, sessions: Sessions, bus: Bus) -> None:
 
 
 @auth.socket_connect()
-async def on_connect(client: Client, *, user: Member | None, repo: UserRepo, rooms: Rooms, clients: Clients) -> Welcome:
+async def on_connect(
+    client: Client, *, user: Member | None, repo: UserRepo, presence: Rooms, clients: Clients
+) -> Welcome:
     account = None if user is None else await repo.find(user.id)
     if user is None or account is None:
         return Welcome(authenticated=False)
     client.state[Member] = user
     await clients.broadcast(USER_ONLINE, account)
-    rooms.enter(user, client.id)
+    presence.enter(user, client.id)
     return Welcome(authenticated=True, user_id=user.id)
 
 
@@ -114,9 +116,9 @@ async def ws_whoami(*, user: Member | None) -> Welcome:
 
 
 @auth.listen(SESSION_EVENTS)
-async def on_session_event(event: SessionEnded, *, rooms: Rooms, clients: Clients) -> None:
+async def on_session_event(event: SessionEnded, *, presence: Rooms, clients: Clients) -> None:
     """Each replica hears it, and disconnects the clients that it has of this session."""
-    for client_id in rooms.of_session(event.session):
+    for client_id in presence.of_session(event.session):
         await clients.disconnect(client_id, "logged out")
 
 

@@ -122,9 +122,9 @@ async def ws_rename_me(data: Rename, *, user: Member, repo: UserRepo, bus: Bus) 
 
 
 @users.socket_disconnect()
-async def on_disconnect(client: Client, *, rooms: Rooms, logger: Logger) -> None:
+async def on_disconnect(client: Client, *, presence: Rooms, logger: Logger) -> None:
     member = client.state.get(Member)
-    if member is not None and rooms.leave(member, client.id):
+    if member is not None and presence.leave(member, client.id):
         logger.info("user went offline", user_id=member.id)
 
 

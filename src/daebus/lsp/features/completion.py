@@ -28,12 +28,14 @@ _TAKING = {
     "stream": ("StreamAction",),
     "send": ("Action", "Message"),
     "publish": ("Channel",),
+    "socket_join": ("Room",),
     "broadcast": ("Message",),
 }
 _PARTS = {
     "socket": ("client", "Client"),
     "socket_connect": ("client", "Client"),
     "socket_disconnect": ("client", "Client"),
+    "socket_join": ("client", "Client"),
     "socket_register": ("client", "Client"),
     "thread": ("running", "Running"),
 }

@@ -41,6 +41,7 @@ OPTIONS: Mapping[str, Mapping[str, str]] = {
     "socket": {"timeout": _TIMEOUT, "requires": _REQUIRES},
     "socket_register": {"timeout": _TIMEOUT, "requires": _REQUIRES},
     "socket_connect": {"timeout": _TIMEOUT, "requires": _REQUIRES},
+    "socket_join": {"timeout": _TIMEOUT, "requires": _REQUIRES},
     "socket_disconnect": {"timeout": _TIMEOUT},
     "background": {
         "seconds": "The interval in seconds.",

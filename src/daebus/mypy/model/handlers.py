@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mypy.checker import TypeChecker
 from mypy.nodes import ArgKind, CallExpr, Context, Expression, FuncDef, RefExpr
-from mypy.types import AnyType, CallableType, Instance, ProperType, TypeOfAny, get_proper_type
+from mypy.types import AnyType, CallableType, Instance, NoneType, ProperType, TypeOfAny, get_proper_type
 
 from .kinds import KINDS, Kind
 from .reports import show
@@ -79,7 +79,8 @@ class Decoration:
     @property
     def contract(self) -> tuple[ProperType, ...]:
         """The types of its contract: payload and reply, or event; empty: it has no contract."""
-        return tuple(map(get_proper_type, self.made.args))
+        types = tuple(map(get_proper_type, self.made.args))
+        return (NoneType(), *types) if self.made.type.name == "JoinDecorator" else types
 
     @property
     def wants_stream(self) -> bool | None:

@@ -26,6 +26,7 @@ class Kind:
         replies: Whether its return value is sent as a reply.
         streams: Whether it may be an async generator.
         free: Whether the parameters left of the ``*`` are decoded by Litestar.
+        named: Whether it takes parameters by their names, from the name of a room.
         threaded: Whether it must be a `def`, because it runs in a thread.
         unique: Whether a second handler of the same name is a mistake.
     """
@@ -37,6 +38,7 @@ class Kind:
     replies: bool = False
     streams: bool = False
     free: bool = False
+    named: bool = False
     threaded: bool = False
     unique: bool = True
 
@@ -48,6 +50,7 @@ KINDS = {
     "socket": Kind(title="a socket handler", payload="data", part=CLIENT, replies=True),
     "socket_register": Kind(title="a socket handler", payload="data", part=CLIENT, replies=True),
     "socket_connect": Kind(title="a connect handler", payload="params", part=CLIENT, replies=True),
+    "socket_join": Kind(title="a join handler", part=CLIENT, replies=True, named=True),
     "socket_disconnect": Kind(title="a disconnect handler", part=CLIENT, unique=False),
     "background": Kind(title="a background task"),
     "thread": Kind(title="a thread", part=RUNNING, threaded=True),

@@ -1,0 +1,239 @@
+"""`LocalRooms`: the rooms of the clients of this replica, and the heartbeat that keeps these members."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import NamedTuple
+
+from daebus.connection.node import Node
+from daebus.connection.resp import CommandError
+from daebus.connection.subscriber import Subscriber
+from daebus.declare.rooms import Room
+from daebus.errors import Unavailable
+from daebus.payloads.encodable import Encodable
+from daebus.protocol.rooms import Position, room_channel
+from daebus.telemetry.logs import Logger
+
+from .local_room import Connection, LocalRoom, Membership
+from .store import RoomStore, Snapshot
+
+__all__ = ["Entered", "LocalRooms"]
+
+
+class _Seat(NamedTuple):
+    """What is needed to add a member again after the server has lost it."""
+
+    room: Room[Encodable]
+    data: bytes
+
+
+class Entered(NamedTuple):
+    """A client that has joined a room.
+
+    Attributes:
+        local: The room.
+        membership: The client in it; it gets no messages until it is released.
+        snapshot: What the room was like when it joined.
+    """
+
+    local: LocalRoom
+    membership: Membership
+    snapshot: Snapshot
+
+
+class LocalRooms:
+    """The rooms that have members among the clients of this replica.
+
+    Args:
+        node: This process.
+        logger: Logs what fails.
+
+    Attributes:
+        store: The rooms on the server.
+    """
+
+    def __init__(self, node: Node, logger: Logger) -> None:
+        self.store: RoomStore = RoomStore(node.link, node.id)
+        self._subscriber: Subscriber = node.subscriber
+        self._timings = node.timings
+        self._logger = logger
+        self._rooms: dict[str, LocalRoom] = {}
+        self._seats: dict[str, dict[str, _Seat]] = {}
+        self._owed: dict[tuple[str, str], Room[Encodable]] = {}
+        self._leaving: set[asyncio.Task[bool]] = set()
+        self._beating: asyncio.Task[None] | None = None
+        self._forgotten = asyncio.Event()
+
+    def start(self) -> None:
+        """Start the heartbeat."""
+        self._subscriber.when_resubscribed(self._catch_up)
+        self._beating = asyncio.create_task(self._beat(), name="rooms")
+
+    async def stop(self) -> None:
+        """Stop. The members must have left."""
+        if self._beating is not None:
+            self._beating.cancel()
+            await asyncio.wait({self._beating, *self._leaving})
+        for local in list(self._rooms.values()):
+            await local.stop()
+        with suppress(Unavailable, CommandError):
+            await self.store.depart()
+
+    def renew_soon(self) -> None:
+        """Check soon whether the server knows the members, as it may have lost them."""
+        self._forgotten.set()
+
+    async def enter(
+        self,
+        room: Room[Encodable],
+        name: str,
+        client: tuple[str, Connection],
+        member: bytes,
+        since: Position | None,
+    ) -> Entered:
+        """Add a client to a room. It gets no messages until its membership is released.
+
+        Args:
+            room: The contract.
+            name: The name of the room.
+            client: The id of the client, and its connection.
+            member: What the members see of it, as JSON; empty: nothing.
+            since: The position of the last message that it has got.
+
+        Raises:
+            Unavailable: The server cannot be reached.
+        """
+        client_id, connection = client
+        local = await self._open(name)
+        known = local.members.get(client_id)
+        membership = local.members[client_id] = Membership(connection)
+        try:
+            async with local.lock:
+                snapshot = await self.store.join(room, name, client_id, member, since)
+                if not local.has_begun:
+                    local.begin(snapshot)
+        except BaseException:
+            if known is None:
+                del local.members[client_id]
+                await self._close(local)
+            else:
+                local.members[client_id] = known
+            raise
+        self._seats.setdefault(client_id, {})[name] = _Seat(room, member)
+        self._owed.pop((name, client_id), None)
+        membership.seen, membership.change = Position(snapshot.epoch, snapshot.offset), snapshot.change
+        return Entered(local, membership, snapshot)
+
+    async def leave(self, name: str, client_id: str) -> bool:
+        """Remove a client from a room; returns whether it was in it.
+
+        If the server cannot be reached, it is removed there later.
+        """
+        if name not in self._seats.get(client_id, ()):
+            return False
+        self._take_out(name, client_id)
+        await self._settle(name, client_id)
+        return True
+
+    async def leave_all(self, client_id: str) -> None:
+        """Remove a client that has gone from all rooms."""
+        names = list(self._seats.get(client_id, ()))
+        for name in names:  # at once, as the time of a client that has gone is limited
+            self._take_out(name, client_id)
+        for name in names:
+            await self._settle(name, client_id)
+
+    def _take_out(self, name: str, client_id: str) -> None:
+        """Remove a client from a room of this replica, and owe it to the server."""
+        seats = self._seats[client_id]
+        self._owed[name, client_id] = seats.pop(name).room
+        if not seats:
+            del self._seats[client_id]
+        self._rooms[name].members.pop(client_id, None)
+
+    async def _settle(self, name: str, client_id: str) -> None:
+        """Remove a client from a room of the server. If that fails, a heartbeat does it."""
+        room = self._owed.get((name, client_id))
+        with suppress(Unavailable, CommandError):  # the link logs it
+            if room is not None:
+                await self.store.leave(room, name, client_id)
+                self._owed.pop((name, client_id), None)
+        if name in self._rooms:
+            await self._close(self._rooms[name])
+
+    async def _open(self, name: str) -> LocalRoom:
+        """The room, whose messages come here from now on."""
+        while True:
+            local = self._rooms.get(name)
+            if local is None:
+                local = self._rooms[name] = LocalRoom(name, self.store, self._remove)
+            try:
+                async with local.lock:
+                    if self._rooms.get(name) is not local:  # it was closed meanwhile
+                        continue
+                    if local.unsubscribe is None:
+                        await self.store.note(name)
+                        local.unsubscribe = await self._subscriber.subscribe(room_channel(name), local.receive)
+                    return local
+            except BaseException:
+                await self._close(local)
+                raise
+
+    async def _close(self, local: LocalRoom) -> None:
+        """Forget a room without members."""
+        async with local.lock:
+            if local.members or self._rooms.get(local.name) is not local:
+                return
+            try:
+                await local.stop()
+                if local.unsubscribe is not None:
+                    await local.unsubscribe()
+                with suppress(Unavailable, CommandError):
+                    await self.store.unnote(local.name)
+            finally:
+                del self._rooms[local.name]
+
+    def _remove(self, name: str, client_id: str) -> None:
+        if name in self._seats.get(client_id, ()):
+            self._rooms[name].tell_removed(client_id)
+            leaving = asyncio.create_task(self.leave(name, client_id))
+            self._leaving.add(leaving)
+            leaving.add_done_callback(self._leaving.discard)
+
+    def _catch_up(self) -> None:
+        for local in self._rooms.values():
+            local.catch_up()
+
+    async def _beat(self) -> None:
+        is_known = False
+        while True:
+            try:
+                was_unknown, gone = await self.store.beat(self._timings.room_lease)
+                if was_unknown and is_known:
+                    await self._join_again()
+                is_known = True
+                await self._leave_owed()
+                for instance in gone:
+                    await self.store.reap(instance)
+            except (Unavailable, CommandError):
+                self._logger.debug("the members of rooms could not be renewed", exc_info=True)
+            self._forgotten.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._timings.room_lease / 3):
+                    await self._forgotten.wait()
+
+    async def _leave_owed(self) -> None:
+        """Remove the members that left while the server could not be reached."""
+        for name, client_id in list(self._owed):
+            await self._settle(name, client_id)
+
+    async def _join_again(self) -> None:
+        """The server has lost this instance, or took it for dead: add its members again."""
+        for name in list(self._rooms):
+            await self.store.note(name)
+        seats = [(client_id, name, seat) for client_id, each in self._seats.items() for name, seat in each.items()]
+        for client_id, name, seat in seats:
+            if name in self._seats.get(client_id, ()):
+                await self.store.join(seat.room, name, client_id, seat.data, None)
+        self._catch_up()

@@ -1,0 +1,123 @@
+"""`Rooms`: sends messages to rooms, and knows their members."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from functools import partial
+from typing import ClassVar, Generic, TypeVar, cast
+
+import msgspec
+
+from daebus.core.affinity import LoopOnly
+from daebus.declare.contracts import Message
+from daebus.declare.rooms import RoomAddress
+from daebus.delivery.after_commit import After, defer
+from daebus.errors import ConfigurationError
+from daebus.payloads.codec import compile_decoder, encode
+from daebus.payloads.encodable import Encodable
+from daebus.protocol.messages import Envelope
+
+from .store import RoomStore
+
+__all__ = ["Member", "Rooms"]
+
+D = TypeVar("D", bound=Encodable)
+P = TypeVar("P", bound=Encodable)
+P_co = TypeVar("P_co", covariant=True)
+
+
+class Member(msgspec.Struct, Generic[P_co], frozen=True):
+    """A client that is in a room. A user with several connections is in the room with each of them."""
+
+    id: str
+    """The client's `Client.id`."""
+    data: P_co
+    """What its join handler has returned."""
+    user: str | None = None
+    """The id of its user; None: it has no user, or the user has no id."""
+
+
+class Rooms(LoopOnly):
+    """The rooms of WebSocket clients, on all replicas, for ``async def`` handlers.
+
+    Any service can send to a room, also one without WebSockets.
+
+    All methods raise `Unavailable` if the server that the replicas share cannot be reached.
+    """
+
+    __twin__: ClassVar[str] = "blocking_rooms"
+
+    def __init__(self, store: RoomStore) -> None:
+        self._store = store
+
+    async def send(
+        self,
+        room: RoomAddress[Encodable],
+        message: Message[D],
+        data: D,
+        *,
+        to: str | Collection[str] | None = None,
+        but: str | Collection[str] = (),
+        after: After = None,
+    ) -> None:
+        """Send a message to the members of a room. All members get the messages of a room in the same order.
+
+        A member that is disconnected meanwhile gets the message when it comes back, if the room keeps it until then; a
+        message with `to` is not kept. If `Unavailable` is raised, the message may have been sent.
+
+        Args:
+            room: The room: ``AUCTION(id="7")``.
+            message: Its name is the type of the envelope.
+            data: The payload.
+            to: The ids of the only clients that get it; None: all members.
+            but: The ids of clients that do not get it, such as the sender's `Client.id`.
+            after: ``"commit"``: it is sent after the message that is being handled has succeeded, as an event is: see
+                `Bus.publish`. None: at once.
+
+        Raises:
+            ConfigurationError: Both `to` and `but` are given; or `after` is ``"commit"``, and no message is being
+                handled.
+        """
+        envelope = encode(Envelope(message.name, msgspec.Raw(encode(data))))
+        without = _ids(but)
+        if to is None:
+            send = partial(self._store.send, room.room, room.name, envelope, without)
+        elif without:
+            raise ConfigurationError("Rooms.send takes either to= or but=, not both")
+        else:
+            send = partial(self._store.send_to, room.name, envelope, _ids(to))
+        if after is None:
+            await send()
+        else:
+            defer(after, f"message {message.name!r} to the room {room.name!r}", send, envelope)
+
+    async def members(self, room: RoomAddress[P]) -> list[Member[P]]:
+        """The members of a room, sorted by the ids of their clients; empty if members see nothing of each other.
+
+        The members at a replica that was killed are in the list for 15 s.
+
+        Args:
+            room: The room: ``AUCTION(id="7")``.
+
+        Raises:
+            BadRequest: The presence of a member is not of the type of the contract.
+        """
+        decode = cast("Callable[[msgspec.Raw], P]", compile_decoder(room.room.types[0]))
+        found = [_decode_member(each) for each in await self._store.members(room.name)]
+        return sorted((Member(one.id, decode(one.data), one.user) for one in found), key=lambda member: member.id)
+
+    async def remove(self, room: RoomAddress[Encodable], client_id: str) -> None:
+        """Remove a client from a room; does nothing if it is not in it. The client gets the message ``removed``.
+
+        Args:
+            room: The room: ``AUCTION(id="7")``.
+            client_id: The client's `Client.id`.
+        """
+        await self._store.remove(room.name, client_id)
+
+
+_decode_member = msgspec.json.Decoder(Member[msgspec.Raw]).decode
+
+
+def _ids(given: str | Collection[str]) -> Collection[str]:
+    return (given,) if isinstance(given, str) else given

@@ -1,0 +1,141 @@
+"""The scripts of rooms. Each runs in one step, so that messages, members and positions agree.
+
+A message on the channel of a room is one line: its kind, the epoch, a number, and what it says.
+
+- ``m``: a message. The number is its offset. It says who does not get it, as JSON, then the envelope.
+- ``p``: a change of the members. The number counts the changes. It says the change, as JSON.
+- ``t``: a message to some members, which is not kept; the number is 0. It says who gets it, as JSON, then the envelope.
+- ``r``: remove a member; the number is 0. It says the id of the client.
+"""
+
+from __future__ import annotations
+
+from daebus.connection.scripts import NOW, Script
+
+__all__ = ["BEAT", "JOIN", "LEAVE", "LIVE", "MEMBERS", "READ", "REAP", "SEND"]
+
+_EPOCH = """
+    local epoch = redis.call('HGET', KEYS[1], 'epoch')
+    if not epoch then
+        epoch = ARGV[1]
+        redis.call('HSET', KEYS[1], 'epoch', epoch)
+        redis.call('DEL', KEYS[2])
+    end
+    redis.call('PEXPIRE', KEYS[1], ARGV[2])
+    local function publish(kind, number, said)
+        redis.call(ARGV[4], ARGV[3], kind .. ' ' .. epoch .. ' ' .. number .. ' ' .. said)
+    end
+"""
+
+# KEYS are the state and the history. ARGV are an epoch if there is none; for how long the state is kept, in ms; the
+# channel; the command that publishes; how many messages are kept; for how long, in ms; who does not get it; and the
+# envelope.
+SEND = Script(
+    _EPOCH
+    + """
+    local offset = redis.call('HINCRBY', KEYS[1], 'offset', 1)
+    if tonumber(ARGV[5]) > 0 then
+        redis.call('XADD', KEYS[2], 'MAXLEN', ARGV[5], string.format('%.0f-0', offset), 'but', ARGV[7], 'm', ARGV[8])
+        redis.call('PEXPIRE', KEYS[2], ARGV[6])
+    end
+    publish('m', string.format('%.0f', offset), ARGV[7] .. ' ' .. ARGV[8])
+    return {epoch, offset}
+    """
+)
+
+_READ = """
+    local function messages(since, latest)
+        local top = tonumber(redis.call('HGET', KEYS[1], 'offset') or 0)
+        local found = {}
+        if since then
+            found = redis.call('XRANGE', KEYS[2], string.format('(%.0f-0', since), string.format('%.0f-0', top))
+        elseif latest then
+            found = redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1)
+        end
+        return top, found
+    end
+"""
+
+# KEYS are the state, the history, and the members. ARGV[1] to ARGV[4] are those of SEND; then the client; the member as
+# JSON, or an empty text if members see nothing of each other; the epoch and the offset of the last message that the
+# client got, or two empty texts; and whether it gets the latest one. The reply has the epoch, the offset, the number of
+# the last change, the members, and the messages.
+JOIN = Script(
+    _EPOCH
+    + _READ
+    + """
+    local change = tonumber(redis.call('HGET', KEYS[1], 'change') or 0)
+    redis.call('HSET', KEYS[3], ARGV[5], ARGV[6])
+    redis.call('PEXPIRE', KEYS[3], ARGV[2])
+    if ARGV[6] ~= '' then
+        change = redis.call('HINCRBY', KEYS[1], 'change', 1)
+        publish('p', string.format('%.0f', change), '{"joined":[' .. ARGV[6] .. ']}')
+    end
+    local since = ARGV[7] == epoch and tonumber(ARGV[8]) or nil
+    local top, found = messages(since, ARGV[7] == '' and ARGV[9] == '1')
+    return {epoch, top, change, redis.call('HVALS', KEYS[3]), found}
+    """
+)
+
+_LEFT = """
+    local function left(members)
+        local told = {}
+        for _, member in ipairs(members) do
+            local data = redis.call('HGET', KEYS[3], member)
+            if data then
+                redis.call('HDEL', KEYS[3], member)
+                if data ~= '' then told[#told + 1] = cjson.encode(member) end
+            end
+        end
+        if #told > 0 then
+            local change = redis.call('HINCRBY', KEYS[1], 'change', 1)
+            publish('p', string.format('%.0f', change), '{"left":[' .. table.concat(told, ',') .. ']}')
+        end
+        return #told
+    end
+"""
+
+# KEYS are those of JOIN; ARGV are those of JOIN, up to the client.
+LEAVE = Script(_EPOCH + _LEFT + "return left({ARGV[5]})")
+
+# The members of an instance that is gone. KEYS and ARGV are those of LEAVE, with the instance instead of the client.
+REAP = Script(
+    _EPOCH
+    + _LEFT
+    + """
+    local gone, prefix = {}, ARGV[5] .. '-'
+    for _, member in ipairs(redis.call('HKEYS', KEYS[3])) do
+        if string.sub(member, 1, #prefix) == prefix then gone[#gone + 1] = member end
+    end
+    return left(gone)
+    """
+)
+
+# KEYS are those of JOIN. ARGV are the epoch and the offset up to which messages are known. The reply is that of JOIN,
+# with all messages that are kept if the epoch is another one.
+READ = Script(
+    _READ
+    + """
+    local epoch = redis.call('HGET', KEYS[1], 'epoch') or ''
+    local top, found = messages(epoch == ARGV[1] and tonumber(ARGV[2]) or 0)
+    local change = tonumber(redis.call('HGET', KEYS[1], 'change') or 0)
+    return {epoch, top, change, redis.call('HVALS', KEYS[3]), found}
+    """
+)
+
+MEMBERS = Script("return redis.call('HGETALL', KEYS[1])")
+
+# KEYS[1] has the instances. ARGV are the ms of a heartbeat, and the instance. The reply: whether the instance was
+# unknown, and the instances that are gone.
+BEAT = Script(
+    NOW
+    + """
+    local lease = tonumber(ARGV[1])
+    local late = redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now + 2 * lease, '+inf')  -- the clock was set back
+    for _, instance in ipairs(late) do redis.call('ZADD', KEYS[1], now + lease, instance) end
+    local new = redis.call('ZADD', KEYS[1], now + lease, ARGV[2])
+    return {new, redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', '(' .. now)}
+    """
+)
+
+LIVE = Script(NOW + "return redis.call('ZRANGEBYSCORE', KEYS[1], now, '+inf')")
