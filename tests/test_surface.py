@@ -91,7 +91,7 @@ OFFERED: dict[type, str] = {
     StreamAction: "name service types",
     StreamHandler: "name service types",
     Threads: "is_running names start stop",
-    WebSocketLimits: "login_timeout max_clients max_login_size max_message_size max_per_address",
+    WebSocketLimits: "login_timeout max_clients max_login_size max_message_size max_per_address max_rooms",
     WiringError: "problems",
 }
 

@@ -8,6 +8,7 @@ from typing import TypeVar, cast
 
 import msgspec
 
+from daebus import WebSocketLimits
 from daebus.app.kinds import SOCKET
 from daebus.asgi.subprotocols import take_token
 from daebus.connection.node import Node
@@ -34,7 +35,7 @@ _inbound = Inbound(
     SocketRoutes({}),
     service="victim",
     rooms=_rooms,
-    max_message_size=4096,
+    limits=WebSocketLimits(max_message_size=4096),
     stopping=Stopping(),
     logger=make_logger(),
 )
@@ -44,7 +45,7 @@ _with_users = Inbound(
     SocketRoutes({}, authenticate=_finding),
     service="victim",
     rooms=_rooms,
-    max_message_size=4096,
+    limits=WebSocketLimits(max_message_size=4096),
     stopping=Stopping(),
     logger=make_logger(),
 )

@@ -13,12 +13,24 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.faults.clusters import Cluster
 from tests.processes import launched
 from tests.support import raw_redis, until
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from daebus import BlockingRooms, Client, Daebus, DaebusHttp, DaebusWebSocket, Member, Message, Room, Rooms
+from daebus import (
+    BlockingRooms,
+    Client,
+    Daebus,
+    DaebusHttp,
+    DaebusWebSocket,
+    Member,
+    Message,
+    Room,
+    Rooms,
+    WebSocketLimits,
+)
 from daebus.core.timings import DEFAULT_TIMINGS, Timings
 from daebus.errors import Forbidden
 from daebus.testing import RunningService, Socket, private_redis_url, running
@@ -60,7 +72,7 @@ BID = Message[Bid]("bid")
 def app_of() -> Daebus:
     app = Daebus("auctions")
     app.attach(DaebusHttp())
-    app.attach(DaebusWebSocket())
+    app.attach(DaebusWebSocket(limits=WebSocketLimits(max_rooms=3)))
 
     @app.socket_join(AUCTION)
     async def join(auction: str, client: Client) -> Watcher:
@@ -151,8 +163,10 @@ async def page_of(service: RunningService, **headers: str) -> AsyncGenerator[Pag
 
 
 @asynccontextmanager
-async def replicas(timings: Timings = DEFAULT_TIMINGS) -> AsyncGenerator[tuple[RunningService, RunningService]]:
-    url = private_redis_url()
+async def replicas(
+    timings: Timings = DEFAULT_TIMINGS, url: str | None = None
+) -> AsyncGenerator[tuple[RunningService, RunningService]]:
+    url = url or private_redis_url()
     async with (
         running(app_of(), redis_url=url, timings=timings) as one,
         running(app_of(), redis_url=url, timings=timings) as two,
@@ -355,6 +369,35 @@ async def test_the_members_of_a_replica_that_was_killed_leave_within_a_lease(tmp
                 assert list(a.of("presence")[1]["data"]) == ["left"]
                 assert len((await a.ask("list", "7"))["data"]) == 1
                 await reading
+
+
+async def test_rooms_on_a_cluster(tmp_path: Path) -> None:
+    cluster = Cluster(tmp_path, with_replicas=False)
+    try:
+        await cluster.start()
+        async with replicas(TIMINGS, cluster.url) as (one, two), page_of(one) as a, page_of(two) as b:
+            await a.join("auction:7")
+            epoch = (await b.join("auction:7"))["epoch"]
+            for number in range(1, 11):
+                await a.ask("offer", Offer("7", number))
+            assert await b.amounts(10) == list(range(1, 11))
+            await members_become(a, 2)
+            await b.ask("leave", {"room": "auction:7"})
+            answer = await b.join("auction:7", since={"epoch": epoch, "offset": 8})
+            assert answer["recovered"] == "full"
+            assert (await b.amounts(12))[10:] == [9, 10]
+    finally:
+        cluster.kill()
+
+
+async def test_the_rooms_of_a_client_are_limited() -> None:
+    async with replicas() as (one, _), page_of(one) as a:
+        for name in ("auction:1", "auction:2", "lobby", "lobby"):
+            await a.join(name)
+        refused = await a.ask("join", {"room": "auction:4"})
+        assert refused["data"]["code"] == "too_many_requests"
+        await a.ask("leave", {"room": "lobby"})
+        await a.join("auction:4")
 
 
 async def test_the_page_of_the_protocol_shows_these_messages() -> None:

@@ -64,6 +64,7 @@ class WebSocketLimits(msgspec.Struct, frozen=True, kw_only=True):
         login_timeout: Seconds within which the first message of a client must arrive if it has the credentials;
             otherwise the client is closed with 4401. Default 10.
         max_login_size: The largest such message in bytes; a larger one is refused with 4413. Default 8 KiB.
+        max_rooms: How many rooms a client may be in; for more it gets the error ``too_many_requests``. Default 200.
 
     Raises:
         WiringError: A limit is out of its range.
@@ -74,12 +75,13 @@ class WebSocketLimits(msgspec.Struct, frozen=True, kw_only=True):
     max_per_address: int | None = None
     login_timeout: float = 10.0
     max_login_size: int = 8_192
+    max_rooms: int = 200
 
     def __post_init__(self) -> None:
         """Refuse what is out of its range."""
         subject = "WebSocketLimits(...)"
         require_counts(subject, max_message_size=self.max_message_size, max_clients=self.max_clients)
-        require_counts(subject, max_login_size=self.max_login_size)
+        require_counts(subject, max_login_size=self.max_login_size, max_rooms=self.max_rooms)
         require_seconds(subject, "login_timeout", self.login_timeout)
         _require_counts_or_none(subject, max_per_address=self.max_per_address)
 

@@ -25,7 +25,7 @@ class Timings(msgspec.Struct, frozen=True, kw_only=True):
         finish: How long a handler may continue once its WebSocket client has gone, or is disconnected.
         stuck: How long the network may take for one message before its WebSocket client counts as gone.
         close: How long a leaving WebSocket client may take for its waiting messages and the closing handshake.
-        room_lease: How long after the last heartbeat of a replica its members of rooms count as present.
+        room_lease: How long the members of rooms at a replica that was killed count as present at most.
         opening: How long a component may take to open until the log says so; then after twice as long, and so on.
     """
 

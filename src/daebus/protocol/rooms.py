@@ -29,8 +29,6 @@ JOIN, LEAVE, RESUME = "join", "leave", "resume"
 ROOM_TYPES = (JOIN, LEAVE, RESUME, "presence", "recovered", "removed", "offset")
 """The types of the messages of rooms: from clients, and to them."""
 
-_MAX_ROOMS = 200  # in one request to resume
-
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
 
 Recovery: TypeAlias = Literal["full", "partial", "lost"]
@@ -70,7 +68,7 @@ class Leaving(msgspec.Struct):
 class Resuming(msgspec.Struct):
     """The data of ``resume``: for each room, the position of the last message that the client has got."""
 
-    rooms: Annotated[dict[_Name, Position], msgspec.Meta(max_length=_MAX_ROOMS)]
+    rooms: dict[_Name, Position]
 
 
 def room_state(room: str) -> str:

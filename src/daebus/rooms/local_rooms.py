@@ -77,8 +77,9 @@ class LocalRooms:
             await asyncio.wait({self._beating, *self._leaving})
         for local in list(self._rooms.values()):
             await local.stop()
-        with suppress(Unavailable, CommandError):
-            await self.store.depart()
+        if not self._owed:  # else other replicas remove these members, once the lease has ended
+            with suppress(Unavailable, CommandError):
+                await self.store.depart()
 
     def renew_soon(self) -> None:
         """Check soon whether the server knows the members, as it may have lost them."""
@@ -113,9 +114,10 @@ class LocalRooms:
                 snapshot = await self.store.join(room, name, client_id, member, since)
                 if not local.has_begun:
                     local.begin(snapshot)
-        except BaseException:
+        except BaseException:  # the client may have joined all the same
             if known is None:
-                del local.members[client_id]
+                self._owed[name, client_id] = room
+                local.members.pop(client_id, None)
                 await self._close(local)
             else:
                 local.members[client_id] = known
@@ -135,6 +137,10 @@ class LocalRooms:
         self._take_out(name, client_id)
         await self._settle(name, client_id)
         return True
+
+    def others(self, name: str, client_id: str) -> int:
+        """How many other rooms a client is in."""
+        return len(self._seats.get(client_id, {}).keys() - {name})
 
     async def leave_all(self, client_id: str) -> None:
         """Remove a client that has gone from all rooms."""
@@ -209,7 +215,7 @@ class LocalRooms:
         is_known = False
         while True:
             try:
-                was_unknown, gone = await self.store.beat(self._timings.room_lease)
+                was_unknown, gone = await self.store.beat(self._timings.room_lease * 2 / 3)
                 if was_unknown and is_known:
                     await self._join_again()
                 is_known = True

@@ -10,7 +10,7 @@ A message on the channel of a room is one line: its kind, the epoch, a number, a
 
 from __future__ import annotations
 
-from daebus.connection.scripts import NOW, Script
+from daebus.connection.scripts import EVEN_WHEN_FULL, NOW, Script
 
 __all__ = ["BEAT", "JOIN", "LEAVE", "LIVE", "MEMBERS", "READ", "REAP", "SEND"]
 
@@ -96,11 +96,12 @@ _LEFT = """
 """
 
 # KEYS are those of JOIN; ARGV are those of JOIN, up to the client.
-LEAVE = Script(_EPOCH + _LEFT + "return left({ARGV[5]})")
+LEAVE = Script(EVEN_WHEN_FULL + _EPOCH + _LEFT + "return left({ARGV[5]})")
 
 # The members of an instance that is gone. KEYS and ARGV are those of LEAVE, with the instance instead of the client.
 REAP = Script(
-    _EPOCH
+    EVEN_WHEN_FULL
+    + _EPOCH
     + _LEFT
     + """
     local gone, prefix = {}, ARGV[5] .. '-'
@@ -128,7 +129,8 @@ MEMBERS = Script("return redis.call('HGETALL', KEYS[1])")
 # KEYS[1] has the instances. ARGV are the ms of a heartbeat, and the instance. The reply: whether the instance was
 # unknown, and the instances that are gone.
 BEAT = Script(
-    NOW
+    EVEN_WHEN_FULL
+    + NOW
     + """
     local lease = tonumber(ARGV[1])
     local late = redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now + 2 * lease, '+inf')  -- the clock was set back

@@ -68,7 +68,7 @@ class SocketHub:
             routes,
             service=service,
             rooms=self._local_rooms,
-            max_message_size=settings.limits.max_message_size,
+            limits=settings.limits,
             stopping=node.stopping,
             logger=logger,
         )

@@ -11,6 +11,7 @@ from typing import NoReturn, TypeVar
 
 import msgspec
 
+from daebus.asgi.settings import WebSocketLimits
 from daebus.connection.resp import CommandError
 from daebus.core.stopping import Stopping
 from daebus.declare.rooms import Room
@@ -74,7 +75,7 @@ class Inbound:
         routes: The handlers.
         service: The service's name.
         rooms: The rooms of this replica.
-        max_message_size: The limit in bytes; a larger message is answered with the error ``too_large``.
+        limits: The limits of clients; a message that is too large is answered with the error ``too_large``.
         stopping: Whether the service is stopping.
         logger: Logs errors.
 
@@ -88,7 +89,7 @@ class Inbound:
         *,
         service: str,
         rooms: LocalRooms,
-        max_message_size: int,
+        limits: WebSocketLimits,
         stopping: Stopping,
         logger: Logger,
     ) -> None:
@@ -106,9 +107,9 @@ class Inbound:
             self._authentication = Authentication(Delivery(routes.authenticate, service, stopping, logger, "socket"))
         joins = [(room, Delivery(endpoint, service, stopping, logger, "socket")) for room, endpoint in routes.joins]
         self._rooms = rooms
-        self._room_requests = RoomRequests(joins, rooms)
-        self._max_message_size = max_message_size
-        self._surely_allowed = max_message_size // 4  # in characters, each at most 4 bytes in UTF-8
+        self._room_requests = RoomRequests(joins, rooms, limits.max_rooms)
+        self._max_message_size = limits.max_message_size
+        self._surely_allowed = limits.max_message_size // 4  # in characters, each at most 4 bytes in UTF-8
         self._logger = logger
         self._numbers = itertools.count(1)
 

@@ -11,7 +11,7 @@ import msgspec
 
 from daebus.declare.rooms import Room, match_room
 from daebus.delivery.delivery import Delivery
-from daebus.errors import BadRequest, NotFound, ServiceError
+from daebus.errors import BadRequest, NotFound, ServiceError, TooManyRequests
 from daebus.payloads.codec import compile_decoder, encode
 from daebus.payloads.encodable import Encodable
 from daebus.protocol.messages import Envelope
@@ -71,11 +71,15 @@ class RoomRequests:
     Args:
         joins: The join handlers, each with the contract of its rooms.
         rooms: The rooms of this replica.
+        max_rooms: How many rooms a client may be in.
     """
 
-    def __init__(self, joins: Sequence[tuple[Room[Encodable], Delivery[bytes]]], rooms: LocalRooms) -> None:
+    def __init__(
+        self, joins: Sequence[tuple[Room[Encodable], Delivery[bytes]]], rooms: LocalRooms, max_rooms: int
+    ) -> None:
         self._joins = joins
         self._rooms = rooms
+        self._max_rooms = max_rooms
         self._answers: Mapping[str, Callable[[Client, msgspec.Raw, str, str | int | None], Awaitable[None]]] = {}
         if joins:
             self._answers = {
@@ -116,6 +120,8 @@ class RoomRequests:
 
     async def _enter(self, client: Client, name: str, since: Position | None, request_id: str) -> _Arrival:
         room, delivery, values = self._find(name)
+        if self._rooms.others(name, client.id) >= self._max_rooms:
+            raise TooManyRequests(f"You are in {self._max_rooms} rooms already, and may not join more")
         body = urlencode(values).encode()
         incoming = delivery.incoming(request_id, body, client, headers=client.headers)
         try:
