@@ -35,7 +35,7 @@ class Assembly(msgspec.Struct, frozen=True):
         components: The other components that the app opens and closes.
         stopping: Whether the run of the app is stopping.
         timings: Internal timeouts and intervals that are not in the settings.
-        doubts: Warnings: probable mistakes.
+        warnings: Probable mistakes, which do not keep the app from starting.
     """
 
     service: str
@@ -49,7 +49,7 @@ class Assembly(msgspec.Struct, frozen=True):
     components: tuple[AttachedComponent, ...] = ()
     stopping: Stopping = msgspec.field(default_factory=Stopping)
     timings: Timings = DEFAULT_TIMINGS
-    doubts: tuple[WiringProblem, ...] = ()
+    warnings: tuple[WiringProblem, ...] = ()
 
     def concurrency(self, endpoint: Endpoint[object], wanted: int | None = None) -> int:
         """How many messages a handler handles at once; for a ``def`` handler, at most the number of threads."""

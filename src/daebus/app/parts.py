@@ -251,8 +251,10 @@ class Registry:
         try:
             run.exit_notifier = ExitNotifier(node, made.service, presence, run.actions)
             await tell_unserved(node, made.service, settings.partitions, names, run.logger)
-            for doubt in made.doubts:
-                run.logger.warning("this may be a mistake", found=doubt.message, where=doubt.where, remedy=doubt.remedy)
+            for warning in made.warnings:
+                run.logger.warning(
+                    "this may be a mistake", found=warning.message, where=warning.where, remedy=warning.remedy
+                )
             yield
         finally:
             await presence.stop()

@@ -34,9 +34,9 @@ from .checks import (
 )
 from .component import AttachedComponent, Component, require_component
 from .container import ServiceContainer
-from .doubts import find_idle, find_misspelt_channels
 from .plans import Plans
 from .settings import Settings, read_settings, unknown_option
+from .warnings import find_idle, find_misspelt_channels
 
 if TYPE_CHECKING:
     from litestar import Litestar
@@ -246,7 +246,7 @@ class Daebus(Recorder, Generic[C]):
             websocket=self._websocket,
             interceptors=self._interceptors,
             components=tuple(self._components),
-            doubts=tuple(find_misspelt_channels(self._plans.served())),
+            warnings=tuple(find_misspelt_channels(self._plans.served())),
         )
 
     @property

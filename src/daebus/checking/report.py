@@ -14,7 +14,7 @@ from daebus.mistakes.sources import Span
 
 from .description import Wiring, describe
 from .examination import Examined
-from .told import Mistake, Remark
+from .mistake import Mistake, Remark
 
 __all__ = ["Report", "report_on"]
 
@@ -44,7 +44,7 @@ def report_on(examined: Examined) -> Report:
     made = examined.made
     if made is None:
         return Report(ok=False, problems=problems, wiring=None)
-    warnings = [] if problems else [_mistake(doubt) for doubt in made.doubts]
+    warnings = [] if problems else [_mistake(warning) for warning in made.warnings]
     return Report(ok=not problems, problems=problems, wiring=describe(made), warnings=warnings)
 
 

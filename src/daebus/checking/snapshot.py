@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from .told import Mistake
+from .mistake import Mistake
 
 __all__ = ["Contract", "Event", "Handler", "Inspection", "Member", "Provider", "Service", "Snapshot"]
 

@@ -184,6 +184,6 @@ def _check(options: _CheckOptions) -> None:
         click.echo(encode(report))
         sys.exit(0 if report.ok else 1)
     made = examined.require()
-    for doubt in made.doubts:
-        click.echo(doubt.render(colour=wants_colour(sys.stderr), word="warning") + "\n", err=True)
+    for warning in made.warnings:
+        click.echo(warning.render(colour=wants_colour(sys.stderr), word="warning") + "\n", err=True)
     click.echo(overview(describe(made), boxes=sys.stdout.isatty()))

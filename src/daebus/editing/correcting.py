@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import msgspec
 
+from daebus.checking.mistake import Mistake
 from daebus.checking.snapshot import Snapshot
-from daebus.checking.told import Mistake
 
 from .edits import Edit, apply_edits
 from .fixes import Fix, certain_fix

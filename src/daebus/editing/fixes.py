@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import msgspec
 
+from daebus.checking.mistake import Mistake
 from daebus.checking.snapshot import Member, Provider
-from daebus.checking.told import Mistake
 
 from .edits import Edit
 from .imports import import_edits

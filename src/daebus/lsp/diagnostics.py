@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 from lsprotocol import types
 
-from daebus.checking.told import Mistake, Remark
+from daebus.checking.mistake import Mistake, Remark
 
 from .checks import App
 from .texts import Texts

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import msgspec
 from lsprotocol import types
 
-from daebus.checking.told import Mistake
+from daebus.checking.mistake import Mistake
 from daebus.editing.fixes import Fix, find_fixes
 from daebus.editing.index import Index
 from daebus.lsp.texts import Texts
