@@ -277,7 +277,7 @@ class TestChannels:
         self, caplog: pytest.LogCaptureFixture, name: str
     ) -> None:
         app = listening(name)
-        (doubt,) = app.check().doubts
+        (doubt,) = app.check().warnings
         meant = "orders_placed" if "order" in name else "user_events"
         assert f"a similar one is {meant!r}" in doubt.found
         assert doubt.render(word="warning").startswith("warning[misspelt-channel]: ")
@@ -287,14 +287,14 @@ class TestChannels:
         assert any("this may be a mistake" in line and meant in line for line in told)
 
     def test_of_two_strings_one_is_told(self) -> None:
-        assert len(listening("payment_events", "payment_evnts").check().doubts) == 1
+        assert len(listening("payment_events", "payment_evnts").check().warnings) == 1
 
     @pytest.mark.parametrize(
         "names",
         [("user_events",), ("stock",), ("shard_1", "shard_2"), ("invoices", "prices"), ("news", "new"), ("a", "b")],
     )
     def test_names_that_differ_are_not(self, names: tuple[str, ...]) -> None:
-        assert listening(*names).check().doubts == ()
+        assert listening(*names).check().warnings == ()
 
     async def test_a_durable_one_to_which_nobody_has_published_is_logged(
         self, caplog: pytest.LogCaptureFixture, daebus_redis_url: str
