@@ -107,3 +107,7 @@ async def test_handlers_that_swallow_their_cancellation_are_told_and_keep_their_
         stubborn.released.set()
         assert await bus.call(LIMITED, timeout=5) == "limited"
         await asking
+        stubborn.released.clear()
+        await socket.send("say")  # over the same connection
+        await until(lambda: told().count("socket say") == 2)
+        stubborn.released.set()
