@@ -70,7 +70,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     ),
     "own lease": Mutation(
         "each owner is judged by its own lease",
-        "queues/lease_scripts.py",
+        "connection/scripts.py",
         "return tonumber(string.match(name, '%-(%d+)$') or default)",
         "return tonumber(default)",
         ("forget", "freeze"),
