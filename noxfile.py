@@ -10,7 +10,7 @@ from pathlib import Path
 import nox
 
 nox.needs_version = ">=2025.2.9"
-nox.options.sessions = ["lint", "typecheck", "tests"]
+nox.options.sessions = ["lint", "typecheck", "tests", "editors", "fleets"]
 nox.options.default_venv_backend = "venv"
 nox.options.reuse_venv = "yes"
 
@@ -18,6 +18,9 @@ PROJECT = nox.project.load_toml("pyproject.toml")
 CODE = ("src", "tests", "examples", "noxfile.py")
 CHECKERS = ("basedpyright", "mypy", "pyrefly", "pyright[nodejs]", "ty", "zuban")
 IN_PROCESSES = ("-n3", "--dist=loadfile", "--no-loadscope-reorder")
+# What takes long, in sessions of its own.
+EDITORS = ("tests/typing", "tests/mistakes", "tests/lsp")
+FLEETS = ("tests/chaos", "tests/process/test_supervisor.py", "tests/process/test_watchdog.py")
 # What touches each library that the wheel needs.
 SMOKE = (
     "tests/core/test_private_parts.py",
@@ -35,6 +38,15 @@ def install(session: nox.Session, *groups: str) -> None:
     """Install the project, editable, and groups of tools, in the versions of constraints.txt."""
     tools = nox.project.dependency_groups(PROJECT, *groups)
     session.install("-c", "constraints.txt", "-e", ".[testing,lsp]", *tools)
+
+
+def run_tests(session: nox.Session, *arguments: str) -> None:
+    """Run tests; the arguments of the session go to pytest, too."""
+    # Three processes, as most tests wait for a process or a timer of theirs; a file in one of them, as its tests share
+    # what is long in starting: a language server, a run of a type checker.
+    # Hundreds of processes import the package: it is compiled once, whatever the environment says.
+    environment = {"PYTHONWARNINGS": "default", "PYTHONDONTWRITEBYTECODE": ""}
+    session.run("pytest", *IN_PROCESSES, *arguments, *session.posargs, env=environment)
 
 
 def build_wheel(session: nox.Session) -> Path:
@@ -68,13 +80,27 @@ def typecheck(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """The test suite, against real servers that it starts itself. Arguments go to pytest; `-n0`: in one process."""
+    """The test suite, against real servers that it starts itself. Arguments go to pytest; `-n0`: in one process.
+
+    With the paths of tests, these; else all but those of `editors` and `fleets`.
+    """
     install(session, "test", "types")
-    # Three processes, as most tests wait for a process or a timer of theirs; a file in one of them, as its tests share
-    # what is long in starting: a language server, a run of a type checker.
-    # Hundreds of processes import the package: it is compiled once, whatever the environment says.
-    environment = {"PYTHONWARNINGS": "default", "PYTHONDONTWRITEBYTECODE": ""}
-    session.run("pytest", *IN_PROCESSES, *session.posargs, env=environment)
+    named = any(argument.startswith("tests") for argument in session.posargs)
+    run_tests(session, *(() if named else (f"--ignore={path}" for path in (*EDITORS, *FLEETS))))
+
+
+@nox.session
+def editors(session: nox.Session) -> None:
+    """The tests of what type checkers, the mypy plugin and the language server report. Arguments go to pytest."""
+    install(session, "test", "types")
+    run_tests(session, *EDITORS)
+
+
+@nox.session
+def fleets(session: nox.Session) -> None:
+    """The tests of many processes that crash, hang or are replaced under load. Arguments go to pytest."""
+    install(session, "test")
+    run_tests(session, *FLEETS)
 
 
 @nox.session

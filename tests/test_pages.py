@@ -48,7 +48,8 @@ TESTED = {
     "migration.md": ["python old", "python new", "python"],  # here, the first two in tests/test_migration.py
     "protocol.md": [  # here, the JSON in tests/test_protocol.py, the old request in tests/test_migration.py
         "",
-        "js",
+        *("js", "js"),
+        *("json room", "json room"),  # in tests/rooms
         *(f"json {kind}" for kind in ("request", "headers", "event-headers", "user", "delayed", "reply", "error")),
         *(f"json {kind}" for kind in ("invalid", "old-request", "event", "envelope", "envelope", "envelope")),
         "json problem",
@@ -173,5 +174,5 @@ async def test_the_command_that_sends_a_request_is_answered() -> None:
 
 def test_the_javascript_is_valid(tmp_path: Path) -> None:
     program = tmp_path / "page.mjs"
-    program.write_text(block("protocol.md", "js"))
+    program.write_text("\n".join(text for kind, text in blocks("protocol.md") if kind == "js"))
     assert node(["--check", str(program)]) == 0

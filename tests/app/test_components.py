@@ -11,7 +11,18 @@ from typing import Any, cast
 import pytest
 from tests.support import recorded, until
 
-from daebus import Action, Component, Daebus, DaebusHttp, Running, ServiceContainer, ServiceRun, Settings, WiringError
+from daebus import (
+    Action,
+    Component,
+    Daebus,
+    DaebusHttp,
+    Room,
+    Running,
+    ServiceContainer,
+    ServiceRun,
+    Settings,
+    WiringError,
+)
 from daebus.app.component import require_component
 from daebus.app.kinds import KINDS, kind_of
 from daebus.app.parts import parts_of
@@ -342,6 +353,7 @@ class TestKinds:
         recorder.listen("c")(on_event)
         recorder.socket("s")(lambda: None)
         recorder.socket_connect()(lambda: None)
+        recorder.socket_join(Room[None]("r"))(lambda: None)
         recorder.socket_disconnect()(lambda: None)
         recorder.background("b", 1)(lambda: None)
         recorder.thread("t")(watch)

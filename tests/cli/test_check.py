@@ -141,8 +141,9 @@ error[unknown-service]: get(reppo: Repo): Container has no provider 'reppo'
    |                                ^^^^^^^^^^^
    |
    = note: Container has config: dict, db: Db, fake: Repo, inner, repo: Repo, session: str, untold,
-           blocking_bus: BlockingBus, blocking_clients: BlockingClients, bus: Bus, clients: Clients,
-           logger: Logger, redis: Redis, redis_cluster: RedisCluster, threads: Threads
+           blocking_bus: BlockingBus, blocking_clients: BlockingClients, blocking_rooms: BlockingRooms,
+           bus: Bus, clients: Clients, logger: Logger, redis: Redis, redis_cluster: RedisCluster,
+           rooms: Rooms, threads: Threads
    = help: did you mean 'repo'?
 
 error[second-payload]: on_number(other: str): a listener takes one payload, and 'event' is already the payload

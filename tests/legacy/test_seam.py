@@ -16,6 +16,7 @@ SETTING = {
     "app/parts.py",
     "app/runtime.py",
     "app/settings.py",
+    "bus/blocking.py",
     "bus/bus.py",
     "bus/open_bus.py",
     "bus/opening.py",

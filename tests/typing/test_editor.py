@@ -112,7 +112,7 @@ def test_the_items_of_a_stream_offer_their_fields(editor: Editor) -> None:
 def test_use_offers_the_providers_of_the_container_before_those_that_it_inherits(editor: Editor) -> None:
     offered = before(editor, ON_START, f"async def other(*, repo: UserRepo = use(Container.{CARET})) -> None: ...\n")
     names = public(offered.completions())
-    own = ["activity", "config", "db", "login_limit", "repo", "rooms", "session", "sessions", "user"]
+    own = ["activity", "config", "db", "login_limit", "presence", "repo", "session", "sessions", "user"]
     assert names[: len(own)] == own
     assert {"blocking_bus", "blocking_clients", "bus", "clients", "logger", "redis", "threads"} <= set(names)
 
@@ -145,7 +145,7 @@ def test_the_result_of_a_call_in_a_test_offers_the_fields_of_the_reply(editor: E
 def test_a_blueprint_offers_all_kinds_of_handlers_and_little_else(editor: Editor) -> None:
     offered = public(before(editor, ON_START, f"@users.{CARET}\n").completions())
     kinds = ["action", "background", "listen", "name", "on_start", "on_stop", "route", "services"]
-    kinds += ["socket", "socket_connect", "socket_disconnect", "socket_register", "thread"]
+    kinds += ["socket", "socket_connect", "socket_disconnect", "socket_join", "socket_register", "thread"]
     assert sorted(offered) == kinds
 
 
@@ -275,7 +275,7 @@ def test_a_call_in_a_test_shows_the_same(editor: Editor) -> None:
 
 
 def test_a_message_to_a_client_shows_its_data(editor: Editor) -> None:
-    caret = before(editor, "    rooms.enter(user, client.id)\n", f"    client.send(USER_ONLINE, {CARET})\n", AUTH)
+    caret = before(editor, "    presence.enter(user, client.id)\n", f"    client.send(USER_ONLINE, {CARET})\n", AUTH)
     assert helped(caret).argument == "data: User"
 
 
@@ -334,6 +334,6 @@ def test_a_handler_keeps_the_names_of_its_parameters(editor: Editor) -> None:
 
 
 def test_a_wrong_provider_is_underlined(editor: Editor) -> None:
-    typed = "async def other(*, repo: UserRepo = use(Container.rooms)) -> None: ...\n"
+    typed = "async def other(*, repo: UserRepo = use(Container.presence)) -> None: ...\n"
     [error] = before(editor, ON_START, typed).errors()
     assert '"Rooms" is not assignable to "UserRepo"' in error.message

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from functools import partial
-from typing import ClassVar, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar, cast
 
 import msgspec
 
@@ -17,7 +17,8 @@ from daebus.payloads.codec import compile_decoder, encode
 from daebus.payloads.encodable import Encodable
 from daebus.protocol.messages import Envelope
 
-from .store import RoomStore
+if TYPE_CHECKING:
+    from .store import RoomStore
 
 __all__ = ["Member", "Rooms"]
 

@@ -11,7 +11,7 @@ from mypy.options import Options
 from tests.typing.plugin.conftest import Results
 from tests.typing.plugin.project import Project
 
-from daebus import BlockingBus, BlockingClients, Bus, Clients
+from daebus import BlockingBus, BlockingClients, BlockingRooms, Bus, Clients, Rooms
 from daebus.mypy.hooks import DaebusPlugin
 from daebus.mypy.services import TWINS
 
@@ -37,7 +37,7 @@ def test_a_mistake_of_the_plugin_does_not_stop_mypy() -> None:
 
 
 def test_the_twins_are_those_of_the_classes() -> None:
-    classes = (Bus, Clients, BlockingBus, BlockingClients)
+    classes = (Bus, Clients, Rooms, BlockingBus, BlockingClients, BlockingRooms)
     assert {f"{kind.__module__}.{kind.__qualname__}": kind.__twin__ for kind in classes} == TWINS
 
 

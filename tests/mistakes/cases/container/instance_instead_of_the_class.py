@@ -16,7 +16,7 @@ users = Blueprint("users", services=Container)
 
 
 @users.action("limit")
-# ! mypy daebus-wiring: limit(repo: UserRepo): ServiceContainer has no provider "repo"; it has blocking_bus, blocking_clients, bus, clients, logger, redis, redis_cluster, threads -> name your container: Blueprint(..., services=Container)
+# ! mypy daebus-wiring: limit(repo: UserRepo): ServiceContainer has no provider "repo"; it has blocking_bus, blocking_clients, blocking_rooms, bus, clients, logger, redis, redis_cluster, rooms, threads -> name your container: Blueprint(..., services=Container)
 async def limit(*, repo: UserRepo) -> int:
     return repo.limit
 

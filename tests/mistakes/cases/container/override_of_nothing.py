@@ -15,6 +15,6 @@ class Fakes(containers.DeclarativeContainer):
 
 
 container = Container()
-# ! mypy daebus-wiring: Fakes.rebo: it overrides nothing: Container has db, limit, mailer, pool, repo, session, blocking_bus, blocking_clients, bus, clients, logger, redis and 2 more -> did you mean "repo"?
+# ! mypy daebus-wiring: Fakes.rebo: it overrides nothing: Container has db, limit, mailer, pool, repo, session, blocking_bus, blocking_clients, blocking_rooms, bus, clients, logger and 4 more -> did you mean "repo"?
 container.override(Fakes())
 app = Daebus("users", container=container)

@@ -15,7 +15,7 @@ users = Blueprint("users", services=Outer)
 
 # wrong
 @users.action("get_user")
-# ! mypy daebus-wiring: get_user(repo: UserRepo): Outer has no provider "repo"; it has inner, blocking_bus, blocking_clients, bus, clients, logger, redis, redis_cluster, threads -> write repo: UserRepo = use(Outer.inner.repo)
+# ! mypy daebus-wiring: get_user(repo: UserRepo): Outer has no provider "repo"; it has inner, blocking_bus, blocking_clients, blocking_rooms, bus, clients, logger, redis, redis_cluster, rooms, threads -> write repo: UserRepo = use(Outer.inner.repo)
 # ! registration unknown-service: get_user(repo: UserRepo): Outer has no provider 'repo'; write repo: UserRepo = use(Outer.inner.repo)
 async def get_user(query: GetUser, *, repo: UserRepo) -> User:
     return await repo.find(query.id)

@@ -26,7 +26,7 @@ users = Blueprint("users", services=Own)
 
 
 @users.action("now")
-# ! mypy daebus-wiring: now(clock: Clock): Own has no provider "clock"; it has db, limit, mailer, pool, repo, session, blocking_bus, blocking_clients, bus, clients, logger, redis and 2 more -> add `clock = providers.Singleton(Clock)` to Own
+# ! mypy daebus-wiring: now(clock: Clock): Own has no provider "clock"; it has db, limit, mailer, pool, repo, session, blocking_bus, blocking_clients, blocking_rooms, bus, clients, logger and 4 more -> add `clock = providers.Singleton(Clock)` to Own
 # ! registration unknown-service: now(clock: Clock): Own has no provider 'clock'; add `clock = providers.Singleton(Clock)` to Own
 async def now(query: GetUser, *, clock: Clock) -> User:
     return User(query.id, str(clock.now()))

@@ -8,7 +8,7 @@ users = Blueprint("users", services=Container)
 
 @users.action("get_name")
 # wrong
-# ! mypy daebus-wiring: get_name(user: User): Container has no provider "user"; it has db, limit, mailer, pool, repo, session, blocking_bus, blocking_clients, bus, clients, logger, redis and 2 more -> if it comes from the message, move it left of the *
+# ! mypy daebus-wiring: get_name(user: User): Container has no provider "user"; it has db, limit, mailer, pool, repo, session, blocking_bus, blocking_clients, blocking_rooms, bus, clients, logger and 4 more -> if it comes from the message, move it left of the *
 # ! registration unknown-service: get_name(user: User): Container has no provider 'user'; add `user = providers.Singleton(User)` to Container, or move it left of the * if it comes from the message
 async def get_name(query: GetUser, *, user: User) -> str:
     return f"{query.id}{user.name}"
