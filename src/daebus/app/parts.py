@@ -251,10 +251,8 @@ class Registry:
         try:
             run.exit_notifier = ExitNotifier(node, made.service, presence, run.actions)
             await tell_unserved(node, made.service, settings.partitions, names, run.logger)
-            for warning in made.warnings:
-                run.logger.warning(
-                    "this may be a mistake", found=warning.message, where=warning.where, remedy=warning.remedy
-                )
+            for one in made.warnings:
+                run.logger.warning("this may be a mistake", found=one.message, where=one.where, remedy=one.remedy)
             yield
         finally:
             await presence.stop()
