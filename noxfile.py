@@ -84,7 +84,7 @@ def tests(session: nox.Session) -> None:
 
     With the paths of tests, these; else all but those of `editors` and `fleets`.
     """
-    install(session, "test", "types")
+    install(session, "test", "types", "lint")
     named = any(argument.startswith("tests") for argument in session.posargs)
     run_tests(session, *(() if named else (f"--ignore={path}" for path in (*EDITORS, *FLEETS))))
 

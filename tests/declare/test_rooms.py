@@ -7,9 +7,9 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from daebus import Blueprint, Client, Daebus, DaebusHttp, DaebusWebSocket, Room
+from daebus import Blueprint, Client, Daebus, DaebusHttp, DaebusWebSocket, Message, Room
 from daebus.declare.rooms import match_room
-from daebus.errors import ConfigurationError, WiringError
+from daebus.errors import BadRequest, ConfigurationError, WiringError
 
 
 class Watcher(msgspec.Struct):
@@ -38,7 +38,7 @@ def test_one_contract_names_many_rooms() -> None:
     ],
 )
 def test_a_wrong_address_is_refused(values: dict[str, str | int], message: str) -> None:
-    with pytest.raises(ConfigurationError, match=message):
+    with pytest.raises((ConfigurationError, BadRequest), match=message):
         AUCTION(**values)
 
 
@@ -47,6 +47,8 @@ def test_wrong_options_are_refused() -> None:
         ("a b", {}, "contains ' '"),
         ("a:{x}:{x}", {}, r"it has \{x\} twice"),
         ("a:{x", {}, r"contains '\{'"),
+        ("a:{x}{y}", {}, "two parameters have nothing between them"),
+        ("a:{class}", {}, r"\{class\} is no parameter name"),
         ("a", {"history": -1}, "history=-1"),
         ("a", {"history": 10_001}, "from 0 to 10000"),
         ("a", {"keep": timedelta()}, "keep="),
@@ -78,6 +80,7 @@ def test_mistakes_of_join_handlers_are_reported() -> None:
     with pytest.raises(WiringError) as raised:
         app.register_blueprint(bids)
     assert {problem.code for problem in raised.value.problems} == {"duplicate-handler", "unexpected-payload"}
+    assert "gets only 'a' from the name of the room" in str(raised.value)
 
 
 def test_the_messages_of_rooms_are_reserved_in_an_app_with_rooms() -> None:
@@ -102,6 +105,12 @@ def test_the_messages_of_rooms_are_reserved_in_an_app_with_rooms() -> None:
 
     with pytest.raises(WiringError, match="the app has rooms, whose clients send 'resume'"):
         app.check()
+
+
+def test_a_message_cannot_have_the_name_of_what_members_are_told() -> None:
+    for name in ("presence", "offset", "recovered", "removed"):
+        with pytest.raises(WiringError, match="is reserved for what members of rooms are told"):
+            Message[int](name)
 
 
 def test_no_other_decorator_takes_a_room() -> None:

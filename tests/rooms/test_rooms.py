@@ -80,6 +80,13 @@ def app_of() -> Daebus:
             raise Forbidden("This auction is private")
         return Watcher(f"{client.headers.get('x-name', 'someone')} at {auction}")
 
+    @app.socket_join(Room[None]("auction:final"))
+    async def join_final() -> None: ...
+
+    @app.socket("skip")
+    async def skip(amount: int, *, rooms: Rooms) -> None:
+        await rooms.send(Room[None]("auction:{x}", history=0)(x="7"), BID, Bid(amount))
+
     @app.socket_join(LOBBY)
     def enter() -> None: ...
 
@@ -91,6 +98,11 @@ def app_of() -> Daebus:
         but = client.id if offer.quietly else ()
         await rooms.send(AUCTION(auction=offer.auction), BID, Bid(offer.amount), but=but)
 
+    add_senders(app)
+    return app
+
+
+def add_senders(app: Daebus) -> None:
     @app.socket("whisper")
     async def whisper(said: Whisper, *, rooms: Rooms) -> None:
         await rooms.send(AUCTION(auction="7"), BID, Bid(said.amount), to=said.to)
@@ -107,8 +119,6 @@ def app_of() -> Daebus:
     @app.socket("remove")
     async def remove(client_id: str, *, rooms: Rooms) -> None:
         await rooms.remove(AUCTION(auction="7"), client_id)
-
-    return app
 
 
 class Page:
@@ -217,12 +227,30 @@ async def test_a_client_that_was_away_too_long_is_told_so() -> None:
         for number in range(1, 8):
             await sender.ask("offer", Offer("7", number))
         answer = await after.join("auction:7", since={"epoch": epoch, "offset": 1})
-        assert (answer["recovered"], answer["offset"]) == ("partial", 7)
+        assert (answer["recovered"], answer["offset"]) == ("partial", 2)
         assert await after.amounts(5) == [3, 4, 5, 6, 7]
         answer = await after.join("auction:7", since={"epoch": "another", "offset": 1})
         assert answer["recovered"] == "lost"
         answer = await after.join("auction:7", since={"epoch": epoch, "offset": 7})
         assert answer["recovered"] == "full"
+
+
+async def test_a_message_that_was_not_kept_is_missed() -> None:
+    async with replicas() as (one, two), page_of(one) as sender, page_of(two) as after:
+        epoch = (await sender.join("auction:7"))["epoch"]
+        await sender.ask("offer", Offer("7", 1))
+        await sender.ask("skip", 2)
+        await sender.ask("offer", Offer("7", 3))
+        answer = await after.join("auction:7", since={"epoch": epoch, "offset": 0})
+        assert answer["recovered"] == "partial"
+        assert await after.amounts(2) == [1, 3]
+        assert await sender.amounts(3) == [1, 2, 3]
+
+
+async def test_a_name_without_parameters_is_that_of_its_own_room() -> None:
+    async with replicas() as (one, _), page_of(one) as a:
+        assert "members" not in await a.join("auction:final")
+        assert "members" in await a.join("auction:finals")
 
 
 async def test_members_see_who_comes_and_goes() -> None:
@@ -236,6 +264,7 @@ async def test_members_see_who_comes_and_goes() -> None:
             (told,) = ada.of("presence")[0]["data"]["joined"]
             assert told["data"] == {"name": "bob at 7"}
             assert bob.of("presence") == []
+            await bob.join("auction:7")  # nothing has changed
         await until(lambda: len(ada.of("presence")) == 2)
         assert ada.of("presence")[1]["data"] == {"left": [told["id"]]}
 
@@ -265,6 +294,9 @@ async def test_a_client_gets_the_latest_message_of_a_room_that_offers_it() -> No
             assert await b.amounts(1) == [2]
             await a.ask("say", Line(LOBBY.name, 3))
             assert await b.amounts(2) == [2, 3]
+            joined = await b.join("lobby", since={"epoch": "another", "offset": 9})
+            assert (joined["recovered"], joined["offset"]) == ("lost", 2)
+            assert await b.amounts(3) == [2, 3, 3]
 
 
 async def test_a_room_without_history_is_live_only() -> None:

@@ -145,6 +145,7 @@ def _join_rule(spec: JoinSpec) -> Rule:
     return Rule(
         kind="a join handler",
         fields=frozenset(room.parameters),
+        gets=f"only {' and '.join(map(repr, room.parameters)) or 'no values'} from the name of the room",
         parts=(Client,),
         replies=True,
         contract=(NoneType, *room.types),

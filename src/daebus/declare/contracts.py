@@ -15,7 +15,7 @@ from daebus.payloads.codec import UnresolvedTypeError, UnsupportedTypeError, req
 from daebus.payloads.encodable import Encodable
 
 from .deferring import collect
-from .options import RESERVED_TYPES, refuse, require_name, require_seconds
+from .options import RESERVED_TYPES, ROOM_NOTICES, refuse, require_name, require_seconds
 
 __all__ = ["Action", "Channel", "Contract", "Message", "StreamAction", "require_named"]
 
@@ -257,6 +257,9 @@ class Message(Contract, Generic[Data]):
                 "give the message another name",
                 "reserved-name",
             )
+        if self.name in ROOM_NOTICES:
+            found = f"the name {self.name!r} is reserved for what members of rooms are told"
+            raise refuse(f"Message({self.name!r})", found, "give the message another name", "reserved-name")
 
 
 def require_named(

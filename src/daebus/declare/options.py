@@ -17,6 +17,7 @@ from .schedules import Schedule, make_schedule
 
 __all__ = [
     "RESERVED_TYPES",
+    "ROOM_NOTICES",
     "Guard",
     "Requires",
     "read_guards",
@@ -41,6 +42,9 @@ Requires: TypeAlias = Guard | Sequence[Guard]
 
 RESERVED_TYPES = ("response", "error")
 """The types under which WebSocket clients get the answers to their messages."""
+
+ROOM_NOTICES = ("offset", "presence", "recovered", "removed")
+"""The types of the messages about rooms that WebSocket clients get without asking."""
 
 _SCHEDULES = "give seconds, or every=timedelta(...), or cron= with five fields, such as '0 3 * * *'"
 

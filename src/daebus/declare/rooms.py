@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import re
 from datetime import timedelta
 from functools import cache
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from typing_extensions import override
 
-from daebus.errors import ConfigurationError
+from daebus.errors import BadRequest, ConfigurationError
 from daebus.payloads.encodable import Encodable
 
 from .contracts import Contract
@@ -110,6 +111,10 @@ class Room(Contract, Generic[Presence_co]):
         subject = f"Room({self.name!r})"
         require_name(subject, _without_parameters(self.name), colons=True)
         twice = next((one for one in self.parameters if self.parameters.count(one) > 1), None)
+        wrong = next((one for one in self.parameters if not one.isidentifier() or keyword.iskeyword(one)), None)
+        if wrong is not None or "}{" in self.name:
+            found = "two parameters have nothing between them" if wrong is None else f"{{{wrong}}} is no parameter name"
+            raise refuse(subject, found, "write it as in Room[None]('chat:{name}')", "wrong-name")
         if twice is not None:
             found, remedy = f"it has {{{twice}}} twice", "give each parameter a name of its own"
             raise refuse(subject, found, remedy, "wrong-name")
@@ -128,7 +133,8 @@ class Room(Contract, Generic[Presence_co]):
         """One room, by the values of the parameters: 1 to 128 characters, no spaces, colons or braces.
 
         Raises:
-            ConfigurationError: A value is missing, unknown or not valid.
+            BadRequest: A value is not valid, with the code ``no_such_room``: most values come from clients.
+            ConfigurationError: A value is missing or unknown.
         """
         if set(values) != set(self.parameters):
             takes = ", ".join(f"{one}=..." for one in self.parameters) or "nothing"
@@ -137,7 +143,7 @@ class Room(Contract, Generic[Presence_co]):
         for name, value in values.items():
             if _FITS.fullmatch(str(value)) is None:
                 found = f"{name}={value!r} has spaces, colons or braces, or is not of 1 to 128 characters"
-                raise ConfigurationError(f"Room {self.name!r}: {found}")
+                raise BadRequest(f"There is no such room: {found}", code="no_such_room")
         return RoomAddress(self, _PARAMETER.sub(lambda found: str(values[found[1]]), self.name))
 
 

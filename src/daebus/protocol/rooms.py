@@ -10,7 +10,6 @@ __all__ = [
     "JOIN",
     "LEAVE",
     "RESUME",
-    "ROOM_TYPES",
     "Joining",
     "Leaving",
     "Position",
@@ -25,9 +24,6 @@ __all__ = [
 ]
 
 JOIN, LEAVE, RESUME = "join", "leave", "resume"
-
-ROOM_TYPES = (JOIN, LEAVE, RESUME, "presence", "recovered", "removed", "offset")
-"""The types of the messages of rooms: from clients, and to them."""
 
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
 

@@ -61,7 +61,7 @@ class BlockingRooms(ThreadOnly):
         self._loop.wait_for(self._rooms.send(room, message, data, to=to, but=but, after=after))
 
     def members(self, room: RoomAddress[P]) -> list[Member[P]]:
-        """The members of a room, sorted by the ids of their clients; empty if members see nothing of each other.
+        """The members of a room, sorted by the ids of their clients; none for a room without presence.
 
         The members at a replica that was killed are in the list for 15 s.
 
@@ -69,7 +69,7 @@ class BlockingRooms(ThreadOnly):
             room: The room: ``AUCTION(id="7")``.
 
         Raises:
-            BadRequest: The presence of a member is not of the type of the contract.
+            BadReply: The presence of a member is not of the type of the contract.
         """
         return self._loop.wait_for(self._rooms.members(room))
 

@@ -21,7 +21,7 @@ from daebus.protocol.rooms import Position, Recovery
 
 from .store import Kept, RoomStore, Snapshot
 
-__all__ = ["Connection", "LocalRoom", "Membership", "recovery_of"]
+__all__ = ["Connection", "LocalRoom", "Membership", "position_before", "recovery_of"]
 
 _PAUSE = 0.5
 _MAX_WAITING = 10_000
@@ -215,13 +215,13 @@ class LocalRoom:
         recovery = recovery_of(before, snapshot)
         position = Position(snapshot.epoch, snapshot.offset)
         if recovery != "full":
-            told = self._notice("recovered", encode(_Recovered(recovery, position.epoch, position.offset)))
+            told = self._notice("recovered", encode(_Recovered(recovery, position.epoch, position_before(snapshot))))
             for member in self.members.values():
-                member.offer(Position(position.epoch, _first(snapshot)), told)
+                member.offer(Position(position.epoch, position_before(snapshot) + bool(snapshot.kept)), told)
         for kept in snapshot.kept:
             self._pass_on(Position(position.epoch, kept.offset), kept.but, kept.envelope)
         self._position = position
-        if snapshot.change != self._change or position.epoch != before.epoch:
+        if snapshot.change != self._change or (snapshot.change and position.epoch != before.epoch):
             self._change = snapshot.change
             text = self._notice("presence", b'{"members":[' + b",".join(snapshot.members) + b"]}")
             for member in self.members.values():
@@ -250,13 +250,12 @@ class _Recovered(msgspec.Struct, frozen=True):
 def recovery_of(position: Position, snapshot: Snapshot) -> Recovery:
     """What somebody gets who has all messages up to a position: all that was missed, a part of it, or nothing."""
     if position.epoch == snapshot.epoch and position.offset <= snapshot.offset:
-        first = snapshot.kept[0].offset if snapshot.kept else snapshot.offset + 1
-        if first == position.offset + 1:
+        if len(snapshot.kept) == snapshot.offset - position.offset:  # else some are no longer kept, or never were
             return "full"
         return "partial" if snapshot.kept else "lost"
     return "lost"
 
 
-def _first(snapshot: Snapshot) -> int:
-    """The number of the first message that comes after the notice of a loss."""
-    return snapshot.kept[0].offset if snapshot.kept else snapshot.offset
+def position_before(snapshot: Snapshot) -> int:
+    """The offset of the last message before those of a snapshot."""
+    return snapshot.kept[0].offset - 1 if snapshot.kept else snapshot.offset

@@ -12,7 +12,7 @@ from daebus.core.affinity import LoopOnly
 from daebus.declare.contracts import Message
 from daebus.declare.rooms import RoomAddress
 from daebus.delivery.after_commit import After, defer
-from daebus.errors import ConfigurationError
+from daebus.errors import BadReply, BadRequest, ConfigurationError
 from daebus.payloads.codec import compile_decoder, encode
 from daebus.payloads.encodable import Encodable
 from daebus.protocol.messages import Envelope
@@ -93,7 +93,7 @@ class Rooms(LoopOnly):
             defer(after, f"message {message.name!r} to the room {room.name!r}", send, envelope)
 
     async def members(self, room: RoomAddress[P]) -> list[Member[P]]:
-        """The members of a room, sorted by the ids of their clients; empty if members see nothing of each other.
+        """The members of a room, sorted by the ids of their clients; none for a room without presence.
 
         The members at a replica that was killed are in the list for 15 s.
 
@@ -101,11 +101,16 @@ class Rooms(LoopOnly):
             room: The room: ``AUCTION(id="7")``.
 
         Raises:
-            BadRequest: The presence of a member is not of the type of the contract.
+            BadReply: The presence of a member is not of the type of the contract.
         """
         decode = cast("Callable[[msgspec.Raw], P]", compile_decoder(room.room.types[0]))
         found = [_decode_member(each) for each in await self._store.members(room.name)]
-        return sorted((Member(one.id, decode(one.data), one.user) for one in found), key=lambda member: member.id)
+        try:
+            return sorted((Member(one.id, decode(one.data), one.user) for one in found), key=lambda member: member.id)
+        except BadRequest as error:
+            raise BadReply(
+                f"The presence of a member of {room.name!r} is not of the type of {room.room!r}: {error}"
+            ) from error
 
     async def remove(self, room: RoomAddress[Encodable], client_id: str) -> None:
         """Remove a client from a room; does nothing if it is not in it. The client gets the message ``removed``.

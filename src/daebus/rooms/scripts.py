@@ -65,14 +65,15 @@ JOIN = Script(
     + _READ
     + """
     local change = tonumber(redis.call('HGET', KEYS[1], 'change') or 0)
+    local before = redis.call('HGET', KEYS[3], ARGV[5])
     redis.call('HSET', KEYS[3], ARGV[5], ARGV[6])
     redis.call('PEXPIRE', KEYS[3], ARGV[2])
-    if ARGV[6] ~= '' then
+    if ARGV[6] ~= '' and before ~= ARGV[6] then
         change = redis.call('HINCRBY', KEYS[1], 'change', 1)
         publish('p', string.format('%.0f', change), '{"joined":[' .. ARGV[6] .. ']}')
     end
     local since = ARGV[7] == epoch and tonumber(ARGV[8]) or nil
-    local top, found = messages(since, ARGV[7] == '' and ARGV[9] == '1')
+    local top, found = messages(since, ARGV[9] == '1')
     return {epoch, top, change, redis.call('HVALS', KEYS[3]), found}
     """
 )

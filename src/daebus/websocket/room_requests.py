@@ -17,7 +17,7 @@ from daebus.payloads.encodable import Encodable
 from daebus.protocol.messages import Envelope
 from daebus.protocol.replies import encode_error, encode_response
 from daebus.protocol.rooms import JOIN, LEAVE, RESUME, Joining, Leaving, Position, Recovery, Resuming
-from daebus.rooms.local_room import recovery_of
+from daebus.rooms.local_room import position_before, recovery_of
 from daebus.rooms.local_rooms import Entered, LocalRooms
 
 from .clients import Client
@@ -38,7 +38,7 @@ class _Joined(msgspec.Struct, omit_defaults=True):
     Attributes:
         room: The room.
         epoch: The epoch of its messages.
-        offset: The offset of the last message before it joined, or that it gets after this answer.
+        offset: The offset of the last message before those that it gets after this answer.
         members: The members that are present, itself included; missing if members see nothing of each other.
         recovered: What it gets of the messages that it missed; missing if it did not ask.
     """
@@ -77,7 +77,8 @@ class RoomRequests:
     def __init__(
         self, joins: Sequence[tuple[Room[Encodable], Delivery[bytes]]], rooms: LocalRooms, max_rooms: int
     ) -> None:
-        self._joins = joins
+        # The name without parameters is meant where it is that of a room of both.
+        self._joins = sorted(joins, key=lambda join: len(join[0].parameters))
         self._rooms = rooms
         self._max_rooms = max_rooms
         self._answers: Mapping[str, Callable[[Client, msgspec.Raw, str, str | int | None], Awaitable[None]]] = {}
@@ -134,7 +135,7 @@ class RoomRequests:
         snapshot = entered.snapshot
         recovered = None if since is None else recovery_of(since, snapshot)
         members = None if hidden else [msgspec.Raw(one) for one in snapshot.members]
-        return _Arrival(entered, _Joined(name, snapshot.epoch, snapshot.offset, members, recovered))
+        return _Arrival(entered, _Joined(name, snapshot.epoch, position_before(snapshot), members, recovered))
 
     def _find(self, name: str) -> tuple[Room[Encodable], Delivery[bytes], dict[str, str]]:
         for room, delivery in self._joins:

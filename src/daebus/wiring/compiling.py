@@ -248,8 +248,8 @@ def _surplus(signature: Signature, rule: Rule, payload: Parameter | None, parame
         found = f"{rule.kind} takes one payload, and {payload.name!r} is already the payload"
         remedy = f"{service}, or make one msgspec.Struct of both{also}"
         return signature.problem(parameter, found, remedy, code="second-payload")
-    what = "no such value from the message" if parts else "no message, so this parameter would have no value"
-    found = f"{rule.kind} gets {what}"
+    none = "no such value from the message" if parts else "no message, so this parameter would have no value"
+    found = f"{rule.kind} gets {rule.gets or none}"
     return signature.problem(parameter, found, f"{service}{also}, or remove it", code="unexpected-payload")
 
 

@@ -37,6 +37,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
         reserved: The parameter names with a special meaning in such a transport.
         path: The parameter names in the path of a URL, which the transport checks itself.
         fields: The parameter names that are taken from the message one by one, each as text.
+        gets: What it gets from the message, for mistakes; empty: only a payload.
         lax: Whether the payload is a query string, with only text values, instead of JSON.
         sent: Whether somebody sends its messages, so that it can have a user.
         check: Finds further mistakes that only the transport can find.
@@ -58,6 +59,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     reserved: frozenset[str] = frozenset()
     path: frozenset[str] = frozenset()
     fields: frozenset[str] = frozenset()
+    gets: str = ""
     lax: bool = False
     sent: bool = True
     check: Callable[[Signature], Sequence[WiringProblem]] = _no_more
