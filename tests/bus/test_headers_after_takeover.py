@@ -41,8 +41,7 @@ app = Daebus("shop", settings=Settings(lease=1.0))
 
 async def note(kind: str, context: Context, redis: Redis) -> int:
     headers = dict(context.headers)
-    await redis.rpush("runs", json.dumps([kind, os.getpid(), headers]))
-    if not await redis.exists("killed"):
+    if await redis.rpush("runs", json.dumps([kind, os.getpid(), headers])) == 1:  # it is killed in this run
         await asyncio.Event().wait()
     return await redis.incr(f"after:{kind}")
 
@@ -103,7 +102,6 @@ async def test_what_wants_no_reply_keeps_them_over_a_takeover_and_a_retry(
             await until(lambda: redis.llen("runs"))
             first.process.kill()
             first.process.wait()
-            await redis.set("killed", 1)
             with replica(tmp_path) as second:
                 await until(lambda: is_at(redis, f"after:{kind}", 2))
                 found = await runs(redis)
@@ -119,7 +117,6 @@ async def test_a_call_keeps_them_over_a_takeover(redis: Any, tmp_path: Path) -> 
         async with Bus(private_redis_url()) as bus, asyncio.TaskGroup() as tasks:
             asked = tasks.create_task(bus.call(ASK, 1, timeout=30, headers=SENT))
             await until(lambda: redis.llen("runs"))
-            await redis.set("killed", 1)
             (run,) = await runs(redis)
             owner, other = (first, second) if run.process == first.process.pid else (second, first)
             owner.process.kill()

@@ -224,6 +224,7 @@ async def test_a_registry_or_note_that_is_deleted_loses_and_doubles_nothing(engi
 async def test_a_queue_or_group_that_is_lost_costs_what_it_held_at_most(engine: Engine) -> None:
     async with loaded(engine) as (load, redis):
         for key, group, kind in ((SENT_STREAM, "daebus", "sent"), (CHANNEL_STREAM, "lossy:ear", "events")):
+            load.runs = Counter(set(load.runs))
             with told() as lines:
                 await redis.xgroup_destroy(key, group)
                 await until(lambda: any(GROUP in line for line in lines))
@@ -231,7 +232,7 @@ async def test_a_queue_or_group_that_is_lost_costs_what_it_held_at_most(engine: 
             held = {entry for entry, count in load.runs.items() if count > 1}
             assert {entry[0] for entry in held} <= {kind}
             assert load.errors == []
-            load.runs = Counter(set(load.runs))
+            known = set(load.runs)  # what the group held may still run once more
             with told() as lines:
                 await redis.delete(key)
                 await until(lambda: any(GROUP in line for line in lines))
@@ -240,5 +241,5 @@ async def test_a_queue_or_group_that_is_lost_costs_what_it_held_at_most(engine: 
                 await until(lambda: len(load.done) > 20)
                 await all_done(load)
             assert load.errors == []
-            assert set(load.runs.values()) == {1}
+            assert {count for entry, count in load.runs.items() if entry not in known} == {1}
             assert {entry[0] for entry in acknowledged - set(load.runs)} <= {kind}

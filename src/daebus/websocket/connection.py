@@ -22,8 +22,7 @@ from .state import AT_CLOSE, CONNECTING, INTERRUPTED, OPEN, State
 
 __all__ = ["GOING_AWAY", "Connection"]
 
-GOING_AWAY = 1001
-_NORMAL, _FAILED, _TOO_SLOW = 1000, 1011, 1013
+GOING_AWAY, _NORMAL, _FAILED, _TOO_SLOW = 1001, 1000, 1011, 1013
 
 _TURN = 16  # messages handled without waiting, before other clients get a turn
 _REGISTRY_SECONDS, _HURRIED_SECONDS = 1.0, 1.0
@@ -109,8 +108,7 @@ class Connection:
 
     def close(self, code: int, reason: str) -> bool:
         """Disconnect the client after the current handler has finished; returns whether it was not closing yet."""
-        before = self._state
-        if before not in AT_CLOSE:
+        if (before := self._state) not in AT_CLOSE:
             return False
         self._state, self._close_frame = AT_CLOSE[before], (code, reason)
         if before in INTERRUPTED and self.task is not None:
@@ -149,6 +147,8 @@ class Connection:
         try:
             await handshake.receive()
             logs_in = choose_protocol(handshake, can_log_in=self._users is not None)
+            if logs_in and self._state is State.HANDSHAKE:
+                await self._reader.accept()  # a stop must not interrupt it, as the client would not be told why
             if logs_in and self._state is State.HANDSHAKE:
                 self._state = State.LOGIN
                 message = await self._reader.first(self._limits.login_timeout)

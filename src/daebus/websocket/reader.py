@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 from daebus.asgi.handshake import Handshake
 from daebus.errors import Unauthorized
@@ -39,11 +40,15 @@ class Reader:
         self.is_over: bool = False
         self.is_ahead: bool = False
 
+    async def accept(self) -> None:
+        """Accept the client."""
+        with suppress(Exception):  # the server's way of saying that the client has gone; `first` says so, too
+            await self._handshake.accept()
+
     async def first(self, seconds: float) -> str | bytes:
-        """Accept the client and return its first message. Raises `Unauthorized` if none comes within this time."""
+        """The first message of a client that was accepted. Raises `Unauthorized` if none comes within this time."""
         try:
             async with asyncio.timeout(seconds):
-                await self._handshake.accept()
                 message = await self._receive()
         except TimeoutError:
             raise Unauthorized(f"The client has sent no credentials within {seconds:g} s") from None
