@@ -109,7 +109,7 @@ async def test_what_holds_the_gil_is_told_afterwards(tmp_path: Path, redis_url: 
             letters += 1
             await ask(bus, "match", letters)
             assert letters < 32
-        (told,) = service.lines(HELD)
+        told, *_ = service.lines(HELD)  # the line may come after the answer, and then another call has held it, too
         assert told["handler"] == "action match"
         assert "in match" in str(told["at"])
         await ask(bus, "nap", 4 * LIMIT)
