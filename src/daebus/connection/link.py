@@ -11,7 +11,7 @@ from .resp import Argument, CommandError, Reply, is_missing_script
 from .scripts import Script
 from .wire import AllAnswered, Answered, Wire
 
-__all__ = ["Link", "OnConnect", "issue_each", "run_script"]
+__all__ = ["Link", "OnConnect", "issue_each", "publish_command", "run_script"]
 
 OnConnect: TypeAlias = Callable[[], Awaitable[None] | None]
 """Called and awaited after each connect, including the first; may issue commands. If it fails, connecting failed."""
@@ -133,3 +133,8 @@ def issue_each(link: Link, commands: Sequence[tuple[Argument, ...]], answered: A
 
     for index, command in enumerate(commands):
         link.issue(command, partial(take, index))
+
+
+def publish_command(link: Link) -> str:
+    """The command with which a script publishes on a channel that begins with ``daebus:``."""
+    return "SPUBLISH" if link.sharded else "PUBLISH"

@@ -16,10 +16,9 @@ from daebus.payloads.encodable import Encodable
 from .contracts import Contract
 from .options import refuse, require_count, require_name
 
-__all__ = ["MAX_HISTORY", "Room", "RoomAddress", "match_room", "shape_of"]
+__all__ = ["Room", "RoomAddress", "match_room", "shape_of"]
 
-MAX_HISTORY = 10_000
-"""The largest number of messages that a room keeps."""
+_MAX_HISTORY = 10_000
 
 Presence_co = TypeVar("Presence_co", bound=Encodable, covariant=True)
 
@@ -123,7 +122,7 @@ class Room(Contract, Generic[Presence_co]):
     def _check(self) -> None:
         super()._check()
         subject = f"Room({self.name!r})"
-        require_count(subject, "history", self.history, or_zero=True, most=MAX_HISTORY)
+        require_count(subject, "history", self.history, or_zero=True, most=_MAX_HISTORY)
         _require_duration(subject, self.keep)
         if self.latest and not self.history:
             found = "latest=True, and with history=0 no message is kept"

@@ -21,7 +21,7 @@ from daebus.protocol.rooms import Position, Recovery
 
 from .store import Kept, RoomStore, Snapshot
 
-__all__ = ["Connection", "LocalRoom", "Membership", "position_before", "recovery_of"]
+__all__ = ["Connection", "LocalRoom", "Membership"]
 
 _PAUSE = 0.5
 _MAX_WAITING = 10_000
@@ -117,7 +117,7 @@ class LocalRoom:
 
     def begin(self, snapshot: Snapshot) -> None:
         """Start with the messages after a snapshot that is of later than the subscription."""
-        self._position, self._change = Position(snapshot.epoch, snapshot.offset), snapshot.change
+        self._position, self._change = snapshot.position, snapshot.change
         self.has_begun = True
         self._go_on()
 
@@ -209,23 +209,22 @@ class LocalRoom:
             self._take(kind, position, said)
 
     def _make_up(self, snapshot: Snapshot) -> None:
-        before = self._position
-        if not snapshot.epoch:  # the data was lost; the next message, or the members who join again, begin an epoch
+        before, epoch = self._position, snapshot.epoch
+        if not epoch:  # the data was lost; the next message, or the members who join again, begin an epoch
             return
-        recovery = recovery_of(before, snapshot)
-        position = Position(snapshot.epoch, snapshot.offset)
+        recovery = snapshot.recovery(before)
         if recovery != "full":
-            told = self._notice("recovered", encode(_Recovered(recovery, position.epoch, position_before(snapshot))))
+            told = self._notice("recovered", encode(_Recovered(recovery, epoch, snapshot.start)))
             for member in self.members.values():
-                member.offer(Position(position.epoch, position_before(snapshot) + bool(snapshot.kept)), told)
+                member.offer(Position(epoch, snapshot.start + bool(snapshot.kept)), told)
         for kept in snapshot.kept:
-            self._pass_on(Position(position.epoch, kept.offset), kept.but, kept.envelope)
-        self._position = position
-        if snapshot.change != self._change or (snapshot.change and position.epoch != before.epoch):
+            self._pass_on(Position(epoch, kept.offset), kept.but, kept.envelope)
+        self._position = snapshot.position
+        if snapshot.change != self._change or (snapshot.change and epoch != before.epoch):
             self._change = snapshot.change
             text = self._notice("presence", b'{"members":[' + b",".join(snapshot.members) + b"]}")
             for member in self.members.values():
-                member.offer(Position(position.epoch, snapshot.change), text, is_change=True)
+                member.offer(Position(epoch, snapshot.change), text, is_change=True)
 
     def text_of(self, epoch: str, kept: Kept) -> str:
         """A message that is kept, as members get it."""
@@ -245,17 +244,3 @@ class _Recovered(msgspec.Struct, frozen=True):
     recovered: Recovery
     epoch: str
     offset: int
-
-
-def recovery_of(position: Position, snapshot: Snapshot) -> Recovery:
-    """What somebody gets who has all messages up to a position: all that was missed, a part of it, or nothing."""
-    if position.epoch == snapshot.epoch and position.offset <= snapshot.offset:
-        if len(snapshot.kept) == snapshot.offset - position.offset:  # else some are no longer kept, or never were
-            return "full"
-        return "partial" if snapshot.kept else "lost"
-    return "lost"
-
-
-def position_before(snapshot: Snapshot) -> int:
-    """The offset of the last message before those of a snapshot."""
-    return snapshot.kept[0].offset - 1 if snapshot.kept else snapshot.offset

@@ -124,7 +124,7 @@ class LocalRooms:
             raise
         self._seats.setdefault(client_id, {})[name] = _Seat(room, member)
         self._owed.pop((name, client_id), None)
-        membership.seen, membership.change = Position(snapshot.epoch, snapshot.offset), snapshot.change
+        membership.seen, membership.change = snapshot.position, snapshot.change
         return Entered(local, membership, snapshot)
 
     async def leave(self, name: str, client_id: str) -> bool:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar, cast
 
 import msgspec
 
 from daebus.core.affinity import LoopOnly
 from daebus.declare.contracts import Message
-from daebus.declare.rooms import RoomAddress
+from daebus.declare.rooms import Room, RoomAddress
 from daebus.delivery.after_commit import After, defer
 from daebus.errors import BadReply, BadRequest, ConfigurationError
-from daebus.payloads.codec import compile_decoder, encode
+from daebus.payloads.codec import Decoder, compile_decoder, encode
 from daebus.payloads.encodable import Encodable
 from daebus.protocol.messages import Envelope
 
@@ -103,7 +103,7 @@ class Rooms(LoopOnly):
         Raises:
             BadReply: The presence of a member is not of the type of the contract.
         """
-        decode = cast("Callable[[msgspec.Raw], P]", compile_decoder(room.room.types[0]))
+        decode = cast("Callable[[msgspec.Raw], P]", _decoder_of(room.room))
         found = [_decode_member(each) for each in await self._store.members(room.name)]
         try:
             return sorted((Member(one.id, decode(one.data), one.user) for one in found), key=lambda member: member.id)
@@ -120,6 +120,11 @@ class Rooms(LoopOnly):
             client_id: The client's `Client.id`.
         """
         await self._store.remove(room.name, client_id)
+
+
+@cache
+def _decoder_of(room: Room[Encodable]) -> Decoder:
+    return compile_decoder(room.types[0])
 
 
 _decode_member = msgspec.json.Decoder(Member[msgspec.Raw]).decode

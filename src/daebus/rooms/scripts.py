@@ -23,7 +23,7 @@ _EPOCH = """
     end
     redis.call('PEXPIRE', KEYS[1], ARGV[2])
     local function publish(kind, number, said)
-        redis.call(ARGV[4], ARGV[3], kind .. ' ' .. epoch .. ' ' .. number .. ' ' .. said)
+        redis.call(ARGV[4], ARGV[3], string.format('%s %s %.0f ', kind, epoch, number) .. said)
     end
 """
 
@@ -38,7 +38,7 @@ SEND = Script(
         redis.call('XADD', KEYS[2], 'MAXLEN', ARGV[5], string.format('%.0f-0', offset), 'but', ARGV[7], 'm', ARGV[8])
         redis.call('PEXPIRE', KEYS[2], ARGV[6])
     end
-    publish('m', string.format('%.0f', offset), ARGV[7] .. ' ' .. ARGV[8])
+    publish('m', offset, ARGV[7] .. ' ' .. ARGV[8])
     return {epoch, offset}
     """
 )
@@ -70,7 +70,7 @@ JOIN = Script(
     redis.call('PEXPIRE', KEYS[3], ARGV[2])
     if ARGV[6] ~= '' and before ~= ARGV[6] then
         change = redis.call('HINCRBY', KEYS[1], 'change', 1)
-        publish('p', string.format('%.0f', change), '{"joined":[' .. ARGV[6] .. ']}')
+        publish('p', change, '{"joined":[' .. ARGV[6] .. ']}')
     end
     local since = ARGV[7] == epoch and tonumber(ARGV[8]) or nil
     local top, found = messages(since, ARGV[9] == '1')
@@ -90,7 +90,7 @@ _LEFT = """
         end
         if #told > 0 then
             local change = redis.call('HINCRBY', KEYS[1], 'change', 1)
-            publish('p', string.format('%.0f', change), '{"left":[' .. table.concat(told, ',') .. ']}')
+            publish('p', change, '{"left":[' .. table.concat(told, ',') .. ']}')
         end
         return #told
     end

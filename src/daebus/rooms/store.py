@@ -7,13 +7,14 @@ from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import NamedTuple, cast
 
-from daebus.connection.link import Link
+from daebus.connection.link import Link, publish_command
 from daebus.connection.resp import Argument
 from daebus.declare.rooms import Room
 from daebus.payloads.codec import encode
 from daebus.payloads.encodable import Encodable
 from daebus.protocol.rooms import (
     Position,
+    Recovery,
     room_channel,
     room_history,
     room_instances,
@@ -24,7 +25,7 @@ from daebus.protocol.rooms import (
 
 from .scripts import BEAT, JOIN, LEAVE, LIVE, MEMBERS, READ, REAP, SEND
 
-__all__ = ["Kept", "RoomStore", "Snapshot", "kept_message"]
+__all__ = ["Kept", "RoomStore", "Snapshot"]
 
 _STATE_KEPT = timedelta(days=7)
 
@@ -59,6 +60,24 @@ class Snapshot(NamedTuple):
     change: int
     members: Sequence[bytes]
     kept: Sequence[Kept]
+
+    @property
+    def position(self) -> Position:
+        """The position of the last message."""
+        return Position(self.epoch, self.offset)
+
+    @property
+    def start(self) -> int:
+        """The offset of the last message before `kept`."""
+        return self.kept[0].offset - 1 if self.kept else self.offset
+
+    def recovery(self, since: Position) -> Recovery:
+        """What somebody gets by `kept` who has all messages up to a position."""
+        if since.epoch != self.epoch or since.offset > self.offset:
+            return "lost"
+        if len(self.kept) == self.offset - since.offset:  # else some are no longer kept, or never were
+            return "full"
+        return "partial" if self.kept else "lost"
 
 
 class RoomStore:
@@ -143,17 +162,14 @@ class RoomStore:
 
     def _own(self, name: str, kept: timedelta) -> tuple[Argument, ...]:
         """The arguments with which every script begins that writes."""
-        return secrets.token_hex(4), int(kept.total_seconds() * 1000), room_channel(name), self._command
-
-    @property
-    def _command(self) -> str:
-        return "SPUBLISH" if self._link.sharded else "PUBLISH"
+        kept_ms = int(kept.total_seconds() * 1000)
+        return secrets.token_hex(4), kept_ms, room_channel(name), publish_command(self._link)
 
     async def _publish(self, name: str, payload: bytes) -> None:
-        await self._link.execute(self._command, room_channel(name), payload)
+        await self._link.execute("PUBLISH", room_channel(name), payload)
 
 
-def kept_message(entry: tuple[bytes, list[bytes]]) -> Kept:
+def _kept(entry: tuple[bytes, list[bytes]]) -> Kept:
     """The message of an entry of a stream."""
     entry_id, (_, but, _, envelope) = entry
     return Kept(int(entry_id.partition(b"-")[0]), but, envelope)
@@ -167,4 +183,4 @@ def _snapshot(reply: object) -> Snapshot:
     epoch, offset, change, members, entries = cast(
         "tuple[bytes, int, int, list[bytes], list[tuple[bytes, list[bytes]]]]", reply
     )
-    return Snapshot(epoch.decode(), offset, change, [one for one in members if one], [*map(kept_message, entries)])
+    return Snapshot(epoch.decode(), offset, change, [one for one in members if one], [*map(_kept, entries)])

@@ -14,12 +14,13 @@ from typing import Protocol, cast
 
 import msgspec
 
-from daebus.connection.link import Link
+from daebus.connection.link import Link, publish_command
 from daebus.connection.resp import Argument, CommandError
 from daebus.connection.scripts import CLAMP, NOW, Script
 from daebus.errors import Unavailable
 from daebus.payloads.codec import UNDECODABLE, encode
 from daebus.protocol.messages import NOTHING, client_channel, client_registry
+from daebus.rooms.local_room import Connection
 
 __all__ = ["ClientConnection", "Replicas"]
 
@@ -73,17 +74,11 @@ _log = logging.getLogger(__name__)
 _decode = msgspec.json.Decoder(Push).decode
 
 
-class ClientConnection(Protocol):
+class ClientConnection(Connection, Protocol):
     """The connection of one client, as handlers and replicas use it."""
 
     async def send(self, text: str) -> None:
         """Send a message; in the client's own handlers, wait until the earlier ones are on their way."""
-
-    def post(self, text: str) -> None:
-        """Send a message, without waiting."""
-
-    def disconnect(self, reason: str) -> None:
-        """Disconnect the client, without waiting."""
 
 
 class Replicas:
@@ -174,6 +169,5 @@ class Replicas:
                 await self._link.execute("ZREM", self._registry, *client_ids[start : start + _BATCH])
 
     async def _ask_others(self, push: Push) -> bool:
-        publish = "SPUBLISH" if self._link.sharded else "PUBLISH"
-        args: list[Argument] = [_STALE_MS, self.channel, encode(push), push.target or "", publish]
+        args: list[Argument] = [_STALE_MS, self.channel, encode(push), push.target or "", publish_command(self._link)]
         return await self._link.script(_PUBLISH_TO, [self._registry], args) == 1

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from operator import attrgetter
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar, cast
 from urllib.parse import urlencode
 
 import msgspec
 
 from daebus.declare.rooms import Room, match_room
 from daebus.delivery.delivery import Delivery
-from daebus.errors import BadRequest, NotFound, ServiceError, TooManyRequests
+from daebus.errors import NotFound, ServiceError, TooManyRequests
 from daebus.payloads.codec import compile_decoder, encode
 from daebus.payloads.encodable import Encodable
 from daebus.protocol.messages import Envelope
 from daebus.protocol.replies import encode_error, encode_response
 from daebus.protocol.rooms import JOIN, LEAVE, RESUME, Joining, Leaving, Position, Recovery, Resuming
-from daebus.rooms.local_room import position_before, recovery_of
 from daebus.rooms.local_rooms import Entered, LocalRooms
 
 from .clients import Client
@@ -26,8 +25,6 @@ from .replicas import ClientConnection
 __all__ = ["RoomRequests"]
 
 T = TypeVar("T")
-
-_NULL = b"null"
 
 _connection_of: Callable[[Client], ClientConnection] = attrgetter("_connection")
 
@@ -117,7 +114,7 @@ class RoomRequests:
     async def _leave(self, client: Client, asked: Leaving, _: str, answer_to: str | int | None) -> None:
         if not await self._rooms.leave(asked.room, client.id):
             raise NotFound(f"You are not in the room {asked.room!r}", code="not_in_room")
-        await _send(client, encode_response(_NULL, answer_to))
+        await _send(client, encode_response(None, answer_to))
 
     async def _enter(self, client: Client, name: str, since: Position | None, request_id: str) -> _Arrival:
         room, delivery, values = self._find(name)
@@ -133,9 +130,9 @@ class RoomRequests:
         member = b"" if hidden else encode(_Member(client.id, msgspec.Raw(data), incoming.context.actor))
         entered = await self._rooms.enter(room, name, (client.id, _connection_of(client)), member, since)
         snapshot = entered.snapshot
-        recovered = None if since is None else recovery_of(since, snapshot)
+        recovered = None if since is None else snapshot.recovery(since)
         members = None if hidden else [msgspec.Raw(one) for one in snapshot.members]
-        return _Arrival(entered, _Joined(name, snapshot.epoch, position_before(snapshot), members, recovered))
+        return _Arrival(entered, _Joined(name, snapshot.epoch, snapshot.start, members, recovered))
 
     def _find(self, name: str) -> tuple[Room[Encodable], Delivery[bytes], dict[str, str]]:
         for room, delivery in self._joins:
@@ -166,10 +163,7 @@ def _reading(
     decode = compile_decoder(type_)
 
     async def read_and_answer(client: Client, data: msgspec.Raw, request_id: str, answer_to: str | int | None) -> None:
-        asked = decode(data)
-        if not isinstance(asked, type_):
-            raise BadRequest("The data is missing")
-        await answer(client, asked, request_id, answer_to)
+        await answer(client, cast("T", decode(data)), request_id, answer_to)
 
     return read_and_answer
 
