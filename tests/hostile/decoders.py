@@ -31,24 +31,17 @@ __all__ = ["DECODERS", "HONEST"]
 T = TypeVar("T")
 
 _rooms = LocalRooms(Node(RedisServer.from_url("redis://127.0.0.1:1")), make_logger())
-_inbound = Inbound(
-    SocketRoutes({}),
-    service="victim",
-    rooms=_rooms,
-    limits=WebSocketLimits(max_message_size=4096),
-    stopping=Stopping(),
-    logger=make_logger(),
-)
 _victim = app.check("victim")
 _finding = finding_users([plan.endpoint for plan in _victim.plans.of(SOCKET)], _victim.workers)
-_with_users = Inbound(
-    SocketRoutes({}, authenticate=_finding),
-    service="victim",
-    rooms=_rooms,
-    limits=WebSocketLimits(max_message_size=4096),
-    stopping=Stopping(),
-    logger=make_logger(),
-)
+
+
+def _inbound_of(routes: SocketRoutes) -> Inbound:
+    limits = WebSocketLimits(max_message_size=4096, max_login_size=4096)
+    return Inbound(routes, service="victim", rooms=_rooms, limits=limits, stopping=Stopping(), logger=make_logger())
+
+
+_inbound = _inbound_of(SocketRoutes({}))
+_with_users = _inbound_of(SocketRoutes({}, authenticate=_finding))
 _decode_user = compile_decoder(User)
 _decode_event = compile_event_decoder(Created | Deleted)
 _decode_params = compile_query_decoder(Params)
@@ -111,7 +104,7 @@ def _credentials(data: bytes) -> None:
     for message in (data, data.decode("utf-8", errors="replace")):
         client = Client("c1", _Nobody(), {})
         with suppress(ServiceError):
-            _result(_with_users.log_in(client, message, 4096))
+            _result(_with_users.log_in(client, message))
         assert _result(_with_users.handle(client, message)) is not None
 
 

@@ -458,6 +458,7 @@ def shape_of(message: dict[str, Any]) -> str:
 
 
 async def members_become(page: Page, count: int) -> None:
-    async with asyncio.timeout(20):
-        while len((await page.ask("list", "7"))["data"]) != count:  # noqa: ASYNC110  # the answer is not here
-            await asyncio.sleep(0.02)
+    async def are_so_many() -> bool:
+        return len((await page.ask("list", "7"))["data"]) == count
+
+    await until(are_so_many)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
@@ -260,20 +261,24 @@ async def test_a_service_without_users_takes_no_login() -> None:
         assert await log_in(socket, "a1") == "no_such_type"
 
 
-async def test_a_client_is_closed_when_its_user_expires_even_if_it_is_silent() -> None:
+@asynccontextmanager
+async def ada_for(seconds: float) -> AsyncGenerator[tuple[Tokens, Socket]]:
+    """A client of Ada, whose token lasts for so long, once she was asked for."""
     app = chat()
     async with running(app) as service, service.socket(subprotocols=ADA) as socket:
-        app.container.tokens().add("a1", "ada", 0.1)
+        tokens = app.container.tokens()
+        tokens.add("a1", "ada", seconds)
         assert await asked(socket) == "ada"
+        yield tokens, socket
+
+
+async def test_a_client_is_closed_when_its_user_expires_even_if_it_is_silent() -> None:
+    async with ada_for(0.1) as (_, socket):
         assert (await closed(socket))[0] == 4401
 
 
 async def test_a_user_who_is_found_again_stays() -> None:
-    app = chat()
-    async with running(app) as service, service.socket(subprotocols=ADA) as socket:
-        tokens = app.container.tokens()
-        tokens.add("a1", "ada", 0.1)
-        assert await asked(socket) == "ada"
+    async with ada_for(0.1) as (tokens, socket):
         tokens.add("a1", "ada", 60)
         await until(lambda: len(tokens.asked) == 2)
         assert await asked(socket) == "ada"
@@ -281,11 +286,7 @@ async def test_a_user_who_is_found_again_stays() -> None:
 
 
 async def test_a_client_sends_a_new_token_before_the_old_one_expires() -> None:
-    app = chat()
-    async with running(app) as service, service.socket(subprotocols=ADA) as socket:
-        tokens = app.container.tokens()
-        tokens.add("a1", "ada", 1.0)
-        assert await asked(socket) == "ada"
+    async with ada_for(1.0) as (tokens, socket):
         assert await log_in(socket, "a2") is None
         await asyncio.sleep(1.1)  # nothing may happen; the token lasts long enough for a busy machine
         assert await asked(socket) == "ada"
@@ -310,11 +311,7 @@ async def test_a_stranger_can_log_in_later() -> None:
 
 
 async def test_a_user_who_cannot_be_found_again_is_closed_with_the_reason() -> None:
-    app = chat()
-    async with running(app) as service, service.socket(subprotocols=ADA) as socket:
-        tokens = app.container.tokens()
-        tokens.add("a1", "ada", 0.1)
-        assert await asked(socket) == "ada"
+    async with ada_for(0.1) as (tokens, socket):
         tokens.is_away = True
         assert await closed(socket) == (4503, "The tokens are away")
 

@@ -19,12 +19,23 @@ from daebus.server.sockets import DIRECT, Direct
 from .problems import PROBLEM, REFUSAL, encode_problem, request_id
 from .subprotocols import AUTHENTICATE, PLAIN
 
-__all__ = ["Handshake", "Socket", "choose_protocol", "explaining", "read_handshake", "refuse", "refuse_unread"]
+__all__ = [
+    "Handshake",
+    "Socket",
+    "choose_protocol",
+    "close_code",
+    "close_message",
+    "explaining",
+    "read_handshake",
+    "refuse",
+    "refuse_unread",
+]
 
 Receive = Callable[[], Awaitable[Mapping[str, object]]]
 Send = Callable[[dict[str, object]], Awaitable[None]]
 
 
+_LONGEST_REASON = 123  # bytes that a close frame can hold
 _STORED = ("user", "auth", "session")
 
 Socket: TypeAlias = WebSocket[object, object, State]
@@ -124,12 +135,23 @@ def choose_protocol(handshake: Handshake, *, can_log_in: bool) -> bool:
     return handshake.protocol == AUTHENTICATE
 
 
+def close_code(error: ServiceError) -> int:
+    """The code of the close frame for an error."""
+    return 4000 + error.status
+
+
+def close_message(code: int, reason: str) -> dict[str, object]:
+    """ASGI's message that closes a connection; a reason that is too long for a close frame is cut."""
+    shortened = reason.encode()[:_LONGEST_REASON].decode(errors="ignore")
+    return {"type": "websocket.close", "code": code, "reason": shortened}
+
+
 async def refuse(handshake: Handshake, error: ServiceError) -> None:
     """Refuse a client: with the error as a response, or at least with its status code as the close code."""
     send = handshake.send
     with suppress(Exception):  # the client may be gone
         if not handshake.explains:
-            await send({"type": "websocket.close", "code": 4000 + error.status, "reason": error.message})
+            await send(close_message(close_code(error), error.message))
             return
         headers = [(b"content-type", PROBLEM.encode())]
         await send({"type": "websocket.http.response.start", "status": error.status, "headers": headers})

@@ -147,6 +147,13 @@ class Delivery(Generic[R]):
         except Exception as error:
             return Outcome(None, self.problem(error, incoming, logger), error)
 
+    async def answer(self, incoming: Incoming) -> R:
+        """Like `handle`, but raises the error for the sender: a `ServiceError`."""
+        try:
+            return await self.handle(incoming)
+        except Exception as error:
+            raise self.problem(error, incoming) from error
+
     def problem(self, error: Exception, incoming: Incoming, logger: Logger | None = None) -> ServiceError:
         """The error for the sender if the handling of its message has raised `error`; see `failure`."""
         return failure(error, self.endpoint, incoming, logger or self._logger)

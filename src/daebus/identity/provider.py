@@ -102,14 +102,15 @@ class Visitor(MessageProvider[U | None], Generic[U]):
         if context is None:
             return self._factory()
         if self.assumed:
-            return nullcontext(self._known(context, self.assumed[-1]))
+            return nullcontext(self._known(context, self.assumed[-1], self._subject_of(self.assumed[-1])))
         session = session_of_context(context)
         answer = None if session is None else session.answers.get(self)
         if answer is not None and time.time() < answer.until:
-            return nullcontext(self._known(context, cast("U | None", answer.user)))
+            return nullcontext(self._known(context, cast("U | None", answer.user), answer.subject))
         came = forwarded_of(context) if self.rules.forward else None
         if came is not None and AUTHORIZATION not in context.headers:
-            return nullcontext(self._known(context, self._read(came)))
+            user = self._read(came)
+            return nullcontext(self._known(context, user, self._subject_of(user)))
         return self._factory()
 
     def _accept(self, user: U | None) -> U | None:
@@ -121,15 +122,15 @@ class Visitor(MessageProvider[U | None], Generic[U]):
         context = current_context.get()
         if context is None:
             return user
-        session = session_of_context(context)
+        session, subject = session_of_context(context), self._subject_of(user)
         if session is not None:
-            session.answer(self, Answer(user, self._subject_of(user), until))
-        return self._known(context, user)
+            session.answer(self, Answer(user, subject, until))
+        return self._known(context, user, subject)
 
-    def _known(self, context: Context, user: U | None) -> U | None:
+    def _known(self, context: Context, user: U | None, subject: str | None) -> U | None:
         """The user, who is from now on the one for whom the message is handled."""
         if user is not None:
-            note_actor(context, Known(user, self._subject_of(user), self.rules.forward))
+            note_actor(context, Known(user, subject, self.rules.forward))
         return user
 
     def _subject_of(self, user: U | None) -> str | None:

@@ -10,6 +10,7 @@ from typing import cast
 
 import msgspec
 
+from daebus.asgi.handshake import close_code
 from daebus.core.context import Answer, session_of
 from daebus.declare.signatures import Signature
 from daebus.delivery.delivery import Delivery
@@ -28,7 +29,6 @@ AUTHENTICATE = "authenticate"
 """The type of the message that has the credentials of a client."""
 
 _LONGEST_TIMER, _RETRY = 86_400.0, 5.0
-_CLOSE_CODES = 4000  # plus the HTTP status
 
 End = Callable[[str, int], None]
 
@@ -101,10 +101,7 @@ class Authentication:
     async def find(self, client: Client, request_id: str) -> bool:
         """Find the users of a client again if they have expired; tells if there is one. Raises `ServiceError`."""
         incoming = self._delivery.incoming(request_id, part=client, headers=client.headers)
-        try:
-            return await self._delivery.handle(incoming)
-        except Exception as error:
-            raise self._delivery.problem(error, incoming) from error
+        return await self._delivery.answer(incoming)
 
 
 class UserWatch:
@@ -179,4 +176,4 @@ class UserWatch:
 
     def _close(self, error: ServiceError) -> None:
         if not self._is_over:
-            self._end(error.message, _CLOSE_CODES + error.status)
+            self._end(error.message, close_code(error))

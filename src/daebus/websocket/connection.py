@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Mapping
 
-from daebus.asgi.handshake import Handshake, choose_protocol, refuse
+from daebus.asgi.handshake import Handshake, choose_protocol, close_message, refuse
 from daebus.asgi.settings import WebSocketLimits
 from daebus.core.budgets import Budget
 from daebus.core.timings import Timings
@@ -26,7 +26,6 @@ GOING_AWAY, _NORMAL, _FAILED, _TOO_SLOW = 1001, 1000, 1011, 1013
 
 _TURN = 16  # messages handled without waiting, before other clients get a turn
 _REGISTRY_SECONDS, _HURRIED_SECONDS = 1.0, 1.0
-_LONGEST_REASON = 123  # bytes that a close frame can hold
 _HANDLING, _RECEIVING = State.HANDLING, State.RECEIVING  # reading an enum member takes as long as a call
 _DISCONNECTED: Mapping[str, object] = {"type": "websocket.disconnect"}
 
@@ -153,7 +152,7 @@ class Connection:
                 self._state = State.LOGIN
                 message = await self._reader.first(self._limits.login_timeout)
                 self._state = State.HANDSHAKE
-                asked = await self._inbound.log_in(self.client, message, self._limits.max_login_size)
+                asked = await self._inbound.log_in(self.client, message)
             if self._state is State.HANDSHAKE:
                 greeting = await self._inbound.connect(self.client, handshake.query, handshake.request_id)
             if self._state is State.REFUSING:
@@ -260,9 +259,7 @@ class Connection:
             await self._attempt(self._inbound.disconnect(delivery, self.client), seconds)
 
     async def _send_close(self) -> None:
-        code, reason = self._close_frame
-        shortened = reason.encode()[:_LONGEST_REASON].decode(errors="ignore")
-        await self._handshake.send({"type": "websocket.close", "code": code, "reason": shortened})
+        await self._handshake.send(close_message(*self._close_frame))
 
     async def _attempt(self, work: Awaitable[object], seconds: float | None) -> None:
         """Run one closing step and ignore its failure; `cancel` and the time limit end only this step."""

@@ -35,7 +35,6 @@ __all__ = ["Inbound", "SocketRoutes"]
 R = TypeVar("R")
 
 _LONGEST_NAME = 64
-_NULL = b"null"
 
 
 class _Request(msgspec.Struct):
@@ -93,22 +92,19 @@ class Inbound:
         stopping: Stopping,
         logger: Logger,
     ) -> None:
-        self._messages = {
-            name: Delivery(endpoint, service, stopping, logger, "socket") for name, endpoint in routes.messages.items()
-        }
-        self._connect = (
-            None if routes.connect is None else Delivery(routes.connect, service, stopping, logger, "socket")
-        )
-        self.disconnects: Sequence[Delivery[object]] = [
-            Delivery(endpoint, service, stopping, logger, "socket") for endpoint in routes.disconnect
-        ]
+        def delivery_to(endpoint: Endpoint[R]) -> Delivery[R]:
+            return Delivery(endpoint, service, stopping, logger, "socket")
+
+        self._messages = {name: delivery_to(endpoint) for name, endpoint in routes.messages.items()}
+        self._connect = None if routes.connect is None else delivery_to(routes.connect)
+        self.disconnects: Sequence[Delivery[object]] = [delivery_to(endpoint) for endpoint in routes.disconnect]
         self._authentication: Authentication | None = None
         if routes.authenticate is not None:
-            self._authentication = Authentication(Delivery(routes.authenticate, service, stopping, logger, "socket"))
-        joins = [(room, Delivery(endpoint, service, stopping, logger, "socket")) for room, endpoint in routes.joins]
+            self._authentication = Authentication(delivery_to(routes.authenticate))
+        joins = [(room, delivery_to(endpoint)) for room, endpoint in routes.joins]
         self._rooms = rooms
         self._room_requests = RoomRequests(joins, rooms, limits.max_rooms)
-        self._max_message_size = limits.max_message_size
+        self._max_message_size, self._max_login_size = limits.max_message_size, limits.max_login_size
         self._surely_allowed = limits.max_message_size // 4  # in characters, each at most 4 bytes in UTF-8
         self._logger = logger
         self._numbers = itertools.count(1)
@@ -132,20 +128,15 @@ class Inbound:
         if delivery is None:
             return None
         incoming = delivery.incoming(request_id, query, client, headers=client.headers)
-        try:
-            return await delivery.handle(incoming)
-        except Exception as error:
-            raise delivery.problem(error, incoming) from error
+        return await delivery.answer(incoming)
 
-    async def log_in(self, client: Client, message: str | bytes, limit: int) -> str | int | None:
+    async def log_in(self, client: Client, message: str | bytes) -> str | int | None:
         """Find the user of a client by its first message; returns the id of that message.
 
         Raises:
             ServiceError: The client must be refused with this error.
         """
-        size = len(message if isinstance(message, bytes) else message.encode())
-        if size > limit:
-            raise TooLarge(f"The message has {size} bytes; at most {limit} are allowed for credentials")
+        _refuse_large(message, self._max_login_size, " for credentials")
         try:
             envelope = _decode(message)
         except UNDECODABLE as error:
@@ -159,7 +150,7 @@ class Inbound:
         """Handle a message; returns the answer, if there is one."""
         try:
             if len(message) > self._surely_allowed:
-                self._refuse_large(message)
+                _refuse_large(message, self._max_message_size)
             envelope = _decode(message)
             delivery = self._messages.get(envelope.type)
             if delivery is None:
@@ -210,15 +201,16 @@ class Inbound:
         if outcome.problem is not None and not outcome.is_logged:
             self._logger.error("disconnect handler failed", **about, reason=outcome.problem.message)
 
-    def _refuse_large(self, message: str | bytes) -> None:
-        size, limit = len(message if isinstance(message, bytes) else message.encode()), self._max_message_size
-        if size > limit:
-            raise TooLarge(f"The message has {size} bytes; at most {limit} are allowed", details={"limit": limit})
-
     def _missing(self, name: str) -> NoReturn:
         close = closest(name, self._messages) if len(name) <= _LONGEST_NAME else None
         hint = "" if close is None else f"; did you mean {close!r}?"
         raise NotFound(f"There is no message type {name[:_LONGEST_NAME]!r}{hint}", code="no_such_type")
+
+
+def _refuse_large(message: str | bytes, limit: int, purpose: str = "") -> None:
+    size = len(message if isinstance(message, bytes) else message.encode())
+    if size > limit:
+        raise TooLarge(f"The message has {size} bytes; at most {limit} are allowed{purpose}", details={"limit": limit})
 
 
 def _error(error: ServiceError, message_id: str | int | None) -> str:

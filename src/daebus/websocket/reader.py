@@ -52,8 +52,6 @@ class Reader:
                 message = await self._receive()
         except TimeoutError:
             raise Unauthorized(f"The client has sent no credentials within {seconds:g} s") from None
-        except Exception:  # the server's way of saying that the client has gone
-            message = None
         if message is None:
             raise Unauthorized("The client has left before its login")
         return message

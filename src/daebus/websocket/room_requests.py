@@ -122,10 +122,7 @@ class RoomRequests:
             raise TooManyRequests(f"You are in {self._max_rooms} rooms already, and may not join more")
         body = urlencode(values).encode()
         incoming = delivery.incoming(request_id, body, client, headers=client.headers)
-        try:
-            data = await delivery.handle(incoming)
-        except Exception as error:
-            raise delivery.problem(error, incoming) from error
+        data = await delivery.answer(incoming)
         hidden = room.types == (type(None),)
         member = b"" if hidden else encode(_Member(client.id, msgspec.Raw(data), incoming.context.actor))
         entered = await self._rooms.enter(room, name, (client.id, _connection_of(client)), member, since)
