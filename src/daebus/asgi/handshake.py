@@ -14,6 +14,7 @@ from litestar.types import Receive as AsgiReceive
 from litestar.types import Send as AsgiSend
 
 from daebus.errors import ServiceError
+from daebus.protocol.replies import close_code
 from daebus.server.sockets import DIRECT, Direct
 
 from .problems import PROBLEM, REFUSAL, encode_problem, request_id
@@ -23,7 +24,6 @@ __all__ = [
     "Handshake",
     "Socket",
     "choose_protocol",
-    "close_code",
     "close_message",
     "explaining",
     "read_handshake",
@@ -133,11 +133,6 @@ def choose_protocol(handshake: Handshake, *, can_log_in: bool) -> bool:
     known = (AUTHENTICATE, PLAIN) if can_log_in else (PLAIN,)
     handshake.protocol = next((one for one in known if one in handshake.offers), None)
     return handshake.protocol == AUTHENTICATE
-
-
-def close_code(error: ServiceError) -> int:
-    """The code of the close frame for an error."""
-    return 4000 + error.status
 
 
 def close_message(code: int, reason: str) -> dict[str, object]:

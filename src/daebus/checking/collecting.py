@@ -18,31 +18,31 @@ from .contracts import Modules, key_of
 from .description import interceptors_of, listener_of, show_returned, timeout_of
 from .examination import Examined
 from .providers import providers_of
-from .report import Report
+from .report import mistakes_of
 from .snapshot import Handler, Service, Snapshot
 
 __all__ = ["collect"]
 
 
-def collect(examined: Examined, report: Report, folders: Sequence[str]) -> Snapshot:
+def collect(examined: Examined, folders: Sequence[str]) -> Snapshot:
     """The snapshot of an examined app, and of the modules of the workspace that were imported.
 
     Args:
         examined: The app.
-        report: Its mistakes.
         folders: The folders of the workspace.
     """
+    problems, warnings = mistakes_of(examined)
     made = examined.made
     modules = Modules(folders, None if made is None else made.service)
     contracts = list(modules.contracts())
     if made is None:
-        return Snapshot(problems=report.problems, contracts=contracts, names=modules.names(), modules=modules.files())
+        return Snapshot(problems=problems, contracts=contracts, names=modules.names(), modules=modules.files())
     owner = made.container.declarative_parent
     place = None if owner is None or is_ours(owner) else place_of_class(owner)
     file, line = (place.path, place.line) if isinstance(place, Place) else (None, None)
     return Snapshot(
-        problems=report.problems,
-        warnings=report.warnings,
+        problems=problems,
+        warnings=warnings,
         service=made.service,
         container=name_of(made.container),
         container_file=file,

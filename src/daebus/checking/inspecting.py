@@ -14,7 +14,6 @@ from daebus.errors import StartupError
 
 from .collecting import collect
 from .examination import Examined, examine
-from .report import report_on
 from .snapshot import Inspection, Snapshot
 
 __all__ = ["inspect_app"]
@@ -25,8 +24,7 @@ def inspect_app(ordered: Inspection) -> Snapshot:
     os.chdir(ordered.root)
     sys.argv = [ordered.target]
     _lay_over(ordered.buffers)
-    examined = _examine(ordered)
-    return collect(examined, report_on(examined), ordered.folders)
+    return collect(_examine(ordered), ordered.folders)
 
 
 def _examine(ordered: Inspection) -> Examined:

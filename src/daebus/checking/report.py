@@ -16,7 +16,7 @@ from .description import Wiring, describe
 from .examination import Examined
 from .mistake import Mistake, Remark
 
-__all__ = ["Report", "report_on"]
+__all__ = ["Report", "mistakes_of", "report_on"]
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -36,16 +36,21 @@ class Report(msgspec.Struct, frozen=True):
     warnings: Sequence[Mistake] = ()
 
 
-def report_on(examined: Examined) -> Report:
-    """The result of an examination as data."""
+def mistakes_of(examined: Examined) -> tuple[list[Mistake], list[Mistake]]:
+    """The problems that an examination has found, and its warnings, which count only without problems."""
     problems = [_mistake(problem) for problem in examined.problems]
     if examined.failure is not None:
         problems.append(_failure(examined.failure))
     made = examined.made
-    if made is None:
-        return Report(ok=False, problems=problems, wiring=None)
-    warnings = [] if problems else [_mistake(warning) for warning in made.warnings]
-    return Report(ok=not problems, problems=problems, wiring=describe(made), warnings=warnings)
+    return problems, [] if problems or made is None else [_mistake(warning) for warning in made.warnings]
+
+
+def report_on(examined: Examined) -> Report:
+    """The result of an examination as data."""
+    problems, warnings = mistakes_of(examined)
+    made = examined.made
+    wiring = None if made is None else describe(made)
+    return Report(ok=not problems and made is not None, problems=problems, wiring=wiring, warnings=warnings)
 
 
 def _failure(error: DaebusError) -> Mistake:

@@ -26,7 +26,6 @@ from daebus.process.loop import Loop
 from daebus.process.supervisor import Supervisor
 from daebus.process.watchdog import hung_seconds
 
-from .correcting import fix, show_fixes
 from .failures import explained
 from .overview import overview
 
@@ -163,10 +162,10 @@ def check(**given: object) -> None:
         if options.watch:
             _watch(options)
         elif options.diff:
-            sys.exit(1 if show_fixes(options.target, options.service, _folders(options.target)) else 0)
+            _show_fixes(options)
         else:
             if options.fix:
-                fix(options.target, options.service, _folders(options.target))
+                _fix(options)
             _check(options)
 
 
@@ -175,6 +174,18 @@ def _watch(options: _CheckOptions) -> None:
 
     service = [] if options.service is None else [f"--service={options.service}"]
     asyncio.run(watch(["check", options.target, *service], _folders(options.target)))
+
+
+def _show_fixes(options: _CheckOptions) -> None:
+    from .correcting import show_fixes  # noqa: PLC0415  # `daebus run` corrects nothing
+
+    sys.exit(1 if show_fixes(options.target, options.service, _folders(options.target)) else 0)
+
+
+def _fix(options: _CheckOptions) -> None:
+    from .correcting import fix  # noqa: PLC0415  # likewise
+
+    fix(options.target, options.service, _folders(options.target))
 
 
 def _check(options: _CheckOptions) -> None:

@@ -60,6 +60,7 @@ class _Correcting:
         self._read = read
         self._place = place
         self._texts: dict[str, str] = {}
+        self._pages = Pages(self._text)
         self._snapshot = check({})
         self._refused: set[_Key] = set()
         self._made: list[Correction] = []
@@ -90,7 +91,7 @@ class _Correcting:
         return found
 
     def _certain(self) -> Iterator[tuple[Mistake, Fix]]:
-        index = Index([self._snapshot], Pages(self._text))
+        index = Index([self._snapshot], self._pages)
         for mistake in self._snapshot.problems:
             where = self._where(index, mistake)
             if where is not None and _key(mistake) not in self._refused:
@@ -114,7 +115,7 @@ class _Correcting:
         """Make some fixes, if a check confirms them."""
         texts = dict(self._texts)
         edits = [edit for _, fix in batch for edit in fix.edits]
-        for path in {edit.path for edit in edits}:
+        for path in dict.fromkeys(edit.path for edit in edits):
             texts[path] = apply_edits(self._text(path), [edit for edit in edits if edit.path == path])
         snapshot = self._check(texts)
         before, after = Counter(map(_key, self._snapshot.problems)), Counter(map(_key, snapshot.problems))

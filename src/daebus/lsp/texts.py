@@ -37,6 +37,7 @@ class Texts:
         self._workspace = workspace
         self._uris: dict[str, str] = {}
         self._disk: dict[str, tuple[float, str]] = {}
+        self._lines: dict[str, tuple[str, Sequence[str]]] = {}
 
     def opened(self, uri: str) -> None:
         """The editor has opened a document, under a URI that may be written in another way than ours."""
@@ -75,7 +76,10 @@ class Texts:
 
     def lines(self, path: str) -> Sequence[str]:
         """The lines of a file, with their ends."""
-        return _LINE.findall(self.text(path))
+        text, known = self.text(path), self._lines.get(path)
+        if known is None or known[0] != text:  # it is asked for each token of a file
+            known = self._lines[path] = text, _LINE.findall(text)
+        return known[1]
 
     def range(self, path: str, start: tuple[int, int], end: tuple[int, int]) -> types.Range:
         """A range for the editor from positions in characters: line and column, both from 0."""

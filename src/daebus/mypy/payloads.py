@@ -42,7 +42,7 @@ def payload_mistakes(handler: Handler, container: Container | None) -> Iterator[
             if part not in (CONTEXT, handler.kind.part):
                 yield parameter, f"{handler.kind.title} has no {_bare(part)}, only {PARTS[part]} has", "remove it"
         elif payload is not None or handler.kind.payload is None:
-            yield from _surplus_mistakes(handler, payload, parameter, container)
+            yield from _surplus(handler, payload, parameter, container)
         else:
             payload = parameter
             yield from _wrong_payload(handler, parameter, container)
@@ -66,28 +66,22 @@ def _missing(handler: Handler, payload: Parameter | None) -> Iterator[Mistake]:
             yield switch, "`running` must be the first parameter", f'put it before "{left[0].name}"'
 
 
-def _surplus_mistakes(
+def _surplus(
     handler: Handler, payload: Parameter | None, parameter: Parameter, container: Container | None
 ) -> Iterator[Mistake]:
     """None if it may be a parameter of the name of a room."""
-    is_service = _is_service(parameter, container) or foreign_part(parameter.type) is not None
-    if is_service or not handler.kind.named:
-        yield parameter, *_surplus(handler, payload, parameter, container)
-
-
-def _surplus(
-    handler: Handler, payload: Parameter | None, parameter: Parameter, container: Container | None
-) -> tuple[str, str]:
     kind = handler.kind
-    part = "" if kind.part is None else f", or annotate it as {_bare(kind.part)}"
     is_service = _is_service(parameter, container) or foreign_part(parameter.type) is not None
+    if kind.named and not is_service:
+        return
+    part = "" if kind.part is None else f", or annotate it as {_bare(kind.part)}"
     if payload is None:
         found = f"{kind.title} gets no such value from the message"
-        return found, f"{_star(parameter)}{'' if is_service else ' if it is a service'}{part}"
+        yield parameter, found, f"{_star(parameter)}{'' if is_service else ' if it is a service'}{part}"
+        return
     found = f'{kind.title} takes one {kind.payload}, and "{payload.name}" is already the payload'
-    if is_service:
-        return found, f"{_star(parameter)}{part}"
-    return found, f"{_star(parameter)} if it is a service, or make one msgspec.Struct of both{part}"
+    both = "" if is_service else " if it is a service, or make one msgspec.Struct of both"
+    yield parameter, found, f"{_star(parameter)}{both}{part}"
 
 
 def _wrong_payload(handler: Handler, parameter: Parameter, container: Container | None) -> Iterator[Mistake]:

@@ -17,6 +17,7 @@ __all__ = [
     "ERROR",
     "SUCCESS",
     "Waiting",
+    "close_code",
     "encode_error",
     "encode_response",
     "error_payload",
@@ -44,6 +45,11 @@ class Waiting(Expiring, Protocol):
 _decode_error = msgspec.json.Decoder(ErrorPayload).decode
 
 _NULL = b"null"
+
+
+def close_code(error: ServiceError) -> int:
+    """The code with which a WebSocket client is closed because of an error."""
+    return 4000 + error.status
 
 
 def encode_response(answer: bytes | None, message_id: str | int | None) -> str:

@@ -10,7 +10,6 @@ from typing import cast
 
 import msgspec
 
-from daebus.asgi.handshake import close_code
 from daebus.core.context import Answer, session_of
 from daebus.declare.signatures import Signature
 from daebus.delivery.delivery import Delivery
@@ -20,6 +19,7 @@ from daebus.delivery.workers import Workers
 from daebus.errors import ServiceError, Unauthorized
 from daebus.identity.provider import identities
 from daebus.payloads.codec import compile_decoder
+from daebus.protocol.replies import close_code
 
 from .clients import Client
 
