@@ -12,6 +12,8 @@ from typing import Any, cast
 import pytest
 from dependency_injector import containers
 from redis.asyncio import Redis
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
 
 from daebus.app.kinds import compile_handler
 from daebus.bus.bus import Bus
@@ -28,7 +30,7 @@ from daebus.delivery.workers import WorkerPool
 from daebus.legacy.dialect import dialect_of
 from daebus.protocol.limits import BusLimits
 
-__all__ = ["Decorate", "hide_part", "open_bus", "raw_redis", "recorded", "until", "wired"]
+__all__ = ["Decorate", "closed", "hide_part", "open_bus", "raw_redis", "recorded", "until", "wired"]
 
 
 @asynccontextmanager
@@ -72,6 +74,18 @@ def hide_part(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
         return None if part.partition("(")[0].endswith(f":{name}") else find(part)
 
     monkeypatch.setattr("daebus.core.private_parts.find", find_others)
+
+
+async def closed(socket: ClientConnection, seconds: float = 20.0) -> tuple[int, str]:
+    """The code and the reason with which a service closes a WebSocket; what it sends before is dropped."""
+    async with asyncio.timeout(seconds):
+        try:
+            while True:
+                await socket.recv()
+        except ConnectionClosed as end:
+            if end.rcvd is None:
+                raise  # the connection broke
+            return end.rcvd.code, end.rcvd.reason
 
 
 class _Reader(Recorder):

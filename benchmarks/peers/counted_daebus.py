@@ -1,13 +1,16 @@
-"""daebus, as a counter of instructions runs it: ``python counted_daebus.py PLACE ROW=OPERATIONS…``.
+"""daebus, as a counter of instructions runs it: ``python counted_daebus.py PLACE IDLE ROW=OPERATIONS…``.
 
-A service and its clients are in this one process, so that one count holds both. PLACE is ``bus``, with the server of
-``DAEBUS_REDIS_URL``, or ``web``. A ROW of the bus is an operation and how many are in flight, as in ``call:64``. `mark`
-is called twice for each row: when it is warm, and after its operations.
+A service and its clients are in this one process, so that one count contains both. PLACE is ``bus``, with the server of
+``DAEBUS_REDIS_URL``, or ``web``. A ROW of the bus is an operation and how many are in flight, as in ``call:64``. Each
+row is run three times: to be warm, with its OPERATIONS, and with three times as many. At the end the process is idle
+for IDLE seconds. After each run, and before and after the idle time, `mark` is called; the seconds before each mark are
+written to the file of ``BENCH_TIMES``.
 """
 
 import asyncio
 import functools
 import importlib
+import json
 import os
 import socket
 import subprocess
@@ -16,6 +19,7 @@ import threading
 import time
 import traceback
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import driving
 import shapes
@@ -26,6 +30,8 @@ from daebus import Bus, Daebus
 _CROWD = 16
 _TEXT, _PING, _PONG = 1, 9, 10
 _WARM_UP = 3
+_TIMES = (1, 3)  # the operations of a row
+_SETTLING = 1.0
 _TURN = 0.02
 _LEASE = _TIMEOUT = 600.0
 _ITEMS = 40  # of a stream: no more than are sent within the time after which its reader gives up
@@ -35,10 +41,24 @@ _READY_SECONDS = 600.0
 class Tally:
     """How many messages were handled, for the services of this process."""
 
-    value = 0
+    value = _target = 0
+    _reached = asyncio.Event()
 
     def add(self) -> None:
         Tally.value += 1
+        if Tally.value == Tally._target:
+            Tally._reached.set()
+
+    @classmethod
+    async def reach(cls, target: int) -> None:
+        """Wait until so many were handled, without looking again and again: that would be counted."""
+        if cls.value < target:
+            cls._target = target
+            cls._reached.clear()
+            await cls._reached.wait()
+
+
+_marks: list[float] = []
 
 
 def start_counting() -> None:
@@ -51,19 +71,26 @@ def start_counting() -> None:
 
 
 def mark() -> None:
-    """What `--dump-before` of callgrind names; nothing else here calls it."""
+    """What `--dump-before` of callgrind names; nothing else here calls it. The writing of a dump belongs to the next."""
+    _marks.append(time.monotonic())
     os.getloadavg()
 
 
-def main(place: str, rows: list[str]) -> None:
+def write_times() -> None:
+    """Write the seconds before each mark, from the mark before; for the first one, 0."""
+    seconds = [after - before for before, after in zip(_marks[:1] + _marks[:-1], _marks, strict=True)]
+    Path(os.environ["BENCH_TIMES"]).write_text(json.dumps(seconds))
+
+
+def main(place: str, idle: float, rows: list[str]) -> None:
     wanted = {name: int(count) for name, _, count in (row.partition("=") for row in rows)}
     if place == "bus":
-        asyncio.run(_count_bus(wanted))
+        asyncio.run(_count_bus(wanted, idle))
     else:
-        _count_web(wanted)
+        _count_web(wanted, idle)
 
 
-async def _count_bus(wanted: dict[str, int]) -> None:
+async def _count_bus(wanted: dict[str, int], idle: float) -> None:
     driving.Tally, shapes.ITEMS = Tally, _ITEMS
     apps: list[Daebus] = []
     Daebus.run = lambda app: apps.append(app)  # noqa: PLW0108  # a method, which the script calls at its end
@@ -90,9 +117,13 @@ async def _count_bus(wanted: dict[str, int]) -> None:
         for name, count in wanted.items():
             operation, _, in_flight = name.partition(":")
             work = _Work(operations[operation], int(in_flight), hearers.get(operation, 0))
-            for repeated in (_WARM_UP * int(in_flight), count):
+            for repeated in (_WARM_UP * int(in_flight), *(times * count for times in _TIMES)):
                 await work.repeat(repeated)
                 mark()
+        for seconds in (_SETTLING, idle):
+            await asyncio.sleep(seconds)
+            mark()
+        write_times()
 
 
 def _lengthen_the_lease() -> None:
@@ -114,22 +145,21 @@ class _Work:
         """Do the operation so often, and wait until all is handled."""
         target = Tally.value + count * self._hearers
         await asyncio.gather(*(self._one_after_the_other(count // self._in_flight) for _ in range(self._in_flight)))
-        while Tally.value < target and self._hearers:  # noqa: ASYNC110  # Tally has a number and nothing else
-            await asyncio.sleep(_TURN)
+        await Tally.reach(target)
 
     async def _one_after_the_other(self, count: int) -> None:
         for _ in range(count):
             await self._operation()
 
 
-def _count_web(wanted: dict[str, int]) -> None:
+def _count_web(wanted: dict[str, int], idle: float) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
 
     def drive() -> None:
         try:
-            _drive_web(port, wanted)
+            _drive_web(port, wanted, idle)
         except Exception:
             traceback.print_exc()
             os._exit(1)
@@ -140,7 +170,7 @@ def _count_web(wanted: dict[str, int]) -> None:
     importlib.import_module("web_daebus")  # it serves until the process ends
 
 
-def _drive_web(port: int, wanted: dict[str, int]) -> None:
+def _drive_web(port: int, wanted: dict[str, int], idle: float) -> None:
     _wait_for(port)
     start_counting()
     for name, count in wanted.items():
@@ -149,12 +179,16 @@ def _drive_web(port: int, wanted: dict[str, int]) -> None:
         if name == "broadcast":
             _ask(crowd, crowd, _REQUESTS["echo"][0])  # whoever has an answer hears broadcasts, too
         asking = crowd[:1] if name == "broadcast" else crowd
-        for rounds in (_WARM_UP, count // len(asking)):
+        for rounds in (_WARM_UP, *(times * count // len(asking) for times in _TIMES)):
             for _ in range(rounds):
                 _ask(asking, crowd, request)
             mark()
         for client in crowd:
             client.close()
+    for seconds in (_SETTLING, idle):
+        time.sleep(seconds)
+        mark()
+    write_times()
 
 
 def _ask(asking: "list[_HttpClient]", answered: "list[_HttpClient]", request: bytes) -> None:
@@ -247,4 +281,4 @@ _REQUESTS = {
     "broadcast": (_frame(_TEXT, b'{"type":"broadcast","data":{"text":"hello"}}'), _SocketClient),
 }
 
-main(sys.argv[1], sys.argv[2:])
+main(sys.argv[1], float(sys.argv[2]), sys.argv[3:])

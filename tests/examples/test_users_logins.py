@@ -15,10 +15,10 @@ import jwt
 import pytest
 from tests.examples.test_users import TARGET, showing
 from tests.processes import Service, serving
+from tests.support import closed
 from user_service.contracts import LOGOUT, RENAME_ME, Rename
 from user_service.sessions import ALGORITHM
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from daebus import Bus
@@ -210,15 +210,3 @@ async def answer_of(socket: ClientConnection, message_id: int | str) -> object:
     while (message := json.loads(await socket.recv())).get("id") != message_id:
         pass
     return message["type"]
-
-
-async def closed(socket: ClientConnection) -> tuple[int, str]:
-    with pytest.raises(ConnectionClosed) as caught:
-        await _receive_all(socket)
-    assert caught.value.rcvd is not None
-    return caught.value.rcvd.code, caught.value.rcvd.reason
-
-
-async def _receive_all(socket: ClientConnection) -> None:
-    while True:
-        await socket.recv()

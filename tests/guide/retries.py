@@ -41,7 +41,7 @@ class RetryBudget:
         for times in (self.calls, self.retries):
             while times and times[0] < now - self.seconds:
                 times.popleft()
-        if len(self.retries) >= 1 + self.share * len(self.calls):  # one is free, where there are few calls
+        if len(self.retries) >= 1 + self.share * len(self.calls):  # one is allowed, however few calls there are
             return False
         self.retries.append(now)
         return True

@@ -78,15 +78,25 @@ class Case:
     """A mistake: the wrong program, the right one, and who tells it.
 
     Attributes:
+        path: Its file.
         title: What is wrong, a sentence.
     """
 
-    name: str
-    group: str
+    path: Path
     title: str
     wrong: str
     right: str
     expected: tuple[Expected, ...]
+
+    @property
+    def name(self) -> str:
+        """Its name in its group."""
+        return self.path.stem
+
+    @property
+    def group(self) -> str:
+        """Its group."""
+        return self.path.parent.name
 
     def module(self, twin: Twin) -> str:
         """The name of the module of one of its programs."""
@@ -109,7 +119,7 @@ def read_case(path: Path) -> Case:
             stage, strict = cast("Stage", mark["stage"]), mark["strict"] is not None
             expected.append(Expected(stage, at + 1, mark["code"], parts, strict))
     title = lines[0].strip('"')
-    return Case(path.stem, path.parent.name, title, _twin(lines, "wrong"), _twin(lines, "right"), tuple(expected))
+    return Case(path, title, _twin(lines, "wrong"), _twin(lines, "right"), tuple(expected))
 
 
 def _twin(lines: Iterable[str], which: Twin) -> str:

@@ -70,8 +70,7 @@ def main(names: Sequence[str]) -> None:
         shutil.copy(CASES / "accounts.py", folder)
         found = told_of(cases, folder)
     for case in cases:
-        paths = [folder / case.group / f"{case.name}.py" for folder in (CASES, HOLDOUT)]
-        mark(next(filter(Path.exists, paths)), found[case.module("wrong")])
+        mark(case.path, found[case.module("wrong")])
 
 
 if __name__ == "__main__":

@@ -58,12 +58,9 @@ class Forked:
 
     def poll(self) -> int | None:
         """Its exit code; None while it runs."""
-        return self._look(0.0)
-
-    def _look(self, timeout: float | None) -> int | None:
         with self._lock:
             if self.returncode is None:
-                self.returncode = self._next_number(timeout)
+                self.returncode = self._next_number(0.0)
                 if self.returncode is not None:
                     self._status.close()
             return self.returncode
@@ -72,7 +69,7 @@ class Forked:
         """Wait for its end. Raises `subprocess.TimeoutExpired`."""
         if self.returncode is None:
             select.select([self._status], [], [], timeout)  # without the lock, as others may poll
-        code = self._look(0.0)
+        code = self.poll()
         if code is None:
             raise subprocess.TimeoutExpired(self._command, timeout or 0.0)
         return code

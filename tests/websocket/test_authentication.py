@@ -15,8 +15,8 @@ from dependency_injector import providers
 from litestar.connection import ASGIConnection
 from litestar.datastructures import State
 from litestar.middleware import AbstractAuthenticationMiddleware, AuthenticationResult
-from tests.support import until
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from tests.support import closed, until
+from websockets.exceptions import InvalidStatus
 
 from daebus import (
     Client,
@@ -115,19 +115,6 @@ async def asked(socket: Socket, message_type: str = "who", data: object = None) 
     return found["code"] if answer.type == "error" else found
 
 
-async def closed(socket: Socket) -> tuple[int, str]:
-    with pytest.raises(ConnectionClosed) as caught:
-        await _receive_all(socket)
-    received = caught.value.rcvd
-    assert received is not None
-    return received.code, received.reason
-
-
-async def _receive_all(socket: Socket) -> None:
-    while True:
-        await socket.receive()
-
-
 async def log_in(socket: Socket, token: str) -> object:
     return await asked(socket, "authenticate", {"token": token})
 
@@ -224,7 +211,7 @@ async def test_who_does_not_log_in_first_is_closed(text: str, code: int, reason:
         async with service.socket(subprotocols=LOGIN) as socket:
             assert await clients.connected() == []  # it gets no broadcasts before it is known
             await socket.connection.send(text)
-            told = await closed(socket)
+            told = await closed(socket.connection)
             assert told[0] == code
             assert reason in told[1]
         assert await clients.connected() == []
@@ -235,7 +222,7 @@ async def test_a_login_has_a_time_limit() -> None:
         running(chat(WebSocketLimits(login_timeout=0.1))) as service,
         service.socket(subprotocols=LOGIN) as socket,
     ):
-        assert await closed(socket) == (4401, "The client has sent no credentials within 0.1 s")
+        assert await closed(socket.connection) == (4401, "The client has sent no credentials within 0.1 s")
 
 
 async def test_a_stop_does_not_wait_for_a_login() -> None:
@@ -244,7 +231,7 @@ async def test_a_stop_does_not_wait_for_a_login() -> None:
             socket = await stack.enter_async_context(service.socket(subprotocols=LOGIN))
             start = time.monotonic()
         assert time.monotonic() - start < 2
-        assert (await closed(socket))[0] == 4503
+        assert (await closed(socket.connection))[0] == 4503
 
 
 async def test_a_service_without_users_takes_no_login() -> None:
@@ -274,7 +261,7 @@ async def ada_for(seconds: float) -> AsyncGenerator[tuple[Tokens, Socket]]:
 
 async def test_a_client_is_closed_when_its_user_expires_even_if_it_is_silent() -> None:
     async with ada_for(0.1) as (_, socket):
-        assert (await closed(socket))[0] == 4401
+        assert (await closed(socket.connection))[0] == 4401
 
 
 async def test_a_user_who_is_found_again_stays() -> None:
@@ -298,7 +285,7 @@ async def test_a_connection_is_of_one_user_only(token: str) -> None:
     async with running(chat()) as service, service.socket(subprotocols=ADA) as socket:
         assert await asked(socket) == "ada"
         assert await log_in(socket, token) == "unauthorized"
-        assert (await closed(socket))[0] == 4401
+        assert (await closed(socket.connection))[0] == 4401
 
 
 async def test_a_stranger_can_log_in_later() -> None:
@@ -313,7 +300,7 @@ async def test_a_stranger_can_log_in_later() -> None:
 async def test_a_user_who_cannot_be_found_again_is_closed_with_the_reason() -> None:
     async with ada_for(0.1) as (tokens, socket):
         tokens.is_away = True
-        assert await closed(socket) == (4503, "The tokens are away")
+        assert await closed(socket.connection) == (4503, "The tokens are away")
 
 
 async def test_a_handler_of_the_service_called_authenticate_takes_these_messages_itself() -> None:

@@ -13,6 +13,7 @@ from litestar.types import Message, Scope
 from litestar.types import Receive as AsgiReceive
 from litestar.types import Send as AsgiSend
 
+from daebus.core.context import read_headers
 from daebus.errors import ServiceError
 from daebus.protocol.replies import close_code
 from daebus.server.sockets import DIRECT, Direct
@@ -105,13 +106,9 @@ def read_handshake(socket: Socket) -> Handshake:
     # Litestar's types do not include the messages of the extension below.
     ends = (socket.receive, socket.send) if direct is None else (direct.receive, direct.send)
     receive, send = cast("tuple[Receive, Send]", ends)
-    headers: dict[str, str] = {}
-    for raw_name, raw_value in scope["headers"]:
-        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
-        headers[name] = f"{headers[name]}, {value}" if name in headers else value
     return Handshake(
         query=scope["query_string"],
-        headers=headers,
+        headers=read_headers(scope["headers"]),
         request_id=request_id(scope),
         explains=_explains(scope),
         receive=receive,

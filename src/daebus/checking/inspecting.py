@@ -39,6 +39,8 @@ def _examine(ordered: Inspection) -> Examined:
 
 def _lay_over(buffers: Mapping[str, str]) -> None:
     """Import the text of buffers instead of their files, from now on; places in messages are found in it, too."""
+    if not buffers:
+        return
     texts = {_same(path): text for path, text in buffers.items()}
     for path, text in texts.items():
         linecache.cache[path] = (len(text), None, io.StringIO(text).readlines(), path)

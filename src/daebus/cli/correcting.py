@@ -112,15 +112,15 @@ class _Files:
         Raises:
             StartupError: One has changed, or cannot be written.
         """
-        for path in texts:
+        contents: dict[str, bytes] = {}
+        for path, text in texts.items():
             known = self._read[path]
             if known is None or Path(path).read_bytes() != known[0]:
                 raise StartupError(f"{show_path(path)} has changed meanwhile, so no file was changed: run it again.")
-        for path, text in texts.items():
-            known = self._read[path]
-            assert known is not None  # noqa: S101  # by the loop above
+            contents[path] = text.encode(known[2])
+        for path, content in contents.items():
             try:
-                _replace(path, text.encode(known[2]))
+                _replace(path, content)
             except OSError as error:
                 raise StartupError(f"{show_path(path)} could not be written: {error.strerror}.") from error
 

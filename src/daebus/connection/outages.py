@@ -1,8 +1,10 @@
-"""An outage of a server: the error that it causes, and its log lines, written once for all connections."""
+"""An outage of a server: its reason, the error that it causes, and its log lines, written once for all connections."""
 
 from __future__ import annotations
 
 import logging
+import os
+import re
 import threading
 import time
 
@@ -11,10 +13,26 @@ from typing_extensions import override
 from daebus.core.timings import DEFAULT_TIMINGS
 from daebus.errors import Unavailable
 
-__all__ = ["AWAY", "NotSent", "Outage", "ServerUnavailable", "always", "where_not_sent"]
+__all__ = [
+    "AWAY",
+    "HUNG_UP",
+    "NotSent",
+    "Outage",
+    "ServerUnavailable",
+    "always",
+    "causes_of",
+    "os_reason",
+    "refusal_reason",
+    "where_not_sent",
+]
 
 AWAY = "The Redis server that is needed for this is not available now. Trying again may help."
 """The message for senders, without the address of the server."""
+
+HUNG_UP = (
+    "closed the connection at once. Is it a Redis server, with room for a client (maxclients)? Does it want rediss://?"
+)
+"""The rest of a sentence about the server."""
 
 _log = logging.getLogger(__name__)
 
@@ -95,3 +113,29 @@ def always(_: Unavailable) -> bool:
 def where_not_sent(error: Unavailable) -> bool:
     """Retry only if the server has not received the command: for commands that must not run twice."""
     return isinstance(error, NotSent)
+
+
+def causes_of(error: BaseException | None) -> list[BaseException]:
+    """An error, and what has caused it, from the outside inwards."""
+    found: list[BaseException] = []
+    while error is not None:
+        found.append(error)
+        error = error.__cause__ or error.__context__
+    return found
+
+
+def refusal_reason(text: str) -> str:
+    """Why a connection failed, by the server's own error: the rest of a sentence about the server."""
+    if "closed by server" in text:
+        return HUNG_UP
+    if text.startswith("DENIED"):
+        return "runs in protected mode: it takes no connections from other hosts until it has a password or an ACL."
+    hint = " docs/redis.md lists the rights that daebus needs." if "permission" in text else ""
+    return f"refused the connection: {text.rstrip('.')}.{hint}"
+
+
+def os_reason(error: OSError) -> str:
+    """The reason of an error of the operating system, in its words."""
+    # asyncio reports one failure for each address of the host in a single error without a number.
+    number = error.errno or int((re.findall(r"\[Errno (\d+)\]", str(error)) or [0])[0])
+    return os.strerror(number) if number > 0 else error.strerror or str(error)

@@ -34,6 +34,7 @@ __all__ = ["RedisServer"]
 REDIS: Sequence[str] = (
     "redis.asyncio:Connection._writer",
     "redis.asyncio:Connection.can_read",
+    "redis.asyncio:SSLConnection.ssl_context",
     "redis.crc:key_slot",
 )
 """The parts of redis-py beyond its documented interface that `daebus.connection.session` uses."""

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
-import re
 import ssl
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, cast
 
 import msgspec
 from redis import exceptions
-from redis.asyncio import Connection, Redis
+from redis.asyncio import Connection, Redis, SSLConnection
 from redis.asyncio.cluster import ClusterNode, RedisCluster
 from redis.asyncio.connection import parse_url
 from redis.asyncio.sentinel import Sentinel
@@ -22,7 +21,7 @@ from typing_extensions import override
 
 from daebus.core.cancelling import never_swallowing
 
-from .outages import ServerUnavailable
+from .outages import HUNG_UP, ServerUnavailable, causes_of, os_reason, refusal_reason
 from .urls import unknown_option
 
 __all__ = [
@@ -41,15 +40,13 @@ __all__ = [
     "sentinel_client",
 ]
 
-_HUNG_UP = (
-    "closed the connection at once. Is it a Redis server, with room for a client (maxclients)? Does it want rediss://?"
-)
-
 Options = Mapping[str, Any]
 """The options of redis-py's connections, which have no type there."""
 
 _AWAY = (exceptions.ConnectionError, exceptions.TimeoutError, exceptions.ClusterError, exceptions.SlotNotCoveredError)
 _REFUSED = (exceptions.ReadOnlyError, exceptions.OutOfMemoryError)
+
+_TLS_FILES = ("ca_certs", "ca_path", "certfile", "keyfile")
 
 # RESP2 has one shape for each reply, in every version of the servers; in RESP3 some are maps and some are not.
 _LINK_OPTIONS = {
@@ -59,6 +56,9 @@ _LINK_OPTIONS = {
     "health_check_interval": 0,
     "retry_on_timeout": False,
 }
+
+
+_tls_contexts: dict[str, tuple[object, object]] = {}  # by options: the state of the files, and what was made of them
 
 
 class _Connection(Protocol):
@@ -226,7 +226,28 @@ def _new_connection(options: Options) -> _Connection:
     options = {**options, **_LINK_OPTIONS}
     options.pop("max_connections", None)  # for the pool of a client
     make: Callable[..., _Connection] = options.pop("connection_class", Connection)
-    return make(**options)
+    connection = make(**options)
+    if isinstance(connection, SSLConnection):
+        connection.ssl_context = cast("Any", _tls_context(connection.ssl_context, options))
+    return connection
+
+
+def _tls_context(new: object, options: Options) -> object:
+    """The TLS context that connections share, as making one takes 70 ms; `new`, if a file of it was replaced since."""
+    own = {name: value for name, value in options.items() if name.startswith("ssl_")}
+    files = [*ssl.get_default_verify_paths(), *(own.get(f"ssl_{name}") for name in _TLS_FILES)]
+    state = [(found.st_ino, found.st_size, found.st_mtime_ns) for found in map(_stat, files) if found is not None]
+    known = _tls_contexts.get(str(own))
+    if known is None or known[0] != state:
+        _tls_contexts[str(own)] = known = state, new
+    return known[1]
+
+
+def _stat(path: str | None) -> os.stat_result | None:
+    try:
+        return None if path is None else os.stat(path)
+    except OSError:
+        return None
 
 
 def _greeting(reply: object) -> Greeting:
@@ -252,15 +273,9 @@ def _transport(connection: _Connection) -> asyncio.WriteTransport:
     return writer.transport
 
 
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
-
-
 def _reason(error: BaseException) -> str:
     """Why the connection failed: the rest of a sentence about the server. The innermost cause is the most precise."""
-    for cause in reversed(list(_causes(error))):
+    for cause in reversed(causes_of(error)):
         match cause:
             case AuthenticationError(status_code="NOAUTH"):
                 return "asks for a password. Put it into the URL: redis://:PASSWORD@HOST:6379/0."
@@ -275,25 +290,9 @@ def _reason(error: BaseException) -> str:
             case ssl.SSLError():
                 return f"failed the TLS handshake: {cause.reason}. Does it want redis:// rather than rediss://?"
             case ConnectionResetError() | BrokenPipeError():
-                return _HUNG_UP
+                return HUNG_UP
             case OSError():
-                return f"is not reachable: {_os_reason(cause)}. Start it, or correct the URL."
+                return f"is not reachable: {os_reason(cause)}. Start it, or correct the URL."
             case _:
                 continue
-    return _refusal(str(error))
-
-
-def _refusal(text: str) -> str:
-    """Why the connection failed, by the server's own error: the rest of a sentence about the server."""
-    if "closed by server" in text:
-        return _HUNG_UP
-    if text.startswith("DENIED"):
-        return "runs in protected mode: it takes no connections from other hosts until it has a password or an ACL."
-    hint = " docs/redis.md lists the rights that daebus needs." if "permission" in text else ""
-    return f"refused the connection: {text.rstrip('.')}.{hint}"
-
-
-def _os_reason(error: OSError) -> str:
-    # asyncio reports one failure for each address of the host in a single error without a number.
-    number = error.errno or int((re.findall(r"\[Errno (\d+)\]", str(error)) or [0])[0])
-    return os.strerror(number) if number > 0 else error.strerror or str(error)
+    return refusal_reason(str(error))

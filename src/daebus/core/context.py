@@ -25,6 +25,7 @@ __all__ = [
     "SessionWatcher",
     "Source",
     "current_context",
+    "read_headers",
     "remaining",
     "session_of",
 ]
@@ -99,7 +100,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         use `request_id` instead of ``x-request-id``.
         """
         if self._read_headers is None:
-            headers = _NO_HEADERS if self._headers is None else MappingProxyType(_read(self._headers))
+            headers = _NO_HEADERS if self._headers is None else MappingProxyType(read_headers(self._headers))
             msgspec.structs.force_setattr(self, "_read_headers", headers)
             return headers
         return self._read_headers
@@ -133,7 +134,8 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
 
 
-def _read(raw: Mapping[str, str] | Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+def read_headers(raw: Mapping[str, str] | Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """The headers of a transport, by their names in lower case; the values of a repeated one are joined by ``, ``."""
     if isinstance(raw, Mapping):
         named = cast("Mapping[str, str]", raw)  # one is Iterable, too
         return {name.lower(): value for name, value in named.items()}

@@ -11,7 +11,6 @@ from daebus.checking.mistake import Mistake
 from daebus.checking.snapshot import Member, Provider
 
 from .edits import Edit
-from .imports import import_edits
 from .index import Index
 from .syntax import Header, Page, Parameter
 
@@ -112,6 +111,11 @@ class _Fixes(msgspec.Struct, frozen=True):
         found = next((one for one in parameters if one.start <= self.start <= one.end), None)
         return None if header is None or found is None else (header, found)
 
+    def _provider(self) -> Provider | None:
+        """The provider of the parameter with the mistake."""
+        found = self._parameter()
+        return None if found is None else self.index.provider(self.path, *found)
+
     def _add_star(self) -> Iterator[Fix]:
         """Put a bare ``*`` before the first service, behind what comes from the message."""
         found = self._parameter()
@@ -119,9 +123,8 @@ class _Fixes(msgspec.Struct, frozen=True):
             return
         header, first = found
         providers = self.index.providers(self.path)
-        services = [one for one in header.parameters if not one.is_service and _is_service(one, first, providers)]
-        left = [one for one in header.parameters if not one.is_service and one not in services]
-        right = [one for one in header.parameters if one.is_service]
+        services = [one for one in header.left if _is_service(one, first, providers)]
+        left, right = [one for one in header.left if one not in services], header.right
         title = "Put a bare * before the services"
         if not right and services and [*left, *services] == [*header.parameters]:
             yield Fix(title, [self._edit(services[0].start, services[0].start, "*, ")])
@@ -147,9 +150,8 @@ class _Fixes(msgspec.Struct, frozen=True):
         if found is None:
             return
         header, moved = found
-        left = [one for one in header.parameters if not one.is_service]
-        right = [one for one in header.parameters if one.is_service and one is not moved]
-        yield from self._ordered(f"Move {moved.name} left of the *", header, [*left, moved], right)
+        right = [one for one in header.right if one is not moved]
+        yield from self._ordered(f"Move {moved.name} left of the *", header, [*header.left, moved], right)
 
     def _remove_default(self) -> Iterator[Fix]:
         found = self._parameter()
@@ -192,7 +194,7 @@ class _Fixes(msgspec.Struct, frozen=True):
         found = self._parameter()
         if found is not None:
             edits = [self._edit(found[1].start, found[1].end, parameter)]
-            edits += import_edits(self.path, self.page, Member("use", "daebus", "use"), None)
+            edits += self.index.imports(self.path, Member("use", "daebus", "use"))
             yield Fix(f"Write {parameter}", edits)
 
     def _give(self, argument: str) -> Iterator[Fix]:
@@ -208,9 +210,7 @@ class _Fixes(msgspec.Struct, frozen=True):
         members: list[Member] = [one.gives for one in self.index.providers(self.path).values() if one.gives is not None]
         members += [member for one in self.index.contracts().values() for member in one.types]
         member = next((one for one in members if one.shown == shown), None)
-        if member is None:
-            return []
-        return import_edits(self.path, self.page, member, self.index.modules.get(member.module or ""))
+        return [] if member is None else self.index.imports(self.path, member)
 
     def _add_provider(self, line: str, container: str) -> Iterator[Fix]:
         """Add a provider at the end of the body of the container."""
@@ -230,26 +230,21 @@ class _Fixes(msgspec.Struct, frozen=True):
     def _take(self, parameter: str) -> Iterator[Fix]:
         """Add a parameter left of the ``*``."""
         header = self._header()
-        if header is None:
-            return
-        left = [one for one in header.parameters if not one.is_service]
-        right = [one for one in header.parameters if one.is_service]
-        yield from self._ordered(f"Take {parameter}", header, left, right, parameter)
+        if header is not None:
+            yield from self._ordered(f"Take {parameter}", header, header.left, header.right, parameter)
 
     def _make_factory(self) -> Iterator[Fix]:
         yield from self._kind_at(self.path, self.start, "providers.Factory")
 
     def _make_per_message(self) -> Iterator[Fix]:
-        found = self._parameter()
-        provider = None if found is None else self.index.provider(self.path, *found)
+        provider = self._provider()
         if provider is not None and provider.file is not None and provider.line is not None:
             start = self.index.page(provider.file).offset(provider.line - 1, 0)
             yield from self._kind_at(provider.file, start, "PerMessage")
 
     def _open_iterator(self) -> Iterator[Fix]:
         """If the provider gives a generator of what the handler asks for, let it be opened for each message."""
-        found = self._parameter()
-        provider = None if found is None else self.index.provider(self.path, *found)
+        found, provider = self._parameter(), self._provider()
         given = "" if provider is None or provider.gives is None else provider.gives.shown
         if found is not None and re.fullmatch(
             rf"\w*(?:Iterator|Generator)\[{re.escape(found[1].annotation)}\b.*", given
@@ -262,7 +257,7 @@ class _Fixes(msgspec.Struct, frozen=True):
         if found is not None:
             edits = [Edit(path, found.start(), found.end(), kind)]
             if kind == "PerMessage":
-                edits += import_edits(path, page, Member(kind, "daebus", kind), None)
+                edits += self.index.imports(path, Member(kind, "daebus", kind))
             yield Fix(f"Make it a {kind.rpartition('.')[2]}", edits)
 
 

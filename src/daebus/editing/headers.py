@@ -78,6 +78,16 @@ class Header(msgspec.Struct, frozen=True):
         """The decorator that may record it: the outermost one with a dot."""
         return next((one for one in self.decorators if one.owner), None)
 
+    @property
+    def left(self) -> list[Parameter]:
+        """The parameters left of the ``*``."""
+        return [one for one in self.parameters if not one.is_service]
+
+    @property
+    def right(self) -> list[Parameter]:
+        """The parameters right of the ``*``."""
+        return [one for one in self.parameters if one.is_service]
+
 
 def find_headers(source: Source) -> list[Header]:
     """The decorated functions of a file, in their order."""

@@ -7,8 +7,10 @@ from functools import cached_property
 
 import msgspec
 
-from daebus.checking.snapshot import Contract, Handler, Provider, Snapshot
+from daebus.checking.snapshot import Contract, Handler, Member, Provider, Snapshot
 
+from .edits import Edit
+from .imports import import_edits
 from .syntax import Decorator, Header, Page, Parameter, Use
 
 __all__ = ["Index", "Pages", "Site"]
@@ -93,6 +95,10 @@ class Index:
     def modules(self) -> dict[str, str]:
         """The file of each module."""
         return {module: file for one in self._snapshots for file, module in one.modules.items()}
+
+    def imports(self, path: str, member: Member) -> list[Edit]:
+        """The edits by which a file imports a type; none if it needs none."""
+        return import_edits(path, self.page(path), member, self.modules.get(member.module or ""))
 
     def providers(self, path: str) -> Mapping[str, Provider]:
         """The providers that handlers in a file may have, by name."""

@@ -9,7 +9,6 @@ import msgspec
 from lsprotocol import types
 
 from daebus.checking.snapshot import Contract, Event, Member
-from daebus.editing.imports import import_edits
 from daebus.editing.index import Index
 from daebus.editing.syntax import Decorator, Header, Page
 from daebus.lsp.texts import Texts
@@ -222,12 +221,8 @@ class _Completion(msgspec.Struct, frozen=True):
         )
 
     def _imports(self, members: Iterable[Member]) -> list[types.TextEdit]:
-        files = self.index.modules
-        return [
-            self.texts.edit(self.page, edit)
-            for member in members
-            for edit in import_edits(self.path, self.page, member, files.get(member.module or ""))
-        ]
+        edits = [edit for member in members for edit in self.index.imports(self.path, member)]
+        return [self.texts.edit(self.page, edit) for edit in edits]
 
 
 def _tagged(event: Event) -> str:

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from lsprotocol import types
 
 from daebus.checking.snapshot import Contract, Handler, Member
-from daebus.editing.imports import import_edits
 from daebus.editing.index import Index
 from daebus.lsp.texts import Texts
 
@@ -76,8 +75,7 @@ def _handler_edits(
     if contract.kind == "StreamAction":
         members.append(Member("AsyncIterator", "collections.abc", "AsyncIterator"))
     for member in members:
-        edits = import_edits(path, page, member, index.modules.get(member.module or ""))
-        yield from (texts.edit(page, edit) for edit in edits)
+        yield from (texts.edit(page, edit) for edit in index.imports(path, member))
 
 
 def _tests(index: Index, texts: Texts, path: str, handler: Handler) -> Iterator[types.CodeAction]:

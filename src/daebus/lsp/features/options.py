@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import get_type_hints
 
 from daebus.declare.policies import RouteOptions
 
@@ -36,7 +35,7 @@ OPTIONS: Mapping[str, Mapping[str, str]] = {
         "status_code": "The status of a success; default: 200, or 204 if the handler returns nothing.",
         "timeout": "Seconds after which the handler is cancelled and the client gets 504; default: no limit.",
         "requires": _REQUIRES,
-        **dict.fromkeys(get_type_hints(RouteOptions), "As in Litestar's route handlers."),
+        **dict.fromkeys(RouteOptions.__annotations__, "As in Litestar's route handlers."),
     },
     "socket": {"timeout": _TIMEOUT, "requires": _REQUIRES},
     "socket_register": {"timeout": _TIMEOUT, "requires": _REQUIRES},
