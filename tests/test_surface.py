@@ -78,7 +78,7 @@ OFFERED: dict[type, str] = {
     Message: "name service types",
     PerMessage: "is_async is_first manager opens related",
     Reject: "code details message status",
-    Room: "history keep latest name parameters service types",
+    Room: "history history_bytes keep latest name parameters service types",
     RoomAddress: "name room",
     Rooms: "members remove send",
     Running: "stop wait",

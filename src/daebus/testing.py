@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import ssl
+from collections import deque
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager
 from functools import cache
@@ -28,7 +29,7 @@ from daebus.errors import ConfigurationError, WiringError, WiringProblem
 from daebus.identity.provider import Identity
 from daebus.mistakes.places import caller_place
 from daebus.payloads.codec import encode
-from daebus.protocol.messages import Envelope
+from daebus.protocol import messages
 from daebus.wiring.overrides import misfit
 from daebus.wiring.provided_types import fits
 
@@ -71,6 +72,20 @@ async def empty_redis(url: str) -> None:
         await node.link.execute("FLUSHALL")
 
 
+class Envelope(messages.Envelope, omit_defaults=True):
+    """A message that a WebSocket client gets: its `type`, its `data` as JSON, and the `id` of what it answers.
+
+    Attributes:
+        room: The room to which it was sent; None: it is not from a room.
+        epoch: The epoch of its position in that room; None: it has no position.
+        offset: The offset of its position in that room; None: it has no position.
+    """
+
+    room: str | None = None
+    epoch: str | None = None
+    offset: int | None = None
+
+
 class Socket:
     """A WebSocket client of a service."""
 
@@ -78,6 +93,7 @@ class Socket:
         self.connection = connection
         """The connection itself, of the ``websockets`` package."""
         self._asked = 0
+        self._earlier: deque[Envelope] = deque()
 
     async def send(self, message_type: str, data: object = None, *, message_id: str | int | None = None) -> None:
         """Send a message.
@@ -87,11 +103,11 @@ class Socket:
             data: The payload, anything that can be encoded as JSON; default: null.
             message_id: The id of the envelope, which an answer repeats; default: none.
         """
-        envelope = Envelope(message_type, msgspec.Raw(encode(data)), message_id)
+        envelope = messages.Envelope(message_type, msgspec.Raw(encode(data)), message_id)
         await self.connection.send(encode(envelope).decode())
 
     async def receive(self, timeout: float = 5.0) -> Envelope:
-        """Wait for the next message.
+        """The next message that was not returned yet; waits for it.
 
         Args:
             timeout: Seconds to wait.
@@ -100,11 +116,10 @@ class Socket:
             TimeoutError: No message came in time.
             websockets.exceptions.ConnectionClosed: The service has closed the connection.
         """
-        async with asyncio.timeout(timeout):
-            return msgspec.json.decode(await self.connection.recv(), type=Envelope)
+        return self._earlier.popleft() if self._earlier else await self._read(timeout)
 
     async def ask(self, message_type: str, data: object = None, *, timeout: float = 5.0) -> Envelope:
-        """Send a message and wait for its answer; other messages that come in between are dropped.
+        """Send a message and wait for its answer. `receive` returns the messages that come before the answer.
 
         Args:
             message_type: The type of the envelope.
@@ -118,10 +133,13 @@ class Socket:
         self._asked += 1
         message_id = f"ask-{self._asked}"
         await self.send(message_type, data, message_id=message_id)
-        while True:
-            answer = await self.receive(timeout)
-            if answer.id == message_id:
-                return answer
+        while (answer := await self._read(timeout)).id != message_id:
+            self._earlier.append(answer)
+        return answer
+
+    async def _read(self, timeout: float) -> Envelope:
+        async with asyncio.timeout(timeout):
+            return msgspec.json.decode(await self.connection.recv(), type=Envelope)
 
 
 class RunningService:

@@ -73,9 +73,9 @@ class Replica:
         self.process.send_signal(number)
 
 
-def daebus_service(url: str) -> tuple[str, ...]:
-    """The command that runs the service on the server at `url`."""
-    return (sys.executable, "-m", "daebus", "run", f"{_SERVICE}:app", "--redis-url", url)
+def daebus_service(url: str, program: Path = _SERVICE) -> tuple[str, ...]:
+    """The command that runs the service, or another program, on the server at `url`."""
+    return (sys.executable, "-m", "daebus", "run", f"{program}:app", "--redis-url", url)
 
 
 class Fleet:
@@ -85,13 +85,15 @@ class Fleet:
         environment: The environment variables of those that are made from now on.
     """
 
-    def __init__(self, folder: Path, command: Sequence[str], environment: Mapping[str, str] = _NOTHING) -> None:
+    def __init__(
+        self, folder: Path, command: Sequence[str], environment: Mapping[str, str] = _NOTHING, *, size: int = _SIZE
+    ) -> None:
         self._folder = folder
         self._command = command
         self.environment = environment
         self._made = 0
         self.all: list[Replica] = []
-        self.replicas: list[Replica] = [self._make() for _ in range(_SIZE)]
+        self.replicas: list[Replica] = [self._make() for _ in range(size)]
 
     def __enter__(self) -> Fleet:
         return self

@@ -22,16 +22,17 @@ AUCTION = Room[Watcher]("auction:{house}:{number}")
 def test_one_contract_names_many_rooms() -> None:
     assert AUCTION(house="a", number=7).name == "auction:a:7"
     assert Room[None]("lobby")().name == "lobby"
-    assert match_room(AUCTION, "auction:a:7") == {"house": "a", "number": "7"}
+    assert match_room(AUCTION.name, "auction:a:7") == {"house": "a", "number": "7"}
     for other in ("auction:a", "auction:a:7:8", "auction:a:", "auction:a b:7", "xauction:a:7", "auction:a:7\n"):
-        assert match_room(AUCTION, other) is None
+        assert match_room(AUCTION.name, other) is None
 
 
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"house": "a"}, r"^Room 'auction:\{house\}:\{number\}' takes house=..., number=..., not house=...$"),
+        ({"house": "a"}, r": Room 'auction:\{house\}:\{number\}' takes house=..., number=..., not house=...$"),
         ({"house": "a", "number": 7, "x": 1}, "not house=..., number=..., x=...$"),
+        ({"hous": "a", "number": 7}, r"test_rooms.py:\d+: Room .*, not hous=..., number=...; did you mean 'house'\?$"),
         ({"house": "a:b", "number": 7}, "house='a:b' has spaces, colons or braces, or is not of 1 to 128 characters$"),
         ({"house": "a" * 129, "number": 7}, "is not of 1 to 128 characters$"),
         ({"house": "", "number": 7}, "house='' has"),
@@ -51,6 +52,7 @@ def test_wrong_options_are_refused() -> None:
         ("a:{class}", {}, r"\{class\} is no parameter name"),
         ("a", {"history": -1}, "history=-1"),
         ("a", {"history": 10_001}, "from 0 to 10000"),
+        ("a", {"history_bytes": 0}, "history_bytes=0"),
         ("a", {"keep": timedelta()}, "keep="),
         ("a", {"keep": 5}, "keep=5, which must be a timedelta above 0"),
         ("a", {"latest": True, "history": 0}, "latest=True, and with history=0 no message is kept"),

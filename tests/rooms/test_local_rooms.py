@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
-from tests.support import until
+import pytest
+from tests.support import raw_redis, until
 
 from daebus import Room
 from daebus.connection.node import open_node
 from daebus.connection.redis_server import RedisServer
+from daebus.connection.resp import CommandError
 from daebus.core.timings import Timings
 from daebus.rooms.local_rooms import LocalRooms
 from daebus.telemetry.logs import make_logger
@@ -18,7 +20,13 @@ LOBBY = Room[str]("lobby")
 
 
 class Nobody:
-    def post(self, text: str) -> None: ...
+    """A connection; `got` has what it was sent."""
+
+    def __init__(self) -> None:
+        self.got: list[str] = []
+
+    def post(self, text: str) -> None:
+        self.got.append(text)
 
     def disconnect(self, reason: str) -> None: ...
 
@@ -28,7 +36,7 @@ async def test_a_client_that_goes_while_it_joins_is_no_member(daebus_redis_url: 
     server = RedisServer.from_url(daebus_redis_url, timings=Timings(room_lease=0.6))
     async with open_node(server) as node:
         rooms = LocalRooms(node, make_logger())
-        rooms.start()
+        rooms.start(["lobby"])
         finished = 0
         for steps in range(60):
             client_id = f"{node.id}-{steps}"
@@ -49,3 +57,36 @@ async def test_a_client_that_goes_while_it_joins_is_no_member(daebus_redis_url: 
         assert not await node.link.execute("EXISTS", "daebus:{room:lobby}:members")
         assert 0 < finished < 60
         await rooms.stop()
+
+
+async def test_a_client_whose_join_the_server_forbids_is_no_member(daebus_redis_url: str) -> None:
+    async with raw_redis(daebus_redis_url) as admin:
+        await admin.execute_command("ACL", "SETUSER", "mute", "on", "nopass", "~*", "&*", "+@all", "-publish")
+        server = RedisServer.from_url(daebus_redis_url.replace("://", "://mute:x@", 1))
+        async with open_node(server) as node:
+            rooms = LocalRooms(node, make_logger())
+            rooms.start(["lobby"])
+            with pytest.raises(CommandError, match="permission"):
+                await rooms.enter(LOBBY, "lobby", (f"{node.id}-1", Nobody()), b'{"id":"1"}', None)
+            assert not await admin.exists("daebus:{room:lobby}:members")
+            await rooms.stop()
+        await admin.execute_command("ACL", "DELUSER", "mute")
+
+
+async def test_a_replica_that_counted_as_dead_by_mistake_tells_of_its_members_again(daebus_redis_url: str) -> None:
+    server = RedisServer.from_url(daebus_redis_url, timings=Timings(room_lease=60))
+    async with open_node(server) as one, open_node(server) as two, raw_redis(daebus_redis_url) as admin:
+        frozen, other = LocalRooms(one, make_logger()), LocalRooms(two, make_logger())
+        for rooms in (frozen, other):
+            rooms.start(["lobby"])
+        member, page = b'{"id":"frozen"}', Nobody()
+        await frozen.enter(LOBBY, "lobby", (f"{one.id}-1", Nobody()), member, None)
+        await admin.zadd("daebus:rooms:instances", {one.id: 1})
+        entered = await other.enter(LOBBY, "lobby", (f"{two.id}-1", page), b'{"id":"page"}', None)
+        assert entered.snapshot.members == [b'{"id":"page"}']
+        entered.membership.release()
+        frozen.renew_soon()
+        await until(lambda: any('{"joined":[{"id":"frozen"}]}' in text for text in page.got))
+        for rooms, node in ((frozen, one), (other, two)):
+            await rooms.leave_all(f"{node.id}-1")
+            await rooms.stop()

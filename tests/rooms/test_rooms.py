@@ -57,6 +57,10 @@ class Whisper(msgspec.Struct):
     amount: int
 
 
+class Hint(msgspec.Struct):
+    quietly: bool
+
+
 class Line(msgspec.Struct):
     room: str
     amount: int
@@ -66,6 +70,7 @@ TIMINGS = Timings(room_lease=3.0)
 AUCTION = Room[Watcher]("auction:{auction}", history=5)
 LOBBY = Room[None]("lobby", latest=True)
 UNKEPT = Room[None]("unkept", history=0)
+SMALL = Room[None]("small:{number}", history_bytes=100)  # of messages with 34 bytes each
 BID = Message[Bid]("bid")
 
 
@@ -93,6 +98,9 @@ def app_of() -> Daebus:
     @app.socket_join(UNKEPT)
     def enter_unkept() -> None: ...
 
+    @app.socket_join(SMALL)
+    def enter_small(number: int) -> None: ...
+
     @app.socket("offer")
     async def offer(offer: Offer, client: Client, *, rooms: Rooms) -> None:
         but = client.id if offer.quietly else ()
@@ -111,6 +119,14 @@ def add_senders(app: Daebus) -> None:
     def say(line: Line, *, blocking_rooms: BlockingRooms) -> None:
         room = LOBBY() if line.room == LOBBY.name else UNKEPT()
         blocking_rooms.send(room, BID, Bid(line.amount))
+
+    @app.socket("hint")
+    async def hint(hint: Hint, client: Client, *, rooms: Rooms) -> None:
+        await rooms.send(AUCTION(auction="7"), BID, Bid(0), but=client.id if hint.quietly else (), kept=False)
+
+    @app.socket("squeeze")
+    async def squeeze(amount: int, *, rooms: Rooms) -> None:
+        await rooms.send(SMALL(number=1), BID, Bid(amount))
 
     @app.socket("list")
     async def members(auction: str, *, rooms: Rooms) -> list[Member[Watcher]]:
@@ -282,6 +298,45 @@ async def test_a_message_can_go_to_some_members_or_to_all_but_some() -> None:
         assert await a.amounts(1) == [2]
         assert ["offset" in each for each in b.of("bid")] == [True, False, True]
         assert [each["data"]["offset"] for each in a.of("offset")] == [1]
+
+
+async def test_a_message_that_is_not_kept_reaches_who_is_there() -> None:
+    async with replicas() as (one, two), page_of(one) as a, page_of(two) as b:
+        epoch = (await a.join("auction:7"))["epoch"]
+        await b.join("auction:7")
+        await a.ask("hint", Hint(quietly=True))
+        await a.ask("offer", Offer("7", 1))
+        await b.ask("hint", Hint(quietly=False))
+        assert (await a.amounts(2), await b.amounts(3)) == ([1, 0], [0, 1, 0])
+        assert ["offset" in each for each in b.of("bid")] == [False, True, False]
+        assert (await b.join("auction:7", since={"epoch": epoch, "offset": 0}))["recovered"] == "full"
+        assert await b.amounts(4) == [0, 1, 0, 1]
+
+
+async def test_the_history_of_a_room_is_limited_in_bytes() -> None:
+    async with replicas() as (one, _), page_of(one) as a:
+        epoch = (await a.join("small:1"))["epoch"]
+        for amount in (11, 12, 13, 14, 15):
+            await a.ask("squeeze", amount)
+        answer = await a.join("small:1", since={"epoch": epoch, "offset": 0})
+        assert (answer["recovered"], answer["offset"]) == ("partial", 3)
+        await a.ask("squeeze", 10**60)  # the last one is kept in any case
+        answer = await a.join("small:1", since={"epoch": epoch, "offset": 0})
+        assert (answer["recovered"], answer["offset"]) == ("partial", 5)
+
+
+async def test_an_answer_has_no_members_of_dead_replicas() -> None:
+    async with replicas() as (one, _), page_of(one) as a, raw_redis(private_redis_url()) as admin:
+        await admin.hset("daebus:{room:auction:7}:members", "dead-1", '{"id":"dead-1","data":{"name":"x"}}')
+        assert len((await a.join("auction:7"))["members"]) == 1
+        assert len((await a.ask("list", "7"))["data"]) == 1
+
+
+async def test_a_wrong_value_in_the_name_of_a_room_is_told_as_such() -> None:
+    async with replicas() as (one, _), page_of(one) as a:
+        answer = (await a.ask("join", {"room": "small:x"}))["data"]
+        assert answer["error"] == "Invalid room parameter `number`: expected `int`, got `str`", answer
+        assert answer["details"]["errors"][0]["in"] == "room"
 
 
 async def test_a_client_gets_the_latest_message_of_a_room_that_offers_it() -> None:

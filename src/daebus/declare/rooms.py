@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from typing_extensions import override
 
 from daebus.errors import BadRequest, ConfigurationError
+from daebus.mistakes.places import caller_place
+from daebus.mistakes.suggestions import did_you_mean
 from daebus.payloads.encodable import Encodable
 
 from .contracts import Contract
@@ -19,6 +21,7 @@ from .options import refuse, require_count, require_name
 __all__ = ["Room", "RoomAddress", "match_room", "shape_of"]
 
 _MAX_HISTORY = 10_000
+_HISTORY_BYTES = 4 * 1_048_576
 
 Presence_co = TypeVar("Presence_co", bound=Encodable, covariant=True)
 
@@ -62,6 +65,7 @@ class Room(Contract, Generic[Presence_co]):
         history: How many messages each room keeps for clients that come back after they were disconnected, and for
             `latest`; default: 100, at most 10,000. 0: none.
         keep: For how long they are kept after the last message; default: 5 minutes.
+        history_bytes: How many bytes of messages each room keeps; default: 4 MiB. The last message is kept in any case.
         latest: Whether a client gets the last message that is kept when it joins; default: False.
         parameters: The names of the parameters.
 
@@ -85,6 +89,11 @@ class Room(Contract, Generic[Presence_co]):
             ...
 
         @property
+        def history_bytes(self) -> int:
+            """How many bytes of messages each room keeps."""
+            ...
+
+        @property
         def latest(self) -> bool:
             """Whether a client gets the last message that is kept when it joins."""
             ...
@@ -94,13 +103,20 @@ class Room(Contract, Generic[Presence_co]):
             """The names of the parameters."""
             ...
     else:
-        __slots__ = ("history", "keep", "latest", "parameters")
+        __slots__ = ("history", "history_bytes", "keep", "latest", "parameters")
 
     def __init__(
-        self, name: str, *, history: int = 100, keep: timedelta = timedelta(minutes=5), latest: bool = False
+        self,
+        name: str,
+        *,
+        history: int = 100,
+        keep: timedelta = timedelta(minutes=5),
+        history_bytes: int = _HISTORY_BYTES,
+        latest: bool = False,
     ) -> None:
         object.__setattr__(self, "history", history)
         object.__setattr__(self, "keep", keep)
+        object.__setattr__(self, "history_bytes", history_bytes)
         object.__setattr__(self, "latest", latest)
         object.__setattr__(self, "parameters", _parameters_of(name))
         super().__init__(name, None)
@@ -123,6 +139,7 @@ class Room(Contract, Generic[Presence_co]):
         super()._check()
         subject = f"Room({self.name!r})"
         require_count(subject, "history", self.history, or_zero=True, most=_MAX_HISTORY)
+        require_count(subject, "history_bytes", self.history_bytes)
         _require_duration(subject, self.keep)
         if self.latest and not self.history:
             found = "latest=True, and with history=0 no message is kept"
@@ -133,12 +150,16 @@ class Room(Contract, Generic[Presence_co]):
 
         Raises:
             BadRequest: A value is not valid, with the code ``no_such_room``: most values come from clients.
-            ConfigurationError: A value is missing or unknown.
+            ConfigurationError: A value is missing or unknown. The text says where the room was named.
         """
         if set(values) != set(self.parameters):
             takes = ", ".join(f"{one}=..." for one in self.parameters) or "nothing"
             given = ", ".join(f"{one}=..." for one in values) or "nothing"
-            raise ConfigurationError(f"Room {self.name!r} takes {takes}, not {given}")
+            strange = [one for one in values if one not in self.parameters]
+            missing = [one for one in self.parameters if one not in values]
+            hint = did_you_mean(strange[0], missing, "") if strange else ""
+            text = f"Room {self.name!r} takes {takes}, not {given}{hint and f'; {hint}'}"
+            raise ConfigurationError(f"{caller_place()}: {text}")
         for name, value in values.items():
             if _FITS.fullmatch(str(value)) is None:
                 found = f"{name}={value!r} has spaces, colons or braces, or is not of 1 to 128 characters"
@@ -151,10 +172,15 @@ def shape_of(room: Room[Encodable]) -> str:
     return _PARAMETER.sub("*", room.name)
 
 
-def match_room(room: Room[Encodable], name: str) -> dict[str, str] | None:
-    """The values of the parameters in the name of a room; None: it is no room of this contract."""
-    found = _pattern_of(room.name).fullmatch(name)
-    return None if found is None else dict(zip(room.parameters, found.groups(), strict=True))
+def match_room(contract: str, name: str) -> dict[str, str] | None:
+    """The values of the parameters in the name of a room; None: it is no room of this contract.
+
+    Args:
+        contract: The name of the contract, with its parameters.
+        name: The name of the room.
+    """
+    found = _pattern_of(contract).fullmatch(name)
+    return None if found is None else dict(zip(_parameters_of(contract), found.groups(), strict=True))
 
 
 def _parameters_of(name: object) -> tuple[str, ...]:

@@ -82,7 +82,9 @@ def is_for_none(signature: CallableType) -> bool:
 
 
 def _is_another(signature: CallableType, call: CallExpr) -> bool:
-    """Whether a signature is the overload for another value of ``after=`` than that of the call."""
+    """Whether a signature is the overload for other named arguments than those of the call: ``to=``, ``after=``."""
+    if ("to" in signature.arg_names) != ("to" in call.arg_names):
+        return True
     wanted = "after" in signature.arg_names and get_proper_type(signature.arg_types[signature.arg_names.index("after")])
     given = call.args[call.arg_names.index("after")] if "after" in call.arg_names else None
     if isinstance(wanted, NoneType):

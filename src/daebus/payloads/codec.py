@@ -204,10 +204,14 @@ def compile_event_decoder(annotation: object) -> Decoder:
     return decode_known
 
 
-def compile_query_decoder(annotation: object) -> Decoder:
+def compile_query_decoder(annotation: object, place: str = "query") -> Decoder:
     """Compile a decoder like `compile_decoder`, for the query string of a URL, where every value is text.
 
     Numbers, booleans and similar values are read from the text; see `compile_query_parser`.
+
+    Args:
+        annotation: The type.
+        place: Where the values are from, for the mistakes that senders are told.
 
     Raises:
         UnsupportedTypeError: The type has no named values, or cannot be decoded.
@@ -220,10 +224,10 @@ def compile_query_decoder(annotation: object) -> Decoder:
             values = parse(bytes(query))
             return msgspec.convert(values, kind, strict=False)
         except msgspec.ValidationError as error:
-            found = find_mistakes(ValuesInput(), values, annotation, error, place="query", path="")
+            found = find_mistakes(ValuesInput(), values, annotation, error, place=place, path="")
             raise found.as_error() from None
         except ValueError as error:
-            found = Mistakes([Mistake("query", "$", f"It is not valid: {error}")])
+            found = Mistakes([Mistake(place, "$", f"It is not valid: {error}")])
             raise BadRequest(f"The query string is not valid: {error}", details=found.details) from None
 
     return decode_or_refuse

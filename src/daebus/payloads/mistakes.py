@@ -25,7 +25,7 @@ class Mistake(msgspec.Struct, frozen=True):
 
     Attributes:
         place: The part of the message or request: the ``payload`` of a message, or the ``body``, ``path``, ``query``,
-            ``header`` or ``cookie`` of a request.
+            ``header`` or ``cookie`` of a request, or the name of a ``room``.
         path: The position in that part, such as ``$.items[2].price``, or the name of a parameter.
         problem: What is wrong, and what was expected.
     """

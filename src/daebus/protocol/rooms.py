@@ -20,6 +20,7 @@ __all__ = [
     "room_instances",
     "room_members",
     "room_state",
+    "rooms_declared",
     "rooms_of",
 ]
 
@@ -90,6 +91,11 @@ def room_channel(room: str) -> str:
 def room_instances() -> str:
     """A sorted set: the instances that have members of rooms; the score is when the heartbeat of each expires."""
     return "daebus:rooms:instances"
+
+
+def rooms_declared() -> str:
+    """A sorted set: the names of the contracts of rooms that clients can join; the score is when that was last so."""
+    return "daebus:rooms:declared"
 
 
 def rooms_of(instance: str) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
-from typing import ClassVar, TypeVar
+from collections.abc import Callable, Collection, Coroutine
+from typing import ClassVar, TypeAlias, TypeVar, cast, overload
 
 from daebus.core.affinity import ThreadOnly
 from daebus.core.loop_thread import LoopThread
@@ -20,6 +20,8 @@ __all__ = ["BlockingRooms"]
 D = TypeVar("D", bound=Encodable)
 P = TypeVar("P", bound=Encodable)
 
+_Ids: TypeAlias = str | Collection[str]
+
 
 class BlockingRooms(ThreadOnly):
     """`Rooms` for ``def`` handlers and threads: the service ``blocking_rooms``."""
@@ -30,14 +32,30 @@ class BlockingRooms(ThreadOnly):
         self._rooms = rooms
         self._loop = LoopThread(loop)
 
+    @overload
+    def send(
+        self, room: RoomAddress[Encodable], message: Message[D], data: D, *, to: _Ids, after: After = None
+    ) -> None: ...
+    @overload
     def send(
         self,
         room: RoomAddress[Encodable],
         message: Message[D],
         data: D,
         *,
-        to: str | Collection[str] | None = None,
-        but: str | Collection[str] = (),
+        but: _Ids = (),
+        kept: bool = True,
+        after: After = None,
+    ) -> None: ...
+    def send(
+        self,
+        room: RoomAddress[Encodable],
+        message: Message[D],
+        data: D,
+        *,
+        to: _Ids | None = None,
+        but: _Ids = (),
+        kept: bool = True,
         after: After = None,
     ) -> None:
         """Send a message to the members of a room. All members get the messages of a room in the same order.
@@ -51,14 +69,17 @@ class BlockingRooms(ThreadOnly):
             data: The payload.
             to: The ids of the only clients that get it; None: all members.
             but: The ids of clients that do not get it, such as the sender's `Client.id`.
+            kept: Whether clients that come back get it later. False is for what is only of interest now, such as "Ada
+                is typing"; the message has no offset then.
             after: ``"commit"``: it is sent after the message that is being handled has succeeded, as an event is: see
                 `Bus.publish`. None: at once.
 
         Raises:
-            ConfigurationError: Both `to` and `but` are given; or `after` is ``"commit"``, and no message is being
-                handled.
+            ConfigurationError: `to` is given together with `but` or `kept`; or `after` is ``"commit"``, and no message
+                is being handled.
         """
-        self._loop.wait_for(self._rooms.send(room, message, data, to=to, but=but, after=after))
+        send = cast("Callable[..., Coroutine[object, object, None]]", self._rooms.send)  # it refuses both itself
+        self._loop.wait_for(send(room, message, data, to=to, but=but, kept=kept, after=after))
 
     def members(self, room: RoomAddress[P]) -> list[Member[P]]:
         """The members of a room, sorted by the ids of their clients; none for a room without presence.

@@ -153,6 +153,12 @@ class LocalRoom:
             for client_id in _decode_ids(to):
                 if (member := self.members.get(client_id)) is not None:
                     member.post(text)
+        elif kind == "v":
+            but, _, envelope = said.partition(b" ")
+            without, text = _without(but), self._text(envelope, None)
+            for client_id, member in self.members.items():
+                if client_id not in without:
+                    member.post(text)
         elif self._reading is not None or not self.has_begun:
             self._later.append((kind, position, said))
         elif kind == "p":
@@ -183,7 +189,7 @@ class LocalRoom:
 
     def _pass_on(self, position: Position, but: bytes, envelope: bytes) -> None:
         self._position = position
-        without = _NOBODY if but == b"[]" else _decode_ids(but)
+        without = _without(but)
         text = self._text(envelope, position)
         for client_id, member in self.members.items():
             if client_id in without:
@@ -236,6 +242,10 @@ class LocalRoom:
 
     def _notice(self, kind: str, data: bytes) -> str:
         return self._text(encode(Envelope(kind, msgspec.Raw(data))), None)
+
+
+def _without(but: bytes) -> Collection[str]:
+    return _NOBODY if but == b"[]" else _decode_ids(but)
 
 
 class _Recovered(msgspec.Struct, frozen=True):

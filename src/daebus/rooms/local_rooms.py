@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection, Coroutine
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -19,6 +20,9 @@ from .local_room import Connection, LocalRoom, Membership
 from .store import RoomStore, Snapshot
 
 __all__ = ["Entered", "LocalRooms"]
+
+
+_PAUSE = 0.5
 
 
 class _Seat(NamedTuple):
@@ -61,12 +65,19 @@ class LocalRooms:
         self._rooms: dict[str, LocalRoom] = {}
         self._seats: dict[str, dict[str, _Seat]] = {}
         self._owed: dict[tuple[str, str], Room[Encodable]] = {}
-        self._leaving: set[asyncio.Task[bool]] = set()
+        self._leaving: set[asyncio.Task[object]] = set()
         self._beating: asyncio.Task[None] | None = None
         self._forgotten = asyncio.Event()
+        self._contracts: Collection[str] = ()
+        self._must_join_again = False
 
-    def start(self) -> None:
-        """Start the heartbeat."""
+    def start(self, contracts: Collection[str]) -> None:
+        """Start the heartbeat.
+
+        Args:
+            contracts: The names of the contracts of the rooms that clients can join here.
+        """
+        self._contracts = contracts
         self._subscriber.when_resubscribed(self._catch_up)
         self._beating = asyncio.create_task(self._beat(), name="rooms")
 
@@ -118,10 +129,12 @@ class LocalRooms:
             if known is None:
                 self._owed[name, client_id] = room
                 local.members.pop(client_id, None)
-                await self._close(local)
+                self._do_soon(self._settle(name, client_id))
             else:
                 local.members[client_id] = known
             raise
+        if snapshot.has_dead:
+            self.renew_soon()
         self._seats.setdefault(client_id, {})[name] = _Seat(room, member)
         self._owed.pop((name, client_id), None)
         membership.seen, membership.change = snapshot.position, snapshot.change
@@ -203,31 +216,41 @@ class LocalRooms:
     def _remove(self, name: str, client_id: str) -> None:
         if name in self._seats.get(client_id, ()):
             self._rooms[name].tell_removed(client_id)
-            leaving = asyncio.create_task(self.leave(name, client_id))
-            self._leaving.add(leaving)
-            leaving.add_done_callback(self._leaving.discard)
+            self._do_soon(self.leave(name, client_id))
+
+    def _do_soon(self, leaving: Coroutine[object, object, object]) -> None:
+        task = asyncio.create_task(leaving)
+        self._leaving.add(task)
+        task.add_done_callback(self._leaving.discard)
 
     def _catch_up(self) -> None:
         for local in self._rooms.values():
             local.catch_up()
 
     async def _beat(self) -> None:
-        is_known = False
         while True:
+            self._forgotten.clear()
+            pause = self._timings.room_lease / 3
             try:
-                was_unknown, gone = await self.store.beat(self._timings.room_lease * 2 / 3)
-                if was_unknown and is_known:
-                    await self._join_again()
-                is_known = True
-                await self._leave_owed()
-                for instance in gone:
-                    await self.store.reap(instance)
+                await self._renew()
             except (Unavailable, CommandError):
                 self._logger.debug("the members of rooms could not be renewed", exc_info=True)
-            self._forgotten.clear()
+                pause = min(pause, _PAUSE)
             with suppress(TimeoutError):
-                async with asyncio.timeout(self._timings.room_lease / 3):
+                async with asyncio.timeout(pause):
                     await self._forgotten.wait()
+
+    async def _renew(self) -> None:
+        """Record that this replica is alive, and remove the members of those that are not."""
+        was_unknown, gone = await self.store.beat(self._timings.room_lease * 2 / 3)
+        self._must_join_again |= was_unknown
+        await self.store.declare(self._contracts)
+        if self._must_join_again:
+            await self._join_again()
+            self._must_join_again = False
+        await self._leave_owed()
+        for instance in gone:
+            await self.store.reap(instance)
 
     async def _leave_owed(self) -> None:
         """Remove the members that left while the server could not be reached."""
@@ -241,5 +264,5 @@ class LocalRooms:
         seats = [(client_id, name, seat) for client_id, each in self._seats.items() for name, seat in each.items()]
         for client_id, name, seat in seats:
             if name in self._seats.get(client_id, ()):
-                await self.store.join(seat.room, name, client_id, seat.data, None)
+                await self.store.join(seat.room, name, client_id, seat.data, None, again=True)
         self._catch_up()

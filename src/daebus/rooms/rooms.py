@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from functools import cache, partial
-from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeAlias, TypeVar, cast, overload
 
 import msgspec
 
@@ -17,6 +17,8 @@ from daebus.payloads.codec import Decoder, compile_decoder, encode
 from daebus.payloads.encodable import Encodable
 from daebus.protocol.messages import Envelope
 
+from .declared import Declared
+
 if TYPE_CHECKING:
     from .store import RoomStore
 
@@ -26,8 +28,10 @@ D = TypeVar("D", bound=Encodable)
 P = TypeVar("P", bound=Encodable)
 P_co = TypeVar("P_co", covariant=True)
 
+_Ids: TypeAlias = str | Collection[str]
 
-class Member(msgspec.Struct, Generic[P_co], frozen=True):
+
+class Member(msgspec.Struct, Generic[P_co], frozen=True, omit_defaults=True):
     """A client that is in a room. A user with several connections is in the room with each of them."""
 
     id: str
@@ -50,15 +54,32 @@ class Rooms(LoopOnly):
 
     def __init__(self, store: RoomStore) -> None:
         self._store = store
+        self._declared = Declared(store)
 
+    @overload
+    async def send(
+        self, room: RoomAddress[Encodable], message: Message[D], data: D, *, to: _Ids, after: After = None
+    ) -> None: ...
+    @overload
     async def send(
         self,
         room: RoomAddress[Encodable],
         message: Message[D],
         data: D,
         *,
-        to: str | Collection[str] | None = None,
-        but: str | Collection[str] = (),
+        but: _Ids = (),
+        kept: bool = True,
+        after: After = None,
+    ) -> None: ...
+    async def send(
+        self,
+        room: RoomAddress[Encodable],
+        message: Message[D],
+        data: D,
+        *,
+        to: _Ids | None = None,
+        but: _Ids = (),
+        kept: bool = True,
         after: After = None,
     ) -> None:
         """Send a message to the members of a room. All members get the messages of a room in the same order.
@@ -72,25 +93,30 @@ class Rooms(LoopOnly):
             data: The payload.
             to: The ids of the only clients that get it; None: all members.
             but: The ids of clients that do not get it, such as the sender's `Client.id`.
+            kept: Whether clients that come back get it later. False is for what is only of interest now, such as "Ada
+                is typing"; the message has no offset then.
             after: ``"commit"``: it is sent after the message that is being handled has succeeded, as an event is: see
                 `Bus.publish`. None: at once.
 
         Raises:
-            ConfigurationError: Both `to` and `but` are given; or `after` is ``"commit"``, and no message is being
-                handled.
+            ConfigurationError: `to` is given together with `but` or `kept`; or `after` is ``"commit"``, and no message
+                is being handled.
         """
         envelope = encode(Envelope(message.name, msgspec.Raw(encode(data))))
         without = _ids(but)
-        if to is None:
-            send = partial(self._store.send, room.room, room.name, envelope, without)
-        elif without:
-            raise ConfigurationError("Rooms.send takes either to= or but=, not both")
-        else:
+        if to is not None:
+            if without or not kept:
+                raise ConfigurationError("Rooms.send takes to= without but= and kept=")
             send = partial(self._store.send_to, room.name, envelope, _ids(to))
-        if after is None:
-            await send()
+        elif kept:
+            send = partial(self._store.send, room.room, room.name, envelope, without)
         else:
-            defer(after, f"message {message.name!r} to the room {room.name!r}", send, envelope)
+            send = partial(self._store.send_unkept, room.name, envelope, without)
+        if after is None:
+            await self._send(room, send)
+        else:
+            title = f"message {message.name!r} to the room {room.name!r}"
+            defer(after, title, partial(self._send, room, send), envelope)
 
     async def members(self, room: RoomAddress[P]) -> list[Member[P]]:
         """The members of a room, sorted by the ids of their clients; none for a room without presence.
@@ -121,6 +147,10 @@ class Rooms(LoopOnly):
         """
         await self._store.remove(room.name, client_id)
 
+    async def _send(self, room: RoomAddress[Encodable], send: Callable[[], Awaitable[None]]) -> None:
+        await send()
+        await self._declared.check(room.room, room.name)
+
 
 @cache
 def _decoder_of(room: Room[Encodable]) -> Decoder:
@@ -130,5 +160,5 @@ def _decoder_of(room: Room[Encodable]) -> Decoder:
 _decode_member = msgspec.json.Decoder(Member[msgspec.Raw]).decode
 
 
-def _ids(given: str | Collection[str]) -> Collection[str]:
+def _ids(given: _Ids) -> Collection[str]:
     return (given,) if isinstance(given, str) else given

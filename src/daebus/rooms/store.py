@@ -20,10 +20,11 @@ from daebus.protocol.rooms import (
     room_instances,
     room_members,
     room_state,
+    rooms_declared,
     rooms_of,
 )
 
-from .scripts import BEAT, JOIN, LEAVE, LIVE, MEMBERS, READ, REAP, SEND
+from .scripts import BEAT, DECLARE, DECLARED, JOIN, LEAVE, LIVE, MEMBERS, READ, REAP, SEND
 
 __all__ = ["Kept", "RoomStore", "Snapshot"]
 
@@ -51,7 +52,8 @@ class Snapshot(NamedTuple):
         epoch: The epoch; empty: the room has none.
         offset: The offset of the last message.
         change: The number of the last change of the members.
-        members: The members, as JSON.
+        members: The members at replicas that are alive, as JSON.
+        has_dead: Whether there are members at replicas that are dead.
         kept: Messages.
     """
 
@@ -59,6 +61,7 @@ class Snapshot(NamedTuple):
     offset: int
     change: int
     members: Sequence[bytes]
+    has_dead: bool
     kept: Sequence[Kept]
 
     @property
@@ -95,24 +98,39 @@ class RoomStore:
     async def send(self, room: Room[Encodable], name: str, envelope: bytes, but: Collection[str]) -> None:
         """Send a message to the members of a room."""
         keep = int(room.keep.total_seconds() * 1000)
-        args = (*self._arguments(room, name), room.history, keep, encode(sorted(but)), envelope)
+        kept = room.history, keep, encode(sorted(but)), envelope, room.history_bytes
+        args = (*self._arguments(room, name), *kept)
         await self._link.script(SEND, [room_state(name), room_history(name)], args)
 
     async def send_to(self, name: str, envelope: bytes, to: Collection[str]) -> None:
         """Send a message to some members, which is not kept."""
         await self._publish(name, b"t - 0 " + encode(sorted(to)) + b" " + envelope)
 
+    async def send_unkept(self, name: str, envelope: bytes, but: Collection[str]) -> None:
+        """Send a message to the members of a room, which is not kept."""
+        await self._publish(name, b"v - 0 " + encode(sorted(but)) + b" " + envelope)
+
     async def remove(self, name: str, client_id: str) -> None:
         """Ask the replica of a member to remove it."""
         await self._publish(name, b"r - 0 " + client_id.encode())
 
     async def join(
-        self, room: Room[Encodable], name: str, client_id: str, member: bytes, since: Position | None
+        self,
+        room: Room[Encodable],
+        name: str,
+        client_id: str,
+        member: bytes,
+        since: Position | None,
+        *,
+        again: bool = False,
     ) -> Snapshot:
-        """Add a member; the snapshot has the messages after a position, or the latest one if the room offers it."""
+        """Add a member; the snapshot has the messages after a position, or the latest one if the room offers it.
+
+        With `again`, the members are told of it, even if it is one already.
+        """
         position: tuple[Argument, ...] = ("", "") if since is None else (since.epoch, since.offset)
-        args = (*self._arguments(room, name), client_id, member, *position, int(room.latest))
-        return _snapshot(await self._link.script(JOIN, _keys(name), args))
+        args = (*self._arguments(room, name), client_id, member, *position, int(room.latest), int(again))
+        return await self._snapshot(await self._link.script(JOIN, _keys(name), args))
 
     async def leave(self, room: Room[Encodable], name: str, client_id: str) -> None:
         """Remove a member."""
@@ -120,17 +138,28 @@ class RoomStore:
 
     async def read(self, name: str, position: Position) -> Snapshot:
         """A snapshot with the messages after a position."""
-        return _snapshot(await self._link.script(READ, _keys(name), (position.epoch, position.offset)))
+        return await self._snapshot(await self._link.script(READ, _keys(name), (position.epoch, position.offset)))
 
     async def members(self, name: str) -> list[bytes]:
         """The members at replicas that are alive, as JSON."""
         found = cast("list[bytes]", await self._link.script(MEMBERS, [room_members(name)], []))
-        live = set(cast("list[bytes]", await self._link.script(LIVE, [room_instances()], [])))
-        pairs = zip(found[::2], found[1::2], strict=True)
-        return [member for client_id, member in pairs if member and client_id.rpartition(b"-")[0] in live]
+        return (await self._living(found))[0]
+
+    async def declare(self, names: Collection[str]) -> None:
+        """Record the contracts of rooms that clients can join here."""
+        await self._link.script(DECLARE, [rooms_declared()], [*names])
+
+    async def declared(self) -> list[str]:
+        """The names of the contracts that were recorded so within an hour."""
+        found = await self._link.script(DECLARED, [rooms_declared()], [])
+        return [name.decode() for name in cast("list[bytes]", found)]
 
     async def beat(self, lease: float) -> tuple[bool, list[str]]:
-        """Record that this instance is alive. Returns whether it was unknown, and the instances that are gone."""
+        """Record that this instance is alive.
+
+        Returns:
+            Whether it was unknown or counted as dead, and the instances that are gone.
+        """
         answer = await self._link.script(BEAT, [room_instances()], (int(lease * 1000), self._instance))
         new, gone = cast("tuple[int, list[bytes]]", answer)
         return bool(new), [one.decode() for one in gone]
@@ -165,6 +194,27 @@ class RoomStore:
         kept_ms = int(kept.total_seconds() * 1000)
         return secrets.token_hex(4), kept_ms, room_channel(name), publish_command(self._link)
 
+    async def _living(self, found: Sequence[bytes]) -> tuple[list[bytes], bool]:
+        """The members at replicas that are alive, and whether there are others. It asks after they were found.
+
+        Args:
+            found: The ids of clients, each followed by the member.
+        """
+        pairs = zip(found[::2], found[1::2], strict=True)
+        members = [(client_id.rpartition(b"-")[0], member) for client_id, member in pairs if member]
+        live = {self._instance.encode()}
+        if not live.issuperset(instance for instance, _ in members):
+            live.update(cast("list[bytes]", await self._link.script(LIVE, [room_instances()], [])))
+        alive = [member for instance, member in members if instance in live]
+        return alive, len(alive) < len(members)
+
+    async def _snapshot(self, reply: object) -> Snapshot:
+        epoch, offset, change, found, entries = cast(
+            "tuple[bytes, int, int, list[bytes], list[tuple[bytes, list[bytes]]]]", reply
+        )
+        members, has_dead = await self._living(found)
+        return Snapshot(epoch.decode(), offset, change, members, has_dead, [*map(_kept, entries)])
+
     async def _publish(self, name: str, payload: bytes) -> None:
         await self._link.execute("PUBLISH", room_channel(name), payload)
 
@@ -177,10 +227,3 @@ def _kept(entry: tuple[bytes, list[bytes]]) -> Kept:
 
 def _keys(name: str) -> Sequence[Argument]:
     return room_state(name), room_history(name), room_members(name)
-
-
-def _snapshot(reply: object) -> Snapshot:
-    epoch, offset, change, members, entries = cast(
-        "tuple[bytes, int, int, list[bytes], list[tuple[bytes, list[bytes]]]]", reply
-    )
-    return Snapshot(epoch.decode(), offset, change, [one for one in members if one], [*map(_kept, entries)])

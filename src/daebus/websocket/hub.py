@@ -58,7 +58,7 @@ class SocketHub:
         self._instance = node.id
         self._timings = node.timings
         self._limits = settings.limits
-        self._has_rooms = bool(routes.joins)
+        self._contracts = [room.name for room, _ in routes.joins]
         self._origins = OriginGuard(settings.origins, component="DaebusWebSocket")
         self._refusals = RefusalLog(logger)
         self._subscriber = node.subscriber
@@ -83,8 +83,8 @@ class SocketHub:
     async def start(self) -> None:
         """Start receiving messages of other replicas for clients of this process. Raises `Unavailable`."""
         self._unsubscribe = await self._subscriber.subscribe(self._replicas.channel, self._replicas.receive)
-        if self._has_rooms:
-            self._local_rooms.start()
+        if self._contracts:
+            self._local_rooms.start(self._contracts)
         self._checking = asyncio.create_task(self._check(), name="WebSocket clients")
 
     async def close_all(
@@ -123,7 +123,7 @@ class SocketHub:
         if self._checking is not None:
             self._checking.cancel()
             await asyncio.wait({self._checking})
-        if self._has_rooms:
+        if self._contracts:
             await self._local_rooms.stop()
         if self._unsubscribe is not None:
             await self._unsubscribe()

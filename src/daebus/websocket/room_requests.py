@@ -18,6 +18,7 @@ from daebus.protocol.messages import Envelope
 from daebus.protocol.replies import encode_error, encode_response
 from daebus.protocol.rooms import JOIN, LEAVE, RESUME, Joining, Leaving, Position, Recovery, Resuming
 from daebus.rooms.local_rooms import Entered, LocalRooms
+from daebus.rooms.rooms import Member
 
 from .clients import Client
 from .replicas import ClientConnection
@@ -45,14 +46,6 @@ class _Joined(msgspec.Struct, omit_defaults=True):
     offset: int
     members: Sequence[msgspec.Raw] | None = None
     recovered: Recovery | None = None
-
-
-class _Member(msgspec.Struct, omit_defaults=True):
-    """What members see of one of them."""
-
-    id: str
-    data: msgspec.Raw
-    user: str | None = None
 
 
 class _Arrival(NamedTuple):
@@ -124,7 +117,7 @@ class RoomRequests:
         incoming = delivery.incoming(request_id, body, client, headers=client.headers)
         data = await delivery.answer(incoming)
         hidden = room.types == (type(None),)
-        member = b"" if hidden else encode(_Member(client.id, msgspec.Raw(data), incoming.context.actor))
+        member = b"" if hidden else encode(Member(client.id, msgspec.Raw(data), incoming.context.actor))
         entered = await self._rooms.enter(room, name, (client.id, _connection_of(client)), member, since)
         snapshot = entered.snapshot
         recovered = None if since is None else snapshot.recovery(since)
@@ -133,7 +126,7 @@ class RoomRequests:
 
     def _find(self, name: str) -> tuple[Room[Encodable], Delivery[bytes], dict[str, str]]:
         for room, delivery in self._joins:
-            values = match_room(room, name)
+            values = match_room(room.name, name)
             if values is not None:
                 return room, delivery, values
         raise NotFound(f"There is no room {name!r}", code="no_such_room")

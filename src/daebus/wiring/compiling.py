@@ -182,7 +182,7 @@ class _Left:
     def _take_field(self, parameter: Parameter) -> None:
         annotation = str if parameter.annotation is MISSING else parameter.annotation
         try:
-            decode = compile_query_decoder(msgspec.defstruct("Values", [(parameter.name, annotation)]))
+            decode = compile_query_decoder(msgspec.defstruct("Values", [(parameter.name, annotation)]), "room")
         except (UnresolvedTypeError, UnsupportedTypeError) as error:
             found = f"it cannot be decoded from text: {error}"
             self.problems.append(self._signature.problem(parameter, found, error.remedy, code="undecodable"))
