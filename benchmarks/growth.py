@@ -78,10 +78,10 @@ class _Server:
         found = await self._redis.info("cpu")
         return float(found["used_cpu_sys"]) + float(found["used_cpu_user"])
 
-    async def commands(self) -> Mapping[str, int]:
-        """How often each command was called by clients and scripts."""
+    async def commands(self) -> Mapping[str, tuple[int, int]]:
+        """How often each command was called by clients and scripts, and for how many microseconds they ran."""
         found = cast("dict[str, dict[str, int]]", await self._redis.info("commandstats"))
-        return {name.removeprefix("cmdstat_"): stats["calls"] for name, stats in found.items()}
+        return {name.removeprefix("cmdstat_"): (stats["calls"], stats["usec"]) for name, stats in found.items()}
 
     async def script_micros(self, text: str, keys: list[str], *arguments: object) -> float:
         """The microseconds of one run of a script, in the best of some batches of runs."""
@@ -130,14 +130,20 @@ async def idle(
         for process in started:
             process.kill()
             process.wait()
-    each = {name: round((calls - commands.get(name, 0)) / took, 1) for name, calls in after.items()}
+    each = {
+        name: {
+            "per_second": round((calls - commands.get(name, (0, 0))[0]) / took, 1),
+            "cpu_percent": round((micros - commands.get(name, (0, 0))[1]) / took / 1e4, 3),
+        }
+        for name, (calls, micros) in after.items()
+    }
     return {
         "replicas": replicas,
         "actions": actions,
         "listeners": listeners,
         "cpu_percent": round(100 * used / took, 2),
         "connections": connections,
-        "commands_per_second": dict(sorted(((n, rate) for n, rate in each.items() if rate), key=lambda one: -one[1])),
+        "commands": {name: found for name, found in each.items() if found["per_second"]},
     }
 
 

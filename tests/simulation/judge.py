@@ -12,7 +12,7 @@ from .service import PIECES
 
 __all__ = ["Letter", "Run", "judge", "runs_of"]
 
-_CUT_OFF = {"kill", "freeze", "partition", "stall", "loop"}
+_CUT_OFF = {"kill", "freeze", "orphan", "partition", "stall", "loop"}
 """The faults of one host."""
 
 _STOPPED = {"stop", "lease"}

@@ -73,7 +73,7 @@ MUTATIONS: Mapping[str, Mutation] = {
         "connection/scripts.py",
         "return tonumber(string.match(name, '%-(%d+)$') or default)",
         "return tonumber(default)",
-        ("forget", "freeze"),
+        ("orphan",),
     ),
     "owner": Mutation(
         "an entry is confirmed only to the delivery that has it",
@@ -94,7 +94,7 @@ MUTATIONS: Mapping[str, Mutation] = {
         "queues/retries.py",
         '_IF_MINE = f"{IS_MINE} if KEYS[2] and {_MINE} == false then return 0 end"',
         "_IF_MINE = IS_MINE",
-        ("freeze",),
+        ("partition",),
     ),
     "undelivered": Mutation(
         "entries whose delivery broke are taken up again",

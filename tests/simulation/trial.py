@@ -151,7 +151,7 @@ class _Trial:
         length = rng.choice(_LENGTHS) * lease
         whom = self._break_network(kind, world.now + length)
         if whom is None and up:
-            one = rng.choice(up)
+            one = max(up, key=lambda one: one.lease) if kind == "orphan" else rng.choice(up)
             length = self._break_instance(kind, one, length)
             whom = one.host
         name, lease = (whom or "all", 0.0) if not isinstance(whom, Host) else (whom.name, self._lease_of(whom))
@@ -212,6 +212,9 @@ class _Trial:
         match kind:
             case "freeze":
                 one.host.frozen_until = until
+            case "orphan":
+                one.host.frozen_until = until
+                self._inject("forget")
             case "partition":
                 one.host.away_until = until
                 for each in self.network.connections:
@@ -291,7 +294,7 @@ class _Trial:
 
 FAULTS = (
     *("kill", "freeze", "partition", "loop", "stop", "lease"),
-    *("stall", "cut", "slow", "hang", "stutter", "clock", "forget"),
+    *("stall", "cut", "slow", "hang", "stutter", "clock", "forget", "orphan"),
 )
 _LENGTHS = (0.3, 0.9, 1.1, 3.0)
 _REGISTRIES = (b":instances", b":serving", b":instances:fence")

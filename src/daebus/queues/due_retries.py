@@ -30,6 +30,8 @@ from daebus.telemetry.logs import Logger
 __all__ = ["RETRY_OF", "DueRetries"]
 
 _POLL_SECONDS = 1.0
+# Where nothing waits. A replica that adds a retry looks by itself when it is due; the others do so in case it dies.
+_IDLE_SECONDS = 5.0
 _AT_ONCE = 100
 
 RETRY_OF = """
@@ -136,8 +138,7 @@ class DueRetries:
                     await self._node.link.execute("ZREM", self._keys[0], member)
                 if moved == _AT_ONCE:
                     continue
-                if wait >= 0:
-                    pause = min(pause, wait / 1000)
+                pause = _IDLE_SECONDS if wait < 0 else min(pause, wait / 1000)
             except (Unavailable, CommandError) as error:
                 self._logger.debug("could not fetch messages that are due for a retry", reason=str(error))
             self._sooner.clear()

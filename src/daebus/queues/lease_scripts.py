@@ -164,13 +164,16 @@ SCAN = Script(
     STEP
     + _LOOK
     + """
+    local expiries, members = {}, redis.call('ZRANGE', registry, 0, -1, 'WITHSCORES')
+    for i = 1, #members, 2 do expiries[members[i]] = tonumber(members[i + 1]) end
     for i = 2, #KEYS do
         local has = false
         for _, owner in ipairs(redis.pcall('XINFO', 'CONSUMERS', KEYS[i], group)) do
-            local name, pending, expires = owner[2], owner[4], redis.call('ZSCORE', registry, owner[2])
+            local name, pending, expires = owner[2], owner[4], expiries[owner[2]]
             if not expires then
-                redis.call('ZADD', registry, now + lease_of(name, lease), name)
-            elseif tonumber(expires) < now then
+                expiries[name] = now + lease_of(name, lease)
+                redis.call('ZADD', registry, expiries[name], name)
+            elseif expires < now then
                 if pending == 0 then redis.call('XGROUP', 'DELCONSUMER', KEYS[i], group, name) end
                 has = has or pending > 0
             end
