@@ -158,8 +158,7 @@ FIND = Script(
     """
 )
 
-# Like `FIND`, for all consumers of the streams. One that the registry does not know becomes a member. KEYS and the
-# reply are as there; ARGV are the group, the instance and its lease in ms.
+# Like `FIND`, for all consumers of the streams. One that is not in the registry becomes a member. No ids in ARGV.
 SCAN = Script(
     STEP
     + _LOOK
@@ -174,8 +173,8 @@ SCAN = Script(
                 expiries[name] = now + lease_of(name, lease)
                 redis.call('ZADD', registry, expiries[name], name)
             elseif expires < now then
-                if pending == 0 then redis.call('XGROUP', 'DELCONSUMER', KEYS[i], group, name) end
                 has = has or pending > 0
+                if pending == 0 then redis.call('XGROUP', 'DELCONSUMER', KEYS[i], group, name) end
             end
         end
         if has then found[#found + 1] = i - 2 end
