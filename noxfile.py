@@ -187,6 +187,16 @@ def latest(session: nox.Session) -> None:
 
 
 @nox.session
+def documents(session: nox.Session) -> None:
+    """The exported documents of all examples, checked by the official parser of AsyncAPI and a linter of OpenAPI."""
+    install(session, "test")
+    folder = Path(session.create_tmp()).resolve()
+    tools = ("@asyncapi/parser@3", "@redocly/cli@2")
+    session.run("npm", "install", "--prefix", str(folder), "--no-audit", "--no-fund", *tools, external=True)
+    session.run("python", "-m", "tests.export.check", str(folder), *session.posargs)
+
+
+@nox.session
 def mistakes(session: nox.Session) -> None:
     """When the peers tell the mistakes of the catalogue, in their newest versions; then the page is written anew."""
     session.install("--upgrade", "fastapi", "httpx", "faststream[redis]", "litestar", *CHECKERS)

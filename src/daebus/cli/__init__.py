@@ -21,6 +21,7 @@ _COMMANDS: Mapping[str, str] = {
     "publish": "asking",
     "listen": "asking",
     "dead": "dead",
+    "export": "exporting",
     "listeners": "listeners",
     "lsp": "editor",
 }

@@ -1,0 +1,186 @@
+"""The AsyncAPI 3.0 document of an app: its actions, channels, WebSocket messages and rooms."""
+
+from __future__ import annotations
+
+import re
+from types import NoneType
+
+from daebus.declare.contracts import Channel
+from daebus.mistakes.show_type import show_type
+from daebus.payloads.encodable import Encodable
+from daebus.protocol.messages import action_stream, channel_stream
+
+from .asyncapi_sockets import SocketDocument
+from .contracts import About, AnyAction, AppContracts, Handled, Listened, types_of
+from .messages import ERROR, about_of, key_of, message, reply, request
+from .schemas import Json, Schemas, members_of
+
+__all__ = ["asyncapi"]
+
+_SLOT = re.compile(r"\{[^}]*\}")
+_USER = {
+    "type": "httpApiKey",
+    "name": "daebus-user",
+    "in": "header",
+    "description": "The user for whom a service sends the message: a JWS, signed by the service.",
+}
+_TOKEN = {"type": "http", "scheme": "bearer", "description": "A token in the handshake of the WebSocket."}
+
+
+def asyncapi(contracts: AppContracts) -> Json:
+    """The AsyncAPI document of an app.
+
+    What the app receives are operations with the action ``receive``; what its code mentions and therefore may send are
+    operations with the action ``send``.
+
+    Source:
+        https://www.asyncapi.com/docs/reference/specification/v3.0.0
+    """
+    return _Document(contracts).build()
+
+
+class _Document:
+    def __init__(self, contracts: AppContracts) -> None:
+        self._contracts = contracts
+        self._schemas = Schemas(types_of(contracts))
+        self._channels: dict[str, Json] = {}
+        self._operations: dict[str, Json] = {}
+
+    def build(self) -> Json:
+        contracts = self._contracts
+        for handled in contracts.actions:
+            self._add_action("receive", contracts.service, handled.name, (handled.takes, handled.gives), handled)
+        for action in contracts.calls:
+            self._add_call(action)
+        for listened in contracts.listeners:
+            self._add_listener(listened)
+        for channel in contracts.publishes:
+            self._add_publisher(channel)
+        if contracts.path is not None:
+            sockets = SocketDocument(contracts, self._schemas)
+            self._channels["websocket"] = sockets.channel()
+            self._operations |= sockets.operations()
+        return self._whole()
+
+    def _whole(self) -> Json:
+        has_socket = self._contracts.path is not None
+        servers = {"bus": _server("redis", "localhost:6379", "The Redis or Valkey server of the bus.")}
+        if has_socket:
+            servers["websocket"] = _server("ws", "localhost:8000", "The HTTP server of the service.")
+        return {
+            "asyncapi": "3.0.0",
+            "info": {"title": self._contracts.service, "version": "1.0.0"},
+            "defaultContentType": "application/json",
+            "servers": servers,
+            "channels": self._channels,
+            "operations": self._operations,
+            "components": {
+                "schemas": {**self._schemas.components, "daebus.Error": ERROR},
+                "securitySchemes": {"user": _USER, **({"token": _TOKEN} if has_socket else {})},
+            },
+        }
+
+    def _add_call(self, action: AnyAction) -> None:
+        takes, gives = action.types
+        streams = type(action).__name__ == "StreamAction"
+        about = About(f"call of {action.name}", f"Calls {action.name} of {action.service}", "", "", (), user=None)
+        handled = Handled(action.name, takes, gives, streams, about)
+        self._add_action("send", str(action.service), action.name, (takes, gives), handled)
+
+    def _add_action(
+        self, direction: str, service: str, name: str, kinds: tuple[object, object], handled: Handled
+    ) -> None:
+        """The channel of an action, that of its replies, and the operation."""
+        taken, given = map(self._schemas.of, kinds)
+        prefix = "" if direction == "receive" else f"{key_of(service)}_"
+        key = f"{prefix}action_{key_of(name)}"
+        replies = f"{key}_replies"
+        self._channels[key] = {
+            **_address(action_stream(service, name)),
+            "servers": [{"$ref": "#/servers/bus"}],
+            "title": f"The requests for the action {name}",
+            "description": "A Redis stream. The message is the field `request` of an entry (XADD).",
+            "messages": {"request": request(service, name, taken)},
+        }
+        self._channels[replies] = {
+            "address": None,
+            "servers": [{"$ref": "#/servers/bus"}],
+            "title": f"The replies of the action {name}",
+            "description": "The pub/sub channel that the request names in `reply_to`.",
+            "messages": reply(name, given, streams=handled.streams),
+        }
+        names = list(self._channels[replies]["messages"])
+        self._operations[f"{prefix}{key_of(name)}" if prefix else f"action_{key_of(name)}"] = {
+            "action": direction,
+            "channel": {"$ref": f"#/channels/{key}"},
+            "messages": [{"$ref": f"#/channels/{key}/messages/request"}],
+            "reply": {
+                "address": {"location": "$message.payload#/reply_to"},
+                "channel": {"$ref": f"#/channels/{replies}"},
+                "messages": [{"$ref": f"#/channels/{replies}/messages/{one}"} for one in names],
+            },
+            **about_of(handled.about, scheme="user"),
+        }
+
+    def _add_listener(self, listened: Listened) -> None:
+        key = self._add_channel(listened.channel, listened.event, durable=listened.durable)
+        operation = f"listen_{key_of(listened.channel)}_{key_of(listened.listener)}"
+        self._operations[operation] = {
+            **self._on_channel("receive", key),
+            **about_of(listened.about, scheme="user"),
+        }
+
+    def _add_publisher(self, channel: Channel[Encodable]) -> None:
+        key = self._add_channel(channel.name, channel.types[0], durable=channel.durable)
+        about = About(f"publish {channel.name}", f"Publishes events of {channel.name}", "", "", (), user=None)
+        self._operations[f"publish_{key_of(channel.name)}"] = {
+            **self._on_channel("send", key),
+            **about_of(about, scheme="user"),
+        }
+
+    def _on_channel(self, direction: str, key: str) -> Json:
+        names = self._channels[key]["messages"]
+        return {
+            "action": direction,
+            "channel": {"$ref": f"#/channels/{key}"},
+            "messages": [{"$ref": f"#/channels/{key}/messages/{one}"} for one in names],
+        }
+
+    def _add_channel(self, name: str, event: object, *, durable: bool) -> str:
+        key = f"channel_{key_of(name)}"
+        text = (
+            "A Redis stream. The message is the field `event` of an entry (XADD)." if durable else "A pub/sub channel."
+        )
+        messages: dict[str, Json] = {}
+        for kind in members_of(event):
+            shown = show_type(kind) if kind is not NoneType else "nothing"
+            messages[key_of(shown)] = message(shown, self._schemas.of(kind))
+        self._channels.setdefault(
+            key,
+            {
+                **(_address(channel_stream(name)) if durable else {"address": name}),
+                "servers": [{"$ref": "#/servers/bus"}],
+                "title": f"The events of {name}",
+                "description": text,
+                "messages": messages,
+            },
+        )
+        return key
+
+
+def _address(key: str) -> Json:
+    """The address of a key of Redis: its braces are text, and those of an AsyncAPI address are a parameter."""
+    found = _SLOT.search(key)
+    if found is None:
+        return {"address": key}
+    slot = {
+        "enum": [found[0]],
+        "default": found[0],
+        "description": "The hash tag of the key: the braces are a part of it.",
+    }
+    return {"address": key.replace(found[0], "{slot}"), "parameters": {"slot": slot}}
+
+
+def _server(protocol: str, host: str, text: str) -> Json:
+    variable = {"default": host, "description": "The address of the server."}
+    return {"host": "{host}", "protocol": protocol, "description": text, "variables": {"host": variable}}

@@ -1,0 +1,196 @@
+"""The WebSocket of an app as AsyncAPI describes it: one channel, with the messages of both directions and the rooms."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from types import NoneType
+
+from daebus.declare.rooms import Room
+from daebus.payloads.encodable import Encodable
+
+from .contracts import AppContracts, Handled
+from .messages import about_of, key_of, message
+from .schemas import Json, Schemas
+
+__all__ = ["SocketDocument"]
+
+_ID: Json = {"type": ["string", "integer", "number"], "description": "Chosen by the client; the answer has it, too."}
+_CORRELATED: Json = {"location": "$message.payload#/id", "description": "The id of the message."}
+_VALUE = r"[^\s:{}]{1,128}"
+_PARAMETER = re.compile(r"\{\w+\}")
+_RECOVERED: Json = {"enum": ["full", "partial", "lost"], "description": "What it gets of the messages that it missed."}
+_POSITION: Json = {
+    "epoch": {"type": "string", "maxLength": 64},
+    "offset": {"type": "integer", "minimum": 0},
+}
+
+
+class SocketDocument:
+    """The parts of the document that belong to the WebSocket.
+
+    Args:
+        contracts: The contracts of the app.
+        schemas: The schemas of its types.
+    """
+
+    def __init__(self, contracts: AppContracts, schemas: Schemas) -> None:
+        self._contracts = contracts
+        self._schemas = schemas
+
+    def channel(self) -> Json:
+        """The channel of the WebSocket."""
+        return {
+            "address": self._contracts.path,
+            "servers": [{"$ref": "#/servers/websocket"}],
+            "title": "The WebSocket",
+            "description": "Messages are JSON objects with `type`, `data` and `id`, in both directions.",
+            "messages": {**self._received(), **self._answers(), **self._sent(), **self._of_rooms()},
+            "bindings": {"ws": {"method": "GET", **self._query(), "bindingVersion": "0.1.0"}},
+        }
+
+    def operations(self) -> dict[str, Json]:
+        """The operations on it."""
+        found = {
+            f"socket_{key_of(one.name)}": {
+                **_operation("receive", [f"socket_{key_of(one.name)}"]),
+                "reply": _operation(None, [f"answer_{key_of(one.name)}", "error"]),
+                **about_of(one.about, scheme="token"),
+            }
+            for one in self._contracts.messages
+        }
+        for room, handled in self._contracts.rooms:
+            key = key_of(room.name)
+            found[f"join_{key}"] = {
+                **_operation("receive", [f"join_{key}"]),
+                "reply": _operation(None, [f"joined_{key}", "error"]),
+                **about_of(handled.about, scheme="token"),
+            }
+        if self._contracts.rooms:
+            found["leave"] = {**_operation("receive", ["leave"]), "summary": "Leaves a room"}
+            found["resume"] = {
+                **_operation("receive", ["resume"]),
+                "reply": _operation(None, ["resumed", "error"]),
+                "summary": "Asks for the missed messages of rooms, after the client was disconnected",
+            }
+            found["rooms"] = {
+                **_operation("send", ["presence", "recovered", "offset", "removed"]),
+                "summary": "Tells a client what happens in its rooms",
+            }
+        if self._contracts.sends:
+            names = [f"message_{key_of(one.name)}" for one in self._contracts.sends]
+            found["messages"] = {**_operation("send", names), "summary": "Sends messages to clients and rooms"}
+        return found
+
+    def _query(self) -> Json:
+        connect = self._contracts.connect
+        if connect is None or connect.takes is NoneType:
+            return {}
+        schema = self._schemas.of(connect.takes)
+        name = schema.get("$ref", "").rpartition("/")[2]
+        return {"query": dict(self._schemas.components[name])} if name else {"query": schema}
+
+    def _received(self) -> dict[str, Json]:
+        return {f"socket_{key_of(one.name)}": self._envelope(one.name, one.takes) for one in self._contracts.messages}
+
+    def _envelope(self, name: str, kind: object) -> Json:
+        return _envelope(name, self._schemas.of(kind), required=kind is not NoneType)
+
+    def _answers(self) -> dict[str, Json]:
+        found = {f"answer_{key_of(one.name)}": self._answer(one) for one in self._contracts.messages}
+        error = _envelope("error", {"$ref": "#/components/schemas/daebus.Error"}, required=True)
+        return {**found, "error": error}
+
+    def _answer(self, handled: Handled) -> Json:
+        return _envelope("response", self._schemas.of(handled.gives), required=False)
+
+    def _sent(self) -> dict[str, Json]:
+        return {
+            f"message_{key_of(one.name)}": _envelope(
+                one.name, self._schemas.of(one.types[0]), required=one.types[0] is not NoneType, more=_IN_ROOM
+            )
+            for one in self._contracts.sends
+        }
+
+    def _of_rooms(self) -> dict[str, Json]:
+        if not self._contracts.rooms:
+            return {}
+        found: dict[str, Json] = {}
+        for room, handled in self._contracts.rooms:
+            key = key_of(room.name)
+            joined = self._joined(handled)
+            name = {"room": {"type": "string", "pattern": _pattern(room), "description": handled.about.summary}}
+            since = {"since": _object(_POSITION, ["epoch", "offset"])}
+            found[f"join_{key}"] = _envelope("join", _object({**name, **since}, ["room"]), required=True)
+            found[f"joined_{key}"] = _envelope("response", joined, required=True)
+        members = {"anyOf": [self._member(handled) for _, handled in self._contracts.rooms]}
+        return {**found, **_room_messages(members)}
+
+    def _joined(self, handled: Handled) -> Json:
+        fields = {"room": {"type": "string"}, **_POSITION, "recovered": _RECOVERED}
+        if handled.gives is not NoneType:
+            fields["members"] = {"type": "array", "items": self._member(handled)}
+        return _object(fields, ["room", "epoch", "offset"])
+
+    def _member(self, handled: Handled) -> Json:
+        fields = {"id": {"type": "string"}, "data": self._schemas.of(handled.gives), "user": {"type": "string"}}
+        return _object(fields, ["id"])
+
+
+_IN_ROOM: Json = {"room": {"type": "string", "description": "The room; missing outside of rooms."}, **_POSITION}
+
+
+def _room_messages(member: Json) -> dict[str, Json]:
+    room = {"room": {"type": "string"}}
+    listed = {"type": "array", "items": member}
+    changes = {"joined": listed, "left": {"type": "array", "items": {"type": "string"}}, "members": listed}
+    position = _object(_POSITION, ["epoch", "offset"])
+    answer = {
+        **room,
+        **_POSITION,
+        "recovered": _RECOVERED,
+        "members": listed,
+        "error": {"$ref": "#/components/schemas/daebus.Error"},
+    }
+    return {
+        "leave": _envelope("leave", _object(room, ["room"]), required=True),
+        "resume": _envelope(
+            "resume", _object({"rooms": {"type": "object", "additionalProperties": position}}, ["rooms"]), required=True
+        ),
+        "resumed": _envelope(
+            "response",
+            _object({"rooms": {"type": "object", "additionalProperties": _object(answer, [])}}, ["rooms"]),
+            required=True,
+        ),
+        "presence": _envelope("presence", _object(changes, []), required=True, more=room),
+        "recovered": _envelope(
+            "recovered",
+            _object({"recovered": _RECOVERED, **_POSITION}, ["recovered", "epoch", "offset"]),
+            required=True,
+            more=room,
+        ),
+        "offset": _envelope("offset", {"type": "null"}, required=False, more={**room, **_POSITION}),
+        "removed": _envelope("removed", {"type": "null"}, required=False, more=room),
+    }
+
+
+def _pattern(room: Room[Encodable]) -> str:
+    parts = map(re.escape, _PARAMETER.split(room.name))
+    return f"^{_VALUE.join(parts)}$"
+
+
+def _object(fields: Mapping[str, object], required: list[str]) -> Json:
+    return {"type": "object", "properties": dict(fields), **({"required": required} if required else {})}
+
+
+def _envelope(name: str, data: Json, *, required: bool, more: Mapping[str, object] = {}) -> Json:
+    fields = {"type": {"const": name}, "data": data, "id": _ID, **more}
+    schema = _object(fields, ["type", "data"] if required else ["type"])
+    return message(name, schema, correlationId=_CORRELATED)
+
+
+def _operation(action: str | None, names: list[str]) -> Json:
+    found: Json = {} if action is None else {"action": action}
+    found["channel"] = {"$ref": "#/channels/websocket"}
+    found["messages"] = [{"$ref": f"#/channels/websocket/messages/{name}"} for name in names]
+    return found

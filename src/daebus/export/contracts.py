@@ -1,0 +1,203 @@
+"""The contracts of an app: what it receives, what it answers, and what its code sends."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Sequence
+from types import NoneType
+from typing import TypeAlias, TypeGuard
+
+import msgspec
+
+from daebus.app.assembly import Assembly
+from daebus.app.kinds import ACTION, LISTEN, SOCKET, SOCKET_CONNECT, SOCKET_JOIN
+from daebus.declare.contracts import Action, Channel, Contract, Message, StreamAction
+from daebus.declare.decorated import payload_parameters
+from daebus.declare.rooms import Room
+from daebus.declare.signatures import MISSING, Signature
+from daebus.declare.specs import Spec
+from daebus.delivery.endpoint import Endpoint
+from daebus.identity.provider import refuses_strangers
+from daebus.payloads.encodable import Encodable
+from daebus.websocket.clients import Client
+
+from .mentions import mentioned
+
+__all__ = ["About", "AnyAction", "AppContracts", "Handled", "Listened", "contracts_of", "types_of"]
+
+AnyAction: TypeAlias = Action[Encodable, Encodable] | StreamAction[Encodable, Encodable]
+
+
+class About(msgspec.Struct, frozen=True):
+    """What a reader wants to know of a handler.
+
+    Attributes:
+        title: The kind and the name, such as ``action get_user``.
+        summary: The first line of its docstring, or its name as words.
+        description: The rest of its docstring.
+        blueprint: The name of its blueprint.
+        requires: The names of its guards.
+        user: Whether it refuses strangers; None: it does not ask for a user.
+    """
+
+    title: str
+    summary: str
+    description: str
+    blueprint: str
+    requires: Sequence[str]
+    user: bool | None
+
+
+class Handled(msgspec.Struct, frozen=True):
+    """A message that the app answers.
+
+    Attributes:
+        name: The name of the action, or the type of the WebSocket message; of a room, the name of its contract.
+        takes: The type of the payload; ``NoneType``: none.
+        gives: The type of the answer, or of each item of a stream; ``NoneType``: none.
+        streams: Whether the answer is a stream.
+        about: The handler.
+    """
+
+    name: str
+    takes: object
+    gives: object
+    streams: bool
+    about: About
+
+
+class Listened(msgspec.Struct, frozen=True):
+    """A channel to which the app listens.
+
+    Attributes:
+        channel: The name of the channel.
+        event: The type of its events.
+        durable: Whether its events are kept until they are handled.
+        listener: The name of the listener.
+        about: The handler.
+    """
+
+    channel: str
+    event: object
+    durable: bool
+    listener: str
+    about: About
+
+
+class AppContracts(msgspec.Struct, frozen=True):
+    """The contracts of an app.
+
+    Attributes:
+        service: Its name.
+        actions: The actions that it serves.
+        listeners: The channels to which it listens.
+        path: The path of its WebSocket; None: it has none.
+        connect: The handler of new WebSocket clients; None: it has none.
+        messages: The WebSocket messages that it handles.
+        rooms: The rooms that its WebSocket clients can join, each with the handler of that.
+        calls: The actions of other services that its code mentions.
+        publishes: The channels that its code mentions.
+        sends: The WebSocket messages that its code mentions.
+    """
+
+    service: str
+    actions: Sequence[Handled]
+    listeners: Sequence[Listened]
+    path: str | None
+    connect: Handled | None
+    messages: Sequence[Handled]
+    rooms: Sequence[tuple[Room[Encodable], Handled]]
+    calls: Sequence[AnyAction]
+    publishes: Sequence[Channel[Encodable]]
+    sends: Sequence[Message[Encodable]]
+
+
+def contracts_of(made: Assembly) -> AppContracts:
+    """The contracts of an app, in the order of registration."""
+    plans = made.plans
+    found = mentioned([spec.function for spec, _ in plans.compiled()])
+    connect = [_handled("connect", plan.spec, plan.endpoint) for plan in plans.of(SOCKET_CONNECT)]
+    return AppContracts(
+        service=made.service,
+        actions=[_action(plan.spec.name, plan.spec.contract, plan.spec, plan.endpoint) for plan in plans.of(ACTION)],
+        listeners=[
+            Listened(
+                plan.spec.channel,
+                _types(plan.spec.contract)[0] if plan.spec.contract else _payload(plan.endpoint.signature),
+                plan.spec.is_durable,
+                plan.spec.name,
+                _about(plan.spec, plan.endpoint),
+            )
+            for plan in plans.of(LISTEN)
+        ],
+        path=None if made.websocket is None else made.websocket.path,
+        connect=next(iter(connect), None),
+        messages=[_handled(plan.spec.type, plan.spec, plan.endpoint) for plan in plans.of(SOCKET)],
+        rooms=[
+            (plan.spec.room, _handled(plan.spec.room.name, plan.spec, plan.endpoint)) for plan in plans.of(SOCKET_JOIN)
+        ],
+        calls=[one for one in found if _is_call(one, made.service)],
+        publishes=[one for one in found if _is_channel(one)],
+        sends=[one for one in found if _is_message(one)],
+    )
+
+
+def _is_call(contract: Contract, own: str) -> TypeGuard[AnyAction]:
+    """Whether it is an action of another service."""
+    return isinstance(contract, Action | StreamAction) and contract.service not in (None, own)
+
+
+def _is_channel(contract: Contract) -> TypeGuard[Channel[Encodable]]:
+    return isinstance(contract, Channel)
+
+
+def _is_message(contract: Contract) -> TypeGuard[Message[Encodable]]:
+    return isinstance(contract, Message)
+
+
+def _types(contract: object) -> tuple[object, ...]:
+    found: tuple[object, ...] = getattr(contract, "types", ())
+    return found
+
+
+def _action(name: str, contract: object, spec: Spec, endpoint: Endpoint[bytes]) -> Handled:
+    made = _handled(name, spec, endpoint)
+    if contract is None:
+        return made
+    takes, gives = _types(contract)
+    return msgspec.structs.replace(made, takes=takes, gives=gives)
+
+
+def _handled(name: str, spec: Spec, endpoint: Endpoint[object]) -> Handled:
+    signature = endpoint.signature
+    gives = NoneType if signature.returns is MISSING else signature.returns
+    return Handled(name, _payload(signature), gives, signature.streams, _about(spec, endpoint))
+
+
+def _payload(signature: Signature) -> object:
+    """The type of the parameter that takes the payload."""
+    return next((one.annotation for one in payload_parameters(signature) if one.annotation is not Client), NoneType)
+
+
+def _about(spec: Spec, endpoint: Endpoint[object]) -> About:
+    summary, _, description = (inspect.getdoc(spec.function) or "").partition("\n")
+    return About(
+        title=spec.title,
+        summary=summary or spec.function.__name__.replace("_", " ").capitalize(),
+        description=description.strip(),
+        blueprint=spec.blueprint,
+        requires=[guard.__name__ for guard in spec.requires],
+        user=refuses_strangers(provider for _, provider in endpoint.injection.bindings),
+    )
+
+
+def types_of(contracts: AppContracts) -> Iterator[object]:
+    """All types of the payloads, the answers and the events."""
+    connect = [] if contracts.connect is None else [contracts.connect]
+    for handled in (*contracts.actions, *connect, *contracts.messages, *(one for _, one in contracts.rooms)):
+        yield handled.takes
+        yield handled.gives
+    for listened in contracts.listeners:
+        yield listened.event
+    for contract in (*contracts.calls, *contracts.publishes, *contracts.sends):
+        yield from contract.types
