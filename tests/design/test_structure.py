@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 SOURCE = Path(__file__).parents[2] / "src" / "daebus"
@@ -13,19 +14,28 @@ MODULES = {str(path.relative_to(SOURCE)): path.read_text() for path in SOURCE.rg
 AnyFunction = ast.FunctionDef | ast.AsyncFunctionDef
 
 
+@cache
+def nodes() -> list[tuple[str, AnyFunction | ast.Call]]:
+    """The functions and the calls of all modules, with the name of the module."""
+    return [
+        (name, node)
+        for name, source in MODULES.items()
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, AnyFunction | ast.Call)
+    ]
+
+
 def functions() -> Iterator[tuple[str, AnyFunction]]:
-    for name, source in MODULES.items():
-        for node in ast.walk(ast.parse(source)):
-            if isinstance(node, AnyFunction):
-                yield f"{name}:{node.lineno} {node.name}", node
+    for name, node in nodes():
+        if isinstance(node, AnyFunction):
+            yield f"{name}:{node.lineno} {node.name}", node
 
 
 def callers(function: str) -> set[str]:
     """The modules that call a function, or a class, by its bare name."""
     return {
         name
-        for name, source in MODULES.items()
-        for node in ast.walk(ast.parse(source))
+        for name, node in nodes()
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == function
     }
 

@@ -43,6 +43,10 @@ class SimLoop(asyncio.BaseEventLoop):
 
     Args:
         world: Has the clock.
+
+    Attributes:
+        due: When it has something to do; 0: now.
+        is_stale: Whether `due` may be too early, as a timer was cancelled: then see `next_time`.
     """
 
     _ready: deque[Any]
@@ -52,6 +56,8 @@ class SimLoop(asyncio.BaseEventLoop):
     def __init__(self, world: World) -> None:
         super().__init__()
         self._world = world
+        self.due: float = _NEVER
+        self.is_stale: bool = False
         inside = cast("Any", self)
         inside._selector = _NoSelector()
         inside._clock_resolution = 1e-9
@@ -96,6 +102,19 @@ class SimLoop(asyncio.BaseEventLoop):
             handle._scheduled = False
         return timers[0]._when if timers else _NEVER
 
+    def _call_soon(self, *args: Any) -> asyncio.Handle:
+        self.due = 0.0
+        handle: asyncio.Handle = cast("Any", super())._call_soon(*args)
+        return handle
+
+    def call_at(self, when: float, *args: Any, **context: Any) -> asyncio.TimerHandle:
+        self.due = min(self.due, when)
+        return super().call_at(when, *args, **context)
+
+    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
+        self.is_stale = True
+        cast("Any", super())._timer_handle_cancelled(handle)
+
     def step(self) -> None:
         """Run one iteration."""
         inside = cast("Any", self)
@@ -107,6 +126,7 @@ class SimLoop(asyncio.BaseEventLoop):
         finally:
             events._set_running_loop(None)
             sys.set_asyncgen_hooks(*hooks)
+            self.due, self.is_stale = self.next_time, False
 
 
 class SimThread:
@@ -247,9 +267,12 @@ class World:
         for host in self.hosts:
             if host.is_dead:
                 continue
-            for loop in host.loops:  # half of the time of a trial is spent here
-                when = loop.next_time
-                when = max(when, host.frozen_until)
+            for loop in host.loops:
+                if loop.is_stale:
+                    loop.due, loop.is_stale = loop.next_time, False
+                if loop.due >= following:
+                    continue
+                when = max(loop.due, host.frozen_until)
                 if when < host.hung_until and loop is host.main:
                     when = host.hung_until
                 if when <= now:
