@@ -17,7 +17,7 @@ nox.options.reuse_venv = "yes"
 PROJECT = nox.project.load_toml("pyproject.toml")
 CODE = ("src", "tests", "examples", "noxfile.py")
 CHECKERS = ("basedpyright", "mypy", "pyrefly", "pyright[nodejs]", "ty", "zuban")
-IN_PROCESSES = ("-n3", "--dist=loadfile", "--no-loadscope-reorder")
+IN_PROCESSES = ("-n4", "--dist=loadfile", "--no-loadscope-reorder")
 # What takes long, in sessions of its own.
 EDITORS = ("tests/typing", "tests/mistakes", "tests/lsp")
 FLEETS = ("tests/chaos", "tests/process/test_supervisor.py", "tests/process/test_watchdog.py")
@@ -42,8 +42,8 @@ def install(session: nox.Session, *groups: str) -> None:
 
 def run_tests(session: nox.Session, *arguments: str) -> None:
     """Run tests; the arguments of the session go to pytest, too."""
-    # Three processes, as most tests wait for a process or a timer of theirs; a file in one of them, as its tests share
-    # what is long in starting: a language server, a run of a type checker.
+    # Four processes, even on two cores, as most tests wait for a process or a timer of theirs; a file in one of them,
+    # as its tests share what is long in starting: a language server, a run of a type checker.
     # Hundreds of processes import the package: it is compiled once, whatever the environment says.
     environment = {"PYTHONWARNINGS": "default", "PYTHONDONTWRITEBYTECODE": ""}
     session.run("pytest", *IN_PROCESSES, *arguments, *session.posargs, env=environment)

@@ -19,6 +19,7 @@ import threading
 import time
 import traceback
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 
 import driving
@@ -71,7 +72,10 @@ def start_counting() -> None:
 
 
 def mark() -> None:
-    """What `--dump-before` of callgrind names; nothing else here calls it. The writing of a dump belongs to the next."""
+    """What `--dump-before` of callgrind names; nothing else here calls it.
+
+    The time in which callgrind writes a dump is of the next run, as is the work that becomes due in it.
+    """
     _marks.append(time.monotonic())
     os.getloadavg()
 
@@ -94,7 +98,7 @@ async def _count_bus(wanted: dict[str, int], idle: float) -> None:
     driving.Tally, shapes.ITEMS = Tally, _ITEMS
     apps: list[Daebus] = []
     Daebus.run = lambda app: apps.append(app)  # noqa: PLW0108  # a method, which the script calls at its end
-    _lengthen_the_lease()
+    _have_patience()
     url = os.environ["DAEBUS_REDIS_URL"]
     sys.argv[1:] = ["serve", url]
     peer = importlib.import_module("bus_daebus")
@@ -126,8 +130,11 @@ async def _count_bus(wanted: dict[str, int], idle: float) -> None:
         write_times()
 
 
-def _lengthen_the_lease() -> None:
-    """The counter slows the process down fifty times: it must not be late with its heartbeats."""
+def _have_patience() -> None:
+    """The counter slows the process down fifty times: it must not be late with its heartbeats, nor its streams."""
+    for name in ("daebus.bus.inbox", "daebus.transports.replies"):  # the second one is that of 1.0.0.dev0
+        with suppress(ModuleNotFoundError):
+            importlib.import_module(name)._SILENCE_SECONDS = _TIMEOUT  # noqa: SLF001
     defaults = Daebus.__init__.__kwdefaults__
     if "lease" in defaults:  # in 1.0.0.dev0 before `Settings`
         defaults["lease"] = _LEASE

@@ -469,7 +469,8 @@ RESPONSES: dict[str, Callable[[Session], Stream]] = {
 @pytest.mark.parametrize("kind", [*RESPONSES, "def", "file"])
 async def test_a_client_that_leaves_closes_the_body(site: Site, kind: str, tmp_path: Path) -> None:
     large = tmp_path / "large.bin"
-    large.write_bytes(b"x" * 50_000_000)
+    with large.open("wb") as file:
+        file.truncate(50_000_000)
 
     @site.app.route("/def")
     def blocking_show(*, blocking: Session) -> Stream:
