@@ -13,14 +13,18 @@ from asyncio import events
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator, Sequence
 from contextlib import ExitStack, contextmanager
+from contextvars import Context
 from typing import Any, TypeVar, cast
 from unittest.mock import patch
+
+from typing_extensions import TypeVarTuple
 
 from daebus.queues import due_retries, leases
 
 __all__ = ["EPOCH", "Host", "SimLoop", "World"]
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 EPOCH = 1_700_000_000.0
 """The time of day at the beginning, in seconds; `World.now` counts from 1,000."""
@@ -107,9 +111,11 @@ class SimLoop(asyncio.BaseEventLoop):
         handle: asyncio.Handle = cast("Any", super())._call_soon(*args)
         return handle
 
-    def call_at(self, when: float, *args: Any, **context: Any) -> asyncio.TimerHandle:
+    def call_at(
+        self, when: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.TimerHandle:
         self.due = min(self.due, when)
-        return super().call_at(when, *args, **context)
+        return super().call_at(when, callback, *args, context=context)
 
     def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
         self.is_stale = True

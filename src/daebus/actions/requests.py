@@ -121,7 +121,10 @@ class RequestHandler:
         if run.deadline <= begun:
             await self._drop(work, request, begun - run.deadline)
             return
-        incoming = self._incoming(request, run, work)
+        headers, deadline = request.headers, None if run.deadline == NEVER else run.deadline
+        user = None if headers is None else forwarded(headers, self._name, request.payload, self._node)
+        about = request.trace_id or request.request_id
+        incoming = self._delivery.incoming(about, request.payload, user, deadline, headers, work)
         reply: _Payload | None = None
         problem: ServiceError | None = None
         self._runs.add(task, run)
@@ -139,18 +142,6 @@ class RequestHandler:
             await work.reply(reply)
         else:
             await (work.done() if problem is None else work.failed(problem))
-
-    def _incoming(self, request: Request, run: Run, work: Work) -> Incoming:
-        headers = request.headers
-        user = None if headers is None else forwarded(headers, self._name, request.payload, self._node)
-        return self._delivery.incoming(
-            request.trace_id or request.request_id,
-            request.payload,
-            user,
-            deadline=None if run.deadline == NEVER else run.deadline,
-            headers=request.headers,
-            fenced=work,
-        )
 
     def alone(self, entry: Entry, waiting: int) -> float:
         """Seconds during which no other suspect is started beside this one, given how many wait."""

@@ -63,9 +63,10 @@ class Fence(msgspec.Struct, frozen=True):
     fence: str
 
 
-class Context(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Context(msgspec.Struct, frozen=True, gc=False):
     """The message that is being handled."""
 
+    # Not keyword-only, as `Delivery` creates one for each message, which takes a third longer with keywords.
     request_id: str
     """Follows the work through every service that it touches; each log line has it.
 
@@ -84,9 +85,9 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     event_id: str | None = None
     """The unique id of an event of a durable channel, the same in each retry; else None."""
     _headers: RawHeaders = None
-    _read_headers: Mapping[str, str] | None = None  # on first use, as most handlers do not need them
     _fenced: Fenced | None = None
     _part: object = None  # what the transport passes beside the message: see daebus.identity.credentials
+    _read_headers: Mapping[str, str] | None = None  # on first use, as most handlers do not need them
     _known: Actor | None = None  # once it was found out who has sent the message: see daebus.identity
     _after: object = None  # sent once the message has succeeded: see daebus.delivery.after_commit
 

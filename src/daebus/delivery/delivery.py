@@ -98,12 +98,11 @@ class Delivery(Generic[R]):
         request_id: str,
         body: bytes | msgspec.Raw | None = None,
         part: object = None,
-        *,
-        keywords: Mapping[str, object] = _NO_KEYWORDS,
         deadline: float | None = None,
-        event_id: str | None = None,
         headers: RawHeaders = None,
         fenced: Fenced | None = None,
+        event_id: str | None = None,
+        keywords: Mapping[str, object] = _NO_KEYWORDS,
     ) -> Incoming:
         """A message for the handler.
 
@@ -111,28 +110,18 @@ class Delivery(Generic[R]):
             request_id: The id that follows the work through every service.
             body: The payload as JSON; None if the transport has decoded it, or if there is none.
             part: Another object that the transport passes by type.
-            keywords: Arguments that the transport has decoded.
             deadline: When the caller stops waiting, in seconds of `time.monotonic`; None: never. The handler may have
                 less time than that.
-            event_id: The id of an event of a durable channel.
             headers: The headers of the transport; None: there are none.
             fenced: Has the fence of this delivery; None: it has none.
+            event_id: The id of an event of a durable channel.
+            keywords: Arguments that the transport has decoded.
         """
         if self._timeout is not None:
             end = time.monotonic() + self._timeout
             deadline = end if deadline is None else min(deadline, end)
-        context = Context(
-            request_id=request_id,
-            service=self._service,
-            handler=self.title,
-            source=self._source,
-            deadline=deadline,
-            stopping=self._stopping,
-            event_id=event_id,
-            _headers=headers,
-            _part=part,
-            _fenced=fenced,
-        )
+        service, title, source, stopping = self._service, self.title, self._source, self._stopping
+        context = Context(request_id, service, title, source, deadline, stopping, event_id, headers, fenced, part)
         return Incoming(context, body, part, keywords)
 
     async def deliver(self, incoming: Incoming, logger: Logger | None = None) -> Outcome[R]:
