@@ -50,7 +50,7 @@ async def open_bus(url: str, timings: Timings, *, legacy: bool = False) -> Async
         yield NodeBus(Caller(node, None, BusLimits(), dialect_of(legacy)(node)))
 
 
-async def until(predicate: Callable[[], object], seconds: float = 20.0) -> None:
+async def until(predicate: Callable[[], object], seconds: float = 20.0, pause: float = 0.005) -> None:
     """Poll until something holds, or what is awaited for it. Raises `TimeoutError` where it does not in time."""
     end = time.monotonic() + seconds
     while True:
@@ -59,7 +59,7 @@ async def until(predicate: Callable[[], object], seconds: float = 20.0) -> None:
             return
         if time.monotonic() > end:  # not by cancelling: redis-py has been seen to swallow that
             raise TimeoutError
-        await asyncio.sleep(0.005)
+        await asyncio.sleep(pause)
 
 
 def hide_part(monkeypatch: pytest.MonkeyPatch, name: str) -> None:

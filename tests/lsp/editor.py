@@ -22,6 +22,7 @@ class Editor:
         self.client = client
         self.folder = folder
         self.told: dict[str, list[list[types.Diagnostic]]] = {}
+        self.refreshed = 0
         self._texts: dict[str, str] = {}
         self._versions: dict[str, int] = {}
 
@@ -31,8 +32,9 @@ class Editor:
     def at(self, name: str) -> types.TextDocumentIdentifier:
         return types.TextDocumentIdentifier(self.uri(name))
 
-    def open(self, name: str) -> None:
-        text = self._texts[name] = (self.folder / name).read_text()
+    def open(self, name: str, text: str | None = None) -> None:
+        """Open a file; with a text, as one that was not saved."""
+        text = self._texts[name] = (self.folder / name).read_text() if text is None else text
         self._versions[name] = 0
         item = types.TextDocumentItem(self.uri(name), "python", 0, text)
         self.client.text_document_did_open(types.DidOpenTextDocumentParams(item))
@@ -61,10 +63,32 @@ class Editor:
         self.client.text_document_did_save(types.DidSaveTextDocumentParams(self.at(name)))
 
     def close(self, name: str) -> None:
+        """Close a file, without saving it."""
+        del self._texts[name]
         self.client.text_document_did_close(types.DidCloseTextDocumentParams(self.at(name)))
 
+    def rename(self, old: str, new: str) -> None:
+        """Rename an open file, whose unsaved text stays."""
+        text = self._texts[old]
+        self.close(old)
+        (self.folder / old).rename(self.folder / new)
+        self.open(new, text)
+        self.changed_on_disk((old, types.FileChangeType.Deleted), (new, types.FileChangeType.Created))
+
+    def changed_on_disk(self, *changes: tuple[str, types.FileChangeType]) -> None:
+        """Tell the server what a program other than the editor has done with files."""
+        events = [types.FileEvent(self.uri(name), kind) for name, kind in changes]
+        self.client.workspace_did_change_watched_files(types.DidChangeWatchedFilesParams(events))
+
+    def is_open(self, name: str) -> bool:
+        return name in self._texts
+
+    def opened(self) -> dict[str, str]:
+        """The text of the open files."""
+        return dict(self._texts)
+
     def text(self, name: str) -> str:
-        return self._texts.get(name) or (self.folder / name).read_text()
+        return self._texts[name] if name in self._texts else (self.folder / name).read_text()
 
     def find(self, name: str, piece: str) -> types.Position:
         """The position of a piece of a file; the last ``|`` in it is the cursor, else its beginning."""
@@ -81,6 +105,10 @@ class Editor:
 
     def diagnostics(self, name: str) -> list[types.Diagnostic]:
         return self.told.get(self.uri(name), [[]])[-1]
+
+    def shown(self) -> dict[str, list[types.Diagnostic]]:
+        """The diagnostics of all files that have some."""
+        return {uri: sorted(last, key=repr) for uri, told in self.told.items() if (last := told[-1])}
 
     def codes(self, name: str) -> list[object]:
         return [diagnostic.code for diagnostic in self.diagnostics(name)]
@@ -126,13 +154,23 @@ async def editing(folder: Path, **options: object) -> AsyncGenerator[Editor]:
     def told(params: types.PublishDiagnosticsParams) -> None:
         editor.told.setdefault(params.uri, []).append(list(params.diagnostics))
 
+    def refreshed(_: None) -> None:
+        editor.refreshed += 1
+
     client.feature(types.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS)(told)
+    client.feature(types.WORKSPACE_CODE_LENS_REFRESH)(refreshed)
     command = (sys.executable, "-m", "daebus", "lsp")
     await client.start_io(*command)  # pyright: ignore[reportUnknownMemberType]
     try:
         workspace = types.WorkspaceFolder(folder.as_uri(), folder.name)
         params = types.InitializeParams(
-            capabilities=types.ClientCapabilities(), workspace_folders=[workspace], initialization_options=options
+            capabilities=types.ClientCapabilities(
+                workspace=types.WorkspaceClientCapabilities(
+                    code_lens=types.CodeLensWorkspaceClientCapabilities(refresh_support=True)
+                )
+            ),
+            workspace_folders=[workspace],
+            initialization_options=options,
         )
         await client.initialize_async(params)
         client.initialized(types.InitializedParams())

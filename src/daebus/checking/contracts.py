@@ -14,7 +14,7 @@ import msgspec
 from daebus.declare.contracts import Action, Channel, Message, StreamAction
 from daebus.declare.contracts import Contract as AnyContract
 from daebus.errors import WiringError
-from daebus.mistakes.places import made_at, unwrap
+from daebus.mistakes.places import site_of, unwrap
 from daebus.mistakes.show_type import show_type
 
 from .snapshot import Contract, Event, Member
@@ -77,6 +77,7 @@ class Modules:
             if isinstance(file, str) and self.is_own(file):
                 found[file] = module
         self._modules = found
+        self._types: dict[type, tuple[tuple[object, ...], tuple[str, list[Member], list[Event]]]] = {}
 
     def is_own(self, file: str) -> bool:
         """Whether a file belongs to the workspace."""
@@ -124,25 +125,35 @@ class Modules:
     def _contract(self, contract: AnyContract) -> Contract:
         function = unwrap(contract) if callable(contract) else None
         code = getattr(function, "__code__", None)
-        place = made_at(contract) if code is None else None
+        site = site_of(contract) if code is None else None
         file, line = (code.co_filename, code.co_firstlineno) if code is not None else (None, None)
-        if place is not None:
-            file, line = place.path, place.line
+        if site is not None:
+            file, line = site.code.co_filename, site.line
         try:
             types: tuple[object, ...] = contract.types
         except WiringError:  # of a handler whose types are among the mistakes
             types = ()
+        shown, members, events = self._described(type(contract), types)
         return Contract(
             key=self._key(contract),
             kind=_kind_of(contract),
             name=contract.name,
             service=contract.service,
-            shown=f"{_kind_of(contract)}[{', '.join(map(show_type, types))}]({contract.name!r})",
-            types=[member_of(one, self.is_own) for one in types],
-            events=list(self._events(types[0])) if types else [],
+            shown=f"{_kind_of(contract)}[{shown}]({contract.name!r})",
+            types=members,
+            events=events,
             file=file,
             line=line,
         )
+
+    def _described(self, kind: type, types: tuple[object, ...]) -> tuple[str, list[Member], list[Event]]:
+        """Types as code, as members and as events: once for all contracts of a class that have them."""
+        known = self._types.get(kind)
+        if known is None or known[0] != types:
+            events = list(self._events(types[0])) if types else []
+            described = ", ".join(map(show_type, types)), [member_of(one, self.is_own) for one in types], events
+            known = self._types[kind] = types, described
+        return known[1]
 
     def _events(self, carried: object) -> Iterator[Event]:
         origin = typing.get_origin(carried)

@@ -7,8 +7,9 @@ import io
 import linecache
 import os
 import sys
+import time
 from collections.abc import Mapping
-from pathlib import Path
+from functools import cache
 
 from daebus.errors import StartupError
 
@@ -39,9 +40,9 @@ def _examine(ordered: Inspection) -> Examined:
 
 def _lay_over(buffers: Mapping[str, str]) -> None:
     """Import the text of buffers instead of their files, from now on; places in messages are found in it, too."""
-    if not buffers:
+    texts = {_same(path): text for path, text in buffers.items() if not _is_saved(path, text)}
+    if not texts:
         return
-    texts = {_same(path): text for path, text in buffers.items()}
     for path, text in texts.items():
         linecache.cache[path] = (len(text), None, io.StringIO(text).readlines(), path)
     read, stats = importlib.machinery.SourceFileLoader.get_data, importlib.machinery.SourceFileLoader.path_stats
@@ -60,5 +61,16 @@ def _lay_over(buffers: Mapping[str, str]) -> None:
     setattr(importlib.machinery.SourceFileLoader, "path_stats", path_stats)  # noqa: B010
 
 
+def _is_saved(path: str, text: str) -> bool:
+    """Whether a buffer has the text of its file, and the file is so old that its compiled form is certainly its own."""
+    try:
+        with open(path, "rb") as file:
+            # Python compares the times of files in whole seconds.
+            return os.fstat(file.fileno()).st_mtime < time.time() - 2 and file.read() == text.encode()
+    except OSError:
+        return False
+
+
+@cache
 def _same(path: str) -> str:
-    return str(Path(path).resolve()) if os.path.isabs(path) else path  # `Path` is slow here
+    return os.path.realpath(path) if os.path.isabs(path) else path

@@ -29,7 +29,7 @@ class Inspection(msgspec.Struct, frozen=True):
     buffers: Mapping[str, str]
 
 
-class Member(msgspec.Struct, frozen=True):
+class Member(msgspec.Struct, frozen=True, gc=False):
     """A type as code writes it, and how a module imports it.
 
     Attributes:
@@ -43,14 +43,14 @@ class Member(msgspec.Struct, frozen=True):
     name: str | None = None
 
 
-class Service(msgspec.Struct, frozen=True):
+class Service(msgspec.Struct, frozen=True, gc=False):
     """A parameter right of the ``*`` and the name of its provider; None: its provider has no name."""
 
     name: str
     provider: str | None
 
 
-class Provider(msgspec.Struct, frozen=True):
+class Provider(msgspec.Struct, frozen=True, gc=False):
     """A provider of the container.
 
     Attributes:
@@ -82,7 +82,7 @@ class Provider(msgspec.Struct, frozen=True):
     doc: str | None = None
 
 
-class Event(msgspec.Struct, frozen=True):
+class Event(msgspec.Struct, frozen=True, gc=False):
     """One of the structs that a contract carries, with its tag."""
 
     type: Member
@@ -90,7 +90,7 @@ class Event(msgspec.Struct, frozen=True):
     fields: Sequence[str]
 
 
-class Contract(msgspec.Struct, frozen=True):
+class Contract(msgspec.Struct, frozen=True, gc=False):
     """A contract, wherever it was created.
 
     Attributes:
@@ -113,7 +113,7 @@ class Contract(msgspec.Struct, frozen=True):
     line: int | None = None
 
 
-class Handler(msgspec.Struct, frozen=True):
+class Handler(msgspec.Struct, frozen=True, gc=False):
     """A handler as far as it is known.
 
     Attributes:

@@ -21,6 +21,10 @@ def lsp() -> None:
         raise click.ClickException("The language server needs pygls: install daebus[lsp].")
     if not hasattr(os, "fork"):
         raise click.ClickException("The language server needs Linux or macOS; on Windows, run it within WSL.")
+    from daebus.lsp.workers import spawn  # noqa: PLC0415  # no other command needs it
+
+    process = spawn()
+    # Meanwhile, the process loads what it needs.
     from daebus.lsp.server import serve  # noqa: PLC0415  # only if it is installed
 
-    serve()
+    serve(process)

@@ -30,6 +30,8 @@ Data = TypeVar("Data", bound=Encodable)
 _OWN = "daebus:"
 
 _parametrised: dict[tuple[object, ...], object] = {}
+# The classes whose types have a JSON form: a service may have hundreds of contracts of one class.
+_accepted: set[type] = set()
 
 
 class Contract:
@@ -75,8 +77,10 @@ class Contract:
         self._check_name()
         if service is not None:
             require_name(f"{kind}({name!r}, service={service!r})", service)
-        for part in self._arguments:
-            _require_json_type(kind, name, part)
+        if type(self) not in _accepted:
+            for part in self._arguments:
+                _require_json_type(kind, name, part)
+            _accepted.add(type(self))
 
     def _check_name(self) -> None:
         require_name(f"{type(self).__name__}({self.name!r})", self.name, colons=self._colons)
@@ -250,15 +254,9 @@ class Message(Contract, Generic[Data]):
     @override
     def _check(self) -> None:
         super()._check()
-        if self.name in RESERVED_TYPES:
-            raise refuse(
-                f"Message({self.name!r})",
-                f"the name {self.name!r} is reserved for the answers to clients",
-                "give the message another name",
-                "reserved-name",
-            )
-        if self.name in ROOM_NOTICES:
-            found = f"the name {self.name!r} is reserved for what members of rooms are told"
+        if self.name in (*RESERVED_TYPES, *ROOM_NOTICES):
+            use = "the answers to clients" if self.name in RESERVED_TYPES else "what members of rooms are told"
+            found = f"the name {self.name!r} is reserved for {use}"
             raise refuse(f"Message({self.name!r})", found, "give the message another name", "reserved-name")
 
 

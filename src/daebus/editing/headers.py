@@ -13,7 +13,7 @@ __all__ = ["Decorator", "Header", "Parameter", "find_headers"]
 _STATEMENTS = {"def", "async", "class", "@"}
 
 
-class Parameter(msgspec.Struct, frozen=True):
+class Parameter(msgspec.Struct, frozen=True, gc=False):
     """A parameter of a handler, from `start` to `end`; `annotation` and `default` are code, empty if there is none."""
 
     name: str
@@ -29,7 +29,7 @@ class Parameter(msgspec.Struct, frozen=True):
         return self.start + len(self.name)
 
 
-class Decorator(msgspec.Struct, frozen=True):
+class Decorator(msgspec.Struct, frozen=True, gc=False):
     """A decorator such as ``@users.action(GET_USER, timeout=3)``.
 
     Attributes:
@@ -50,7 +50,7 @@ class Decorator(msgspec.Struct, frozen=True):
     end: int
 
 
-class Header(msgspec.Struct, frozen=True):
+class Header(msgspec.Struct, frozen=True, gc=False):
     """The definition of a function, down to the end of its body.
 
     Attributes:

@@ -18,7 +18,7 @@ __all__ = ["Index", "Pages", "Site"]
 _SENDING = ("call", "stream", "send", "publish", "broadcast")
 
 
-class Site(msgspec.Struct, frozen=True):
+class Site(msgspec.Struct, frozen=True, gc=False):
     """A use of a contract in the code.
 
     Attributes:
@@ -70,6 +70,8 @@ class Index:
         self._pages = pages
         self._contracts: dict[str, dict[str, Contract]] = {}
         self._providers: dict[str, dict[str, Provider]] = {}
+        self._names: dict[str, Mapping[str, str]] = {}
+        self._names_by_key: dict[str, Mapping[str, Sequence[str]]] = {}
 
     def page(self, path: str) -> Page:
         """A file as text."""
@@ -128,6 +130,20 @@ class Index:
 
     def names(self, path: str) -> Mapping[str, str]:
         """The names that mean contracts in a file, with their keys."""
+        if path not in self._names:
+            self._names[path] = self._merged_names(path)
+        return self._names[path]
+
+    def names_of(self, path: str, key: str) -> Sequence[str]:
+        """The names that mean a contract in a file."""
+        if path not in self._names_by_key:
+            found: dict[str, list[str]] = {}
+            for name, meant in self.names(path).items():
+                found.setdefault(meant, []).append(name)
+            self._names_by_key[path] = found
+        return self._names_by_key[path].get(key, ())
+
+    def _merged_names(self, path: str) -> Mapping[str, str]:
         every = {id(names): names for one in self.snapshots(path) if (names := one.names.get(path)) is not None}
         if len(every) == 1:
             return next(iter(every.values()))
@@ -178,7 +194,7 @@ class Index:
         if handler.file is None:
             return None
         page, line = self.page(handler.file), (handler.line or 1) - 1
-        found = [one for one in page.headers if one.name == handler.function]
+        found = page.headers_by_name.get(handler.function, ())
         return min(found, key=lambda one: abs(page.place(one.start)[0] - line), default=None)
 
     def provider(self, path: str, header: Header, parameter: Parameter) -> Provider | None:
@@ -199,13 +215,15 @@ class Index:
         """The uses of contracts in a file, by key."""
         page, names = self.page(path), self.names(path)
         known = self._pages.resolved.get(path)
-        if known is None or known[0] is not page or known[1] != names:
+        if known is None or known[0] is not page or (known[1] is not names and known[1] != names):
             found: dict[str, list[Site]] = {}
             decorators = [decorator for header in page.headers for decorator in header.decorators] if names else []
             for use in page.uses if names else ():
                 if use.name in names:
                     found.setdefault(names[use.name], []).append(Site(path, use, _role(use, decorators)))
-            known = self._pages.resolved[path] = (page, names, found)
+            known = page, names, found
+        # With the names of this index, which are then found to be the same at a glance.
+        self._pages.resolved[path] = page, names, known[2]
         return known[2]
 
     def counts(self, key: str) -> dict[str, int]:

@@ -25,7 +25,7 @@ _TOKEN = re.compile(
 OPENING, CLOSING = "([{", ")]}"
 
 
-class Token(msgspec.Struct, frozen=True):
+class Token(msgspec.Struct, frozen=True, gc=False):
     """A token and its place; offsets count characters from the beginning of the text."""
 
     kind: str

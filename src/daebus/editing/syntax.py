@@ -13,7 +13,7 @@ from .source import CLOSING, OPENING, Source, Token
 __all__ = ["Decorator", "Header", "Page", "Parameter", "Token", "Use"]
 
 
-class Use(msgspec.Struct, frozen=True):
+class Use(msgspec.Struct, frozen=True, gc=False):
     """A name in the text, such as ``contracts.GET_USER``.
 
     Attributes:
@@ -34,6 +34,14 @@ class Page(Source):
         """The decorated functions, in their order."""
         return find_headers(self)
 
+    @cached_property
+    def headers_by_name(self) -> dict[str, list[Header]]:
+        """The decorated functions of each name."""
+        found: dict[str, list[Header]] = {}
+        for header in self.headers:
+            found.setdefault(header.name, []).append(header)
+        return found
+
     def header(self, offset: int) -> Header | None:
         """The decorated function, with its decorators and its body, that an offset is in."""
         found = [one for one in self.headers if one.decorators[0].start <= offset <= one.end]
@@ -43,6 +51,15 @@ class Page(Source):
     def uses(self) -> list[Use]:
         """All the dotted names."""
         return list(self._uses())
+
+    @cached_property
+    def outermost_uses(self) -> dict[str, list[Use]]:
+        """The uses of each dotted name at the beginning of a line."""
+        found: dict[str, list[Use]] = {}
+        for use in self.uses:
+            if use.start == 0 or self.text[use.start - 1] in "\r\n":
+                found.setdefault(use.name, []).append(use)
+        return found
 
     def _uses(self) -> Iterator[Use]:
         tokens, index = self.tokens, 0

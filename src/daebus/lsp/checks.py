@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
 
 from daebus.checking.snapshot import Snapshot
 
@@ -74,7 +75,8 @@ class Checks:
         self._worker = worker
         self._found = found
         self._sharing = Sharing()
-        self._free = asyncio.Semaphore(_AT_ONCE)
+        self._running = 0
+        self._waiting: dict[App, asyncio.Future[None]] = {}
 
     def replace(self, targets: Iterable[Target]) -> list[App]:
         """The apps are these from now on; those that are new are checked. Returns those that are gone."""
@@ -110,7 +112,7 @@ class Checks:
 
     async def _check(self, app: App, pause: float) -> None:
         await asyncio.sleep(pause)
-        async with self._free:
+        async with self._turn(app):
             target = app.target
             job = Job(
                 number=0,
@@ -127,3 +129,34 @@ class Checks:
             outcome = Outcome(outcome.number, self._sharing.share(outcome.snapshot))
         app.take(outcome)
         self._found(app)
+
+    @asynccontextmanager
+    async def _turn(self, app: App) -> AsyncGenerator[None]:
+        """The turn of an app: few are checked at once, first those whose files are open in the editor."""
+        while self._running >= _AT_ONCE:
+            turn = self._waiting[app] = asyncio.get_running_loop().create_future()
+            try:
+                await turn
+            except asyncio.CancelledError:
+                if not turn.cancelled():  # it was called, and another app can have the turn
+                    self._call_next()
+                raise
+            finally:
+                self._waiting.pop(app, None)
+        self._running += 1
+        try:
+            yield
+        finally:
+            self._running -= 1
+            self._call_next()
+
+    def _call_next(self) -> None:
+        opened = self._texts.buffers().keys()
+        waiting = [(app, turn) for app, turn in self._waiting.items() if not turn.done()]
+        first = min(
+            waiting,
+            key=lambda one: (one[0].target.source not in opened, not any(map(one[0].concerns, opened))),
+            default=None,
+        )
+        if first is not None:
+            first[1].set_result(None)

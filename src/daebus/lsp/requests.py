@@ -19,6 +19,7 @@ from .features.semantics import LEGEND, semantic_tokens
 from .options import Options
 from .session import Session
 from .texts import Texts, path_of
+from .workers import Worker
 
 __all__ = ["Server", "register"]
 
@@ -32,16 +33,18 @@ class Server(LanguageServer):
 
     Attributes:
         options: The options that the editor has given.
+        worker: Does the checks.
     """
 
     options: Options = Options()
+    worker: Worker | None = None
     _session: Session | None = None
 
     @property
     def session(self) -> Session:
         """The session with the editor, after the editor has initialized the server."""
         if self._session is None:
-            self._session = Session(self, self.options)
+            self._session = Session(self, self.options, self.worker or Worker())
         return self._session
 
     def end(self) -> None:

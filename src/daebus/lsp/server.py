@@ -8,13 +8,19 @@ from lsprotocol import types
 
 from .options import read_options
 from .requests import Server, register
+from .workers import Process, Worker
 
 __all__ = ["Server", "serve"]
 
 
-def serve() -> None:
-    """Serve an editor until it ends the session."""
+def serve(process: Process) -> None:
+    """Serve an editor until it ends the session.
+
+    Args:
+        process: A worker process.
+    """
     server = make_server()
+    server.worker = Worker(process)
     try:
         server.start_io()
     finally:

@@ -25,11 +25,12 @@ class Session:
     Args:
         server: The connection with the editor, after it was initialized.
         options: The options that the editor has given.
+        worker: Does the checks.
     """
 
-    def __init__(self, server: LanguageServer, options: Options) -> None:
+    def __init__(self, server: LanguageServer, options: Options, worker: Worker) -> None:
         self._server = server
-        self._worker = Worker()
+        self._worker = worker
         self.folders: Sequence[str] = [path_of(uri) for uri in _folders(server)]
         self.texts: Texts = Texts(server.workspace)
         self._pages = Pages(self.texts.text)

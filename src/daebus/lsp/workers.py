@@ -4,23 +4,38 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import subprocess
 import sys
-from asyncio.subprocess import PIPE, Process
+from subprocess import PIPE
+from typing import IO
 
 import msgspec
 
 from .worker.messages import Job, Outcome, Request
 
-__all__ = ["Worker"]
+__all__ = ["Process", "Worker", "spawn"]
 
 _LIMIT = 2**28
 
+Process = subprocess.Popen[bytes]
+
+
+def spawn() -> Process:
+    """Start a worker process."""
+    # Without the current folder among the folders of modules: the code in it changes.
+    return Process([sys.executable, "-P", "-m", "daebus.lsp.worker"], stdin=PIPE, stdout=PIPE)
+
 
 class Worker:
-    """The worker process: started at the first check, and again where it has ended."""
+    """The worker process, which is started again where it has ended.
 
-    def __init__(self) -> None:
-        self._process: Process | None = None
+    Args:
+        process: A process that was started already; None: one is started for the first check.
+    """
+
+    def __init__(self, process: Process | None = None) -> None:
+        self._process = process
+        self._requests: asyncio.WriteTransport | None = None
         self._reading: asyncio.Task[None] | None = None
         self._waiting: dict[int, asyncio.Future[Outcome]] = {}
         self._numbers = itertools.count(1)
@@ -33,42 +48,49 @@ class Worker:
     async def check(self, job: Job) -> Outcome:
         """Do a job under a number of its own; if this is cancelled, so is the job."""
         number = next(self._numbers)
-        process = await self._running()
+        await self._running()
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._waiting[number] = future
-        self._send(process, Request(msgspec.structs.replace(job, number=number)))
+        self._send(Request(msgspec.structs.replace(job, number=number)))
         try:
             return await future
         finally:
             del self._waiting[number]
             if future.cancelled():
-                self._send(process, Request(cancel=number))
+                self._send(Request(cancel=number))
 
     def close(self) -> None:
         """End the process."""
-        if self._process is not None and self._process.stdin is not None:
-            self._process.stdin.close()
+        if self._requests is not None:
+            self._requests.close()
 
-    async def _running(self) -> Process:
+    async def _running(self) -> None:
         async with self._starting:
-            if self._process is None or self._process.returncode is not None:
-                command = (sys.executable, "-m", "daebus.lsp.worker")
-                self._process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, limit=_LIMIT)
-                self._reading = asyncio.create_task(self._read(self._process))
-            return self._process
+            if self._process is None or self._process.poll() is not None:
+                self._process, self._requests = spawn(), None
+            if self._requests is None:
+                loop, process = asyncio.get_running_loop(), self._process
+                self._requests, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, _pipe(process.stdin))
+                outcomes = asyncio.StreamReader(limit=_LIMIT)
+                await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(outcomes), _pipe(process.stdout))
+                self._reading = asyncio.create_task(self._read(process, outcomes))
 
-    def _send(self, process: Process, request: Request) -> None:
-        if process.stdin is not None and not process.stdin.is_closing():
-            process.stdin.write(msgspec.json.encode(request) + b"\n")
+    def _send(self, request: Request) -> None:
+        if self._requests is not None and not self._requests.is_closing():
+            self._requests.write(msgspec.json.encode(request) + b"\n")
 
-    async def _read(self, process: Process) -> None:
-        output = process.stdout
-        while output is not None and (line := await output.readline()):
+    async def _read(self, process: Process, outcomes: asyncio.StreamReader) -> None:
+        while line := await outcomes.readline():
             outcome = msgspec.json.decode(line, type=Outcome)
             future = self._waiting.get(outcome.number)
             if future is not None and not future.done():
                 future.set_result(outcome)
-        await process.wait()
+        await asyncio.to_thread(process.wait)
         for number, future in list(self._waiting.items()):
             if not future.done():
                 future.set_result(Outcome(number, failure="the worker process has ended"))
+
+
+def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
+    assert stream is not None  # noqa: S101  # it was opened for this
+    return stream

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import CodeType, FrameType, MethodType
 from typing import NamedTuple, Self, cast
 
-from .sources import Span, span_of_attribute, span_of_call, span_of_function, span_of_line
+from .sources import Span, line_of_class, span_of_attribute, span_of_call, span_of_function, span_of_line
 
 __all__ = [
     "CallSite",
@@ -28,6 +28,7 @@ __all__ = [
     "place_of_class",
     "place_of_error",
     "show_path",
+    "site_of",
     "unwrap",
 ]
 
@@ -83,8 +84,14 @@ class CallSite(NamedTuple):
 
 def made_at(made: object) -> Place | None:
     """`file:line` where a contract or component was created; None for other objects and decorated handlers."""
-    site: CallSite | None = getattr(made, "_site", None)
+    site = site_of(made)
     return None if site is None else site.place
+
+
+def site_of(made: object) -> CallSite | None:
+    """The call that created a contract or component; None for other objects and decorated handlers."""
+    site: CallSite | None = getattr(made, "_site", None)
+    return site
 
 
 def is_ours(owner: type) -> bool:
@@ -164,10 +171,12 @@ def place_of(function: Callable[..., object], part: str | None = None, *, site: 
 def place_of_class(owner: type, attribute: str | None = None) -> str:
     """`file:line` of a class, pointing at one of its attributes; the name of its module if there is no source."""
     try:
-        path, line = inspect.getsourcefile(owner), inspect.getsourcelines(owner)[1]
-    except (OSError, TypeError, SyntaxError, ValueError, RecursionError):
-        path, line = None, 0
-    if path is None:
+        path = inspect.getsourcefile(owner)
+    except (OSError, TypeError):
+        path = None
+    # Not `inspect.getsourcelines`, which parses the file each time.
+    line = None if path is None else line_of_class(path, owner.__qualname__)
+    if path is None or line is None:
         return owner.__module__
     return Place(path, line, partial(span_of_attribute, path, owner.__qualname__, attribute))
 

@@ -17,6 +17,7 @@ from typing import NamedTuple, TypeAlias
 __all__ = [
     "Span",
     "line_at",
+    "line_of_class",
     "line_of_typing_import",
     "span_of_attribute",
     "span_of_call",
@@ -113,6 +114,13 @@ def span_of_attribute(path: str, qualified_name: str, attribute: str | None) -> 
         if attribute is not None and any(isinstance(at, ast.Name) and at.id == attribute for at in targets):
             return _span_of_node(path, statement, statement.lineno)
     return span_of_line(path, owner.lineno)
+
+
+def line_of_class(path: str, qualified_name: str) -> int | None:
+    """The line in which a class begins, with its decorators; None if it is not found."""
+    tree = _tree_of(path)
+    found = [] if tree is None else list(_classes(tree, "", qualified_name))
+    return min([found[-1].lineno, *(one.lineno for one in found[-1].decorator_list)]) if found else None
 
 
 def line_of_typing_import(path: str, name: str) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from lsprotocol import types
 
@@ -15,6 +16,8 @@ from .subjects import Subject, find_subject
 from .wording import counted
 
 __all__ = ["define", "implement", "lenses", "refer", "symbols"]
+
+_MOST_SYMBOLS = 500
 
 
 def define(index: Index, texts: Texts, path: str, at: types.Position) -> list[types.Location]:
@@ -80,10 +83,7 @@ def _of_contract(index: Index, texts: Texts, contract: Contract) -> types.Locati
         return None
     page = index.page(path)
     line = (contract.line or 1) - 1
-    names = {
-        name for one in index.snapshots(path) for name, key in one.names.get(path, {}).items() if key == contract.key
-    }
-    uses = [use for use in page.uses if use.name in names and page.place(use.start)[1] == 0]
+    uses = [use for name in index.names_of(path, contract.key) for use in page.outermost_uses.get(name, ())]
     use = min(uses, key=lambda one: abs(page.place(one.start)[0] - line), default=None)
     if use is None:
         return _line(texts, path, contract.line)
@@ -142,16 +142,17 @@ def _provider_uses(index: Index, texts: Texts, provider: Provider) -> Iterator[t
 def lenses(index: Index, texts: Texts, path: str) -> list[types.CodeLens]:
     """Above each action and listener, and each contract, how often it is used in the workspace."""
     page = index.page(path)
-    found: list[types.CodeLens] = []
+    found: dict[int, types.CodeLens] = {}
     for header in page.headers:
         handler = index.handler(path, header)
         if handler is not None and handler.contract is not None:
-            found.append(_lens(index, _name_range(index, texts, path, header), handler.contract))
+            lens = _lens(index, _name_range(index, texts, path, header), handler.contract)
+            found[lens.range.start.line] = lens
     for contract in index.contracts(path).values():
         where = _of_contract(index, texts, contract) if contract.file == path else None
-        if where is not None and all(lens.range.start.line != where.range.start.line for lens in found):
-            found.append(_lens(index, where.range, contract.key))
-    return found
+        if where is not None and where.range.start.line not in found:
+            found[where.range.start.line] = _lens(index, where.range, contract.key)
+    return list(found.values())
 
 
 def _lens(index: Index, where: types.Range, key: str) -> types.CodeLens:
@@ -162,20 +163,25 @@ def _lens(index: Index, where: types.Range, key: str) -> types.CodeLens:
 
 
 def symbols(index: Index, texts: Texts, query: str) -> list[types.WorkspaceSymbol]:
-    """The actions, routes, channels and other handlers whose title contains all the letters of a query in order."""
-    found: list[types.WorkspaceSymbol] = []
+    """The actions, routes, channels and other handlers whose title contains all the letters of a query in order.
+
+    Of many, only the first: editors ask again when more of the query is typed.
+    """
+    return list(islice(_symbols(index, texts, query), _MOST_SYMBOLS))
+
+
+def _symbols(index: Index, texts: Texts, query: str) -> Iterator[types.WorkspaceSymbol]:
     for handler in index.handlers():
-        header = index.header(handler)
-        if handler.file is not None and header is not None and _matches(query, handler.title):
+        header = index.header(handler) if _matches(query, handler.title) else None
+        if handler.file is not None and header is not None:
             location = types.Location(texts.uri(handler.file), _name_range(index, texts, handler.file, header))
             kind = types.SymbolKind.Event if handler.kind == "listen" else types.SymbolKind.Function
-            found.append(types.WorkspaceSymbol(location, handler.title, kind, container_name=handler.blueprint))
+            yield types.WorkspaceSymbol(location, handler.title, kind, container_name=handler.blueprint)
     for contract in index.contracts().values():
-        where = _of_contract(index, texts, contract)
-        if where is not None and _matches(query, f"{contract.kind} {contract.name}"):
-            title = f"{contract.kind} {contract.name}"
-            found.append(types.WorkspaceSymbol(where, title, types.SymbolKind.Interface))
-    return found
+        title = f"{contract.kind} {contract.name}"
+        where = _of_contract(index, texts, contract) if _matches(query, title) else None
+        if where is not None:
+            yield types.WorkspaceSymbol(where, title, types.SymbolKind.Interface)
 
 
 def _matches(query: str, title: str) -> bool:

@@ -1,4 +1,4 @@
-"""The nursery: a process that has loaded daebus, and forks one process for each check."""
+"""The nursery: a process that has loaded daebus and installed modules, and forks one process for each check."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import gc
 import os
 import selectors
 import signal
+import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import msgspec
@@ -16,12 +17,20 @@ import msgspec
 from daebus.checking.snapshot import Snapshot
 
 from .messages import Job, Outcome, Request
+from .preloading import installed_since, preload
 from .sandbox import enter
 
 __all__ = ["Nursery"]
 
 _CHUNK = 2**16
 _LENGTH = 8
+
+
+class _Report(msgspec.Struct, frozen=True):
+    """What a child reports: its snapshot, and the installed modules that it has loaded."""
+
+    snapshot: msgspec.Raw
+    modules: Sequence[str]
 
 
 class _Checked(msgspec.Struct, frozen=True):
@@ -32,7 +41,7 @@ class _Checked(msgspec.Struct, frozen=True):
 
 
 class _Child(msgspec.Struct):
-    """A process that checks, and what it has written so far: the length of its snapshot, then the snapshot."""
+    """A process that checks, and what it has written so far: the length of its report, then the report."""
 
     job: Job
     pid: int
@@ -40,11 +49,11 @@ class _Child(msgspec.Struct):
     ends: float
     written: bytearray
 
-    def snapshot(self) -> bytes | None:
-        """The snapshot; None: it is not complete."""
+    def report(self) -> _Report | None:
+        """The report; None: it is not complete."""
         length = int.from_bytes(self.written[:_LENGTH], "big")
         complete = len(self.written) >= _LENGTH + length > _LENGTH
-        return bytes(self.written[_LENGTH : _LENGTH + length]) if complete else None
+        return msgspec.json.decode(self.written[_LENGTH : _LENGTH + length], type=_Report) if complete else None
 
 
 class Nursery:
@@ -63,12 +72,11 @@ class Nursery:
         self._children: dict[int, _Child] = {}
         self._selector = selectors.DefaultSelector()
         self._unread = bytearray()
+        self._wanted: dict[str, None] = {}
 
     def run(self) -> None:
         """Serve until the input ends; then the checks in progress are ended."""
         self._selector.register(self._requests, selectors.EVENT_READ)
-        gc.collect()
-        gc.freeze()  # else the collector of each child would copy all the memory of the nursery
         try:
             while self._step():
                 pass
@@ -78,18 +86,25 @@ class Nursery:
 
     def _step(self) -> bool:
         """Wait for the next event and handle it. Returns whether the input goes on."""
-        ends = min((child.ends for child in self._children.values()), default=None)
-        for key, _ in self._selector.select(None if ends is None else max(0.0, ends - time.monotonic())):
+        for key, _ in self._selector.select(self._patience()):
             if key.fd == self._requests:
                 if not self._read_requests():
                     return False
             elif key.fd in self._children:
                 self._read_child(self._children[key.fd])
+        if self._wanted and not self._children:
+            preload([name for name in self._wanted if name not in sys.modules])
+            self._wanted.clear()
         now = time.monotonic()
         for child in [child for child in self._children.values() if child.ends <= now]:
             self._end(child)
             self._tell(Outcome(child.job.number, failure=f"it took longer than {child.job.seconds:g} s"))
         return True
+
+    def _patience(self) -> float | None:
+        """For how many seconds to wait for the next event."""
+        ends = min((child.ends for child in self._children.values()), default=None)
+        return None if ends is None else max(0.0, ends - time.monotonic())
 
     def _read_requests(self) -> bool:
         read = os.read(self._requests, _CHUNK)
@@ -119,10 +134,11 @@ class Nursery:
     def _read_child(self, child: _Child) -> None:
         read = os.read(child.pipe, _CHUNK)
         child.written += read
-        snapshot = child.snapshot()
-        if snapshot is not None:
+        report = child.report()
+        if report is not None:
             self._end(child)
-            self._tell(_Checked(child.job.number, msgspec.Raw(snapshot)))
+            self._tell(_Checked(child.job.number, report.snapshot))
+            self._wanted.update(dict.fromkeys(report.modules))
         elif not read:
             self._tell(Outcome(child.job.number, failure=f"the import ended its process: {self._end(child)}"))
 
@@ -147,13 +163,17 @@ class Nursery:
 
 
 def _be_child(job: Job, pipe: int, check: Callable[[Job], Snapshot]) -> None:
-    """Check, write the snapshot, and end, whatever the user's code has left behind."""
+    """Check, write the report, and end, whatever the user's code has left behind."""
     log = os.dup(2)
+    # It would copy all the memory of the nursery, and a check is over before there is much to collect.
+    gc.disable()
     try:
         enter(job.seconds, job.megabytes)
-        snapshot = msgspec.json.encode(check(job))
+        known = frozenset(sys.modules)
+        snapshot = msgspec.Raw(msgspec.json.encode(check(job)))
+        report = msgspec.json.encode(_Report(snapshot, installed_since(known)))
         with open(pipe, "wb") as out:
-            out.write(len(snapshot).to_bytes(_LENGTH, "big") + snapshot)
+            out.write(len(report).to_bytes(_LENGTH, "big") + report)
         os._exit(0)
     except BaseException:  # a child must never become a second nursery
         os.write(log, traceback.format_exc().encode())
