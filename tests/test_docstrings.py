@@ -31,7 +31,8 @@ from daebus import (
     errors,
     testing,
 )
-from daebus.declare.policies import ActionOptions, ListenOptions, RetryOptions, RouteOptions, RunOptions, TaskOptions
+from daebus.declare.paths import RouteOptions
+from daebus.declare.policies import ActionOptions, ListenOptions, RetryOptions, RunOptions, StreamOptions, TaskOptions
 
 # Their attributes are their arguments, which their own docstring explains: signature help shows it.
 MADE_BY_USERS = (BusLimits, DaebusHttp, DaebusWebSocket, HttpLimits, Settings, SigningKeys, WebSocketLimits)
@@ -128,7 +129,9 @@ def test_the_blocking_bus_says_what_it_takes_and_raises() -> None:
     assert ours[ours.index("Args:") :] == theirs[theirs.index("Args:") :]
 
 
-@pytest.mark.parametrize("options", [RunOptions, TaskOptions, RetryOptions, ActionOptions, ListenOptions, RouteOptions])
+@pytest.mark.parametrize(
+    "options", [RunOptions, TaskOptions, RetryOptions, ActionOptions, StreamOptions, ListenOptions, RouteOptions]
+)
 def test_each_option_of_a_decorator_says_what_it_is(options: type) -> None:
     names = [name for statement in source(options).body for name in targets(statement)]
     assert names

@@ -10,6 +10,7 @@ PROGRAMS = (
     "test_payments.py",
     "shop.py",
     "files.py",
+    "doors.py",
     "storefront.py",
     "auctions.py",
     "around.py",

@@ -13,6 +13,7 @@ from daebus.declare.specs import ListenSpec, RouteSpec, Spec
 from daebus.delivery.endpoint import Endpoint
 from daebus.delivery.interceptors import Interceptors
 from daebus.delivery.workers import WorkerPool
+from daebus.doors.opening import open_door
 from daebus.errors import WiringError
 from daebus.mistakes.problem import WiringProblem
 from daebus.mistakes.render import Note
@@ -74,6 +75,8 @@ class Plans:
             if isinstance(spec, ListenSpec):
                 problems.extend(_shared_events(spec, listeners))
                 listeners.append(spec)
+            if spec.opens is not None and id(spec.opens) not in self._compiled:
+                continue  # the action has mistakes, and its doors have the same
             try:
                 adding.append(self._compile(spec, interceptors))
             except WiringError as error:
@@ -139,7 +142,11 @@ class Plans:
         self._claims[key] = spec
 
     def _compile(self, spec: Spec, interceptors: Interceptors) -> Plan[Any, Any]:
-        endpoint = self._compiled[id(spec)] = compile_handler(spec, self._container, self._workers, interceptors)
+        if spec.opens is not None:
+            endpoint = open_door(spec, self._compiled[id(spec.opens)])
+        else:
+            endpoint = compile_handler(spec, self._container, self._workers, interceptors)
+        self._compiled[id(spec)] = endpoint
         return Plan(spec, endpoint)
 
 

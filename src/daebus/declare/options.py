@@ -20,8 +20,10 @@ __all__ = [
     "ROOM_NOTICES",
     "Guard",
     "Requires",
+    "read_door",
     "read_guards",
     "refuse",
+    "refuse_reserved",
     "require_brackets",
     "require_choice",
     "require_count",
@@ -76,6 +78,13 @@ def require_name(subject: str, name: object, *, colons: bool = False) -> None:
     if found is not None:
         remedy = "write it as one word, such as 'get_user' or 'get-user'"
         raise refuse(subject, found, remedy, "wrong-name")
+
+
+def refuse_reserved(subject: str, message_type: str) -> None:
+    """Refuse the types of the answers to WebSocket clients as the type of a message. Raises `WiringError`."""
+    if message_type in RESERVED_TYPES:
+        found = f"the type {message_type!r} is reserved for the answers to clients"
+        raise refuse(subject, found, "give the message another name", "reserved-name")
 
 
 def require_count(subject: str, option: str, given: object, *, or_zero: bool = False, most: int | None = None) -> None:
@@ -134,6 +143,19 @@ def require_methods(path: object, methods: Sequence[object]) -> tuple[str, ...]:
         found, remedy = f"methods={methods!r} is not a list of names", f"write methods=[{methods!r}]"
         raise refuse(f"@route({path!r})", found, remedy, "wrong-method")
     return tuple(dict.fromkeys(name.upper() for name in names))
+
+
+def read_door(subject: str, option: str, given: object) -> tuple[str, str]:
+    """The method and the path of a door, such as ``GET /users/<id>``. Raises `WiringError`.
+
+    The path may have mistakes, which are reported with the others of the handler.
+    """
+    method, blank, path = given.partition(" ") if isinstance(given, str) else ("", "", "")
+    if not blank or not method.isalpha() or not path.strip():
+        found = f"{option}={given!r} is not a method and a path"
+        path = given if isinstance(given, str) and given.startswith("/") else "/the/path"
+        raise refuse(subject, found, f'write {option}="GET {path}"', "malformed-path")
+    return method.upper(), path.strip()
 
 
 def require_schedule(subject: str, seconds: float | None, every: timedelta | None, cron: str | None) -> Schedule:

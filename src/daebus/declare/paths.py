@@ -1,10 +1,12 @@
-"""Route templates such as ``/users/<user_id>``. Loads no Litestar."""
+"""Routes: their templates, such as ``/users/<user_id>``, and their options. Loads no Litestar."""
 
 from __future__ import annotations
 
 import re
 import typing
+from collections.abc import Mapping, Sequence
 from pathlib import PurePath
+from typing import TypedDict
 
 from .signatures import Signature
 from .specs import Method
@@ -12,6 +14,7 @@ from .specs import Method
 __all__ = [
     "METHODS",
     "RESERVED",
+    "RouteOptions",
     "is_file",
     "litestar_path",
     "malformed_path",
@@ -37,6 +40,124 @@ _KINDS = {
     "string": "str",
     "uuid": "uuid.UUID",
 }
+
+
+class RouteOptions(TypedDict, total=False):
+    """Options of the route decorator that go to Litestar's route handler."""
+
+    after_request: object
+    """Called with each response, before it is sent; what it returns is sent instead."""
+
+    after_response: object
+    """Called with each request, after its response was sent."""
+
+    background: object
+    """A `BackgroundTask` of Litestar that runs after each response."""
+
+    before_request: object
+    """Called with each request; what it returns, other than None, is the response."""
+
+    cache: object
+    """Whether responses are cached, or the number of seconds for which they are. Default: False."""
+
+    cache_control: object
+    """A `CacheControlHeader` for each response."""
+
+    cache_key_builder: object
+    """Makes the key under which a response is cached, from the request."""
+
+    dependencies: Mapping[str, object]
+    """Dependencies of Litestar by name. Services of the container need none."""
+
+    dto: object
+    """A DTO of Litestar for the data of the request."""
+
+    etag: object
+    """An `ETag` for each response."""
+
+    exception_handlers: object
+    """Functions that make the response, by exception class or status code."""
+
+    guards: Sequence[object]
+    """Functions that raise an error to refuse a request."""
+
+    media_type: str
+    """The media type of the response. Default: JSON, or plain text for a `str`."""
+
+    middleware: Sequence[object]
+    """Middleware of Litestar around this route."""
+
+    name: str
+    """A name by which Litestar finds the route."""
+
+    opt: Mapping[str, object]
+    """Values of your own, for guards and middleware."""
+
+    request_class: object
+    """A subclass of Litestar's `Request`."""
+
+    request_max_body_size: int | None
+    """Bytes that the body of a request may have. Default: that of `HttpLimits`."""
+
+    response_class: object
+    """A subclass of Litestar's `Response`."""
+
+    response_cookies: object
+    """Cookies of each response."""
+
+    response_headers: object
+    """Headers of each response."""
+
+    return_dto: object
+    """A DTO of Litestar for the data of the response."""
+
+    content_encoding: str
+    """OpenAPI: the encoding of the content, such as ``base64``."""
+
+    content_media_type: str
+    """OpenAPI: the media type of the content, such as ``image/png``."""
+
+    deprecated: bool
+    """OpenAPI: whether the operation is deprecated. Default: False."""
+
+    description: str
+    """OpenAPI: the description. Default: the rest of the handler's docstring."""
+
+    include_in_schema: bool
+    """OpenAPI: whether the operation is in the document. Default: True."""
+
+    operation_class: object
+    """OpenAPI: a subclass of Litestar's `Operation`."""
+
+    operation_id: object
+    """OpenAPI: the ``operationId``. Default: the name of the handler."""
+
+    raises: Sequence[type[Exception]]
+    """OpenAPI: the errors that the handler raises; subclasses of `ServiceError` or of Litestar's `HTTPException`."""
+
+    response_description: str
+    """OpenAPI: the description of the response."""
+
+    responses: Mapping[int, object]
+    """OpenAPI: further responses, by status code."""
+
+    signature_namespace: Mapping[str, object]
+    """Names that annotations may mean, for Litestar."""
+
+    security: Sequence[Mapping[str, Sequence[str]]]
+    """OpenAPI: the security requirements of the operation."""
+
+    summary: str
+    """OpenAPI: the summary. Default: the first line of the handler's docstring."""
+
+    tags: Sequence[str]
+    """OpenAPI: the tags of the operation."""
+
+    type_decoders: object
+    """Decoders for types that msgspec does not know, for Litestar."""
+
+    type_encoders: object
+    """Encoders for types that msgspec does not know, by type."""
 
 
 def path_parameters(path: str) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias, TypedDict, cast, get_args
 
 import msgspec
@@ -14,13 +14,14 @@ from .options import Requires, refuse, require_choice, require_count, require_na
 
 __all__ = [
     "ActionOptions",
+    "AnyActionOptions",
     "ListenOptions",
     "ListenerIdentity",
     "Policy",
     "RetryOptions",
-    "RouteOptions",
     "RunOptions",
     "Start",
+    "StreamOptions",
     "TaskOptions",
     "action_policy",
     "listen_options",
@@ -70,6 +71,23 @@ class ActionOptions(RetryOptions, total=False):
     keep_replies: float
     """Seconds for which the reply to a request with an idempotency key is kept. Default: 86400, a day."""
 
+    http: str
+    """Opens the action as a route, such as ``"GET /users/<id>"``. Default: none."""
+
+    socket: str
+    """Opens the action as WebSocket messages of this type. Default: none."""
+
+
+class StreamOptions(RunOptions, total=False):
+    """Options of the action decorator for a `StreamAction`."""
+
+    sse: str
+    """Opens the action as a stream of server-sent events: ``"GET /users/import"``. Default: none."""
+
+
+class AnyActionOptions(ActionOptions, StreamOptions, total=False):
+    """Options of the action decorator for an action without a contract, which may be of either kind."""
+
 
 class ListenOptions(RetryOptions, total=False):
     """Options of the listener decorator; a channel that is not durable takes only those of `RunOptions`."""
@@ -82,124 +100,6 @@ class ListenOptions(RetryOptions, total=False):
 
     renamed_from: str
     """The previous name of the listener, whose position it takes over. Default: it takes over none."""
-
-
-class RouteOptions(TypedDict, total=False):
-    """Options of the route decorator that go to Litestar's route handler."""
-
-    after_request: object
-    """Called with each response, before it is sent; what it returns is sent instead."""
-
-    after_response: object
-    """Called with each request, after its response was sent."""
-
-    background: object
-    """A `BackgroundTask` of Litestar that runs after each response."""
-
-    before_request: object
-    """Called with each request; what it returns, other than None, is the response."""
-
-    cache: object
-    """Whether responses are cached, or the number of seconds for which they are. Default: False."""
-
-    cache_control: object
-    """A `CacheControlHeader` for each response."""
-
-    cache_key_builder: object
-    """Makes the key under which a response is cached, from the request."""
-
-    dependencies: Mapping[str, object]
-    """Dependencies of Litestar by name. Services of the container need none."""
-
-    dto: object
-    """A DTO of Litestar for the data of the request."""
-
-    etag: object
-    """An `ETag` for each response."""
-
-    exception_handlers: object
-    """Functions that make the response, by exception class or status code."""
-
-    guards: Sequence[object]
-    """Functions that raise an error to refuse a request."""
-
-    media_type: str
-    """The media type of the response. Default: JSON, or plain text for a `str`."""
-
-    middleware: Sequence[object]
-    """Middleware of Litestar around this route."""
-
-    name: str
-    """A name by which Litestar finds the route."""
-
-    opt: Mapping[str, object]
-    """Values of your own, for guards and middleware."""
-
-    request_class: object
-    """A subclass of Litestar's `Request`."""
-
-    request_max_body_size: int | None
-    """Bytes that the body of a request may have. Default: that of `HttpLimits`."""
-
-    response_class: object
-    """A subclass of Litestar's `Response`."""
-
-    response_cookies: object
-    """Cookies of each response."""
-
-    response_headers: object
-    """Headers of each response."""
-
-    return_dto: object
-    """A DTO of Litestar for the data of the response."""
-
-    content_encoding: str
-    """OpenAPI: the encoding of the content, such as ``base64``."""
-
-    content_media_type: str
-    """OpenAPI: the media type of the content, such as ``image/png``."""
-
-    deprecated: bool
-    """OpenAPI: whether the operation is deprecated. Default: False."""
-
-    description: str
-    """OpenAPI: the description. Default: the rest of the handler's docstring."""
-
-    include_in_schema: bool
-    """OpenAPI: whether the operation is in the document. Default: True."""
-
-    operation_class: object
-    """OpenAPI: a subclass of Litestar's `Operation`."""
-
-    operation_id: object
-    """OpenAPI: the ``operationId``. Default: the name of the handler."""
-
-    raises: Sequence[type[Exception]]
-    """OpenAPI: the errors that the handler raises; subclasses of `ServiceError` or of Litestar's `HTTPException`."""
-
-    response_description: str
-    """OpenAPI: the description of the response."""
-
-    responses: Mapping[int, object]
-    """OpenAPI: further responses, by status code."""
-
-    signature_namespace: Mapping[str, object]
-    """Names that annotations may mean, for Litestar."""
-
-    security: Sequence[Mapping[str, Sequence[str]]]
-    """OpenAPI: the security requirements of the operation."""
-
-    summary: str
-    """OpenAPI: the summary. Default: the first line of the handler's docstring."""
-
-    tags: Sequence[str]
-    """OpenAPI: the tags of the operation."""
-
-    type_decoders: object
-    """Decoders for types that msgspec does not know, for Litestar."""
-
-    type_encoders: object
-    """Encoders for types that msgspec does not know, by type."""
 
 
 class ListenerIdentity(msgspec.Struct, frozen=True):
@@ -256,7 +156,7 @@ class Policy(msgspec.Struct, frozen=True):
 def action_policy(subject: str, options: Mapping[str, object], *, streams: bool = False) -> Policy:
     """The policy of an action. Raises `WiringError` if an option is not valid, or not valid for a stream."""
     refused = "the reader of a stream gets the error at once, so the request is never retried" if streams else None
-    return _policy(subject, options, ActionOptions, refused)
+    return _policy(subject, options, AnyActionOptions, refused)
 
 
 def listen_options(subject: str, options: Mapping[str, object], *, durable: bool) -> tuple[Policy, ListenerIdentity]:

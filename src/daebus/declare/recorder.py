@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
-from typing import Literal, Never, TypeVar, Unpack, cast, overload
+from typing import Any, Literal, Never, TypeVar, Unpack, cast, overload
 
 from daebus.mistakes.places import call_site, caller_namespace
 from daebus.payloads.encodable import Encodable
@@ -33,7 +33,17 @@ from .options import (
     require_methods,
     require_schedule,
 )
-from .policies import ActionOptions, ListenOptions, RouteOptions, RunOptions, TaskOptions, action_policy, listen_options
+from .paths import RouteOptions
+from .policies import (
+    ActionOptions,
+    AnyActionOptions,
+    ListenOptions,
+    RunOptions,
+    StreamOptions,
+    TaskOptions,
+    action_policy,
+    listen_options,
+)
 from .recording import SocketRecorder
 from .specs import (
     ActionSpec,
@@ -60,7 +70,7 @@ class Recorder(SocketRecorder):
 
     @overload
     def action(
-        self, name: str, *, concurrency: int | None = None, **options: Unpack[ActionOptions]
+        self, name: str, *, concurrency: int | None = None, **options: Unpack[AnyActionOptions]
     ) -> NamedDecorator: ...
     @overload
     def action(
@@ -68,14 +78,14 @@ class Recorder(SocketRecorder):
     ) -> ContractDecorator[In, Out]: ...
     @overload
     def action(
-        self, name: StreamAction[In, Out], *, concurrency: int | None = None, **options: Unpack[RunOptions]
+        self, name: StreamAction[In, Out], *, concurrency: int | None = None, **options: Unpack[StreamOptions]
     ) -> StreamDecorator[In, Out]: ...
     def action(
         self,
         name: str | Action[In, Out] | StreamAction[In, Out],
         *,
         concurrency: int | None = None,
-        **options: Unpack[ActionOptions],
+        **options: Unpack[AnyActionOptions],
     ) -> object:
         """Answer requests from other services, from this service and from scripts.
 
@@ -91,7 +101,10 @@ class Recorder(SocketRecorder):
                 called) and whose handler failed unexpectedly or because another service was unavailable. ``retries``:
                 how often such a request is redelivered (5). ``backoff``: the upper limit in seconds of the random delay
                 before a retry (1); it doubles each time, up to ``max_backoff`` (3600). ``keep_replies``: seconds for
-                which the reply to a request with an idempotency key is kept (a day).
+                which the reply to a request with an idempotency key is kept (a day). ``http``: opens the action as a
+                route, such as ``"GET /users/<id>"``; ``socket``: as WebSocket messages of this type; ``sse``: if it
+                streams, as server-sent events, such as ``"GET /users/import"``. A blueprint puts its prefix before the
+                path, its namespace before the type.
         """
         require_named("action", name, (Action, StreamAction))
         contract = None if isinstance(name, str) else name
@@ -99,6 +112,7 @@ class Recorder(SocketRecorder):
         if concurrency is not None:
             require_count(f"@action({full!r})", "concurrency", concurrency)
         guards = self._guards(f"@action({full!r})", options.pop("requires", ()))
+        doors = self._doors(f"@action({full!r})", cast("dict[str, Any]", options))
         policy = action_policy(f"@action({full!r})", options)
         make = partial(
             ActionSpec, name=full, contract=contract, concurrency=concurrency, policy=policy, requires=guards
@@ -109,6 +123,8 @@ class Recorder(SocketRecorder):
             function = undecorated(handler)
             spec = make(function=function, blueprint=self.name, namespace=namespace, site=site)
             self._record(spec)
+            for door in doors:
+                self._record(door(spec))
             if inspect.isasyncgenfunction(function):
                 action_policy(f"@action({full!r})", options, streams=True)
                 return StreamHandler[None, None, ..., object](handler, spec)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Literal, Never, TypeVar
+from typing import Any, Literal, Never, TypeVar
 
 from daebus.errors import WiringError
 from daebus.mistakes.places import call_site, caller_namespace
@@ -16,18 +16,19 @@ from .decorated import undecorated
 from .decorators import AnswerDecorator, JoinDecorator, Record, SilentDecorator
 from .deferring import collect, collecting
 from .options import (
-    RESERVED_TYPES,
     Guard,
     Requires,
+    read_door,
     read_guards,
     refuse,
+    refuse_reserved,
     require_brackets,
     require_function,
     require_name,
     require_seconds,
 )
 from .rooms import Room
-from .specs import JoinSpec, SocketSpec, Spec
+from .specs import ActionSpec, JoinSpec, SocketSpec, Spec, route_to, socket_to
 
 __all__ = ["Recording", "SocketRecorder"]
 
@@ -67,6 +68,20 @@ class Recording:
 
     def _guards(self, subject: str, own: Requires) -> tuple[Guard, ...]:
         return (*self._requires, *read_guards(subject, own))
+
+    def _doors(self, subject: str, options: dict[str, Any]) -> list[Callable[[ActionSpec], Spec]]:
+        """What makes the doors to an action, which are removed from its options. Raises `WiringError`."""
+        doors: list[Callable[[ActionSpec], Spec]] = []
+        for option in ("http", "sse"):
+            if (given := options.pop(option, None)) is not None:
+                method, path = read_door(subject, option, given)
+                full = self._prefix + path if path.startswith("/") else path
+                doors.append(partial(route_to, method=method, path=full, has_events=option == "sse"))
+        if (given := options.pop("socket", None)) is not None:
+            require_name(f"{subject}: socket=", given, colons=True)
+            refuse_reserved(subject, full := self._namespace + given)
+            doors.append(partial(socket_to, message_type=full))
+        return doors
 
     def _record(self, spec: Spec) -> None:
         subject = f"{spec.title} of {self.name!r}"
@@ -122,9 +137,7 @@ class SocketRecorder(Recording):
         """
         require_named("socket", message_type, colons=True)
         full = self._namespace + message_type
-        if full in RESERVED_TYPES:
-            found = f"the type {full!r} is reserved for the answers to clients"
-            raise refuse(f"@socket({full!r})", found, "give the message another name", "reserved-name")
+        refuse_reserved(f"@socket({full!r})", full)
         return AnswerDecorator(self._socket("message", full, timeout, requires))
 
     def socket_register(

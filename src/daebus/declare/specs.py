@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 from typing_extensions import override
@@ -31,6 +31,8 @@ __all__ = [
     "SocketSpec",
     "Spec",
     "ThreadSpec",
+    "route_to",
+    "socket_to",
 ]
 
 Method: TypeAlias = Literal["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"]
@@ -48,6 +50,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         timeout: Seconds that one run of the handler may take; None: no limit. An action has its timeout in its policy,
             as each request also has a deadline of its own.
         requires: The guards of its messages, those of the blueprint first.
+        opens: The action to which it is a door; None: it has a handler of its own.
     """
 
     function: Callable[..., object]
@@ -56,6 +59,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     site: CallSite | None = None
     timeout: float | None = None
     requires: tuple[Guard, ...] = ()
+    opens: ActionSpec | None = None
 
     @property
     def title(self) -> str:
@@ -101,12 +105,21 @@ class ActionSpec(Spec, frozen=True, kw_only=True):
 
 
 class RouteSpec(Spec, frozen=True, kw_only=True):
-    """A handler of HTTP requests; `options` go to Litestar as they are."""
+    """A handler of HTTP requests.
+
+    Attributes:
+        path: The path, with the prefix of the blueprint.
+        methods: The HTTP methods.
+        status_code: The status of a success; None: 200, or 204 if the handler returns nothing.
+        options: What goes to Litestar as it is.
+        has_events: Whether it answers with server-sent events, as the door to an action that streams.
+    """
 
     path: str
     methods: tuple[str, ...]
     status_code: int | None
     options: Mapping[str, object]
+    has_events: bool = False
 
     @property
     @override
@@ -221,3 +234,28 @@ class LifecycleSpec(Spec, frozen=True, kw_only=True):
     @override
     def keys(self) -> tuple[str, ...]:
         return ()
+
+
+def route_to(action: ActionSpec, *, method: str, path: str, has_events: bool) -> RouteSpec:
+    """The door to an action through which HTTP requests come."""
+    options = {} if has_events else {"media_type": "application/json"}
+    return RouteSpec(
+        **_of_action(action), path=path, methods=(method,), status_code=None, options=options, has_events=has_events
+    )
+
+
+def socket_to(action: ActionSpec, *, message_type: str) -> SocketSpec:
+    """The door to an action through which WebSocket messages come."""
+    return SocketSpec(**_of_action(action), event="message", type=message_type)
+
+
+def _of_action(action: ActionSpec) -> dict[str, Any]:
+    return {
+        "function": action.function,
+        "blueprint": action.blueprint,
+        "namespace": action.namespace,
+        "site": action.site,
+        "timeout": action.policy.timeout,
+        "requires": action.requires,
+        "opens": action,
+    }

@@ -81,7 +81,10 @@ async def dispatch_stream(endpoint: Endpoint[R], incoming: Incoming) -> AsyncGen
     with Handling(endpoint, incoming.context):
         arguments = endpoint.take(incoming)
         call = cast("Callable[..., AsyncGenerator[object]]", endpoint.call)
-        async with endpoint.injection.opened() or nullcontext(), aclosing(call(*arguments)) as items:
+        async with (
+            endpoint.injection.opened() or nullcontext(),
+            aclosing(call(*arguments, **incoming.keywords)) as items,
+        ):
             async for item in items:
                 yield endpoint.encode(item)
         if (after := pending(incoming.context)) is not None:

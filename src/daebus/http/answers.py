@@ -30,11 +30,16 @@ Encode = Callable[[object], object]
 _JSON = "application/json"
 
 
-def choose_encoding(signature: Signature, handler: HTTPRouteHandler) -> Encode:
+def choose_encoding(signature: Signature, handler: HTTPRouteHandler, *, is_door: bool = False) -> Encode:
     """The encoder for the results of a handler that is part of an app.
 
     If Litestar or the user works on the object itself (a DTO, ``after_request``, a background task, a custom response
     class), the object is left unchanged, and Litestar encodes it.
+
+    Args:
+        signature: The signature of the handler.
+        handler: Litestar's handler.
+        is_door: Whether the handler is that of an action, whose reply is always JSON.
 
     Raises:
         WiringError: The handler's return type cannot be encoded as JSON.
@@ -45,7 +50,7 @@ def choose_encoding(signature: Signature, handler: HTTPRouteHandler) -> Encode:
     encoders = handler.resolve_type_encoders()
     media_type = get_enum_string_value(handler.media_type) or _JSON
     as_it_is = partial(_render_response, media_type, encoders)
-    if not _is_json(handler, media_type):
+    if not _is_json(handler, media_type, is_door=is_door):
         return as_it_is
     _refuse_unencodable(signature, encoders)
     encode_json = msgspec.json.Encoder(enc_hook=get_serializer(encoders)).encode
@@ -53,7 +58,7 @@ def choose_encoding(signature: Signature, handler: HTTPRouteHandler) -> Encode:
     status, content_type = handler.status_code, media_type.encode("latin-1")
 
     def encode(result: object) -> object:
-        if isinstance(result, Response | bytes):
+        if isinstance(result, Response) or (isinstance(result, bytes) and not is_door):
             return as_it_is(cast("object", result))
         body = encode_json(result)
         return Encoded(body, status, content_type) if plain else body
@@ -92,11 +97,11 @@ class _Resolved(Protocol):
     def resolve_response_class(self) -> object: ...
 
 
-def _is_json(handler: HTTPRouteHandler, media_type: str) -> bool:
+def _is_json(handler: HTTPRouteHandler, media_type: str, *, is_door: bool) -> bool:
     """Whether the handler returns data that goes out as JSON, in a plain response."""
     returns = handler.parsed_fn_signature.return_type
     status = handler.status_code
-    if returns.is_subclass_of((Response, str, bytes)) or returns.annotation is ASGIApp:
+    if returns.is_subclass_of(Response if is_door else (Response, str, bytes)) or returns.annotation is ASGIApp:
         return False
     if is_async_callable(returns.annotation) or cast("_Resolved", handler).resolve_response_class() is not Response:
         return False

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-import typing
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, Protocol, cast
 
 import msgspec
 from litestar import Request
@@ -18,8 +17,8 @@ from litestar.types import HTTPScope, Receive
 from typing_extensions import override
 
 from daebus.declare.decorated import is_context
-from daebus.declare.paths import RESERVED, is_file
-from daebus.declare.signatures import MISSING, Parameter, Signature
+from daebus.declare.paths import RESERVED
+from daebus.declare.signatures import MISSING, Signature
 from daebus.payloads.codec import (
     UNDECODABLE,
     QueryParser,
@@ -34,6 +33,7 @@ from daebus.server.exchange import body_length
 
 from .litestar_internals import CLIENT_GONE, RequestEntityTooLarge, keep_body, received_body
 from .mistakes import look
+from .parameters import Argument, is_plain, read_argument
 
 __all__ = ["Arguments", "PlainRequest", "form_type", "read_arguments", "receive_body", "takes_json"]
 
@@ -88,22 +88,6 @@ class _Query:
         self.parse: QueryParser = compile_query_parser(kind)
 
 
-class Argument(NamedTuple):
-    """An argument of a handler that is read from a request.
-
-    Attributes:
-        name: The name of the handler's parameter, and its name in the request.
-        place: Where it is: ``path``, ``query`` or ``body``.
-        kind: The type.
-        default: Its value if a request does not have it; `MISSING`: it is required.
-    """
-
-    name: str
-    place: str
-    kind: Any
-    default: object
-
-
 class Arguments:
     """Reads the arguments of one handler from requests, except its `Context`.
 
@@ -123,10 +107,10 @@ class Arguments:
 
     def __init__(self, arguments: Sequence[Argument], hook: Hook, *, takes_request: bool) -> None:
         self._arguments = tuple(arguments)
-        in_path = [one for one in arguments if one.place == "path" and one.kind is not str]
-        self._path = [(one.name, _converter(one.kind)) for one in in_path]
-        query = [_field(one) for one in arguments if one.place == "query"]
-        self._query = _Query(msgspec.defstruct("Query", query)) if query else None
+        in_path = [one for one in arguments if one.place == "path" and (one.kind is not str or one.name != one.wire)]
+        self._path = [(one.wire, one.name, _converter(one.kind)) for one in in_path]
+        query = [one for one in arguments if one.place == "query"]
+        self._query = _Query(_struct_of(query)) if query else None
         self._data = next((JsonBody(one.kind, hook) for one in arguments if one.place == "body"), None)
         self.takes_body: bool = self._data is not None
         self.takes_request: bool = takes_request
@@ -148,8 +132,8 @@ class Arguments:
             if self._query is not None:
                 query = self._query.parse(scope["query_string"])
                 values |= msgspec.structs.asdict(msgspec.convert(query, self._query.kind, strict=False))
-            for name, convert in self._path:
-                values[name] = convert(values[name])
+            for wire, name, convert in self._path:
+                values[name] = convert(values.pop(wire))
             if self._data is not None and body is not None:
                 values["data"] = self._data.decode(body)
         except msgspec.ValidationError:
@@ -161,7 +145,7 @@ class Arguments:
     def _find_mistakes(self, given: Mapping[str, Mapping[str, object]], body: bytes | None) -> Mistakes | None:
         """All mistakes in the arguments; None if the body is not JSON."""
         found = Mistakes([])
-        for name, place, kind, default in self._arguments:
+        for _, name, place, kind, default in self._arguments:
             if place == "body":
                 if not self._look_at_body(body, found, is_required=default is MISSING):
                     return None
@@ -217,37 +201,18 @@ def read_arguments(signature: Signature, path_names: Collection[str], handler: H
     """The reader of the arguments of a handler that is part of an app; None if only Litestar can read them."""
     left = [parameter for parameter in signature.left if not is_context(parameter)]
     provided = {*handler.resolve_dependencies(), *(RESERVED - {"data", "request"})}
-    if any(parameter.name in provided or not _is_plain(parameter) for parameter in left):
+    if any(parameter.name in provided or not is_plain(parameter) for parameter in left):
         return None
     if cast("_Resolved", handler).resolve_data_dto() is not None:
         return None
     if any("{" in getattr(layer, "path", "") for layer in handler.ownership_layers):  # parameters for all routes
         return None
     takes_request = any(parameter.name == "request" for parameter in left)
-    arguments = [_argument(parameter, path_names) for parameter in left if parameter.name != "request"]
+    arguments = [read_argument(parameter, path_names) for parameter in left if parameter.name != "request"]
     try:
         return Arguments(arguments, handler.default_deserializer, takes_request=takes_request)
     except (TypeError, UnsupportedTypeError):  # a type that Litestar may know, or a plugin of it
         return None
-
-
-def _argument(parameter: Parameter, path_names: Collection[str]) -> Argument:
-    name, default = parameter.name, parameter.default
-    place = "path" if name in path_names else "body" if name == "data" else "query"
-    # As in Litestar: an omitted optional argument is None.
-    if default is MISSING and place != "path" and _may_be_none(parameter.annotation):
-        default = None
-    return Argument(name, place, parameter.annotation, default)
-
-
-def _may_be_none(kind: Any) -> bool:
-    if kind is object:
-        return False
-    try:
-        msgspec.convert(None, kind)
-    except msgspec.ValidationError:
-        return False
-    return True
 
 
 def takes_json(handler: HTTPRouteHandler) -> bool:
@@ -279,17 +244,7 @@ class _Resolved(Protocol):
     def resolve_data_dto(self) -> object: ...
 
 
-def _is_plain(parameter: Parameter) -> bool:
-    """Whether a parameter has no Litestar marker and is not a file."""
-    annotation, marker = parameter.annotation, type(parameter.default).__module__
-    metadata = typing.get_args(annotation)[1:] if typing.get_origin(annotation) is typing.Annotated else ()
-    return (
-        all(isinstance(part, msgspec.Meta) for part in metadata)
-        and not is_file(annotation)
-        and not marker.startswith("litestar.")
-    )
-
-
-def _field(argument: Argument) -> tuple[str, Any] | tuple[str, Any, Any]:
-    name, _, kind, default = argument
-    return (name, kind) if default is MISSING else (name, kind, default)
+def _struct_of(arguments: Sequence[Argument]) -> type[msgspec.Struct]:
+    """A struct of the arguments in a query string."""
+    fields = [one.as_field for one in arguments]
+    return msgspec.defstruct("Query", fields, rename={one.name: one.wire for one in arguments}, kw_only=True)

@@ -7,7 +7,7 @@ import types
 import typing
 from collections.abc import Iterator
 from types import NoneType
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from msgspec import inspect as shapes
 
@@ -18,25 +18,10 @@ from daebus.declare.specs import RouteSpec
 from daebus.errors import WiringProblem
 from daebus.mistakes.show_type import show_type
 from daebus.mistakes.suggestions import closest, did_you_mean
+from daebus.payloads.texts import can_be, is_text
 
 __all__ = ["belongs_in_body", "check_route"]
 
-_IN_PATH = (
-    shapes.AnyType,
-    shapes.BoolType,
-    shapes.DateTimeType,
-    shapes.DateType,
-    shapes.DecimalType,
-    shapes.EnumType,
-    shapes.FloatType,
-    shapes.IntType,
-    shapes.LiteralType,
-    shapes.NoneType,
-    shapes.StrType,
-    shapes.TimeDeltaType,
-    shapes.TimeType,
-    shapes.UUIDType,
-)
 _IN_BODY = (
     shapes.DataclassType,
     shapes.DictType,
@@ -158,7 +143,7 @@ def _check_in_path(spec: RouteSpec, signature: Signature, parameter: Parameter) 
         if not spec.path.endswith(f"<{name}>"):
             found = "a pathlib.Path takes the rest of the URL, so other segments cannot follow it"
             yield signature.problem(parameter, found, "put it last, or annotate it as str", code="wrong-path-type")
-    elif "type_decoders" not in spec.options and not _can_be(annotation, _IN_PATH):
+    elif "type_decoders" not in spec.options and not is_text(annotation):
         yield signature.problem(
             parameter,
             f"a {show_type(annotation)} cannot be part of a path",
@@ -171,7 +156,7 @@ def _check_reserved(spec: RouteSpec, signature: Signature, parameter: Parameter)
     name, annotation = parameter.name, parameter.annotation
     meaning = _MEANINGS[name]
     own = _litestar_names(annotation)
-    if _can_be(annotation, meaning.shapes) or (own if meaning.types is None else own & meaning.types):
+    if can_be(annotation, meaning.shapes) or (own if meaning.types is None else own & meaning.types):
         return
     shown = show_type(annotation)
     rename = f"rename it, for example {name}_: Annotated[{shown}, QueryParameter(name={name!r})]"
@@ -228,16 +213,4 @@ def belongs_in_body(annotation: object) -> bool:
     if typing.get_origin(bare) in (typing.Union, types.UnionType):
         members = [member for member in typing.get_args(bare) if member is not NoneType]
         return bool(members) and all(map(belongs_in_body, members))
-    return _can_be(bare, _IN_BODY)
-
-
-def _can_be(annotation: object, allowed: tuple[type[shapes.Type], ...]) -> bool:
-    """Whether msgspec sees an annotation as one of these shapes; for a union, each member must be one."""
-    try:
-        shape = shapes.type_info(cast("type", annotation))
-    except (TypeError, NameError, AttributeError):
-        return False
-    while isinstance(shape, shapes.Metadata):
-        shape = shape.type
-    members = shape.types if isinstance(shape, shapes.UnionType) else (shape,)
-    return all(isinstance(member, allowed) for member in members)
+    return can_be(bare, _IN_BODY)

@@ -8,11 +8,12 @@ from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
 from types import NoneType
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import msgspec
 from litestar import Request
 from litestar.handlers import HTTPRouteHandler
+from litestar.response import ServerSentEvent
 from litestar.types import ASGIApp, AsyncAnyCallable, Scope
 from typing_extensions import override
 
@@ -36,6 +37,7 @@ from daebus.telemetry.logs import Logger
 from .answers import Encode, choose_encoding
 from .arguments import Arguments, PlainRequest, form_type, read_arguments, takes_json
 from .bodies import Body, Unfinished
+from .events import answering_with_events
 from .litestar_internals import Convert, OwnHandler
 from .parameters import litestar_annotations
 from .problems import answers_mistakes, unhidden
@@ -43,6 +45,8 @@ from .problems import answers_mistakes, unhidden
 __all__ = ["BODY", "HttpRoute", "RouteHandler", "make_handler"]
 
 Respond = Callable[[Scope, dict[str, object]], Awaitable[object]]
+R = TypeVar("R")
+
 _Function = Callable[..., Coroutine[Any, Any, object]]
 
 BODY = "daebus.body"
@@ -104,8 +108,9 @@ class RouteHandler(OwnHandler):
             WiringError: The handler's result cannot be encoded.
         """
         signature = self.route.endpoint.signature
-        self.delivery = self.make_delivery(choose_encoding(signature, self))
-        self.respond = _responding(self.delivery)
+        is_door = self.route.spec.opens is not None
+        self.delivery = self.make_delivery(choose_encoding(signature, self, is_door=is_door))
+        self.respond = (_streaming if self.route.spec.has_events else _responding)(self.delivery)
         self.keep_exception_handlers()
         self.explains_mistakes = answers_mistakes(self.resolve_exception_handlers())
         self.takes_json = takes_json(self)
@@ -160,15 +165,22 @@ def make_handler(
     handler = RouteHandler(
         litestar_path(spec.path, signature),
         http_method=cast("Any", list(spec.methods)),  # checked before; Litestar's type is a union of literals
-        status_code=spec.status_code or (204 if signature.returns is NoneType else 200),
+        status_code=spec.status_code or (204 if signature.returns is NoneType and not spec.has_events else 200),
         **_options(route, has_input=bool(hints)),
     )
 
+    def deliver_to(endpoint: Endpoint[R]) -> Delivery[R]:
+        return Delivery(endpoint, service, stopping, logger, "http")
+
     def make_delivery(encode: Encode) -> Delivery[object]:
-        return Delivery(msgspec.structs.replace(endpoint, encode=encode), service, stopping, logger, "http")
+        answering = endpoint
+        if spec.has_events:
+            answering = answering_with_events(deliver_to(cast("Endpoint[bytes]", endpoint)), logger)
+        return deliver_to(msgspec.structs.replace(answering, encode=encode))
 
     handler.route, handler.make_delivery, handler.logger = route, make_delivery, logger
-    handler(_make_function(signature, names, hints))
+    posed = msgspec.structs.replace(signature, returns=ServerSentEvent) if spec.has_events else signature
+    handler(_make_function(posed, names, hints))
     return handler
 
 
@@ -212,6 +224,16 @@ def _responding(delivery: Delivery[object]) -> Respond:
         for name in contexts:
             values[name] = incoming.context
         return delivery.handle(incoming)
+
+    return respond
+
+
+def _streaming(delivery: Delivery[object]) -> Respond:
+    def respond(scope: Scope, values: dict[str, object]) -> Awaitable[object]:
+        given: dict[str, object] = {"scope": scope, "values": values}
+        return delivery.handle(
+            delivery.incoming(request_id(scope), None, scope, keywords=given, headers=scope["headers"])
+        )
 
     return respond
 

@@ -73,11 +73,23 @@ def _claims(api: TypeChecker, decoration: Decoration) -> Iterator[str]:
         shown = f'"{name}"' if name is not None else _contract(first)
         if shown is not None:
             yield f"{decorator} {shown}"
+        if decorator == "action":
+            yield from _doors(api, call)
         return
     methods = keyword(call, "methods")
     for method in ("GET",) if methods is None else texts(api, methods) or ():
         if name is not None:
             yield f"{method.upper()} {path_shape(name)}"
+
+
+def _doors(api: TypeChecker, call: CallExpr) -> Iterator[str]:
+    for option in ("http", "sse"):
+        method, _, path = (text(api, keyword(call, option)) or "").partition(" ")
+        if path:
+            yield f"{method.upper()} {path_shape(path)}"
+    message_type = text(api, keyword(call, "socket"))
+    if message_type is not None:
+        yield f'socket "{message_type}"'
 
 
 def _contract(expression: Expression | None) -> str | None:

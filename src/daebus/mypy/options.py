@@ -9,7 +9,7 @@ from mypy.checker import TypeChecker
 from mypy.nodes import ARG_NAMED, ARG_POS, Expression, FuncDef, LambdaExpr, TempNode, TypeInfo
 from mypy.types import AnyType, CallableType, TypeOfAny, get_proper_type
 
-from daebus.declare.policies import RouteOptions
+from daebus.declare.paths import RouteOptions
 from daebus.mypy.model.handlers import Handler
 
 __all__ = ["check_options"]

@@ -27,7 +27,7 @@ from daebus.mypy.model.reports import PATH, SIGNATURE, report, show
 from .options import check_options
 from .reserved import check_reserved
 
-__all__ = ["check_route"]
+__all__ = ["can_be_in_path", "check_route"]
 
 _BLUEPRINT = "daebus.app.blueprint.Blueprint"
 _PURE_PATH = "pathlib.PurePath"
@@ -154,7 +154,7 @@ def _check_in_path(handler: Handler, parameter: Parameter, path: str) -> None:
             return
         found = "a pathlib.Path takes the rest of the URL, so other segments cannot follow it"
         remedy = "put it last, or annotate it as str"
-    elif keyword(handler.call, "type_decoders") is not None or _can_be_in_path(typ):
+    elif keyword(handler.call, "type_decoders") is not None or can_be_in_path(typ):
         return
     else:
         found = f"a {show(handler.api, typ)} cannot be part of a path"
@@ -164,11 +164,12 @@ def _check_in_path(handler: Handler, parameter: Parameter, path: str) -> None:
     report(handler.api, PATH, parameter.at, handler.subject(parameter), found, remedy)
 
 
-def _can_be_in_path(typ: ProperType) -> bool:
+def can_be_in_path(typ: ProperType) -> bool:
+    """Whether the values of a type can be written in a path."""
     if isinstance(typ, UnionType):
-        return all(_can_be_in_path(get_proper_type(item)) for item in typ.items)
+        return all(can_be_in_path(get_proper_type(item)) for item in typ.items)
     if isinstance(typ, Instance):
         if typ.type.is_newtype:
-            return _can_be_in_path(get_proper_type(typ.type.bases[0]))
+            return can_be_in_path(get_proper_type(typ.type.bases[0]))
         return typ.type.fullname in _IN_PATH or typ.type.is_enum or typ.type.fallback_to_any
     return isinstance(typ, AnyType | LiteralType | NoneType | TypeVarLikeType)

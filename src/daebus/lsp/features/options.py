@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from daebus.declare.policies import RouteOptions
+from daebus.declare.paths import RouteOptions
 
 __all__ = ["OPTIONS"]
 
@@ -22,6 +22,9 @@ OPTIONS: Mapping[str, Mapping[str, str]] = {
         "requires": _REQUIRES,
         "concurrency": "How many requests one process handles at once; default: `max_concurrency` of the app.",
         "keep_replies": "Seconds for which the reply to a request with an idempotency key is kept; default: a day.",
+        "http": 'Opens the action as a route, such as `"GET /users/<id>"`; default: none.',
+        "socket": "Opens the action as WebSocket messages of this type; default: none.",
+        "sse": 'Opens an action that streams as server-sent events, such as `"GET /import"`; default: none.',
     },
     "listen": {
         **_RETRIES,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 
-from mypy.nodes import TypeInfo
+from mypy.expandtype import expand_type_by_instance
+from mypy.nodes import AssignmentStmt, CallExpr, TypeInfo, Var
+from mypy.typeops import map_type_from_supertype
 from mypy.types import Instance, ProperType, TupleType, UnionType, get_proper_type
 
-__all__ = ["foreign_part"]
+__all__ = ["fields_of", "foreign_part"]
 
 _MADE_OF = frozenset({"dataclass", "dataclass_tag", "attrs", "attrs_tag"})
 _NEUTRAL = frozenset({"abc", "typing", "typing_extensions"})
@@ -41,3 +43,32 @@ def _is_foreign(info: TypeInfo) -> bool:
     # A class that extends one of another library may be known to msgspec for that.
     bases = [base for base in info.mro if base.fullname != "builtins.object" and base.module_name not in _NEUTRAL]
     return bool(bases) and all(base.module_name.partition(".")[0] not in _PLAIN for base in bases)
+
+
+def fields_of(typ: ProperType) -> dict[str, ProperType] | None:
+    """The fields of a struct or a dataclass by their names in JSON; None: it is another type, or they are not known."""
+    if not isinstance(typ, Instance) or typ.type.fallback_to_any:
+        return None
+    if not typ.type.has_base("msgspec.Struct") and not _MADE_OF & typ.type.metadata.keys():
+        return None
+    fields: dict[str, ProperType] = {}
+    for base in reversed(typ.type.mro):
+        if "rename" in base.defn.keywords or _has_renamed(base):
+            return None
+        for name, symbol in base.names.items():
+            node = symbol.node
+            if (
+                isinstance(node, Var)
+                and node.is_initialized_in_class
+                and not node.is_classvar
+                and node.type is not None
+            ):
+                known = map_type_from_supertype(node.type, typ.type, base)
+                fields[name] = get_proper_type(expand_type_by_instance(known, typ))
+    return fields
+
+
+def _has_renamed(info: TypeInfo) -> bool:
+    """Whether a field has a name of its own in JSON: ``msgspec.field(name="id")``."""
+    made = [statement.rvalue for statement in info.defn.defs.body if isinstance(statement, AssignmentStmt)]
+    return any(isinstance(value, CallExpr) and "name" in value.arg_names for value in made)

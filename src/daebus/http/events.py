@@ -1,0 +1,136 @@
+"""Server-sent events: how a route answers that is the door to an action which streams its replies."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from functools import partial
+from typing import Any
+
+import msgspec
+from litestar.response import ServerSentEvent
+from litestar.response.sse import ServerSentEventMessage
+from litestar.types import Scope
+
+from daebus.asgi.problems import encode_problem, request_id
+from daebus.core.deadlines import in_time
+from daebus.declare.decorated import is_context
+from daebus.delivery.delivery import Delivery
+from daebus.delivery.endpoint import Endpoint, Incoming
+from daebus.delivery.grace import tell_overdue
+from daebus.delivery.injection import Injection
+from daebus.delivery.interceptors import NONE
+from daebus.delivery.per_message import PerMessage
+from daebus.errors import ServiceError
+from daebus.telemetry.logs import Logger
+
+__all__ = ["answering_with_events"]
+
+FIRST_SECONDS = 1.0
+"""How long the answer waits for the first item: an error before it is answered with its own status."""
+
+PING_SECONDS = 15.0
+"""Silence after which a comment is sent, so that proxies keep the connection."""
+
+_AHEAD = 16  # how many items may wait for the client
+
+
+class _Run:
+    """One run of a handler, in a task of its own: its items wait for the client."""
+
+    def __init__(self) -> None:
+        self._items: asyncio.Queue[bytes | ServiceError | None] = asyncio.Queue(_AHEAD)
+        self._first: bytes | ServiceError | None = b""
+        self._task: asyncio.Task[None] | None = None
+
+    async def begin(self, delivery: Delivery[bytes], incoming: Incoming, logger: Logger) -> None:
+        """Call the handler; raises the `ServiceError` with which it begins, if it does so soon."""
+        self._task = asyncio.create_task(self._make(delivery, incoming, logger))
+        try:
+            async with asyncio.timeout(FIRST_SECONDS):
+                self._first = await self._items.get()
+        except TimeoutError:
+            return
+        if isinstance(self._first, ServiceError):
+            raise self._first
+
+    async def _make(self, delivery: Delivery[bytes], incoming: Incoming, logger: Logger) -> None:
+        seconds, end = delivery.endpoint.timeout, None
+        try:
+            if seconds is None:
+                await self._take(delivery, incoming)
+            else:
+                overdue = partial(tell_overdue, asyncio.current_task(), logger)
+                await in_time(partial(self._take, delivery), incoming, delivery.title, seconds, overdue=overdue)
+        except Exception as error:
+            end = delivery.problem(error, incoming)
+        await self._items.put(end)
+
+    async def _take(self, delivery: Delivery[bytes], incoming: Incoming) -> None:
+        async with aclosing(delivery.stream(incoming)) as made:
+            async for item in made:
+                await self._items.put(item)
+
+    async def events(self, known: str) -> AsyncGenerator[ServerSentEventMessage]:
+        """The events that the client gets; `known`: the id of the request."""
+        item = self._first
+        while isinstance(item, bytes):
+            if item:
+                yield ServerSentEventMessage(item)
+            try:
+                async with asyncio.timeout(PING_SECONDS):
+                    item = await self._items.get()
+            except TimeoutError:
+                yield ServerSentEventMessage(None, comment="")
+                item = b""
+        if item is None:
+            yield ServerSentEventMessage("null", event="end")
+        else:
+            problem = encode_problem(item.status, item.code, item.message, item.details, known)
+            yield ServerSentEventMessage(problem, event="problem")
+
+    async def close(self) -> None:
+        """End the run, if the client has gone before its end."""
+        if self._task is not None and not self._task.done():
+            self._task.cancel()
+            await asyncio.wait({self._task})
+
+
+async def _open_run() -> AsyncGenerator[_Run]:
+    run = _Run()
+    try:
+        yield run
+    finally:
+        await run.close()
+
+
+def answering_with_events(delivery: Delivery[bytes], logger: Logger) -> Endpoint[Any]:
+    """The endpoint of the route: it is called with the scope of a request and the values of its parameters.
+
+    Args:
+        delivery: Passes messages to the handler of the action, which is called with such values.
+        logger: Logs a handler that does not end when its time is over.
+    """
+    endpoint = delivery.endpoint
+    contexts = [parameter.name for parameter in endpoint.signature.left if is_context(parameter)]
+
+    async def answer(*, scope: Scope, values: dict[str, object], run: _Run) -> ServerSentEvent:
+        known = request_id(scope)
+        incoming = delivery.incoming(known, None, scope, keywords=values, headers=scope["headers"])
+        values.update(dict.fromkeys(contexts, incoming.context))
+        await run.begin(delivery, incoming, logger)
+        return ServerSentEvent(run.events(known))
+
+    injection = Injection({"run": PerMessage(_open_run)})
+    return msgspec.structs.replace(
+        endpoint,
+        signature=msgspec.structs.replace(
+            endpoint.signature, left=(), right=(), returns=ServerSentEvent, is_async=True, streams=False
+        ),
+        injection=injection,
+        call=injection.bind(answer, "**left"),
+        call_directly=injection.bind_directly(answer, "**left"),
+        timeout=None,
+        interceptors=NONE,
+    )

@@ -1,0 +1,400 @@
+"""Actions as routes, as messages of WebSockets and as server-sent events: what a request gives, and what is refused."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import msgspec
+import pytest
+from tests.support import until
+
+from daebus import (
+    Action,
+    Blueprint,
+    Context,
+    Daebus,
+    DaebusHttp,
+    DaebusWebSocket,
+    PerMessage,
+    ServiceContainer,
+    StreamAction,
+)
+from daebus.errors import NotFound, WiringError
+from daebus.testing import RunningService, running
+
+
+class Kebab(msgspec.Struct, rename="kebab"):
+    user_id: str
+    sort_by: str = "name"
+    state: str = "open"
+    context: int = 0
+    word: str = ""
+
+
+class Range(msgspec.Struct):
+    low: int
+    high: Annotated[int, msgspec.Meta(le=10)] = 5
+
+    def __post_init__(self) -> None:
+        if self.low > self.high:
+            raise ValueError("low is above high")
+
+
+class Change(msgspec.Struct, forbid_unknown_fields=True):
+    id: int
+    words: list[str] = msgspec.field(default_factory=lambda: ["some"])
+    inner: Range | None = None
+
+
+@dataclass
+class Plain:
+    name: str
+    size: int = 3
+
+
+class Nested(msgspec.Struct):
+    inner: Range
+
+
+log: list[str] = []
+
+
+@pytest.fixture(autouse=True)
+def empty_log() -> None:
+    log.clear()
+
+
+def unseen(text: str) -> str:
+    """A text that the mypy plugin does not know."""
+    return text
+
+
+async def open_session() -> AsyncIterator[str]:
+    try:
+        yield "session"
+    finally:
+        log.append("closed")
+
+
+class Container(ServiceContainer):
+    session = PerMessage(open_session)
+
+
+def make_app() -> tuple[Daebus[Container], Blueprint[Container]]:
+    app = Daebus("doors", container=Container())
+    app.attach(DaebusHttp(port=0))
+    app.attach(DaebusWebSocket())
+    return app, Blueprint("doors", services=Container)
+
+
+@asynccontextmanager
+async def served(app: Daebus[Container], blueprint: Blueprint[Container]) -> AsyncGenerator[RunningService]:
+    app.register_blueprint(blueprint)
+    async with running(app) as service:
+        yield service
+
+
+class TestInputs:
+    async def test_names_that_litestar_or_python_do_not_allow(self) -> None:
+        app, doors = make_app()
+
+        @doors.action("kebab", http="GET /kebab/<word>")
+        async def kebab(query: Kebab, context: Context) -> list[str | int]:
+            return [query.user_id, query.sort_by, query.state, query.context, context.handler]
+
+        async with served(app, doors) as service:
+            response = await service.http.get("/kebab/closed?state=closed&user-id=1&sort-by=age&context=7")
+            refused = (await service.http.get("/kebab/closed")).json()
+            document = (await service.http.get("/schema/openapi.json")).json()
+        assert response.json() == ["1", "age", "closed", 7, "route GET /kebab/<word>"]
+        assert refused["details"]["errors"] == [
+            {"in": "query", "path": "user-id", "problem": "Missing, expected `str`"}
+        ]
+        found = document["paths"]["/kebab/{word}"]["get"]["parameters"]
+        assert [one["name"] for one in found] == ["word", "user-id", "sort-by", "state", "context"]
+
+    async def test_the_path_and_the_body_make_one_payload(self) -> None:
+        app, doors = make_app()
+
+        @doors.action("change", http="PATCH /change/<id>")
+        async def change(change: Change) -> Change:
+            return change
+
+        async with served(app, doors) as service:
+            given = await service.http.patch("/change/3", json={"words": ["a"], "inner": {"low": 1}})
+            left_out = await service.http.patch("/change/3", json={})
+            both = await service.http.patch("/change/x", json={"words": [1], "inner": {"low": 7, "high": 20}})
+            unknown = await service.http.patch("/change/3", json={"id": 4})
+            empty = await service.http.patch("/change/3")
+        assert given.json() == {"id": 3, "words": ["a"], "inner": {"low": 1, "high": 5}}
+        assert left_out.json() == {"id": 3, "words": ["some"], "inner": None}
+        wrong = [(one["in"], one["path"]) for one in both.json()["details"]["errors"]]
+        assert wrong == [("path", "id"), ("body", "$.words[0]"), ("body", "$.inner.high")]
+        assert (unknown.status_code, empty.status_code) == (400, 400)
+
+    async def test_a_type_that_refuses_its_values(self) -> None:
+        app, doors = make_app()
+
+        @doors.action("range", http="GET /range", socket="range")
+        async def range_(query: Range) -> int:
+            return query.high - query.low
+
+        async with served(app, doors) as service, service.socket() as socket:
+            assert (await service.http.get("/range?low=2")).json() == 3
+            refused = await service.http.get("/range?low=9")
+            over_socket = await socket.ask("range", {"low": 9})
+        assert refused.json()["details"]["errors"] == [{"in": "payload", "path": "$", "problem": "low is above high"}]
+        assert b"low is above high" in bytes(over_socket.data)
+
+    @pytest.mark.parametrize("method", ["GET", "DELETE"])
+    async def test_one_value_and_none(self, method: str) -> None:
+        app, doors = make_app()
+
+        @doors.action("greet", http=f"{method} /greet/<name>")
+        async def greet(name: str) -> str:
+            return f"Hello, {name}!"
+
+        @doors.action("add", http=f"{method} /add")
+        async def add(numbers: list[int]) -> int:
+            return sum(numbers)
+
+        @doors.action("ping", http=f"{method} /ping", socket="ping")
+        async def ping() -> None:
+            log.append("ping")
+
+        @doors.action("plain", http="POST /plain")
+        async def plain(data: Plain) -> Plain:
+            return data
+
+        async with served(app, doors) as service, service.socket() as socket:
+            assert (await service.http.request(method, "/greet/Ada")).json() == "Hello, Ada!"
+            assert (await service.http.request(method, "/add?numbers=1&numbers=2")).json() == 3
+            assert (await service.http.request(method, "/ping")).status_code == 204
+            await socket.send("ping")
+            await until(lambda: log.count("ping") == 2)
+            assert (await socket.ask("ping")).type == "response"
+            assert (await service.http.post("/plain", json={"name": "x"})).json()["name"] == "x"
+
+
+async def test_a_door_handles_as_many_at_once_as_its_action() -> None:
+    app, doors = make_app()
+    running_now: list[int] = []
+
+    @doors.action("one", concurrency=1, http="GET /one")
+    async def one() -> int:
+        running_now.append(1)
+        await asyncio.sleep(0.01)
+        assert running_now == [1]
+        return running_now.pop()
+
+    async with served(app, doors) as service:
+        answers = await asyncio.gather(*(service.http.get("/one") for _ in range(5)))
+    assert [answer.status_code for answer in answers] == [200] * 5
+
+
+class TestEvents:
+    async def test_the_run_ends_when_the_client_goes(self) -> None:
+        app, doors = make_app()
+
+        @doors.action("tick", sse="GET /tick")
+        async def tick(*, session: str) -> AsyncIterator[str]:
+            while True:
+                yield session
+                await asyncio.sleep(0.01)
+
+        async with served(app, doors) as service:
+            async with service.http.stream("GET", "/tick") as response:
+                assert await anext(response.aiter_lines()) == 'data: "session"'
+            await until(lambda: log == ["closed"])
+
+    async def test_errors_and_time(self) -> None:
+        app, doors = make_app()
+
+        @doors.action("late", sse="GET /late/<name>", timeout=0.2)
+        async def late(name: str) -> AsyncIterator[int]:
+            if name == "nobody":
+                raise NotFound("There is no nobody")
+            yield 1
+            if name == "breaks":
+                raise RuntimeError("a secret")
+            await asyncio.sleep(10)
+
+        async with served(app, doors) as service:
+            missing = await service.http.get("/late/nobody")
+            slow = (await service.http.get("/late/slow")).text
+            broken = (await service.http.get("/late/breaks")).text
+        assert (missing.status_code, missing.json()["code"]) == (404, "not_found")
+        assert "event: problem" in slow
+        assert '"code":"timeout"' in slow
+        assert '"code":"internal"' in broken
+        assert "a secret" not in broken
+
+    async def test_a_handler_that_is_silent_at_first(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("daebus.http.events.FIRST_SECONDS", 0.02)
+        monkeypatch.setattr("daebus.http.events.PING_SECONDS", 0.02)
+        app, doors = make_app()
+        going = asyncio.Event()
+
+        @doors.action("silent", sse="GET /silent")
+        async def silent() -> AsyncIterator[int]:
+            await going.wait()
+            yield 1
+
+        async with served(app, doors) as service, service.http.stream("GET", "/silent") as response:
+            assert response.status_code == 200
+            lines = response.aiter_lines()
+            assert await anext(lines) == ": "
+            going.set()
+            rest = [line async for line in lines if line and line != ": "]
+        assert rest == ["data: 1", "event: end", "data: null"]
+
+
+class TestRefusals:
+    def problems_of(self, blueprint: Blueprint[Container], app: Daebus[Container]) -> list[tuple[str, str]]:
+        with pytest.raises(WiringError) as caught:
+            app.register_blueprint(blueprint)
+        assert all("test_doors.py:" in str(problem.where) for problem in caught.value.problems)
+        return [(problem.code, problem.found) for problem in caught.value.problems]
+
+    @pytest.mark.parametrize(
+        ("http", "code", "found"),
+        [
+            ("GET /x/<pri>", "path-mismatch", "the path has <pri>, but the payload Range has no field 'pri'"),
+            ("GET /x/<id:int>", "malformed-path", "is not how a path parameter is written"),
+            ("GET /x/<state>", "reserved-name", "the path has <state>, a name that has a special meaning"),
+            ("FETCH /x", "wrong-method", "'FETCH' is not an HTTP method"),
+        ],
+    )
+    def test_a_wrong_path(self, http: str, code: str, found: str) -> None:
+        app, doors = make_app()
+
+        @doors.action("x", http=http)
+        async def x(query: Range) -> int:
+            return query.low
+
+        ((known, text),) = self.problems_of(doors, app)
+        assert known == code
+        assert found in text
+
+    def test_what_no_text_can_be(self) -> None:
+        app, doors = make_app()
+
+        @doors.action("nested", http=unseen("GET /nested"))
+        async def nested(query: Nested) -> int:
+            return query.inner.low
+
+        @doors.action("in_path", http=unseen("PUT /nested/<inner>"))
+        async def in_path(query: Nested) -> int:
+            return query.inner.low
+
+        @doors.action("nothing", http=unseen("GET /nothing/<id>"))
+        async def nothing() -> int:
+            return 1
+
+        assert [code for code, _ in self.problems_of(doors, app)] == [
+            "not-in-query",
+            "wrong-path-type",
+            "path-mismatch",
+        ]
+
+    def test_streams_and_replies(self) -> None:
+        app, doors = make_app()
+        options: Any = {"sse": "GET /one"}
+
+        @doors.action("one", **options)
+        async def one() -> int:
+            return 1
+
+        options = {"http": "GET /many", "socket": "many"}
+
+        @doors.action("many", **options)
+        async def many() -> AsyncIterator[int]:
+            yield 1
+
+        assert [code for code, _ in self.problems_of(doors, app)] == [
+            "not-a-stream",
+            "unexpected-stream",
+            "unexpected-stream",
+        ]
+
+    def test_mistakes_of_the_handler_are_told_once(self) -> None:
+        app, doors = make_app()
+
+        @doors.action("x", http=unseen("GET /x/<nothing>"), socket="x")
+        async def x(query: Range, *, repo: int) -> int:  # type: ignore[daebus-wiring]
+            return query.low
+
+        assert [code for code, _ in self.problems_of(doors, app)] == ["unknown-service"]
+
+    def test_two_doors_at_one_place(self) -> None:
+        app, doors = make_app()
+
+        @doors.action("x", http=unseen("GET /x"), socket=unseen("x"))
+        async def x() -> int:
+            return 1
+
+        @doors.route("/x")
+        async def y() -> int:
+            return 1
+
+        @doors.socket("x")
+        async def z() -> int:
+            return 1
+
+        assert [code for code, _ in self.problems_of(doors, app)] == ["duplicate-handler", "duplicate-handler"]
+
+    def test_a_door_that_is_no_door(self) -> None:
+        _, doors = make_app()
+        for given in ("/x", "GET", "GET/x"):
+            with pytest.raises(WiringError, match='write http="GET /') as caught:
+                doors.action("x", http=given)
+            assert caught.value.problems[0].code == "malformed-path"
+        with pytest.raises(WiringError, match="is reserved for the answers"):
+            doors.action("x", socket="response")
+
+    def test_doors_need_their_component(self) -> None:
+        app = Daebus("closed")
+
+        @app.action("x", http="GET /x", socket="x")
+        async def x() -> int:
+            return 1
+
+        with pytest.raises(WiringError) as caught:
+            app.check()
+        assert [problem.code for problem in caught.value.problems] == ["not-attached", "not-attached"]
+
+
+async def test_a_prefix_and_a_namespace_are_put_before_doors() -> None:
+    app = Daebus("named")
+    app.attach(DaebusHttp(port=0))
+    app.attach(DaebusWebSocket())
+    named = Blueprint("named", prefix="/v1", namespace="shop")
+
+    @named.action("x", http="GET /x", socket="x")
+    async def x() -> int:
+        return 1
+
+    app.register_blueprint(named)
+    async with running(app) as service, service.socket() as socket:
+        assert (await service.http.get("/v1/x")).json() == 1
+        assert bytes((await socket.ask("shop.x")).data) == b"1"
+
+
+def test_contracts_with_doors_are_typed() -> None:
+    doors = Blueprint("typed")
+    get = Action[Range, int]("get")
+    watch = StreamAction[Range, int]("watch")
+
+    @doors.action(get, http="GET /get", socket="get")
+    async def handle(query: Range) -> int:
+        return query.low
+
+    @doors.action(watch, sse="GET /watch")
+    async def stream(query: Range) -> AsyncIterator[int]:
+        yield query.low
+
+    assert (handle.name, stream.name) == ("get", "watch")

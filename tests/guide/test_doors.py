@@ -1,0 +1,75 @@
+"""What docs/guide.md promises of actions with doors."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from tests.guide.doors import FIND, PRICES, SET_PRICE, FindProducts, Product, SetPrice, Watch, app
+
+from daebus.errors import Forbidden
+from daebus.testing import RunningService, running
+
+SELLER = {"Authorization": "Bearer ada"}
+
+
+@pytest.fixture
+async def service() -> AsyncIterator[RunningService]:
+    async with running(app) as service:
+        yield service
+
+
+async def test_the_same_answer_at_each_door(service: RunningService) -> None:
+    over_the_bus = await service.call(FIND, FindProducts("main", ["cup"]))
+    assert over_the_bus == [Product("cup", 5)]
+    response = await service.http.get("/api/shops/main/products?words=cup&words=plate&limit=3")
+    assert (response.status_code, response.json()) == (200, [{"id": "cup", "price": 5}])
+    async with service.socket() as socket:
+        answer = await socket.ask("find", {"shop": "main", "words": ["cup"]})
+    assert (answer.type, bytes(answer.data)) == ("response", b'[{"id":"cup","price":5}]')
+
+
+async def test_all_mistakes_at_once(service: RunningService) -> None:
+    refused = await service.http.get("/api/shops/main/products?limit=500&words=")
+    assert refused.status_code == 400
+    assert [(one["in"], one["path"]) for one in refused.json()["details"]["errors"]] == [("query", "limit")]
+    refused = await service.http.put("/api/products/cup", json={}, headers=SELLER)
+    assert [(one["in"], one["path"]) for one in refused.json()["details"]["errors"]] == [("body", "$.price")]
+
+
+async def test_the_same_guards_at_each_door(service: RunningService) -> None:
+    changed = await service.http.put("/api/products/cup", json={"price": 6}, headers=SELLER)
+    assert (changed.status_code, changed.json()) == (200, {"id": "cup", "price": 6})
+    for headers, status in (({}, 401), ({"Authorization": "Bearer guest"}, 403)):
+        assert (await service.http.put("/api/products/cup", json={"price": 1}, headers=headers)).status_code == status
+        async with service.socket(headers=headers) as socket:
+            refused = await socket.ask("set_price", {"id": "cup", "price": 1})
+            assert (refused.type, {401: b"unauthorized", 403: b"forbidden"}[status] in bytes(refused.data)) == (
+                "error",
+                True,
+            )
+    with pytest.raises(Forbidden):
+        await service.call(SET_PRICE, SetPrice("cup", 1), headers={"authorization": "Bearer guest"})
+
+
+async def test_events(service: RunningService) -> None:
+    assert [price async for price in service.stream(PRICES, Watch("tea pot"))] == [30, 27, 24]
+    response = await service.http.get("/api/products/tea pot/prices")
+    assert response.headers["content-type"].startswith("text/event-stream")
+    assert response.text.split() == ["data:", "30", "data:", "27", "data:", "24", "event:", "end", "data:", "null"]
+    missing = await service.http.get("/api/products/plate/prices")
+    assert (missing.status_code, missing.json()["detail"]) == (404, "There is no plate")
+
+
+async def test_one_operation_in_the_document(service: RunningService) -> None:
+    document = (await service.http.get("/schema/openapi.json")).json()
+    paths = ["/api/products/{id}", "/api/products/{id}/prices", "/api/shops/{shop}/products"]
+    assert sorted(document["paths"]) == paths
+    found = document["paths"]["/api/shops/{shop}/products"]["get"]
+    assert [(one["name"], one["in"]) for one in found["parameters"]] == [
+        ("shop", "path"),
+        ("words", "query"),
+        ("limit", "query"),
+    ]
+    change = document["paths"]["/api/products/{id}"]["put"]
+    assert {"200", "400", "401", "403"} <= set(change["responses"])
+    schema = document["components"]["schemas"]["SetPriceBody"]
+    assert list(schema["properties"]) == ["price"]
