@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 from litestar.config.cors import CORSConfig
+from litestar.datastructures import ResponseHeader
 from tests.http.web import problem_of
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
@@ -128,6 +129,28 @@ class TestRequests:
         async with notes(schema=True) as (service, _):
             for path in ("/notes", "/nothing", "/schema"):
                 assert (await service.http.get(path)).headers.get_list("x-content-type-options") == ["nosniff"]
+
+    async def test_pages_have_further_headers_unless_a_route_sets_them(self) -> None:
+        names = ("x-frame-options", "referrer-policy", "cross-origin-opener-policy")
+        async with notes(schema=True) as (service, _):
+            page, data = (await service.http.get("/schema")).headers, (await service.http.get("/notes")).headers
+        assert [page.get_list(name) for name in names] == [["DENY"], ["same-origin"], ["same-origin"]]
+        assert [data.get_list(name) for name in names] == [[], [], []]
+
+    async def test_a_route_sets_its_own_headers(self) -> None:
+        app = Daebus("pages")
+        app.attach(DaebusHttp(port=0))
+
+        @app.route(
+            "/", media_type="text/html", response_headers=[ResponseHeader(name="X-Frame-Options", value="ALLOW")]
+        )
+        async def page() -> str:
+            return "<p>hello</p>"
+
+        async with running(app) as service:
+            headers = (await service.http.get("/")).headers
+        assert headers.get_list("x-frame-options") == ["ALLOW"]
+        assert headers.get_list("referrer-policy") == ["same-origin"]
 
 
 class TestSockets:

@@ -37,6 +37,14 @@ REFUSAL = "daebus.refusal"
 NO_SNIFFING = (b"x-content-type-options", b"nosniff")
 """The header that keeps browsers from guessing another content type, such as an upload shown as a page."""
 
+_PAGE = b"text/html"
+_OF_PAGES = (
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+)
+"""The headers of pages: other sites neither show them in a frame, nor see their addresses, nor hold their windows."""
+
 _REQUEST_ID = "daebus_request_id"
 _ID_HEADER = b"x-request-id"
 _ACCEPTED_ID = re.compile(rb"[\x21-\x7e]{1,128}")
@@ -107,14 +115,14 @@ def id_header(scope: Scope) -> tuple[bytes, bytes]:
 
 
 def telling_id(send: Send, scope: Scope) -> Send:
-    """An ASGI ``send`` that adds ``X-Request-ID`` and ``X-Content-Type-Options`` to a response that lacks them."""
+    """An ASGI ``send`` that adds the request id and the headers for security to a response that lacks them."""
 
     def send_with_id(message: Message) -> Awaitable[None]:
         if message["type"] == "http.response.start":
             headers = list(message.get("headers", ()))
-            named = {name for name, _ in headers}
-            if NO_SNIFFING[0] not in named:
-                headers.append(NO_SNIFFING)
+            named = dict(headers)
+            safe = (NO_SNIFFING, *_OF_PAGES) if named.get(b"content-type", b"").startswith(_PAGE) else (NO_SNIFFING,)
+            headers += [header for header in safe if header[0] not in named]
             if _ID_HEADER not in named:
                 headers.append(id_header(scope))
             message["headers"] = headers

@@ -178,6 +178,7 @@ class DaebusWebSocket:
         self.origins: frozenset[str] = read_origins("DaebusWebSocket", origins)
         self.ping_interval = ping_interval
         self.limits: WebSocketLimits = _limits("DaebusWebSocket", limits, WebSocketLimits)
+        self._site = call_site()
 
 
 def _limits(component: str, given: object, kind: type[L]) -> L:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -28,12 +28,14 @@ class Report(msgspec.Struct, frozen=True):
         wiring: The wiring; if there are problems, without the handlers that have mistakes of their own, and None if the
             module of the app could not be imported.
         warnings: Probable mistakes.
+        unsafe: What is unsafe in production, if the check asks for it.
     """
 
     ok: bool
     problems: Sequence[Mistake]
     wiring: Wiring | None
     warnings: Sequence[Mistake] = ()
+    unsafe: Sequence[Mistake] = ()
 
 
 def mistakes_of(examined: Examined) -> tuple[list[Mistake], list[Mistake]]:
@@ -45,12 +47,19 @@ def mistakes_of(examined: Examined) -> tuple[list[Mistake], list[Mistake]]:
     return problems, [] if problems or made is None else [_mistake(warning) for warning in made.warnings]
 
 
-def report_on(examined: Examined) -> Report:
-    """The result of an examination as data."""
+def report_on(examined: Examined, unsafe: Iterable[WiringProblem] = ()) -> Report:
+    """The result of an examination as data.
+
+    Args:
+        examined: The examination.
+        unsafe: What was found to be unsafe in production.
+    """
     problems, warnings = mistakes_of(examined)
     made = examined.made
     wiring = None if made is None else describe(made)
-    return Report(ok=not problems and made is not None, problems=problems, wiring=wiring, warnings=warnings)
+    found = [_mistake(one) for one in unsafe]
+    ok = not problems and made is not None
+    return Report(ok=ok, problems=problems, wiring=wiring, warnings=warnings, unsafe=found)
 
 
 def _failure(error: DaebusError) -> Mistake:

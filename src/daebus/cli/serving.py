@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from functools import partial
 from pathlib import Path
@@ -13,12 +14,14 @@ import msgspec
 
 from daebus.app.runner import run as run_process
 from daebus.app.web import Served
+from daebus.checking.deployment import find_unsafe
 from daebus.checking.description import describe
 from daebus.checking.examination import examine
 from daebus.checking.report import report_on
 from daebus.checking.targets import TargetError, load_target, target_file
 from daebus.declare.deferring import deferring
 from daebus.embedded.place import project_folder
+from daebus.mistakes.problem import WiringProblem
 from daebus.mistakes.render import wants_colour
 from daebus.payloads.codec import encode
 from daebus.process.children import Started, Tether
@@ -136,6 +139,7 @@ class _CheckOptions(msgspec.Struct, frozen=True):
     watch: bool
     fix: bool
     diff: bool
+    deploy: bool
 
 
 @click.command()
@@ -147,15 +151,18 @@ class _CheckOptions(msgspec.Struct, frozen=True):
 @click.option("--watch", is_flag=True, help="Check again after each change of a Python file of the project.")
 @click.option("--fix", is_flag=True, help="First correct the mistakes whose help leaves no choice, in the files.")
 @click.option("--diff", is_flag=True, help="Print what --fix would change, and change nothing.")
+@click.option("--deploy", is_flag=True, help="Also list what is unsafe in production, here in this environment.")
 def check(**given: object) -> None:
     """Check the wiring of TARGET, and show it.
 
     All handlers are compiled, but nothing is started. TARGET is written as for "run". The exit code is 1 if there are
-    mistakes.
+    mistakes, and with --deploy, if anything is unsafe.
     """
     options = msgspec.convert(given, _CheckOptions)
     if [options.watch, options.fix, options.diff].count(True) > 1:
         raise click.UsageError("--watch, --fix and --diff exclude each other.")
+    if options.deploy and (options.watch or options.diff):
+        raise click.UsageError("--deploy is for a single check: leave out --watch and --diff.")
     if options.as_json and (options.watch or options.diff):
         raise click.UsageError("--json prints one check: leave out --watch and --diff.")
     with explained(TargetError):
@@ -190,11 +197,17 @@ def _fix(options: _CheckOptions) -> None:
 
 def _check(options: _CheckOptions) -> None:
     examined = examine(options.target, options.service)
+    unsafe: list[WiringProblem] = []
+    if options.deploy and examined.made is not None and not examined.problems:
+        unsafe = find_unsafe(examined.made, os.environ)
     if options.as_json and not isinstance(examined.failure, TargetError):
-        report = report_on(examined)
+        report = report_on(examined, unsafe)
         click.echo(encode(report))
-        sys.exit(0 if report.ok else 1)
+        sys.exit(0 if report.ok and not unsafe else 1)
     made = examined.require()
-    for warning in made.warnings:
+    for warning in (*made.warnings, *unsafe):
         click.echo(warning.render(colour=wants_colour(sys.stderr), word="warning") + "\n", err=True)
     click.echo(overview(describe(made), boxes=sys.stdout.isatty()))
+    if unsafe:
+        click.echo(f"{len(unsafe)} settings are unsafe in production.", err=True)
+        sys.exit(1)

@@ -78,6 +78,7 @@ def _default(field: shapes.Field) -> object:
     if field.required:
         return MISSING
     if field.default_factory is not msgspec.NODEFAULT:
-        made = field.default_factory()
-        return tuple(made) if isinstance(made, list) else made  # Litestar takes only defaults with a hash
+        made: object = field.default_factory()
+        # Litestar takes only defaults that have a hash.
+        return tuple(cast("list[object]", made)) if isinstance(made, list) else made
     return field.default if field.default is not msgspec.NODEFAULT else msgspec.UNSET

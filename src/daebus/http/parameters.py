@@ -50,9 +50,7 @@ class Argument(NamedTuple):
         name, _, _, kind, default = self
         if default is MISSING:
             return name, kind
-        # msgspec copies only empty ones; the others are not changed.
-        is_shared = isinstance(default, list | dict | set) and bool(cast("object", default))
-        return name, kind, msgspec.field(default_factory=lambda: default) if is_shared else default
+        return name, kind, default
 
 
 def read_argument(parameter: Parameter, path_names: Collection[str]) -> Argument:

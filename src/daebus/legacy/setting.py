@@ -6,9 +6,9 @@ import os
 
 from daebus.errors import ConfigurationError
 
-__all__ = ["speaks_old_wire"]
+__all__ = ["LEGACY_VARIABLE", "speaks_old_wire"]
 
-_VARIABLE = "DAEBUS_LEGACY"
+LEGACY_VARIABLE = "DAEBUS_LEGACY"
 
 
 def speaks_old_wire(asked: bool | None) -> bool:  # noqa: FBT001  # it is a setting, handed on
@@ -19,7 +19,9 @@ def speaks_old_wire(asked: bool | None) -> bool:  # noqa: FBT001  # it is a sett
     """
     if asked is not None:
         return asked
-    value = os.environ.get(_VARIABLE) or "0"
+    value = os.environ.get(LEGACY_VARIABLE) or "0"
     if value not in ("0", "1"):
-        raise ConfigurationError(f"{_VARIABLE} is {value!r}: 1 enables the protocol of daebus 0.0.31, 0 disables it.")
+        raise ConfigurationError(
+            f"{LEGACY_VARIABLE} is {value!r}: 1 enables the protocol of daebus 0.0.31, 0 disables it."
+        )
     return value == "1"

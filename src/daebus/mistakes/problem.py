@@ -95,6 +95,19 @@ Code: TypeAlias = Literal[
     "too-late",
     "wrong-component",
     "wrong-interceptor",
+    # Unsafe in production
+    "any-host",
+    "any-origin",
+    "debug-mode",
+    "embedded-engine",
+    "insecure-cookie",
+    "no-password",
+    "no-server",
+    "old-protocol",
+    "open-documentation",
+    "unencrypted-server",
+    "unlimited-body",
+    "unsigned-users",
     # Anything else
     "wiring",
 ]
