@@ -69,7 +69,7 @@ OFFERED: dict[type, str] = {
     Credentials: "cookies headers scheme scope source token",
     Daebus: f"{DECORATORS} {SOCKETS} asgi attach check container examine http name register_blueprint run websocket",
     DaebusError: "",
-    DaebusHttp: "allowed_hosts host http2 limits litestar origins port schema",
+    DaebusHttp: "allowed_hosts host http2 limits litestar msgpack origins port schema",
     DaebusWebSocket: "host limits origins path ping_interval port",
     HttpLimits: "body_timeout max_body_size max_connections max_per_address min_rate",
     Identity: "given_type is_async is_first manager opens related visitor",

@@ -10,7 +10,8 @@ from typing import Annotated, Any
 
 import msgspec
 import pytest
-from tests.support import until
+from litestar.response.sse import ServerSentEventMessage
+from tests.support import until, wired
 
 from daebus import (
     Action,
@@ -23,7 +24,12 @@ from daebus import (
     ServiceContainer,
     StreamAction,
 )
+from daebus.core.stopping import Stopping
+from daebus.delivery.delivery import Delivery
+from daebus.delivery.workers import WorkerPool
 from daebus.errors import NotFound, WiringError
+from daebus.http.events import EventRun
+from daebus.telemetry.logs import make_logger
 from daebus.testing import RunningService, running
 
 
@@ -233,9 +239,7 @@ class TestEvents:
         assert '"code":"internal"' in broken
         assert "a secret" not in broken
 
-    async def test_a_handler_that_is_silent_at_first(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("daebus.http.events.FIRST_SECONDS", 0.02)
-        monkeypatch.setattr("daebus.http.events.PING_SECONDS", 0.02)
+    async def test_a_handler_that_is_silent_at_first(self) -> None:
         app, doors = make_app()
         going = asyncio.Event()
 
@@ -246,11 +250,28 @@ class TestEvents:
 
         async with served(app, doors) as service, service.http.stream("GET", "/silent") as response:
             assert response.status_code == 200
-            lines = response.aiter_lines()
-            assert await anext(lines) == ": "
             going.set()
-            rest = [line async for line in lines if line and line != ": "]
-        assert rest == ["data: 1", "event: end", "data: null"]
+            lines = [line async for line in response.aiter_lines() if line]
+        assert lines == ["data: 1", "event: end", "data: null"]
+
+    async def test_silence_is_interrupted_by_comments(self) -> None:
+        going = asyncio.Event()
+
+        async def silent() -> AsyncIterator[int]:
+            await going.wait()
+            yield 1
+
+        workers = WorkerPool(1)
+        endpoint = wired(lambda app: app.action("silent"), silent, Container(), workers)
+        logger = make_logger()
+        delivery = Delivery(endpoint, "silent", Stopping(), logger, "http")
+        run = EventRun(first=0.001, ping=0.001)
+        await run.begin(delivery, delivery.incoming("id"), logger)
+        events = run.events("id")
+        assert await anext(events) == ServerSentEventMessage(None, comment="")
+        going.set()
+        told = [event async for event in events if event.comment is None]
+        assert told == [ServerSentEventMessage(b"1"), ServerSentEventMessage("null", event="end")]
 
 
 class TestRefusals:

@@ -11,6 +11,7 @@ PROGRAMS = (
     "shop.py",
     "files.py",
     "doors.py",
+    "transfers.py",
     "storefront.py",
     "auctions.py",
     "around.py",

@@ -102,6 +102,8 @@ class DaebusHttp:
         schema: Whether ``/schema`` documents the routes. Default: only in development, that is, with the project's
             embedded engine or `daebus.testing`. An ``openapi_config`` of your own is always served.
         http2: Whether HTTP/2 without TLS (h2c) is also served, which some proxies use.
+        msgpack: Whether clients may send bodies, and ask for answers, in MessagePack instead of JSON, by the headers
+            ``Content-Type`` and ``Accept: application/msgpack``. Default: JSON only.
         limits: How large and how slow requests may be, and how many connections there are; default: `HttpLimits()`.
         litestar: Any arguments of ``Litestar(...)``: cors_config, guards, middleware, plugins, stores, openapi_config,
             …
@@ -120,6 +122,7 @@ class DaebusHttp:
         allowed_hosts: Sequence[str] | None = None,
         schema: bool | None = None,
         http2: bool = False,
+        msgpack: bool = False,
         limits: HttpLimits | None = None,
         **litestar: Unpack[LitestarOptions],
     ) -> None:
@@ -130,6 +133,7 @@ class DaebusHttp:
         self.allowed_hosts: tuple[str, ...] | None = read_hosts("DaebusHttp", allowed_hosts)
         self.schema = schema
         self.http2 = http2
+        self.msgpack = msgpack
         self.limits: HttpLimits = _limits("DaebusHttp", limits, HttpLimits)
         self.litestar: Mapping[str, object] = {**litestar}
         self._site = call_site()

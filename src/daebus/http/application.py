@@ -19,7 +19,9 @@ from litestar.routes import HTTPRoute
 from litestar.types import ControllerRouterHandler, Method
 from typing_extensions import override
 
+from daebus.asgi.conditions import sending_changes
 from daebus.asgi.handshake import explaining, refuse_unread
+from daebus.asgi.msgpack import decoding, encoding
 from daebus.asgi.problems import telling_id
 from daebus.asgi.settings import DaebusHttp, HttpLimits
 from daebus.asgi.site_guard import SiteGuard
@@ -53,11 +55,13 @@ class Application(Litestar):
         fast_path: The fast path of its requests.
         guard: Refuses other sites and hosts.
         documentation: The documentation of the routes.
+        packs: The largest body in MessagePack, in bytes; None: bodies and answers are JSON only.
     """
 
     fast_path: FastPath
     guard: SiteGuard
     documentation: Documentation
+    packs: int | None = None
 
     @override
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # unions of the types of the three kinds
@@ -73,11 +77,16 @@ class Application(Litestar):
             scope.setdefault("state", {})
             if BODY_RECEIVED not in scope:  # the server is not ours
                 receive = noting_end(receive, scope)
-            answer = self.guard.refuses_request(scope) or await self.fast_path.answer(scope, receive)
+            answer = self.guard.refuses_request(scope)
+            if self.packs is not None:
+                send = encoding(scope, send)
+                if answer is None:
+                    receive, answer = await decoding(scope, receive, self.packs)
+            answer = answer or await self.fast_path.answer(scope, receive)
             if answer is not None:
                 await answer(scope, receive, send)
                 return
-            send = telling_id(send, scope)
+            send = telling_id(sending_changes(send, scope), scope)
         await super().__call__(scope, receive, send)
 
 
@@ -134,6 +143,7 @@ def build_litestar(
         make = partial(make_handler, provided=dependencies, service=service, stopping=stopping, logger=logger)
         _add_routes(app, routes, make, fast=fast)
     app.fast_path, app.guard, app.documentation = fast_path, SiteGuard(settings, logger), documentation
+    app.packs = settings.limits.max_body_size if settings.msgpack else None
     fast_path.open(app)
     return app
 
@@ -156,7 +166,7 @@ def _listed(given: Mapping[str, object], name: str) -> Sequence[object]:
     return cast("Sequence[object]", given.get(name) or ())
 
 
-_OWN = ("port", "host", "origins", "allowed_hosts", "schema", "http2", "limits")
+_OWN = ("port", "host", "origins", "allowed_hosts", "schema", "http2", "msgpack", "limits")
 
 
 def _refuse_unknown(settings: DaebusHttp) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol, cast
 
 import msgspec
 from litestar import Request
+from litestar.datastructures import FormMultiDict
 from litestar.enums import RequestEncodingType
 from litestar.exceptions import InternalServerException
 from litestar.handlers import HTTPRouteHandler
@@ -29,7 +30,7 @@ from daebus.payloads.codec import (
 from daebus.payloads.inputs import Hook, JsonInput, ValuesInput
 from daebus.payloads.mistake_search import find_mistakes, missing
 from daebus.payloads.mistakes import Mistakes
-from daebus.server.exchange import body_length
+from daebus.server.exchange import BODY_PASSED_ON, body_length
 
 from .litestar_internals import CLIENT_GONE, RequestEntityTooLarge, keep_body, received_body
 from .mistakes import look
@@ -49,6 +50,18 @@ class PlainRequest(Request[Any, Any, Any]):
     def content_length(self) -> int | None:
         known = body_length(self.scope["headers"])
         return super().content_length if known is None else known
+
+    @override
+    async def stream(self) -> AsyncGenerator[bytes]:
+        if self.route_handler.parsed_data_field is None:  # else Litestar reads a form, whose small files are in memory
+            cast("dict[str, object]", self.scope).setdefault(BODY_PASSED_ON, True)
+        async for chunk in super().stream():
+            yield chunk
+
+    @override
+    async def form(self) -> FormMultiDict:
+        cast("dict[str, object]", self.scope)[BODY_PASSED_ON] = False  # likewise
+        return await super().form()
 
     @override
     async def body(self) -> bytes:

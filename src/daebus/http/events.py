@@ -25,9 +25,9 @@ from daebus.delivery.per_message import PerMessage
 from daebus.errors import ServiceError
 from daebus.telemetry.logs import Logger
 
-__all__ = ["answering_with_events"]
+__all__ = ["EventRun", "answering_with_events"]
 
-FIRST_SECONDS = 1.0
+FIRST_SECONDS = 0.5
 """How long the answer waits for the first item: an error before it is answered with its own status."""
 
 PING_SECONDS = 15.0
@@ -36,10 +36,16 @@ PING_SECONDS = 15.0
 _AHEAD = 16  # how many items may wait for the client
 
 
-class _Run:
-    """One run of a handler, in a task of its own: its items wait for the client."""
+class EventRun:
+    """One run of a handler, in a task of its own: its items wait for the client.
 
-    def __init__(self) -> None:
+    Args:
+        first: Seconds that the answer waits for the first item.
+        ping: Seconds of silence after which a comment is sent.
+    """
+
+    def __init__(self, *, first: float = FIRST_SECONDS, ping: float = PING_SECONDS) -> None:
+        self._seconds, self._ping = first, ping
         self._items: asyncio.Queue[bytes | ServiceError | None] = asyncio.Queue(_AHEAD)
         self._first: bytes | ServiceError | None = b""
         self._task: asyncio.Task[None] | None = None
@@ -48,7 +54,7 @@ class _Run:
         """Call the handler; raises the `ServiceError` with which it begins, if it does so soon."""
         self._task = asyncio.create_task(self._make(delivery, incoming, logger))
         try:
-            async with asyncio.timeout(FIRST_SECONDS):
+            async with asyncio.timeout(self._seconds):
                 self._first = await self._items.get()
         except TimeoutError:
             return
@@ -79,7 +85,7 @@ class _Run:
             if item:
                 yield ServerSentEventMessage(item)
             try:
-                async with asyncio.timeout(PING_SECONDS):
+                async with asyncio.timeout(self._ping):
                     item = await self._items.get()
             except TimeoutError:
                 yield ServerSentEventMessage(None, comment="")
@@ -97,8 +103,8 @@ class _Run:
             await asyncio.wait({self._task})
 
 
-async def _open_run() -> AsyncGenerator[_Run]:
-    run = _Run()
+async def _open_run() -> AsyncGenerator[EventRun]:
+    run = EventRun()
     try:
         yield run
     finally:
@@ -115,7 +121,7 @@ def answering_with_events(delivery: Delivery[bytes], logger: Logger) -> Endpoint
     endpoint = delivery.endpoint
     contexts = [parameter.name for parameter in endpoint.signature.left if is_context(parameter)]
 
-    async def answer(*, scope: Scope, values: dict[str, object], run: _Run) -> ServerSentEvent:
+    async def answer(*, scope: Scope, values: dict[str, object], run: EventRun) -> ServerSentEvent:
         known = request_id(scope)
         incoming = delivery.incoming(known, None, scope, keywords=values, headers=scope["headers"])
         values.update(dict.fromkeys(contexts, incoming.context))

@@ -28,6 +28,7 @@ from daebus.declare.specs import RouteSpec
 from daebus.delivery.delivery import Delivery
 from daebus.delivery.endpoint import Endpoint
 from daebus.errors import NotFound, WiringError, WiringProblem
+from daebus.files.ranges import with_ranges
 from daebus.identity.provider import refuses_strangers
 from daebus.mistakes.suggestions import did_you_mean
 from daebus.openapi.errors import FORBIDDEN, INVALID_INPUT, UNAUTHORIZED, documented_errors, find_undocumented
@@ -138,7 +139,13 @@ class RouteHandler(OwnHandler):
             return await make(data)
         body = Body(data, self.route.endpoint, self.logger)
         cast("dict[str, object]", request.scope)[BODY] = body
-        return await body.prepare(make)
+
+        async def make_ranged(result: object) -> ASGIApp:
+            answer = await make(result)
+            with_ranges(answer, request.scope["headers"])
+            return answer
+
+        return await body.prepare(make_ranged)
 
 
 def make_handler(

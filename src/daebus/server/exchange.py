@@ -17,9 +17,12 @@ from daebus.errors import ServiceError
 from .limits import ServerLimits
 from .own_sockets import Address, address_of
 
-__all__ = ["BODY_RECEIVED", "Exchange", "Headers", "body_length", "noting_end"]
+__all__ = ["BODY_PASSED_ON", "BODY_RECEIVED", "Exchange", "Headers", "body_length", "noting_end"]
 
 Headers = Iterable[tuple[bytes, bytes]]
+
+BODY_PASSED_ON = "daebus.body_passed_on"
+"""The key in a request's scope that says that each part of the body is passed on before the next one is received."""
 
 BODY_RECEIVED = "daebus.body_received"
 """The key in a request's scope that says whether `receive` has returned the end of its body."""
@@ -154,9 +157,10 @@ class Exchange(msgspec.Struct, eq=False):
         if self.is_cut:  # data received earlier by the system is still there
             message = _GONE
         if message.get("more_body"):
-            self._held += len(message["body"])
+            size = len(message["body"])
+            self._held = size if self._scope.get(BODY_PASSED_ON) else self._held + size
             self._server.budget.hold(self, self._held)
-            self._give_credit(len(message["body"]))
+            self._give_credit(size)
             return message
         self._end_body()
         if self._held:
