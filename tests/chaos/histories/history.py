@@ -186,7 +186,9 @@ class History:
             case "fault" | "healed" | "starved":
                 self._take_fault(record)
             case "died":
-                self.deaths[record.process], self.exits[record.process] = record.at, record.code
+                # A process that kills itself says so; the arena sees it later.
+                self.deaths.setdefault(record.process, record.at)
+                self.exits[record.process] = record.code
             case "stopping":
                 self.stops[record.process] = record.at
             case "lease":

@@ -27,6 +27,7 @@ _LAG, _DEMOTION = 2.0, 4.0
 _RECOVERY = 6.0
 _HANGS = ("gil", "loop", "freeze")
 _ATTEMPTS = 3
+_GIVEN_UP = 2.0
 
 KINDS = ("send", "event", "call", "keyed", "stream", "thread", "flaky", "doomed")
 """What clients do. ``doomed`` requests fail at each of their three attempts, ``flaky`` ones only at first."""
@@ -71,7 +72,16 @@ def _is_forgotten(history: History, at: float) -> bool:
 
 
 def _may_retry(history: History, run: Run) -> bool:
-    return run.code == "error" and history.kind_of(run.subject) != "call"
+    kind = history.kind_of(run.subject)
+    return (run.code == "error" and kind != "call") or (kind == "keyed" and _is_given_up(history, run))
+
+
+def _is_given_up(history: History, run: Run) -> bool:
+    """Whether the caller of a run gave up, so that it was cancelled: then the next request with the key runs."""
+    return run.code == "cancelled" and any(
+        operation.outcome == "unknown" and abs(operation.ended - run.ended) < _GIVEN_UP
+        for operation in history.about[run.subject]
+    )
 
 
 def is_repeated(history: History, runs: Sequence[Run]) -> bool:

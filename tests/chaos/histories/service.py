@@ -85,6 +85,7 @@ class _Run:
     def has_effect(self) -> None:
         """Do what the handler is for; fails if it is to fail."""
         if self._work.failures < 0:
+            _recorder.add("died", code=str(-signal.SIGKILL))
             os.kill(os.getpid(), signal.SIGKILL)
         if _failures[self._work.subject] < self._work.failures:
             _failures[self._work.subject] += 1

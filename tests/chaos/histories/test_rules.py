@@ -74,6 +74,9 @@ GOOD: dict[str, list[Record]] = {
     "it ended as it was poisoned": [*fault(1, 6, kind="poison"), died(4, "a", "-9")],
     "it ended as it had hung": [*fault(1, 4, "a", kind="loop"), died(4.1, "a", "1")],
     "repeated after a death": [*SENT, *run("a", 1, "s", 2, None), died(3, "a"), *run("b", 1, "s", 5, 6)],
+    "repeated after a death that was seen late": [
+        *SENT, *run("a", 1, "s", 2, 3), died(3.1, "a"), *run("b", 1, "s", 5, 6), died(16, "a")
+    ],
     "repeated, as its owner died before it was settled": [
         *SENT, *run("a", 1, "s", 2, 3), died(3.1, "a"), *run("b", 1, "s", 5, 6)
     ],
@@ -84,6 +87,10 @@ GOOD: dict[str, list[Record]] = {
     "repeated after a lapse that was logged": TAKEN_OVER,
     "a call after a death": [*CALLED, *run("a", 1, "c", 2, None), died(3, "a"), *run("b", 1, "c", 5, 6)],
     "one key": [*KEYED, *run("a", 1, "k", 2, 3)],
+    "one key, whose first caller gave up": [
+        invoke(1, "k1", "keyed", "k"), invoke(2, "k2", "keyed", "k"), *run("a", 1, "k", 3, 9, "cancelled"),
+        Record(9.1, "client", "unknown", "k1"), *run("a", 2, "k", 9.5, 10), ok(11, "k2", "a/2"), *fault(8, 9.2),
+    ],
     "poison": [
         *SENT, *run("a", 1, "s", 2, None), died(3, "a"), *run("b", 1, "s", 5, None), died(6, "b"), letter("s", POISON)
     ],
@@ -116,6 +123,13 @@ BAD: dict[str, tuple[str, list[Record]]] = {
     ),
     "repeated as the server hung": (
         "repeats", [*SENT, *run("a", 1, "s", 2, 8), *fault(3, 6), lapse(6.1, "a"), *run("b", 1, "s", 7, 9)]
+    ),
+    "a request with a key was cancelled, and its caller still waited": (
+        "repeats",
+        [
+            invoke(1, "k1", "keyed", "k"), *run("a", 1, "k", 3, 4, "cancelled"), *run("a", 2, "k", 5, 6),
+            ok(7, "k1", "a/2"),
+        ],
     ),
     "a call that failed ran again": (
         "repeats", [*CALLED, *run("a", 1, "c", 2, 3, "error"), *run("b", 1, "c", 5, 6)]
