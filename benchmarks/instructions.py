@@ -61,12 +61,12 @@ ROWS = (
     Row("stream of 40 items, one at a time", "stream:1", "bus", 6),
     Row("stream of 40 items, 16 in flight", "stream:16", "bus", 16),
     Row("send, 64 in flight, until handled", "send:64", "bus", 192),
-    Row("publish, 64 in flight, to 1 listener", "publish_1:64", "bus", 192),
+    Row("publish, 64 in flight, to 1 listener", "publish_1:64", "bus", 768),
     Row("publish, 64 in flight, to 10 listeners", "publish_10:64", "bus", 64),
-    Row("HTTP GET, 16 connections", "get", "web", 160),
-    Row("HTTP POST, 16 connections", "post", "web", 160),
-    Row("WebSocket echo, 16 clients", "echo", "web", 160),
-    Row("WebSocket broadcast to 16 clients", "broadcast", "web", 10),
+    Row("HTTP GET, 16 connections", "get", "web", 960),
+    Row("HTTP POST, 16 connections", "post", "web", 960),
+    Row("WebSocket echo, 16 clients", "echo", "web", 1_280),
+    Row("WebSocket broadcast to 16 clients", "broadcast", "web", 60),
 )
 
 

@@ -282,7 +282,7 @@ class Bus(OpenBus):
             BadRequest: The event contains itself.
             Unavailable: The server cannot be reached.
         """
-        caller, body = self._open, self._open.encode(event)
+        body = (caller := self._open).encode(event)
         publish: Callable[[], Awaitable[object]]
         if (forward := self._forward.one) is not None:
             found = caller.publisher.event(channel, body, headers, once=after is not None)

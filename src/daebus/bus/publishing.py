@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -99,8 +99,8 @@ class Publisher:
         retention = channel.retention if channel.durable else None
         return OutgoingEvent(channel.name, body, sent, trace_id, retention, event_id, once)
 
-    async def publish_now(self, channel: Channel[Event], body: bytes, headers: Mapping[str, str] | None) -> None:
-        """Publish an event at once, once.
+    def publish_now(self, channel: Channel[Event], body: bytes, headers: Mapping[str, str] | None) -> Awaitable[object]:
+        """Publish an event once, as soon as it is awaited.
 
         Args:
             channel: The channel.
@@ -112,9 +112,8 @@ class Publisher:
             Unavailable: The server cannot be reached. It may have stored the event.
         """
         if headers is None and not channel.durable and current_context.get() is None:
-            await self._node.link.execute("PUBLISH", channel.name, body)
-        else:
-            await self.publish(self.event(channel, body, headers, once=False))
+            return self._node.link.execute("PUBLISH", channel.name, body)
+        return self.publish(self.event(channel, body, headers, once=False))
 
     async def publish(self, event: OutgoingEvent) -> None:
         """Publish an event, or append it to the stream of a durable channel.
