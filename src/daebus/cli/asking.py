@@ -185,9 +185,9 @@ def publish(
     async def tell() -> None:
         # Without a durable channel and without a running engine nobody could hear it, now or later.
         async with on_the_bus(redis_url, start="in project" if durable else "never") as (bus, node):
-            await bus.publish(
-                Channel[msgspec.Raw](channel, durable=durable, retention=_FOR_EVER), event, headers=headers
-            )
+            made = Channel[msgspec.Raw]
+            kept = made(channel, durable=True, retention=_FOR_EVER) if durable else made(channel)
+            await bus.publish(kept, event, headers=headers)
             reason = await (nobody_came if durable else nobody_listens)(node, channel)
             if reason is not None:
                 click.echo(visible(reason), err=True)

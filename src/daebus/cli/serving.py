@@ -150,7 +150,7 @@ class _CheckOptions(msgspec.Struct, frozen=True):
 )
 @click.option("--watch", is_flag=True, help="Check again after each change of a Python file of the project.")
 @click.option("--fix", is_flag=True, help="First correct the mistakes whose help leaves no choice, in the files.")
-@click.option("--diff", is_flag=True, help="Print what --fix would change, and change nothing.")
+@click.option("--diff", is_flag=True, help="Print what --fix would change, and change nothing, also with --fix.")
 @click.option("--deploy", is_flag=True, help="Also list what is unsafe in production, here in this environment.")
 def check(**given: object) -> None:
     """Check the wiring of TARGET, and show it.
@@ -159,8 +159,8 @@ def check(**given: object) -> None:
     mistakes, and with --deploy, if anything is unsafe.
     """
     options = msgspec.convert(given, _CheckOptions)
-    if [options.watch, options.fix, options.diff].count(True) > 1:
-        raise click.UsageError("--watch, --fix and --diff exclude each other.")
+    if options.watch and (options.fix or options.diff):
+        raise click.UsageError("--watch corrects nothing: leave out --fix and --diff.")
     if options.deploy and (options.watch or options.diff):
         raise click.UsageError("--deploy is for a single check: leave out --watch and --diff.")
     if options.as_json and (options.watch or options.diff):

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Iterator
 from types import NoneType
-from typing import TYPE_CHECKING, ClassVar, Generic, NoReturn, TypeVar, cast
+from typing import TYPE_CHECKING, ClassVar, Generic, Literal, NoReturn, TypeVar, cast, overload
 
 from typing_extensions import override
 
@@ -17,7 +15,7 @@ from daebus.payloads.encodable import Encodable
 from .deferring import collect
 from .options import RESERVED_TYPES, ROOM_NOTICES, refuse, require_name, require_seconds
 
-__all__ = ["Action", "Channel", "Contract", "Message", "StreamAction", "require_named"]
+__all__ = ["Action", "Channel", "Contract", "Message", "StreamAction"]
 
 # Not contravariant: of a payload that is yet to be typed, editors then show no type.
 In = TypeVar("In", bound=Encodable)
@@ -26,6 +24,7 @@ Item_co = TypeVar("Item_co", bound=Encodable, covariant=True)
 Event = TypeVar("Event", bound=Encodable)
 Data = TypeVar("Data", bound=Encodable)
 
+_WEEK = 7 * 86400.0
 # Where daebus' own channels begin.
 _OWN = "daebus:"
 
@@ -223,7 +222,11 @@ class Channel(Contract, Generic[Event]):
     else:
         __slots__ = ("durable", "retention")
 
-    def __init__(self, name: str, *, durable: bool = False, retention: float = 7 * 86400.0) -> None:
+    @overload
+    def __init__(self, name: str, *, durable: Literal[False] = False) -> None: ...
+    @overload
+    def __init__(self, name: str, *, durable: bool, retention: float = _WEEK) -> None: ...
+    def __init__(self, name: str, *, durable: bool = False, retention: float = _WEEK) -> None:
         object.__setattr__(self, "durable", durable)
         object.__setattr__(self, "retention", retention)
         super().__init__(name, None)
@@ -235,6 +238,9 @@ class Channel(Contract, Generic[Event]):
             found = f"the names of daebus' own channels begin with {_OWN!r}"
             raise refuse(f"Channel({self.name!r})", found, "give it another name", "reserved-name")
         require_seconds(f"Channel({self.name!r})", "retention", self.retention)
+        if self.retention != _WEEK and not self.durable:
+            found = f"retention={self.retention!r}, but the channel is not durable, so it keeps no events"
+            raise refuse(f"Channel({self.name!r})", found, "add durable=True, or leave retention out", "wrong-option")
 
 
 class Message(Contract, Generic[Data]):
@@ -258,41 +264,3 @@ class Message(Contract, Generic[Data]):
             use = "the answers to clients" if self.name in RESERVED_TYPES else "what members of rooms are told"
             found = f"the name {self.name!r} is reserved for {use}"
             raise refuse(f"Message({self.name!r})", found, "give the message another name", "reserved-name")
-
-
-def require_named(
-    decorator: str, given: object, kinds: tuple[type[Contract], ...] = (), *, colons: bool = False
-) -> None:
-    """Require a name or one of these contracts; refuse, for example, the handler of a decorator without brackets.
-
-    Raises:
-        WiringError: The value is neither of them, or the name is not valid.
-    """
-    if isinstance(given, kinds):
-        return
-    if isinstance(given, str):
-        require_name(f"@{decorator}({given!r})", given, colons=colons)
-        return
-    names = [f"{'an' if kind is Action else 'a'} {kind.__name__}" for kind in kinds]
-    takes, remedy = " or ".join(["a name", *names]), f'write @{decorator}("the_name")'
-    if inspect.isroutine(given):
-        found = f"it is used without parentheses, and it takes {takes}"
-        raise refuse(f"@{decorator}", found, remedy, "wrong-name")
-    if isinstance(given, Contract):
-        its_own = next((_DECORATORS[name] for name in _names(given) if name in _DECORATORS), None)
-        remedy = f"write @{its_own}(...)" if its_own else f"write @{decorator}({given.name!r})"
-        found = f"it takes {takes}, not {given!r}"
-    elif isinstance(given, type) and issubclass(given, Contract):
-        found = f"it takes {takes}, and this is the class of a contract"
-        remedy = f"give the contract its name: {given.__name__}[...]('the_name')"
-    else:
-        found = f"it takes {takes}, not {given!r}"
-    raise refuse(f"@{decorator}(...)", found, remedy, "wrong-name")
-
-
-def _names(contract: Contract) -> Iterator[str]:
-    return (kind.__name__ for kind in type(contract).__mro__)
-
-
-# Which decorator takes which contract, by its name. No decorator handles messages that are sent to WebSocket clients.
-_DECORATORS = {"Action": "action", "StreamAction": "action", "Channel": "listen", "Room": "socket_join"}

@@ -11,7 +11,7 @@ from typing import Any, Literal, Never, TypeVar, Unpack, cast, overload
 from daebus.mistakes.places import call_site, caller_namespace
 from daebus.payloads.encodable import Encodable
 
-from .contracts import Action, Channel, StreamAction, require_named
+from .contracts import Action, Channel, StreamAction
 from .decorated import ActionHandler, StreamHandler, undecorated
 from .decorators import (
     ContractDecorator,
@@ -44,7 +44,7 @@ from .policies import (
     action_policy,
     listen_options,
 )
-from .recording import SocketRecorder
+from .recording import SocketRecorder, require_named
 from .specs import (
     ActionSpec,
     BackgroundSpec,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import inspect
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, Literal, Never, TypeVar
 
@@ -11,7 +12,7 @@ from daebus.mistakes.places import call_site, caller_namespace
 from daebus.mistakes.problem import WiringProblem
 from daebus.payloads.encodable import Encodable
 
-from .contracts import require_named
+from .contracts import Action, Contract
 from .decorated import undecorated
 from .decorators import AnswerDecorator, JoinDecorator, Record, SilentDecorator
 from .deferring import collect, collecting
@@ -216,3 +217,41 @@ class SocketRecorder(Recording):
         title = f"@socket({message_type!r})" if event == "message" else f"@socket_{event}"
         guards = () if requires is None else self._guards(title, requires)
         return self._recording(partial(SocketSpec, event=event, type=message_type, requires=guards), title, timeout)
+
+
+def require_named(
+    decorator: str, given: object, kinds: tuple[type[Contract], ...] = (), *, colons: bool = False
+) -> None:
+    """Require a name or one of these contracts; refuse, for example, the handler of a decorator without brackets.
+
+    Raises:
+        WiringError: The value is neither of them, or the name is not valid.
+    """
+    if isinstance(given, kinds):
+        return
+    if isinstance(given, str):
+        require_name(f"@{decorator}({given!r})", given, colons=colons)
+        return
+    names = [f"{'an' if kind is Action else 'a'} {kind.__name__}" for kind in kinds]
+    takes, remedy = " or ".join(["a name", *names]), f'write @{decorator}("the_name")'
+    if inspect.isroutine(given):
+        found = f"it is used without parentheses, and it takes {takes}"
+        raise refuse(f"@{decorator}", found, remedy, "wrong-name")
+    if isinstance(given, Contract):
+        its_own = next((_DECORATORS[name] for name in _names(given) if name in _DECORATORS), None)
+        remedy = f"write @{its_own}(...)" if its_own else f"write @{decorator}({given.name!r})"
+        found = f"it takes {takes}, not {given!r}"
+    elif isinstance(given, type) and issubclass(given, Contract):
+        found = f"it takes {takes}, and this is the class of a contract"
+        remedy = f"give the contract its name: {given.__name__}[...]('the_name')"
+    else:
+        found = f"it takes {takes}, not {given!r}"
+    raise refuse(f"@{decorator}(...)", found, remedy, "wrong-name")
+
+
+def _names(contract: Contract) -> Iterator[str]:
+    return (kind.__name__ for kind in type(contract).__mro__)
+
+
+# Which decorator takes which contract, by its name. No decorator handles messages that are sent to WebSocket clients.
+_DECORATORS = {"Action": "action", "StreamAction": "action", "Channel": "listen", "Room": "socket_join"}

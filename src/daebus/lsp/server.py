@@ -64,6 +64,8 @@ def _watch(ls: Server) -> None:
 
 def _opened(ls: Server, params: types.DidOpenTextDocumentParams) -> None:
     ls.session.texts.opened(params.text_document.uri)
+    if not ls.session.texts.is_saved(params.text_document.uri):  # an editor keeps unsaved text also when it restarts
+        ls.session.touch(params.text_document.uri, typing=True)
 
 
 def _changed(ls: Server, params: types.DidChangeTextDocumentParams) -> None:

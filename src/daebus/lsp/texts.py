@@ -47,6 +47,13 @@ class Texts:
         """The editor has closed a document."""
         self._uris.pop(path_of(uri), None)
 
+    def is_saved(self, uri: str) -> bool:
+        """Whether an open document has the text of its file."""
+        try:
+            return Path(path_of(uri)).read_text() == self.text(path_of(uri))
+        except (OSError, ValueError):
+            return False
+
     def buffers(self) -> dict[str, str]:
         """The text of the documents that are open in the editor, by path."""
         return {path: self._workspace.get_text_document(uri).source for path, uri in self._uris.items()}

@@ -186,7 +186,8 @@ class _Completion(msgspec.Struct, frozen=True):
             if name is None:
                 name, member = self._imported(contract)
             if name is not None:
-                order = "1" if contract.key in last else "0"
+                # Those that are not imported yet come after those that are.
+                order = f"{int(contract.key in last)}{int(member is not None)}"
                 yield self._item(name, name, order, contract.shown, [] if member is None else [member])
 
     def _imported(self, contract: Contract) -> tuple[str | None, Member | None]:

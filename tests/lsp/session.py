@@ -1,0 +1,146 @@
+"""A session in Neovim, recorded: ``python -m tests.lsp.session`` writes the pictures of docs/editors.md.
+
+A handler is written from nothing with completion, a mistake is seen and its fix applied, and a jump leads to the
+provider. Needs Neovim 0.11 or later, and tmux.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+from tests.lsp.terminal import Terminal, opened
+
+PICTURES = Path(__file__).parents[2] / "docs" / "editors"
+SETTINGS = Path(__file__).with_name("session.lua")
+CONTRACTS = """\
+import msgspec
+from daebus import Action
+
+
+class GetUser(msgspec.Struct):
+    id: str
+
+
+class User(msgspec.Struct):
+    id: str
+    name: str
+
+
+GET_USER = Action[GetUser, User]("get_user", service="users")
+DELETE_USER = Action[GetUser, None]("delete_user", service="users")
+"""
+CONTAINER = """\
+from contracts import User
+from dependency_injector import providers
+from daebus import ServiceContainer
+
+
+class UserRepo:
+    \"\"\"The users, by their ids.\"\"\"
+
+    async def find(self, id: str) -> User: ...
+
+
+class Container(ServiceContainer):
+    limit = providers.Object(100)
+    repo = providers.Singleton(UserRepo)
+"""
+USERS = """\
+from container import Container
+from contracts import GET_USER, GetUser, User
+from daebus import Blueprint
+
+users = Blueprint("users", services=Container)
+
+
+@users.on_start()
+async def greet(*, limit: int) -> None:
+    print(f"At most {limit} users")
+
+
+"""
+APP = """\
+from container import Container
+from users import users
+from daebus import Daebus
+
+app = Daebus("users", container=Container())
+app.register_blueprint(users)
+"""
+
+
+FILES = {"app.py": APP, "container.py": CONTAINER, "contracts.py": CONTRACTS, "users.py": USERS}
+
+
+def record(terminal: Terminal) -> Iterator[tuple[str, str]]:
+    """The pictures, and the name of each."""
+    terminal.until("limit: int Object")
+    # From nothing: the contract, then the service, both by completion.
+    terminal.press("G")
+    terminal.type("o@users.action(")
+    terminal.press("C-Space")
+    terminal.until("Action[GetUser, User]", "DELETE_USER")
+    yield "completion_of_a_contract", terminal.picture()
+    terminal.type("G")
+    terminal.until(gone=("DELETE_USER",))
+    terminal.press("C-y")
+    terminal.type(")")
+    terminal.press("Enter")
+    terminal.type("async def get_user(query: GetUser, *, re")
+    terminal.press("C-Space")
+    terminal.until("repo: UserRepo", "Singleton, created once")
+    yield "completion_of_a_service", terminal.picture()
+    terminal.press("C-y")
+    terminal.type(") -> User:")
+    terminal.press("Enter")
+    terminal.type("return await repo.find(query.id)")
+    terminal.press("Escape")
+    terminal.until("return await repo.find(query.id)", "import Container, UserRepo", "repo: UserRepo Singleton")
+    # A mistake, its message, and its fix.
+    terminal.type(":%s/repo: UserRepo/rebo: UserRepo/")
+    terminal.press("Enter")
+    terminal.until("■ get_user(rebo: UserRepo)")
+    terminal.press("C-w", "d")
+    terminal.until("did you mean 'repo'?")
+    yield "mistake", terminal.picture()
+    terminal.type(":lua vim.lsp.buf.code_action({ apply = true, filter = function(one) return one.isPreferred end })")
+    terminal.press("Enter")
+    terminal.until("*, repo: UserRepo", gone=("■", "did you mean"))
+    yield "fixed", terminal.picture()
+    terminal.type("/repo: User")
+    terminal.press("Enter")
+    terminal.press("C-]")
+    terminal.until("class Container(ServiceContainer)", "repo = providers.Singleton(UserRepo)")
+    yield "definition", terminal.picture()
+
+
+@click.command()
+@click.option("--nvim", default="nvim", help="The program.")
+def main(nvim: str) -> None:
+    """Record the session."""
+    daebus = Path(sys.executable).with_name("daebus")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name).resolve() / "users"
+        folder.mkdir()
+        for file, text in FILES.items():
+            (folder / file).write_text(text)
+        (folder / "pyproject.toml").write_text('[tool.daebus]\napp = "app:app"\n')
+        # No settings, plugins or history of whoever runs this.
+        own = {"HOME": name, "XDG_STATE_HOME": name, "XDG_CONFIG_HOME": name, "XDG_DATA_HOME": name}
+        own |= {"DAEBUS": str(daebus), "PATH": os.environ["PATH"], "COLORTERM": "truecolor", "LC_ALL": "C.UTF-8"}
+        command = (shutil.which(nvim) or nvim, "--clean", "-u", str(SETTINGS), "users.py")
+        with opened(command, folder, own) as terminal:
+            PICTURES.mkdir(exist_ok=True)
+            for number, (title, picture) in enumerate(record(terminal), 1):
+                (PICTURES / f"neovim_{number}_{title}.svg").write_text(picture)
+                click.echo(f"{title}.svg")
+
+
+if __name__ == "__main__":
+    main()
