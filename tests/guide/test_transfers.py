@@ -106,5 +106,17 @@ async def test_compression(service: RunningService) -> None:
     page = await service.http.get("/notes?limit=100", headers={"Accept-Encoding": "gzip"})
     assert page.headers["content-encoding"] == "gzip"
     assert len(page.json()["notes"]) == 100
-    events = await service.http.get("/ticks", headers={"Accept-Encoding": "gzip"})
+
+
+async def test_what_is_not_compressed(service: RunningService) -> None:
+    gzip = {"Accept-Encoding": "gzip"}
+    events = await service.http.get("/ticks", headers={**gzip, "Accept": "text/event-stream"})
     assert events.text.split()[:2] == ["data:", "1"]
+    assert "content-encoding" not in events.headers
+    content = b"0123456789" * 1000
+    await service.http.put("/files/a.txt", content=content)
+    whole = await service.http.get("/files/a.txt", headers=gzip)
+    assert (whole.headers["content-encoding"], whole.content) == ("gzip", content)
+    part = await service.http.get("/files/a.txt", headers={**gzip, "Range": "bytes=5-9999"})
+    assert (part.status_code, part.content, part.headers["content-length"]) == (206, content[5:], "9995")
+    assert "content-encoding" not in part.headers

@@ -9,10 +9,20 @@ from typing import Any
 
 from litestar.types import HTTPScope, Send
 
-__all__ = ["is_unchanged", "lower_headers", "sending_changes"]
+__all__ = ["is_unchanged", "leave_uncompressed", "lower_headers", "sending_changes"]
 
 _CONDITIONS = (b"if-none-match", b"if-modified-since")
 _OF_BODY = (b"content-length", b"content-type", b"content-encoding")
+
+
+def leave_uncompressed(scope: HTTPScope) -> None:
+    """Have the answer to a request not compressed if it is a range of bytes, or a stream of server-sent events.
+
+    A range is one of the plain file, and a compressor would hold events back until it has enough of them.
+    """
+    asked = lower_headers(scope["headers"])
+    if b"accept-encoding" in asked and (b"range" in asked or b"text/event-stream" in asked.get(b"accept", b"")):
+        scope["headers"] = [one for one in scope["headers"] if one[0] != b"accept-encoding"]
 
 
 def sending_changes(send: Send, scope: HTTPScope) -> Send:

@@ -109,7 +109,8 @@ def _of_users(made: Assembly) -> Iterator[WiringProblem]:
     if forwarded and made.settings.signing_keys is None:
         found = "without signing_keys, everyone who can write to Redis can send messages as any user"
         remedy = "write Settings(signing_keys=SigningKeys(...)), with a key that the services share"
-        yield _unsafe(f"the Identity {forwarded[0]!r}", found, remedy, "unsigned-users")
+        where = f"the container of {made.service!r}"
+        yield WiringProblem(where, f"the Identity {forwarded[0]!r}", found, remedy, code="unsigned-users")
 
 
 def _of_environment(made: Assembly, environment: Mapping[str, str]) -> Iterator[WiringProblem]:

@@ -209,5 +209,6 @@ def _check(options: _CheckOptions) -> None:
         click.echo(warning.render(colour=wants_colour(sys.stderr), word="warning") + "\n", err=True)
     click.echo(overview(describe(made), boxes=sys.stdout.isatty()))
     if unsafe:
-        click.echo(f"{len(unsafe)} settings are unsafe in production.", err=True)
+        several = f"{len(unsafe)} settings are" if len(unsafe) > 1 else "1 setting is"
+        click.echo(f"{several} unsafe in production.", err=True)
         sys.exit(1)

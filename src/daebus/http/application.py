@@ -19,7 +19,7 @@ from litestar.routes import HTTPRoute
 from litestar.types import ControllerRouterHandler, Method
 from typing_extensions import override
 
-from daebus.asgi.conditions import sending_changes
+from daebus.asgi.conditions import leave_uncompressed, sending_changes
 from daebus.asgi.handshake import explaining, refuse_unread
 from daebus.asgi.msgpack import decoding, encoding
 from daebus.asgi.problems import telling_id
@@ -86,6 +86,7 @@ class Application(Litestar):
             if answer is not None:
                 await answer(scope, receive, send)
                 return
+            leave_uncompressed(scope)
             send = telling_id(sending_changes(send, scope), scope)
         await super().__call__(scope, receive, send)
 
