@@ -70,7 +70,7 @@ OFFERED: dict[type, str] = {
     Daebus: f"{DECORATORS} {SOCKETS} asgi attach check container examine http name register_blueprint run websocket",
     DaebusError: "",
     DaebusHttp: "allowed_hosts host http2 limits litestar msgpack origins port schema",
-    DaebusWebSocket: "host limits origins path ping_interval port",
+    DaebusWebSocket: "client_id host limits origins path ping_interval port stop_notice",
     HttpLimits: "body_timeout max_body_size max_connections max_per_address min_rate",
     Identity: "given_type is_async is_first manager opens related visitor",
     Logger: "bind critical debug error exception info warning",
@@ -91,7 +91,8 @@ OFFERED: dict[type, str] = {
     StreamAction: "name service types",
     StreamHandler: "name service types",
     Threads: "is_running names start stop",
-    WebSocketLimits: "login_timeout max_clients max_login_size max_message_size max_per_address max_rooms",
+    WebSocketLimits: "login_timeout max_burst max_clients max_login_size max_message_size max_per_address max_rate "
+    "max_rooms",
     WiringError: "problems",
 }
 

@@ -27,7 +27,7 @@ from daebus import (
 from daebus.core.stopping import Stopping
 from daebus.delivery.delivery import Delivery
 from daebus.delivery.workers import WorkerPool
-from daebus.errors import NotFound, WiringError
+from daebus.errors import BadRequest, NotFound, WiringError
 from daebus.http.events import EventRun
 from daebus.telemetry.logs import make_logger
 from daebus.testing import RunningService, running
@@ -155,6 +155,33 @@ class TestInputs:
             over_socket = await socket.ask("range", {"low": 9})
         assert refused.json()["details"]["errors"] == [{"in": "payload", "path": "$", "problem": "low is above high"}]
         assert b"low is above high" in bytes(over_socket.data)
+
+    async def test_all_mistakes_are_told_at_once_at_each_door(self) -> None:
+        app, doors = make_app()
+
+        @doors.action("by_query", http="GET /range")
+        async def by_query(query: Range) -> int:
+            return query.low
+
+        @doors.action("by_body", http="POST /range", socket="range")
+        async def by_body(query: Range) -> int:
+            return query.low
+
+        wrong = {"low": "x", "high": "y"}
+        async with served(app, doors) as service, service.socket() as socket:
+            queried = (await service.http.get("/range?low=x&high=y")).json()["details"]["errors"]
+            posted = (await service.http.post("/range", json=wrong)).json()["details"]["errors"]
+            over_socket = msgspec.json.decode((await socket.ask("range", wrong)).data)["details"]["errors"]
+            with pytest.raises(BadRequest) as refused:
+                await service.bus.call(Action[dict[str, str], int]("by_body", service="doors"), wrong)
+        over_bus: Any = refused.value.details["errors"]
+        found = [[(one["in"], one["path"]) for one in told] for told in (queried, posted, over_socket, over_bus)]
+        assert found == [
+            [("query", "low"), ("query", "high")],
+            [("body", "$.low"), ("body", "$.high")],
+            [("payload", "$.low"), ("payload", "$.high")],
+            [("payload", "$.low"), ("payload", "$.high")],
+        ]
 
     @pytest.mark.parametrize("method", ["GET", "DELETE"])
     async def test_one_value_and_none(self, method: str) -> None:

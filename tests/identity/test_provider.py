@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import datetime
+from typing import assert_type
 
 import msgspec
 import pytest
@@ -204,3 +205,15 @@ def test_a_singleton_must_not_keep_a_user() -> None:
 
     with pytest.raises(WiringError, match="lives as long as the service, but keeps the per-message object"):
         Daebus("shop", container=Keeping())
+
+
+def test_a_lambda_beside_the_function_leaves_the_type_of_the_user_known() -> None:
+    async def find(_: Credentials) -> User | None:
+        return None
+
+    def find_sync(_: Credentials) -> User | None:
+        return None
+
+    assert_type(Identity(find, expires=lambda _: None), Identity[User])
+    assert_type(Identity(find_sync, expires=lambda user: user.until), Identity[User])
+    assert_type(Identity(find, subject=lambda user: user.id, forward=False), Identity[User])

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar, Unpack
 
 import msgspec
 
+from daebus.declare.contracts import Message
 from daebus.declare.options import refuse, require_counts, require_seconds
 from daebus.errors import ConfigurationError
 from daebus.mistakes.places import call_site
-from daebus.protocol.messages import MAX_MESSAGE_SIZE
+from daebus.payloads.codec import encode
+from daebus.payloads.encodable import Encodable
+from daebus.protocol.messages import MAX_MESSAGE_SIZE, Envelope
 from daebus.server.limits import MIN_RATE
 
 from .litestar_options import LitestarOptions
@@ -18,6 +21,7 @@ from .origins import read_hosts, read_origins
 
 __all__ = ["DaebusHttp", "DaebusWebSocket", "HttpLimits", "WebSocketLimits"]
 
+D = TypeVar("D", bound=Encodable)
 L = TypeVar("L")
 
 _LOOPBACK = "127.0.0.1"
@@ -64,6 +68,10 @@ class WebSocketLimits(msgspec.Struct, frozen=True, kw_only=True):
         login_timeout: Seconds within which the first message of a client must arrive if it has the credentials;
             otherwise the client is closed with 4401. Default 10.
         max_login_size: The largest such message in bytes; a larger one is refused with 4413. Default 8 KiB.
+        max_rate: How many messages per second a client may send on average; more are answered with the error
+            ``too_many_requests`` and not handled, and a client that goes on for long is disconnected with 1008. None,
+            the default: as many as are handled, one after another.
+        max_burst: How many messages may come at once, if there is a `max_rate`. Default 20.
         max_rooms: How many rooms a client may be in; for more it gets the error ``too_many_requests``. Default 200.
 
     Raises:
@@ -75,6 +83,8 @@ class WebSocketLimits(msgspec.Struct, frozen=True, kw_only=True):
     max_per_address: int | None = None
     login_timeout: float = 10.0
     max_login_size: int = 8_192
+    max_rate: float | None = None
+    max_burst: int = 20
     max_rooms: int = 200
 
     def __post_init__(self) -> None:
@@ -82,6 +92,9 @@ class WebSocketLimits(msgspec.Struct, frozen=True, kw_only=True):
         subject = "WebSocketLimits(...)"
         require_counts(subject, max_message_size=self.max_message_size, max_clients=self.max_clients)
         require_counts(subject, max_login_size=self.max_login_size, max_rooms=self.max_rooms)
+        require_counts(subject, max_burst=self.max_burst)
+        if self.max_rate is not None:
+            require_seconds(subject, "max_rate", self.max_rate)
         require_seconds(subject, "login_timeout", self.login_timeout)
         _require_counts_or_none(subject, max_per_address=self.max_per_address)
 
@@ -153,6 +166,10 @@ class DaebusWebSocket:
         ping_interval: Seconds of silence after which a client is pinged. A client that is silent for twice as long is
             disconnected.
         limits: How large messages may be, and how many clients there are; default: `WebSocketLimits()`.
+        client_id: Makes the first part of a client's id from the headers of its handshake, such as the name of a
+            device; a part that is unique over all replicas follows. Default: only that.
+        stop_notice: A message and its data, which each client gets when the service begins to stop, before it is
+            disconnected with 1001: ``(GOING_DOWN, GoingDown("back in a minute"))``. Default: none.
 
     Raises:
         ConfigurationError: The path, the port, the interval or an origin is not valid.
@@ -168,6 +185,8 @@ class DaebusWebSocket:
         origins: Sequence[str] = (),
         ping_interval: float = 20.0,
         limits: WebSocketLimits | None = None,
+        client_id: Callable[[Mapping[str, str]], str] | None = None,
+        stop_notice: tuple[Message[D], D] | None = None,
     ) -> None:
         if not path.startswith("/") or any(character in path for character in "<>{} ?#"):
             raise ConfigurationError(
@@ -182,7 +201,14 @@ class DaebusWebSocket:
         self.origins: frozenset[str] = read_origins("DaebusWebSocket", origins)
         self.ping_interval = ping_interval
         self.limits: WebSocketLimits = _limits("DaebusWebSocket", limits, WebSocketLimits)
+        self.client_id = client_id
+        self.stop_notice: str | None = None if stop_notice is None else _noticed(*stop_notice)
         self._site = call_site()
+
+
+def _noticed(message: Message[D], data: D) -> str:
+    """The envelope of a message, as clients get it."""
+    return encode(Envelope(message.name, msgspec.Raw(encode(data)))).decode()
 
 
 def _limits(component: str, given: object, kind: type[L]) -> L:

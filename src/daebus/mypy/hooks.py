@@ -29,7 +29,7 @@ from .arguments import check_arguments
 from .calls import CALLS, check_call, is_for_none
 from .duplicates import check_duplicates
 from .guards import check_guards
-from .providers import IDENTITY, LASTING, PER_MESSAGE, check_lifetime, nested_provider, selected
+from .providers import IDENTITY, LASTING, PER_MESSAGE, check_lifetime, found_user, nested_provider, selected
 from .registering import OVERRIDING, REGISTERING, check_in_time, check_once, check_overrides
 from .routes import check_route
 from .services import check_services
@@ -90,6 +90,8 @@ class DaebusPlugin(Plugin):
 
     @override
     def get_function_hook(self, fullname: str) -> Callable[[FunctionContext], Type] | None:
+        if fullname == IDENTITY:
+            return lambda context: self.guarded(lambda: found_user(context), context.default_return_type)
         return self._on_selector if fullname == _PROVIDERS + "Selector" else None
 
     @override

@@ -5,14 +5,24 @@ from __future__ import annotations
 from mypy.checker import TypeChecker
 from mypy.nodes import CallExpr, Expression, LambdaExpr, MemberExpr, NameExpr, SymbolNode, Var
 from mypy.plugin import AttributeContext, FunctionContext, FunctionSigContext
-from mypy.types import AnyType, Instance, Type, TypeOfAny, UnionType, get_proper_type
+from mypy.types import (
+    AnyType,
+    CallableType,
+    Instance,
+    NoneType,
+    ProperType,
+    Type,
+    TypeOfAny,
+    UnionType,
+    get_proper_type,
+)
 
 from daebus.mistakes.suggestions import closest
 from daebus.mypy.model.containers import is_provider, read_provider
 from daebus.mypy.model.reading import assigned, variable
 from daebus.mypy.model.reports import WIRING, listed, report
 
-__all__ = ["IDENTITY", "LASTING", "PER_MESSAGE", "check_lifetime", "nested_provider", "selected"]
+__all__ = ["IDENTITY", "LASTING", "PER_MESSAGE", "check_lifetime", "found_user", "nested_provider", "selected"]
 
 _PROVIDERS = "dependency_injector.providers."
 LASTING = frozenset(
@@ -22,6 +32,7 @@ LASTING = frozenset(
 """The providers that keep their arguments as long as the service lives."""
 PER_MESSAGE = "daebus.delivery.per_message.PerMessage"
 IDENTITY = "daebus.identity.provider.Identity"
+_AWAITED = ("typing.Awaitable", "typing.Coroutine")
 _MESSAGE_PROVIDER = "daebus.delivery.per_message.MessageProvider"
 
 
@@ -59,6 +70,29 @@ def selected(context: FunctionContext) -> Type:
         gives = read_provider(context.api, "", provider).gives if isinstance(provider, Instance) else None
         given.append(gives or anything)
     return Instance(made.type, [UnionType.make_union(given) if given else anything])
+
+
+def found_user(context: FunctionContext) -> Type:
+    """The type of an identity, which mypy does not know if there is a lambda beside the function of the user.
+
+    Then it tries both overloads, also that for a function that is not async, and takes neither.
+    """
+    made, given = get_proper_type(context.default_return_type), context.arg_types[0]
+    function = get_proper_type(given[0]) if given else None
+    if not isinstance(made, Instance) or not isinstance(function, CallableType) or len(made.args) != 1:
+        return context.default_return_type
+    inferred, returned = get_proper_type(made.args[0]), get_proper_type(function.ret_type)
+    if not isinstance(inferred, AnyType) and not _is_awaited(inferred):
+        return context.default_return_type
+    if isinstance(returned, Instance) and _is_awaited(returned):
+        returned = get_proper_type(returned.args[-1])
+    members = returned.items if isinstance(returned, UnionType) else [returned]
+    user = UnionType.make_union([one for one in members if not isinstance(get_proper_type(one), NoneType)])
+    return Instance(made.type, [user])
+
+
+def _is_awaited(typ: ProperType) -> bool:
+    return isinstance(typ, Instance) and typ.type.fullname in _AWAITED
 
 
 def check_lifetime(context: FunctionSigContext) -> bool:

@@ -16,6 +16,7 @@ from daebus.telemetry.logs import Logger
 from .clients import Client
 from .inbound import Inbound
 from .outbox import Outbox
+from .rates import Allowance
 from .reader import Reader
 from .replicas import Replicas
 from .state import AT_CLOSE, CONNECTING, INTERRUPTED, OPEN, State
@@ -69,6 +70,7 @@ class Connection:
         self._logger = logger
         self._timings = timings
         self._limits = limits
+        self._allowance = None if limits.max_rate is None else Allowance(limits, self.disconnect)
         self._users = inbound.watch(self.client, self.disconnect)
         self._outbox = Outbox(handshake, self._drop, budget)
         self._reader = Reader(handshake, self._client_gone)
@@ -205,7 +207,7 @@ class Connection:
                 return
             self._state = _HANDLING
             self._handled += 1
-            answer = await self._inbound.handle(self.client, message)
+            answer = await self._inbound.handle(self.client, message, self._allowance)
             if answer is not None and not self._outbox.offer(answer):
                 await self._queue(answer)
             at_once += 1

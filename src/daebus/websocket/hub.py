@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
@@ -27,6 +28,8 @@ from .replicas import Replicas
 
 __all__ = ["SocketHub", "SocketRoutes", "socket_handler"]
 
+_STRAY = re.compile(r"[^\w.@-]", re.ASCII)
+_LONGEST_NAME = 64
 _MAX_LOGGED = 10  # how many handlers are named when the stop cancels more
 
 
@@ -58,6 +61,7 @@ class SocketHub:
         self._instance = node.id
         self._timings = node.timings
         self._limits = settings.limits
+        self._make_name, self._stop_notice = settings.client_id, settings.stop_notice
         self._contracts = [room.name for room, _ in routes.joins]
         self._origins = OriginGuard(settings.origins, component="DaebusWebSocket")
         self._refusals = RefusalLog(logger)
@@ -100,6 +104,9 @@ class SocketHub:
         if self._stopping is not None:
             return
         self._stopping = (code, reason)
+        if self._stop_notice is not None:
+            for connection in self._replicas.connections.values():
+                connection.post(self._stop_notice)
         ends = dict(self._connections)
         for connection in ends:
             connection.close(code, reason)
@@ -144,7 +151,7 @@ class SocketHub:
         if len(self._connections) >= self._limits.max_clients:
             most = self._limits.max_clients
             raise Unavailable(f"{most} clients are connected to this process, and it takes no more")
-        client_id = f"{self._instance}-{secrets.token_hex(8)}"
+        client_id = f"{self._name_of(handshake)}{self._instance}-{secrets.token_hex(8)}"
         connection = Connection(
             handshake, client_id, self._inbound, self._replicas, self._logger, self.budget, self._timings, self._limits
         )
@@ -156,6 +163,12 @@ class SocketHub:
         finally:
             del self._connections[connection]
             end.set_result(None)
+
+    def _name_of(self, handshake: Handshake) -> str:
+        """The part of a client's id that the user chooses, without characters that separate names in Redis."""
+        if self._make_name is None:
+            return ""
+        return _STRAY.sub("_", self._make_name(handshake.headers))[:_LONGEST_NAME] + "-"
 
     def renew_soon(self) -> None:
         """Renew the entries of all clients in the registry soon, as the registry may have been lost."""

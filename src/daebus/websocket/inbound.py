@@ -28,6 +28,7 @@ from daebus.telemetry.logs import Logger
 
 from .authentication import AUTHENTICATE, Authentication, End, UserWatch
 from .clients import Client
+from .rates import Allowance
 from .room_requests import RoomRequests
 
 __all__ = ["Inbound", "SocketRoutes"]
@@ -146,9 +147,17 @@ class Inbound:
         await self._authentication.authenticate(client, envelope.data, f"{client.id}-{next(self._numbers)}")
         return envelope.id
 
-    async def handle(self, client: Client, message: str | bytes) -> str | None:
-        """Handle a message; returns the answer, if there is one."""
+    async def handle(self, client: Client, message: str | bytes, allowance: Allowance | None = None) -> str | None:
+        """Handle a message; returns the answer, if there is one.
+
+        Args:
+            client: The client.
+            message: The message.
+            allowance: The messages that the client may send; None: any number.
+        """
         try:
+            if allowance is not None:
+                allowance.take()
             if len(message) > self._surely_allowed:
                 _refuse_large(message, self._max_message_size)
             envelope = _decode(message)
