@@ -111,7 +111,8 @@ class Typist:
 
     def __init__(self, editor: Editor) -> None:
         self.editor = editor
-        self.names = {name: name for name in FILES}
+        # Also after an example that has failed.
+        self.names = {name: old if (editor.folder / (old := f"old_{name}")).exists() else name for name in FILES}
         self._before: dict[str, list[str]] = {name: [] for name in FILES}
 
     async def do(self, step: Step) -> None:

@@ -4,12 +4,13 @@ from accounts import Created
 from daebus import Channel
 
 # wrong
-# ! mypy call-arg: Unexpected keyword argument "service" for "Channel"
-# ! pyrefly unexpected-keyword
-# ! pyright reportCallIssue: No parameter named "service"
+# ! mypy call-overload: No overload variant of "Channel" matches argument types "str", "str"
+# ! mypy call-overload: Unexpected keyword argument "service" for overloaded function "Channel"
+# ! pyrefly no-matching-overload
+# ! pyright reportCallIssue: No overloads for "__init__" match the provided arguments
 # ! registration TypeError: Channel.__init__() got an unexpected keyword argument 'service'
-# ! ty unknown-argument
-# ! zuban call-arg
+# ! ty no-matching-overload
+# ! zuban call-overload
 EVENTS = Channel[Created]("events", service="users")
 # right
 EVENTS = Channel[Created]("events")
