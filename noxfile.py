@@ -21,6 +21,7 @@ IN_PROCESSES = ("-n4", "--dist=loadfile", "--no-loadscope-reorder")
 # What takes long, in sessions of its own.
 EDITORS = ("tests/typing", "tests/mistakes", "tests/lsp")
 EXTENSION = Path("docs/editors/vscode")
+BROWSER = ("tests/browser",)
 FLEETS = ("tests/chaos", "tests/process/test_supervisor.py", "tests/process/test_watchdog.py")
 # What touches each library that the wheel needs.
 SMOKE = (
@@ -83,11 +84,11 @@ def typecheck(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """The test suite, against real servers that it starts itself. Arguments go to pytest; `-n0`: in one process.
 
-    With the paths of tests, these; else all but those of `editors` and `fleets`.
+    With the paths of tests, these; else all but those of `editors`, `fleets` and `browser`.
     """
     install(session, "test", "types", "lint")
     named = any(argument.startswith("tests") for argument in session.posargs)
-    run_tests(session, *(() if named else (f"--ignore={path}" for path in (*EDITORS, *FLEETS))))
+    run_tests(session, *(() if named else (f"--ignore={path}" for path in (*EDITORS, *FLEETS, *BROWSER))))
 
 
 @nox.session
@@ -102,6 +103,18 @@ def fleets(session: nox.Session) -> None:
     """The tests of many processes that crash, hang or are replaced under load. Arguments go to pytest."""
     install(session, "test")
     run_tests(session, *FLEETS)
+
+
+@nox.session
+def browser(session: nox.Session) -> None:
+    """examples/chat in a browser (`apt-get install chromium`). Arguments go to pytest.
+
+    `python -m tests.browser.pictures` makes the pictures of the page in docs/.
+    """
+    if shutil.which("chromium") is None:
+        session.skip("there is no chromium on this machine")
+    install(session, "test", "browser")
+    session.run("pytest", *BROWSER, *session.posargs, env={"PYTHONWARNINGS": "default"})
 
 
 @nox.session

@@ -9,7 +9,7 @@ from tests.processes import EXAMPLES
 from daebus import Bus
 from daebus.testing import private_redis_url
 
-for _project in ("users", "by_protocol", "orders"):
+for _project in ("chat", "users", "by_protocol", "orders"):
     sys.path.append(str(EXAMPLES / _project))
 
 

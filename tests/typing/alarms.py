@@ -19,6 +19,7 @@ from tests.mistakes.checkers import By, Run, run_checker
 ROOT = Path(__file__).parents[2]
 FOLDERS = (
     "examples/by_protocol/my_app",
+    "examples/chat/chat",
     "examples/orders/shop",
     "examples/orders/warehouse",
     "examples/users/user_service",

@@ -13,6 +13,7 @@ from dependency_injector import containers
 from daebus.asgi.settings import DaebusHttp, DaebusWebSocket
 from daebus.declare.contracts import StreamAction
 from daebus.declare.paths import RESERVED, path_parameters
+from daebus.declare.rooms import Room
 from daebus.declare.running import Running
 from daebus.declare.signatures import Signature
 from daebus.declare.specs import (
@@ -32,6 +33,7 @@ from daebus.delivery.workers import OwnThread, WorkerPool
 from daebus.http.checks import check_route
 from daebus.mistakes.places import made_at
 from daebus.payloads.codec import encode
+from daebus.payloads.encodable import Encodable
 from daebus.websocket.clients import Client
 from daebus.wiring.compiling import compile_endpoint
 from daebus.wiring.rules import Rule
@@ -145,13 +147,17 @@ def _join_rule(spec: JoinSpec) -> Rule:
     return Rule(
         kind="a join handler",
         fields=frozenset(room.parameters),
-        gets=f"only {' and '.join(map(repr, room.parameters)) or 'no values'} from the name of the room",
+        gets=f"{_values_of(room)} from the name of the room",
         parts=(Client,),
         replies=True,
         contract=(NoneType, *room.types),
         contract_place=made_at(room),
         strangers=_RUNNING,
     )
+
+
+def _values_of(room: Room[Encodable]) -> str:
+    return f"only {' and '.join(map(repr, room.parameters))}" if room.parameters else "no values"
 
 
 def _disconnect_rule(_: SocketSpec) -> Rule:

@@ -24,6 +24,7 @@ from typing_extensions import override
 from daebus.mypy.model.containers import container_of
 from daebus.mypy.model.handlers import Handler
 from daebus.mypy.model.reading import read_handler
+from daebus.mypy.model.rooms import MAKING, NAMING, named_room, room_made
 
 from .arguments import check_arguments
 from .calls import CALLS, check_call, is_for_none
@@ -78,6 +79,8 @@ class DaebusPlugin(Plugin):
     def get_method_signature_hook(self, fullname: str) -> Callable[[MethodSigContext], FunctionLike] | None:
         if fullname in CALLS:
             return self._on_call
+        if fullname == NAMING:
+            return lambda context: self.guarded(lambda: named_room(context), context.default_signature)
         if fullname in REGISTERING or fullname.rpartition(".")[2] in OVERRIDING:
             return lambda context: self._on_registering(context, fullname)
         return self._on_decorated if fullname in _DECORATORS else None
@@ -92,6 +95,8 @@ class DaebusPlugin(Plugin):
     def get_function_hook(self, fullname: str) -> Callable[[FunctionContext], Type] | None:
         if fullname == IDENTITY:
             return lambda context: self.guarded(lambda: found_user(context), context.default_return_type)
+        if fullname == MAKING:
+            return lambda context: self.guarded(lambda: room_made(context), context.default_return_type)
         return self._on_selector if fullname == _PROVIDERS + "Selector" else None
 
     @override

@@ -8,11 +8,14 @@ from mypy.nodes import ARG_STAR, ARG_STAR2, Argument
 from mypy.subtypes import is_subtype
 from mypy.types import NoneType, ProperType
 
+from daebus.mistakes.suggestions import closest
 from daebus.mypy.model.containers import Container
 from daebus.mypy.model.data import foreign_part
 from daebus.mypy.model.handlers import Handler, Parameter
 from daebus.mypy.model.kinds import CONTEXT, PARTS, RUNNING
+from daebus.mypy.model.reading import keyword
 from daebus.mypy.model.reports import show, show_both
+from daebus.mypy.model.rooms import parameters_in
 
 __all__ = ["Mistake", "payload_mistakes"]
 
@@ -69,10 +72,11 @@ def _missing(handler: Handler, payload: Parameter | None) -> Iterator[Mistake]:
 def _surplus(
     handler: Handler, payload: Parameter | None, parameter: Parameter, container: Container | None
 ) -> Iterator[Mistake]:
-    """None if it may be a parameter of the name of a room."""
+    """None if it is a parameter of the name of a room."""
     kind = handler.kind
     is_service = _is_service(parameter, container) or foreign_part(parameter.type) is not None
     if kind.named and not is_service:
+        yield from _strange_parameter(handler, parameter)
         return
     part = "" if kind.part is None else f", or annotate it as {_bare(kind.part)}"
     if payload is None:
@@ -82,6 +86,16 @@ def _surplus(
     found = f'{kind.title} takes one {kind.payload}, and "{payload.name}" is already the payload'
     both = "" if is_service else " if it is a service, or make one msgspec.Struct of both"
     yield parameter, found, f"{_star(parameter)}{both}{part}"
+
+
+def _strange_parameter(handler: Handler, parameter: Parameter) -> Iterator[Mistake]:
+    room = keyword(handler.call, "room", 0)
+    names = None if room is None else parameters_in(handler.api, room)
+    if names is not None and parameter.name not in names:
+        gets = f"only {' and '.join(names)}" if names else "no values"
+        found = f"{handler.kind.title} gets {gets} from the name of the room"
+        close = closest(parameter.name, names)
+        yield parameter, found, _star(parameter) if close is None else f'did you mean "{close}"?'
 
 
 def _wrong_payload(handler: Handler, parameter: Parameter, container: Container | None) -> Iterator[Mistake]:

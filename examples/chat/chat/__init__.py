@@ -1,0 +1,1 @@
+"""A chat: logins, rooms, who is there and who types, history, files."""
