@@ -39,17 +39,21 @@ Measure = Callable[[float], Sample]
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """What a figure is to be."""
+    """What a figure is to be: the ratio, or with `most_more` the difference."""
 
     at_least: float | None = None
     at_most: float | None = None
+    most_more: float | None = None
 
     def __str__(self) -> str:
+        if self.most_more is not None:
+            return f"≤ {self.most_more:g} more"
         return f"≥ {self.at_least:g}" if self.at_least is not None else f"≤ {self.at_most:g}"
 
     def holds(self, value: float) -> bool:
         """Whether it is reached."""
-        return (self.at_least is None or value >= self.at_least) and (self.at_most is None or value <= self.at_most)
+        most = self.at_most if self.most_more is None else self.most_more
+        return (self.at_least is None or value >= self.at_least) and (most is None or value <= most)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +134,10 @@ class Result:
             return None
         if row.peer == self.case.subject:
             return row.value
+        goal = self.case.goals.get(row.peer)
+        if goal is not None and goal.most_more is not None:
+            ours = self.rows[0]
+            return ours.value - row.value if ours.values else None
         return row.ratio if row.ratios else None
 
     def verdict(self, row: Row) -> bool | None:

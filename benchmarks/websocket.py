@@ -16,6 +16,9 @@ from .web import WebServer, serve_web
 __all__ = ["WEBSOCKET_PEERS", "websocket_cases"]
 
 WEBSOCKET_PEERS = ("daebus", "Litestar by hand", "bare ASGI", "Starlette, uvicorn")
+# By hand, a room is a loop over its clients; picows is a server in Cython, and nothing else.
+_ROOM_PEERS = ("daebus", "Litestar by hand", "bare ASGI", "picows")
+_ROOM_GOALS = {"Litestar by hand": Goal(at_least=2)}
 _ECHO_PEERS: Mapping[str, Sequence[str]] = {
     "": ("daebus", "Litestar by hand", "bare ASGI"),
     ", uvloop": ("daebus, uvloop", "Litestar by hand, uvloop", "bare ASGI, uvloop", "Starlette, uvicorn"),
@@ -33,25 +36,34 @@ _SERVERS, _CROWDS = 3, 2
 
 @contextmanager
 def websocket_cases(bench: Bench) -> Generator[list[Case]]:
-    """Start the servers of the broadcast, and give the cases."""
-    listened = bench.taking_part(WEBSOCKET_PEERS)
-    room_for(_LISTENERS * len(listened))
+    """Start the servers of the broadcasts, and give the cases."""
     with ExitStack() as stack:
-        servers: dict[str, WebServer] = {}
-        missing: dict[str, str] = {}
-        for name in listened:
-            try:
-                servers[name] = stack.enter_context(serve_web(bench, name))
-            except PeerError as error:
-                missing[name] = str(error)
-
         cases = [_echoes(bench, loop, "WebSocket echo, 64 clients", _SMALL, _GOALS) for loop in _ECHO_PEERS]
         if not bench.quick:
             cases += [_echoes(bench, loop, "WebSocket echo of 10 kB, 64 clients", _LARGE) for loop in _ECHO_PEERS]
         # Last, as its clients stay.
-        broadcasts: dict[str, Measure] = {peer: _Broadcast(stack, server) for peer, server in servers.items()}
-        name = "WebSocket broadcast to 1,000 clients"
-        yield [*cases, Case(name, "deliveries/s", broadcasts, missing=missing)]
+        cases.append(_broadcasts(bench, stack, "WebSocket broadcast to 1,000 clients", WEBSOCKET_PEERS))
+        name = "WebSocket message to a room of 1,000 clients"
+        cases.append(_broadcasts(bench, stack, name, _ROOM_PEERS, _ROOM_GOALS))
+        yield cases
+
+
+def _broadcasts(
+    bench: Bench, stack: ExitStack, name: str, peers: Sequence[str], goals: Mapping[str, Goal] | None = None
+) -> Case:
+    """Each case has servers of its own, as its clients stay."""
+    measures: dict[str, Measure] = {}
+    missing: dict[str, str] = {}
+    peers = bench.taking_part(peers)
+    room_for(2 * _LISTENERS * len(peers))
+    for peer in peers:
+        try:
+            server = stack.enter_context(serve_web(bench, peer))
+        except PeerError as error:
+            missing[peer] = str(error)
+        else:
+            measures[peer] = _Broadcast(stack, server, in_room=goals is not None and peer.startswith("daebus"))
+    return Case(name, "deliveries/s", measures, goals=goals or {}, missing=missing)
 
 
 def _echoes(bench: Bench, loop: str, name: str, text: str, goals: Mapping[str, Goal] | None = None) -> Case:
@@ -76,15 +88,19 @@ def _echo(bench: Bench, peer: str, text: str, seconds: float) -> Sample:
 class _Broadcast:
     """Measures with one crowd, which connects at the first time and stays."""
 
-    def __init__(self, stack: ExitStack, server: WebServer) -> None:
+    def __init__(self, stack: ExitStack, server: WebServer, *, in_room: bool) -> None:
         self._stack = stack
         self._server = server
+        self._in_room = in_room
         self._crowd: Crowd | None = None
 
     def __call__(self, seconds: float) -> Sample:
         if self._crowd is None:
             self._crowd = self._stack.enter_context(closing(Crowd(self._server.port, _LISTENERS)))
-        return _measure(self._server, partial(self._crowd.broadcast, text=_SMALL), seconds)
+            if self._in_room:
+                self._crowd.join()
+        kind = "tell" if self._in_room else "broadcast"
+        return _measure(self._server, partial(self._crowd.broadcast, text=_SMALL, kind=kind), seconds)
 
 
 def _measure(server: WebServer, work: Callable[[float], float], seconds: float) -> Sample:

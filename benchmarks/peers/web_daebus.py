@@ -5,9 +5,10 @@ import sys
 from dependency_injector import providers
 from web_shapes import Audit, NewUser, Text, User, Users
 
-from daebus import Blueprint, Clients, Daebus, DaebusHttp, DaebusWebSocket, Message, ServiceContainer
+from daebus import Blueprint, Clients, Daebus, DaebusHttp, DaebusWebSocket, Message, Room, Rooms, ServiceContainer
 
 NOTE = Message[Text]("note")
+ALL = Room[None]("all")
 
 
 class Container(ServiceContainer):
@@ -38,6 +39,15 @@ async def echo(data: Text) -> Text:
 @web.socket("broadcast")
 async def broadcast(data: Text, *, clients: Clients) -> None:
     await clients.broadcast(NOTE, data)
+
+
+@web.socket_join(ALL)
+async def join() -> None: ...
+
+
+@web.socket("tell")
+async def tell(data: Text, *, rooms: Rooms) -> None:
+    await rooms.send(ALL(), NOTE, data)
 
 
 app = Daebus("web", container=Container())

@@ -68,6 +68,15 @@ def test_a_goal_is_about_the_ratio(goal: Goal, *, reached: bool) -> None:
     )
 
 
+@pytest.mark.parametrize(("most", "reached"), [(5.0, True), (4.9, False)])
+def test_a_goal_can_be_about_the_difference(most: float, *, reached: bool) -> None:
+    peers: dict[str, Measure] = {"daebus": lambda _: Sample(15.0), "a": lambda _: Sample(10.0)}
+    result = run_case(Case("work", "KiB", peers, goals={"a": Goal(most_more=most)}), rounds=2, seconds=0)
+
+    assert result.verdict(result.rows[1]) is reached
+    assert f"≤ {most:g} more {'reached' if reached else 'MISSED'}" in show_case(result)
+
+
 def test_the_chart_is_well_formed() -> None:
     peers = {"daebus": rising("daebus", 10, []), "<a> & b": rising("a", 5, [])}
     result = run_case(Case("work", "calls/s", peers, charted=True), rounds=2, seconds=0)

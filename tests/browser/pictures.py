@@ -9,7 +9,6 @@ import argparse
 import asyncio
 import math
 import struct
-import sys
 import tempfile
 import zlib
 from collections.abc import Mapping, Sequence
@@ -91,15 +90,15 @@ def main() -> None:
     parser.add_argument("--all", type=Path, help="the folder for the page in all its forms")
     folder: Path | None = parser.parse_args().all
     light, dark = {"color_scheme": "light"}, {"color_scheme": "dark"}
-    views = {"chat-desktop": light, "chat-phone": {**PHONE, **dark}}
+    views: dict[str, Mapping[str, Any]] = {"chat-desktop": light, "chat-phone": {**PHONE, **dark}}
     if folder is not None:
         folder.mkdir(exist_ok=True)
         views = {"desktop": light, "desktop-dark": dark, "phone": {**PHONE, **light}, "phone-dark": {**PHONE, **dark}}
     with tempfile.TemporaryDirectory() as files:
-        place = {"redis_url": private_redis_url(), "cwd": EXAMPLES / "chat", "CHAT_FILES": files}
-        with serving("chat.app:app", **place) as chat:
+        url = private_redis_url()
+        with serving("chat.app:app", redis_url=url, cwd=EXAMPLES / "chat", CHAT_FILES=files) as chat:
             asyncio.run(_take(folder or _DOCS, chat.url, views))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -25,7 +25,7 @@ import msgspec
 from tests.chaos.fleet import Fleet, Replica, daebus_service
 from tests.chaos.room_pages import Page, Totals
 from tests.engines import Engine
-from tests.support import raw_redis
+from tests.support import raw_redis, until
 
 from daebus.core.timings import DEFAULT_TIMINGS
 from daebus.protocol.rooms import room_history
@@ -136,6 +136,7 @@ class _World:
         """Kill one replica after the other, until cancelled."""
         for number in itertools.count():
             await asyncio.sleep(self.setup.pause)
+            await until(lambda: len(self.ports()) == len(self._fleet.replicas), 120)  # else there would be none
             self._fleet.kill(self._fleet.replicas[number % len(self._fleet.replicas)])
             self.kills += 1
 
@@ -253,7 +254,7 @@ async def play(folder: Path, setup: Setup) -> Found:
     """Do it, and say what was found."""
     allow_files(3 * setup.sockets + 1000)
     with (
-        Engine(folder, *_DURABLE) as engine,
+        Engine(folder, *(_DURABLE if setup.restarts else ())) as engine,
         Fleet(folder, daebus_service(engine.tcp_url, _SERVICE), size=2) as fleet,
     ):
         fleet.wait()

@@ -73,7 +73,7 @@ def test_mistakes_of_join_handlers_are_reported() -> None:
         return Watcher(a)
 
     @bids.socket_join(Room[Watcher]("other:{a}"))
-    async def other(b: str) -> Watcher:
+    async def other(b: str) -> Watcher:  # type: ignore[daebus-signature]
         return Watcher(b)
 
     app = Daebus("bids")

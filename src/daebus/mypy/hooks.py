@@ -80,7 +80,7 @@ class DaebusPlugin(Plugin):
         if fullname in CALLS:
             return self._on_call
         if fullname == NAMING:
-            return lambda context: self.guarded(lambda: named_room(context), context.default_signature)
+            return self._on_room_named
         if fullname in REGISTERING or fullname.rpartition(".")[2] in OVERRIDING:
             return lambda context: self._on_registering(context, fullname)
         return self._on_decorated if fullname in _DECORATORS else None
@@ -117,6 +117,9 @@ class DaebusPlugin(Plugin):
         if not is_for_none(context.default_signature):
             self._called = self.guarded(lambda: check_call(context), None)
         return self._called or context.default_signature
+
+    def _on_room_named(self, context: MethodSigContext) -> FunctionLike:
+        return self.guarded(lambda: named_room(context), context.default_signature)
 
     def _on_registering(self, context: MethodSigContext, fullname: str) -> FunctionLike:
         check = check_once if fullname in REGISTERING else check_overrides

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Coroutine
+from collections.abc import Collection, Coroutine, Iterable
 from contextlib import suppress
+from itertools import islice
 from typing import NamedTuple
 
 from daebus.connection.node import Node
@@ -23,6 +24,7 @@ __all__ = ["Entered", "LocalRooms"]
 
 
 _PAUSE = 0.5
+_AT_ONCE = 100
 
 
 class _Seat(NamedTuple):
@@ -70,6 +72,8 @@ class LocalRooms:
         self._forgotten = asyncio.Event()
         self._contracts: Collection[str] = ()
         self._must_join_again = False
+        self._gone: Collection[str] = ()
+        self._mending: asyncio.Task[None] | None = None
 
     def start(self, contracts: Collection[str]) -> None:
         """Start the heartbeat.
@@ -84,8 +88,10 @@ class LocalRooms:
     async def stop(self) -> None:
         """Stop. The members must have left."""
         if self._beating is not None:
-            self._beating.cancel()
-            await asyncio.wait({self._beating, *self._leaving})
+            tasks = {self._beating} if self._mending is None else {self._beating, self._mending}
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait({*tasks, *self._leaving})
         for local in list(self._rooms.values()):
             await local.stop()
         if not self._owed:  # else other replicas remove these members, once the lease has ended
@@ -232,7 +238,10 @@ class LocalRooms:
             self._forgotten.clear()
             pause = self._timings.room_lease / 3
             try:
-                await self._renew()
+                was_unknown, self._gone = await self.store.beat(self._timings.room_lease * 2 / 3)
+                self._must_join_again |= was_unknown
+                if self._mending is None or self._mending.done():  # not here, as it may take longer than the lease
+                    self._mending = asyncio.create_task(self._mend(), name="members of rooms")
             except (Unavailable, CommandError):
                 self._logger.debug("the members of rooms could not be renewed", exc_info=True)
                 pause = min(pause, _PAUSE)
@@ -240,29 +249,38 @@ class LocalRooms:
                 async with asyncio.timeout(pause):
                     await self._forgotten.wait()
 
-    async def _renew(self) -> None:
-        """Record that this replica is alive, and remove the members of those that are not."""
-        was_unknown, gone = await self.store.beat(self._timings.room_lease * 2 / 3)
-        self._must_join_again |= was_unknown
-        await self.store.declare(self._contracts)
-        if self._must_join_again:
-            await self._join_again()
-            self._must_join_again = False
-        await self._leave_owed()
-        for instance in gone:
-            await self.store.reap(instance)
-
-    async def _leave_owed(self) -> None:
-        """Remove the members that left while the server could not be reached."""
-        for name, client_id in list(self._owed):
-            await self._settle(name, client_id)
+    async def _mend(self) -> None:
+        """Make the members on the server those that are there."""
+        try:
+            await self.store.declare(self._contracts)
+            if self._must_join_again:
+                await self._join_again()
+            await _together(self._settle(name, client_id) for name, client_id in list(self._owed))
+            await _together(map(self.store.reap, self._gone))
+        except (Unavailable, CommandError):
+            self._logger.debug("the members of rooms could not be renewed", exc_info=True)
 
     async def _join_again(self) -> None:
         """The server has lost this instance, or took it for dead: add its members again."""
-        for name in list(self._rooms):
-            await self.store.note(name)
+        self._must_join_again = False
         seats = [(client_id, name, seat) for client_id, each in self._seats.items() for name, seat in each.items()]
-        for client_id, name, seat in seats:
-            if name in self._seats.get(client_id, ()):
-                await self.store.join(seat.room, name, client_id, seat.data, None, again=True)
+        try:
+            await _together(map(self.store.note, list(self._rooms)))
+            await _together(
+                self.store.join(seat.room, name, client_id, seat.data, None, again=True)
+                for client_id, name, seat in seats
+                if name in self._seats.get(client_id, ())
+            )
+        except BaseException:
+            self._must_join_again = True
+            raise
         self._catch_up()
+
+
+async def _together(work: Iterable[Coroutine[object, object, object]]) -> None:
+    """Await all, many at a time, so that their commands leave together. Raises what the first one raises."""
+    remaining = iter(work)
+    while batch := list(islice(remaining, _AT_ONCE)):
+        for outcome in await asyncio.gather(*batch, return_exceptions=True):
+            if isinstance(outcome, BaseException):
+                raise outcome

@@ -139,7 +139,8 @@ READ = Script(
 MEMBERS = Script("return redis.call('HGETALL', KEYS[1])")
 
 # KEYS[1] has the instances. ARGV are the ms of a heartbeat, and the instance. The reply: whether the instance was
-# unknown or counted as dead, and the instances that are gone.
+# unknown or counted as dead, and the instances that are gone. An instance whose own heartbeat comes late does not say
+# who is gone: perhaps the server was away, and the others come late, too.
 BEAT = Script(
     EVEN_WHEN_FULL
     + NOW
@@ -149,7 +150,9 @@ BEAT = Script(
     for _, instance in ipairs(late) do redis.call('ZADD', KEYS[1], now + lease, instance) end
     local before = tonumber(redis.call('ZSCORE', KEYS[1], ARGV[2]) or 0)
     redis.call('ZADD', KEYS[1], now + lease, ARGV[2])
-    return {before < now and 1 or 0, redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', '(' .. now)}
+    local gone = {}
+    if before - lease / 4 > now then gone = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', '(' .. now) end
+    return {before < now and 1 or 0, gone}
     """
 )
 

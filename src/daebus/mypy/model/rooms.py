@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from mypy.checker import TypeChecker
 from mypy.nodes import ARG_NAMED, Expression
 from mypy.plugin import FunctionContext, MethodSigContext
-from mypy.types import CallableType, FunctionLike, Instance, Type, get_proper_type
+from mypy.types import CallableType, Instance, Type, get_proper_type
 
 from .reading import text
 
@@ -39,10 +39,10 @@ def _parameters_of(room: Type | None) -> Sequence[str] | None:
     return [name[1:-1] for name in kept if name != _KNOWN] if _KNOWN in kept else None
 
 
-def named_room(context: MethodSigContext) -> FunctionLike:
+def named_room(context: MethodSigContext) -> CallableType:
     """The signature of ``AUCTION(id="7")``, so that mypy reports a missing, misspelt or surplus parameter."""
     signature, names = context.default_signature, _parameters_of(context.type)
-    if names is None or not isinstance(signature, CallableType) or len(signature.arg_types) != 1:
+    if names is None or len(signature.arg_types) != 1:
         return signature
     types, kinds = signature.arg_types * len(names), [ARG_NAMED] * len(names)
     return signature.copy_modified(arg_types=types, arg_kinds=kinds, arg_names=list(names))  # pyright: ignore[reportUnknownMemberType]  # mypy's `Bogus`
