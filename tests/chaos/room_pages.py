@@ -45,7 +45,7 @@ class _Joined(msgspec.Struct):
     offset: int = 0
     members: list[_Member] = []
     recovered: str | None = None
-    error: msgspec.Raw | None = None
+    error: object = None
 
 
 class _Resumed(msgspec.Struct):

@@ -241,13 +241,12 @@ async def _doing(work: Iterable[Coroutine[object, object, None]]) -> AsyncGenera
     tasks = [asyncio.create_task(each) for each in work]
     try:
         yield
-        for task in tasks:
-            if task.done():
-                task.result()
     finally:
         for task in tasks:
             task.cancel()
-        await asyncio.wait(tasks)
+        for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(outcome, Exception):
+                raise outcome
 
 
 async def play(folder: Path, setup: Setup) -> Found:

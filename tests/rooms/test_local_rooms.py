@@ -14,6 +14,7 @@ from daebus.connection.redis_server import RedisServer
 from daebus.connection.resp import CommandError
 from daebus.core.timings import Timings
 from daebus.rooms.local_rooms import LocalRooms
+from daebus.rooms.store import RoomStore
 from daebus.telemetry.logs import make_logger
 
 LOBBY = Room[str]("lobby")
@@ -90,3 +91,44 @@ async def test_a_replica_that_counted_as_dead_by_mistake_tells_of_its_members_ag
         for rooms, node in ((frozen, one), (other, two)):
             await rooms.leave_all(f"{node.id}-1")
             await rooms.stop()
+
+
+async def test_a_heartbeat_that_comes_late_says_that_nobody_is_gone(daebus_redis_url: str) -> None:
+    """The server may have been away, so that all come late."""
+    server = RedisServer.from_url(daebus_redis_url)
+    async with open_node(server) as one, open_node(server) as two, raw_redis(daebus_redis_url) as admin:
+        stores = [RoomStore(node.link, node.id) for node in (one, two)]
+        assert [await store.beat(60) for store in stores] == [(True, []), (True, [])]
+        seconds, _ = await admin.time()
+        await admin.zadd("daebus:rooms:instances", {one.id: 1, two.id: (seconds + 10) * 1000})
+        assert await stores[1].beat(60) == (False, [])
+        assert await stores[1].beat(60) == (False, [one.id])
+        await admin.delete("daebus:rooms:instances")
+
+
+async def test_heartbeats_go_on_while_members_join_again(
+    daebus_redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = RedisServer.from_url(daebus_redis_url, timings=Timings(room_lease=0.6))
+    async with open_node(server) as node, raw_redis(daebus_redis_url) as admin:
+        rooms, may_join = LocalRooms(node, make_logger()), asyncio.Event()
+        joins: list[str] = []
+        rooms.start(["lobby"])
+        await rooms.enter(LOBBY, "lobby", (f"{node.id}-1", Nobody()), b'{"id":"1"}', None)
+
+        async def join(*_: object, **__: object) -> None:
+            joins.append("again")
+            await may_join.wait()
+
+        monkeypatch.setattr(rooms.store, "join", join)
+        await admin.zrem("daebus:rooms:instances", node.id)
+        await until(lambda: joins)
+        before = await admin.zscore("daebus:rooms:instances", node.id)
+
+        async def has_beaten() -> bool:
+            return bool(await admin.zscore("daebus:rooms:instances", node.id) > before + 500)
+
+        await until(has_beaten)
+        may_join.set()
+        await rooms.leave_all(f"{node.id}-1")
+        await rooms.stop()
