@@ -6,12 +6,14 @@ import importlib
 import shutil
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
 __all__ = ["CHROMIUM", "Person", "open_browser"]
 
-CHROMIUM: Final = shutil.which("chromium") or shutil.which("chromium-browser")
+CHROMIUM: Final = None if find_spec("playwright") is None else shutil.which("chromium")
+"""The browser; None: it is not installed, or what drives it is not."""
 DESKTOP: Final = {"viewport": {"width": 1280, "height": 800}}
 PHONE: Final = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 _ARGUMENTS = ["--no-sandbox", "--disable-background-networking"]

@@ -17,7 +17,7 @@ from tests.support import until
 
 from daebus.testing import private_redis_url
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium: apt-get install chromium")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium and playwright: see `nox -s browser`")
 
 _prefixes = itertools.count(1)
 
