@@ -1,7 +1,7 @@
 """A room whose members are seen as objects that have no JSON form."""
 
-from accounts import Container, GetUser, Session, User, UserRepo
-from daebus import Blueprint, Client, Daebus, DaebusHttp, DaebusWebSocket, Room
+from accounts import Container, GetUser, Session, User
+from daebus import Blueprint, Daebus, Room, Rooms
 
 # wrong
 # ! mypy type-var: Value of type variable "Presence_co" of "Room" cannot be "Session"
@@ -18,32 +18,16 @@ LOBBY = Room[User]("lobby")
 users = Blueprint("users", services=Container)
 
 
-# ! mypy type-var: Value of type variable "Presence" of "socket_join" of "SocketRecorder" cannot be "Session"
-# ! pyrefly bad-specialization
-# ! pyright reportArgumentType: Argument of type "Room[Session]" cannot be assigned to parameter "room" of type "Room[Presence@socket_join]" in function "socket_join"
-# ! zuban type-var
-@users.socket_join(LOBBY)
-# wrong
-# ! mypy daebus-signature: enter: a Session cannot be encoded as JSON -> return a msgspec.Struct, a dataclass, or what msgspec supports
-async def enter(client: Client) -> Session:
-    return Session()
-
-
-# right
-async def enter(client: Client) -> User:
-    return User(client.id)
-
-
-# both
-
-
-@users.action("get_user")
-async def get_user(query: GetUser, *, repo: UserRepo) -> User:
-    return await repo.find(query.id)
+@users.action("count_users")
+async def count_users(query: GetUser, *, rooms: Rooms) -> int:
+    # ! mypy type-var: Value of type variable "P" of "members" of "Rooms" cannot be "Session"
+    # ! pyrefly bad-specialization
+    # ! pyright reportArgumentType: Argument of type "RoomAddress[Session]" cannot be assigned to parameter "room" of type "RoomAddress[P@members]" in function "members"
+    # ! pyright reportUnknownArgumentType: Argument type is partially unknown
+    # ! zuban type-var
+    return len(await rooms.members(LOBBY()))
 
 
 print(Session, User)
 app = Daebus("users", container=Container())
-app.attach(DaebusHttp())
-app.attach(DaebusWebSocket())
 app.register_blueprint(users)
