@@ -99,6 +99,13 @@ class WebSocketLimits(msgspec.Struct, frozen=True, kw_only=True):
         _require_counts_or_none(subject, max_per_address=self.max_per_address)
 
 
+class HttpOptions(LitestarOptions, total=False):
+    """Options of `DaebusHttp` besides its parameters: those of Litestar, and one of its own."""
+
+    msgpack: bool
+    """Whether bodies and answers may be MessagePack instead of JSON. Default: JSON only."""
+
+
 class DaebusHttp:
     """HTTP for an app: its routes are served by Litestar, on Granian.
 
@@ -115,11 +122,10 @@ class DaebusHttp:
         schema: Whether ``/schema`` documents the routes. Default: only in development, that is, with the project's
             embedded engine or `daebus.testing`. An ``openapi_config`` of your own is always served.
         http2: Whether HTTP/2 without TLS (h2c) is also served, which some proxies use.
-        msgpack: Whether clients may send bodies, and ask for answers, in MessagePack instead of JSON, by the headers
-            ``Content-Type`` and ``Accept: application/msgpack``. Default: JSON only.
         limits: How large and how slow requests may be, and how many connections there are; default: `HttpLimits()`.
         litestar: Any arguments of ``Litestar(...)``: cors_config, guards, middleware, plugins, stores, openapi_config,
-            …
+            … And ``msgpack=True``: clients may send bodies, and ask for answers, in MessagePack instead of JSON, by the
+            headers ``Content-Type`` and ``Accept: application/msgpack``.
 
     Raises:
         ConfigurationError: The port, an origin or a host name is not valid.
@@ -135,9 +141,8 @@ class DaebusHttp:
         allowed_hosts: Sequence[str] | None = None,
         schema: bool | None = None,
         http2: bool = False,
-        msgpack: bool = False,
         limits: HttpLimits | None = None,
-        **litestar: Unpack[LitestarOptions],
+        **litestar: Unpack[HttpOptions],
     ) -> None:
         _check_port("DaebusHttp", port)
         self.port = port
@@ -146,7 +151,8 @@ class DaebusHttp:
         self.allowed_hosts: tuple[str, ...] | None = read_hosts("DaebusHttp", allowed_hosts)
         self.schema = schema
         self.http2 = http2
-        self.msgpack = msgpack
+        self.msgpack: bool = litestar.pop("msgpack", False)
+        """Whether bodies and answers may be MessagePack instead of JSON."""
         self.limits: HttpLimits = _limits("DaebusHttp", limits, HttpLimits)
         self.litestar: Mapping[str, object] = {**litestar}
         self._site = call_site()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 from daebus.connection.resp import CommandError
 from daebus.declare.rooms import Room, match_room
@@ -12,7 +13,8 @@ from daebus.mistakes.suggestions import did_you_mean
 from daebus.payloads.encodable import Encodable
 from daebus.telemetry.logs import make_logger
 
-from .store import RoomStore
+if TYPE_CHECKING:
+    from .store import RoomStore
 
 __all__ = ["Declared"]
 
