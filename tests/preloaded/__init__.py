@@ -48,13 +48,19 @@ class Forked:
     def _next_number(self, timeout: float | None) -> int | None:
         """What the server says of it next; None: nothing in this time."""
         while b"\n" not in self._said:
-            if not select.select([self._status], [], [], timeout)[0]:
+            if not self._says_something(timeout):
                 return None
             got = self._status.recv(64)
             assert got, f"the server of {self._command} has ended"
             self._said += got
         number, _, self._said = self._said.partition(b"\n")
         return int(number)
+
+    def _says_something(self, timeout: float | None) -> bool:
+        """Wait for the server; `select` takes no descriptor from 1024 on, which a process with many sockets has."""
+        waiting = select.poll()
+        waiting.register(self._status, select.POLLIN)
+        return bool(waiting.poll(None if timeout is None else 1000 * timeout))
 
     def poll(self) -> int | None:
         """Its exit code; None while it runs."""
@@ -68,7 +74,7 @@ class Forked:
     def wait(self, timeout: float | None = None) -> int:
         """Wait for its end. Raises `subprocess.TimeoutExpired`."""
         if self.returncode is None:
-            select.select([self._status], [], [], timeout)  # without the lock, as others may poll
+            self._says_something(timeout)  # without the lock, as others may poll
         code = self.poll()
         if code is None:
             raise subprocess.TimeoutExpired(self._command, timeout or 0.0)
