@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import select
 import signal
 import socket
 import subprocess
 import time
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, cast
 
@@ -23,6 +24,7 @@ PEERS = Path(__file__).resolve().parent / "peers"
 _STOP_SECONDS = 5.0
 _READY_SECONDS = 40.0
 _ANSWER_SECONDS = 60.0
+_FIRST_PORT, _PORTS = 32_000, 768
 
 Job = Mapping[str, object]
 
@@ -103,11 +105,12 @@ def driver(command: Sequence[str | Path], *, log: Path, env: Mapping[str, str], 
 
 
 def free_port() -> int:
-    """A TCP port that nobody has now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A TCP port that nobody has now, below those that outgoing connections get."""
+    while True:
+        port = _FIRST_PORT + secrets.randbelow(_PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("", port))
+            return port
 
 
 def wait_for_port(port: int, running: subprocess.Popen[str], log: Path) -> None:

@@ -9,8 +9,14 @@ import daebus
 
 SOURCES = Path(daebus.__file__).parent
 
-OPENINGS = {"app/parts.py", "app/runtime.py", "bus/opening.py", "operations/reachability.py"}
-"""Who asks for a dialect, and hands it in."""
+OPENINGS = {
+    "app/parts.py",
+    "app/runtime.py",
+    "bus/opening.py",
+    "checking/deployment.py",
+    "operations/reachability.py",
+}
+"""Who asks for a dialect, and hands it in; or warns of it."""
 
 SETTING = {
     "app/parts.py",
@@ -20,6 +26,7 @@ SETTING = {
     "bus/bus.py",
     "bus/open_bus.py",
     "bus/opening.py",
+    "checking/deployment.py",
 }
 """Where `legacy=` is explained."""
 
