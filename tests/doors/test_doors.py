@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -281,6 +281,21 @@ class TestEvents:
             lines = [line async for line in response.aiter_lines() if line]
         assert lines == ["data: 1", "event: end", "data: null"]
 
+    async def test_a_stream_that_ends_as_the_service_stops_has_no_end_so_that_browsers_connect_again(self) -> None:
+        async def polite(context: Context) -> AsyncIterator[int]:
+            yield 1
+            await context.stopping.wait()
+
+        stopping, logger = Stopping(), make_logger()
+        endpoint = wired(lambda app: app.action("polite"), polite, Container(), WorkerPool(1))
+        delivery = Delivery(endpoint, "polite", stopping, logger, "http")
+        run = EventRun()
+        await run.begin(delivery, delivery.incoming("id"), logger)
+        events = run.events("id")
+        assert await anext(events) == ServerSentEventMessage(b"1")
+        stopping.set()
+        assert [event async for event in events] == []
+
     async def test_silence_is_interrupted_by_comments(self) -> None:
         going = asyncio.Event()
 
@@ -302,6 +317,19 @@ class TestEvents:
 
 
 class TestRefusals:
+    @pytest.mark.parametrize(
+        ("options", "remedy"),
+        [
+            ({"status_code": 201}, "only a route has it"),
+            ({"xyz": 1}, "backoff, .*, concurrency"),
+            ({"ret": 1}, "retries"),
+        ],
+    )
+    def test_an_option_that_an_action_has_not(self, options: Mapping[str, Any], remedy: str) -> None:
+        _, doors = make_app()
+        with pytest.raises(WiringError, match=remedy):
+            doors.action("x", http="GET /x", **options)
+
     def problems_of(self, blueprint: Blueprint[Container], app: Daebus[Container]) -> list[tuple[str, str]]:
         with pytest.raises(WiringError) as caught:
             app.register_blueprint(blueprint)

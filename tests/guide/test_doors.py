@@ -71,5 +71,7 @@ async def test_one_operation_in_the_document(service: RunningService) -> None:
     ]
     change = document["paths"]["/api/products/{id}"]["put"]
     assert {"200", "400", "401", "403"} <= set(change["responses"])
+    events = document["paths"]["/api/products/{id}/prices"]["get"]["responses"]["200"]["content"]
+    assert events == {"text/event-stream": {"schema": {"type": "integer"}}}
     schema = document["components"]["schemas"]["SetPriceBody"]
     assert list(schema["properties"]) == ["price"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeAlias, TypedDict, cast, get_args
 
 import msgspec
@@ -153,6 +153,10 @@ class Policy(msgspec.Struct, frozen=True):
         return random.uniform(least, longest)  # noqa: S311  # spread, not secrecy
 
 
+_OF_ROUTES = ("guards", "media_type", "raises", "response_headers", "status_code", "tags")
+"""Options that are often looked for at an action with a door."""
+
+
 def action_policy(subject: str, options: Mapping[str, object], *, streams: bool = False) -> Policy:
     """The policy of an action. Raises `WiringError` if an option is not valid, or not valid for a stream."""
     refused = "the reader of a stream gets the error at once, so the request is never retried" if streams else None
@@ -183,13 +187,18 @@ def _identity(subject: str, given: Mapping[str, object], *, durable: bool) -> Li
     return ListenerIdentity(**cast("dict[str, Any]", given))
 
 
+def _remedy(name: str, names: Sequence[str]) -> str:
+    if name in _OF_ROUTES:
+        return "only a route has it, and a door of an action has not: remove it, or write a route that calls the action"
+    close = closest(name, names)
+    return f"its options are {', '.join(names)}" if close is None else f"did you mean {close}?"
+
+
 def _policy(subject: str, options: Mapping[str, object], known: type, refused: str | None) -> Policy:
-    names = [*known.__annotations__]
+    names = [*known.__annotations__, *(["concurrency"] if known is AnyActionOptions else [])]
     for name, value in options.items():
         if name not in names:
-            close = closest(name, names)
-            remedy = f"its options are {', '.join(names)}" if close is None else f"did you mean {close}?"
-            raise refuse(subject, f"there is no option {name!r}", remedy, "wrong-option")
+            raise refuse(subject, f"there is no option {name!r}", _remedy(name, names), "wrong-option")
         if name == "retries":
             require_count(subject, name, value, or_zero=True)
         else:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from functools import partial
 from typing import Any
 
 import msgspec
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.response import ServerSentEvent
 from litestar.response.sse import ServerSentEventMessage
 from litestar.types import Scope
@@ -25,7 +26,7 @@ from daebus.delivery.per_message import PerMessage
 from daebus.errors import ServiceError
 from daebus.telemetry.logs import Logger
 
-__all__ = ["EventRun", "answering_with_events"]
+__all__ = ["EventRun", "answering_with_events", "documented_events", "streaming"]
 
 FIRST_SECONDS = 0.5
 """How long the answer waits for the first item: an error before it is answered with its own status."""
@@ -49,9 +50,11 @@ class EventRun:
         self._items: asyncio.Queue[bytes | ServiceError | None] = asyncio.Queue(_AHEAD)
         self._first: bytes | ServiceError | None = b""
         self._task: asyncio.Task[None] | None = None
+        self._is_stopping: Callable[[], bool] = lambda: False
 
     async def begin(self, delivery: Delivery[bytes], incoming: Incoming, logger: Logger) -> None:
         """Call the handler; raises the `ServiceError` with which it begins, if it does so soon."""
+        self._is_stopping = incoming.context.stopping.is_set
         self._task = asyncio.create_task(self._make(delivery, incoming, logger))
         try:
             async with asyncio.timeout(self._seconds):
@@ -91,7 +94,9 @@ class EventRun:
                 yield ServerSentEventMessage(None, comment="")
                 item = b""
         if item is None:
-            yield ServerSentEventMessage("null", event="end")
+            # A stream that ends because the service stops is not at its end: without the event, browsers connect again.
+            if not self._is_stopping():
+                yield ServerSentEventMessage("null", event="end")
         else:
             problem = encode_problem(item.status, item.code, item.message, item.details, known)
             yield ServerSentEventMessage(problem, event="problem")
@@ -101,6 +106,16 @@ class EventRun:
         if self._task is not None and not self._task.done():
             self._task.cancel()
             await asyncio.wait({self._task})
+
+
+def documented_events(item: Any) -> ResponseSpec:
+    """The response of such a route in OpenAPI.
+
+    Args:
+        item: The type of the items.
+    """
+    text = "Server-sent events: an item is the data of each; then the event `end`, or `problem` after an error"
+    return ResponseSpec(item, generate_examples=False, description=text, media_type="text/event-stream")
 
 
 async def _open_run() -> AsyncGenerator[EventRun]:
@@ -140,3 +155,19 @@ def answering_with_events(delivery: Delivery[bytes], logger: Logger) -> Endpoint
         timeout=None,
         interceptors=NONE,
     )
+
+
+def streaming(delivery: Delivery[object]) -> Callable[[Scope, dict[str, object]], Awaitable[object]]:
+    """What calls that endpoint.
+
+    Args:
+        delivery: Passes messages to it.
+    """
+
+    def respond(scope: Scope, values: dict[str, object]) -> Awaitable[object]:
+        given: dict[str, object] = {"scope": scope, "values": values}
+        return delivery.handle(
+            delivery.incoming(request_id(scope), None, scope, keywords=given, headers=scope["headers"])
+        )
+
+    return respond

@@ -38,7 +38,7 @@ from daebus.telemetry.logs import Logger
 from .answers import Encode, choose_encoding
 from .arguments import Arguments, PlainRequest, form_type, read_arguments, takes_json
 from .bodies import Body, Unfinished
-from .events import answering_with_events
+from .events import answering_with_events, documented_events, streaming
 from .litestar_internals import Convert, OwnHandler
 from .parameters import litestar_annotations
 from .problems import answers_mistakes, unhidden
@@ -111,7 +111,7 @@ class RouteHandler(OwnHandler):
         signature = self.route.endpoint.signature
         is_door = self.route.spec.opens is not None
         self.delivery = self.make_delivery(choose_encoding(signature, self, is_door=is_door))
-        self.respond = (_streaming if self.route.spec.has_events else _responding)(self.delivery)
+        self.respond = (streaming if self.route.spec.has_events else _responding)(self.delivery)
         self.keep_exception_handlers()
         self.explains_mistakes = answers_mistakes(self.resolve_exception_handlers())
         self.takes_json = takes_json(self)
@@ -180,10 +180,12 @@ def make_handler(
         return Delivery(endpoint, service, stopping, logger, "http")
 
     def make_delivery(encode: Encode) -> Delivery[object]:
-        answering = endpoint
-        if spec.has_events:
-            answering = answering_with_events(deliver_to(cast("Endpoint[bytes]", endpoint)), logger)
-        return deliver_to(msgspec.structs.replace(answering, encode=encode))
+        made = (
+            answering_with_events(deliver_to(cast("Endpoint[bytes]", endpoint)), logger)
+            if spec.has_events
+            else endpoint
+        )
+        return deliver_to(msgspec.structs.replace(made, encode=encode))
 
     handler.route, handler.make_delivery, handler.logger = route, make_delivery, logger
     posed = msgspec.structs.replace(signature, returns=ServerSentEvent) if spec.has_events else signature
@@ -213,6 +215,7 @@ def _options(route: HttpRoute, *, has_input: bool) -> dict[str, Any]:
         **given,
         "raises": None,  # Litestar knows only its own errors, and documents them in a form that no client gets
         "responses": {
+            **({200: documented_events(signature.returns)} if spec.has_events else {}),
             **(INVALID_INPUT if has_input else {}),
             **(UNAUTHORIZED if knows else {}),
             **(FORBIDDEN if spec.requires else {}),
@@ -231,16 +234,6 @@ def _responding(delivery: Delivery[object]) -> Respond:
         for name in contexts:
             values[name] = incoming.context
         return delivery.handle(incoming)
-
-    return respond
-
-
-def _streaming(delivery: Delivery[object]) -> Respond:
-    def respond(scope: Scope, values: dict[str, object]) -> Awaitable[object]:
-        given: dict[str, object] = {"scope": scope, "values": values}
-        return delivery.handle(
-            delivery.incoming(request_id(scope), None, scope, keywords=given, headers=scope["headers"])
-        )
 
     return respond
 
