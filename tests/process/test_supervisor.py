@@ -98,7 +98,10 @@ def eventually(condition: Callable[[], bool], service: Service) -> None:
 
 
 def children(pid: int) -> set[int]:
-    stats = [path.read_text() for path in Path("/proc").glob("[0-9]*/stat") if path.exists()]
+    stats: list[str] = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+            stats.append(path.read_text())
     fields = [(int(stat.split(" ", 1)[0]), stat.rpartition(")")[2].split()) for stat in stats]
     return {child for child, (state, parent, *_) in fields if int(parent) == pid and state != "Z"}
 
