@@ -29,7 +29,7 @@ class Part:
         content_type: The media type that the client has sent; empty: none.
     """
 
-    def __init__(self, head: MultipartSegment, events: AsyncIterator[_Event]) -> None:
+    def __init__(self, head: MultipartSegment, events: AsyncIterator[object]) -> None:
         self.name: str = head.name
         self.filename: str | None = head.filename
         self.content_type: str = head.content_type or ""

@@ -13,7 +13,8 @@ users = Blueprint("users", services=Container)
 
 
 @users.socket_join(TABLE)
-# ! registration unexpected-payload: sit_down(table: str): a join handler gets only no values from the name of the room; put a bare * before 'table' if it is a service, or annotate it as Client, or remove it
+# ! mypy daebus-signature: sit_down(table: str): a join handler gets no values from the name of the room -> put a bare * before "table"
+# ! registration unexpected-payload: sit_down(table: str): a join handler gets no values from the name of the room; put a bare * before 'table' if it is a service, or annotate it as Client, or remove it
 async def sit_down(table: str, client: Client) -> None:
     print(table, client.id)
 
