@@ -97,6 +97,19 @@ async def test_a_post_reaches_the_room_and_its_history_once(service: RunningServ
     assert msgspec.json.decode(read.content, type=History) == History([posts[0]], more=False)
 
 
+async def test_only_members_of_a_room_post_and_type_in_it(service: RunningService) -> None:
+    async with page_of(service, "Ada") as ada, page_of(service, "Bob") as bob:
+        assert (await ada.receive()).type == "presence"
+        assert (await bob.ask("leave", {"room": "chat:lobby"})).type == "response"
+        assert (await ada.receive()).type == "presence"
+        for refused in (await bob.ask("types", "lobby"), await bob.ask("post", new("Hello", "12345678"))):
+            assert refused.type == "error"
+            assert msgspec.json.decode(refused.data)["code"] == "not_in_room"
+        await bob.ask("join", {"room": "chat:lobby"})
+        assert (await bob.ask("post", new("Hello", "12345678"))).type == "response"
+        assert [(await ada.receive()).type for _ in range(2)] == ["presence", "posted"]
+
+
 async def test_a_new_room_is_told_to_all(service: RunningService) -> None:
     cookie = await cookie_of(service, "Bob")
     async with page_of(service, "Ada") as ada:

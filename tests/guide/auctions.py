@@ -19,6 +19,7 @@ class Bid(msgspec.Struct):
 
 AUCTION = Room[Watcher]("auction:{auction}", history=1000, keep=timedelta(minutes=10))
 BID = Message[Bid]("bid")
+CHEER = Message[Watcher]("cheer")
 
 auctions = Blueprint("auctions")
 
@@ -33,3 +34,12 @@ async def watch(auction: str, client: Client) -> Watcher:
 @auctions.action("bid")
 async def bid(bid: Bid, *, rooms: Rooms) -> None:
     await rooms.send(AUCTION(auction=bid.auction), BID, bid)
+
+
+@auctions.socket("cheer")
+async def cheer(auction: str, client: Client, *, rooms: Rooms) -> None:
+    room = AUCTION(auction=auction)
+    watcher = next((member.data for member in await rooms.members(room) if member.id == client.id), None)
+    if watcher is None:
+        raise Forbidden("You are not in this auction")
+    await rooms.send(room, CHEER, watcher, but=client.id, kept=False)

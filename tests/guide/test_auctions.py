@@ -22,3 +22,6 @@ async def test_the_members_of_a_room_get_the_bids_of_its_auction(daebus_redis_ur
         await service.call(bid, Bid("7", 200))
         received = json.loads(await socket.connection.recv())
         assert (received["type"], received["data"], received["offset"]) == ("bid", {"auction": "7", "cents": 200}, 1)
+        assert (await socket.ask("cheer", "7")).type == "response"
+        outside = await socket.ask("cheer", "8")
+        assert json.loads(bytes(outside.data)) == {"error": "You are not in this auction", "code": "forbidden"}

@@ -45,6 +45,19 @@ async def test_uploads_and_ranges(service: RunningService) -> None:
     assert (await http.get("/files/none")).status_code == 404
 
 
+@pytest.mark.parametrize("name", ["é" * 128, "a%00b"])
+async def test_names_that_no_file_can_have(service: RunningService, name: str) -> None:
+    for answer in (await service.http.put(f"/files/{name}", content=b"x"), await service.http.get(f"/files/{name}")):
+        assert (answer.status_code, answer.json()["detail"]) == (400, "This cannot be the name of a file")
+
+
+async def test_names_in_a_form_that_no_file_can_have(service: RunningService) -> None:
+    for name in ("a" * 256, ".."):
+        form = await service.http.post("/files", files={"one": (name, b"x")})
+        assert (form.status_code, form.json()["detail"]) == (400, "This cannot be the name of a file")
+    assert (await service.http.post("/files", files={"one": ("a" * 255, b"x")})).status_code == 201
+
+
 async def test_pages(service: RunningService) -> None:
     found: list[int] = []
     after = ""

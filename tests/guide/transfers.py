@@ -27,10 +27,17 @@ class Saved(msgspec.Struct):
     size: int
 
 
+def path_of(name: str) -> Path:
+    kept = Path(name).name
+    if kept in {"", ".."} or "\0" in kept or len(kept.encode()) > 255:
+        raise BadRequest("This cannot be the name of a file")
+    return FOLDER / kept
+
+
 @notes.route("/files/<name>", methods=["PUT"], status_code=201, request_max_body_size=LARGE)
 async def put_file(name: str, request: Request[Any, Any, Any]) -> Saved:
     size = 0
-    with (FOLDER / Path(name).name).open("wb") as file:
+    with path_of(name).open("wb") as file:
         async for chunk in request.stream():
             size += file.write(chunk)
     return Saved(name, size)
@@ -43,7 +50,7 @@ async def post_files(request: Request[Any, Any, Any]) -> list[Saved]:
         if part.filename is None:
             continue
         size = 0
-        with (FOLDER / Path(part.filename).name).open("wb") as file:
+        with path_of(part.filename).open("wb") as file:
             async for chunk in part:
                 size += file.write(chunk)
         saved.append(Saved(part.filename, size))
@@ -52,7 +59,7 @@ async def post_files(request: Request[Any, Any, Any]) -> list[Saved]:
 
 @notes.route("/files/<name>", methods=["GET", "HEAD"])
 async def get_file(name: str) -> File:
-    path = FOLDER / Path(name).name
+    path = path_of(name)
     if not path.is_file():
         raise NotFound(f"There is no {name}")
     return File(path, filename=path.name)

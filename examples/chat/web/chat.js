@@ -164,7 +164,8 @@ async function send(post) {
     const sent = await socket.ask("post", { room, text, key, file });
     take(rooms.get(room), sent);
   } catch (error) {
-    if (error.code && !["unavailable", "timeout"].includes(error.code)) {
+    const returns = error.code === "not_in_room" && rooms.get(room).joined;  // after a cut
+    if (error.code && !returns && !["unavailable", "timeout"].includes(error.code)) {
       post.failed = error.message;
       if (current.id === room) view.showPosts(current, me, {});
     } else if (error.code) {

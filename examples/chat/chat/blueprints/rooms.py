@@ -20,6 +20,7 @@ from chat.contracts import (
     User,
 )
 from daebus import Blueprint, Bus, Client, Clients, Rooms
+from daebus.errors import Forbidden
 
 talk = Blueprint("rooms", prefix="/api", services=Container)
 
@@ -65,9 +66,16 @@ async def join(room: str, *, user: User, archive: Archive) -> User:
     return user  # what the others see
 
 
+async def require_member(room: str, client: Client, rooms: Rooms) -> None:
+    """Raises `Forbidden` if the client is not in the room: `Rooms.send` sends for everybody."""
+    if all(member.id != client.id for member in await rooms.members(CHAT(room=room))):
+        raise Forbidden(f"You are not in the room {room}", code="not_in_room")
+
+
 @talk.socket("post")
-async def send_post(data: NewPost, *, user: User, bus: Bus) -> Post:
+async def send_post(data: NewPost, client: Client, *, user: User, bus: Bus, rooms: Rooms) -> Post:
     """As an action with a key, it is done once, even if this replica is killed and the page asks another one again."""
+    await require_member(data.room, client, rooms)
     return await bus.call(POST, data, idempotency_key=f"{user.id}:{data.key}")
 
 
@@ -81,4 +89,5 @@ async def post(new: NewPost, *, user: User, archive: Archive, rooms: Rooms) -> P
 
 @talk.socket("types")
 async def tell_typing(room: str, client: Client, *, user: User, rooms: Rooms) -> None:
+    await require_member(room, client, rooms)
     await rooms.send(CHAT(room=room), TYPES, user, but=client.id, kept=False)
