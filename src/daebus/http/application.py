@@ -33,7 +33,7 @@ from daebus.mistakes.places import made_at
 from daebus.mistakes.render import Note
 from daebus.mistakes.suggestions import closest
 from daebus.openapi.page import Documentation
-from daebus.server.exchange import BODY_RECEIVED, noting_end
+from daebus.server.draining import BODY_RECEIVED, draining
 from daebus.server.sockets import DIRECT, Direct
 from daebus.telemetry.logs import Logger
 
@@ -76,7 +76,7 @@ class Application(Litestar):
         elif scope["type"] == "http":
             scope.setdefault("state", {})
             if BODY_RECEIVED not in scope:  # the server is not ours
-                receive = noting_end(receive, scope)
+                receive, send = draining(scope, receive, send)
             answer = self.guard.refuses_request(scope)
             if self.packs is not None:
                 send = encoding(scope, send)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, TypeAlias, cast
 
-from litestar import Litestar, Response
+from litestar import Response
 from litestar.enums import ScopeType
 from litestar.exceptions import (
     HTTPException,
@@ -18,9 +16,7 @@ from litestar.exceptions import (
     ValidationException,
     WebSocketException,
 )
-from litestar.response.base import ASGIResponse
-from litestar.types import Receive, Scope, Send
-from typing_extensions import override
+from litestar.types import Scope
 
 from daebus.asgi.problems import PROBLEM, REFUSAL, AnyRequest, encode_problem, phrase, request_id
 from daebus.delivery.delivery import Delivery
@@ -40,7 +36,6 @@ from daebus.errors import (
 )
 from daebus.identity.credentials import actor_of, note_actor
 from daebus.payloads.mistakes import Mistake, Mistakes
-from daebus.server.exchange import BODY_RECEIVED
 from daebus.telemetry.logs import Logger
 
 from .litestar_internals import broken_request, get_enum_string_value, lacks_file
@@ -60,7 +55,6 @@ _CODES = {
     416: "range_not_satisfiable",
     422: "unprocessable",
 }
-_DRAIN_SECONDS = 5
 
 # The wording of Litestar.
 _MISSING = re.compile(r"Missing required (?P<place>\w+) parameter '(?P<name>.*?)' for")
@@ -165,33 +159,7 @@ def _response(
     headers: Mapping[str, str] | None,
 ) -> Response[bytes]:
     body = encode_problem(status, code, detail, details, request_id(request.scope))
-    # A client that still sends when the connection closes never sees the answer.
-    kind = _AfterBody if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE else Response[bytes]
-    return kind(body, status_code=status, media_type=PROBLEM, headers=dict(headers or {}))
-
-
-class _AfterBody(Response[bytes]):
-    """A response that first receives the rest of the request's body, for some seconds at most, and drops it."""
-
-    @override
-    def to_asgi_response(self, app: Litestar | None, request: AnyRequest, **options: Any) -> ASGIResponse:
-        # Litestar's own type leaves out what the request is generic in.
-        answer = super().to_asgi_response(app, request, **options)  # pyright: ignore[reportUnknownMemberType]
-
-        async def drain_and_answer(scope: Scope, receive: Receive, send: Send) -> None:
-            is_complete = cast("dict[str, object]", scope).get(BODY_RECEIVED)
-            if not is_complete and request.headers.get("expect", "").lower() != "100-continue":
-                await _drain(receive)
-            await answer(scope, receive, send)
-
-        return cast("ASGIResponse", drain_and_answer)  # Litestar only calls it
-
-
-async def _drain(receive: Receive) -> None:
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_DRAIN_SECONDS):
-            while (await receive()).get("more_body"):
-                pass
+    return Response(body, status_code=status, media_type=PROBLEM, headers=dict(headers or {}))
 
 
 def _without_websocket(request: AnyRequest, error: HTTPException) -> HTTPException:

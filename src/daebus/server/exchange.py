@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from typing import Any, Protocol
@@ -14,18 +15,13 @@ from daebus.core.cancelling import is_cancelled
 from daebus.core.deadlines import NEVER, Deadlines
 from daebus.errors import ServiceError
 
+from .draining import BODY_PASSED_ON, BODY_RECEIVED, drain, has_unread_body
 from .limits import ServerLimits
 from .own_sockets import Address, address_of
 
-__all__ = ["BODY_PASSED_ON", "BODY_RECEIVED", "Exchange", "Headers", "body_length", "noting_end"]
+__all__ = ["Exchange", "Headers", "body_length"]
 
 Headers = Iterable[tuple[bytes, bytes]]
-
-BODY_PASSED_ON = "daebus.body_passed_on"
-"""The key in a request's scope that says that each part of the body is passed on before the next one is received."""
-
-BODY_RECEIVED = "daebus.body_received"
-"""The key in a request's scope that says whether `receive` has returned the end of its body."""
 
 _GONE: Mapping[str, Any] = {"type": "http.disconnect"}
 
@@ -50,6 +46,11 @@ class Server(Protocol):
     @property
     def is_leaving(self) -> bool:
         """Whether each connection must be closed with its next answer."""
+        ...
+
+    @property
+    def is_cutting(self) -> bool:
+        """Whether the requests in flight are cut off."""
         ...
 
     @property
@@ -198,7 +199,7 @@ class Exchange(msgspec.Struct, eq=False):
             self._waiting.cancel()
 
     def send(self, message: Any) -> Awaitable[None]:
-        """As ASGI's.
+        """As ASGI's. The end of an answer waits for the rest of the request's body, for a limited time.
 
         Raises:
             asyncio.CancelledError: The client was disconnected before the end of the body: the sender must stop and
@@ -206,11 +207,26 @@ class Exchange(msgspec.Struct, eq=False):
         """
         body = message.get("body")
         if body is not None:
+            if self._body_timeout is not None and not message.get("more_body") and self._is_to_drain():
+                return self._drain_and_send(message)
             if len(body) > _LARGE or self.is_cut:
                 return self._send_large(body, more=message.get("more_body", False))
         elif self._server.is_leaving and message.get("type") == "http.response.start":
             message = {**message, "headers": [*message.get("headers", ()), (b"connection", b"close")]}
         return self._send(message)
+
+    def _is_to_drain(self) -> bool:
+        if self.is_cut or self._waiting is not None or self._server.is_cutting:
+            return False
+        return has_unread_body(self._scope, is_begun=self.deadline != NEVER)
+
+    async def _drain_and_send(self, message: Any) -> None:
+        try:
+            with contextlib.suppress(SlowBody):
+                await drain(self._scope, self.receive)
+        finally:
+            self._body_timeout = None
+            await self.send(message)
 
     async def _send_large(self, body: bytes, *, more: bool) -> None:
         """Send a body in parts, to see how much the client has read."""
@@ -257,18 +273,6 @@ class Exchange(msgspec.Struct, eq=False):
         self._receive = self._send = _over
         if self._end is not None:
             self._end.cancel()
-
-
-def noting_end(receive: Callable[[], Awaitable[Any]], scope: MutableMapping[str, Any]) -> Callable[[], Awaitable[Any]]:
-    """The ``receive`` of another server, which sets `BODY_RECEIVED` in the scope as the one of `Exchange` does."""
-
-    async def receive_and_note() -> Any:
-        message = await receive()
-        if not message.get("more_body"):
-            scope[BODY_RECEIVED] = True
-        return message
-
-    return receive_and_note
 
 
 def body_length(headers: Headers) -> int | None:

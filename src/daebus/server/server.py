@@ -16,7 +16,8 @@ from daebus.errors import StartupError
 from daebus.telemetry.logs import Logger
 
 from .connections import ConnectionGuard
-from .exchange import BODY_RECEIVED, Exchange
+from .draining import BODY_RECEIVED
+from .exchange import Exchange
 from .granian_server import AsgiApp, GranianServer, embed
 from .limits import ServerLimits, room_for
 from .notices import Notices
@@ -87,6 +88,7 @@ class HttpServer:
 
     Attributes:
         address: The IP address that it listens on; empty before `start`.
+        is_cutting: Whether `stop` cuts off the requests in flight.
 
     Args:
         app: The ASGI app.
@@ -123,7 +125,7 @@ class HttpServer:
         self._serving: asyncio.Task[None] | None = None
         self._guarding: asyncio.Task[None] | None = None
         self._requests: dict[asyncio.Task[Any], Exchange] = {}
-        self._is_cutting = False
+        self.is_cutting: bool = False
         self.is_leaving: bool = False
         self.address: str = ""
         self.bodies: Deadlines[Exchange, Exchange] = Deadlines()
@@ -190,7 +192,7 @@ class HttpServer:
         if self._requests:  # else a client keeps a connection open with an incomplete request
             handlers = [str(standing_of_task(task)) for task in list(self._requests)[:_MAX_LOGGED]]
             self._logger.warning("requests cut off by the stop", requests=len(self._requests), handlers=handlers)
-        self._is_cutting = True
+        self.is_cutting = True
         for task in self._requests:
             task.cancel()
         await asyncio.wait({serving}, timeout=seconds)
@@ -218,7 +220,7 @@ class HttpServer:
         try:
             await self._app(scope, channel.receive, channel.send)
         except asyncio.CancelledError:
-            if not self._is_cutting and not channel.is_cut:
+            if not self.is_cutting and not channel.is_cut:
                 raise
             if scope["type"] == "http" and not channel.is_cut:
                 # If the response has begun, Granian refuses, and the client sees a truncated response.
@@ -232,7 +234,7 @@ class HttpServer:
             channel.close()
             try:
                 if session is not None:
-                    seconds = _HURRIED_SECONDS if self._is_cutting else _CLOSING_SECONDS
+                    seconds = _HURRIED_SECONDS if self.is_cutting else _CLOSING_SECONDS
                     await session.close(_GOING_AWAY if self.is_leaving else _NORMAL, seconds)
             finally:
                 del self._requests[task]
