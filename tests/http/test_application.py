@@ -275,6 +275,17 @@ class TestMistakes:
         assert "refused-by-litestar: route GET /x: Litestar refuses it: 'int' object is not iterable" in text
         assert f"test_application.py:{show.__code__.co_firstlineno}" in text
 
+    @pytest.mark.parametrize("path", ["/schema", "/schema/openapi.json"])
+    def test_the_path_of_the_documentation_is_taken(self, users: Recorder, path: str) -> None:
+        @users.route(path)
+        async def show() -> str:
+            return ""
+
+        text = self.refused(users)
+        assert f"same-route: route GET {path}: daebus serves the documentation of the routes at /schema" in text
+        assert "choose another path, or write DaebusHttp(schema=False)" in text
+        build(users, DaebusHttp(schema=False))
+
     def test_paths_that_collide(self, users: Recorder) -> None:
         @users.route("/x/<a>")
         async def one(a: str) -> None: ...

@@ -32,7 +32,7 @@ from daebus.errors import ConfigurationError, WiringError, WiringProblem
 from daebus.mistakes.places import made_at
 from daebus.mistakes.render import Note
 from daebus.mistakes.suggestions import closest
-from daebus.openapi.page import Documentation
+from daebus.openapi.page import PATH, Documentation
 from daebus.server.draining import BODY_RECEIVED, draining
 from daebus.server.sockets import DIRECT, Direct
 from daebus.telemetry.logs import Logger
@@ -232,9 +232,7 @@ def _add_routes(
         except WiringError as error:
             problems.extend(error.problems)
         except (LitestarException, TypeError, ValueError) as error:
-            found = f"Litestar refuses it: {error.detail if isinstance(error, LitestarException) else error}"
-            remedy = "correct the handler's signature, or the options of its route"
-            problems.append(route.spec.problem(found, remedy, code="refused-by-litestar"))
+            problems.append(_refused(app, route, error))
     # Only now has Litestar resolved the options that its layers and plugins add to each handler.
     for registered in app.routes:
         for handler in registered.route_handlers if isinstance(registered, HTTPRoute) else ():
@@ -245,6 +243,19 @@ def _add_routes(
                 problems.extend(error.problems)
     if problems:
         raise WiringError(*problems)
+
+
+def _refused(app: Litestar, route: HttpRoute, error: Exception) -> WiringProblem:
+    """The mistake in a route that Litestar has refused."""
+    path, config = route.spec.path.rstrip("/"), app.openapi_config
+    is_documented = config is not None and config.openapi_router is not None  # the user's own configuration has none
+    is_taken = any(other.path == path for other in app.routes)
+    if is_documented and is_taken and (path == PATH or path.startswith(f"{PATH}/")):
+        found = f"daebus serves the documentation of the routes at {PATH}"
+        return route.spec.problem(found, "choose another path, or write DaebusHttp(schema=False)", code="same-route")
+    found = f"Litestar refuses it: {error.detail if isinstance(error, LitestarException) else error}"
+    remedy = "correct the handler's signature, or the options of its route"
+    return route.spec.problem(found, remedy, code="refused-by-litestar")
 
 
 def _operation_ids(

@@ -16,12 +16,14 @@ from litestar.openapi.plugins import OpenAPIRenderPlugin, YamlRenderPlugin
 from litestar.openapi.spec import Components, Reference, SecurityScheme
 from typing_extensions import override
 
-__all__ = ["USER", "Documentation"]
+__all__ = ["PATH", "USER", "Documentation"]
 
 USER = "user"
 """The security scheme of routes that ask for the user of a request."""
 
-_PATH = "/schema"
+PATH = "/schema"
+"""The path of the page; the documents are below it."""
+
 _METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch", "trace"})
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 _STYLE = """
@@ -62,7 +64,7 @@ class Documentation:
             operation_id_creator=operation_ids,
             components=Components(security_schemes=schemes),
             render_plugins=[_Page(), YamlRenderPlugin()],
-            openapi_router=Router(_PATH, route_handlers=[], include_in_schema=False, guards=[require_open]),
+            openapi_router=Router(PATH, route_handlers=[], include_in_schema=False, guards=[require_open]),
         )
 
 
@@ -126,7 +128,7 @@ class _Page(OpenAPIRenderPlugin):
             f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
             f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style></head>'
         )
-        links = f'<p><a href="{_PATH}/openapi.json">openapi.json</a> · <a href="{_PATH}/openapi.yaml">openapi.yaml</a>'
+        links = f'<p><a href="{PATH}/openapi.json">openapi.json</a> · <a href="{PATH}/openapi.yaml">openapi.yaml</a>'
         operations = "".join(
             _show(path, method, msgspec.convert(operation, _Operation))
             for path, item in document.paths.items()
