@@ -374,6 +374,15 @@ async def test_an_app_without_a_handler_is_refused(tmp_path: Path) -> None:
     assert "register a blueprint" in outcome.errors
 
 
+async def test_an_app_whose_only_handler_was_refused_has_one_mistake(tmp_path: Path) -> None:
+    code = 'from daebus import Daebus\napp = Daebus("users")\n@app.action("t", http="/t")\nasync def t() -> None: ...\n'
+    (tmp_path / "app.py").write_text(code)
+    outcome = await daebus("check", f"{tmp_path}/app.py:app", redis_url=NOWHERE)
+    assert outcome.code == 1
+    assert "error[malformed-path]" in outcome.errors
+    assert "no-handlers" not in outcome.errors
+
+
 def test_inside_of_a_package_it_says_how_to_start_it(tmp_path: Path) -> None:
     package = tmp_path / "shop"
     package.mkdir()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -250,3 +252,10 @@ def test_the_wiring_names_the_guards() -> None:
         "is_member",
         "may_bid",
     ]
+
+
+def test_a_guard_that_is_a_text_is_reported_whole() -> None:
+    app = Daebus("auction", container=Container())
+    text: Any = "agent"
+    with pytest.raises(WiringError, match="requires='agent' is not a function"):
+        app.action("close", requires=text)

@@ -9,6 +9,7 @@ from typing import cast
 
 from daebus.asgi.settings import DaebusHttp
 from daebus.declare.contracts import Channel
+from daebus.declare.deferring import has_deferred
 from daebus.declare.specs import ListenSpec, Spec
 from daebus.mistakes.places import made_at, unwrap
 from daebus.mistakes.problem import WiringProblem
@@ -28,8 +29,11 @@ _SHORTEST = 4
 def find_idle(
     specs: Sequence[Spec], container: ServiceContainer, http: DaebusHttp | None, *, name: str, place: str
 ) -> Iterator[WiringProblem]:
-    """An app without handlers and without anything else that does work, such as a resource or Litestar options."""
-    if specs or any(resources_in_order(container.providers.values())):
+    """An app without handlers and without anything else that does work, such as a resource or Litestar options.
+
+    It is no mistake while others are kept: they may be those of its handlers.
+    """
+    if specs or has_deferred() or any(resources_in_order(container.providers.values())):
         return
     if http is not None and any(http.litestar.get(option) for option in _SERVING):
         return

@@ -12,7 +12,7 @@ from typing import ParamSpec, TypeVar, cast
 from daebus.errors import DaebusError, WiringError
 from daebus.mistakes.problem import WiringProblem
 
-__all__ = ["Deferred", "collect", "collecting", "defer", "deferring"]
+__all__ = ["Deferred", "collect", "collecting", "defer", "deferring", "has_deferred"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -35,6 +35,11 @@ class Deferred:
         """The mistakes that no app reports, such as those of a contract; afterwards they are not kept any more."""
         taken, self._others = self._others, []
         return taken
+
+    @property
+    def has_others(self) -> bool:
+        """Whether there are mistakes that no app reports."""
+        return bool(self._others)
 
     def all(self) -> list[WiringProblem]:
         """All the mistakes, without repetitions."""
@@ -80,6 +85,12 @@ def defer(error: WiringError, *, of_app: bool = False) -> bool:
     if kept is not None:
         kept.keep(error, of_app=of_app)
     return kept is not None
+
+
+def has_deferred() -> bool:
+    """Whether mistakes were kept that no app reports, such as those of handlers that were not registered."""
+    kept = _deferred.get()
+    return kept is not None and kept.has_others
 
 
 def collect(act: Callable[[], T], otherwise: T) -> T:

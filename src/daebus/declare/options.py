@@ -171,7 +171,8 @@ def require_schedule(subject: str, seconds: float | None, every: timedelta | Non
 
 def read_guards(subject: str, given: object) -> tuple[Guard, ...]:
     """The guards of ``requires=``. Raises `WiringError` if one of them is not a plain function."""
-    guards = cast("Sequence[object]", given if isinstance(given, Sequence) else (given,))
+    is_list = isinstance(given, Sequence) and not isinstance(given, str | bytes)
+    guards = cast("Sequence[object]", given if is_list else (given,))
     for guard in guards:
         if not callable(guard) or isinstance(guard, type):
             found, remedy = f"requires={guard!r} is not a function", "write a function of the user that returns a bool"
