@@ -45,12 +45,13 @@ def has_unread_body(scope: MutableMapping[str, Any], *, is_begun: bool) -> bool:
     return has_body
 
 
-async def drain(scope: MutableMapping[str, Any], receive: Receive) -> None:
-    """Receive the rest of a body and drop it, for 5 s and 1 GiB at most."""
+async def drain(
+    scope: MutableMapping[str, Any], receive: Receive, *, seconds: float = _SECONDS, left: int = _BYTES
+) -> None:
+    """Receive the rest of a body and drop it, for some seconds and `left` bytes at most."""
     scope[BODY_PASSED_ON] = True
-    left = _BYTES
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_SECONDS):
+        async with asyncio.timeout(seconds):
             while left > 0 and (message := await receive()).get("more_body"):
                 left -= len(message.get("body", b""))
 
