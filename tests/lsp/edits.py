@@ -141,11 +141,11 @@ class Typist:
     def end(self, ends: Sequence[int]) -> None:
         """Give each file its name, and a right text, which is saved or not."""
         for number, (name, texts) in zip(ends, RIGHT.items(), strict=True):
+            if not self.editor.is_open(self.names[name]):
+                self.editor.open(self.names[name])
             if self.names[name] != name:
                 self.editor.rename(self.names[name], name)
                 self.names[name] = name
-            if not self.editor.is_open(name):
-                self.editor.open(name)
             self.editor.type(name, texts[number % len(texts)])
             if number % 2:
                 self.editor.save(name)
