@@ -26,6 +26,8 @@ from tests.lsp.editor import PATIENCE, Editor, apply, editing
 from tests.lsp.workspace import CONTRACTS, FILES, MAIL, SHOP, STORE, make_workspace
 from tests.support import until
 
+from daebus.lsp.targets import find_targets
+
 __all__ = ["Example", "examples", "play"]
 
 Kind = Literal["insert", "delete", "line", "undo", "save", "rename", "close"]
@@ -210,11 +212,12 @@ async def answers(editor: Editor, number: int) -> list[object]:
 
 @asynccontextmanager
 async def fresh(editor: Editor) -> AsyncGenerator[Editor]:
-    """A fresh server with the same files and the same unsaved text, when it has checked something of both apps."""
+    """A fresh server with the same files and the same unsaved text, when it has checked the apps that it finds."""
+    apps = len(find_targets([str(editor.folder)]))
     async with editing(editor.folder) as other:
         for name, text in editor.opened().items():
             other.open(name, text)
-        await until(lambda: len(other.told) + other.refreshed > 1, PATIENCE)
+        await until(lambda: sum(map(len, other.told.values())) + other.refreshed >= apps, PATIENCE)
         yield other
 
 

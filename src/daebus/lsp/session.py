@@ -63,8 +63,8 @@ class Session:
             self.look()
 
     def _names_other_apps(self, path: str) -> bool:
-        """Whether a file names or defines other apps than before."""
-        text = self.texts.text(path)
+        """Whether a file, as it is saved, names or defines other apps than before."""
+        text = self.texts.saved(path)
         named = text if path.endswith("pyproject.toml") else defined_apps(text)
         before, self._named[path] = self._named.get(path), named
         return named != before and bool(named or before)

@@ -49,10 +49,7 @@ class Texts:
 
     def is_saved(self, uri: str) -> bool:
         """Whether an open document has the text of its file."""
-        try:
-            return Path(path_of(uri)).read_text() == self.text(path_of(uri))
-        except (OSError, ValueError):
-            return False
+        return self.saved(path_of(uri)) == self.text(path_of(uri))
 
     def buffers(self) -> dict[str, str]:
         """The text of the documents that are open in the editor, by path."""
@@ -70,8 +67,10 @@ class Texts:
     def text(self, path: str) -> str:
         """The text of a file; empty if it cannot be read."""
         document = self._document(path)
-        if document is not None:
-            return document.source
+        return self.saved(path) if document is None else document.source
+
+    def saved(self, path: str) -> str:
+        """The text of a file as it is on disk; empty if it cannot be read."""
         try:
             changed = os.stat(path).st_mtime
             known = self._disk.get(path)
