@@ -43,7 +43,9 @@ class App:
         snapshot = self.snapshot
         if snapshot is not None and path in snapshot.modules:
             return True
-        unfinished = snapshot is None or snapshot.service is None
+        # A check in progress may import what the last one did not.
+        in_progress = self.task is not None and not self.task.done()
+        unfinished = snapshot is None or snapshot.service is None or in_progress
         return unfinished and (path == self.target.source or path.startswith(self.target.root))
 
     def take(self, outcome: Outcome) -> None:
