@@ -25,6 +25,8 @@ Headers = Iterable[tuple[bytes, bytes]]
 
 _GONE: Mapping[str, Any] = {"type": "http.disconnect"}
 
+_BODILESS = ("GET", "HEAD")  # looked at first, as most requests are of these methods
+
 _LARGE = 131_072
 """Bytes of an answer that are passed to Granian at once; it buffers a few of these parts."""
 
@@ -207,7 +209,8 @@ class Exchange(msgspec.Struct, eq=False):
         """
         body = message.get("body")
         if body is not None:
-            if self._body_timeout is not None and not message.get("more_body") and self._is_to_drain():
+            may_drain = self._body_timeout is not None and self._scope["method"] not in _BODILESS
+            if may_drain and not message.get("more_body") and self._is_to_drain():
                 return self._drain_and_send(message)
             if len(body) > _LARGE or self.is_cut:
                 return self._send_large(body, more=message.get("more_body", False))
