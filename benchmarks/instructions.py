@@ -129,11 +129,8 @@ def _by_place(rows: Sequence[Row]) -> dict[str, list[Row]]:
 
 def _joined(counts: Sequence[Counts]) -> Counts:
     """The counts of all places."""
-    return Counts(
-        {key: n for one in counts for key, n in one.gross.items()},
-        {key: n for one in counts for key, n in one.net.items()},
-        {key: n for one in counts for key, n in one.idle.items()},
-    )
+    parts = ([one.gross for one in counts], [one.net for one in counts], [one.idle for one in counts])
+    return Counts(*({key: n for of_place in part for key, n in of_place.items()} for part in parts))
 
 
 def compare(rows: Sequence[Row], before: Counts, now: Counts) -> tuple[str, list[Row]]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 from litestar.types import HTTPScope, Send
 
-__all__ = ["is_unchanged", "leave_uncompressed", "lower_headers", "sending_changes"]
+__all__ = ["is_unchanged", "leave_uncompressed", "lower_headers", "other_headers", "sending_changes"]
 
 _CONDITIONS = (b"if-none-match", b"if-modified-since")
 _OF_BODY = (b"content-length", b"content-type", b"content-encoding")
@@ -22,7 +22,7 @@ def leave_uncompressed(scope: HTTPScope) -> None:
     """
     asked = lower_headers(scope["headers"])
     if b"accept-encoding" in asked and (b"range" in asked or b"text/event-stream" in asked.get(b"accept", b"")):
-        scope["headers"] = [one for one in scope["headers"] if one[0] != b"accept-encoding"]
+        scope["headers"] = other_headers(scope["headers"], (b"accept-encoding",))
 
 
 def sending_changes(send: Send, scope: HTTPScope) -> Send:
@@ -42,7 +42,7 @@ def sending_changes(send: Send, scope: HTTPScope) -> Send:
             given = lower_headers(message["headers"])
             is_dropped = is_unchanged(asked, given.get(b"etag"), given.get(b"last-modified"))
             if is_dropped:
-                message["headers"] = [one for one in message["headers"] if one[0].lower() not in _OF_BODY]
+                message["headers"] = other_headers(message["headers"], _OF_BODY)
                 message["status"] = 304
         elif is_dropped and message["type"] == "http.response.body":
             if message["more_body"]:
@@ -56,6 +56,11 @@ def sending_changes(send: Send, scope: HTTPScope) -> Send:
 def lower_headers(headers: Iterable[Any]) -> dict[bytes, bytes]:
     """The headers of a request or response, by their names in lower case; of several, the last one."""
     return {name.lower(): value for name, value in headers}
+
+
+def other_headers(headers: Iterable[Any], names: Collection[bytes]) -> list[tuple[bytes, bytes]]:
+    """The headers of a request or response without those of some names, which are in lower case."""
+    return [(name, value) for name, value in headers if name.lower() not in names]
 
 
 def is_unchanged(asked: Mapping[bytes, bytes], etag: bytes | None, modified: bytes | None) -> bool:

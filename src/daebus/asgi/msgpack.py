@@ -11,7 +11,7 @@ from litestar.types import Message, Receive, Scope, Send
 
 from daebus.errors import BadRequest, ServiceError, TooLarge
 
-from .conditions import lower_headers
+from .conditions import lower_headers, other_headers
 from .encoded import Encoded, encoded_problem
 
 __all__ = ["MESSAGE_PACK", "decoding", "encoding"]
@@ -68,11 +68,7 @@ async def _decoded(scope: Scope, receive: Receive, most: int) -> Receive:
 
 def _replace(scope: Scope, body: bytes) -> None:
     length = (b"content-length", b"%d" % len(body))
-    scope["headers"] = [*_others(scope["headers"]), (b"content-type", b"application/json"), length]
-
-
-def _others(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    return [(name, value) for name, value in headers if name.lower() not in _OF_BODY]
+    scope["headers"] = [*other_headers(scope["headers"], _OF_BODY), (b"content-type", b"application/json"), length]
 
 
 def encoding(scope: Scope, send: Send) -> Send:
@@ -106,7 +102,6 @@ def _is_json(headers: Iterable[tuple[bytes, bytes]]) -> bool:
 async def _send_packed(start: Any, body: bytes, send: Send) -> None:
     packed = msgspec.msgpack.encode(msgspec.json.decode(body)) if body else b""
     kind, length = (b"content-type", MESSAGE_PACK.encode()), (b"content-length", b"%d" % len(packed))
-    headers = [*_others(start["headers"]), kind, length, (b"vary", b"Accept")]
-    start["headers"] = headers
+    start["headers"] = [*other_headers(start["headers"], _OF_BODY), kind, length, (b"vary", b"Accept")]
     await send(start)
     await send({"type": "http.response.body", "body": packed, "more_body": False})

@@ -12,6 +12,7 @@ from .signatures import Signature
 from .specs import Method
 
 __all__ = [
+    "BODILESS",
     "METHODS",
     "RESERVED",
     "RouteOptions",
@@ -24,6 +25,9 @@ __all__ = [
 ]
 
 METHODS: tuple[str, ...] = typing.get_args(Method)
+
+BODILESS: tuple[str, ...] = ("DELETE", "GET", "HEAD", "OPTIONS", "TRACE")
+"""The methods whose requests have no body at a door of an action."""
 
 RESERVED = frozenset({"body", "cookies", "data", "headers", "query", "request", "scope", "socket", "state"})
 """The parameter names that have a special meaning in Litestar."""

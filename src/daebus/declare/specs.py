@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
@@ -80,6 +81,12 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     def place(self) -> str:
         """`file:line` of the handler, as a `Place` that points at the decorator."""
         return place_of(self.function, site=self.site)
+
+    @property
+    def documentation(self) -> tuple[str, str]:
+        """The summary of the handler, which is the first line of its docstring or its name, and the rest of it."""
+        summary, _, description = (inspect.getdoc(self.function) or "").partition("\n")
+        return summary or self.function.__name__.replace("_", " ").capitalize(), description.strip()
 
     def problem(self, found: str, remedy: str, *, code: Code = "wiring", notes: Sequence[Note] = ()) -> WiringProblem:
         """A problem with the arguments of the decorator."""

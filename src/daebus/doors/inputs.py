@@ -10,7 +10,7 @@ from typing import Any, cast
 import msgspec
 
 from daebus.declare.decorated import is_context, payload_parameters
-from daebus.declare.paths import RESERVED, path_parameters
+from daebus.declare.paths import BODILESS, RESERVED, path_parameters
 from daebus.declare.signatures import MISSING, Parameter, Signature
 from daebus.declare.specs import ActionSpec, RouteSpec
 from daebus.payloads.mistakes import PAYLOAD, Mistake, Mistakes
@@ -18,9 +18,6 @@ from daebus.payloads.mistakes import PAYLOAD, Mistake, Mistakes
 from .fields import PayloadField, body_of, fields_of
 
 __all__ = ["Inputs", "WireName", "read_inputs", "wire_name"]
-
-BODILESS = ("DELETE", "GET", "HEAD", "OPTIONS", "TRACE")
-"""The methods whose requests have no body."""
 
 _BODY = "data"
 

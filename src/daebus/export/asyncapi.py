@@ -17,6 +17,7 @@ from .schemas import Json, Schemas, members_of
 
 __all__ = ["asyncapi"]
 
+_BUS = [{"$ref": "#/servers/bus"}]
 _SLOT = re.compile(r"\{[^}]*\}")
 _USER = {
     "type": "httpApiKey",
@@ -49,7 +50,7 @@ class _Document:
     def build(self) -> Json:
         contracts = self._contracts
         for handled in contracts.actions:
-            self._add_action("receive", contracts.service, handled.name, (handled.takes, handled.gives), handled)
+            self._add_action("receive", contracts.service, handled)
         for action in contracts.calls:
             self._add_call(action)
         for listened in contracts.listeners:
@@ -83,42 +84,35 @@ class _Document:
     def _add_call(self, action: AnyAction) -> None:
         takes, gives = action.types
         streams = type(action).__name__ == "StreamAction"
-        about = About(f"call of {action.name}", f"Calls {action.name} of {action.service}", "", "", (), user=None)
-        handled = Handled(action.name, takes, gives, streams, about)
-        self._add_action("send", str(action.service), action.name, (takes, gives), handled)
+        about = _sent(f"call of {action.name}", f"Calls {action.name} of {action.service}")
+        self._add_action("send", str(action.service), Handled(action.name, takes, gives, streams, about))
 
-    def _add_action(
-        self, direction: str, service: str, name: str, kinds: tuple[object, object], handled: Handled
-    ) -> None:
+    def _add_action(self, direction: str, service: str, handled: Handled) -> None:
         """The channel of an action, that of its replies, and the operation."""
-        taken, given = map(self._schemas.of, kinds)
-        prefix = "" if direction == "receive" else f"{key_of(service)}_"
-        key = f"{prefix}action_{key_of(name)}"
+        name, own = handled.name, key_of(handled.name)
+        taken, given = self._schemas.of(handled.takes), self._schemas.of(handled.gives)
+        key, operation = f"action_{own}", f"action_{own}"
+        if direction == "send":
+            key, operation = f"{key_of(service)}_action_{own}", f"{key_of(service)}_{own}"
         replies = f"{key}_replies"
         self._channels[key] = {
             **_address(action_stream(service, name)),
-            "servers": [{"$ref": "#/servers/bus"}],
+            "servers": _BUS,
             "title": f"The requests for the action {name}",
             "description": "A Redis stream. The message is the field `request` of an entry (XADD).",
             "messages": {"request": request(service, name, taken)},
         }
         self._channels[replies] = {
             "address": None,
-            "servers": [{"$ref": "#/servers/bus"}],
+            "servers": _BUS,
             "title": f"The replies of the action {name}",
             "description": "The pub/sub channel that the request names in `reply_to`.",
             "messages": reply(name, given, streams=handled.streams),
         }
-        names = list(self._channels[replies]["messages"])
-        self._operations[f"{prefix}{key_of(name)}" if prefix else f"action_{key_of(name)}"] = {
+        self._operations[operation] = {
             "action": direction,
-            "channel": {"$ref": f"#/channels/{key}"},
-            "messages": [{"$ref": f"#/channels/{key}/messages/request"}],
-            "reply": {
-                "address": {"location": "$message.payload#/reply_to"},
-                "channel": {"$ref": f"#/channels/{replies}"},
-                "messages": [{"$ref": f"#/channels/{replies}/messages/{one}"} for one in names],
-            },
+            **self._on_channel(key),
+            "reply": {"address": {"location": "$message.payload#/reply_to"}, **self._on_channel(replies)},
             **about_of(handled.about, scheme="user"),
         }
 
@@ -126,22 +120,24 @@ class _Document:
         key = self._add_channel(listened.channel, listened.event, durable=listened.durable)
         operation = f"listen_{key_of(listened.channel)}_{key_of(listened.listener)}"
         self._operations[operation] = {
-            **self._on_channel("receive", key),
+            "action": "receive",
+            **self._on_channel(key),
             **about_of(listened.about, scheme="user"),
         }
 
     def _add_publisher(self, channel: Channel[Encodable]) -> None:
         key = self._add_channel(channel.name, channel.types[0], durable=channel.durable)
-        about = About(f"publish {channel.name}", f"Publishes events of {channel.name}", "", "", (), user=None)
+        about = _sent(f"publish {channel.name}", f"Publishes events of {channel.name}")
         self._operations[f"publish_{key_of(channel.name)}"] = {
-            **self._on_channel("send", key),
+            "action": "send",
+            **self._on_channel(key),
             **about_of(about, scheme="user"),
         }
 
-    def _on_channel(self, direction: str, key: str) -> Json:
+    def _on_channel(self, key: str) -> Json:
+        """A channel, and all its messages, as an operation or its reply names them."""
         names = self._channels[key]["messages"]
         return {
-            "action": direction,
             "channel": {"$ref": f"#/channels/{key}"},
             "messages": [{"$ref": f"#/channels/{key}/messages/{one}"} for one in names],
         }
@@ -159,13 +155,18 @@ class _Document:
             key,
             {
                 **(_address(channel_stream(name)) if durable else {"address": name}),
-                "servers": [{"$ref": "#/servers/bus"}],
+                "servers": _BUS,
                 "title": f"The events of {name}",
                 "description": text,
                 "messages": messages,
             },
         )
         return key
+
+
+def _sent(title: str, summary: str) -> About:
+    """What is known of a message that the code sends."""
+    return About(title, summary, description="", blueprint="", requires=(), user=None)
 
 
 def _address(key: str) -> Json:

@@ -10,7 +10,7 @@ from daebus.declare.rooms import Room
 from daebus.payloads.encodable import Encodable
 
 from .contracts import AppContracts, Handled
-from .messages import about_of, key_of, message
+from .messages import ERROR_REFERENCE, about_of, key_of, message
 from .schemas import Json, Schemas
 
 __all__ = ["SocketDocument"]
@@ -98,7 +98,7 @@ class SocketDocument:
 
     def _answers(self) -> dict[str, Json]:
         found = {f"answer_{key_of(one.name)}": self._answer(one) for one in self._contracts.messages}
-        error = _envelope("error", {"$ref": "#/components/schemas/daebus.Error"}, required=True)
+        error = _envelope("error", ERROR_REFERENCE, required=True)
         return {**found, "error": error}
 
     def _answer(self, handled: Handled) -> Json:
@@ -150,7 +150,7 @@ def _room_messages(member: Json) -> dict[str, Json]:
         **_POSITION,
         "recovered": _RECOVERED,
         "members": listed,
-        "error": {"$ref": "#/components/schemas/daebus.Error"},
+        "error": ERROR_REFERENCE,
     }
     return {
         "leave": _envelope("leave", _object(room, ["room"]), required=True),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator, Sequence
 from types import NoneType
 from typing import TypeAlias, TypeGuard
@@ -15,7 +14,7 @@ from daebus.declare.contracts import Action, Channel, Contract, Message, StreamA
 from daebus.declare.decorated import payload_parameters
 from daebus.declare.rooms import Room
 from daebus.declare.signatures import MISSING, Signature
-from daebus.declare.specs import Spec
+from daebus.declare.specs import ActionSpec, Spec
 from daebus.delivery.endpoint import Endpoint
 from daebus.identity.provider import refuses_strangers
 from daebus.payloads.encodable import Encodable
@@ -119,11 +118,11 @@ def contracts_of(made: Assembly) -> AppContracts:
     connect = [_handled("connect", plan.spec, plan.endpoint) for plan in plans.of(SOCKET_CONNECT)]
     return AppContracts(
         service=made.service,
-        actions=[_action(plan.spec.name, plan.spec.contract, plan.spec, plan.endpoint) for plan in plans.of(ACTION)],
+        actions=[_action(plan.spec, plan.endpoint) for plan in plans.of(ACTION)],
         listeners=[
             Listened(
                 plan.spec.channel,
-                _types(plan.spec.contract)[0] if plan.spec.contract else _payload(plan.endpoint.signature),
+                plan.spec.contract.types[0] if plan.spec.contract else _payload(plan.endpoint.signature),
                 plan.spec.is_durable,
                 plan.spec.name,
                 _about(plan.spec, plan.endpoint),
@@ -155,16 +154,11 @@ def _is_message(contract: Contract) -> TypeGuard[Message[Encodable]]:
     return isinstance(contract, Message)
 
 
-def _types(contract: object) -> tuple[object, ...]:
-    found: tuple[object, ...] = getattr(contract, "types", ())
-    return found
-
-
-def _action(name: str, contract: object, spec: Spec, endpoint: Endpoint[bytes]) -> Handled:
-    made = _handled(name, spec, endpoint)
-    if contract is None:
+def _action(spec: ActionSpec, endpoint: Endpoint[bytes]) -> Handled:
+    made = _handled(spec.name, spec, endpoint)
+    if spec.contract is None:
         return made
-    takes, gives = _types(contract)
+    takes, gives = spec.contract.types
     return msgspec.structs.replace(made, takes=takes, gives=gives)
 
 
@@ -180,11 +174,11 @@ def _payload(signature: Signature) -> object:
 
 
 def _about(spec: Spec, endpoint: Endpoint[object]) -> About:
-    summary, _, description = (inspect.getdoc(spec.function) or "").partition("\n")
+    summary, description = spec.documentation
     return About(
         title=spec.title,
-        summary=summary or spec.function.__name__.replace("_", " ").capitalize(),
-        description=description.strip(),
+        summary=summary,
+        description=description,
         blueprint=spec.blueprint,
         requires=[guard.__name__ for guard in spec.requires],
         user=refuses_strangers(provider for _, provider in endpoint.injection.bindings),

@@ -7,7 +7,7 @@ import re
 from .contracts import About
 from .schemas import Json
 
-__all__ = ["ERROR", "about_of", "key_of", "message", "reply", "request"]
+__all__ = ["ERROR", "ERROR_REFERENCE", "about_of", "key_of", "message", "reply", "request"]
 
 _ID: Json = {"type": "string", "maxLength": 256}
 _COUNT: Json = {"type": "integer", "minimum": 0}
@@ -24,6 +24,8 @@ ERROR: Json = {
     "required": ["error", "code"],
 }
 """The schema of an error."""
+
+ERROR_REFERENCE: Json = {"$ref": "#/components/schemas/daebus.Error"}
 
 _REQUEST: Json = {
     "reply_to": {**_ID, "description": "The pub/sub channel for the replies; default: no reply is wanted."},
@@ -62,9 +64,7 @@ def reply(action: str, payload: Json, *, streams: bool) -> Json:
     if streams:
         found["end"] = _reply(f"{action} end", "success", {"type": "null"}, final=True, more=number)
         found["alive"] = _reply(f"{action} alive", "alive", {}, final=False, more={})
-    found["error"] = _reply(
-        f"{action} error", "error", {"$ref": "#/components/schemas/daebus.Error"}, final=True, more={}
-    )
+    found["error"] = _reply(f"{action} error", "error", ERROR_REFERENCE, final=True, more={})
     return found
 
 

@@ -10,7 +10,7 @@ from litestar.response.file import ASGIFileResponse
 from litestar.types import Receive, Send
 from typing_extensions import override
 
-from daebus.asgi.conditions import is_unchanged, lower_headers
+from daebus.asgi.conditions import is_unchanged, lower_headers, other_headers
 
 __all__ = ["RangedFile", "with_ranges"]
 
@@ -67,13 +67,13 @@ class RangedFile(ASGIFileResponse):
             return self._without_body(message, [*headers, (b"content-range", b"bytes */%d" % size)], 416)
         self.part = first, last
         length = (b"content-length", b"%d" % (last - first + 1))
-        kept = [(name, value) for name, value in headers if name.lower() != b"content-length"]
+        kept = other_headers(headers, (b"content-length",))
         content = (b"content-range", b"bytes %d-%d/%d" % (first, last, size))
         return {**message, "status": 206, "headers": [*kept, length, content]}
 
     def _without_body(self, message: dict[str, Any], headers: list[tuple[bytes, bytes]], status: int) -> Any:
         self.is_head_response = True
-        kept = [(name, value) for name, value in headers if name.lower() != b"content-length"]
+        kept = other_headers(headers, (b"content-length",))
         length = [] if status == 304 else [(b"content-length", b"0")]
         return {**message, "status": status, "headers": [*kept, *length]}
 

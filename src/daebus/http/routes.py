@@ -206,11 +206,11 @@ def _refuse_unknown_options(spec: RouteSpec) -> None:
 def _options(route: HttpRoute, *, has_input: bool) -> dict[str, Any]:
     """The user's options, and the documentation from the function."""
     spec, signature, knows = route.spec, route.endpoint.signature, route.knows
-    summary, _, description = (inspect.getdoc(spec.function) or "").partition("\n")
+    summary, description = spec.documentation
     given = cast("dict[str, Any]", dict(spec.options))
     return {
-        "summary": summary or signature.name.replace("_", " ").capitalize(),
-        "description": description.strip() or None,
+        "summary": summary,
+        "description": description or None,
         "security": None if knows is None else [{USER: []}] if knows else [{}, {USER: []}],
         **given,
         "raises": None,  # Litestar knows only its own errors, and documents them in a form that no client gets

@@ -8,7 +8,7 @@ from datetime import timedelta
 from mypy.nodes import CallExpr, Context, Expression, RefExpr
 
 from daebus.declare.options import stray_in
-from daebus.declare.paths import METHODS, malformed_path, path_parameters
+from daebus.declare.paths import BODILESS, METHODS, malformed_path, path_parameters
 from daebus.declare.schedules import Cron, Interval
 from daebus.mistakes.suggestions import closest
 from daebus.mypy.model.data import fields_of
@@ -130,7 +130,7 @@ def _unfitting(handler: Handler, method: str, path: str) -> Iterator[tuple[str, 
         elif not can_be_in_path(fields[name]):
             typed = show(handler.api, fields[name])
             yield f"the path has <{name}>, which is text, and a {typed} cannot be read from it", "take it in a body"
-    for name, typ in fields.items() if method not in ("PATCH", "POST", "PUT") else ():
+    for name, typ in fields.items() if method in BODILESS else ():
         if name not in names and fields_of(typ) is not None:
             found = f'a {method} request has no body, and "{name}", a {show(handler.api, typ)}, fits in no query string'
             yield found, f'use a method with a body: "POST {path}"'

@@ -70,7 +70,8 @@ class Connection:
         self._logger = logger
         self._timings = timings
         self._limits = limits
-        self._allowance = None if limits.max_rate is None else Allowance(limits, self.disconnect)
+        rate, burst = limits.max_rate, limits.max_burst
+        self._allowance = None if rate is None else Allowance(rate, burst, self.disconnect)
         self._users = inbound.watch(self.client, self.disconnect)
         self._outbox = Outbox(handshake, self._drop, budget)
         self._reader = Reader(handshake, self._client_gone)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 
-from daebus.asgi.settings import WebSocketLimits
 from daebus.errors import TooManyRequests
 
 from .authentication import End
@@ -20,25 +19,23 @@ class Allowance:
     """The messages that one client may still send.
 
     Args:
-        limits: The rate, and how many messages may come at once.
+        rate: How many messages per second it may send.
+        burst: How many may come at once.
         end: Closes its connection with a reason and a code, if it goes on for long although it is refused.
     """
 
     __slots__ = ("_burst", "_end", "_left", "_rate", "_refused", "_since")
 
-    def __init__(self, limits: WebSocketLimits, end: End) -> None:
+    def __init__(self, rate: float, burst: int, end: End) -> None:
         self._end = end
-        self._rate = limits.max_rate
-        self._burst = self._left = float(limits.max_burst)
+        self._rate = rate
+        self._burst = self._left = float(burst)
         self._since = time.monotonic()
         self._refused = 0
 
     def take(self) -> None:
         """Count a message. Raises `TooManyRequests` if the client must not send it yet."""
-        rate = self._rate
-        if rate is None:
-            return
-        now = time.monotonic()
+        rate, now = self._rate, time.monotonic()
         self._left = min(self._burst, self._left + (now - self._since) * rate)
         self._since = now
         if self._left < 1:
