@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -15,9 +16,6 @@ __all__ = ["Address", "LooksAlike", "OwnSockets", "address_of", "ends_of", "open
 Address = tuple[str, int]
 
 _LISTS = [path for path in (Path("/proc/self/fd"), Path("/dev/fd")) if path.is_dir()]
-
-
-_WILDCARDS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104  # compared with, not listened on
 
 
 class LooksAlike(ConnectionError):
@@ -31,35 +29,46 @@ class OwnSockets:
 
     Attributes:
         known: Open descriptors that are excluded from the search.
+        searches: How often all descriptors were examined. Whoever arrived before a search is in its result.
     """
 
     def __init__(self) -> None:
         self.known: set[int] = set()
+        self.searches: int = 0
+        self._ends: defaultdict[Address, list[int]] = defaultdict(list)
 
-    def find(
-        self, client: Address, server: Address, among: Iterable[int] | None = None
-    ) -> tuple[socket.socket, int] | None:
+    def find(self, client: Address, server: Address, since: int) -> tuple[socket.socket, int] | None:
         """The connection from `client` to `server` and Granian's own descriptor; None: closed or not found.
+
+        All descriptors are examined once for all clients that have arrived by then, as a thousand of them come at once
+        when another replica has died.
 
         Args:
             client: The address of the client.
             server: The address that we listen on. If it means all addresses, a client may use one address and port for
                 several connections.
-            among: The descriptors to search; default: all, the newest first.
+            since: The value of `searches` when the client arrived.
 
         Raises:
             LooksAlike: There are several connections, to different addresses of ours.
             OSError: There are no more descriptors.
         """
-        if among is None:
-            among = sorted((each for each in open_descriptors() if each not in self.known), reverse=True)
-        found: list[tuple[int, Address]] = []
-        for descriptor in among:
-            ends = ends_of(descriptor, only=client)
-            if ends is not None and ends[1][1] == server[1]:
-                found.append((descriptor, ends[1]))
-                if server[0] not in _WILDCARDS:
-                    break
+        if self.searches == since:
+            self._search()
+        return self._take(client, server, [each for each in self._ends.get(client, ()) if each not in self.known])
+
+    def _search(self) -> None:
+        self.searches += 1
+        self._ends.clear()
+        for descriptor in open_descriptors():
+            if descriptor not in self.known:
+                ends = ends_of(descriptor)
+                if ends is not None:
+                    self._ends[ends[0]].append(descriptor)
+
+    def _take(self, client: Address, server: Address, among: Iterable[int]) -> tuple[socket.socket, int] | None:
+        every = ((descriptor, ends_of(descriptor, only=client)) for descriptor in among)
+        found = [(descriptor, ends[1]) for descriptor, ends in every if ends is not None and ends[1][1] == server[1]]
         if not found:
             return None
         if any(ours != found[0][1] for _, ours in found):
@@ -74,9 +83,16 @@ class OwnSockets:
         return None
 
     def cut(self, client: Address, server: Address, among: Iterable[int] | None = None) -> bool:
-        """End a connection without sending the rest; returns whether it was found and is unambiguous."""
+        """End a connection without sending the rest; returns whether it was found and is unambiguous.
+
+        Args:
+            client: The address of the client.
+            server: The address that we listen on.
+            among: The descriptors to examine; default: all that are open.
+        """
         with suppress(OSError):
-            found = self.find(client, server, among)
+            every = (each for each in open_descriptors() if each not in self.known) if among is None else among
+            found = self._take(client, server, every)
             if found is not None:
                 with found[0]:
                     found[0].shutdown(socket.SHUT_RDWR)

@@ -87,7 +87,7 @@ class WebSockets:
         ):
             return None
         self._by_host[host] += 1
-        ends = None if client is None or server is None else (client, server)
+        ends = None if client is None or server is None else (client, server, self._own.searches)
         return WebSocketSession(self, ends, receive, send, host)
 
     def _make_room(self, host: str) -> bool:
@@ -107,14 +107,19 @@ class WebSockets:
         if not self._by_host[host]:
             del self._by_host[host]
 
-    async def take_over(self, client: Address, server: Address) -> tuple[SocketConnection, int] | None:
+    async def take_over(self, client: Address, server: Address, since: int) -> tuple[SocketConnection, int] | None:
         """Take over a connection from Granian, with Granian's descriptor; None: Granian keeps it.
+
+        Args:
+            client: The address of the client.
+            server: The address that we listen on.
+            since: See `OwnSockets.find`.
 
         Raises:
             LooksAlike: It cannot be distinguished from another connection.
         """
         try:
-            found = self._own.find(client, server)
+            found = self._own.find(client, server, since)
         except LooksAlike as error:
             self._notices.tell("WebSocket client disconnected", str(error), client)
             raise
@@ -166,7 +171,8 @@ class WebSocketSession:
 
     Args:
         sockets: The server's.
-        ends: The addresses of the client and of the server; None: unknown.
+        ends: The addresses of the client and of the server, and how often connections had been searched when it
+            arrived; None: unknown.
         receive: Granian's.
         send: Granian's.
         host: The client's address.
@@ -178,7 +184,7 @@ class WebSocketSession:
     __slots__ = ("_connection", "_descriptor", "_ends", "_host", "_send", "_sockets", "direct")
 
     def __init__(
-        self, sockets: WebSockets, ends: tuple[Address, Address] | None, receive: Receive, send: Send, host: str
+        self, sockets: WebSockets, ends: tuple[Address, Address, int] | None, receive: Receive, send: Send, host: str
     ) -> None:
         self._sockets = sockets
         self._host = host
