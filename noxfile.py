@@ -19,7 +19,7 @@ CODE = ("src", "tests", "examples", "noxfile.py")
 CHECKERS = ("basedpyright", "mypy", "pyrefly", "pyright[nodejs]", "ty", "zuban")
 IN_PROCESSES = ("-n4", "--dist=loadfile", "--no-loadscope-reorder")
 # What takes long, in sessions of its own.
-EDITORS = ("tests/typing", "tests/mistakes", "tests/lsp")
+EDITORS = ("tests/typing", "tests/mypy", "tests/mistakes", "tests/lsp")
 EXTENSION = Path("docs/editors/vscode")
 BROWSER = ("tests/browser",)
 FLEETS = ("tests/chaos", "tests/process/test_supervisor.py", "tests/process/test_watchdog.py")

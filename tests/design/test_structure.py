@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 SOURCE = Path(__file__).parents[2] / "src" / "daebus"
+TESTS = Path(__file__).parents[1]
 MODULES = {str(path.relative_to(SOURCE)): path.read_text() for path in SOURCE.rglob("*.py")}
 
 AnyFunction = ast.FunctionDef | ast.AsyncFunctionDef
@@ -47,6 +48,27 @@ def test_modules_have_at_most_300_lines() -> None:
 def test_folders_have_at_most_15_modules() -> None:
     counted = Counter(str(Path(name).parent) for name in MODULES if not name.endswith("__init__.py"))
     assert {folder: number for folder, number in counted.items() if number > 15} == {}
+
+
+def test_each_folder_with_modules_has_a_folder_of_tests() -> None:
+    with_modules = {Path(name).parts[0] for name in MODULES if "/" in name and not name.endswith("__init__.py")}
+    assert with_modules - {path.name for path in TESTS.iterdir() if [*path.glob("test_*.py")]} == set()
+
+
+def test_files_of_tests_are_named_after_what_they_test() -> None:
+    """``tests/queues/test_leases_fences.py`` tests ``daebus.queues.leases``, in what its name adds."""
+
+    def names(folder: str) -> Iterator[str]:
+        yield folder
+        yield from (each.stem for each in (SOURCE / folder).iterdir() if not each.name.startswith("_"))
+
+    folders = [path.name for path in TESTS.iterdir() if (SOURCE / path.name).is_dir()]
+    assert [
+        f"{folder}/{path.name}"
+        for folder in folders
+        for path in (TESTS / folder).glob("test_*.py")
+        if not any(f"{path.stem}_".startswith(f"test_{name}_") for name in names(folder))
+    ] == []
 
 
 def test_functions_have_at_most_40_lines_without_their_docstring() -> None:

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from tests.server.test_socket_limits import echo
+from tests.server.test_sockets_limits import echo
 from tests.support import until
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, cast
 
 import pytest
-from tests.server.test_socket_limits import HANDSHAKE, closed, heard, raw, serving
+from tests.server.test_sockets_limits import HANDSHAKE, closed, heard, raw, serving
 from tests.support import until
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 from mypy.options import Options
-from tests.typing.plugin.conftest import Results
-from tests.typing.plugin.project import Project
+from tests.mypy.conftest import Results
+from tests.mypy.project import Project
 
 from daebus import BlockingBus, BlockingClients, BlockingRooms, Bus, Clients, Rooms
 from daebus.mypy.hooks import DaebusPlugin

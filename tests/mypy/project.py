@@ -31,7 +31,7 @@ disable_error_code = daebus-wiring, daebus-signature, daebus-path, daebus-duplic
 [mypy-dependency_injector.*]
 ignore_errors = True
 """
-ROOT = HERE.parent.parent.parent
+ROOT = HERE.parent.parent
 MARK = re.compile(r"\s*# ! (?P<code>[a-z-]+): (?P<parts>.+)$")
 
 

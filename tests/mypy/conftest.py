@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.typing.plugin.project import HERE, Found, Project
+from tests.mypy.project import HERE, Found, Project
 
 collect_ignore_glob = [] if find_spec("mypy") else ["test_*.py"]
 

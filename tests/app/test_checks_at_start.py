@@ -210,7 +210,7 @@ class TestResources:
                 pass
         line = (open_pool if inner else open_store).__code__.co_firstlineno
         assert f"The resource {name!r} of Own, " in str(caught.value)
-        assert f"{function} (tests/app/test_false_blessings.py:{line})" in str(caught.value)
+        assert f"{function} (tests/app/test_checks_at_start.py:{line})" in str(caught.value)
         (record,) = [record for record in caplog.records if record.levelname == "ERROR"]
         assert f"resource='{name}'" in record.getMessage()
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from tests.typing.plugin.conftest import Results
-from tests.typing.plugin.project import HERE, Project, expectations
+from tests.mypy.conftest import Results
+from tests.mypy.project import HERE, Project, expectations
 
 WRONG = sorted(path.name.removesuffix(".py.txt") for path in (HERE / "wrong").glob("*.py.txt"))
 RIGHT = sorted(path.name.removesuffix(".py.txt") for path in (HERE / "right").glob("*.py.txt"))

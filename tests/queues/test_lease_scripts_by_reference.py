@@ -4,7 +4,7 @@ Each instance knows only what it was told. So it settles, retries and confirms w
 a crash between two commands is an instance that does nothing more. The clock passes, and is set. After each command the
 answer, the registry and the owners must be those of the reference, and no entry may be lost.
 
-``DAEBUS_EXAMPLES=2000 pytest tests/queues/test_scripts_by_reference.py`` tries more.
+``DAEBUS_EXAMPLES=2000 pytest tests/queues/test_lease_scripts_by_reference.py`` tries more.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.typing.plugin.project import Project
+from tests.mypy.project import Project
 
 FINDER = """
 class Finder:
