@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from tests.export.market import app
 
-from daebus import Daebus
+from daebus import Channel, Daebus
 from daebus.export.asyncapi import asyncapi
 from daebus.export.contracts import contracts_of
 from daebus.protocol.messages import action_stream, channel_stream
@@ -146,6 +146,60 @@ def test_constraints_descriptions_and_strict_structs_are_kept(document: Json) ->
     assert schemas["Offer"]["additionalProperties"] is False
     assert schemas["Offer"]["properties"]["price"]["examples"] == ["9.50"]
     assert schemas["Sold"]["properties"]["type"] == {"enum": ["Sold"]}
+
+
+def test_names_that_differ_only_in_punctuation_are_all_documented() -> None:
+    alike = Daebus("alike")
+
+    for name in ("a.b", "a_b", "a-b"):
+
+        @alike.action(name)
+        async def answer() -> None: ...
+
+    @alike.listen(Channel[int]("a", durable=True), name="b_c")
+    async def on_a(event: int) -> None: ...
+
+    @alike.listen(Channel[int]("a_b", durable=True), name="c")
+    async def on_a_b(event: int) -> None: ...
+
+    document = asyncapi(contracts_of(alike.check()))
+    receiving = [one for one in document["operations"].values() if one["action"] == "receive"]
+    assert len(receiving) == 5
+    addresses = {_address(_at(document, one["channel"]["$ref"])) for one in receiving}
+    assert addresses == {
+        *(action_stream("alike", name) for name in ("a.b", "a_b", "a-b")),
+        channel_stream("a"),
+        channel_stream("a_b"),
+    }
+    for operation in receiving[:3]:
+        assert set(operation["reply"]["channel"]["$ref"].split("/")) & document["channels"].keys()
+        assert operation["reply"]["channel"] != operation["channel"]
+
+
+class Changed(msgspec.Struct):
+    id: str
+
+
+class Other:
+    class Changed(msgspec.Struct):
+        name: str
+
+
+def test_events_of_the_same_name_in_one_channel_are_all_documented() -> None:
+    listening = Daebus("listening")
+
+    @listening.listen(Channel[Changed]("changes", durable=True), name="first")
+    async def on_first(event: Changed) -> None: ...
+
+    @listening.listen(Channel[Other.Changed]("changes", durable=True), name="second")
+    async def on_second(event: Other.Changed) -> None: ...
+
+    document = asyncapi(contracts_of(listening.check()))
+    operations = document["operations"]
+    one, other = (operations[f"listen_changes_{name}"]["messages"] for name in ("first", "second"))
+    payloads = [_at(document, messages[0]["$ref"])["payload"] for messages in (one, other)]
+    properties = [list(_at(document, payload["$ref"])["properties"]) for payload in payloads]
+    assert (len(one), len(other), properties) == (1, 1, [["id"], ["name"]])
 
 
 def test_an_app_without_websockets_has_no_socket() -> None:

@@ -34,12 +34,12 @@ async def test_errors_of_ours_and_of_litestar_are_documented_by_their_status() -
         schema: Any = (await client.get("/schema/openapi.json")).json()
         assert (await client.get("/x")).json()["code"] == "coupon_is_void"
     responses = schema["paths"]["/x"]["get"]["responses"]
-    assert set(responses) == {"204", "400", "401", "404", "409"}
+    assert set(responses) == {"204", "400", "401", "404", "409", "5XX"}
     assert responses["404"]["description"] == "There is no such thing. (`not_found`)"
     assert "(`coupon_is_void`); " in responses["409"]["description"]
-    for status in ("400", "401", "404", "409"):
+    for status in ("400", "401", "404", "409", "5XX"):
         content = responses[status]["content"]["application/problem+json"]
-        assert content["schema"]["$ref"].endswith("Problem")
+        assert content["schema"]["$ref"].endswith("/InvalidInput" if status == "400" else "/Problem")
 
 
 @pytest.mark.parametrize("kind", [ValueError, "NotFound"])

@@ -29,7 +29,7 @@ def export(form: str, target: str, service: str | None, output: Path | None) -> 
     with explained(TargetError):
         made = examine(target, service).require()
         if form == "openapi":
-            from daebus.export.openapi import openapi  # noqa: PLC0415  # it loads Litestar
+            from daebus.checking.openapi import openapi  # noqa: PLC0415  # it loads Litestar
 
             document = openapi(made)
         else:

@@ -12,6 +12,7 @@ from typing_extensions import override
 from daebus.mistakes.places import CallSite, place_of
 from daebus.mistakes.problem import Code, WiringProblem
 from daebus.mistakes.render import Note
+from daebus.payloads.docstrings import split_docstring
 from daebus.payloads.encodable import Encodable
 
 from .contracts import Channel, Contract
@@ -84,8 +85,12 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
     @property
     def documentation(self) -> tuple[str, str]:
-        """The summary of the handler, which is the first line of its docstring or its name, and the rest of it."""
-        summary, _, description = (inspect.getdoc(self.function) or "").partition("\n")
+        """The summary of the handler, which is the first line of its docstring or its name, and the rest of it.
+
+        The section about its arguments is left out.
+        """
+        text, _ = split_docstring(inspect.getdoc(self.function) or "")
+        summary, _, description = text.partition("\n")
         return summary or self.function.__name__.replace("_", " ").capitalize(), description.strip()
 
     def problem(self, found: str, remedy: str, *, code: Code = "wiring", notes: Sequence[Note] = ()) -> WiringProblem:

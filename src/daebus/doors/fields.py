@@ -54,6 +54,7 @@ def body_of(kind: Any, fields: Sequence[PayloadField]) -> type[msgspec.Struct]:
         f"{origin.__name__}Body",
         [_as_field(field) for field in fields],
         module=origin.__module__,
+        namespace={"__doc__": origin.__doc__},
         rename={field.name: field.wire for field in fields},
         kw_only=True,
         forbid_unknown_fields=bool(config and config.forbid_unknown_fields),

@@ -1,1 +1,1 @@
-"""The contracts of an app as documents for others: an `Assembly` comes in, OpenAPI and AsyncAPI go out, for the CLI."""
+"""The contracts of an app as documents for others: its compiled handlers come in, AsyncAPI goes out."""

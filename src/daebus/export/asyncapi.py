@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from types import NoneType
 
 from daebus.declare.contracts import Channel
 from daebus.mistakes.show_type import show_type
 from daebus.payloads.encodable import Encodable
+from daebus.payloads.schemas import Json, Schemas, members_of
 from daebus.protocol.messages import action_stream, channel_stream
 
 from .asyncapi_sockets import SocketDocument
 from .contracts import About, AnyAction, AppContracts, Handled, Listened, types_of
-from .messages import ERROR, about_of, key_of, message, reply, request
-from .schemas import Json, Schemas, members_of
+from .messages import ERROR, Keys, about_of, as_key, message, numbered, reply, request
 
 __all__ = ["asyncapi"]
 
@@ -44,6 +45,7 @@ class _Document:
     def __init__(self, contracts: AppContracts) -> None:
         self._contracts = contracts
         self._schemas = Schemas(types_of(contracts))
+        self._keys = Keys()
         self._channels: dict[str, Json] = {}
         self._operations: dict[str, Json] = {}
 
@@ -58,7 +60,7 @@ class _Document:
         for channel in contracts.publishes:
             self._add_publisher(channel)
         if contracts.path is not None:
-            sockets = SocketDocument(contracts, self._schemas)
+            sockets = SocketDocument(contracts, self._schemas, self._keys)
             self._channels["websocket"] = sockets.channel()
             self._operations |= sockets.operations()
         return self._whole()
@@ -89,12 +91,13 @@ class _Document:
 
     def _add_action(self, direction: str, service: str, handled: Handled) -> None:
         """The channel of an action, that of its replies, and the operation."""
-        name, own = handled.name, key_of(handled.name)
+        name, keys = handled.name, self._keys
         taken, given = self._schemas.of(handled.takes), self._schemas.of(handled.gives)
-        key, operation = f"action_{own}", f"action_{own}"
+        key = operation = keys.of("action", name)
+        replies = keys.of("action", name, "replies")
         if direction == "send":
-            key, operation = f"{key_of(service)}_action_{own}", f"{key_of(service)}_{own}"
-        replies = f"{key}_replies"
+            key, operation = keys.of(service, "action", name), keys.of(service, name)
+            replies = keys.of(service, "action", name, "replies")
         self._channels[key] = {
             **_address(action_stream(service, name)),
             "servers": _BUS,
@@ -117,51 +120,58 @@ class _Document:
         }
 
     def _add_listener(self, listened: Listened) -> None:
-        key = self._add_channel(listened.channel, listened.event, durable=listened.durable)
-        operation = f"listen_{key_of(listened.channel)}_{key_of(listened.listener)}"
-        self._operations[operation] = {
+        key = self._keys.of("listen", listened.channel, listened.listener)
+        self._operations[key] = {
             "action": "receive",
-            **self._on_channel(key),
+            **self._on_channel(*self._add_channel(listened.channel, listened.event, durable=listened.durable)),
             **about_of(listened.about, scheme="user"),
         }
 
     def _add_publisher(self, channel: Channel[Encodable]) -> None:
-        key = self._add_channel(channel.name, channel.types[0], durable=channel.durable)
         about = _sent(f"publish {channel.name}", f"Publishes events of {channel.name}")
-        self._operations[f"publish_{key_of(channel.name)}"] = {
+        self._operations[self._keys.of("publish", channel.name)] = {
             "action": "send",
-            **self._on_channel(key),
+            **self._on_channel(*self._add_channel(channel.name, channel.types[0], durable=channel.durable)),
             **about_of(about, scheme="user"),
         }
 
-    def _on_channel(self, key: str) -> Json:
-        """A channel, and all its messages, as an operation or its reply names them."""
-        names = self._channels[key]["messages"]
+    def _on_channel(self, key: str, names: Iterable[str] | None = None) -> Json:
+        """A channel, and its messages, as an operation or its reply names them; `names`: only these."""
+        known = self._channels[key]["messages"] if names is None else names
         return {
             "channel": {"$ref": f"#/channels/{key}"},
-            "messages": [{"$ref": f"#/channels/{key}/messages/{one}"} for one in names],
+            "messages": [{"$ref": f"#/channels/{key}/messages/{one}"} for one in known],
         }
 
-    def _add_channel(self, name: str, event: object, *, durable: bool) -> str:
-        key = f"channel_{key_of(name)}"
+    def _add_channel(self, name: str, event: object, *, durable: bool) -> tuple[str, list[str]]:
+        """Add a channel and the messages of a type of events; returns the key of the channel, and those of them."""
+        key = self._keys.of("channel", name)
         text = (
             "A Redis stream. The message is the field `event` of an entry (XADD)." if durable else "A pub/sub channel."
         )
-        messages: dict[str, Json] = {}
-        for kind in members_of(event):
-            shown = show_type(kind) if kind is not NoneType else "nothing"
-            messages[key_of(shown)] = message(shown, self._schemas.of(kind))
-        self._channels.setdefault(
+        channel = self._channels.setdefault(
             key,
             {
                 **(_address(channel_stream(name)) if durable else {"address": name}),
                 "servers": _BUS,
                 "title": f"The events of {name}",
                 "description": text,
-                "messages": messages,
+                "messages": {},
             },
         )
-        return key
+        names: list[str] = []
+        for kind in members_of(event):
+            shown = show_type(kind) if kind is not NoneType else "nothing"
+            names.append(_add_message(channel["messages"], shown, self._schemas.of(kind)))
+        return key, names
+
+
+def _add_message(messages: dict[str, Json], shown: str, payload: Json) -> str:
+    """Add the message of a type to those of a channel; types with the same name have different keys."""
+    made = message(shown, payload)
+    key = next(name for name in numbered(as_key(shown)) if messages.get(name, made) == made)
+    messages[key] = made
+    return key
 
 
 def _sent(title: str, summary: str) -> About:

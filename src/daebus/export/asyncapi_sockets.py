@@ -8,10 +8,10 @@ from types import NoneType
 
 from daebus.declare.rooms import Room
 from daebus.payloads.encodable import Encodable
+from daebus.payloads.schemas import Json, Schemas
 
 from .contracts import AppContracts, Handled
-from .messages import ERROR_REFERENCE, about_of, key_of, message
-from .schemas import Json, Schemas
+from .messages import ERROR_REFERENCE, Keys, about_of, message
 
 __all__ = ["SocketDocument"]
 
@@ -32,11 +32,13 @@ class SocketDocument:
     Args:
         contracts: The contracts of the app.
         schemas: The schemas of its types.
+        keys: The keys of the document.
     """
 
-    def __init__(self, contracts: AppContracts, schemas: Schemas) -> None:
+    def __init__(self, contracts: AppContracts, schemas: Schemas, keys: Keys) -> None:
         self._contracts = contracts
         self._schemas = schemas
+        self._key = keys.of
 
     def channel(self) -> Json:
         """The channel of the WebSocket."""
@@ -52,18 +54,18 @@ class SocketDocument:
     def operations(self) -> dict[str, Json]:
         """The operations on it."""
         found = {
-            f"socket_{key_of(one.name)}": {
-                **_operation("receive", [f"socket_{key_of(one.name)}"]),
-                "reply": _operation(None, [f"answer_{key_of(one.name)}", "error"]),
+            self._key("socket", one.name): {
+                **_operation("receive", [self._key("socket", one.name)]),
+                "reply": _operation(None, [self._key("answer", one.name), "error"]),
                 **about_of(one.about, scheme="token"),
             }
             for one in self._contracts.messages
         }
         for room, handled in self._contracts.rooms:
-            key = key_of(room.name)
-            found[f"join_{key}"] = {
-                **_operation("receive", [f"join_{key}"]),
-                "reply": _operation(None, [f"joined_{key}", "error"]),
+            join = self._key("join", room.name)
+            found[join] = {
+                **_operation("receive", [join]),
+                "reply": _operation(None, [self._key("joined", room.name), "error"]),
                 **about_of(handled.about, scheme="token"),
             }
         if self._contracts.rooms:
@@ -78,7 +80,7 @@ class SocketDocument:
                 "summary": "Tells a client what happens in its rooms",
             }
         if self._contracts.sends:
-            names = [f"message_{key_of(one.name)}" for one in self._contracts.sends]
+            names = [self._key("message", one.name) for one in self._contracts.sends]
             found["messages"] = {**_operation("send", names), "summary": "Sends messages to clients and rooms"}
         return found
 
@@ -91,13 +93,13 @@ class SocketDocument:
         return {"query": dict(self._schemas.components[name])} if name else {"query": schema}
 
     def _received(self) -> dict[str, Json]:
-        return {f"socket_{key_of(one.name)}": self._envelope(one.name, one.takes) for one in self._contracts.messages}
+        return {self._key("socket", one.name): self._envelope(one.name, one.takes) for one in self._contracts.messages}
 
     def _envelope(self, name: str, kind: object) -> Json:
         return _envelope(name, self._schemas.of(kind), required=kind is not NoneType)
 
     def _answers(self) -> dict[str, Json]:
-        found = {f"answer_{key_of(one.name)}": self._answer(one) for one in self._contracts.messages}
+        found = {self._key("answer", one.name): self._answer(one) for one in self._contracts.messages}
         error = _envelope("error", ERROR_REFERENCE, required=True)
         return {**found, "error": error}
 
@@ -106,7 +108,7 @@ class SocketDocument:
 
     def _sent(self) -> dict[str, Json]:
         return {
-            f"message_{key_of(one.name)}": _envelope(
+            self._key("message", one.name): _envelope(
                 one.name, self._schemas.of(one.types[0]), required=one.types[0] is not NoneType, more=_IN_ROOM
             )
             for one in self._contracts.sends
@@ -117,12 +119,11 @@ class SocketDocument:
             return {}
         found: dict[str, Json] = {}
         for room, handled in self._contracts.rooms:
-            key = key_of(room.name)
             joined = self._joined(handled)
             name = {"room": {"type": "string", "pattern": _pattern(room), "description": handled.about.summary}}
             since = {"since": _object(_POSITION, ["epoch", "offset"])}
-            found[f"join_{key}"] = _envelope("join", _object({**name, **since}, ["room"]), required=True)
-            found[f"joined_{key}"] = _envelope("response", joined, required=True)
+            found[self._key("join", room.name)] = _envelope("join", _object({**name, **since}, ["room"]), required=True)
+            found[self._key("joined", room.name)] = _envelope("response", joined, required=True)
         members = {"anyOf": [self._member(handled) for _, handled in self._contracts.rooms]}
         return {**found, **_room_messages(members)}
 

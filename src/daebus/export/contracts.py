@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from types import NoneType
-from typing import TypeAlias, TypeGuard
+from typing import Protocol, TypeAlias, TypeGuard
 
 import msgspec
 
-from daebus.app.assembly import Assembly
-from daebus.app.kinds import ACTION, LISTEN, SOCKET, SOCKET_CONNECT, SOCKET_JOIN
+from daebus.asgi.settings import DaebusWebSocket
 from daebus.declare.contracts import Action, Channel, Contract, Message, StreamAction
 from daebus.declare.decorated import payload_parameters
 from daebus.declare.rooms import Room
 from daebus.declare.signatures import MISSING, Signature
-from daebus.declare.specs import ActionSpec, Spec
+from daebus.declare.specs import ActionSpec, JoinSpec, ListenSpec, SocketSpec, Spec
 from daebus.delivery.endpoint import Endpoint
 from daebus.identity.provider import refuses_strangers
 from daebus.payloads.encodable import Encodable
@@ -22,7 +21,7 @@ from daebus.websocket.clients import Client
 
 from .mentions import mentioned
 
-__all__ = ["About", "AnyAction", "AppContracts", "Handled", "Listened", "contracts_of", "types_of"]
+__all__ = ["About", "AnyAction", "AppContracts", "Described", "Handled", "Listened", "contracts_of", "types_of"]
 
 AnyAction: TypeAlias = Action[Encodable, Encodable] | StreamAction[Encodable, Encodable]
 
@@ -111,34 +110,60 @@ class AppContracts(msgspec.Struct, frozen=True):
     sends: Sequence[Message[Encodable]]
 
 
-def contracts_of(made: Assembly) -> AppContracts:
+class Plans(Protocol):
+    """The compiled handlers of an app."""
+
+    def compiled(self) -> Sequence[tuple[Spec, Endpoint[object]]]:
+        """The handlers in order of registration, without replaced ones."""
+        ...
+
+
+class Described(Protocol):
+    """The parts of an app of which its contracts are made."""
+
+    @property
+    def service(self) -> str:
+        """The name under which it is served."""
+        ...
+
+    @property
+    def plans(self) -> Plans:
+        """Its handlers."""
+        ...
+
+    @property
+    def websocket(self) -> DaebusWebSocket | None:
+        """Its WebSocket settings; None: it has no WebSockets."""
+        ...
+
+
+def contracts_of(made: Described) -> AppContracts:
     """The contracts of an app, in the order of registration."""
-    plans = made.plans
-    found = mentioned([spec.function for spec, _ in plans.compiled()])
-    connect = [_handled("connect", plan.spec, plan.endpoint) for plan in plans.of(SOCKET_CONNECT)]
+    compiled = made.plans.compiled()
+    found = mentioned([spec.function for spec, _ in compiled])
+    sockets = [(spec, endpoint) for spec, endpoint in compiled if isinstance(spec, SocketSpec)]
+    connect = [_handled("connect", spec, endpoint) for spec, endpoint in sockets if spec.event == "connect"]
     return AppContracts(
         service=made.service,
-        actions=[_action(plan.spec, plan.endpoint) for plan in plans.of(ACTION)],
-        listeners=[
-            Listened(
-                plan.spec.channel,
-                plan.spec.contract.types[0] if plan.spec.contract else _payload(plan.endpoint.signature),
-                plan.spec.is_durable,
-                plan.spec.name,
-                _about(plan.spec, plan.endpoint),
-            )
-            for plan in plans.of(LISTEN)
-        ],
+        actions=[_action(spec, endpoint) for spec, endpoint in compiled if isinstance(spec, ActionSpec)],
+        listeners=[_listened(spec, endpoint) for spec, endpoint in compiled if isinstance(spec, ListenSpec)],
         path=None if made.websocket is None else made.websocket.path,
         connect=next(iter(connect), None),
-        messages=[_handled(plan.spec.type, plan.spec, plan.endpoint) for plan in plans.of(SOCKET)],
+        messages=[_handled(spec.type, spec, endpoint) for spec, endpoint in sockets if spec.event == "message"],
         rooms=[
-            (plan.spec.room, _handled(plan.spec.room.name, plan.spec, plan.endpoint)) for plan in plans.of(SOCKET_JOIN)
+            (spec.room, _handled(spec.room.name, spec, endpoint))
+            for spec, endpoint in compiled
+            if isinstance(spec, JoinSpec)
         ],
         calls=[one for one in found if _is_call(one, made.service)],
         publishes=[one for one in found if _is_channel(one)],
         sends=[one for one in found if _is_message(one)],
     )
+
+
+def _listened(spec: ListenSpec, endpoint: Endpoint[object]) -> Listened:
+    event = spec.contract.types[0] if spec.contract else _payload(endpoint.signature)
+    return Listened(spec.channel, event, spec.is_durable, spec.name, _about(spec, endpoint))
 
 
 def _is_call(contract: Contract, own: str) -> TypeGuard[AnyAction]:
@@ -154,7 +179,7 @@ def _is_message(contract: Contract) -> TypeGuard[Message[Encodable]]:
     return isinstance(contract, Message)
 
 
-def _action(spec: ActionSpec, endpoint: Endpoint[bytes]) -> Handled:
+def _action(spec: ActionSpec, endpoint: Endpoint[object]) -> Handled:
     made = _handled(spec.name, spec, endpoint)
     if spec.contract is None:
         return made

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+from collections.abc import Iterator
+
+from daebus.payloads.schemas import Json
 
 from .contracts import About
-from .schemas import Json
 
-__all__ = ["ERROR", "ERROR_REFERENCE", "about_of", "key_of", "message", "reply", "request"]
+__all__ = ["ERROR", "ERROR_REFERENCE", "Keys", "about_of", "as_key", "message", "numbered", "reply", "request"]
 
 _ID: Json = {"type": "string", "maxLength": 256}
 _COUNT: Json = {"type": "integer", "minimum": 0}
@@ -40,9 +43,33 @@ _REQUEST: Json = {
 }
 
 
-def key_of(name: str) -> str:
-    """A name as a key of the document."""
+def as_key(name: str) -> str:
+    """A name in letters, digits and underscores."""
     return re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_") or "_"
+
+
+def numbered(name: str) -> Iterator[str]:
+    """A name, then others that begin with it."""
+    yield name
+    yield from (f"{name}_{number}" for number in itertools.count(2))
+
+
+class Keys:
+    """The keys of a document: another key for each thing.
+
+    Names that differ in punctuation alone have different keys: ``a.b`` is ``a_b``, and a later ``a_b`` is ``a_b_2``.
+    """
+
+    def __init__(self) -> None:
+        self._keys: dict[tuple[str, ...], str] = {}
+
+    def of(self, *parts: str) -> str:
+        """The key of what these parts identify; the same at each call."""
+        if parts not in self._keys:
+            taken = set(self._keys.values())
+            names = numbered("_".join(map(as_key, parts)))
+            self._keys[parts] = next(name for name in names if name not in taken)
+        return self._keys[parts]
 
 
 def message(name: str, payload: Json, **more: object) -> Json:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import inspect
-import re
 import warnings
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
@@ -16,7 +14,7 @@ from litestar.exceptions import LitestarDeprecationWarning, LitestarException
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.config import OpenAPIConfig
 from litestar.routes import HTTPRoute
-from litestar.types import ControllerRouterHandler, Method
+from litestar.types import ControllerRouterHandler
 from typing_extensions import override
 
 from daebus.asgi.conditions import leave_uncompressed, sending_changes
@@ -32,6 +30,8 @@ from daebus.errors import ConfigurationError, WiringError, WiringProblem
 from daebus.mistakes.places import made_at
 from daebus.mistakes.render import Note
 from daebus.mistakes.suggestions import closest
+from daebus.openapi.corrections import Corrections, corrected
+from daebus.openapi.operation_ids import operation_ids
 from daebus.openapi.page import PATH, Documentation
 from daebus.server.draining import BODY_RECEIVED, draining
 from daebus.server.sockets import DIRECT, Direct
@@ -39,7 +39,6 @@ from daebus.telemetry.logs import Logger
 
 from .arguments import PlainRequest
 from .fast_path import FastPath, has_fast_path
-from .litestar_internals import PathParameterDefinition, get_enum_string_value
 from .problems import Problems
 from .routes import HttpRoute, RouteHandler, make_handler
 
@@ -127,8 +126,8 @@ def build_litestar(
         "logging_config": None,
         "request_class": PlainRequest if fast else Request,
         "request_max_body_size": settings.limits.max_body_size,
-        "openapi_config": None if settings.schema is False else documentation.config,
         **given,
+        "openapi_config": _openapi_config(settings, documentation, routes),
         "exception_handlers": problems.handlers(cast("Any", given.get("exception_handlers"))),
         "after_exception": [problems.note, *_listed(given, "after_exception")],
         "plugins": [*_listed(given, "plugins"), fast_path],
@@ -151,9 +150,16 @@ def build_litestar(
 
 def _documentation(settings: DaebusHttp, service: str, routes: Sequence[HttpRoute]) -> Documentation:
     has_users = any(route.knows is not None for route in routes)
-    documentation = Documentation(service, _operation_ids(routes), has_users=has_users)
+    ids = operation_ids(routes, str(settings.litestar.get("path") or ""))
+    documentation = Documentation(service, ids, has_users=has_users)
     documentation.is_open = settings.schema is True
     return documentation
+
+
+def _openapi_config(settings: DaebusHttp, documentation: Documentation, routes: Sequence[HttpRoute]) -> object:
+    own = None if settings.schema is False else documentation.config
+    config = settings.litestar.get("openapi_config", own)
+    return corrected(config, Corrections(routes, settings.litestar)) if isinstance(config, OpenAPIConfig) else config
 
 
 def _make_application(options: Mapping[str, object]) -> Application:
@@ -256,29 +262,3 @@ def _refused(app: Litestar, route: HttpRoute, error: Exception) -> WiringProblem
     found = f"Litestar refuses it: {error.detail if isinstance(error, LitestarException) else error}"
     remedy = "correct the handler's signature, or the options of its route"
     return route.spec.problem(found, remedy, code="refused-by-litestar")
-
-
-def _operation_ids(
-    routes: Sequence[HttpRoute],
-) -> Callable[[HTTPRouteHandler, Method, list[str | PathParameterDefinition]], str]:
-    """Operation ids for OpenAPI: the function's name, with its blueprint and the method if it is ambiguous."""
-    pairs = [(route, method) for route in routes for method in route.spec.methods]
-    names = Counter(route.endpoint.signature.name for route, _ in pairs)
-    full_names = Counter(_full_name(route, method) for route, method in pairs)
-    ids: dict[tuple[str, str], str] = {}
-    for route, method in pairs:
-        name, full_name = route.endpoint.signature.name, _full_name(route, method)
-        if full_names[full_name] > 1:
-            full_name += re.sub(r"\W+", "_", route.spec.path).rstrip("_")
-        ids[method, path_shape(route.spec.path)] = name if names[name] == 1 else full_name
-
-    def operation_id(handler: HTTPRouteHandler, method: Method, components: list[str | PathParameterDefinition]) -> str:
-        shape = "/" + "/".join(part if isinstance(part, str) else "<>" for part in components)
-        known = ids.get((get_enum_string_value(method), shape)) if isinstance(handler, RouteHandler) else None
-        return known or OpenAPIConfig.operation_id_creator(handler, method, components)
-
-    return operation_id
-
-
-def _full_name(route: HttpRoute, method: str) -> str:
-    return re.sub(r"\W+", "_", f"{route.spec.blueprint}_{route.endpoint.signature.name}_{method.lower()}").strip("_")

@@ -58,7 +58,6 @@ REQUIRED: Sequence[str] = (
     "litestar.response.base:ASGIResponse.start_response",
     "litestar.serialization:get_serializer",
     "litestar.serialization.msgspec_hooks:DEFAULT_TYPE_ENCODERS",
-    "litestar.types.internal_types:PathParameterDefinition",
     "litestar.utils.helpers:get_enum_string_value",
     "litestar.utils.predicates:is_async_callable",
     "litestar.utils.sync:AsyncIteratorWrapper.iterator",
@@ -69,7 +68,6 @@ REQUIRED: Sequence[str] = (
 if TYPE_CHECKING:
     from litestar.exceptions.http_exceptions import RequestEntityTooLarge
     from litestar.serialization.msgspec_hooks import DEFAULT_TYPE_ENCODERS
-    from litestar.types.internal_types import PathParameterDefinition
     from litestar.utils.helpers import get_enum_string_value
     from litestar.utils.predicates import is_async_callable
     from litestar.utils.scope.state import ScopeState
@@ -78,7 +76,6 @@ else:
     # This module must be importable whatever is missing, so that `missing` can be called.
     RequestEntityTooLarge = find("litestar.exceptions.http_exceptions:RequestEntityTooLarge")
     DEFAULT_TYPE_ENCODERS = find("litestar.serialization.msgspec_hooks:DEFAULT_TYPE_ENCODERS")
-    PathParameterDefinition = find("litestar.types.internal_types:PathParameterDefinition")
     get_enum_string_value = find("litestar.utils.helpers:get_enum_string_value")
     is_async_callable = find("litestar.utils.predicates:is_async_callable")
     ScopeState = find(_SCOPE_STATE)
@@ -95,7 +92,6 @@ __all__ = [
     "LitestarRouter",
     "OwnHandler",
     "OwnRoute",
-    "PathParameterDefinition",
     "RequestEntityTooLarge",
     "broken_request",
     "get_enum_string_value",

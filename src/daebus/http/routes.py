@@ -211,6 +211,7 @@ def _options(route: HttpRoute, *, has_input: bool) -> dict[str, Any]:
     return {
         "summary": summary,
         "description": description or None,
+        "tags": [spec.blueprint] if spec.blueprint else None,
         "security": None if knows is None else [{USER: []}] if knows else [{}, {USER: []}],
         **given,
         "raises": None,  # Litestar knows only its own errors, and documents them in a form that no client gets

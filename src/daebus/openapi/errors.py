@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import cast
 
+import msgspec
 from litestar.exceptions import HTTPException
 from litestar.openapi.datastructures import ResponseSpec
 
@@ -12,8 +13,42 @@ from daebus.asgi.problems import PROBLEM, Problem, phrase
 from daebus.declare.specs import RouteSpec
 from daebus.errors import ServiceError, WiringProblem
 from daebus.mistakes.show_type import show_type
+from daebus.payloads.mistakes import Mistake
+from daebus.payloads.schemas import Json
 
-__all__ = ["FORBIDDEN", "INVALID_INPUT", "UNAUTHORIZED", "documented_errors", "find_undocumented"]
+__all__ = [
+    "BODY_ERRORS",
+    "FORBIDDEN",
+    "INVALID_INPUT",
+    "SERVER_ERRORS",
+    "UNAUTHORIZED",
+    "InvalidInput",
+    "documented_errors",
+    "find_undocumented",
+    "problem_response",
+]
+
+
+class InvalidDetails(msgspec.Struct):
+    """What is wrong in a request.
+
+    Attributes:
+        errors: All mistakes, the first 20 at most.
+        more: Whether there are more mistakes.
+    """
+
+    errors: list[Mistake] = []
+    more: bool = False
+
+
+class InvalidInput(Problem, kw_only=True):
+    """The request is not what the handler takes.
+
+    Attributes:
+        details: All mistakes, if the parameters or the body do not have their types.
+    """
+
+    details: InvalidDetails  # type: ignore[assignment]  # only documented, never made
 
 
 def _response(description: str) -> ResponseSpec:
@@ -28,6 +63,23 @@ FORBIDDEN: Mapping[int, ResponseSpec] = {403: _response("The caller may not do t
 
 INVALID_INPUT: Mapping[int, ResponseSpec] = {400: _response("Invalid input")}
 """The documented error of each route that takes anything from a request."""
+
+BODY_ERRORS: Mapping[str, str] = {
+    "413": "The body is too large (`too_large`)",
+    "415": "The body has another media type (`unsupported_media_type`)",
+}
+"""The documented errors of each route that takes a body, by status."""
+
+SERVER_ERRORS: Mapping[str, str] = {
+    "5XX": "The service failed, a server that it needs is out of reach, or its time was over",
+}
+"""The documented errors of each route that are no fault of the client, by status."""
+
+
+def problem_response(description: str) -> Json:
+    """The response for an error in a finished document."""
+    schema = {"$ref": f"#/components/schemas/{Problem.__name__}"}
+    return {"description": description, "content": {PROBLEM: {"schema": schema}}}
 
 
 def documented_errors(spec: RouteSpec) -> dict[int, ResponseSpec]:

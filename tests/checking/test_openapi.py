@@ -6,8 +6,8 @@ import pytest
 from tests.export.market import app
 
 from daebus import Daebus, DaebusHttp
+from daebus.checking.openapi import openapi
 from daebus.errors import ConfigurationError
-from daebus.export.openapi import openapi
 
 
 def test_the_routes_are_documented_without_a_server() -> None:

@@ -9,8 +9,7 @@ import msgspec
 from daebus.app.assembly import Assembly
 from daebus.app.web import Web
 from daebus.errors import ConfigurationError
-
-from .schemas import Json
+from daebus.payloads.schemas import Json
 
 __all__ = ["openapi"]
 

@@ -1,0 +1,239 @@
+"""The corrections of Litestar's OpenAPI document: schemas by msgspec, and all errors that the service answers."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import typing
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
+from pathlib import PurePath
+from types import NoneType
+from typing import Any, cast
+
+import msgspec
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.spec import OpenAPI
+from litestar.params import DependencyKwarg, KwargDefinition
+from litestar.response import Response
+from typing_extensions import override
+
+from daebus.asgi.problems import PROBLEM, Problem
+from daebus.declare.decorated import payload_parameters
+from daebus.declare.signatures import MISSING, Parameter, Signature
+from daebus.declare.specs import RouteSpec
+from daebus.doors.inputs import wire_name
+from daebus.payloads.docstrings import split_docstring
+from daebus.payloads.schemas import Json, Schemas, described_fields
+
+from .errors import BODY_ERRORS, SERVER_ERRORS, InvalidInput, problem_response
+from .routes import DocumentedRoute, document_path
+
+__all__ = ["Corrections", "corrected"]
+
+_TEXTS = (PurePath, re.Pattern, IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network)
+_REFERENCE = "#/components/schemas/"
+
+
+class _Slot(msgspec.Struct, frozen=True):
+    """A place of the document whose schema is that of a type.
+
+    Attributes:
+        holder: The object that has the schema, as ``schema``.
+        kind: The type.
+        default: What the schema gives as the default; `MISSING`: nothing.
+    """
+
+    holder: Json
+    kind: object
+    default: object = MISSING
+
+
+class Corrections:
+    """Corrects the document of an app.
+
+    Args:
+        routes: Its routes.
+        settings: The options of the Litestar app.
+    """
+
+    def __init__(self, routes: Sequence[DocumentedRoute], settings: Mapping[str, object]) -> None:
+        self._routes = routes
+        self._prefix = str(settings.get("path") or "")
+        self._has_dto = bool(settings.get("dto"))
+        self._has_return_dto = bool(settings.get("return_dto") or settings.get("dto"))
+
+    def apply(self, document: Json) -> Json:
+        """Correct a document, in place; returns it."""
+        paths: Mapping[str, Json] = document.get("paths", {})
+        slots: list[_Slot] = []
+        for route in self._routes:
+            for method in route.spec.methods:
+                operation = paths.get(document_path(route.spec, self._prefix), {}).get(method.lower())
+                if operation is not None:
+                    slots += self._slots(route.spec, route.endpoint.signature, operation)
+                    _add_errors(operation["responses"], takes_body="requestBody" in operation)
+                    slots += _problems(operation["responses"])
+        _fill(document, [slot for slot in slots if _is_known(slot.kind)])
+        return document
+
+    def _slots(self, spec: RouteSpec, signature: Signature, operation: Json) -> Iterator[_Slot]:
+        described = {**_described(spec), **split_docstring(inspect.getdoc(spec.function) or "")[1]}
+        plain = {wire_name(each): each for each in signature.left if _is_plain(each)}
+        for given in operation.get("parameters", ()):
+            parameter = plain.get(given["name"])
+            if parameter is not None and given["in"] in ("path", "query"):
+                _describe(given, described.get(parameter.name))
+                yield _Slot(given, parameter.annotation, parameter.default)
+        data = next((each for each in signature.left if each.name == "data"), None)
+        if data is not None and not (self._has_dto or spec.options.get("dto")):
+            body = operation.get("requestBody", {})
+            for content in body.get("content", {}).values():
+                yield _Slot(content, data.annotation)
+        if not (self._has_return_dto or spec.options.get("return_dto") or spec.options.get("dto")):
+            success = operation["responses"].get(str(spec.status_code or 200), {})
+            yield from (
+                _Slot(content, _given(signature.returns))
+                for media, content in success.get("content", {}).items()
+                if re.search("json|msgpack|event-stream", media)
+            )
+
+
+def corrected(config: OpenAPIConfig, corrections: Corrections) -> OpenAPIConfig:
+    """A copy of a configuration, whose document is corrected wherever Litestar uses it."""
+    kind: type[OpenAPIConfig] = type(config)
+    made = copy(config)
+    made.__class__ = type(kind.__name__, (_CorrectingConfig, kind), {"corrections": corrections})
+    return made
+
+
+class _CorrectingConfig(OpenAPIConfig):
+    corrections: Corrections
+
+    @override
+    def to_openapi_schema(self) -> OpenAPI:
+        made = super().to_openapi_schema()
+        made.__class__ = type("OpenAPI", (_CorrectedDocument,), {"corrections": self.corrections})
+        return made
+
+
+class _CorrectedDocument(OpenAPI):
+    corrections: Corrections
+
+    @override
+    def to_schema(self) -> Json:
+        return self.corrections.apply(super().to_schema())
+
+
+def _is_plain(parameter: Parameter) -> bool:
+    """Whether Litestar knows no more of a parameter than its annotation."""
+    metadata = typing.get_args(parameter.annotation) if hasattr(parameter.annotation, "__metadata__") else ()
+    return not any(isinstance(part, KwargDefinition | DependencyKwarg) for part in (*metadata, parameter.default))
+
+
+def _given(returns: object) -> object:
+    """The type of the body of a success."""
+    origin = typing.get_origin(returns)
+    if isinstance(origin, type) and issubclass(origin, Response):
+        return typing.get_args(returns)[0]
+    return NoneType if returns is MISSING else returns
+
+
+def _described(spec: RouteSpec) -> Mapping[str, str]:
+    """What is known of the fields of the payload, if the route is a door."""
+    if spec.opens is None:
+        return {}
+    payload = next(iter(payload_parameters(spec.opens.read_signature())), None)
+    return {} if payload is None else described_fields(payload.annotation)
+
+
+def _describe(given: Json, text: str | None) -> None:
+    if text:
+        given.setdefault("description", text)
+
+
+def _add_errors(responses: Json, *, takes_body: bool) -> None:
+    errors = {**(BODY_ERRORS if takes_body else {}), **SERVER_ERRORS}
+    for status, text in errors.items():
+        responses.setdefault(status, problem_response(text))
+
+
+def _problems(responses: Json) -> Iterator[_Slot]:
+    """The errors that have the form of daebus, which users may document otherwise."""
+    for status, response in responses.items():
+        content: Json = response.get("content", {}).get(PROBLEM, {})
+        if content.get("schema", {}).get("$ref", "").endswith("/Problem"):
+            yield _Slot(content, InvalidInput if status == "400" else Problem)
+
+
+def _is_known(kind: object) -> bool:
+    """Whether msgspec has a schema for a type: what Litestar or its plugins know alone stays theirs."""
+    try:
+        Schemas([kind], _custom)
+    except (TypeError, NameError):
+        return False
+    return True
+
+
+def _custom(kind: type) -> Json:
+    """The schemas of classes that Litestar encodes, and msgspec does not know."""
+    if kind is object:
+        return {}
+    if issubclass(kind, _TEXTS):
+        return {"type": "string"}
+    raise NotImplementedError
+
+
+def _fill(document: Json, slots: Sequence[_Slot]) -> None:
+    """Put the schemas into their places, and the components that are used into the document."""
+    schemas = Schemas([slot.kind for slot in slots], _custom)
+    old: Json = document.setdefault("components", {}).get("schemas", {})
+    for slot in slots:
+        slot.holder["schema"] = {}
+    renamed = {name: f"{name}_of_litestar" for name in old.keys() & schemas.components.keys()}
+    _rename([*document["paths"].values(), *old.values()], renamed)
+    for slot in slots:
+        slot.holder["schema"] = _with_default(schemas.of(slot.kind), slot.default)
+    known = {**{renamed.get(name, name): schema for name, schema in old.items()}, **schemas.components}
+    used = _reachable(document["paths"], known)
+    document["components"]["schemas"] = {name: known[name] for name in sorted(used)}
+
+
+def _with_default(schema: Json, default: object) -> Json:
+    if default in (MISSING, None, msgspec.UNSET):
+        return schema
+    return {**schema, "default": msgspec.to_builtins(default, str_keys=True)}
+
+
+def _parts(value: object) -> Iterator[Json]:
+    """The objects in a part of the document, itself included."""
+    if isinstance(value, dict):
+        yield cast("Json", value)
+        for part in cast("Json", value).values():
+            yield from _parts(part)
+    elif isinstance(value, list):
+        for part in cast("list[object]", value):
+            yield from _parts(part)
+
+
+def _rename(parts: Iterable[object], names: Mapping[str, str]) -> None:
+    for part in _parts(list(parts)):
+        name = str(part.get("$ref", "")).removeprefix(_REFERENCE)
+        if name in names:
+            part["$ref"] = f"{_REFERENCE}{names[name]}"
+
+
+def _reachable(start: object, components: Mapping[str, Json]) -> set[str]:
+    """The names of the components to which a part of the document refers, also through others."""
+    found: set[str] = set()
+    waiting: list[Any] = [start]
+    while waiting:
+        for part in _parts(waiting.pop()):
+            mapped = cast("Json", part.get("discriminator", {})).get("mapping", {}).values()
+            for reference in (part.get("$ref"), *mapped):
+                name = str(reference).removeprefix(_REFERENCE)
+                if name in components and name not in found:
+                    found.add(name)
+                    waiting.append(components[name])
+    return found
