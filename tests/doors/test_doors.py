@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import msgspec
 import pytest
@@ -27,7 +27,7 @@ from daebus import (
 from daebus.core.stopping import Stopping
 from daebus.delivery.delivery import Delivery
 from daebus.delivery.workers import WorkerPool
-from daebus.errors import BadRequest, NotFound, WiringError
+from daebus.errors import BadReply, BadRequest, NotFound, WiringError
 from daebus.http.events import EventRun
 from daebus.telemetry.logs import make_logger
 from daebus.testing import RunningService, running
@@ -213,6 +213,77 @@ class TestInputs:
             assert (await service.http.post("/plain", json={"name": "x"})).json()["name"] == "x"
 
 
+class TestAnswers:
+    async def test_status_errors_and_tags(self) -> None:
+        app, doors = make_app()
+
+        @doors.action("add", http="POST /add", status_code=201, raises=[NotFound], tags=["numbers"])
+        async def add(number: int) -> int:
+            return number
+
+        @doors.action("listen", sse="GET /listen", raises=[NotFound], tags=["numbers"])
+        async def listen() -> AsyncIterator[int]:
+            yield 1
+
+        async with served(app, doors) as service:
+            assert (await service.http.post("/add", json=3)).status_code == 201
+            document = (await service.http.get("/schema/openapi.json")).json()
+        for operation in (document["paths"]["/add"]["post"], document["paths"]["/listen"]["get"]):
+            assert operation["tags"] == ["numbers"]
+            assert "404" in operation["responses"]
+        assert "201" in document["paths"]["/add"]["post"]["responses"]
+
+    async def test_head_is_answered_as_get_without_the_body(self) -> None:
+        app, doors = make_app()
+
+        @doors.action("both", http="GET /both")
+        async def both() -> str:
+            return "four"
+
+        @doors.action("own", http="GET /own/<name>")
+        async def own(name: str) -> str:
+            return name
+
+        @doors.action("head", http="HEAD /own/<other>")
+        async def head(other: str) -> str:
+            log.append(other)
+            return other
+
+        async with served(app, doors) as service:
+            answer = await service.http.head("/both")
+            await service.http.head("/own/x")
+            document = (await service.http.get("/schema/openapi.json")).json()
+        assert (answer.status_code, answer.headers["content-length"], answer.content) == (200, "6", b"")
+        assert log == ["x"]
+        assert list(document["paths"]["/both"]) == ["get"]
+
+    async def test_a_reply_that_does_not_fit_its_type_is_logged_and_answered_as_on_the_bus(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        app, doors = make_app()
+        wrong = cast("Range", {"low": "x"})
+
+        @doors.action("wrong", http="GET /wrong", socket="wrong")
+        async def wrong_reply() -> Range:
+            return wrong
+
+        @doors.action("wrongs", sse="GET /wrongs")
+        async def wrong_items() -> AsyncIterator[Range]:
+            yield wrong
+
+        async with served(app, doors) as service, service.socket() as socket:
+            over_http = await service.http.get("/wrong")
+            over_socket = msgspec.json.decode((await socket.ask("wrong")).data)
+            events = await service.http.get("/wrongs")
+            with pytest.raises(BadReply) as over_bus:
+                await service.bus.call(Action[None, Range]("wrong", service="doors"), None)
+        assert (over_http.status_code, over_http.json()["code"]) == (502, "bad_reply")
+        assert over_http.json()["detail"] == over_socket["error"] == over_bus.value.message
+        assert over_socket["code"] == events.json()["code"] == "bad_reply"
+        failed = [record for record in caplog.records if record.getMessage().startswith("handler failed")]
+        assert len(failed) == 3
+
+
 async def test_a_door_handles_as_many_at_once_as_its_action() -> None:
     app, doors = make_app()
     running_now: list[int] = []
@@ -320,15 +391,37 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("options", "remedy"),
         [
-            ({"status_code": 201}, "only a route has it"),
+            ({"middleware": []}, "only a route has it"),
+            ({"status_code": 204}, "status 204 has no body, and the handler returns int"),
+            ({"status_code": 20}, "is not the status of a complete response"),
+            ({"raises": [ValueError]}, "ValueError, which is never sent to a client"),
+            ({"raises": NotFound}, r"write raises=\[NotFound\]"),
+            ({"tags": "shop"}, r"write tags=\['shop'\]"),
             ({"xyz": 1}, "backoff, .*, concurrency"),
             ({"ret": 1}, "retries"),
         ],
     )
     def test_an_option_that_an_action_has_not(self, options: Mapping[str, Any], remedy: str) -> None:
-        _, doors = make_app()
+        app, doors = make_app()
+
+        async def x() -> int:
+            return 1
+
+        def build() -> object:
+            doors.action("x", http="GET /x", **options)(x)
+            app.register_blueprint(doors)
+            return app.asgi
+
         with pytest.raises(WiringError, match=remedy):
-            doors.action("x", http="GET /x", **options)
+            build()
+
+    @pytest.mark.parametrize("options", [{"status_code": 201}, {"tags": []}, {"raises": []}])
+    def test_an_option_of_a_door_without_the_door(self, options: Mapping[str, Any]) -> None:
+        _, doors = make_app()
+        with pytest.raises(WiringError, match="the action has no door http="):
+            doors.action("x", socket="x", **options)
+        with pytest.raises(WiringError, match="the action has no door http="):
+            doors.action("y", **options)
 
     def problems_of(self, blueprint: Blueprint[Container], app: Daebus[Container]) -> list[tuple[str, str]]:
         with pytest.raises(WiringError) as caught:

@@ -197,7 +197,7 @@ def test_a_guard_that_does_not_fit_is_refused_at_registration(guard: object, fou
     async def place_bid(bid: Bid) -> str:
         return str(bid.amount)
 
-    app.action(PLACE_BID, requires=guard)(place_bid)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]  # any object
+    app.action(PLACE_BID, requires=guard)(place_bid)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType, reportCallIssue]  # any object
     with pytest.raises(WiringError, match=found) as caught:
         app.check("auction")
     assert [problem.code for problem in caught.value.problems] == ["wrong-guard"]

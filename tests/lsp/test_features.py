@@ -174,6 +174,31 @@ async def test_references_lenses_and_symbols_span_all_apps(editor: Editor) -> No
     assert [symbol.name for symbol in named or ()] == ["route GET /things/<thing_id>"]
 
 
+OPENED = """
+@users.action("opened", http="GET /opened/<number>")
+async def opened(number: int, *, repo: Repo) -> int:
+    return number
+"""
+
+
+async def test_doors_are_shown_with_their_action(editor: Editor) -> None:
+    editor.type("shop.py", SHOP.replace("\napp = ", f"{OPENED}\napp = "))
+
+    async def known() -> bool:
+        found = await editor.client.workspace_symbol_async(types.WorkspaceSymbolParams("opened"))
+        return {"action opened", "route GET /opened/<number>"} <= {symbol.name for symbol in found or ()}
+
+    await until(known, PATIENCE)
+    shown = await editor.client.text_document_code_lens_async(types.CodeLensParams(editor.at("shop.py")))
+    titles = [lens.command.title for lens in shown or () if lens.command is not None]
+    assert "no callers in the workspace · GET /opened/<number>" in titles
+    assert "Open as GET /opened/<number>." in await hover(editor, "shop.py", "async def ope|ned")
+    texts = await renamed(editor, "shop.py", 'action("ope|ned"', "shut")
+    assert texts == {"shop.py": editor.text("shop.py").replace('action("opened"', 'action("shut"')}
+    texts = await renamed(editor, "shop.py", "opened(number: int, *, re|po", "store")
+    assert "opened(number: int, *, store: Repo)" in texts["shop.py"]
+
+
 async def renamed(editor: Editor, name: str, piece: str, new: str) -> dict[str, str]:
     identifier, position = at(editor, name, piece)
     where = await editor.client.text_document_prepare_rename_async(types.PrepareRenameParams(identifier, position))

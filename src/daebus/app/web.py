@@ -13,6 +13,7 @@ import msgspec
 from daebus.asgi.settings import DaebusHttp, DaebusWebSocket
 from daebus.core.private_parts import require
 from daebus.delivery.grace import Grace
+from daebus.doors.heads import heads_of
 from daebus.embedded.deployment import is_isolated
 from daebus.errors import Unavailable
 from daebus.server.limits import ServerLimits, SocketLimits
@@ -86,7 +87,9 @@ class Web:
         from daebus.websocket.hub import socket_handler  # noqa: PLC0415
 
         made = self._made
-        routes = [HttpRoute(plan.spec, plan.endpoint) for plan in made.plans.of(ROUTE)]
+        plans = made.plans.of(ROUTE)
+        routes = [HttpRoute(plan.spec, plan.endpoint) for plan in plans]
+        routes += [HttpRoute(head, plans[index].endpoint) for index, head in heads_of([plan.spec for plan in plans])]
         websocket = made.websocket
         own_port = websocket is not None and websocket.port is not None and (alone or made.http is None)
         sockets = [] if websocket is None else [socket_handler(None if own_port else websocket.path, self._hub)]

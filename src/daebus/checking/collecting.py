@@ -78,6 +78,7 @@ def _handlers(made: Assembly) -> Iterator[Handler]:
             streams=signature is not None and signature.streams,
             services=[] if signature is None else list(_services(made, signature, endpoint)),
             interceptors=[] if endpoint is None else interceptors_of(endpoint),
+            is_door=spec.opens is not None,
         )
 
 

@@ -123,6 +123,7 @@ class Handler(msgspec.Struct, frozen=True, gc=False):
         file: Where the function is defined.
         contract: The key of its contract; None: it has none.
         compiled: Whether it has no mistakes of its own.
+        is_door: Whether it is a further door to an action, which has the same function.
     """
 
     title: str
@@ -140,6 +141,7 @@ class Handler(msgspec.Struct, frozen=True, gc=False):
     timeout: float | None = None
     listener: str | None = None
     interceptors: Sequence[str] = ()
+    is_door: bool = False
 
 
 class Snapshot(msgspec.Struct, frozen=True):

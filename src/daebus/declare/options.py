@@ -20,8 +20,8 @@ __all__ = [
     "ROOM_NOTICES",
     "Guard",
     "Requires",
-    "read_door",
     "read_guards",
+    "read_several",
     "refuse",
     "refuse_reserved",
     "require_brackets",
@@ -145,19 +145,6 @@ def require_methods(path: object, methods: Sequence[object]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name.upper() for name in names))
 
 
-def read_door(subject: str, option: str, given: object) -> tuple[str, str]:
-    """The method and the path of a door, such as ``GET /users/<id>``. Raises `WiringError`.
-
-    The path may have mistakes, which are reported with the others of the handler.
-    """
-    method, blank, path = given.partition(" ") if isinstance(given, str) else ("", "", "")
-    if not blank or not method.isalpha() or not path.strip():
-        found = f"{option}={given!r} is not a method and a path"
-        path = given if isinstance(given, str) and given.startswith("/") else "/the/path"
-        raise refuse(subject, found, f'write {option}="GET {path}"', "malformed-path")
-    return method.upper(), path.strip()
-
-
 def require_schedule(subject: str, seconds: float | None, every: timedelta | None, cron: str | None) -> Schedule:
     """The schedule of a task. Raises `WiringError` if the options do not form a valid schedule."""
     try:
@@ -167,6 +154,14 @@ def require_schedule(subject: str, seconds: float | None, every: timedelta | Non
         if not colon or not remedy.startswith(("give", "write")):
             found, remedy = str(error).rstrip("."), _SCHEDULES
         raise refuse(subject, found[:1].lower() + found[1:], remedy, "wrong-schedule") from error
+
+
+def read_several(subject: str, option: str, given: object) -> Sequence[object]:
+    """The values of an option that takes a list. Raises `WiringError` if it is none."""
+    if isinstance(given, str) or not isinstance(given, Sequence):
+        shown = getattr(given, "__name__", repr(given))
+        raise refuse(subject, f"{option}={shown} is not a list", f"write {option}=[{shown}]", "wrong-option")
+    return tuple(cast("Sequence[object]", given))
 
 
 def read_guards(subject: str, given: object) -> tuple[Guard, ...]:

@@ -6,9 +6,13 @@ import re
 import typing
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
+from types import NoneType
 from typing import TypedDict
 
-from .signatures import Signature
+from daebus.mistakes.show_type import show_type
+from daebus.mistakes.suggestions import did_you_mean
+
+from .signatures import MISSING, Signature
 from .specs import Method
 
 __all__ = [
@@ -21,7 +25,11 @@ __all__ = [
     "malformed_path",
     "path_parameters",
     "path_shape",
+    "split_door",
     "without_metadata",
+    "wrong_door",
+    "wrong_method",
+    "wrong_status",
 ]
 
 METHODS: tuple[str, ...] = typing.get_args(Method)
@@ -31,6 +39,9 @@ BODILESS: tuple[str, ...] = ("DELETE", "GET", "HEAD", "OPTIONS", "TRACE")
 
 RESERVED = frozenset({"body", "cookies", "data", "headers", "query", "request", "scope", "socket", "state"})
 """The parameter names that have a special meaning in Litestar."""
+
+_WITHOUT_BODY = (204, 205, 304)
+_NO_BODY = (MISSING, NoneType, typing.Any, object)
 
 # The path syntax of other frameworks.
 _KINDS = {
@@ -167,6 +178,42 @@ class RouteOptions(TypedDict, total=False):
 def path_parameters(path: str) -> tuple[str, ...]:
     """The names in ``<angle brackets>``, in order."""
     return tuple(segment[1:-1] for segment in path.split("/") if segment.startswith("<") and segment.endswith(">"))
+
+
+def split_door(door: str) -> tuple[str, str]:
+    """The method and the path of a door, such as ``GET /users/<id>``."""
+    method, _, path = door.partition(" ")
+    return method.upper(), path.strip()
+
+
+def wrong_door(option: str, given: object) -> tuple[str, str] | None:
+    """Why a value is no method and path, and the remedy; None if it is. Either may still have mistakes."""
+    method, path = split_door(given) if isinstance(given, str) else ("", "")
+    if method.isalpha() and path:
+        return None
+    path = given if isinstance(given, str) and given.startswith("/") else "/the/path"
+    return f"{option}={given!r} is not a method and a path", f'write {option}="GET {path}"'
+
+
+def wrong_method(method: str) -> tuple[str, str] | None:
+    """Why a method cannot be routed, and the remedy; None if it can."""
+    if method in METHODS:
+        return None
+    remedy = did_you_mean(method, METHODS, f"use one of {', '.join(METHODS)}")
+    return f"{method!r} is not an HTTP method that can be routed", remedy
+
+
+def wrong_status(status: object, returns: object) -> tuple[str, str] | None:
+    """Why a response with a result of this type cannot have a status, and the remedy; None if it can."""
+    if not isinstance(status, int) or not 200 <= status <= 599:
+        return (
+            f"status_code={status!r} is not the status of a complete response",
+            "give a number from 200 to 599, such as 201",
+        )
+    if status in _WITHOUT_BODY and returns not in _NO_BODY:
+        found = f"an answer with status {status} has no body, and the handler returns {show_type(returns)}"
+        return found, "return nothing: -> None, or give another status"
+    return None
 
 
 def path_shape(path: str) -> str:

@@ -65,7 +65,17 @@ class RetryOptions(RunOptions, total=False):
     """Upper limit in seconds of the delay before any retry. Default: 3600."""
 
 
-class ActionOptions(RetryOptions, total=False):
+class DoorOptions(TypedDict, total=False):
+    """Options of the action decorator for its doors ``http`` and ``sse``."""
+
+    raises: Sequence[type[Exception]]
+    """OpenAPI: the errors that the handler raises; subclasses of `ServiceError` or of Litestar's `HTTPException`."""
+
+    tags: Sequence[str]
+    """OpenAPI: the tags of the operation."""
+
+
+class ActionOptions(RetryOptions, DoorOptions, total=False):
     """Options of the action decorator."""
 
     keep_replies: float
@@ -74,11 +84,14 @@ class ActionOptions(RetryOptions, total=False):
     http: str
     """Opens the action as a route, such as ``"GET /users/<id>"``. Default: none."""
 
+    status_code: int
+    """The status of a success of this route. Default: 200, or 204 if the handler returns nothing."""
+
     socket: str
     """Opens the action as WebSocket messages of this type. Default: none."""
 
 
-class StreamOptions(RunOptions, total=False):
+class StreamOptions(RunOptions, DoorOptions, total=False):
     """Options of the action decorator for a `StreamAction`."""
 
     sse: str
@@ -153,7 +166,7 @@ class Policy(msgspec.Struct, frozen=True):
         return random.uniform(least, longest)  # noqa: S311  # spread, not secrecy
 
 
-_OF_ROUTES = ("guards", "media_type", "raises", "response_headers", "status_code", "tags")
+_OF_ROUTES = ("guards", "media_type", "middleware", "response_headers", "summary")
 """Options that are often looked for at an action with a door."""
 
 

@@ -104,7 +104,8 @@ class Recorder(SocketRecorder):
                 which the reply to a request with an idempotency key is kept (a day). ``http``: opens the action as a
                 route, such as ``"GET /users/<id>"``; ``socket``: as WebSocket messages of this type; ``sse``: if it
                 streams, as server-sent events, such as ``"GET /users/import"``. A blueprint puts its prefix before the
-                path, its namespace before the type.
+                path, its namespace before the type. ``status_code``: the status of a success of the route (200, or 204
+                if the handler returns nothing). ``raises``, ``tags``: errors and tags of the route, for OpenAPI.
         """
         require_named("action", name, (Action, StreamAction))
         contract = None if isinstance(name, str) else name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal, Never, TypeVar
 
@@ -19,8 +19,8 @@ from .deferring import collect, collecting
 from .options import (
     Guard,
     Requires,
-    read_door,
     read_guards,
+    read_several,
     refuse,
     refuse_reserved,
     require_brackets,
@@ -28,6 +28,7 @@ from .options import (
     require_name,
     require_seconds,
 )
+from .paths import split_door, wrong_door
 from .rooms import Room
 from .specs import ActionSpec, JoinSpec, SocketSpec, Spec, route_to, socket_to
 
@@ -73,11 +74,18 @@ class Recording:
     def _doors(self, subject: str, options: dict[str, Any]) -> list[Callable[[ActionSpec], Spec]]:
         """What makes the doors to an action, which are removed from its options. Raises `WiringError`."""
         doors: list[Callable[[ActionSpec], Spec]] = []
+        _require_door(subject, options)
+        about = {option: read_several(subject, option, options.pop(option)) for option in _ABOUT if option in options}
+        status_code = options.pop("status_code", None)
         for option in ("http", "sse"):
             if (given := options.pop(option, None)) is not None:
-                method, path = read_door(subject, option, given)
+                if (wrong := wrong_door(option, given)) is not None:
+                    raise refuse(subject, *wrong, "malformed-path")
+                method, path = split_door(given)
                 full = self._prefix + path if path.startswith("/") else path
-                doors.append(partial(route_to, method=method, path=full, has_events=option == "sse"))
+                has_events = option == "sse"
+                make = partial(route_to, method=method, path=full, has_events=has_events, about=about)
+                doors.append(partial(make, status_code=None if has_events else status_code))
         if (given := options.pop("socket", None)) is not None:
             require_name(f"{subject}: socket=", given, colons=True)
             refuse_reserved(subject, full := self._namespace + given)
@@ -106,6 +114,19 @@ class Recording:
             self._record(spec)
 
         return record
+
+
+# Options that describe the door of an action in documents.
+_ABOUT = ("raises", "tags")
+
+
+def _require_door(subject: str, options: Mapping[str, object]) -> None:
+    """Refuse options of a door without the door. Raises `WiringError`."""
+    for option in ("status_code", *_ABOUT):
+        needed = ("http",) if option == "status_code" else ("http", "sse")
+        if option in options and not any(door in options for door in needed):
+            found = f"{option}={options[option]!r}, but the action has no door {'= or '.join(needed)}="
+            raise refuse(subject, found, f'remove it, or write {needed[0]}="GET /the/path"', "wrong-option")
 
 
 def _check(kind: str, name: object, prefix: str, namespace: str) -> None:

@@ -248,11 +248,23 @@ class LifecycleSpec(Spec, frozen=True, kw_only=True):
         return ()
 
 
-def route_to(action: ActionSpec, *, method: str, path: str, has_events: bool) -> RouteSpec:
-    """The door to an action through which HTTP requests come."""
-    options = {} if has_events else {"media_type": "application/json"}
+def route_to(
+    action: ActionSpec,
+    *,
+    method: str,
+    path: str,
+    status_code: int | None,
+    has_events: bool,
+    about: Mapping[str, object],
+) -> RouteSpec:
+    """The door to an action through which HTTP requests come; `about`: its options for the documents."""
     return RouteSpec(
-        **_of_action(action), path=path, methods=(method,), status_code=None, options=options, has_events=has_events
+        **_of_action(action),
+        path=path,
+        methods=(method,),
+        status_code=status_code,
+        options=about if has_events else {"media_type": "application/json", **about},
+        has_events=has_events,
     )
 
 

@@ -6,14 +6,14 @@ from typing import TypeGuard
 from weakref import WeakKeyDictionary
 
 from daebus.connection.outages import AWAY, ServerUnavailable
-from daebus.errors import Internal, ServiceError, Unavailable
+from daebus.errors import BadReply, Internal, ServiceError, Unavailable
 from daebus.telemetry.logs import Logger
 from daebus.telemetry.tallies import Tally
 
 from .causes import place_of_failure, type_and_message
 from .endpoint import Endpoint, Incoming
 
-__all__ = ["failure", "is_for_senders", "outage"]
+__all__ = ["WrongReplyError", "failure", "is_for_senders", "outage"]
 
 # By observer: a handler's function, or another object that lives as long as it can see outages.
 _outages: WeakKeyDictionary[object, Tally] = WeakKeyDictionary()
@@ -23,11 +23,16 @@ _failures: dict[tuple[object, ...], Tally] = {}
 _MOST_FAILURES = 1_000
 
 
+class WrongReplyError(Exception):
+    """A handler has returned what does not fit its contract: its sender gets `BadReply` with this text."""
+
+
 def failure(error: BaseException, endpoint: Endpoint[object], incoming: Incoming, logger: Logger) -> ServiceError:
     """The error that is sent to the sender.
 
     A service error is sent unchanged. If a Redis server is unreachable, for daebus or for redis-py, the error is
-    `Unavailable` without the address; any other failure becomes `Internal`. Their causes are only logged.
+    `Unavailable` without the address; a reply of the wrong type becomes `BadReply`, any other failure `Internal`. Their
+    causes are only logged.
     """
     if is_for_senders(error):
         return error
@@ -42,7 +47,8 @@ def failure(error: BaseException, endpoint: Endpoint[object], incoming: Incoming
     if context.event_id is not None:
         about["event_id"] = context.event_id
     _log_failure(error, logger, about)
-    problem = Internal(f"The handler failed; the service's log has the cause under request id {context.request_id}")
+    cause = f"The handler failed; the service's log has the cause under request id {context.request_id}"
+    problem = BadReply(str(error)) if isinstance(error, WrongReplyError) else Internal(cause)
     problem.__cause__ = error  # for the dead letter; the sender gets the code, the message and the details
     return problem
 

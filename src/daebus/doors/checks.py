@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from daebus.declare.decorated import payload_parameters
-from daebus.declare.paths import METHODS, RESERVED, malformed_path, path_parameters
+from daebus.declare.paths import RESERVED, malformed_path, path_parameters, wrong_method, wrong_status
 from daebus.declare.signatures import Signature
 from daebus.declare.specs import RouteSpec, Spec
 from daebus.errors import WiringProblem
 from daebus.mistakes.show_type import show_type
-from daebus.mistakes.suggestions import closest, did_you_mean
+from daebus.mistakes.suggestions import closest
 from daebus.payloads.texts import is_text, is_text_or_texts
 
 from .inputs import Inputs
@@ -33,7 +33,11 @@ def check_door(spec: Spec, signature: Signature, inputs: Inputs | None) -> Seque
         malformed = malformed_path(spec.path)
         if malformed is not None:
             return [*problems, spec.problem(*malformed, code="malformed-path")]
-        problems += [*_check_method(spec), *_check_path(spec, signature, inputs), *_check_texts(spec, inputs)]
+        problems += [
+            *_check_answer(spec, signature),
+            *_check_path(spec, signature, inputs),
+            *_check_texts(spec, inputs),
+        ]
     return problems
 
 
@@ -47,11 +51,13 @@ def _check_streams(spec: Spec, signature: Signature) -> Iterator[WiringProblem]:
         yield spec.problem(found, 'open it as a route: http="GET /the/path"', code="not-a-stream")
 
 
-def _check_method(spec: RouteSpec) -> Iterator[WiringProblem]:
-    method = spec.methods[0]
-    if method not in METHODS:
-        remedy = did_you_mean(method, METHODS, f"use one of {', '.join(METHODS)}")
-        yield spec.problem(f"{method!r} is not an HTTP method that can be routed", remedy, code="wrong-method")
+def _check_answer(spec: RouteSpec, signature: Signature) -> Iterator[WiringProblem]:
+    wrong = wrong_method(spec.methods[0])
+    if wrong is not None:
+        yield spec.problem(*wrong, code="wrong-method")
+    wrong = None if spec.status_code is None else wrong_status(spec.status_code, signature.returns)
+    if wrong is not None:
+        yield spec.problem(*wrong, code="wrong-status")
 
 
 def _check_path(spec: RouteSpec, signature: Signature, inputs: Inputs) -> Iterator[WiringProblem]:

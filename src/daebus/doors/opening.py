@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from types import NoneType
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
 from daebus.declare.decorated import is_context
 from daebus.declare.signatures import Signature
-from daebus.declare.specs import RouteSpec, Spec
+from daebus.declare.specs import ActionSpec, RouteSpec, Spec
 from daebus.delivery.endpoint import Endpoint
 from daebus.errors import WiringError
 
 from .checks import check_door
 from .concurrency import limited
 from .inputs import Inputs, read_inputs
+from .replies import checked, checked_object
 
 __all__ = ["open_door"]
 
@@ -44,7 +45,7 @@ def open_door(spec: Spec, endpoint: Endpoint[bytes]) -> Endpoint[Any]:
         title=spec.title,
         timeout=spec.timeout,
         interceptors=limited(endpoint.interceptors, concurrency),
-        encode=_silent if signature.returns is NoneType and not signature.streams else endpoint.encode,
+        encode=_encoding(spec, signature),
     )
     if inputs is None:
         return opened
@@ -61,7 +62,7 @@ def _open_route(endpoint: Endpoint[Any], inputs: Inputs) -> Endpoint[Any]:
         take=_take_nothing,
         call=_calling(endpoint.call, signature, inputs),
         call_directly=_calling(endpoint.call_directly, signature, inputs),
-        encode=endpoint.encode if signature.streams else _unchanged,
+        encode=endpoint.encode,
     )
 
 
@@ -80,8 +81,14 @@ def _take_nothing(_: object) -> Sequence[object]:
     return ()
 
 
-def _unchanged(result: object) -> object:
-    return result
+def _encoding(spec: Spec, signature: Signature) -> Callable[[object], Any]:
+    """What encodes the replies of a door; those of a route are encoded by Litestar."""
+    if signature.returns is NoneType and not signature.streams:
+        return _silent
+    action = cast("ActionSpec", spec.opens)
+    kind = signature.returns if action.contract is None else action.contract.types[1]
+    is_encoded_later = isinstance(spec, RouteSpec) and not spec.has_events
+    return (checked_object if is_encoded_later else checked)(kind, action.name)
 
 
 def _silent(_: object) -> None: ...

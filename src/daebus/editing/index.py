@@ -184,10 +184,15 @@ class Index:
         return self._handlers if key is None else self._by_key.get(key, ())
 
     def handler(self, path: str, header: Header) -> Handler | None:
-        """What is known of a function: the handler of its name that is nearest to it."""
+        """What is known of a function: the handler of its name that is nearest to it, rather than one of its doors."""
         line = self.page(path).place(header.start)[0]
         found = self._by_function.get((path, header.name), ())
-        return min(found, key=lambda one: abs((one.line or 0) - line), default=None)
+        return min(found, key=lambda one: (abs((one.line or 0) - line), one.is_door), default=None)
+
+    def doors(self, handler: Handler) -> Sequence[Handler]:
+        """The doors of an action."""
+        same = self._by_function.get((handler.file, handler.function), ())
+        return [one for one in same if one.is_door and one.line == handler.line]
 
     def header(self, handler: Handler) -> Header | None:
         """The function of a handler in its file."""

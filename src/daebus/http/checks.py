@@ -12,12 +12,20 @@ from typing import NamedTuple
 from msgspec import inspect as shapes
 
 from daebus.declare.decorated import is_context
-from daebus.declare.paths import METHODS, RESERVED, is_file, malformed_path, path_parameters, without_metadata
+from daebus.declare.paths import (
+    RESERVED,
+    is_file,
+    malformed_path,
+    path_parameters,
+    without_metadata,
+    wrong_method,
+    wrong_status,
+)
 from daebus.declare.signatures import MISSING, Parameter, Signature
 from daebus.declare.specs import RouteSpec
 from daebus.errors import WiringProblem
 from daebus.mistakes.show_type import show_type
-from daebus.mistakes.suggestions import closest, did_you_mean
+from daebus.mistakes.suggestions import closest
 from daebus.payloads.texts import can_be, is_text
 
 __all__ = ["belongs_in_body", "check_route"]
@@ -42,8 +50,6 @@ class _Meaning(NamedTuple):
     """Names of Litestar's types; None: any type."""
 
 
-_WITHOUT_BODY = (204, 205, 304)
-_BODILESS_TYPES = (MISSING, NoneType, typing.Any, object)
 _BODILESS = ("GET", "HEAD", "TRACE")
 
 _MEANINGS = {
@@ -76,23 +82,16 @@ def _check_methods(spec: RouteSpec) -> Iterator[WiringProblem]:
     if not spec.methods:
         yield spec.problem("it has no methods", 'write methods=["GET"], or leave it out', code="wrong-method")
     for method in spec.methods:
-        if method not in METHODS:
-            found = f"{method!r} is not an HTTP method that can be routed"
-            yield spec.problem(found, _hint(method, METHODS, "use one of"), code="wrong-method")
+        wrong = wrong_method(method)
+        if wrong is not None:
+            yield spec.problem(*wrong, code="wrong-method")
 
 
 def _check_status(spec: RouteSpec, signature: Signature) -> Iterator[WiringProblem]:
-    status = spec.status_code
-    if status is None:
-        return
-    if not isinstance(status, int) or not 200 <= status <= 599:  # pyright: ignore[reportUnnecessaryIsInstance]
-        found = f"status_code={status!r} is not the status of a complete response"
-        yield spec.problem(found, "give a number from 200 to 599, such as 201", code="wrong-status")
-    elif (
-        status in _WITHOUT_BODY and signature.returns not in _BODILESS_TYPES and not _litestar_names(signature.returns)
-    ):
-        found = f"an answer with status {status} has no body, and the handler returns {show_type(signature.returns)}"
-        yield spec.problem(found, "return nothing: -> None, or give another status", code="wrong-status")
+    returns = MISSING if _litestar_names(signature.returns) else signature.returns
+    wrong = None if spec.status_code is None else wrong_status(spec.status_code, returns)
+    if wrong is not None:
+        yield spec.problem(*wrong, code="wrong-status")
 
 
 def _check_names(spec: RouteSpec, signature: Signature) -> Iterator[WiringProblem]:
@@ -178,10 +177,6 @@ def _check_returns(signature: Signature) -> Iterator[WiringProblem]:
             "annotate it: -> Reply, or -> None for 204",
             code="missing-return",
         )
-
-
-def _hint(name: str, known: tuple[str, ...], otherwise: str) -> str:
-    return did_you_mean(name, known, f"{otherwise} {', '.join(known)}")
 
 
 def _aliases(annotation: object) -> Iterator[str]:

@@ -180,17 +180,21 @@ def make_handler(
         return Delivery(endpoint, service, stopping, logger, "http")
 
     def make_delivery(encode: Encode) -> Delivery[object]:
-        made = (
-            answering_with_events(deliver_to(cast("Endpoint[bytes]", endpoint)), logger)
-            if spec.has_events
-            else endpoint
-        )
+        if spec.has_events:
+            made = answering_with_events(deliver_to(cast("Endpoint[bytes]", endpoint)), logger)
+        else:
+            made = endpoint
+            encode = encode if spec.opens is None else _after(endpoint.encode, encode)
         return deliver_to(msgspec.structs.replace(made, encode=encode))
 
     handler.route, handler.make_delivery, handler.logger = route, make_delivery, logger
     posed = msgspec.structs.replace(signature, returns=ServerSentEvent) if spec.has_events else signature
     handler(_make_function(posed, names, hints))
     return handler
+
+
+def _after(check: Encode, encode: Encode) -> Encode:
+    return lambda result: encode(check(result))
 
 
 def _refuse_unknown_options(spec: RouteSpec) -> None:

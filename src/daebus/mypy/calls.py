@@ -22,7 +22,7 @@ from mypy.types import (
 
 from daebus.mypy.model.reports import report, show
 
-__all__ = ["CALLS", "check_call", "is_for_none"]
+__all__ = ["CALLS", "check_call", "is_for_none", "lenient", "with_types"]
 
 _BUSES = ("daebus.bus.bus.Bus", "daebus.bus.blocking.BlockingBus", "daebus.testing.RunningService")
 _CLIENTS = ("daebus.websocket.clients.Clients", "daebus.websocket.blocking_clients.BlockingClients")
@@ -72,7 +72,7 @@ def check_call(context: MethodSigContext) -> FunctionLike | None:
     ):
         return None
     _report_other(api, given, contract, formal.type.name)
-    return _lenient(signature)
+    return lenient(signature)
 
 
 def is_for_none(signature: CallableType) -> bool:
@@ -102,16 +102,28 @@ def _formal(signature: CallableType) -> tuple[int, Instance]:
 
 
 def _concrete(signature: CallableType, formal: Instance, contract: Instance) -> CallableType:
-    """The signature with the types of one contract."""
+    """The signature with the types of one contract; without a payload, none has to be given."""
+    kinds = list(signature.arg_kinds)
+    if isinstance(get_proper_type(contract.args[0]), NoneType) and "payload" in signature.arg_names:
+        kinds[signature.arg_names.index("payload")] = ARG_OPT
+    open_ = signature.copy_modified(arg_kinds=kinds)  # pyright: ignore[reportUnknownMemberType]  # mypy's `Bogus`
+    return with_types(open_, formal, contract)
+
+
+def with_types(signature: CallableType, formal: Instance, contract: Instance) -> CallableType:
+    """A signature with the types of one contract instead of its variables.
+
+    Args:
+        signature: The signature.
+        formal: The type of its parameter for the contract.
+        contract: The type of the contract.
+    """
     known = {
         variable.id: argument
         for variable, argument in zip(map(get_proper_type, formal.args), contract.args, strict=True)
         if isinstance(variable, TypeVarType)
     }
-    kinds = list(signature.arg_kinds)
-    if isinstance(get_proper_type(contract.args[0]), NoneType) and "payload" in signature.arg_names:
-        kinds[signature.arg_names.index("payload")] = ARG_OPT
-    open_ = signature.copy_modified(arg_kinds=kinds, variables=[])  # pyright: ignore[reportUnknownMemberType]  # mypy's `Bogus`
+    open_ = signature.copy_modified(variables=[])  # pyright: ignore[reportUnknownMemberType]  # mypy's `Bogus`
     return expand_type(open_, known)
 
 
@@ -121,10 +133,10 @@ def _checked(api: TypeChecker, call: CallExpr, signature: CallableType) -> Calla
     if not found.has_new_errors():
         return signature
     api.msg.add_errors(found.filtered_errors())
-    return _lenient(signature)
+    return lenient(signature)
 
 
-def _lenient(signature: CallableType) -> CallableType:
+def lenient(signature: CallableType) -> CallableType:
     """A signature that accepts any arguments, so that mypy does not report the same mistake a second time."""
     returned = signature.ret_type if not signature.variables else _ANYTHING
     return CallableType([_ANYTHING] * 2, [ARG_STAR, ARG_STAR2], [None, None], returned, signature.fallback)

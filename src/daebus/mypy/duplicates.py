@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from mypy.checker import TypeChecker
 from mypy.nodes import CallExpr, Context, Decorator, Expression, OverloadedFuncDef, SymbolNode
 
-from daebus.declare.paths import path_shape
+from daebus.declare.paths import path_shape, split_door
 from daebus.mypy.model.handlers import Decoration, Handler
 from daebus.mypy.model.kinds import KINDS
 from daebus.mypy.model.reading import assigned, keyword, read_decoration, siblings, text, texts, variable
@@ -84,9 +84,9 @@ def _claims(api: TypeChecker, decoration: Decoration) -> Iterator[str]:
 
 def _doors(api: TypeChecker, call: CallExpr) -> Iterator[str]:
     for option in ("http", "sse"):
-        method, _, path = (text(api, keyword(call, option)) or "").partition(" ")
+        method, path = split_door(text(api, keyword(call, option)) or "")
         if path:
-            yield f"{method.upper()} {path_shape(path)}"
+            yield f"{method} {path_shape(path)}"
     message_type = text(api, keyword(call, "socket"))
     if message_type is not None:
         yield f'socket "{message_type}"'

@@ -29,6 +29,7 @@ from daebus.mypy.model.rooms import MAKING, NAMING, named_room, room_made
 from .arguments import check_arguments
 from .calls import CALLS, check_call, is_for_none
 from .duplicates import check_duplicates
+from .edge.decorating import DECORATING, check_options
 from .guards import check_guards
 from .providers import IDENTITY, LASTING, PER_MESSAGE, check_lifetime, found_user, nested_provider, selected
 from .registering import OVERRIDING, REGISTERING, check_in_time, check_once, check_overrides
@@ -81,6 +82,8 @@ class DaebusPlugin(Plugin):
             return self._on_call
         if fullname == NAMING:
             return self._on_room_named
+        if fullname.rpartition(".")[2] in DECORATING:
+            return self._on_options
         if fullname in REGISTERING or fullname.rpartition(".")[2] in OVERRIDING:
             return lambda context: self._on_registering(context, fullname)
         return self._on_decorated if fullname in _DECORATORS else None
@@ -117,6 +120,10 @@ class DaebusPlugin(Plugin):
         if not is_for_none(context.default_signature):
             self._called = self.guarded(lambda: check_call(context), None)
         return self._called or context.default_signature
+
+    def _on_options(self, context: MethodSigContext) -> FunctionLike:
+        signature: FunctionLike = context.default_signature
+        return self.guarded(lambda: check_options(context), signature)
 
     def _on_room_named(self, context: MethodSigContext) -> FunctionLike:
         return self.guarded(lambda: named_room(context), context.default_signature)

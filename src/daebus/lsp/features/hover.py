@@ -10,7 +10,7 @@ from daebus.editing.index import Index
 from daebus.lsp.texts import Texts
 
 from .subjects import Subject, find_subject
-from .wording import contract_text, handler_text, markdown, provider_text
+from .wording import contract_text, counted, handler_text, markdown, provider_text
 
 __all__ = ["hints", "hover"]
 
@@ -31,11 +31,12 @@ def _texts(index: Index, subject: Subject) -> Iterator[str]:
     counts = {} if key is None else index.counts(key)
     listeners = 0 if key is None else sum(one.kind == "listen" for one in index.handlers(key))
     if handler is not None:
-        yield handler_text(handler, index.providers(subject.path), counts, listeners)
+        used = counted(counts, listeners)
+        yield handler_text(handler, index.providers(subject.path), used, index.doors(handler))
     if contract is not None and handler is None:
         yield contract_text(contract, counts, listeners)
         for served in index.handlers(contract.key):
-            yield handler_text(served, index.providers(served.file or ""), {}, 0)
+            yield handler_text(served, index.providers(served.file or ""), doors=index.doors(served))
 
 
 def hints(index: Index, texts: Texts, path: str, shown: types.Range) -> list[types.InlayHint]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 from lsprotocol import types
@@ -13,7 +13,7 @@ from daebus.editing.syntax import Header
 from daebus.lsp.texts import Texts
 
 from .subjects import Subject, find_subject
-from .wording import counted
+from .wording import counted, listed_doors
 
 __all__ = ["define", "implement", "lenses", "refer", "symbols"]
 
@@ -140,13 +140,13 @@ def _provider_uses(index: Index, texts: Texts, provider: Provider) -> Iterator[t
 
 
 def lenses(index: Index, texts: Texts, path: str) -> list[types.CodeLens]:
-    """Above each action and listener, and each contract, how often it is used in the workspace."""
+    """Above each action and listener, and each contract, how often it is used in the workspace; and its doors."""
     page = index.page(path)
     found: dict[int, types.CodeLens] = {}
     for header in page.headers:
         handler = index.handler(path, header)
         if handler is not None and handler.contract is not None:
-            lens = _lens(index, _name_range(index, texts, path, header), handler.contract)
+            lens = _lens(index, _name_range(index, texts, path, header), handler.contract, index.doors(handler))
             found[lens.range.start.line] = lens
     for contract in index.contracts(path).values():
         where = _of_contract(index, texts, contract) if contract.file == path else None
@@ -155,11 +155,12 @@ def lenses(index: Index, texts: Texts, path: str) -> list[types.CodeLens]:
     return list(found.values())
 
 
-def _lens(index: Index, where: types.Range, key: str) -> types.CodeLens:
+def _lens(index: Index, where: types.Range, key: str, doors: Sequence[Handler] = ()) -> types.CodeLens:
     counts = index.counts(key)
     listeners = sum(one.kind == "listen" for one in index.handlers(key))
     noun = "publishers" if key.startswith("channel ") else "senders" if key.startswith("message ") else "callers"
-    return types.CodeLens(where, types.Command(counted(counts, listeners) or f"no {noun} in the workspace", ""))
+    used = counted(counts, listeners) or f"no {noun} in the workspace"
+    return types.CodeLens(where, types.Command(" · ".join([used, *([listed_doors(doors)] if doors else [])]), ""))
 
 
 def symbols(index: Index, texts: Texts, query: str) -> list[types.WorkspaceSymbol]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from lsprotocol import types
 
 from daebus.checking.snapshot import Contract, Handler, Provider
 
-__all__ = ["contract_text", "counted", "handler_text", "markdown", "provider_text"]
+__all__ = ["contract_text", "counted", "handler_text", "listed_doors", "markdown", "provider_text"]
 
 
 def markdown(text: str) -> types.MarkupContent:
@@ -48,8 +48,17 @@ def contract_text(contract: Contract, counts: Mapping[str, int], listeners: int)
     return "\n\n".join(lines)
 
 
-def handler_text(handler: Handler, providers: Mapping[str, Provider], counts: Mapping[str, int], listeners: int) -> str:
-    """A handler with its whole wiring."""
+def handler_text(
+    handler: Handler, providers: Mapping[str, Provider], used: str = "", doors: Sequence[Handler] = ()
+) -> str:
+    """A handler with its whole wiring.
+
+    Args:
+        handler: The handler.
+        providers: The providers of its app, by name.
+        used: How often its contract is used.
+        doors: Its doors, if it is an action.
+    """
     returns = f" -> {'stream of ' if handler.streams else ''}{handler.returns}" if handler.returns else ""
     lines = [f"**{handler.title}** of blueprint `{handler.blueprint}`", f"`({', '.join(handler.takes)}){returns}`"]
     if handler.services:
@@ -60,9 +69,16 @@ def handler_text(handler: Handler, providers: Mapping[str, Provider], counts: Ma
         lines.append(f"One run may take {handler.timeout:g} s.")
     if handler.interceptors:
         lines.append(f"Interceptors, the outermost first: {', '.join(f'`{name}`' for name in handler.interceptors)}.")
-    if used := counted(counts, listeners):
+    if doors:
+        lines.append(f"Open as {listed_doors(doors)}.")
+    if used:
         lines.append(used)
     return "\n\n".join(lines)
+
+
+def listed_doors(doors: Sequence[Handler]) -> str:
+    """The doors of an action, such as ``GET /users/<id>, socket get_user``."""
+    return ", ".join(door.title.removeprefix("route ") for door in doors)
 
 
 def _service_line(name: str, provider: Provider | None) -> str:

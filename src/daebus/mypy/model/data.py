@@ -52,7 +52,7 @@ def fields_of(typ: ProperType) -> dict[str, ProperType] | None:
     if not typ.type.has_base("msgspec.Struct") and not _MADE_OF & typ.type.metadata.keys():
         return None
     fields: dict[str, ProperType] = {}
-    for base in reversed(typ.type.mro):
+    for base in reversed(typ.type.mro[:-1]):  # without `object`, which has attributes of its own
         if "rename" in base.defn.keywords or _has_renamed(base):
             return None
         for name, symbol in base.names.items():

@@ -8,8 +8,7 @@ users = Blueprint("users")
 
 
 # wrong
-# ! mypy call-overload: No overload variant of "listen" of "Recorder" matches argument types "str", "str"
-# ! mypy untyped-decorator: Untyped decorator makes function "show" untyped
+# ! mypy call-arg: Unexpected keyword argument "start" for "listen" of "Recorder"
 # ! pyrefly no-matching-overload
 # ! pyright reportArgumentType: Argument of type "Literal['events']" cannot be assigned to parameter "channel" of type "Channel[Event@listen]" in function "listen"
 # ! registration wrong-option: @listen('events'): start='latest', but only a durable channel stores the position of a listener; remove start=, or make the channel durable: Channel[...](..., durable=True)

@@ -8,8 +8,7 @@ users = Blueprint("users")
 
 
 # wrong
-# ! mypy call-overload: No overload variant of "listen" of "Recorder" matches argument types "Channel[Created]", "str"
-# ! mypy untyped-decorator: Untyped decorator makes function "show" untyped
+# ! mypy arg-type: Argument "start" to "listen" of "Recorder" has incompatible type "Literal['beginning']"; expected "Literal['earliest', 'latest']"
 # ! pyrefly no-matching-overload
 # ! pyright reportArgumentType: Argument of type "Literal['beginning']" cannot be assigned to parameter "start" of type "Start" in function "listen"
 # ! registration wrong-option: @listen('events'): start='beginning' is not an allowed value; give one of 'earliest', 'latest'

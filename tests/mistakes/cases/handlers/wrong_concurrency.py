@@ -7,8 +7,7 @@ users = Blueprint("users")
 
 
 # wrong
-# ! mypy call-overload: No overload variant of "action" of "Recorder" matches argument types "str", "str"
-# ! mypy untyped-decorator: Untyped decorator makes function "get_user" untyped
+# ! mypy arg-type: Argument "concurrency" to "action" of "Recorder" has incompatible type "str"; expected "int | None"
 # ! pyrefly no-matching-overload
 # ! pyright reportArgumentType: Argument of type "Literal['many']" cannot be assigned to parameter "concurrency" of type "int | None" in function "action"
 # ! pyright reportCallIssue: No overloads for "action" match the provided arguments

@@ -13,7 +13,7 @@ class Search(msgspec.Struct):
 
 
 # wrong
-# ! mypy daebus-path: search: a GET request has no body, and "user", a GetUser, fits in no query string -> use a method with a body: "POST
+# ! mypy daebus-path: search: a GET request has no body, and "user", a GetUser, cannot be read from a query string -> use a method with a body: "POST
 # ! registration not-in-query: route GET && a GET request has no body, and 'user', a GetUser, cannot be read from a query string; use a method with a body: "POST
 @users.action("search", http="GET /search")
 # right
