@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
+import tempfile
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -146,8 +148,8 @@ def apply(text: str, edits: Sequence[types.TextEdit]) -> str:
 
 
 @asynccontextmanager
-async def editing(folder: Path, **options: object) -> AsyncGenerator[Editor]:
-    """An editor whose workspace is a folder."""
+async def editing(folder: Path, *, cache: Path | None = None, **options: object) -> AsyncGenerator[Editor]:
+    """An editor whose workspace is a folder; `cache`: what the server remembers of earlier sessions, else nothing."""
     client = LanguageClient("test", "1")
     editor = Editor(client, folder)
 
@@ -160,7 +162,9 @@ async def editing(folder: Path, **options: object) -> AsyncGenerator[Editor]:
     client.feature(types.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS)(told)
     client.feature(types.WORKSPACE_CODE_LENS_REFRESH)(refreshed)
     command = (sys.executable, "-m", "daebus", "lsp")
-    await client.start_io(*command)  # pyright: ignore[reportUnknownMemberType]
+    kept = tempfile.TemporaryDirectory()
+    environment = {**os.environ, "XDG_CACHE_HOME": str(cache or kept.name)}
+    await client.start_io(*command, env=environment)  # pyright: ignore[reportUnknownMemberType]
     try:
         workspace = types.WorkspaceFolder(folder.as_uri(), folder.name)
         params = types.InitializeParams(
@@ -179,4 +183,5 @@ async def editing(folder: Path, **options: object) -> AsyncGenerator[Editor]:
         if not client.stopped:
             await asyncio.wait_for(client.shutdown_async(None), PATIENCE)
             client.exit(None)
+        kept.cleanup()
         await asyncio.wait_for(client.stop(), PATIENCE)  # type: ignore[no-untyped-call]

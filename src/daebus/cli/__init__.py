@@ -9,7 +9,7 @@ from importlib import import_module
 import click
 from typing_extensions import override
 
-from daebus.telemetry.consoles import PlainFormatter
+from daebus.telemetry.plain import PlainFormatter
 
 __all__ = ["main"]
 

@@ -103,23 +103,21 @@ class _Headers:
 
     def find(self) -> Iterator[Header]:
         decorators: list[Decorator] = []
-        index = 0
-        while index < len(self._tokens):
-            token = self._tokens[index]
-            if not self._begins_line(index):
-                index += 1
-            elif token.text == "@":
-                decorator, index = self._decorator(index)
+        behind = 0
+        for index in self._page.line_starts:
+            if index < behind or index >= len(self._tokens):
+                continue
+            text = self._tokens[index].text
+            if text == "@":
+                decorator, behind = self._decorator(index)
                 decorators.append(decorator)
-            elif token.text in ("def", "async") and decorators:
-                header, index = self._header(index, decorators)
+            elif text in ("def", "async") and decorators:
+                header, behind = self._header(index, decorators)
                 decorators = []
                 if header is not None:
                     yield header
-            else:
-                if token.kind != "newline":
-                    decorators = []
-                index += 1
+            elif self._tokens[index].kind != "newline":
+                decorators = []
 
     def _begins_line(self, index: int) -> bool:
         return index == 0 or self._tokens[index - 1].kind == "newline"
@@ -192,10 +190,16 @@ class _Headers:
     def _body(self, closing: int, indent: int) -> int:
         """Where the body ends behind the parameters."""
         depth = 0
+        begins = False
         for at in range(closing + 1, len(self._tokens)):
             token = self._tokens[at]
-            depth += (token.text in OPENING) - (token.text in CLOSING)
-            if token.kind != "newline" and self._begins_line(at):
+            if token.kind == "newline":
+                begins = True
+                continue
+            if token.kind == "op":
+                depth += (token.text in OPENING) - (token.text in CLOSING)
+            if begins:
+                begins = False
                 column = self._page.place(token.start)[1]
                 if column <= indent and (depth <= 0 or token.text in _STATEMENTS):
                     return token.start - 1

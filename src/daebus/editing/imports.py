@@ -11,9 +11,6 @@ from .syntax import Page
 
 __all__ = ["import_edits"]
 
-_FROM = re.compile(
-    r"^from[ \t]+(?P<module>[\w.]+)[ \t]+import[ \t]+(?P<names>\((?P<inner>[^)]*)\)|[^\n(#]*)", re.MULTILINE
-)
 _IMPORT = re.compile(r"^(?:from|import)[ \t][^\n]*", re.MULTILINE)
 
 
@@ -27,9 +24,9 @@ def import_edits(path: str, page: Page, member: Member, module_file: str | None)
         module_file: The file of the module that defines it; None: it is not known.
     """
     name, module = member.name, member.module
-    if name is None or module is None or module_file == path or _is_known(page.text, name):
+    if name is None or module is None or module_file == path or name in page.top_names:
         return []
-    for found in _FROM.finditer(page.text):
+    for found in page.from_imports:
         if found["module"] == module and "*" not in found["names"]:
             inner = found["inner"]
             if inner is None:
@@ -38,22 +35,12 @@ def import_edits(path: str, page: Page, member: Member, module_file: str | None)
             comma = "" if inner.rstrip().endswith(",") else ","
             line = f"\n    {name}," if "\n" in inner else f" {name}"
             return [_insertion(path, end, comma + line)]
-    return [_insertion(path, *_new_line(page.text, f"from {module} import {name}\n"))]
+    return [_insertion(path, *_new_line(page, f"from {module} import {name}\n"))]
 
 
-def _is_known(text: str, name: str) -> bool:
-    """Whether a module imports or defines a name at its top level."""
-    if re.search(rf"^(?:class|def|async def)[ \t]+{name}\b|^{name}\b[^=\n]*=", text, re.MULTILINE):
-        return True
-    names = (found["inner"] or found["names"] for found in _FROM.finditer(text))
-    return any(re.search(rf"\b{name}\b", one) for one in names)
-
-
-def _new_line(text: str, line: str) -> tuple[int, str]:
+def _new_line(page: Page, line: str) -> tuple[int, str]:
     """Where a new import goes: behind the last one, otherwise behind the documentation of the module."""
-    last = 0
-    for found in _FROM.finditer(text):
-        last = max(last, found.end())
+    text, last = page.text, max((found.end() for found in page.from_imports), default=0)
     for found in _IMPORT.finditer(text):
         last = max(last, found.end())
     if last == 0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import operator
 import re
 from functools import cached_property
 
@@ -10,18 +11,20 @@ import msgspec
 
 __all__ = ["CLOSING", "OPENING", "Source", "Token"]
 
+# What is between tokens is skipped in the same match, without going back: a comment is never taken for a name.
 _TOKEN = re.compile(
     r"""
-    (?P<string>[rbfuRBFU]{0,2}(?:\"{3}(?:\\.|[^\\])*?\"{3}|'{3}(?:\\.|[^\\])*?'{3}
+    (?>[ \t\f]+|\\\r?\n|\#[^\n]*)*+
+    (?:(?P<string>[rbfuRBFU]{0,2}(?:\"{3}(?:\\.|[^\\])*?\"{3}|'{3}(?:\\.|[^\\])*?'{3}
       |\"(?:\\.|[^\"\\\n])*\"?|'(?:\\.|[^'\\\n])*'?))
-    |(?P<comment>\#[^\n]*)
     |(?P<name>\w+)
     |(?P<newline>\r?\n|\r)
-    |(?P<space>[ \t\f]+|\\\r?\n)
     |(?P<op>->|\*\*|.)
+    |\Z)
     """,
     re.VERBOSE | re.DOTALL,
 )
+_KINDS = ("", *_TOKEN.groupindex)
 OPENING, CLOSING = "([{", ")]}"
 
 
@@ -38,6 +41,9 @@ class Token(msgspec.Struct, frozen=True, gc=False):
         return self.start + len(self.text)
 
 
+_start = operator.attrgetter("start")
+
+
 class Source:
     """A file as text.
 
@@ -51,12 +57,13 @@ class Source:
     @cached_property
     def tokens(self) -> list[Token]:
         """All the tokens that are neither space nor comments."""
-        found = (Token(one.lastgroup or "op", one[0], one.start()) for one in _TOKEN.finditer(self.text))
-        return [token for token in found if token.kind not in ("space", "comment")]
+        found = ((one, one.lastindex) for one in _TOKEN.finditer(self.text))
+        return [Token(_KINDS[kind], one[kind], one.start(kind)) for one, kind in found if kind is not None]
 
     @cached_property
-    def _starts(self) -> list[int]:
-        return [token.start for token in self.tokens]
+    def line_starts(self) -> list[int]:
+        """The indices of the tokens that begin a line."""
+        return [0, *(index for index, token in enumerate(self.tokens, 1) if token.kind == "newline")]
 
     @cached_property
     def _lines(self) -> list[int]:
@@ -78,7 +85,7 @@ class Source:
 
     def index(self, offset: int) -> int:
         """The number of tokens that begin before an offset."""
-        return bisect.bisect_left(self._starts, offset)
+        return bisect.bisect_left(self.tokens, offset, key=_start)
 
     def word(self, offset: int) -> Token | None:
         """The name or string at an offset, also directly before it."""

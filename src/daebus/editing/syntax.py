@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import cached_property
 
@@ -11,6 +12,13 @@ from .headers import Decorator, Header, Parameter, find_headers
 from .source import CLOSING, OPENING, Source, Token
 
 __all__ = ["Decorator", "Header", "Page", "Parameter", "Token", "Use"]
+
+
+_FROM = re.compile(
+    r"^from[ \t]+(?P<module>[\w.]+)[ \t]+import[ \t]+(?P<names>\((?P<inner>[^)]*)\)|[^\n(#]*)", re.MULTILINE
+)
+_DEFINED = re.compile(r"^(?:class|def|async def)[ \t]+(\w+)|^(\w+)\b[^=\n]*=", re.MULTILINE)
+_NAME = re.compile(r"\w+")
 
 
 class Use(msgspec.Struct, frozen=True, gc=False):
@@ -28,6 +36,17 @@ class Use(msgspec.Struct, frozen=True, gc=False):
 
 class Page(Source):
     """A file as text, with its functions and names."""
+
+    @cached_property
+    def from_imports(self) -> list[re.Match[str]]:
+        """All ``from ... import ...``: the `module`, the `names`, and what is in their brackets, if any, as `inner`."""
+        return [*_FROM.finditer(self.text)]
+
+    @cached_property
+    def top_names(self) -> frozenset[str]:
+        """The names that the module imports or defines at its top level."""
+        defined = (found[1] or found[2] for found in _DEFINED.finditer(self.text))
+        return frozenset((*defined, *(name for one in self.from_imports for name in _NAME.findall(one["names"]))))
 
     @cached_property
     def headers(self) -> list[Header]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+import time
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from daebus.checking.snapshot import Snapshot
 
+from .cache import Cache
 from .options import Options
 from .sharing import Sharing
 from .targets import Target
@@ -64,34 +66,49 @@ class Checks:
         texts: The text of the files.
         worker: Does the checks.
         options: The limits of a check.
+        cache: The checks of earlier sessions.
         found: Called after the check of an app.
     """
 
     def __init__(
-        self, folders: Sequence[str], texts: Texts, worker: Worker, options: Options, found: Callable[[App], None]
+        self,
+        folders: Sequence[str],
+        texts: Texts,
+        worker: Worker,
+        options: Options,
+        cache: Cache,
+        found: Callable[[App], None],
     ) -> None:
         self.apps: list[App] = []
         self._options = options
         self._folders = folders
         self._texts = texts
         self._worker = worker
+        self._cache = cache
         self._found = found
         self._sharing = Sharing()
         self._running = 0
         self._waiting: dict[App, asyncio.Future[None]] = {}
 
-    def replace(self, targets: Iterable[Target]) -> list[App]:
-        """The apps are these from now on; those that are new are checked. Returns those that are gone."""
+    def replace(self, targets: Iterable[Target]) -> bool:
+        """The apps are these from now on; those that are new are checked.
+
+        Returns:
+            Whether something else is known than before: apps are gone, or an earlier session has checked new ones.
+        """
         wanted = list(targets)
         kept = {app.target: app for app in self.apps}
         gone = [app for target, app in kept.items() if target not in wanted]
         for app in gone:
             self._cancel(app)
         self.apps = [kept.get(target) or App(target) for target in wanted]
-        for app in self.apps:
-            if app.target not in kept:
-                self._schedule(app, 0)
-        return gone
+        new = [app for app in self.apps if app.target not in kept]
+        for app in new:
+            earlier = self._cache.read(app.target)
+            if earlier is not None:
+                app.take(Outcome(0, self._sharing.share(earlier)))
+            self._schedule(app, 0)
+        return bool(gone) or any(app.known is not None for app in new)
 
     def touch(self, path: str, *, typing: bool) -> None:
         """A file has changed: check the apps that it concerns; while somebody is typing, after a pause."""
@@ -126,11 +143,18 @@ class Checks:
                 seconds=self._options.seconds,
                 megabytes=self._options.megabytes,
             )
+            began = time.time_ns()
             outcome = await self._worker.check(job)
         if outcome.snapshot is not None:
+            if outcome.snapshot.service is not None and self._is_saved(job.buffers):
+                await asyncio.to_thread(self._cache.write, target, outcome.snapshot, began)
             outcome = Outcome(outcome.number, self._sharing.share(outcome.snapshot))
         app.take(outcome)
         self._found(app)
+
+    def _is_saved(self, buffers: Mapping[str, str]) -> bool:
+        """Whether a check with these buffers was one of the files on disk."""
+        return all(self._texts.saved(path) == text for path, text in buffers.items())
 
     @asynccontextmanager
     async def _turn(self, app: App) -> AsyncGenerator[None]:

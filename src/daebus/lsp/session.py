@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from lsprotocol import types
@@ -9,6 +10,7 @@ from pygls.lsp.server import LanguageServer
 
 from daebus.editing.index import Index, Pages
 
+from .cache import Cache
 from .checks import App, Checks
 from .diagnostics import diagnostics_of
 from .options import Options
@@ -33,8 +35,9 @@ class Session:
         self._worker = worker
         self.folders: Sequence[str] = [path_of(uri) for uri in _folders(server)]
         self.texts: Texts = Texts(server.workspace)
+        self._cache = Cache()
         self._pages = Pages(self.texts.text)
-        self.checks: Checks = Checks(self.folders, self.texts, self._worker, options, self._found)
+        self.checks: Checks = Checks(self.folders, self.texts, self._worker, options, self._cache, self._found)
         self.index: Index = Index((), self._pages)
         self._named: dict[str, object] = {}
         self._published: set[str] = set()
@@ -48,12 +51,14 @@ class Session:
         """Find the apps of the workspace and check them."""
         await self._worker.start()
         self.look()
+        await asyncio.to_thread(self._cache.clean)
 
     def look(self) -> None:
         """Find the apps again, as files have changed."""
         if self.checks.replace(find_targets(self.folders)):
             self._renew()
             self._publish()
+            self._refresh()
 
     def touch(self, uri: str, *, typing: bool = False) -> None:
         """A file has changed, in the editor or on disk."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import io
-import logging
 import os
 from collections.abc import Callable, Mapping
 from types import TracebackType
@@ -14,7 +13,7 @@ import structlog
 
 from daebus.mistakes.terminal import visible
 
-__all__ = ["PlainFormatter", "Render", "TracebackInfo", "pretty_renderer", "safe_repr", "safe_text"]
+__all__ = ["Render", "TracebackInfo", "pretty_renderer", "safe_repr", "safe_text"]
 
 TracebackInfo: TypeAlias = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 Render: TypeAlias = Callable[[dict[str, object], TracebackInfo | None], str]
@@ -42,14 +41,6 @@ def pretty_renderer(*, colors: bool) -> Render:
 
     console = structlog.dev.ConsoleRenderer(colors=colors, sort_keys=False, exception_formatter=write_traceback)
     return lambda fields, exc_info: console(None, "", {**_shown(fields), "exc_info": exc_info})
-
-
-class PlainFormatter(logging.Formatter):
-    """The message alone, for programs that have not configured the log."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Format a record like `logging`, without characters that control a terminal."""
-        return visible(super().format(record), lines=True)
 
 
 def _shown(fields: Mapping[str, object]) -> dict[str, object]:
