@@ -107,7 +107,7 @@ def fleets(session: nox.Session) -> None:
 
 @nox.session
 def browser(session: nox.Session) -> None:
-    """examples/chat in a browser (`apt-get install chromium`). Arguments go to pytest.
+    """examples/chat and the pages of documents in a browser (`apt-get install chromium`). Arguments go to pytest.
 
     `python -m tests.browser.pictures` makes the pictures of the page in docs/.
     """

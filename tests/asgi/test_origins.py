@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -218,15 +219,23 @@ class TestHosts:
 class TestSchema:
     async def test_it_is_open_in_tests_and_needs_nothing_from_elsewhere(self) -> None:
         async with notes() as (service, _):
-            page = await service.http.get("/schema")
-            assert page.status_code == 200
-            assert "/notes" in page.text
-            assert "<script" not in page.text
-            assert "//" not in page.text.replace("<!doctype", "")
+            for path, document in (("/schema", "openapi.json"), ("/asyncapi", "asyncapi.json")):
+                page = await service.http.get(path)
+                assert page.status_code == 200
+                assert page.headers["content-type"] == "text/html; charset=utf-8"
+                assert page.headers["content-security-policy"].startswith("default-src 'none'; style-src 'self';")
+                links = re.findall(r'(?:href|src)="([^"#]+)"', page.text)
+                assert {f"{path[1:]}/{name}" for name in (document, "page.css", "page.js")} <= set(links)
+                for link in links:
+                    assert (await service.http.get(f"/{link}")).status_code == 200
+                below = await service.http.get(f"{path}/")
+                relative = [link for link in re.findall(r'(?:href|src)="([^"#]+)"', below.text) if "/" not in link]
+                assert {"page.css", "page.js", document} <= set(relative)
+            assert "/notes" in (await service.http.get("/schema")).text
 
     async def test_it_is_closed_where_the_app_says_so(self) -> None:
         async with notes(schema=False) as (service, _):
-            for path in ("/schema", "/schema/openapi.json", "/schema/openapi.yaml"):
+            for path in ("/schema", "/schema/openapi.json", "/schema/openapi.yaml", "/asyncapi", "/asyncapi/page.css"):
                 problem_of(await service.http.get(path), 404)
 
 

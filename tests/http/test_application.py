@@ -290,6 +290,15 @@ class TestMistakes:
         assert "choose another path, or write DaebusHttp(schema=False)" in text
         build(users, DaebusHttp(schema=False))
 
+    def test_the_path_of_the_messages_is_taken(self, users: Recorder) -> None:
+        @users.route("/asyncapi")
+        async def show() -> str:
+            return ""
+
+        with pytest.raises(WiringError, match="daebus serves the documentation of the messages at /asyncapi"):
+            build(users, DaebusHttp(), asyncapi=dict)
+        build(users, DaebusHttp(schema=False), asyncapi=dict)
+
     def test_paths_that_collide(self, users: Recorder) -> None:
         @users.route("/x/<a>")
         async def one(a: str) -> None: ...

@@ -6,6 +6,7 @@ import os
 import socket
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -16,6 +17,7 @@ from daebus.delivery.grace import Grace
 from daebus.doors.heads import heads_of
 from daebus.embedded.deployment import is_isolated
 from daebus.errors import Unavailable
+from daebus.payloads.schemas import Json
 from daebus.server.limits import ServerLimits, SocketLimits
 from daebus.server.ports import reserve_port
 from daebus.server.reach import describe_reach
@@ -99,6 +101,7 @@ class Web:
             service=made.service,
             stopping=made.stopping,
             logger=make_logger(service=made.service),
+            asyncapi=partial(_asyncapi, made),
             extra_handlers=sockets,
             lifespan=[] if alone else [self._lifespan],
         )
@@ -120,6 +123,13 @@ class Web:
                 yield
             finally:
                 self._runtime = None
+
+
+def _asyncapi(made: Assembly) -> Json:
+    from daebus.export.asyncapi import asyncapi  # noqa: PLC0415  # only here documents are needed
+    from daebus.export.contracts import contracts_of  # noqa: PLC0415  # likewise
+
+    return asyncapi(contracts_of(made))
 
 
 class Served(msgspec.Struct, frozen=True):

@@ -119,8 +119,9 @@ class DaebusHttp:
         allowed_hosts: The host names that the service answers to, such as ``api.example.com`` or ``*.example.com``;
             other requests get 400. Default: ``localhost`` and similar names if it listens on a loopback address, else
             every name.
-        schema: Whether ``/schema`` documents the routes. Default: only in development, that is, with the project's
-            embedded engine or `daebus.testing`. An ``openapi_config`` of your own is always served.
+        schema: Whether ``/schema`` documents the routes, and ``/asyncapi`` all other messages. Default: only in
+            development, that is, with the project's embedded engine or `daebus.testing`. An ``openapi_config`` of your
+            own is always served.
         http2: Whether HTTP/2 without TLS (h2c) is also served, which some proxies use.
         limits: How large and how slow requests may be, and how many connections there are; default: `HttpLimits()`.
         litestar: Any arguments of ``Litestar(...)``: cors_config, guards, middleware, plugins, stores, openapi_config,

@@ -32,7 +32,8 @@ from daebus.mistakes.render import Note
 from daebus.mistakes.suggestions import closest
 from daebus.openapi.corrections import Corrections, corrected
 from daebus.openapi.operation_ids import operation_ids
-from daebus.openapi.page import PATH, Documentation
+from daebus.openapi.page import MESSAGES_PATH, PATH, Documentation
+from daebus.payloads.schemas import Json
 from daebus.server.draining import BODY_RECEIVED, draining
 from daebus.server.sockets import DIRECT, Direct
 from daebus.telemetry.logs import Logger
@@ -97,6 +98,7 @@ def build_litestar(
     service: str,
     stopping: Stopping,
     logger: Logger,
+    asyncapi: Callable[[], Json] | None = None,
     extra_handlers: Sequence[ControllerRouterHandler] = (),
     lifespan: Sequence[Lifespan] = (),
 ) -> Application:
@@ -108,6 +110,7 @@ def build_litestar(
         service: The name of the service.
         stopping: Whether it is stopping.
         logger: Where unexpected exceptions are logged.
+        asyncapi: Makes the AsyncAPI document of the service; None: it is not documented.
         extra_handlers: Other Litestar handlers, such as the one for WebSockets.
         lifespan: Entered before, and left after, the user's own lifespan and start and stop hooks of Litestar.
 
@@ -117,9 +120,8 @@ def build_litestar(
             of them.
     """
     given, problems = dict(settings.litestar), Problems(logger)
-    fast = has_fast_path(logger)
-    fast_path = FastPath(is_on=fast)
-    documentation = _documentation(settings, service, routes)
+    fast_path = FastPath(is_on=(fast := has_fast_path(logger)))
+    documentation = _documentation(settings, service, routes, asyncapi)
     _refuse_unknown(settings)
     _refuse_collisions(routes)
     options = {
@@ -132,7 +134,7 @@ def build_litestar(
         "after_exception": [problems.note, *_listed(given, "after_exception")],
         "plugins": [*_listed(given, "plugins"), fast_path],
         "lifespan": [*lifespan, *_listed(given, "lifespan")],
-        "route_handlers": [*extra_handlers, *_listed(given, "route_handlers")],
+        "route_handlers": [*extra_handlers, *documentation.routers, *_listed(given, "route_handlers")],
     }
     with warnings.catch_warnings():
         # daebus guarantees that `headers`, `cookies`, `query` and `body` may have custom types.
@@ -148,10 +150,13 @@ def build_litestar(
     return app
 
 
-def _documentation(settings: DaebusHttp, service: str, routes: Sequence[HttpRoute]) -> Documentation:
+def _documentation(
+    settings: DaebusHttp, service: str, routes: Sequence[HttpRoute], asyncapi: Callable[[], Json] | None
+) -> Documentation:
     has_users = any(route.knows is not None for route in routes)
     ids = operation_ids(routes, str(settings.litestar.get("path") or ""))
-    documentation = Documentation(service, ids, has_users=has_users)
+    is_served = settings.schema is not False and settings.litestar.get("openapi_config", True) is not None
+    documentation = Documentation(service, ids, asyncapi if is_served else None, has_users=has_users)
     documentation.is_open = settings.schema is True
     return documentation
 
@@ -251,14 +256,20 @@ def _add_routes(
         raise WiringError(*problems)
 
 
+_DOCUMENTED = {PATH: "routes", MESSAGES_PATH: "messages"}
+
+
 def _refused(app: Litestar, route: HttpRoute, error: Exception) -> WiringProblem:
     """The mistake in a route that Litestar has refused."""
     path, config = route.spec.path.rstrip("/"), app.openapi_config
-    is_documented = config is not None and config.openapi_router is not None  # the user's own configuration has none
-    is_taken = any(other.path == path for other in app.routes)
-    if is_documented and is_taken and (path == PATH or path.startswith(f"{PATH}/")):
-        found = f"daebus serves the documentation of the routes at {PATH}"
-        return route.spec.problem(found, "choose another path, or write DaebusHttp(schema=False)", code="same-route")
+    has_own = config is not None and config.openapi_router is None  # the user's own configuration
+    for documented in (MESSAGES_PATH,) if has_own else (PATH, MESSAGES_PATH):
+        is_taken = any(other.path == path for other in app.routes)
+        if is_taken and (path == documented or path.startswith(f"{documented}/")):
+            found = f"daebus serves the documentation of the {_DOCUMENTED[documented]} at {documented}"
+            return route.spec.problem(
+                found, "choose another path, or write DaebusHttp(schema=False)", code="same-route"
+            )
     found = f"Litestar refuses it: {error.detail if isinstance(error, LitestarException) else error}"
     remedy = "correct the handler's signature, or the options of its route"
     return route.spec.problem(found, remedy, code="refused-by-litestar")

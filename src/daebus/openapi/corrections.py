@@ -7,6 +7,7 @@ import re
 import typing
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
+from http import HTTPStatus
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 from pathlib import PurePath
 from types import NoneType
@@ -19,7 +20,7 @@ from litestar.params import DependencyKwarg, KwargDefinition
 from litestar.response import Response
 from typing_extensions import override
 
-from daebus.asgi.problems import PROBLEM, Problem
+from daebus.asgi.problems import PROBLEM, Problem, phrase
 from daebus.declare.decorated import payload_parameters
 from daebus.declare.signatures import MISSING, Parameter, Signature
 from daebus.declare.specs import RouteSpec
@@ -73,6 +74,7 @@ class Corrections:
                 operation = paths.get(document_path(route.spec, self._prefix), {}).get(method.lower())
                 if operation is not None:
                     slots += self._slots(route.spec, route.endpoint.signature, operation)
+                    _name_successes(operation["responses"])
                     _add_errors(operation["responses"], takes_body="requestBody" in operation)
                     slots += _problems(operation["responses"])
         _fill(document, [slot for slot in slots if _is_known(slot.kind)])
@@ -151,6 +153,13 @@ def _described(spec: RouteSpec) -> Mapping[str, str]:
 def _describe(given: Json, text: str | None) -> None:
     if text:
         given.setdefault("description", text)
+
+
+def _name_successes(responses: Json) -> None:
+    """Say `OK` rather than `Request fulfilled, document follows`."""
+    for status, response in responses.items():
+        if status.isdecimal() and response["description"] == HTTPStatus(int(status)).description:
+            response["description"] = phrase(int(status))
 
 
 def _add_errors(responses: Json, *, takes_body: bool) -> None:
