@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from daebus.testing import running
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on this machine, or no playwright")
 
-VIEWS = {
+VIEWS: Mapping[str, Mapping[str, Any]] = {
     "desktop": {**DESKTOP, "color_scheme": "light"},
     "desktop, dark": {**DESKTOP, "color_scheme": "dark"},
     "phone": {**PHONE, "color_scheme": "light"},
