@@ -34,15 +34,18 @@ async def looking(**options: Any) -> AsyncIterator[tuple[Any, list[str]]]:
     async with open_browser() as browser:
         context = await browser.new_context(**options)
         page = await context.new_page()
-        page.on("console", lambda message: problems.append(message.text))
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("requestfailed", lambda request: problems.append(request.url))
-        page.on("request", lambda request: problems.append(request.url) if is_elsewhere(request.url) else None)
+
+        def note(found: Any) -> None:
+            problems.append(str(getattr(found, "text", found)))
+
+        def note_elsewhere(request: Any) -> None:
+            if not request.url.startswith(("http://127.0.0.1:", "http://localhost:", "file://")):
+                problems.append(request.url)
+
+        for event in ("console", "pageerror", "requestfailed"):
+            page.on(event, note)
+        page.on("request", note_elsewhere)
         yield page, problems
-
-
-def is_elsewhere(url: str) -> bool:
-    return not url.startswith(("http://127.0.0.1:", "http://localhost:", "file://"))
 
 
 async def show(page: Any, url: str) -> None:
