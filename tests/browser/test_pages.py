@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ VIEWS: Mapping[str, Mapping[str, Any]] = {
 
 
 @asynccontextmanager
-async def looking(**options: Any) -> AsyncIterator[tuple[Any, list[str]]]:
+async def looking(**options: Any) -> AsyncGenerator[tuple[Any, list[str]]]:
     """A page of a browser, and what it complains of or asks for elsewhere."""
     problems: list[str] = []
     async with open_browser() as browser:
