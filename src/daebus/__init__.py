@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from daebus.asgi.settings import DaebusHttp, DaebusWebSocket, HttpLimits, WebSocketLimits
     from daebus.bus.blocking import BlockingBus
     from daebus.bus.bus import Bus
+    from daebus.bus.following import Followed
     from daebus.core.context import Context
     from daebus.core.signing import SigningKeys
     from daebus.declare.contracts import Action, Channel, Message, StreamAction
@@ -71,6 +72,7 @@ __all__ = [
     "DaebusHttp",
     "DaebusWebSocket",
     "Encodable",
+    "Followed",
     "HttpLimits",
     "Identity",
     "Logger",
@@ -114,6 +116,7 @@ _HOMES = {
     "Logger": "telemetry.logs",
     "Running": "declare.running",
     "Bus": "bus.bus",
+    "Followed": "bus.following",
     "Client": "websocket.clients",
     "Clients": "websocket.clients",
     "BlockingRooms": "rooms.blocking",

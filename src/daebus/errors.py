@@ -144,6 +144,16 @@ class Conflict(ServiceError):
     status = 409
 
 
+class Gone(ServiceError):
+    """What was asked for is no longer there, such as the events after a position.
+
+    Code ``gone``, HTTP status 410.
+    """
+
+    code = "gone"
+    status = 410
+
+
 class TooLarge(ServiceError):
     """The message is too large.
 

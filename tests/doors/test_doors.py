@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, TypeVar, cast
 
 import msgspec
 import pytest
@@ -16,10 +16,13 @@ from tests.support import until, wired
 from daebus import (
     Action,
     Blueprint,
+    Bus,
+    Channel,
     Context,
     Daebus,
     DaebusHttp,
     DaebusWebSocket,
+    Followed,
     PerMessage,
     ServiceContainer,
     StreamAction,
@@ -27,7 +30,7 @@ from daebus import (
 from daebus.core.stopping import Stopping
 from daebus.delivery.delivery import Delivery
 from daebus.delivery.workers import WorkerPool
-from daebus.errors import BadReply, BadRequest, NotFound, WiringError
+from daebus.errors import BadReply, BadRequest, Gone, NotFound, WiringError
 from daebus.http.events import EventRun
 from daebus.telemetry.logs import make_logger
 from daebus.testing import RunningService, running
@@ -66,6 +69,7 @@ class Nested(msgspec.Struct):
     inner: Range
 
 
+T = TypeVar("T")
 log: list[str] = []
 
 
@@ -284,6 +288,15 @@ class TestAnswers:
         assert len(failed) == 3
 
 
+async def take(items: AsyncGenerator[T], count: int) -> AsyncGenerator[T]:
+    async with aclosing(items):
+        async for item in items:
+            yield item
+            count -= 1
+            if not count:
+                return
+
+
 async def test_a_door_handles_as_many_at_once_as_its_action() -> None:
     app, doors = make_app()
     running_now: list[int] = []
@@ -385,6 +398,129 @@ class TestEvents:
         going.set()
         told = [event async for event in events if event.comment is None]
         assert told == [ServerSentEventMessage(b"1"), ServerSentEventMessage("null", event="end")]
+
+
+class Follow(msgspec.Struct):
+    room: str
+    after: int | None = None
+
+
+class Needing(Follow, kw_only=True):
+    needed: str
+
+
+class After(msgspec.Struct):
+    after: str | None = None
+
+
+class Said(msgspec.Struct, rename="camel"):
+    event_number: int
+    text: str
+
+
+class TestResume:
+    """A client that comes back goes on after the last event that it has got."""
+
+    @staticmethod
+    def opened() -> tuple[Daebus[Container], Blueprint[Container], list[str]]:
+        app, doors = make_app()
+        said = [f"line {number}" for number in range(100)]
+
+        @doors.action("follow", sse="GET /follow/<room>", event_id="eventNumber", resume="after")
+        async def follow(query: Follow) -> AsyncIterator[Said]:
+            if query.after is not None and query.after < int(query.room):
+                raise Gone("They are no longer kept")
+            for number in range(0 if query.after is None else query.after + 1, len(said)):
+                yield Said(number, said[number])
+                await asyncio.sleep(0)
+
+        return app, doors, said
+
+    async def test_a_client_that_is_cut_off_again_and_again_misses_nothing(self) -> None:
+        app, doors, said = self.opened()
+        got: list[str] = []
+        headers: dict[str, str] = {}
+        cuts = 0
+        async with served(app, doors) as service:
+            while "event: end" not in got:
+                async with service.http.stream("GET", "/follow/0", headers=headers) as response:
+                    async for line in response.aiter_lines():
+                        got.append(line)
+                        if line.startswith("id: "):
+                            headers["Last-Event-ID"] = line[4:]
+                        if not line and len(got) % 7 == 0:  # whole events only, as a browser takes them
+                            cuts += 1
+                            break
+        assert cuts > 5
+        assert [msgspec.json.decode(line[6:])["text"] for line in got if line.startswith("data: {")] == said
+
+    async def test_a_client_that_cannot_go_on_is_told_so_and_begins_anew(self) -> None:
+        app, doors, _ = self.opened()
+        async with served(app, doors) as service:
+            lost = await service.http.get("/follow/50", headers={"Last-Event-ID": "3"})
+            refused = await service.http.get("/follow/50", params={"after": 3})
+            wrong = await service.http.get("/follow/50", headers={"Last-Event-ID": "x"})
+        head, data = lost.text.strip().split("\n")[:2], lost.text.split("data: ")[1]
+        assert (lost.status_code, [line.strip() for line in head]) == (200, ["id:", "event: lost"])
+        assert msgspec.json.decode(data)["code"] == "gone"
+        assert "event: end" not in lost.text
+        assert (refused.status_code, refused.json()["code"]) == (410, "gone")
+        assert wrong.json()["details"]["errors"][0]["path"] == "last-event-id"
+
+    async def test_a_durable_channel_is_followed_over_replicas(self) -> None:
+        channel = Channel[Range]("followed_over_http", durable=True, keep=60)
+
+        def make() -> tuple[Daebus[Container], Blueprint[Container]]:
+            app, doors = make_app()
+
+            @doors.action("changes", sse="GET /changes", event_id="id", resume="after")
+            async def changes(query: After, *, bus: Bus) -> AsyncIterator[Followed[Range]]:
+                async for event in bus.follow(channel, after=query.after):
+                    yield event
+
+            return app, doors
+
+        got: list[int] = []
+        async with served(*make()) as one, served(*make()) as other:
+            await one.publish(channel, Range(0))
+            headers = {"Last-Event-ID": ""}
+            first = [event.id async for event in take(one.bus.follow(channel, after=""), 1)]
+            headers["Last-Event-ID"] = first[0]
+            for service in (one, other, one):
+                await service.publish(channel, Range(len(got) + 1))
+                async with service.http.stream("GET", "/changes", headers=headers) as response:
+                    async for line in response.aiter_lines():
+                        if line.startswith("id: "):
+                            headers["Last-Event-ID"] = line[4:]
+                        if line.startswith("data: "):
+                            got.append(msgspec.json.decode(line[6:])["event"]["low"])
+                            break
+        assert got == [1, 2, 3]
+
+    @pytest.mark.parametrize(
+        ("options", "found"),
+        [
+            ({"event_id": "number"}, "event_id='number', but the Said has no such field"),
+            ({"event_id": "eventNumber", "resume": "befor"}, "resume='befor', but the query of the request has no"),
+            ({"resume": "after"}, "clients have no id to come back with"),
+            ({"event_id": "eventNumber", "resume": "needed"}, "would have to give"),
+            ({"event_id": 3}, "event_id=3 is not the name of a field"),
+        ],
+    )
+    def test_what_is_refused(self, options: Mapping[str, Any], found: str) -> None:
+        app, doors = make_app()
+
+        async def follow(query: Needing) -> AsyncIterator[Said]:
+            yield Said(1, query.needed)
+
+        def register() -> None:
+            doors.action("follow", sse="GET /follow/<room>", **options)(follow)
+            app.register_blueprint(doors)
+
+        with pytest.raises(WiringError, match=found):
+            register()
+        with pytest.raises(WiringError, match="the action has no door sse="):
+            doors.action("plain", http="GET /plain", event_id="id")
 
 
 class TestRefusals:

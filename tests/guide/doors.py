@@ -9,10 +9,13 @@ from dependency_injector import providers
 from daebus import (
     Action,
     Blueprint,
+    Bus,
+    Channel,
     Credentials,
     Daebus,
     DaebusHttp,
     DaebusWebSocket,
+    Followed,
     Identity,
     ServiceContainer,
     StreamAction,
@@ -43,6 +46,7 @@ class Watch(msgspec.Struct):
 FIND = Action[FindProducts, list[Product]]("find", service="products")
 SET_PRICE = Action[SetPrice, Product]("set_price", service="products")
 PRICES = StreamAction[Watch, int]("prices", service="products")
+CHANGES = Channel[Product]("price_changes", durable=True, keep=600)
 
 
 class Seller(msgspec.Struct):
@@ -82,9 +86,10 @@ async def find(query: FindProducts, *, repo: Products) -> list[Product]:
 
 
 @products.action(SET_PRICE, http="PUT /products/<id>", socket="set_price", requires=may_sell)
-async def set_price(change: SetPrice, *, user: Seller, repo: Products) -> Product:
+async def set_price(change: SetPrice, *, user: Seller, repo: Products, bus: Bus) -> Product:
     product = repo.find(change.id)
     product.price = change.price
+    await bus.publish(CHANGES, product)
     return product
 
 
@@ -93,6 +98,16 @@ async def prices(watch: Watch, *, repo: Products) -> AsyncIterator[int]:
     product = repo.find(watch.id)
     for percent in (0, 10, 20):
         yield product.price * (100 - percent) // 100
+
+
+class Follow(msgspec.Struct):
+    after: str | None = None
+
+
+@products.action("changes", sse="GET /changes", event_id="id", resume="after")
+async def changes(query: Follow, *, bus: Bus) -> AsyncIterator[Followed[Product]]:
+    async for event in bus.follow(CHANGES, after=query.after):
+        yield event
 
 
 app = Daebus("products", container=Container())

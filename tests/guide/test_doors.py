@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 
+import msgspec
 import pytest
 from tests.guide.doors import FIND, PRICES, SET_PRICE, FindProducts, Product, SetPrice, Watch, app
 
@@ -59,9 +60,32 @@ async def test_events(service: RunningService) -> None:
     assert (missing.status_code, missing.json()["detail"]) == (404, "There is no plate")
 
 
+async def test_a_client_that_comes_back_goes_on_after_its_last_event(service: RunningService) -> None:
+    async def follow(headers: dict[str, str], price: int) -> tuple[str, int]:
+        """The id and the price of the first event."""
+        async with service.http.stream("GET", "/api/changes", headers=headers) as response:
+            known = ""
+            await service.http.put("/api/products/cup", json={"price": price}, headers=SELLER)
+            async for line in response.aiter_lines():
+                if line.startswith("id: "):
+                    known = line[4:]
+                if line.startswith("data: "):
+                    return known, msgspec.json.decode(line[6:])["event"]["price"]
+        raise AssertionError("the stream has ended")
+
+    last, price = await follow({}, 7)
+    assert price == 7
+    await service.http.put("/api/products/cup", json={"price": 8}, headers=SELLER)  # while it is away
+    last, price = await follow({"Last-Event-ID": last}, 9)
+    assert price == 8
+    assert (await follow({"Last-Event-ID": last}, 10))[1] == 9
+    unknown = await service.http.get("/api/changes", params={"after": last.replace("-0-", "-0-9")})
+    assert (unknown.status_code, unknown.json()["code"]) == (410, "gone")
+
+
 async def test_one_operation_in_the_document(service: RunningService) -> None:
     document = (await service.http.get("/schema/openapi.json")).json()
-    paths = ["/api/products/{id}", "/api/products/{id}/prices", "/api/shops/{shop}/products"]
+    paths = ["/api/changes", "/api/products/{id}", "/api/products/{id}/prices", "/api/shops/{shop}/products"]
     assert sorted(document["paths"]) == paths
     found = document["paths"]["/api/shops/{shop}/products"]["get"]
     assert [(one["name"], one["in"]) for one in found["parameters"]] == [

@@ -293,8 +293,7 @@ def _served_listeners(made: Assembly) -> list[Listener]:
             one.spec.name,
             one.endpoint,
             made.concurrency(one.endpoint),
-            one.spec.policy,
-            one.spec.identity,
+            *(one.spec.policy, one.spec.identity, one.spec.keep),
         )
         for one in made.plans.of(LISTEN)
     ]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping, Sequence
 from typing import ClassVar, Self, TypeVar, cast, overload
 
-from daebus.core.affinity import ThreadOnly
 from daebus.core.loop_thread import LoopThread
 from daebus.declare.contracts import Action, Channel, StreamAction
 from daebus.delivery.after_commit import After
@@ -14,7 +13,7 @@ from daebus.payloads.encodable import Encodable
 from daebus.protocol.limits import QUEUED_SIZE
 from daebus.protocol.messages import MAX_MESSAGE_SIZE
 
-from .blocking_replies import BlockingReplies
+from .blocking_replies import BlockingFollowing, BlockingReplies
 from .bus import Bus
 from .open_bus import DEFAULT_TIMEOUT, MAX_QUEUED
 
@@ -25,7 +24,7 @@ Out = TypeVar("Out", bound=Encodable)
 Event = TypeVar("Event", bound=Encodable)
 
 
-class BlockingBus(ThreadOnly):
+class BlockingBus(BlockingFollowing):
     """`Bus` for code that blocks: the same calls, without ``await``, from any thread.
 
     In ``def`` handlers and threads it is the service ``blocking_bus``; in scripts

@@ -17,8 +17,9 @@ from daebus.protocol.limits import QUEUED_SIZE, BusLimits
 from daebus.protocol.messages import MAX_MESSAGE_SIZE
 from daebus.wiring.interceptors import read_interceptors
 
+from .following import FollowingBus
 from .forwarding import Forwarding, of_event, of_request
-from .open_bus import DEFAULT_TIMEOUT, MAX_QUEUED, OpenBus
+from .open_bus import DEFAULT_TIMEOUT, MAX_QUEUED
 
 __all__ = ["Bus"]
 
@@ -27,13 +28,12 @@ Out = TypeVar("Out", bound=Encodable)
 Event = TypeVar("Event", bound=Encodable)
 
 
-class Bus(OpenBus):
+class Bus(FollowingBus):
     """Access to other services. In a handler it is the service ``bus``; elsewhere ``async with Bus(url) as bus:``.
 
     Args:
         url: URL of the Redis or Valkey server; default: DAEBUS_REDIS_URL, else the project's embedded engine.
-        timeout: Default timeout of calls in seconds. The default is long enough for another instance to answer if the
-            one that runs the call is killed.
+        timeout: Default timeout of calls in seconds: enough for another instance to answer if the first one is killed.
         max_queued: How many unhandled requests of one action `send` queues at most, in each partition of the service.
         max_queued_size: About how many bytes of the server's memory they may take.
         max_message_size: The largest payload or event in bytes; more raises `TooLarge`.

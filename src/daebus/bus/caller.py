@@ -51,6 +51,7 @@ class Caller:
         warns: Whether to log requests for an action that no live instance has.
 
     Attributes:
+        node: The process.
         commit_patience: See `Timings`.
         publisher: Publishes its events.
     """
@@ -59,7 +60,7 @@ class Caller:
         self, node: Node, service: str | None, limits: BusLimits, dialect: Dialect, *, warns: bool = True
     ) -> None:
         self.commit_patience: float = node.timings.commit_patience
-        self._node = node
+        self.node: Node = node
         self._service = service
         self._limits = limits
         self._dialect = dialect
@@ -99,7 +100,7 @@ class Caller:
         return Request(
             action=action.name,
             payload=msgspec.Raw(self.encode(payload)),
-            request_id=self._node.new_request_id(),
+            request_id=self.node.new_request_id(),
             service=target,
             trace_id=trace_id,
             idempotency_key=key,
@@ -108,7 +109,7 @@ class Caller:
 
     def new_request_id(self) -> str:
         """An id that no other request has."""
-        return self._node.new_request_id()
+        return self.node.new_request_id()
 
     def check_key(self, key: str | None) -> None:
         """Raise `BadRequest` for an idempotency key that is too long, or empty."""
@@ -178,7 +179,7 @@ class Caller:
                 return
         request.sender = self._sender
         audience = ("action", service, request.action)
-        request.headers = with_user(request.headers, audience, request.payload, self._node, kept=True)
+        request.headers = with_user(request.headers, audience, request.payload, self.node, kept=True)
         await self._queue.put(request, max_queued, max_size, once=once)
 
     def queues_once(self, service: str) -> bool:
@@ -241,7 +242,7 @@ class Caller:
             self._dialect.ask(request, waiting.sent)
             return
         self._inbox.waiting.add(request.request_id, waiting)
-        node = self._node
+        node = self.node
         audience = ("action", request.service, request.action)
         if current_context.get() is not None:  # nobody else has a user, and most calls of scripts end here
             request.headers = with_user(request.headers, audience, request.payload, node)
@@ -256,7 +257,7 @@ class Caller:
 
     def _tell(self, request: Request, text: str) -> None:
         """Send a control message to a request's handler. If the server is gone, the handler ends at its deadline."""
-        self._node.link.issue(("PUBLISH", control_channel(request.service), text), _ignore)
+        self.node.link.issue(("PUBLISH", control_channel(request.service), text), _ignore)
 
 
 def _ignore(_: ServerReply) -> None:

@@ -39,6 +39,7 @@ _TRIM_ALL_SECONDS = 60.0
 _CONNECTIONS = 2
 
 # Everything before the oldest entry that any group still needs is trimmed: a pending entry, or one not yet delivered.
+# ARGV[1] is a time, in ms: younger entries are kept for those who follow the channel.
 _TRIM = Script(
     """
     local oldest = nil
@@ -52,6 +53,7 @@ _TRIM = Script(
         local at = {tonumber(ms), tonumber(n), needs}
         if oldest == nil or at[1] < oldest[1] or (at[1] == oldest[1] and at[2] < oldest[2]) then oldest = at end
     end
+    if oldest and oldest[1] > tonumber(ARGV[1]) then oldest = {0, 0, ARGV[1]} end
     if oldest then return redis.call('XTRIM', KEYS[1], 'MINID', oldest[3]) end
     return 0
     """
@@ -101,7 +103,10 @@ class DurableListeners:
         self._host = host
         self._settler = settler
         self._handle = handle
-        self._channels = sorted({listener.channel for listener in listeners})
+        self._keep: dict[str, float] = {}
+        for listener in listeners:
+            self._keep[listener.channel] = max(listener.keep, self._keep.get(listener.channel, 0.0))
+        self._channels = sorted(self._keep)
         self._to_trim: set[str] = set()
         self._memberships = Memberships(host.node, host.service, listeners, host.logger)
         self._orphans = OrphanWatch(host.node, host.service, host.logger)
@@ -203,7 +208,8 @@ class DurableListeners:
             for channel in sorted(self._to_trim):
                 self._to_trim.discard(channel)
                 try:
-                    await self._host.node.link.script(_TRIM, [channel_stream(channel)], [])
+                    kept = self._host.node.clock.now() - int(self._keep[channel] * 1000)
+                    await self._host.node.link.script(_TRIM, [channel_stream(channel)], [kept])
                 except (Unavailable, CommandError):
                     self._to_trim.add(channel)
 

@@ -103,6 +103,7 @@ class Listener(msgspec.Struct, frozen=True, eq=False):
         concurrency: How many events are handled at once; the same number again for retries.
         policy: How often, how soon and for how long an event is tried.
         identity: Where a listener of a durable channel begins, and its former name.
+        keep: Seconds for which events of a durable channel are kept after all listeners have handled them.
     """
 
     channel: str
@@ -112,6 +113,7 @@ class Listener(msgspec.Struct, frozen=True, eq=False):
     concurrency: int
     policy: Policy
     identity: ListenerIdentity = ListenerIdentity()
+    keep: float = 0.0
 
 
 class Membership(msgspec.Struct, frozen=True):

@@ -200,9 +200,11 @@ class Channel(Contract, Generic[Event]):
     Attributes:
         durable: Whether events are kept until handled.
         retention: Seconds that a durable event is kept at most for listeners that are not running; default: 7 days.
+        keep: Seconds for which a durable event is kept at least, also after all listeners have handled it: for those
+            who follow the channel, and come back after they were disconnected; default: 0. At most `retention`.
 
     Raises:
-        WiringError: The name or a type cannot go over the wire, or the retention is not a valid duration.
+        WiringError: The name or a type cannot go over the wire, or a duration is not valid.
     """
 
     _example = "Event"
@@ -219,15 +221,21 @@ class Channel(Contract, Generic[Event]):
         def retention(self) -> float:
             """Seconds that a durable event is kept at most for listeners that are not running."""
             ...
+
+        @property
+        def keep(self) -> float:
+            """Seconds for which a durable event is kept at least, for those who follow the channel."""
+            ...
     else:
-        __slots__ = ("durable", "retention")
+        __slots__ = ("durable", "keep", "retention")
 
     @overload
     def __init__(self, name: str, *, durable: Literal[False] = False) -> None: ...
     @overload
-    def __init__(self, name: str, *, durable: bool, retention: float = _WEEK) -> None: ...
-    def __init__(self, name: str, *, durable: bool = False, retention: float = _WEEK) -> None:
+    def __init__(self, name: str, *, durable: bool, retention: float = _WEEK, keep: float = 0.0) -> None: ...
+    def __init__(self, name: str, *, durable: bool = False, retention: float = _WEEK, keep: float = 0.0) -> None:
         object.__setattr__(self, "durable", durable)
+        object.__setattr__(self, "keep", keep)
         object.__setattr__(self, "retention", retention)
         super().__init__(name, None)
 
@@ -238,9 +246,17 @@ class Channel(Contract, Generic[Event]):
             found = f"the names of daebus' own channels begin with {_OWN!r}"
             raise refuse(f"Channel({self.name!r})", found, "give it another name", "reserved-name")
         require_seconds(f"Channel({self.name!r})", "retention", self.retention)
-        if self.retention != _WEEK and not self.durable:
-            found = f"retention={self.retention!r}, but the channel is not durable, so it keeps no events"
-            raise refuse(f"Channel({self.name!r})", found, "add durable=True, or leave retention out", "wrong-option")
+        require_seconds(f"Channel({self.name!r})", "keep", self.keep, or_zero=True)
+        for option, given, default in (("retention", self.retention, _WEEK), ("keep", self.keep, 0.0)):
+            if given != default and not self.durable:
+                found = f"{option}={given!r}, but the channel is not durable, so it keeps no events"
+                remedy = f"add durable=True, or leave {option} out"
+                raise refuse(f"Channel({self.name!r})", found, remedy, "wrong-option")
+        if self.keep > self.retention:
+            found = f"keep={self.keep!r} is more than retention={self.retention!r}, the longest time"
+            raise refuse(
+                f"Channel({self.name!r})", found, "give both the same value, or a shorter keep", "wrong-option"
+            )
 
 
 class Message(Contract, Generic[Data]):

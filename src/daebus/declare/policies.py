@@ -97,6 +97,12 @@ class StreamOptions(RunOptions, DoorOptions, total=False):
     sse: str
     """Opens the action as a stream of server-sent events: ``"GET /users/import"``. Default: none."""
 
+    event_id: str
+    """The field of the items that is the ``id`` of each server-sent event. Default: events have no id."""
+
+    resume: str
+    """The field of the payload that gets the id of the last event of a client that comes back. Default: none."""
+
 
 class AnyActionOptions(ActionOptions, StreamOptions, total=False):
     """Options of the action decorator for an action without a contract, which may be of either kind."""

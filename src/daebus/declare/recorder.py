@@ -106,6 +106,8 @@ class Recorder(SocketRecorder):
                 streams, as server-sent events, such as ``"GET /users/import"``. A blueprint puts its prefix before the
                 path, its namespace before the type. ``status_code``: the status of a success of the route (200, or 204
                 if the handler returns nothing). ``raises``, ``tags``: errors and tags of the route, for OpenAPI.
+                ``event_id``: the field of the items that is the id of each server-sent event; ``resume``: the field of
+                the payload that gets the id of the last event, if a client comes back.
         """
         require_named("action", name, (Action, StreamAction))
         contract = None if isinstance(name, str) else name

@@ -30,7 +30,7 @@ from .options import (
 )
 from .paths import split_door, wrong_door
 from .rooms import Room
-from .specs import ActionSpec, JoinSpec, SocketSpec, Spec, route_to, socket_to
+from .specs import ActionSpec, JoinSpec, SocketSpec, Spec, events_to, route_to, socket_to
 
 __all__ = ["Recording", "SocketRecorder"]
 
@@ -76,16 +76,15 @@ class Recording:
         doors: list[Callable[[ActionSpec], Spec]] = []
         _require_door(subject, options)
         about = {option: read_several(subject, option, options.pop(option)) for option in _ABOUT if option in options}
-        status_code = options.pop("status_code", None)
-        for option in ("http", "sse"):
+        to_route = partial(route_to, status_code=options.pop("status_code", None))
+        event_id, resume = (_text(subject, option, options.pop(option, None)) for option in _OF_EVENTS)
+        for option, to in (("http", to_route), ("sse", partial(events_to, event_id=event_id, resume=resume))):
             if (given := options.pop(option, None)) is not None:
                 if (wrong := wrong_door(option, given)) is not None:
                     raise refuse(subject, *wrong, "malformed-path")
                 method, path = split_door(given)
                 full = self._prefix + path if path.startswith("/") else path
-                has_events = option == "sse"
-                make = partial(route_to, method=method, path=full, has_events=has_events, about=about)
-                doors.append(partial(make, status_code=None if has_events else status_code))
+                doors.append(partial(to, method=method, path=full, about=about))
         if (given := options.pop("socket", None)) is not None:
             require_name(f"{subject}: socket=", given, colons=True)
             refuse_reserved(subject, full := self._namespace + given)
@@ -116,17 +115,27 @@ class Recording:
         return record
 
 
-# Options that describe the door of an action in documents.
+# Options that describe the door of an action in documents, and those of server-sent events.
 _ABOUT = ("raises", "tags")
+_OF_EVENTS = ("event_id", "resume")
+_NEEDED = {"status_code": ("http",), **dict.fromkeys(_ABOUT, ("http", "sse")), **dict.fromkeys(_OF_EVENTS, ("sse",))}
 
 
 def _require_door(subject: str, options: Mapping[str, object]) -> None:
     """Refuse options of a door without the door. Raises `WiringError`."""
-    for option in ("status_code", *_ABOUT):
-        needed = ("http",) if option == "status_code" else ("http", "sse")
+    for option, needed in _NEEDED.items():
         if option in options and not any(door in options for door in needed):
             found = f"{option}={options[option]!r}, but the action has no door {'= or '.join(needed)}="
             raise refuse(subject, found, f'remove it, or write {needed[0]}="GET /the/path"', "wrong-option")
+
+
+def _text(subject: str, option: str, given: object) -> str | None:
+    """The name of a field. Raises `WiringError` if it is not text."""
+    if given is not None and (not isinstance(given, str) or not given):
+        raise refuse(
+            subject, f"{option}={given!r} is not the name of a field", f'write {option}="the_field"', "wrong-option"
+        )
+    return given
 
 
 def _check(kind: str, name: object, prefix: str, namespace: str) -> None:

@@ -33,6 +33,7 @@ __all__ = [
     "SocketSpec",
     "Spec",
     "ThreadSpec",
+    "events_to",
     "route_to",
     "socket_to",
 ]
@@ -125,6 +126,8 @@ class RouteSpec(Spec, frozen=True, kw_only=True):
         status_code: The status of a success; None: 200, or 204 if the handler returns nothing.
         options: What goes to Litestar as it is.
         has_events: Whether it answers with server-sent events, as the door to an action that streams.
+        event_id: The field of the items that is the id of each event; None: events have no id.
+        resume: The field of the payload that gets the id of the last event that a client has; None: none does.
     """
 
     path: str
@@ -132,6 +135,8 @@ class RouteSpec(Spec, frozen=True, kw_only=True):
     status_code: int | None
     options: Mapping[str, object]
     has_events: bool = False
+    event_id: str | None = None
+    resume: str | None = None
 
     @property
     @override
@@ -166,6 +171,11 @@ class ListenSpec(Spec, frozen=True, kw_only=True):
     def is_durable(self) -> bool:
         """Whether its channel is durable, so that events are kept for the listener."""
         return self.contract is not None and self.contract.durable
+
+    @property
+    def keep(self) -> float:
+        """Seconds for which events of its channel are kept after all listeners have handled them."""
+        return 0.0 if self.contract is None else self.contract.keep
 
     @property
     def name(self) -> str:
@@ -254,18 +264,17 @@ def route_to(
     method: str,
     path: str,
     status_code: int | None,
-    has_events: bool,
     about: Mapping[str, object],
 ) -> RouteSpec:
     """The door to an action through which HTTP requests come; `about`: its options for the documents."""
-    return RouteSpec(
-        **_of_action(action),
-        path=path,
-        methods=(method,),
-        status_code=status_code,
-        options=about if has_events else {"media_type": "application/json", **about},
-        has_events=has_events,
-    )
+    options = {"media_type": "application/json", **about}
+    return RouteSpec(**_of_action(action), path=path, methods=(method,), status_code=status_code, options=options)
+
+
+def events_to(action: ActionSpec, *, event_id: str | None, resume: str | None, **route: Any) -> RouteSpec:
+    """The door to an action which answers with server-sent events; `route`: further arguments of `route_to`."""
+    made, about = route_to(action, status_code=None, **route), route["about"]
+    return msgspec.structs.replace(made, options=about, has_events=True, event_id=event_id, resume=resume)
 
 
 def socket_to(action: ActionSpec, *, message_type: str) -> SocketSpec:

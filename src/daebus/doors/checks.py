@@ -14,6 +14,7 @@ from daebus.mistakes.suggestions import closest
 from daebus.payloads.texts import is_text, is_text_or_texts
 
 from .inputs import Inputs
+from .resuming import check_events
 
 __all__ = ["check_door"]
 
@@ -37,6 +38,7 @@ def check_door(spec: Spec, signature: Signature, inputs: Inputs | None) -> Seque
             *_check_answer(spec, signature),
             *_check_path(spec, signature, inputs),
             *_check_texts(spec, inputs),
+            *check_events(spec, signature, inputs),
         ]
     return problems
 

@@ -18,6 +18,7 @@ from .checks import check_door
 from .concurrency import limited
 from .inputs import Inputs, read_inputs
 from .replies import checked, checked_object
+from .resuming import resuming
 
 __all__ = ["open_door"]
 
@@ -49,7 +50,9 @@ def open_door(spec: Spec, endpoint: Endpoint[bytes]) -> Endpoint[Any]:
     )
     if inputs is None:
         return opened
-    return _open_route(opened, inputs)
+    resume = spec.resume if isinstance(spec, RouteSpec) else None
+    make = inputs.make if inputs.make is None or resume is None else resuming(inputs.make, inputs, resume)
+    return _open_route(opened, msgspec.structs.replace(inputs, make=make))
 
 
 def _open_route(endpoint: Endpoint[Any], inputs: Inputs) -> Endpoint[Any]:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias, cast
 
 import msgspec
 from litestar.openapi.datastructures import ResponseSpec
@@ -23,10 +23,10 @@ from daebus.delivery.grace import tell_overdue
 from daebus.delivery.injection import Injection
 from daebus.delivery.interceptors import NONE
 from daebus.delivery.per_message import PerMessage
-from daebus.errors import ServiceError
+from daebus.errors import Gone, ServiceError
 from daebus.telemetry.logs import Logger
 
-__all__ = ["EventRun", "answering_with_events", "documented_events", "streaming"]
+__all__ = ["EventRun", "answering_with_events", "documented_events", "identifying", "streaming"]
 
 FIRST_SECONDS = 0.5
 """How long the answer waits for the first item: an error before it is answered with its own status."""
@@ -36,6 +36,22 @@ PING_SECONDS = 15.0
 
 _AHEAD = 16  # how many items may wait for the client
 
+LAST_EVENT_ID = "last-event-id"
+"""The header of a client that comes back: the id of the last event that it has got."""
+
+_PING = ServerSentEventMessage(None, comment="")
+_NOTHING = ServerSentEventMessage(None)
+
+_Sent: TypeAlias = ServerSentEventMessage | ServiceError | None
+Identify: TypeAlias = Callable[[bytes], str | int]
+
+
+def identifying(field: str) -> Identify:
+    """A function that finds the id of an item; `field`: its name in JSON."""
+    known = msgspec.defstruct("Identified", [("id", str | int)], rename={"id": field})
+    decode = msgspec.json.Decoder(known).decode
+    return lambda item: cast("Any", decode(item)).id
+
 
 class EventRun:
     """One run of a handler, in a task of its own: its items wait for the client.
@@ -43,17 +59,25 @@ class EventRun:
     Args:
         first: Seconds that the answer waits for the first item.
         ping: Seconds of silence after which a comment is sent.
+        identify: Finds the id of an item, as JSON; None: items have none.
     """
 
-    def __init__(self, *, first: float = FIRST_SECONDS, ping: float = PING_SECONDS) -> None:
+    def __init__(
+        self, *, first: float = FIRST_SECONDS, ping: float = PING_SECONDS, identify: Identify | None = None
+    ) -> None:
         self._seconds, self._ping = first, ping
-        self._items: asyncio.Queue[bytes | ServiceError | None] = asyncio.Queue(_AHEAD)
-        self._first: bytes | ServiceError | None = b""
+        self._identify = identify
+        self._items: asyncio.Queue[_Sent] = asyncio.Queue(_AHEAD)
+        self._first: _Sent = _NOTHING
         self._task: asyncio.Task[None] | None = None
         self._is_stopping: Callable[[], bool] = lambda: False
 
     async def begin(self, delivery: Delivery[bytes], incoming: Incoming, logger: Logger) -> None:
-        """Call the handler; raises the `ServiceError` with which it begins, if it does so soon."""
+        """Call the handler; raises the `ServiceError` with which it begins, if it does so soon.
+
+        A client that comes back is told by an event that it cannot go on: browsers do not show it an answer with an
+        error, and would not come again.
+        """
         self._is_stopping = incoming.context.stopping.is_set
         self._task = asyncio.create_task(self._make(delivery, incoming, logger))
         try:
@@ -61,7 +85,8 @@ class EventRun:
                 self._first = await self._items.get()
         except TimeoutError:
             return
-        if isinstance(self._first, ServiceError):
+        comes_back = bool(incoming.context.headers.get(LAST_EVENT_ID))
+        if isinstance(self._first, ServiceError) and not (comes_back and isinstance(self._first, Gone)):
             raise self._first
 
     async def _make(self, delivery: Delivery[bytes], incoming: Incoming, logger: Logger) -> None:
@@ -79,27 +104,29 @@ class EventRun:
     async def _take(self, delivery: Delivery[bytes], incoming: Incoming) -> None:
         async with aclosing(delivery.stream(incoming)) as made:
             async for item in made:
-                await self._items.put(item)
+                await self._items.put(ServerSentEventMessage(item, id=self._identify and self._identify(item)))
 
     async def events(self, known: str) -> AsyncGenerator[ServerSentEventMessage]:
         """The events that the client gets; `known`: the id of the request."""
         item = self._first
-        while isinstance(item, bytes):
-            if item:
-                yield ServerSentEventMessage(item)
+        while isinstance(item, ServerSentEventMessage):
+            if item is not _NOTHING:
+                yield item
             try:
                 async with asyncio.timeout(self._ping):
                     item = await self._items.get()
             except TimeoutError:
-                yield ServerSentEventMessage(None, comment="")
-                item = b""
+                item = _PING
         if item is None:
             # A stream that ends because the service stops is not at its end: without the event, browsers connect again.
             if not self._is_stopping():
                 yield ServerSentEventMessage("null", event="end")
         else:
             problem = encode_problem(item.status, item.code, item.message, item.details, known)
-            yield ServerSentEventMessage(problem, event="problem")
+            if isinstance(item, Gone):  # without an id, the client begins anew
+                yield ServerSentEventMessage(problem, event="lost", id="")
+            else:
+                yield ServerSentEventMessage(problem, event="problem")
 
     async def close(self) -> None:
         """End the run, if the client has gone before its end."""
@@ -114,25 +141,27 @@ def documented_events(item: Any) -> ResponseSpec:
     Args:
         item: The type of the items.
     """
-    text = "Server-sent events: an item is the data of each; then the event `end`, or `problem` after an error"
+    text = "Server-sent events: an item is the data of each; then `end`, or `problem` after an error, or `lost`"
     return ResponseSpec(item, generate_examples=False, description=text, media_type="text/event-stream")
 
 
-async def _open_run() -> AsyncGenerator[EventRun]:
-    run = EventRun()
-    try:
-        yield run
-    finally:
-        await run.close()
-
-
-def answering_with_events(delivery: Delivery[bytes], logger: Logger) -> Endpoint[Any]:
+def answering_with_events(delivery: Delivery[bytes], logger: Logger, event_id: str | None) -> Endpoint[Any]:
     """The endpoint of the route: it is called with the scope of a request and the values of its parameters.
 
     Args:
         delivery: Passes messages to the handler of the action, which is called with such values.
         logger: Logs a handler that does not end when its time is over.
+        event_id: The field of the items that is the id of each event; None: events have no id.
     """
+    identify = None if event_id is None else identifying(event_id)
+
+    async def open_run() -> AsyncGenerator[EventRun]:
+        run = EventRun(identify=identify)
+        try:
+            yield run
+        finally:
+            await run.close()
+
     endpoint = delivery.endpoint
     contexts = [parameter.name for parameter in endpoint.signature.left if is_context(parameter)]
 
@@ -143,7 +172,7 @@ def answering_with_events(delivery: Delivery[bytes], logger: Logger) -> Endpoint
         await run.begin(delivery, incoming, logger)
         return ServerSentEvent(run.events(known))
 
-    injection = Injection({"run": PerMessage(_open_run)})
+    injection = Injection({"run": PerMessage(open_run)})
     return msgspec.structs.replace(
         endpoint,
         signature=msgspec.structs.replace(

@@ -181,7 +181,7 @@ def make_handler(
 
     def make_delivery(encode: Encode) -> Delivery[object]:
         if spec.has_events:
-            made = answering_with_events(deliver_to(cast("Endpoint[bytes]", endpoint)), logger)
+            made = answering_with_events(deliver_to(cast("Endpoint[bytes]", endpoint)), logger, spec.event_id)
         else:
             made = endpoint
             encode = encode if spec.opens is None else _after(endpoint.encode, encode)

@@ -42,6 +42,31 @@ def check_doors(handler: Handler) -> None:
         if value is not None:
             _check_door(handler, at, option, value)
     _check_status(handler)
+    payload = _payload_of(handler)
+    _check_field(handler, "event_id", handler.returns)
+    _check_field(handler, "resume", payload[1] if payload is not None else None)
+
+
+def _check_field(handler: Handler, option: str, owner: ProperType | None) -> None:
+    """Report the name of a field that the items, or the payload, do not have."""
+    at = keyword(handler.call, option)
+    name, fields = text(handler.api, at), None if owner is None else fields_of(owner)
+    if at is None or name is None or owner is None or fields is None:
+        return
+    remember(handler.api, (), [owner])
+    if name not in fields:
+        close = closest(name, fields)
+        remedy = f"it has {', '.join(fields)}" if close is None else f'did you mean "{close}"?'
+        found = f'{option}="{name}", but {show(handler.api, owner)} has no such field'
+        report(handler.api, PATH, at, handler.name, found, remedy)
+
+
+def _payload_of(handler: Handler) -> tuple[str, ProperType] | None:
+    """The name and the type of the payload; None: the handler takes none."""
+    payload = next((one for one in handler.left if not one.is_a(CONTEXT)), None)
+    if payload is None:
+        return None
+    return payload.name, handler.decoration.contract[0] if handler.decoration.contract else payload.type
 
 
 def _check_status(handler: Handler) -> None:
@@ -66,14 +91,14 @@ def _check_door(handler: Handler, at: Expression, option: str, value: str) -> No
 def _unfitting(handler: Handler, method: str, path: str) -> Iterator[tuple[str, str]]:
     """The parameters of a path that the payload does not have, and the fields that no request can have."""
     names = path_parameters(path)
-    payload = next((one for one in handler.left if not one.is_a(CONTEXT)), None)
+    payload = _payload_of(handler)
     if payload is None:
         for name in names:
             yield f"the path has <{name}>, but the action takes no payload", f"remove <{name}>"
         return
-    kind = handler.decoration.contract[0] if handler.decoration.contract else payload.type
+    called, kind = payload
     shown = show(handler.api, kind)
-    fields = {payload.name: kind} if can_be_in_path(kind) or _is_mapping(kind) else fields_of(kind)
+    fields = {called: kind} if can_be_in_path(kind) or _is_mapping(kind) else fields_of(kind)
     if fields is None:
         return
     remember(handler.api, (), [kind])
