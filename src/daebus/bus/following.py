@@ -172,22 +172,22 @@ class _Watch:
         self.followers = 0
 
     async def _run(self) -> None:
-        last: str | bytes = ""
+        last = b""
         while True:
             try:
                 if not last:
-                    last, *_ = await _read(self._node, self._key, "")
+                    newest, *_ = await _read(self._node, self._key, "")
+                    last = newest.encode()
                     self._changed()
                 block = int(_BLOCK_SECONDS * 1000)
                 command = ("XREAD", "COUNT", _COUNT, "BLOCK", block, "STREAMS", self._key, last)
-                reply = cast("Any", await self._link.execute(*command))
+                reply = cast("dict[bytes, list[tuple[bytes, object]]] | None", await self._link.execute(*command))
             except (Unavailable, CommandError):  # the link of the process logs it; followers read again after a while
                 await asyncio.sleep(1)
-                last = ""
+                last = b""
                 continue
             if reply:
-                rows = next(iter(reply.values())) if isinstance(reply, dict) else reply[0][1]
-                last = rows[-1][0]
+                last = reply[self._key.encode()][-1][0]
                 self._changed()
 
     def _changed(self) -> None:

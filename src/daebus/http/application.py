@@ -164,7 +164,9 @@ def _documentation(
 def _openapi_config(settings: DaebusHttp, documentation: Documentation, routes: Sequence[HttpRoute]) -> object:
     own = None if settings.schema is False else documentation.config
     config = settings.litestar.get("openapi_config", own)
-    return corrected(config, Corrections(routes, settings.litestar)) if isinstance(config, OpenAPIConfig) else config
+    if not isinstance(config, OpenAPIConfig):
+        return config
+    return corrected(config, Corrections(routes, settings.litestar, packs=settings.msgpack))
 
 
 def _make_application(options: Mapping[str, object]) -> Application:

@@ -28,6 +28,7 @@ from daebus.doors.inputs import wire_name
 from daebus.payloads.docstrings import split_docstring
 from daebus.payloads.schemas import Json, Schemas, described_fields
 
+from .bodies import offer_msgpack, uploaded
 from .errors import BODY_ERRORS, SERVER_ERRORS, InvalidInput, problem_response
 from .routes import DocumentedRoute, document_path
 
@@ -57,10 +58,12 @@ class Corrections:
     Args:
         routes: Its routes.
         settings: The options of the Litestar app.
+        packs: Whether bodies and answers may also be MessagePack.
     """
 
-    def __init__(self, routes: Sequence[DocumentedRoute], settings: Mapping[str, object]) -> None:
+    def __init__(self, routes: Sequence[DocumentedRoute], settings: Mapping[str, object], *, packs: bool) -> None:
         self._routes = routes
+        self._packs = packs
         self._prefix = str(settings.get("path") or "")
         self._has_dto = bool(settings.get("dto"))
         self._has_return_dto = bool(settings.get("return_dto") or settings.get("dto"))
@@ -69,15 +72,22 @@ class Corrections:
         """Correct a document, in place; returns it."""
         paths: Mapping[str, Json] = document.get("paths", {})
         slots: list[_Slot] = []
+        found: list[Json] = []
         for route in self._routes:
             for method in route.spec.methods:
                 operation = paths.get(document_path(route.spec, self._prefix), {}).get(method.lower())
                 if operation is not None:
+                    found.append(operation)
+                    body = uploaded(route.spec, route.endpoint.signature)
+                    if body is not None:
+                        operation.setdefault("requestBody", body)
                     slots += self._slots(route.spec, route.endpoint.signature, operation)
                     _name_successes(operation["responses"])
                     _add_errors(operation["responses"], takes_body="requestBody" in operation)
                     slots += _problems(operation["responses"])
         _fill(document, [slot for slot in slots if _is_known(slot.kind)])
+        if self._packs:
+            offer_msgpack(found)
         return document
 
     def _slots(self, spec: RouteSpec, signature: Signature, operation: Json) -> Iterator[_Slot]:
