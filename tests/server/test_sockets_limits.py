@@ -202,3 +202,34 @@ async def test_the_first_message_of_many_clients_is_heard() -> None:
         for _ in range(10):
             await asyncio.gather(*(talk() for _ in range(30)))
         await until(lambda: len(os.listdir("/proc/self/fd")) < before + 30)
+
+
+async def test_a_refused_handshake_is_answered_without_the_headers_of_an_accepted_one() -> None:
+    async def refuse(_: Any, receive: Any, send: Any) -> None:
+        await receive()
+        headers = [(b"content-type", b"text/plain")]
+        await send({"type": "websocket.http.response.start", "status": 401, "headers": headers})
+        await send({"type": "websocket.http.response.body", "body": b"no"})
+
+    async def shake(port: int) -> bytes:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(HANDSHAKE)
+        answer = await reader.read()
+        writer.close()
+        return answer
+
+    server = HttpServer(refuse, host="127.0.0.1", port=0, logger=make_logger())
+    port = await server.start()
+    try:
+        before = len(os.listdir("/proc/self/fd"))
+        answers = await asyncio.gather(*(shake(port) for _ in range(50)))
+        await until(lambda: len(os.listdir("/proc/self/fd")) <= before)
+    finally:
+        await server.stop(1, 1)
+    for answer in answers:
+        head, _, body = answer.partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 401 Unauthorized\r\n")
+        assert b"content-length: 2" in head
+        assert b"upgrade" not in head.lower()
+        assert b"sec-websocket" not in head.lower()
+        assert body == b"no"

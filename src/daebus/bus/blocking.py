@@ -32,8 +32,7 @@ class BlockingBus(BlockingFollowing):
 
     Args:
         url: URL of the Redis or Valkey server; default: DAEBUS_REDIS_URL, else the project's embedded engine.
-        timeout: Default timeout of calls in seconds. The default is long enough for another instance to answer if the
-            one that runs the call is killed.
+        timeout: Default timeout of calls in seconds: enough for another instance to answer if the first one is killed.
         max_queued: How many unhandled requests of one action `send` queues at most, in each partition of the service.
         max_queued_size: About how many bytes of the server's memory they may take.
         max_message_size: The largest payload or event in bytes; more raises `TooLarge`.

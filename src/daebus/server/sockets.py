@@ -11,8 +11,10 @@ Data that a client sends before the handshake is answered, which RFC 6455 forbid
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from daebus.core.budgets import Budget
@@ -20,7 +22,7 @@ from daebus.core.budgets import Budget
 from .limits import Room, SocketLimits
 from .notices import Notices
 from .own_sockets import Address, LooksAlike, OwnSockets, address_of
-from .refusals import FULL, problem_headers
+from .refusals import FULL, problem_headers, raw_response
 from .socket_connection import SocketConnection
 
 __all__ = ["DIRECT", "Direct", "WebSocketSession", "WebSockets", "refuse_socket"]
@@ -29,6 +31,8 @@ _MARGIN = 65_536
 
 _LOOKS = 16
 """How many checks of all clients pass until a silent client counts as gone."""
+
+_START = "websocket.http.response.start"
 
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
@@ -144,6 +148,27 @@ class WebSockets:
             self._tending = asyncio.create_task(self._tend(), name="WebSockets")
         return connection, granians
 
+    async def refuse(self, client: Address, server: Address, since: int, response: bytes) -> bool:
+        """Write a response to a handshake, and end the connection; returns whether it was found.
+
+        Args:
+            client: The address of the client.
+            server: The address that we listen on.
+            since: See `OwnSockets.find`.
+            response: The whole response.
+        """
+        try:
+            found = self._own.find(client, server, since)
+        except (LooksAlike, OSError):
+            return False
+        if found is None:
+            return False
+        with found[0] as ours, suppress(OSError):  # the client may be gone
+            ours.setblocking(False)  # noqa: FBT003  # the standard library's signature
+            await asyncio.get_running_loop().sock_sendall(ours, response)
+            ours.shutdown(socket.SHUT_WR)  # what Granian writes afterwards goes nowhere
+        return True
+
     async def finish(self, connection: SocketConnection, granians: int, code: int, seconds: float) -> None:
         """End a connection within this many seconds, as the application is done with it."""
         try:
@@ -181,7 +206,7 @@ class WebSocketSession:
         direct: The same callables without an intermediate step for each message.
     """
 
-    __slots__ = ("_connection", "_descriptor", "_ends", "_host", "_send", "_sockets", "direct")
+    __slots__ = ("_connection", "_descriptor", "_ends", "_host", "_refusal", "_send", "_sockets", "direct")
 
     def __init__(
         self, sockets: WebSockets, ends: tuple[Address, Address, int] | None, receive: Receive, send: Send, host: str
@@ -192,6 +217,7 @@ class WebSocketSession:
         self._send: Send = send
         self.direct: Direct = Direct(receive, self.send)
         self._connection: SocketConnection | None = None
+        self._refusal: Any = None
         self._descriptor = -1
 
     def receive(self) -> Awaitable[Any]:
@@ -202,7 +228,20 @@ class WebSocketSession:
         """As ASGI's."""
         if self._connection is None and message["type"] == "websocket.accept":
             return self._accept(message)
+        if message["type"] == _START:
+            self._refusal = message
+            return _nothing()
+        if self._refusal is not None:
+            return self._refuse(self._refusal, message)
         return self._send(message)
+
+    async def _refuse(self, start: Any, end: Any) -> None:
+        """Refuse the client without the headers of an accepted handshake, which Granian would add."""
+        response = raw_response(start["status"], start["headers"], end["body"])
+        self._refusal = None
+        if self._ends is None or not await self._sockets.refuse(*self._ends, response):
+            await self._send(start)
+            await self._send(end)
 
     async def _accept(self, message: Any) -> None:
         await self._send(message)
@@ -223,6 +262,9 @@ class WebSocketSession:
         self._sockets.over(self._host)
         if self._connection is not None:
             await self._sockets.finish(self._connection, self._descriptor, code, seconds)
+
+
+async def _nothing() -> None: ...
 
 
 async def refuse_socket(receive: Receive, send: Send) -> None:
