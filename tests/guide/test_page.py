@@ -11,6 +11,7 @@ PROGRAMS = (
     "shop.py",
     "files.py",
     "doors.py",
+    "tools.py",
     "transfers.py",
     "storefront.py",
     "auctions.py",

@@ -17,6 +17,7 @@ from daebus.delivery.grace import Grace
 from daebus.doors.heads import heads_of
 from daebus.embedded.deployment import is_isolated
 from daebus.errors import Unavailable
+from daebus.mcp.opening import open_tools
 from daebus.payloads.schemas import Json
 from daebus.server.limits import ServerLimits, SocketLimits
 from daebus.server.ports import reserve_port
@@ -95,6 +96,7 @@ class Web:
         websocket = made.websocket
         own_port = websocket is not None and websocket.port is not None and (alone or made.http is None)
         sockets = [] if websocket is None else [socket_handler(None if own_port else websocket.path, self._hub)]
+        tools = None if alone or made.http is None else open_tools(made, http.limits.max_body_size)
         return build_litestar(
             http,
             [] if alone else routes,
@@ -102,8 +104,8 @@ class Web:
             stopping=made.stopping,
             logger=make_logger(service=made.service),
             asyncapi=partial(_asyncapi, made),
-            extra_handlers=sockets,
-            lifespan=[] if alone else [self._lifespan],
+            extra_handlers=sockets if tools is None else [*sockets, tools.handler()],
+            lifespan=[] if alone else [self._lifespan, *([] if tools is None else [tools.lifespan])],
         )
 
     def _hub(self) -> SocketHub:

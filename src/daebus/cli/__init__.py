@@ -24,6 +24,7 @@ _COMMANDS: Mapping[str, str] = {
     "export": "exporting",
     "listeners": "listeners",
     "lsp": "editor",
+    "mcp": "assistants",
 }
 """The commands, and the module of each, which is loaded when it is used."""
 

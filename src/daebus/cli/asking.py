@@ -29,7 +29,7 @@ from daebus.protocol.headers import checked
 
 from .failures import explained
 
-__all__ = ["call", "listen", "publish", "send"]
+__all__ = ["call", "headers_option", "listen", "publish", "redis_url_option", "send"]
 
 _FOR_EVER = 1e11
 """A retention in seconds that is so long that publishing here never deletes older events."""
@@ -76,11 +76,11 @@ def _excerpt(body: bytes) -> str:
     return text if len(text) <= 60 else f"{text[:59]}…"
 
 
-_redis_url = click.option(
+redis_url_option = click.option(
     "--redis-url", help="URL of Redis or Valkey; default: DAEBUS_REDIS_URL, else the project's embedded engine."
 )
 _payload = click.argument("payload", metavar="[JSON]", callback=_as_json, required=False)
-_headers = click.option(
+headers_option = click.option(
     "--header",
     "headers",
     metavar="NAME=VALUE",
@@ -101,8 +101,8 @@ _headers = click.option(
     show_default=True,
     help="Seconds to wait for the reply, or for the whole stream; 0: no limit.",
 )
-@_headers
-@_redis_url
+@headers_option
+@redis_url_option
 def call(
     service: str,
     action: str,
@@ -145,8 +145,8 @@ def call(
 @click.argument("service")
 @click.argument("action")
 @_payload
-@_headers
-@_redis_url
+@headers_option
+@redis_url_option
 def send(service: str, action: str, payload: msgspec.Raw, headers: Mapping[str, str], redis_url: str | None) -> None:
     """Queue a request, without waiting for a reply.
 
@@ -168,8 +168,8 @@ def send(service: str, action: str, payload: msgspec.Raw, headers: Mapping[str, 
 @click.argument("channel")
 @click.argument("event", metavar="JSON", callback=_as_json)
 @click.option("--durable", is_flag=True, help="The channel is durable: the event is kept until handled.")
-@_headers
-@_redis_url
+@headers_option
+@redis_url_option
 def publish(
     channel: str,
     event: msgspec.Raw,
@@ -200,7 +200,7 @@ def publish(
 @click.argument("channel")
 @click.option("--durable", is_flag=True, help="The channel is durable. Its listeners still get all events.")
 @click.option("--count", type=click.IntRange(min=1), help="End after this number of events.")
-@_redis_url
+@redis_url_option
 def listen(channel: str, durable: bool, count: int | None, redis_url: str | None) -> None:  # noqa: FBT001  # click
     """Print each event of CHANNEL as it arrives, as a line of JSON, until Ctrl-C.
 

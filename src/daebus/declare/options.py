@@ -22,6 +22,7 @@ __all__ = [
     "Requires",
     "read_guards",
     "read_several",
+    "read_tool",
     "refuse",
     "refuse_reserved",
     "require_brackets",
@@ -50,6 +51,7 @@ ROOM_NOTICES = ("offset", "presence", "recovered", "removed")
 
 _SCHEDULES = "give seconds, or every=timedelta(...), or cron= with five fields, such as '0 3 * * *'"
 
+_TOOL = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 _STRAY = re.compile(r"[\s{}\x00-\x1f\x7f]")
 _STRAY_OR_COLON = re.compile(r"[\s{}\x00-\x1f\x7f:]")
 
@@ -111,7 +113,7 @@ def require_seconds(subject: str, option: str, given: object, *, or_zero: bool =
         raise refuse(subject, found, "correct it, or leave it out for the default", "wrong-option")
 
 
-def require_choice(subject: str, option: str, given: object, choices: Sequence[str]) -> None:
+def require_choice(subject: str, option: str, given: object, choices: Sequence[object]) -> None:
     """Require one of the choices. Raises `WiringError`."""
     if given not in choices:
         found = f"{option}={given!r} is not an allowed value"
@@ -143,6 +145,15 @@ def require_methods(path: object, methods: Sequence[object]) -> tuple[str, ...]:
         found, remedy = f"methods={methods!r} is not a list of names", f"write methods=[{methods!r}]"
         raise refuse(f"@route({path!r})", found, remedy, "wrong-method")
     return tuple(dict.fromkeys(name.upper() for name in names))
+
+
+def read_tool(subject: str, name: str, given: object) -> bool:
+    """Whether an action is a tool. Raises `WiringError` if the option is no bool, or the name none for a tool."""
+    require_choice(subject, "tool", given, (True, False))
+    if given and _TOOL.fullmatch(name) is None:
+        found = f"tool=True, and the name {name!r} is none for a tool: letters, digits, '_', '-' and '.', at most 128"
+        raise refuse(subject, found, "give the action another name", "wrong-name")
+    return bool(given)
 
 
 def require_schedule(subject: str, seconds: float | None, every: timedelta | None, cron: str | None) -> Schedule:

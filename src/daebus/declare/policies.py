@@ -66,7 +66,10 @@ class RetryOptions(RunOptions, total=False):
 
 
 class DoorOptions(TypedDict, total=False):
-    """Options of the action decorator for its doors ``http`` and ``sse``."""
+    """Options of the action decorator for its doors."""
+
+    tool: bool
+    """Opens the action to assistants, as a tool of the Model Context Protocol. Default: False."""
 
     raises: Sequence[type[Exception]]
     """OpenAPI: the errors that the handler raises; subclasses of `ServiceError` or of Litestar's `HTTPException`."""

@@ -29,7 +29,6 @@ from .options import (
     Requires,
     require_brackets,
     require_choice,
-    require_count,
     require_methods,
     require_schedule,
 )
@@ -108,18 +107,15 @@ class Recorder(SocketRecorder):
                 if the handler returns nothing). ``raises``, ``tags``: errors and tags of the route, for OpenAPI.
                 ``event_id``: the field of the items that is the id of each server-sent event; ``resume``: the field of
                 the payload that gets the id of the last event, if a client comes back.
+                ``tool``: opens the action to assistants (False).
         """
         require_named("action", name, (Action, StreamAction))
         contract = None if isinstance(name, str) else name
         full = self._namespace + name if isinstance(name, str) else name.name
-        if concurrency is not None:
-            require_count(f"@action({full!r})", "concurrency", concurrency)
-        guards = self._guards(f"@action({full!r})", options.pop("requires", ()))
+        own = self._action_options(f"@action({full!r})", full, concurrency, cast("dict[str, Any]", options))
         doors = self._doors(f"@action({full!r})", cast("dict[str, Any]", options))
         policy = action_policy(f"@action({full!r})", options)
-        make = partial(
-            ActionSpec, name=full, contract=contract, concurrency=concurrency, policy=policy, requires=guards
-        )
+        make = partial(ActionSpec, name=full, contract=contract, policy=policy, **own)
         namespace, site = caller_namespace(), call_site()
 
         def record(handler: AnyHandler) -> object:

@@ -21,9 +21,11 @@ from .options import (
     Requires,
     read_guards,
     read_several,
+    read_tool,
     refuse,
     refuse_reserved,
     require_brackets,
+    require_count,
     require_function,
     require_name,
     require_seconds,
@@ -70,6 +72,16 @@ class Recording:
 
     def _guards(self, subject: str, own: Requires) -> tuple[Guard, ...]:
         return (*self._requires, *read_guards(subject, own))
+
+    def _action_options(
+        self, subject: str, name: str, concurrency: int | None, options: dict[str, Any]
+    ) -> dict[str, Any]:
+        """The fields of an `ActionSpec` that its options give, which are removed from them. Raises `WiringError`."""
+        if concurrency is not None:
+            require_count(subject, "concurrency", concurrency)
+        guards = self._guards(subject, options.pop("requires", ()))
+        is_tool = read_tool(subject, name, options.pop("tool", False))
+        return {"concurrency": concurrency, "requires": guards, "is_tool": is_tool}
 
     def _doors(self, subject: str, options: dict[str, Any]) -> list[Callable[[ActionSpec], Spec]]:
         """What makes the doors to an action, which are removed from its options. Raises `WiringError`."""

@@ -104,12 +104,18 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
 
 class ActionSpec(Spec, frozen=True, kw_only=True):
-    """A handler of requests. `contract` is None if the signature is the contract."""
+    """A handler of requests.
+
+    Attributes:
+        contract: Its contract; None: the signature is the contract.
+        is_tool: Whether it is open to assistants.
+    """
 
     name: str
     contract: Contract | None
     concurrency: int | None
     policy: Policy
+    is_tool: bool = False
 
     @property
     @override

@@ -28,6 +28,7 @@ __all__ = [
     "Described",
     "Handled",
     "Listened",
+    "action_contract",
     "contracts_of",
     "read_about",
     "types_of",
@@ -155,7 +156,7 @@ def contracts_of(made: Described) -> AppContracts:
     connect = [_handled("connect", spec, endpoint) for spec, endpoint in sockets if spec.event == "connect"]
     return AppContracts(
         service=made.service,
-        actions=[_action(spec, endpoint) for spec, endpoint in compiled if isinstance(spec, ActionSpec)],
+        actions=[action_contract(spec, endpoint) for spec, endpoint in compiled if isinstance(spec, ActionSpec)],
         listeners=[_listened(spec, endpoint) for spec, endpoint in compiled if isinstance(spec, ListenSpec)],
         path=None if made.websocket is None else made.websocket.path,
         connect=next(iter(connect), None),
@@ -189,7 +190,8 @@ def _is_message(contract: Contract) -> TypeGuard[Message[Encodable]]:
     return isinstance(contract, Message)
 
 
-def _action(spec: ActionSpec, endpoint: Endpoint[object]) -> Handled:
+def action_contract(spec: ActionSpec, endpoint: Endpoint[object]) -> Handled:
+    """The contract of an action."""
     made = _handled(spec.name, spec, endpoint)
     if spec.contract is None:
         return made

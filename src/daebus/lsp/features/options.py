@@ -25,6 +25,7 @@ OPTIONS: Mapping[str, Mapping[str, str]] = {
         "http": 'Opens the action as a route, such as `"GET /users/<id>"`; default: none.',
         "socket": "Opens the action as WebSocket messages of this type; default: none.",
         "sse": 'Opens an action that streams as server-sent events, such as `"GET /import"`; default: none.',
+        "tool": "Whether assistants may call it, by the Model Context Protocol; default: no.",
     },
     "listen": {
         **_RETRIES,
