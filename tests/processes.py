@@ -125,14 +125,14 @@ class Outcome(msgspec.Struct):
     errors: str
 
 
-async def daebus(*arguments: str, redis_url: str, stdin: bytes = b"") -> Outcome:
+async def daebus(*arguments: str, redis_url: str, stdin: bytes = b"", cwd: Path = EXAMPLES.parent) -> Outcome:
     """Run the command line, to its end."""
     with TemporaryFile() as given, TemporaryFile() as output, TemporaryFile() as errors:
         given.write(stdin)
         given.seek(0)
         process = start(
             (*DAEBUS, *arguments),
-            cwd=EXAMPLES.parent,
+            cwd=cwd,
             environment=_environment({"DAEBUS_REDIS_URL": redis_url}),
             stdin=given,
             stdout=output,

@@ -46,36 +46,96 @@ def _typescript(made: Assembly) -> Mapping[str, bytes]:
     return {name: text.encode() for name, text in files.items()}
 
 
-_DOCUMENTS: Mapping[str, Callable[[Assembly], Json]] = {"openapi": _openapi, "asyncapi": _asyncapi}
+def _contracts(made: Assembly) -> object:
+    from daebus.export.compare.described import describe  # noqa: PLC0415  # likewise
+
+    return describe(made)
+
+
+_DOCUMENTS: Mapping[str, Callable[[Assembly], object]] = {
+    "openapi": _openapi,
+    "asyncapi": _asyncapi,
+    "contracts": _contracts,
+}
 """The formats that are one document in JSON."""
 
 _FOLDERS: Mapping[str, Callable[[Assembly], Mapping[str, bytes]]] = {"html": _html, "typescript": _typescript}
 """The formats that are a folder of files."""
 
 
+class _Options(msgspec.Struct, frozen=True):
+    """The options of ``daebus export``."""
+
+    form: str | None
+    target: str | None
+    diff: tuple[str, str] | None
+    as_json: bool
+    service: str | None
+    output: Path | None
+    without: Path | None
+
+
 @click.command()
-@click.argument("form", type=click.Choice([*_DOCUMENTS, *_FOLDERS]), metavar="FORMAT")
-@click.argument("target")
+@click.argument("form", type=click.Choice([*_DOCUMENTS, *_FOLDERS]), metavar="FORMAT", required=False)
+@click.argument("target", required=False)
+@click.option("--diff", nargs=2, metavar="OLD NEW", help="Show the changes of the contracts from OLD to NEW instead.")
+@click.option("--json", "as_json", is_flag=True, help="With --diff: as JSON, for tools.")
 @click.option("--service", help="The name of the service; default: that of the app.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="The file, default: stdout; or the folder.")
-def export(form: str, target: str, service: str | None, output: Path | None) -> None:
+@click.option("--without", type=click.Path(path_type=Path), hidden=True)
+def export(**given: object) -> None:
     """Write the contracts of TARGET for others.
 
     FORMAT is "openapi" (3.1, the HTTP routes) or "asyncapi" (3.0: actions, channels, WebSocket messages and rooms), a
-    document in JSON; "html", a folder with pages of both; or "typescript", a folder with a client for browsers and
-    node. Nothing is started, and no server is needed. TARGET is written as for "run".
+    document in JSON; "html", a folder with pages of both; "typescript", a folder with a client for browsers and node;
+    or "contracts", a file to compare with later. Nothing is started, and no server is needed. TARGET is written as for
+    "run".
+
+    OLD and NEW are files of contracts, or targets; REF:TARGET, such as main:shop.app:app, is a target in a commit of
+    git. The exit code is 1 if a change breaks those who have the contracts of OLD.
     """
-    if form in _FOLDERS and output is None:
-        raise click.UsageError(f"{form} is several files: name their folder, -o FOLDER.")
+    options = msgspec.convert(given, _Options)
     with explained(TargetError):
-        made = examine(target, service).require()
-        if form in _FOLDERS and output is not None:
-            _write_folder(output, _FOLDERS[form](made))
+        if options.diff is not None:
+            _compare(options, *options.diff)
+        elif options.form is None or options.target is None:
+            raise click.UsageError("name a FORMAT and a TARGET, or --diff OLD NEW.")
         else:
-            _write(output, _DOCUMENTS[form](made))
+            _export(options, options.form, options.target)
 
 
-def _write(output: Path | None, document: Json) -> None:
+def _compare(options: _Options, old: str, new: str) -> None:
+    from .comparing import show_changes  # noqa: PLC0415  # only here it is needed
+
+    if options.form is not None or options.output is not None:
+        raise click.UsageError("--diff prints what has changed: leave out FORMAT, TARGET and -o.")
+    show_changes(old, new, options.service, as_json=options.as_json)
+
+
+def _export(options: _Options, form: str, target: str) -> None:
+    if options.as_json:
+        raise click.UsageError("--json is for --diff.")
+    if form in _FOLDERS and options.output is None:
+        raise click.UsageError(f"{form} is several files: name their folder, -o FOLDER.")
+    made = examine(target, options.service).require()
+    _refuse_foreign(options.without)
+    if form in _FOLDERS and options.output is not None:
+        _write_folder(options.output, _FOLDERS[form](made))
+    else:
+        _write(options.output, _DOCUMENTS[form](made))
+
+
+def _refuse_foreign(folder: Path | None) -> None:
+    """Refuse modules that were imported from the working tree instead of a copy of an earlier commit."""
+    from daebus.checking.contract_sources import foreign_modules  # noqa: PLC0415  # only here it is needed
+
+    foreign = [] if folder is None else foreign_modules(folder)
+    if foreign:
+        remedy = "write the target as a path, such as src/shop/app.py:app"
+        raise TargetError(f"{', '.join(foreign[:5])} would come from {folder}, not from the commit: {remedy}.")
+
+
+def _write(output: Path | None, document: object) -> None:
     text = msgspec.json.format(msgspec.json.encode(document), indent=2)
     if output is None:
         click.echo(text)

@@ -44,6 +44,7 @@ class _Options(msgspec.Struct, frozen=True):
     host: str | None
     port: int | None
     loop: Loop | None
+    expect: Path | None
     workers: int
     reload: bool
     tether: int | None
@@ -57,6 +58,7 @@ class _Options(msgspec.Struct, frozen=True):
             "host": self.host,
             "port": self.port,
             "loop": self.loop,
+            "expect": self.expect,
         }
         return ["run", self.target, *(f"--{name}={value}" for name, value in given.items() if value is not None)]
 
@@ -71,6 +73,12 @@ class _Options(msgspec.Struct, frozen=True):
 @click.option("--port", type=click.IntRange(0, 65535), help="Port; default: that of DaebusHttp; 0: any free port.")
 @click.option(
     "--loop", type=click.Choice(get_args(Loop)), help="Event loop; default: uvloop if it is installed, else asyncio."
+)
+@click.option(
+    "--expect",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FILE",
+    help='Refuse to start if it breaks those who have the contracts in FILE, see "export".',
 )
 @click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Number of worker processes.")
 @click.option("--reload", is_flag=True, help="For development: restart when a Python file of the project changes.")
@@ -113,6 +121,10 @@ def _serve(options: _Options) -> None:
     tether = None if options.tether is None else Tether(options.tether)
     with deferring():
         made = load_target(options.target).check(options.service)
+    if options.expect is not None:
+        from .comparing import require_expected  # noqa: PLC0415  # only here contracts are compared
+
+        require_expected(made, options.expect)
 
     def report(tether: Tether, served: Served) -> None:
         port, settings = served.ports.get("http", served.ports.get("websocket")), made.settings

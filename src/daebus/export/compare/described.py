@@ -1,0 +1,206 @@
+"""The contracts of an app as a file has them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from types import NoneType
+from typing import Literal, Protocol
+
+import msgspec
+
+from daebus.asgi.settings import DaebusHttp
+from daebus.declare.decorated import is_context
+from daebus.declare.paths import RESERVED, path_parameters, path_shape
+from daebus.declare.signatures import MISSING, Signature
+from daebus.declare.specs import RouteSpec
+from daebus.delivery.endpoint import Endpoint
+from daebus.export.contracts import About, AppContracts, Described, Handled, contracts_of, read_about
+from daebus.http.parameters import is_plain, read_argument
+from daebus.payloads.codec import is_json_type
+
+from .reading import ShapeReader
+from .shapes import Plain, Record, Shape
+
+__all__ = ["Access", "Call", "Contracts", "Event", "Input", "Route", "describe"]
+
+
+class Access(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Who may use something.
+
+    Attributes:
+        needs_user: Whether strangers are refused.
+        guards: The names of its guards.
+    """
+
+    needs_user: bool = False
+    guards: tuple[str, ...] = ()
+
+
+class Call(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is answered: an action, a WebSocket message, the join of a room.
+
+    Attributes:
+        takes: The payload; null: none.
+        gives: The answer, or each item of a stream; null: none.
+        streams: Whether the answer is a stream.
+        access: Who may use it.
+    """
+
+    takes: Shape
+    gives: Shape
+    streams: bool = False
+    access: Access = Access()
+
+
+class Input(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A parameter of a route, or its body; `place`: ``path``, ``query`` or ``body``."""
+
+    place: str
+    name: str
+    shape: Shape
+    is_required: bool = True
+
+
+class Route(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A route.
+
+    Attributes:
+        inputs: Its parameters and its body.
+        gives: The answer, or each event of a stream; null: none.
+        status: The status of a success.
+        streams: Whether the answer is server-sent events.
+        access: Who may use it.
+    """
+
+    inputs: tuple[Input, ...]
+    gives: Shape
+    status: int
+    streams: bool = False
+    access: Access = Access()
+
+
+class Event(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The events of a channel.
+
+    Attributes:
+        shapes: Their types: one for each listener, or for each contract that is published.
+        durable: Whether they are kept until they are handled.
+    """
+
+    shapes: tuple[Shape, ...]
+    durable: bool = False
+
+
+class Contracts(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """The contracts of an app.
+
+    Attributes:
+        format: The version of the form of the file.
+        service: The name of the service.
+        actions: The actions that it serves, by name.
+        routes: Its routes, by method and path, with ``<>`` for parameters.
+        listens: The channels to which it listens, by name.
+        publishes: The channels to which it publishes, by name.
+        socket: The path of its WebSocket; None: it has none.
+        connect: The handshake of its WebSocket clients; None: everyone may connect.
+        messages: The WebSocket messages that it handles, by type.
+        rooms: The rooms that WebSocket clients can join, by name.
+        sends: The WebSocket messages that it sends, by type.
+        records: The records in the types, by name.
+    """
+
+    format: Literal["daebus-contracts-1"]
+    service: str
+    actions: Mapping[str, Call] = {}
+    routes: Mapping[str, Route] = {}
+    listens: Mapping[str, Event] = {}
+    publishes: Mapping[str, Event] = {}
+    socket: str | None = None
+    connect: Call | None = None
+    messages: Mapping[str, Call] = {}
+    rooms: Mapping[str, Call] = {}
+    sends: Mapping[str, Shape] = {}
+    records: Mapping[str, Record] = {}
+
+
+class DescribedWithHttp(Described, Protocol):
+    """The parts of an app of which its contracts are made."""
+
+    @property
+    def http(self) -> DaebusHttp | None:
+        """Its HTTP settings; None: it has no HTTP."""
+        ...
+
+
+def describe(made: DescribedWithHttp) -> Contracts:
+    """The contracts of an app."""
+    return _Describer(ShapeReader()).describe(made, contracts_of(made))
+
+
+class _Describer:
+    def __init__(self, shapes: ShapeReader) -> None:
+        self._shapes = shapes
+
+    def describe(self, made: DescribedWithHttp, contracts: AppContracts) -> Contracts:
+        listens: dict[str, Event] = {}
+        for each in contracts.listeners:
+            earlier = listens.get(each.channel, Event(()))
+            listens[each.channel] = Event((*earlier.shapes, self._read(each.event)), each.durable)
+        return Contracts(
+            format="daebus-contracts-1",
+            service=contracts.service,
+            actions={each.name: self._call(each) for each in contracts.actions},
+            routes=dict(self._routes(made)),
+            listens=listens,
+            publishes={each.name: Event((self._read(each.types[0]),), each.durable) for each in contracts.publishes},
+            socket=contracts.path,
+            connect=None if contracts.connect is None else self._call(contracts.connect),
+            messages={each.name: self._call(each) for each in contracts.messages},
+            rooms={room.name: self._call(handled) for room, handled in contracts.rooms},
+            sends={each.name: self._read(each.types[0]) for each in contracts.sends},
+            records=self._shapes.records,
+        )
+
+    def _read(self, kind: object) -> Shape:
+        try:
+            return self._shapes.read(kind)
+        except (TypeError, NameError):  # such as a class of Litestar: no type of JSON
+            return Plain("custom", str(getattr(kind, "__qualname__", kind)))
+
+    def _call(self, given: Handled) -> Call:
+        takes, gives = self._read(given.takes), self._read(given.gives)
+        return Call(takes, gives, given.streams, _access(given.about))
+
+    def _routes(self, made: DescribedWithHttp) -> Iterator[tuple[str, Route]]:
+        prefix = "" if made.http is None else str(made.http.litestar.get("path") or "")
+        for spec, endpoint in made.plans.compiled():
+            if isinstance(spec, RouteSpec):
+                for method in spec.methods:
+                    yield f"{method} {path_shape(f'{prefix}/{spec.path}')}", self._route(spec, endpoint)
+
+    def _route(self, spec: RouteSpec, endpoint: Endpoint[object]) -> Route:
+        signature = endpoint.signature
+        gives = NoneType if signature.returns is MISSING else signature.returns
+        return Route(
+            inputs=tuple(self._inputs(spec, signature)),
+            gives=self._read(gives),
+            status=spec.status_code or (204 if gives is NoneType and not spec.has_events else 200),
+            streams=spec.has_events,
+            access=_access(read_about(spec, endpoint)),
+        )
+
+    def _inputs(self, spec: RouteSpec, signature: Signature) -> Iterator[Input]:
+        names = path_parameters(spec.path)
+        for parameter in signature.left:
+            if is_context(parameter) or (parameter.name in RESERVED and parameter.name != "data"):
+                continue
+            if is_plain(parameter) and is_json_type(parameter.annotation):
+                given = read_argument(parameter, names)
+                # The names in a path are not in requests, only their order is.
+                name = str(names.index(given.wire) + 1) if given.place == "path" else given.wire
+                shape = self._read(given.kind)
+                yield Input(given.place, name, shape, is_required=given.default is MISSING)
+
+
+def _access(about: About) -> Access:
+    return Access(bool(about.user), tuple(about.requires))
