@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from daebus import Blueprint, Client, Daebus, DaebusHttp, DaebusWebSocket, Message, Room
-from daebus.declare.rooms import match_room
+from daebus.declare.rooms import are_ambiguous, match_room
 from daebus.errors import BadRequest, ConfigurationError, WiringError
 
 
@@ -68,7 +68,7 @@ def test_mistakes_of_join_handlers_are_reported() -> None:
     async def join(house: str, number: int, client: Client) -> Watcher:
         return Watcher(house)
 
-    @bids.socket_join(Room[Watcher]("auction:{a}:{b}"))
+    @bids.socket_join(Room[Watcher]("auction:{a}:{b}"))  # type: ignore[daebus-duplicate]
     async def join_again(a: str) -> Watcher:
         return Watcher(a)
 
@@ -120,3 +120,39 @@ def test_no_other_decorator_takes_a_room() -> None:
         Blueprint("bids").action(AUCTION)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
     with pytest.raises(WiringError, match="it takes a Room, not 'auction'"):
         Blueprint("bids").socket_join("auction")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "ambiguous"),
+    [
+        ("{kind}:news", "chat:{name}", True),
+        ("chat:{name}", "chat:{other}", True),
+        ("a{x}c", "ab{y}", True),
+        ("{x}-{y}", "a{x}-b{y}", True),
+        ("{x}b", "a{y}", True),
+        ("chat:{name}", "chat:news", False),  # the one without parameters is meant
+        ("{x}-{y}", "a-{y}", False),
+        ("chat:{name}", "chat:a:{b}", False),
+        ("chat:{name}", "news:{name}", False),
+        ("a{x}", "b{x}", False),
+        ("lobby", "lobbies", False),
+    ],
+)
+def test_contracts_that_mean_a_room_alike(one: str, other: str, *, ambiguous: bool) -> None:
+    assert are_ambiguous(one, other) is are_ambiguous(other, one) is ambiguous
+
+
+def test_join_handlers_of_which_either_could_be_meant_are_refused() -> None:
+    app, news = Daebus("chat"), Blueprint("news")
+    app.attach(DaebusHttp(port=0))
+    app.attach(DaebusWebSocket())
+
+    @news.socket_join(Room[None]("chat:{name}"))
+    async def join(name: str) -> None: ...
+
+    @news.socket_join(Room[None]("{kind}:news"))  # type: ignore[daebus-duplicate]
+    async def join_news(kind: str) -> None: ...
+
+    with pytest.raises(WiringError, match=r"some rooms of '\{kind\}:news' are also rooms of 'chat:") as caught:
+        app.register_blueprint(news)
+    assert [problem.code for problem in caught.value.problems] == ["taken-name"]

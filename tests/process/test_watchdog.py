@@ -14,7 +14,7 @@ import pytest
 from tests.processes import Service, launched
 from tests.support import until
 
-from daebus import Action, Bus, Daebus
+from daebus import Action, Bus, Daebus, DaebusHttp
 from daebus.errors import ConfigurationError
 from daebus.testing import running
 
@@ -161,3 +161,21 @@ async def test_a_limit_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigurationError, match="DAEBUS_BLOCKED_AFTER is 'soon': give a number of seconds"):
         async with running(app):
             pass
+
+
+async def test_what_blocks_before_the_service_has_started_is_not_logged(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAEBUS_BLOCKED_AFTER", "0.05")
+    app = Daebus("importing")
+
+    async def import_modules() -> None:
+        """As the hook of Litestar that imports something large."""
+        end = time.monotonic() + 0.5
+        while time.monotonic() < end:
+            pass
+
+    app.attach(DaebusHttp(port=0, on_startup=[import_modules]))
+    async with running(app) as service:
+        assert (await service.http.get("/")).status_code == 404
+    assert [record for record in caplog.records if record.getMessage().startswith(BLOCKED)] == []

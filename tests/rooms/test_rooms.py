@@ -20,6 +20,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from daebus import (
+    Action,
     BlockingRooms,
     Client,
     Daebus,
@@ -132,6 +133,14 @@ def add_senders(app: Daebus) -> None:
     async def members(auction: str, *, rooms: Rooms) -> list[Member[Watcher]]:
         return await rooms.members(AUCTION(auction=auction))
 
+    @app.action("has")
+    async def has(auction: str, *, rooms: Rooms) -> list[bool]:
+        return [await rooms.has(AUCTION(auction=auction)), await rooms.has(LOBBY())]
+
+    @app.action("has_blocking")
+    def has_blocking(auction: str, *, blocking_rooms: BlockingRooms) -> bool:
+        return blocking_rooms.has(AUCTION(auction=auction))
+
     @app.socket("remove")
     async def remove(client_id: str, *, rooms: Rooms) -> None:
         await rooms.remove(AUCTION(auction="7"), client_id)
@@ -214,6 +223,17 @@ async def test_members_at_all_replicas_get_the_messages_of_a_room_in_one_order()
         assert [each["offset"] for each in a.of("bid")] == list(range(1, 21))
         assert {(each["room"], len({each["epoch"]})) for each in a.of("bid")} == {("auction:7", 1)}
         assert await c.amounts(1) == [1]
+
+
+async def test_whether_anybody_is_in_a_room() -> None:
+    async with replicas() as (one, two), page_of(two) as page:
+        has, has_blocking = Action[str, list[bool]]("has"), Action[str, bool]("has_blocking")
+        assert await one.call(has, "7") == [False, False]
+        await page.join("auction:7")
+        await page.join("lobby")
+        assert await one.call(has, "7") == [True, True]
+        assert await one.call(has_blocking, "7")
+        assert not await one.call(has_blocking, "8")
 
 
 async def test_a_client_that_comes_back_to_another_replica_gets_what_it_missed_first() -> None:

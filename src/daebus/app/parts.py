@@ -265,7 +265,7 @@ class Watch:
     async def serving(self, run: Runtime) -> AsyncGenerator[None]:
         """Log where the event loop is blocked, until the end; if it hangs, let others take over."""
         hangs = Hangs(run.lease, run.logger, lambda: run.exit_hung)
-        with Watchdog(run.logger, hung_seconds(run.made.settings.hung_after), hangs):
+        with Watchdog(run.logger, hung_seconds(run.made.settings.hung_after), hangs, lambda: run.has_started):
             yield
 
 

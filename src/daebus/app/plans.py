@@ -9,7 +9,8 @@ import msgspec
 from dependency_injector import containers, providers
 
 from daebus.declare.options import stray_in
-from daebus.declare.specs import ListenSpec, RouteSpec, Spec
+from daebus.declare.rooms import are_ambiguous, shape_of
+from daebus.declare.specs import JoinSpec, ListenSpec, RouteSpec, Spec
 from daebus.delivery.endpoint import Endpoint
 from daebus.delivery.interceptors import Interceptors
 from daebus.delivery.workers import WorkerPool
@@ -19,7 +20,7 @@ from daebus.mistakes.problem import WiringProblem
 from daebus.mistakes.render import Note
 from daebus.telemetry.logs import make_logger
 
-from .kinds import LISTEN, Kind, compile_handler, kind_of
+from .kinds import LISTEN, SOCKET_JOIN, Kind, compile_handler, kind_of
 from .settings import Conflict
 
 __all__ = ["Plans"]
@@ -69,12 +70,16 @@ class Plans:
         adding: list[Plan[Any, Any]] = []
         own: dict[str, Spec] = {}
         listeners = [plan.spec for plan in self.of(LISTEN)]
+        joins = [plan.spec for plan in self.of(SOCKET_JOIN)]
         for spec in specs:
             problems.extend(self._conflicts(spec, own))
             own.update(dict.fromkeys(spec.keys, spec))
             if isinstance(spec, ListenSpec):
                 problems.extend(_shared_events(spec, listeners))
                 listeners.append(spec)
+            if isinstance(spec, JoinSpec):
+                problems.extend(_shared_rooms(spec, joins))
+                joins.append(spec)
             if spec.opens is not None and id(spec.opens) not in self._compiled:
                 continue  # the action has mistakes, and its doors have the same
             try:
@@ -170,6 +175,17 @@ def _taken(spec: Spec, earlier: Spec, key: str) -> WiringProblem:
         code="taken-name",
         notes=[Note("the first one", earlier.place)],
     )
+
+
+def _shared_rooms(spec: JoinSpec, others: Iterable[JoinSpec]) -> Iterator[WiringProblem]:
+    """Problems of join handlers of which more than one would fit a room; those of equal names are told elsewhere."""
+    name = spec.room.name
+    for other in others:
+        if shape_of(other.room) != shape_of(spec.room) and are_ambiguous(name, other.room.name):
+            found = f"some rooms of {name!r} are also rooms of {other.room.name!r}, and each needs one contract"
+            remedy = "let the names begin differently, such as 'chat:{name}' and 'news:{name}'"
+            yield spec.problem(found, remedy, code="taken-name", notes=[Note("the other one", other.place)])
+            return
 
 
 def _shared_events(spec: ListenSpec, others: Iterable[ListenSpec]) -> Iterator[WiringProblem]:

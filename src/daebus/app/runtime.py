@@ -62,6 +62,7 @@ class Runtime:
         hub: Its WebSocket connections; None: it has no WebSockets.
         clients: The WebSocket clients of all its replicas.
         rooms: The rooms of WebSocket clients.
+        has_started: Whether all its parts were opened.
         lease: The heartbeat of this process; set when its part is open, as are the next three attributes.
         retries: The retries of each partition that is read.
         actions: The server of its actions.
@@ -109,6 +110,7 @@ class Runtime:
         self.hub: SocketHub | None = None if made.websocket is None else self._make_hub(made.websocket)
         self.clients: Clients = Clients(Replicas(node.link, made.service)) if self.hub is None else self.hub.clients
         self.rooms: Rooms = Rooms(RoomStore(node.link, node.id))
+        self.has_started: bool = False
 
     @asynccontextmanager
     async def serving(self, parts: Iterable[Part]) -> AsyncGenerator[None]:
@@ -117,16 +119,15 @@ class Runtime:
         The stop after a failed start has the same time limit.
         """
         self.made.stopping.clear()
-        has_started = False
         async with AsyncExitStack() as stack:
             try:
                 for part in parts:
                     await stack.enter_async_context(part.serving(self))
                 self.logger.info("service started")
-                has_started = True
+                self.has_started = True
                 yield
             finally:
-                self.grace.begin(logs=has_started)
+                self.grace.begin(logs=self.has_started)
                 await self.take_no_more()
 
     async def take_no_more(self) -> None:

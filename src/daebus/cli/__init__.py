@@ -25,6 +25,7 @@ _COMMANDS: Mapping[str, str] = {
     "listeners": "listeners",
     "lsp": "editor",
     "mcp": "assistants",
+    "rooms": "rooms",
 }
 """The commands, and the module of each, which is loaded when it is used."""
 

@@ -19,7 +19,7 @@ from daebus.payloads.codec import encode
 from daebus.telemetry.logs import make_logger
 
 from .failures import explained
-from .times import time_of
+from .times import table, time_of
 from .unknown import require_known
 
 __all__ = ["listeners"]
@@ -68,7 +68,7 @@ def list_(service: str, redis_url: str | None, *, as_json: bool) -> None:
             for state in states:
                 click.echo(visible_json(encode({**msgspec.structs.asdict(state), "oldest": _time(state.oldest)})))
         else:
-            click.echo(visible(_table([_HEAD, *map(_row, states)]), lines=True))
+            click.echo(visible(table([_HEAD, *map(_row, states)]), lines=True))
 
     _run(show())
 
@@ -134,9 +134,3 @@ def _row(state: ListenerState) -> tuple[str, ...]:
 
 def _time(ms: int | None) -> str | None:
     return None if ms is None else time_of(ms)
-
-
-def _table(rows: list[tuple[str, ...]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)) for row in rows]
-    return "\n".join(line.rstrip() for line in lines)

@@ -18,9 +18,11 @@ from daebus.payloads.encodable import Encodable
 from .contracts import Contract
 from .options import refuse, require_count, require_name
 
-__all__ = ["Room", "RoomAddress", "match_room", "shape_of"]
+__all__ = ["MAX_HISTORY", "Room", "RoomAddress", "are_ambiguous", "match_room", "shape_of", "wrong_parameters"]
 
-_MAX_HISTORY = 10_000
+MAX_HISTORY = 10_000
+"""How many messages a room can keep."""
+
 _HISTORY_BYTES = 4 * 1_048_576
 
 Presence_co = TypeVar("Presence_co", bound=Encodable, covariant=True)
@@ -125,20 +127,15 @@ class Room(Contract, Generic[Presence_co]):
     def _check_name(self) -> None:
         subject = f"Room({self.name!r})"
         require_name(subject, _without_parameters(self.name), colons=True)
-        twice = next((one for one in self.parameters if self.parameters.count(one) > 1), None)
-        wrong = next((one for one in self.parameters if not one.isidentifier() or keyword.iskeyword(one)), None)
-        if wrong is not None or "}{" in self.name:
-            found = "two parameters have nothing between them" if wrong is None else f"{{{wrong}}} is no parameter name"
-            raise refuse(subject, found, "write it as in Room[None]('chat:{name}')", "wrong-name")
-        if twice is not None:
-            found, remedy = f"it has {{{twice}}} twice", "give each parameter a name of its own"
-            raise refuse(subject, found, remedy, "wrong-name")
+        wrong = wrong_parameters(self.name)
+        if wrong is not None:
+            raise refuse(subject, *wrong, "wrong-name")
 
     @override
     def _check(self) -> None:
         super()._check()
         subject = f"Room({self.name!r})"
-        require_count(subject, "history", self.history, or_zero=True, most=_MAX_HISTORY)
+        require_count(subject, "history", self.history, or_zero=True, most=MAX_HISTORY)
         require_count(subject, "history_bytes", self.history_bytes)
         _require_duration(subject, self.keep)
         if self.latest and not self.history:
@@ -170,6 +167,59 @@ class Room(Contract, Generic[Presence_co]):
 def shape_of(room: Room[Encodable]) -> str:
     """The name without the names of the parameters; it is equal for contracts of the same rooms."""
     return _PARAMETER.sub("*", room.name)
+
+
+def wrong_parameters(name: str) -> tuple[str, str] | None:
+    """What is wrong with the parameters in the name of a contract, and the remedy; None: nothing."""
+    parameters = _parameters_of(name)
+    twice = next((one for one in parameters if parameters.count(one) > 1), None)
+    wrong = next((one for one in parameters if not one.isidentifier() or keyword.iskeyword(one)), None)
+    if wrong is not None or "}{" in name:
+        found = "two parameters have nothing between them" if wrong is None else f"{{{wrong}}} is no parameter name"
+        return found, "write it as in Room[None]('chat:{name}')"
+    return None if twice is None else (f"it has {{{twice}}} twice", "give each parameter a name of its own")
+
+
+def are_ambiguous(one: str, other: str) -> bool:
+    """Whether a room can be meant by two contracts alike, such as ``chat:{name}`` and ``{kind}:news``.
+
+    Of names with more and with fewer parameters, the one with fewer is meant.
+    """
+    return len(_parameters_of(one)) == len(_parameters_of(other)) and _overlap(one, other)
+
+
+def _overlap(one: str, other: str) -> bool:
+    first, second = _symbols(one), _symbols(other)
+    waiting, seen = [(0, 0)], set[tuple[int, int]]()
+    while waiting:
+        at = i, j = waiting.pop()
+        if at in seen:
+            continue
+        seen.add(at)
+        if i == len(first) and j == len(second):
+            return True
+        if i < len(first) and j < len(second) and _share(first[i], second[j]):
+            # A parameter may have more characters; then it is met again.
+            waiting += [(m, n) for m in {i + 1, *_again(first, i)} for n in {j + 1, *_again(second, j)}]
+    return False
+
+
+def _symbols(name: str) -> list[str | None]:
+    """The characters of a name; None: the value of a parameter, of one character or more."""
+    parts = _PARAMETER.split(name)
+    return [symbol for index, part in enumerate(parts) for symbol in ([None] if index % 2 else part)]
+
+
+def _share(one: str | None, other: str | None) -> bool:
+    return (
+        one == other
+        or (one is None and _FITS.fullmatch(other or "x") is not None)
+        or (other is None and _FITS.fullmatch(one or "x") is not None)
+    )
+
+
+def _again(symbols: list[str | None], at: int) -> tuple[int, ...]:
+    return (at,) if symbols[at] is None else ()
 
 
 def match_room(contract: str, name: str) -> dict[str, str] | None:

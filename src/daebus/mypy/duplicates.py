@@ -13,7 +13,7 @@ from daebus.mypy.model.kinds import KINDS
 from daebus.mypy.model.reading import assigned, keyword, read_decoration, siblings, text, texts, variable
 from daebus.mypy.model.reports import DUPLICATE, report
 
-__all__ = ["check_duplicates"]
+__all__ = ["check_duplicates", "decorated", "is_recorded_by"]
 
 
 def check_duplicates(handler: Handler, context: Context) -> None:
@@ -27,10 +27,10 @@ def check_duplicates(handler: Handler, context: Context) -> None:
         made = assigned(statement)
         if made is not None and made[0] is blueprint:
             claimed.clear()
-        for decorated in _decorated(statement):
-            for claim in _claims_of(handler.api, decorated, blueprint, handler.call):
-                claimed[claim] = decorated
-            if decorated is context:
+        for earlier in decorated(statement):
+            for claim in _claims_of(handler.api, earlier, blueprint, handler.call):
+                claimed[claim] = earlier
+            if earlier is context:
                 _report(handler, [(claim, claimed[claim]) for claim in sorted(mine) if claim in claimed])
                 return
 
@@ -41,12 +41,19 @@ def _report(handler: Handler, twice: list[tuple[str, Decorator]]) -> None:
         report(handler.api, DUPLICATE, handler.call, handler.name, found, "rename or remove one of the two")
 
 
-def _decorated(statement: Context) -> Iterator[Decorator]:
+def decorated(statement: Context) -> Iterator[Decorator]:
+    """The decorated functions in a statement."""
     if isinstance(statement, Decorator):
         yield statement
     elif isinstance(statement, OverloadedFuncDef):  # several functions of one name in a row, such as `_`
         for item in statement.items:
-            yield from _decorated(item)
+            yield from decorated(item)
+
+
+def is_recorded_by(api: TypeChecker, function: Decorator, blueprint: SymbolNode) -> bool:
+    """Whether a blueprint records a function."""
+    found = (read_decoration(api, decorator) for decorator in function.decorators)
+    return any(one is not None and variable(one.recorder) is blueprint for one in found)
 
 
 def _claims_of(api: TypeChecker, decorated: Decorator, blueprint: SymbolNode, until: CallExpr) -> Iterator[str]:

@@ -30,6 +30,7 @@ from .arguments import check_arguments
 from .calls import CALLS, check_call, is_for_none
 from .duplicates import check_duplicates
 from .edge.decorating import DECORATING, check_options
+from .edge.rooms import check_overlap, check_room
 from .guards import check_guards
 from .providers import IDENTITY, LASTING, PER_MESSAGE, check_lifetime, found_user, nested_provider, selected
 from .registering import OVERRIDING, REGISTERING, check_in_time, check_once, check_overrides
@@ -99,7 +100,7 @@ class DaebusPlugin(Plugin):
         if fullname == IDENTITY:
             return lambda context: self.guarded(lambda: found_user(context), context.default_return_type)
         if fullname == MAKING:
-            return lambda context: self.guarded(lambda: room_made(context), context.default_return_type)
+            return self._on_room
         return self._on_selector if fullname == _PROVIDERS + "Selector" else None
 
     @override
@@ -120,6 +121,10 @@ class DaebusPlugin(Plugin):
         if not is_for_none(context.default_signature):
             self._called = self.guarded(lambda: check_call(context), None)
         return self._called or context.default_signature
+
+    def _on_room(self, context: FunctionContext) -> Type:
+        self.guarded(lambda: check_room(context), None)
+        return self.guarded(lambda: room_made(context), context.default_return_type)
 
     def _on_options(self, context: MethodSigContext) -> FunctionLike:
         signature: FunctionLike = context.default_signature
@@ -169,6 +174,7 @@ def _check(context: MethodSigContext) -> bool:
     check_imports(handler)
     check_values(handler)
     check_duplicates(handler, context.context)
+    check_overlap(handler, context.context)
     check_in_time(handler)
     return is_shaped
 

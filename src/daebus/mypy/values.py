@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
 
-from mypy.nodes import CallExpr, Context, Expression, RefExpr
+from mypy.nodes import Context
 
 from daebus.declare.options import stray_in
 from daebus.declare.schedules import Cron, Interval
 from daebus.mypy.edge.doors import check_doors
 from daebus.mypy.model.handlers import Handler
-from daebus.mypy.model.reading import keyword, number, text
+from daebus.mypy.model.reading import duration, keyword, number, text
 from daebus.mypy.model.reports import VALUE, report
 
 __all__ = ["check_values"]
@@ -44,7 +43,7 @@ def check_values(handler: Handler) -> None:
 def _check_schedule(handler: Handler) -> None:
     call = handler.call
     seconds, every, cron = keyword(call, "seconds", 1), keyword(call, "every"), keyword(call, "cron")
-    interval, expression = number(seconds) if every is None else _seconds(every), text(handler.api, cron)
+    interval, expression = number(seconds) if every is None else duration(every), text(handler.api, cron)
     if interval is not None:
         _try(handler, lambda: Interval(interval), seconds or every or call, _SECONDS)
     if expression is not None:
@@ -58,14 +57,3 @@ def _try(handler: Handler, make: Callable[[], object], at: Context, remedy: str)
         found, _, advice = str(error).rstrip(".").partition(": ")
         remedy = advice if advice.startswith("give") else remedy
         report(handler.api, VALUE, at, handler.name, found[:1].lower() + found[1:], remedy)
-
-
-def _seconds(expression: Expression) -> float | None:
-    """The seconds of a ``timedelta(...)`` whose arguments are literals."""
-    if not isinstance(expression, CallExpr) or not isinstance(expression.callee, RefExpr):
-        return None
-    if expression.callee.fullname != "datetime.timedelta":
-        return None
-    given = {name: number(arg) for name, arg in zip(expression.arg_names, expression.args, strict=True) if name}
-    numbers = {name: value for name, value in given.items() if value is not None}
-    return timedelta(**numbers).total_seconds() if len(numbers) == len(expression.args) else None

@@ -9,6 +9,7 @@ import asyncio
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from functools import partial
 from typing import Protocol, Self
 
@@ -64,12 +65,15 @@ class Watchdog:
         logger: The log.
         hung_after: Seconds without progress after which the event loop counts as hung; 0: never.
         alarm: Called if the event loop hangs.
+        is_up: Whether the service has started; what blocks before, such as an import, keeps nobody waiting, and is not
+            logged.
 
     Raises:
         ConfigurationError: DAEBUS_BLOCKED_AFTER is not a number of seconds.
     """
 
-    def __init__(self, logger: Logger, hung_after: float, alarm: HangAlarm) -> None:
+    def __init__(self, logger: Logger, hung_after: float, alarm: HangAlarm, is_up: Callable[[], bool]) -> None:
+        self._is_up = is_up
         self._limit = seconds_from(_VARIABLE, _DEFAULT_SECONDS)
         self._hung_after, self._alarm, self._is_hung = hung_after, alarm, False
         self._look = min([_LONGEST_LOOK, *(limit / _LOOKS for limit in (self._limit, hung_after) if limit)])
@@ -113,7 +117,7 @@ class Watchdog:
             silent = silent + min(now - before, 2 * self._look) if self._beaten == seen else 0.0
             seen = self._beaten
             self._judge_hang(silent)
-            if self._limit:
+            if self._limit and self._is_up():
                 self._judge_block(now, now - before, worked - worked_before)
             before, worked_before = now, worked
 

@@ -94,6 +94,16 @@ class BlockingRooms(ThreadOnly):
         """
         return self._loop.wait_for(self._rooms.members(room))
 
+    def has(self, room: RoomAddress[Encodable]) -> bool:
+        """Whether any client is in a room, also in one without presence.
+
+        Clients at a replica that was killed count for 15 s.
+
+        Args:
+            room: The room: ``AUCTION(id="7")``.
+        """
+        return self._loop.wait_for(self._rooms.has(room))
+
     def remove(self, room: RoomAddress[Encodable], client_id: str) -> None:
         """Remove a client from a room; does nothing if it is not in it. The client gets the message ``removed``.
 

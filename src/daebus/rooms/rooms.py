@@ -138,6 +138,16 @@ class Rooms(LoopOnly):
                 f"The presence of a member of {room.name!r} is not of the type of {room.room!r}: {error}"
             ) from error
 
+    async def has(self, room: RoomAddress[Encodable]) -> bool:
+        """Whether any client is in a room, also in one without presence.
+
+        Clients at a replica that was killed count for 15 s.
+
+        Args:
+            room: The room: ``AUCTION(id="7")``.
+        """
+        return (await self._store.look(room.name)).members > 0
+
     async def remove(self, room: RoomAddress[Encodable], client_id: str) -> None:
         """Remove a client from a room; does nothing if it is not in it. The client gets the message ``removed``.
 

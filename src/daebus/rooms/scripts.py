@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from daebus.connection.scripts import EVEN_WHEN_FULL, NOW, Script
 
-__all__ = ["BEAT", "DECLARE", "DECLARED", "JOIN", "LEAVE", "LIVE", "MEMBERS", "READ", "REAP", "SEND"]
+__all__ = ["BEAT", "DECLARE", "DECLARED", "JOIN", "LEAVE", "LIVE", "LOOK", "MEMBERS", "READ", "REAP", "SEND"]
 
 _EPOCH = """
     local epoch = redis.call('HGET', KEYS[1], 'epoch')
@@ -133,6 +133,15 @@ READ = Script(
     local top, found = messages(epoch == ARGV[1] and tonumber(ARGV[2]) or 0)
     local change = tonumber(redis.call('HGET', KEYS[1], 'change') or 0)
     return {epoch, top, change, redis.call('HGETALL', KEYS[3]), found}
+    """
+)
+
+# KEYS are those of JOIN. The reply: the epoch, the offset of the last message, how many are kept, and the clients.
+LOOK = Script(
+    """
+    local offset = tonumber(redis.call('HGET', KEYS[1], 'offset') or 0)
+    local kept = redis.call('XLEN', KEYS[2])
+    return {redis.call('HGET', KEYS[1], 'epoch') or '', offset, kept, redis.call('HKEYS', KEYS[3])}
     """
 )
 

@@ -24,9 +24,9 @@ from daebus.protocol.rooms import (
     rooms_of,
 )
 
-from .scripts import BEAT, DECLARE, DECLARED, JOIN, LEAVE, LIVE, MEMBERS, READ, REAP, SEND
+from .scripts import BEAT, DECLARE, DECLARED, JOIN, LEAVE, LIVE, LOOK, MEMBERS, READ, REAP, SEND
 
-__all__ = ["Kept", "RoomStore", "Snapshot"]
+__all__ = ["Kept", "Look", "RoomStore", "Snapshot"]
 
 _STATE_KEPT = timedelta(days=7)
 
@@ -81,6 +81,22 @@ class Snapshot(NamedTuple):
         if len(self.kept) == self.offset - since.offset:  # else some are no longer kept, or never were
             return "full"
         return "partial" if self.kept else "lost"
+
+
+class Look(NamedTuple):
+    """What a room is like, without its messages.
+
+    Attributes:
+        epoch: The epoch; empty: the room has none.
+        offset: The offset of the last message.
+        kept: How many messages are kept.
+        members: How many clients are in it, at instances that are alive.
+    """
+
+    epoch: str
+    offset: int
+    kept: int
+    members: int
 
 
 class RoomStore:
@@ -145,6 +161,15 @@ class RoomStore:
         found = cast("list[bytes]", await self._link.script(MEMBERS, [room_members(name)], []))
         return (await self._living(found))[0]
 
+    async def look(self, name: str) -> Look:
+        """What a room is like."""
+        epoch, offset, kept, clients = cast(
+            "tuple[bytes, int, int, list[bytes]]", await self._link.script(LOOK, _keys(name), [])
+        )
+        live = await self._live({client.rpartition(b"-")[0] for client in clients})
+        members = sum(client.rpartition(b"-")[0] in live for client in clients)
+        return Look(epoch.decode(), offset, kept, members)
+
     async def declare(self, names: Collection[str]) -> None:
         """Record the contracts of rooms that clients can join here."""
         await self._link.script(DECLARE, [rooms_declared()], [*names])
@@ -202,11 +227,16 @@ class RoomStore:
         """
         pairs = zip(found[::2], found[1::2], strict=True)
         members = [(client_id.rpartition(b"-")[0], member) for client_id, member in pairs if member]
-        live = {self._instance.encode()}
-        if not live.issuperset(instance for instance, _ in members):
-            live.update(cast("list[bytes]", await self._link.script(LIVE, [room_instances()], [])))
+        live = await self._live({instance for instance, _ in members})
         alive = [member for instance, member in members if instance in live]
         return alive, len(alive) < len(members)
+
+    async def _live(self, instances: Collection[bytes]) -> Collection[bytes]:
+        """The instances that are alive, if these are asked for."""
+        live = {self._instance.encode()}
+        if not live.issuperset(instances):
+            live.update(cast("list[bytes]", await self._link.script(LIVE, [room_instances()], [])))
+        return live
 
     async def _snapshot(self, reply: object) -> Snapshot:
         epoch, offset, change, found, entries = cast(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from mypy.checker import TypeChecker
 from mypy.nodes import (
@@ -32,7 +33,18 @@ from mypy.types import CallableType, Instance, LiteralType, get_proper_type
 from .handlers import Decoration, Handler, Parameter
 from .kinds import KINDS
 
-__all__ = ["assigned", "keyword", "number", "read_decoration", "read_handler", "siblings", "text", "texts", "variable"]
+__all__ = [
+    "assigned",
+    "duration",
+    "keyword",
+    "number",
+    "read_decoration",
+    "read_handler",
+    "siblings",
+    "text",
+    "texts",
+    "variable",
+]
 
 _RECORDERS = ("daebus.declare.recorder.Recorder", "daebus.declare.recording.SocketRecorder")
 _DECORATORS = "daebus.declare.decorators."
@@ -159,3 +171,14 @@ def assigned(statement: Context) -> tuple[SymbolNode | None, Expression] | None:
         target = statement.lvalues[0]
         return (target.node, statement.rvalue) if isinstance(target, NameExpr) else None
     return None
+
+
+def duration(expression: Expression) -> float | None:
+    """The seconds of a ``timedelta(...)`` whose arguments are literals."""
+    if not isinstance(expression, CallExpr) or not isinstance(expression.callee, RefExpr):
+        return None
+    if expression.callee.fullname != "datetime.timedelta":
+        return None
+    given = {name: number(arg) for name, arg in zip(expression.arg_names, expression.args, strict=True) if name}
+    numbers = {name: value for name, value in given.items() if value is not None}
+    return timedelta(**numbers).total_seconds() if len(numbers) == len(expression.args) else None

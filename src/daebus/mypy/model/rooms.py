@@ -8,16 +8,16 @@ from collections.abc import Sequence
 from mypy.checker import TypeChecker
 from mypy.nodes import ARG_NAMED, Expression
 from mypy.plugin import FunctionContext, MethodSigContext
-from mypy.types import CallableType, Instance, Type, get_proper_type
+from mypy.types import CallableType, Instance, LiteralType, Type, get_proper_type
 
 from .reading import text
 
-__all__ = ["MAKING", "NAMING", "named_room", "parameters_in", "room_made"]
+__all__ = ["MAKING", "NAMING", "name_of", "named_room", "parameters_in", "room_made"]
 
 MAKING, NAMING = "daebus.declare.rooms.Room", "daebus.declare.rooms.Room.__call__"
 """The calls that make a contract of rooms, and that name one room."""
 
-# An attribute of this name, which no program can read, says that the parameters are known.
+# An attribute of this name, which no program can read, says that the parameters are known; its type is the name.
 _KNOWN = "{}"
 
 
@@ -27,9 +27,19 @@ def room_made(context: FunctionContext) -> Type:
     name = text(context.api, given[0]) if given and isinstance(context.api, TypeChecker) else None
     if name is None or not isinstance(made, Instance):
         return context.default_return_type
-    for parameter in [_KNOWN, *re.findall(r"\{\w+\}", name)]:
-        made = made.copy_with_extra_attr(parameter, made)
-    return made
+    known = made.copy_with_extra_attr(_KNOWN, LiteralType(name, context.api.named_generic_type("builtins.str", [])))
+    for parameter in re.findall(r"\{\w+\}", name):
+        known = known.copy_with_extra_attr(parameter, made)
+    return known
+
+
+def name_of(api: TypeChecker, expression: Expression) -> str | None:
+    """The name of the contract that an expression gives; None: it is not known."""
+    typ = api.lookup_type_or_none(expression)
+    room = None if typ is None else get_proper_type(typ)
+    kept = room.extra_attrs.attrs if isinstance(room, Instance) and room.extra_attrs is not None else {}
+    name = get_proper_type(kept[_KNOWN]) if _KNOWN in kept else None
+    return name.value if isinstance(name, LiteralType) and isinstance(name.value, str) else None
 
 
 def _parameters_of(room: Type | None) -> Sequence[str] | None:

@@ -1,0 +1,53 @@
+"""``daebus rooms``: the rooms of WebSocket clients, their members and offsets."""
+
+from __future__ import annotations
+
+import asyncio
+
+import click
+
+from daebus.connection.find_server import find_server
+from daebus.connection.node import open_node
+from daebus.errors import ConfigurationError
+from daebus.mistakes.terminal import visible, visible_json
+from daebus.operations.room_states import room_states
+from daebus.payloads.codec import encode
+from daebus.telemetry.logs import make_logger
+
+from .failures import explained
+from .times import table
+from .unknown import require_known
+
+__all__ = ["rooms"]
+
+_HEAD = ("ROOM", "MEMBERS", "OFFSET", "KEPT", "EPOCH")
+
+
+@click.command()
+@click.argument("service", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for each room.")
+@click.option(
+    "--redis-url", help="URL of Redis or Valkey; default: DAEBUS_REDIS_URL, else the project's embedded engine."
+)
+def rooms(service: str | None, redis_url: str | None, *, as_json: bool) -> None:
+    """Show the rooms of WebSocket clients: members, the offset of the last message, and how many messages are kept.
+
+    With SERVICE, only the rooms in which clients of this service are. Rooms belong to no service: without it, all are
+    shown, also those without members whose last message is less than a week old.
+    """
+
+    async def show() -> None:
+        finding = find_server(redis_url, make_logger(), start="with data")
+        async with finding as server, open_node(server) as node:
+            if service is not None:
+                await require_known(node, service)
+            states = await room_states(node, service)
+        if as_json:
+            for state in states:
+                click.echo(visible_json(encode(state)))
+        else:
+            rows = [(one.room, str(one.members), str(one.offset), str(one.kept), one.epoch) for one in states]
+            click.echo(visible(table([_HEAD, *rows]), lines=True))
+
+    with explained(ConfigurationError):
+        asyncio.run(show())
