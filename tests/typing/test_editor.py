@@ -127,8 +127,8 @@ def test_the_state_of_a_client_offers_what_was_noted(editor: Editor) -> None:
     assert public(caret.completions()) == ["id", "session", "until"]
 
 
-def test_the_bus_offers_its_four_ways(editor: Editor) -> None:
-    assert public(in_handler(editor, f"bus.{CARET}").completions()) == ["call", "publish", "send", "stream"]
+def test_the_bus_offers_its_methods(editor: Editor) -> None:
+    assert public(in_handler(editor, f"bus.{CARET}").completions()) == ["call", "publish", "send", "stream", "follow"]
 
 
 def test_a_running_service_offers_them_too_and_what_tests_need(editor: Editor) -> None:

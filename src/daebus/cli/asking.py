@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import aclosing, suppress
-from typing import cast
+from typing import TypeVar, cast
 
 import click
 import msgspec
@@ -30,6 +30,8 @@ from daebus.protocol.headers import checked
 from .failures import explained
 
 __all__ = ["call", "headers_option", "listen", "publish", "redis_url_option", "send"]
+
+Command = TypeVar("Command", bound="Callable[..., object] | click.Command")
 
 _FOR_EVER = 1e11
 """A retention in seconds that is so long that publishing here never deletes older events."""
@@ -76,18 +78,21 @@ def _excerpt(body: bytes) -> str:
     return text if len(text) <= 60 else f"{text[:59]}…"
 
 
-redis_url_option = click.option(
-    "--redis-url", help="URL of Redis or Valkey; default: DAEBUS_REDIS_URL, else the project's embedded engine."
-)
+def redis_url_option(command: Command) -> Command:
+    """The option ``--redis-url``."""
+    text = "URL of Redis or Valkey; default: DAEBUS_REDIS_URL, else the project's embedded engine."
+    return click.option("--redis-url", help=text)(command)
+
+
+def headers_option(command: Command) -> Command:
+    """The option ``--header``."""
+    text = "A header of the message; may be given several times."
+    return click.option("--header", "headers", metavar="NAME=VALUE", multiple=True, callback=_as_headers, help=text)(
+        command
+    )
+
+
 _payload = click.argument("payload", metavar="[JSON]", callback=_as_json, required=False)
-headers_option = click.option(
-    "--header",
-    "headers",
-    metavar="NAME=VALUE",
-    multiple=True,
-    callback=_as_headers,
-    help="A header of the message; may be given several times.",
-)
 
 
 @click.command()
