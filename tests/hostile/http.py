@@ -19,7 +19,7 @@ __all__ = ["attack_http"]
 
 _MOST_PARKED = 64
 _USER = {"id": "u1", "age": 36, "tags": ["a"], "address": {"street": "x", "zip": "12345"}, "scores": {"a": 1.5}}
-_PLACES = (("POST", "/users"), ("POST", "/anything"), ("PUT", "/users/u1"), ("DELETE", "/users"))
+_PLACES = (("POST", "/users"), ("POST", "/anything"), ("PUT", "/users/u1"), ("PUT", "/door/u1"), ("DELETE", "/users"))
 _TYPES = (
     b"application/json",
     b"application/json; charset=utf-16",
@@ -180,7 +180,7 @@ def _request(hostile: Hostile) -> bytes:
 
 def _body(hostile: Hostile) -> bytes:
     random = hostile.random
-    method, path = random.choices(_PLACES, (3, 3, 3, 1))[0]
+    method, path = random.choices(_PLACES, (3, 3, 3, 3, 1))[0]
     body, kind = hostile.json(_USER), _TYPES[0] if random.random() < 0.6 else random.choice(_TYPES)
     head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: ".encode() + kind
     if random.random() < 0.1:
@@ -194,7 +194,9 @@ def _path(hostile: Hostile) -> bytes:
     random = hostile.random
     part = random.choice((hostile.text().encode(), hostile.noise(), hostile.value(_USER)[:2000]))
     quoted = quote_from_bytes(part, safe="").encode() if random.random() < 0.7 else _printable(part)
-    base = random.choice((b"/users/", b"/numbers/", b"/things/", b"/", b"//", b"/schema/", b"/ws/"))
+    base = random.choice(
+        (b"/users/", b"/numbers/", b"/things/", b"/params/", b"/count/", b"/", b"//", b"/schema/", b"/ws/")
+    )
     method = random.choice((b"GET", b"GET", b"HEAD", b"OPTIONS", b"PATCH", b"BREW"))
     return method + b" " + base + quoted + b" HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
@@ -208,7 +210,9 @@ def _query(hostile: Hostile) -> bytes:
             (hostile.text().encode(), hostile.noise(), json.dumps(hostile.text()).encode(), b"9" * 400)
         )
         pairs.append(name + b"=" + (quote_from_bytes(part).encode() if random.random() < 0.7 else part))
-    path = random.choice((b"/users/u1", b"/numbers/7", b"/things/00000000-0000-0000-0000-000000000000", b"/headers"))
+    path = random.choice(
+        (b"/users/u1", b"/params/7", b"/numbers/7", b"/things/00000000-0000-0000-0000-000000000000", b"/headers")
+    )
     return (
         b"GET "
         + path

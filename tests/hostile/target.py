@@ -8,10 +8,11 @@ import re
 import socket
 import sys
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import httpx
 
@@ -116,21 +117,35 @@ class Target:
 
 
 @asynccontextmanager
-async def victim(redis_url: str, log: Path) -> AsyncGenerator[Target]:
-    """Run the victim as a process of its own, its log in a file."""
+async def victim(
+    redis_url: str,
+    log: Path,
+    target: Sequence[str] = ("tests/hostile/victim.py:app",),
+    folder: Path = _PROJECT,
+    extra: Mapping[str, str] = MappingProxyType({}),
+) -> AsyncGenerator[Target]:
+    """Run the victim, or another app, as a process of its own, its log in a file.
+
+    Args:
+        redis_url: The server of its bus.
+        log: The file.
+        target: The arguments of ``daebus run``: the app first.
+        folder: Where it is run.
+        extra: Variables of its environment.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
-    command = (sys.executable, "-m", "daebus", "run", "tests/hostile/victim.py:app", "--port", str(port))
-    environment = {**os.environ, "DAEBUS_REDIS_URL": redis_url, "DAEBUS_LOG_LEVEL": "INFO"}
+    command = (sys.executable, "-m", "daebus", "run", *target, "--port", str(port))
+    environment = {**os.environ, "DAEBUS_REDIS_URL": redis_url, "DAEBUS_LOG_LEVEL": "INFO", **extra}
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
-            *command, "--host", "127.0.0.1", cwd=_PROJECT, env=environment, stdout=output, stderr=output
+            *command, "--host", "127.0.0.1", cwd=folder, env=environment, stdout=output, stderr=output
         )
     try:
-        target = Target(process, port, redis_url)
-        await _wait_until_served(target, log)
-        yield target
+        found = Target(process, port, redis_url)
+        await _wait_until_served(found, log)
+        yield found
     finally:
         if process.returncode is None:
             process.terminate()
@@ -138,7 +153,7 @@ async def victim(redis_url: str, log: Path) -> AsyncGenerator[Target]:
 
 
 async def _wait_until_served(target: Target, log: Path) -> None:
-    async with httpx.AsyncClient() as client, asyncio.timeout(PATIENCE):
+    async with httpx.AsyncClient() as client, asyncio.timeout(3 * PATIENCE):
         while True:
             if not target.is_alive:
                 raise RuntimeError(f"The victim did not start; its log: {log}")

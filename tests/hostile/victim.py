@@ -20,6 +20,9 @@ from daebus import (
     DaebusHttp,
     DaebusWebSocket,
     Identity,
+    Message,
+    Room,
+    Rooms,
     ServiceContainer,
 )
 from daebus.errors import NotFound
@@ -59,6 +62,10 @@ _ECHO = Action[str, Any]("echo", service="victim")
 DURABLE = Channel[Created | Deleted]("user_log", durable=True)
 
 
+ROOM = Room[Params]("room:{name}", history=10)
+TOLD = Message[str]("told")
+
+
 class Known(msgspec.Struct):
     id: str
 
@@ -81,7 +88,7 @@ async def echo(data: Any) -> Any:
     return data
 
 
-@app.action("user")
+@app.action("user", http="PUT /door/<id>", socket="door")
 async def user(query: User) -> User:
     if query.id == "missing":
         raise NotFound(f"User {query.id} not found", details={"id": query.id})
@@ -97,7 +104,12 @@ def in_thread(query: User) -> User:
     return query
 
 
-@app.action("count")
+@app.action("params", http="GET /params/<room>")
+async def params(query: Params) -> Params:
+    return query
+
+
+@app.action("count", sse="GET /count/<to>")
 async def count(to: int) -> AsyncGenerator[int]:
     for number in range(min(to, 5)):
         yield number
@@ -120,6 +132,16 @@ async def on_logged_event(event: Created | Deleted) -> None: ...
 @app.socket_connect()
 async def connect(params: Params, client: Client) -> Params:
     return params
+
+
+@app.socket_join(ROOM)
+async def join(name: str, client: Client) -> Params:
+    return Params(tags=[name])
+
+
+@app.action("tell", socket="tell")
+async def tell(data: str, *, rooms: Rooms) -> None:
+    await rooms.send(ROOM(name="a"), TOLD, data)
 
 
 @app.socket("echo")

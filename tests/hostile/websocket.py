@@ -21,6 +21,12 @@ _MOST_PARKED = 64
 _TURN = 25
 _TEXT, _BINARY, _CLOSE, _PING = 1, 2, 8, 9
 _USER = {"id": "u1", "age": 36, "tags": ["a"], "address": {"street": "x", "zip": "12345"}, "scores": {"a": 1.5}}
+_POSITION = {"epoch": "3fa85f64", "offset": 1}
+_OF_ROOMS: dict[str, object] = {
+    "join": {"room": "room:a", "since": _POSITION},
+    "leave": {"room": "room:a"},
+    "resume": {"rooms": {"room:a": _POSITION, "room:b": _POSITION}},
+}
 
 
 class SocketClient:
@@ -233,13 +239,14 @@ def _violation(client: SocketClient, hostile: Hostile) -> bool:
 
 
 def _envelope(hostile: Hostile) -> bytes:
-    name = hostile.random.choice(("echo", "user", "silent", "nobody"))
+    name = hostile.random.choice(("echo", "user", "silent", "nobody", "door", "tell", *_OF_ROOMS))
+    data = _OF_ROOMS.get(name, _USER)
     message_id = hostile.random.choice((7, "x", 1 << 62, None))
     if hostile.random.random() < 0.4:
         mark = "\x01here\x01"
         whole = json.dumps({"type": name, "data": mark, "id": message_id}).encode()
-        return whole.replace(json.dumps(mark).encode(), hostile.value(_USER))
-    return hostile.json({"type": name, "data": _USER, "id": message_id})
+        return whole.replace(json.dumps(mark).encode(), hostile.value(data))
+    return hostile.json({"type": name, "data": data, "id": message_id})
 
 
 def _is_utf8(body: bytes) -> bool:

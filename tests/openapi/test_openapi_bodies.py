@@ -58,3 +58,11 @@ async def test_messagepack_is_in_the_document_where_it_is_accepted_and_given(*, 
         assert (answer.headers["content-type"], refused.headers["content-type"]) == ("application/msgpack",) * 2
         shown = contents[0]
         assert shown["application/msgpack"] == shown["application/json"]
+
+
+async def test_a_file_may_have_any_media_type_and_its_time_is_that_of_http() -> None:
+    async with running(transfers) as service:
+        document: dict[str, Any] = (await service.http.get("/schema/openapi.json")).json()
+    found = document["paths"]["/files/{name}"]["get"]["responses"]["200"]
+    assert found["content"] == {"*/*": {}}
+    assert found["headers"]["last-modified"]["schema"] == {"type": "string"}

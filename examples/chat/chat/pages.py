@@ -20,7 +20,7 @@ async def show_page() -> File:
     return await show_part("index.html")
 
 
-@pages.route("/<name>")
+@pages.route("/<name>", raises=[NotFound])
 async def show_part(name: str) -> File:
     if name not in _PARTS:
         raise NotFound(f"There is no page {name}")

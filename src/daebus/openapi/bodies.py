@@ -1,4 +1,4 @@
-"""The bodies that a signature does not show: those that a handler reads as they arrive, and MessagePack."""
+"""The bodies that a signature does not show: those that a handler reads as they arrive, files, and MessagePack."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from daebus.declare.specs import RouteSpec
 from daebus.mistakes.places import unwrap
 from daebus.payloads.schemas import Json
 
-__all__ = ["offer_msgpack", "uploaded"]
+__all__ = ["correct_downloads", "offer_msgpack", "uploaded"]
 
 _PARTS = {"type": "object", "additionalProperties": True}
 
@@ -33,6 +33,16 @@ def uploaded(spec: RouteSpec, signature: Signature) -> Json | None:
         return {"required": True, "content": {"multipart/form-data": {"schema": _PARTS}}}
     # By OpenAPI 3.1, binary data has no schema.
     return {"required": True, "content": {"application/octet-stream": {}}} if "stream" in names else None
+
+
+def correct_downloads(operation: Json) -> None:
+    """Correct what Litestar says of a `File`: its media type may be any, and its time is no date of JSON Schema."""
+    for response in operation.get("responses", {}).values():
+        content = response.get("content", {})
+        if "" in content:
+            content["*/*"] = {key: value for key, value in content.pop("").items() if key != "schema"}
+        changed = response.get("headers", {}).get("last-modified", {}).get("schema", {})
+        changed.pop("format", None)
 
 
 def offer_msgpack(operations: Iterable[Json]) -> None:

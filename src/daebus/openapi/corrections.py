@@ -28,7 +28,7 @@ from daebus.doors.inputs import wire_name
 from daebus.payloads.docstrings import split_docstring
 from daebus.payloads.schemas import Json, Schemas, described_fields
 
-from .bodies import offer_msgpack, uploaded
+from .bodies import correct_downloads, offer_msgpack, uploaded
 from .errors import BODY_ERRORS, SERVER_ERRORS, InvalidInput, problem_response
 from .routes import DocumentedRoute, document_path
 
@@ -81,6 +81,7 @@ class Corrections:
                     body = uploaded(route.spec, route.endpoint.signature)
                     if body is not None:
                         operation.setdefault("requestBody", body)
+                    correct_downloads(operation)
                     slots += self._slots(route.spec, route.endpoint.signature, operation)
                     _name_successes(operation["responses"])
                     _add_errors(operation["responses"], takes_body="requestBody" in operation)

@@ -12,13 +12,16 @@ from chat.container import Container
 from chat.contracts import Upload, User
 from chat.uploads import OTHER, SHOWN, Uploads
 from daebus import Blueprint
+from daebus.errors import NotFound
 
 _LARGEST = 50_000_000
 
 files = Blueprint("files", prefix="/api", services=Container)
 
 
-@files.route("/rooms/<room>/files", methods=["POST"], status_code=201, request_max_body_size=_LARGEST)
+@files.route(
+    "/rooms/<room>/files", methods=["POST"], status_code=201, request_max_body_size=_LARGEST, raises=[NotFound]
+)
 async def store_file(
     room: str,
     name: Annotated[str, QueryParameter(min_length=1, max_length=200)],
@@ -33,7 +36,7 @@ async def store_file(
     return await uploads.store(name, request.stream())
 
 
-@files.route("/files/<file_id>/<name>")
+@files.route("/files/<file_id>/<name>", raises=[NotFound])
 async def read_file(file_id: str, name: str, *, user: User, uploads: Uploads) -> File:
     path, ending = uploads.find(file_id), name[name.rfind(".") :].lower()
     is_shown = ending in SHOWN

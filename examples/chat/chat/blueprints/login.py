@@ -10,11 +10,12 @@ from chat.accounts import COOKIE, SESSION_SECONDS, Accounts
 from chat.container import Container
 from chat.contracts import Login, User
 from daebus import Blueprint
+from daebus.errors import TooManyRequests, Unauthorized
 
 login = Blueprint("login", prefix="/api", services=Container)
 
 
-@login.route("/login", methods=["POST"])
+@login.route("/login", methods=["POST"], raises=[Unauthorized, TooManyRequests])
 async def log_in(data: Login, *, accounts: Accounts) -> Response[User]:
     user, secret = await accounts.log_in(data)
     # Lax: a page of another site cannot send it with a POST. Behind HTTPS, add secure=True.

@@ -20,7 +20,7 @@ from chat.contracts import (
     User,
 )
 from daebus import Blueprint, Bus, Client, Clients, Rooms
-from daebus.errors import Forbidden
+from daebus.errors import Conflict, Forbidden, NotFound
 
 talk = Blueprint("rooms", prefix="/api", services=Container)
 
@@ -35,14 +35,14 @@ async def list_rooms(*, user: User, archive: Archive) -> list[RoomInfo]:
     return await archive.rooms()
 
 
-@talk.route("/rooms", methods=["POST"], status_code=201)
+@talk.route("/rooms", methods=["POST"], status_code=201, raises=[Conflict])
 async def open_room(data: NewRoom, *, user: User, archive: Archive, clients: Clients) -> RoomInfo:
     room = await archive.open_room(data.title)
     await clients.broadcast(ROOM_OPENED, room)
     return room
 
 
-@talk.route("/rooms/<room>/posts")
+@talk.route("/rooms/<room>/posts", raises=[NotFound])
 async def read_posts(
     room: str,
     before: int | None = None,

@@ -8,7 +8,7 @@ import msgspec
 from litestar import Request
 
 from daebus import Blueprint, Bus, Client, Clients, Logger
-from daebus.errors import Conflict, Unauthorized
+from daebus.errors import Conflict, TooManyRequests, Unauthorized
 from user_service.container import Container
 from user_service.contracts import (
     LOGIN,
@@ -68,7 +68,7 @@ async def logout(*, user: Member, sessions: Sessions, bus: Bus) -> None:
     await bus.publish(SESSION_EVENTS, SessionEnded(user.session))
 
 
-@auth.route("/api/auth/login", methods=["POST"])
+@auth.route("/api/auth/login", methods=["POST"], raises=[Unauthorized, TooManyRequests])
 async def http_login(
     data: Login,
     request: Request[Any, Any, Any],
@@ -84,7 +84,7 @@ async def http_login(
     return await login(data, repo=repo, sessions=sessions, login_limit=login_limit, activity=activity)
 
 
-@auth.route("/api/auth/refresh", methods=["POST"])
+@auth.route("/api/auth/refresh", methods=["POST"], raises=[Unauthorized])
 async def http_refresh(data: Refresh, *, sessions: Sessions) -> TokenPair:
     return await refresh(data, sessions=sessions)
 

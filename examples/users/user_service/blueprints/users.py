@@ -86,22 +86,22 @@ async def http_list_users(*, repo: UserRepo) -> UserList:
     return UserList(await repo.all())
 
 
-@users.route("/api/users/<user_id>")
+@users.route("/api/users/<user_id>", raises=[NotFound])
 async def http_get_user(user_id: str, *, repo: UserRepo) -> User:
     return await get_user(GetUser(user_id), repo=repo)
 
 
-@users.route("/api/users", methods=["POST"], status_code=201)
+@users.route("/api/users", methods=["POST"], status_code=201, raises=[Conflict])
 async def http_create_user(data: CreateUser, *, repo: UserRepo, session: Session, bus: Bus) -> User:
     return await create_user(data, repo=repo, session=session, bus=bus)
 
 
-@users.route("/api/me")
+@users.route("/api/me", raises=[NotFound])
 async def http_get_me(*, user: Member, repo: UserRepo) -> User:
     return await get_user(GetUser(user.id), repo=repo)
 
 
-@users.route("/api/me", methods=["PATCH"])
+@users.route("/api/me", methods=["PATCH"], raises=[NotFound])
 async def http_rename_me(data: Rename, *, user: Member, repo: UserRepo, bus: Bus) -> User:
     return await rename_me(data, user=user, repo=repo, bus=bus)
 
