@@ -13,6 +13,7 @@ import pytest
 from tests.export.market import app
 
 from daebus import Channel, Daebus
+from daebus.checking.examination import examine
 from daebus.export.asyncapi import asyncapi
 from daebus.export.contracts import contracts_of
 from daebus.protocol.messages import action_stream, channel_stream
@@ -206,3 +207,9 @@ def test_an_app_without_websockets_has_no_socket() -> None:
     document = asyncapi(contracts_of(Daebus("quiet").check(may_idle=True)))
     assert list(document["servers"]) == ["bus"]
     assert document["channels"] == {}
+
+
+def test_all_types_have_a_schema() -> None:
+    document = asyncapi(contracts_of(examine("tests.export.torture:app", None).require()))
+    scalars = document["components"]["schemas"]["Scalars"]["properties"]
+    assert scalars["anything"] == {"description": "Any JSON."}

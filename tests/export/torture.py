@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import enum
+import itertools
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -20,15 +21,18 @@ from daebus import (
     Channel,
     Client,
     Clients,
+    Credentials,
     Daebus,
     DaebusHttp,
     DaebusWebSocket,
+    Identity,
     Message,
     Room,
     Rooms,
+    ServiceContainer,
     StreamAction,
 )
-from daebus.errors import Conflict, NotFound
+from daebus.errors import Conflict, Forbidden, Gone, NotFound
 
 T = TypeVar("T")
 K = TypeVar("K")
@@ -315,6 +319,14 @@ class Watcher(msgspec.Struct):
     colour: Colour = Colour.RED
 
 
+class After(msgspec.Struct):
+    after: int = 0
+
+
+class Step(msgspec.Struct):
+    number: int
+
+
 class Card(msgspec.Struct):
     shop: str
     text: str
@@ -345,7 +357,7 @@ ECHO = Action[Everything, Everything]("echo", service="torture")
 SEARCH = Action[Search, Search]("search", service="torture")
 CHANGE = Action[Change, Change]("change", service="torture")
 COUNT = StreamAction[int, Pair[int, Colour]]("count", service="torture")
-SHAPES = Channel[Circle | Square | Group]("shapes", durable=True, retention=3600)
+SHAPES = Channel[Circle | Square | Group]("shapes", durable=True, retention=3600, keep=60)
 STEPS = Channel[Started | Stopped]("steps")
 TREES = Channel[Tree]("trees:grown")
 NOTICE = Message[Defaults]("notice")
@@ -353,7 +365,20 @@ TICK = Message[None]("tick")
 BOARD = Room[Watcher]("board:{shop}:{number}", history=5, keep=dt.timedelta(seconds=90))
 QUIET = Room[None]("quiet", latest=True)
 
-torture = Blueprint("torture")
+
+class User(msgspec.Struct):
+    name: str
+
+
+async def find_user(credentials: Credentials) -> User | None:
+    return User(credentials.token) if credentials.token not in ("", "nobody") else None
+
+
+class Container(ServiceContainer):
+    user = Identity(find_user)
+
+
+torture = Blueprint("torture", services=Container)
 
 
 @torture.action(ECHO, http="POST /echo", socket="echo")
@@ -378,9 +403,23 @@ async def change(change: Change) -> Change:
 
 @torture.action(COUNT, sse="GET /count")
 async def count(n: int) -> AsyncIterator[Pair[int, Colour]]:
-    """Counts up to a number."""
-    for number in range(n):
+    """Counts up to a number; -1 and -2 are refused, at once and later."""
+    if n == -1:
+        raise Forbidden("This is no number")
+    for number in range(max(n, 1) if n < 0 else n):
         yield Pair(number, Colour.RED)
+    if n < 0:
+        raise SoldOut("There are no more")
+
+
+@torture.action("steps", sse="GET /steps", event_id="number", resume="after")
+async def steps(query: After) -> AsyncIterator[Step]:
+    """Steps after a number, without end; after 1,000,000 they are no longer kept."""
+    if query.after >= 1_000_000:
+        raise Gone("These steps are no longer kept")
+    for number in itertools.count(query.after + 1):
+        yield Step(number)
+        await asyncio.sleep(0.001)
 
 
 @torture.action("add")
@@ -472,7 +511,13 @@ async def slow(seconds: float) -> float:
     return seconds
 
 
-app = Daebus("torture")
+@torture.action("whoami", http="GET /whoami", socket="whoami")
+async def whoami(*, user: User) -> str:
+    """The name of the user."""
+    return user.name
+
+
+app = Daebus("torture", container=Container())
 app.attach(DaebusHttp())
 app.attach(DaebusWebSocket())
 app.register_blueprint(torture)

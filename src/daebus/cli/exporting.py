@@ -46,6 +46,14 @@ def _typescript(made: Assembly) -> Mapping[str, bytes]:
     return {name: text.encode() for name, text in files.items()}
 
 
+def _python(made: Assembly) -> str:
+    from daebus.export.contracts import contracts_of  # noqa: PLC0415  # it loads Litestar
+    from daebus.export.python.files import documented, python  # noqa: PLC0415
+
+    contracts = contracts_of(made)
+    return python(contracts.service, documented(contracts))
+
+
 def _contracts(made: Assembly) -> object:
     from daebus.export.compare.described import describe  # noqa: PLC0415  # likewise
 
@@ -58,6 +66,9 @@ _DOCUMENTS: Mapping[str, Callable[[Assembly], object]] = {
     "contracts": _contracts,
 }
 """The formats that are one document in JSON."""
+
+_TEXTS: Mapping[str, Callable[[Assembly], str]] = {"python": _python}
+"""The formats that are one text."""
 
 _FOLDERS: Mapping[str, Callable[[Assembly], Mapping[str, bytes]]] = {"html": _html, "typescript": _typescript}
 """The formats that are a folder of files."""
@@ -76,7 +87,7 @@ class _Options(msgspec.Struct, frozen=True):
 
 
 @click.command()
-@click.argument("form", type=click.Choice([*_DOCUMENTS, *_FOLDERS]), metavar="FORMAT", required=False)
+@click.argument("form", type=click.Choice([*_DOCUMENTS, *_FOLDERS, *_TEXTS]), metavar="FORMAT", required=False)
 @click.argument("target", required=False)
 @click.option("--diff", nargs=2, metavar="OLD NEW", help="Show the changes of the contracts from OLD to NEW instead.")
 @click.option("--json", "as_json", is_flag=True, help="With --diff: as JSON, for tools.")
@@ -88,8 +99,8 @@ def export(**given: object) -> None:
 
     FORMAT is "openapi" (3.1, the HTTP routes) or "asyncapi" (3.0: actions, channels, WebSocket messages and rooms), a
     document in JSON; "html", a folder with pages of both; "typescript", a folder with a client for browsers and node;
-    or "contracts", a file to compare with later. Nothing is started, and no server is needed. TARGET is written as for
-    "run".
+    "python", a module with the contracts, for a team that does not share the code; or "contracts", a file to compare
+    with later. Nothing is started, and no server is needed. TARGET is written as for "run".
 
     OLD and NEW are files of contracts, or targets; REF:TARGET, such as main:shop.app:app, is a target in a commit of
     git. The exit code is 1 if a change breaks those who have the contracts of OLD.
@@ -121,8 +132,11 @@ def _export(options: _Options, form: str, target: str) -> None:
     _refuse_foreign(options.without)
     if form in _FOLDERS and options.output is not None:
         _write_folder(options.output, _FOLDERS[form](made))
+    elif form in _TEXTS:
+        _write(options.output, _TEXTS[form](made))
     else:
-        _write(options.output, _DOCUMENTS[form](made))
+        document = msgspec.json.encode(_DOCUMENTS[form](made))
+        _write(options.output, msgspec.json.format(document, indent=2).decode() + "\n")
 
 
 def _refuse_foreign(folder: Path | None) -> None:
@@ -135,12 +149,11 @@ def _refuse_foreign(folder: Path | None) -> None:
         raise TargetError(f"{', '.join(foreign[:5])} would come from {folder}, not from the commit: {remedy}.")
 
 
-def _write(output: Path | None, document: object) -> None:
-    text = msgspec.json.format(msgspec.json.encode(document), indent=2)
+def _write(output: Path | None, text: str) -> None:
     if output is None:
-        click.echo(text)
+        click.echo(text, nl=False)
     else:
-        _put(output, text + b"\n")
+        _put(output, text.encode())
         click.echo(f"wrote {output}", err=True)
 
 

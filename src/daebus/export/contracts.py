@@ -82,6 +82,7 @@ class Listened(msgspec.Struct, frozen=True):
         channel: The name of the channel.
         event: The type of its events.
         durable: Whether its events are kept until they are handled.
+        contract: Its contract; None: the listener names it.
         listener: The name of the listener.
         about: The handler.
     """
@@ -91,6 +92,7 @@ class Listened(msgspec.Struct, frozen=True):
     durable: bool
     listener: str
     about: About
+    contract: Channel[Encodable] | None
 
 
 class AppContracts(msgspec.Struct, frozen=True):
@@ -174,7 +176,7 @@ def contracts_of(made: Described) -> AppContracts:
 
 def _listened(spec: ListenSpec, endpoint: Endpoint[object]) -> Listened:
     event = spec.contract.types[0] if spec.contract else _payload(endpoint.signature)
-    return Listened(spec.channel, event, spec.is_durable, spec.name, read_about(spec, endpoint))
+    return Listened(spec.channel, event, spec.is_durable, spec.name, read_about(spec, endpoint), spec.contract)
 
 
 def _is_call(contract: Contract, own: str) -> TypeGuard[AnyAction]:

@@ -52,6 +52,13 @@ class Models:
         """The name of a named type."""
         return self._names[shape.cls]
 
+    def name_of(self, cls: type) -> str:
+        """The name of the type whose values are of a class. Raises `TypeError` if no contract mentions it."""
+        known = next((name for name, shape in self.named.items() if class_of(shape) is cls), None)
+        if known is None:
+            raise TypeError(f"no contract mentions {cls.__qualname__}")
+        return known
+
 
 def _named_in(root: shapes.Type) -> Iterator[Named]:
     """The named types in a type, each before those that it mentions."""

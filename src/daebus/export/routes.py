@@ -60,6 +60,7 @@ class RouteContract(msgspec.Struct, frozen=True):
         gives: The type of the answer, or of each item of a stream; ``NoneType``: none.
         answer: The form of the answer: ``json``, ``text``, or a ``response`` of another type.
         streams: Whether the answer is server-sent events.
+        resumes: Whether a stream goes on after the last event that the client has.
         errors: The errors that it declares.
         about: The handler.
     """
@@ -72,6 +73,7 @@ class RouteContract(msgspec.Struct, frozen=True):
     gives: object
     answer: AnswerForm
     streams: bool
+    resumes: bool
     errors: Sequence[type[ServiceError]]
     about: About
 
@@ -195,6 +197,7 @@ def _contract(plan: _Plan, name: str, given: RouteInput, gives: object, answer: 
         gives=gives,
         answer=answer,
         streams=spec.has_events,
+        resumes=spec.resume is not None,
         errors=[one for one in raised if isinstance(one, type) and issubclass(one, ServiceError)],
         about=read_about(spec, plan.endpoint),
     )

@@ -80,7 +80,7 @@ def _anything(kind: type) -> Json:
     """The schema of `object`, which is any JSON."""
     if kind is not object:
         raise NotImplementedError(f"{show_type(kind)} has no JSON form")
-    return {}
+    return {"description": "Any JSON."}  # msgspec refuses an empty schema
 
 
 _Documented = shapes.StructType | shapes.DataclassType | shapes.TypedDictType

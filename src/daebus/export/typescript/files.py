@@ -24,7 +24,17 @@ __all__ = ["typescript"]
 _RUNTIME = "daebus"
 _HEAD = "// Written by `daebus export typescript`: changes are lost with the next export.\n\n"
 _ERRORS = (
-    *("BadReply", "BadRequest", "Conflict", "Forbidden", "Internal", "NoSuchAction", "NoSuchService", "NotFound"),
+    *(
+        "BadReply",
+        "BadRequest",
+        "Conflict",
+        "Forbidden",
+        "Gone",
+        "Internal",
+        "NoSuchAction",
+        "NoSuchService",
+        "NotFound",
+    ),
     *("Reject", "ServiceError", "Timeout", "TooLarge", "TooManyRequests", "Unauthorized", "Unavailable"),
 )
 _CLASSES = ("Http", "ServiceError", "Socket", "register")

@@ -62,6 +62,8 @@ def _route(route: RouteContract) -> str:
         fields.append(f"body: {literal('data' if route.input.body == 'raw' else route.input.body)}")
     if route.input.single is not None:
         fields.append(f"single: {literal(route.input.single)}")
+    if route.resumes:
+        fields.append("resumes: true")
     if route.answer != "json":
         fields.append(f"answer: {literal(route.answer)}")
     return f"{{ {', '.join(fields)} }}"

@@ -48,6 +48,8 @@ export class Forbidden extends ServiceError<"forbidden"> {}
 export class NotFound extends ServiceError<"not_found"> {}
 /** The state of the thing does not allow this. */
 export class Conflict extends ServiceError<"conflict"> {}
+/** What was asked for is no longer kept. */
+export class Gone extends ServiceError<"gone"> {}
 /** The message is too large. */
 export class TooLarge extends ServiceError<"too_large"> {}
 /** The caller asks too often, or a queue is full. */
@@ -78,6 +80,7 @@ const classes = new Map<string, ErrorClass>([
   ["forbidden", Forbidden],
   ["not_found", NotFound],
   ["conflict", Conflict],
+  ["gone", Gone],
   ["too_large", TooLarge],
   ["too_many_requests", TooManyRequests],
   ["internal", Internal],

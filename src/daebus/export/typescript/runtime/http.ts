@@ -38,9 +38,12 @@ export interface StreamOptions extends CallOptions {
   readonly lastEventId?: string;
   /** Gets the id of each event, if it has one. */
   readonly onEventId?: (id: string) => void;
-  /** Gets the events that are no items, such as the one that says what cannot be sent again. */
-  readonly onEvent?: (name: string, data: unknown) => void;
-  /** Pauses between attempts; `false`: a stream that was cut fails. Only streams whose events have ids go on. */
+  /**
+   * Called when the events after the last one are no longer kept; then the stream begins anew. Load your state again.
+   * Default: the stream fails with `Gone`.
+   */
+  readonly onLost?: (reason: ServiceError) => void;
+  /** Pauses between attempts; `false`: a stream that was cut fails. Only streams that can be resumed go on. */
   readonly reconnect?: Backoff | false;
   /** Milliseconds without a sign of life after which the connection counts as cut. Default: 45 000. */
   readonly silence?: number;
@@ -73,7 +76,7 @@ export class Http {
   /**
    * Opens a stream. It ends with the stream of the service; leaving the loop cancels the handler.
    *
-   * A stream that is cut goes on after its last event, if its events have ids; else it fails with `Unavailable`.
+   * A stream that is cut goes on after its last event, if it can be resumed; else it fails with `Unavailable`.
    */
   async *stream(route: Route, input: unknown, options: StreamOptions = {}): AsyncGenerator<unknown, void, void> {
     const place: Place = { last: options.lastEventId, attempt: 0 };
@@ -82,8 +85,9 @@ export class Http {
         yield* this.#run(route, input, options, place);
         return;
       } catch (error) {
-        const mayReturn = isError(error, "unavailable") || isError(error, "timeout");
-        if (!mayReturn || place.last === undefined || options.reconnect === false) throw error;
+        const mayHelp = isError(error, "unavailable") || isError(error, "timeout");
+        const mayGoOn = route.resumes === true || place.last !== undefined;
+        if (!mayHelp || !mayGoOn || options.reconnect === false || options.signal?.aborted) throw error;
         await sleep(pauseBefore(place.attempt++, options.reconnect ?? {}), options.signal);
       }
     }
@@ -110,10 +114,19 @@ export class Http {
         clearTimeout(timer);
         place.attempt = 0;
         if (event.name === "end") return;
-        if (event.name === "problem") throw errorFrom(parse(event.data), fallback(route, response));
-        if (event.name === "message") yield parse(event.data);
-        else options.onEvent?.(event.name, parse(event.data));
-        if (event.id !== undefined) options.onEventId?.((place.last = event.id));
+        if (event.name === "problem" || event.name === "lost") {
+          const error = errorFrom(parse(event.data), fallback(route, response));
+          if (event.name === "problem" || options.onLost === undefined) throw error;
+          place.last = undefined;
+          options.onLost(error);
+        } else if (event.name === "message") {
+          yield parse(event.data);
+          // Only now: an item that was not taken comes again.
+          if (event.id !== undefined) {
+            place.last = event.id;
+            options.onEventId?.(event.id);
+          }
+        }
         heard();
       }
       throw new Unavailable("unavailable", `${nameOf(route)}: the stream was cut`);
@@ -190,6 +203,7 @@ const CODES: Readonly<Record<number, string>> = {
   403: "forbidden",
   404: "not_found",
   409: "conflict",
+  410: "gone",
   413: "too_large",
   429: "too_many_requests",
   502: "unavailable",

@@ -17,6 +17,8 @@ export interface Route {
   readonly body?: "whole" | "rest" | "data";
   /** The name of the input in the path or in the query string, if it is one value. */
   readonly single?: string;
+  /** Whether a stream goes on after its last event. Default: no. */
+  readonly resumes?: boolean;
   /** What the answer is. Default: JSON. */
   readonly answer?: "text" | "response";
 }

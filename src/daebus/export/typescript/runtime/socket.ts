@@ -98,6 +98,8 @@ export class Socket<Messages extends object, Params = unknown, Welcome = unknown
   /**
    * Sends a request, and gives its answer. It waits for the connection.
    *
+   * The service handles the messages of a socket one after another, and also those whose time is over here.
+   *
    * If the connection is lost before the answer, it fails with `Unavailable`: the request may have been handled.
    */
   async request(type: string, data: unknown, options: Waiting = {}): Promise<unknown> {
