@@ -31,3 +31,11 @@ def test_the_page_shows_what_is_tested() -> None:
     assert len(pieces) > 5
     for piece in pieces:
         assert piece in PROGRAM
+
+
+def test_the_typescript_of_the_page_is_tested() -> None:
+    pieces = re.findall(r"^```ts\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+    program = (HERE.parent / "clients" / "guide.ts").read_text()
+    assert len(pieces) == 3
+    for piece in pieces:
+        assert piece in program
