@@ -65,16 +65,22 @@ def _running(server: WebServer) -> _Serve:
 def _cases(
     by_loop: Mapping[str, Sequence[str]], servers: Mapping[str, _Serve], missing: Mapping[str, str], *, quick: bool
 ) -> list[Case]:
-    def case(name: str, loop: str, connections: int, body: bytes | None, *, charted: bool = False) -> Case:
+    def case(
+        name: str, loop: str, connections: int, body: bytes | None, *, charted: bool = False, door: bool = False
+    ) -> Case:
         peers = [peer for peer in by_loop[loop] if body is None or peer != _ONLY_GETS]
         alone = connections == 1
         return Case(
             name + loop,
             "µs (p50)" if alone else "requests/s",
-            {peer: _measure(servers[peer], connections, body) for peer in peers if peer in servers},
+            {
+                peer: _measure(servers[peer], connections, body, door=door and peer == peers[0])
+                for peer in peers
+                if peer in servers
+            },
             subject=peers[0],
             lower_is_better=alone,
-            goals={} if alone else _GOALS,
+            goals={} if alone or door else _GOALS,
             missing={peer: why for peer, why in missing.items() if peer in peers},
             charted=charted,
         )
@@ -84,6 +90,7 @@ def _cases(
         cases += [
             case("HTTP GET, 64 connections", loop, 64, None, charted=True),
             case("HTTP POST, 64 connections", loop, 64, _SMALL),
+            case("HTTP GET at the door of an action, 64 connections", loop, 64, None, door=True),
         ]
         if not quick:
             cases += [
@@ -94,10 +101,10 @@ def _cases(
     return cases
 
 
-def _measure(serve: _Serve, connections: int, body: bytes | None) -> Measure:
+def _measure(serve: _Serve, connections: int, body: bytes | None, *, door: bool) -> Measure:
     def measure(seconds: float) -> Sample:
         with serve() as server:
-            url = server.url(server.get if body is None else "/users")
+            url = server.url("/users" if body is not None else f"/door{server.get}" if door else server.get)
             load_http(url, connections=connections, seconds=_WARM_UP, body=body)
             before = cpu_of(server.process.pid)
             load = load_http(url, connections=connections, seconds=seconds, body=body)

@@ -2,6 +2,7 @@
 
 import sys
 
+import msgspec
 from dependency_injector import providers
 from web_shapes import Audit, NewUser, Text, User, Users
 
@@ -29,6 +30,16 @@ async def get_user(user_id: str, *, users: Users, audit: Audit) -> User:
 async def add_user(data: NewUser, *, users: Users, audit: Audit) -> User:
     audit.note()
     return users.add(data)
+
+
+class FindUser(msgspec.Struct):
+    user_id: str
+
+
+@web.action("find_user", http="GET /door/users/<user_id>")
+async def find_user(query: FindUser, *, users: Users, audit: Audit) -> User:
+    audit.note()
+    return users.find(query.user_id)
 
 
 @web.socket("echo")
