@@ -14,7 +14,10 @@ from tests.processes import DAEBUS, EXAMPLES
 _ROOT = EXAMPLES.parent
 _APPS = (
     (_ROOT, "tests.export.market:app", "market"),
+    (_ROOT, "tests.export.torture:app", "torture"),
+    (_ROOT, "tests.openapi.shop:app", "corner_shop"),
     (EXAMPLES / "users", "app:app", "user_service"),
+    (EXAMPLES / "chat", "chat.app:app", "chat"),
     (EXAMPLES / "orders", "shop.app:app", "shop"),
     (EXAMPLES / "orders", "warehouse.app:app", "warehouse"),
 )

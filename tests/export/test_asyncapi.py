@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.export.market import app
+from tests.export.market import Sold, Withdrawn, app
 
 from daebus import Channel, Daebus
 from daebus.checking.examination import examine
@@ -177,6 +177,10 @@ def test_names_that_differ_only_in_punctuation_are_all_documented() -> None:
         assert operation["reply"]["channel"] != operation["channel"]
 
 
+class Nested(msgspec.Struct):
+    sale: Sold | Withdrawn
+
+
 class Changed(msgspec.Struct):
     id: str
 
@@ -201,6 +205,18 @@ def test_events_of_the_same_name_in_one_channel_are_all_documented() -> None:
     payloads = [_at(document, messages[0]["$ref"])["payload"] for messages in (one, other)]
     properties = [list(_at(document, payload["$ref"])["properties"]) for payload in payloads]
     assert (len(one), len(other), properties) == (1, 1, [["id"], ["name"]])
+
+
+def test_a_tagged_union_has_no_discriminator_as_that_of_asyncapi_is_another_one() -> None:
+    shapes = Daebus("shapes")
+
+    @shapes.action("draw")
+    async def draw(shape: Nested) -> None: ...
+
+    document = asyncapi(contracts_of(shapes.check()))
+    union = document["components"]["schemas"]["Nested"]["properties"]["sale"]
+    assert [one["$ref"].rpartition("/")[2] for one in union["anyOf"]] == ["Sold", "Withdrawn"]
+    assert "discriminator" not in union
 
 
 def test_an_app_without_websockets_has_no_socket() -> None:

@@ -100,7 +100,7 @@ def is_seller(user: User) -> bool:
 items = Blueprint("items", services=Container)
 stock = Blueprint("stock", services=Container)
 
-LOOK = Action[Look, list[str]]("look", service="shop")
+LOOK = Action[Look, list[str]]("look", service="corner_shop")
 
 
 @items.route("/items/<item_id>", raises=[NotFound])
@@ -145,7 +145,7 @@ async def look(query: Look) -> list[str]:
 async def restock(query: Restock) -> None: ...
 
 
-app = Daebus("shop", container=Container())
+app = Daebus("corner_shop", container=Container())
 app.attach(DaebusHttp())
 app.register_blueprint(items)
 app.register_blueprint(stock)

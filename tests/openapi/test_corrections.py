@@ -93,6 +93,13 @@ async def test_strictness_defaults_constraints_and_examples_are_kept(document: J
     assert document["components"]["schemas"]["Square"]["properties"]["side"]["minimum"] == 0
 
 
+async def test_any_json_is_described(document: Json) -> None:
+    anything = operation(document, "items_anything")
+    assert anything["requestBody"]["content"]["application/json"]["schema"] == {"type": "object"}
+    answer = anything["responses"]["200"]["content"]["application/json"]["schema"]
+    assert answer == {"type": "array", "items": {"description": "Any JSON."}}
+
+
 async def test_parameters_have_their_types_defaults_and_descriptions(document: Json) -> None:
     shown = operation(document, "items_show")
     found = {one["name"]: one for one in shown["parameters"]}

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from tests.export.market import app as market
+from tests.export.torture import app as torture
 from tests.openapi.shop import app as shop
 from typing_extensions import override
 
@@ -51,11 +52,12 @@ def page_of(reference: Reference) -> str:
     return render(reference, pages=[], files=[Link("openapi.json", "openapi.json")], assets="")
 
 
-@pytest.fixture(params=["routes", "messages"])
+@pytest.fixture(params=["routes", "messages", "messages of every type"])
 def page(request: Any) -> str:
     if request.param == "routes":
         return page_of(read_openapi(openapi(shop.check())))
-    return page_of(read_asyncapi(asyncapi(contracts_of(market.check()))))
+    app = market if request.param == "messages" else torture
+    return page_of(read_asyncapi(asyncapi(contracts_of(app.check()))))
 
 
 def test_each_link_within_the_page_has_its_target_and_each_id_is_unique(page: str) -> None:

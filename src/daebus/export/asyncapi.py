@@ -44,7 +44,8 @@ def asyncapi(contracts: AppContracts) -> Json:
 class _Document:
     def __init__(self, contracts: AppContracts) -> None:
         self._contracts = contracts
-        self._schemas = Schemas(types_of(contracts))
+        # The discriminator of AsyncAPI is a text, and stands for names of schemas; the tag in each schema says it all.
+        self._schemas = Schemas(types_of(contracts), has_discriminators=False)
         self._keys = Keys()
         self._channels: dict[str, Json] = {}
         self._operations: dict[str, Json] = {}

@@ -26,7 +26,7 @@ from daebus.declare.signatures import MISSING, Parameter, Signature
 from daebus.declare.specs import RouteSpec
 from daebus.doors.inputs import wire_name
 from daebus.payloads.docstrings import split_docstring
-from daebus.payloads.schemas import Json, Schemas, described_fields
+from daebus.payloads.schemas import Json, Schemas, anything, described_fields
 
 from .bodies import correct_downloads, offer_msgpack, uploaded
 from .errors import BODY_ERRORS, SERVER_ERRORS, InvalidInput, problem_response
@@ -34,7 +34,16 @@ from .routes import DocumentedRoute, document_path
 
 __all__ = ["Corrections", "corrected"]
 
-_TEXTS = (PurePath, re.Pattern, IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network)
+_TEXTS: tuple[type, ...] = (
+    PurePath,
+    re.Pattern,
+    IPv4Address,
+    IPv4Interface,
+    IPv4Network,
+    IPv6Address,
+    IPv6Interface,
+    IPv6Network,
+)
 _REFERENCE = "#/components/schemas/"
 
 
@@ -198,11 +207,7 @@ def _is_known(kind: object) -> bool:
 
 def _custom(kind: type) -> Json:
     """The schemas of classes that Litestar encodes, and msgspec does not know."""
-    if kind is object:
-        return {}
-    if issubclass(kind, _TEXTS):
-        return {"type": "string"}
-    raise NotImplementedError
+    return {"type": "string"} if issubclass(kind, _TEXTS) else anything(kind)
 
 
 def _fill(document: Json, slots: Sequence[_Slot]) -> None:

@@ -14,7 +14,7 @@ from daebus.mistakes.show_type import show_type
 
 from .docstrings import split_docstring
 
-__all__ = ["Json", "Schemas", "described_fields", "members_of", "nested_in"]
+__all__ = ["Json", "Schemas", "anything", "described_fields", "members_of", "nested_in"]
 
 Json: TypeAlias = dict[str, Any]
 
@@ -28,6 +28,7 @@ class Schemas:
         kinds: The types.
         custom: Makes the schema of a class that msgspec does not know. Default: only that of `object`, which is any
             JSON. It raises `NotImplementedError` for a class that has none.
+        has_discriminators: Whether tagged unions have a ``discriminator``, as in OpenAPI.
 
     Attributes:
         components: The schemas of the components, by their names.
@@ -36,15 +37,17 @@ class Schemas:
         TypeError: A type has no JSON form.
     """
 
-    def __init__(self, kinds: Iterable[object], custom: Hook | None = None) -> None:
+    def __init__(self, kinds: Iterable[object], custom: Hook | None = None, *, has_discriminators: bool = True) -> None:
         self._kinds = [
             member for kind in kinds for member in {id(one): one for one in (kind, *members_of(kind))}.values()
         ]
         given = typing.cast("list[Any]", self._kinds)
         found, components = msgspec.json.schema_components(
-            given, schema_hook=custom or _anything, ref_template="#/components/schemas/{name}"
+            given, schema_hook=custom or anything, ref_template="#/components/schemas/{name}"
         )
         _describe(components.values(), shapes.multi_type_info(given))
+        if not has_discriminators:
+            _drop_discriminators([*found, *components.values()])
         self.components: Mapping[str, Json] = {name: components[name] for name in sorted(components)}
         self._schemas = {id(kind): schema for kind, schema in zip(self._kinds, found, strict=True)}
 
@@ -76,11 +79,22 @@ def nested_in(shape: object) -> Iterator[shapes.Type]:
             return
 
 
-def _anything(kind: type) -> Json:
-    """The schema of `object`, which is any JSON."""
+def anything(kind: type) -> Json:
+    """The schema of `object`, which is any JSON; msgspec refuses an empty one. Raises `NotImplementedError`."""
     if kind is not object:
         raise NotImplementedError(f"{show_type(kind)} has no JSON form")
-    return {"description": "Any JSON."}  # msgspec refuses an empty schema
+    return {"description": "Any JSON."}
+
+
+def _drop_discriminators(part: object) -> None:
+    if isinstance(part, list):
+        for each in typing.cast("list[object]", part):
+            _drop_discriminators(each)
+    elif isinstance(part, dict):
+        schema = typing.cast("Json", part)
+        if "anyOf" in schema:
+            schema.pop("discriminator", None)
+        _drop_discriminators(list(schema.values()))
 
 
 _Documented = shapes.StructType | shapes.DataclassType | shapes.TypedDictType

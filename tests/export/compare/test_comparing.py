@@ -6,6 +6,9 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 import msgspec
 import pytest
+from tests.export.market import app as market
+from tests.export.torture import app as torture
+from tests.openapi.shop import app as items
 
 from daebus import (
     Blueprint,
@@ -225,6 +228,14 @@ def test_what_breaks_nobody(before: Fill, after: Fill, says: str) -> None:
 )
 def test_contracts_that_stay_have_no_changes(fill: Fill) -> None:
     assert list(compare(contracts(fill), contracts(fill))) == []
+
+
+@pytest.mark.parametrize("app", [market, items, torture], ids=["market", "items", "torture"])
+def test_contracts_of_every_type_are_the_same_from_a_file(app: Daebus) -> None:
+    made = describe(app.check())
+    read = msgspec.json.decode(msgspec.json.encode(made), type=Contracts)
+    assert read == made
+    assert list(compare(read, made)) == []
 
 
 def test_the_messages_that_clients_get_are_given() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from .shapes import ListOf, MapOf, Plain
+from .shapes import ListOf, MapOf, Number, Plain
 
 __all__ = ["tightened"]
 
@@ -27,7 +27,7 @@ def _of_plain(writer: Plain, reader: Plain) -> Iterator[str]:
         yield f"a maximum of {_shown(reader.most, reader.below, 'less than')}"
     step = reader.multiple_of
     if step is not None and (writer.multiple_of is None or writer.multiple_of % step != 0):
-        yield f"multiples of {step:g} only"
+        yield f"multiples of {step} only"
     if reader.pattern is not None and reader.pattern != writer.pattern:
         yield f"the pattern {reader.pattern}"
     if reader.has_zone is not None and reader.has_zone != writer.has_zone:
@@ -38,7 +38,7 @@ def _most(length: int | None) -> float:
     return math.inf if length is None else length
 
 
-def _lowest(plain: Plain) -> tuple[float, bool]:
+def _lowest(plain: Plain) -> tuple[Number, bool]:
     """The lower bound, and whether it is excluded; the bounds of integers are included."""
     bound, is_excluded = (plain.least, False) if plain.above is None else (plain.above, True)
     if bound is None:
@@ -46,7 +46,7 @@ def _lowest(plain: Plain) -> tuple[float, bool]:
     return (math.floor(bound) + 1, False) if is_excluded and plain.type == "int" else (bound, is_excluded)
 
 
-def _highest(plain: Plain) -> tuple[float, bool]:
+def _highest(plain: Plain) -> tuple[Number, bool]:
     """The upper bound, and whether it is included."""
     bound, is_included = (plain.most, True) if plain.below is None else (plain.below, False)
     if bound is None:
@@ -54,5 +54,5 @@ def _highest(plain: Plain) -> tuple[float, bool]:
     return (math.ceil(bound) - 1, True) if not is_included and plain.type == "int" else (bound, is_included)
 
 
-def _shown(included: float | None, excluded: float | None, word: str) -> str:
-    return f"{word} {excluded:g}" if excluded is not None else f"{included:g}"
+def _shown(included: Number | None, excluded: Number | None, word: str) -> str:
+    return f"{included}" if excluded is None else f"{word} {excluded}"

@@ -11,6 +11,7 @@ __all__ = [
     "Field",
     "ListOf",
     "MapOf",
+    "Number",
     "OneOf",
     "Plain",
     "PlainType",
@@ -19,6 +20,9 @@ __all__ = [
     "Shape",
     "TupleOf",
 ]
+
+Number: TypeAlias = int | float
+"""A bound: as a float, one of 64 bits would not be exact."""
 
 PlainType: TypeAlias = Literal[
     "anything",
@@ -61,11 +65,11 @@ class Plain(_Shape, frozen=True, tag="plain"):
 
     type: PlainType
     name: str = ""
-    least: float | None = None
-    most: float | None = None
-    above: float | None = None
-    below: float | None = None
-    multiple_of: float | None = None
+    least: Number | None = None
+    most: Number | None = None
+    above: Number | None = None
+    below: Number | None = None
+    multiple_of: Number | None = None
     min_length: int | None = None
     max_length: int | None = None
     pattern: str | None = None
