@@ -14,8 +14,9 @@ from daebus.testing import private_redis_url
 TORTURE = "tests.export.torture:app"
 
 
-def export(target: str, folder: Path, cwd: Path = EXAMPLES.parent) -> None:
-    subprocess.run([*DAEBUS, "export", "typescript", target, "-o", str(folder)], cwd=cwd, check=True)
+def export(target: str, folder: Path, *, cwd: Path = EXAMPLES.parent, service: str | None = None) -> None:
+    options = ["-o", str(folder), *([] if service is None else ["--service", service])]
+    subprocess.run([*DAEBUS, "export", "typescript", target, *options], cwd=cwd, check=True)
 
 
 @pytest.fixture(scope="session")

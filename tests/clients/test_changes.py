@@ -7,13 +7,24 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.clients.conftest import export
 from tests.export.changes import CHANGES, Change
 from tests.export.test_export_changes import thing
+from tests.processes import EXAMPLES
 
 from daebus.export.models import Models
 from daebus.export.typescript.declarations import declarations
 from daebus.export.typescript.types import RESERVED, VALUES, Types
 
+EXAMPLE_APPS = (
+    (".", "tests.export.market:app", "market"),
+    (".", "tests.guide.files:app", "files"),
+    (".", "tests.guide.metrics:app", "metrics"),
+    ("examples/chat", "chat.app:app", "chat"),
+    ("examples/users", "app:app", "user_service"),
+    ("examples/orders", "shop.app:app", "shop"),
+    ("examples/orders", "warehouse.app:app", "warehouse"),
+)
 OPTIONS = {
     "compilerOptions": {
         "strict": True,
@@ -61,6 +72,16 @@ def refused(client: Path, tsc: list[str], tmp_path_factory: pytest.TempPathFacto
 def test_the_compiler_finds_the_change_as_the_table_says(refused: str, number: int) -> None:
     assert f"before{number}/" not in refused
     assert (f"after{number}/program.ts" not in refused) is CHANGES[number].compiles, refused
+
+
+@pytest.mark.parametrize(("folder", "target", "service"), EXAMPLE_APPS)
+def test_the_clients_of_the_examples_compile(
+    folder: str, target: str, service: str, tsc: list[str], tmp_path: Path
+) -> None:
+    export(target, tmp_path, cwd=EXAMPLES.parent / folder, service=service)
+    (tmp_path / "tsconfig.json").write_bytes(msgspec.json.encode({**OPTIONS, "include": ["**/*.ts"]}))
+    found = subprocess.run([*tsc, "-p", "."], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (found.returncode, found.stdout) == (0, "")
 
 
 def test_the_client_and_all_programs_compile(client: Path, tsc: list[str]) -> None:

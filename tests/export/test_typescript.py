@@ -117,6 +117,21 @@ def test_paths_have_the_prefix_of_the_app(files: Mapping[str, str]) -> None:
     assert (route.path, route.answer, route.errors) == ("/api/users/<user_id>", "text", [NotFound])
 
 
+def test_each_method_of_a_route_has_a_name_but_head_has_none() -> None:
+    several = Daebus("several")
+    several.attach(DaebusHttp())
+
+    @several.route("/users", methods=["GET", "HEAD", "POST"])
+    async def users() -> list[str]:
+        return []
+
+    made = several.check()
+    assert [route.name for route in routes_of(made)] == ["users", "users_post"]
+    text = typescript(contracts_of(made), routes_of(made))
+    assert "usersPost(options?: CallOptions): Promise<string[]>" in text["client.ts"]
+    assert text["contracts.ts"].endswith("export {};\n")
+
+
 def test_an_action_with_a_door_and_a_message_is_in_both_classes(files: Mapping[str, str]) -> None:
     http, socket = files["client.ts"].split("export class TortureSocket")
     assert "echo(input: EverythingInput, options?: CallOptions): Promise<Everything>" in http

@@ -52,7 +52,7 @@ class RouteContract(msgspec.Struct, frozen=True):
     """A route, or a door to an action.
 
     Attributes:
-        name: The name of its function, or of its action.
+        name: The name of its function, or of its action; with the method, if that is not the first one of the route.
         method: The HTTP method.
         path: The path, with names in angle brackets.
         files: The names in the path that take the rest of it, with slashes.
@@ -97,13 +97,14 @@ class _Plan(NamedTuple):
 
 
 def routes_of(made: DescribedWithRoutes) -> Sequence[RouteContract]:
-    """The routes of an app, in the order of registration; one with several methods is several."""
+    """The routes of an app, in the order of registration; one with several methods is several, without HEAD."""
     prefix = "" if made.http is None else str(made.http.litestar.get("path") or "").rstrip("/")
     plans = [
         _Plan(spec, endpoint, f"{prefix}{spec.path}".rstrip("/") or "/", method)
         for spec, endpoint in made.plans.compiled()
         if isinstance(spec, RouteSpec)
         for method in spec.methods
+        if method != "HEAD" or len(spec.methods) == 1
     ]
     return [_route(plan) if plan.spec.opens is None else _door(plan, plan.spec.opens) for plan in plans]
 
@@ -189,7 +190,7 @@ def _contract(plan: _Plan, name: str, given: RouteInput, gives: object, answer: 
     raised = cast("Sequence[object]", spec.options.get("raises") or ())
     names = path_parameters(spec.path)
     return RouteContract(
-        name=name,
+        name=name if plan.method == spec.methods[0] else f"{name}_{plan.method.lower()}",
         method=plan.method,
         path=plan.path,
         files=[one.name for one in plan.endpoint.signature.left if one.name in names and is_file(one.annotation)],

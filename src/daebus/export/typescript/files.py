@@ -89,7 +89,7 @@ def _runtime() -> Iterator[tuple[str, str]]:
 
 def _contracts(types: Types, errors: Sequence[type[ServiceError]]) -> str:
     parts = [*declarations(types), *(_error(error) for error in errors)]
-    body = "\n".join(parts)
+    body = "\n".join(parts) or "export {};\n"
     used = set(_WORD.findall(body))
     imports = _imported("type ", [name for name in VALUES if name in used], "values")
     if errors:

@@ -64,7 +64,6 @@ export class Http {
     const deadline = new Deadline(nameOf(route), { timeout: this.#options.timeout ?? 30_000, ...options });
     try {
       const response = await this.#send(route, input, options, deadline.signal, {});
-      if (route.answer === "response") return response;
       return await read(route, response);
     } catch (error) {
       throw deadline.signal.aborted ? deadline.signal.reason : unreachable(route, error);
@@ -176,6 +175,7 @@ function nameOf(route: Route): string {
 
 async function read(route: Route, response: Response): Promise<unknown> {
   if (!response.ok) throw await failure(route, response);
+  if (route.answer === "response") return response;
   const text = await response.text();
   if (route.answer === "text") return text;
   return text === "" ? null : parse(text);
