@@ -12,6 +12,7 @@ from daebus import Daebus
 from shop.types import Query
 
 app = Daebus("shop")
+print("loaded")
 
 @app.action("find")
 async def find(query: Query) -> str:

@@ -36,6 +36,7 @@ def test_a_commit_is_read_from_its_own_files_where_the_project_is_on_the_path(pr
         ("nowhere:shop.app:app", TargetError, "There is no 'nowhere' in git"),
         ("main:shop.nothing:app", StartupError, "There is no module 'shop.nothing'"),
         ("old.json", TargetError, "There is no file old.json: write one with `daebus export contracts"),
+        ("main:shop.app", TargetError, "A target in a commit has three parts, main:module:app"),
         (".git/config", TargetError, ".git/config is no file of contracts"),
     ],
 )

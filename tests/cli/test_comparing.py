@@ -46,6 +46,7 @@ async def test_the_code_is_compared_with_a_commit(project: Project) -> None:
     done = await run(project, "export", "--diff", "HEAD:shop.app:app", "shop.app:app")
     assert done.code == 1, done.errors
     assert done.output == (
+        "loaded\n"
         "breaking: action find, request.page: it is new and required\n"
         "  why: callers that do not send it are refused\n"
         "  help: give it a default\n"

@@ -48,7 +48,13 @@ def read_contracts(source: str, service: str | None) -> Contracts:
     if source.count(":") > 1:
         reference, _, target = source.partition(":")
         return _of_commit(reference, target, service)
-    return describe(examine(source, service).require())
+    try:
+        return describe(examine(source, service).require())
+    except TargetError as error:
+        reference, colon, _ = source.partition(":")
+        if colon and _is_commit(reference):
+            raise TargetError(f"{error} A target in a commit has three parts, {reference}:module:app.") from error
+        raise
 
 
 def read_file(path: Path) -> Contracts:
@@ -88,15 +94,16 @@ def _of_commit(reference: str, target: str, service: str | None) -> Contracts:
         where = folder / Path.cwd().relative_to(root)
         if not where.is_dir():
             raise TargetError(f"There is no folder {Path.cwd().relative_to(root)} in {reference}.")
-        given = [] if service is None else [f"--service={service}"]
-        command = [sys.executable, "-m", "daebus", "export", "contracts", target, f"--without={root}", *given]
+        made = folder / "contracts.json"  # the code may print something
+        given = [f"--output={made}", f"--without={root}", *([] if service is None else [f"--service={service}"])]
+        command = [sys.executable, "-m", "daebus", "export", "contracts", target, *given]
         paths = os.pathsep.join(map(str, _moved(root, folder)))
         environment = {**os.environ, "PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "1"}
         done = subprocess.run(command, cwd=where, env=environment, capture_output=True, check=False)  # noqa: S603
-    if done.returncode != 0:
-        text = done.stderr.decode(errors="replace").strip()
-        raise StartupError(f"The contracts of {target} in {reference} cannot be read:\n{text}")
-    return msgspec.json.decode(done.stdout, type=Contracts)
+        if done.returncode != 0:
+            text = done.stderr.decode(errors="replace").strip()
+            raise StartupError(f"The contracts of {target} in {reference} cannot be read:\n{text}")
+        return read_file(made)
 
 
 def _moved(root: Path, folder: Path) -> Iterator[Path]:
@@ -106,6 +113,14 @@ def _moved(root: Path, folder: Path) -> Iterator[Path]:
             moved = folder / entry.relative_to(root)
             if moved.is_dir():
                 yield moved
+
+
+def _is_commit(reference: str) -> bool:
+    try:
+        _git("rev-parse", "--verify", "--quiet", f"{reference}^{{commit}}")
+    except TargetError:
+        return False
+    return True
 
 
 def _git(*arguments: str, what: str = "git failed") -> bytes:
