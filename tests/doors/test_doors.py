@@ -497,6 +497,19 @@ class TestResume:
                             break
         assert got == [1, 2, 3]
 
+    async def test_items_of_which_some_have_no_id(self) -> None:
+        app, doors = make_app()
+
+        @doors.action("mixed", sse="GET /mixed", event_id="low")
+        async def mixed() -> AsyncIterator[Range | None]:
+            yield Range(3)
+            yield None
+
+        async with served(app, doors) as service:
+            lines = (await service.http.get("/mixed")).text.split("\n")
+        told = [line.strip() for line in lines if line.strip()]
+        assert told == ["id: 3", 'data: {"low":3,"high":5}', "data: null", "event: end", "data: null"]
+
     @pytest.mark.parametrize(
         ("options", "found"),
         [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import types
+import typing
 from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
@@ -9,7 +11,7 @@ import msgspec
 from daebus.core.context import Context, current_context
 from daebus.declare.signatures import MISSING, Signature
 from daebus.declare.specs import RouteSpec
-from daebus.errors import BadRequest, WiringProblem
+from daebus.errors import WiringProblem
 from daebus.mistakes.show_type import show_type
 from daebus.mistakes.suggestions import did_you_mean
 from daebus.payloads.mistakes import Mistake, Mistakes
@@ -18,15 +20,15 @@ from daebus.payloads.texts import is_text
 from .fields import PayloadField, fields_of
 from .inputs import Inputs, Make, wire_name
 
-__all__ = ["check_events", "resuming"]
+__all__ = ["LAST_EVENT_ID", "check_events", "resuming"]
 
 LAST_EVENT_ID = "last-event-id"
-"""The header of a client that comes back."""
+"""The header of a client that comes back: the id of the last event that it has got."""
 
 
 def check_events(spec: RouteSpec, signature: Signature, inputs: Inputs) -> Iterator[WiringProblem]:
     """The mistakes in the names of the fields with the ids of events."""
-    if spec.event_id is not None:
+    if spec.event_id is not None and not _is_union(signature.returns):
         items = fields_of(signature.returns) or ()
         yield from _check_field(spec, "event_id", spec.event_id, items, show_type(signature.returns))
     if spec.resume is None:
@@ -39,6 +41,11 @@ def check_events(spec: RouteSpec, signature: Signature, inputs: Inputs) -> Itera
     if given is not None and given.default is MISSING:
         found = f"resume={spec.resume!r}, a field that a client which comes for the first time would have to give"
         yield spec.problem(found, f"give the field a default: {given.name}: str | None = None", code="wrong-option")
+
+
+def _is_union(kind: object) -> bool:
+    """Whether items are of one of several types, which may have the field or not; an item without it has no id."""
+    return typing.get_origin(kind) in (typing.Union, types.UnionType)
 
 
 def _check_field(
@@ -77,8 +84,4 @@ def _read(last: str, kind: object) -> object:
     try:
         return msgspec.convert(last, kind, strict=False)
     except msgspec.ValidationError as error:
-        raise _wrong(str(error)) from error
-
-
-def _wrong(text: str) -> BadRequest:
-    return Mistakes([Mistake("header", LAST_EVENT_ID, text)]).as_error()
+        raise Mistakes([Mistake("header", LAST_EVENT_ID, str(error))]).as_error() from error

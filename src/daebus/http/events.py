@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from functools import partial
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 import msgspec
 from litestar.openapi.datastructures import ResponseSpec
@@ -23,6 +23,7 @@ from daebus.delivery.grace import tell_overdue
 from daebus.delivery.injection import Injection
 from daebus.delivery.interceptors import NONE
 from daebus.delivery.per_message import PerMessage
+from daebus.doors.resuming import LAST_EVENT_ID
 from daebus.errors import Gone, ServiceError
 from daebus.telemetry.logs import Logger
 
@@ -36,21 +37,21 @@ PING_SECONDS = 15.0
 
 _AHEAD = 16  # how many items may wait for the client
 
-LAST_EVENT_ID = "last-event-id"
-"""The header of a client that comes back: the id of the last event that it has got."""
-
 _PING = ServerSentEventMessage(None, comment="")
 _NOTHING = ServerSentEventMessage(None)
 
 _Sent: TypeAlias = ServerSentEventMessage | ServiceError | None
-Identify: TypeAlias = Callable[[bytes], str | int]
+_OTHERS = str | int | float | bool | list[msgspec.Raw] | None
+"""What items can be that have no fields."""
+
+Identify: TypeAlias = Callable[[bytes], str | int | None]
 
 
 def identifying(field: str) -> Identify:
-    """A function that finds the id of an item; `field`: its name in JSON."""
-    known = msgspec.defstruct("Identified", [("id", str | int)], rename={"id": field})
-    decode = msgspec.json.Decoder(known).decode
-    return lambda item: cast("Any", decode(item)).id
+    """A function that finds the id of an item; None: it has none. `field`: its name in JSON."""
+    identified: Any = msgspec.defstruct("Identified", [("id", str | int | float | None, None)], rename={"id": field})
+    decode: Callable[[bytes], object] = msgspec.json.Decoder(identified | _OTHERS).decode
+    return lambda item: getattr(decode(item), "id", None)
 
 
 class EventRun:
