@@ -7,9 +7,11 @@ from typing import Any
 
 import jsonschema
 import pytest
+from litestar.openapi.config import OpenAPIConfig
 from openapi_spec_validator import OpenAPIV31SpecValidator
-from tests.openapi.shop import app
+from tests.openapi.shop import Circle, Square, app
 
+from daebus import Daebus, DaebusHttp
 from daebus.testing import RunningService, running
 
 Json = dict[str, Any]
@@ -164,3 +166,17 @@ async def test_a_strict_body_refuses_what_the_document_refuses(service: RunningS
     assert answer.status_code == 400
     with pytest.raises(jsonschema.ValidationError):
         validate(document, {"$ref": "#/components/schemas/Item"}, {**ITEM, "more": 1})
+
+
+async def test_the_document_of_a_configuration_of_the_user_is_corrected_too() -> None:
+    own = Daebus("own")
+    own.attach(DaebusHttp(openapi_config=OpenAPIConfig("Mine", "2"), path="/v1"))
+
+    @own.route("/shapes", methods=["POST"])
+    async def mirror(data: Circle | Square) -> None: ...
+
+    async with running(own) as service:
+        found: Json = (await service.http.get("/v1/schema/openapi.json")).json()
+    OpenAPIV31SpecValidator(found).validate()
+    body = found["paths"]["/v1/shapes"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    assert (found["info"]["title"], body["discriminator"]["propertyName"]) == ("Mine", "type")
