@@ -157,7 +157,7 @@ class TestFailures:
         app.attach(Kept("first", told))
         app.attach(Failing(error))
         with pytest.raises(
-            StartupError, match=r"The component Failing \(.*test_components.py:\d+\) could not be"
+            StartupError, match=r"The component Failing \(.*test_component.py:\d+\) could not be"
         ) as one:
             async with running(app):
                 pass
@@ -265,7 +265,7 @@ class TestFailures:
         task = asyncio.create_task(run())
         await until(lambda: caplog.text.count("component still opening") >= 2)
         assert "component Slow" in caplog.text
-        assert "test_components.py" in caplog.text
+        assert "test_component.py" in caplog.text
         go_on.set()
         await task
 
@@ -322,7 +322,7 @@ class TestMistakes:
         for wrong, subject, found in expected:
             problem = problem_of(partial(app.attach, cast("Component", wrong)))
             assert (problem.code, problem.subject, problem.found) == ("wrong-component", subject, found)
-            assert "test_components.py" in problem.where
+            assert "test_component.py" in problem.where
 
     async def test_each_is_attached_once_and_in_time(self) -> None:
         app, kept = Daebus("shop"), Kept("it", [])

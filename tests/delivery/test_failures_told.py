@@ -196,7 +196,7 @@ async def test_an_invalid_event_of_a_plain_channel_is_told_with_its_handler_and_
     (_, invalid), (_, refused) = told(caplog, "event not handled")
     for line in (invalid, refused):
         assert line["handler"] == "listen plain_orders"
-        assert "test_why_it_failed.py:" in str(line["where"])
+        assert "test_failures_told.py:" in str(line["where"])
         assert line["channel"] == "plain_orders"
         assert line["request_id"]
         assert "event_id" not in line

@@ -7,12 +7,10 @@ import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
 from functools import cache
-from typing import Any, Generic, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, cast
 
 import msgspec
 
-from daebus.connection.blocking_link import BlockingLink
-from daebus.connection.node import Node
 from daebus.connection.resp import CommandError
 from daebus.connection.scripts import Script
 from daebus.core.pauses import pauses
@@ -24,6 +22,9 @@ from daebus.protocol.messages import channel_stream
 from daebus.telemetry.logs import make_logger
 
 from .open_bus import OpenBus
+
+if TYPE_CHECKING:
+    from daebus.connection.node import Node
 
 __all__ = ["Followed", "FollowingBus"]
 
@@ -164,6 +165,8 @@ class _Watch:
     """
 
     def __init__(self, node: Node, key: str) -> None:
+        from daebus.connection.blocking_link import BlockingLink  # noqa: PLC0415  # an app is defined without redis-py
+
         self._node, self._key = node, key
         self._link = BlockingLink(node.server, key, _BLOCK_SECONDS + _PATIENCE)
         self._loop = asyncio.get_running_loop()
