@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
 
@@ -62,6 +63,22 @@ async def test_hundreds_of_events_come_in_order_while_more_are_published() -> No
         following = asyncio.create_task(take(bus, channel, 400))
         await publish(bus, channel, *map(str, range(250, 400)))
         assert [one.event.text for one in await following] == [*map(str, range(400))]
+
+
+async def test_events_come_as_they_are_published_and_not_at_the_next_look_of_each_5_s() -> None:
+    async with opened("prompt") as (bus, channel):
+        await publish(bus, channel, "first")
+        began = time.monotonic()
+        async with aclosing(bus.follow(channel, after="")) as events:
+            for number in range(8):
+                await anext(events)
+                waiting = asyncio.ensure_future(anext(events))
+                await asyncio.sleep(0.02)  # until it waits
+                await publish(bus, channel, f"{number}a", f"{number}b")
+                await waiting
+                await anext(events)
+                await publish(bus, channel, "next")
+    assert time.monotonic() - began < 20  # by looking alone it takes 40 s
 
 
 async def test_events_that_are_gone_are_told() -> None:

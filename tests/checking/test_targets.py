@@ -127,6 +127,7 @@ def test_factory(write: Write) -> None:
         ("factory:make_later", "factory:make_later is `async def`"),
         ("factory:make_nothing", "factory:make_nothing() did not return an app, but an object of type None."),
         ("shelves", "did you mean shelves.app?"),
+        ("shelves.ap:app", "There is no module 'shelves.ap'; did you mean 'shelves.app'?"),
         ("several", "several has several apps, one, two: choose one, as in several:one."),
     ],
 )

@@ -535,6 +535,27 @@ class TestResume:
         with pytest.raises(WiringError, match="the action has no door sse="):
             doors.action("plain", http="GET /plain", event_id="id")
 
+    def test_a_payload_that_is_one_value_cannot_get_the_id_of_the_last_event(self) -> None:
+        app, doors = make_app()
+
+        @doors.action("lines", sse="GET /lines", event_id="low", resume="after")
+        async def lines(after: str | None) -> AsyncIterator[Range]:
+            yield Range(1)
+
+        with pytest.raises(WiringError, match="take a struct with a field that has a default: after: str"):
+            app.register_blueprint(doors)
+
+    async def test_the_document_says_that_a_client_may_come_back_too_late(self) -> None:
+        app, doors = make_app()
+
+        @doors.action("changes", sse="GET /changes", event_id="low", resume="after")
+        async def changes(query: After) -> AsyncIterator[Range]:
+            yield Range(1)
+
+        async with served(app, doors) as service:
+            document = (await service.http.get("/schema/openapi.json")).json()
+        assert "`gone`" in document["paths"]["/changes"]["get"]["responses"]["410"]["description"]
+
 
 class TestRefusals:
     @pytest.mark.parametrize(

@@ -159,6 +159,13 @@ async def test_other_sites_are_refused_like_at_each_route(service: RunningServic
     assert (await service.http.post("/mcp", json={}, headers=headers)).status_code == 403
 
 
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+async def test_there_are_no_sessions_to_listen_to_or_to_end(service: RunningService, method: str) -> None:
+    answer = await service.http.request(method, "/mcp", headers={"accept": "text/event-stream"})
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
 async def test_a_service_stops_while_a_call_is_in_progress() -> None:
     slow, begun = Daebus("stopped", settings=Settings(stop_timeout=0.2)), asyncio.Event()
     slow.attach(DaebusHttp(port=0))

@@ -171,6 +171,7 @@ class _Watch:
         self._link = BlockingLink(node.server, key, _BLOCK_SECONDS + _PATIENCE)
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.create_task(self._run(), name=f"watch of {key}")
+        self._task.add_done_callback(_tell_failure)
         self.change: asyncio.Future[None] = self._loop.create_future()
         self.followers = 0
 
@@ -184,13 +185,15 @@ class _Watch:
                     self._changed()
                 block = int(_BLOCK_SECONDS * 1000)
                 command = ("XREAD", "COUNT", _COUNT, "BLOCK", block, "STREAMS", self._key, last)
-                reply = cast("dict[bytes, list[tuple[bytes, object]]] | None", await self._link.execute(*command))
+                reply = cast(
+                    "list[tuple[bytes, list[tuple[bytes, object]]]] | None", await self._link.execute(*command)
+                )
             except (Unavailable, CommandError):  # the link of the process logs it; followers read again after a while
                 await asyncio.sleep(1)
                 last = b""
                 continue
             if reply:
-                last = reply[self._key.encode()][-1][0]
+                last = reply[0][1][-1][0]
                 self._changed()
 
     def _changed(self) -> None:
@@ -201,6 +204,12 @@ class _Watch:
         self._task.cancel()
         await asyncio.wait({self._task})
         await self._link.close()
+
+
+def _tell_failure(ended: asyncio.Task[None]) -> None:
+    error = None if ended.cancelled() else ended.exception()
+    if error is not None:  # followers go on, and look every few seconds
+        make_logger().error("watch of a channel failed", task=ended.get_name(), exc_info=error)
 
 
 _watches: dict[tuple[Node, str], _Watch] = {}

@@ -149,8 +149,8 @@ def _no_module(missing: str) -> TargetError:
     folders: list[str] = list(getattr(sys.modules.get(parent), "__path__", ())) if parent else [str(Path.cwd())]
     if not folders:
         return TargetError(f"There is no module {missing!r}; {parent!r} is a single file, with no modules in it.")
-    names = [found.name for found in pkgutil.iter_modules(folders)]
-    return TargetError(f"There is no module {missing!r}; {_hint(last, names, f'the modules in {folders[0]}')}")
+    names = [missing.removesuffix(last) + found.name for found in pkgutil.iter_modules(folders)]
+    return TargetError(f"There is no module {missing!r}; {_hint(missing, names, f'the modules in {folders[0]}')}")
 
 
 def _put_on_path(folder: Path) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import msgspec
 
 from daebus.core.context import Context, current_context
+from daebus.declare.decorated import payload_parameters
 from daebus.declare.signatures import MISSING, Signature
 from daebus.declare.specs import RouteSpec
 from daebus.errors import WiringProblem
@@ -40,7 +41,10 @@ def check_events(spec: RouteSpec, signature: Signature, inputs: Inputs) -> Itera
     given = next((field for field in inputs.in_query if field.wire == spec.resume), None)
     if given is not None and given.default is MISSING:
         found = f"resume={spec.resume!r}, a field that a client which comes for the first time would have to give"
-        yield spec.problem(found, f"give the field a default: {given.name}: str | None = None", code="wrong-option")
+        payload = next(iter(payload_parameters(signature)), None)
+        has_fields = payload is not None and fields_of(payload.annotation) is not None
+        where = "give the field a default" if has_fields else "take a struct with a field that has a default"
+        yield spec.problem(found, f"{where}: {given.name}: str | None = None", code="wrong-option")
 
 
 def _is_union(kind: object) -> bool:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, asynccontextmanager
+from typing import cast
 
 from litestar import asgi
+from litestar.exceptions import MethodNotAllowedException
 from litestar.handlers import ASGIRouteHandler
-from litestar.types import Receive, Scope, Send
+from litestar.types import HTTPScope, Receive, Scope, Send
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 
 from daebus.asgi.problems import request_id
@@ -67,6 +69,10 @@ class HttpTools:
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._manager is None:
             raise Unavailable("The service is not running: the server must run the ASGI lifespan")
+        if (
+            cast("HTTPScope", scope)["method"] != "POST"
+        ):  # without sessions there is nothing to listen to, and nothing to end
+            raise MethodNotAllowedException("Tools are called with POST", headers={"allow": "POST"})
         await self._manager.handle_request(scope, receive, send)  # type: ignore[arg-type]  # Starlette's names for ASGI
 
     async def _ask(self, tool: Tool, payload: bytes, asked: Asked) -> AsyncGenerator[bytes]:

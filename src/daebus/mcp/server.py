@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import aclosing
-from importlib.metadata import version
 from typing import Any, TypeAlias
 
 import msgspec
@@ -60,7 +59,7 @@ class _Tools:
         self._ask = ask
 
     def server(self, service: str) -> Server[dict[str, Any]]:
-        return Server(service, version=version("daebus"), on_list_tools=self._list, on_call_tool=self._call)
+        return Server(service, on_list_tools=self._list, on_call_tool=self._call)
 
     async def _list(self, _: Asked, _params: PaginatedRequestParams | None) -> ListToolsResult:
         return ListToolsResult(tools=[_shown(tool) for tool in self._tools.values()])

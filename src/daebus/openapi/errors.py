@@ -11,7 +11,7 @@ from litestar.openapi.datastructures import ResponseSpec
 
 from daebus.asgi.problems import PROBLEM, Problem, phrase
 from daebus.declare.specs import RouteSpec
-from daebus.errors import ServiceError, WiringProblem
+from daebus.errors import Gone, ServiceError, WiringProblem
 from daebus.mistakes.show_type import show_type
 from daebus.payloads.mistakes import Mistake
 from daebus.payloads.schemas import Json
@@ -110,4 +110,6 @@ def find_undocumented(spec: RouteSpec) -> list[WiringProblem]:
 
 
 def _raised(spec: RouteSpec) -> Sequence[object]:
-    return cast("Sequence[object]", spec.options.get("raises") or ())
+    """What a route says that it raises, and what a client that comes back too late gets."""
+    given = cast("Sequence[object]", spec.options.get("raises") or ())
+    return given if spec.resume is None or Gone in given else (*given, Gone)
