@@ -66,6 +66,7 @@ class Handled(msgspec.Struct, frozen=True):
         gives: The type of the answer, or of each item of a stream; ``NoneType``: none.
         streams: Whether the answer is a stream.
         about: The handler.
+        is_tool: Whether it is an action that is open to assistants.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Handled(msgspec.Struct, frozen=True):
     gives: object
     streams: bool
     about: About
+    is_tool: bool = False
 
 
 class Listened(msgspec.Struct, frozen=True):
@@ -194,7 +196,7 @@ def _is_message(contract: Contract) -> TypeGuard[Message[Encodable]]:
 
 def action_contract(spec: ActionSpec, endpoint: Endpoint[object]) -> Handled:
     """The contract of an action."""
-    made = _handled(spec.name, spec, endpoint)
+    made = msgspec.structs.replace(_handled(spec.name, spec, endpoint), is_tool=spec.is_tool)
     if spec.contract is None:
         return made
     takes, gives = spec.contract.types

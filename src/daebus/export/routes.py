@@ -23,7 +23,7 @@ from daebus.payloads.codec import is_json_type
 
 from .contracts import About, Described, read_about
 
-__all__ = ["DescribedWithRoutes", "RouteContract", "RouteInput", "routes_of"]
+__all__ = ["DescribedWithRoutes", "RouteContract", "RouteInput", "declared_errors", "routes_of"]
 
 AnswerForm = Literal["json", "text", "response"]
 BodyForm = Literal["whole", "rest", "data", "raw"]
@@ -187,7 +187,6 @@ def _is_object(kind: object) -> bool:
 
 def _contract(plan: _Plan, name: str, given: RouteInput, gives: object, answer: AnswerForm = "json") -> RouteContract:
     spec = plan.spec
-    raised = cast("Sequence[object]", spec.options.get("raises") or ())
     names = path_parameters(spec.path)
     return RouteContract(
         name=name if plan.method == spec.methods[0] else f"{name}_{plan.method.lower()}",
@@ -199,6 +198,12 @@ def _contract(plan: _Plan, name: str, given: RouteInput, gives: object, answer: 
         answer=answer,
         streams=spec.has_events,
         resumes=spec.resume is not None,
-        errors=[one for one in raised if isinstance(one, type) and issubclass(one, ServiceError)],
+        errors=declared_errors(spec),
         about=read_about(spec, plan.endpoint),
     )
+
+
+def declared_errors(spec: RouteSpec) -> Sequence[type[ServiceError]]:
+    """The errors of daebus, and subclasses of them, in the ``raises=`` of a route."""
+    raised = cast("Sequence[object]", spec.options.get("raises") or ())
+    return [one for one in raised if isinstance(one, type) and issubclass(one, ServiceError)]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import timedelta
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -23,6 +25,7 @@ from daebus import (
     Room,
     ServiceContainer,
 )
+from daebus.errors import NotFound, ServiceError
 from daebus.export.compare.changes import Change
 from daebus.export.compare.comparing import compare
 from daebus.export.compare.described import Contracts, describe
@@ -36,6 +39,20 @@ class Query(msgspec.Struct):
 class Narrower(msgspec.Struct):
     id: int
     page: int
+
+
+class Since(msgspec.Struct):
+    after: str | None = None
+
+
+class Entry(msgspec.Struct):
+    id: str
+    text: str
+
+
+class SoldOut(ServiceError):
+    code = "sold_out"
+    status = 409
 
 
 class User(msgspec.Struct):
@@ -161,7 +178,9 @@ def a_narrower_listener(b: Shop) -> None:
 
 
 NOTICE = Message[str]("notice")
-ROOM = Room[str]("room:{number}")
+ROOM = Room[str]("room:{number}", history=50)
+RENAMED = Room[str]("room:{name}", history=50)
+SHORTER = Room[str]("room:{number}", history=5, keep=timedelta(seconds=30), history_bytes=1000, latest=True)
 
 
 def a_message(b: Shop) -> None:
@@ -175,6 +194,70 @@ def a_room(b: Shop) -> None:
     @b.socket_join(ROOM)
     async def join(number: str) -> str:
         raise NotImplementedError
+
+
+def a_renamed_room(b: Shop) -> None:
+    @b.socket_join(RENAMED)
+    async def join(name: str) -> str:
+        raise NotImplementedError
+
+
+def a_room_that_keeps_less(b: Shop) -> None:
+    @b.socket_join(SHORTER)
+    async def join(number: str) -> str:
+        raise NotImplementedError
+
+
+def a_tool(b: Shop) -> None:
+    @b.action("find", tool=True)
+    async def find(query: Query) -> str:
+        raise NotImplementedError
+
+
+def a_route_with_errors(b: Shop) -> None:
+    @b.route("/things/<number>", raises=[NotFound, SoldOut])
+    async def show(number: int, page: int = 0) -> str:
+        raise NotImplementedError
+
+
+def two_parameters(b: Shop) -> None:
+    @b.route("/<one>/<other>")
+    async def show(one: str, other: str) -> None: ...
+
+
+def two_parameters_in_another_order(b: Shop) -> None:
+    @b.route("/<other>/<one>")
+    async def show(one: str, other: str) -> None: ...
+
+
+def a_file(b: Shop) -> None:
+    @b.route("/files/<file>")
+    async def show(file: Path) -> None: ...
+
+
+def a_renamed_file(b: Shop) -> None:
+    @b.route("/files/<path>")
+    async def show(path: Path) -> None: ...
+
+
+async def watch(since: Since) -> AsyncIterator[Entry]:
+    yield Entry(since.after or "", "")
+
+
+def events(b: Shop) -> None:
+    b.action("watch", sse="GET /watch")(watch)
+
+
+def events_with_ids(b: Shop) -> None:
+    b.action("watch", sse="GET /watch", event_id="id")(watch)
+
+
+def events_that_resume(b: Shop) -> None:
+    b.action("watch", sse="GET /watch", event_id="id", resume="after")(watch)
+
+
+def events_with_other_ids(b: Shop) -> None:
+    b.action("watch", sse="GET /watch", event_id="text", resume="after")(watch)
 
 
 BREAKING: Sequence[tuple[Fill, Fill, str, str]] = (
@@ -193,6 +276,11 @@ BREAKING: Sequence[tuple[Fill, Fill, str, str]] = (
     (a_listener, a_narrower_listener, "listen things, event.page", "it is new and required"),
     (a_message, nothing, "socket say", "it is removed"),
     (a_room, nothing, "room room:{number}", "it is removed"),
+    (a_tool, an_action, "action find", "it is no longer open to assistants"),
+    (events_that_resume, events_with_ids, "route GET /watch", "it no longer resumes"),
+    (events_that_resume, events, "route GET /watch", "it no longer resumes"),
+    (events_with_ids, events, "route GET /watch", "its events have no id now"),
+    (events_that_resume, events_with_other_ids, "route GET /watch", "the id of its events is text now"),
 )
 
 HARMLESS: Sequence[tuple[Fill, Fill, str]] = (
@@ -205,6 +293,27 @@ HARMLESS: Sequence[tuple[Fill, Fill, str]] = (
     (nothing, a_message, "socket say: it is new"),
     (nothing, a_room, "room room:{number}: it is new"),
     (a_listener, nothing, "listen things: the service no longer takes part"),
+    (an_action, a_tool, "action find: it is open to assistants now"),
+    (events, events_with_ids, "route GET /watch: its events have an id now"),
+    (events_with_ids, events_that_resume, "route GET /watch: it resumes now"),
+    (a_route, a_route_with_errors, "route GET /things/<>: SoldOut is in raises= now"),
+    (
+        a_route_with_errors,
+        a_route,
+        "route GET /things/<>: SoldOut is no longer in raises=: generated clients may lose its class",
+    ),
+    (
+        a_route,
+        a_route_with_another_name,
+        "path parameter 1: its name was number, and is thing: only generated clients have it",
+    ),
+    (two_parameters, two_parameters_in_another_order, "path parameter 2: its name was other, and is one"),
+    (a_file, a_renamed_file, "route GET /files/<>, path parameter 1: its name was file, and is path"),
+    (a_room, a_renamed_room, "room room:{name}, parameter 1: its name was number, and is name"),
+    (a_room, a_room_that_keeps_less, "room room:{number}: history was 50, and is 5"),
+    (a_room, a_room_that_keeps_less, "room room:{number}: keep was 0:05:00, and is 0:00:30"),
+    (a_room, a_room_that_keeps_less, "history_bytes was 4194304, and is 1000"),
+    (a_room, a_room_that_keeps_less, "latest was False, and is True"),
 )
 
 
@@ -224,7 +333,11 @@ def test_what_breaks_nobody(before: Fill, after: Fill, says: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "fill", [an_action, a_streaming_action, a_guarded_action, a_route, a_listener, a_message, a_room]
+    "fill",
+    [
+        *(an_action, a_streaming_action, a_guarded_action, a_tool, a_route, a_route_with_errors, events_that_resume),
+        *(a_listener, a_message, a_room),
+    ],
 )
 def test_contracts_that_stay_have_no_changes(fill: Fill) -> None:
     assert list(compare(contracts(fill), contracts(fill))) == []

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from .changes import Change, Direction
-from .described import Access, Call, Contracts, Event, Input, Route
+from .described import Access, Call, Contracts, Event, Input, RoomJoin, Route
 from .rules import Comparison
 from .shapes import OneOf, Plain, Shape
 
@@ -53,8 +53,8 @@ class _Contracts:
             yield from self._call("socket_connect", before, new.connect, optional=old.connect is None)
         for name, one, other in _pairs(old.messages, new.messages):
             yield from self._call(f"socket {name}", one, other)
-        for name, one, other in _pairs(old.rooms, new.rooms):
-            yield from self._call(f"room {name}", one, other)
+        for _, room, other_room in _pairs(old.rooms, new.rooms):
+            yield from self._room(room, other_room)
         for name, shape, now in _pairs(old.sends, new.sends):
             if shape is not None and now is not None:
                 yield from self._shapes(shape, now, f"message {name}", "given")
@@ -69,9 +69,25 @@ class _Contracts:
         if old.streams != new.streams:
             change = f"its answer is {'a stream' if new.streams else 'one reply'} now"
             yield _breaking(place, change, "callers expect the other form", "add an action of another name")
+        if old.is_tool and not new.is_tool:
+            why = "assistants no longer find it among the tools"
+            yield _breaking(place, "it is no longer open to assistants", why, "keep tool=True")
+        elif new.is_tool and not old.is_tool:
+            yield Change(place, "it is open to assistants now")
         if not optional and new.takes != _NOTHING:  # a payload that nobody takes is ignored
             yield from self._shapes(old.takes, new.takes, f"{place}, request", "received")
         yield from self._shapes(old.gives, new.gives, f"{place}, reply", "given")
+
+    def _room(self, old: RoomJoin | None, new: RoomJoin | None) -> Iterator[Change]:
+        if old is None or new is None:
+            for one in (old, new):
+                if one is not None:
+                    yield _come_or_gone(f"room {one.name}", is_gone=new is None)
+            return
+        place = f"room {new.name}"
+        yield from _renamed(f"{place}, parameter", old.parameters, new.parameters)
+        yield from _kept(place, old, new)
+        yield from self._call(place, old.join, new.join)
 
     def _route(self, place: str, old: Route | None, new: Route | None) -> Iterator[Change]:
         if old is None or new is None:
@@ -84,10 +100,18 @@ class _Contracts:
         if old.streams != new.streams:
             change = f"its answer is {'server-sent events' if new.streams else 'one answer'} now"
             yield _breaking(place, change, "clients expect the other form", "add a route with another path")
+        yield from _resumed(place, old, new)
         before, now = ({(one.place, one.name): one for one in route.inputs} for route in (old, new))
         for key, one, other in _pairs(before, now):
             yield from self._input(f"{place}, {_named(*key)}", one, other)
+        yield from _renamed(f"{place}, path parameter", old.parameters, new.parameters)
         yield from self._shapes(old.gives, new.gives, f"{place}, answer", "given")
+        for error in old.errors:
+            if error not in new.errors:
+                yield Change(place, f"{error} is no longer in raises=: generated clients may lose its class")
+        for error in new.errors:
+            if error not in old.errors:
+                yield Change(place, f"{error} is in raises= now")
 
     def _input(self, place: str, old: Input | None, new: Input | None) -> Iterator[Change]:
         if old is None and new is not None:
@@ -158,6 +182,42 @@ def _access(place: str, old: Access, new: Access) -> Iterator[Change]:
     if new.guards and not old.guards:
         remedy = "log whom the guard would refuse, before it does"
         yield _breaking(place, f"it requires {', '.join(new.guards)} now", "callers may be refused", remedy)
+
+
+def _kept(place: str, old: RoomJoin, new: RoomJoin) -> Iterator[Change]:
+    """What has changed in the messages that a room keeps."""
+    for option, before, now in (
+        ("history", old.history, new.history),
+        ("keep", old.keep, new.keep),
+        ("history_bytes", old.history_bytes, new.history_bytes),
+        ("latest", old.latest, new.latest),
+    ):
+        if before != now:
+            yield Change(place, f"{option} was {before}, and is {now}")
+
+
+def _resumed(place: str, old: Route, new: Route) -> Iterator[Change]:
+    """What has changed for clients of server-sent events that come back."""
+    if not (old.streams and new.streams):
+        return
+    if old.event_id is not None and old.event_id != new.event_id:
+        now = "its events have no id now" if new.event_id is None else f"the id of its events is {new.event_id} now"
+        why = "clients that come back have the id of before, and lose events"
+        yield _breaking(place, now, why, f"keep event_id={old.event_id!r}")
+    elif old.event_id != new.event_id:
+        yield Change(place, "its events have an id now")
+    if old.resumes and not new.resumes:
+        why = "the stream begins anew for clients that come back, which lose events"
+        yield _breaking(place, "it no longer resumes", why, "keep resume=")
+    elif new.resumes and not old.resumes:
+        yield Change(place, "it resumes now")
+
+
+def _renamed(place: str, old: Sequence[str], new: Sequence[str]) -> Iterator[Change]:
+    """The changes of names that are not in requests, where only their order is."""
+    for number, (before, now) in enumerate(zip(old, new, strict=True), 1):
+        if before != now:
+            yield Change(f"{place} {number}", f"its name was {before}, and is {now}: only generated clients have it")
 
 
 def _named(place: str, name: str) -> str:

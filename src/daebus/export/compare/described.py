@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from types import NoneType
 from typing import Literal, Protocol
 
@@ -11,17 +12,20 @@ import msgspec
 from daebus.asgi.settings import DaebusHttp
 from daebus.declare.decorated import is_context
 from daebus.declare.paths import RESERVED, path_parameters, path_shape
+from daebus.declare.rooms import Room, shape_of
 from daebus.declare.signatures import MISSING, Signature
 from daebus.declare.specs import RouteSpec
 from daebus.delivery.endpoint import Endpoint
 from daebus.export.contracts import About, AppContracts, Described, Handled, contracts_of, read_about
+from daebus.export.routes import declared_errors
 from daebus.http.parameters import is_plain, read_argument
 from daebus.payloads.codec import is_json_type
+from daebus.payloads.encodable import Encodable
 
 from .reading import ShapeReader
 from .shapes import Plain, Record, Shape
 
-__all__ = ["Access", "Call", "Contracts", "Event", "Input", "Route", "describe"]
+__all__ = ["Access", "Call", "Contracts", "Event", "Input", "RoomJoin", "Route", "describe"]
 
 
 class Access(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -44,12 +48,36 @@ class Call(msgspec.Struct, frozen=True, omit_defaults=True):
         gives: The answer, or each item of a stream; null: none.
         streams: Whether the answer is a stream.
         access: Who may use it.
+        is_tool: Whether it is an action that is open to assistants.
     """
 
     takes: Shape
     gives: Shape
     streams: bool = False
     access: Access = Access()
+    is_tool: bool = False
+
+
+class RoomJoin(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The rooms of a contract, which WebSocket clients can join.
+
+    Attributes:
+        name: The name of the contract.
+        parameters: The names of its parameters.
+        join: What a client gives and gets when it joins.
+        history: How many messages each room keeps.
+        keep: For how long they are kept after the last one.
+        history_bytes: How many bytes of messages each room keeps.
+        latest: Whether a client gets the last message when it joins.
+    """
+
+    name: str
+    parameters: tuple[str, ...]
+    join: Call
+    history: int
+    keep: timedelta
+    history_bytes: int
+    latest: bool = False
 
 
 class Input(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -70,6 +98,10 @@ class Route(msgspec.Struct, frozen=True, omit_defaults=True):
         status: The status of a success.
         streams: Whether the answer is server-sent events.
         access: Who may use it.
+        event_id: The field of the items that is the id of each event; None: events have no id.
+        resumes: Whether a client that comes back gets the events after the last one that it has.
+        errors: The names of the errors that it declares.
+        parameters: The names of the parameters in its path, which are not in requests.
     """
 
     inputs: tuple[Input, ...]
@@ -77,6 +109,10 @@ class Route(msgspec.Struct, frozen=True, omit_defaults=True):
     status: int
     streams: bool = False
     access: Access = Access()
+    event_id: str | None = None
+    resumes: bool = False
+    errors: tuple[str, ...] = ()
+    parameters: tuple[str, ...] = ()
 
 
 class Event(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -104,7 +140,7 @@ class Contracts(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         socket: The path of its WebSocket; None: it has none.
         connect: The handshake of its WebSocket clients; None: everyone may connect.
         messages: The WebSocket messages that it handles, by type.
-        rooms: The rooms that WebSocket clients can join, by name.
+        rooms: The rooms that WebSocket clients can join, by name, with ``*`` for parameters.
         sends: The WebSocket messages that it sends, by type.
         records: The records in the types, by name.
     """
@@ -118,7 +154,7 @@ class Contracts(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     socket: str | None = None
     connect: Call | None = None
     messages: Mapping[str, Call] = {}
-    rooms: Mapping[str, Call] = {}
+    rooms: Mapping[str, RoomJoin] = {}
     sends: Mapping[str, Shape] = {}
     records: Mapping[str, Record] = {}
 
@@ -156,7 +192,7 @@ class _Describer:
             socket=contracts.path,
             connect=None if contracts.connect is None else self._call(contracts.connect),
             messages={each.name: self._call(each) for each in contracts.messages},
-            rooms={room.name: self._call(handled) for room, handled in contracts.rooms},
+            rooms={shape_of(room): self._room(room, handled) for room, handled in contracts.rooms},
             sends={each.name: self._read(each.types[0]) for each in contracts.sends},
             records=self._shapes.records,
         )
@@ -169,7 +205,18 @@ class _Describer:
 
     def _call(self, given: Handled) -> Call:
         takes, gives = self._read(given.takes), self._read(given.gives)
-        return Call(takes, gives, given.streams, _access(given.about))
+        return Call(takes, gives, given.streams, _access(given.about), given.is_tool)
+
+    def _room(self, room: Room[Encodable], handled: Handled) -> RoomJoin:
+        return RoomJoin(
+            name=room.name,
+            parameters=room.parameters,
+            join=self._call(handled),
+            history=room.history,
+            keep=room.keep,
+            history_bytes=room.history_bytes,
+            latest=room.latest,
+        )
 
     def _routes(self, made: DescribedWithHttp) -> Iterator[tuple[str, Route]]:
         prefix = "" if made.http is None else str(made.http.litestar.get("path") or "")
@@ -187,6 +234,10 @@ class _Describer:
             status=spec.status_code or (204 if gives is NoneType and not spec.has_events else 200),
             streams=spec.has_events,
             access=_access(read_about(spec, endpoint)),
+            event_id=spec.event_id,
+            resumes=spec.resume is not None,
+            errors=tuple(error.__name__ for error in declared_errors(spec)),
+            parameters=path_parameters(spec.path),
         )
 
     def _inputs(self, spec: RouteSpec, signature: Signature) -> Iterator[Input]:
