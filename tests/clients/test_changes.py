@@ -40,6 +40,11 @@ OPTIONS = {
         "types": [],
     }
 }
+CLIENT = {
+    "compilerOptions": {**OPTIONS["compilerOptions"], "noUnusedLocals": True, "noUnusedParameters": True},
+    "include": ["**/*.ts"],
+}
+"""The options for an exported client: projects may set all of them."""
 
 
 def write_program(folder: Path, change: Change, source: str) -> None:
@@ -79,12 +84,12 @@ def test_the_clients_of_the_examples_compile(
     folder: str, target: str, service: str, tsc: list[str], tmp_path: Path
 ) -> None:
     export(target, tmp_path, cwd=EXAMPLES.parent / folder, service=service)
-    (tmp_path / "tsconfig.json").write_bytes(msgspec.json.encode({**OPTIONS, "include": ["**/*.ts"]}))
+    (tmp_path / "tsconfig.json").write_bytes(msgspec.json.encode(CLIENT))
     found = subprocess.run([*tsc, "-p", "."], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (found.returncode, found.stdout) == (0, "")
 
 
 def test_the_client_and_all_programs_compile(client: Path, tsc: list[str]) -> None:
-    (client / "tsconfig.json").write_bytes(msgspec.json.encode({**OPTIONS, "include": ["**/*.ts"]}))
+    (client / "tsconfig.json").write_bytes(msgspec.json.encode(CLIENT))
     found = subprocess.run([*tsc, "-p", "."], cwd=client, capture_output=True, text=True, check=False)
     assert (found.returncode, found.stdout) == (0, "")

@@ -129,6 +129,25 @@ def test_names_and_texts_that_mean_something_in_python(tmp_path: Path) -> None:
     assert module.Odd(bytes=3).data == set()
 
 
+class Sized(msgspec.Struct):
+    """It has a size.
+
+    Attributes:
+        size: How large it is.
+        key: Its key.
+    """
+
+    size: Annotated[int, msgspec.Meta(ge=1, description="In bytes.")]
+    key: str
+
+
+def test_the_description_of_a_field_is_said_once() -> None:
+    text = python("s", [Documented(Action[Sized, None]("sized", service="s"), "")])
+    assert "Attributes:\n        key: Its key.\n" in text
+    assert "description='In bytes.'" in text.replace('"', "'")
+    assert "How large it is" not in text
+
+
 async def test_the_command_writes_a_module(tmp_path: Path) -> None:
     file = tmp_path / "torture_contracts.py"
     written = await daebus("export", "python", "tests.export.torture:app", "-o", str(file), redis_url="")

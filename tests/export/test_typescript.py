@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 import pytest
@@ -15,7 +16,7 @@ from tests.processes import daebus
 
 from daebus import Daebus, DaebusHttp
 from daebus.checking.examination import examine
-from daebus.errors import NotFound
+from daebus.errors import Conflict, NotFound
 from daebus.export.contracts import contracts_of
 from daebus.export.models import Models
 from daebus.export.routes import routes_of
@@ -48,6 +49,7 @@ class Record(msgspec.Struct):
 
     Attributes:
         key: Its key.
+        size: How large it is.
     """
 
     key: str
@@ -74,6 +76,54 @@ def test_each_import_is_of_a_file_that_is_written(files: Mapping[str, str]) -> N
             assert str(folder / imported) in files
 
 
+class SoldOut(Conflict):
+    """Not a BadRequest."""
+
+    code = "Forbidden"
+
+
+class Day(msgspec.Struct):
+    """A day, not a Duration.
+
+    Attributes:
+        Date: Which.
+    """
+
+    Date: dt.date
+
+
+class Gap(msgspec.Struct):
+    UUID: str
+    colour: Literal["ZonedTime", "UUID"]
+    times: dict[Literal["Decimal"], dt.time]
+
+
+def test_a_module_imports_only_what_its_code_uses() -> None:
+    several = Daebus("several")
+    several.attach(DaebusHttp())
+
+    @several.route("/Room/Waiting", methods=["POST"], raises=[NotFound, SoldOut])
+    async def gaps(data: Gap) -> Day:
+        """Not as a Route of a Socket, see StreamOptions."""
+        raise NotImplementedError
+
+    made = several.check()
+    text = typescript(contracts_of(made), routes_of(made))
+    imports = [line for line in text["contracts.ts"].splitlines() if line.startswith("import")]
+    assert imports == [
+        'import type { DateText, Time } from "./daebus/values.ts";',
+        'import { ServiceError, register } from "./daebus/errors.ts";',
+    ]
+    imports = [line for line in text["client.ts"].splitlines() if line.startswith(("import", "  Day,", "  Gap,"))]
+    assert imports == [
+        "import type {",
+        "  Gap,",
+        "  Day,",
+        'import { Http, type CallOptions, type HttpOptions } from "./daebus/http.ts";',
+        'import type { Route } from "./daebus/routes.ts";',
+    ]
+
+
 def test_a_type_has_a_second_form_where_a_client_may_leave_something_out() -> None:
     received, _, sent = declared(Record).partition("RecordInput {")
     assert "  note: string;" in received
@@ -90,6 +140,7 @@ def test_comments_tell_what_typescript_does_not_check() -> None:
     text = declared(Record)
     assert "/** Its key. */\n  key: string;" in text
     assert "Its size, in bytes." in text
+    assert "How large it is." not in text
     assert "At least 1. At most 9007199254740992." in text
     assert "size: Int64;" in text
     assert 'Default: `"*\\/"`.' in text

@@ -12,9 +12,9 @@ from msgspec import inspect as shapes
 
 from daebus.mistakes.show_type import show_type
 from daebus.payloads.docstrings import split_docstring
-from daebus.payloads.schemas import nested_in
+from daebus.payloads.schemas import described_fields, nested_in
 
-__all__ = ["Fielded", "Models", "Named", "class_of", "defaults_of", "parts_of", "text_of"]
+__all__ = ["Fielded", "Models", "Named", "class_of", "defaults_of", "parts_of", "text_of", "texts_of_fields"]
 
 Fielded: TypeAlias = shapes.StructType | shapes.DataclassType | shapes.NamedTupleType | shapes.TypedDictType
 """A type with fields."""
@@ -124,6 +124,20 @@ def text_of(cls: type[Any]) -> str:
     own: object = vars(cls).get("__doc__")
     # Dataclasses and named tuples without a docstring get one that is their signature.
     return split_docstring(own)[0] if isinstance(own, str) and not own.startswith(f"{cls.__name__}(") else ""
+
+
+def texts_of_fields(shape: Fielded) -> Mapping[str, str]:
+    """What docstrings say of the fields of a type, except those that have a description of their own in `Meta`."""
+    own = {field.name for field in shape.fields if _has_description(field.type)}
+    return {name: text for name, text in described_fields(shape.cls).items() if name not in own}
+
+
+def _has_description(shape: shapes.Type) -> bool:
+    while isinstance(shape, shapes.Metadata):
+        if "description" in cast("dict[str, Any]", shape.extra_json_schema or {}):
+            return True
+        shape = shape.type
+    return False
 
 
 def defaults_of(field: shapes.Field) -> object:

@@ -18,6 +18,7 @@ import {
   Unauthorized,
   Unavailable,
 } from "./client.ts";
+import { Http } from "./daebus/http.ts";
 
 type Case = (url: string) => Promise<void>;
 
@@ -58,6 +59,47 @@ export const cases: Readonly<Record<string, Case>> = {
       const error = await failure(new TortureHttp({ url }).search({ shop }));
       equal(error instanceof BadRequest, true, shop);
     }
+  },
+
+  "a value that is missing in the path is named": async (url) => {
+    const error = await failure(new TortureHttp({ url }).search({} as { shop: string }));
+    if (!(error instanceof BadRequest)) throw error;
+    equal(error.message, "shop is missing: it is a part of the path");
+  },
+
+  "an address that is none is a mistake": async () => {
+    for (const options of [undefined, {}, ...["", "localhost", "localhost:8000", "ftp://a"].map((url) => ({ url }))]) {
+      for (const kind of [TortureHttp, TortureSocket]) {
+        const error = await failure((async () => new kind(options as { url: string }))());
+        equal([error instanceof TypeError, String(error).startsWith("TypeError: url: ")], [true, true], String(error));
+      }
+    }
+  },
+
+  "headers that cannot be sent are a mistake": async (url) => {
+    const wrong = "secret\nline";
+    const calls: Record<string, () => Promise<unknown>> = {
+      token: () => new TortureHttp({ url, token: wrong }).nothing(),
+      headers: () => new TortureHttp({ url, headers: { "x-a": wrong } }).nothing(),
+      'headers: "x-b"': () => new TortureHttp({ url }).nothing({ headers: { "x-b": wrong } }),
+      lastEventId: () => new TortureHttp({ url }).steps({}, { lastEventId: wrong }).next(),
+    };
+    for (const [option, call] of Object.entries(calls)) {
+      const error = await failure(call());
+      equal([error instanceof TypeError, String(error).includes("secret")], [true, false], option);
+      equal(String(error).startsWith(`TypeError: ${option}: `), true, String(error));
+    }
+  },
+
+  "a body may be a stream": async (url) => {
+    let sent = "";
+    const fetch: typeof globalThis.fetch = async (address, init) => {
+      sent = await new Request(address, init).text();
+      return new Response("null");
+    };
+    const body = new Blob(["some text"]).stream();
+    await new Http({ url, fetch }).call({ method: "POST", path: "/text" }, undefined, { body });
+    equal(sent, "some text");
   },
 
   "errors have their classes, codes and details": async (url) => {

@@ -8,8 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import msgspec
 from msgspec import inspect as shapes
 
-from daebus.export.models import Fielded, Models, class_of, defaults_of, text_of
-from daebus.payloads.schemas import described_fields
+from daebus.export.models import Fielded, Models, class_of, defaults_of, text_of, texts_of_fields
 
 from .types import Annotations
 from .values import expression, is_shared, quoted
@@ -46,7 +45,7 @@ def _enum(name: str, shape: shapes.EnumType) -> str:
 def _class(name: str, shape: Fielded, models: Models, annotations: Annotations) -> str:
     head = _HEADS[type(shape)].format(name, _options(shape))
     written = [f"    {_field(field, shape, models, annotations)}\n" for field in shape.fields]
-    about = docstring(text_of(class_of(shape)), described_fields(shape.cls))
+    about = docstring(text_of(class_of(shape)), texts_of_fields(shape))
     blank = _BLANK if about and written else ""
     return f"{head}{about}{blank}{''.join(written)}" if about or written else f"{head}    pass\n"
 

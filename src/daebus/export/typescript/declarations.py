@@ -8,8 +8,7 @@ from typing import Any, cast
 import msgspec
 from msgspec import inspect as shapes
 
-from daebus.export.models import Fielded, class_of, defaults_of, text_of
-from daebus.payloads.schemas import described_fields
+from daebus.export.models import Fielded, class_of, defaults_of, text_of, texts_of_fields
 
 from .types import Types, is_array, may_be_missing
 from .words import comment, literal, property_name
@@ -36,7 +35,7 @@ def _enum(name: str, shape: shapes.EnumType) -> str:
 
 
 def _declared(types: Types, shape: Fielded, name: str, *, sent: bool) -> str:
-    texts = described_fields(shape.cls)
+    texts = texts_of_fields(shape)
     form = f"`{types.models.name(shape)}`, as a client sends it: what has a default may be left out."
     about = comment([*([form] if sent else []), text_of(class_of(shape))])
     optional = {field.encode_name for field in shape.fields if not field.required} if sent else may_be_missing(shape)

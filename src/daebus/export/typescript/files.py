@@ -53,6 +53,8 @@ _EXPORTS = "".join(
     )
 )
 _WORD = re.compile(r"\w+")
+_NO_USE = re.compile(r'^ */\*\*.*?\*/$|"(?:[^"\\\n]|\\.)*"|\.\w+|\w+\??: ', re.MULTILINE | re.DOTALL)
+"""Comments, strings, and names of properties and parameters."""
 
 
 def typescript(contracts: AppContracts, routes: Sequence[RouteContract]) -> Mapping[str, str]:
@@ -90,7 +92,7 @@ def _runtime() -> Iterator[tuple[str, str]]:
 def _contracts(types: Types, errors: Sequence[type[ServiceError]]) -> str:
     parts = [*declarations(types), *(_error(error) for error in errors)]
     body = "\n".join(parts) or "export {};\n"
-    used = set(_WORD.findall(body))
+    used = _used(body)
     imports = _imported("type ", [name for name in VALUES if name in used], "values")
     if errors:
         imports += _imported("", ["ServiceError", "register"], "errors")
@@ -111,14 +113,17 @@ def _imported(kind: str, names: Sequence[str], module: str) -> str:
     return f'import {kind}{{ {", ".join(own)} }} from "./{_RUNTIME}/{module}.ts";\n'
 
 
+def _used(body: str) -> set[str]:
+    """The names that the code of a module uses: the compiler may refuse imports of others."""
+    return set(_WORD.findall(_NO_USE.sub(" ", body)))
+
+
 def _client(contracts: AppContracts, routes: Sequence[RouteContract], types: Types) -> str:
     parts = [http_class(contracts.service, routes, types), socket_class(contracts, types)]
     body = "\n".join(part for part in parts if part)
-    used = set(_WORD.findall(body))
-    own = {error.__name__ for route in routes for error in route.errors if error.__name__ not in _ERRORS}
-    named = [name for name in (*types.models.named, *types.inputs.values(), *sorted(own)) if name in used]
+    used = _used(body)
+    named = [name for name in (*types.models.named, *types.inputs.values()) if name in used]
     modules = [
-        ("type ", [name for name in _ERRORS if name in used - own], "errors"),
         ("", [name for name in _HTTP if name in used], "http"),
         ("type ", [name for name in ("Room",) if name in used], "rooms"),
         ("type ", [name for name in ("Route",) if name in used], "routes"),

@@ -5,6 +5,7 @@
 import { errorFrom, isError, type ServiceError, Unavailable } from "./errors.ts";
 import { readEvents } from "./events.ts";
 import { parse } from "./json.ts";
+import { baseOf, headersWith, Mistake } from "./mistakes.ts";
 import { addressOf, bodyOf, type Route } from "./routes.ts";
 import { type Backoff, Deadline, pauseBefore, sleep, type Waiting } from "./waiting.ts";
 
@@ -55,8 +56,8 @@ export class Http {
   readonly #base: string;
 
   constructor(options: HttpOptions) {
+    this.#base = baseOf(options?.url, ["http:", "https:"]);
     this.#options = options;
-    this.#base = String(options.url).replace(/\/+$/, "");
   }
 
   /** Calls a route. */
@@ -145,11 +146,16 @@ export class Http {
     signal: AbortSignal,
     more: Readonly<Record<string, string>>,
   ): Promise<Response> {
-    const headers = new Headers(this.#options.headers);
-    for (const [name, value] of Object.entries({ ...more, ...options.headers })) headers.set(name, value);
+    const headers = headersWith("headers", () => new Headers(this.#options.headers));
+    for (const [name, value] of Object.entries({ ...more, ...options.headers })) {
+      const option = name === "last-event-id" ? "lastEventId" : `headers: ${JSON.stringify(name)}`;
+      headersWith(option, () => headers.set(name, value));
+    }
     const { token, credentials } = this.#options;
     const given = typeof token === "function" ? await token() : token;
-    if (given !== undefined && !headers.has("authorization")) headers.set("authorization", `Bearer ${given}`);
+    if (given !== undefined && !headers.has("authorization")) {
+      headersWith("token", () => headers.set("authorization", `Bearer ${given}`));
+    }
     const body = bodyOf(route, input) ?? options.body;
     const isJson = typeof body === "string" && options.body === undefined;
     if (isJson && !headers.has("content-type")) headers.set("content-type", "application/json");
@@ -158,6 +164,7 @@ export class Http {
       headers,
       signal,
       ...(body === undefined ? {} : { body }),
+      ...(body instanceof ReadableStream ? { duplex: "half" } : {}),
       ...(credentials === undefined ? {} : { credentials }),
     });
   }
@@ -213,6 +220,6 @@ const CODES: Readonly<Record<number, string>> = {
 
 /** The error for one of `fetch`, whose own text differs from platform to platform. */
 function unreachable(route: Route, error: unknown): unknown {
-  if (!(error instanceof TypeError)) return error;
+  if (!(error instanceof TypeError) || error instanceof Mistake) return error;
   return new Unavailable("unavailable", `${nameOf(route)}: the service cannot be reached`, { cause: error });
 }

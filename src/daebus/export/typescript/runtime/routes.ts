@@ -46,7 +46,10 @@ export function addressOf(route: Route, input: unknown): string {
 }
 
 function segment(name: string, value: unknown, isOne: boolean): string {
-  const text = value === undefined || value === null ? "" : String(value);
+  if (value === undefined || value === null) {
+    throw new BadRequest("bad_request", `${name} is missing: it is a part of the path`);
+  }
+  const text = String(value);
   const parts = isOne ? [text] : text.split("/");
   // Servers and URLs would take such values for another path.
   if (parts.some((part) => ["", ".", ".."].includes(part) || part.includes("/"))) {

@@ -5,6 +5,7 @@
 import { type Details, errorFrom, errorOf, type ServiceError, Unavailable } from "./errors.ts";
 import { parse, stringify } from "./json.ts";
 import { type Listener, Listeners, type Off } from "./listeners.ts";
+import { baseOf } from "./mistakes.ts";
 import { type Incoming, type Joined, Room } from "./rooms.ts";
 import { type Backoff, Deadline, pauseBefore, Queue, sleep, type Waiting } from "./waiting.ts";
 
@@ -70,8 +71,9 @@ export class Socket<Messages extends object, Params = unknown, Welcome = unknown
    * @param options - How to reach it.
    */
   constructor(path: string, options: SocketOptions<Params>) {
+    const base = baseOf(options?.url, ["http:", "https:", "ws:", "wss:"]);
     this.#options = options;
-    this.#address = addressOf(String(options.url), path, options.params);
+    this.#address = addressOf(base, path, options.params);
     void this.#connect();
   }
 
@@ -378,7 +380,7 @@ function until<T>(
 }
 
 function addressOf(base: string, path: string, params: unknown): string {
-  const url = new URL(base.replace(/\/+$/, "") + path);
+  const url = new URL(base + path);
   url.protocol = url.protocol.replace("http", "ws");
   for (const [name, value] of Object.entries((params ?? {}) as Record<string, unknown>)) {
     for (const one of Array.isArray(value) ? (value as unknown[]) : [value]) {
