@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from tests.support import raw_redis, until
@@ -15,6 +16,7 @@ from daebus.connection.resp import CommandError
 from daebus.core.timings import Timings
 from daebus.rooms.local_rooms import LocalRooms
 from daebus.rooms.store import RoomStore
+from daebus.rooms.turns import Turns
 from daebus.telemetry.logs import make_logger
 
 LOBBY = Room[str]("lobby")
@@ -132,3 +134,82 @@ async def test_heartbeats_go_on_while_members_join_again(
         may_join.set()
         await rooms.leave_all(f"{node.id}-1")
         await rooms.stop()
+
+
+class Held:
+    """A method of the store that waits: what it does, other commands may overtake, as after a restart of the server."""
+
+    def __init__(self, method: Any) -> None:
+        self._method = method
+        self.begun, self.gate = asyncio.Event(), asyncio.Event()
+
+    async def __call__(self, *args: Any, **options: Any) -> Any:
+        self.begun.set()
+        await self.gate.wait()
+        return await self._method(*args, **options)
+
+
+async def test_a_client_that_joins_while_its_leaving_is_on_its_way_is_a_member(
+    daebus_redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_node(RedisServer.from_url(daebus_redis_url)) as node:
+        rooms, client_id = LocalRooms(node, make_logger()), f"{node.id}-1"
+        rooms.start(["lobby"])
+        client = client_id, Nobody()
+        await rooms.enter(LOBBY, "lobby", client, b'{"id":1}', None)
+        leave = Held(rooms.store.leave)
+        monkeypatch.setattr(rooms.store, "leave", leave)
+        leaving = asyncio.create_task(rooms.leave("lobby", client_id))
+        await leave.begun.wait()
+        joining = asyncio.create_task(rooms.enter(LOBBY, "lobby", client, b'{"id":1}', None))
+        await asyncio.sleep(0.05)  # it must not have joined before
+        leave.gate.set()
+        await asyncio.gather(leaving, joining)
+        assert await rooms.store.members("lobby") == [b'{"id":1}']
+        await rooms.leave_all(client_id)
+        assert await rooms.store.members("lobby") == []
+        await rooms.stop()
+
+
+async def test_a_client_that_leaves_while_the_server_is_told_of_it_again_is_no_member(
+    daebus_redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_node(RedisServer.from_url(daebus_redis_url, timings=Timings(room_lease=0.6))) as node:
+        rooms, client_id = LocalRooms(node, make_logger()), f"{node.id}-1"
+        rooms.start(["lobby"])
+        await rooms.enter(LOBBY, "lobby", (client_id, Nobody()), b'{"id":1}', None)
+        join = Held(rooms.store.join)
+        monkeypatch.setattr(rooms.store, "join", join)
+        await rooms.store.depart()  # the server has lost the replica
+        rooms.renew_soon()
+        await join.begun.wait()
+        leaving = asyncio.create_task(rooms.leave_all(client_id))
+        await asyncio.sleep(0.05)  # it must not have left before
+        join.gate.set()
+        await leaving
+        assert await rooms.store.members("lobby") == []
+        await rooms.stop()
+
+
+async def test_who_waits_for_its_turn_and_gives_up_lets_nobody_pass_who_comes_later() -> None:
+    turns, done = Turns(), list[str]()
+    gate = asyncio.Event()
+
+    async def work(name: str) -> None:
+        async with turns.turn("key"):
+            if name == "first":
+                await gate.wait()
+            done.append(name)
+
+    tasks = {name: asyncio.create_task(work(name)) for name in ("first", "second", "third")}
+    await asyncio.sleep(0)
+    tasks["second"].cancel()
+    await asyncio.wait({tasks["second"]})
+    await asyncio.sleep(0.01)
+    assert done == []
+    gate.set()
+    await asyncio.gather(tasks["first"], tasks["third"])
+    assert done == ["first", "third"]
+    async with asyncio.timeout(5), turns.turn("key"):
+        assert len(vars(turns)["_last"]) == 1
+    assert vars(turns)["_last"] == {}

@@ -19,6 +19,7 @@ from daebus.telemetry.logs import Logger
 
 from .local_room import Connection, LocalRoom, Membership
 from .store import RoomStore, Snapshot
+from .turns import Turns
 
 __all__ = ["Entered", "LocalRooms"]
 
@@ -67,6 +68,8 @@ class LocalRooms:
         self._rooms: dict[str, LocalRoom] = {}
         self._seats: dict[str, dict[str, _Seat]] = {}
         self._owed: dict[tuple[str, str], Room[Encodable]] = {}
+        # A script that a restarted server does not know is sent again, after others: joining may overtake leaving.
+        self._turns = Turns()
         self._leaving: set[asyncio.Task[object]] = set()
         self._beating: asyncio.Task[None] | None = None
         self._forgotten = asyncio.Event()
@@ -127,10 +130,12 @@ class LocalRooms:
         known = local.members.get(client_id)
         membership = local.members[client_id] = Membership(connection)
         try:
-            async with local.lock:
+            async with self._turns.turn((name, client_id)), local.lock:
                 snapshot = await self.store.join(room, name, client_id, member, since)
                 if not local.has_begun:
                     local.begin(snapshot)
+                self._seats.setdefault(client_id, {})[name] = _Seat(room, member)
+                self._owed.pop((name, client_id), None)
         except BaseException:  # the client may have joined all the same
             if known is None:
                 self._owed[name, client_id] = room
@@ -141,8 +146,6 @@ class LocalRooms:
             raise
         if snapshot.has_dead:
             self.renew_soon()
-        self._seats.setdefault(client_id, {})[name] = _Seat(room, member)
-        self._owed.pop((name, client_id), None)
         membership.seen, membership.change = snapshot.position, snapshot.change
         return Entered(local, membership, snapshot)
 
@@ -179,11 +182,12 @@ class LocalRooms:
 
     async def _settle(self, name: str, client_id: str) -> None:
         """Remove a client from a room of the server. If that fails, a heartbeat does it."""
-        room = self._owed.get((name, client_id))
-        with suppress(Unavailable, CommandError):  # the link logs it
-            if room is not None:
-                await self.store.leave(room, name, client_id)
-                self._owed.pop((name, client_id), None)
+        async with self._turns.turn((name, client_id)):
+            room = self._owed.get((name, client_id))
+            with suppress(Unavailable, CommandError):  # the link logs it
+                if room is not None:
+                    await self.store.leave(room, name, client_id)
+                    self._owed.pop((name, client_id), None)
         if name in self._rooms:
             await self._close(self._rooms[name])
 
@@ -263,18 +267,20 @@ class LocalRooms:
     async def _join_again(self) -> None:
         """The server has lost this instance, or took it for dead: add its members again."""
         self._must_join_again = False
-        seats = [(client_id, name, seat) for client_id, each in self._seats.items() for name, seat in each.items()]
+        seats = [(client_id, name) for client_id, each in self._seats.items() for name in each]
         try:
             await _together(map(self.store.note, list(self._rooms)))
-            await _together(
-                self.store.join(seat.room, name, client_id, seat.data, None, again=True)
-                for client_id, name, seat in seats
-                if name in self._seats.get(client_id, ())
-            )
+            await _together(self._add_again(name, client_id) for client_id, name in seats)
         except BaseException:
             self._must_join_again = True
             raise
         self._catch_up()
+
+    async def _add_again(self, name: str, client_id: str) -> None:
+        async with self._turns.turn((name, client_id)):
+            seat = self._seats.get(client_id, {}).get(name)
+            if seat is not None:
+                await self.store.join(seat.room, name, client_id, seat.data, None, again=True)
 
 
 async def _together(work: Iterable[Coroutine[object, object, object]]) -> None:
