@@ -13,7 +13,6 @@ from tests.export.market import app as market
 
 from daebus.checking.openapi import openapi
 from daebus.export.asyncapi import asyncapi
-from daebus.export.contracts import contracts_of
 from daebus.pages.files import page_files
 from daebus.testing import running
 
@@ -74,7 +73,7 @@ async def test_the_served_pages_need_nothing_from_elsewhere(view: str) -> None:
 
 async def test_the_written_pages_work_from_a_folder_without_a_network(tmp_path: Path) -> None:
     made = market.check()
-    for name, content in page_files(openapi(made), asyncapi(contracts_of(made))).items():
+    for name, content in page_files(openapi(made), asyncapi(made)).items():
         (tmp_path / name).write_bytes(content)
     async with looking(**DESKTOP, offline=True) as (page, problems):
         for name in ("index.html", "messages.html"):

@@ -15,7 +15,6 @@ from tests.export.market import Sold, Withdrawn, app
 from daebus import Channel, Daebus
 from daebus.checking.examination import examine
 from daebus.export.asyncapi import asyncapi
-from daebus.export.contracts import contracts_of
 from daebus.protocol.messages import action_stream, channel_stream
 
 Json = dict[str, Any]
@@ -24,7 +23,7 @@ Json = dict[str, Any]
 @pytest.fixture(scope="module")
 def document() -> Json:
     """The document of the app, as a reader of the JSON has it."""
-    return msgspec.json.decode(msgspec.json.encode(asyncapi(contracts_of(app.check()))), type=Json)
+    return msgspec.json.decode(msgspec.json.encode(asyncapi(app.check())), type=Json)
 
 
 def _at(document: Json, reference: str) -> Json:
@@ -163,7 +162,7 @@ def test_names_that_differ_only_in_punctuation_are_all_documented() -> None:
     @alike.listen(Channel[int]("a_b", durable=True), name="c")
     async def on_a_b(event: int) -> None: ...
 
-    document = asyncapi(contracts_of(alike.check()))
+    document = asyncapi(alike.check())
     receiving = [one for one in document["operations"].values() if one["action"] == "receive"]
     assert len(receiving) == 5
     addresses = {_address(_at(document, one["channel"]["$ref"])) for one in receiving}
@@ -199,7 +198,7 @@ def test_events_of_the_same_name_in_one_channel_are_all_documented() -> None:
     @listening.listen(Channel[Other.Changed]("changes", durable=True), name="second")
     async def on_second(event: Other.Changed) -> None: ...
 
-    document = asyncapi(contracts_of(listening.check()))
+    document = asyncapi(listening.check())
     operations = document["operations"]
     one, other = (operations[f"listen_changes_{name}"]["messages"] for name in ("first", "second"))
     payloads = [_at(document, messages[0]["$ref"])["payload"] for messages in (one, other)]
@@ -213,19 +212,19 @@ def test_a_tagged_union_has_no_discriminator_as_that_of_asyncapi_is_another_one(
     @shapes.action("draw")
     async def draw(shape: Nested) -> None: ...
 
-    document = asyncapi(contracts_of(shapes.check()))
+    document = asyncapi(shapes.check())
     union = document["components"]["schemas"]["Nested"]["properties"]["sale"]
     assert [one["$ref"].rpartition("/")[2] for one in union["anyOf"]] == ["Sold", "Withdrawn"]
     assert "discriminator" not in union
 
 
 def test_an_app_without_websockets_has_no_socket() -> None:
-    document = asyncapi(contracts_of(Daebus("quiet").check(may_idle=True)))
+    document = asyncapi(Daebus("quiet").check(may_idle=True))
     assert list(document["servers"]) == ["bus"]
     assert document["channels"] == {}
 
 
 def test_all_types_have_a_schema() -> None:
-    document = asyncapi(contracts_of(examine("tests.export.torture:app", None).require()))
+    document = asyncapi(examine("tests.export.torture:app", None).require())
     scalars = document["components"]["schemas"]["Scalars"]["properties"]
     assert scalars["anything"] == {"description": "Any JSON."}

@@ -14,7 +14,6 @@ from typing_extensions import override
 
 from daebus.checking.openapi import openapi
 from daebus.export.asyncapi import asyncapi
-from daebus.export.contracts import contracts_of
 from daebus.pages.asyncapi import read_asyncapi
 from daebus.pages.html import Link, render
 from daebus.pages.openapi import read_openapi
@@ -57,7 +56,7 @@ def page(request: Any) -> str:
     if request.param == "routes":
         return page_of(read_openapi(openapi(shop.check())))
     app = market if request.param == "messages" else torture
-    return page_of(read_asyncapi(asyncapi(contracts_of(app.check()))))
+    return page_of(read_asyncapi(asyncapi(app.check())))
 
 
 def test_each_link_within_the_page_has_its_target_and_each_id_is_unique(page: str) -> None:
@@ -90,7 +89,7 @@ def test_a_route_shows_its_parameters_its_body_its_answers_and_its_errors() -> N
 
 
 def test_a_message_shows_its_channel_its_fields_and_its_replies() -> None:
-    text = Reader(page_of(read_asyncapi(asyncapi(contracts_of(market.check()))))).text
+    text = Reader(page_of(read_asyncapi(asyncapi(market.check())))).text
     assert "RECEIVEaction get_offerFinds an offer." in text
     assert "Channeldaebus:{market}:action:get_offer" in text
     assert "payloadGetOfferFieldsidrequiredstringThe id of the offer." in text

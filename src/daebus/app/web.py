@@ -129,9 +129,8 @@ class Web:
 
 def _asyncapi(made: Assembly) -> Json:
     from daebus.export.asyncapi import asyncapi  # noqa: PLC0415  # only here documents are needed
-    from daebus.export.contracts import contracts_of  # noqa: PLC0415  # likewise
 
-    return asyncapi(contracts_of(made))
+    return asyncapi(made)
 
 
 class Served(msgspec.Struct, frozen=True):

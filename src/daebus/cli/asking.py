@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import aclosing, suppress
-from typing import TypeVar, cast
+from typing import cast
 
 import click
 import msgspec
@@ -28,10 +28,9 @@ from daebus.operations.watching import events
 from daebus.protocol.headers import checked
 
 from .failures import explained
+from .shared import Command, redis_url_option
 
-__all__ = ["call", "headers_option", "listen", "publish", "redis_url_option", "send"]
-
-Command = TypeVar("Command", bound="Callable[..., object] | click.Command")
+__all__ = ["call", "headers_option", "listen", "publish", "send"]
 
 _FOR_EVER = 1e11
 """A retention in seconds that is so long that publishing here never deletes older events."""
@@ -76,12 +75,6 @@ def _place(body: bytes) -> str | None:
 def _excerpt(body: bytes) -> str:
     text = body.decode(errors="replace")
     return text if len(text) <= 60 else f"{text[:59]}…"
-
-
-def redis_url_option(command: Command) -> Command:
-    """The option ``--redis-url``."""
-    text = "URL of Redis or Valkey; default: DAEBUS_REDIS_URL, else the project's embedded engine."
-    return click.option("--redis-url", help=text)(command)
 
 
 def headers_option(command: Command) -> Command:

@@ -14,8 +14,9 @@ from daebus.errors import ConfigurationError
 from daebus.mcp.tools import tools_of
 from daebus.operations.reachability import on_the_bus
 
-from .asking import headers_option, redis_url_option
+from .asking import headers_option
 from .failures import explained
+from .shared import redis_url_option
 
 __all__ = ["mcp"]
 

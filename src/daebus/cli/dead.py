@@ -23,7 +23,7 @@ from daebus.payloads.mistakes import Mistake
 from daebus.telemetry.logs import make_logger
 
 from .failures import explained
-from .times import time_of
+from .shared import redis_url_option, time_of
 from .unknown import require_handler, require_known
 
 __all__ = ["dead"]
@@ -169,9 +169,6 @@ def _facts(details: object) -> list[str]:
 
 
 _service = click.argument("service")
-_redis_url = click.option(
-    "--redis-url", help="URL of Redis or Valkey; default: DAEBUS_REDIS_URL, else the project's embedded engine."
-)
 
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON, one line for each letter.")
@@ -187,7 +184,7 @@ def _filters(command: F) -> F:
 def _choice(command: F) -> F:
     """The arguments of a command that changes letters: ids, or all, or a handler."""
     command = click.option("--all", "everything", is_flag=True, help="All dead letters.")(_filters(command))
-    return _redis_url(_service(click.argument("ids", metavar="[ID]...", nargs=-1)(command)))
+    return redis_url_option(_service(click.argument("ids", metavar="[ID]...", nargs=-1)(command)))
 
 
 @click.group()
@@ -203,7 +200,7 @@ def dead() -> None:
 @_service
 @_filters
 @_json
-@_redis_url
+@redis_url_option
 def list_(service: str, *, action: str | None, listener: str | None, as_json: bool, redis_url: str | None) -> None:
     """Print a line for each dead letter of SERVICE, the oldest first: error, place, time, and sender."""
 
@@ -219,7 +216,7 @@ def list_(service: str, *, action: str | None, listener: str | None, as_json: bo
 @_service
 @click.argument("letter_id", metavar="ID")
 @_json
-@_redis_url
+@redis_url_option
 def show(service: str, letter_id: str, *, as_json: bool, redis_url: str | None) -> None:
     """Print everything that is stored of one dead letter, with its payload and the traceback of the exception."""
 

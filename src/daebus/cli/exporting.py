@@ -26,9 +26,8 @@ def _openapi(made: Assembly) -> Json:
 
 def _asyncapi(made: Assembly) -> Json:
     from daebus.export.asyncapi import asyncapi  # noqa: PLC0415  # likewise
-    from daebus.export.contracts import contracts_of  # noqa: PLC0415
 
-    return asyncapi(contracts_of(made))
+    return asyncapi(made)
 
 
 def _html(made: Assembly) -> Mapping[str, bytes]:

@@ -19,16 +19,13 @@ from daebus.payloads.codec import encode
 from daebus.telemetry.logs import make_logger
 
 from .failures import explained
-from .times import table, time_of
+from .shared import redis_url_option, table, time_of
 from .unknown import require_known
 
 __all__ = ["listeners"]
 
 _HEAD = ("CHANNEL", "LISTENER", "STATE", "INSTANCES", "WAITING", "PENDING", "RETRYING", "OLDEST")
 
-_redis_url = click.option(
-    "--redis-url", help="URL of Redis or Valkey; default: DAEBUS_REDIS_URL, else the project's embedded engine."
-)
 _service = click.argument("service")
 _channel = click.argument("channel")
 
@@ -57,7 +54,7 @@ def listeners() -> None:
 @listeners.command("list")
 @_service
 @click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for each listener.")
-@_redis_url
+@redis_url_option
 def list_(service: str, redis_url: str | None, *, as_json: bool) -> None:
     """Show the listeners that SERVICE has or had, and how many events wait for each."""
 
@@ -78,7 +75,7 @@ def list_(service: str, redis_url: str | None, *, as_json: bool) -> None:
 @_channel
 @click.argument("old")
 @click.argument("new")
-@_redis_url
+@redis_url_option
 def hand_over(service: str, channel: str, old: str, new: str, redis_url: str | None) -> None:
     """Let the listener NEW of SERVICE continue at the position of OLD, with all events that OLD has not handled.
 
@@ -102,7 +99,7 @@ def hand_over(service: str, channel: str, old: str, new: str, redis_url: str | N
 @_service
 @_channel
 @click.argument("name")
-@_redis_url
+@redis_url_option
 def drop(service: str, channel: str, name: str, redis_url: str | None) -> None:
     """Delete the listener NAME of SERVICE, which no instance has, with all the events that wait for it.
 

@@ -15,7 +15,7 @@ from daebus.payloads.codec import encode
 from daebus.telemetry.logs import make_logger
 
 from .failures import explained
-from .times import table
+from .shared import redis_url_option, table
 from .unknown import require_known
 
 __all__ = ["rooms"]
@@ -26,9 +26,7 @@ _HEAD = ("ROOM", "MEMBERS", "OFFSET", "KEPT", "EPOCH")
 @click.command()
 @click.argument("service", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for each room.")
-@click.option(
-    "--redis-url", help="URL of Redis or Valkey; default: DAEBUS_REDIS_URL, else the project's embedded engine."
-)
+@redis_url_option
 def rooms(service: str | None, redis_url: str | None, *, as_json: bool) -> None:
     """Show the rooms of WebSocket clients: members, the offset of the last message, and how many messages are kept.
 

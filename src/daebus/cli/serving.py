@@ -31,6 +31,7 @@ from daebus.process.watchdog import hung_seconds
 
 from .failures import explained
 from .overview import overview
+from .shared import redis_url_option
 
 __all__ = ["check", "run"]
 
@@ -66,9 +67,7 @@ class _Options(msgspec.Struct, frozen=True):
 @click.command()
 @click.argument("target")
 @click.option("--service", help="Name of the service; default: the one that the app sets.")
-@click.option(
-    "--redis-url", help="URL of Redis or Valkey; default: DAEBUS_REDIS_URL, else the project's embedded engine."
-)
+@redis_url_option
 @click.option("--host", help="Address to listen on, such as 0.0.0.0; default: DAEBUS_HOST, else that of DaebusHttp.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port; default: that of DaebusHttp; 0: any free port.")
 @click.option(

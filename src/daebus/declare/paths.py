@@ -19,6 +19,7 @@ __all__ = [
     "BODILESS",
     "METHODS",
     "RESERVED",
+    "WITHOUT_BODY",
     "RouteOptions",
     "is_file",
     "litestar_path",
@@ -26,6 +27,7 @@ __all__ = [
     "path_parameters",
     "path_shape",
     "split_door",
+    "success_status",
     "without_metadata",
     "wrong_door",
     "wrong_method",
@@ -40,7 +42,9 @@ BODILESS: tuple[str, ...] = ("DELETE", "GET", "HEAD", "OPTIONS", "TRACE")
 RESERVED = frozenset({"body", "cookies", "data", "headers", "query", "request", "scope", "socket", "state"})
 """The parameter names that have a special meaning in Litestar."""
 
-_WITHOUT_BODY = (204, 205, 304)
+WITHOUT_BODY = (204, 205, 304)
+"""The statuses of answers without a body."""
+
 _NO_BODY = (MISSING, NoneType, typing.Any, object)
 
 # The path syntax of other frameworks.
@@ -210,10 +214,15 @@ def wrong_status(status: object, returns: object) -> tuple[str, str] | None:
             f"status_code={status!r} is not the status of a complete response",
             "give a number from 200 to 599, such as 201",
         )
-    if status in _WITHOUT_BODY and returns not in _NO_BODY:
+    if status in WITHOUT_BODY and returns not in _NO_BODY:
         found = f"an answer with status {status} has no body, and the handler returns {show_type(returns)}"
         return found, "return nothing: -> None, or give another status"
     return None
+
+
+def success_status(returns: object, *, has_events: bool) -> int:
+    """The status of a success of a route that gives none."""
+    return 204 if returns is NoneType and not has_events else 200
 
 
 def path_shape(path: str) -> str:

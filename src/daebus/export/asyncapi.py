@@ -13,8 +13,9 @@ from daebus.payloads.schemas import Json, Schemas, members_of
 from daebus.protocol.messages import action_stream, channel_stream
 
 from .asyncapi_sockets import SocketDocument
-from .contracts import About, AnyAction, AppContracts, Handled, Listened, types_of
-from .messages import ERROR, Keys, about_of, as_key, message, numbered, reply, request
+from .contracts import About, AnyAction, AppContracts, Described, Handled, Listened, contracts_of, types_of
+from .messages import ERROR, NUMBERED_KEY, Keys, about_of, as_key, message, reply, request
+from .naming import numbered
 
 __all__ = ["asyncapi"]
 
@@ -29,7 +30,7 @@ _USER = {
 _TOKEN = {"type": "http", "scheme": "bearer", "description": "A token in the handshake of the WebSocket."}
 
 
-def asyncapi(contracts: AppContracts) -> Json:
+def asyncapi(made: Described) -> Json:
     """The AsyncAPI document of an app.
 
     What the app receives are operations with the action ``receive``; what its code mentions and therefore may send are
@@ -38,7 +39,7 @@ def asyncapi(contracts: AppContracts) -> Json:
     Source:
         https://www.asyncapi.com/docs/reference/specification/v3.0.0
     """
-    return _Document(contracts).build()
+    return _Document(contracts_of(made)).build()
 
 
 class _Document:
@@ -170,7 +171,7 @@ class _Document:
 def _add_message(messages: dict[str, Json], shown: str, payload: Json) -> str:
     """Add the message of a type to those of a channel; types with the same name have different keys."""
     made = message(shown, payload)
-    key = next(name for name in numbered(as_key(shown)) if messages.get(name, made) == made)
+    key = next(name for name in numbered(as_key(shown), NUMBERED_KEY) if messages.get(name, made) == made)
     messages[key] = made
     return key
 

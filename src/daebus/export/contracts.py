@@ -30,6 +30,7 @@ __all__ = [
     "Listened",
     "action_contract",
     "contracts_of",
+    "is_channel",
     "read_about",
     "types_of",
 ]
@@ -55,6 +56,11 @@ class About(msgspec.Struct, frozen=True):
     blueprint: str
     requires: Sequence[str]
     user: bool | None
+
+    @property
+    def text(self) -> str:
+        """All of its documentation."""
+        return "\n\n".join(filter(None, (self.summary, self.description)))
 
 
 class Handled(msgspec.Struct, frozen=True):
@@ -171,7 +177,7 @@ def contracts_of(made: Described) -> AppContracts:
             if isinstance(spec, JoinSpec)
         ],
         calls=[one for one in found if _is_call(one, made.service)],
-        publishes=[one for one in found if _is_channel(one)],
+        publishes=[one for one in found if is_channel(one)],
         sends=[one for one in found if _is_message(one)],
     )
 
@@ -186,7 +192,8 @@ def _is_call(contract: Contract, own: str) -> TypeGuard[AnyAction]:
     return isinstance(contract, Action | StreamAction) and contract.service not in (None, own)
 
 
-def _is_channel(contract: Contract) -> TypeGuard[Channel[Encodable]]:
+def is_channel(contract: Contract) -> TypeGuard[Channel[Encodable]]:
+    """Whether it is a channel."""
     return isinstance(contract, Channel)
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
 import re
-from collections.abc import Iterator
 
 from daebus.payloads.schemas import Json
 
 from .contracts import About
+from .naming import numbered
 
-__all__ = ["ERROR", "ERROR_REFERENCE", "Keys", "about_of", "as_key", "message", "numbered", "reply", "request"]
+__all__ = ["ERROR", "ERROR_REFERENCE", "NUMBERED_KEY", "Keys", "about_of", "as_key", "message", "reply", "request"]
 
 _ID: Json = {"type": "string", "maxLength": 256}
 _COUNT: Json = {"type": "integer", "minimum": 0}
@@ -30,6 +29,9 @@ ERROR: Json = {
 
 ERROR_REFERENCE: Json = {"$ref": "#/components/schemas/daebus.Error"}
 
+NUMBERED_KEY = "{}_{}"
+"""The form of a key with a number."""
+
 _REQUEST: Json = {
     "reply_to": {**_ID, "description": "The pub/sub channel for the replies; default: no reply is wanted."},
     "request_id": {**_ID, "description": "A unique id, chosen by the caller."},
@@ -48,12 +50,6 @@ def as_key(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_") or "_"
 
 
-def numbered(name: str) -> Iterator[str]:
-    """A name, then others that begin with it."""
-    yield name
-    yield from (f"{name}_{number}" for number in itertools.count(2))
-
-
 class Keys:
     """The keys of a document: another key for each thing.
 
@@ -66,9 +62,8 @@ class Keys:
     def of(self, *parts: str) -> str:
         """The key of what these parts identify; the same at each call."""
         if parts not in self._keys:
-            taken = set(self._keys.values())
-            names = numbered("_".join(map(as_key, parts)))
-            self._keys[parts] = next(name for name in names if name not in taken)
+            names = numbered("_".join(map(as_key, parts)), NUMBERED_KEY)
+            self._keys[parts] = next(name for name in names if name not in self._keys.values())
         return self._keys[parts]
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import typing
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias, cast
 
@@ -14,6 +14,8 @@ from daebus.mistakes.show_type import show_type
 from daebus.payloads.docstrings import split_docstring
 from daebus.payloads.schemas import described_fields, nested_in
 
+from .naming import capitalized, unique
+
 __all__ = ["Fielded", "Models", "Named", "class_of", "defaults_of", "parts_of", "text_of", "texts_of_fields"]
 
 Fielded: TypeAlias = shapes.StructType | shapes.DataclassType | shapes.NamedTupleType | shapes.TypedDictType
@@ -21,8 +23,6 @@ Fielded: TypeAlias = shapes.StructType | shapes.DataclassType | shapes.NamedTupl
 
 Named: TypeAlias = Fielded | shapes.EnumType
 """A type that has a name of its own in an exported document."""
-
-_WORD = re.compile(r"[A-Za-z0-9]+")
 
 
 class Models:
@@ -86,25 +86,20 @@ def class_of(shape: Named) -> type[Any]:
 
 def _unique_names(classes: Sequence[object], reserved: set[str]) -> dict[object, str]:
     short = {cls: _name_of(cls) for cls in classes}
-    taken, made = set(reserved), dict[object, str]()
-    for cls, name in short.items():
-        is_shared = list(short.values()).count(name) > 1
-        module = getattr(typing.get_origin(cls) or cls, "__module__", "").rpartition(".")[2]
-        chosen = wanted = _pascal(module) + name if is_shared or name in reserved else name
-        number = 1
-        while chosen in taken:
-            number += 1
-            chosen = f"{wanted}{number}"
-        taken.add(chosen)
-        made[cls] = chosen
-    return made
+    shared = {name for name, number in Counter(short.values()).items() if number > 1} | reserved
+    wanted = [_module_of(cls) + name if name in shared else name for cls, name in short.items()]
+    return dict(zip(short, unique(wanted, reserved), strict=True))
+
+
+def _module_of(cls: object) -> str:
+    return capitalized(getattr(typing.get_origin(cls) or cls, "__module__", "").rpartition(".")[2])
 
 
 def _name_of(cls: object) -> str:
     """The name of a class; that of a generic one has the names of its arguments."""
     origin = typing.get_origin(cls)
     if origin is None or not isinstance(origin, type):
-        return cls.__name__ if isinstance(cls, type) else _pascal(show_type(cls))
+        return cls.__name__ if isinstance(cls, type) else capitalized(show_type(cls))
     return f"{origin.__name__}Of{'And'.join(_argument(one) for one in typing.get_args(cls))}"
 
 
@@ -113,10 +108,6 @@ def _argument(kind: object) -> str:
         return kind.__name__[:1].upper() + kind.__name__[1:]
     name = _name_of(kind)
     return name[:1].upper() + name[1:]
-
-
-def _pascal(text: str) -> str:
-    return "".join(word[:1].upper() + word[1:] for word in _WORD.findall(text))
 
 
 def text_of(cls: type[Any]) -> str:

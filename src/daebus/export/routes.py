@@ -13,7 +13,7 @@ from msgspec import inspect as shapes
 from daebus.asgi.settings import DaebusHttp
 from daebus.declare.decorated import is_context, payload_parameters
 from daebus.declare.paths import BODILESS, RESERVED, is_file, path_parameters
-from daebus.declare.signatures import MISSING, Parameter
+from daebus.declare.signatures import MISSING, Parameter, Signature
 from daebus.declare.specs import ActionSpec, RouteSpec
 from daebus.delivery.endpoint import Endpoint
 from daebus.doors.fields import fields_of
@@ -23,7 +23,7 @@ from daebus.payloads.codec import is_json_type
 
 from .contracts import About, Described, read_about
 
-__all__ = ["DescribedWithRoutes", "RouteContract", "RouteInput", "declared_errors", "routes_of"]
+__all__ = ["DescribedWithRoutes", "RouteContract", "RouteInput", "declared_errors", "inputs_of", "routes_of"]
 
 AnswerForm = Literal["json", "text", "response"]
 BodyForm = Literal["whole", "rest", "data", "raw"]
@@ -113,11 +113,7 @@ def _route(plan: _Plan) -> RouteContract:
     """A route with a handler of its own: its input has the parameters of the handler."""
     spec, signature = plan.spec, plan.endpoint.signature
     names = path_parameters(spec.path)
-    taken = [
-        parameter
-        for parameter in signature.left
-        if not is_context(parameter) and (parameter.name == "data" or parameter.name not in RESERVED)
-    ]
+    taken = inputs_of(signature)
     read = [read_argument(parameter, names) for parameter in taken if parameter.name != "data" and _is_sent(parameter)]
     data = next((parameter for parameter in taken if parameter.name == "data"), None)
     typed = data is not None and _is_json_body(data)
@@ -127,6 +123,15 @@ def _route(plan: _Plan) -> RouteContract:
     body: BodyForm | None = None if data is None else "data" if typed else "raw"
     given = RouteInput(arguments=read, query=_in_query(read), body=body)
     return _contract(plan, spec.function.__name__, given, gives, _answer_form(spec, gives))
+
+
+def inputs_of(signature: Signature) -> Sequence[Parameter]:
+    """The parameters of a handler that a client gives: those of the path and the query string, and the body."""
+    return [
+        parameter
+        for parameter in signature.left
+        if not is_context(parameter) and (parameter.name == "data" or parameter.name not in RESERVED)
+    ]
 
 
 def _in_query(arguments: Sequence[Argument]) -> Sequence[str]:

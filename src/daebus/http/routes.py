@@ -7,7 +7,6 @@ import sys
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
-from types import NoneType
 from typing import Any, TypeVar, cast
 
 import msgspec
@@ -22,7 +21,7 @@ from daebus.asgi.media_types import no_json, refuse_other_forms, refuse_other_ty
 from daebus.asgi.problems import AnyRequest, request_id
 from daebus.core.stopping import Stopping
 from daebus.declare.decorated import is_context
-from daebus.declare.paths import is_file, litestar_path, path_parameters
+from daebus.declare.paths import is_file, litestar_path, path_parameters, success_status
 from daebus.declare.signatures import MISSING, Signature
 from daebus.declare.specs import RouteSpec
 from daebus.delivery.delivery import Delivery
@@ -172,7 +171,7 @@ def make_handler(
     handler = RouteHandler(
         litestar_path(spec.path, signature),
         http_method=cast("Any", list(spec.methods)),  # checked before; Litestar's type is a union of literals
-        status_code=spec.status_code or (204 if signature.returns is NoneType and not spec.has_events else 200),
+        status_code=spec.status_code or success_status(signature.returns, has_events=spec.has_events),
         **_options(route, has_input=bool(hints)),
     )
 

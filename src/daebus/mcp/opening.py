@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from daebus.core.stopping import Stopping
-from daebus.export.contracts import Plans
+from daebus.export.contracts import Described
 from daebus.telemetry.logs import make_logger
 
 from .tools import tools_of
@@ -16,18 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["HasTools", "open_tools"]
 
 
-class HasTools(Protocol):
+class HasTools(Described, Protocol):
     """The parts of an app of which its tools are made."""
-
-    @property
-    def service(self) -> str:
-        """The name under which it is served."""
-        ...
-
-    @property
-    def plans(self) -> Plans:
-        """Its handlers."""
-        ...
 
     @property
     def stopping(self) -> Stopping:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from importlib.util import find_spec
 from types import NoneType
@@ -15,7 +14,7 @@ from daebus.delivery.endpoint import Endpoint
 from daebus.doors.concurrency import limited
 from daebus.errors import ConfigurationError
 from daebus.export.contracts import Handled, action_contract
-from daebus.payloads.schemas import Json, Schemas
+from daebus.payloads.schemas import REFERENCE, Json, Schemas, reachable
 
 __all__ = ["PATH", "Tool", "ToolReply", "tools_of"]
 
@@ -24,8 +23,7 @@ PATH = "/mcp"
 
 _ARGUMENT = "value"
 _RESULT = "result"
-_COMPONENTS = b'"#/components/schemas/'
-_REFERENCES = re.compile(_COMPONENTS + rb'([^"]+)"')
+_COMPONENTS = f'"{REFERENCE}'.encode()
 
 
 class ToolReply(msgspec.Struct, frozen=True):
@@ -128,7 +126,7 @@ def _tool(action: Handled) -> Tool:
     return Tool(
         action.name,
         about.summary,
-        "\n\n".join(filter(None, (about.summary, about.description))),
+        about.text,
         _whole(takes, schemas),
         _whole(gives, schemas),
         has_fields=has_fields,
@@ -154,16 +152,6 @@ def _resolved(schema: Json, schemas: Schemas) -> Json:
 def _whole(schema: Json, schemas: Schemas) -> Json:
     """A schema that stands alone, with an object at its root."""
     root = _resolved(schema, schemas)
-    wanted, found = _referred(root), dict[str, Json]()
-    while wanted:
-        name = wanted.pop()
-        if name not in found:
-            found[name] = schemas.components[name]
-            wanted += _referred(found[name])
-    whole = {**root, "$defs": {name: found[name] for name in sorted(found)}} if found else root
+    names = sorted(reachable(root, schemas.components))
+    whole = {**root, "$defs": {name: schemas.components[name] for name in names}} if names else root
     return msgspec.json.decode(msgspec.json.encode(whole).replace(_COMPONENTS, b'"#/$defs/'), type=Json)
-
-
-def _referred(schema: Json) -> list[str]:
-    """The names of the components to which a schema refers."""
-    return [name.decode() for name in _REFERENCES.findall(msgspec.json.encode(schema))]

@@ -11,7 +11,6 @@ from http import HTTPStatus
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 from pathlib import PurePath
 from types import NoneType
-from typing import Any, cast
 
 import msgspec
 from litestar.openapi.config import OpenAPIConfig
@@ -26,7 +25,7 @@ from daebus.declare.signatures import MISSING, Parameter, Signature
 from daebus.declare.specs import RouteSpec
 from daebus.doors.inputs import wire_name
 from daebus.payloads.docstrings import split_docstring
-from daebus.payloads.schemas import Json, Schemas, anything, described_fields
+from daebus.payloads.schemas import REFERENCE, Json, Schemas, anything, described_fields, objects_in, reachable
 
 from .bodies import correct_downloads, offer_msgpack, uploaded
 from .errors import BODY_ERRORS, SERVER_ERRORS, InvalidInput, problem_response
@@ -44,7 +43,6 @@ _TEXTS: tuple[type, ...] = (
     IPv6Interface,
     IPv6Network,
 )
-_REFERENCE = "#/components/schemas/"
 
 
 class _Slot(msgspec.Struct, frozen=True):
@@ -221,7 +219,7 @@ def _fill(document: Json, slots: Sequence[_Slot]) -> None:
     for slot in slots:
         slot.holder["schema"] = _with_default(schemas.of(slot.kind), slot.default)
     known = {**{renamed.get(name, name): schema for name, schema in old.items()}, **schemas.components}
-    used = _reachable(document["paths"], known)
+    used = reachable(document["paths"], known)
     document["components"]["schemas"] = {name: known[name] for name in sorted(used)}
 
 
@@ -231,34 +229,8 @@ def _with_default(schema: Json, default: object) -> Json:
     return {**schema, "default": msgspec.to_builtins(default, str_keys=True)}
 
 
-def _parts(value: object) -> Iterator[Json]:
-    """The objects in a part of the document, itself included."""
-    if isinstance(value, dict):
-        yield cast("Json", value)
-        for part in cast("Json", value).values():
-            yield from _parts(part)
-    elif isinstance(value, list):
-        for part in cast("list[object]", value):
-            yield from _parts(part)
-
-
 def _rename(parts: Iterable[object], names: Mapping[str, str]) -> None:
-    for part in _parts(list(parts)):
-        name = str(part.get("$ref", "")).removeprefix(_REFERENCE)
+    for part in objects_in(list(parts)):
+        name = str(part.get("$ref", "")).removeprefix(REFERENCE)
         if name in names:
-            part["$ref"] = f"{_REFERENCE}{names[name]}"
-
-
-def _reachable(start: object, components: Mapping[str, Json]) -> set[str]:
-    """The names of the components to which a part of the document refers, also through others."""
-    found: set[str] = set()
-    waiting: list[Any] = [start]
-    while waiting:
-        for part in _parts(waiting.pop()):
-            mapped = cast("Json", part.get("discriminator", {})).get("mapping", {}).values()
-            for reference in (part.get("$ref"), *mapped):
-                name = str(reference).removeprefix(_REFERENCE)
-                if name in components and name not in found:
-                    found.add(name)
-                    waiting.append(components[name])
-    return found
+            part["$ref"] = f"{REFERENCE}{names[name]}"

@@ -8,7 +8,7 @@ import msgspec
 
 from daebus.payloads.schemas import Json
 
-from .reference import Group, Operation, Part, Reference, Schema
+from .reference import Components, Group, Info, Operation, Part, Reference, Schema
 
 __all__ = ["read_asyncapi"]
 
@@ -67,19 +67,11 @@ class _Operation(msgspec.Struct):
     security: list[_Reference] = []
 
 
-class _Info(msgspec.Struct):
-    title: str
-
-
-class _Components(msgspec.Struct):
-    schemas: dict[str, Schema] = {}
-
-
 class _Document(msgspec.Struct):
-    info: _Info
+    info: Info
     channels: dict[str, _Channel] = {}
     operations: dict[str, _Operation] = {}
-    components: _Components = msgspec.field(default_factory=_Components)
+    components: Components = msgspec.field(default_factory=Components)
 
 
 def read_asyncapi(document: Json) -> Reference:

@@ -8,7 +8,7 @@ import msgspec
 
 from daebus.payloads.schemas import Json
 
-from .reference import Group, Operation, Parameter, Part, Reference, Schema
+from .reference import Components, Group, Info, Operation, Parameter, Part, Reference, Schema
 
 __all__ = ["read_openapi"]
 
@@ -44,18 +44,10 @@ class _Operation(msgspec.Struct, rename="camel"):
     deprecated: bool = False
 
 
-class _Info(msgspec.Struct):
-    title: str
-
-
-class _Components(msgspec.Struct):
-    schemas: dict[str, Schema] = {}
-
-
 class _Document(msgspec.Struct):
-    info: _Info
+    info: Info
     paths: dict[str, dict[str, object]] = {}
-    components: _Components = msgspec.field(default_factory=_Components)
+    components: Components = msgspec.field(default_factory=Components)
 
 
 def read_openapi(document: Json) -> Reference:

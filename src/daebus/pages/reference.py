@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-__all__ = ["Group", "Operation", "Parameter", "Part", "Reference", "Schema"]
+__all__ = ["Components", "Group", "Info", "Operation", "Parameter", "Part", "Reference", "Schema"]
 
 
 class Schema(
@@ -56,6 +56,18 @@ class Schema(
     exclusive_minimum: float | None = None
     exclusive_maximum: float | None = None
     multiple_of: float | None = None
+
+
+class Info(msgspec.Struct):
+    """The ``info`` of a document."""
+
+    title: str
+
+
+class Components(msgspec.Struct):
+    """The ``components`` of a document."""
+
+    schemas: dict[str, Schema] = {}
 
 
 class Parameter(msgspec.Struct):

@@ -14,11 +14,24 @@ from daebus.mistakes.show_type import show_type
 
 from .docstrings import split_docstring
 
-__all__ = ["Json", "Schemas", "anything", "described_fields", "members_of", "nested_in"]
+__all__ = [
+    "REFERENCE",
+    "Json",
+    "Schemas",
+    "anything",
+    "described_fields",
+    "members_of",
+    "nested_in",
+    "objects_in",
+    "reachable",
+]
 
 Json: TypeAlias = dict[str, Any]
 
 Hook = Callable[[type], Json]
+
+REFERENCE = "#/components/schemas/"
+"""What a reference to a component begins with."""
 
 
 class Schemas:
@@ -43,7 +56,7 @@ class Schemas:
         ]
         given = typing.cast("list[Any]", self._kinds)
         found, components = msgspec.json.schema_components(
-            given, schema_hook=custom or anything, ref_template="#/components/schemas/{name}"
+            given, schema_hook=custom or anything, ref_template=f"{REFERENCE}{{name}}"
         )
         _describe(components.values(), shapes.multi_type_info(given))
         if not has_discriminators:
@@ -95,6 +108,32 @@ def _drop_discriminators(part: object) -> None:
         if "anyOf" in schema:
             schema.pop("discriminator", None)
         _drop_discriminators(list(schema.values()))
+
+
+def objects_in(value: object) -> Iterator[Json]:
+    """The objects in a part of a document, itself included."""
+    if isinstance(value, dict):
+        yield typing.cast("Json", value)
+        for part in typing.cast("Json", value).values():
+            yield from objects_in(part)
+    elif isinstance(value, list):
+        for part in typing.cast("list[object]", value):
+            yield from objects_in(part)
+
+
+def reachable(start: object, components: Mapping[str, Json]) -> set[str]:
+    """The names of the components to which a part of a document refers, also through others."""
+    found: set[str] = set()
+    waiting: list[Any] = [start]
+    while waiting:
+        for part in objects_in(waiting.pop()):
+            mapped = typing.cast("Json", part.get("discriminator", {})).get("mapping", {}).values()
+            for reference in (part.get("$ref"), *mapped):
+                name = str(reference).removeprefix(REFERENCE)
+                if name in components and name not in found:
+                    found.add(name)
+                    waiting.append(components[name])
+    return found
 
 
 _Documented = shapes.StructType | shapes.DataclassType | shapes.TypedDictType

@@ -21,7 +21,7 @@ from typing import Protocol
 from daebus.telemetry.logs import Logger
 
 from .limits import Room
-from .own_sockets import Address, OwnSockets, ends_of, open_descriptors
+from .own_sockets import Address, OwnSockets, ends_of
 
 __all__ = ["ConnectionGuard", "Visit"]
 
@@ -83,7 +83,7 @@ class ConnectionGuard:
 
     def _look(self, now: float) -> None:
         most = self._room.connections
-        descriptors = [each for each in open_descriptors() if each not in self._own.known]
+        descriptors = self._own.unknown()
         if len(descriptors) < min(most * _LOOK, self._room.per_address):
             return
         share = min(1.0, _MOST_LOOKED_AT / len(descriptors))

@@ -60,11 +60,14 @@ class OwnSockets:
     def _search(self) -> None:
         self.searches += 1
         self._ends.clear()
-        for descriptor in open_descriptors():
-            if descriptor not in self.known:
-                ends = ends_of(descriptor)
-                if ends is not None:
-                    self._ends[ends[0]].append(descriptor)
+        for descriptor in self.unknown():
+            ends = ends_of(descriptor)
+            if ends is not None:
+                self._ends[ends[0]].append(descriptor)
+
+    def unknown(self) -> list[int]:
+        """The open descriptors that are not excluded from the search. Raises `OSError` for too many."""
+        return [each for each in open_descriptors() if each not in self.known]
 
     def _take(self, client: Address, server: Address, among: Iterable[int]) -> tuple[socket.socket, int] | None:
         every = ((descriptor, ends_of(descriptor, only=client)) for descriptor in among)
@@ -91,8 +94,7 @@ class OwnSockets:
             among: The descriptors to examine; default: all that are open.
         """
         with suppress(OSError):
-            every = (each for each in open_descriptors() if each not in self.known) if among is None else among
-            found = self._take(client, server, every)
+            found = self._take(client, server, self.unknown() if among is None else among)
             if found is not None:
                 with found[0]:
                     found[0].shutdown(socket.SHUT_RDWR)

@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from types import NoneType
-from typing import Literal, Protocol
+from typing import Literal
 
 import msgspec
 
-from daebus.asgi.settings import DaebusHttp
-from daebus.declare.decorated import is_context
-from daebus.declare.paths import RESERVED, path_parameters, path_shape
+from daebus.declare.paths import path_parameters, path_shape, success_status
 from daebus.declare.rooms import Room, shape_of
 from daebus.declare.signatures import MISSING, Signature
 from daebus.declare.specs import RouteSpec
 from daebus.delivery.endpoint import Endpoint
-from daebus.export.contracts import About, AppContracts, Described, Handled, contracts_of, read_about
-from daebus.export.routes import declared_errors
+from daebus.export.contracts import About, AppContracts, Handled, contracts_of, read_about
+from daebus.export.routes import DescribedWithRoutes, declared_errors, inputs_of
 from daebus.http.parameters import is_plain, read_argument
 from daebus.payloads.codec import is_json_type
 from daebus.payloads.encodable import Encodable
@@ -159,16 +157,7 @@ class Contracts(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     records: Mapping[str, Record] = {}
 
 
-class DescribedWithHttp(Described, Protocol):
-    """The parts of an app of which its contracts are made."""
-
-    @property
-    def http(self) -> DaebusHttp | None:
-        """Its HTTP settings; None: it has no HTTP."""
-        ...
-
-
-def describe(made: DescribedWithHttp) -> Contracts:
+def describe(made: DescribedWithRoutes) -> Contracts:
     """The contracts of an app."""
     return _Describer(ShapeReader()).describe(made, contracts_of(made))
 
@@ -177,7 +166,7 @@ class _Describer:
     def __init__(self, shapes: ShapeReader) -> None:
         self._shapes = shapes
 
-    def describe(self, made: DescribedWithHttp, contracts: AppContracts) -> Contracts:
+    def describe(self, made: DescribedWithRoutes, contracts: AppContracts) -> Contracts:
         listens: dict[str, Event] = {}
         for each in contracts.listeners:
             earlier = listens.get(each.channel, Event(()))
@@ -218,7 +207,7 @@ class _Describer:
             latest=room.latest,
         )
 
-    def _routes(self, made: DescribedWithHttp) -> Iterator[tuple[str, Route]]:
+    def _routes(self, made: DescribedWithRoutes) -> Iterator[tuple[str, Route]]:
         prefix = "" if made.http is None else str(made.http.litestar.get("path") or "")
         for spec, endpoint in made.plans.compiled():
             if isinstance(spec, RouteSpec):
@@ -231,7 +220,7 @@ class _Describer:
         return Route(
             inputs=tuple(self._inputs(spec, signature)),
             gives=self._read(gives),
-            status=spec.status_code or (204 if gives is NoneType and not spec.has_events else 200),
+            status=spec.status_code or success_status(gives, has_events=spec.has_events),
             streams=spec.has_events,
             access=_access(read_about(spec, endpoint)),
             event_id=spec.event_id,
@@ -242,9 +231,7 @@ class _Describer:
 
     def _inputs(self, spec: RouteSpec, signature: Signature) -> Iterator[Input]:
         names = path_parameters(spec.path)
-        for parameter in signature.left:
-            if is_context(parameter) or (parameter.name in RESERVED and parameter.name != "data"):
-                continue
+        for parameter in inputs_of(signature):
             if is_plain(parameter) and is_json_type(parameter.annotation):
                 given = read_argument(parameter, names)
                 # The names in a path are not in requests, only their order is.

@@ -9,6 +9,8 @@ from typing import Any, cast
 import msgspec
 from msgspec import inspect as kinds
 
+from daebus.export.naming import numbered
+
 from .shapes import Choice, Field, ListOf, MapOf, OneOf, Plain, PlainType, Record, RecordName, Shape, TupleOf
 
 __all__ = ["ShapeReader"]
@@ -90,11 +92,7 @@ class ShapeReader:
         return RecordName(known)
 
     def _new_name(self, name: str) -> str:
-        found, number = name, 1
-        while found in self.records:
-            number += 1
-            found = f"{name} ({number})"
-        return found
+        return next(each for each in numbered(name, "{} ({})") if each not in self.records)
 
     def _described(self, given: _Fielded, name: str) -> Record:
         config = getattr(typing.get_origin(given.cls) or given.cls, "__struct_config__", None)

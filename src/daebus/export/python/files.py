@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import count
 from types import NoneType
 from typing import Any, NamedTuple, TypeGuard, cast
 
 from daebus.declare.contracts import Action, Channel, Contract, Message, StreamAction
 from daebus.declare.rooms import Room
-from daebus.export.contracts import AppContracts, Handled
+from daebus.export.contracts import AppContracts, Handled, is_channel
 from daebus.export.models import Models
+from daebus.export.naming import numbered
 from daebus.payloads.encodable import Encodable
 
 from .declarations import classes, docstring, field_names
@@ -53,18 +53,13 @@ def documented(contracts: AppContracts) -> Sequence[Documented]:
         found.append(Documented(contract, ""))
     found += [Documented(channel, "") for channel in contracts.publishes]
     found += [Documented(message, "") for message in contracts.sends]
-    found += [Documented(room, _text(handled)) for room, handled in contracts.rooms]
+    found += [Documented(room, handled.about.text) for room, handled in contracts.rooms]
     return list({one.contract: one for one in reversed(found)}.values())[::-1]
 
 
 def _action(service: str, handled: Handled) -> Documented:
     kind = cast("Any", StreamAction if handled.streams else Action)[handled.takes, handled.gives]
-    return Documented(kind(handled.name, service=service), _text(handled))
-
-
-def _text(handled: Handled) -> str:
-    about = handled.about
-    return "\n\n".join(part for part in (about.summary, about.description) if part)
+    return Documented(kind(handled.name, service=service), handled.about.text)
 
 
 def python(service: str, contracts: Iterable[Documented]) -> str:
@@ -111,8 +106,7 @@ def _constants(given: Sequence[Documented], models: Models) -> list[str]:
 
 def _tries(name: str, kind: str) -> Iterator[str]:
     yield name
-    yield f"{name}_{kind}"
-    yield from (f"{name}_{kind}_{number}" for number in count(2))
+    yield from numbered(f"{name}_{kind}", "{}_{}")
 
 
 def _kind(contract: Contract) -> str:
@@ -123,16 +117,12 @@ def _constant(name: str, one: Documented, annotations: Annotations) -> str:
     contract = one.contract
     kinds = ", ".join("None" if kind is NoneType else annotations.of(kind) for kind in contract.types)
     options = {} if contract.service is None else {"service": quoted(contract.service)}
-    if _is_channel(contract):
+    if is_channel(contract):
         options |= _channel(contract)
     elif _is_room(contract):
         options |= _room(contract, annotations.models)
     given = "".join(f", {option}={value}" for option, value in options.items())
     return f"{name} = {_kind(contract)}[{kinds}]({quoted(contract.name)}{given})\n{docstring(one.text, indent='')}"
-
-
-def _is_channel(contract: Contract) -> TypeGuard[Channel[Encodable]]:
-    return isinstance(contract, Channel)
 
 
 def _is_room(contract: Contract) -> TypeGuard[Room[Encodable]]:

@@ -9,11 +9,12 @@ from types import NoneType
 from daebus.declare.signatures import MISSING
 from daebus.errors import BadRequest, Forbidden, ServiceError, Unauthorized
 from daebus.export.contracts import About
+from daebus.export.naming import unique
 from daebus.export.routes import RouteContract
 from daebus.http.parameters import Argument
 
 from .types import Types
-from .words import camel, comment, literal, pascal, property_name, unique
+from .words import camel, comment, literal, pascal, property_name
 
 __all__ = ["error_names", "http_class", "paragraphs"]
 

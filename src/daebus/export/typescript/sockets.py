@@ -5,10 +5,11 @@ from __future__ import annotations
 from types import NoneType
 
 from daebus.export.contracts import AppContracts, Handled
+from daebus.export.naming import unique
 
 from .http import paragraphs
 from .types import Types
-from .words import camel, comment, literal, pascal, property_name, unique
+from .words import camel, comment, literal, pascal, property_name
 
 __all__ = ["socket_class"]
 

@@ -118,6 +118,8 @@ class Types:
         plain = _PLAIN.get(type(shape))
         if plain is not None:
             return plain
+        if isinstance(shape, Named):
+            return self._named(shape, sent=sent)
         match shape:
             case shapes.Metadata():
                 return self.write(shape.type, sent=sent)
@@ -132,10 +134,6 @@ class Types:
             case shapes.UnionType():
                 members = [self.write(part, sent=sent) for part in shape.types]
                 return " | ".join(dict.fromkeys(sorted(members, key=lambda one: one == "null")))
-            case shapes.EnumType() | shapes.StructType() | shapes.DataclassType() | shapes.NamedTupleType():
-                return self._named(shape, sent=sent)
-            case shapes.TypedDictType():
-                return self._named(shape, sent=sent)
             case _:
                 return self._container(shape, sent=sent)
 

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
-__all__ = ["camel", "comment", "literal", "pascal", "property_name", "unique"]
+from daebus.export.naming import capitalized
 
-_WORD = re.compile(r"[A-Za-z0-9]+")
+__all__ = ["camel", "comment", "literal", "pascal", "property_name"]
+
 _IDENTIFIER = re.compile(r"[A-Za-z_$][\w$]*", re.ASCII)
 _WIDTH = 116
 
 
 def pascal(text: str) -> str:
     """A name as one of a type: ``get_user`` becomes ``GetUser``."""
-    made = "".join(word[:1].upper() + word[1:] for word in _WORD.findall(text))
+    made = capitalized(text)
     return f"_{made}" if made[:1].isdigit() or not made else made
 
 
@@ -25,19 +26,6 @@ def camel(text: str) -> str:
     made = pascal(text).removeprefix("_")
     made = made[:1].lower() + made[1:]
     return f"_{made}" if made[:1].isdigit() or not made else made
-
-
-def unique(names: Iterable[str], reserved: Iterable[str] = ()) -> list[str]:
-    """The names, each once: a number makes the later ones different."""
-    taken, made = set(reserved), list[str]()
-    for name in names:
-        chosen, number = name, 1
-        while chosen in taken:
-            number += 1
-            chosen = f"{name}{number}"
-        taken.add(chosen)
-        made.append(chosen)
-    return made
 
 
 def property_name(name: str) -> str:

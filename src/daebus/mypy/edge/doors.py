@@ -9,6 +9,7 @@ from mypy.types import Instance, NoneType, ProperType
 
 from daebus.declare.paths import (
     BODILESS,
+    WITHOUT_BODY,
     malformed_path,
     path_parameters,
     split_door,
@@ -24,8 +25,6 @@ from daebus.mypy.model.reports import PATH, SIGNATURE, remember, report, show
 from daebus.mypy.routes import can_be_in_path
 
 __all__ = ["check_doors"]
-
-_WITHOUT_BODY = (204, 205, 304)
 
 
 def check_doors(handler: Handler) -> None:
@@ -72,7 +71,7 @@ def _payload_of(handler: Handler) -> tuple[str, ProperType] | None:
 def _check_status(handler: Handler) -> None:
     at = keyword(handler.call, "status_code")
     status = number(at)
-    if at is not None and status in _WITHOUT_BODY and not isinstance(handler.returns, NoneType):
+    if at is not None and status in WITHOUT_BODY and not isinstance(handler.returns, NoneType):
         found = f"an answer with status {status:g} has no body, and it returns {show(handler.api, handler.returns)}"
         report(handler.api, PATH, at, handler.name, found, "write -> None, or choose another status")
 

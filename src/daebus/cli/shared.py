@@ -1,11 +1,22 @@
-"""Times of the server's clock, and tables, as the commands show them."""
+"""What commands have in common: the option ``--redis-url``, times of the server's clock, and tables."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import TypeVar
 
-__all__ = ["table", "time_of"]
+import click
+
+__all__ = ["Command", "redis_url_option", "table", "time_of"]
+
+Command = TypeVar("Command", bound="Callable[..., object] | click.Command")
+
+
+def redis_url_option(command: Command) -> Command:
+    """The option ``--redis-url``."""
+    text = "URL of Redis or Valkey; default: DAEBUS_REDIS_URL, else the project's embedded engine."
+    return click.option("--redis-url", help=text)(command)
 
 
 def time_of(ms: int) -> str:
