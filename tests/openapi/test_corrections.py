@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Annotated, Any
 
 import jsonschema
+import msgspec
 import pytest
 from litestar.openapi.config import OpenAPIConfig
 from openapi_spec_validator import OpenAPIV31SpecValidator
@@ -180,3 +181,20 @@ async def test_the_document_of_a_configuration_of_the_user_is_corrected_too() ->
     OpenAPIV31SpecValidator(found).validate()
     body = found["paths"]["/v1/shapes"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert (found["info"]["title"], body["discriminator"]["propertyName"]) == ("Mine", "type")
+
+
+class Chart(msgspec.Struct):
+    options: Annotated[dict[str, str], msgspec.Meta(examples=[{"discriminator": "size"}])]
+
+
+async def test_examples_may_have_the_keys_of_schemas() -> None:
+    charts = Daebus("charts")
+    charts.attach(DaebusHttp())
+
+    @charts.route("/charts", methods=["POST"])
+    async def draw(data: Chart) -> None: ...
+
+    async with running(charts) as service:
+        found: Json = (await service.http.get("/schema/openapi.json")).json()
+    OpenAPIV31SpecValidator(found).validate()
+    assert found["components"]["schemas"]["Chart"]["properties"]["options"]["examples"] == [{"discriminator": "size"}]

@@ -124,15 +124,13 @@ def objects_in(value: object) -> Iterator[Json]:
 def reachable(start: object, components: Mapping[str, Json]) -> set[str]:
     """The names of the components to which a part of a document refers, also through others."""
     found: set[str] = set()
-    waiting: list[Any] = [start]
+    waiting: list[object] = [start]
     while waiting:
-        for part in objects_in(waiting.pop()):
-            mapped = typing.cast("Json", part.get("discriminator", {})).get("mapping", {}).values()
-            for reference in (part.get("$ref"), *mapped):
-                name = str(reference).removeprefix(REFERENCE)
-                if name in components and name not in found:
-                    found.add(name)
-                    waiting.append(components[name])
+        values = [value for part in objects_in(waiting.pop()) for value in part.values()]
+        references = [value for value in values if isinstance(value, str) and value.startswith(REFERENCE)]
+        more = {name for name in (each.removeprefix(REFERENCE) for each in references) if name in components} - found
+        found |= more
+        waiting += [components[name] for name in more]
     return found
 
 
