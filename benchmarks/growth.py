@@ -25,8 +25,8 @@ from tests.engines import Engine
 from tests.support import raw_redis
 
 from daebus import Channel, Daebus
-from daebus.app.parts import Watch, parts_of
-from daebus.app.runtime import Runtime
+from daebus.app.running.parts import Watch, parts_of
+from daebus.app.running.runtime import Runtime
 from daebus.connection.node import open_node
 from daebus.connection.redis_server import RedisServer
 from daebus.protocol.fences import fence_counter

@@ -29,7 +29,7 @@ _IMPORTS = {
     "daebus 0.0.31": ("daebus-0.0.31", "daebus"),
 }
 _IMPORTS_TO_RUN = {
-    _RUNNING: ("daebus", "daebus; daebus.Daebus; import daebus.app.runner"),  # among it redis-py
+    _RUNNING: ("daebus", "daebus; daebus.Daebus; import daebus.app.running.runner"),  # among it redis-py
     _LIBRARIES: _ITS_LIBRARIES,
 }
 _TIMED = "import time; start = time.perf_counter(); import {}; print(time.perf_counter() - start)"

@@ -18,8 +18,8 @@ import msgspec
 from dependency_injector import providers
 
 from daebus.app.container import ServiceContainer
+from daebus.app.running.web import Served, serve
 from daebus.app.service import Daebus
-from daebus.app.web import Served, serve
 from daebus.bus.bus import Bus
 from daebus.connection.node import open_node
 from daebus.connection.redis_server import RedisServer

@@ -35,7 +35,7 @@ from daebus import (
     WiringError,
     use,
 )
-from daebus.app.web import serve
+from daebus.app.running.web import serve
 from daebus.declare.deferring import deferring
 from daebus.errors import ConfigurationError
 from daebus.mistakes.places import Place

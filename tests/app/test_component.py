@@ -25,8 +25,8 @@ from daebus import (
 )
 from daebus.app.component import require_component
 from daebus.app.kinds import KINDS, kind_of
-from daebus.app.parts import parts_of
-from daebus.app.web import WebServers
+from daebus.app.running.parts import parts_of
+from daebus.app.running.web import WebServers
 from daebus.core.timings import Timings
 from daebus.declare.recorder import Recorder
 from daebus.errors import DaebusError, StartupError, WiringProblem

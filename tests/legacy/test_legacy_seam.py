@@ -10,8 +10,8 @@ import daebus
 SOURCES = Path(daebus.__file__).parent
 
 OPENINGS = {
-    "app/parts.py",
-    "app/runtime.py",
+    "app/running/bus_parts.py",
+    "app/running/runtime.py",
     "bus/opening.py",
     "checking/deployment.py",
     "operations/reachability.py",
@@ -19,8 +19,8 @@ OPENINGS = {
 """Who asks for a dialect, and hands it in; or warns of it."""
 
 SETTING = {
-    "app/parts.py",
-    "app/runtime.py",
+    "app/running/bus_parts.py",
+    "app/running/runtime.py",
     "app/settings.py",
     "bus/blocking.py",
     "bus/bus.py",

@@ -12,7 +12,7 @@ from typing import cast
 from tests.support import raw_redis
 
 from daebus import Daebus, WiringError
-from daebus.app.web import Web
+from daebus.app.running.web import Web
 from daebus.errors import DaebusError
 from daebus.testing import private_redis_url, running
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack
 
-from daebus.app.parts import Watch, parts_of
-from daebus.app.runtime import Runtime
+from daebus.app.running.parts import Watch, parts_of
+from daebus.app.running.runtime import Runtime
 from daebus.bus.bus import Bus
 from daebus.bus.caller import Caller
 from daebus.bus.node_bus import NodeBus

@@ -26,7 +26,7 @@ from .container import ServiceContainer
 if TYPE_CHECKING:
     from daebus.bus.bus import Bus
 
-    from .runtime import Runtime
+    from .running.runtime import Runtime
 
 __all__ = ["AttachedComponent", "Component", "ServiceRun", "require_component"]
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from daebus.connection.redis_server import RedisServer
     from daebus.connection.session import Redis, RedisCluster
 
-    from .runtime import Runtime
+    from .running.runtime import Runtime
 
 __all__ = ["Provided", "ServiceContainer"]
 

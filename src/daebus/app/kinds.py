@@ -76,7 +76,7 @@ class Kind(msgspec.Struct, Generic[SpecT, R], frozen=True, eq=False):
         spec: What the decorator records.
         rule: The allowed signatures of such a handler.
         encoder: Returns the function that encodes the handler's result.
-        part: The part that serves it, by the name of its class in `daebus.app.parts` or `daebus.app.web`.
+        part: The part that serves it, by the name of its class in `daebus.app.running`.
         event: The event of `spec` that this kind handles; None: `spec` has no events.
         needs: The component that it needs; None: it needs none.
     """

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from daebus.process.loop import Loop
 
-    from .web import Web
+    from .running.web import Web
 
 __all__ = ["Daebus"]
 
@@ -258,7 +258,7 @@ class Daebus(Recorder, Generic[C]):
             ConfigurationError: The service has no name.
         """
         if self._web is None:
-            from .web import Web  # noqa: PLC0415  # it loads what an app is run with, not what it is defined with
+            from .running.web import Web  # noqa: PLC0415  # it loads what an app is run with, not what it is defined with
 
             self._web = Web(self.check())
         return self._web.litestar
@@ -285,7 +285,7 @@ class Daebus(Recorder, Generic[C]):
         Raises:
             SystemExit: The service could not start; a message on stderr says why.
         """
-        from .runner import run  # noqa: PLC0415  # as in `asgi`
+        from .running.runner import run  # noqa: PLC0415  # as in `asgi`
 
         run(lambda: self.check(service), redis_url=redis_url, host=host, port=port, loop=loop)
 

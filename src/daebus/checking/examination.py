@@ -6,7 +6,7 @@ import msgspec
 
 from daebus.app.assembly import Assembly
 from daebus.app.checks import find_uncomposable
-from daebus.app.web import Web
+from daebus.app.running.web import Web
 from daebus.declare.deferring import deferring
 from daebus.errors import DaebusError, WiringError
 from daebus.mistakes.problem import WiringProblem

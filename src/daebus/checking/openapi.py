@@ -7,7 +7,7 @@ from copy import copy
 import msgspec
 
 from daebus.app.assembly import Assembly
-from daebus.app.web import Web
+from daebus.app.running.web import Web
 from daebus.errors import ConfigurationError
 from daebus.payloads.schemas import Json
 

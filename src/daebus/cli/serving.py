@@ -12,8 +12,8 @@ from typing import get_args
 import click
 import msgspec
 
-from daebus.app.runner import run as run_process
-from daebus.app.web import Served
+from daebus.app.running.runner import run as run_process
+from daebus.app.running.web import Served
 from daebus.checking.deployment import find_unsafe
 from daebus.checking.description import describe
 from daebus.checking.examination import examine

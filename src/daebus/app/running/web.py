@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from daebus.app.assembly import Assembly
+from daebus.app.kinds import ROUTE
 from daebus.asgi.settings import DaebusHttp, DaebusWebSocket
 from daebus.core.private_parts import require
 from daebus.delivery.grace import Grace
@@ -24,8 +26,6 @@ from daebus.server.ports import reserve_port
 from daebus.server.reach import describe_reach
 from daebus.telemetry.logs import make_logger
 
-from .assembly import Assembly
-from .kinds import ROUTE
 from .runtime import Runtime, open_runtime
 
 if TYPE_CHECKING:

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 
 from daebus.actions.exit_notifier import ExitNotifier
 from daebus.actions.serving import ActionServer
+from daebus.app.assembly import Assembly
+from daebus.app.component import ServiceRun
+from daebus.app.kinds import SOCKET, SOCKET_CONNECT, SOCKET_DISCONNECT, SOCKET_JOIN, THREAD
 from daebus.asgi.settings import DaebusWebSocket
 from daebus.bus.bus import Bus
 from daebus.bus.caller import Caller
@@ -35,9 +38,6 @@ from daebus.websocket.authentication import finding_users
 from daebus.websocket.clients import Clients
 from daebus.websocket.replicas import Replicas
 
-from .assembly import Assembly
-from .component import ServiceRun
-from .kinds import SOCKET, SOCKET_CONNECT, SOCKET_DISCONNECT, SOCKET_JOIN, THREAD
 from .parts import Part, parts_of
 
 if TYPE_CHECKING:

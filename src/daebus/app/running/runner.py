@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import NoReturn
 
+from daebus.app.assembly import Assembly
 from daebus.core.cancelling import EXITS
 from daebus.delivery.grace import Grace
 from daebus.delivery.standing import standing_of_task
@@ -23,7 +24,6 @@ from daebus.process.usercode import is_loading
 from daebus.server.limits import raise_descriptors
 from daebus.telemetry.logs import configure_logging, make_logger
 
-from .assembly import Assembly
 from .web import Served, serve
 
 __all__ = ["run"]
