@@ -7,7 +7,7 @@ import re
 import socket
 import ssl
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -17,10 +17,10 @@ from tests.support import until
 
 from daebus import Bus, Daebus
 from daebus.connection.redis_server import RedisServer
-from daebus.errors import DaebusError, StartupError
+from daebus.errors import DaebusError, StartupError, Unavailable
 from daebus.testing import running
 
-from .world import ECHO, open_world, told
+from .world import ECHO, NOTE, open_world, told
 
 DOCS = Path(__file__).parents[2] / "docs" / "redis.md"
 
@@ -98,6 +98,43 @@ async def test_a_service_follows_the_failover_of_its_sentinels(tmp_path: Path) -
                 assert await world.comes_back() < 5
             assert "TRACEBACK" not in lines
             assert len(lines) < 12, lines
+
+
+async def test_a_server_that_its_sentinels_have_replaced_is_left_though_it_answers(tmp_path: Path) -> None:
+    queue = "daebus:{faulty}:action:note"
+    async with watched_servers(tmp_path) as watched, Bus(watched.url) as bus:
+        await bus.send(NOTE, 1)
+        assert watched.primary.ask(f"XLEN {queue}") == b":1\r\n"
+        # It stays a primary, as one does that the Sentinels cannot reach, and loses what it is given from now on.
+        watched.primary.ask("ACL SETUSER default -replicaof -slaveof")
+        watched.sentinels[0].ask("SENTINEL FAILOVER main")
+        await until(watched.replica.is_primary, 15)
+
+        async def arrives() -> bool:
+            with suppress(Unavailable):
+                await bus.send(NOTE, 2)
+            return watched.replica.ask(f"XLEN {queue}") != b":1\r\n"
+
+        await until(arrives, 30)
+        assert watched.primary.is_primary()
+
+
+async def test_more_than_half_of_the_sentinels_decide_which_server_is_the_primary(tmp_path: Path) -> None:
+    old, new = free_port(), free_port()
+    with ExitStack() as stack:
+        sentinels: list[Engine] = []
+        for number, port in enumerate((old, new, new)):
+            folder = tmp_path / f"sentinel{number}"
+            folder.mkdir()
+            config = folder / "sentinel.conf"
+            config.write_text(SENTINEL.format(host="127.0.0.1", port=port))
+            sentinels.append(stack.enter_context(Engine(folder, "--sentinel", config=config)))
+        url = f"redis+sentinel://{','.join(f'127.0.0.1:{one.port}' for one in sentinels)}/main"
+        elected = await RedisServer.from_url(url).elected()
+        assert elected is not None
+        assert elected.endswith(f"(127.0.0.1:{new})")
+        sentinels[1].kill()
+        assert await RedisServer.from_url(url).elected() is None
 
 
 async def check_client_and_mistakes(watched: Watched) -> None:

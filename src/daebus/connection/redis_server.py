@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, TypeVar, cast
 
@@ -40,6 +43,7 @@ REDIS: Sequence[str] = (
 """The parts of redis-py beyond its documented interface that `daebus.connection.session` uses."""
 
 _OLDEST_REDIS = 7
+_VOTE_SECONDS = 1.0  # how long a vote of the Sentinels takes and counts
 
 T = TypeVar("T")
 
@@ -50,6 +54,14 @@ class Shard(NamedTuple):
     first: int
     last: int
     place: tuple[str, int]
+
+
+@dataclass(slots=True)
+class _Vote:
+    """The server that most of the Sentinels named last; None: too few answered, or they did not agree."""
+
+    asked_at: float = float("-inf")
+    place: tuple[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +81,7 @@ class RedisServer:
     timings: Timings = field(default=DEFAULT_TIMINGS, repr=False)
     _revive: Callable[[], None] | None = field(default=None, repr=False)
     _seen: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]], repr=False)
+    _vote: _Vote = field(default_factory=_Vote, repr=False)
 
     @classmethod
     def from_url(
@@ -158,6 +171,28 @@ class RedisServer:
         """The address, as in `Session.address`, of the server that the Sentinels name now. Raises `Unavailable`."""
         return self._at(await self._ask_sentinels())
 
+    async def elected(self) -> str | None:
+        """The address of the server that most of the Sentinels name, asked once a second for all connections.
+
+        A single one may not know yet what the others have decided, or be cut off from them. None: too few agree.
+        """
+        vote = self._vote
+        if time.monotonic() - vote.asked_at >= _VOTE_SECONDS:
+            vote.asked_at = time.monotonic()
+            vote.place = await self._ask_for_votes()
+        return None if vote.place is None else self._at(vote.place)
+
+    async def _ask_for_votes(self) -> tuple[str, int] | None:
+        hosts = self._target.hosts
+        votes = Counter(await asyncio.gather(*(self._vote_of(*host) for host in hosts)))
+        return next((place for place, count in votes.items() if 2 * count > len(hosts)), None)
+
+    async def _vote_of(self, host: str, port: int) -> tuple[str, int] | None:
+        with suppress(Unavailable, TimeoutError):
+            async with asyncio.timeout(_VOTE_SECONDS):
+                return await self._ask_sentinel(host, port)
+        return None
+
     def _at(self, place: tuple[str, int]) -> str:
         return f"{self.address} ({place[0]}:{place[1]})"
 
@@ -182,7 +217,8 @@ class RedisServer:
             raise ServerUnavailable(f"No node of the cluster at {self.address} has the slot {slot}.")
         address, options = self.address, self._options
         if self.is_watched:
-            place = await self._ask_sentinels()
+            is_recent = time.monotonic() - self._vote.asked_at < 2 * _VOTE_SECONDS
+            place = (self._vote.place if is_recent else None) or await self._ask_sentinels()
             address, options = self._at(place), {**options, "host": place[0], "port": place[1]}
         session = await dial(options, address)
         misfit = _misfit(session.greeting, self._target)

@@ -214,16 +214,21 @@ class ServerLink:
         await wire.close()
 
     async def _suspect(self, wire: Wire) -> None:
-        """Ask the Sentinels about a server that hangs, so as not to wait for it once another one has replaced it."""
+        """Leave a server that the Sentinels have replaced, whether it hangs or still answers.
+
+        While it cannot reach the Sentinels, it takes writes, and they are lost.
+        """
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_SUSPECT_SECONDS):
                     await self._doubted.wait()
-            if self._doubted.is_set() or wire.silence > _HUNG_SECONDS:
-                self._doubted.clear()
-                with suppress(Unavailable):
+            with suppress(Unavailable):
+                if self._doubted.is_set() or wire.silence > _HUNG_SECONDS:
+                    self._doubted.clear()
                     if await self._server.locate() != wire.address:
                         wire.drop("it does not respond, and its Sentinels name another server")
+                elif await self._server.elected() not in (None, wire.address):
+                    wire.drop("its Sentinels name another server")
 
     async def _recover(self, waits: Iterator[float]) -> Wire:
         while True:

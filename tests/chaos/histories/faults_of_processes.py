@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 
 from daebus import Bus
-from daebus.errors import ServiceError
+from daebus.errors import ServiceError, StartupError
 
 from .arena import LEASE, Arena
 from .injecting import Nemesis, Step, broken, lasts
+from .members import START_SECONDS
 from .service import THREAD, WORK, Work
 
 __all__ = ["PROCESS_FAULTS"]
@@ -67,9 +68,24 @@ async def _hang(arena: Arena, step: Step, *, how: str) -> None:
         await lasts(step)
 
 
+@asynccontextmanager
+async def _open_bus(arena: Arena) -> AsyncGenerator[Bus]:
+    """A bus beside the proxy, once the servers answer: a fault before may have left them busy."""
+    async with AsyncExitStack() as stack:
+        end = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                bus = await stack.enter_async_context(Bus(arena.servers.direct_url))
+                break
+            except StartupError:
+                if time.monotonic() > end:
+                    raise
+        yield bus
+
+
 async def _fill_pool(arena: Arena, step: Step) -> None:
     """All threads of all replicas are busy."""
-    async with broken(arena, step), Bus(arena.servers.direct_url) as bus:
+    async with broken(arena, step), _open_bus(arena) as bus:
         for _ in range(_THREADS * len(arena.replicas)):
             id_ = arena.new_id("thread")
             arena.recorder.add("invoke", id_, subject=id_, kind="thread")
@@ -84,7 +100,7 @@ async def _fill_pool(arena: Arena, step: Step) -> None:
 
 async def _poison(arena: Arena, step: Step) -> None:
     """A message that kills each process that handles it, until it is a dead letter."""
-    async with broken(arena, step), Bus(arena.servers.direct_url) as bus:
+    async with broken(arena, step), _open_bus(arena) as bus:
         id_ = arena.new_id("poison")
         arena.recorder.add("invoke", id_, subject=id_, kind="poison")
         try:

@@ -14,7 +14,7 @@ from .arena import LEASE, Arena
 from .history import FAILOVER
 from .members import Member
 
-__all__ = ["Nemesis", "Step", "broken", "lasts", "target"]
+__all__ = ["Nemesis", "Step", "broken", "lasts", "note_failovers", "target"]
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -40,6 +40,8 @@ Nemesis: TypeAlias = Callable[[Arena, Step], Awaitable[None]]
 _FAILOVERS = ("server-freeze", "server-kill", "blackout")
 
 _numbers = itertools.count(1)
+
+_LOOK_SECONDS = 0.25
 
 
 def target(arena: Arena, step: Step) -> Member:
@@ -71,3 +73,16 @@ async def broken(arena: Arena, step: Step, *targets: str) -> AsyncGenerator[None
         yield
     finally:
         arena.recorder.add("healed", fault)
+
+
+async def note_failovers(arena: Arena) -> None:
+    """Record each failover, also one that no fault of ours has caused, until this is cancelled."""
+    before = await asyncio.to_thread(arena.servers.failovers)
+    while True:
+        await asyncio.sleep(_LOOK_SECONDS)
+        now = await asyncio.to_thread(arena.servers.failovers)
+        if now > before:
+            fault = f"fault-{next(_numbers)}"
+            arena.recorder.add("fault", fault, kind=FAILOVER)
+            arena.recorder.add("healed", fault)
+        before = max(before, now)

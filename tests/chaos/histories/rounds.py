@@ -14,6 +14,7 @@ import msgspec
 
 from .arena import LEASE, Arena, Load, open_arena
 from .history import History
+from .injecting import note_failovers
 from .nemesis import inject, plan
 from .rules import Finding, check, ends, excerpt, is_repeated
 from .samples import Growth, Sample, growth, sample
@@ -87,11 +88,14 @@ async def play(folder: Path, setup: Setup, keep: Path | None = None) -> Round:
         client = await arena.load(Load(setup.kinds, setup.rate, setup.seconds, setup.seed, setup.longest))
         loading = asyncio.create_task(asyncio.to_thread(client.process.wait))
         sampling = asyncio.create_task(_sample(arena, samples, setup.seconds / _SAMPLES))
+        noting = asyncio.create_task(note_failovers(arena))
         injected = await _break(arena, setup, loading)
         assert await loading == 0, "the client failed"
         sampling.cancel()
         await asyncio.wait({sampling})
         await arena.settled()
+        noting.cancel()
+        await asyncio.wait({noting})
         await arena.finish()
         history = arena.history()
     return _judge(history, setup, injected, growth(samples), folder, keep)

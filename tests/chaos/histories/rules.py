@@ -167,6 +167,8 @@ def fences(history: History) -> Iterator[Finding]:
         for first, second in pairwise(run for run in runs if run.fence):
             lease = history.lease_of(second.process)
             faults = [fault for fault in history.faults if fault.hits(second.process)]
+            if _is_forgotten(history, first.began):  # its entry may be gone, and one before it may be there again
+                continue
             late = any(fault.meets(second.began - lease, second.began) for fault in faults)
             if second.fence == first.fence or (second.fence < first.fence and not late):
                 text = f"{second.id} began after {first.id}, with the fence {second.fence} after {first.fence}"
@@ -231,7 +233,10 @@ def exits(history: History) -> Iterator[Finding]:
         elif code != KILLED and process not in history.stops:
             hung = any(fault.kind in _HANGS and fault.hits(process) for fault in history.faults)
             at = history.deaths[process]
-            poisoned = any(fault.kind == "poison" and fault.meets(at, at) for fault in history.faults)
+            before = [fault for fault in history.faults if fault.since <= at]
+            # One that was a dead letter may be there again after a failover.
+            again = any(fault.kind == FAILOVER for fault in before)
+            poisoned = any(fault.kind == "poison" and (again or fault.until >= at) for fault in before)
             if not hung and not poisoned:
                 yield Finding("exits", process, f"it ended by itself, with {code}")
 

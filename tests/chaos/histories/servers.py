@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
@@ -79,6 +80,10 @@ class Servers(Protocol):
         """Start them, and have the proxy stand before them."""
         ...
 
+    def failovers(self) -> int:
+        """A number that grows with each failover, whatever its cause: a busy machine is one, too. It may block."""
+        ...
+
     def stop(self) -> None:
         """Kill them."""
         ...
@@ -102,6 +107,10 @@ class Single:
         """Start it, and have the proxy stand before it."""
         self.engines[0].start()
         await proxies.serve(self._port, self.engines[0].port)
+
+    def failovers(self) -> int:
+        """There are none."""
+        return 0
 
     def stop(self) -> None:
         """Kill it."""
@@ -133,6 +142,10 @@ class Clustered:
             await proxies.serve(port, engine.port)
         await self._cluster.start()
 
+    def failovers(self) -> int:
+        """There are none, as there are no replicas."""
+        return 0
+
     def stop(self) -> None:
         """Kill them."""
         self._cluster.kill()
@@ -140,9 +153,10 @@ class Clustered:
 
 _SENTINEL = """
 sentinel monitor main 127.0.0.1 {port} 2
-sentinel down-after-milliseconds main 500
-sentinel failover-timeout main 2000
+sentinel down-after-milliseconds main 1500
+sentinel failover-timeout main 4000
 """
+_EPOCH = re.compile(rb"config-epoch\r\n\$\d+\r\n(\d+)")
 
 
 class Watched:
@@ -179,6 +193,11 @@ class Watched:
         await until(
             lambda: all(sign in one.ask("SENTINEL MASTER main") for one in self._sentinels for sign in signs), 20
         )
+
+    def failovers(self) -> int:
+        """The number of the newest decision of the Sentinels."""
+        told = b"".join(one.ask("SENTINEL MASTER main") for one in self._sentinels)
+        return max(map(int, _EPOCH.findall(told)), default=0)
 
     def stop(self) -> None:
         """Kill them."""
