@@ -10,7 +10,7 @@ import time
 import zlib
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -20,6 +20,7 @@ from daebus import Action, Bus, Channel, Context, Daebus, DaebusHttp, DaebusWebS
 from daebus.core.signing import digest
 from daebus.errors import NotFound, Unavailable
 from daebus.identity.forwarding import Claims
+from daebus.telemetry.statistics import BOUNDS
 from daebus.testing import private_redis_url, running
 from daebus.websocket.authentication import AUTHENTICATE, Login
 
@@ -368,3 +369,30 @@ async def test_http_errors_are_those_of_the_page() -> None:
         response = await service.http.get("/users/u1", headers={"X-Request-ID": "c0ffee-7"})
     assert response.headers["content-type"] == "application/problem+json"
     assert response.json() == example
+
+
+async def test_instances_answer_questions_with_what_the_page_says() -> None:
+    (inquiry,), (identity,), (info,), (stats,) = map(examples, ("inquiry", "identity", "info", "stats"))
+    expected = {"ping": identity, "info": identity | info, "stats": identity | stats}
+    async with running(users([])) as service, raw_redis(private_redis_url()) as redis, redis.pubsub() as pubsub:
+        await service.call(Action[GetUser, User]("get_user", service="users"), GetUser("u1"))
+        await pubsub.subscribe(inquiry["reply_to"])
+        for channel in ("daebus:discovery", "daebus:{users}:discovery"):
+            for asked, payload in expected.items():
+                assert await redis.publish(channel, msgspec.json.encode(inquiry | {"ask": asked})) == 1
+                message = None
+                while message is None:
+                    message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=5)
+                reply: Any = msgspec.json.decode(message["data"])
+                assert reply["status"] == "success"
+                assert reply["request_id"] == inquiry["request_id"]
+                assert reply["payload"].keys() == payload.keys()
+                assert [one.keys() for one in reply["payload"].get("handlers", ())][:1] == [
+                    one.keys() for one in cast("Any", payload).get("handlers", ())
+                ]
+                if asked == "stats":
+                    only: Any = reply["payload"]["handlers"][0]
+                    assert only["title"] == "action get_user"
+                    assert only["durations"][0][0] in BOUNDS
+        assert await redis.zrange("daebus:services", 0, -1) == [b"users"]
+    assert {bound for bound, _ in cast("Any", stats)["handlers"][0]["durations"]} <= set(BOUNDS)

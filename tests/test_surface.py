@@ -86,8 +86,8 @@ OFFERED: dict[type, str] = {
     Running: "stop wait",
     RunningService: "as_user bus call http override ports publish send socket stream",
     ServiceRun: "bus container grace instance logger service stopping",
-    Settings: "hung_after legacy lease limits max_buffered max_concurrency max_workers on_conflict on_lapse partitions "
-    "signing_keys stop_timeout",
+    Settings: "hung_after legacy lease limits max_buffered max_concurrency max_workers metadata on_conflict on_lapse "
+    "partitions signing_keys stop_timeout version",
     SigningKeys: "max_age of",
     Socket: "ask connection receive send",
     StreamAction: "name service types",

@@ -11,7 +11,7 @@ import pytest
 from tests.browser.people import CHROMIUM, DESKTOP, PHONE, open_browser
 from tests.export.market import app as market
 
-from daebus.checking.openapi import openapi
+from daebus.app.documents import openapi
 from daebus.export.asyncapi import asyncapi
 from daebus.pages.files import page_files
 from daebus.testing import running

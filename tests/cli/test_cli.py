@@ -99,7 +99,7 @@ def test_version_and_help_load_no_server(redis_url: str) -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     lines = done.stdout.splitlines()
     assert lines[0].startswith("daebus 1.")
-    assert [line.split()[0] for line in lines if line.startswith("  ")][-12:] == [
+    assert [line.split()[0] for line in lines if line.startswith("  ")][-14:] == [
         "call",
         "check",
         "dead",
@@ -112,6 +112,8 @@ def test_version_and_help_load_no_server(redis_url: str) -> None:
         "rooms",
         "run",
         "send",
+        "services",
+        "top",
     ]
     assert lines[-1] == "[]"
 

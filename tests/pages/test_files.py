@@ -6,7 +6,7 @@ import re
 
 from tests.export.market import app
 
-from daebus.checking.openapi import openapi
+from daebus.app.documents import openapi
 from daebus.export.asyncapi import asyncapi
 from daebus.pages.files import page_files
 

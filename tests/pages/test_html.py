@@ -12,7 +12,7 @@ from tests.export.torture import app as torture
 from tests.openapi.shop import app as shop
 from typing_extensions import override
 
-from daebus.checking.openapi import openapi
+from daebus.app.documents import openapi
 from daebus.export.asyncapi import asyncapi
 from daebus.pages.asyncapi import read_asyncapi
 from daebus.pages.html import Link, render

@@ -169,6 +169,8 @@ class RequestHandler:
     def _cancelled(self, request: Request, run: Run, begun: float) -> ServiceError | None:
         problem = run.ended(self._delivery.title, begun)
         if problem is not None:
+            about = request.trace_id or request.request_id
+            self._delivery.endpoint.statistics.fail(problem.code, problem.message, about)
             self._late.cancelled(request, self._action.name, self._delivery.title, run.deadline - begun)
         return problem
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Literal, get_args
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal, cast, get_args
 
 import msgspec
 
@@ -19,6 +20,9 @@ from daebus.queues.lapses import OnLapse
 __all__ = ["Conflict", "Settings", "read_settings", "unknown_option"]
 
 Conflict = Literal["warn", "error"]
+
+_MOST_LABELS = 64
+_LONGEST_LABEL = 256
 
 
 def unknown_option(subject: str, name: str, known: list[str]) -> WiringError:
@@ -93,6 +97,10 @@ class Settings(_Options, frozen=True, kw_only=True):
         signing_keys: The keys with which the service signs for which user it sends a message, and verifies what other
             services say; None, the default: whoever can write to Redis is trusted.
         limits: How large messages, replies and dead letters may be, and how many streams a caller may have open.
+        version: The version of the service, for operators: ``daebus services`` shows it. None, the default: as in the
+            environment, ``DAEBUS_VERSION``, otherwise unknown.
+        metadata: What else operators want to know of the service, such as ``{"region": "eu"}``: at most 64 names with
+            values, which ``daebus services`` shows. It is no secret. Default: nothing.
 
     Raises:
         WiringError: A setting is out of its range.
@@ -110,6 +118,8 @@ class Settings(_Options, frozen=True, kw_only=True):
     max_buffered: int = 67_108_864
     signing_keys: SigningKeys | None = None
     limits: BusLimits = BusLimits()
+    version: str | None = None
+    metadata: Mapping[str, str] = msgspec.field(default_factory=dict[str, str])
 
     def __post_init__(self) -> None:
         """Refuse values that are out of range."""
@@ -136,6 +146,24 @@ class Settings(_Options, frozen=True, kw_only=True):
         if not isinstance(self.limits, BusLimits):  # pyright: ignore[reportUnnecessaryIsInstance]  # no checker may run
             found, remedy = f"limits={self.limits!r}, which must be BusLimits", "write limits=BusLimits(...)"
             raise refuse(subject, found, remedy, "wrong-option")
+        self._check_labels(subject)
+
+    def _check_labels(self, subject: str) -> None:
+        if self.version is not None and not _is_label(self.version):
+            found = f"version={self.version!r}, which must be a text of 1 to {_LONGEST_LABEL} characters"
+            raise refuse(subject, found, 'write version="1.4.2", or leave it out', "wrong-option")
+        given = cast("object", self.metadata)
+        if not isinstance(given, Mapping) or len(self.metadata) > _MOST_LABELS:
+            found = f"metadata={given!r}, which must be a mapping of at most {_MOST_LABELS} names to texts"
+            raise refuse(subject, found, 'write metadata={"region": "eu"}', "wrong-option")
+        for name, value in cast("Mapping[object, object]", given).items():
+            if not (_is_label(name) and _is_label(value)):
+                found = f"metadata={{{name!r}: {value!r}}}: both must be texts of 1 to {_LONGEST_LABEL} characters"
+                raise refuse(subject, found, 'write metadata={"region": "eu"}', "wrong-option")
+
+
+def _is_label(given: object) -> bool:
+    return isinstance(given, str) and 0 < len(given) <= _LONGEST_LABEL
 
 
 def read_settings(subject: str, given: object) -> Settings:

@@ -26,6 +26,8 @@ _COMMANDS: Mapping[str, str] = {
     "lsp": "editor",
     "mcp": "assistants",
     "rooms": "rooms",
+    "services": "fleet.services",
+    "top": "fleet.top",
 }
 """The commands, and the module of each, which is loaded when it is used."""
 

@@ -2,75 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
 import msgspec
 
-from daebus.app.assembly import Assembly
+from daebus.app.documents import FOLDERS, FORMATS, WHOLE, exported
 from daebus.checking.examination import examine
 from daebus.checking.targets import TargetError
-from daebus.payloads.schemas import Json
 
 from .failures import explained
 
 __all__ = ["export"]
-
-
-def _openapi(made: Assembly) -> Json:
-    from daebus.checking.openapi import openapi  # noqa: PLC0415  # it loads Litestar
-
-    return openapi(made)
-
-
-def _asyncapi(made: Assembly) -> Json:
-    from daebus.export.asyncapi import asyncapi  # noqa: PLC0415  # likewise
-
-    return asyncapi(made)
-
-
-def _html(made: Assembly) -> Mapping[str, bytes]:
-    from daebus.pages.files import page_files  # noqa: PLC0415  # only here it is needed
-
-    return page_files(None if made.http is None else _openapi(made), _asyncapi(made))
-
-
-def _typescript(made: Assembly) -> Mapping[str, bytes]:
-    from daebus.export.contracts import contracts_of  # noqa: PLC0415  # it loads Litestar
-    from daebus.export.routes import routes_of  # noqa: PLC0415
-    from daebus.export.typescript.files import typescript  # noqa: PLC0415
-
-    files = typescript(contracts_of(made), routes_of(made))
-    return {name: text.encode() for name, text in files.items()}
-
-
-def _python(made: Assembly) -> str:
-    from daebus.export.contracts import contracts_of  # noqa: PLC0415  # it loads Litestar
-    from daebus.export.python.files import documented, python  # noqa: PLC0415
-
-    contracts = contracts_of(made)
-    return python(contracts.service, documented(contracts))
-
-
-def _contracts(made: Assembly) -> object:
-    from daebus.export.compare.described import describe  # noqa: PLC0415  # likewise
-
-    return describe(made)
-
-
-_DOCUMENTS: Mapping[str, Callable[[Assembly], object]] = {
-    "openapi": _openapi,
-    "asyncapi": _asyncapi,
-    "contracts": _contracts,
-}
-"""The formats that are one document in JSON."""
-
-_TEXTS: Mapping[str, Callable[[Assembly], str]] = {"python": _python}
-"""The formats that are one text."""
-
-_FOLDERS: Mapping[str, Callable[[Assembly], Mapping[str, bytes]]] = {"html": _html, "typescript": _typescript}
-"""The formats that are a folder of files."""
 
 
 class _Options(msgspec.Struct, frozen=True):
@@ -86,7 +30,7 @@ class _Options(msgspec.Struct, frozen=True):
 
 
 @click.command()
-@click.argument("form", type=click.Choice([*_DOCUMENTS, *_FOLDERS, *_TEXTS]), metavar="FORMAT", required=False)
+@click.argument("form", type=click.Choice(FORMATS), metavar="FORMAT", required=False)
 @click.argument("target", required=False)
 @click.option("--diff", nargs=2, metavar="OLD NEW", help="Show the changes of the contracts from OLD to NEW instead.")
 @click.option("--json", "as_json", is_flag=True, help="With --diff: as JSON, for tools.")
@@ -125,17 +69,11 @@ def _compare(options: _Options, old: str, new: str) -> None:
 def _export(options: _Options, form: str, target: str) -> None:
     if options.as_json:
         raise click.UsageError("--json is for --diff.")
-    if form in _FOLDERS and options.output is None:
+    if form in FOLDERS and options.output is None:
         raise click.UsageError(f"{form} is several files: name their folder, -o FOLDER.")
     made = examine(target, options.service).require()
     _refuse_foreign(options.without)
-    if form in _FOLDERS and options.output is not None:
-        _write_folder(options.output, _FOLDERS[form](made))
-    elif form in _TEXTS:
-        _write(options.output, _TEXTS[form](made))
-    else:
-        document = msgspec.json.encode(_DOCUMENTS[form](made))
-        _write(options.output, msgspec.json.format(document, indent=2).decode() + "\n")
+    _write(options.output, exported(made, form))
 
 
 def _refuse_foreign(folder: Path | None) -> None:
@@ -148,18 +86,17 @@ def _refuse_foreign(folder: Path | None) -> None:
         raise TargetError(f"{', '.join(foreign[:5])} would come from {folder}, not from the commit: {remedy}.")
 
 
-def _write(output: Path | None, text: str) -> None:
+def _write(output: Path | None, files: Mapping[str, bytes]) -> None:
+    whole = files.get(WHOLE)
     if output is None:
-        click.echo(text, nl=False)
-    else:
-        _put(output, text.encode())
+        click.echo(whole, nl=False)
+    elif whole is not None:
+        _put(output, whole)
         click.echo(f"wrote {output}", err=True)
-
-
-def _write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
-    for name, content in files.items():
-        _put(folder / name, content)
-    click.echo(f"wrote {len(files)} files to {folder}", err=True)
+    else:
+        for name, content in files.items():
+            _put(output / name, content)
+        click.echo(f"wrote {len(files)} files to {output}", err=True)
 
 
 def _put(path: Path, content: bytes) -> None:

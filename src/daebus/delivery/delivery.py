@@ -145,7 +145,9 @@ class Delivery(Generic[R]):
 
     def problem(self, error: Exception, incoming: Incoming, logger: Logger | None = None) -> ServiceError:
         """The error for the sender if the handling of its message has raised `error`; see `failure`."""
-        return failure(error, self.endpoint, incoming, logger or self._logger)
+        problem = failure(error, self.endpoint, incoming, logger or self._logger)
+        self.endpoint.statistics.fail(problem.code, problem.message, incoming.context.request_id)
+        return problem
 
     def _limited(self, handle: Handle[R]) -> Handle[R]:
         seconds = self._timeout

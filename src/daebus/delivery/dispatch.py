@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from bisect import bisect_left
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing, nullcontext
 from types import TracebackType
@@ -10,6 +12,7 @@ from typing import TypeVar, cast
 
 from daebus.core.cancelling import EXITS, is_cancelled
 from daebus.core.context import Context, current_context
+from daebus.telemetry.statistics import BOUNDS
 
 from .after_commit import discard, pending
 from .endpoint import Endpoint, Incoming
@@ -28,6 +31,8 @@ async def dispatch(endpoint: Endpoint[R], incoming: Incoming) -> R:
     before the reply.
     """
     token = current_context.set(incoming.context)
+    statistics, begun = endpoint.statistics, time.perf_counter()
+    statistics.begun += 1
     try:
         arguments = endpoint.take(incoming)
         if not endpoint.signature.is_async:
@@ -47,6 +52,9 @@ async def dispatch(endpoint: Endpoint[R], incoming: Incoming) -> R:
         raise
     finally:
         current_context.reset(token)
+        seconds = time.perf_counter() - begun  # as in `Statistics.end`, without a call for each message
+        statistics.seconds += seconds
+        statistics.counts[bisect_left(BOUNDS, seconds)] += 1
 
 
 def _misraised(endpoint: Endpoint[object], error: BaseException) -> RuntimeError | None:
@@ -78,17 +86,22 @@ async def _dispatch_to_thread(endpoint: Endpoint[R], incoming: Incoming, argumen
 
 async def dispatch_stream(endpoint: Endpoint[R], incoming: Incoming) -> AsyncGenerator[R]:
     """Pass a message to a handler that is an async generator, and yield each encoded item."""
-    with Handling(endpoint, incoming.context):
-        arguments = endpoint.take(incoming)
-        call = cast("Callable[..., AsyncGenerator[object]]", endpoint.call)
-        async with (
-            endpoint.injection.opened() or nullcontext(),
-            aclosing(call(*arguments, **incoming.keywords)) as items,
-        ):
-            async for item in items:
-                yield endpoint.encode(item)
-        if (after := pending(incoming.context)) is not None:
-            await after.release()
+    statistics, begun = endpoint.statistics, time.perf_counter()
+    statistics.begun += 1
+    try:
+        with Handling(endpoint, incoming.context):
+            arguments = endpoint.take(incoming)
+            call = cast("Callable[..., AsyncGenerator[object]]", endpoint.call)
+            async with (
+                endpoint.injection.opened() or nullcontext(),
+                aclosing(call(*arguments, **incoming.keywords)) as items,
+            ):
+                async for item in items:
+                    yield endpoint.encode(item)
+            if (after := pending(incoming.context)) is not None:
+                await after.release()
+    finally:
+        statistics.end(begun)
 
 
 class Handling:

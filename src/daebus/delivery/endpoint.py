@@ -10,6 +10,7 @@ import msgspec
 from daebus.core.context import Context
 from daebus.core.slots import Slots
 from daebus.declare.signatures import Signature
+from daebus.telemetry.statistics import Statistics
 
 from .injection import Injection
 from .interceptors import NONE, Interceptors
@@ -59,6 +60,7 @@ class Endpoint(msgspec.Struct, Generic[R_co], frozen=True):
         workers: The thread pool for a ``def`` handler.
         timeout: Seconds that one run of the handler may take; None: no limit.
         interceptors: The interceptors of its messages.
+        statistics: How many messages it got in this process, and how they ended.
     """
 
     title: str
@@ -71,6 +73,7 @@ class Endpoint(msgspec.Struct, Generic[R_co], frozen=True):
     workers: Workers
     timeout: float | None = None
     interceptors: Interceptors = NONE
+    statistics: Statistics = msgspec.field(default_factory=Statistics)
 
     @property
     def slots(self) -> Slots | None:

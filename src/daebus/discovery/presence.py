@@ -14,6 +14,7 @@ from daebus.connection.resp import Argument, CommandError
 from daebus.connection.scripts import CLAMP, EVEN_WHEN_FULL, NOW, Script
 from daebus.errors import Unavailable
 from daebus.payloads.codec import encode
+from daebus.protocol.discovery import SERVICES
 from daebus.protocol.messages import instance_registry, serving_channel, serving_instances, serving_registry
 from daebus.queues.lease_scripts import STEP
 
@@ -42,6 +43,18 @@ _BEAT = Script(
     redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now - live)
     redis.call('PEXPIRE', KEYS[2], live)
     return added
+    """
+)
+# Beside the registry of each service, as the keys of services are in several slots of a cluster.
+_LIST = Script(
+    EVEN_WHEN_FULL
+    + NOW
+    + CLAMP
+    + """
+    clamp(KEYS[1])
+    redis.call('ZADD', KEYS[1], now, ARGV[2])
+    redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[1])
+    redis.call('PEXPIRE', KEYS[1], ARGV[1])
     """
 )
 # In one step with the check of the others, because two instances that stop at once must not each rely on the other. An
@@ -129,3 +142,4 @@ class Presence:
         if await self._node.link.script(_BEAT, self._keys[:2], what) and self._is_recorded:
             _log.warning("The registry of what %r serves was lost and is made again.", self._service)
         self._is_recorded = True
+        await self._node.link.script(_LIST, [SERVICES], [_FORGET_MS, self._service])

@@ -13,6 +13,7 @@ from daebus.declare.signatures import Signature
 from daebus.declare.specs import ActionSpec, RouteSpec, Spec
 from daebus.delivery.endpoint import Endpoint
 from daebus.errors import WiringError
+from daebus.telemetry.statistics import Statistics
 
 from .checks import check_door
 from .concurrency import limited
@@ -47,6 +48,7 @@ def open_door(spec: Spec, endpoint: Endpoint[bytes]) -> Endpoint[Any]:
         timeout=spec.timeout,
         interceptors=limited(endpoint.interceptors, concurrency),
         encode=_encoding(spec, signature),
+        statistics=Statistics(),
     )
     if inputs is None:
         return opened

@@ -30,7 +30,9 @@ __all__ = [
     "Listened",
     "action_contract",
     "contracts_of",
+    "handled_by",
     "is_channel",
+    "listened_by",
     "read_about",
     "types_of",
 ]
@@ -163,16 +165,16 @@ def contracts_of(made: Described) -> AppContracts:
     compiled = made.plans.compiled()
     found = mentioned([spec.function for spec, _ in compiled])
     sockets = [(spec, endpoint) for spec, endpoint in compiled if isinstance(spec, SocketSpec)]
-    connect = [_handled("connect", spec, endpoint) for spec, endpoint in sockets if spec.event == "connect"]
+    connect = [handled_by("connect", spec, endpoint) for spec, endpoint in sockets if spec.event == "connect"]
     return AppContracts(
         service=made.service,
         actions=[action_contract(spec, endpoint) for spec, endpoint in compiled if isinstance(spec, ActionSpec)],
-        listeners=[_listened(spec, endpoint) for spec, endpoint in compiled if isinstance(spec, ListenSpec)],
+        listeners=[listened_by(spec, endpoint) for spec, endpoint in compiled if isinstance(spec, ListenSpec)],
         path=None if made.websocket is None else made.websocket.path,
         connect=next(iter(connect), None),
-        messages=[_handled(spec.type, spec, endpoint) for spec, endpoint in sockets if spec.event == "message"],
+        messages=[handled_by(spec.type, spec, endpoint) for spec, endpoint in sockets if spec.event == "message"],
         rooms=[
-            (spec.room, _handled(spec.room.name, spec, endpoint))
+            (spec.room, handled_by(spec.room.name, spec, endpoint))
             for spec, endpoint in compiled
             if isinstance(spec, JoinSpec)
         ],
@@ -182,7 +184,8 @@ def contracts_of(made: Described) -> AppContracts:
     )
 
 
-def _listened(spec: ListenSpec, endpoint: Endpoint[object]) -> Listened:
+def listened_by(spec: ListenSpec, endpoint: Endpoint[object]) -> Listened:
+    """The channel of a listener."""
     event = spec.contract.types[0] if spec.contract else _payload(endpoint.signature)
     return Listened(spec.channel, event, spec.is_durable, spec.name, read_about(spec, endpoint), spec.contract)
 
@@ -203,14 +206,15 @@ def _is_message(contract: Contract) -> TypeGuard[Message[Encodable]]:
 
 def action_contract(spec: ActionSpec, endpoint: Endpoint[object]) -> Handled:
     """The contract of an action."""
-    made = msgspec.structs.replace(_handled(spec.name, spec, endpoint), is_tool=spec.is_tool)
+    made = msgspec.structs.replace(handled_by(spec.name, spec, endpoint), is_tool=spec.is_tool)
     if spec.contract is None:
         return made
     takes, gives = spec.contract.types
     return msgspec.structs.replace(made, takes=takes, gives=gives)
 
 
-def _handled(name: str, spec: Spec, endpoint: Endpoint[object]) -> Handled:
+def handled_by(name: str, spec: Spec, endpoint: Endpoint[object]) -> Handled:
+    """The message that a handler answers."""
     signature = endpoint.signature
     gives = NoneType if signature.returns is MISSING else signature.returns
     return Handled(name, _payload(signature), gives, signature.streams, read_about(spec, endpoint))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable
 from functools import partial
 from typing import Protocol, Self
@@ -31,6 +31,7 @@ _WORKED = 0.1
 """Minimum share of CPU time in a gap between checks; with less, the process was paused, not busy."""
 
 _MOST_PLACES = 1000
+_LAG_SECONDS = 10.0
 
 
 def hung_seconds(given: float | None) -> float:
@@ -81,6 +82,7 @@ class Watchdog:
         self._loop_thread = threading.current_thread()
         self._timer: asyncio.TimerHandle | None = None
         self._beaten = 0.0
+        self._delays: deque[tuple[float, float]] = deque()
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
         self._places: defaultdict[str, Tally] = defaultdict(partial(Tally, forgets=True))
@@ -104,8 +106,18 @@ class Watchdog:
         if self._is_hung:
             self._alarm.goes_on()
 
+    @property
+    def lag(self) -> float | None:
+        """The longest delay of the event loop in the last 10 s, in seconds; None: it is not watched."""
+        return max((delay for _, delay in self._delays), default=None)
+
     def _beat(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._beaten = time.monotonic()
+        now, before = time.monotonic(), self._beaten or None
+        self._beaten = now
+        if before is not None:
+            self._delays.append((now, max(0.0, now - before - self._look)))
+        while self._delays and self._delays[0][0] < now - _LAG_SECONDS:
+            self._delays.popleft()
         self._timer = loop.call_later(self._look, self._beat, loop)
 
     def _watch(self) -> None:

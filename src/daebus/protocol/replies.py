@@ -23,6 +23,7 @@ __all__ = [
     "error_payload",
     "failed_reply",
     "reply_error",
+    "successful_reply",
 ]
 
 SUCCESS = "success"
@@ -74,6 +75,11 @@ def error_payload(error: ServiceError) -> msgspec.Raw:
     if memoryview(payload).nbytes > _LARGEST_ERROR:
         payload = encode_error(ServiceError(error.message[:_LONGEST_TEXT], code=error.code))
     return payload
+
+
+def successful_reply(payload: bytes, request_id: str) -> bytes:
+    """An encoded reply with a result, which is JSON."""
+    return encode(Reply(SUCCESS, msgspec.Raw(payload), request_id))
 
 
 def failed_reply(error: ServiceError, request_id: str) -> bytes:

@@ -84,6 +84,11 @@ class SocketHub:
         self._forgotten = asyncio.Event()
         self._unsubscribe: Callable[[], Awaitable[None]] | None = None
 
+    @property
+    def connected(self) -> int:
+        """How many clients are connected to this process."""
+        return len(self._connections)
+
     async def start(self) -> None:
         """Start receiving messages of other replicas for clients of this process. Raises `Unavailable`."""
         self._unsubscribe = await self._subscriber.subscribe(self._replicas.channel, self._replicas.receive)

@@ -13,6 +13,7 @@ from daebus.app.kinds import BACKGROUND, ON_START, ON_STOP
 from daebus.core.context import Fence
 from daebus.delivery.endpoint import Endpoint
 from daebus.delivery.grace import LIFECYCLE_SECONDS
+from daebus.discovery.responder import Responder
 from daebus.errors import StartupError
 from daebus.process.hangs import Hangs
 from daebus.process.watchdog import Watchdog, hung_seconds
@@ -20,6 +21,7 @@ from daebus.tasks.scheduler import ScheduledTask, Scheduler
 from daebus.wiring.resources import cause_of
 
 from .bus_parts import Actions, Channels, OldCalls, Queues, Registry
+from .introspection import Introspection
 
 if TYPE_CHECKING:
     from .runtime import Runtime
@@ -39,6 +41,7 @@ def parts_of(made: Assembly) -> list[Part]:
     """The parts of a service in the order of opening, without its HTTP and WebSocket servers."""
     return [
         Provided(),
+        Discovery(),
         Lifecycle(),
         *made.components,
         Threads(),
@@ -51,6 +54,20 @@ def parts_of(made: Assembly) -> list[Part]:
         Registry(),
         Watch(),
     ]
+
+
+class Discovery:
+    """The answers to questions about this instance: from before the start of the others to after their stop."""
+
+    @asynccontextmanager
+    async def serving(self, run: Runtime) -> AsyncGenerator[None]:
+        """Answer until the end."""
+        responder = Responder(run.node, run.made.service, Introspection(run).answer, run.logger)
+        try:
+            await responder.start()
+            yield
+        finally:
+            await responder.stop()
 
 
 class Lifecycle:
@@ -154,5 +171,7 @@ class Watch:
     async def serving(self, run: Runtime) -> AsyncGenerator[None]:
         """Log where the event loop is blocked, until the end; if it hangs, let others take over."""
         hangs = Hangs(run.lease, run.logger, lambda: run.exit_hung)
-        with Watchdog(run.logger, hung_seconds(run.made.settings.hung_after), hangs, lambda: run.has_started):
+        limit = hung_seconds(run.made.settings.hung_after)
+        run.watchdog = Watchdog(run.logger, limit, hangs, lambda: run.has_started)
+        with run.watchdog:
             yield

@@ -28,6 +28,7 @@ from daebus.discovery.presence import Presence
 from daebus.legacy.dialect import OldWire, UnspokenOldWire, dialect_of
 from daebus.operations.eviction import check_eviction
 from daebus.process.hangs import ExitHung
+from daebus.process.watchdog import Watchdog
 from daebus.queues.leases import Lease
 from daebus.queues.retries import Retries
 from daebus.rooms.rooms import Rooms
@@ -69,6 +70,7 @@ class Runtime:
         readers: The readers of messages from the bus.
         presence: Its entry in the registry; None: not registered yet.
         exit_notifier: Reports on the bus that the process exits before its stop has ended; None: it has not started.
+        watchdog: The watchdog of its event loop; None: not started yet.
         exit_hung: Ends the process if its event loop hangs; None: it must not be ended here.
     """
 
@@ -99,6 +101,7 @@ class Runtime:
         self.readers: list[ChannelServer | ActionServer] = []
         self.presence: Presence | None = None
         self.exit_notifier: ExitNotifier | None = None
+        self.watchdog: Watchdog | None = None
         self.exit_hung: ExitHung | None = None
         tasks = [
             ThreadTask(plan.spec.name, plan.endpoint, plan.spec.auto_start, plan.spec.restart, plan.spec.timeout)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from types import NoneType
 from typing import Literal
@@ -23,7 +23,7 @@ from daebus.payloads.encodable import Encodable
 from .reading import ShapeReader
 from .shapes import Plain, Record, Shape
 
-__all__ = ["Access", "Call", "Contracts", "Event", "Input", "RoomJoin", "Route", "describe"]
+__all__ = ["Access", "Call", "Contracts", "Event", "Input", "RoomJoin", "Route", "describe", "describe_calls"]
 
 
 class Access(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -160,6 +160,13 @@ class Contracts(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 def describe(made: DescribedWithRoutes) -> Contracts:
     """The contracts of an app."""
     return _Describer(ShapeReader()).describe(made, contracts_of(made))
+
+
+def describe_calls(service: str, calls: Sequence[Handled]) -> Contracts:
+    """The contracts of actions alone, as a caller has them: without what only their service knows."""
+    shapes = ShapeReader()
+    actions = {each.name: Call(shapes.read(each.takes), shapes.read(each.gives), each.streams) for each in calls}
+    return Contracts(format="daebus-contracts-1", service=service, actions=actions, records=shapes.records)
 
 
 class _Describer:

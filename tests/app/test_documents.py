@@ -6,7 +6,7 @@ import pytest
 from tests.export.market import app
 
 from daebus import Daebus, DaebusHttp
-from daebus.checking.openapi import openapi
+from daebus.app.documents import openapi
 from daebus.errors import ConfigurationError
 
 

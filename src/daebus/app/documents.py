@@ -1,0 +1,108 @@
+"""The contracts of an app for others, in each format: documents, clients, and files to compare with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from copy import copy
+
+import msgspec
+
+from daebus.errors import BadRequest, ConfigurationError
+from daebus.payloads.schemas import Json
+
+from .assembly import Assembly
+
+__all__ = ["FOLDERS", "FORMATS", "WHOLE", "exported", "openapi"]
+
+WHOLE = "-"
+"""The path of the only file of a format that is no folder."""
+
+
+def openapi(made: Assembly) -> Json:
+    """The OpenAPI 3.1 document of the routes of an app, also if the app does not serve it.
+
+    Raises:
+        ConfigurationError: The app has no HTTP, or Litestar refuses its options.
+        WiringError: Litestar does not take some of the routes.
+    """
+    from .running.web import Web  # noqa: PLC0415  # it loads Litestar
+
+    if made.http is None:
+        raise ConfigurationError(f"{made.service} has no HTTP: attach DaebusHttp() to it")
+    documented = copy(made.http)
+    documented.schema = True
+    document: Json = Web(msgspec.structs.replace(made, http=documented)).litestar.openapi_schema.to_schema()
+    return document
+
+
+def exported(made: Assembly, form: str) -> Mapping[str, bytes]:
+    """The files of a format by their paths; the only file of a format that is no folder has the path `WHOLE`.
+
+    Raises:
+        BadRequest: There is no such format.
+        ConfigurationError: The app has nothing to write in this format.
+    """
+    write = _WRITERS.get(form)
+    if write is None:
+        raise BadRequest(f"There is no format {form!r}; the formats are {', '.join(FORMATS)}")
+    return write(made)
+
+
+def _openapi(made: Assembly) -> Mapping[str, bytes]:
+    return _document(openapi(made))
+
+
+def _asyncapi(made: Assembly) -> Mapping[str, bytes]:
+    from daebus.export.asyncapi import asyncapi  # noqa: PLC0415  # only here it is needed
+
+    return _document(asyncapi(made))
+
+
+def _contracts(made: Assembly) -> Mapping[str, bytes]:
+    from daebus.export.compare.described import describe  # noqa: PLC0415  # likewise
+
+    return _document(describe(made))
+
+
+def _document(made: object) -> Mapping[str, bytes]:
+    return {WHOLE: msgspec.json.format(msgspec.json.encode(made), indent=2) + b"\n"}
+
+
+def _python(made: Assembly) -> Mapping[str, bytes]:
+    from daebus.export.contracts import contracts_of  # noqa: PLC0415  # likewise
+    from daebus.export.python.files import documented, python  # noqa: PLC0415
+
+    contracts = contracts_of(made)
+    return {WHOLE: python(contracts.service, documented(contracts)).encode()}
+
+
+def _typescript(made: Assembly) -> Mapping[str, bytes]:
+    from daebus.export.contracts import contracts_of  # noqa: PLC0415  # likewise
+    from daebus.export.routes import routes_of  # noqa: PLC0415
+    from daebus.export.typescript.files import typescript  # noqa: PLC0415
+
+    files = typescript(contracts_of(made), routes_of(made))
+    return {name: text.encode() for name, text in files.items()}
+
+
+def _html(made: Assembly) -> Mapping[str, bytes]:
+    from daebus.export.asyncapi import asyncapi  # noqa: PLC0415  # likewise
+    from daebus.pages.files import page_files  # noqa: PLC0415
+
+    return page_files(None if made.http is None else openapi(made), asyncapi(made))
+
+
+_WRITERS: Mapping[str, Callable[[Assembly], Mapping[str, bytes]]] = {
+    "openapi": _openapi,
+    "asyncapi": _asyncapi,
+    "contracts": _contracts,
+    "html": _html,
+    "typescript": _typescript,
+    "python": _python,
+}
+
+FORMATS: tuple[str, ...] = tuple(_WRITERS)
+"""The names of all formats."""
+
+FOLDERS = ("html", "typescript")
+"""The formats that are several files."""

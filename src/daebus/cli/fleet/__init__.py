@@ -1,0 +1,1 @@
+"""The commands that show running services: ``daebus services`` and ``daebus top``."""
