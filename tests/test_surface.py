@@ -36,6 +36,7 @@ from daebus import (
     RoomAddress,
     Rooms,
     Running,
+    SecurityScheme,
     ServiceContainer,
     ServiceRun,
     Settings,
@@ -88,6 +89,7 @@ OFFERED: dict[type, str] = {
     ServiceRun: "bus container grace instance logger service stopping",
     Settings: "hung_after legacy lease limits max_buffered max_concurrency max_workers metadata on_conflict on_lapse "
     "partitions signing_keys stop_timeout version",
+    SecurityScheme: "basic bearer cookie format header kind name",
     SigningKeys: "max_age of",
     Socket: "ask connection receive send",
     StreamAction: "name service types",
@@ -179,6 +181,7 @@ async def test_objects_of_public_classes_offer_what_is_for_users_and_nothing_els
             ServiceRun: runs[0],
             Settings: Settings(),
             Followed: Followed("1-0-1", 1),
+            SecurityScheme: SecurityScheme.basic(),
             SigningKeys: SigningKeys("k" * 32),
             Socket: socket,
             StreamAction: StreamAction[None, int]("count"),

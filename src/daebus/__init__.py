@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from daebus.errors import DaebusError, Reject, WiringError
     from daebus.identity.credentials import Credentials
     from daebus.identity.provider import Identity
+    from daebus.identity.schemes import SecurityScheme
     from daebus.payloads.encodable import Encodable
     from daebus.protocol.limits import BusLimits
     from daebus.rooms.blocking import BlockingRooms
@@ -84,6 +85,7 @@ __all__ = [
     "RoomAddress",
     "Rooms",
     "Running",
+    "SecurityScheme",
     "ServiceContainer",
     "ServiceRun",
     "Settings",
@@ -134,6 +136,7 @@ _HOMES = {
     "PerMessage": "delivery.per_message",
     "Credentials": "identity.credentials",
     "Identity": "identity.provider",
+    "SecurityScheme": "identity.schemes",
     "SigningKeys": "core.signing",
 }
 

@@ -58,6 +58,23 @@ async def test_a_name_belongs_to_who_took_it_first(service: RunningService) -> N
     assert (await service.http.get("/api/me", headers=cookie)).status_code == 401
 
 
+async def test_the_documents_say_that_the_users_are_known_by_a_cookie(service: RunningService) -> None:
+    document = (await service.http.get("/schema/openapi.json")).json()
+    by_cookie = {"type": "apiKey", "in": "cookie", "name": "chat_session"}
+    assert document["components"]["securitySchemes"] == {"chat_session_cookie": by_cookie}
+    assert document["paths"]["/api/me"]["get"]["security"] == [{"chat_session_cookie": []}]
+    assert "security" not in document["paths"]["/api/login"]["post"]
+    refused = await service.http.get("/api/me")
+    assert (refused.status_code, refused.headers.get("www-authenticate")) == (401, None)
+
+    messages = (await service.http.get("/asyncapi/asyncapi.json")).json()
+    assert messages["components"]["securitySchemes"]["chat_session_cookie"] == {**by_cookie, "type": "httpApiKey"}
+    of_cookie = [{"$ref": "#/components/securitySchemes/chat_session_cookie"}]
+    assert messages["operations"]["socket_types"]["security"] == of_cookie
+    # A cookie is not on the bus: there, another service forwards its user.
+    assert messages["operations"]["action_post"]["security"] == [{"$ref": "#/components/securitySchemes/user"}]
+
+
 async def test_guesses_of_a_password_are_limited(service: RunningService) -> None:
     await cookie_of(service, "Ada")
     guesses = [await service.http.post("/api/login", json={"name": "ada", "password": "x" * 9}) for _ in range(11)]

@@ -52,12 +52,16 @@ async def account_of(container: Container, user: User) -> Account:
 
 
 async def test_openapi(service: RunningService) -> None:
-    paths = (await service.http.get("/schema/openapi.json")).json()["paths"]
+    document = (await service.http.get("/schema/openapi.json")).json()
+    paths = document["paths"]
 
     logins = {"/api/auth/login", "/api/auth/refresh", "/api/auth/logout"}
     assert set(paths) == {"/api/users", "/api/users/{user_id}", "/api/me", *logins}
     assert set(paths["/api/users"]) == {"get", "post"}
-    assert paths["/api/me"]["patch"]["security"] == [{"user": []}]
+    assert paths["/api/me"]["patch"]["security"] == [{"bearer": []}]
+    assert "security" not in paths["/api/auth/login"]["post"]
+    bearer = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+    assert document["components"]["securitySchemes"] == {"bearer": bearer}
 
 
 async def test_a_fake_repository(service: RunningService) -> None:

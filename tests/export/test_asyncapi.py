@@ -63,7 +63,8 @@ def test_an_action_is_an_operation_with_a_reply(document: Json) -> None:
     assert operation["summary"] == "Finds an offer."
     assert operation["description"] == "It must not be older than a year.\n\nRequires: may_see."
     assert operation["tags"] == [{"name": "market"}]
-    assert operation["security"] == [{"$ref": "#/components/securitySchemes/user"}]
+    schemes = [{"$ref": f"#/components/securitySchemes/{name}"} for name in ("user", "bearer")]
+    assert operation["security"] == schemes
     assert _address(document["channels"]["action_get_offer"]) == action_stream("market", "get_offer")
     request = _payload(document, "action_get_offer", "request")
     assert request["action"] == {"const": "get_offer"}

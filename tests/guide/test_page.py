@@ -19,6 +19,7 @@ PROGRAMS = (
     "retries.py",
     "passing.py",
     "members.py",
+    "schemes.py",
     "backends.py",
     "metrics.py",
     "fences.py",

@@ -237,10 +237,10 @@ async def test_the_documents_say_who_may_do_what() -> None:
         document = (await service.http.get("/schema/openapi.json")).json()
         refused = await service.http.get("/users/ada")
     operations = {path: methods["get"] for path, methods in document["paths"].items() if "get" in methods}
-    assert document["components"]["securitySchemes"] == {"user": {"type": "http", "scheme": "bearer"}}
-    assert operations["/users/{user_id}"]["security"] == [{"user": []}]
+    assert document["components"]["securitySchemes"] == {"bearer": {"type": "http", "scheme": "bearer"}}
+    assert operations["/users/{user_id}"]["security"] == [{"bearer": []}]
     assert {"401", "403"} <= set(operations["/users/{user_id}"]["responses"])
-    assert operations["/visit"]["security"] == [{}, {"user": []}]
+    assert operations["/visit"]["security"] == [{}, {"bearer": []}]
     assert "401" not in operations["/visit"]["responses"]
     assert "security" not in operations["/open"]
     assert refused.headers["www-authenticate"] == "Bearer"

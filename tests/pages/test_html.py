@@ -83,7 +83,7 @@ def test_a_route_shows_its_parameters_its_body_its_answers_and_its_errors() -> N
     assert "pagequeryintegerWhich page of its reviews.at least 0 · default 0" in text
     assert "201 Createdapplication/json" in text
     assert "409 There is none left. (sold_out)application/problem+json" in text
-    assert "Needs user" in text.replace("Needsuser", "Needs user")
+    assert "Needs bearer" in text.replace("Needsbearer", "Needs bearer")
     assert "shaperequiredCircle or SquareIts shape." in text
     assert "No other fields are accepted." in text
 

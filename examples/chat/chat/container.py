@@ -4,10 +4,10 @@ from pathlib import Path
 
 from dependency_injector import providers
 
-from chat.accounts import Accounts, find_user
+from chat.accounts import COOKIE, Accounts, find_user
 from chat.archive import Archive
 from chat.uploads import Uploads
-from daebus import Identity, ServiceContainer
+from daebus import Identity, SecurityScheme, ServiceContainer
 
 
 class Container(ServiceContainer):
@@ -16,6 +16,6 @@ class Container(ServiceContainer):
     config.folder.from_env("CHAT_FILES", default="chat_files", as_=Path)  # all replicas share it
 
     accounts = providers.Singleton(Accounts, redis=ServiceContainer.redis, prefix=config.prefix)
-    user = Identity(find_user, accounts=accounts)
+    user = Identity(find_user, accounts=accounts, schemes=SecurityScheme.cookie(COOKIE))
     archive = providers.Singleton(Archive, redis=ServiceContainer.redis, prefix=config.prefix)
     uploads = providers.Singleton(Uploads, folder=config.folder)

@@ -2,7 +2,7 @@
 
 from dependency_injector import providers
 
-from daebus import Identity, PerMessage, ServiceContainer
+from daebus import Identity, PerMessage, SecurityScheme, ServiceContainer
 from user_service.presence import Activity, Rooms
 from user_service.security import LoginLimit
 from user_service.sessions import expiry_of, find_member, open_sessions
@@ -29,7 +29,7 @@ class Container(ServiceContainer):
         access_seconds=config.access_seconds,
         refresh_seconds=config.refresh_seconds,
     )
-    user = Identity(find_member, sessions=sessions, expires=expiry_of)
+    user = Identity(find_member, sessions=sessions, expires=expiry_of, schemes=SecurityScheme.bearer("JWT"))
     login_limit = providers.Singleton(
         LoginLimit, redis=ServiceContainer.redis, prefix=config.prefix, attempts=config.login_attempts, seconds=300
     )

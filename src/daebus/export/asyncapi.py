@@ -6,12 +6,14 @@ import re
 from collections.abc import Iterable
 from types import NoneType
 
+from daebus.asgi.backends import Backend, backends_of
 from daebus.declare.contracts import Channel
 from daebus.mistakes.show_type import show_type
 from daebus.payloads.encodable import Encodable
 from daebus.payloads.schemas import Json, Schemas, members_of
 from daebus.protocol.messages import action_stream, channel_stream
 
+from .asyncapi_security import SecurityDocument
 from .asyncapi_sockets import SocketDocument
 from .contracts import About, AnyAction, AppContracts, Described, Handled, Listened, contracts_of, types_of
 from .messages import ERROR, NUMBERED_KEY, Keys, about_of, as_key, message, reply, request
@@ -21,13 +23,6 @@ __all__ = ["asyncapi"]
 
 _BUS = [{"$ref": "#/servers/bus"}]
 _SLOT = re.compile(r"\{[^}]*\}")
-_USER = {
-    "type": "httpApiKey",
-    "name": "daebus-user",
-    "in": "header",
-    "description": "The user for whom a service sends the message: a JWS, signed by the service.",
-}
-_TOKEN = {"type": "http", "scheme": "bearer", "description": "A token in the handshake of the WebSocket."}
 
 
 def asyncapi(made: Described) -> Json:
@@ -39,12 +34,14 @@ def asyncapi(made: Described) -> Json:
     Source:
         https://www.asyncapi.com/docs/reference/specification/v3.0.0
     """
-    return _Document(contracts_of(made)).build()
+    backends = [] if made.http is None else backends_of(made.http.litestar)
+    return _Document(contracts_of(made), backends).build()
 
 
 class _Document:
-    def __init__(self, contracts: AppContracts) -> None:
+    def __init__(self, contracts: AppContracts, backends: Iterable[Backend]) -> None:
         self._contracts = contracts
+        self._security = SecurityDocument(backends, contracts.path)
         # The discriminator of AsyncAPI is a text, and stands for names of schemas; the tag in each schema says it all.
         self._schemas = Schemas(types_of(contracts), has_discriminators=False)
         self._keys = Keys()
@@ -62,7 +59,7 @@ class _Document:
         for channel in contracts.publishes:
             self._add_publisher(channel)
         if contracts.path is not None:
-            sockets = SocketDocument(contracts, self._schemas, self._keys)
+            sockets = SocketDocument(contracts, self._schemas, self._keys, self._security)
             self._channels["websocket"] = sockets.channel()
             self._operations |= sockets.operations()
         return self._whole()
@@ -81,7 +78,7 @@ class _Document:
             "operations": self._operations,
             "components": {
                 "schemas": {**self._schemas.components, "daebus.Error": ERROR},
-                "securitySchemes": {"user": _USER, **({"token": _TOKEN} if has_socket else {})},
+                "securitySchemes": self._security.schemes,
             },
         }
 
@@ -118,7 +115,8 @@ class _Document:
             "action": direction,
             **self._on_channel(key),
             "reply": {"address": {"location": "$message.payload#/reply_to"}, **self._on_channel(replies)},
-            **about_of(handled.about, scheme="user"),
+            **about_of(handled.about),
+            **self._security.on_bus(handled.about),
         }
 
     def _add_listener(self, listened: Listened) -> None:
@@ -126,7 +124,8 @@ class _Document:
         self._operations[key] = {
             "action": "receive",
             **self._on_channel(*self._add_channel(listened.channel, listened.event, durable=listened.durable)),
-            **about_of(listened.about, scheme="user"),
+            **about_of(listened.about),
+            **self._security.on_bus(listened.about),
         }
 
     def _add_publisher(self, channel: Channel[Encodable]) -> None:
@@ -134,7 +133,7 @@ class _Document:
         self._operations[self._keys.of("publish", channel.name)] = {
             "action": "send",
             **self._on_channel(*self._add_channel(channel.name, channel.types[0], durable=channel.durable)),
-            **about_of(about, scheme="user"),
+            **about_of(about),
         }
 
     def _on_channel(self, key: str, names: Iterable[str] | None = None) -> Json:
@@ -178,7 +177,7 @@ def _add_message(messages: dict[str, Json], shown: str, payload: Json) -> str:
 
 def _sent(title: str, summary: str) -> About:
     """What is known of a message that the code sends."""
-    return About(title, summary, description="", blueprint="", requires=(), user=None)
+    return About(title, summary, description="", blueprint="", requires=(), needs=None)
 
 
 def _address(key: str) -> Json:

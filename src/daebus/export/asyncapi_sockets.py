@@ -10,6 +10,7 @@ from daebus.declare.rooms import Room
 from daebus.payloads.encodable import Encodable
 from daebus.payloads.schemas import Json, Schemas
 
+from .asyncapi_security import SecurityDocument
 from .contracts import AppContracts, Handled
 from .messages import ERROR_REFERENCE, Keys, about_of, message
 
@@ -33,9 +34,11 @@ class SocketDocument:
         contracts: The contracts of the app.
         schemas: The schemas of its types.
         keys: The keys of the document.
+        security: Its security schemes.
     """
 
-    def __init__(self, contracts: AppContracts, schemas: Schemas, keys: Keys) -> None:
+    def __init__(self, contracts: AppContracts, schemas: Schemas, keys: Keys, security: SecurityDocument) -> None:
+        self._security = security
         self._contracts = contracts
         self._schemas = schemas
         self._key = keys.of
@@ -57,7 +60,8 @@ class SocketDocument:
             self._key("socket", one.name): {
                 **_operation("receive", [self._key("socket", one.name)]),
                 "reply": _operation(None, [self._key("answer", one.name), "error"]),
-                **about_of(one.about, scheme="token"),
+                **about_of(one.about),
+                **self._security.on_socket(one.about),
             }
             for one in self._contracts.messages
         }
@@ -66,7 +70,8 @@ class SocketDocument:
             found[join] = {
                 **_operation("receive", [join]),
                 "reply": _operation(None, [self._key("joined", room.name), "error"]),
-                **about_of(handled.about, scheme="token"),
+                **about_of(handled.about),
+                **self._security.on_socket(handled.about),
             }
         if self._contracts.rooms:
             found["leave"] = {**_operation("receive", ["leave"]), "summary": "Leaves a room"}

@@ -8,14 +8,14 @@ from typing import Protocol, TypeAlias, TypeGuard
 
 import msgspec
 
-from daebus.asgi.settings import DaebusWebSocket
+from daebus.asgi.settings import DaebusHttp, DaebusWebSocket
 from daebus.declare.contracts import Action, Channel, Contract, Message, StreamAction
 from daebus.declare.decorated import payload_parameters
 from daebus.declare.rooms import Room
 from daebus.declare.signatures import MISSING, Signature
 from daebus.declare.specs import ActionSpec, JoinSpec, ListenSpec, SocketSpec, Spec
 from daebus.delivery.endpoint import Endpoint
-from daebus.identity.provider import refuses_strangers
+from daebus.identity.needs import UserNeeds, user_needs
 from daebus.payloads.encodable import Encodable
 from daebus.websocket.clients import Client
 
@@ -49,7 +49,7 @@ class About(msgspec.Struct, frozen=True):
         description: The rest of its docstring.
         blueprint: The name of its blueprint.
         requires: The names of its guards.
-        user: Whether it refuses strangers; None: it does not ask for a user.
+        needs: What it needs of the sender of a message; None: the app is the sender.
     """
 
     title: str
@@ -57,12 +57,17 @@ class About(msgspec.Struct, frozen=True):
     description: str
     blueprint: str
     requires: Sequence[str]
-    user: bool | None
+    needs: UserNeeds | None
 
     @property
     def text(self) -> str:
         """All of its documentation."""
         return "\n\n".join(filter(None, (self.summary, self.description)))
+
+    @property
+    def refuses_strangers(self) -> bool:
+        """Whether the handler takes messages of known users only."""
+        return self.needs is not None and bool(self.needs.refuses_strangers)
 
 
 class Handled(msgspec.Struct, frozen=True):
@@ -155,6 +160,11 @@ class Described(Protocol):
         ...
 
     @property
+    def http(self) -> DaebusHttp | None:
+        """Its HTTP settings; None: it has no HTTP."""
+        ...
+
+    @property
     def websocket(self) -> DaebusWebSocket | None:
         """Its WebSocket settings; None: it has no WebSockets."""
         ...
@@ -234,7 +244,7 @@ def read_about(spec: Spec, endpoint: Endpoint[object]) -> About:
         description=description,
         blueprint=spec.blueprint,
         requires=[guard.__name__ for guard in spec.requires],
-        user=refuses_strangers(provider for _, provider in endpoint.injection.bindings),
+        needs=user_needs(endpoint),
     )
 
 

@@ -80,7 +80,7 @@ class _Described:
             blueprint=spec.blueprint,
             summary=about.summary,
             requires=about.requires,
-            user=about.user,
+            user=None if about.needs is None else about.needs.refuses_strangers,
             takes=None if handled is None else self._schema(handled.takes),
             gives=None if handled is None else self._schema(handled.gives),
             streams=handled is not None and handled.streams,

@@ -102,7 +102,7 @@ def _reply(name: str, status: str, payload: Json, *, final: bool, more: Json) ->
     return message(name, schema, correlationId=_CORRELATED)
 
 
-def about_of(about: About, *, scheme: str) -> Json:
+def about_of(about: About) -> Json:
     """What an operation says of its handler."""
     found: Json = {"title": about.title, "summary": about.summary}
     texts = [about.description] if about.description else []
@@ -112,6 +112,4 @@ def about_of(about: About, *, scheme: str) -> Json:
         found["description"] = "\n\n".join(texts)
     if about.blueprint:
         found["tags"] = [{"name": about.blueprint}]
-    if about.user:
-        found["security"] = [{"$ref": f"#/components/securitySchemes/{scheme}"}]
     return found

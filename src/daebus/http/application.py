@@ -153,10 +153,9 @@ def build_litestar(
 def _documentation(
     settings: DaebusHttp, service: str, routes: Sequence[HttpRoute], asyncapi: Callable[[], Json] | None
 ) -> Documentation:
-    has_users = any(route.knows is not None for route in routes)
     ids = operation_ids(routes, str(settings.litestar.get("path") or ""))
     is_served = settings.schema is not False and settings.litestar.get("openapi_config", True) is not None
-    documentation = Documentation(service, ids, asyncapi if is_served else None, has_users=has_users)
+    documentation = Documentation(service, ids, asyncapi if is_served else None)
     documentation.is_open = settings.schema is True
     return documentation
 

@@ -85,7 +85,8 @@ class Problems:
             code = _CODES.get(error.status_code) or re.sub(r"\W+", "_", phrase(error.status_code).lower())
             return _response(request, error.status_code, code, detail, details, error.headers)
         problem = error if is_for_senders(error) else self._unexpected(request, error)
-        headers = {"www-authenticate": "Bearer"} if problem.status == HTTPStatus.UNAUTHORIZED else None
+        challenge = _challenge(request) if problem.status == HTTPStatus.UNAUTHORIZED else None
+        headers = None if challenge is None else {"www-authenticate": challenge}
         return _response(request, problem.status, problem.code, problem.message, problem.details, headers)
 
     async def note(self, error: Exception, scope: Scope) -> None:
@@ -148,6 +149,12 @@ def unhidden(handlers: Handlers | None) -> Handlers:
     if HTTPStatus.INTERNAL_SERVER_ERROR in given:
         given.setdefault(Exception, given[HTTPStatus.INTERNAL_SERVER_ERROR])
     return given
+
+
+def _challenge(request: AnyRequest) -> str | None:
+    """The header ``WWW-Authenticate`` of a refused request, as its `RouteHandler` knows it; None: there is none."""
+    handler = request.route_handler if "route_handler" in request.scope else None
+    return cast("str | None", getattr(handler, "challenge", "Bearer"))
 
 
 def _response(

@@ -28,10 +28,10 @@ from daebus.delivery.delivery import Delivery
 from daebus.delivery.endpoint import Endpoint
 from daebus.errors import NotFound, WiringError, WiringProblem
 from daebus.files.ranges import with_ranges
-from daebus.identity.provider import refuses_strangers
+from daebus.identity.needs import user_needs
+from daebus.identity.schemes import BEARER, challenges
 from daebus.mistakes.suggestions import did_you_mean
-from daebus.openapi.errors import FORBIDDEN, INVALID_INPUT, UNAUTHORIZED, documented_errors, find_undocumented
-from daebus.openapi.page import USER
+from daebus.openapi.errors import INVALID_INPUT, documented_errors, find_undocumented
 from daebus.telemetry.logs import Logger
 
 from .answers import Encode, choose_encoding
@@ -63,11 +63,6 @@ class HttpRoute:
     spec: RouteSpec
     endpoint: Endpoint[object]
 
-    @property
-    def knows(self) -> bool | None:
-        """Whether it refuses strangers; None: it does not ask for a user."""
-        return refuses_strangers(provider for _, provider in self.endpoint.injection.bindings)
-
 
 class RouteHandler(OwnHandler):
     """A route as Litestar registers it.
@@ -83,6 +78,7 @@ class RouteHandler(OwnHandler):
         logger: For what fails after a response has begun.
         is_plain: Whether only the handler is called: no hook, no guard, no cache.
         explains_mistakes: Whether the user has no exception handler for wrong arguments.
+        challenge: The header ``WWW-Authenticate`` of an answer with 401; None: there is none.
     """
 
     route: HttpRoute
@@ -96,6 +92,7 @@ class RouteHandler(OwnHandler):
     body_limit: int | None = None
     is_plain: bool = False
     explains_mistakes: bool = False
+    challenge: str | None = None
     _check: AsyncAnyCallable | None = None  # checks a form's type, after the user's hook
 
     def fit(self, *, fast: bool) -> None:
@@ -187,6 +184,7 @@ def make_handler(
         return deliver_to(msgspec.structs.replace(made, encode=encode))
 
     handler.route, handler.make_delivery, handler.logger = route, make_delivery, logger
+    handler.challenge = challenges(user_needs(endpoint).schemes or [BEARER])
     posed = msgspec.structs.replace(signature, returns=ServerSentEvent) if spec.has_events else signature
     handler(_make_function(posed, names, hints))
     return handler
@@ -208,21 +206,18 @@ def _refuse_unknown_options(spec: RouteSpec) -> None:
 
 def _options(route: HttpRoute, *, has_input: bool) -> dict[str, Any]:
     """The user's options, and the documentation from the function."""
-    spec, signature, knows = route.spec, route.endpoint.signature, route.knows
+    spec, signature = route.spec, route.endpoint.signature
     summary, description = spec.documentation
     given = cast("dict[str, Any]", dict(spec.options))
     return {
         "summary": summary,
         "description": description or None,
         "tags": [spec.blueprint] if spec.blueprint else None,
-        "security": None if knows is None else [{USER: []}] if knows else [{}, {USER: []}],
         **given,
         "raises": None,  # Litestar knows only its own errors, and documents them in a form that no client gets
         "responses": {
             **({200: documented_events(signature.returns)} if spec.has_events else {}),
             **(INVALID_INPUT if has_input else {}),
-            **(UNAUTHORIZED if knows else {}),
-            **(FORBIDDEN if spec.requires else {}),
             **documented_errors(spec),
             **(given.get("responses") or {}),
         },

@@ -6,7 +6,7 @@ import math
 import time
 import types
 import typing
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import nullcontext
 from datetime import datetime
 from typing import Concatenate, Generic, TypeVar, Union, cast, overload
@@ -25,8 +25,9 @@ from daebus.payloads.codec import Decoder, compile_decoder
 from .asking import asking, asking_async, is_async
 from .credentials import Credentials, current_credentials, note_actor, session_of_context
 from .forwarding import AUTHORIZATION, Forwarded, Known, forwarded_of
+from .schemes import SecurityScheme, read_schemes
 
-__all__ = ["Identity", "Visitor", "identities", "refuses_strangers"]
+__all__ = ["Identity", "Visitor", "identities"]
 
 U = TypeVar("U")
 
@@ -37,6 +38,7 @@ class Rules(msgspec.Struct, Generic[U], frozen=True):
     expires: Callable[[U], datetime | None] | None
     subject: Callable[[U], str] | None
     forward: bool
+    schemes: tuple[SecurityScheme, ...] = ()
 
 
 class Visitor(MessageProvider[U | None], Generic[U]):
@@ -178,6 +180,8 @@ class Identity(MessageProvider[U], Generic[U]):
         subject: Returns the id of a user for logs; default: its attribute `id`, if it has one.
         forward: Whether the user is sent on, as JSON, with everything that a handler sends over the bus, and accepted
             from other services; then `find_user` is not called for their messages.
+        schemes: Where `find_user` finds the credentials, for OpenAPI, AsyncAPI and the header ``WWW-Authenticate``;
+            of several ones, each is enough. Default: those of the app's Litestar backend, otherwise a bearer token.
         **kwargs: Further arguments by name, injected as in a ``Factory``.
 
     Attributes:
@@ -194,6 +198,7 @@ class Identity(MessageProvider[U], Generic[U]):
         expires: Callable[[U], datetime | None] | None = None,
         subject: Callable[[U], str] | None = None,
         forward: bool = True,
+        schemes: SecurityScheme | Sequence[SecurityScheme] = (),
         **kwargs: object,
     ) -> None: ...
     @overload
@@ -204,6 +209,7 @@ class Identity(MessageProvider[U], Generic[U]):
         expires: Callable[[U], datetime | None] | None = None,
         subject: Callable[[U], str] | None = None,
         forward: bool = True,
+        schemes: SecurityScheme | Sequence[SecurityScheme] = (),
         **kwargs: object,
     ) -> None: ...
     def __init__(
@@ -213,9 +219,10 @@ class Identity(MessageProvider[U], Generic[U]):
         expires: Callable[[U], datetime | None] | None = None,
         subject: Callable[[U], str] | None = None,
         forward: bool = True,
+        schemes: SecurityScheme | Sequence[SecurityScheme] = (),
         **kwargs: object,
     ) -> None:
-        rules = Rules(expires, subject, forward)
+        rules = Rules(expires, subject, forward, read_schemes(schemes))
         self._become(Visitor(self, find_user, rules, (providers.Callable(current_credentials), *args), kwargs))
 
     def _become(self, visitor: Visitor[U]) -> None:
@@ -262,14 +269,6 @@ def identities(provider: providers.Provider[object]) -> Iterator[Identity[object
 def _members(annotation: object) -> tuple[object, ...]:
     is_union = typing.get_origin(annotation) in (Union, types.UnionType)
     return typing.get_args(annotation) if is_union else (annotation,)
-
-
-def refuses_strangers(needed: Iterable[providers.Provider[object]]) -> bool | None:
-    """Whether a handler that needs these providers refuses strangers; None: it does not ask for a user at all."""
-    found = [one for provider in needed for one in (provider, *provider.traverse())]
-    if any(isinstance(one, Identity) for one in found):
-        return True
-    return False if any(isinstance(one, Visitor) for one in found) else None
 
 
 def _seconds(when: datetime | None) -> float:

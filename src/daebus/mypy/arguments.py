@@ -24,7 +24,7 @@ __all__ = ["check_arguments"]
 # The caller of one of these may pass the missing arguments.
 _CALLED = ("Callable", "Coroutine", "Factory")
 _OPTIONAL = {ARG_POS: ARG_OPT, ARG_NAMED: ARG_NAMED_OPT}
-_OWN = ("expires", "subject", "forward")
+_OWN = ("expires", "subject", "forward", "schemes")
 """The arguments of an `Identity` that its function does not get."""
 _ANYTHING = AnyType(TypeOfAny.special_form)
 

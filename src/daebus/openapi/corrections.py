@@ -30,6 +30,7 @@ from daebus.payloads.schemas import REFERENCE, Json, Schemas, anything, describe
 from .bodies import correct_downloads, offer_msgpack, uploaded
 from .errors import BODY_ERRORS, SERVER_ERRORS, InvalidInput, problem_response
 from .routes import DocumentedRoute, document_path
+from .security import Security
 
 __all__ = ["Corrections", "corrected"]
 
@@ -70,6 +71,7 @@ class Corrections:
 
     def __init__(self, routes: Sequence[DocumentedRoute], settings: Mapping[str, object], *, packs: bool) -> None:
         self._routes = routes
+        self._settings = settings
         self._packs = packs
         self._prefix = str(settings.get("path") or "")
         self._has_dto = bool(settings.get("dto"))
@@ -80,9 +82,11 @@ class Corrections:
         paths: Mapping[str, Json] = document.get("paths", {})
         slots: list[_Slot] = []
         found: list[Json] = []
+        security = Security(document, self._settings)
         for route in self._routes:
+            path = document_path(route.spec, self._prefix)
             for method in route.spec.methods:
-                operation = paths.get(document_path(route.spec, self._prefix), {}).get(method.lower())
+                operation = paths.get(path, {}).get(method.lower())
                 if operation is not None:
                     found.append(operation)
                     body = uploaded(route.spec, route.endpoint.signature)
@@ -91,9 +95,11 @@ class Corrections:
                     correct_downloads(operation)
                     slots += self._slots(route.spec, route.endpoint.signature, operation)
                     _name_successes(operation["responses"])
+                    security.describe(operation, route, method=method, path=path)
                     _add_errors(operation["responses"], takes_body="requestBody" in operation)
                     slots += _problems(operation["responses"])
         _fill(document, [slot for slot in slots if _is_known(slot.kind)])
+        document["components"] = {name: part for name, part in document["components"].items() if part}
         if self._packs:
             offer_msgpack(found)
         return document

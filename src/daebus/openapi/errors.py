@@ -55,10 +55,10 @@ def _response(description: str) -> ResponseSpec:
     return ResponseSpec(Problem, generate_examples=False, description=description, media_type=PROBLEM)
 
 
-UNAUTHORIZED: Mapping[int, ResponseSpec] = {401: _response("The caller is not known (`unauthorized`)")}
+UNAUTHORIZED = "The caller is not known (`unauthorized`)"
 """The documented error of each route that refuses strangers."""
 
-FORBIDDEN: Mapping[int, ResponseSpec] = {403: _response("The caller may not do this (`forbidden`)")}
+FORBIDDEN = "The caller may not do this (`forbidden`)"
 """The documented error of each route with guards."""
 
 INVALID_INPUT: Mapping[int, ResponseSpec] = {400: _response("Invalid input")}

@@ -14,7 +14,6 @@ from litestar.exceptions import NotFoundException
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import OpenAPIRenderPlugin, YamlRenderPlugin
-from litestar.openapi.spec import Components, Reference, SecurityScheme
 from typing_extensions import override
 
 from daebus.pages.asyncapi import read_asyncapi
@@ -23,10 +22,7 @@ from daebus.pages.html import POLICY, Link, render
 from daebus.pages.openapi import read_openapi
 from daebus.payloads.schemas import Json
 
-__all__ = ["MESSAGES_PATH", "PATH", "USER", "Documentation"]
-
-USER = "user"
-"""The security scheme of routes that ask for the user of a request."""
+__all__ = ["MESSAGES_PATH", "PATH", "Documentation"]
 
 PATH = "/schema"
 """The path of the page of the routes; the documents are below it."""
@@ -44,7 +40,6 @@ class Documentation:
         title: The name of the service.
         operation_ids: Makes the ids of the operations, as Litestar asks for them.
         asyncapi: Makes the AsyncAPI document; it is called when it is first asked for. None: there is none.
-        has_users: Whether any route asks for the user of a request.
 
     Attributes:
         config: The OpenAPI configuration for Litestar.
@@ -57,8 +52,6 @@ class Documentation:
         title: str,
         operation_ids: Any,  # Litestar's type of it is private
         asyncapi: Callable[[], Json] | None,
-        *,
-        has_users: bool,
     ) -> None:
         def require_open(_: ASGIConnection[Any, Any, Any, Any], __: BaseRouteHandler) -> None:
             if not self.is_open:
@@ -66,9 +59,6 @@ class Documentation:
 
         # A function, not a method: Litestar deep-copies the guards of a router, including a method's object.
         self.is_open: bool = False
-        schemes: dict[str, SecurityScheme | Reference] | None = None
-        if has_users:
-            schemes = {USER: SecurityScheme(type="http", scheme="bearer")}
 
         def router(path: str, handlers: Sequence[HTTPRouteHandler]) -> Router:
             given = [*handlers, _asset("page.css", "text/css"), _asset("page.js", "text/javascript")]
@@ -80,7 +70,6 @@ class Documentation:
             title,
             "1.0.0",
             operation_id_creator=operation_ids,
-            components=Components(security_schemes=schemes),
             render_plugins=[_Page(has_messages=asyncapi is not None), YamlRenderPlugin()],
             openapi_router=router(PATH, []),
         )

@@ -248,4 +248,4 @@ class _Describer:
 
 
 def _access(about: About) -> Access:
-    return Access(bool(about.user), tuple(about.requires))
+    return Access(about.refuses_strangers, tuple(about.requires))

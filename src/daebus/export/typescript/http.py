@@ -131,6 +131,6 @@ def _throws(route: RouteContract) -> str:
     known: list[type[ServiceError]] = (
         [BadRequest] if route.input.payload is not MISSING or route.input.arguments else []
     )
-    known += [Unauthorized] if route.about.user else []
+    known += [Unauthorized] if route.about.refuses_strangers else []
     known += [Forbidden] if route.about.requires else []
     return "\n".join(f"@throws {{@link {name}}}" for name in error_names([*route.errors, *known]))
