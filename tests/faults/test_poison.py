@@ -24,13 +24,22 @@ TOTAL, POISON = 41, 13
 LEASE = 1.0
 
 WORKER = """
-import asyncio, os, signal
+import asyncio, ctypes, os, resource, signal
 from pathlib import Path
 from daebus import Channel, Daebus, Settings
 
 app = Daebus("poisoned", settings=Settings(lease=float(os.environ["LEASE"]), max_concurrency=64, stop_timeout=1.0))
 ledger = os.open(os.environ["LEDGER"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 armed = Path(os.environ["ARMED"])
+
+def use_up_memory(dies: bool) -> None:
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + (1 << 28),) * 2)
+    if dies:
+        malloc = ctypes.CDLL(None).malloc
+        malloc.restype = ctypes.c_void_p
+        ctypes.memset(malloc(ctypes.c_size_t(1 << 30)), 0, 1 << 30)  # as C code does that does not look at what it got
+    hoard = [bytearray(1 << 24) for _ in range(1 << 10)]
 
 async def work(number: int) -> int:
     os.write(ledger, f"begin {number}\\n".encode())
@@ -39,13 +48,15 @@ async def work(number: int) -> int:
     if number == int(os.environ["POISON"]):
         if os.environ["DEATH"] == "exit":
             os._exit(1)
+        if os.environ["DEATH"] in ("memory", "none"):
+            use_up_memory(os.environ["DEATH"] == "memory")
         await asyncio.sleep(1)
         os.kill(os.getpid(), signal.SIGKILL)  # as the kernel does where memory is used up
     await asyncio.sleep(float(os.environ["SECONDS"]))
     os.write(ledger, f"end {number}\\n".encode())
     return number
 
-@app.action("work")
+@app.action("work", retries=2, backoff=0.1)
 async def on_work(number: int) -> int:
     return await work(number)
 
@@ -142,14 +153,16 @@ async def dead_letters(redis: Any) -> list[dict[bytes, bytes]]:
     return [letter for _, letter in await redis.xrange(DEAD)]
 
 
-@pytest.mark.parametrize(("kind", "death", "replicas"), [("send", "exit", 1), ("event", "kill", 3)])
+@pytest.mark.parametrize(
+    ("kind", "death", "replicas"), [("send", "exit", 1), ("event", "kill", 3), ("send", "memory", 1)]
+)
 async def test_only_the_poison_is_buried(tmp_path: Path, kind: str, death: str, replicas: int) -> None:
-    """It kills at once, or after a second; a replica that died is replaced."""
+    """It kills at once, after a second, or as memory is used up (RLIMIT_AS); a replica that died is replaced."""
     url = private_redis_url()
     async with (
         raw_redis(url) as redis,
         Bus(url) as bus,
-        poisoned(tmp_path, death, seconds=0.05 if death == "exit" else 0.4) as fleet,
+        poisoned(tmp_path, death, seconds=0.4 if death == "kill" else 0.05) as fleet,
     ):
         for number in range(TOTAL):
             await (bus.send(WORK, number) if kind == "send" else bus.publish(EVENTS, number))
@@ -164,6 +177,21 @@ async def test_only_the_poison_is_buried(tmp_path: Path, kind: str, death: str, 
         assert letter[b"deliveries"] == b"5"
         assert fleet.noted("begin")[POISON] == 5
         assert fleet.deaths == 5
+
+
+async def test_a_handler_that_gets_no_memory_fails_and_its_process_goes_on(tmp_path: Path) -> None:
+    url = private_redis_url()
+    async with raw_redis(url) as redis, Bus(url) as bus, poisoned(tmp_path, "none") as fleet:
+        for number in range(TOTAL):
+            await bus.send(WORK, number)
+        async with let_loose(fleet, 1):
+            await until(lambda: redis.exists(DEAD), 60)
+            await until(lambda: set(fleet.noted("end")) == INNOCENT, 30)
+        (letter,) = await dead_letters(redis)
+        assert b'"payload":13' in letter[b"request"]
+        assert letter[b"exception"] == b"MemoryError"
+        assert fleet.noted("begin")[POISON] == 3  # with its two retries
+        assert fleet.deaths == 0
 
 
 async def test_a_call_that_kills_its_process_is_given_to_one_more_and_its_caller_is_told(tmp_path: Path) -> None:

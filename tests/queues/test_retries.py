@@ -235,6 +235,19 @@ async def test_what_is_due_later_waits(redis: Any) -> None:
     assert await redis.zrange(DELAYED, 0, -1) == [late]
 
 
+async def test_a_retry_is_later_than_the_entry_that_failed_also_if_the_clock_was_set_back(redis: Any) -> None:
+    seconds, _ = await redis.time()
+    failed = (seconds + 3600) * 1000
+    for index, entry in enumerate((f"{failed}-7", f"{failed}-8", "0-1")):
+        await redis.zadd(DELAYED, {msgspec.json.encode([AGAIN, entry, "event", str(index)]): index})
+    async with opened() as (_, retries):
+        await retries.start()
+        await until(lambda: _is_empty(redis))
+        await retries.stop()
+    times = [int(entry.partition(b"-")[0]) for entry, _ in await redis.xrange(AGAIN)]
+    assert times == [failed + 1] * 3
+
+
 MISFITS = [
     b"no json",
     b"\xff\x00",

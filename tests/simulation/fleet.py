@@ -68,6 +68,11 @@ class Instance:
         """Whether it serves, or will again."""
         return not (self.host.is_dead or self.task.done())
 
+    def note_lapses(self) -> None:
+        """Note how often it found that it was cut off."""
+        if self._runtime is not None:
+            self._history.note("lapses", "", self.host.name, self.host.name, str(self._runtime.lease.lapses.count))
+
     def stop(self) -> None:
         """Stop it in order."""
         self.host.main.call_soon(self._stop.set)

@@ -20,11 +20,12 @@ class Event(msgspec.Struct, frozen=True):
     Attributes:
         time: When, in seconds.
         what: ``invoke``, ``ok``, ``fail``, ``unknown`` of the client; ``start``, ``effect``, ``failed``, ``cancelled``
-            of a handler; ``ready`` of an instance; or ``fault``.
+            of a handler; ``ready`` of an instance, and how many ``lapses`` it had; ``fault``; or ``healed``.
         kind: ``send``, ``call``, ``keyed``, ``items``, ``publish`` or ``tick``; of a fault: which.
         name: The name of the job; of a fault, the host.
         by: The host that noted it.
-        value: The reply; of a call that failed, the code of its error; of a fault, whether a poisonous job was it.
+        value: The reply; of a call that failed, the code of its error; of a start, its fence; of lapses, how many; of a
+            fault, whether a poisonous job was it.
         seconds: Of a fault: how long it lasts.
         lease: Of a fault: the lease of the host in seconds; 0: it hit all.
     """

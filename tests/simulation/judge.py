@@ -27,8 +27,14 @@ _SILENCE = 0.6
 _SETTLING = 10.0
 """Seconds for which the settling of an entry may take after its handler has ended, on a connection that stalls."""
 
-_FEWEST_DELIVERIES = 2
-"""How often a call is delivered at most."""
+_FEWEST_DELIVERIES, _MOST_DELIVERIES = 2, 5
+"""How often a call, and what is sent, is delivered at most if it kills its process."""
+
+_CLOCK_SECONDS = 3.0
+"""Seconds after which each process knows that the clock of the server was set."""
+
+_TOLD_LEASES, _TOLD_SECONDS = 1.5, 10.0
+"""An instance that was cut off for so many leases learns what it has lost, within so many seconds."""
 
 _NEVER_FINISHED = "never finished"
 
@@ -86,6 +92,10 @@ def judge(
         *_pinned(events, runs),
         *_poisoned(events, runs),
         *_refused(events),
+        *_unanswered(events),
+        *_unfenced(events),
+        *_undone(events, runs),
+        *_unnoticed(events),
     ]
 
 
@@ -230,13 +240,13 @@ def _pinned(events: Sequence[Event], runs: Mapping[str, Sequence[Run]]) -> Itera
 
 
 def _poisoned(events: Sequence[Event], runs: Mapping[str, Sequence[Run]]) -> Iterator[str]:
-    """A call that kills its process is given to one more, and no more."""
+    """A message that kills its process is given to a few more, and no more."""
     killers = {event.value for event in events if event.what == "fault" and event.value}
     for event in events:
-        if event.what == "invoke" and event.kind == "call" and event.name in killers:
+        if event.what == "invoke" and event.name in killers:
             count = len(runs[event.name])
-            if count > _FEWEST_DELIVERIES:
-                yield f"call {event.name} killed {count} processes"
+            if count > (_FEWEST_DELIVERIES if event.kind == "call" else _MOST_DELIVERIES):
+                yield f"{event.kind} {event.name} killed {count} processes"
 
 
 def _refused(events: Sequence[Event]) -> Iterator[str]:
@@ -254,3 +264,57 @@ def _refused(events: Sequence[Event]) -> Iterator[str]:
         is_refused = event.what == "fail" and event.value in ("no_such_service", "no_such_action")
         if is_refused and serving is not None and begun[event.name] > serving + 1:
             yield f"{event.kind} {event.name} was refused: {event.value}"
+
+
+def _unanswered(events: Sequence[Event]) -> Iterator[str]:
+    """A call is answered if nothing breaks, also some seconds after the clock was set."""
+    faults = [event for event in events if event.what == "fault"]
+    if any(event.kind != "clock" for event in faults):
+        return
+    begun = {(event.kind, event.name, event.by): event.time for event in events if event.what == "invoke"}
+    for event in events:
+        if event.kind in ("call", "keyed") and event.value in ("timeout", "unavailable"):
+            since = begun[event.kind, event.name, event.by] - _CLOCK_SECONDS
+            if not any(since <= fault.time <= event.time for fault in faults):
+                yield f"{event.kind} {event.name} got no answer: {event.value}"
+
+
+def _unfenced(events: Sequence[Event]) -> Iterator[str]:
+    """Each run of a message has a greater fence than those before."""
+    fences: dict[str, str] = {}
+    for event in events:
+        if event.what == "start" and event.name != "tick":
+            before = fences.get(event.name, "")
+            if event.value <= before:
+                yield f"{event.name} has the fence {event.value or 'none'} after {before or 'none'}"
+            fences[event.name] = event.value
+
+
+def _undone(events: Sequence[Event], runs: Mapping[str, Sequence[Run]]) -> Iterator[str]:
+    """A handler whose message was taken over is cancelled once its instance is in reach again."""
+    faults = [event for event in events if event.what == "fault"]
+    stopped = {event.name for event in faults if event.kind in _STOPPED}
+    for name, of_it in runs.items():
+        for earlier, later in itertools.combinations(of_it, 2):
+            own = [fault for fault in faults if fault.name in (earlier.host, "all") or fault.kind in _COMMON]
+            again = max([later.begin, *(fault.time + fault.seconds for fault in own if fault.time < earlier.end)])
+            if (
+                later.host != earlier.host not in stopped
+                and later.begin < earlier.end
+                and earlier.how in ("effect", "failed")
+                and earlier.end > again + _TOLD_SECONDS
+            ):
+                taken = f"{later.host} had taken it over at {later.begin:.1f}"
+                yield f"{name} went on on {earlier.host} until {earlier.end:.1f}, but {taken}"
+
+
+def _unnoticed(events: Sequence[Event]) -> Iterator[str]:
+    """An instance that was cut off for longer than its lease knows it."""
+    lapses = {event.name: int(event.value) for event in events if event.what == "lapses"}
+    ready = {event.name: event.time for event in events if event.what == "ready"}
+    healed = next((event.time for event in events if event.what == "healed"), float("inf"))
+    for fault in events:
+        if fault.what == "fault" and fault.kind in ("freeze", "partition") and lapses.get(fault.name) == 0:
+            seconds = min(fault.time + fault.seconds, healed) - fault.time
+            if seconds > _TOLD_LEASES * fault.lease and ready[fault.name] < fault.time:
+                yield f"{fault.name} was cut off for {seconds:.1f} s, and knows nothing of it"

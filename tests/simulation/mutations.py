@@ -1,5 +1,6 @@
-"""Mutations: each takes one mend out of a copy of daebus, and the simulation, or a round of faults, must find it.
+"""Mutations: each takes one mend out of a copy of daebus, and something must find it.
 
+That is the simulation, a round of faults, or, where processes and threads matter, which a simulation has not, a test.
 ``python -m tests.simulation.mutations`` tries all, ``--only gap,keys`` some of them. It prints a table.
 """
 
@@ -36,14 +37,16 @@ class Mutation(msgspec.Struct, frozen=True):
         after: What stands there without it.
         faults: The kinds of faults of the simulation that show it; of a round of ``nox -s chaos`` if it has `rounds`.
         rounds: Whether it needs real processes.
+        test: The test that finds it, if a simulation cannot.
     """
 
     mend: str
     file: str
     before: str
     after: str
-    faults: tuple[str, ...]
+    faults: tuple[str, ...] = ()
     rounds: bool = False
+    test: str = ""
 
 
 MUTATIONS: Mapping[str, Mutation] = {
@@ -129,14 +132,14 @@ MUTATIONS: Mapping[str, Mutation] = {
         "queues/lease_scripts.py",
         "if ARGV[5] ~= '1' or #taken >= room or claim(p) then break end",
         "if #taken < room then claim(p) end",
-        ("slow",),
+        ("poison",),
     ),
     "two deliveries": Mutation(
         "a call is delivered twice at most",
         "queues/suspects.py",
         "MAX_CALL_DELIVERIES = 2",
         "MAX_CALL_DELIVERIES = 5",
-        ("slow",),
+        ("poison",),
     ),
     "retries": Mutation(
         "what fails is retried",
@@ -159,6 +162,104 @@ MUTATIONS: Mapping[str, Mutation] = {
         "local held = false",
         ("slow",),
     ),
+    "started": Mutation(
+        "after a lapse, an entry is confirmed before it is started",
+        "queues/reader.py",
+        "if (tenure is not None and tenure == self._lease.tenure) or await self._held.owned(stream, [entry]):",
+        "if tenure is None or tenure > -1:",
+        ("freeze", "partition"),
+    ),
+    "cancelled": Mutation(
+        "handlers of entries that others have taken over are cancelled",
+        "queues/streams.py",
+        "                    if cancel:\n                        task.cancel()\n",
+        "",
+        ("freeze", "partition"),
+    ),
+    "lapse": Mutation(
+        "an instance that was cut off for longer than its lease knows it, and logs it",
+        "queues/leases.py",
+        "if has_lapsed and self._lapses > 1:",
+        "if has_lapsed and self._lapses < 0:",
+        ("freeze",),
+    ),
+    "fence": Mutation(
+        "each take-over has a greater fence",
+        "queues/lease_scripts.py",
+        "taken[#taken + 1] = {entry[1], entry[2], p[4] + 1, drawn}",
+        "taken[#taken + 1] = {entry[1], entry[2], p[4] + 1, 0}",
+        ("kill",),
+    ),
+    "fence of a key": Mutation(
+        "each run for a key has a greater fence",
+        "queues/idempotency.py",
+        "return {'mine', draw(KEYS[4])}",
+        "return {'mine', 1}",
+        ("kill",),
+    ),
+    "fence of a retry": Mutation(
+        "each retry has a greater fence, also if the clock was set back",
+        "queues/due_retries.py",
+        "if failed and failed >= now and failed - now < 604800000 then",
+        "if false then",
+        ("clock",),
+    ),
+    "five deliveries": Mutation(
+        "what was sent is delivered five times at most if it kills its process",
+        "queues/suspects.py",
+        "MAX_DELIVERIES = 5",
+        "MAX_DELIVERIES = 50",
+        ("poison",),
+    ),
+    "returned": Mutation(
+        "an instance that stops returns what it did not finish, and this delivery does not count",
+        "queues/lease_scripts.py",
+        "'RETRYCOUNT', math.max(0, p[4] - 1), 'JUSTID')",
+        "'RETRYCOUNT', p[4], 'JUSTID')",
+        ("stop",),
+    ),
+    "exits": Mutation(
+        "sys.exit() in a handler is a failure of the handler",
+        "core/cancelling.py",
+        "EXITS = (SystemExit, KeyboardInterrupt)",
+        "EXITS = (KeyboardInterrupt,)",
+        ("slow",),
+    ),
+    "clock": Mutation(
+        "the clock of the server is read again, as it may be set",
+        "connection/node.py",
+        "await asyncio.sleep(self.timings.clock)",
+        "await asyncio.sleep(3600)",
+        ("clock",),
+    ),
+    "clock of retries": Mutation(
+        "retries keep their time when the clock is set",
+        "queues/due_retries.py",
+        "if last and now < last - 1000 then",
+        "if last and now < 0 then",
+        ("clock",),
+    ),
+    "misfits": Mutation(
+        "a member that is no retry does not hold up the others",
+        "queues/due_retries.py",
+        "elseif not moved or string.find",
+        "elseif moved and string.find",
+        ("misfit",),
+    ),
+    "unknown owners": Mutation(
+        "an owner that no registry knows is found, and taken over once it is dead",
+        "queues/lease_scripts.py",
+        "            redis.call('ZADD', registry, expiries[name], name)\n            elseif",
+        "            elseif",
+        ("orphan", "kill"),
+    ),
+    "clock that is set back": Mutation(
+        "a clock that is set back is a gap, too",
+        "queues/lease_scripts.py",
+        "math.abs(now + answered)",
+        "(now + answered)",
+        ("clock", "kill"),
+    ),
     "renamed listener": Mutation(
         "a renamed listener continues where the old one was",
         "channels/groups.py",
@@ -166,6 +267,104 @@ MUTATIONS: Mapping[str, Mutation] = {
         "",
         ("renamings",),
         rounds=True,
+    ),
+    "resent outcome": Mutation(
+        "an outcome for a key is stored once, though the answer of the server is lost",
+        "queues/idempotency.py",
+        "if run[4] ~= by then",
+        "if true then",
+        test="tests/queues/test_idempotency.py",
+    ),
+    "least lease": Mutation(
+        "where leases differ, all send heartbeats by the least one",
+        "queues/lease_scripts.py",
+        "math.min(math.floor(least / 3), ",
+        "math.min(math.floor(lease / 3), ",
+        test="tests/queues/test_lease_scripts.py",
+    ),
+    "half a lease": Mutation(
+        "a heartbeat is relied on for half a lease",
+        "queues/leases.py",
+        "return self._lapses if uptime() - self._confirmed < self.seconds / 2 else None",
+        "return self._lapses if uptime() - self._confirmed < self.seconds else None",
+        test="tests/queues/test_settler.py",
+    ),
+    "ids of the dead": Mutation(
+        "instances that were killed leave no ids behind",
+        "queues/lease_scripts.py",
+        "elseif not pending.err then",
+        "elseif false then",
+        test="tests/queues/test_lease_scripts.py",
+    ),
+    "connections": Mutation(
+        "a hundred listeners share few connections",
+        "channels/durable.py",
+        "changes = await self._share() if len(memberships) > _CONNECTIONS else None",
+        "changes = None",
+        test="tests/channels/test_groups_of_many_listeners.py::test_a_hundred_listeners_of_as_many_channels_share_few_connections",
+    ),
+    "old wire": Mutation(
+        "the protocol of 0.0.31 is not spoken unless it is asked for",
+        "legacy/dialect.py",
+        "return OldWire if speaks_old_wire(legacy) else UnspokenOldWire",
+        "return OldWire",
+        test="tests/legacy/test_services.py::test_they_are_not_spoken_to_unless_asked_for",
+    ),
+    "seen service": Mutation(
+        "a service that was ever seen is never spoken to in the protocol of 0.0.31",
+        "bus/caller.py",
+        "missing if self._directory.has_seen(service) else await dialect.instead(missing, service)",
+        "await dialect.instead(missing, service)",
+        test="tests/legacy/test_services.py::test_one_that_was_ever_one_of_ours_is_not_spoken_to_in_the_old_way",
+    ),
+    "replaced primary": Mutation(
+        "a server that its Sentinels have replaced is left, though it still answers",
+        "connection/server_link.py",
+        "elif await self._server.elected() not in (None, wire.address):",
+        "elif wire.address is None:",
+        test="tests/faults/test_topologies.py::test_a_server_that_its_sentinels_have_replaced_is_left_though_it_answers",
+    ),
+    "watchdog": Mutation(
+        "a process whose event loop hangs exits",
+        "process/watchdog.py",
+        "elif not self._is_hung and self._hung_after and silent >= self._hung_after:",
+        "elif silent < 0:",
+        test="tests/process/test_hangs.py::test_a_process_whose_loop_hangs_exits_and_others_do_its_work",
+    ),
+    "held threads": Mutation(
+        "an instance whose threads are all held leaves the messages that need one to others",
+        "core/slots.py",
+        "        self.is_held = True\n        while self._waiting:",
+        "        return\n        while self._waiting:",
+        test="tests/faults/test_held_threads.py::test_other_replicas_get_the_messages_that_need_a_thread",
+    ),
+    "hung worker": Mutation(
+        "a worker that hangs is replaced",
+        "process/supervisor.py",
+        "stack=stack)\n        child.kill()",
+        "stack=stack)",
+        test="tests/process/test_supervisor.py::test_a_worker_that_hangs_is_replaced",
+    ),
+    "healthy workers": Mutation(
+        "no worker is stopped because another one does not start",
+        "process/supervisor.py",
+        "if all(each.unstarted >= self._tries for each in self._places):",
+        "if any(each.unstarted >= self._tries for each in self._places):",
+        test="tests/process/test_supervisor.py::test_a_worker_that_does_not_start_takes_no_other_with_it",
+    ),
+    "swallowed cancellation": Mutation(
+        "a handler that swallows its cancellation does not hold up the stop",
+        "delivery/grace.py",
+        "self.give_up(await _wait(late, self.left_until(CUT_SECONDS)))",
+        "self.give_up(await _wait(late, 3600.0))",
+        test="tests/process/test_process_stopping.py::test_handlers_that_swallow_their_cancellation",
+    ),
+    "stop guard": Mutation(
+        "the process ends in time, also if its event loop is blocked",
+        "process/stopguard.py",
+        'if not self._comes("over", end) or self._is_kept_alive(end):',
+        'if not self._comes("over", end + 3600):',
+        test="tests/process/test_process_stopping.py::test_an_event_loop_that_is_blocked",
     ),
 }
 
@@ -186,9 +385,11 @@ def mutated(mutation: Mutation | None) -> Generator[Mapping[str, str]]:
 
 
 def searched(mutation: Mutation, environment: Mapping[str, str], seconds: float, *more: str) -> tuple[bool, str]:
-    """Whether a search finds something wrong with the daebus of an environment, and what it printed."""
+    """Whether something wrong is found with the daebus of an environment, and what was printed."""
     faults = ",".join(mutation.faults)
-    if mutation.rounds:
+    if mutation.test:
+        options = ["pytest", "-q", "-x", "-p", "no:cacheprovider", mutation.test]
+    elif mutation.rounds:
         options = ["tests.chaos", "--only", faults, "--seconds", "8"]
     else:
         options = ["tests.simulation", "--search", str(seconds), "--faults", faults, *more]
@@ -211,13 +412,26 @@ def main() -> int:
         with mutated(mutation) as environment:
             found, told = searched(mutation, environment, options.seconds)
         missed += not found
-        seed = re.search(r"^seed (\d+)", told, re.MULTILINE)
-        how = "nox -s chaos" if mutation.rounds else "simulation" + (f", seed {seed[1]}" if seed else "")
-        after = f"{time.perf_counter() - begun:.0f} s"
-        by = f"{how}, {', '.join(mutation.faults)}" if found else "**not found**"
-        sys.stdout.write(f"| {mutation.mend} | {by} | {after} |\n")
+        how = _how(mutation, told) if found else "**not found**"
+        sys.stdout.write(f"| {mutation.mend} | {how} | {_after(told, time.perf_counter() - begun)} |\n")
         sys.stdout.flush()
     return bool(missed)
+
+
+def _how(mutation: Mutation, told: str) -> str:
+    """What found it."""
+    if mutation.test:
+        return f"test `{mutation.test.removeprefix('tests/').partition('::')[0]}`"
+    if mutation.rounds:
+        return f"`nox -s chaos`, {', '.join(mutation.faults)}"
+    seed = re.search(r"^seed (\d+)", told, re.MULTILINE)
+    return f"simulation, {f'seed {seed[1]}' if seed else 'first seed'}, {', '.join(mutation.faults)}"
+
+
+def _after(told: str, seconds: float) -> str:
+    """After how many seconds; of processor time for the simulation, as it never waits."""
+    worked = re.search(r"^\d+ seeds, ([0-9.]+) s", told, re.MULTILINE)
+    return f"{float(worked[1]) if worked else seconds:.0f} s"
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from functools import cache
 
 import msgspec
 
-from daebus import Action, Blueprint, Channel, Daebus, Settings, StreamAction
+from daebus import Action, Blueprint, Channel, Context, Daebus, Settings, StreamAction
 from daebus.app.assembly import Assembly
 
 from .history import Stage
@@ -48,12 +48,14 @@ class Job(msgspec.Struct):
         seconds: How long the handler takes.
         failures: How many of its runs fail; those after the first one take no time.
         kills: Whether it kills each process that runs it.
+        exits: Whether it fails by `sys.exit`.
     """
 
     name: str
     seconds: float
     failures: int = 0
     kills: bool = False
+    exits: bool = False
 
 
 WORK = Action[Job, str]("work", service=SERVICE)
@@ -75,12 +77,12 @@ def on_stage(stage: Stage) -> Generator[None]:
 
 
 @asynccontextmanager
-async def _run(kind: str, job: Job) -> AsyncGenerator[str]:
+async def _run(kind: str, job: Job, context: Context | None = None) -> AsyncGenerator[str]:
     """A run of a handler, which notes how it ends, gives its name, and then what the handler does for longer."""
     stage = _stages[-1]
     host, history = stage.world.current, stage.history
     assert host is not None
-    history.note("start", kind, job.name, host.name)
+    history.note("start", kind, job.name, host.name, (context and context.fence) or "")
     begun = host.world.now
     failed = sum(event.what == "failed" and event.name == job.name for event in history.events)
     try:
@@ -89,12 +91,12 @@ async def _run(kind: str, job: Job) -> AsyncGenerator[str]:
             stage.kill(host)
             await asyncio.get_running_loop().create_future()  # a host that is dead does not go on
         if failed < job.failures:
-            raise _FailureError
+            raise SystemExit(1) if job.exits else _FailureError
         yield f"{job.name} by {host.name} at {begun:.4f}"
     except (asyncio.CancelledError, GeneratorExit):
         history.note("cancelled", kind, job.name, host.name)
         raise
-    except _FailureError:
+    except (_FailureError, SystemExit):
         history.note("failed", kind, job.name, host.name)
         raise
     history.note("effect", kind, job.name, host.name)
@@ -104,8 +106,8 @@ class _FailureError(Exception):
     """What a handler raises whose job says that it fails."""
 
 
-async def _do(kind: str, job: Job) -> str:
-    async with _run(kind, job) as name:
+async def _do(kind: str, job: Job, context: Context | None = None) -> str:
+    async with _run(kind, job, context) as name:
         return name
 
 
@@ -115,23 +117,23 @@ def app_of(lease: float) -> Assembly:
     blueprint = Blueprint("simulated")
 
     @blueprint.action(WORK, retries=RETRIES, backoff=0.2)
-    async def work(job: Job) -> str:
-        return await _do("work", job)
+    async def work(job: Job, context: Context) -> str:
+        return await _do("work", job, context)
 
     @blueprint.action(KEYED)
-    async def keyed(job: Job) -> str:
-        return await _do("keyed", job)
+    async def keyed(job: Job, context: Context) -> str:
+        return await _do("keyed", job, context)
 
     @blueprint.action(ITEMS)
-    async def items(job: Job) -> AsyncGenerator[str]:
-        async with _run("items", job) as name:
+    async def items(job: Job, context: Context) -> AsyncGenerator[str]:
+        async with _run("items", job, context) as name:
             for number in range(1, PIECES + 1):
                 yield f"{name}#{number}"
                 await asyncio.sleep(job.seconds / PIECES)
 
     @blueprint.listen(NEWS, name=LISTENER, retries=RETRIES, backoff=0.2)
-    async def heard(job: Job) -> None:
-        await _do("publish", job)
+    async def heard(job: Job, context: Context) -> None:
+        await _do("publish", job, context)
 
     @blueprint.background("tick", every=timedelta(seconds=TICK_SECONDS))
     async def tick() -> None:

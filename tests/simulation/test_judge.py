@@ -9,8 +9,8 @@ from .judge import Letter, judge
 
 _INF = float("inf")
 _SENT = [Event(1, "invoke", "send", "a"), Event(2, "ok", "send", "a")]
-_RAN = [Event(3, "start", "work", "a", "i1"), Event(4, "effect", "work", "a", "i1")]
-_RAN_AGAIN = [Event(9, "start", "work", "a", "i2"), Event(10, "effect", "work", "a", "i2")]
+_RAN = [Event(3, "start", "work", "a", "i1", "1"), Event(4, "effect", "work", "a", "i1")]
+_RAN_AGAIN = [Event(9, "start", "work", "a", "i2", "2"), Event(10, "effect", "work", "a", "i2")]
 _LETTER = Letter("a", "internal: It was delivered 2 times, and never finished: each time its process died", 2)
 
 
@@ -91,7 +91,7 @@ def test_an_instance_that_stops_returns_what_it_has_not_finished() -> None:
 
 
 def test_two_runs_at_once_are_told_as_such() -> None:
-    runs = [_RAN[0], Event(3.5, "start", "work", "a", "i2"), _RAN[1]]
+    runs = [_RAN[0], Event(3.5, "start", "work", "a", "i2", "2"), _RAN[1]]
     assert judge(runs, []) == ["a ran on i2 while it ran on i1, which was never cut off"]
 
 
@@ -108,7 +108,7 @@ def test_one_key_has_one_reply() -> None:
 
 
 def test_after_a_take_over_only_the_new_owner_replies() -> None:
-    runs = [_RAN[0], Event(3.5, "start", "work", "a", "i2"), _RAN[1], Event(5, "effect", "work", "a", "i2")]
+    runs = [_RAN[0], Event(3.5, "start", "work", "a", "i2", "2"), _RAN[1], Event(5, "effect", "work", "a", "i2")]
     runs.insert(0, fault(2, "freeze", "i1"))
     assert judge([*runs, Event(6, "ok", "call", "a", "client", "a by i2 at 3.5000")], []) == []
     late = Event(6, "ok", "call", "a", "client", "a by i1 at 3.0000")
@@ -138,7 +138,7 @@ def test_the_work_of_an_event_loop_that_hangs_is_taken_over() -> None:
 
 def test_a_call_that_kills_is_delivered_twice() -> None:
     called = Event(1, "invoke", "call", "p")
-    runs = [Event(time, "start", "work", "p", f"i{time}") for time in (2, 5, 8)]
+    runs = [Event(time, "start", "work", "p", f"i{time}", f"{time}") for time in (2, 5, 8)]
     deaths = [fault(run.time + 0.5, "kill", run.by, poison="p") for run in runs]
     twice = [called, runs[0], deaths[0], runs[1], deaths[1]]
     assert judge(twice, []) == []
@@ -152,3 +152,41 @@ def test_no_call_is_refused_while_an_instance_serves() -> None:
     assert judge([ready, *refused], []) == ["call a was refused: no_such_service"]
     assert judge([ready, fault(3, "stop", "i1"), *refused], []) == []
     assert judge([ready, fault(3, "forget", "all"), *refused], []) == []
+
+
+def test_a_message_that_kills_is_given_to_five_processes_at_most() -> None:
+    deaths = [fault(5 + number, "kill", f"i{number}", poison="a") for number in range(6)]
+    starts = [Event(4 + number, "start", "work", "a", f"i{number}", f"{number}") for number in range(6)]
+    assert "send a killed 6 processes" in judge([*_SENT, *deaths, *starts], [], bad={"a"})
+    assert "send a killed 5 processes" not in judge([*_SENT, *deaths, *starts[:5]], [], bad={"a"})
+
+
+def test_a_call_is_answered_where_the_clock_was_set_long_before_or_never() -> None:
+    asked = [Event(20, "invoke", "call", "c", "client"), Event(25, "unknown", "call", "c", "client", "timeout")]
+    told = ["call c got no answer: timeout"]
+    assert judge(asked, []) == told
+    assert judge([fault(16, "clock", "all +5"), *asked], []) == told
+    assert judge([fault(18, "clock", "all +5"), *asked], []) == []
+    assert judge([fault(10, "kill", "i1"), *asked], []) == []
+
+
+def test_fences_grow() -> None:
+    starts = [Event(3, "start", "work", "a", "i1", "2"), Event(9, "start", "work", "a", "i2", "1")]
+    assert "a has the fence 1 after 2" in judge(starts, [])
+    assert not any("fence" in problem for problem in judge([starts[0], Event(9, "start", "work", "a", "i2", "3")], []))
+
+
+def test_a_handler_whose_message_was_taken_over_is_cancelled() -> None:
+    frozen = fault(4, "freeze", "i1", 9.0)
+    taken = [Event(3, "start", "work", "a", "i1", "1"), Event(11, "start", "work", "a", "i2", "2")]
+    late = [frozen, *taken, Event(12, "effect", "work", "a", "i2"), Event(40, "effect", "work", "a", "i1")]
+    assert judge(late, []) == ["a went on on i1 until 40.0, but i2 had taken it over at 11.0"]
+    assert judge([*late[:-1], Event(14, "cancelled", "work", "a", "i1")], []) == []
+
+
+def test_an_instance_that_was_cut_off_knows_it() -> None:
+    ready, frozen = Event(1, "ready", "", "i1"), fault(4, "freeze", "i1", 18.0)
+    lapses = [Event(60, "lapses", "", "i1", "i1", count) for count in ("0", "1")]
+    assert judge([ready, frozen, lapses[0]], []) == ["i1 was cut off for 18.0 s, and knows nothing of it"]
+    assert judge([ready, frozen, lapses[1]], []) == []
+    assert judge([ready, frozen, Event(8, "healed", "", ""), lapses[0]], []) == []

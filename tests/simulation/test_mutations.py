@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from .mutations import MUTATIONS, Mutation, mutated, searched
@@ -23,5 +25,7 @@ def test_a_mend_that_is_taken_out_is_found() -> None:
 @pytest.mark.parametrize("mutation", MUTATIONS.values(), ids=MUTATIONS)
 def test_each_mend_stands_where_its_mutation_takes_it_out(mutation: Mutation) -> None:
     assert mutation.rounds or set(mutation.faults) <= set(FAULTS)
+    assert bool(mutation.faults) != bool(mutation.test)
+    assert not mutation.test or Path(mutation.test.partition("::")[0]).exists()
     with mutated(mutation):
         pass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TypeAlias
@@ -14,7 +15,7 @@ from .arena import LEASE, Arena
 from .history import FAILOVER
 from .members import Member
 
-__all__ = ["Nemesis", "Step", "broken", "lasts", "note_failovers", "target"]
+__all__ = ["Nemesis", "Step", "broken", "lasts", "note_accidents", "target"]
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -75,14 +76,21 @@ async def broken(arena: Arena, step: Step, *targets: str) -> AsyncGenerator[None
         arena.recorder.add("healed", fault)
 
 
-async def note_failovers(arena: Arena) -> None:
-    """Record each failover, also one that no fault of ours has caused, until this is cancelled."""
+async def note_accidents(arena: Arena) -> None:
+    """Record failovers that nobody has injected, and when the machine is too busy, until this is cancelled."""
     before = await asyncio.to_thread(arena.servers.failovers)
     while True:
+        began = time.monotonic()
         await asyncio.sleep(_LOOK_SECONDS)
         now = await asyncio.to_thread(arena.servers.failovers)
         if now > before:
-            fault = f"fault-{next(_numbers)}"
-            arena.recorder.add("fault", fault, kind=FAILOVER)
-            arena.recorder.add("healed", fault)
+            _note(arena, FAILOVER, time.monotonic())
+        if time.monotonic() - began > _LOOK_SECONDS + LEASE / 4:
+            _note(arena, "busy machine", began)
         before = max(before, now)
+
+
+def _note(arena: Arena, kind: str, since: float) -> None:
+    fault = f"fault-{next(_numbers)}"
+    arena.recorder.add("fault", fault, kind=kind, at=since)
+    arena.recorder.add("healed", fault)

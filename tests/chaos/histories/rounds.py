@@ -14,7 +14,7 @@ import msgspec
 
 from .arena import LEASE, Arena, Load, open_arena
 from .history import History
-from .injecting import note_failovers
+from .injecting import note_accidents
 from .nemesis import inject, plan
 from .rules import Finding, check, ends, excerpt, is_repeated
 from .samples import Growth, Sample, growth, sample
@@ -88,7 +88,7 @@ async def play(folder: Path, setup: Setup, keep: Path | None = None) -> Round:
         client = await arena.load(Load(setup.kinds, setup.rate, setup.seconds, setup.seed, setup.longest))
         loading = asyncio.create_task(asyncio.to_thread(client.process.wait))
         sampling = asyncio.create_task(_sample(arena, samples, setup.seconds / _SAMPLES))
-        noting = asyncio.create_task(note_failovers(arena))
+        noting = asyncio.create_task(note_accidents(arena))
         injected = await _break(arena, setup, loading)
         assert await loading == 0, "the client failed"
         sampling.cancel()

@@ -26,6 +26,7 @@ _TOLD_AFTER = 3.0
 _LAG, _DEMOTION = 2.0, 4.0
 _RECOVERY = 6.0
 _HANGS = ("gil", "loop", "freeze")
+_BY_ITSELF = "-9"
 _ATTEMPTS = 3
 _GIVEN_UP = 2.0
 
@@ -51,10 +52,10 @@ def excuse(history: History, run: Run) -> str | None:
     """Why a message may be handled again after this run; None: it must not be."""
     process, lease = run.process, history.lease_of(run.process)
     until = run.ended + lease
-    death = history.deaths.get(process, NEVER)
-    if run.began <= death <= until and death != NEVER:
+    if run.began <= history.deaths.get(process, NEVER) <= until < NEVER:
         return "died"
-    if run.code in ("", "cancelled") and history.stops.get(process, NEVER) <= until:
+    is_settled = run.code not in ("", "cancelled") and history.exits.get(process, "0") == "0"
+    if not is_settled and history.stops.get(process, NEVER) <= until:
         return "stopped"
     if _is_forgotten(history, run.ended):
         return "failover"
@@ -191,10 +192,11 @@ def letters(history: History) -> Iterator[Finding]:
     """Each dead letter is of a message that failed at each attempt, or at whose runs so many processes died."""
     seen: set[str] = set()
     for letter in history.letters.values():
-        if letter.subject in seen:
+        runs = history.runs.get(letter.subject, [])
+        # On a cluster it is written in one step, and acknowledged in another.
+        if letter.subject in seen and not any(excuse(history, run) for run in runs):
             yield Finding("letters", letter.subject, "it is a dead letter twice")
         seen.add(letter.subject)
-        runs = history.runs.get(letter.subject, [])
         told = _DELIVERED.search(letter.reason)
         if told is None:
             failed = sum(run.code == "error" for run in runs)
@@ -233,11 +235,9 @@ def exits(history: History) -> Iterator[Finding]:
         elif code != KILLED and process not in history.stops:
             hung = any(fault.kind in _HANGS and fault.hits(process) for fault in history.faults)
             at = history.deaths[process]
-            before = [fault for fault in history.faults if fault.since <= at]
-            # One that was a dead letter may be there again after a failover.
-            again = any(fault.kind == FAILOVER for fault in before)
-            poisoned = any(fault.kind == "poison" and (again or fault.until >= at) for fault in before)
-            if not hung and not poisoned:
+            poisoned = code == _BY_ITSELF and any(one.kind == "poison" and one.since <= at for one in history.faults)
+            starved = any(one.kind == "busy machine" and one.meets(at - _RECOVERY, at) for one in history.faults)
+            if not (hung or poisoned or starved):
                 yield Finding("exits", process, f"it ended by itself, with {code}")
 
 
