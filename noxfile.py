@@ -108,7 +108,7 @@ def fleets(session: nox.Session) -> None:
 
 @nox.session
 def browser(session: nox.Session) -> None:
-    """examples/chat and the pages of documents in a browser (`apt-get install chromium`). Arguments go to pytest.
+    """The pages of two examples and of documents in a browser (`apt-get install chromium`). Arguments go to pytest.
 
     `python -m tests.browser.pictures` makes the pictures of the page in docs/.
     """

@@ -1,6 +1,7 @@
 """The user service. Start it with ``python examples/users/app.py``; examples/README.md has more."""
 
 from user_service.blueprints.auth import auth
+from user_service.blueprints.pages import pages
 from user_service.blueprints.users import users
 from user_service.container import Container
 
@@ -11,6 +12,7 @@ app.attach(DaebusHttp(port=8080))
 app.attach(DaebusWebSocket())
 app.register_blueprint(users)
 app.register_blueprint(auth)
+app.register_blueprint(pages)
 
 
 @app.on_start()

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 from tests.support import until
 from user_service.blueprints.users import cleanup
@@ -134,3 +135,25 @@ async def test_who_renames_stands_in_the_audit_trail(service: RunningService, co
         return wanted in await db.redis.lrange(db.audit, 0, -1)
 
     await until(is_written)
+
+
+async def test_whoever_has_the_page_open_sees_who_is_there_and_what_changes(service: RunningService) -> None:
+    page = await service.http.get("/")
+    assert page.headers["content-security-policy"].startswith("default-src 'self'")
+    for name in ("style.css", "people.js", "session.js", "live.js", "icon.svg"):
+        assert (await service.http.get(f"/{name}")).status_code == 200
+    assert (await service.http.get("/app.py")).status_code == 404
+
+    user = await service.call(CREATE_USER, ADA)
+    with service.as_user(Member(user.id, session="s1", until=datetime.now(UTC))):
+        async with service.socket() as socket:
+            await socket.receive()  # the answer to the handshake
+            joined = msgspec.json.decode((await socket.ask("join", {"room": "people"})).data)
+            assert [member["data"]["name"] for member in joined["members"]] == ["Ada"]
+            await service.http.patch("/api/me", json={"name": "Countess"})
+            saved = await socket.receive()
+            assert (saved.type, msgspec.json.decode(saved.data)["name"]) == ("user_saved", "Countess")
+    with service.as_user(None):
+        async with service.socket() as socket:
+            await socket.receive()
+            assert (await socket.ask("join", {"room": "people"})).type == "error"

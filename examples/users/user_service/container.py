@@ -3,7 +3,7 @@
 from dependency_injector import providers
 
 from daebus import Identity, PerMessage, SecurityScheme, ServiceContainer
-from user_service.presence import Activity, Rooms
+from user_service.presence import Activity, Connections
 from user_service.security import LoginLimit
 from user_service.sessions import expiry_of, find_member, open_sessions
 from user_service.store import UserRepo, open_database, open_session
@@ -33,5 +33,5 @@ class Container(ServiceContainer):
     login_limit = providers.Singleton(
         LoginLimit, redis=ServiceContainer.redis, prefix=config.prefix, attempts=config.login_attempts, seconds=300
     )
-    presence = providers.Singleton(Rooms)
+    presence = providers.Singleton(Connections)
     activity = providers.Singleton(Activity)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import msgspec
 
-from daebus import Action, Channel, Message, StreamAction
+from daebus import Action, Channel, Message, Room, StreamAction
 
 Email = Annotated[str, msgspec.Meta(pattern=r"^[^@\s]+@[^@\s]+$", max_length=254)]
 Password = Annotated[str, msgspec.Meta(min_length=8, max_length=1024)]
@@ -103,4 +103,7 @@ RENAME_ME = Action[Rename, User]("rename_me", service="user_service")
 USER_EVENTS = Channel[UserCreated | UserDeleted]("user_events")
 SESSION_EVENTS = Channel[SessionEnded]("session_events")
 RENAMES = Channel[UserRenamed]("renames", durable=True)
+
+PEOPLE = Room[User]("people")
 USER_ONLINE = Message[User]("user_online")
+USER_SAVED = Message[User]("user_saved")

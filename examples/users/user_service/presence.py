@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from user_service.contracts import Member
 
 
-class Rooms:
+class Connections:
     """The WebSocket clients of each user, with their sessions, at this replica."""
 
     def __init__(self) -> None:

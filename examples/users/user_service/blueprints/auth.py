@@ -8,11 +8,12 @@ import msgspec
 from litestar import Request
 
 from daebus import Blueprint, Bus, Client, Clients, Logger
-from daebus.errors import Conflict, TooManyRequests, Unauthorized
+from daebus.errors import Conflict, NotFound, TooManyRequests, Unauthorized
 from user_service.container import Container
 from user_service.contracts import (
     LOGIN,
     LOGOUT,
+    PEOPLE,
     REFRESH,
     SESSION_EVENTS,
     USER_ONLINE,
@@ -22,8 +23,9 @@ from user_service.contracts import (
     Refresh,
     SessionEnded,
     TokenPair,
+    User,
 )
-from user_service.presence import Activity, Rooms
+from user_service.presence import Activity, Connections
 from user_service.security import LoginLimit, check_password
 from user_service.sessions import Sessions
 from user_service.store import UserRepo
@@ -99,7 +101,7 @@ async def http_logout(*, user: Member, sessions: Sessions, bus: Bus) -> None:
 
 @auth.socket_connect()
 async def on_connect(
-    client: Client, *, user: Member | None, repo: UserRepo, presence: Rooms, clients: Clients
+    client: Client, *, user: Member | None, repo: UserRepo, presence: Connections, clients: Clients
 ) -> Welcome:
     account = None if user is None else await repo.find(user.id)
     if user is None or account is None:
@@ -110,13 +112,22 @@ async def on_connect(
     return Welcome(authenticated=True, user_id=user.id)
 
 
+@auth.socket_join(PEOPLE)
+async def join_people(*, user: Member, repo: UserRepo) -> User:
+    """Each member sees who else has the page open, and gets the users that are added or changed."""
+    account = await repo.find(user.id)
+    if account is None:
+        raise NotFound("This account no longer exists")
+    return account
+
+
 @auth.socket("whoami")
 async def ws_whoami(*, user: Member | None) -> Welcome:
     return Welcome(authenticated=False) if user is None else Welcome(authenticated=True, user_id=user.id)
 
 
 @auth.listen(SESSION_EVENTS)
-async def on_session_event(event: SessionEnded, *, presence: Rooms, clients: Clients) -> None:
+async def on_session_event(event: SessionEnded, *, presence: Connections, clients: Clients) -> None:
     """Each replica hears it, and disconnects the clients that it has of this session."""
     for client_id in presence.of_session(event.session):
         await clients.disconnect(client_id, "logged out")

@@ -3,17 +3,19 @@
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
-from daebus import BlockingBus, Blueprint, Bus, Client, Logger, Running, use
+from daebus import BlockingBus, Blueprint, Bus, Client, Logger, Rooms, Running, use
 from daebus.errors import Conflict, NotFound
 from user_service.container import Container
 from user_service.contracts import (
     CREATE_USER,
     GET_USER,
     IMPORT_USERS,
+    PEOPLE,
     RECORD_ACTIVITY,
     RENAME_ME,
     RENAMES,
     USER_EVENTS,
+    USER_SAVED,
     ActivityReport,
     CreateUser,
     GetUser,
@@ -27,7 +29,7 @@ from user_service.contracts import (
     UserList,
     UserRenamed,
 )
-from user_service.presence import Activity, Rooms
+from user_service.presence import Activity, Connections
 from user_service.store import Session, UserRepo
 
 INACTIVE_AFTER = timedelta(days=30)
@@ -47,19 +49,22 @@ async def get_user(query: GetUser, *, repo: UserRepo) -> User:
 
 
 @users.action(CREATE_USER)
-async def create_user(data: CreateUser, *, repo: UserRepo, session: Session, bus: Bus) -> User:
+async def create_user(data: CreateUser, *, repo: UserRepo, session: Session, bus: Bus, rooms: Rooms) -> User:
     user = await repo.add(data)
     session.note(f"created {user.id}")
     await bus.publish(USER_EVENTS, UserCreated(user.id))
+    await rooms.send(PEOPLE(), USER_SAVED, user)
     return user
 
 
 @users.action(IMPORT_USERS)
-async def import_users(job: ImportJob, *, repo: UserRepo, session: Session, bus: Bus) -> AsyncIterator[ImportStep]:
+async def import_users(
+    job: ImportJob, *, repo: UserRepo, session: Session, bus: Bus, rooms: Rooms
+) -> AsyncIterator[ImportStep]:
     total = len(job.users)
     for done, data in enumerate(job.users, start=1):
         try:
-            user = await create_user(data, repo=repo, session=session, bus=bus)
+            user = await create_user(data, repo=repo, session=session, bus=bus, rooms=rooms)
         except Conflict as error:
             yield ImportStep(done, total, error=error.message)
         else:
@@ -67,9 +72,10 @@ async def import_users(job: ImportJob, *, repo: UserRepo, session: Session, bus:
 
 
 @users.action(RENAME_ME)
-async def rename_me(data: Rename, *, user: Member, repo: UserRepo, bus: Bus) -> User:
+async def rename_me(data: Rename, *, user: Member, repo: UserRepo, bus: Bus, rooms: Rooms) -> User:
     account = await repo.rename(user.id, data.name)
     await bus.publish(RENAMES, UserRenamed(user.id, data.name))
+    await rooms.send(PEOPLE(), USER_SAVED, account)
     return account
 
 
@@ -92,8 +98,8 @@ async def http_get_user(user_id: str, *, repo: UserRepo) -> User:
 
 
 @users.route("/api/users", methods=["POST"], status_code=201, raises=[Conflict])
-async def http_create_user(data: CreateUser, *, repo: UserRepo, session: Session, bus: Bus) -> User:
-    return await create_user(data, repo=repo, session=session, bus=bus)
+async def http_create_user(data: CreateUser, *, repo: UserRepo, session: Session, bus: Bus, rooms: Rooms) -> User:
+    return await create_user(data, repo=repo, session=session, bus=bus, rooms=rooms)
 
 
 @users.route("/api/me", raises=[NotFound])
@@ -102,8 +108,8 @@ async def http_get_me(*, user: Member, repo: UserRepo) -> User:
 
 
 @users.route("/api/me", methods=["PATCH"], raises=[NotFound])
-async def http_rename_me(data: Rename, *, user: Member, repo: UserRepo, bus: Bus) -> User:
-    return await rename_me(data, user=user, repo=repo, bus=bus)
+async def http_rename_me(data: Rename, *, user: Member, repo: UserRepo, bus: Bus, rooms: Rooms) -> User:
+    return await rename_me(data, user=user, repo=repo, bus=bus, rooms=rooms)
 
 
 # WebSockets
@@ -117,12 +123,12 @@ async def ws_get_users(data: None, *, user: Member | None, repo: UserRepo, activ
 
 
 @users.socket("rename_me")
-async def ws_rename_me(data: Rename, *, user: Member, repo: UserRepo, bus: Bus) -> User:
-    return await rename_me(data, user=user, repo=repo, bus=bus)
+async def ws_rename_me(data: Rename, *, user: Member, repo: UserRepo, bus: Bus, rooms: Rooms) -> User:
+    return await rename_me(data, user=user, repo=repo, bus=bus, rooms=rooms)
 
 
 @users.socket_disconnect()
-async def on_disconnect(client: Client, *, presence: Rooms, logger: Logger) -> None:
+async def on_disconnect(client: Client, *, presence: Connections, logger: Logger) -> None:
     member = client.state.get(Member)
     if member is not None and presence.leave(member, client.id):
         logger.info("user went offline", user_id=member.id)
