@@ -23,7 +23,13 @@ EDITORS = ("tests/typing", "tests/mypy", "tests/mistakes", "tests/lsp")
 EXTENSION = Path("docs/editors/vscode")
 BROWSER = ("tests/browser",)
 CLIENTS = ("tests/clients",)
-FLEETS = ("tests/chaos", "tests/faults", "tests/process/test_supervisor.py", "tests/process/test_watchdog.py")
+FLEETS = (
+    "tests/chaos",
+    "tests/faults",
+    "tests/process/test_supervisor.py",
+    "tests/process/test_watchdog.py",
+    "tests/simulation",
+)
 # What touches each library that the wheel needs.
 SMOKE = (
     "tests/core/test_private_parts.py",
@@ -101,7 +107,10 @@ def editors(session: nox.Session) -> None:
 
 @nox.session
 def fleets(session: nox.Session) -> None:
-    """The tests of processes and servers that crash, hang or are replaced under load. Arguments go to pytest."""
+    """The tests of processes and servers that crash, hang or are replaced under load, and the simulation of them.
+
+    Arguments go to pytest.
+    """
     install(session, "test")
     run_tests(session, *FLEETS)
 

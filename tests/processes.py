@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
@@ -117,6 +117,27 @@ def serving(
         if service.process.poll() is None:
             assert service.stop() == 0, service.text()
             assert service.output() == ""
+
+
+def ran(*command: str, cwd: Path, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a process to its end, as `subprocess.run` does: forked, if it can be.
+
+    Args:
+        *command: Its command line.
+        cwd: Its working directory.
+        environment: Variables besides those of this process; default: none.
+    """
+    with TemporaryFile() as output, TemporaryFile() as errors:
+        variables = {**os.environ, **(environment or {})}
+        process = start(command, cwd=cwd, environment=variables, stdout=output, stderr=errors)
+        try:
+            code = process.wait(60)
+        finally:
+            process.kill()
+            process.wait()
+        output.seek(0)
+        errors.seek(0)
+        return subprocess.CompletedProcess(command, code, output.read().decode(), errors.read().decode())
 
 
 class Outcome(msgspec.Struct):

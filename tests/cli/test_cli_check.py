@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.processes import DAEBUS, EXAMPLES, daebus
+from tests.processes import DAEBUS, EXAMPLES, daebus, ran
 
 from daebus.checking.report import Report
 
@@ -172,15 +172,7 @@ of this service is not set
 
 
 def run(folder: Path, *arguments: str, redis_url: str = NOWHERE) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*DAEBUS, *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-        env={**os.environ, "DAEBUS_REDIS_URL": redis_url},
-    )
+    return ran(*DAEBUS, *arguments, cwd=folder, environment={"DAEBUS_REDIS_URL": redis_url})
 
 
 def check(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -394,7 +386,7 @@ def test_inside_of_a_package_it_says_how_to_start_it(tmp_path: Path) -> None:
     )
 
     def check(target: str, folder: Path) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([*DAEBUS, "check", target], cwd=folder, capture_output=True, text=True, check=False)
+        return ran(*DAEBUS, "check", target, cwd=folder)
 
     refused = check("app:app", package)
     assert refused.returncode == 2
@@ -406,7 +398,7 @@ def test_inside_of_a_package_it_says_how_to_start_it(tmp_path: Path) -> None:
 
 def test_a_name_of_another_framework_is_told_with_what_it_is_here(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text("from daebus import App\napp = App()\n")
-    outcome = subprocess.run([*DAEBUS, "check", "app:app"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    outcome = ran(*DAEBUS, "check", "app:app", cwd=tmp_path)
     assert outcome.returncode == 1
     assert "cannot import name 'App' from 'daebus'; did you mean `from daebus import Daebus`?" in outcome.stderr
 

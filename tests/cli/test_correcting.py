@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
+import sys
 from pathlib import Path
 
 from click.testing import CliRunner
-from tests.processes import DAEBUS
+from tests.processes import DAEBUS, ran
 
 from daebus.cli import main
 
@@ -53,9 +53,7 @@ LEFT = APP.replace("user_id: str,  # from", "user_id: str, other: str,  # from")
 
 
 def check(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*DAEBUS, "check", "app", *arguments], cwd=folder, capture_output=True, text=True, timeout=60, check=False
-    )
+    return ran(*DAEBUS, "check", "app", *arguments, cwd=folder)
 
 
 def write(folder: Path, text: str, newline: str = "\n") -> Path:
@@ -99,14 +97,8 @@ def test_no_file_is_changed_that_is_not_utf_8_or_not_of_the_project(tmp_path: Pa
     (tmp_path / "elsewhere.py").write_text(OTHERS)
     (project / "legacy.py").write_bytes(b"# coding: latin-1\n# \xe4\n" + OTHERS.encode())
     before = [(tmp_path / "elsewhere.py").read_bytes(), (project / "legacy.py").read_bytes()]
-    done = subprocess.run(
-        [*DAEBUS, "check", "app", "--fix"],
-        cwd=project,
-        env={**os.environ, "PYTHONPATH": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    program = f"import sys; sys.path.append({str(tmp_path)!r}); from daebus.cli import main; main()"
+    done = ran(sys.executable, "-c", program, "check", "app", "--fix", cwd=project)
     assert (done.returncode, done.stderr.splitlines()[0]) == (1, "fixed 0 mistakes")
     assert done.stderr.count("error[unknown-service]") == 2
     assert [(tmp_path / "elsewhere.py").read_bytes(), (project / "legacy.py").read_bytes()] == before

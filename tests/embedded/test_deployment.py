@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from tests.processes import ran
 
 from daebus.connection.find_server import find_server
 from daebus.embedded import deployment
@@ -145,9 +146,8 @@ def test_one_line_refuses_it_and_nothing_is_written(tmp_path: Path, command: Seq
     source = f"from daebus import Daebus\napp = Daebus('users')\n{HANDLER}if __name__ == '__main__':\n    app.run()\n"
     (tmp_path / "service.py").write_text(source)
     (tmp_path / "pyproject.toml").touch()
-    environment = {**bare(), "KUBERNETES_SERVICE_HOST": "10.0.0.1", "PYTHONDONTWRITEBYTECODE": "1"}
-    process = [sys.executable, *command]
-    ended = subprocess.run(process, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    environment = {"KUBERNETES_SERVICE_HOST": "10.0.0.1", "PYTHONDONTWRITEBYTECODE": "1"}
+    ended = ran(sys.executable, *command, cwd=tmp_path, environment=environment)
     assert ended.returncode != 0
     (line,) = ended.stderr.splitlines()
     assert line.startswith("Error: No Redis URL is given, and this runs in Kubernetes")
@@ -158,8 +158,7 @@ def test_another_asgi_server_is_refused_likewise(tmp_path: Path) -> None:
     source = f"from daebus import Daebus\napp = Daebus('users')\n{HANDLER}asgi = app.asgi\n"
     (tmp_path / "service.py").write_text(source)
     command = [sys.executable, "-m", "uvicorn", "service:asgi", "--port=0", f"--app-dir={tmp_path}"]
-    environment = {**bare(), "KUBERNETES_SERVICE_HOST": "10.0.0.1"}
-    ended = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    ended = ran(*command, cwd=tmp_path, environment={"KUBERNETES_SERVICE_HOST": "10.0.0.1"})
     assert ended.returncode == 3
     assert "No Redis URL is given, and this runs in Kubernetes" in ended.stderr
 
@@ -182,7 +181,5 @@ def test_a_test_has_its_private_engine_everywhere(tmp_path: Path) -> None:
         {"KUBERNETES_SERVICE_HOST": "10.0.0.1", "REDIS_URL": "redis://nowhere"},
         {"DAEBUS_EMBEDDED": "0"},
     ):
-        ended = subprocess.run(
-            command, cwd=tmp_path, env={**bare(), **environment}, capture_output=True, text=True, check=False
-        )
+        ended = ran(*command, cwd=tmp_path, environment=environment)
         assert ended.returncode == 0, ended.stdout

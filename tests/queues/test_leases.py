@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 from collections import Counter
 from collections.abc import AsyncGenerator, Mapping
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.preloaded import Forked
+from tests.processes import launched
 from tests.support import raw_redis, until
 
 from daebus import Action, Bus, Channel
@@ -68,27 +71,17 @@ EVENTS = Channel[dict[str, int]]("events", durable=True)
 
 
 @asynccontextmanager
-async def worker(folder: Path, name: str) -> AsyncGenerator[asyncio.subprocess.Process]:
+async def worker(folder: Path, name: str) -> AsyncGenerator[subprocess.Popen[bytes] | Forked]:
     """One replica, in a process of its own, that takes work already."""
     program = folder / "worker.py"
     program.write_text(WORKER)
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, str(program), env={**os.environ, "WORKER": name}, stderr=asyncio.subprocess.PIPE
-    )
-    assert process.stderr is not None
-    log = b""
-    async with asyncio.timeout(60):
-        while b"service started" not in log:
-            log += await process.stderr.readline()
-    drain = asyncio.create_task(process.stderr.read())
-    try:
-        yield process
-    finally:
-        if process.returncode is None:
-            process.send_signal(signal.SIGCONT)
-            process.kill()
-        await process.wait()
-        await drain
+    url = os.environ["DAEBUS_REDIS_URL"]
+    with launched(sys.executable, str(program), cwd=folder, WORKER=name, DAEBUS_REDIS_URL=url) as service:
+        await until(lambda: service.lines("service started"), 60)
+        try:
+            yield service.process
+        finally:
+            service.process.send_signal(signal.SIGCONT)
 
 
 async def notes(redis: Any) -> Mapping[str, list[int]]:
@@ -187,8 +180,8 @@ async def test_what_kills_every_instance_goes_to_the_dead_letters(tmp_path: Path
         for _ in range(6):
             async with worker(tmp_path, "a") as process:
 
-                async def dead(process: asyncio.subprocess.Process = process) -> bool:
-                    return process.returncode is not None or bool(await redis.xlen("daebus:{worker}:dead"))
+                async def dead(process: subprocess.Popen[bytes] | Forked = process) -> bool:
+                    return process.poll() is not None or bool(await redis.xlen("daebus:{worker}:dead"))
 
                 await until(dead, 10)
             if await redis.xlen("daebus:{worker}:dead"):
@@ -203,6 +196,6 @@ async def test_an_instance_that_stops_in_order_leaves_no_trace(tmp_path: Path) -
         async with worker(tmp_path, "a") as process:
             await bus.call(WORK, 1)
             process.terminate()
-            assert await process.wait() == 0
+            assert await asyncio.to_thread(process.wait, 60) == 0
         assert await redis.xinfo_consumers("daebus:{worker}:action:work", "daebus") == []
         assert await redis.zrange("daebus:{worker}:instances", 0, -1) == [b":answered", b":least"]
