@@ -6,10 +6,13 @@ import re
 from http import HTTPStatus
 
 from litestar.exceptions import HTTPException
+from litestar.types import AsyncAnyCallable
 
 from daebus.server.exchange import Headers
 
-__all__ = ["no_json", "refuse_other_forms", "refuse_other_types"]
+from .problems import AnyRequest
+
+__all__ = ["checking_form", "no_json", "refuse_other_forms", "refuse_other_types"]
 
 _JSON = re.compile(rb"\s*[^;]*[/+]json\s*(;|$)", re.IGNORECASE)
 
@@ -59,3 +62,15 @@ def refuse_other_forms(form: str, headers: Headers) -> None:
             f"The body must be a form, with the header Content-Type: {form}, not {given or 'without it'}",
             status_code=HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
         )
+
+
+def checking_form(form: str, before: AsyncAnyCallable | None) -> AsyncAnyCallable:
+    """The function that Litestar calls before it reads a form: the user's hook, then a check of the body's type."""
+
+    async def check(request: AnyRequest) -> object:
+        answer = None if before is None else await before(request)
+        if not answer:
+            refuse_other_forms(form, request.scope["headers"])
+        return answer
+
+    return check

@@ -73,7 +73,10 @@ class Delivery(Generic[R]):
         stream: Passes a message to an async generator and yields each encoded item.
     """
 
-    __slots__ = ("_logger", "_service", "_source", "_stopping", "_timeout", "endpoint", "handle", "stream", "title")
+    __slots__ = (
+        *("_logger", "_service", "_source", "_stopping", "_timeout", "_unlimited"),
+        *("endpoint", "handle", "stream", "title"),
+    )
 
     def __init__(
         self,
@@ -90,7 +93,8 @@ class Delivery(Generic[R]):
         self._stopping = stopping
         self._logger = logger
         self._timeout = endpoint.timeout
-        self.handle: Handle[R] = self._limited(_handle(endpoint))
+        self._unlimited: Handle[R] = _handle(endpoint)
+        self.handle: Handle[R] = self._unlimited if self._timeout is None else self._limited(self._timeout)
         self.stream: StreamHandle[R] = _stream(endpoint)
 
     def incoming(
@@ -149,14 +153,20 @@ class Delivery(Generic[R]):
         self.endpoint.statistics.fail(problem.code, problem.message, incoming.context.request_id)
         return problem
 
-    def _limited(self, handle: Handle[R]) -> Handle[R]:
-        seconds = self._timeout
-        if seconds is None:
-            return handle
+    def seconds_for(self, waiting: float | None) -> float | None:
+        """How long the handler may take for a sender that waits for some seconds; None: without limit."""
+        own = self._timeout
+        return own if waiting is None else waiting if own is None else min(own, waiting)
 
+    def waited_for(self, waiting: float) -> Handle[R]:
+        """Like `handle`, for a sender that waits for some seconds: the handler may not take longer than that."""
+        seconds = self.seconds_for(waiting)
+        return self.handle if seconds is None or seconds == self._timeout else self._limited(seconds)
+
+    def _limited(self, seconds: float) -> Handle[R]:
         def limited(incoming: Incoming) -> Awaitable[R]:
             overdue = partial(tell_overdue, asyncio.current_task(), self._logger)
-            return in_time(handle, incoming, self.title, seconds, overdue=overdue)
+            return in_time(self._unlimited, incoming, self.title, seconds, overdue=overdue)
 
         return limited
 

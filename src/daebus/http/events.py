@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from functools import partial
@@ -15,6 +16,7 @@ from litestar.response.sse import ServerSentEventMessage
 from litestar.types import Scope
 
 from daebus.asgi.problems import encode_problem, request_id
+from daebus.asgi.timeouts import TIMEOUT, read_timeout
 from daebus.core.deadlines import in_time
 from daebus.declare.decorated import is_context
 from daebus.delivery.delivery import Delivery
@@ -73,14 +75,18 @@ class EventRun:
         self._task: asyncio.Task[None] | None = None
         self._is_stopping: Callable[[], bool] = lambda: False
 
-    async def begin(self, delivery: Delivery[bytes], incoming: Incoming, logger: Logger) -> None:
+    async def begin(
+        self, delivery: Delivery[bytes], incoming: Incoming, logger: Logger, waiting: float | None = None
+    ) -> None:
         """Call the handler; raises the `ServiceError` with which it begins, if it does so soon.
+
+        `waiting`: the seconds for which the client waits for the end; None: without limit.
 
         A client that comes back is told by an event that it cannot go on: browsers do not show it an answer with an
         error, and would not come again.
         """
         self._is_stopping = incoming.context.stopping.is_set
-        self._task = asyncio.create_task(self._make(delivery, incoming, logger))
+        self._task = asyncio.create_task(self._make(delivery, incoming, logger, waiting))
         try:
             async with asyncio.timeout(self._seconds):
                 self._first = await self._items.get()
@@ -90,8 +96,8 @@ class EventRun:
         if isinstance(self._first, ServiceError) and not (comes_back and isinstance(self._first, Gone)):
             raise self._first
 
-    async def _make(self, delivery: Delivery[bytes], incoming: Incoming, logger: Logger) -> None:
-        seconds, end = delivery.endpoint.timeout, None
+    async def _make(self, delivery: Delivery[bytes], incoming: Incoming, logger: Logger, waiting: float | None) -> None:
+        seconds, end = delivery.seconds_for(waiting), None
         try:
             if seconds is None:
                 await self._take(delivery, incoming)
@@ -167,10 +173,13 @@ def answering_with_events(delivery: Delivery[bytes], logger: Logger, event_id: s
     contexts = [parameter.name for parameter in endpoint.signature.left if is_context(parameter)]
 
     async def answer(*, scope: Scope, values: dict[str, object], run: EventRun) -> ServerSentEvent:
-        known = request_id(scope)
-        incoming = delivery.incoming(known, None, scope, keywords=values, headers=scope["headers"])
+        known, headers = request_id(scope), scope["headers"]
+        given = [value for name, value in headers if name == TIMEOUT]
+        seconds = read_timeout(given) if given else None
+        deadline = None if seconds is None else time.monotonic() + seconds
+        incoming = delivery.incoming(known, None, scope, deadline, headers, keywords=values)
         values.update(dict.fromkeys(contexts, incoming.context))
-        await run.begin(delivery, incoming, logger)
+        await run.begin(delivery, incoming, logger, seconds)
         return ServerSentEvent(run.events(known))
 
     injection = Injection({"run": PerMessage(open_run)})

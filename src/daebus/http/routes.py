@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+import time
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -17,8 +18,9 @@ from litestar.types import ASGIApp, AsyncAnyCallable, Scope
 from typing_extensions import override
 
 from daebus.asgi.encoded import Encoded
-from daebus.asgi.media_types import no_json, refuse_other_forms, refuse_other_types
+from daebus.asgi.media_types import checking_form, no_json, refuse_other_types
 from daebus.asgi.problems import AnyRequest, request_id
+from daebus.asgi.timeouts import TIMEOUT, read_timeout
 from daebus.core.stopping import Stopping
 from daebus.declare.decorated import is_context
 from daebus.declare.paths import is_file, litestar_path, path_parameters, success_status
@@ -113,7 +115,7 @@ class RouteHandler(OwnHandler):
         self.takes_json = takes_json(self)
         self.before = self.resolve_before_request()
         form = form_type(self)
-        self._check = None if form is None else _checking(form, self.before)
+        self._check = None if form is None else checking_form(form, self.before)
         self.arguments = read_arguments(signature, path_parameters(self.route.spec.path), self) if fast else None
         self.body_limit = self.resolve_request_max_body_size()
         resolved = cast("Any", self)  # Litestar's types are partly unknown
@@ -229,10 +231,14 @@ def _responding(delivery: Delivery[object]) -> Respond:
     contexts = [parameter.name for parameter in delivery.endpoint.signature.left if is_context(parameter)]
 
     def respond(scope: Scope, values: dict[str, object]) -> Awaitable[object]:
-        incoming = delivery.incoming(request_id(scope), None, scope, keywords=values, headers=scope["headers"])
+        headers = scope["headers"]
+        given = [value for name, value in headers if name == TIMEOUT]
+        seconds = read_timeout(given) if given else None
+        deadline = None if seconds is None else time.monotonic() + seconds
+        incoming = delivery.incoming(request_id(scope), None, scope, deadline, headers, keywords=values)
         for name in contexts:
             values[name] = incoming.context
-        return delivery.handle(incoming)
+        return (delivery.handle if seconds is None else delivery.waited_for(seconds))(incoming)
 
     return respond
 
@@ -255,18 +261,6 @@ def _make_function(signature: Signature, names: Collection[str], hints: Mapping[
 
     _pose_as(handle, signature, {"request": Request, **hints})
     return handle
-
-
-def _checking(form: str, before: AsyncAnyCallable | None) -> AsyncAnyCallable:
-    """The function that Litestar calls before it reads a form: the user's hook, then a check of the body's type."""
-
-    async def check(request: AnyRequest) -> object:
-        answer = None if before is None else await before(request)
-        if not answer:
-            refuse_other_forms(form, request.scope["headers"])
-        return answer
-
-    return check
 
 
 def _relative(path: PurePath) -> PurePath:

@@ -58,6 +58,7 @@ _REPLIES = "daebus:reply:"
 _OLD_REPLIES = re.compile(r"caller:.+|[^:]+\.responses")
 
 _Number = Annotated[int, msgspec.Meta(ge=-(1 << 53), le=1 << 53)]
+_Milliseconds = Annotated[int, msgspec.Meta(gt=0, lt=10**10)]
 
 
 class Request(msgspec.Struct, omit_defaults=True):
@@ -153,11 +154,13 @@ class Envelope(msgspec.Struct, omit_defaults=True):
         type: The message's name.
         data: The payload, still JSON.
         id: Chosen by the asking side; the answer carries it.
+        timeout_ms: For how many milliseconds the asking side waits for the answer; None: without limit.
     """
 
     type: str
     data: msgspec.Raw = NOTHING
     id: str | int | None = None
+    timeout_ms: _Milliseconds | None = None
 
     def __repr__(self) -> str:
         """With the JSON of the payload, which `msgspec.Raw` does not show."""

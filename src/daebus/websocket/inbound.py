@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -169,9 +170,13 @@ class Inbound:
         except ServiceError as error:
             return _error(error, _id_of(message))
         request_id = f"{client.id}-{next(self._numbers)}"
-        incoming = delivery.incoming(request_id, envelope.data, client, headers=client.headers)
+        handle, deadline = delivery.handle, None
+        if envelope.timeout_ms is not None:
+            seconds = envelope.timeout_ms / 1000
+            handle, deadline = delivery.waited_for(seconds), time.monotonic() + seconds
+        incoming = delivery.incoming(request_id, envelope.data, client, deadline, client.headers)
         try:
-            answer = await delivery.handle(incoming)
+            answer = await handle(incoming)
             if answer is None and envelope.id is None:
                 return None
             return encode_response(answer, envelope.id)

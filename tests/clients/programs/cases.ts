@@ -143,9 +143,26 @@ export const cases: Readonly<Record<string, Case>> = {
     equal((await failure(new TortureHttp({ url, timeout: 50 }).slow(30))) instanceof Timeout, true);
     await withSocket(url, async (socket) => {
       await socket.ready();
-      equal((await failure(socket.slow(0.3, { timeout: 50 }))) instanceof Timeout, true);
+      // Else the second one would wait for the end of the first.
+      equal((await failure(socket.slow(3_600, { timeout: 50 }))) instanceof Timeout, true);
       equal(await socket.slow(0), 0);
     });
+  },
+
+  "the service is told how long a call may take": async (url) => {
+    const told: Array<string | null> = [];
+    const spy: typeof fetch = (address, init) => {
+      told.push(new Headers(init?.headers).get("x-request-timeout-ms"));
+      return fetch(address, init);
+    };
+    const http = new TortureHttp({ url, fetch: spy, timeout: 60_000 });
+    await http.nothing();
+    await http.nothing({ timeout: 0.5 }).catch(() => undefined);
+    await http.nothing({ timeout: Infinity });
+    await http.nothing({ headers: { "x-request-timeout-ms": "7000" } });
+    for await (const item of http.count(1)) equal(item.first, 0);
+    const first = Number(told.shift());
+    equal([first > 30_000 && first <= 60_000, told], [true, ["1", null, "7000", null]]);
   },
 
   "a signal aborts a call, with its reason": async (url) => {

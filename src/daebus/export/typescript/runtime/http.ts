@@ -19,7 +19,7 @@ export interface HttpOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** Whether cookies are sent, as for `fetch`. */
   readonly credentials?: RequestCredentials;
-  /** Milliseconds that a call may take. Default: 30 000. `Infinity`: no limit. */
+  /** Milliseconds that a call may take; the service is told, and stops then. Default: 30 000. `Infinity`: no limit. */
   readonly timeout?: number;
   /** The function that sends requests. Default: `fetch`. */
   readonly fetch?: typeof fetch;
@@ -50,6 +50,9 @@ export interface StreamOptions extends CallOptions {
   readonly silence?: number;
 }
 
+/** The header that tells the service for how many milliseconds the caller still waits. */
+const TIMEOUT = "x-request-timeout-ms";
+
 /** A service that is reached over HTTP. */
 export class Http {
   readonly #options: HttpOptions;
@@ -64,7 +67,7 @@ export class Http {
   async call(route: Route, input: unknown, options: CallOptions = {}): Promise<unknown> {
     const deadline = new Deadline(nameOf(route), { timeout: this.#options.timeout ?? 30_000, ...options });
     try {
-      const response = await this.#send(route, input, options, deadline.signal, {});
+      const response = await this.#send(route, input, options, deadline.signal, {}, deadline);
       return await read(route, response);
     } catch (error) {
       throw deadline.signal.aborted ? deadline.signal.reason : unreachable(route, error);
@@ -145,6 +148,7 @@ export class Http {
     options: CallOptions,
     signal: AbortSignal,
     more: Readonly<Record<string, string>>,
+    deadline?: Deadline,
   ): Promise<Response> {
     const headers = headersWith("headers", () => new Headers(this.#options.headers));
     for (const [name, value] of Object.entries({ ...more, ...options.headers })) {
@@ -157,6 +161,8 @@ export class Http {
       headersWith("token", () => headers.set("authorization", `Bearer ${given}`));
     }
     const body = bodyOf(route, input) ?? options.body;
+    const left = deadline?.left;
+    if (left !== undefined && !headers.has(TIMEOUT)) headers.set(TIMEOUT, String(left));
     const isJson = typeof body === "string" && options.body === undefined;
     if (isJson && !headers.has("content-type")) headers.set("content-type", "application/json");
     return await (this.#options.fetch ?? fetch)(this.#base + addressOf(route, input), {

@@ -100,7 +100,8 @@ export class Socket<Messages extends object, Params = unknown, Welcome = unknown
   /**
    * Sends a request, and gives its answer. It waits for the connection.
    *
-   * The service handles the messages of a socket one after another, and also those whose time is over here.
+   * The service handles the messages of a socket one after another, and each for at most the time that was left when
+   * it was sent.
    *
    * If the connection is lost before the answer, it fails with `Unavailable`: the request may have been handled.
    */
@@ -176,16 +177,16 @@ export class Socket<Messages extends object, Params = unknown, Welcome = unknown
     const deadline = new Deadline(type, { timeout: this.#options.timeout ?? 30_000, ...options });
     try {
       await this.#whenOpen(deadline.signal);
-      return await this.#ask(type, data, deadline.signal, take);
+      return await this.#ask(type, data, deadline, take);
     } finally {
       deadline.end();
     }
   }
 
-  #ask<T>(type: string, data: unknown, signal: AbortSignal, take: (answer: unknown) => T): Promise<T> {
+  #ask<T>(type: string, data: unknown, deadline: Deadline, take: (answer: unknown) => T): Promise<T> {
     const id = ++this.#number;
-    const text = stringify({ type, data, id });
-    return until<T>(signal, (resolve, reject) => {
+    const text = stringify({ type, data, id, timeout_ms: deadline.left });
+    return until<T>(deadline.signal, (resolve, reject) => {
       this.#pending.set(id, { take: (answer) => resolve(take(answer)), fail: reject });
       this.#connection?.send(text);
       return () => this.#pending.delete(id);
@@ -229,7 +230,7 @@ export class Socket<Messages extends object, Params = unknown, Welcome = unknown
     if (token !== undefined) {
       const deadline = new Deadline("authenticate", { timeout: LOGIN });
       const welcomed = (answer: unknown): void => void (this.#welcome = answer as Welcome);
-      await this.#ask("authenticate", { token }, deadline.signal, welcomed).finally(() => deadline.end());
+      await this.#ask("authenticate", { token }, deadline, welcomed).finally(() => deadline.end());
     }
     this.#refused = false;
     const stable = setTimeout(() => (this.#attempt = 0), STABLE);
@@ -253,7 +254,7 @@ export class Socket<Messages extends object, Params = unknown, Welcome = unknown
       }
     };
     const ended = new Deadline("resume", { signal: this.#ended.signal });
-    this.#ask("resume", { rooms: asked }, ended.signal, resumed)
+    this.#ask("resume", { rooms: asked }, ended, resumed)
       .catch((error: unknown) => {
         // A connection that was lost again resumes when it is back; another error says why the rooms cannot be joined.
         if (error instanceof Unavailable || this.#ended.signal.aborted) return;

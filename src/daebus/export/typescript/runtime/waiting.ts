@@ -22,6 +22,8 @@ export interface Backoff {
 
 /** The longest delay of a timer; a longer one would fire at once. */
 const LONGEST = 2 ** 31 - 1;
+/** A service takes only shorter times, in milliseconds. */
+const MOST = 1e10;
 
 /** The pause before an attempt, which is random, so that the clients of a service do not all come back at once. */
 export function pauseBefore(attempt: number, { first = 500, most = 30_000 }: Backoff): number {
@@ -52,10 +54,12 @@ export function tooLate(what: string, milliseconds: number): Timeout {
 /** A signal that is aborted by another one, or with `Timeout` when the time is over. */
 export class Deadline {
   readonly #controller = new AbortController();
+  readonly #end: number;
   readonly #outer: AbortSignal | undefined;
   readonly #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(what: string, { timeout = Infinity, signal }: Waiting) {
+    this.#end = performance.now() + timeout;
     this.#outer = signal;
     if (signal?.aborted) this.#follow();
     signal?.addEventListener("abort", this.#follow, { once: true });
@@ -65,6 +69,12 @@ export class Deadline {
   /** The signal. */
   get signal(): AbortSignal {
     return this.#controller.signal;
+  }
+
+  /** The milliseconds that are left, at least 1, for the service; `undefined`: there is no limit that it could know. */
+  get left(): number | undefined {
+    const left = Math.ceil(this.#end - performance.now());
+    return left < MOST ? Math.max(1, left) : undefined;
   }
 
   readonly #follow = (): void => this.#controller.abort(this.#outer?.reason);
