@@ -48,6 +48,7 @@ TESTED = {
     "protocol.md": [  # here, the JSON in tests/test_protocol.py, the old request in tests/test_migration.py
         "",
         *("js", "js"),
+        *("json stream",),  # in tests/websocket
         *("json room", "json room"),  # in tests/rooms
         *(f"json {kind}" for kind in ("request", "headers", "event-headers", "user", "delayed", "reply", "error")),
         *(f"json {kind}" for kind in ("invalid", "old-request", "event", "envelope", "envelope", "envelope")),

@@ -96,7 +96,7 @@ OFFERED: dict[type, str] = {
     StreamHandler: "name service types",
     Threads: "is_running names start stop",
     WebSocketLimits: "login_timeout max_burst max_clients max_login_size max_message_size max_per_address max_rate "
-    "max_rooms",
+    "max_rooms max_streams",
     WiringError: "problems",
 }
 

@@ -29,7 +29,7 @@ from daebus.errors import ConfigurationError, WiringError, WiringProblem
 from daebus.identity.provider import Identity
 from daebus.mistakes.places import caller_place
 from daebus.payloads.codec import encode
-from daebus.protocol import messages
+from daebus.protocol import envelopes
 from daebus.wiring.overrides import misfit
 from daebus.wiring.provided_types import fits
 
@@ -72,18 +72,20 @@ async def empty_redis(url: str) -> None:
         await node.link.execute("FLUSHALL")
 
 
-class Envelope(messages.Envelope, omit_defaults=True):
+class Envelope(envelopes.Envelope, omit_defaults=True):
     """A message that a WebSocket client gets: its `type`, its `data` as JSON, and the `id` of what it answers.
 
     Attributes:
         room: The room to which it was sent; None: it is not from a room.
         epoch: The epoch of its position in that room; None: it has no position.
         offset: The offset of its position in that room; None: it has no position.
+        final: False for all items of a stream.
     """
 
     room: str | None = None
     epoch: str | None = None
     offset: int | None = None
+    final: bool = True
 
 
 class Socket:
@@ -103,7 +105,7 @@ class Socket:
             data: The payload, anything that can be encoded as JSON; default: null.
             message_id: The id of the envelope, which an answer repeats; default: none.
         """
-        envelope = messages.Envelope(message_type, msgspec.Raw(encode(data)), message_id)
+        envelope = envelopes.Envelope(message_type, msgspec.Raw(encode(data)), message_id)
         await self.connection.send(encode(envelope).decode())
 
     async def receive(self, timeout: float = 5.0) -> Envelope:

@@ -657,7 +657,6 @@ class TestRefusals:
         assert [code for code, _ in self.problems_of(doors, app)] == [
             "not-a-stream",
             "unexpected-stream",
-            "unexpected-stream",
         ]
 
     def test_mistakes_of_the_handler_are_told_once(self) -> None:

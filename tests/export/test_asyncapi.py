@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.export import torture
 from tests.export.market import Sold, Withdrawn, app
 
 from daebus import Channel, Daebus
@@ -229,3 +230,15 @@ def test_all_types_have_a_schema() -> None:
     document = asyncapi(examine("tests.export.torture:app", None).require())
     scalars = document["components"]["schemas"]["Scalars"]["properties"]
     assert scalars["anything"] == {"description": "Any JSON."}
+
+
+def test_a_stream_over_a_websocket_has_items_and_an_end(document: Json) -> None:
+    assert "credit" not in document["operations"]  # the market has no such stream
+    found = asyncapi(torture.app.check())
+    asked = _payload(found, "websocket", "socket_count")
+    assert asked["credit"]["minimum"] == 1
+    reply = found["operations"]["socket_count"]["reply"]["messages"]
+    item, end, error = (_at(found, each["$ref"])["payload"]["properties"] for each in reply)
+    assert (item["final"], "final" in end, error["type"]) == ({"const": False}, False, {"const": "error"})
+    assert _payload(found, "websocket", "credit")["type"] == {"const": "daebus.credit"}
+    assert _payload(found, "websocket", "cancel")["type"] == {"const": "daebus.cancel"}

@@ -401,7 +401,7 @@ async def change(change: Change) -> Change:
     return change
 
 
-@torture.action(COUNT, sse="GET /count")
+@torture.action(COUNT, sse="GET /count", socket="count")
 async def count(n: int) -> AsyncIterator[Pair[int, Colour]]:
     """Counts up to a number; -1 and -2 are refused, at once and later."""
     if n == -1:

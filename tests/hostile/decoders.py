@@ -16,7 +16,8 @@ from daebus.connection.redis_server import RedisServer
 from daebus.core.stopping import Stopping
 from daebus.errors import BadRequest, ServiceError
 from daebus.payloads.codec import UNDECODABLE, compile_decoder, compile_event_decoder, compile_query_decoder, encode
-from daebus.protocol.messages import Envelope, Reply, decode_request
+from daebus.protocol.envelopes import Envelope
+from daebus.protocol.messages import Reply, decode_request
 from daebus.protocol.replies import ERROR, failed_reply, reply_error
 from daebus.rooms.local_rooms import LocalRooms
 from daebus.telemetry.logs import make_logger
@@ -49,6 +50,9 @@ _decode_params = compile_query_decoder(Params)
 
 class _Nobody:
     async def send(self, text: str) -> None: ...
+
+    async def deliver(self, text: str) -> bool:
+        return False
 
     def post(self, text: str) -> None: ...
 
@@ -95,7 +99,9 @@ def _envelope(data: bytes) -> None:
     """Without any handlers: every message has an error for an answer, whatever it is."""
     for message in (data, data.decode("utf-8", errors="replace")):
         answer = _result(_inbound.handle(Client("c1", _Nobody(), {}), message))
-        assert answer is not None
+        if answer is None:
+            assert "daebus." in (message if isinstance(message, str) else message.decode(errors="replace"))
+            continue
         assert msgspec.json.decode(answer, type=Envelope).type == "error"
 
 

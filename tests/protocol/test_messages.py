@@ -6,7 +6,8 @@ import msgspec
 import pytest
 
 from daebus.protocol import messages
-from daebus.protocol.messages import Envelope, ErrorPayload, Reply, Request, decode_request
+from daebus.protocol.envelopes import Envelope
+from daebus.protocol.messages import ErrorPayload, Reply, Request, decode_request
 
 
 def test_a_request_is_the_json_that_daebus_0_0_31_sends() -> None:

@@ -738,6 +738,9 @@ async def test_a_note_under_a_type_is_of_that_type() -> None:
 
 class Nobody:
     async def send(self, text: str) -> None: ...
+    async def deliver(self, text: str) -> bool:
+        return False
+
     def post(self, text: str) -> None: ...
     def disconnect(self, reason: str) -> None: ...
 

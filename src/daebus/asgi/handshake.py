@@ -25,7 +25,6 @@ __all__ = [
     "Handshake",
     "Socket",
     "choose_protocol",
-    "close_message",
     "explaining",
     "read_handshake",
     "refuse",
@@ -82,6 +81,10 @@ class Handshake:
         if self.direct is not None:
             self.receive, self.send = self.direct.receive, self.direct.send
 
+    async def close(self, code: int, reason: str) -> None:
+        """Close the connection of a client that was accepted."""
+        await self.send(_close_message(code, reason))
+
     def release(self) -> None:
         """Drop the server's objects: handlers may keep a client, and Granian's threads live as long as its objects."""
         self.receive, self.send, self.direct = _receive_nothing, _send_nothing, None
@@ -132,7 +135,7 @@ def choose_protocol(handshake: Handshake, *, can_log_in: bool) -> bool:
     return handshake.protocol == AUTHENTICATE
 
 
-def close_message(code: int, reason: str) -> dict[str, object]:
+def _close_message(code: int, reason: str) -> dict[str, object]:
     """ASGI's message that closes a connection; a reason that is too long for a close frame is cut."""
     shortened = reason.encode()[:_LONGEST_REASON].decode(errors="ignore")
     return {"type": "websocket.close", "code": code, "reason": shortened}
@@ -143,7 +146,7 @@ async def refuse(handshake: Handshake, error: ServiceError) -> None:
     send = handshake.send
     with suppress(Exception):  # the client may be gone
         if not handshake.explains:
-            await send(close_message(close_code(error), error.message))
+            await send(_close_message(close_code(error), error.message))
             return
         headers = [(b"content-type", PROBLEM.encode())]
         await send({"type": "websocket.http.response.start", "status": error.status, "headers": headers})

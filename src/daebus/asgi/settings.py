@@ -13,7 +13,8 @@ from daebus.errors import ConfigurationError
 from daebus.mistakes.places import call_site
 from daebus.payloads.codec import encode
 from daebus.payloads.encodable import Encodable
-from daebus.protocol.messages import MAX_MESSAGE_SIZE, Envelope
+from daebus.protocol.envelopes import Envelope
+from daebus.protocol.messages import MAX_MESSAGE_SIZE
 from daebus.server.limits import MIN_RATE
 
 from .litestar_options import LitestarOptions
@@ -73,6 +74,7 @@ class WebSocketLimits(msgspec.Struct, frozen=True, kw_only=True):
             the default: as many as are handled, one after another.
         max_burst: How many messages may come at once, if there is a `max_rate`. Default 20.
         max_rooms: How many rooms a client may be in; for more it gets the error ``too_many_requests``. Default 200.
+        max_streams: How many streams of actions a client may have open; for more it gets the same error. Default 100.
 
     Raises:
         WiringError: A limit is out of its range.
@@ -86,12 +88,14 @@ class WebSocketLimits(msgspec.Struct, frozen=True, kw_only=True):
     max_rate: float | None = None
     max_burst: int = 20
     max_rooms: int = 200
+    max_streams: int = 100
 
     def __post_init__(self) -> None:
         """Refuse what is out of its range."""
         subject = "WebSocketLimits(...)"
         require_counts(subject, max_message_size=self.max_message_size, max_clients=self.max_clients)
         require_counts(subject, max_login_size=self.max_login_size, max_rooms=self.max_rooms)
+        require_counts(subject, max_streams=self.max_streams)
         require_counts(subject, max_burst=self.max_burst)
         if self.max_rate is not None:
             require_seconds(subject, "max_rate", self.max_rate)

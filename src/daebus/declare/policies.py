@@ -71,6 +71,9 @@ class DoorOptions(TypedDict, total=False):
     tool: bool
     """Opens the action to assistants, as a tool of the Model Context Protocol. Default: False."""
 
+    socket: str
+    """Opens the action as WebSocket messages of this type. Default: none."""
+
     raises: Sequence[type[Exception]]
     """OpenAPI: the errors that the handler raises; subclasses of `ServiceError` or of Litestar's `HTTPException`."""
 
@@ -89,9 +92,6 @@ class ActionOptions(RetryOptions, DoorOptions, total=False):
 
     status_code: int
     """The status of a success of this route. Default: 200, or 204 if the handler returns nothing."""
-
-    socket: str
-    """Opens the action as WebSocket messages of this type. Default: none."""
 
 
 class StreamOptions(RunOptions, DoorOptions, total=False):

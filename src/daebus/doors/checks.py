@@ -44,11 +44,13 @@ def check_door(spec: Spec, signature: Signature, inputs: Inputs | None) -> Seque
 
 
 def _check_streams(spec: Spec, signature: Signature) -> Iterator[WiringProblem]:
-    has_events = isinstance(spec, RouteSpec) and spec.has_events
-    if signature.streams and not has_events:
-        found = "the action streams its replies, and this door has one answer for each message"
-        yield spec.problem(found, 'open it as server-sent events: sse="GET /the/path"', code="unexpected-stream")
-    elif has_events and not signature.streams:
+    if not isinstance(spec, RouteSpec):
+        return
+    if signature.streams and not spec.has_events:
+        found = "the action streams its replies, and this door has one answer for each request"
+        remedy = 'open it as server-sent events: sse="GET /the/path", or as messages of a WebSocket: socket="type"'
+        yield spec.problem(found, remedy, code="unexpected-stream")
+    elif spec.has_events and not signature.streams:
         found = "server-sent events are for actions that stream their replies, and this one has a single reply"
         yield spec.problem(found, 'open it as a route: http="GET /the/path"', code="not-a-stream")
 

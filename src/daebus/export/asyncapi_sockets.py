@@ -9,6 +9,7 @@ from types import NoneType
 from daebus.declare.rooms import Room
 from daebus.payloads.encodable import Encodable
 from daebus.payloads.schemas import Json, Schemas
+from daebus.protocol.envelopes import CANCEL, CREDIT
 
 from .asyncapi_security import SecurityDocument
 from .contracts import AppContracts, Handled
@@ -18,6 +19,13 @@ __all__ = ["SocketDocument"]
 
 _ID: Json = {"type": ["string", "integer", "number"], "description": "Chosen by the client; the answer has it, too."}
 _CORRELATED: Json = {"location": "$message.payload#/id", "description": "The id of the message."}
+_CREDIT: Json = {
+    "credit": {
+        "type": "integer",
+        "minimum": 1,
+        "description": "How many items of the stream it accepts, or more of them.",
+    }
+}
 _VALUE = r"[^\s:{}]{1,128}"
 _PARAMETER = re.compile(r"\{\w+\}")
 _RECOVERED: Json = {"enum": ["full", "partial", "lost"], "description": "What it gets of the messages that it missed."}
@@ -49,7 +57,8 @@ class SocketDocument:
             "address": self._contracts.path,
             "servers": [{"$ref": "#/servers/websocket"}],
             "title": "The WebSocket",
-            "description": "Messages are JSON objects with `type`, `data` and `id`, in both directions.",
+            "description": "Messages are JSON objects with `type`, `data` and `id`, in both directions. "
+            "Those of clients may have `timeout_ms`: for how many milliseconds they wait.",
             "messages": {**self._received(), **self._answers(), **self._sent(), **self._of_rooms()},
             "bindings": {"ws": {"method": "GET", **self._query(), "bindingVersion": "0.1.0"}},
         }
@@ -59,12 +68,16 @@ class SocketDocument:
         found = {
             self._key("socket", one.name): {
                 **_operation("receive", [self._key("socket", one.name)]),
-                "reply": _operation(None, [self._key("answer", one.name), "error"]),
+                "reply": _operation(None, self._replies(one)),
                 **about_of(one.about),
                 **self._security.on_socket(one.about),
             }
             for one in self._contracts.messages
         }
+        if found:
+            found["cancel"] = {**_operation("receive", ["cancel"]), "summary": "Cancels a message or a stream"}
+        if self._has_streams:
+            found["credit"] = {**_operation("receive", ["credit"]), "summary": "Accepts more items of a stream"}
         for room, handled in self._contracts.rooms:
             join = self._key("join", room.name)
             found[join] = {
@@ -89,6 +102,10 @@ class SocketDocument:
             found["messages"] = {**_operation("send", names), "summary": "Sends messages to clients and rooms"}
         return found
 
+    def _replies(self, handled: Handled) -> list[str]:
+        answers = ("answer", "end") if handled.streams else ("answer",)
+        return [*(self._key(one, handled.name) for one in answers), "error"]
+
     def _query(self) -> Json:
         connect = self._contracts.connect
         if connect is None or connect.takes is NoneType:
@@ -98,18 +115,33 @@ class SocketDocument:
         return {"query": dict(self._schemas.components[name])} if name else {"query": schema}
 
     def _received(self) -> dict[str, Json]:
-        return {self._key("socket", one.name): self._envelope(one.name, one.takes) for one in self._contracts.messages}
+        found = {self._key("socket", one.name): self._envelope(one) for one in self._contracts.messages}
+        if found:
+            found["cancel"] = _envelope(CANCEL, {"type": "null"}, required=False)
+        if self._has_streams:
+            found["credit"] = _envelope(CREDIT, {"type": "null"}, required=False, more=_CREDIT)
+        return found
 
-    def _envelope(self, name: str, kind: object) -> Json:
-        return _envelope(name, self._schemas.of(kind), required=kind is not NoneType)
+    @property
+    def _has_streams(self) -> bool:
+        return any(one.streams for one in self._contracts.messages)
+
+    def _envelope(self, handled: Handled) -> Json:
+        more = _CREDIT if handled.streams else {}
+        data = self._schemas.of(handled.takes)
+        return _envelope(handled.name, data, required=handled.takes is not NoneType, more=more)
 
     def _answers(self) -> dict[str, Json]:
         found = {self._key("answer", one.name): self._answer(one) for one in self._contracts.messages}
+        for one in self._contracts.messages:
+            if one.streams:
+                found[self._key("end", one.name)] = _envelope("response", {"type": "null"}, required=False)
         error = _envelope("error", ERROR_REFERENCE, required=True)
         return {**found, "error": error}
 
     def _answer(self, handled: Handled) -> Json:
-        return _envelope("response", self._schemas.of(handled.gives), required=False)
+        more = {"final": {"const": False}} if handled.streams else {}
+        return _envelope("response", self._schemas.of(handled.gives), required=False, more=more)
 
     def _sent(self) -> dict[str, Json]:
         return {

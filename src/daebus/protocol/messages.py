@@ -12,7 +12,6 @@ from .headers import WireHeaders
 __all__ = [
     "MAX_MESSAGE_SIZE",
     "MAX_PARTITIONS",
-    "Envelope",
     "ErrorPayload",
     "Reply",
     "Request",
@@ -58,7 +57,6 @@ _REPLIES = "daebus:reply:"
 _OLD_REPLIES = re.compile(r"caller:.+|[^:]+\.responses")
 
 _Number = Annotated[int, msgspec.Meta(ge=-(1 << 53), le=1 << 53)]
-_Milliseconds = Annotated[int, msgspec.Meta(gt=0, lt=10**10)]
 
 
 class Request(msgspec.Struct, omit_defaults=True):
@@ -145,27 +143,6 @@ class ErrorPayload(msgspec.Struct, omit_defaults=True):
     error: str
     code: str = "error"
     details: dict[str, object] = {}
-
-
-class Envelope(msgspec.Struct, omit_defaults=True):
-    """A WebSocket message, both ways.
-
-    Attributes:
-        type: The message's name.
-        data: The payload, still JSON.
-        id: Chosen by the asking side; the answer carries it.
-        timeout_ms: For how many milliseconds the asking side waits for the answer; None: without limit.
-    """
-
-    type: str
-    data: msgspec.Raw = NOTHING
-    id: str | int | None = None
-    timeout_ms: _Milliseconds | None = None
-
-    def __repr__(self) -> str:
-        """With the JSON of the payload, which `msgspec.Raw` does not show."""
-        data = bytes(self.data).decode(errors="replace")
-        return f"{type(self).__name__}(type={self.type!r}, data={data}, id={self.id!r})"
 
 
 def partition_of(service: str, number: int) -> str:

@@ -10,6 +10,7 @@ from daebus.core.deadlines import Expiring
 from daebus.errors import ServiceError, error_from_code
 from daebus.payloads.codec import UNDECODABLE, encode
 
+from .envelopes import Envelope
 from .messages import ErrorPayload, Reply
 
 __all__ = [
@@ -19,6 +20,8 @@ __all__ = [
     "Waiting",
     "close_code",
     "encode_error",
+    "encode_failure",
+    "encode_item",
     "encode_response",
     "error_payload",
     "failed_reply",
@@ -58,6 +61,17 @@ def encode_response(answer: bytes | None, message_id: str | int | None) -> str:
     # The same bytes as an encoded `Envelope` with this data, in half of the time.
     id_ = "" if message_id is None else f',"id":{msgspec.json.encode(message_id).decode()}'
     return f'{{"type":"response","data":{(_NULL if answer is None else answer).decode()}{id_}}}'
+
+
+def encode_item(item: bytes | None, message_id: str | int) -> str:
+    """The message to a WebSocket client that has an item of a stream."""
+    id_ = msgspec.json.encode(message_id).decode()
+    return f'{{"type":"response","data":{(_NULL if item is None else item).decode()},"id":{id_},"final":false}}'
+
+
+def encode_failure(error: ServiceError, message_id: str | int | None) -> str:
+    """The message to a WebSocket client that has an error."""
+    return encode(Envelope("error", encode_error(error), message_id)).decode()
 
 
 def encode_error(error: ServiceError) -> msgspec.Raw:

@@ -16,7 +16,7 @@ import msgspec
 from daebus.connection.resp import CommandError
 from daebus.errors import Unavailable
 from daebus.payloads.codec import UNDECODABLE, encode
-from daebus.protocol.messages import Envelope
+from daebus.protocol.envelopes import Envelope
 from daebus.protocol.rooms import Position, Recovery
 
 from .store import Kept, RoomStore, Snapshot

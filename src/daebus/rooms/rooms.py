@@ -15,7 +15,7 @@ from daebus.delivery.after_commit import After, defer
 from daebus.errors import BadReply, BadRequest, ConfigurationError
 from daebus.payloads.codec import Decoder, compile_decoder, encode
 from daebus.payloads.encodable import Encodable
-from daebus.protocol.messages import Envelope
+from daebus.protocol.envelopes import Envelope
 
 from .declared import Declared
 

@@ -16,7 +16,7 @@ from daebus.declare.contracts import Message
 from daebus.delivery.after_commit import After, defer
 from daebus.payloads.codec import encode
 from daebus.payloads.encodable import Encodable
-from daebus.protocol.messages import Envelope
+from daebus.protocol.envelopes import Envelope
 
 if TYPE_CHECKING:
     from .replicas import ClientConnection, Replicas

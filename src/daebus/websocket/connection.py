@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 
-from daebus.asgi.handshake import Handshake, choose_protocol, close_message, refuse
+from daebus.asgi.handshake import Handshake, choose_protocol, refuse
 from daebus.asgi.settings import WebSocketLimits
 from daebus.core.budgets import Budget
 from daebus.core.timings import Timings
@@ -16,10 +16,11 @@ from daebus.telemetry.logs import Logger
 from .clients import Client
 from .inbound import Inbound
 from .outbox import Outbox
-from .rates import Allowance
+from .rates import allowance_of
 from .reader import Reader
 from .replicas import Replicas
 from .state import AT_CLOSE, CONNECTING, INTERRUPTED, OPEN, State
+from .steps import Limit, Steps, go_on
 
 __all__ = ["GOING_AWAY", "Connection"]
 
@@ -70,15 +71,16 @@ class Connection:
         self._logger = logger
         self._timings = timings
         self._limits = limits
-        rate, burst = limits.max_rate, limits.max_burst
-        self._allowance = None if rate is None else Allowance(rate, burst, self.disconnect)
+        self._allowance = allowance_of(limits, self.disconnect)
         self._users = inbound.watch(self.client, self.disconnect)
         self._outbox = Outbox(handshake, self._drop, budget)
-        self._reader = Reader(handshake, self._client_gone)
+        self._reader = Reader(handshake, self._client_gone, self._cancels)
+        self._steps = Steps(client_id, logger)
+        self._message: str | bytes = ""  # the last one that was passed to a handler
+        self._unwanted: str | bytes | None = None  # the last one that its client has cancelled
         self._state = State.HANDSHAKE
         self._close_frame = (_FAILED, "")  # its code and reason, unless somebody closes the connection
-        self._is_hurried = False
-        self._limit: asyncio.TimerHandle | None = None
+        self._limit = Limit(timings.finish, self.cancel)
         self._handled = self._checked = 0  # messages: all, and those until the last check
 
     async def serve(self) -> None:
@@ -99,6 +101,10 @@ class Connection:
         else:
             self._outbox.post(text)
 
+    async def deliver(self, text: str) -> bool:
+        """Send a message, after the earlier ones are on their way; returns whether the client is still there."""
+        return await self._outbox.deliver(text)
+
     def post(self, text: str) -> None:
         """Send a message, without waiting."""
         self._outbox.post(text)
@@ -106,7 +112,7 @@ class Connection:
     def disconnect(self, reason: str, code: int = _NORMAL) -> None:
         """Disconnect the client after the current handler has finished, which has a limited time."""
         if self.close(code, reason):
-            self._limit_handler()
+            self._limit.begin()
 
     def close(self, code: int, reason: str) -> bool:
         """Disconnect the client after the current handler has finished; returns whether it was not closing yet."""
@@ -121,7 +127,7 @@ class Connection:
 
     def cancel(self) -> None:
         """Cancel the current handler or disconnect handler of the client."""
-        self._is_hurried = True
+        self._steps.limit = _HURRIED_SECONDS
         if self.task is not None:
             self.task.cancel()
 
@@ -138,7 +144,7 @@ class Connection:
             if await self._connect():
                 await self._handle_messages()
         except asyncio.CancelledError:
-            self._go_on()
+            go_on()
         except Exception:
             self._logger.exception("the connection of a WebSocket client failed", client=self.client.id)
         await self._finish()
@@ -168,7 +174,7 @@ class Connection:
         if not await self._accept():
             return False
         # This is awaited, so that every replica can reach the client once the client has received a message.
-        await self._attempt(self._replicas.add(self.client.id), _REGISTRY_SECONDS)
+        await self._steps.attempt(self._replicas.add(self.client.id), _REGISTRY_SECONDS)
         self._outbox.open()
         if greeting is not None or logs_in:
             await self._outbox.deliver(encode_response(greeting, asked))
@@ -208,7 +214,14 @@ class Connection:
                 return
             self._state = _HANDLING
             self._handled += 1
-            answer = await self._inbound.handle(self.client, message, self._allowance)
+            self._message = message
+            try:
+                answer = await self._inbound.handle(self.client, message, self._allowance)
+            except asyncio.CancelledError:
+                if self._unwanted is not message:
+                    raise
+                go_on()
+                answer = None
             if answer is not None and not self._outbox.offer(answer):
                 await self._queue(answer)
             at_once += 1
@@ -235,13 +248,15 @@ class Connection:
         if self._users is not None:
             self._users.stop()
         before, self._state = self._state, State.CLOSING
-        if self._limit is not None:
-            self._limit.cancel()
-        await self._attempt(self._reader.stop(), None)
+        self._limit.end()
+        await self._steps.attempt(self._reader.stop(), None)
+        await self._steps.attempt(self._inbound.end_streams(self.client), None)
         self._replicas.connections.pop(self.client.id, None)
         if before in CONNECTING:
             self._outbox.close()
-            await self._attempt(refuse(self._handshake, Unavailable("The service is stopping.")), self._timings.close)
+            await self._steps.attempt(
+                refuse(self._handshake, Unavailable("The service is stopping.")), self._timings.close
+            )
         elif before is State.CLOSED:
             self._outbox.close()
         else:
@@ -251,49 +266,34 @@ class Connection:
     async def _leave(self) -> None:
         """Close the connection of a client that was accepted, and run its disconnect handlers."""
         if not self._reader.is_over:
-            await self._attempt(self._outbox.drain(), self._timings.close)
-            await self._attempt(self._send_close(), self._timings.close)
+            await self._steps.attempt(self._outbox.drain(), self._timings.close)
+            await self._steps.attempt(self._handshake.close(*self._close_frame), self._timings.close)
         self._state = State.CLOSED
         self._outbox.close()
         leaving = asyncio.gather(self._replicas.remove([self.client.id]), self._inbound.left(self.client))
-        await self._attempt(leaving, _REGISTRY_SECONDS)
+        await self._steps.attempt(leaving, _REGISTRY_SECONDS)
         for delivery in self._inbound.disconnects:
-            seconds = _HURRIED_SECONDS if self._is_hurried else None
-            await self._attempt(self._inbound.disconnect(delivery, self.client), seconds)
+            await self._steps.attempt(self._inbound.disconnect(delivery, self.client), self._steps.limit)
 
-    async def _send_close(self) -> None:
-        await self._handshake.send(close_message(*self._close_frame))
-
-    async def _attempt(self, work: Awaitable[object], seconds: float | None) -> None:
-        """Run one closing step and ignore its failure; `cancel` and the time limit end only this step."""
-        try:
-            async with asyncio.timeout(seconds):
-                await work
-        except asyncio.CancelledError:
-            self._go_on()
-        except Exception as error:
-            self._logger.debug("a step of closing a WebSocket connection failed", client=self.client.id, exc_info=error)
-
-    def _go_on(self) -> None:
-        """Continue although this task was cancelled: only the step that was running had to end."""
-        if self.task is not None:
-            self.task.uncancel()
+    def _cancels(self, message: str | bytes) -> bool:
+        """Whether a message that came while a handler runs cancels that handler, which is then done."""
+        if self.task is None or self._state is not _HANDLING or not self._inbound.cancels(message, self._message):
+            return False
+        self._unwanted = self._message
+        self.task.cancel()
+        return True
 
     def _client_gone(self) -> None:
         """The client has disconnected while a handler runs."""
         self._outbox.close()
-        self._limit_handler()
+        self._limit.begin()
 
     def _drop(self) -> None:
         """Disconnect a client that reads too slowly, without sending anything more."""
         if self.close(_TOO_SLOW, "The client reads too slowly."):
             self._logger.warning("WebSocket client disconnected, as it reads too slowly", client=self.client.id)
-            self._limit_handler()
+            self._limit.begin()
         self._outbox.close()
-
-    def _limit_handler(self) -> None:
-        if self._limit is None:
-            self._limit = asyncio.get_running_loop().call_later(self._timings.finish, self.cancel)
 
     def _end_waiting(self) -> None:
         if self._outbox.is_awaited and self.task is not None:

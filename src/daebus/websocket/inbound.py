@@ -20,10 +20,10 @@ from daebus.delivery.delivery import Delivery
 from daebus.delivery.endpoint import Endpoint
 from daebus.errors import NotFound, ServiceError, TooLarge, Unauthorized, Unavailable
 from daebus.mistakes.suggestions import closest
-from daebus.payloads.codec import UNDECODABLE, encode, invalid_input
+from daebus.payloads.codec import UNDECODABLE, invalid_input
 from daebus.payloads.encodable import Encodable
-from daebus.protocol.messages import Envelope
-from daebus.protocol.replies import encode_error, encode_response
+from daebus.protocol.envelopes import CANCEL, Envelope
+from daebus.protocol.replies import encode_failure, encode_response
 from daebus.rooms.local_rooms import LocalRooms
 from daebus.telemetry.logs import Logger
 
@@ -31,6 +31,7 @@ from .authentication import AUTHENTICATE, Authentication, End, UserWatch
 from .clients import Client
 from .rates import Allowance
 from .room_requests import RoomRequests
+from .streams import Streams
 
 __all__ = ["Inbound", "SocketRoutes"]
 
@@ -97,7 +98,10 @@ class Inbound:
         def delivery_to(endpoint: Endpoint[R]) -> Delivery[R]:
             return Delivery(endpoint, service, stopping, logger, "socket")
 
-        self._messages = {name: delivery_to(endpoint) for name, endpoint in routes.messages.items()}
+        made = {name: delivery_to(endpoint) for name, endpoint in routes.messages.items()}
+        self._messages = {name: one for name, one in made.items() if not one.endpoint.signature.streams}
+        self._streamed = {name: one for name, one in made.items() if one.endpoint.signature.streams}
+        self._streams = Streams(limits.max_streams, stopping, logger)
         self._connect = None if routes.connect is None else delivery_to(routes.connect)
         self.disconnects: Sequence[Delivery[object]] = [delivery_to(endpoint) for endpoint in routes.disconnect]
         self._authentication: Authentication | None = None
@@ -166,9 +170,9 @@ class Inbound:
             if delivery is None:
                 return await self._answer_else(client, envelope)
         except UNDECODABLE as error:
-            return _error(invalid_input(error, message, Envelope), _id_of(message))
+            return encode_failure(invalid_input(error, message, Envelope), _id_of(message))
         except ServiceError as error:
-            return _error(error, _id_of(message))
+            return encode_failure(error, _id_of(message))
         request_id = f"{client.id}-{next(self._numbers)}"
         handle, deadline = delivery.handle, None
         if envelope.timeout_ms is not None:
@@ -181,12 +185,19 @@ class Inbound:
                 return None
             return encode_response(answer, envelope.id)
         except Exception as error:
-            return _error(delivery.problem(error, incoming), envelope.id)
+            return encode_failure(delivery.problem(error, incoming), envelope.id)
 
     async def _answer_else(self, client: Client, envelope: Envelope) -> str | None:
-        """Handle a message that is for no handler: it may have new credentials, or be about a room."""
+        """Handle a message without a single answer of a handler: it is about a stream, a login or a room."""
         request_id = f"{client.id}-{next(self._numbers)}"
         try:
+            if (delivery := self._streamed.get(envelope.type)) is not None:
+                deadline = None if envelope.timeout_ms is None else time.monotonic() + envelope.timeout_ms / 1000
+                incoming = delivery.incoming(request_id, envelope.data, client, deadline, client.headers)
+                self._streams.begin(client, delivery, incoming, envelope)
+                return None
+            if self._streams.control(client, envelope):
+                return None
             if envelope.type == AUTHENTICATE and self._authentication is not None:
                 await self._authentication.authenticate(client, envelope.data, request_id)
                 return encode_response(None, envelope.id)
@@ -194,10 +205,21 @@ class Inbound:
                 self._missing(envelope.type)
         except CommandError as error:
             self._logger.error("a request about a room failed", client=client.id, reason=str(error))
-            return _error(Unavailable("The room cannot be reached"), envelope.id)
+            return encode_failure(Unavailable("The room cannot be reached"), envelope.id)
         except ServiceError as error:
-            return _error(error, envelope.id)
+            return encode_failure(error, envelope.id)
         return None
+
+    def cancels(self, message: str | bytes, handled: str | bytes) -> bool:
+        """Whether a message cancels the one that is being handled."""
+        with suppress(*UNDECODABLE):
+            envelope = _decode(message)
+            return envelope.type == CANCEL and envelope.id is not None and envelope.id == _id_of(handled)
+        return False
+
+    async def end_streams(self, client: Client) -> None:
+        """End the streams of a client."""
+        await self._streams.end(client)
 
     async def left(self, client: Client) -> None:
         """A client has gone: it leaves its rooms."""
@@ -216,7 +238,7 @@ class Inbound:
             self._logger.error("disconnect handler failed", **about, reason=outcome.problem.message)
 
     def _missing(self, name: str) -> NoReturn:
-        close = closest(name, self._messages) if len(name) <= _LONGEST_NAME else None
+        close = closest(name, [*self._messages, *self._streamed]) if len(name) <= _LONGEST_NAME else None
         hint = "" if close is None else f"; did you mean {close!r}?"
         raise NotFound(f"There is no message type {name[:_LONGEST_NAME]!r}{hint}", code="no_such_type")
 
@@ -225,10 +247,6 @@ def _refuse_large(message: str | bytes, limit: int, purpose: str = "") -> None:
     size = len(message if isinstance(message, bytes) else message.encode())
     if size > limit:
         raise TooLarge(f"The message has {size} bytes; at most {limit} are allowed{purpose}", details={"limit": limit})
-
-
-def _error(error: ServiceError, message_id: str | int | None) -> str:
-    return encode(Envelope("error", encode_error(error), message_id)).decode()
 
 
 def _id_of(message: str | bytes) -> str | int | None:

@@ -73,14 +73,18 @@ class Outbox:
         else:
             self._enqueue(text, None)
 
-    async def deliver(self, text: str) -> None:
-        """Send a message; returns when the server has taken the earlier ones, or will never take it."""
+    async def deliver(self, text: str) -> bool:
+        """Send a message; returns when the server has taken the earlier ones, or will never take it.
+
+        Returns whether it still takes messages.
+        """
         if self.offer(text) or self._closed:
             await asyncio.sleep(0)  # a task that keeps sending must not block others
-            return
-        handed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._enqueue(text, handed)
-        await handed
+        else:
+            handed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._enqueue(text, handed)
+            await handed
+        return not self._closed
 
     async def taken(self) -> bool:
         """Wait until the server has taken the last message, unless another task sends the next ones.

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 
+from daebus.asgi.settings import WebSocketLimits
 from daebus.errors import TooManyRequests
 
 from .authentication import End
 
-__all__ = ["Allowance"]
+__all__ = ["Allowance", "allowance_of"]
 
 _POLICY = 1008
 _MOST_REFUSED = 100
@@ -47,3 +48,8 @@ class Allowance:
             raise TooManyRequests(problem, details={"retry_after": seconds})
         self._left -= 1
         self._refused = 0
+
+
+def allowance_of(limits: WebSocketLimits, end: End) -> Allowance | None:
+    """The messages that a new client may send; None: any number. `end`: as for `Allowance`."""
+    return None if limits.max_rate is None else Allowance(limits.max_rate, limits.max_burst, end)

@@ -24,6 +24,7 @@ class Reader:
     Args:
         handshake: The handshake, which receives messages.
         on_gone: Called if the client disconnects during reading ahead.
+        on_ahead: Called with each message that is read ahead; returns whether the message is handled by that.
 
     Attributes:
         is_over: Whether the client has disconnected, so that no more messages come.
@@ -31,9 +32,12 @@ class Reader:
             which needs one coroutine less.
     """
 
-    def __init__(self, handshake: Handshake, on_gone: Callable[[], None]) -> None:
+    def __init__(
+        self, handshake: Handshake, on_gone: Callable[[], None], on_ahead: Callable[[str | bytes], bool]
+    ) -> None:
         self._handshake = handshake
         self._on_gone = on_gone
+        self._on_ahead = on_ahead
         self._messages: deque[str | bytes] = deque()
         self._arrived = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -97,11 +101,13 @@ class Reader:
         try:
             while len(self._messages) < _MAX_MESSAGES and sum(map(len, self._messages)) < _MAX_SIZE:
                 message = await self._receive()
-                self._arrived.set()
                 if message is None:
+                    self._arrived.set()
                     self._on_gone()
                     break
-                self._messages.append(message)
+                if not self._on_ahead(message):
+                    self._messages.append(message)
+                    self._arrived.set()
         finally:
             self._task = None
 

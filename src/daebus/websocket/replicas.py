@@ -80,6 +80,10 @@ class ClientConnection(Connection, Protocol):
     async def send(self, text: str) -> None:
         """Send a message; in the client's own handlers, wait until the earlier ones are on their way."""
 
+    async def deliver(self, text: str) -> bool:
+        """Send a message, after the earlier ones are on their way; returns whether the client is still there."""
+        ...
+
 
 class Replicas:
     """The replicas of one service and their WebSocket clients. A process without clients of its own can use it, too.

@@ -14,7 +14,7 @@ from daebus.delivery.delivery import Delivery
 from daebus.errors import NotFound, ServiceError, TooManyRequests
 from daebus.payloads.codec import compile_decoder, encode
 from daebus.payloads.encodable import Encodable
-from daebus.protocol.messages import Envelope
+from daebus.protocol.envelopes import Envelope
 from daebus.protocol.replies import encode_error, encode_response
 from daebus.protocol.rooms import JOIN, LEAVE, RESUME, Joining, Leaving, Position, Recovery, Resuming
 from daebus.rooms.local_rooms import Entered, LocalRooms

@@ -17,6 +17,7 @@ import {
   TortureSocket,
   Unauthorized,
   Unavailable,
+  type Waiting,
 } from "./client.ts";
 import { Http } from "./daebus/http.ts";
 
@@ -200,6 +201,73 @@ export const cases: Readonly<Record<string, Case>> = {
     for await (const item of new TortureHttp({ url }).count(50)) items.push(item.first);
     equal(items, Array.from({ length: 50 }, (_, n) => n));
     for await (const item of new TortureHttp({ url }).count(0)) throw new Error(String(item));
+  },
+
+  "a stream over the socket has all its items, beside other messages": async (url) => {
+    await withSocket(url, async (socket) => {
+      const read = async (n: number): Promise<number[]> => {
+        const items: number[] = [];
+        for await (const item of socket.count(n)) items.push(item.first);
+        return items;
+      };
+      const [many, few, none, other] = await Promise.all([read(1_000), read(50), read(0), socket.nothing()]);
+      equal([many, few], [1_000, 50].map((n) => Array.from({ length: n }, (_, number) => number)));
+      equal([none, other], [[], null]);
+      equal((await failure(read(-1))) instanceof Forbidden, true);
+      equal((await failure(read(1.5))) instanceof BadRequest, true);
+      equal(isError(await failure(read(-2)), "sold_out"), true);
+    });
+  },
+
+  "a stream over the socket ends with its loop, its signal and its socket": async (url) => {
+    await withSocket(url, async (socket) => {
+      const first = async (): Promise<number> => {
+        for await (const item of socket.count(1_000_000_000)) if (item.first === 200) return item.first;
+        return 0;
+      };
+      // More than a client may have at once: each was cancelled in the service.
+      for (let times = 0; times < 150; times++) equal(await first(), 200);
+      const controller = new AbortController();
+      const reason = new Error("enough");
+      const read = async (options: Waiting = {}): Promise<void> => {
+        for await (const item of socket.count(1_000_000_000, options)) if (item.first === 20) controller.abort(reason);
+      };
+      equal((await failure(read({ signal: controller.signal }))) === reason, true);
+      const cut = failure(read());
+      await socket.nothing();
+      socket.close();
+      equal(isError(await cut, "unavailable"), true);
+    });
+  },
+
+  "a loop that is slow slows the service down": async (url) => {
+    let came = 0;
+    class Counting extends WebSocket {
+      constructor(address: string | URL, protocols?: string | string[]) {
+        super(address, protocols);
+        this.addEventListener("message", () => came++);
+      }
+    }
+    const socket = new TortureSocket({ url, WebSocket: Counting });
+    const stream = socket.count(1_000_000_000);
+    for (let n = 0; n < 40; n++) await stream.next();
+    const before = came;
+    for (let n = 0; n < 20; n++) await socket.nothing();
+    equal(before <= 200 && came - before <= 20 + 64, true, `${before} ${came}`);
+    await stream.return();
+    socket.close();
+  },
+
+  "a request that is aborted is cancelled in the service": async (url) => {
+    await withSocket(url, async (socket) => {
+      await socket.ready();
+      const controller = new AbortController();
+      const asked = failure(socket.slow(3_600, { signal: controller.signal, timeout: Infinity }));
+      setTimeout(() => controller.abort(new Error("no more")), 50);
+      await asked;
+      // Else it would wait for the end of the first one.
+      equal(await socket.slow(0), 0);
+    });
   },
 
   "a stream ends with its loop, and with its signal": async (url) => {

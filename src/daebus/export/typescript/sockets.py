@@ -14,7 +14,19 @@ from .words import camel, comment, literal, pascal, property_name
 __all__ = ["socket_class"]
 
 _OWN = (
-    *("constructor", "state", "welcome", "ready", "request", "on", "messages", "onState", "onError", "authenticate"),
+    *(
+        "constructor",
+        "state",
+        "welcome",
+        "ready",
+        "request",
+        "stream",
+        "on",
+        "messages",
+        "onState",
+        "onError",
+        "authenticate",
+    ),
     *("close", "room"),
 )
 """The names of the base class."""
@@ -60,11 +72,13 @@ def _request(name: str, handled: Handled, types: Types) -> str:
     given = types.of(handled.gives, sent=False)
     takes = handled.takes is not NoneType
     data = f"data: {types.of(handled.takes, sent=True)}, " if takes else ""
-    call = f"this.request({literal(handled.name)}, {'data' if takes else 'null'}, options)"
+    returns = f"AsyncGenerator<{given}, void, void>" if handled.streams else f"Promise<{given}>"
+    how = "stream" if handled.streams else "request"
+    call = f"this.{how}({literal(handled.name)}, {'data' if takes else 'null'}, options)"
     return (
         f"{comment([*paragraphs(handled.about), f'Message `{handled.name}`'], '  ')}"
-        f"  {name}({data}options?: Waiting): Promise<{given}> {{\n"
-        f"    return {call} as Promise<{given}>;\n  }}\n"
+        f"  {name}({data}options?: Waiting): {returns} {{\n"
+        f"    return {call} as {returns};\n  }}\n"
     )
 
 

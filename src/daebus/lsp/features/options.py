@@ -28,7 +28,7 @@ OPTIONS: Mapping[str, Mapping[str, str]] = {
         "event_id": "The field of the items that is the id of each server-sent event; default: none.",
         "resume": "The field of the payload that gets the id of the last event, if a client comes back; default: none.",
         "http": 'Opens the action as a route, such as `"GET /users/<id>"`; default: none.',
-        "socket": "Opens the action as WebSocket messages of this type; default: none.",
+        "socket": "Opens the action as WebSocket messages of this type, also one that streams; default: none.",
         "sse": 'Opens an action that streams as server-sent events, such as `"GET /import"`; default: none.',
         "tool": "Whether assistants may call it, by the Model Context Protocol; default: no.",
     },

@@ -33,7 +33,7 @@ def check_doors(handler: Handler) -> None:
         at = keyword(handler.call, option)
         if at is None:
             continue
-        if handler.streams != (option == "sse") and not handler.is_opaque:
+        if option != "socket" and handler.streams != (option == "sse") and not handler.is_opaque:
             what, other = ("streams its replies", "sse") if handler.streams else ("has a single reply", "http")
             found = f"the action {what}, so it has no door {option}="
             report(handler.api, SIGNATURE, at, handler.name, found, f'write {other}="GET /the/path"')

@@ -9,7 +9,7 @@ numbers = Blueprint("numbers")
 
 # wrong
 # ! mypy daebus-signature: count: the action streams its replies, so it has no door http= -> write sse="GET
-# ! registration unexpected-stream: route GET && the action streams its replies, and this door has one answer for each message; open it as server-sent events: sse="GET
+# ! registration unexpected-stream: route GET && the action streams its replies, and this door has one answer for each request; open it as server-sent events: sse="GET
 @numbers.action("count", http="GET /count")
 # right
 @numbers.action("count", sse="GET /count")

@@ -42,9 +42,12 @@ export interface Origin {
 
 interface Pending {
   take(data: unknown): void;
+  item?(data: unknown): void;
   fail(error: unknown): void;
 }
 
+/** How many items of a stream may wait for its loop. */
+const AHEAD = 64;
 /** How long a login may take, as the service sees it. */
 const LOGIN = 10_000;
 /** Connections that were open for this long did not fail: the next pause is short again. */
@@ -107,6 +110,52 @@ export class Socket<Messages extends object, Params = unknown, Welcome = unknown
    */
   async request(type: string, data: unknown, options: Waiting = {}): Promise<unknown> {
     return await this.#exchange(type, data, options, (answer) => answer);
+  }
+
+  /**
+   * Opens a stream, and gives its items. It ends with the stream of the service; leaving the loop cancels the handler.
+   * Its `timeout` counts until the first item.
+   *
+   * A loop that is slower than the service slows it down. A stream whose connection is lost fails with `Unavailable`.
+   */
+  async *stream(type: string, data: unknown, options: Waiting = {}): AsyncGenerator<unknown, void, void> {
+    const deadline = new Deadline(type, { timeout: this.#options.timeout ?? 30_000, ...options });
+    const { signal } = deadline;
+    const id = ++this.#number;
+    const items = new Queue<unknown>(AHEAD, () => this.#pending.delete(id));
+    const aborted = (): void => items.fail(signal.reason);
+    let isOver = true;
+    try {
+      await this.#whenOpen(signal);
+      signal.addEventListener("abort", aborted);
+      const ended = (end: () => void) => {
+        isOver = true;
+        end();
+      };
+      this.#pending.set(id, {
+        take: () => ended(() => items.end()),
+        fail: (error) => ended(() => items.fail(error)),
+        item: (item) => {
+          deadline.stopClock();
+          items.push(item);
+        },
+      });
+      isOver = false;
+      this.#send({ type, data, id, credit: AHEAD });
+      let taken = 0;
+      for await (const item of items) {
+        signal.throwIfAborted();
+        yield item;
+        if (++taken < AHEAD / 2) continue;
+        if (!isOver) this.#send({ type: "daebus.credit", id, credit: taken });
+        taken = 0;
+      }
+    } finally {
+      signal.removeEventListener("abort", aborted);
+      deadline.end();
+      this.#pending.delete(id);
+      if (!isOver) this.#send({ type: "daebus.cancel", id });
+    }
   }
 
   /** Calls a function with each message of a type. */
@@ -189,8 +238,15 @@ export class Socket<Messages extends object, Params = unknown, Welcome = unknown
     return until<T>(deadline.signal, (resolve, reject) => {
       this.#pending.set(id, { take: (answer) => resolve(take(answer)), fail: reject });
       this.#connection?.send(text);
-      return () => this.#pending.delete(id);
+      return () => {
+        const isAborted = this.#pending.delete(id) && deadline.signal.aborted;
+        if (isAborted && this.#state === "open") this.#send({ type: "daebus.cancel", id });
+      };
     });
+  }
+
+  #send(message: Readonly<Record<string, unknown>>): void {
+    this.#connection?.send(stringify(message));
   }
 
   #whenOpen(signal: AbortSignal): Promise<void> {
@@ -265,7 +321,8 @@ export class Socket<Messages extends object, Params = unknown, Welcome = unknown
 
   #receive(message: Envelope): void {
     const { type, id, data } = message;
-    if (type === "response" || type === "error") this.#answered(type, id, data ?? null);
+    if (type === "response" && message.final === false) this.#pending.get(id as number)?.item?.(data ?? null);
+    else if (type === "response" || type === "error") this.#answered(type, id, data ?? null);
     else if (message.room === undefined) this.#listeners.tell(`message ${type}`, data ?? null, {});
     else {
       const notice = this.#rooms.get(message.room)?.receive(message as Incoming);
@@ -332,6 +389,7 @@ interface Envelope extends Origin {
   readonly type: string;
   readonly data?: unknown;
   readonly id?: unknown;
+  readonly final?: boolean;
 }
 
 const STATUSES: Readonly<Record<number, string>> = {
