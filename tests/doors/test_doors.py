@@ -497,6 +497,34 @@ class TestResume:
                             break
         assert got == [1, 2, 3]
 
+    @pytest.mark.parametrize(
+        "options", [{"event_id": "low"}, {"event_id": "low", "resume": "after"}], ids=["event_id", "resume"]
+    )
+    def test_only_a_get_is_sent_again_by_itself(self, options: Mapping[str, Any]) -> None:
+        app, doors = make_app()
+
+        async def changes(query: After) -> AsyncIterator[Range]:
+            yield Range(1)
+
+        doors.action("changes", sse="POST /changes", **options)(changes)
+        with pytest.raises(
+            WiringError, match=r'(?s)only a GET may be sent again by itself.*sse="GET /changes"'
+        ) as caught:
+            app.register_blueprint(doors)
+        assert len(caught.value.problems) == 1
+
+    async def test_a_post_is_answered_with_events_too(self) -> None:
+        app, doors = make_app()
+
+        @doors.action("changes", sse="POST /changes")
+        async def changes(query: After) -> AsyncIterator[str]:
+            yield str(query.after)
+
+        async with served(app, doors) as service:
+            answer = await service.http.post("/changes", json={"after": "3"})
+        lines = [line.strip() for line in answer.text.split("\n") if line.strip()]
+        assert lines == ['data: "3"', "event: end", "data: null"]
+
     async def test_items_of_which_some_have_no_id(self) -> None:
         app, doors = make_app()
 

@@ -35,6 +35,7 @@ __all__ = [
     "require_schedule",
     "require_seconds",
     "stray_in",
+    "wrong_resumption",
 ]
 
 Guard: TypeAlias = Callable[..., bool]
@@ -189,3 +190,18 @@ def read_guards(subject: str, given: object) -> tuple[Guard, ...]:
             remedy = "look up what it needs in find_user or in the handler, and write it as `def`"
             raise refuse(subject, found, remedy, "wrong-guard")
     return cast("tuple[Guard, ...]", tuple(guards))
+
+
+def wrong_resumption(option: str, field: str, door: str) -> tuple[str, str] | None:
+    """Why clients of a stream of events cannot come back with an id, and the remedy; None if they can.
+
+    Args:
+        option: ``event_id`` or ``resume``.
+        field: What it names.
+        door: The method and the path of the stream.
+    """
+    method, _, path = door.partition(" ")
+    if method == "GET":
+        return None
+    found = f"{option}={field!r}, and clients do not come back to {door!r}: only a GET may be sent again by itself"
+    return found, f'write sse="GET {path}", whose query string has the payload, or remove {option}='

@@ -10,6 +10,7 @@ import msgspec
 
 from daebus.core.context import Context, current_context
 from daebus.declare.decorated import payload_parameters
+from daebus.declare.options import wrong_resumption
 from daebus.declare.signatures import MISSING, Signature
 from daebus.declare.specs import RouteSpec
 from daebus.errors import WiringProblem
@@ -29,6 +30,11 @@ LAST_EVENT_ID = "last-event-id"
 
 def check_events(spec: RouteSpec, signature: Signature, inputs: Inputs) -> Iterator[WiringProblem]:
     """The mistakes in the names of the fields with the ids of events."""
+    door = f"{spec.methods[0]} {spec.path}"
+    for option, field in (("event_id", spec.event_id), ("resume", spec.resume)):
+        if field is not None and (wrong := wrong_resumption(option, field, door)) is not None:
+            yield spec.problem(*wrong, code="wrong-option")
+            return
     if spec.event_id is not None and not _is_union(signature.returns):
         items = fields_of(signature.returns) or ()
         yield from _check_field(spec, "event_id", spec.event_id, items, show_type(signature.returns))

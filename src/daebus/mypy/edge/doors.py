@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from mypy.nodes import Expression
 from mypy.types import Instance, NoneType, ProperType
 
+from daebus.declare.options import wrong_resumption
 from daebus.declare.paths import (
     BODILESS,
     WITHOUT_BODY,
@@ -50,6 +51,13 @@ def _check_field(handler: Handler, option: str, owner: ProperType | None) -> Non
     """Report the name of a field that the items, or the payload, do not have."""
     at = keyword(handler.call, option)
     name, fields = text(handler.api, at), None if owner is None else fields_of(owner)
+    door = text(handler.api, keyword(handler.call, "sse"))
+    if at is not None and name is not None and door is not None:
+        wrong = wrong_resumption(option, name, door)
+        if wrong is not None and wrong_door("sse", door) is None:
+            found, remedy = (part.replace("'", '"') for part in wrong)
+            report(handler.api, PATH, at, handler.name, found, remedy)
+            return
     if at is None or name is None or owner is None or fields is None:
         return
     remember(handler.api, (), [owner])
