@@ -87,9 +87,9 @@ OFFERED: dict[type, str] = {
     Running: "stop wait",
     RunningService: "as_user bus call http override ports publish send socket stream",
     ServiceRun: "bus container grace instance logger service stopping",
-    Settings: "hung_after legacy lease limits max_buffered max_concurrency max_workers metadata on_conflict on_lapse "
-    "partitions signing_keys stop_timeout version",
     SecurityScheme: "basic bearer cookie format header kind name",
+    Settings: "check_contracts hung_after legacy lease limits max_buffered max_concurrency max_workers metadata "
+    "on_conflict on_lapse partitions signing_keys stop_timeout version",
     SigningKeys: "max_age of",
     Socket: "ask connection receive send",
     StreamAction: "name service types",

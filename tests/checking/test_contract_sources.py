@@ -11,8 +11,8 @@ from tests.project import BROKEN, Project
 
 from daebus.checking.contract_sources import foreign_modules, read_contracts
 from daebus.checking.targets import TargetError
+from daebus.compare.shapes import RecordName
 from daebus.errors import StartupError
-from daebus.export.compare.shapes import RecordName
 
 
 @pytest.fixture

@@ -15,9 +15,9 @@ from tests.project import BROKEN, Project
 from daebus import Daebus
 from daebus.cli.comparing import require_expected
 from daebus.cli.exporting import export
+from daebus.compare.contracts import Call, Contracts
+from daebus.compare.shapes import Plain
 from daebus.errors import StartupError
-from daebus.export.compare.described import Call, Contracts
-from daebus.export.compare.shapes import Plain
 
 NOWHERE = "redis://127.0.0.1:1"
 

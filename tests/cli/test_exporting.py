@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import importlib
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import msgspec
+import pytest
 from tests.processes import daebus
+from tests.support import raw_redis
+
+from daebus.app.documents import FORMATS, exported
+from daebus.checking.contract_sources import read_contracts
+from daebus.checking.examination import examine
+from daebus.checking.running_service import exported_by
+from daebus.compare.comparing import compare
+from daebus.export.described import describe
+from daebus.protocol.discovery import WHOLE, Files, Identity
+from daebus.protocol.messages import Reply
+from daebus.testing import running
 
 NOWHERE = "redis://127.0.0.1:1"
 MARKET = "tests.export.market:app"
@@ -47,3 +62,70 @@ async def test_an_app_that_cannot_be_loaded_is_one_clear_error() -> None:
     assert done.code == 2
     assert "tests.export.nothing" in done.errors
     assert "Traceback" not in done.errors
+
+
+@pytest.fixture
+async def market(daebus_redis_url: str) -> AsyncGenerator[str]:
+    """The URL of the server on which the market runs."""
+    async with running(importlib.import_module("tests.export.market").app):
+        yield daebus_redis_url
+
+
+async def test_a_running_service_writes_what_its_code_would(market: str) -> None:
+    made = examine(MARKET).require()
+    for form in FORMATS:
+        assert await asyncio.to_thread(exported_by, "market", form, market) == exported(made, form)
+    done = await daebus("export", "contracts", "--service", "market", redis_url=market)
+    assert (done.code, done.errors) == (0, "")
+    assert done.output.encode() == exported(made, "contracts")[WHOLE]
+
+
+async def test_the_code_is_compared_with_what_runs(market: str, tmp_path: Path) -> None:
+    now = await asyncio.to_thread(read_contracts, "service://market", None, market)
+    assert compare(now, describe(examine(MARKET).require())) == []
+    (tmp_path / "old.json").write_bytes(exported(examine("tests.export.torture:app").require(), "contracts")[WHOLE])
+    done = await daebus("export", "--diff", str(tmp_path / "old.json"), "service://market", redis_url=market)
+    assert done.code == 1
+    assert "breaking: " in done.output
+
+
+async def test_a_service_that_does_not_run_is_one_clear_error(daebus_redis_url: str) -> None:
+    done = await daebus("export", "openapi", "--service", "market", redis_url=daebus_redis_url)
+    assert done.code == 2
+    assert "running service 'market' cannot be read: No instance of 'market' answers." in done.errors
+    assert "Traceback" not in done.errors
+
+
+async def test_a_path_that_leaves_the_folder_is_refused(daebus_redis_url: str, tmp_path: Path) -> None:
+    evil = Files({"../evil.ts": b"no"})
+    who = Identity(
+        service="shop",
+        instance="i",
+        state="running",
+        version=None,
+        metadata={},
+        daebus="1",
+        python="3",
+        host="h",
+        pid=1,
+        started=1,
+    )
+
+    async with raw_redis(daebus_redis_url) as redis, redis.pubsub() as heard:
+        await heard.subscribe("daebus:{shop}:discovery")
+
+        async def lie() -> None:
+            async for message in heard.listen():
+                if message["type"] == "message":
+                    asked = msgspec.json.decode(message["data"])
+                    payload: object = who if asked["ask"] == "ping" else evil
+                    reply = Reply("success", msgspec.Raw(msgspec.json.encode(payload)), asked["request_id"])
+                    await redis.publish(asked["reply_to"], msgspec.json.encode(reply))
+
+        lying = asyncio.create_task(lie())
+        folder = tmp_path / "inner"
+        done = await daebus("export", "typescript", "--service", "shop", "-o", str(folder), redis_url=daebus_redis_url)
+        lying.cancel()
+    assert done.code == 2
+    assert "'../evil.ts', which is refused" in done.errors
+    assert not (tmp_path / "evil.ts").exists()

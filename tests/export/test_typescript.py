@@ -19,12 +19,12 @@ from daebus.checking.examination import examine
 from daebus.errors import Conflict, NotFound
 from daebus.export.contracts import contracts_of
 from daebus.export.models import Models
-from daebus.export.naming import unique
 from daebus.export.routes import routes_of
 from daebus.export.typescript.declarations import declarations
 from daebus.export.typescript.files import typescript
 from daebus.export.typescript.types import RESERVED, Types
 from daebus.export.typescript.words import camel, comment
+from daebus.payloads.naming import unique
 
 
 @pytest.fixture(scope="module")

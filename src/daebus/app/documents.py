@@ -9,13 +9,11 @@ import msgspec
 
 from daebus.errors import BadRequest, ConfigurationError
 from daebus.payloads.schemas import Json
+from daebus.protocol.discovery import WHOLE
 
 from .assembly import Assembly
 
-__all__ = ["FOLDERS", "FORMATS", "WHOLE", "exported", "openapi"]
-
-WHOLE = "-"
-"""The path of the only file of a format that is no folder."""
+__all__ = ["FOLDERS", "FORMATS", "exported", "openapi"]
 
 
 def openapi(made: Assembly) -> Json:
@@ -59,7 +57,7 @@ def _asyncapi(made: Assembly) -> Mapping[str, bytes]:
 
 
 def _contracts(made: Assembly) -> Mapping[str, bytes]:
-    from daebus.export.compare.described import describe  # noqa: PLC0415  # likewise
+    from daebus.export.described import describe  # noqa: PLC0415  # likewise
 
     return _document(describe(made))
 

@@ -97,6 +97,8 @@ class Settings(_Options, frozen=True, kw_only=True):
         signing_keys: The keys with which the service signs for which user it sends a message, and verifies what other
             services say; None, the default: whoever can write to Redis is trusted.
         limits: How large messages, replies and dead letters may be, and how many streams a caller may have open.
+        check_contracts: Whether the log has a warning for each action of another service that the code of the service
+            calls, if the contract is outdated: each service is asked once, when it runs. Default: False.
         version: The version of the service, for operators: ``daebus services`` shows it. None, the default: as in the
             environment, ``DAEBUS_VERSION``, otherwise unknown.
         metadata: What else operators want to know of the service, such as ``{"region": "eu"}``: at most 64 names with
@@ -118,6 +120,7 @@ class Settings(_Options, frozen=True, kw_only=True):
     max_buffered: int = 67_108_864
     signing_keys: SigningKeys | None = None
     limits: BusLimits = BusLimits()
+    check_contracts: bool = False
     version: str | None = None
     metadata: Mapping[str, str] = msgspec.field(default_factory=dict[str, str])
 
@@ -149,6 +152,7 @@ class Settings(_Options, frozen=True, kw_only=True):
         self._check_labels(subject)
 
     def _check_labels(self, subject: str) -> None:
+        require_choice(subject, "check_contracts", self.check_contracts, (True, False))
         if self.version is not None and not _is_label(self.version):
             found = f"version={self.version!r}, which must be a text of 1 to {_LONGEST_LABEL} characters"
             raise refuse(subject, found, 'write version="1.4.2", or leave it out', "wrong-option")

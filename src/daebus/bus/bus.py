@@ -39,10 +39,10 @@ class Bus(FollowingBus):
         max_message_size: The largest payload or event in bytes; more raises `TooLarge`.
         legacy: Whether services of daebus 0.0.31 are called, too (docs/migration.md); default: as DAEBUS_LEGACY says.
         interceptors: Interceptors of everything that it sends, the first outermost; see `daebus.interceptors`.
+        check_contracts: Whether a warning is logged for each contract in the imported modules that is outdated.
 
     Raises:
-        ConfigurationError: When it is opened: the URL, or DAEBUS_LEGACY, is wrong. When it is used: it is not open, or
-            it was opened in a process from which this one was forked.
+        ConfigurationError: The URL, or DAEBUS_LEGACY, is wrong; it is not open, or was opened before a fork.
         StartupError: When it is opened: the server cannot be reached, or refuses.
     """
 
@@ -58,8 +58,9 @@ class Bus(FollowingBus):
         max_message_size: int = MAX_MESSAGE_SIZE,
         legacy: bool | None = None,
         interceptors: Sequence[AnyOutgoing] = (),
+        check_contracts: bool = False,
     ) -> None:
-        super().__init__(url, BusLimits(max_message_size=max_message_size), legacy=legacy)
+        super().__init__(url, BusLimits(max_message_size=max_message_size), legacy=legacy, checks=check_contracts)
         self._timeout = timeout
         self._room = max_queued, max_queued_size
         self._forward = Forwarding(read_interceptors("Bus()", interceptors, takes="outgoing") if interceptors else NONE)
@@ -172,8 +173,7 @@ class Bus(FollowingBus):
 
         Raises:
             Timeout: The stream did not end in time.
-            Unavailable: The server cannot be reached; for 20 s no item and no keep-alive arrived; another instance has
-                begun the stream again, after items of the first run; or an item was lost.
+            Unavailable: The server cannot be reached; nothing arrived for 20 s; or an item was lost or came again.
             ServiceError: An error of the handler or of the request, see `call`.
         """
         caller = self._open

@@ -35,12 +35,14 @@ class OpenBus(LoopOnly):
         url: URL of the server; None: the environment's, else the project's embedded engine.
         limits: How large a payload may be.
         legacy: Whether services with the wire format of daebus 0.0.31 are called too; None: as the environment says.
+        checks: Whether outdated contracts are logged.
     """
 
-    def __init__(self, url: str | None, limits: BusLimits, *, legacy: bool | None) -> None:
+    def __init__(self, url: str | None, limits: BusLimits, *, legacy: bool | None, checks: bool = False) -> None:
         self._url = url
         self._limits = limits
         self._legacy = legacy
+        self._checks = checks
         self._caller: Caller | None = None
         self._home = Home()
         self._stack = AsyncExitStack()
@@ -49,7 +51,8 @@ class OpenBus(LoopOnly):
         from .opening import open_caller  # noqa: PLC0415  # it loads redis-py, without which an app is defined
 
         self._home, self._stack = Home(), AsyncExitStack()
-        self._caller = await self._stack.enter_async_context(open_caller(self._url, self._limits, self._legacy))
+        opening = open_caller(self._url, self._limits, legacy=self._legacy, check_contracts=self._checks)
+        self._caller = await self._stack.enter_async_context(opening)
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -1,4 +1,4 @@
-"""Where contracts come from: a file, the code, or the code of a commit of git."""
+"""Where contracts come from: a file, the code, the code of a commit of git, or a service that runs."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ from pathlib import Path
 
 import msgspec
 
+from daebus.compare.changes import Change
+from daebus.compare.comparing import compare
+from daebus.compare.contracts import Contracts
 from daebus.errors import StartupError
-from daebus.export.compare.changes import Change
-from daebus.export.compare.comparing import compare
-from daebus.export.compare.described import Contracts, describe
+from daebus.export.described import describe
+from daebus.protocol.discovery import WHOLE
 
 from .examination import examine
+from .running_service import SCHEME, exported_by
 from .targets import TargetError
 
 __all__ = ["find_breaking", "foreign_modules", "read_contracts", "read_file"]
@@ -27,19 +30,23 @@ _PACKAGE = Path(__file__).parents[1]
 _NONE_OF_IT = "write one with `daebus export contracts TARGET -o FILE`"
 
 
-def read_contracts(source: str, service: str | None) -> Contracts:
+def read_contracts(source: str, service: str | None, redis_url: str | None = None) -> Contracts:
     """The contracts of a source.
 
     Args:
-        source: The path of a file of contracts; a target, as for ``daebus run``; or ``REF:TARGET``, the target in a
-            commit, a branch or a tag of git. Such a target has the name of its app: ``main:shop.app:app``.
+        source: The path of a file of contracts; a target, as for ``daebus run``; ``REF:TARGET``, the target in a
+            commit, a branch or a tag of git, which has the name of its app, as in ``main:shop.app:app``; or
+            ``service://NAME``, a service that runs.
         service: The name of the service; None: that of the app.
+        redis_url: The server of a service that runs; see `exported_by`.
 
     Raises:
-        TargetError: There is no such file, commit or target.
+        TargetError: There is no such file, commit or target, or no such service runs.
         StartupError: The code of the commit cannot be loaded.
         WiringError: The app has mistakes.
     """
+    if source.startswith(SCHEME):
+        return _decoded(exported_by(source.removeprefix(SCHEME), "contracts", redis_url)[WHOLE], source)
     path = Path(source)
     if path.is_file() and path.suffix != ".py":
         return read_file(path)
@@ -60,11 +67,17 @@ def read_contracts(source: str, service: str | None) -> Contracts:
 def read_file(path: Path) -> Contracts:
     """The contracts in a file. Raises `TargetError`."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Contracts)
+        body = path.read_bytes()
     except OSError as error:
         raise TargetError(f"{path} cannot be read: {error.strerror}.") from error
+    return _decoded(body, f"{path}")
+
+
+def _decoded(body: bytes, source: str) -> Contracts:
+    try:
+        return msgspec.json.decode(body, type=Contracts)
     except (msgspec.MsgspecError, UnicodeError) as error:
-        raise TargetError(f"{path} is no file of contracts: {_NONE_OF_IT} ({error}).") from error
+        raise TargetError(f"{source} is no file of contracts: {_NONE_OF_IT} ({error}).") from error
 
 
 def find_breaking(expected: Path, contracts: Contracts) -> list[Change]:

@@ -11,10 +11,10 @@ import msgspec
 
 from daebus.app.assembly import Assembly
 from daebus.checking.contract_sources import find_breaking, read_contracts
+from daebus.compare.changes import Change
+from daebus.compare.comparing import compare
 from daebus.errors import StartupError
-from daebus.export.compare.changes import Change
-from daebus.export.compare.comparing import compare
-from daebus.export.compare.described import describe
+from daebus.export.described import describe
 
 __all__ = ["require_expected", "show_changes"]
 
@@ -26,9 +26,9 @@ class _Report(msgspec.Struct, frozen=True):
     changes: Sequence[Change]
 
 
-def show_changes(old: str, new: str, service: str | None, *, as_json: bool) -> None:
+def show_changes(old: str, new: str, service: str | None, redis_url: str | None, *, as_json: bool) -> None:
     """Print the changes between two sources of contracts, and end with 1 if one of them is breaking."""
-    changes = compare(read_contracts(old, service), read_contracts(new, service))
+    changes = compare(read_contracts(old, service, redis_url), read_contracts(new, service, redis_url))
     breaking = [change for change in changes if change.is_breaking]
     if as_json:
         click.echo(msgspec.json.encode(_Report(bool(breaking), changes)))

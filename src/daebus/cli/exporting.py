@@ -8,11 +8,13 @@ from pathlib import Path
 import click
 import msgspec
 
-from daebus.app.documents import FOLDERS, FORMATS, WHOLE, exported
+from daebus.app.documents import FOLDERS, FORMATS, exported
 from daebus.checking.examination import examine
 from daebus.checking.targets import TargetError
+from daebus.protocol.discovery import WHOLE
 
 from .failures import explained
+from .shared import redis_url_option
 
 __all__ = ["export"]
 
@@ -27,6 +29,7 @@ class _Options(msgspec.Struct, frozen=True):
     service: str | None
     output: Path | None
     without: Path | None
+    redis_url: str | None
 
 
 @click.command()
@@ -34,28 +37,31 @@ class _Options(msgspec.Struct, frozen=True):
 @click.argument("target", required=False)
 @click.option("--diff", nargs=2, metavar="OLD NEW", help="Show the changes of the contracts from OLD to NEW instead.")
 @click.option("--json", "as_json", is_flag=True, help="With --diff: as JSON, for tools.")
-@click.option("--service", help="The name of the service; default: that of the app.")
+@click.option("--service", help="The name of the service, default: that of the app; without TARGET: one that runs.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="The file, default: stdout; or the folder.")
 @click.option("--without", type=click.Path(path_type=Path), hidden=True)
+@redis_url_option
 def export(**given: object) -> None:
-    """Write the contracts of TARGET for others.
+    """Write the contracts of TARGET, or of a service that runs, for others.
 
     FORMAT is "openapi" (3.1, the HTTP routes) or "asyncapi" (3.0: actions, channels, WebSocket messages and rooms), a
     document in JSON; "html", a folder with pages of both; "typescript", a folder with a client for browsers and node;
     "python", a module with the contracts, for a team that does not share the code; or "contracts", a file to compare
-    with later. Nothing is started, and no server is needed. TARGET is written as for "run".
+    with later. TARGET is written as for "run": nothing is started, and no server is needed. Without TARGET, --service
+    NAME asks an instance of this service over Redis.
 
     OLD and NEW are files of contracts, or targets; REF:TARGET, such as main:shop.app:app, is a target in a commit of
-    git. The exit code is 1 if a change breaks those who have the contracts of OLD.
+    git; service://NAME is a service that runs. The exit code is 1 if a change breaks those who have the contracts of
+    OLD.
     """
     options = msgspec.convert(given, _Options)
     with explained(TargetError):
         if options.diff is not None:
             _compare(options, *options.diff)
-        elif options.form is None or options.target is None:
+        elif options.form is None or (options.target is None and options.service is None):
             raise click.UsageError("name a FORMAT and a TARGET, or --diff OLD NEW.")
         else:
-            _export(options, options.form, options.target)
+            _export(options, options.form)
 
 
 def _compare(options: _Options, old: str, new: str) -> None:
@@ -63,17 +69,26 @@ def _compare(options: _Options, old: str, new: str) -> None:
 
     if options.form is not None or options.output is not None:
         raise click.UsageError("--diff prints what has changed: leave out FORMAT, TARGET and -o.")
-    show_changes(old, new, options.service, as_json=options.as_json)
+    show_changes(old, new, options.service, options.redis_url, as_json=options.as_json)
 
 
-def _export(options: _Options, form: str, target: str) -> None:
+def _export(options: _Options, form: str) -> None:
     if options.as_json:
         raise click.UsageError("--json is for --diff.")
     if form in FOLDERS and options.output is None:
         raise click.UsageError(f"{form} is several files: name their folder, -o FOLDER.")
-    made = examine(target, options.service).require()
+    _write(options.output, _files(options, form))
+
+
+def _files(options: _Options, form: str) -> Mapping[str, bytes]:
+    if options.target is None:
+        from daebus.checking.running_service import exported_by  # noqa: PLC0415  # only here a server is needed
+
+        assert options.service is not None  # noqa: S101  # one of the two is given
+        return exported_by(options.service, form, options.redis_url)
+    made = examine(options.target, options.service).require()
     _refuse_foreign(options.without)
-    _write(options.output, exported(made, form))
+    return exported(made, form)
 
 
 def _refuse_foreign(folder: Path | None) -> None:

@@ -10,6 +10,7 @@ from daebus.asgi.backends import Backend, backends_of
 from daebus.declare.contracts import Channel
 from daebus.mistakes.show_type import show_type
 from daebus.payloads.encodable import Encodable
+from daebus.payloads.naming import numbered
 from daebus.payloads.schemas import Json, Schemas, members_of
 from daebus.protocol.messages import action_stream, channel_stream
 
@@ -17,7 +18,6 @@ from .asyncapi_security import SecurityDocument
 from .asyncapi_sockets import SocketDocument
 from .contracts import About, AnyAction, AppContracts, Described, Handled, Listened, contracts_of, types_of
 from .messages import ERROR, NUMBERED_KEY, Keys, about_of, as_key, message, reply, request
-from .naming import numbered
 
 __all__ = ["asyncapi"]
 

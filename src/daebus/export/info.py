@@ -8,13 +8,15 @@ from types import NoneType
 
 import msgspec
 
+from daebus.compare.calls import Called, describe_calls
+from daebus.compare.contracts import Contracts
 from daebus.declare.specs import ActionSpec, JoinSpec, ListenSpec, SocketSpec, Spec
 from daebus.delivery.endpoint import Endpoint
 from daebus.payloads.schemas import Json, Schemas
 from daebus.protocol.discovery import HandlerInfo, kind_and_name
 
-from .compare.described import Contracts, describe, describe_calls
 from .contracts import Handled, action_contract, handled_by, listened_by, read_about
+from .described import describe
 from .routes import DescribedWithRoutes
 
 __all__ = ["ServiceInfo", "hash_of", "service_info"]
@@ -84,7 +86,9 @@ class _Described:
             takes=None if handled is None else self._schema(handled.takes),
             gives=None if handled is None else self._schema(handled.gives),
             streams=handled is not None and handled.streams,
-            contract=hash_of(describe_calls(self._service, [handled]))
+            contract=hash_of(
+                describe_calls(self._service, [Called(handled.name, handled.takes, handled.gives, handled.streams)])
+            )
             if handled is not None and isinstance(spec, ActionSpec)
             else None,
         )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
+from daebus.payloads.naming import numbered
 from daebus.payloads.schemas import Json
 
 from .contracts import About
-from .naming import numbered
 
 __all__ = ["ERROR", "ERROR_REFERENCE", "NUMBERED_KEY", "Keys", "about_of", "as_key", "message", "reply", "request"]
 

@@ -12,9 +12,8 @@ from msgspec import inspect as shapes
 
 from daebus.mistakes.show_type import show_type
 from daebus.payloads.docstrings import split_docstring
+from daebus.payloads.naming import capitalized, unique
 from daebus.payloads.schemas import described_fields, nested_in
-
-from .naming import capitalized, unique
 
 __all__ = ["Fielded", "Models", "Named", "class_of", "defaults_of", "parts_of", "text_of", "texts_of_fields"]
 

@@ -15,6 +15,7 @@ from .messages import require_reply_channel
 __all__ = [
     "DISCOVERY_CHANNEL",
     "SERVICES",
+    "WHOLE",
     "Ask",
     "Files",
     "HandlerInfo",
@@ -40,6 +41,9 @@ DISCOVERY_CHANNEL = "daebus:discovery"
 
 SERVICES = "daebus:services"
 """The sorted set of all services, by the time of the last heartbeat in ms of the server's clock."""
+
+WHOLE = "-"
+"""The path of a document alone, in `Files`."""
 
 
 def discovery_channel(service: str) -> str:
@@ -198,7 +202,7 @@ class Files(msgspec.Struct, frozen=True):
     """A document, or several: the answer to ``export``.
 
     Attributes:
-        files: The content of each file by its path; a document alone has the path ``-``.
+        files: The content of each file by its path; a document alone has the path `WHOLE`.
     """
 
     files: Mapping[str, bytes]

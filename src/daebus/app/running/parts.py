@@ -13,6 +13,7 @@ from daebus.app.kinds import BACKGROUND, ON_START, ON_STOP
 from daebus.core.context import Fence
 from daebus.delivery.endpoint import Endpoint
 from daebus.delivery.grace import LIFECYCLE_SECONDS
+from daebus.discovery.contract_checks import checking_contracts
 from daebus.discovery.responder import Responder
 from daebus.errors import StartupError
 from daebus.process.hangs import Hangs
@@ -53,6 +54,7 @@ def parts_of(made: Assembly) -> list[Part]:
         Schedules(),
         Registry(),
         Watch(),
+        ContractChecks(),
     ]
 
 
@@ -162,6 +164,21 @@ class Schedules:
                 run.logger.error("background task failed", handler=delivery.title, reason=outcome.problem.message)
 
         return lambda fence: asyncio.ensure_future(once(fence))
+
+
+class ContractChecks:
+    """The check of the contracts of other services, if the settings ask for it."""
+
+    @asynccontextmanager
+    async def serving(self, run: Runtime) -> AsyncGenerator[None]:
+        """Check them in the background."""
+        if not run.made.settings.check_contracts:
+            yield
+            return
+        from daebus.export.contracts import contracts_of  # noqa: PLC0415  # it loads Litestar
+
+        async with checking_contracts(run.node, contracts_of(run.made).calls, run.logger):
+            yield
 
 
 class Watch:

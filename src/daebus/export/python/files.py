@@ -11,8 +11,8 @@ from daebus.declare.contracts import Action, Channel, Contract, Message, StreamA
 from daebus.declare.rooms import Room
 from daebus.export.contracts import AppContracts, Handled, is_channel
 from daebus.export.models import Models
-from daebus.export.naming import numbered
 from daebus.payloads.encodable import Encodable
+from daebus.payloads.naming import numbered
 
 from .declarations import classes, docstring, field_names
 from .types import Annotations

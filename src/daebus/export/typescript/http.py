@@ -9,9 +9,9 @@ from types import NoneType
 from daebus.declare.signatures import MISSING
 from daebus.errors import BadRequest, Forbidden, ServiceError, Unauthorized
 from daebus.export.contracts import About
-from daebus.export.naming import unique
 from daebus.export.routes import RouteContract
 from daebus.http.parameters import Argument
+from daebus.payloads.naming import unique
 
 from .types import Types
 from .words import camel, comment, literal, pascal, property_name

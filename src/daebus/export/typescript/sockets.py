@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import NoneType
 
 from daebus.export.contracts import AppContracts, Handled
-from daebus.export.naming import unique
+from daebus.payloads.naming import unique
 
 from .http import paragraphs
 from .types import Types

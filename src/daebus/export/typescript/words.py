@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from daebus.export.naming import capitalized
+from daebus.payloads.naming import capitalized
 
 __all__ = ["camel", "comment", "literal", "pascal", "property_name"]
 

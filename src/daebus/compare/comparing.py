@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from .changes import Change, Direction
-from .described import Access, Call, Contracts, Event, Input, RoomJoin, Route
+from .contracts import Access, Call, Contracts, Event, Input, RoomJoin, Route
 from .rules import Comparison
 from .shapes import OneOf, Plain, Shape
 

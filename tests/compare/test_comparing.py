@@ -25,11 +25,12 @@ from daebus import (
     Room,
     ServiceContainer,
 )
+from daebus.compare.changes import Change
+from daebus.compare.comparing import compare
+from daebus.compare.contracts import Contracts
+from daebus.compare.shapes import Plain
 from daebus.errors import NotFound, ServiceError
-from daebus.export.compare.changes import Change
-from daebus.export.compare.comparing import compare
-from daebus.export.compare.described import Contracts, describe
-from daebus.export.compare.shapes import Plain
+from daebus.export.described import describe
 
 
 class Query(msgspec.Struct):

@@ -7,14 +7,14 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 import pytest
+from tests.compare.pairs import PAIRS, PRELUDE, Pair
 from tests.export.changes import CHANGES
 from tests.export.changes import PRELUDE as CLIENTS_PRELUDE
 from tests.export.changes import Change as ClientChange
-from tests.export.compare.pairs import PAIRS, PRELUDE, Pair
 
-from daebus.export.compare.changes import Change, Direction
-from daebus.export.compare.reading import ShapeReader
-from daebus.export.compare.rules import Comparison
+from daebus.compare.changes import Change, Direction
+from daebus.compare.reading import ShapeReader
+from daebus.compare.rules import Comparison
 
 T = TypeVar("T")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from daebus.export.compare.changes import Direction
+from daebus.compare.changes import Direction
 
 __all__ = ["PAIRS", "PRELUDE", "Pair"]
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 import msgspec
 from msgspec import inspect as kinds
 
-from daebus.export.naming import numbered
+from daebus.payloads.naming import numbered
 
 from .shapes import Choice, Field, ListOf, MapOf, OneOf, Plain, PlainType, Record, RecordName, Shape, TupleOf
 
