@@ -96,6 +96,7 @@ class Authentication:
         if not await self.find(client, request_id):
             raise Unauthorized("The credentials are not valid")
         if any(session.answers[asker].subject != subject for asker, subject in known.items()):
+            session.replace("")  # messages that have come already, before the connection is closed, are of nobody
             raise Unauthorized("The credentials are those of another user: open a connection for each user")
 
     async def find(self, client: Client, request_id: str) -> bool:
