@@ -3,6 +3,7 @@
 It prints one JSON object. Start it by hand, on a machine without other load::
 
     python -m benchmarks.growth --replicas 200 --actions 100
+    python -m benchmarks.growth --replicas 50 --actions 100 --watched
     python -m benchmarks.growth --replicas 1 --actions 100 --listeners 100
     python -m benchmarks.growth --scripts
 """
@@ -15,8 +16,8 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from pathlib import Path
 from time import monotonic
 from typing import Any, cast
@@ -29,6 +30,7 @@ from daebus.app.running.parts import Watch, parts_of
 from daebus.app.running.runtime import Runtime
 from daebus.connection.node import open_node
 from daebus.connection.redis_server import RedisServer
+from daebus.operations.fleet import service_reports
 from daebus.protocol.fences import fence_counter
 from daebus.queues.lease_scripts import BEAT, FIND, SCAN, TAKE_OVER
 from daebus.telemetry.logs import make_logger
@@ -110,17 +112,35 @@ def _start(url: str, replicas: int, actions: int, listeners: int) -> list[subpro
     ]
 
 
-async def idle(
-    engine: Engine, replicas: int, actions: int, listeners: int, seconds: float, settle: float
-) -> dict[str, object]:
+@asynccontextmanager
+async def _watching(url: str) -> AsyncGenerator[None]:
+    """Ask all replicas for their statistics each second, as ``daebus top`` does."""
+
+    async def watch() -> None:
+        async with open_node(RedisServer.from_url(url)) as node:
+            while True:
+                await service_reports(node)
+                await asyncio.sleep(1)
+
+    task = asyncio.create_task(watch())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+
+
+async def idle(engine: Engine, asked: argparse.Namespace) -> dict[str, object]:
     """What idle replicas cost the server, some seconds after they have started."""
+    replicas, actions, listeners, seconds = asked.replicas, asked.actions, asked.listeners, asked.seconds
     started = _start(engine.tcp_url, replicas, actions, listeners)
     try:
         for process in started:
             assert process.stdout is not None
             assert await asyncio.to_thread(process.stdout.readline) == b"ready\n", "a process did not start"
-        await asyncio.sleep(settle)
-        async with raw_redis(engine.tcp_url) as redis:
+        await asyncio.sleep(asked.settle)
+        watching = _watching(engine.tcp_url) if asked.watched else nullcontext()
+        async with watching, raw_redis(engine.tcp_url) as redis:
             server = _Server(redis)
             began, cpu, commands = monotonic(), await server.cpu(), await server.commands()
             await asyncio.sleep(seconds)
@@ -179,6 +199,7 @@ async def main() -> None:
     parser.add_argument("--listeners", type=int, default=0)
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--settle", type=float, default=15.0, help="seconds after the start until they are idle")
+    parser.add_argument("--watched", action="store_true", help="while their statistics are asked for each second")
     parser.add_argument("--scripts", action="store_true", help="measure the scripts instead")
     parser.add_argument("--serve", metavar="URL", help=argparse.SUPPRESS)
     asked = parser.parse_args()
@@ -190,7 +211,7 @@ async def main() -> None:
         if asked.scripts:
             found = [await scripts(engine, consumers) for consumers in (1, 16, 200)]
         else:
-            found = await idle(engine, asked.replicas, asked.actions, asked.listeners, asked.seconds, asked.settle)
+            found = await idle(engine, asked)
         sys.stdout.write(json.dumps(found, indent=2) + "\n")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, TypeAlias, cast
 
@@ -10,7 +11,7 @@ import msgspec
 
 from daebus.connection.node import Node
 from daebus.discovery.asking import ask
-from daebus.protocol.discovery import SERVICES, State, Stats
+from daebus.protocol.discovery import SERVICES, HandlerStatistics, State, Stats
 from daebus.protocol.messages import instance_registry
 from daebus.telemetry.statistics import BOUNDS
 
@@ -129,22 +130,20 @@ async def _live(node: Node, service: str) -> set[str]:
 
 
 def _handlers(answers: Sequence[Stats], queues: Sequence[QueueState]) -> list[HandlerReport]:
+    by_title: dict[str, list[HandlerStatistics]] = {}
+    for each in answers:
+        for one in each.handlers:
+            by_title.setdefault(f"{one.kind} {one.name}", []).append(one)
     waiting = {queue.title: queue for queue in queues}
-    titles: dict[str, None] = {_title(one.kind, one.name): None for each in answers for one in each.handlers}
-    reports = [_handler(title, answers, waiting.pop(title, None)) for title in titles]
-    return reports + [_handler(queue.title, answers, queue) for queue in waiting.values()]
+    for title in waiting:
+        by_title.setdefault(title, [])
+    return [_handler(title, found, waiting.get(title)) for title, found in by_title.items()]
 
 
-def _title(kind: str, name: str) -> str:
-    return f"{kind} {name}"
-
-
-def _handler(title: str, answers: Sequence[Stats], queue: QueueState | None) -> HandlerReport:
-    found = [one for each in answers for one in each.handlers if _title(one.kind, one.name) == title]
-    errors: dict[str, int] = {}
+def _handler(title: str, found: Sequence[HandlerStatistics], queue: QueueState | None) -> HandlerReport:
+    errors: Counter[str] = Counter()
     for one in found:
-        for code, count in one.errors.items():
-            errors[code] = errors.get(code, 0) + count
+        errors.update(one.errors)
     durations = [pair for one in found for pair in one.durations]
     return HandlerReport(
         title=title,
