@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.preloaded import start
 from tests.processes import DAEBUS, EXAMPLES, daebus, ran
 
 from daebus.checking.report import Report
@@ -203,14 +204,14 @@ def in_terminal(folder: Path, *arguments: str) -> str:
     ours, theirs = pty.openpty()
     environment = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
     try:
-        process = subprocess.Popen(
-            [*DAEBUS, "check", *arguments],
-            cwd=folder,
-            stdout=theirs,
-            stderr=theirs,
-            env={**environment, "TERM": "xterm", "DAEBUS_REDIS_URL": NOWHERE},
-        )
-        os.close(theirs)
+        with os.fdopen(theirs, "wb", buffering=0) as terminal:
+            process = start(
+                [*DAEBUS, "check", *arguments],
+                cwd=folder,
+                stdout=terminal,
+                stderr=terminal,
+                environment={**environment, "TERM": "xterm", "DAEBUS_REDIS_URL": NOWHERE},
+            )
         written = bytearray()
         try:
             while some := os.read(ours, 65536):

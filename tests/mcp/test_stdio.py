@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests.guide.tools import app
+from tests.processes import ran
 from tests.support import until
 
 from daebus.testing import running
@@ -69,15 +69,7 @@ async def test_while_the_service_does_not_run_the_assistant_is_told_so(daebus_re
     ],
 )
 def test_what_has_no_tools_is_an_error(target: str, told: str) -> None:
-    ended = subprocess.run(
-        [sys.executable, *COMMAND, target],
-        cwd=ROOT,
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        stdin=subprocess.DEVNULL,
-    )
+    ended = ran(sys.executable, *COMMAND, target, cwd=ROOT)
     assert ended.returncode != 0
     assert told in ended.stderr
     assert ended.stdout == ""
