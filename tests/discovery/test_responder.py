@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import pytest
@@ -13,12 +13,17 @@ from tests.support import raw_redis, until
 from daebus import Action, Daebus, DaebusHttp, Settings
 from daebus.connection.node import Node, open_node
 from daebus.connection.redis_server import RedisServer
+from daebus.delivery.endpoint import Endpoint
 from daebus.discovery.asking import ask, ask_instance
 from daebus.errors import BadRequest, Unavailable
+from daebus.interceptors import Handle
 from daebus.protocol.discovery import Files, Identity, Info, Inquiry, Stats
 from daebus.testing import private_redis_url, running
 
 pytestmark = pytest.mark.usefixtures("daebus_redis_url")
+
+
+R = TypeVar("R")
 
 
 class User(msgspec.Struct):
@@ -124,7 +129,13 @@ async def test_one_instance_is_asked(node: Node) -> None:
 
 
 async def test_an_instance_writes_its_contracts_and_goes_on_serving(node: Node) -> None:
-    app = users()
+    wrapped: list[str] = []
+
+    def note(endpoint: Endpoint[R], handle: Handle[R]) -> Handle[R]:
+        wrapped.append(endpoint.title)
+        return handle
+
+    app = Daebus("users", interceptors=[note])
     app.attach(DaebusHttp(port=0))
 
     @app.route("/users/<id>")
@@ -133,6 +144,7 @@ async def test_an_instance_writes_its_contracts_and_goes_on_serving(node: Node) 
 
     async with running(app) as service:
         (one,) = await ask(node, "ping", Identity)
+        before = list(wrapped)
 
         async def export(form: str) -> Mapping[str, bytes]:
             asked = Inquiry("export", "", "", form=form)
@@ -144,6 +156,18 @@ async def test_an_instance_writes_its_contracts_and_goes_on_serving(node: Node) 
         with pytest.raises(BadRequest, match="There is no format 'poem'; the formats are openapi"):
             await export("poem")
         assert (await service.http.get("/users/ada")).json() == {"id": "ada"}
+        assert wrapped == before  # an interceptor that counts its handlers must not see them twice
+
+
+async def test_routes_that_are_not_to_be_documented_are_not_exported(node: Node) -> None:
+    app = users()
+    app.attach(DaebusHttp(port=0, schema=False))
+    async with running(app):
+        (one,) = await ask(node, "ping", Identity)
+        for form in ("openapi", "html"):
+            asked = Inquiry("export", "", "", form=form)
+            with pytest.raises(BadRequest, match=r"users does not document its routes, DaebusHttp\(schema=False\)"):
+                await ask_instance(node, asked, Files, service="users", instance=one.instance)
 
 
 async def test_what_is_no_question_is_not_answered(redis: Any, node: Node) -> None:

@@ -113,7 +113,7 @@ class Introspection:
         """The contracts in a format. One at a time, in a thread: a document may take a second to write."""
         async with self._exporting:
             try:
-                return Files(await asyncio.to_thread(exported, self._run.made, form))
+                return Files(await asyncio.to_thread(exported, self._run.made, form, self._run.openapi))
             except ConfigurationError as error:
                 raise BadRequest(str(error)) from error
 

@@ -11,6 +11,7 @@ from daebus.actions.exit_notifier import ExitNotifier
 from daebus.actions.serving import ActionServer
 from daebus.app.assembly import Assembly
 from daebus.app.component import ServiceRun
+from daebus.app.documents import OpenApi
 from daebus.app.kinds import SOCKET, SOCKET_CONNECT, SOCKET_DISCONNECT, SOCKET_JOIN, THREAD
 from daebus.asgi.settings import DaebusWebSocket
 from daebus.bus.bus import Bus
@@ -25,8 +26,10 @@ from daebus.delivery.delivery import Delivery
 from daebus.delivery.endpoint import Endpoint, Incoming
 from daebus.delivery.grace import Grace
 from daebus.discovery.presence import Presence
+from daebus.errors import ConfigurationError
 from daebus.legacy.dialect import OldWire, UnspokenOldWire, dialect_of
 from daebus.operations.eviction import check_eviction
+from daebus.payloads.schemas import Json
 from daebus.process.hangs import ExitHung
 from daebus.process.watchdog import Watchdog
 from daebus.queues.leases import Lease
@@ -70,6 +73,7 @@ class Runtime:
         readers: The readers of messages from the bus.
         presence: Its entry in the registry; None: not registered yet.
         exit_notifier: Reports on the bus that the process exits before its stop has ended; None: it has not started.
+        openapi: Makes the OpenAPI document of its routes; raises `ConfigurationError` if it has none.
         watchdog: The watchdog of its event loop; None: not started yet.
         exit_hung: Ends the process if its event loop hangs; None: it must not be ended here.
     """
@@ -101,6 +105,7 @@ class Runtime:
         self.readers: list[ChannelServer | ActionServer] = []
         self.presence: Presence | None = None
         self.exit_notifier: ExitNotifier | None = None
+        self.openapi: OpenApi = self._undocumented
         self.watchdog: Watchdog | None = None
         self.exit_hung: ExitHung | None = None
         tasks = [
@@ -154,6 +159,9 @@ class Runtime:
     def internal(self, delivery: Delivery[None], what: str, fence: Fence | None = None) -> Incoming:
         """A message from daebus itself, not from outside."""
         return delivery.incoming(f"{what}-{self.node.new_request_id()}", fenced=fence)
+
+    def _undocumented(self) -> Json:
+        raise ConfigurationError(f"{self.made.service} serves no HTTP")
 
     def _make_hub(self, settings: DaebusWebSocket) -> SocketHub:
         from daebus.websocket.hub import SocketHub, SocketRoutes  # noqa: PLC0415  # it loads Litestar

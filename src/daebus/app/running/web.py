@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from daebus.app.assembly import Assembly
+from daebus.app.documents import served_openapi
 from daebus.app.kinds import ROUTE
 from daebus.asgi.settings import DaebusHttp, DaebusWebSocket
 from daebus.core.private_parts import require
@@ -73,7 +74,7 @@ class Web:
 
     def attach(self, runtime: Runtime, *, development: bool = False) -> None:
         """Serve a run of the service that the caller starts and stops; `development`: with its documentation."""
-        self._runtime = runtime
+        self._runtime, runtime.openapi = runtime, partial(served_openapi, self._made, self.litestar)
         documentation, http = self.litestar.documentation, self._made.http
         if http is not None and http.schema is None:
             documentation.is_open = development or runtime.node.server.is_embedded
