@@ -164,7 +164,7 @@ def test_a_backend_of_litestar_is_the_scheme_of_all_routes_but_those_that_it_lea
     messages = asyncapi(made)
     assert messages["operations"]["socket_who"]["security"] == [{"$ref": f"#/components/securitySchemes/{known}"}]
     described = messages["components"]["securitySchemes"][known]
-    assert described["type"] == {"apiKey": "httpApiKey"}.get(str(expected["type"]), expected["type"])
+    assert described["type"] == {"apiKey": "httpApiKey", "oauth2": "http"}.get(str(expected["type"]), expected["type"])
 
 
 def refuse(_: Connection, __: BaseRouteHandler) -> None: ...

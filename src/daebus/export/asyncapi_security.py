@@ -64,12 +64,10 @@ class SecurityDocument:
 
 
 def _as_asyncapi(scheme: Json) -> Json:
-    """A security scheme of OpenAPI in the words of AsyncAPI."""
-    found: Json = {**scheme, "type": "httpApiKey" if scheme["type"] == "apiKey" else scheme["type"]}
-    if "flows" in found:
-        flows: dict[str, Json] = found["flows"]
-        found["flows"] = {
-            name: {"availableScopes" if field == "scopes" else field: value for field, value in flow.items()}
-            for name, flow in flows.items()
-        }
-    return found
+    """A security scheme of OpenAPI in the words of AsyncAPI.
+
+    The flows of OAuth need absolute URLs there, which a service does not know of itself; its tokens are bearer tokens.
+    """
+    if scheme["type"] == "oauth2":
+        return {"type": "http", "scheme": "bearer"}
+    return {**scheme, "type": "httpApiKey" if scheme["type"] == "apiKey" else scheme["type"]}
