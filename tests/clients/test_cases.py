@@ -30,14 +30,27 @@ async (url) => {
 """
 
 
-def test_the_cases_hold_in_node(client: Path, service: Service) -> None:
+def failed_cases(folder: Path, name: str, url: str, *, least: int) -> dict[str, str]:
+    """What has gone wrong in the cases that a program runs.
+
+    Args:
+        folder: The folder of the program.
+        name: Its name.
+        url: The service.
+        least: How many cases it must have.
+    """
     found: dict[str, str] = {}
-    with running(client, "run.ts", service.url) as program:
+    with running(folder, name, url) as program:
         while (line := program.json()) is not None:
-            name, problem = msgspec.convert(line, tuple[str, str])
-            found[name] = problem
-    assert len(found) > 20
-    assert {name: problem for name, problem in found.items() if problem} == {}
+            case, problem = msgspec.convert(line, tuple[str, str])
+            found[case] = problem
+    assert len(found) >= least
+    return {case: problem for case, problem in found.items() if problem}
+
+
+@pytest.mark.parametrize("program", ["run.ts", "thread.ts"])
+def test_the_cases_hold_in_node_and_in_a_thread_of_it(client: Path, service: Service, program: str) -> None:
+    assert failed_cases(client, program, service.url, least=20) == {}
 
 
 @pytest.fixture

@@ -108,6 +108,17 @@ def test_a_stream_that_is_cut_is_unavailable(client: Path, empty_server: None) -
         assert reader.json() == "unavailable"
 
 
+def test_a_stream_over_a_websocket_is_unavailable_and_the_next_one_waits(client: Path, empty_server: None) -> None:
+    port = free_port()
+    with on_port(port) as service, running(client, "flow.ts", f"http://127.0.0.1:{port}") as reader:
+        assert reader.json() == "reading"
+        kill(service)
+        assert reader.json() == "unavailable"
+        reader.tell(b"3")
+        with on_port(port):
+            assert reader.json() == [0, 1, 2]
+
+
 def test_a_stream_that_can_be_resumed_goes_on(client: Path, empty_server: None) -> None:
     port = free_port()
     with on_port(port) as first, running(client, "steps.ts", f"http://127.0.0.1:{port}") as reader:

@@ -13,6 +13,7 @@ import {
   SoldOut,
   type StreamOptions,
   Timeout,
+  TooLarge,
   TortureHttp,
   TortureSocket,
   Unauthorized,
@@ -182,6 +183,18 @@ export const cases: Readonly<Record<string, Case>> = {
       setTimeout(() => other.abort(reason), 50);
       equal((await asked) === reason, true);
       equal((await failure(socket.nothing({ signal: other.signal }))) === reason, true);
+    });
+  },
+
+  "large inputs are taken up to the limit": async (url) => {
+    const http = new TortureHttp({ url });
+    const large = "ü".repeat(500_000);
+    equal(await http.post({ shop: "large", text: large, times: 0 }), 0);
+    equal((await failure(http.post({ shop: "large", text: large + large, times: 0 }))) instanceof TooLarge, true);
+    await withSocket(url, async (socket) => {
+      equal((await socket.search({ shop: large })).shop.length, large.length);
+      const error = await failure(socket.search({ shop: large + "ü".repeat(50_000) }));
+      equal([error instanceof TooLarge, await socket.nothing()], [true, null]);
     });
   },
 

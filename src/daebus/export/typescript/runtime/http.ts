@@ -13,8 +13,11 @@ import { type Backoff, Deadline, pauseBefore, sleep, type Waiting } from "./wait
 export interface HttpOptions {
   /** The address of the service, such as `https://shop.example.com`, with the path before its routes, if any. */
   readonly url: string | URL;
-  /** A token for `Authorization: Bearer`, or a function that is asked for one before each request. */
-  readonly token?: string | (() => string | Promise<string>);
+  /**
+   * A token for `Authorization: Bearer`, or a function that is asked for one before each request. If the service refuses
+   * a token with 401, the function is asked again, with that token, and the request is sent once more with another one.
+   */
+  readonly token?: string | ((refused?: string) => string | Promise<string>);
   /** More headers of each request. */
   readonly headers?: Readonly<Record<string, string>>;
   /** Whether cookies are sent, as for `fetch`. */
@@ -156,23 +159,33 @@ export class Http {
       headersWith(option, () => headers.set(name, value));
     }
     const { token, credentials } = this.#options;
-    const given = typeof token === "function" ? await token() : token;
-    if (given !== undefined && !headers.has("authorization")) {
+    const isOwn = token !== undefined && !headers.has("authorization");
+    const authorize = (given: string): void =>
       headersWith("token", () => headers.set("authorization", `Bearer ${given}`));
-    }
+    const given = typeof token === "function" ? await token() : token;
+    if (isOwn && given !== undefined) authorize(given);
     const body = bodyOf(route, input) ?? options.body;
     const left = deadline?.left;
     if (left !== undefined && !headers.has(TIMEOUT)) headers.set(TIMEOUT, String(left));
     const isJson = typeof body === "string" && options.body === undefined;
     if (isJson && !headers.has("content-type")) headers.set("content-type", "application/json");
-    return await (this.#options.fetch ?? fetch)(this.#base + addressOf(route, input), {
-      method: route.method,
-      headers,
-      signal,
-      ...(body === undefined ? {} : { body }),
-      ...(body instanceof ReadableStream ? { duplex: "half" } : {}),
-      ...(credentials === undefined ? {} : { credentials }),
-    });
+    const send = (): Promise<Response> =>
+      (this.#options.fetch ?? fetch)(this.#base + addressOf(route, input), {
+        method: route.method,
+        headers,
+        signal,
+        ...(body === undefined ? {} : { body }),
+        ...(body instanceof ReadableStream ? { duplex: "half" } : {}),
+        ...(credentials === undefined ? {} : { credentials }),
+      });
+    const response = await send();
+    const mayAskAgain = isOwn && typeof token === "function" && !(body instanceof ReadableStream);
+    if (response.status !== 401 || !mayAskAgain) return response;
+    const other = await token(given);
+    if (other === given) return response;
+    await response.body?.cancel();
+    authorize(other);
+    return await send();
   }
 }
 

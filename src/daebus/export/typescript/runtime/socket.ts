@@ -15,8 +15,11 @@ export interface SocketOptions<Params = unknown> {
   readonly url: string | URL;
   /** The parameters for the connect handler of the service. */
   readonly params?: Params;
-  /** A token, or a function that is asked for one before each connection. It is sent in the first message. */
-  readonly token?: string | (() => string | Promise<string>);
+  /**
+   * A token, or a function that is asked for one before each connection, with the last one if the service has refused it,
+   * or its user has expired. It is sent in the first message.
+   */
+  readonly token?: string | ((refused?: string) => string | Promise<string>);
   /** Milliseconds that a request may take, with the time until the connection is open. Default: 30 000. */
   readonly timeout?: number;
   /** Pauses between attempts to connect; `false`: a lost connection closes the socket. */
@@ -68,6 +71,8 @@ export class Socket<Messages extends object, Params = unknown, Welcome = unknown
   #number = 0;
   #attempt = 0;
   #refused = false;
+  #token: string | undefined;
+  #expired: string | undefined;
 
   /**
    * @param path - The path of the WebSocket of the service.
@@ -264,7 +269,9 @@ export class Socket<Messages extends object, Params = unknown, Welcome = unknown
     const { token } = this.#options;
     let given: string | undefined;
     try {
-      given = typeof token === "function" ? await token() : token;
+      given = typeof token === "function" ? await token(this.#expired) : token;
+      this.#token = given;
+      this.#expired = undefined;
     } catch (error) {
       this.#lost(new Unavailable("unavailable", "there is no token", { cause: error }));
       return;
@@ -351,6 +358,7 @@ export class Socket<Messages extends object, Params = unknown, Welcome = unknown
     const mayHelp = status >= 500 || status === 429 || status === 408;
     const isExpired = status === 401 && typeof this.#options.token === "function" && !this.#refused;
     this.#refused = status === 401;
+    this.#expired = status === 401 ? this.#token : undefined;
     this.#lost(error, !(mayHelp || isExpired));
   }
 
