@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import sys
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncGenerator
 
 import msgspec
@@ -87,6 +90,18 @@ async def test_a_service_that_has_stopped_is_shown_with_the_time_since() -> None
         pass
     line = (await services()).stdout.splitlines()[1]
     assert line.startswith("shop     0, since ")
+
+
+@pytest.mark.usefixtures("shop")
+async def test_it_is_shown_again_and_again_until_ctrl_c() -> None:
+    command = [sys.executable, "-m", "daebus", "services", "shop", "--watch", "--json"]
+    process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE)
+    assert process.stdout is not None
+    for _ in range(2):
+        assert msgspec.json.decode(await process.stdout.readline())["service"] == "shop"
+    process.send_signal(signal.SIGINT)
+    _, errors = await process.communicate()
+    assert (process.returncode, b"Traceback" in errors) == (0, False)
 
 
 async def test_top_needs_a_terminal() -> None:

@@ -13,7 +13,7 @@ from daebus.cli.shared import redis_url_option, table, time_of
 from daebus.cli.unknown import require_known
 from daebus.connection.find_server import find_server
 from daebus.connection.node import Node, open_node
-from daebus.errors import ConfigurationError
+from daebus.errors import ConfigurationError, Unavailable
 from daebus.mistakes.terminal import visible, visible_json
 from daebus.operations.fleet import HandlerReport, InstanceReport, ServiceReport, service_reports
 from daebus.payloads.codec import encode
@@ -48,17 +48,25 @@ def services(service: str | None, redis_url: str | None, *, watch: bool, as_json
         async with finding as server, open_node(server) as node:
             if service is not None:
                 await require_known(node, service)
-            while True:
-                reports = await service_reports(node, service)
-                if watch and not as_json:
-                    click.clear()
-                _print(node, reports, service, as_json=as_json)
-                if not watch:
-                    return
+            if not watch:
+                _print(node, await service_reports(node, service), service, as_json=as_json)
+            while watch:
+                await _print_again(node, service, as_json=as_json)
                 await asyncio.sleep(_INTERVAL)
 
     with explained(ConfigurationError), suppress(KeyboardInterrupt):
         asyncio.run(show())
+
+
+async def _print_again(node: Node, service: str | None, *, as_json: bool) -> None:
+    try:
+        reports = await service_reports(node, service)
+    except Unavailable as error:  # an outage ends
+        click.echo(visible(str(error)), err=True)
+        return
+    if not as_json:
+        click.clear()
+    _print(node, reports, service, as_json=as_json)
 
 
 def _print(node: Node, reports: Sequence[ServiceReport], service: str | None, *, as_json: bool) -> None:
