@@ -336,4 +336,4 @@ def test_a_handler_keeps_the_names_of_its_parameters(editor: Editor) -> None:
 def test_a_wrong_provider_is_underlined(editor: Editor) -> None:
     typed = "async def other(*, repo: UserRepo = use(Container.presence)) -> None: ...\n"
     [error] = before(editor, ON_START, typed).errors()
-    assert '"Rooms" is not assignable to "UserRepo"' in error.message
+    assert '"Connections" is not assignable to "UserRepo"' in error.message
