@@ -31,6 +31,10 @@ EARLY = "an owner is robbed before its lease is over"
 UNOWNED_START = "a handler starts for an entry of another instance"
 UNOWNED_END = "an instance settles an entry of another one"
 INNOCENT = "a dead letter of an entry that never was alone when an instance died"
+OLDER = "the outcome of an earlier run is stored"
+TWO_RUNS = "two requests with one key run at once"
+DROPPED = "an instance drops the outcome that it has stored"
+ENDLESS = "a request never ends"
 
 # A clock that is set back needs the true ages, also of what is long past.
 _BACK = {"Steps": 1, "Clock": 2, "Past": 12, "Ago": -10}
@@ -45,6 +49,8 @@ RUNS = (
     Run("lease", "the registry is lost, once", {"Losses": 1}),
     Run("entries", "3 instances, 2 calls: a death or stop, a lapse, lost answers", {"Deaths": 1}),
     Run("entries", "3 instances, 2 calls: 2 deaths or stops, lost answers", {"Lapses": 0}),
+    Run("keys", "2 instances, 2 requests with one key: a death, 2 lapses, a failure, a lost answer"),
+    Run("keys", "2 instances, 3 requests with one key: the same", {"Requests": 3}),
     # What must be found.
     Run("lease", "wrong: the replica decides to take over, not the script", {"Variant": 1, "Faults": 0}, ROBBED),
     Run("lease", "wrong: a gap is judged by the own heartbeat alone", {"Variant": 2, "Faults": 0}, ROBBED),
@@ -73,6 +79,10 @@ RUNS = (
     Run("entries", "wrong: started after a lapse without a check", {"Variant": 3}, UNOWNED_START),
     Run("entries", "wrong: settled after a lapse without a check", {"Variant": 4}, UNOWNED_END),
     Run("entries", "wrong: an answer is trusted that is older than a lease", {"Variant": 5}, UNOWNED_START),
+    Run("keys", "wrong: an outcome is stored by whoever has it", {"Variant": 1}, OLDER),
+    Run("keys", "wrong: a request runs beside another one with its key", {"Variant": 2}, TWO_RUNS),
+    Run("keys", "wrong: an outcome is not recognised when it is sent again", {"Variant": 3}, DROPPED),
+    Run("keys", "wrong: after a failure nothing that waits runs", {"Variant": 4}, ENDLESS),
 )
 
 LARGE = (

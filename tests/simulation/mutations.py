@@ -404,10 +404,17 @@ def main() -> int:
     parser.add_argument("--only", help="names, separated by commas")
     parser.add_argument("--seconds", type=float, default=_SECONDS, help="for how long each is searched for")
     options = parser.parse_args()
-    missed = 0
+    missed, sound = 0, set[str]()
     sys.stdout.write("| mend | found by | after |\n|---|---|---:|\n")
     for name in options.only.split(",") if options.only else MUTATIONS:
         mutation = MUTATIONS[name]
+        if mutation.test and mutation.test not in sound:
+            with mutated(None) as environment:
+                found, told = searched(mutation, environment, options.seconds)
+            if found:
+                sys.stdout.write(f"{mutation.test} fails without a mutation, too:\n{told}\n")
+                return 1
+            sound.add(mutation.test)
         begun = time.perf_counter()
         with mutated(mutation) as environment:
             found, told = searched(mutation, environment, options.seconds)

@@ -104,7 +104,18 @@ class _Trial:
             return [f"it does not come to rest: {self._unrest()}", *self._judge()]
         for one in self._up:
             one.note_lapses()
-        return self._judge() + self._stop()
+        return self._ask_last() + self._judge() + self._stop()
+
+    def _ask_last(self) -> list[str]:
+        """After all that happened, calls are answered."""
+        self.world.run(lambda: False, _CLOCK_SECONDS)
+        names = [f"last{number}" for number in range(_LAST)]
+        for name in names:
+            self._plan_job("call", Job(name, 0.0), self.world.now)
+        self.world.run(lambda: False, 0.1)
+        self.world.run(lambda: not self.client.pending, _HEAL_SECONDS)
+        answered = {event.name for event in self.history.events if event.what == "ok"}
+        return [f"call {name} was not answered in the end" for name in names if name not in answered]
 
     def _judge(self) -> list[str]:
         found = cast("list[tuple[bytes, list[bytes]]]", self.network.ask(b"XRANGE", _DEAD, b"-", b"+"))
@@ -188,9 +199,7 @@ class _Trial:
                 network.slow = 0.3
                 self.world.at(until, lambda: setattr(network, "slow", 0.0))
             case "clock":
-                step = rng.choice([-1, 1]) * rng.choice([1.0, 2.5, 5.0, 60.0, 3600.0])
-                network.clock += step
-                return f"all {step:+g}"
+                return f"all {self._set_clock():+g}"
             case "forget":
                 keys = [key for key in network.ask(b"KEYS", b"daebus:*") if key.endswith(_REGISTRIES)]
                 if keys:
@@ -200,6 +209,14 @@ class _Trial:
             case _:
                 return None
         return "all"
+
+    def _set_clock(self) -> float:
+        rng = self.world.plan
+        step = rng.choice([-1, 1]) * rng.choice([1.0, 2.5, 5.0, 60.0, 3600.0])
+        self.network.clock += step
+        if rng.random() < _SCALED:  # this one has never known another time
+            self.add_instance(_LEASE)
+        return step
 
     def _stutter(self, times: int) -> None:
         """The server hangs for less than half a lease, executes what it comes to in an instant, and hangs again."""
@@ -309,6 +326,12 @@ _KEYS = ("k0", "k1", "k2")
 _MISFITS = (b"no retry", b"[]", b'["no stream","",""]', b"\xff")
 _MIXED, _FAILING, _EXITING = 0.4, 0.2, 0.2
 """How many of the trials have mixed leases, how many of the jobs fail, and how many of these by an exit."""
+
+_LAST, _CLOCK_SECONDS = 6, 3.0
+"""How many calls there are in the end, and after how many seconds each process knows that the clock was set."""
+
+_SCALED = 0.5
+"""After how many of the steps of the clock another instance starts."""
 
 _STEADY = 0.8
 """In how many of the trials all instances may take over entries before anything breaks."""

@@ -43,6 +43,7 @@ def _chosen(arena: Arena, step: Step) -> Sequence[Engine]:
 
 
 async def _freeze(arena: Arena, step: Step) -> None:
+    await arena.servers.in_step()
     async with broken(arena, step):
         engines = _chosen(arena, step)
         for engine in engines:
@@ -53,6 +54,7 @@ async def _freeze(arena: Arena, step: Step) -> None:
 
 
 async def _kill(arena: Arena, step: Step) -> None:
+    await arena.servers.in_step()
     async with broken(arena, step):
         engines = _chosen(arena, step)
         for engine in engines:
@@ -63,6 +65,7 @@ async def _kill(arena: Arena, step: Step) -> None:
 
 
 async def _stall_all(arena: Arena, step: Step) -> None:
+    await arena.servers.in_step()
     async with broken(arena, step):
         await arena.proxies.set("", "stall")
         await lasts(step)

@@ -80,6 +80,10 @@ class Servers(Protocol):
         """Start them, and have the proxy stand before them."""
         ...
 
+    async def in_step(self) -> None:
+        """Wait until a replica has all that its primary has: if the primary breaks before, more is lost."""
+        ...
+
     def failovers(self) -> int:
         """A number that grows with each failover, whatever its cause: a busy machine is one, too. It may block."""
         ...
@@ -107,6 +111,9 @@ class Single:
         """Start it, and have the proxy stand before it."""
         self.engines[0].start()
         await proxies.serve(self._port, self.engines[0].port)
+
+    async def in_step(self) -> None:
+        """There is no replica."""
 
     def failovers(self) -> int:
         """There are none."""
@@ -141,6 +148,9 @@ class Clustered:
         for port, engine in zip(self._ports, self.engines, strict=True):
             await proxies.serve(port, engine.port)
         await self._cluster.start()
+
+    async def in_step(self) -> None:
+        """There is no replica."""
 
     def failovers(self) -> int:
         """There are none, as there are no replicas."""
@@ -193,6 +203,10 @@ class Watched:
         await until(
             lambda: all(sign in one.ask("SENTINEL MASTER main") for one in self._sentinels for sign in signs), 20
         )
+
+    async def in_step(self) -> None:
+        """One of the servers is a primary, and the other one its replica."""
+        await until(lambda: any(b"state=online" in one.ask("INFO replication") for one in self.engines), 60, 0.2)
 
     def failovers(self) -> int:
         """The number of the newest decision of the Sentinels."""

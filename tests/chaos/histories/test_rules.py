@@ -84,6 +84,19 @@ GOOD: dict[str, list[Record]] = {
     "repeated after a stop": [
         *SENT, *run("a", 1, "s", 2, 6, "cancelled"), Record(3, "a", "stopping"), *run("b", 1, "s", 7, 8)
     ],
+    "repeated after a stop that could not settle it in time": [
+        *SENT, *run("a", 1, "s", 2, 2.5), Record(3, "a", "stopping"), died(11, "a", "1"), *run("b", 1, "s", 12, 13)
+    ],
+    "it was poisoned again after the fault": [*fault(1, 6, kind="poison"), died(9, "a", "-9")],
+    "it could not start on a busy machine": [*fault(1, 6, kind="busy machine"), died(7, "a", "1")],
+    "a smaller fence, as a failover lost the retry": [
+        *SENT, *run("a", 1, "s", 2, 3, "error", fence="2"), *fault(3.5, 4, kind=FAILOVER),
+        *run("a", 2, "s", 6, 7, fence="1")
+    ],
+    "two dead letters, as the process died between two steps": [
+        *SENT, *(part for n in range(3) for part in run("a", n, "s", n + 2, n + 2.5, "error")), died(4.6, "a"),
+        *run("b", 1, "s", 7, 8, "error"), letter("s", "no"), letter("s", "no", "2-0")
+    ],
     "repeated after a lapse that was logged": TAKEN_OVER,
     "a call after a death": [*CALLED, *run("a", 1, "c", 2, None), died(3, "a"), *run("b", 1, "c", 5, 6)],
     "one key": [*KEYED, *run("a", 1, "k", 2, 3)],
