@@ -34,7 +34,8 @@ armed = Path(os.environ["ARMED"])
 
 def use_up_memory(dies: bool) -> None:
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (used + (1 << 28),) * 2)
+    # Only the soft limit: a process must not raise the other one again when the message is retried.
+    resource.setrlimit(resource.RLIMIT_AS, (used + (1 << 28), resource.getrlimit(resource.RLIMIT_AS)[1]))
     if dies:
         malloc = ctypes.CDLL(None).malloc
         malloc.restype = ctypes.c_void_p

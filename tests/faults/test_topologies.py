@@ -269,7 +269,8 @@ async def test_a_service_works_with_the_documented_rights_alone(tmp_path: Path) 
         ("-evalsha", "a script on daebus:{faulty}:instances", "+evalsha"),
         ("-zadd", "a script on daebus:{faulty}:instances", "docs/redis.md"),
         ("resetkeys ~other:*", "daebus:{faulty}", "~daebus:*"),
-        ("resetchannels &other", "SUBSCRIBE faulty_live", "&faulty_live"),
+        ("resetchannels &other", "SUBSCRIBE daebus:discovery", "&daebus:*"),
+        ("resetchannels &daebus:*", "SUBSCRIBE faulty_live", "&faulty_live"),
     ],
 )
 async def test_a_right_that_is_missing_is_told_at_the_start(
