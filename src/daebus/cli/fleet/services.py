@@ -39,8 +39,8 @@ def services(service: str | None, redis_url: str | None, *, watch: bool, as_json
     """Show the services that run, or have run within a week.
 
     With SERVICE, its instances and its handlers. Messages, errors and durations are counted since the start of each
-    instance. An instance is "silent" if it sends heartbeats and has not answered within a second: its event loop is
-    blocked.
+    instance. An instance is "silent" if its lease has not expired and it has not answered within a second: it is
+    blocked, frozen or cut off, or it was killed less than a lease ago. The exit code is 1 if SERVICE has never run.
     """
 
     async def show() -> None:
