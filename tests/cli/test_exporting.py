@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import msgspec
@@ -16,6 +17,7 @@ from daebus.app.documents import FORMATS, exported
 from daebus.checking.contract_sources import read_contracts
 from daebus.checking.examination import examine
 from daebus.checking.running_service import exported_by
+from daebus.checking.targets import TargetError
 from daebus.compare.comparing import compare
 from daebus.export.described import describe
 from daebus.protocol.discovery import WHOLE, Files, Identity
@@ -96,8 +98,9 @@ async def test_a_service_that_does_not_run_is_one_clear_error(daebus_redis_url: 
     assert "Traceback" not in done.errors
 
 
-async def test_a_path_that_leaves_the_folder_is_refused(daebus_redis_url: str, tmp_path: Path) -> None:
-    evil = Files({"../evil.ts": b"no"})
+@asynccontextmanager
+async def lying(redis_url: str, files: Mapping[str, bytes]) -> AsyncGenerator[None]:
+    """Somebody who answers for an instance of `shop`, with these files."""
     who = Identity(
         service="shop",
         instance="i",
@@ -111,21 +114,34 @@ async def test_a_path_that_leaves_the_folder_is_refused(daebus_redis_url: str, t
         started=1,
     )
 
-    async with raw_redis(daebus_redis_url) as redis, redis.pubsub() as heard:
+    async with raw_redis(redis_url) as redis, redis.pubsub() as heard:
         await heard.subscribe("daebus:{shop}:discovery")
 
         async def lie() -> None:
             async for message in heard.listen():
                 if message["type"] == "message":
                     asked = msgspec.json.decode(message["data"])
-                    payload: object = who if asked["ask"] == "ping" else evil
+                    payload: object = who if asked["ask"] == "ping" else Files(files)
                     reply = Reply("success", msgspec.Raw(msgspec.json.encode(payload)), asked["request_id"])
                     await redis.publish(asked["reply_to"], msgspec.json.encode(reply))
 
-        lying = asyncio.create_task(lie())
+        task = asyncio.create_task(lie())
+        try:
+            yield
+        finally:
+            task.cancel()
+
+
+async def test_a_path_that_leaves_the_folder_is_refused(daebus_redis_url: str, tmp_path: Path) -> None:
+    async with lying(daebus_redis_url, {"../evil.ts": b"no"}):
         folder = tmp_path / "inner"
         done = await daebus("export", "typescript", "--service", "shop", "-o", str(folder), redis_url=daebus_redis_url)
-        lying.cancel()
     assert done.code == 2
     assert "'../evil.ts', which is refused" in done.errors
     assert not (tmp_path / "evil.ts").exists()
+
+
+async def test_an_answer_without_the_contracts_is_one_clear_error(daebus_redis_url: str) -> None:
+    async with lying(daebus_redis_url, {}):
+        with pytest.raises(TargetError, match="service://shop is no file of contracts"):
+            await asyncio.to_thread(read_contracts, "service://shop", None, daebus_redis_url)

@@ -46,7 +46,7 @@ def read_contracts(source: str, service: str | None, redis_url: str | None = Non
         WiringError: The app has mistakes.
     """
     if source.startswith(SCHEME):
-        return _decoded(exported_by(source.removeprefix(SCHEME), "contracts", redis_url)[WHOLE], source)
+        return _decoded(exported_by(source.removeprefix(SCHEME), "contracts", redis_url).get(WHOLE, b""), source)
     path = Path(source)
     if path.is_file() and path.suffix != ".py":
         return read_file(path)
