@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import gc
 import logging
-from collections.abc import Generator
+from collections.abc import AsyncGenerator, Generator
 from typing import Any, cast
 
 import pytest
 from redis import Redis
+from tests.support import raw_redis
 
+from daebus.connection.node import Node, open_node
+from daebus.connection.redis_server import RedisServer
 from daebus.testing import private_redis_url
 
 _LONGEST = (
@@ -29,7 +32,7 @@ _LONGEST = (
     "tests/faults/test_stalls.py",
     "tests/faults/test_poison.py",
     "tests/process/test_hangs.py",
-    "tests/app/test_runner.py",
+    "tests/app/running/test_runner.py",
     "tests/http/test_bodies.py",
     "tests/connection/test_link.py",
     "tests/faults/test_topologies.py",
@@ -73,3 +76,17 @@ def empty_server() -> None:
     """The tests of one module do not meet the listeners, letters and registries of another one's services."""
     with cast("Any", Redis).from_url(private_redis_url()) as client:
         client.flushall()
+
+
+@pytest.fixture
+async def redis() -> AsyncGenerator[Any]:
+    """A client of the server of this test process that knows nothing of daebus."""
+    async with raw_redis(private_redis_url()) as client:
+        yield client
+
+
+@pytest.fixture
+async def node() -> AsyncGenerator[Node]:
+    """A process on the bus, at the server of this test process."""
+    async with open_node(RedisServer.from_url(private_redis_url())) as node:
+        yield node

@@ -6,14 +6,14 @@ import asyncio
 import os
 import sys
 import zlib
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.processes import launched
-from tests.support import raw_redis, until
+from tests.support import until
 
 from daebus import Action, Bus, Daebus, Settings, StreamAction
 from daebus.connection.node import open_node
@@ -27,12 +27,6 @@ pytestmark = pytest.mark.usefixtures("daebus_redis_url")
 WORK = Action[int, int]("work", service="shop")
 COUNT = StreamAction[int, int]("count", service="shop")
 SERVING = "daebus:{shop}:serving"
-
-
-@pytest.fixture
-async def redis() -> AsyncIterator[Any]:
-    async with raw_redis(private_redis_url()) as client:
-        yield client
 
 
 class Shop:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 from tests.processes import Service, launched
-from tests.support import raw_redis, until
+from tests.support import until
 
 from daebus import Action, Bus, Channel
 from daebus.testing import private_redis_url
@@ -68,12 +68,6 @@ class Run(msgspec.Struct, array_like=True):
     kind: str
     process: int
     headers: dict[str, str]
-
-
-@pytest.fixture
-async def redis() -> AsyncIterator[Any]:
-    async with raw_redis(private_redis_url()) as client:
-        yield client
 
 
 @contextmanager

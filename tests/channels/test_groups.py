@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, cast
 
 import msgspec
 import pytest
-from tests.support import raw_redis, until
+from tests.support import until
 from typing_extensions import Unpack
 
 from daebus import Channel, Daebus, Settings
@@ -37,12 +37,6 @@ class Created(msgspec.Struct):
 ORDERS = Channel[Created]("orders", durable=True)
 
 Heard = list[tuple[str, int]]
-
-
-@pytest.fixture
-async def redis() -> AsyncIterator[Any]:
-    async with raw_redis(private_redis_url()) as client:
-        yield client
 
 
 class Shop:

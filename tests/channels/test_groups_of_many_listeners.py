@@ -6,11 +6,11 @@ import asyncio
 import statistics
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from tests.support import raw_redis, until
+from tests.support import until
 
 from daebus import Action, Channel, Daebus, DaebusHttp, DaebusWebSocket, ServiceContainer, Settings
 from daebus.core.timings import Timings
@@ -21,12 +21,6 @@ pytestmark = pytest.mark.usefixtures("daebus_redis_url")
 
 _MOST = 8
 _NAME = "many_listeners"
-
-
-@pytest.fixture
-async def redis() -> AsyncIterator[Any]:
-    async with raw_redis(private_redis_url()) as client:
-        yield client
 
 
 def url() -> str:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
 from typing import Any, cast
 
 import msgspec
 import pytest
-from tests.support import raw_redis, until
+from tests.support import until
 
 from daebus import Action, Bus, Channel, Context, Daebus
 from daebus.connection.node import open_node
@@ -32,12 +31,6 @@ class Parcel(msgspec.Struct):
 
 ORDERS = Channel[Created]("orders", durable=True)
 WORK = Action[int, None]("work", service="shop")
-
-
-@pytest.fixture
-async def redis() -> AsyncIterator[Any]:
-    async with raw_redis(private_redis_url()) as client:
-        yield client
 
 
 async def letters() -> list[Letter]:

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
-from tests.support import open_bus, raw_redis, until
+from tests.support import open_bus, until
 
 from daebus import Action, Bus, Daebus, Settings
 from daebus.connection.node import Node, open_node
@@ -41,18 +41,6 @@ def shop(*actions: Action[None, str], name: str = "shop") -> Daebus:
 async def bus() -> AsyncGenerator[Bus]:
     async with Bus(private_redis_url()) as bus:
         yield bus
-
-
-@pytest.fixture
-async def redis() -> AsyncGenerator[Any]:
-    async with raw_redis(private_redis_url()) as client:
-        yield client
-
-
-@pytest.fixture
-async def node() -> AsyncGenerator[Node]:
-    async with open_node(RedisServer.from_url(private_redis_url())) as node:
-        yield node
 
 
 @pytest.fixture

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import msgspec
 import pytest
-from tests.support import raw_redis, until
+from tests.support import until
 
 from daebus import Action, Daebus, DaebusHttp, Settings
-from daebus.connection.node import Node, open_node
-from daebus.connection.redis_server import RedisServer
+from daebus.connection.node import Node
 from daebus.delivery.endpoint import Endpoint
 from daebus.discovery.asking import ask, ask_instance
 from daebus.errors import BadRequest, Unavailable
 from daebus.interceptors import Handle
 from daebus.protocol.discovery import Files, Identity, Info, Inquiry, Stats
-from daebus.testing import private_redis_url, running
+from daebus.testing import running
 
 pytestmark = pytest.mark.usefixtures("daebus_redis_url")
 
@@ -48,18 +47,6 @@ def users(name: str = "users", settings: Settings | None = None) -> Daebus:
     async def tidy() -> None: ...
 
     return app
-
-
-@pytest.fixture
-async def node() -> AsyncGenerator[Node]:
-    async with open_node(RedisServer.from_url(private_redis_url())) as node:
-        yield node
-
-
-@pytest.fixture
-async def redis() -> AsyncGenerator[Any]:
-    async with raw_redis(private_redis_url()) as client:
-        yield client
 
 
 async def test_all_instances_of_all_services_say_who_they_are(node: Node) -> None:

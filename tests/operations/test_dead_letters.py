@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import msgspec
 import pytest
 from tests.support import until
 
 from daebus import Action, Channel, Daebus
 from daebus.channels.listener_groups import ListenerError
-from daebus.connection.node import Node, open_node
-from daebus.connection.redis_server import RedisServer
+from daebus.connection.node import Node
 from daebus.errors import Conflict
 from daebus.operations.dead_letters import DeadLetters
 from daebus.protocol.messages import dead_letters
-from daebus.testing import private_redis_url, running
+from daebus.testing import running
 
 pytestmark = pytest.mark.usefixtures("daebus_redis_url")
 
@@ -49,12 +46,6 @@ class Payments:
         if not self.is_mended:
             raise Conflict(f"{data.number} is refused")
         taken.append(data.number)
-
-
-@pytest.fixture
-async def node() -> AsyncIterator[Node]:
-    async with open_node(RedisServer.from_url(private_redis_url())) as node:
-        yield node
 
 
 async def numbers(letters: DeadLetters) -> list[int]:

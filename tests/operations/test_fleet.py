@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
-from tests.support import raw_redis, until
+from tests.support import until
 
 from daebus import Action, Channel, Daebus, Settings
-from daebus.connection.node import Node, open_node
-from daebus.connection.redis_server import RedisServer
+from daebus.connection.node import Node
 from daebus.errors import Conflict
 from daebus.operations.fleet import HandlerReport, ServiceReport, quantile, service_reports
 from daebus.operations.rates import handler_rates, instance_rates
 from daebus.telemetry.statistics import BOUNDS
-from daebus.testing import private_redis_url, running
+from daebus.testing import running
 
 WORK = Action[int, int]("work", service="shop")
 WAIT = Action[None, None]("wait", service="shop")
@@ -58,18 +56,6 @@ def shop(gate: asyncio.Event) -> Daebus:
         await gate.wait()
 
     return app
-
-
-@pytest.fixture
-async def node() -> AsyncGenerator[Node]:
-    async with open_node(RedisServer.from_url(private_redis_url())) as node:
-        yield node
-
-
-@pytest.fixture
-async def redis() -> AsyncGenerator[Any]:
-    async with raw_redis(private_redis_url()) as client:
-        yield client
 
 
 def handler(report: ServiceReport, title: str) -> HandlerReport:

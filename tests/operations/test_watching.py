@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from tests.support import raw_redis
 
 from daebus import Channel, Daebus
 from daebus.operations.watching import events
@@ -14,12 +12,6 @@ from daebus.protocol.messages import channel_stream
 from daebus.testing import private_redis_url, running
 
 pytestmark = pytest.mark.usefixtures("daebus_redis_url")
-
-
-@pytest.fixture
-async def redis() -> AsyncIterator[Any]:
-    async with raw_redis(private_redis_url()) as client:
-        yield client
 
 
 @pytest.mark.parametrize("durable", [False, True])

@@ -54,12 +54,6 @@ LISTENER = Origin(
 )
 
 
-@pytest.fixture
-async def redis() -> AsyncIterator[Any]:
-    async with raw_redis(private_redis_url()) as client:
-        yield client
-
-
 @asynccontextmanager
 async def opened() -> AsyncGenerator[tuple[Node, Retries]]:
     async with open_node(RedisServer.from_url(private_redis_url())) as node:

@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Generator
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,12 +30,6 @@ DELAYED = "daebus:{shop}:retries"
 DEAD = "daebus:{shop}:dead"
 ORDERS = Channel[int]("orders", durable=True)
 QUICK = 0.02
-
-
-@pytest.fixture
-async def redis() -> AsyncIterator[Any]:
-    async with raw_redis(private_redis_url()) as client:
-        yield client
 
 
 class Failing:

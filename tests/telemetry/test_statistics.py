@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable
 
 import msgspec
 import pytest
 from tests.support import until
 
 from daebus import Action, Blueprint, Channel, Daebus, DaebusHttp, DaebusWebSocket, StreamAction
-from daebus.connection.node import Node, open_node
-from daebus.connection.redis_server import RedisServer
+from daebus.connection.node import Node
 from daebus.discovery.asking import ask
 from daebus.errors import NotFound, ServiceError, Timeout
 from daebus.protocol.discovery import HandlerStatistics, Stats
 from daebus.telemetry.statistics import BOUNDS, Statistics
-from daebus.testing import private_redis_url, running
+from daebus.testing import running
 
 
 class Ask(msgspec.Struct):
@@ -85,12 +84,6 @@ def test_a_long_message_of_an_error_is_cut() -> None:
     made.fail("internal", "x" * 1000, "r1")
     assert made.last_error is not None
     assert len(made.last_error.message) == 300
-
-
-@pytest.fixture
-async def node() -> AsyncGenerator[Node]:
-    async with open_node(RedisServer.from_url(private_redis_url())) as node:
-        yield node
 
 
 async def of(node: Node, title: str) -> HandlerStatistics:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import sys
 import typing
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from types import ModuleType, UnionType
-from typing import TypeGuard
 
 import msgspec
 
 from daebus.declare.contracts import Action, Channel, Message, StreamAction
 from daebus.declare.contracts import Contract as AnyContract
+from daebus.discovery.contract_checks import contracts_in
 from daebus.errors import WiringError
 from daebus.mistakes.places import site_of, unwrap
 from daebus.mistakes.show_type import show_type
@@ -97,18 +97,8 @@ class Modules:
         return {file: names for file, names in own.items() if names}
 
     def _named(self, module: ModuleType) -> Iterator[tuple[str, str]]:
-        for name, contract in self._contracts(module):
+        for name, contract in contracts_in(module):
             yield name, self._key(contract)
-
-    def _contracts(self, module: ModuleType) -> Iterator[tuple[str, AnyContract]]:
-        for name, value in list(vars(module).items()):
-            if _is_contract(value):
-                yield name, value
-            elif isinstance(value, type) and value.__module__ == module.__name__:
-                inner: Mapping[str, object] = vars(value)
-                for attribute, content in list(inner.items()):
-                    if _is_contract(content):
-                        yield f"{name}.{attribute}", content
 
     def _key(self, contract: AnyContract) -> str:
         return key_of(_kind_of(contract), contract.name, contract.service or self._service)
@@ -117,7 +107,7 @@ class Modules:
         """All the contracts, each once."""
         seen: set[int] = set()
         for module in self._modules.values():
-            for _, contract in self._contracts(module):
+            for _, contract in contracts_in(module):
                 if id(contract) not in seen:
                     seen.add(id(contract))
                     yield self._contract(contract)
@@ -161,11 +151,6 @@ class Modules:
             if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
                 tag = kind.__struct_config__.tag
                 yield Event(member_of(kind, self.is_own), None if tag is None else str(tag), kind.__struct_fields__)
-
-
-def _is_contract(value: object) -> TypeGuard[AnyContract]:
-    """Whether it is a contract; one with a wrong name is only among the mistakes."""
-    return isinstance(value, AnyContract) and isinstance(getattr(value, "name", None), str)
 
 
 def _kind_of(contract: AnyContract) -> str:

@@ -13,18 +13,15 @@ import click
 import msgspec
 
 from daebus.channels.listener_groups import ListenerError
-from daebus.connection.find_server import find_server
-from daebus.connection.node import open_node
 from daebus.errors import ConfigurationError, DaebusError
 from daebus.mistakes.terminal import visible, visible_json
 from daebus.operations.dead_letters import DeadLetters, Letter
 from daebus.payloads.codec import encode
 from daebus.payloads.mistakes import Mistake
-from daebus.telemetry.logs import make_logger
 
 from .failures import explained
-from .shared import redis_url_option, time_of
-from .unknown import require_handler, require_known
+from .shared import opened, redis_url_option, time_of
+from .unknown import require_handler
 
 __all__ = ["dead"]
 
@@ -57,8 +54,7 @@ class _Chosen(msgspec.Struct, frozen=True):
 
 @asynccontextmanager
 async def _opened(redis_url: str | None, service: str) -> AsyncGenerator[DeadLetters]:
-    async with find_server(redis_url, make_logger(), start="with data") as server, open_node(server) as node:
-        await require_known(node, service)
+    async with opened(redis_url, service) as node:
         yield DeadLetters(node, service)
 
 

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import Coroutine
 
 import click
 import msgspec
 
 from daebus.channels.listener_groups import ListenerGroups, ListenerState
-from daebus.connection.find_server import find_server
-from daebus.connection.node import Node, open_node
 from daebus.errors import ConfigurationError
 from daebus.mistakes.terminal import visible, visible_json
 from daebus.operations.handing_over import ListenerChanges
 from daebus.payloads.codec import encode
-from daebus.telemetry.logs import make_logger
 
 from .failures import explained
-from .shared import redis_url_option, table, time_of
-from .unknown import require_known
+from .shared import opened, redis_url_option, table, time_of
 
 __all__ = ["listeners"]
 
@@ -28,13 +23,6 @@ _HEAD = ("CHANNEL", "LISTENER", "STATE", "INSTANCES", "WAITING", "PENDING", "RET
 
 _service = click.argument("service")
 _channel = click.argument("channel")
-
-
-@asynccontextmanager
-async def _opened(redis_url: str | None, service: str) -> AsyncGenerator[Node]:
-    async with find_server(redis_url, make_logger(), start="with data") as server, open_node(server) as node:
-        await require_known(node, service)
-        yield node
 
 
 def _run(work: Coroutine[object, object, None]) -> None:
@@ -59,7 +47,7 @@ def list_(service: str, redis_url: str | None, *, as_json: bool) -> None:
     """Show the listeners that SERVICE has or had, and how many events wait for each."""
 
     async def show() -> None:
-        async with _opened(redis_url, service) as node:
+        async with opened(redis_url, service) as node:
             states = await ListenerGroups(node, service).all()
         if as_json:
             for state in states:
@@ -85,7 +73,7 @@ def hand_over(service: str, channel: str, old: str, new: str, redis_url: str | N
     """
 
     async def change() -> None:
-        async with _opened(redis_url, service) as node:
+        async with opened(redis_url, service) as node:
             state, moved = await ListenerChanges(node, service).hand_over(channel, old, new)
         if moved is None:
             click.echo(f"{new} continues at the position of {_title(state, old)}: {_left(state)}", err=True)
@@ -107,7 +95,7 @@ def drop(service: str, channel: str, name: str, redis_url: str | None) -> None:
     """
 
     async def change() -> None:
-        async with _opened(redis_url, service) as node:
+        async with opened(redis_url, service) as node:
             state = await ListenerChanges(node, service).drop(channel, name)
         click.echo(f"{_title(state, name)} dropped, with {_left(state)}", err=True)
 

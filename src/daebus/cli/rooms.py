@@ -6,17 +6,13 @@ import asyncio
 
 import click
 
-from daebus.connection.find_server import find_server
-from daebus.connection.node import open_node
 from daebus.errors import ConfigurationError
 from daebus.mistakes.terminal import visible, visible_json
 from daebus.operations.room_states import room_states
 from daebus.payloads.codec import encode
-from daebus.telemetry.logs import make_logger
 
 from .failures import explained
-from .shared import redis_url_option, table
-from .unknown import require_known
+from .shared import opened, redis_url_option, table
 
 __all__ = ["rooms"]
 
@@ -35,10 +31,7 @@ def rooms(service: str | None, redis_url: str | None, *, as_json: bool) -> None:
     """
 
     async def show() -> None:
-        finding = find_server(redis_url, make_logger(), start="with data")
-        async with finding as server, open_node(server) as node:
-            if service is not None:
-                await require_known(node, service)
+        async with opened(redis_url, service) as node:
             states = await room_states(node, service)
         if as_json:
             for state in states:

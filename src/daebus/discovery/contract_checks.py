@@ -16,7 +16,7 @@ from daebus.compare.calls import Called, outdated
 from daebus.compare.contracts import Contracts
 from daebus.connection.node import Node
 from daebus.connection.resp import CommandError
-from daebus.declare.contracts import Action, StreamAction
+from daebus.declare.contracts import Action, Contract, StreamAction
 from daebus.errors import ServiceError, Unavailable
 from daebus.payloads.encodable import Encodable
 from daebus.protocol.discovery import WHOLE, Files, Identity, Inquiry
@@ -24,31 +24,40 @@ from daebus.telemetry.logs import Logger
 
 from .asking import ask, ask_instance
 
-__all__ = ["AnyAction", "checking_contracts", "contracts_by", "files_by", "imported_contracts"]
+__all__ = ["AnyAction", "checking_contracts", "contracts_by", "contracts_in", "files_by", "imported_contracts"]
 
 AnyAction: TypeAlias = Action[Encodable, Encodable] | StreamAction[Encodable, Encodable]
 
 
 def imported_contracts() -> Iterator[AnyAction]:
-    """The actions of named services in the modules that are imported: at their top level, or in a class there."""
+    """The actions of named services in the modules that are imported, each once."""
     seen: set[int] = set()
     for module in list(sys.modules.values()):
-        for contract in _contracts_in(module):
-            if id(contract) not in seen:
+        for _, contract in contracts_in(module):
+            if _is_of_service(contract) and id(contract) not in seen:
                 seen.add(id(contract))
                 yield contract
 
 
-def _contracts_in(module: ModuleType) -> Iterator[AnyAction]:
-    for value in list(getattr(module, "__dict__", {}).values()):
-        if _is_of_service(value):
-            yield value
+def contracts_in(module: ModuleType) -> Iterator[tuple[str, Contract]]:
+    """The contracts at the top level of a module, and in its classes, with their names there."""
+    for name, value in list(getattr(module, "__dict__", {}).items()):
+        if _is_contract(value):
+            yield name, value
         elif isinstance(value, type) and value.__module__ == module.__name__:
-            yield from filter(_is_of_service, list(vars(value).values()))
+            inner: Mapping[str, object] = vars(value)
+            for attribute, content in list(inner.items()):
+                if _is_contract(content):
+                    yield f"{name}.{attribute}", content
 
 
-def _is_of_service(value: object) -> TypeGuard[AnyAction]:
-    return isinstance(value, Action | StreamAction) and value.service is not None
+def _is_contract(value: object) -> TypeGuard[Contract]:
+    """Whether it is a contract; one with a wrong name is only among the mistakes."""
+    return isinstance(value, Contract) and isinstance(getattr(value, "name", None), str)
+
+
+def _is_of_service(contract: Contract) -> TypeGuard[AnyAction]:
+    return isinstance(contract, Action | StreamAction) and contract.service is not None
 
 
 @asynccontextmanager

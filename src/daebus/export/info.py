@@ -86,12 +86,12 @@ class _Described:
             takes=None if handled is None else self._schema(handled.takes),
             gives=None if handled is None else self._schema(handled.gives),
             streams=handled is not None and handled.streams,
-            contract=hash_of(
-                describe_calls(self._service, [Called(handled.name, handled.takes, handled.gives, handled.streams)])
-            )
-            if handled is not None and isinstance(spec, ActionSpec)
-            else None,
+            contract=self._contract(handled) if handled is not None and isinstance(spec, ActionSpec) else None,
         )
+
+    def _contract(self, handled: Handled) -> str:
+        called = Called(handled.name, handled.takes, handled.gives, handled.streams)
+        return hash_of(describe_calls(self._service, [called]))
 
     def _schema(self, kind: object) -> Json | None:
         return None if kind is NoneType else self._schemas.of(kind)

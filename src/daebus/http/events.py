@@ -174,8 +174,7 @@ def answering_with_events(delivery: Delivery[bytes], logger: Logger, event_id: s
 
     async def answer(*, scope: Scope, values: dict[str, object], run: EventRun) -> ServerSentEvent:
         known, headers = request_id(scope), scope["headers"]
-        given = [value for name, value in headers if name == TIMEOUT]
-        seconds = read_timeout(given) if given else None
+        seconds = read_timeout([value for name, value in headers if name == TIMEOUT])
         deadline = None if seconds is None else time.monotonic() + seconds
         incoming = delivery.incoming(known, None, scope, deadline, headers, keywords=values)
         values.update(dict.fromkeys(contexts, incoming.context))

@@ -133,7 +133,7 @@ def _handlers(answers: Sequence[Stats], queues: Sequence[QueueState]) -> list[Ha
     by_title: dict[str, list[HandlerStatistics]] = {}
     for each in answers:
         for one in each.handlers:
-            by_title.setdefault(f"{one.kind} {one.name}", []).append(one)
+            by_title.setdefault(one.label, []).append(one)
     waiting = {queue.title: queue for queue in queues}
     for title in waiting:
         by_title.setdefault(title, [])

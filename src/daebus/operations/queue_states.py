@@ -38,6 +38,11 @@ class QueueState(msgspec.Struct, frozen=True):
     retrying: int | None
     oldest: int | None
 
+    @property
+    def size(self) -> int:
+        """How many messages it has; at least, if the server cannot tell how many wait."""
+        return (self.waiting or 0) + self.pending + (self.retrying or 0)
+
 
 async def queue_states(node: Node, service: str) -> Sequence[QueueState]:
     """The queues of a service: of the actions that were served or sent to within a week, and of all listeners."""

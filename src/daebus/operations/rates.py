@@ -125,8 +125,8 @@ def _elapsed(first: Stats | None, stats: Stats) -> float:
 
 
 def _changes(first: Stats | None, stats: Stats) -> Mapping[str, _Change]:
-    earlier = {} if first is None else {(one.kind, one.name): one for one in first.handlers}
-    return {f"{one.kind} {one.name}": _change(earlier.get((one.kind, one.name)), one) for one in stats.handlers}
+    earlier = {} if first is None else {one.label: one for one in first.handlers}
+    return {one.label: _change(earlier.get(one.label), one) for one in stats.handlers}
 
 
 def _change(first: HandlerStatistics | None, now: HandlerStatistics) -> _Change:

@@ -177,6 +177,11 @@ class HandlerStatistics(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     durations: Sequence[tuple[float | None, int]]
 
+    @property
+    def label(self) -> str:
+        """The kind and the name, which no other handler of the service has."""
+        return f"{self.kind} {self.name}"
+
 
 class Stats(Identity, frozen=True, kw_only=True):
     """How an instance is doing: the answer to ``stats``.

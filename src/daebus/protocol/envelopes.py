@@ -34,6 +34,11 @@ class Envelope(msgspec.Struct, omit_defaults=True):
     timeout_ms: _Milliseconds | None = None
     credit: _Credit | None = None
 
+    @property
+    def waiting(self) -> float | None:
+        """For how many seconds the asking side waits for the answer; None: without limit."""
+        return None if self.timeout_ms is None else self.timeout_ms / 1000
+
     def __repr__(self) -> str:
         """With the JSON of the payload, which `msgspec.Raw` does not show."""
         data = bytes(self.data).decode(errors="replace")

@@ -192,7 +192,8 @@ class Inbound:
         request_id = f"{client.id}-{next(self._numbers)}"
         try:
             if (delivery := self._streamed.get(envelope.type)) is not None:
-                deadline = None if envelope.timeout_ms is None else time.monotonic() + envelope.timeout_ms / 1000
+                waiting = envelope.waiting
+                deadline = None if waiting is None else time.monotonic() + waiting
                 incoming = delivery.incoming(request_id, envelope.data, client, deadline, client.headers)
                 self._streams.begin(client, delivery, incoming, envelope)
                 return None

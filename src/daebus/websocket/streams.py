@@ -67,9 +67,8 @@ class Streams:
             raise Conflict(f"A stream with the id {asked.id!r} is open")
         if len(opened) >= self._max_streams:
             raise TooManyRequests(f"The client has {self._max_streams} streams open, as many as it may have")
-        waiting = None if asked.timeout_ms is None else asked.timeout_ms / 1000
         stream = _Stream(_connection_of(client), asked.id, asked.credit)
-        run = self._run(stream, delivery, incoming, delivery.seconds_for(waiting))
+        run = self._run(stream, delivery, incoming, delivery.seconds_for(asked.waiting))
         stream.task = asyncio.create_task(run, name=f"stream {asked.id} of {client.id}")
         opened[asked.id] = stream
         stream.task.add_done_callback(partial(self._ended, client, asked.id))

@@ -9,15 +9,12 @@ from contextlib import suppress
 import click
 
 from daebus.cli.failures import explained
-from daebus.cli.shared import redis_url_option, table, time_of
-from daebus.cli.unknown import require_known
-from daebus.connection.find_server import find_server
-from daebus.connection.node import Node, open_node
+from daebus.cli.shared import opened, redis_url_option, table, time_of
+from daebus.connection.node import Node
 from daebus.errors import ConfigurationError, Unavailable
 from daebus.mistakes.terminal import visible, visible_json
 from daebus.operations.fleet import HandlerReport, InstanceReport, ServiceReport, service_reports
 from daebus.payloads.codec import encode
-from daebus.telemetry.logs import make_logger
 
 from .words import age, duration, size, span
 
@@ -44,10 +41,7 @@ def services(service: str | None, redis_url: str | None, *, watch: bool, as_json
     """
 
     async def show() -> None:
-        finding = find_server(redis_url, make_logger(), start="with data")
-        async with finding as server, open_node(server) as node:
-            if service is not None:
-                await require_known(node, service)
+        async with opened(redis_url, service) as node:
             if not watch:
                 _print(node, await service_reports(node, service), service, as_json=as_json)
             while watch:
@@ -94,7 +88,7 @@ def _service(report: ServiceReport, now: int) -> tuple[str, ...]:
         str(sum(one.messages for one in handlers)),
         str(sum(sum(one.errors.values()) for one in handlers)),
         str(sum(one.in_flight for one in handlers)),
-        str(sum((one.waiting or 0) + one.pending + (one.retrying or 0) for one in queues)),
+        str(sum(one.size for one in queues)),
         "-" if oldest is None else age(oldest, now),
         str(report.dead),
     )
@@ -143,8 +137,7 @@ def _handler(one: HandlerReport, now: int) -> tuple[str, ...]:
     queue = one.queue
     queued, oldest = "-", None
     if queue is not None:
-        known = queue.pending + (queue.retrying or 0)
-        queued = f"{known} or more" if queue.waiting is None else str(known + queue.waiting)
+        queued = f"{queue.size} or more" if queue.waiting is None else str(queue.size)
         oldest = queue.oldest
     return (
         one.title,

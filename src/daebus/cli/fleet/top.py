@@ -13,15 +13,12 @@ from rich.table import Table
 from rich.text import Text
 
 from daebus.cli.failures import explained
-from daebus.cli.shared import redis_url_option
-from daebus.cli.unknown import require_known
-from daebus.connection.find_server import find_server
-from daebus.connection.node import Node, open_node
+from daebus.cli.shared import opened, redis_url_option
+from daebus.connection.node import Node
 from daebus.errors import ConfigurationError, Unavailable
 from daebus.mistakes.terminal import visible
 from daebus.operations.fleet import ServiceReport, service_reports
 from daebus.operations.rates import HandlerRate, InstanceRate, handler_rates, instance_rates
-from daebus.telemetry.logs import make_logger
 
 from .words import age, duration, rate, size
 
@@ -37,7 +34,7 @@ _ORDERS: dict[str, Callable[[HandlerRate], float]] = {
     "messages": lambda one: one.messages,
     "errors": lambda one: one.errors,
     "p95": lambda one: one.p95 or 0.0,
-    "queued": lambda one: 0 if one.queue is None else (one.queue.waiting or 0) + one.queue.pending,
+    "queued": lambda one: 0 if one.queue is None else one.queue.size,
 }
 
 
@@ -59,10 +56,7 @@ def top(service: str | None, interval: float, sort: str, redis_url: str | None) 
         raise click.UsageError("top needs a terminal; use `daebus services --json` in programs.")
 
     async def show() -> None:
-        finding = find_server(redis_url, make_logger(), start="with data")
-        async with finding as server, open_node(server) as node:
-            if service is not None:
-                await require_known(node, service)
+        async with opened(redis_url, service) as node:
             await _watch(node, service, interval, sort, console)
 
     with explained(ConfigurationError), suppress(KeyboardInterrupt):
@@ -145,7 +139,7 @@ def _instance(one: InstanceRate, at: int) -> Sequence[Text]:
 
 def _handler(one: HandlerRate, at: int) -> Sequence[Text]:
     queue = one.queue
-    queued = "-" if queue is None else str((queue.waiting or 0) + queue.pending + (queue.retrying or 0))
+    queued = "-" if queue is None else str(queue.size)
     oldest = None if queue is None else queue.oldest
     is_old = oldest is not None and at - oldest > _OLD_MS
     return (
