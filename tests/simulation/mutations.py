@@ -162,6 +162,13 @@ MUTATIONS: Mapping[str, Mutation] = {
         "local held = false",
         ("slow",),
     ),
+    "end of a run": Mutation(
+        "the end of a run of a background task, executed late, does not end the next one",
+        "tasks/records.py",
+        "if record[1] ~= ARGV[1] or record[2] ~= ARGV[3] then",
+        "if record[1] ~= ARGV[1] then",
+        test="tests/tasks/test_scheduler.py::test_the_end_of_a_run_that_is_executed_late_does_not_end_the_next_run",
+    ),
     "started": Mutation(
         "after a lapse, an entry is confirmed before it is started",
         "queues/reader.py",

@@ -349,7 +349,7 @@ async def test_fences_grow_though_the_record_was_lost(link: ServerLink, service:
     await link.execute("DEL", f"daebus:{{{service}}}:task:work")
     later = first.fence + 3_600_000  # the clock was set back since
     assert await two.renew(second.last, later)
-    await two.release(second.last)
+    await two.release(second.last, later)
     third = await one.ask(second.last, 1, 0)
     assert third.won
     assert third.fence > later
@@ -404,9 +404,9 @@ async def test_a_claim_wins_once_for_each_start(link: ServerLink, service: str) 
     lost = await two.ask(won.last, 1, 0)
     assert not lost.won
     assert won.now + 9_000 < lost.held_until <= won.now + 10_000
-    await two.release(7)  # it is not its own
+    await two.release(7, won.fence)  # it is not its own
     assert not (await two.ask(won.last, 1, 0)).won
-    await one.release(won.last)
+    await one.release(won.last, won.fence)
     assert (await two.ask(won.last, 1, 0)).won
 
 
@@ -419,6 +419,20 @@ async def test_a_claim_whose_answer_got_lost_is_won_when_asked_again(link: Serve
     assert (again.won, again.last) == (True, won.last)
 
 
+async def test_the_end_of_a_run_that_is_executed_late_does_not_end_the_next_run(link: ServerLink, service: str) -> None:
+    owner, other = made(link, service, "i1"), made(link, service, "i2")
+    await set_record(link, service, last=1)
+    first = await owner.ask(1, 1, 0)
+    second = await owner.ask(first.last, 1, 0)
+    assert first.won
+    assert second.won
+    await owner.release(first.last, first.fence)  # sent when the first run ended, on a connection that then broke
+    assert not (await other.ask(first.last, 1, 0)).won
+    assert not (await other.ask(second.last, 1, 0)).won
+    await owner.release(second.last, second.fence)
+    assert (await other.ask(second.last, 1, 0)).won
+
+
 async def test_a_lease_lost_to_another_run_is_not_renewed(link: ServerLink, service: str) -> None:
     slow, quick = made(link, service, "i1"), made(link, service, "i2")
     await set_record(link, service, last=1)
@@ -429,7 +443,7 @@ async def test_a_lease_lost_to_another_run_is_not_renewed(link: ServerLink, serv
     assert taken.won
     assert not await slow.renew(started, 1)
     await asyncio.sleep(0.002)
-    await quick.release(taken.last + 1)
+    await quick.release(taken.last + 1, taken.fence)
     assert not await slow.renew(started, 1)  # its run would be the second for one due time
 
 

@@ -88,8 +88,10 @@ return 1
 """
 )
 
+# This command may be executed late, when its connection is gone and the same instance has begun the next run.
 _RELEASE = Script("""
-if redis.call('HGET', KEYS[1], 'owner') ~= ARGV[1] then return 0 end
+local record = redis.call('HMGET', KEYS[1], 'owner', 'fence')
+if record[1] ~= ARGV[1] or record[2] ~= ARGV[3] then return 0 end
 redis.call('HDEL', KEYS[1], 'owner', 'until', 'seen')
 redis.call('HSET', KEYS[1], 'last', ARGV[2])
 return 1
@@ -151,6 +153,6 @@ class TaskRecord:
         arguments = (self._instance, self._lease_ms, started, fence)
         return await self._link.script(_RENEW, [self._key], arguments) == 1
 
-    async def release(self, last: int) -> None:
-        """Give the task back; `last` becomes the recorded start. Does nothing if another instance has it."""
-        await self._link.script(_RELEASE, [self._key], [self._instance, last])
+    async def release(self, last: int, fence: int) -> None:
+        """End the run with this fence; `last` becomes the recorded start. Does nothing if another run has the task."""
+        await self._link.script(_RELEASE, [self._key], [self._instance, last, fence])

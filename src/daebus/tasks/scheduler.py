@@ -232,7 +232,7 @@ class _SharedTask:
         self._latest = self._task.schedule.latest_start(state.now)
         self._last, self._due = state.last, self._task.schedule.next_after(min(state.last, self._latest))
         if state.won and self._runs.stopping.is_set():
-            await self._record.release(before)
+            await self._record.release(before, state.fence)
         elif state.won:
             await self._run(state.last, state.fence, asked)
         elif state.now < self._due:
@@ -260,7 +260,7 @@ class _SharedTask:
                 if self._cancels:
                     run.cancel()
         with suppress(Unavailable):
-            await self._record.release(self._last)
+            await self._record.release(self._last, drawn)
 
     async def _renew(self, started: int, drawn: int) -> float | None:
         """Seconds until the next renewal; None if another replica has the task."""
