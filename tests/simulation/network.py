@@ -32,7 +32,7 @@ from .virtual import EPOCH, Host, World
 __all__ = ["Connection", "SimNetwork", "SimServer", "known_scripts"]
 
 _SHIM = """
-local sim_time, sim_redis, sim_added, sim_published = table.remove(ARGV), redis, 0, 0
+local sim_time, sim_redis, sim_told = table.remove(ARGV), redis, ''
 local function sim_id(key)
     local ms, info = string.sub(sim_time, 1, -4), sim_redis.pcall('XINFO', 'STREAM', key)
     if info.err then return ms .. '-0' end
@@ -45,10 +45,10 @@ end
 local function sim_run(run, name, ...)
     if name == 'TIME' then return {string.sub(sim_time, 1, -7), string.sub(sim_time, -6)} end
     local args = {...}
-    if name == 'PUBLISH' then sim_published = 1 end
-    if name == 'XGROUP' and args[1] ~= 'DELCONSUMER' then sim_added = 1 end
+    if name == 'PUBLISH' then sim_told = sim_told .. ' !' .. args[1] end
+    if name == 'XGROUP' and args[1] ~= 'DELCONSUMER' then sim_told = sim_told .. ' ' .. args[2] end
     if name == 'XADD' then
-        sim_added = 1
+        sim_told = sim_told .. ' ' .. args[1]
         for i = 2, #args do
             if args[i] == '*' then args[i] = sim_id(args[1]) break end
         end
@@ -64,17 +64,18 @@ local function sim_script()
 _SHIM_END = """
 end
 local sim_reply = sim_script()
-return {sim_added + 2 * sim_published, sim_reply == nil and false or sim_reply}
+return {sim_told == '' and 0 or sim_told, sim_reply == nil and false or sim_reply}
 """
-_SHIMMED = re.compile(rb"\*2\r\n:([0-3])\r\n")
-"""What stands before the reply of a script: whether it has added entries, and published."""
+_SHIMMED = re.compile(rb"\*2\r\n(?::0|\$\d+\r\n([^\r]+))\r\n")
+"""What stands before the reply of a script: the streams to which it has added, and the channels, each with a mark."""
 
 _DATABASE = 9
 _CONNECT_SECONDS = 5.0
 _NIL = b"*-1\r\n"
+_BULK, _ARRAY = b"$*"
 _BARRIERS = (b"*2\r\n$4\r\npong\r\n$7\r\nbarrier\r\n", b"$7\r\nbarrier\r\n")
 
-Command = Sequence[bytes]
+Command = tuple[bytes, ...]
 
 
 class SimServer(RedisServer):
@@ -152,8 +153,7 @@ class Connection:
         self._sent: deque[bytes] = deque()
         self._replied: deque[bytes] = deque()
         self._reader = hiredis.Reader()
-        self._socket = network.dial()
-        self._buffer = b""
+        self._line: _Line | None = None
 
     def send(self, data: bytes) -> None:
         """The client has written a batch."""
@@ -173,30 +173,18 @@ class Connection:
             return
         self._reader.feed(data)
         while isinstance(command := self._reader.gets(), list):
-            self.inbox.append(cast("Command", command))
+            self.inbox.append(tuple(cast("list[bytes]", command)))
         self.network.serve(self)
 
     def execute(self, commands: Sequence[Command]) -> list[bytes]:
         """Have the server execute some commands, and return its replies."""
-        if not commands:
-            return []
-        self._socket.sendall(b"".join(pack(tuple(command)) for command in commands))
-        return [self.receive() for _ in commands]
-
-    def receive(self) -> bytes:
-        """The next reply."""
-        while (end := _end_of_reply(self._buffer, 0)) is None:
-            self._buffer += self._socket.recv(65536)
-        reply, self._buffer = self._buffer[:end], self._buffer[end:]
-        return reply
+        if self._line is None and any(command[0] == b"SUBSCRIBE" for command in commands):
+            self._line = self.network.dial()
+        return (self._line or self.network.line).execute(commands)
 
     def published(self) -> bytes:
         """What the server has written on its own."""
-        self._socket.sendall(pack((b"PING", b"barrier")))
-        found = b""
-        while (reply := self.receive()) not in _BARRIERS:
-            found += reply
-        return found
+        return b"" if self._line is None else self._line.published()
 
     def reply(self, data: bytes) -> None:
         """The server has written something."""
@@ -253,7 +241,8 @@ class Connection:
             self.is_closed = True
             self.inbox.clear()
             self.waits = None
-            self._socket.close()
+            if self._line is not None:
+                self._line.close()
 
 
 class SimNetwork:
@@ -266,6 +255,7 @@ class SimNetwork:
     Attributes:
         hung_until: Until then, the server executes nothing.
         clock: How far the server's clock is ahead of the world, in seconds.
+        line: The connection over which commands are executed, except those of connections that subscribe.
         slow: How many of the batches are late.
         quick_until: Until then, none is.
         trace: One line for each batch that was executed.
@@ -284,12 +274,14 @@ class SimNetwork:
         self._published: set[bytes] = set()
         self._admin = _Admin(path)
         self._admin.ask(b"FLUSHDB")
+        self.line = self.dial()
         self._scripts = {sha: self._load(text) for sha, text in known_scripts().items()}
         self._passing = self._load("return redis.call(unpack(ARGV))")
 
     def close(self) -> None:
         for connection in self.connections:
             connection.close()
+        self.line.close()
         self._admin.close()
 
     def ask(self, *command: bytes) -> Any:
@@ -300,8 +292,9 @@ class SimNetwork:
         """The replies to several; an error is one, too."""
         return self._admin.ask_all(commands)
 
-    def dial(self) -> socket.socket:
-        return _dial(self._path)
+    def dial(self) -> _Line:
+        """A connection to the real server."""
+        return _Line(self._path)
 
     def delay(self) -> float:
         """How long a batch is on its way: mostly a fraction of a millisecond."""
@@ -331,11 +324,11 @@ class SimNetwork:
             return
         replies: list[bytes] = []
         ordinary: list[Command] = []
-        names: list[str] = []
+        names: list[bytes] = []
         while connection.inbox and connection.waits is None:
             command = connection.inbox.popleft()
-            name = command[0].upper()
-            names.append(name.decode())
+            name = command[0]
+            names.append(name)
             if name == b"XREADGROUP" and b"BLOCK" in command:
                 replies += self._execute(connection, ordinary)
                 ordinary = []
@@ -348,30 +341,36 @@ class SimNetwork:
                 ordinary.append(command)
         replies += self._execute(connection, ordinary)
         data = b"".join(replies)
-        self.trace.append(f"{self.world.now:.6f} {connection.name} {' '.join(names)} {zlib.crc32(data):08x}")
+        about = b" ".join(names).decode()
+        self.trace.append(f"{self.world.now:.6f} {connection.name} {about} {zlib.crc32(data):08x}")
         connection.reply(data)
-        self._tell_others()
+        if self._added or self._published:
+            self._tell_others()
 
     def _execute(self, connection: Connection, commands: Sequence[Command]) -> list[bytes]:
+        if not commands:
+            return []
         rewritten = [self._rewritten(command) for command in commands]
         replies = connection.execute(rewritten)
-        for index, (command, sent) in enumerate(zip(commands, rewritten, strict=True)):
-            name = command[0].upper()
-            if name.endswith(b"SUBSCRIBE"):
+        for index, command in enumerate(commands):
+            if rewritten[index] is not command:
+                if found := _SHIMMED.match(replies[index]):
+                    replies[index] = replies[index][found.end() :]
+                    for told in (found[1] or b"").split():
+                        if told.startswith(b"!"):
+                            self._published.add(told[1:])
+                        else:
+                            self._added.add(told)
+            elif command[0] == b"SUBSCRIBE":
                 connection.channels.update(command[1:])
-            elif name == b"PUBLISH":
+            elif command[0] == b"UNSUBSCRIBE":
+                connection.channels.difference_update(command[1:])
+            elif command[0] == b"PUBLISH":
                 self._published.add(command[1])
-            if sent is not command and (found := _SHIMMED.match(replies[index])):
-                replies[index] = replies[index][found.end() :]
-                flags = int(found[1])
-                if flags & 1:
-                    self._added.add(command[1] if name == b"XADD" else b"")
-                if flags & 2:
-                    self._published.add(b"")
         return replies
 
     def _tell_others(self) -> None:
-        """Serve those that wait for what was added or published; an empty name stands for any."""
+        """Serve those that wait for what was added or published."""
         added, self._added = self._added, set()
         published, self._published = self._published, set()
         if added:
@@ -380,8 +379,8 @@ class SimNetwork:
             self._pass_on(published)
 
     def _read(self, connection: Connection, command: Command) -> list[bytes]:
-        at = list(command).index(b"BLOCK")
-        plain = [*command[:at], *command[at + 2 :]]
+        at = command.index(b"BLOCK")
+        plain = command[:at] + command[at + 2 :]
         reply = connection.execute([plain])[0]
         if reply != _NIL:
             return [reply]
@@ -412,7 +411,7 @@ class SimNetwork:
         """Serve the clients that wait for entries of these streams, those first that have waited longest."""
         for connection in [one for one in self.connections if one.waits is not None and not one.is_closed]:
             waiting = connection.waits
-            if waiting is None or not (b"" in added or added.intersection(waiting[0])):
+            if waiting is None or added.isdisjoint(waiting[0]):
                 continue
             if (reply := connection.execute([waiting[0]])[0]) != _NIL:
                 connection.waits = None
@@ -422,18 +421,14 @@ class SimNetwork:
     def _pass_on(self, published: set[bytes]) -> None:
         """Pass on what was published on these channels: what the server writes before it answers a PING."""
         for connection in self.connections:
-            if (
-                connection.channels
-                and not connection.is_closed
-                and (b"" in published or published & connection.channels)
-            ):
+            if not connection.is_closed and not published.isdisjoint(connection.channels):
                 connection.reply(connection.published())
 
     def _time(self) -> bytes:
         return str(int((EPOCH + self.world.now + self.clock) * 1_000_000)).encode()
 
     def _rewritten(self, command: Command) -> Command:
-        match command[0].upper():
+        match command[0]:
             case b"EVALSHA":
                 found = self._scripts.get(command[1], b"f" * 40)
                 return (b"EVALSHA", found, *command[2:], self._time())
@@ -454,6 +449,43 @@ class SimNetwork:
         return sha
 
 
+class _Line:
+    """A connection to the real server, which executes commands at once; its replies stay as they are."""
+
+    def __init__(self, path: str) -> None:
+        self._socket = _dial(path)
+        self._reader = hiredis.Reader()
+        self.close = self._socket.close
+
+    def execute(self, commands: Sequence[Command]) -> list[bytes]:
+        """The replies to some commands."""
+        if not commands:
+            return []
+        self._socket.sendall(b"".join(map(pack, commands)))
+        data = self._receive(len(commands))
+        return [data] if len(commands) == 1 else _replies(data)
+
+    def published(self) -> bytes:
+        """What has arrived on the channels."""
+        self._socket.sendall(pack((b"PING", b"barrier")))
+        data = b""
+        while not data.endswith(_BARRIERS):
+            data += self._receive(1)
+        return data.removesuffix(_BARRIERS[0]).removesuffix(_BARRIERS[1])
+
+    def _receive(self, count: int) -> bytes:
+        """So many replies, or more that have come with them."""
+        data = b""
+        while True:
+            while self._reader.gets() is not False:
+                count -= 1
+            if count <= 0:
+                return data
+            piece = self._socket.recv(65536)
+            self._reader.feed(piece)
+            data += piece
+
+
 class _Admin:
     """The test's own connection."""
 
@@ -468,7 +500,7 @@ class _Admin:
         return reply
 
     def ask_all(self, commands: Sequence[Command]) -> list[Any]:
-        self._socket.sendall(b"".join(pack(tuple(command)) for command in commands))
+        self._socket.sendall(b"".join(map(pack, commands)))
         return [self._next() for _ in commands]
 
     def _next(self) -> Any:
@@ -494,20 +526,24 @@ def _dial(path: str) -> socket.socket:
     return made
 
 
-def _end_of_reply(data: bytes, start: int) -> int | None:
-    """Where the reply ends that begins at `start`; None: it is not complete."""
-    line = data.find(b"\r\n", start)
-    if line < 0:
-        return None
-    kind, end = data[start : start + 1], line + 2
-    if kind == b"$":
+def _replies(data: bytes) -> list[bytes]:
+    """The replies, one by one."""
+    start, found = 0, list[bytes]()
+    while start < len(data):
+        end = _end_of_reply(data, start)
+        found.append(data[start:end])
+        start = end
+    return found
+
+
+def _end_of_reply(data: bytes, start: int) -> int:
+    """Where the reply ends that begins at `start`."""
+    line = data.index(b"\r\n", start)
+    kind, end = data[start], line + 2
+    if kind == _BULK:
         size = int(data[start + 1 : line])
-        end = end if size < 0 else end + size + 2
-        return end if end <= len(data) else None
-    if kind == b"*":
+        return end if size < 0 else end + size + 2
+    if kind == _ARRAY:
         for _ in range(int(data[start + 1 : line])):
-            found = _end_of_reply(data, end)
-            if found is None:
-                return None
-            end = found
+            end = _end_of_reply(data, end)
     return end

@@ -39,7 +39,7 @@ class Result(msgspec.Struct, frozen=True):
         faults: The faults that were injected.
         jobs: How many jobs there were.
         trace: A digest of everything that the server executed, in order, with its replies.
-        lines: The trace and the history, for people.
+        lines: The trace and the history, for people; only if they are wanted.
     """
 
     seed: int
@@ -414,13 +414,17 @@ def try_seed(seed: int, path: str, *, verbose: bool = False, only: Sequence[str]
     Args:
         seed: The seed.
         path: The socket.
-        verbose: Whether to keep all log lines.
+        verbose: Whether to keep what happened, with all log lines.
         only: The kinds of faults, if not all.
     """
     hook, sys.unraisablehook = sys.unraisablehook, _ignore
+    gc.disable()
     try:
         return _run(seed, path, verbose=verbose, only=only)
     finally:
+        gc.collect()  # the coroutines of hosts that were killed are closed now, and complain
+        gc.freeze()  # what is left stays, as the caches of daebus do
+        gc.enable()
         sys.unraisablehook = hook
 
 
@@ -442,7 +446,7 @@ def _run(seed: int, path: str, *, verbose: bool, only: Sequence[str]) -> Result:
                 network.close()
         problems += world.surprises
         digest = hashlib.sha256("\n".join(network.trace).encode()).hexdigest()[:16]
-        lines = [*network.trace, *log.lines, *map(_line, trial.history.events)]
+        lines = [*network.trace, *log.lines, *map(_line, trial.history.events)] if verbose else []
         lines.sort(key=lambda line: float(line.partition(" ")[0]))
         return Result(seed, problems, trial.faults, len(trial.jobs), digest, lines)
     finally:
@@ -460,7 +464,6 @@ def _forget(world: World) -> None:
                 task._log_destroy_pending = False
             loop.shut()
     world.hosts.clear()
-    gc.collect()  # the coroutines of hosts that were killed are closed now, and complain
 
 
 def _ignore(_: object) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import itertools
 import random
 import secrets
 import sys
@@ -11,9 +12,9 @@ import threading
 import time
 from asyncio import events
 from collections import deque
-from collections.abc import Callable, Coroutine, Generator, Sequence
+from collections.abc import Callable, Coroutine, Generator
 from contextlib import ExitStack, contextmanager
-from contextvars import Context
+from contextvars import Context, copy_context
 from typing import Any, TypeVar, cast
 from unittest.mock import patch
 
@@ -30,6 +31,7 @@ EPOCH = 1_700_000_000.0
 """The time of day at the beginning, in seconds; `World.now` counts from 1,000."""
 
 _NEVER = float("inf")
+_RESOLUTION = 1e-9
 
 
 class _NoSelector:
@@ -40,6 +42,26 @@ class _NoSelector:
 
     def close(self) -> None:
         pass
+
+
+class _Handle(asyncio.Handle):
+    """A handle that is made faster: it has nothing for debugging."""
+
+    _context: Context
+    _loop: Any
+    _callback: Any
+    _repr: str | None
+    _source_traceback: None
+
+    __slots__ = ()
+
+    def __init__(self, callback: Any, args: Any, loop: asyncio.AbstractEventLoop, context: Context | None) -> None:
+        self._context = copy_context() if context is None else context
+        self._loop = loop
+        self._cancelled = False
+        self._callback = callback
+        self._args = args
+        self._repr = self._source_traceback = None
 
 
 class SimLoop(asyncio.BaseEventLoop):
@@ -56,6 +78,8 @@ class SimLoop(asyncio.BaseEventLoop):
     _ready: deque[Any]
     _scheduled: list[Any]
     _timer_cancelled_count: int
+    _closed: bool
+    _check_closed: Callable[[], None]
 
     def __init__(self, world: World) -> None:
         super().__init__()
@@ -64,7 +88,7 @@ class SimLoop(asyncio.BaseEventLoop):
         self.is_stale: bool = False
         inside = cast("Any", self)
         inside._selector = _NoSelector()
-        inside._clock_resolution = 1e-9
+        inside._clock_resolution = _RESOLUTION
         inside._thread_id = threading.get_ident()
         inside.run_in_executor = self._run_inline
 
@@ -89,6 +113,11 @@ class SimLoop(asyncio.BaseEventLoop):
             future.set_result(function(*args))
         return future
 
+    def create_task(self, coro: Any, *, name: object = None, context: Context | None = None) -> asyncio.Task[Any]:
+        if self._closed:
+            self._check_closed()
+        return _Task(next(self._world.numbers), coro, loop=self, name=name, context=context)
+
     def shut(self) -> None:
         """Close it, with whatever it still has to do."""
         cast("Any", self)._thread_id = None
@@ -106,33 +135,76 @@ class SimLoop(asyncio.BaseEventLoop):
             handle._scheduled = False
         return timers[0]._when if timers else _NEVER
 
-    def _call_soon(self, *args: Any) -> asyncio.Handle:
-        self.due = 0.0
-        handle: asyncio.Handle = cast("Any", super())._call_soon(*args)
+    def call_soon(
+        self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.Handle:
+        if self._closed:
+            self._check_closed()
+        handle = _Handle(callback, args, self, context)
+        self._ready.append(handle)
+        if self.due:
+            self.due = 0.0
+            self._world.is_changed = True
         return handle
+
+    call_soon_threadsafe = call_soon
 
     def call_at(
         self, when: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.TimerHandle:
-        self.due = min(self.due, when)
+        if when < self.due:
+            self.due = when
+            self._world.is_changed = True
         return super().call_at(when, callback, *args, context=context)
 
     def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
-        self.is_stale = True
+        self.is_stale = self._world.is_changed = True
         cast("Any", super())._timer_handle_cancelled(handle)
 
     def step(self) -> None:
-        """Run one iteration."""
+        """Run one iteration: what was ready before, and the timers that are due."""
+        if self._world.running is not self:
+            self._enter()
+        self.due = 0.0
+        ready, timers = self._ready, self._scheduled
+        end = self._world.now + _RESOLUTION
+        while timers and timers[0]._when < end:
+            timer = heapq.heappop(timers)
+            timer._scheduled = False
+            if timer._cancelled:
+                self._timer_cancelled_count -= 1
+            else:
+                ready.append(timer)
+        batch, self._ready = ready, deque()
+        for handle in batch:
+            if not handle._cancelled:
+                try:
+                    handle._context.run(handle._callback, *handle._args)
+                except (SystemExit, KeyboardInterrupt):
+                    raise
+                except BaseException as error:
+                    self.call_exception_handler({"message": f"in {handle._callback}", "exception": error})
+        self.is_stale = False
+        if not self._ready:
+            self.due = self.next_time
+
+    def _enter(self) -> None:
+        """Be the loop that runs."""
         inside = cast("Any", self)
-        hooks = sys.get_asyncgen_hooks()
         sys.set_asyncgen_hooks(firstiter=inside._asyncgen_firstiter_hook, finalizer=inside._asyncgen_finalizer_hook)
         events._set_running_loop(self)
-        try:
-            inside._run_once()
-        finally:
-            events._set_running_loop(None)
-            sys.set_asyncgen_hooks(*hooks)
-            self.due, self.is_stale = self.next_time, False
+        self._world.running = self
+
+
+class _Task(asyncio.Task[T]):
+    """A task whose hash is its number: the order of a set of tasks does not depend on where they are in memory."""
+
+    def __init__(self, number: int, *args: Any, **options: Any) -> None:
+        self._number = number
+        super().__init__(*args, **options)
+
+    def __hash__(self) -> int:
+        return self._number
 
 
 class SimThread:
@@ -189,9 +261,13 @@ class Host:
         self.frozen_until = 0.0
         self.away_until = 0.0
         self.hung_until = 0.0
-        self.is_dead = False
+        self.is_dead: bool = False
         self.loops: list[SimLoop] = []
         self.main = self.add_loop()
+
+    def __setattr__(self, name: str, value: object) -> None:
+        super().__setattr__(name, value)
+        self.world.is_changed = True  # its loops may have something to do earlier or later
 
     def add_loop(self) -> SimLoop:
         """A new event loop."""
@@ -217,6 +293,9 @@ class World:
         plan: Random numbers for the load and the faults, so that these depend on nothing but the seed.
         hosts: All hosts, dead ones too.
         surprises: What went wrong outside of any task.
+        numbers: Numbers for what has to have an order.
+        running: The loop that runs, or has run last.
+        is_changed: Whether a loop has got something to do earlier than it had, or may have it later.
     """
 
     def __init__(self, seed: int) -> None:
@@ -227,8 +306,10 @@ class World:
         self.hosts: list[Host] = []
         self.current: Host | None = None
         self.surprises: list[str] = []
+        self.running: SimLoop | None = None
+        self.is_changed: bool = False
         self._events: list[tuple[float, float, int, Callable[[], None]]] = []
-        self._count = 0
+        self.numbers = itertools.count()
 
     def host(self, name: str) -> Host:
         """A new host."""
@@ -238,8 +319,7 @@ class World:
 
     def at(self, when: float, do: Callable[[], None]) -> None:
         """Have something happen; what happens at the same time does so in random order."""
-        self._count += 1
-        heapq.heappush(self._events, (max(when, self.now), self.rng.random(), self._count, do))
+        heapq.heappush(self._events, (max(self.now, when), self.rng.random(), next(self.numbers), do))
 
     def run(self, until: Callable[[], bool], limit: float, every: float = 0.2) -> bool:
         """Let time pass until something holds, but at most for some seconds; returns whether it holds.
@@ -249,36 +329,59 @@ class World:
             limit: The seconds.
             every: The seconds between two checks.
         """
-        end, check = self.now + limit, self.now
-        while True:
-            if self.now >= check:
-                if until():
-                    return True
-                check = self.now + every
-            ready, following = self._due()
-            if ready:
-                self._step_one(ready)
-                continue
-            following = min(following, self._events[0][0] if self._events else _NEVER)
-            if following > end:
-                self.now = max(self.now, end)
-                return until()
-            self.now = max(self.now, following)
-            while self._events and self._events[0][0] <= self.now:
-                heapq.heappop(self._events)[3]()
+        end, check, following, happenings = self.now + limit, self.now, self.now, self._events
+        hooks = sys.get_asyncgen_hooks()
+        try:
+            while True:
+                if self.now >= check:
+                    if until():
+                        return True
+                    check = self.now + every
+                if self.is_changed or following <= self.now:
+                    following = self._run_ready()
+                happening = happenings[0][0] if happenings else _NEVER
+                ahead = min(following, happening)
+                if ahead > end:
+                    self.now = max(self.now, end)
+                    return until()
+                self.now = max(self.now, ahead)
+                while happenings and happenings[0][0] <= self.now:
+                    heapq.heappop(happenings)[3]()
+        finally:
+            events._set_running_loop(None)
+            sys.set_asyncgen_hooks(*hooks)
+            self.running = None
+
+    def _run_ready(self) -> float:
+        """Run the event loops until none has anything to do, and return when the first of them has."""
+        ready, following = self._due()
+        while ready:
+            host, loop = ready[0] if len(ready) == 1 else self.rng.choice(ready)
+            self.current = host
+            loop.step()
+            if self.is_changed:
+                ready, following = self._due()
+            elif loop.due > self.now:
+                ready.remove((host, loop))
+                following = min(following, loop.due)
+        self.current = None
+        return following
 
     def _due(self) -> tuple[list[tuple[Host, SimLoop]], float]:
         """The event loops that have something to do, and when the first of the others has."""
         now, ready, following = self.now, list[tuple[Host, SimLoop]](), _NEVER
+        self.is_changed = False
         for host in self.hosts:
             if host.is_dead:
                 continue
             for loop in host.loops:
-                if loop.is_stale:
-                    loop.due, loop.is_stale = loop.next_time, False
-                if loop.due >= following:
+                when = loop.due
+                if when >= following:
                     continue
-                when = max(loop.due, host.frozen_until)
+                if loop.is_stale:
+                    when = loop.due = loop.next_time
+                    loop.is_stale = False
+                when = max(when, host.frozen_until)
                 if when < host.hung_until and loop is host.main:
                     when = host.hung_until
                 if when <= now:
@@ -286,11 +389,6 @@ class World:
                 elif when < following:
                     following = when
         return ready, following
-
-    def _step_one(self, ready: Sequence[tuple[Host, SimLoop]]) -> None:
-        self.current, loop = ready[0] if len(ready) == 1 else self.rng.choice(ready)
-        loop.step()
-        self.current = None
 
     @contextmanager
     def rules(self) -> Generator[None]:

@@ -146,8 +146,8 @@ class HeldEntries:
         lost = Counter[str]()
         for stream in self._streams:
             held = list(stream.tasks.values())
-            doubtful = {entry for entry in held if not (entry.is_lost or self._lease.covers(entry))}
-            gone = doubtful.difference(await self.owned(stream, doubtful))
+            doubtful = [entry for entry in held if not (entry.is_lost or self._lease.covers(entry))]
+            gone = set(doubtful).difference(await self.owned(stream, doubtful))
             for task, entry in list(stream.tasks.items()):
                 if entry in gone and not entry.is_ending:
                     entry.is_lost = True
