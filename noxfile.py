@@ -46,7 +46,7 @@ SMOKE = (
 def install(session: nox.Session, *groups: str) -> None:
     """Install the project, editable, and groups of tools, in the versions of constraints.txt."""
     tools = nox.project.dependency_groups(PROJECT, *groups)
-    session.install("-c", "constraints.txt", "-e", ".[testing,lsp,mcp]", *tools)
+    session.install("-c", "constraints.txt", "-e", ".[testing,lsp,mcp,otel,prometheus]", *tools)
 
 
 def run_tests(session: nox.Session, *arguments: str) -> None:

@@ -43,6 +43,7 @@ DOCS = ROOT / "docs"
 TESTED = {
     "production.md": ["dockerfile", "ini"],  # here; the Dockerfile's pip also in tests/wheel/production.py
     "typing.md": ["toml", "toml"],  # here
+    "telemetry.md": ["python", "python"],  # in tests/interceptors
     "performance.md": ["sh"],  # here
     "migration.md": ["python old", "python new", "python"],  # here, the first two in tests/test_migration.py
     "protocol.md": [  # here, the JSON in tests/test_protocol.py, the old request in tests/test_migration.py

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
 from daebus.asgi.settings import DaebusHttp, DaebusWebSocket
@@ -16,6 +18,9 @@ from .component import AttachedComponent
 from .container import ServiceContainer
 from .plans import Plans
 from .settings import Settings
+
+if TYPE_CHECKING:
+    from litestar.types import ControllerRouterHandler
 
 __all__ = ["Assembly"]
 
@@ -50,6 +55,10 @@ class Assembly(msgspec.Struct, frozen=True):
     stopping: Stopping = msgspec.field(default_factory=Stopping)
     timings: Timings = DEFAULT_TIMINGS
     warnings: tuple[WiringProblem, ...] = ()
+
+    def http_handlers(self) -> list[ControllerRouterHandler]:
+        """The Litestar handlers of its components."""
+        return [handler for component in self.components for handler in component.http_handlers()]
 
     def concurrency(self, endpoint: Endpoint[object], wanted: int | None = None) -> int:
         """How many messages a handler handles at once; for a ``def`` handler, at most the number of threads."""

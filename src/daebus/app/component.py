@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, cast
@@ -14,6 +14,7 @@ import msgspec
 
 from daebus.core.stopping import Stopping
 from daebus.delivery.grace import Grace
+from daebus.delivery.interceptors import Interceptors
 from daebus.delivery.standing import standing_of_task
 from daebus.errors import DaebusError, StartupError, WiringError
 from daebus.mistakes.places import CallSite, caller_place
@@ -24,11 +25,13 @@ from daebus.wiring.resources import cause_of
 from .container import ServiceContainer
 
 if TYPE_CHECKING:
+    from litestar.types import ControllerRouterHandler
+
     from daebus.bus.bus import Bus
 
     from .running.runtime import Runtime
 
-__all__ = ["AttachedComponent", "Component", "ServiceRun", "require_component"]
+__all__ = ["AttachedComponent", "Component", "ServiceRun", "opened_interceptors", "require_component"]
 
 
 class ServiceRun:
@@ -93,6 +96,12 @@ def require_component(component: object) -> Component:
     return cast("Component", component)
 
 
+def opened_interceptors(interceptors: Interceptors, site: CallSite) -> Iterator[AttachedComponent]:
+    """The interceptors of an app that are components, too. Raises `WiringError` for one that is not opened rightly."""
+    for one in interceptors.opened:
+        yield AttachedComponent(require_component(one), site)
+
+
 def _mistake(component: object) -> tuple[str | None, str]:
     if isinstance(component, type):
         return "it is a class", f"attach an instance: {component.__name__}(...)"
@@ -126,6 +135,11 @@ class AttachedComponent(msgspec.Struct, frozen=True):
     def title(self) -> str:
         """A title for logs and messages."""
         return f"component {type(self.component).__name__}"
+
+    def http_handlers(self) -> Sequence[ControllerRouterHandler]:
+        """Its handlers for the app's HTTP, if it has a method of this name."""
+        make: Callable[[], Sequence[ControllerRouterHandler]] | None = getattr(self.component, "http_handlers", None)
+        return () if make is None else make()
 
     @asynccontextmanager
     async def serving(self, run: Runtime) -> AsyncGenerator[None]:

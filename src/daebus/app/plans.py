@@ -9,6 +9,7 @@ import msgspec
 from dependency_injector import containers, providers
 
 from daebus.declare.options import stray_in
+from daebus.declare.paths import success_status
 from daebus.declare.rooms import are_ambiguous, shape_of
 from daebus.declare.specs import JoinSpec, ListenSpec, RouteSpec, Spec
 from daebus.delivery.endpoint import Endpoint
@@ -18,6 +19,7 @@ from daebus.doors.opening import open_door
 from daebus.errors import WiringError
 from daebus.mistakes.problem import WiringProblem
 from daebus.mistakes.render import Note
+from daebus.protocol.discovery import kind_and_name
 from daebus.telemetry.logs import make_logger
 
 from .kinds import LISTEN, SOCKET_JOIN, Kind, compile_handler, kind_of
@@ -151,7 +153,11 @@ class Plans:
             endpoint = open_door(spec, self._compiled[id(spec.opens)])
         else:
             endpoint = compile_handler(spec, self._container, self._workers, interceptors)
-        self._compiled[id(spec)] = endpoint
+        kind, name = kind_and_name(spec)
+        status = 0
+        if isinstance(spec, RouteSpec):
+            status = spec.status_code or success_status(endpoint.signature.returns, has_events=spec.has_events)
+        endpoint = self._compiled[id(spec)] = msgspec.structs.replace(endpoint, kind=kind, name=name, status=status)
         return Plan(spec, endpoint)
 
 

@@ -32,7 +32,7 @@ from .checks import (
     find_unattached,
     find_undecodable,
 )
-from .component import AttachedComponent, Component, require_component
+from .component import AttachedComponent, Component, opened_interceptors, require_component
 from .container import ServiceContainer
 from .plans import Plans
 from .settings import Settings, read_settings, unknown_option
@@ -245,7 +245,7 @@ class Daebus(Recorder, Generic[C]):
             http=self._http,
             websocket=self._websocket,
             interceptors=self._interceptors,
-            components=tuple(self._components),
+            components=(*opened_interceptors(self._interceptors, self._site), *self._components),
             warnings=tuple(find_misspelt_channels(self._plans.served())),
         )
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
-from daebus.core.context import Context
+from daebus.core.context import Context, log_fields
 from daebus.delivery.causes import details_of, reason_of
 from daebus.delivery.delivery import Delivery
 from daebus.delivery.grace import CUT_SECONDS, Grace
@@ -124,15 +124,7 @@ class ChannelServer:
 
     def _log_refusal(self, delivery: Delivery[None], context: Context, problem: ServiceError, logger: Logger) -> None:
         """Log an event that its handler refused, or that has the wrong type: then with all its mistakes."""
-        about: dict[str, object] = {
-            "handler": delivery.title,
-            "where": delivery.endpoint.signature.where,
-            "request_id": context.request_id,
-        }
-        if context.actor is not None:
-            about["user"] = context.actor
-        if context.event_id is not None:
-            about["event_id"] = context.event_id
+        about: dict[str, object] = {"where": delivery.endpoint.signature.where, **log_fields(context)}
         if details_of(problem):  # they are not long
             about["details"] = problem.details
         logger.error("event not handled", **about, code=problem.code, reason=reason_of(problem))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
 from operator import attrgetter
 from types import MappingProxyType
-from typing import Literal, Protocol, TypeAlias, cast
+from typing import Literal, NamedTuple, Protocol, TypeAlias, cast
 
 import msgspec
 
@@ -24,10 +24,15 @@ __all__ = [
     "Session",
     "SessionWatcher",
     "Source",
+    "TraceIds",
     "current_context",
+    "is_awaited",
+    "log_fields",
     "read_headers",
     "remaining",
     "session_of",
+    "set_trace",
+    "trace_of",
 ]
 
 Source: TypeAlias = Literal["http", "socket", "bus"]
@@ -47,6 +52,11 @@ class Fenced(Protocol):
         """See `Context.fence`."""
         ...
 
+    @property
+    def attempt(self) -> int:
+        """See `Context.attempt`."""
+        ...
+
 
 class Actor(Protocol):
     """The user for whom a message is handled."""
@@ -57,10 +67,18 @@ class Actor(Protocol):
         ...
 
 
+class TraceIds(NamedTuple):
+    """The ids of a span, in hexadecimal digits."""
+
+    trace_id: str
+    span_id: str
+
+
 class Fence(msgspec.Struct, frozen=True):
     """A fence that is known already; see `Context.fence`."""
 
     fence: str
+    attempt: int = 1
 
 
 class Context(msgspec.Struct, frozen=True, gc=False):
@@ -90,6 +108,7 @@ class Context(msgspec.Struct, frozen=True, gc=False):
     _read_headers: Mapping[str, str] | None = None  # on first use, as most handlers do not need them
     _known: Actor | None = None  # once it was found out who has sent the message: see daebus.identity
     _after: object = None  # sent once the message has succeeded: see daebus.delivery.after_commit
+    _trace: TraceIds | None = None  # of the span of its handler: see `trace_of`
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -122,6 +141,14 @@ class Context(msgspec.Struct, frozen=True, gc=False):
         return None if self._fenced is None else self._fenced.fence
 
     @property
+    def attempt(self) -> int:
+        """The number of this attempt to handle the message, beginning at 1.
+
+        It grows with each retry after a failure, and with each delivery after an instance has died.
+        """
+        return 1 if self._fenced is None else self._fenced.attempt
+
+    @property
     def actor(self) -> str | None:
         """The id of the user for whom the message is handled, as each log line has it.
 
@@ -133,6 +160,35 @@ class Context(msgspec.Struct, frozen=True, gc=False):
     def remaining(self) -> float | None:
         """Seconds until the deadline, never negative; None if there is no deadline."""
         return None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
+
+
+def is_awaited(context: Context) -> bool:
+    """Whether the sender of a request waits for a reply: not if it was sent with ``bus.send``."""
+    fenced = _fenced_of(context)
+    return fenced is None or bool(getattr(fenced, "is_awaited", False))
+
+
+_fenced_of: Callable[[Context], Fenced | None] = attrgetter("_fenced")
+
+trace_of: Callable[[Context], TraceIds | None] = attrgetter("_trace")
+"""The span in which a message is handled, for log lines; None: it is not traced."""
+
+
+def log_fields(context: Context) -> dict[str, str]:
+    """The fields of a log line about a message."""
+    fields = {"handler": context.handler, "request_id": context.request_id}
+    if context.actor is not None:
+        fields["user"] = context.actor
+    if context.event_id is not None:
+        fields["event_id"] = context.event_id
+    if (trace := trace_of(context)) is not None:
+        fields.update(trace._asdict())
+    return fields
+
+
+def set_trace(context: Context, trace: TraceIds | None) -> None:
+    """Set the span in which a message is handled."""
+    msgspec.structs.force_setattr(context, "_trace", trace)
 
 
 def read_headers(raw: Mapping[str, str] | Iterable[tuple[bytes, bytes]]) -> dict[str, str]:

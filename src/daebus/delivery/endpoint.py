@@ -61,6 +61,9 @@ class Endpoint(msgspec.Struct, Generic[R_co], frozen=True):
         timeout: Seconds that one run of the handler may take; None: no limit.
         interceptors: The interceptors of its messages.
         statistics: How many messages it got in this process, and how they ended.
+        kind: Its kind, such as ``action`` or ``route``; empty: it is none of the user's.
+        name: Its name without the kind: of a listener, its own and not that of its channel.
+        status: The HTTP status of its successes, unless it returns a response with another one; 0: it is no route.
     """
 
     title: str
@@ -74,6 +77,9 @@ class Endpoint(msgspec.Struct, Generic[R_co], frozen=True):
     timeout: float | None = None
     interceptors: Interceptors = NONE
     statistics: Statistics = msgspec.field(default_factory=Statistics)
+    kind: str = ""
+    name: str = ""
+    status: int = 0
 
     @property
     def slots(self) -> Slots | None:

@@ -6,6 +6,7 @@ from typing import TypeGuard
 from weakref import WeakKeyDictionary
 
 from daebus.connection.outages import AWAY, ServerUnavailable
+from daebus.core.context import log_fields
 from daebus.errors import BadReply, Internal, ServiceError, Unavailable
 from daebus.telemetry.logs import Logger
 from daebus.telemetry.tallies import Tally
@@ -13,7 +14,7 @@ from daebus.telemetry.tallies import Tally
 from .causes import place_of_failure, type_and_message
 from .endpoint import Endpoint, Incoming
 
-__all__ = ["WrongReplyError", "failure", "is_for_senders", "outage"]
+__all__ = ["WrongReplyError", "code_of", "failure", "is_for_senders", "outage"]
 
 # By observer: a handler's function, or another object that lives as long as it can see outages.
 _outages: WeakKeyDictionary[object, Tally] = WeakKeyDictionary()
@@ -37,15 +38,11 @@ def failure(error: BaseException, endpoint: Endpoint[object], incoming: Incoming
     if is_for_senders(error):
         return error
     signature, context = endpoint.signature, incoming.context
-    about: dict[str, object] = {"handler": endpoint.title, "where": signature.where, "request_id": context.request_id}
+    about: dict[str, object] = {"where": signature.where, **log_fields(context), "handler": endpoint.title}
     away = outage(error, signature.function, logger, **about)
     if away is not None:
         away.__cause__ = error
         return away
-    if context.actor is not None:
-        about["user"] = context.actor
-    if context.event_id is not None:
-        about["event_id"] = context.event_id
     _log_failure(error, logger, about)
     cause = f"The handler failed; the service's log has the cause under request id {context.request_id}"
     problem = BadReply(str(error)) if isinstance(error, WrongReplyError) else Internal(cause)
@@ -74,6 +71,15 @@ def is_for_senders(error: BaseException) -> TypeGuard[ServiceError]:
     return isinstance(error, ServiceError) and not isinstance(error, ServerUnavailable)
 
 
+def code_of(error: BaseException) -> str:
+    """The code of the error that `failure` sends; nothing is logged."""
+    if is_for_senders(error):
+        return error.code
+    if _is_outage(error):
+        return Unavailable.code
+    return BadReply.code if isinstance(error, WrongReplyError) else Internal.code
+
+
 def outage(error: BaseException, seen_by: object, logger: Logger, **about: object) -> Unavailable | None:
     """The error for the sender if a Redis server could not be reached; None: it is another failure.
 
@@ -83,13 +89,17 @@ def outage(error: BaseException, seen_by: object, logger: Logger, **about: objec
         logger: The log.
         about: The fields of that line.
     """
-    from daebus.connection.session import is_outage  # noqa: PLC0415  # it loads redis-py, without which an app is defined
-
-    is_ours = isinstance(error, ServerUnavailable)
-    if not is_ours and not is_outage(error):
+    if not _is_outage(error):
         return None
+    is_ours = isinstance(error, ServerUnavailable)
     tally = _outages.setdefault(seen_by, Tally(forgets=True))
     if tally.add():
         reason = str(error) if is_ours else f"{type(error).__name__}: {error}"
         logger.warning("redis is not available", **about, times=tally.count, reason=reason)
     return Unavailable(AWAY)
+
+
+def _is_outage(error: BaseException) -> bool:
+    from daebus.connection.session import is_outage  # noqa: PLC0415  # it loads redis-py, without which an app is defined
+
+    return isinstance(error, ServerUnavailable) or is_outage(error)

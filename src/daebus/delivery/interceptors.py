@@ -85,12 +85,14 @@ class Interceptors(msgspec.Struct, frozen=True):
         streams: Wrap messages whose replies are streamed.
         outgoing: Wrap the calls, sends and publishes of a bus.
         outgoing_streams: Wrap the streams that a bus reads.
+        opened: Those that are also components: a service opens and closes them.
     """
 
     messages: tuple[Interceptor, ...] = ()
     streams: tuple[StreamInterceptor, ...] = ()
     outgoing: tuple[OutgoingInterceptor, ...] = ()
     outgoing_streams: tuple[OutgoingStreamInterceptor, ...] = ()
+    opened: tuple[object, ...] = ()
 
     def within(self, outer: Interceptors) -> Interceptors:
         """These interceptors inside of `outer`."""

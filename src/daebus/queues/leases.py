@@ -17,6 +17,7 @@ from daebus.connection.resp import Argument, CommandError
 from daebus.core.uptime import uptime
 from daebus.errors import Unavailable
 from daebus.protocol.fences import entry_fence, fence_counter
+from daebus.protocol.fields import number_in
 from daebus.telemetry.logs import Logger
 
 from .lapses import Lapses, OnLapse
@@ -56,6 +57,11 @@ class Entry(msgspec.Struct, eq=False):
     def fence(self) -> str:
         """The fence of this delivery."""
         return entry_fence(self.id, self.drawn)
+
+    @property
+    def attempt(self) -> int:
+        """The number of this attempt to handle the message."""
+        return self.deliveries + number_in(self.get(b"failures"))
 
     def get(self, name: bytes) -> bytes | None:
         """The value of a field; None if it is missing."""

@@ -26,6 +26,7 @@ from daebus.errors import (
     TooManyRequests,
     Unavailable,
 )
+from daebus.protocol.fields import number_in
 from daebus.protocol.limits import DEAD_SIZE, MAX_DEAD
 from daebus.protocol.messages import dead_letters, delayed_entries, service_of
 from daebus.telemetry.logs import Logger
@@ -165,7 +166,7 @@ class Retries:
 
     async def failed(self, origin: Origin, entry: Entry, problem: ServiceError, request_id: str) -> None:
         """Settle an entry whose handler failed: schedule a retry if that may help, else bury it; see `bury`."""
-        failures = _number(entry.get(b"failures"), 0) + 1
+        failures = number_in(entry.get(b"failures")) + 1
         if not is_passing(problem) or failures > origin.policy.retries:
             await self.bury(origin, entry, problem, request_id)
             return
@@ -180,7 +181,7 @@ class Retries:
             seconds=round(pause, 3),
         )
         what = [origin.again, entry.id, *_body(entry), "failures", failures, "sent", _sent(entry)]
-        what += ["failed", _number(entry.get(b"failed"), self._node.clock.now())]
+        what += ["failed", number_in(entry.get(b"failed"), self._node.clock.now())]
         await self._settle(_DELAY, self._delayed, origin, entry, [int(pause * 1000), *what])
         self._due.expect(pause)
 
@@ -201,10 +202,10 @@ class Retries:
             request_id=request_id,
             error=f"{problem.code}: {problem.message}",
         )
-        deliveries = _number(entry.get(b"failures"), 0) + min(entry.deliveries, most)
+        deliveries = number_in(entry.get(b"failures")) + min(entry.deliveries, most)
         letter: list[Argument] = ["service", self._service, *origin.handler, "code", problem.code]
         letter += ["error", problem.message, "deliveries", deliveries, "sent", _sent(entry)]
-        letter += ["failed", _number(entry.get(b"failed"), self._node.clock.now())]
+        letter += ["failed", number_in(entry.get(b"failed"), self._node.clock.now())]
         letter += ["instance", self._node.id, "request_id", request_id]
         cause = cause_of(problem)
         if cause is not None:
@@ -258,11 +259,6 @@ def _excerpt(body: list[Argument], largest: int) -> list[Argument]:
     return [*(part[:_EXCERPT] if isinstance(part, bytes) else part for part in body), "cut", size]
 
 
-def _number(field: bytes | None, default: int) -> int:
-    """The number in a field that daebus wrote, or that was forged."""
-    return int(field) if field is not None and field.isdigit() and len(field) < 16 else default
-
-
 def _sent(entry: Entry) -> int:
     """When the entry was sent, in ms: an entry's id begins with the time when it was added."""
-    return _number(entry.get(b"sent"), int(entry.id.partition(b"-")[0]))
+    return number_in(entry.get(b"sent"), int(entry.id.partition(b"-")[0]))

@@ -47,6 +47,16 @@ class Work(msgspec.Struct, eq=False):
         """The fence of this delivery, for what the handler writes elsewhere."""
         return self.entry.fence
 
+    @property
+    def attempt(self) -> int:
+        """The number of this attempt to handle the message."""
+        return self.entry.attempt
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether the sender waits for a reply."""
+        return self._wants_reply
+
     async def is_owned(self) -> bool:
         """Whether the entry is still with this delivery; waits for the server. Not needed if the lease `covers` it."""
         lease, origin = self.settler.lease, self.origin

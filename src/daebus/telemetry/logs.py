@@ -17,7 +17,7 @@ from typing import Self, TextIO
 import msgspec
 import structlog
 
-from daebus.core.context import current_context
+from daebus.core.context import current_context, log_fields
 from daebus.errors import ConfigurationError
 from daebus.mistakes.terminal import visible_json
 
@@ -269,12 +269,8 @@ class _Formatter(logging.Formatter):
         service = self._service
         if context is not None:
             service = context.service
-            fields.setdefault("handler", context.handler)
-            fields.setdefault("request_id", context.request_id)
-            if context.actor is not None:
-                fields.setdefault("user", context.actor)
-            if context.event_id is not None:
-                fields.setdefault("event_id", context.event_id)
+            for name, value in log_fields(context).items():
+                fields.setdefault(name, value)
         # Popped first, so that they stand last: on a terminal they are the same on every line.
         fields["service"] = fields.pop("service", service)
         fields["instance"] = fields.pop("instance", self._instance)

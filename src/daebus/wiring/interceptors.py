@@ -44,6 +44,7 @@ def read_interceptors(
         tuple(one for one in every if _streams(one)),
         tuple(one for one in every if _sends(one)),
         tuple(one for one in every if _reads(one)),
+        tuple(one for one in every if _opens(one)),
     )
 
 
@@ -67,6 +68,8 @@ def _mistakes(given: object, takes: str) -> Iterator[tuple[str, str]]:
     if takes == "incoming" and out:
         found = f"its method `{out[0]}` wraps all messages that the service sends"
         yield found, "give it to Daebus(interceptors=[...])"
+    if takes == "incoming" and _opens(given):
+        yield "its method `serving` opens it with the service", "give it to Daebus(interceptors=[...])"
     if not callable(given) and not _streams(given) and not out:
         yield "it is not callable and has no method `stream`, `outgoing` or `outgoing_stream`", _SHAPE
     yield from _wrong(given, "it", _SHAPE, 2)
@@ -98,6 +101,10 @@ def _sends(given: object) -> TypeGuard[OutgoingInterceptor]:
 
 def _reads(given: object) -> TypeGuard[OutgoingStreamInterceptor]:
     return callable(getattr(given, "outgoing_stream", None))
+
+
+def _opens(given: object) -> bool:
+    return callable(getattr(given, "serving", None))
 
 
 def _takes(function: object, count: int) -> bool:

@@ -98,6 +98,7 @@ class Web:
         own_port = websocket is not None and websocket.port is not None and (alone or made.http is None)
         sockets = [] if websocket is None else [socket_handler(None if own_port else websocket.path, self._hub)]
         tools = None if alone or made.http is None else open_tools(made, http.limits.max_body_size)
+        others = [] if alone else made.http_handlers()
         return build_litestar(
             http,
             [] if alone else routes,
@@ -105,7 +106,7 @@ class Web:
             stopping=made.stopping,
             logger=make_logger(service=made.service),
             asyncapi=partial(_asyncapi, made),
-            extra_handlers=sockets if tools is None else [*sockets, tools.handler()],
+            extra_handlers=[*sockets, *others, *([] if tools is None else [tools.handler()])],
             lifespan=[] if alone else [self._lifespan, *([] if tools is None else [tools.lifespan])],
         )
 

@@ -1,0 +1,249 @@
+"""Traces for OpenTelemetry: `Tracing`. Needs the extra ``daebus[otel]``; an SDK, which you configure, exports them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
+from contextlib import aclosing, contextmanager
+from typing import TypeVar
+
+import msgspec
+
+from daebus.core.context import Context, TraceIds, set_trace
+from daebus.delivery.endpoint import Endpoint, Incoming
+from daebus.delivery.failures import is_for_senders
+from daebus.delivery.interceptors import Handle, StreamHandle
+from daebus.delivery.outgoing import Forward, ForwardStream, Outgoing
+from daebus.errors import ConfigurationError, Internal
+
+from .operations import (
+    ERROR_TYPE,
+    STATUS,
+    Operation,
+    error_type,
+    failed_status,
+    incoming_operation,
+    is_operation,
+    outgoing_operation,
+    status_of,
+    variant,
+)
+
+try:
+    from opentelemetry import context as otel
+    from opentelemetry import propagate, trace
+    from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode, TraceFlags, TracerProvider
+except ModuleNotFoundError as _missing:
+    raise ModuleNotFoundError(
+        "daebus.interceptors.opentelemetry needs opentelemetry-api: pip install 'daebus[otel]'.", name=_missing.name
+    ) from _missing
+
+__all__ = ["Tracing"]
+
+R = TypeVar("R")
+
+_PARENT, _BAGGAGE = "traceparent", "baggage"
+_FLAGS = {f"{flags:02x}": bool(flags & TraceFlags.SAMPLED) for flags in range(256)}
+_KINDS = {
+    "server": SpanKind.SERVER,
+    "client": SpanKind.CLIENT,
+    "producer": SpanKind.PRODUCER,
+    "consumer": SpanKind.CONSUMER,
+    "internal": SpanKind.INTERNAL,
+}
+
+
+class Tracing:
+    """An interceptor that makes a span of each message that is handled or sent.
+
+    The span of a handler is a child of the span of its sender, which comes in the header ``traceparent``: from another
+    service, an HTTP client or a browser. A message whose sender is not sampled gets no span.
+
+    Args:
+        sample: The share of the traces that begin here which are sampled, from 0 to 1. It is decided before the SDK is
+            asked, so that a message without a span costs nearly nothing. Default: the SDK's sampler alone decides.
+        tracer_provider: Makes the spans; default: the global one.
+
+    Raises:
+        ConfigurationError: `sample` is not between 0 and 1.
+    """
+
+    def __init__(self, *, sample: float | None = None, tracer_provider: TracerProvider | None = None) -> None:
+        if sample is not None and not 0 <= sample <= 1:
+            raise ConfigurationError(f"Tracing(sample={sample!r}): write a share of the traces, from 0 to 1.")
+        self._sample = sample
+        self._tracer = trace.get_tracer("daebus", tracer_provider=tracer_provider)
+
+    def __call__(self, endpoint: Endpoint[R], handle: Handle[R], /) -> Handle[R]:
+        """Trace the messages of a handler that have one reply or none."""
+        if not is_operation(endpoint):
+            return handle
+
+        async def traced(incoming: Incoming) -> R:
+            headers = incoming.headers
+            if not self._is_traced(None if _is_on_connection(incoming.context) else headers.get(_PARENT)):
+                if _BAGGAGE not in headers:
+                    return await handle(incoming)
+                with _attached(propagate.extract(headers)):
+                    return await handle(incoming)
+            with self._handling(endpoint, incoming) as span:
+                reply = await handle(incoming)
+                if endpoint.status:
+                    span.set_attribute(STATUS, status_of(endpoint, reply))
+                return reply
+
+        return traced
+
+    def stream(self, endpoint: Endpoint[R], handle: StreamHandle[R], /) -> StreamHandle[R]:
+        """Trace the messages of an action that streams its replies, until its end."""
+
+        async def traced(incoming: Incoming) -> AsyncGenerator[R]:
+            if not self._is_traced(None if _is_on_connection(incoming.context) else incoming.headers.get(_PARENT)):
+                async with aclosing(handle(incoming)) as items:
+                    async for item in items:
+                        yield item
+                return
+            with self._handling(endpoint, incoming):
+                async with aclosing(handle(incoming)) as items:
+                    async for item in items:
+                        yield item
+
+        return traced
+
+    def outgoing(self, forward: Forward, /) -> Forward:
+        """Trace the calls, sends and publishes of a bus."""
+
+        async def traced(outgoing: Outgoing) -> msgspec.Raw:
+            if not self._is_sent_traced(outgoing):
+                return await forward(outgoing)
+            with self._sending(outgoing):
+                return await forward(outgoing)
+
+        return traced
+
+    def outgoing_stream(self, forward: ForwardStream, /) -> ForwardStream:
+        """Trace the streams that a bus reads, until their end."""
+
+        async def traced(outgoing: Outgoing) -> AsyncGenerator[msgspec.Raw]:
+            if not self._is_sent_traced(outgoing):
+                async with aclosing(forward(outgoing)) as replies:
+                    async for reply in replies:
+                        yield reply
+                return
+            with self._sending(outgoing):
+                async with aclosing(forward(outgoing)) as replies:
+                    async for reply in replies:
+                        yield reply
+
+        return traced
+
+    def _is_traced(self, parent: str | None) -> bool:
+        """Whether a message with this ``traceparent`` gets a span."""
+        flags = "" if parent is None else parent[53:55]
+        if flags in _FLAGS:
+            return _FLAGS[flags]
+        return self._sample is None or random.random() < self._sample  # noqa: S311  # no secret
+
+    def _is_sent_traced(self, outgoing: Outgoing) -> bool:
+        """Whether a message that is sent gets a span; if not, its receiver is told that it gets none, either."""
+        headers, context, current = outgoing.headers, outgoing.context, otel.get_current()
+        if (own := _own_parent(outgoing)) is not None:
+            return self._is_traced(own)
+        if current and (span := trace.get_current_span(current).get_span_context()).is_valid:
+            if span.trace_flags.sampled:
+                return True
+        elif context is None and self._is_traced(None):
+            return True
+        if current:
+            propagate.inject(headers)
+        elif _PARENT not in headers or (context is not None and _is_on_connection(context)):
+            headers[_PARENT] = f"00-{random.getrandbits(128):032x}-{random.getrandbits(64):016x}-00"
+        return False
+
+    @contextmanager
+    def _handling(self, endpoint: Endpoint[object], incoming: Incoming) -> Generator[Span]:
+        context, links = incoming.context, list[Link]()
+        parent = propagate.extract(incoming.headers, context=otel.Context())
+        sender = trace.get_current_span(parent).get_span_context()
+        operation = incoming_operation(endpoint, incoming, variant(endpoint, incoming))
+        if _is_on_connection(context):  # it stays open for long: each of its messages has a trace of its own
+            parent = otel.Context()
+        if sender.is_valid and (operation.kind == "consumer" or _is_on_connection(context)):
+            links.append(Link(sender))
+        attributes = {**operation.attributes, "daebus.request.id": context.request_id}
+        if context.event_id is not None:
+            attributes["messaging.message.id"] = context.event_id
+        with self._span(operation, parent, attributes, links, context.deadline) as span:
+            if context.attempt > 1:
+                span.set_attribute("daebus.attempt", context.attempt)
+            ids = span.get_span_context()
+            set_trace(context, TraceIds(f"{ids.trace_id:032x}", f"{ids.span_id:016x}"))
+            yield span
+
+    @contextmanager
+    def _sending(self, outgoing: Outgoing) -> Generator[None]:
+        operation, given = outgoing_operation(outgoing), _own_parent(outgoing)
+        parent, links = otel.get_current(), list[Link]()
+        if given is not None:  # the creation context of the message, which must not be changed
+            created = trace.get_current_span(propagate.extract(outgoing.headers)).get_span_context()
+            links = [Link(created)] if created.is_valid else []
+        with self._span(operation, parent, operation.attributes, links, outgoing.deadline):
+            if given is None:
+                propagate.inject(outgoing.headers)
+            yield
+
+    @contextmanager
+    def _span(
+        self,
+        operation: Operation,
+        parent: otel.Context,
+        attributes: Mapping[str, str],
+        links: Sequence[Link],
+        deadline: float | None,
+    ) -> Generator[Span]:
+        span = self._tracer.start_span(
+            operation.name, context=parent, kind=_KINDS[operation.kind], attributes=attributes, links=links
+        )
+        try:
+            with _attached(trace.set_span_in_context(span, parent)):
+                yield span
+        except GeneratorExit:  # the reader of a stream may stop before its end
+            raise
+        except BaseException as error:
+            _fail(span, operation, error, deadline)
+            raise
+        finally:
+            span.end()
+
+
+def _fail(span: Span, operation: Operation, error: BaseException, deadline: float | None) -> None:
+    span.set_attribute(ERROR_TYPE, error_type(error, deadline))
+    if "http.route" in operation.attributes:
+        span.set_attribute(STATUS, failed_status(error))
+    if operation.kind == "server" and failed_status(error) < Internal.status:
+        return  # the mistake of the client
+    span.set_status(Status(StatusCode.ERROR, str(error) or type(error).__name__))
+    if isinstance(error, Exception) and not is_for_senders(error):
+        span.record_exception(error)
+
+
+def _is_on_connection(context: Context) -> bool:
+    """Whether the headers are those of the handshake of a WebSocket, and not of the message."""
+    return context.source == "socket"
+
+
+def _own_parent(outgoing: Outgoing) -> str | None:
+    """The ``traceparent`` that the sender has set itself; None: there is none, or only that of the handled message."""
+    parent = outgoing.headers.get(_PARENT)
+    if parent is None or outgoing.context is None:
+        return parent
+    return None if parent == outgoing.context.headers.get(_PARENT) else parent
+
+
+@contextmanager
+def _attached(context: otel.Context) -> Generator[None]:
+    token = otel.attach(context)
+    try:
+        yield
+    finally:
+        otel.detach(token)
