@@ -67,7 +67,7 @@ OFFERED: dict[type, str] = {
     Client: "close headers id send state",
     ClientState: "get",
     Clients: "broadcast connected disconnect send",
-    Context: "actor deadline event_id fence handler headers remaining request_id service source stopping",
+    Context: "actor attempt deadline event_id fence handler headers remaining request_id service source stopping",
     Credentials: "cookies headers scheme scope source token",
     Daebus: f"{DECORATORS} {SOCKETS} asgi attach check container examine http name register_blueprint run websocket",
     DaebusError: "",

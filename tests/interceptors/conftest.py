@@ -5,8 +5,8 @@ from __future__ import annotations
 from importlib.util import find_spec
 
 _NEEDING = {
-    "prometheus_client": ["test_prometheus.py", "test_page.py"],
-    "opentelemetry.sdk": ["test_opentelemetry.py", "test_page.py"],
+    "prometheus_client": ["test_prometheus.py", "test_vitals.py", "test_interceptors_page.py"],
+    "opentelemetry.sdk": ["test_otel_metrics.py", "test_opentelemetry.py", "test_interceptors_page.py"],
 }
 
 

@@ -5,18 +5,22 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import AsyncIterator
 from importlib import import_module
 from typing import Any
 
 import pytest
 from opentelemetry import baggage
 from tests.interceptors.spans import Spans
+from tests.support import until
 
-from daebus import Action, Bus, Context, Daebus, DaebusHttp, Logger
+from daebus import Action, Bus, Channel, Context, Daebus, DaebusHttp, DaebusWebSocket, Logger, StreamAction
 from daebus.errors import ConfigurationError, NotFound
 from daebus.interceptors.opentelemetry import Tracing
-from daebus.testing import running
+from daebus.testing import private_redis_url, running
 
+COUNT = StreamAction[int, int]("count", service="shop")
+MAILS = Channel[str]("mails", durable=True)
 PRICE = Action[str, int]("price", service="stock")
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 SAMPLED, UNSAMPLED = f"00-{TRACE}-{SPAN}-01", f"00-{TRACE}-{SPAN}-00"
@@ -135,6 +139,88 @@ async def test_log_lines_have_the_ids_of_their_span(capfd: pytest.CaptureFixture
     assert asked["color"] == "red"
     for line in (asked, failed):
         assert {name: line[name] for name in ids} == ids
+
+
+async def test_a_retry_is_linked_to_the_attempt_before() -> None:
+    spans = Spans()
+    app = Daebus("mails", interceptors=[Tracing(tracer_provider=spans.provider)])
+
+    @app.listen(MAILS, retries=2, backoff=0.01)
+    async def on_mail(_: str, context: Context) -> None:
+        if context.attempt < 3:
+            raise ValueError
+
+    async with running(app) as service:
+        await service.bus.publish(MAILS, "a mail")
+        await until(lambda: len(spans.ended) == 4)
+    assert spans.tree() == ["PRODUCER publish mails", *["  CONSUMER process mails"] * 3]
+    sent, *attempts = spans.ended
+    assert [span.attributes.get("daebus.attempt") for span in attempts] == [None, "2", "3"]
+    for span, before in zip(attempts, [None, *attempts[:-1]], strict=True):
+        linked = [sent, *([] if before is None else [before])]
+        assert [link.context.span_id for link in span.links] == [one.context.span_id for one in linked]
+        assert span.attributes["messaging.message.id"] == attempts[0].attributes["messaging.message.id"]
+
+
+async def test_the_messages_of_a_connection_are_traces_of_their_own() -> None:
+    spans = Spans()
+    app = Daebus("shop", interceptors=[Tracing(tracer_provider=spans.provider)])
+    app.attach(DaebusWebSocket(port=0))
+
+    @app.socket("price")
+    async def price(name: str, *, bus: Bus) -> int:
+        return await bus.call(PRICE, name)
+
+    async with (
+        running(app) as service,
+        running(stock(Tracing(tracer_provider=spans.provider), [])),
+        service.socket(headers={"traceparent": SAMPLED}) as socket,
+    ):
+        for name in ("fig", "apple"):
+            await socket.ask("price", name)
+    tree = ["SERVER socket price", "  CLIENT stock/price", "    SERVER stock/price"]
+    assert spans.tree() == [*tree, *tree]
+    assert len({span.context.trace_id for span in spans.ended}) == 2
+    (link,) = spans.ended[0].links
+    assert (f"{link.context.trace_id:032x}", f"{link.context.span_id:016x}") == (TRACE, SPAN)
+
+
+async def test_streams_are_spans_until_their_end() -> None:
+    spans = Spans()
+    tracing = Tracing(tracer_provider=spans.provider)
+    app = Daebus("shop", interceptors=[tracing])
+
+    @app.action(COUNT)
+    async def count(limit: int) -> AsyncIterator[int]:
+        for number in range(limit):
+            yield number
+
+    async with running(app) as service:
+        assert [number async for number in service.bus.stream(COUNT, 3)] == [0, 1, 2]
+        stream = service.bus.stream(COUNT, 1_000_000)
+        assert await anext(stream) == 0
+        await stream.aclose()
+        await until(lambda: len(spans.ended) == 4)
+    assert spans.tree() == ["CLIENT shop/count", "  SERVER shop/count"] * 2
+    assert [span.attributes.get("error.type") for span in spans.ended] == [None, None, None, "cancelled"]
+
+
+async def test_a_script_begins_traces() -> None:
+    spans = Spans()
+    tracing = Tracing(tracer_provider=spans.provider)
+    async with running(stock(tracing, [])), Bus(private_redis_url(), interceptors=[tracing]) as bus:
+        await bus.call(PRICE, "fig")
+    assert spans.tree() == ["CLIENT stock/price", "  SERVER stock/price"]
+
+
+async def test_the_trace_of_the_sender_is_not_replaced_if_it_has_set_it_itself() -> None:
+    spans, seen = Spans(), list[str | None]()
+    tracing = Tracing(tracer_provider=spans.provider)
+    async with running(stock(tracing, seen)), Bus(private_redis_url(), interceptors=[tracing]) as bus:
+        await bus.call(PRICE, "fig", headers={"traceparent": SAMPLED})
+    assert seen == [SAMPLED]
+    call = next(span for span in spans.ended if span.kind.name == "CLIENT")
+    assert f"{call.links[0].context.span_id:016x}" == SPAN
 
 
 def test_a_share_is_from_0_to_1() -> None:

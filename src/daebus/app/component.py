@@ -47,6 +47,7 @@ class ServiceRun:
         container: ServiceContainer,
         stopping: Stopping,
         grace: Grace,
+        vitals: object,
     ) -> None:
         self.service = service
         """The name under which the service is served."""
@@ -61,6 +62,7 @@ class ServiceRun:
         self.stopping = stopping
         """Whether the service stops: ``await run.stopping.wait()``."""
         self._grace = grace
+        self._vitals = vitals  # for interceptors that measure: see daebus.interceptors.vitals
 
     @property
     def grace(self) -> float:

@@ -196,7 +196,9 @@ class DurableListeners:
 
         gone = None if key == origin.again else gone_groups(listener.channel)
         endpoint = listener.endpoint
-        return BoundedStream(key, endpoint.title, listener.concurrency, handle, _alone, gone, endpoint.slots)
+        stream = BoundedStream(key, endpoint.title, listener.concurrency, handle, _alone, gone, endpoint.slots)
+        stream.label = origin.title
+        return stream
 
     async def _trim_on(self) -> None:
         all_again = time.monotonic()

@@ -17,6 +17,7 @@ from daebus.core.signing import SigningKeys
 from daebus.core.stopping import Stopping
 from daebus.core.timings import Timings
 from daebus.errors import StartupError, Unavailable
+from daebus.telemetry.counts import Counts
 
 from .cluster import open_link
 from .link import Link
@@ -90,11 +91,13 @@ class Node:
         clock: The server's clock.
         stopping: Whether the service in this process is stopping.
         signing_keys: The keys with which it signs for users and verifies others; None: it trusts the server.
+        counts: What has happened in the process.
     """
 
     def __init__(self, server: RedisServer, lease: float | None = None) -> None:
         self.id: str = secrets.token_hex(6) + ("" if lease is None else f"-{int(lease * 1000)}")
         self.server = server
+        self.counts: Counts = Counts()
         self.clock: ServerClock = ServerClock()
         self.link: Link = open_link(server, on_connect=self._connected)
         self.subscriber: Subscriber = Subscriber(server)

@@ -7,6 +7,7 @@ import os
 import re
 import threading
 import time
+from typing import ClassVar
 
 from typing_extensions import override
 
@@ -68,7 +69,12 @@ class Outage:
     Args:
         address: The server's address, for messages.
         first_reminder: Seconds after which the log is reminded of it; then after twice as long, and so on.
+
+    Attributes:
+        reconnected: How often a connection of this process to any server has broken and works again.
     """
+
+    reconnected: ClassVar[int] = 0
 
     def __init__(self, address: str, first_reminder: float = DEFAULT_TIMINGS.first_reminder) -> None:
         self._address = address
@@ -100,6 +106,7 @@ class Outage:
             if id(connection) not in self._broken:
                 return
             self._broken.discard(id(connection))
+            Outage.reconnected += told
             if told and not self._broken:
                 away = time.monotonic() - self._since
                 _log.warning("Connected again to the server at %s after %.1f s.", self._address, away)

@@ -26,6 +26,7 @@ __all__ = [
     "Source",
     "TraceIds",
     "current_context",
+    "fenced_of",
     "is_awaited",
     "log_fields",
     "read_headers",
@@ -164,11 +165,12 @@ class Context(msgspec.Struct, frozen=True, gc=False):
 
 def is_awaited(context: Context) -> bool:
     """Whether the sender of a request waits for a reply: not if it was sent with ``bus.send``."""
-    fenced = _fenced_of(context)
+    fenced = fenced_of(context)
     return fenced is None or bool(getattr(fenced, "is_awaited", False))
 
 
-_fenced_of: Callable[[Context], Fenced | None] = attrgetter("_fenced")
+fenced_of: Callable[[Context], Fenced | None] = attrgetter("_fenced")
+"""The delivery of a message, if that has a fence."""
 
 trace_of: Callable[[Context], TraceIds | None] = attrgetter("_trace")
 """The span in which a message is handled, for log lines; None: it is not traced."""

@@ -149,11 +149,9 @@ class _Records(dict[object, Record], Generic[M]):
         """The operation of a message."""
         raise NotImplementedError
 
-    def add(self, key: object, message: M, error: BaseException, *, deadline: float | None, begun: float) -> None:
-        """Add the duration of an operation that has failed, and began at a time of `time.perf_counter`."""
+    def add(self, key: object, message: M, code: str, begun: float) -> None:
+        """Add the duration of an operation that ended with a code, and began at a time of `time.perf_counter`."""
         seconds = time.perf_counter() - begun
-        # The reader of a stream may stop before its end.
-        code = "" if isinstance(error, GeneratorExit) else error_type(error, deadline)
         (self.get((key, code) if code else key) or self.make(key, message, code))(seconds)
 
 
@@ -169,7 +167,7 @@ class _IncomingRecords(_Records[Incoming]):
     def failed(self, incoming: Incoming, error: BaseException, begun: float) -> None:
         """A message has failed."""
         key = variant(self._endpoint, incoming, failed_status(error))
-        self.add(key, incoming, error, deadline=incoming.context.deadline, begun=begun)
+        self.add(key, incoming, error_type(error, incoming.context.deadline), begun)
 
 
 class _OutgoingRecords(_Records[Outgoing]):
@@ -178,5 +176,6 @@ class _OutgoingRecords(_Records[Outgoing]):
         return outgoing_operation(message)
 
     def failed(self, key: object, outgoing: Outgoing, error: BaseException, begun: float) -> None:
-        """A message has failed."""
-        self.add(key, outgoing, error, deadline=outgoing.deadline, begun=begun)
+        """A message has failed. That the reader of a stream stops before its end is no failure."""
+        code = "" if isinstance(error, GeneratorExit) else error_type(error, outgoing.deadline)
+        self.add(key, outgoing, code, begun)

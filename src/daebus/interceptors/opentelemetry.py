@@ -1,22 +1,28 @@
-"""Traces for OpenTelemetry: `Tracing`. Needs the extra ``daebus[otel]``; an SDK, which you configure, exports them."""
+"""Traces and metrics for OpenTelemetry: `Tracing`, `OpenTelemetryMetrics`. Needs the extra ``daebus[otel]``.
+
+An SDK, which you configure, exports them.
+"""
 
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Generator, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 from typing import TypeVar
 
 import msgspec
 
-from daebus.core.context import Context, TraceIds, set_trace
+from daebus.core.context import Context, TraceIds, fenced_of, set_trace
 from daebus.delivery.endpoint import Endpoint, Incoming
 from daebus.delivery.failures import is_for_senders
 from daebus.delivery.interceptors import Handle, StreamHandle
 from daebus.delivery.outgoing import Forward, ForwardStream, Outgoing
 from daebus.errors import ConfigurationError, Internal
+from daebus.queues.leases import Entry
+from daebus.queues.work import Work
 
 from .operations import (
+    CANCELLED,
     ERROR_TYPE,
     STATUS,
     Operation,
@@ -33,16 +39,20 @@ try:
     from opentelemetry import context as otel
     from opentelemetry import propagate, trace
     from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode, TraceFlags, TracerProvider
+    from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 except ModuleNotFoundError as _missing:
     raise ModuleNotFoundError(
         "daebus.interceptors.opentelemetry needs opentelemetry-api: pip install 'daebus[otel]'.", name=_missing.name
     ) from _missing
 
-__all__ = ["Tracing"]
+from .otel_metrics import OpenTelemetryMetrics
+
+__all__ = ["OpenTelemetryMetrics", "Tracing"]
 
 R = TypeVar("R")
 
 _PARENT, _BAGGAGE = "traceparent", "baggage"
+_W3C = TraceContextTextMapPropagator()
 _FLAGS = {f"{flags:02x}": bool(flags & TraceFlags.SAMPLED) for flags in range(256)}
 _KINDS = {
     "server": SpanKind.SERVER,
@@ -173,11 +183,16 @@ class Tracing:
         attributes = {**operation.attributes, "daebus.request.id": context.request_id}
         if context.event_id is not None:
             attributes["messaging.message.id"] = context.event_id
+        entry = _entry_of(context)
+        if context.attempt > 1:
+            attributes["daebus.attempt"] = str(context.attempt)
+            links.extend(_earlier(entry))
         with self._span(operation, parent, attributes, links, context.deadline) as span:
-            if context.attempt > 1:
-                span.set_attribute("daebus.attempt", context.attempt)
-            ids = span.get_span_context()
-            set_trace(context, TraceIds(f"{ids.trace_id:032x}", f"{ids.span_id:016x}"))
+            known = span.get_span_context()
+            ids = TraceIds(trace.format_trace_id(known.trace_id), trace.format_span_id(known.span_id))
+            set_trace(context, ids)
+            if entry is not None:
+                entry.span = f"00-{ids.trace_id}-{ids.span_id}-01"
             yield span
 
     @contextmanager
@@ -207,24 +222,42 @@ class Tracing:
         try:
             with _attached(trace.set_span_in_context(span, parent)):
                 yield span
-        except GeneratorExit:  # the reader of a stream may stop before its end
-            raise
         except BaseException as error:
-            _fail(span, operation, error, deadline)
+            # The reader of a stream may stop before its end.
+            if not (isinstance(error, GeneratorExit) and operation.kind == "client"):
+                _fail(span, operation, error, deadline)
             raise
         finally:
             span.end()
 
 
 def _fail(span: Span, operation: Operation, error: BaseException, deadline: float | None) -> None:
-    span.set_attribute(ERROR_TYPE, error_type(error, deadline))
+    code = error_type(error, deadline)
+    span.set_attribute(ERROR_TYPE, code)
     if "http.route" in operation.attributes:
         span.set_attribute(STATUS, failed_status(error))
-    if operation.kind == "server" and failed_status(error) < Internal.status:
-        return  # the mistake of the client
+    if operation.kind == "server" and (code == CANCELLED or failed_status(error) < Internal.status):
+        return  # the client has made a mistake, or has gone
     span.set_status(Status(StatusCode.ERROR, str(error) or type(error).__name__))
     if isinstance(error, Exception) and not is_for_senders(error):
         span.record_exception(error)
+
+
+def _entry_of(context: Context) -> Entry | None:
+    """The entry of a message that may be tried again; None: it is tried once."""
+    fenced = fenced_of(context)
+    if isinstance(fenced, Work):
+        return fenced.entry
+    return fenced if isinstance(fenced, Entry) else None
+
+
+def _earlier(entry: Entry | None) -> Iterator[Link]:
+    """A link to the span of the attempt before, if that has failed."""
+    parent = None if entry is None else entry.get(b"span")
+    if parent is not None:
+        span = trace.get_current_span(_W3C.extract({_PARENT: parent.decode(errors="replace")})).get_span_context()
+        if span.is_valid:
+            yield Link(span, {"daebus.link": "attempt"})
 
 
 def _is_on_connection(context: Context) -> bool:

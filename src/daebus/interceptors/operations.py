@@ -21,6 +21,9 @@ from daebus.delivery.outgoing import Outgoing
 from daebus.errors import Internal, Timeout, Unavailable
 
 __all__ = [
+    "CANCELLED",
+    "DELAY",
+    "DURATIONS",
     "ERROR_TYPE",
     "STATUS",
     "Operation",
@@ -36,14 +39,30 @@ __all__ = [
 ERROR_TYPE = "error.type"
 """The attribute with the code of the error with which an operation ended; it is missing if that succeeded."""
 
+DELAY = "daebus.task.delay"
+"""The metric for how much later than due the runs of background tasks start."""
+
+DURATIONS = {
+    "rpc.server.call.duration": "Calls and streams that actions have handled.",
+    "rpc.client.call.duration": "Calls and streams of this process.",
+    "messaging.process.duration": "Events and sent requests that were handled.",
+    "messaging.client.operation.duration": "Sends and publishes of this process.",
+    "http.server.request.duration": "HTTP requests that routes have handled.",
+    "daebus.socket.message.duration": "WebSocket messages that were handled.",
+    "daebus.task.duration": "Runs of background tasks, and of the handlers of start and stop.",
+    DELAY: "How much later than due the runs of background tasks have started.",
+}
+"""The metrics of durations in seconds, and what they are of."""
+
+CANCELLED = "cancelled"
+"""The `ERROR_TYPE` of a message whose sender does not wait for it any more."""
+
 STATUS = "http.response.status_code"
 """The attribute with the status of an HTTP response."""
 
 _SYSTEM = "daebus"
 
 Kind: TypeAlias = Literal["server", "client", "producer", "consumer", "internal"]
-
-_CANCELLED = "cancelled"
 
 
 class Operation(msgspec.Struct, frozen=True):
@@ -119,8 +138,8 @@ def error_type(error: BaseException, deadline: float | None) -> str:
         error: What the handler has raised.
         deadline: When the sender stops waiting, in seconds of `time.monotonic`; None: never.
     """
-    if isinstance(error, asyncio.CancelledError):
-        return Timeout.code if deadline is not None and time.monotonic() >= deadline else _CANCELLED
+    if isinstance(error, asyncio.CancelledError | GeneratorExit):
+        return Timeout.code if deadline is not None and time.monotonic() >= deadline else CANCELLED
     return code_of(error)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -12,10 +13,12 @@ from daebus.errors import ConfigurationError, StartupError
 from daebus.telemetry.histograms import Histogram
 
 from .measuring import Measuring, Record
+from .operations import DELAY, DURATIONS
+from .vitals import METRICS, Reader, Reading
 
 try:
     from prometheus_client import REGISTRY, Metric, start_http_server
-    from prometheus_client.core import HistogramMetricFamily
+    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
     from prometheus_client.exposition import choose_encoder
     from prometheus_client.registry import Collector
 except ModuleNotFoundError as _missing:
@@ -41,6 +44,7 @@ class PrometheusMetrics(Measuring, Collector):
         port: A TCP port for the metrics alone; 0: any free port. None: the app's HTTP serves them, if it has HTTP.
         host: The address to listen on, with a port of its own.
         registry: Further metrics to serve, such as your own counters; default: the registry of prometheus-client.
+        queues: Whether the lengths and ages of the queues are served, too, for which each scrape asks Redis.
 
     Raises:
         ConfigurationError: The path does not begin with ``/``.
@@ -53,12 +57,14 @@ class PrometheusMetrics(Measuring, Collector):
         port: int | None = None,
         host: str = "127.0.0.1",
         registry: Collector = REGISTRY,
+        queues: bool = True,
     ) -> None:
         if not path.startswith("/"):
             raise ConfigurationError(f"PrometheusMetrics(path={path!r}): it must begin with '/'.")
         self._path = path
         self._address = (host, port)
         self._registry = registry
+        self._reader = Reader(queues=queues)
         self._durations: dict[str, dict[_Labels, Histogram]] = {}
         self.port: int | None = port
         """The TCP port that it listens on while the service runs; None: it has none of its own."""
@@ -70,13 +76,19 @@ class PrometheusMetrics(Measuring, Collector):
 
     @override
     def collect(self) -> Iterator[Metric]:
-        """The metrics: of messages, and those of the registry."""
+        """The metrics: of messages, of the service, and those of the registry."""
         for metric, series in sorted(self._durations.items()):
-            yield _family(metric, dict(series))
+            yield _histogram(metric, dict(series))
+        delays: dict[_Labels, Histogram] = {}
+        for name, delay in self._reader.delays().items():
+            delays[("daebus_task", name),] = delay
+        if delays:
+            yield _histogram(DELAY, delays)
+        yield from _families(self._reader.read())
         yield from self._registry.collect()
 
     def exposition(self, accept: str = "") -> tuple[bytes, str]:
-        """The metrics as text, and its content type.
+        """The metrics as text, and its content type. In the thread of the event loop, without those of the queues.
 
         Args:
             accept: The header ``Accept`` of the request, which chooses between the formats.
@@ -86,23 +98,24 @@ class PrometheusMetrics(Measuring, Collector):
 
     @asynccontextmanager
     async def serving(self, run: ServiceRun) -> AsyncGenerator[None]:
-        """Serve the metrics on their own port, if they have one, as long as the service runs."""
+        """Follow a run of the service, and serve the metrics on their own port if they have one."""
         host, port = self._address
-        if port is None:
-            yield
-            return
-        try:
-            server, thread = start_http_server(port, host, self)
-        except OSError as error:
-            raise StartupError(f"The metrics cannot be served on {host}:{port}: {error.strerror}") from error
-        self.port = server.server_port
-        run.logger.info("metrics are served", host=host, port=self.port)
-        try:
-            yield
-        finally:
-            server.shutdown()
-            server.server_close()
-            thread.join()
+        with self._reader.following(run):
+            if port is None:
+                yield
+                return
+            try:
+                server, thread = start_http_server(port, host, self)
+            except OSError as error:
+                raise StartupError(f"The metrics cannot be served on {host}:{port}: {error.strerror}") from error
+            self.port = server.server_port
+            run.logger.info("metrics are served", host=host, port=self.port)
+            try:
+                yield
+            finally:
+                await asyncio.to_thread(server.shutdown)
+                server.server_close()
+                thread.join()
 
     def http_handlers(self) -> Sequence[ControllerRouterHandler]:
         """The handlers that the app's HTTP serves beside its routes."""
@@ -113,9 +126,9 @@ class PrometheusMetrics(Measuring, Collector):
         return (metrics_route(self._path, self.exposition),)
 
 
-def _family(metric: str, series: Mapping[_Labels, Histogram]) -> HistogramMetricFamily:
+def _histogram(metric: str, series: Mapping[_Labels, Histogram]) -> Metric:
     names = sorted({name for labels in series for name, _ in labels})
-    family = HistogramMetricFamily(f"{metric.replace('.', '_')}_seconds", _ABOUT[metric], labels=names)
+    family = HistogramMetricFamily(_name(metric, "s"), DURATIONS[metric], labels=names)
     for labels, histogram in sorted(series.items()):
         values, seconds = dict(labels), histogram.seconds
         buckets = [(_shown(bound), count) for bound, count in histogram.cumulative()]
@@ -123,16 +136,21 @@ def _family(metric: str, series: Mapping[_Labels, Histogram]) -> HistogramMetric
     return family
 
 
+def _families(readings: Iterable[Reading]) -> Iterator[Metric]:
+    families: dict[str, CounterMetricFamily | GaugeMetricFamily] = {}
+    for reading in readings:
+        metric = METRICS[reading.metric]
+        if (family := families.get(metric.name)) is None:
+            make = CounterMetricFamily if metric.kind == "counter" else GaugeMetricFamily
+            names = [name.replace(".", "_") for name in reading.attributes]
+            family = families[metric.name] = make(_name(metric.name, metric.unit), metric.about, labels=names)
+        family.add_metric(list(reading.attributes.values()), reading.value)
+    yield from families.values()
+
+
+def _name(metric: str, unit: str) -> str:
+    return metric.replace(".", "_") + ("_seconds" if unit == "s" else "")
+
+
 def _shown(bound: float) -> str:
     return "+Inf" if bound == float("inf") else str(bound)
-
-
-_ABOUT = {
-    "rpc.server.call.duration": "Calls and streams that actions have handled, in seconds.",
-    "rpc.client.call.duration": "Calls and streams of this process, in seconds.",
-    "messaging.process.duration": "Events and sent requests that were handled, in seconds.",
-    "messaging.client.operation.duration": "Sends and publishes of this process, in seconds.",
-    "http.server.request.duration": "HTTP requests that routes have handled, in seconds.",
-    "daebus.socket.message.duration": "WebSocket messages that were handled, in seconds.",
-    "daebus.task.duration": "Runs of background tasks, in seconds.",
-}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 from litestar import Request, Response, get
@@ -21,7 +22,7 @@ def metrics_route(path: str, expose: Callable[[str], tuple[bytes, str]]) -> HTTP
 
     @get(path, include_in_schema=False)
     async def metrics(request: Request[object, object, State]) -> Response[bytes]:
-        body, content_type = expose(request.headers.get("accept", ""))
+        body, content_type = await asyncio.to_thread(expose, request.headers.get("accept", ""))
         return Response(body, headers={"content-type": content_type})  # as a media type it would get a charset
 
     return metrics

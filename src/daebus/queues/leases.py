@@ -43,6 +43,7 @@ class Entry(msgspec.Struct, eq=False):
         tenure: The tenure of the lease in which it was read or confirmed; None: unknown, it has to be confirmed.
         is_ending: Whether its outcome is being stored, in steps that check themselves that it was not taken over.
         is_lost: Whether its handler was cancelled because another instance has taken it over.
+        span: The ``traceparent`` of the span of its handler, for the next attempt; None: it has none.
     """
 
     id: bytes
@@ -52,6 +53,7 @@ class Entry(msgspec.Struct, eq=False):
     tenure: int | None = None
     is_ending: bool = False
     is_lost: bool = False
+    span: str | None = None
 
     @property
     def fence(self) -> str:

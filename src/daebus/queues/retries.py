@@ -121,6 +121,11 @@ class Origin(msgspec.Struct, frozen=True, eq=False):
         """The name of the action, or of the listener."""
         return self.handler[-1]
 
+    @property
+    def title(self) -> str:
+        """The handler: ``action NAME``, or ``listen LISTENER``."""
+        return f"{'listen' if self.handler[0] == 'channel' else 'action'} {self.name}"
+
 
 def is_passing(problem: ServiceError) -> bool:
     """Whether a retry may succeed: the error was unexpected, or something was away, slow, full or not there yet."""
@@ -182,7 +187,10 @@ class Retries:
         )
         what = [origin.again, entry.id, *_body(entry), "failures", failures, "sent", _sent(entry)]
         what += ["failed", number_in(entry.get(b"failed"), self._node.clock.now())]
-        await self._settle(_DELAY, self._delayed, origin, entry, [int(pause * 1000), *what])
+        if entry.span is not None:
+            what += ["span", entry.span]
+        if await self._settle(_DELAY, self._delayed, origin, entry, [int(pause * 1000), *what]):
+            self._node.counts.retried[origin.title] += 1
         self._due.expect(pause)
 
     async def give_up(self, origin: Origin, entry: Entry, most: int, request_id: str) -> Internal | None:
@@ -213,7 +221,9 @@ class Retries:
         if details := details_of(problem):
             letter += ["details", details]
         letter += [*_excerpt(_body(entry), self._dead_size // _LARGEST_PART)]
-        return await self._settle(_BURY, self._dead, origin, entry, [MAX_DEAD, self._dead_size, *letter])
+        is_buried = await self._settle(_BURY, self._dead, origin, entry, [MAX_DEAD, self._dead_size, *letter])
+        self._node.counts.buried[origin.title] += is_buried
+        return is_buried
 
     async def _settle(self, script: Script, key: str, origin: Origin, entry: Entry, what: Sequence[Argument]) -> bool:
         entry.is_ending = True

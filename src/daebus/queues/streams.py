@@ -38,6 +38,7 @@ class BoundedStream:
         slots: The threads for its handler; None: it runs in the event loop.
 
     Attributes:
+        label: The handler in counts: ``action NAME``, or ``listen LISTENER``.
         tasks: The tasks that handle an entry.
         keeps_place: Whether the next free slot is reserved for an entry of a dead instance.
         last_turn: When a suspect of the stream was last started, by the clock of the event loop.
@@ -56,7 +57,7 @@ class BoundedStream:
         slots: Slots | None = None,
     ) -> None:
         self.key = key
-        self.title = title
+        self.title = self.label = title
         self.limit = limit
         self.handle = handle
         self.alone = alone

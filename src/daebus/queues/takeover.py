@@ -197,6 +197,7 @@ class TakeOver:
         try:
             taken = await self._lease.take_over(*asked, suspects=turn is not None)
             stream.has_orphans = taken.left != 0
+            member.node.counts.taken_over[stream.label] += len(taken.entries)
             for entry in taken.entries:
                 self._logger.warning("entry of a dead instance taken over", stream=stream.key, entry=entry.id.decode())
                 if entry.deliveries > 1:

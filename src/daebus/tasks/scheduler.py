@@ -31,6 +31,9 @@ _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 5.0
 
 
+def _ignore(_: float) -> None: ...
+
+
 class ScheduledTask(msgspec.Struct, frozen=True, kw_only=True):
     """A task of a service.
 
@@ -40,12 +43,14 @@ class ScheduledTask(msgspec.Struct, frozen=True, kw_only=True):
         scope: ``service``: on one replica at a time; ``replica``: on each.
         run: Runs it once, given the fence of the run; None: it has none, as each replica runs the task. Its errors are
             logged, and the schedule continues.
+        delayed: Called at the start of a run with how many seconds later than due it starts, where that is known.
     """
 
     name: str
     schedule: Schedule
     scope: Literal["service", "replica"]
     run: Callable[[Fence | None], Awaitable[object]]
+    delayed: Callable[[float], object] = _ignore
 
 
 class Scheduler:
@@ -191,6 +196,7 @@ class _LocalTask:
             await self._runs.nap((due - now) / 1000)
             return
         self._last = now
+        self._task.delayed((now - due) / 1000)
         await asyncio.wait({self._runs.start(self._task)})
 
 
@@ -221,7 +227,7 @@ class _SharedTask:
 
     async def step(self) -> None:
         """Ask once; then wait, or run if the task was claimed."""
-        asked, before = time.monotonic(), self._last
+        asked, before, due = time.monotonic(), self._last, self._due
         lease_end, since = self._watch
         # While the server was away, an owner could not renew: it gets some time in which we see the server and it may.
         self._watch = (0, 0.0)
@@ -234,6 +240,8 @@ class _SharedTask:
         if state.won and self._runs.stopping.is_set():
             await self._record.release(before, state.fence)
         elif state.won:
+            if due:
+                self._task.delayed(max(0, state.now - due) / 1000)
             await self._run(state.last, state.fence, asked)
         elif state.now < self._due:
             await self._runs.nap((self._due - state.now) / 1000 + self._record.jitter)

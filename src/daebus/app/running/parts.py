@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from daebus.app.assembly import Assembly
@@ -64,7 +65,8 @@ class Discovery:
     @asynccontextmanager
     async def serving(self, run: Runtime) -> AsyncGenerator[None]:
         """Answer until the end."""
-        responder = Responder(run.node, run.made.service, Introspection(run).answer, run.logger)
+        run.introspection = Introspection(run)
+        responder = Responder(run.node, run.made.service, run.introspection.answer, run.logger)
         try:
             await responder.start()
             yield
@@ -146,7 +148,13 @@ class Schedules:
         names = {"service": made.service, "instance": run.node.id}
         scheduler = Scheduler(run.node.link, **names, logger=run.logger, lease=lease, on_lapse=on_lapse)
         tasks = [
-            ScheduledTask(name=spec.name, schedule=spec.schedule, scope=spec.scope, run=self._running(run, endpoint))
+            ScheduledTask(
+                name=spec.name,
+                schedule=spec.schedule,
+                scope=spec.scope,
+                run=self._running(run, endpoint),
+                delayed=partial(run.node.counts.delayed, spec.name),
+            )
             for spec, endpoint in ((plan.spec, plan.endpoint) for plan in made.plans.of(BACKGROUND))
         ]
         try:

@@ -43,9 +43,12 @@ from daebus.websocket.clients import Clients
 from daebus.websocket.replicas import Replicas
 
 from .parts import Part, parts_of
+from .vitals import RunVitals
 
 if TYPE_CHECKING:
     from daebus.websocket.hub import SocketHub
+
+    from .introspection import Introspection
 
 __all__ = ["Runtime", "open_runtime"]
 
@@ -73,6 +76,7 @@ class Runtime:
         readers: The readers of messages from the bus.
         presence: Its entry in the registry; None: not registered yet.
         exit_notifier: Reports on the bus that the process exits before its stop has ended; None: it has not started.
+        introspection: What it says about itself; None: it answers no questions yet.
         openapi: Makes the OpenAPI document of its routes; raises `ConfigurationError` if it has none.
         watchdog: The watchdog of its event loop; None: not started yet.
         exit_hung: Ends the process if its event loop hangs; None: it must not be ended here.
@@ -101,10 +105,12 @@ class Runtime:
             container=made.container,
             stopping=made.stopping,
             grace=self.grace,
+            vitals=RunVitals(self),
         )
         self.readers: list[ChannelServer | ActionServer] = []
         self.presence: Presence | None = None
         self.exit_notifier: ExitNotifier | None = None
+        self.introspection: Introspection | None = None
         self.openapi: OpenApi = self._undocumented
         self.watchdog: Watchdog | None = None
         self.exit_hung: ExitHung | None = None
