@@ -314,6 +314,24 @@ async def test_handed_over_before_the_new_name_is_there_it_goes_on_in_place(redi
     assert await groups(redis) == {"shop:a"}
 
 
+async def test_handed_over_entries_are_later_than_they_were_also_if_the_clock_was_set_back(redis: Any) -> None:
+    old, new = Shop().listens("a", name="a"), Shop().listens("b", name="b", start="latest")
+    async with running(old.app):
+        await until(lambda: groups(redis))
+    seconds, _ = await redis.time()
+    ahead = (seconds + 3600) * 1000
+    for number in (1, 2):
+        await redis.xadd(channel_stream("orders"), {"event": b'{"number": %d}' % number}, id=f"{ahead}-{number}")
+    again = {"event": b'{"number": 3}'}
+    await redis.xadd(listener_stream("shop", "orders", "a"), again, id=f"{ahead + 5}-0")
+    async with running(new.app), changing() as (_, changes):
+        _, moved = await changes.hand_over("orders", "a", "b")
+        assert moved == 3
+        await new.handles(("b", 1), ("b", 2), ("b", 3))
+    about = await redis.xinfo_stream(listener_stream("shop", "orders", "b"))
+    assert about["last-generated-id"] == b"%d-0" % (ahead + 6)
+
+
 async def test_handed_over_to_one_with_a_place_of_its_own_nothing_is_lost_or_handled_twice(redis: Any) -> None:
     """What was waiting, in hand, put off and dead is handled by the new one; what both were given, once."""
     old = Shop().listens("a", name="a", retries=1, backoff=3600)

@@ -6,12 +6,12 @@ import msgspec
 import pytest
 from tests.support import until
 
-from daebus import Action, Channel, Daebus
+from daebus import Action, Channel, Context, Daebus
 from daebus.channels.listener_groups import ListenerError
 from daebus.connection.node import Node
 from daebus.errors import Conflict
 from daebus.operations.dead_letters import DeadLetters
-from daebus.protocol.messages import dead_letters
+from daebus.protocol.messages import channel_stream, dead_letters
 from daebus.testing import running
 
 pytestmark = pytest.mark.usefixtures("daebus_redis_url")
@@ -86,6 +86,26 @@ async def test_an_event_goes_to_the_listener_that_failed_and_to_no_other_one(nod
         assert await letters.replay(letter)
         await until(lambda: payments.heard == [2])
     assert others == [2]
+
+
+async def test_a_replayed_event_has_a_greater_fence_also_if_the_clock_was_set_back(node: Node) -> None:
+    app, letters, fences = Daebus("payments"), DeadLetters(node, "payments"), list[str]()
+
+    @app.listen(ORDERS)
+    async def mails(event: Pay, context: Context) -> None:
+        fences.append(context.fence or "")
+        if len(fences) == 1:
+            raise Conflict("refused")
+
+    async with running(app):
+        ahead = node.clock.now() + 3_600_000
+        await node.link.execute("XADD", channel_stream("orders"), f"{ahead}-7", "event", b'{"number": 1}')
+        await until(lambda: _count(node, 1))
+        (letter,) = [letter async for letter in letters.all()]
+        assert letter.entry == f"{ahead}-7"
+        assert await letters.replay(letter)
+        await until(lambda: len(fences) == 2)
+    assert fences[0] < fences[1]
 
 
 async def test_more_letters_than_a_page_come_in_order(node: Node) -> None:

@@ -207,7 +207,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     "fence of a retry": Mutation(
         "each retry has a greater fence, also if the clock was set back",
         "queues/due_retries.py",
-        "if failed and failed >= now and failed - now < 604800000 then",
+        "if ms and ms >= now and ms - now < 604800000 then",
         "if false then",
         ("clock",),
     ),

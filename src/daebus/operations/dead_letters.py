@@ -11,12 +11,13 @@ import msgspec
 from daebus.channels.listener_groups import ListenerError, ListenerGroups
 from daebus.connection.node import Node
 from daebus.connection.resp import Argument, CommandError
-from daebus.connection.scripts import Script
+from daebus.connection.scripts import NOW, Script
 from daebus.discovery.directory import Directory
 from daebus.errors import ServiceError
 from daebus.payloads.codec import UNDECODABLE, encode
 from daebus.protocol.headers import decode_headers
 from daebus.protocol.messages import Request, action_stream, dead_letters
+from daebus.queues.due_retries import ADD, ADD_AFTER
 
 __all__ = ["DeadLetters", "Letter"]
 
@@ -24,9 +25,12 @@ _PAGE = 100
 _ID = re.compile(r"\d{1,20}-\d{1,20}", re.ASCII)
 # Added first, then removed: if the server's memory is full, the letter stays.
 _REPLAY = Script(
-    """
+    NOW
+    + ADD_AFTER
+    + """
     if #redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1]) == 0 then return 0 end
-    redis.call('XADD', KEYS[2], '*', unpack(ARGV, 2))
+    local added = add_after(ARGV[2], KEYS[2], unpack(ARGV, 3))
+    if type(added) == 'table' then return added end
     return redis.call('XDEL', KEYS[1], ARGV[1])
     """
 )
@@ -57,6 +61,7 @@ class Letter(msgspec.Struct, frozen=True, omit_defaults=True):
         reason: The message of that exception.
         traceback: Where it was raised, and its causes.
         event_id: The unique id of an event.
+        entry: The id of the entry that was delivered last; None: unknown.
         details: The details of the error, as JSON; None: it has none, or long ones.
         sender: The sender, such as ``users@9f2c61aa0d3e`` or ``script@host``; None: unknown.
         headers: Its headers; None: it has none, or they cannot be read.
@@ -80,6 +85,7 @@ class Letter(msgspec.Struct, frozen=True, omit_defaults=True):
     reason: str | None = None
     traceback: str | None = None
     event_id: str | None = None
+    entry: str | None = None
     sender: str | None = None
     details: bytes | None = None
     headers: Mapping[str, str] | None = None
@@ -151,16 +157,16 @@ class DeadLetters:
         Raises:
             ListenerError: The listener is gone, or the service runs without it; or the letter is no message.
         """
-        target, fields = await self._target(letter), _fields(letter)
+        target, what = await self._target(letter), [letter.entry or letter.id, *_fields(letter)]
         try:
-            return await self.node.link.script(_REPLAY, [self._key, target], [letter.id, *fields]) == 1
+            return await self.node.link.script(_REPLAY, [self._key, target], [letter.id, *what]) == 1
         except CommandError as error:
             if error.code != "CROSSSLOT":
                 raise
         # On a cluster the partition is in another slot: if this process dies in between, the letter stays.
         if await self.find(letter.id) is None:
             return False
-        await self.node.link.execute("XADD", target, "*", *fields)
+        await self.node.link.script(ADD, [target], what)
         return await self.drop(letter)
 
     async def drop(self, letter: Letter) -> bool:
@@ -211,6 +217,7 @@ def _letter(entry_id: bytes, fields: Sequence[bytes]) -> Letter:
         reason=text(b"reason") if b"reason" in found else None,
         traceback=text(b"traceback") or None,
         event_id=text(b"event_id") or None,
+        entry=text(b"entry") or None,
         details=found.get(b"details"),
         sender=text(b"sender") or (asked and (asked.sender or asked.reply_to)) or None,
         headers=_headers(found.get(b"headers")) if asked is None else asked.headers,

@@ -16,18 +16,21 @@ from daebus.protocol.messages import (
     gone_groups,
     listened_channels,
 )
-from daebus.queues.due_retries import RETRY_OF
+from daebus.queues.due_retries import ADD, ADD_AFTER, RETRY_OF
 
 __all__ = ["ListenerChanges"]
 
 _PAGE = 100
 
 _MOVE_AGAIN = Script(
-    RETRY_OF
+    NOW
+    + RETRY_OF
+    + ADD_AFTER
     + """
     local moved = 0
     for _, entry in ipairs(redis.call('XRANGE', KEYS[1], '-', '+')) do
-        if KEYS[3] then redis.call('XADD', KEYS[3], '*', unpack(entry[2])) end
+        local added = KEYS[3] and add_after(entry[1], KEYS[3], unpack(entry[2]))
+        if type(added) == 'table' then return added end
         redis.call('XDEL', KEYS[1], entry[1])
         moved = moved + 1
     end
@@ -79,9 +82,12 @@ _DESTROY = Script(
     """
 )
 _PASS_ON = Script(
-    """
+    NOW
+    + ADD_AFTER
+    + """
     if #redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[2], ARGV[2], 1) == 0 then return 0 end
-    if KEYS[2] then redis.call('XADD', KEYS[2], '*', unpack(ARGV, 3)) end
+    local added = KEYS[2] and add_after(ARGV[2], KEYS[2], unpack(ARGV, 3))
+    if type(added) == 'table' then return added end
     return redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
     """
 )
@@ -162,7 +168,7 @@ class ListenerChanges(ListenerGroups):
                 raise
             # On a cluster the stream of the listener is in another slot. If this is interrupted and repeated, the event
             # is there twice.
-            await link.execute("XADD", keys[1], "*", *fields)
+            await link.script(ADD, keys[1:], [entry_id, *fields])
             await link.execute("XACK", keys[0], group, entry_id)
 
     async def _unhandled(self, state: ListenerState) -> AsyncGenerator[_Entry]:

@@ -27,7 +27,7 @@ from daebus.core.uptime import uptime
 from daebus.errors import Unavailable
 from daebus.telemetry.logs import Logger
 
-__all__ = ["RETRY_OF", "DueRetries"]
+__all__ = ["ADD", "ADD_AFTER", "RETRY_OF", "DueRetries"]
 
 _POLL_SECONDS = 1.0
 # Where nothing waits. A replica that adds a retry looks by itself when it is due; the others do so in case it dies.
@@ -42,6 +42,23 @@ RETRY_OF = """
 """
 """The entry that waits for a retry as a member of the sorted set, if it is one of a stream, else nil."""
 
+ADD_AFTER = """
+    local function add_after(before, stream, ...)
+        local ms = tonumber(string.match(before, '^(%d+)-'))
+        if ms and ms >= now and ms - now < 604800000 then
+            local added = redis.pcall('XADD', stream, string.format('%.0f-0', ms + 1), ...)
+            if type(added) == 'string' then return added end
+        end
+        return redis.pcall('XADD', stream, '*', ...)
+    end
+"""
+"""Defines `add_after` in a script that begins with `NOW`: it adds an entry whose id, and so its fence, is greater than
+that of an entry in another stream, also if the clock of the server was set back in between. It returns its id, or an
+error as a table."""
+
+ADD = Script(NOW + ADD_AFTER + "return add_after(ARGV[1], KEYS[1], unpack(ARGV, 2))")
+"""Adds an entry to a stream (KEYS), with an id greater than another one (the first of ARGV), and fields."""
+
 # A misfit is a member that is no retry, or whose stream is none. It is put off for a minute, until the caller has moved
 # it elsewhere. KEYS are the sorted set, and the note of the last time. ARGV are how many members to move at most; and
 # the server's time of the last answer to this replica, and the ms that have passed here since then, or two empty texts.
@@ -49,6 +66,7 @@ RETRY_OF = """
 # clock was set; and the misfits.
 _MOVE = Script(
     NOW
+    + ADD_AFTER
     + """
     local waiting, note, step = KEYS[1], KEYS[2], 0
     local last, seen, passed = tonumber(redis.call('GET', note)), tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -70,20 +88,11 @@ _MOVE = Script(
         end
         return true
     end
-    -- If the clock was set back since the failure, this would make a smaller fence in the stream of a listener.
-    local function add(entry)
-        local failed = tonumber(string.match(entry[2], '^(%d+)-'))
-        if failed and failed >= now and failed - now < 604800000 then
-            local moved = redis.pcall('XADD', entry[1], string.format('%.0f-0', failed + 1), unpack(entry, 3))
-            if type(moved) == 'string' then return moved end
-        end
-        return redis.pcall('XADD', entry[1], '*', unpack(entry, 3))
-    end
     local misfits = {}
     local due = redis.call('ZRANGEBYSCORE', waiting, '-inf', now, 'LIMIT', 0, ARGV[1])
     for _, member in ipairs(due) do
         local read, entry = pcall(cjson.decode, member)
-        local moved = is_retry(read, entry) and add(entry)
+        local moved = is_retry(read, entry) and add_after(entry[2], entry[1], unpack(entry, 3))
         if type(moved) == 'string' then
             redis.call('ZREM', waiting, member)
         elseif not moved or string.find(moved.err, 'WRONGTYPE') or string.find(moved.err, 'non local key') then

@@ -214,7 +214,7 @@ class Retries:
         letter: list[Argument] = ["service", self._service, *origin.handler, "code", problem.code]
         letter += ["error", problem.message, "deliveries", deliveries, "sent", _sent(entry)]
         letter += ["failed", number_in(entry.get(b"failed"), self._node.clock.now())]
-        letter += ["instance", self._node.id, "request_id", request_id]
+        letter += ["instance", self._node.id, "request_id", request_id, "entry", entry.id]
         cause = cause_of(problem)
         if cause is not None:
             letter += ["exception", cause.exception, "reason", cause.reason, "traceback", cause.traceback]
