@@ -10,7 +10,7 @@ from daebus.app.running.runtime import Runtime
 from daebus.bus.bus import Bus
 from daebus.bus.caller import Caller
 from daebus.bus.node_bus import NodeBus
-from daebus.connection.node import open_node
+from daebus.connection.node import Node, open_node
 from daebus.core.timings import Timings
 from daebus.delivery.standing import Standing
 from daebus.errors import ServiceError, Timeout
@@ -60,7 +60,7 @@ class Instance:
             parts = [part for part in parts_of(assembly) if not isinstance(part, Watch)]
             await stack.enter_async_context(runtime.serving(parts))
             self.is_ready = True
-            self._history.note("ready", "", self.host.name)
+            self._history.note_ready(self.host.name, self.lease)
             await self._stop.wait()
 
     @property
@@ -91,7 +91,7 @@ class Instance:
         if runtime is None or not self.is_ready:
             return
         hangs = Hangs(runtime.lease, runtime.logger, lambda: None)
-        self.host.hung_until = world.now + seconds
+        self.host.hung_until = max(self.host.hung_until, world.now + seconds)
         if seconds > HUNG_AFTER:
             world.at(world.now + HUNG_AFTER, lambda: hangs.hung(_STANDING, HUNG_AFTER))
             world.at(world.now + seconds, hangs.goes_on)
@@ -105,6 +105,7 @@ class Client:
         self._network = network
         self._history = history
         self._bus: Bus | None = None
+        self._node: Node | None = None
         self.pending = 0
         self._done = asyncio.Event()
         self.task = self.host.start(self._serve())
@@ -112,12 +113,17 @@ class Client:
     async def _serve(self) -> None:
         server = SimServer.over(self._network, self.host, TIMINGS)
         async with open_node(server) as node:
+            self._node = node
             self._bus = NodeBus(Caller(node, None, BusLimits(), dialect_of(False)(node), warns=False))
             await self._done.wait()
 
     @property
     def is_ready(self) -> bool:
         return self._bus is not None
+
+    @property
+    def is_connected(self) -> bool:
+        return self._node is not None and self._node.link.connected
 
     def stop(self) -> None:
         self.host.main.call_soon(self._done.set)

@@ -27,7 +27,7 @@ class Event(msgspec.Struct, frozen=True):
         value: The reply; of a call that failed, the code of its error; of a start, its fence; of lapses, how many; of a
             fault, whether a poisonous job was it.
         seconds: Of a fault: how long it lasts.
-        lease: Of a fault: the lease of the host in seconds; 0: it hit all.
+        lease: Of a fault, and of an instance that is ready: the lease of the host in seconds; 0: the fault hit all.
     """
 
     time: float
@@ -46,6 +46,10 @@ class History:
     def __init__(self, world: World) -> None:
         self._world = world
         self.events: list[Event] = []
+
+    def note_ready(self, name: str, lease: float) -> None:
+        """Note that an instance has started."""
+        self.events.append(Event(self._world.now, "ready", "", name, lease=lease))
 
     def note(self, what: str, kind: str, name: str, by: str = "", value: str = "") -> None:
         """Note what the client or a handler did."""

@@ -30,6 +30,12 @@ _SETTLING = 10.0
 _FEWEST_DELIVERIES, _MOST_DELIVERIES = 2, 5
 """How often a call, and what is sent, is delivered at most if it kills its process."""
 
+_READY_LEASES = 1.5
+"""Leases after its start within which an instance has looked for dead ones."""
+
+_LATE_SECONDS = 1.0
+"""Seconds within which a caller and the handler both find that the time is over."""
+
 _CLOCK_SECONDS = 3.0
 """Seconds after which each process knows that the clock of the server was set."""
 
@@ -108,11 +114,17 @@ def _lost(events: Sequence[Event], letters: Sequence[Letter]) -> Iterator[str]:
 
 
 def _repeated(events: Sequence[Event], runs: Mapping[str, Sequence[Run]]) -> Iterator[str]:
-    """Nothing runs twice, nor on two hosts at once, unless its first host died or was cut off before, or it failed."""
+    """Nothing runs twice, nor on two hosts at once, unless its first host died or was cut off before, or it failed.
+
+    A run for a key that was cancelled as its caller's time was over is no end: another call with the key runs again.
+    """
+    late = [(event.name, event.time) for event in events if event.what == "unknown" and event.kind == "keyed"]
     for name, of_it in runs.items():
         for earlier, later in itertools.pairwise(of_it):
-            retried = (name == "tick" or earlier.how == "failed") and earlier.end <= later.begin
-            if not retried and not _was_cut_off(events, earlier, later.begin):
+            retried = name == "tick" or earlier.how == "failed"
+            if earlier.how == "cancelled":
+                retried = retried or any(key == name and abs(time - earlier.end) < _LATE_SECONDS for key, time in late)
+            if not (retried and earlier.end <= later.begin) and not _was_cut_off(events, earlier, later.begin):
                 how = "while it ran" if later.begin < earlier.end else "after it had run"
                 yield f"{name} ran on {later.host} {how} on {earlier.host}, which was never cut off"
 
@@ -146,11 +158,12 @@ def _was_cut_off(events: Sequence[Event], run: Run, before: float) -> bool:
     hung = any(event.kind in ("hang", "stutter") for event in faults)
     silent = 0.0
     for event in faults:
-        if event.name == run.host and event.time <= run.end + _SETTLING and event.time + event.seconds >= run.begin:
-            if event.kind in _CUT_OFF:
-                silent += event.seconds / event.lease
-            elif event.kind in _STOPPED and (hung or run.how == "cancelled"):
-                return True
+        if event.name != run.host or event.time > run.end + _SETTLING:
+            continue
+        if event.kind in _STOPPED and (hung or run.how == "cancelled"):
+            return True
+        if event.kind in _CUT_OFF and event.time + event.seconds >= run.begin:
+            silent += event.seconds / event.lease
     return silent >= _SILENCE
 
 
@@ -218,14 +231,18 @@ def _replies(events: Sequence[Event], runs: Mapping[str, Sequence[Run]]) -> Iter
 
 
 def _pinned(events: Sequence[Event], runs: Mapping[str, Sequence[Run]]) -> Iterator[str]:
-    """While an event loop hangs, an instance to which nothing happens takes over from it."""
+    """While an event loop hangs, an instance to which nothing happens takes over from it.
+
+    An instance takes nothing over in the first lease after its start. It looks again after a third of a lease.
+    """
     faults = [event for event in events if event.what == "fault"]
     hosts = {event.name for event in faults}
     if any(event.kind in _COMMON for event in faults):
         return
     for fault in faults:
         until = fault.time + fault.seconds
-        healthy = any(event.what == "ready" and event.name not in hosts and event.time < fault.time for event in events)
+        heirs = [event for event in events if event.what == "ready" and event.name not in hosts]
+        healthy = any(event.time < fault.time and event.time + _READY_LEASES * event.lease < until for event in heirs)
         if fault.kind != "loop" or fault.seconds <= HUNG_AFTER or not healthy:
             continue
         held = [
@@ -259,10 +276,9 @@ def _refused(events: Sequence[Event]) -> Iterator[str]:
         return
     gone = {event.name for event in faults if event.kind in _CUT_OFF | _STOPPED}
     serving = min((event.time for event in events if event.what == "ready" and event.name not in gone), default=None)
-    begun = {event.name: event.time for event in events if event.what == "invoke"}
-    for event in events:
+    for event, begun in _ends(events):
         is_refused = event.what == "fail" and event.value in ("no_such_service", "no_such_action")
-        if is_refused and serving is not None and begun[event.name] > serving + 1:
+        if is_refused and serving is not None and begun > serving + 1:
             yield f"{event.kind} {event.name} was refused: {event.value}"
 
 
@@ -271,12 +287,22 @@ def _unanswered(events: Sequence[Event]) -> Iterator[str]:
     faults = [event for event in events if event.what == "fault"]
     if any(event.kind != "clock" for event in faults):
         return
-    begun = {(event.kind, event.name, event.by): event.time for event in events if event.what == "invoke"}
-    for event in events:
+    for event, begun in _ends(events):
         if event.kind in ("call", "keyed") and event.value in ("timeout", "unavailable"):
-            since = begun[event.kind, event.name, event.by] - _CLOCK_SECONDS
+            since = begun - _CLOCK_SECONDS
             if not any(since <= fault.time <= event.time for fault in faults):
                 yield f"{event.kind} {event.name} got no answer: {event.value}"
+
+
+def _ends(events: Sequence[Event]) -> Iterator[tuple[Event, float]]:
+    """How the operations of the client ended, and when they began: of some with one key, the first that goes on."""
+    begun: defaultdict[str, list[float]] = defaultdict(list)
+    for event in events:
+        if event.what == "invoke":
+            begun[event.name].append(event.time)
+        elif event.what in ("ok", "fail", "unknown") and begun[event.name]:
+            yield event, begun[event.name][0]
+            begun[event.name].pop()
 
 
 def _unfenced(events: Sequence[Event]) -> Iterator[str]:

@@ -86,6 +86,8 @@ def test_an_instance_that_stops_returns_what_it_has_not_finished() -> None:
     stop, hang = fault(5, "stop", "i1"), fault(4, "hang", "all")
     cancelled = [_RAN[0], Event(4, "cancelled", "work", "a", "i1")]
     assert judge([*_SENT, *cancelled, stop, *_RAN_AGAIN], []) == []
+    early = fault(-20, "stop", "i1")  # it began what it had asked for before
+    assert judge([early, *_SENT, *cancelled, *_RAN_AGAIN], []) == []
     assert judge([*_SENT, *_RAN, stop, *_RAN_AGAIN], []) != []
     assert judge([*_SENT, *_RAN, hang, stop, *_RAN_AGAIN], []) == []  # the last acknowledgement may be lost
 
@@ -105,6 +107,15 @@ def test_one_key_has_one_reply() -> None:
     replies = [Event(5, "ok", "keyed", "k", "client", "x"), Event(6, "ok", "keyed", "k", "client", "x")]
     assert judge(replies, []) == []
     assert judge([*replies, Event(7, "ok", "keyed", "k", "client", "y")], []) == ["key k has 2 replies: ['x', 'y']"]
+
+
+def test_a_run_for_a_key_that_was_cancelled_in_time_is_followed_by_that_of_another_call() -> None:
+    cancelled = [Event(3, "start", "keyed", "k", "i1", "1"), Event(4, "cancelled", "keyed", "k", "i1")]
+    again = [Event(5, "start", "keyed", "k", "i1", "2"), Event(6, "effect", "keyed", "k", "i1")]
+    told = ["k ran on i1 after it had run on i1, which was never cut off"]
+    assert judge([*cancelled, *again], []) == told
+    assert judge([*cancelled, Event(4, "unknown", "keyed", "k", "client", "timeout"), *again], []) == []
+    assert judge([Event(1, "unknown", "keyed", "k", "client", "timeout"), *cancelled, *again], []) == told
 
 
 def test_after_a_take_over_only_the_new_owner_replies() -> None:
@@ -134,6 +145,8 @@ def test_the_work_of_an_event_loop_that_hangs_is_taken_over() -> None:
     assert judge([*hung, *late], []) == ["a stayed on i1 while its loop hung"]
     assert judge([*hung, *_RAN_AGAIN, *late], []) == []
     assert judge([*hung, fault(6, "slow", "all"), *late], []) == []
+    slow = [Event(0, "ready", "", "i1", lease=6), Event(0, "ready", "", "i2", lease=20)]
+    assert judge([*slow, *hung[2:], *late], []) == []  # in its first lease, i2 takes nothing over
 
 
 def test_a_call_that_kills_is_delivered_twice() -> None:
@@ -152,6 +165,8 @@ def test_no_call_is_refused_while_an_instance_serves() -> None:
     assert judge([ready, *refused], []) == ["call a was refused: no_such_service"]
     assert judge([ready, fault(3, "stop", "i1"), *refused], []) == []
     assert judge([ready, fault(3, "forget", "all"), *refused], []) == []
+    key = [Event(0.5, "invoke", "keyed", "k"), Event(0.6, "fail", "keyed", "k", "client", "no_such_service")]
+    assert judge([*key, ready, Event(5, "invoke", "keyed", "k"), Event(6, "ok", "keyed", "k", "client", "x")], []) == []
 
 
 def test_a_message_that_kills_is_given_to_five_processes_at_most() -> None:

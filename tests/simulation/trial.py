@@ -72,6 +72,7 @@ class _Trial:
         self.client = Client(world, network, self.history)
         self.jobs: dict[str, Job] = {}
         self._only = only
+        self._is_healed = False
 
     @property
     def _up(self) -> list[Instance]:
@@ -189,10 +190,10 @@ class _Trial:
                     executes = rng.random() < _EXECUTES
                     each.cut(executes=executes, lingers=executes and rng.random() < _LINGERS)
                 else:
-                    each.stalled_until = until
+                    each.stalled_until = max(each.stalled_until, until)
                 return each.host
             case "hang":
-                network.hung_until = until
+                network.hung_until = max(network.hung_until, until)
             case "stutter":
                 self._stutter(rng.choice([2, 3]))
             case "slow":
@@ -221,8 +222,10 @@ class _Trial:
     def _stutter(self, times: int) -> None:
         """The server hangs for less than half a lease, executes what it comes to in an instant, and hangs again."""
         network, world = self.network, self.world
+        if self._is_healed:
+            return
         length = _STUTTER * min([one.lease for one in self._up], default=_LEASE)
-        network.hung_until = world.now + length
+        network.hung_until = max(network.hung_until, world.now + length)
         network.quick_until = world.now + length * times + _LEASE
         if times > 1:
             world.at(network.hung_until, lambda: self._stutter(times - 1))
@@ -233,15 +236,15 @@ class _Trial:
         until = world.now + length
         match kind:
             case "freeze":
-                one.host.frozen_until = until
+                one.host.frozen_until = max(one.host.frozen_until, until)
             case "orphan":
-                one.host.frozen_until = until
+                one.host.frozen_until = max(one.host.frozen_until, until)
                 self._inject("forget")
             case "partition":
-                one.host.away_until = until
+                one.host.away_until = max(one.host.away_until, until)
                 for each in self.network.connections:
                     if each.host is one.host and not each.is_closed:
-                        each.stalled_until = until
+                        each.stalled_until = max(each.stalled_until, until)
             case "loop":
                 length = rng.choice([HUNG_AFTER / 2, HUNG_AFTER + 2.5 * one.lease])
                 one.hang(length)
@@ -268,6 +271,7 @@ class _Trial:
         self.add_instance(_LEASE)
 
     def _heal(self) -> None:
+        self._is_healed = True
         self.history.note("healed", "", "")
         for one in self.instances:
             one.host.frozen_until = one.host.away_until = 0.0
@@ -283,6 +287,8 @@ class _Trial:
     def _unrest(self) -> str:
         if self.client.pending:
             return f"{self.client.pending} operations of the client have not ended"
+        if not self.client.is_connected:
+            return "the client is not connected"
         if not all(one.is_ready for one in self._up):
             return "an instance does not start"
         if any(one.host.hung_until > self.world.now for one in self._up):
@@ -417,24 +423,27 @@ def try_seed(seed: int, path: str, *, verbose: bool = False, only: Sequence[str]
         verbose: Whether to keep what happened, with all log lines.
         only: The kinds of faults, if not all.
     """
-    hook, sys.unraisablehook = sys.unraisablehook, _ignore
+    logger = logging.getLogger("daebus")
+    before = logger.level, logger.propagate, sys.unraisablehook
+    logger.setLevel(logging.DEBUG if verbose else logging.CRITICAL)
+    logger.propagate, sys.unraisablehook = False, _ignore
     gc.disable()
     try:
         return _run(seed, path, verbose=verbose, only=only)
     finally:
+        logger.disabled = True
         gc.collect()  # the coroutines of hosts that were killed are closed now, and complain
         gc.freeze()  # what is left stays, as the caches of daebus do
         gc.enable()
-        sys.unraisablehook = hook
+        logger.disabled = False
+        logger.setLevel(before[0])
+        logger.propagate, sys.unraisablehook = before[1:]
 
 
 def _run(seed: int, path: str, *, verbose: bool, only: Sequence[str]) -> Result:
     world = World(seed)
     log, logger = _Log(world), logging.getLogger("daebus")
-    before = logger.level, logger.propagate
-    logger.setLevel(logging.DEBUG if verbose else logging.CRITICAL)
     logger.addHandler(log)
-    logger.propagate = False
     try:
         with world.rules():
             network = SimNetwork(world, path)
@@ -452,8 +461,6 @@ def _run(seed: int, path: str, *, verbose: bool, only: Sequence[str]) -> Result:
     finally:
         logger.removeHandler(log)
         _forget(world)
-        logger.setLevel(before[0])
-        logger.propagate = before[1]
 
 
 def _forget(world: World) -> None:
