@@ -43,9 +43,9 @@ local function sim_id(key)
     return last_ms .. '-' .. string.format('%.0f', tonumber(last_seq) + 1)
 end
 local function sim_run(run, name, ...)
+    if name ~= 'TIME' and name ~= 'XADD' and name ~= 'PUBLISH' and name ~= 'XGROUP' then return run(name, ...) end
     if name == 'TIME' then return {string.sub(sim_time, 1, -7), string.sub(sim_time, -6)} end
-    local args = {...}
-    if name == 'PUBLISH' then sim_told = sim_told .. ' !' .. args[1] end
+    local args = {...} if name == 'PUBLISH' then sim_told = sim_told .. ' !' .. args[1] end
     if name == 'XGROUP' and args[1] ~= 'DELCONSUMER' then sim_told = sim_told .. ' ' .. args[2] end
     if name == 'XADD' then
         sim_told = sim_told .. ' ' .. args[1]
