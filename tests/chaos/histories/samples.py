@@ -6,8 +6,8 @@ import os
 import re
 import statistics
 import time
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 import msgspec
@@ -32,13 +32,13 @@ class Sample(msgspec.Struct, frozen=True):
         process: Its name; ``server-0`` and so on for the servers.
         at: When, in seconds of `time.monotonic`.
         memory: In bytes: resident; of a server, what its data takes.
-        descriptors: How many it had open; of a server 0.
+        descriptors: How many it had open, by kind; of a server none.
     """
 
     process: str
     at: float
     memory: int
-    descriptors: int
+    descriptors: Mapping[str, int]
 
 
 class Growth(msgspec.Struct, frozen=True):
@@ -47,12 +47,14 @@ class Growth(msgspec.Struct, frozen=True):
     Attributes:
         memory: The factor of the resident memory of a replica or client.
         descriptors: How many more descriptors.
+        kinds: Of which kinds these are.
         server: The factor of a server's memory.
         server_bytes: The same in bytes.
     """
 
     memory: float
     descriptors: int
+    kinds: Mapping[str, int]
     server: float
     server_bytes: int
 
@@ -66,11 +68,21 @@ def sample(arena: Arena) -> list[Sample]:
             pid = member.process.pid
             with open(f"/proc/{pid}/statm") as file:
                 memory = int(file.read().split()[1]) * _PAGE
-            found.append(Sample(member.name, now, memory, len(os.listdir(f"/proc/{pid}/fd"))))
+            found.append(Sample(member.name, now, memory, _descriptors(pid)))
     for number, engine in enumerate(arena.servers.engines):
         with suppress(OSError):
             if used := _MEMORY.search(engine.ask("INFO memory")):
-                found.append(Sample(f"server-{number}", now, int(used[1]), 0))
+                found.append(Sample(f"server-{number}", now, int(used[1]), {}))
+    return found
+
+
+def _descriptors(pid: int) -> Counter[str]:
+    """How many descriptors a process has, by kind: ``socket``, ``pipe``, ``anon_inode``, or ``file``."""
+    found = Counter[str]()
+    for entry in os.scandir(f"/proc/{pid}/fd"):
+        with suppress(OSError):  # it was closed
+            kind, colon, _ = os.readlink(entry.path).partition(":")
+            found[kind if colon else "file"] += 1
     return found
 
 
@@ -79,7 +91,7 @@ def growth(samples: Sequence[Sample]) -> Growth:
     by_process: defaultdict[str, list[Sample]] = defaultdict(list)
     for one in samples:
         by_process[one.process].append(one)
-    memory, descriptors, server, server_bytes = 1.0, 0, 1.0, 0
+    memory, kinds, server, server_bytes = 1.0, dict[str, int](), 1.0, 0
     for name, those in by_process.items():
         warm = [one for one in those if one.at - those[0].at >= _WARM_SECONDS]
         if len(warm) < _LEAST_SAMPLES:
@@ -90,8 +102,18 @@ def growth(samples: Sequence[Sample]) -> Growth:
             server, server_bytes = max(server, after / before), max(server_bytes, int(after - before))
         else:
             memory = max(memory, after / before)
-            more = statistics.median(one.descriptors for one in last) - statistics.median(
-                one.descriptors for one in first
-            )
-            descriptors = max(descriptors, int(more))
-    return Growth(round(memory, 3), descriptors, round(server, 3), server_bytes)
+            kinds = max(kinds, _more(first, last), key=lambda kinds: sum(kinds.values()))
+    return Growth(round(memory, 3), sum(kinds.values()), kinds, round(server, 3), server_bytes)
+
+
+def _more(first: Sequence[Sample], last: Sequence[Sample]) -> dict[str, int]:
+    """How many more descriptors there are, by kind."""
+    before, after = (
+        {kind: int(statistics.median(one.descriptors.get(kind, 0) for one in part)) for kind in _kinds(first, last)}
+        for part in (first, last)
+    )
+    return {kind: count - before[kind] for kind, count in after.items() if count != before[kind]}
+
+
+def _kinds(*parts: Sequence[Sample]) -> list[str]:
+    return sorted({kind for part in parts for one in part for kind in one.descriptors})

@@ -86,7 +86,7 @@ async def soak(folder: Path, *, options: Options) -> Report:
     if played.findings:
         _tell(played, options, keep)
     row, grown = _row(played, "soak"), played.growth
-    sizes = f"memory x {grown.memory}, descriptors +{grown.descriptors}, server x {grown.server}"
+    sizes = f"memory x {grown.memory}, descriptors +{grown.descriptors} {grown.kinds}, server x {grown.server}"
     row.more += f"; {sizes} (+{grown.server_bytes} bytes); keys by their ends: {played.keyed}; {played.injected}"
     row.left += _grows(grown)
     return row
