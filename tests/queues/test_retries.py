@@ -137,14 +137,15 @@ async def test_pauses_grow_up_to_the_longest(redis: Any, failures: int, longest:
 
 
 async def test_what_cannot_pass_and_what_has_failed_too_often_dies(redis: Any) -> None:
-    entry = await delivered(redis, ACTION, request="{}", failures="3", sent="17")
+    first = await delivered(redis, ACTION, request="{}", failures="3", sent="17")
     async with opened() as (node, retries):
-        await retries.failed(ACTION, entry, Unavailable("away"), "r1")
+        await retries.failed(ACTION, first, Unavailable("away"), "r1")
         await redis.delete(WORK)
         entry = await delivered(redis, ACTION, request="{}")
         await retries.failed(ACTION, entry, Conflict("taken"), "r2")
         (_, worn), (_, refused) = await redis.xrange(DEAD)
     assert worn.pop(b"failed").isdigit()
+    assert worn.pop(b"entry") == first.id
     assert worn == {
         b"service": b"shop",
         b"action": b"work",
