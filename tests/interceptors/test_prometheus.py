@@ -82,7 +82,9 @@ async def test_the_http_of_the_app_serves_the_metrics() -> None:
     expected[("internal", "shop/double", "daebus")] = 1
     assert samples(body, "rpc_server_call_duration_seconds_count") == expected
     assert samples(body, "rpc_client_call_duration_seconds_count") == expected
-    assert samples(body, "http_server_request_duration_seconds_count") == {("GET", "200", "/users/<name>", "http"): 1}
+    assert samples(body, "http_server_request_duration_seconds_count") == {
+        ("", "GET", "200", "/users/<name>", "http"): 1
+    }
     assert samples(body, "python_info"), "the registry of prometheus-client is served, too"
 
 
@@ -93,7 +95,7 @@ async def test_a_port_of_its_own_serves_them_without_http() -> None:
     async with running(shop(metrics)) as service:
         assert [item async for item in service.bus.stream(COUNT, 3)] == [0, 1, 2]
         body = await scraped(f"http://127.0.0.1:{metrics.port}/metrics")
-    assert samples(body, "rpc_server_call_duration_seconds_count") == {("shop/count", "daebus"): 1}
+    assert samples(body, "rpc_server_call_duration_seconds_count") == {("", "shop/count", "daebus"): 1}
     assert samples(body, "sold_total") == {(): 3}
 
 
@@ -109,11 +111,11 @@ async def test_sends_and_events_are_messages() -> None:
         await until(are_handled)
     consumer = "shop/shop.on_order"
     assert await scrape(metrics, "messaging_process_duration_seconds_count") == {
-        ("", "shop/note", "process", "process", "daebus"): 1,
-        (consumer, "orders", "process", "process", "daebus"): 1,
+        ("", "", "shop/note", "process", "process", "daebus"): 1,
+        ("", consumer, "orders", "process", "process", "daebus"): 1,
     }
     sent = await scrape(metrics, "messaging_client_operation_duration_seconds_count")
-    assert sent == {("orders", "publish", "send", "daebus"): 1, ("shop/note", "send", "send", "daebus"): 1}
+    assert sent == {("", "orders", "publish", "send", "daebus"): 1, ("", "shop/note", "send", "send", "daebus"): 1}
 
 
 async def test_names_and_codes_that_others_choose_do_not_fill_the_memory() -> None:
@@ -137,7 +139,7 @@ async def test_a_script_measures_what_it_sends() -> None:
     metrics = PrometheusMetrics()
     async with running(shop(PrometheusMetrics())), Bus(private_redis_url(), interceptors=[metrics]) as bus:
         assert await bus.call(DOUBLE, 1) == 2
-    assert await scrape(metrics, "rpc_client_call_duration_seconds_count") == {("shop/double", "daebus"): 1}
+    assert await scrape(metrics, "rpc_client_call_duration_seconds_count") == {("", "shop/double", "daebus"): 1}
 
 
 def test_the_format_is_that_of_the_request() -> None:

@@ -105,12 +105,12 @@ async def test_streams_and_sockets_in_progress_are_counted() -> None:
         await stream.aclose()
         await until(lambda: _is(metrics, "daebus_streams_active", {("action count", "shop"): 0}))
     answered = await scrape(metrics, "daebus_socket_message_duration_seconds_count")
-    assert answered == {("hello", "shop"): 1}
+    assert answered == {("hello", "shop", ""): 1}
     # The service is told to end the stream; for the reader itself that is no error.
     served = await scrape(metrics, "rpc_server_call_duration_seconds_count")
     assert served == {("cancelled", "shop/count", "daebus"): 1}
     read = await scrape(metrics, "rpc_client_call_duration_seconds_count")
-    assert read == {("shop/count", "daebus"): 1}
+    assert read == {("", "shop/count", "daebus"): 1}
 
 
 async def test_the_event_loop_and_the_schedules_have_delays() -> None:
@@ -123,7 +123,7 @@ async def test_the_event_loop_and_the_schedules_have_delays() -> None:
     async with running(app):
         await until(lambda: _has(metrics, "daebus_task_delay_seconds_count", "tidy"))
         await until(lambda: _has(metrics, "daebus_event_loop_delay_seconds", "shop"))
-        await until(lambda: _has(metrics, "daebus_task_duration_seconds_count", "shop", "tidy"))
+        await until(lambda: _has(metrics, "daebus_task_duration_seconds_count", "shop", "tidy", ""))
 
 
 def test_a_connection_that_works_again_is_counted() -> None:

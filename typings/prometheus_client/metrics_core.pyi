@@ -11,6 +11,8 @@ class Metric:
     documentation: str
     type: str
     samples: list[Sample]
+    def __init__(self, name: str, documentation: str, typ: str) -> None: ...
+    def add_sample(self, name: str, labels: dict[str, str], value: float) -> None: ...
 
 class CounterMetricFamily(Metric):
     def __init__(

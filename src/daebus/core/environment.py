@@ -7,7 +7,10 @@ import os
 
 from daebus.errors import ConfigurationError
 
-__all__ = ["seconds_from"]
+__all__ = ["WORKER_VARIABLE", "seconds_from"]
+
+WORKER_VARIABLE = "DAEBUS_WORKER"
+"""The variable by which a supervisor tells each worker the number of its slot, and a folder for all: ``0:DIR``."""
 
 
 def seconds_from(variable: str, default: float) -> float:

@@ -76,5 +76,5 @@ class OpenTelemetryMetrics(Measuring):
         """What was read last, if that was for the same export: each of its metrics asks."""
         now = time.monotonic()
         if now - self._read_at > _SAME_EXPORT_SECONDS:
-            self._readings, self._read_at = list(self._reader.read()), now
+            self._readings, self._read_at = [*self._reader.read(), *self._reader.read_queues()], now
         return self._readings

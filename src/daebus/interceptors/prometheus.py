@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
 from typing_extensions import override
@@ -13,7 +13,8 @@ from daebus.errors import ConfigurationError, StartupError
 from daebus.telemetry.histograms import Histogram
 
 from .measuring import Measuring, Record
-from .operations import DELAY, DURATIONS
+from .operations import DELAY, DURATIONS, ERROR_TYPE
+from .siblings import Siblings
 from .vitals import METRICS, Reader, Reading
 
 try:
@@ -25,6 +26,8 @@ except ModuleNotFoundError as _missing:
     raise ModuleNotFoundError(
         "daebus.interceptors.prometheus needs prometheus-client: pip install 'daebus[prometheus]'.", name=_missing.name
     ) from _missing
+
+from .worker_families import decode_families, encode_families, merged
 
 if TYPE_CHECKING:
     from litestar.types import ControllerRouterHandler
@@ -65,18 +68,29 @@ class PrometheusMetrics(Measuring, Collector):
         self._address = (host, port)
         self._registry = registry
         self._reader = Reader(queues=queues)
+        self._siblings: Siblings | None = None
         self._durations: dict[str, dict[_Labels, Histogram]] = {}
         self.port: int | None = port
         """The TCP port that it listens on while the service runs; None: it has none of its own."""
 
     @override
     def recorder(self, metric: str, attributes: Mapping[str, str]) -> Record:
-        labels = tuple(sorted((name.replace(".", "_"), value) for name, value in attributes.items()))
+        given = {ERROR_TYPE: "", **attributes}.items()  # Prometheus needs the same labels in all series of a metric
+        labels = tuple(sorted((name.replace(".", "_"), value) for name, value in given))
         return self._durations.setdefault(metric, {}).setdefault(labels, Histogram()).add
 
     @override
     def collect(self) -> Iterator[Metric]:
-        """The metrics: of messages, of the service, and those of the registry."""
+        """The metrics: of messages, of the service, and those of the registry; of all workers that share the port."""
+        siblings = self._siblings
+        if siblings is None:
+            yield from self._of_process()
+        else:
+            others = {number: decode_families(told) for number, told in siblings.ask().items()}
+            yield from merged({siblings.index: list(self._of_process()), **others})
+        yield from _families(self._reader.read_queues())
+
+    def _of_process(self) -> Iterator[Metric]:
         for metric, series in sorted(self._durations.items()):
             yield _histogram(metric, dict(series))
         delays: dict[_Labels, Histogram] = {}
@@ -98,24 +112,35 @@ class PrometheusMetrics(Measuring, Collector):
 
     @asynccontextmanager
     async def serving(self, run: ServiceRun) -> AsyncGenerator[None]:
-        """Follow a run of the service, and serve the metrics on their own port if they have one."""
+        """Follow a run of the service, and serve the metrics on their own port if they have one.
+
+        Of several workers, the first one serves them.
+        """
+        siblings = self._siblings = Siblings.of_environment()
         host, port = self._address
-        with self._reader.following(run):
-            if port is None:
+        with self._reader.following(run), ExitStack() as stack:
+            if siblings is not None:
+                stack.enter_context(siblings.telling(lambda: encode_families(self._of_process())))
+            if port is None or (siblings is not None and siblings.index > 0):
                 yield
                 return
-            try:
-                server, thread = start_http_server(port, host, self)
-            except OSError as error:
-                raise StartupError(f"The metrics cannot be served on {host}:{port}: {error.strerror}") from error
-            self.port = server.server_port
-            run.logger.info("metrics are served", host=host, port=self.port)
-            try:
+            async with self._listening(host, port, run):
                 yield
-            finally:
-                await asyncio.to_thread(server.shutdown)
-                server.server_close()
-                thread.join()
+
+    @asynccontextmanager
+    async def _listening(self, host: str, port: int, run: ServiceRun) -> AsyncGenerator[None]:
+        try:
+            server, thread = start_http_server(port, host, self)
+        except OSError as error:
+            raise StartupError(f"The metrics cannot be served on {host}:{port}: {error.strerror}") from error
+        self.port = server.server_port
+        run.logger.info("metrics are served", host=host, port=self.port)
+        try:
+            yield
+        finally:
+            await asyncio.to_thread(server.shutdown)
+            server.server_close()
+            thread.join()
 
     def http_handlers(self) -> Sequence[ControllerRouterHandler]:
         """The handlers that the app's HTTP serves beside its routes."""

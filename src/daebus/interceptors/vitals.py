@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError as CancelledFuture
 from contextlib import contextmanager
 from operator import attrgetter
@@ -127,16 +127,18 @@ class Reader:
             self._run = self._loop = None
 
     def read(self) -> Iterator[Reading]:
-        """Read everything. In the thread of the event loop, the queues are left out, as it cannot wait there."""
-        run = self._run
-        if run is None:
-            return
-        vitals = _vitals_of(run)
-        if (stats := vitals.stats()) is None:
-            return
-        own = [*_of_stats(stats, vitals.streaming), *_of_counts(vitals.counts)]
-        for name, attributes, value in [*own, *self._of_queues(vitals, stats.at)]:
-            yield Reading(name, {"daebus.service": run.service, **attributes}, value)
+        """Read what is of this process."""
+        if (run := self._run) is not None and (stats := _vitals_of(run).stats()) is not None:
+            vitals = _vitals_of(run)
+            yield from _readings(run, [*_of_stats(stats, vitals.streaming), *_of_counts(vitals.counts, stats)])
+
+    def read_queues(self) -> Iterator[Reading]:
+        """Read the queues, which all instances of the service share; nothing in the thread of the event loop.
+
+        It cannot wait for the server there.
+        """
+        if (run := self._run) is not None and (stats := _vitals_of(run).stats()) is not None:
+            yield from _readings(run, self._of_queues(_vitals_of(run), stats.at))
 
     def delays(self) -> Mapping[str, Histogram]:
         """The delays of each background task."""
@@ -166,6 +168,11 @@ class Reader:
 _Value = tuple[str, Mapping[str, str], float]
 
 
+def _readings(run: ServiceRun, values: Iterable[_Value]) -> Iterator[Reading]:
+    for name, attributes, value in values:
+        yield Reading(name, {"daebus.service": run.service, **attributes}, value)
+
+
 def _of_stats(stats: Stats, streaming: Collection[str]) -> Iterator[_Value]:
     yield "daebus.info", {"service.version": stats.version or "", "daebus.version": stats.daebus}, 1
     for handler in stats.handlers:
@@ -178,14 +185,16 @@ def _of_stats(stats: Stats, streaming: Collection[str]) -> Iterator[_Value]:
         yield "daebus.event_loop.delay", {}, stats.lag
 
 
-def _of_counts(counts: Counts) -> Iterator[_Value]:
+def _of_counts(counts: Counts, stats: Stats) -> Iterator[_Value]:
+    # From 0 on: Prometheus sees no increase in a series that begins at 1.
+    queued = {handler.label: 0 for handler in stats.handlers if handler.kind in ("action", "listen")}
     counted = {
         "daebus.dead_letters": counts.buried,
         "daebus.retries": counts.retried,
         "daebus.takeovers": counts.taken_over,
     }
     for name, by_handler in counted.items():
-        for handler, number in dict(by_handler).items():
+        for handler, number in {**queued, **by_handler}.items():
             yield name, {"daebus.handler": handler}, number
     yield "daebus.redis.reconnects", {}, Outage.reconnected
 

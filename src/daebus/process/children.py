@@ -21,6 +21,7 @@ from contextlib import suppress
 
 import msgspec
 
+from daebus.core.environment import WORKER_VARIABLE
 from daebus.payloads.codec import encode
 from daebus.telemetry.logs import make_logger
 
@@ -110,12 +111,13 @@ class Child:
         self._listening = asyncio.create_task(self._listen(reader))
 
     @classmethod
-    async def start(cls, arguments: Sequence[str], *, apart: bool) -> Child:
+    async def start(cls, arguments: Sequence[str], *, apart: bool, worker: str = "") -> Child:
         """Start ``daebus ARGUMENTS``, a command that takes ``--tether``.
 
         Args:
             arguments: The command line.
             apart: Whether it is detached from the terminal: it gets no Ctrl-C and cannot read from it.
+            worker: The value of `WORKER_VARIABLE`; empty: it is no worker.
         """
         ours, theirs = socket.socketpair()
         # Opened first, so that nothing can fail between the start of the process and the return.
@@ -126,6 +128,7 @@ class Child:
                 stdin=subprocess.DEVNULL if apart else None,
                 process_group=0 if apart else None,
                 pass_fds=[theirs.fileno()],
+                env={**os.environ, WORKER_VARIABLE: worker},
             )
         return cls(process, *ends)
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import NoReturn
 
 from daebus.telemetry.logs import configure_logging, make_logger
@@ -63,6 +66,10 @@ class Supervisor:
         self._tries = tries
         self._logger = make_logger()
         self._children: set[Child] = set()
+        self._numbers: dict[Child, int] = {}
+        self._starting: set[int] = set()
+        self._folder = mkdtemp(prefix="daebus-")  # for what the workers share
+        atexit.register(rmtree, self._folder, ignore_errors=True)
 
     async def run(self) -> int:
         """Start the workers, and return an exit code when all have ended.
@@ -112,7 +119,14 @@ class Supervisor:
         self._logger.info("starting workers", workers=len(self._places))
 
     async def _start(self) -> Child:
-        child = await Child.start(self._arguments, apart=True)
+        self._numbers = {child: number for child, number in self._numbers.items() if child in self._children}
+        number = min({*range(len(self._places))} - {*self._numbers.values(), *self._starting})
+        self._starting.add(number)
+        try:
+            child = await Child.start(self._arguments, apart=True, worker=f"{number}:{self._folder}")
+        finally:
+            self._starting.discard(number)
+        self._numbers[child] = number
         self._children.add(child)
         return child
 
