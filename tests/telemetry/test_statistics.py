@@ -70,13 +70,28 @@ def shop(gate: asyncio.Event) -> Daebus:
 
 def test_durations_are_counted_by_their_bounds() -> None:
     made = Statistics()
-    made.counts[0] = 3
-    made.counts[len(BOUNDS)] = 1
-    assert list(made.durations()) == [(1e-5, 3), (None, 1)]
+    made.ended += [BOUNDS[3], 500.0, 1e-5, 0.0, BOUNDS[2] + 1e-9, 1e-6]
+    assert made.seconds == pytest.approx(500.000_075, rel=1e-6)
+    assert list(made.durations()) == [(1e-5, 3), (BOUNDS[3], 2), (None, 1)]
+    assert list(made.durations()) == [(1e-5, 3), (BOUNDS[3], 2), (None, 1)]
+    assert made.seconds == pytest.approx(500.000_075, rel=1e-6)
     made.reset()
     assert list(made.durations()) == []
     assert 118 < BOUNDS[-1] < 120
     assert all(1.41 < later / bound < 1.42 for bound, later in itertools.pairwise(BOUNDS))
+
+
+def test_however_many_messages_come_few_durations_wait_to_be_sorted() -> None:
+    made = Statistics()
+    in_flight = [made.begin() for _ in range(700)]
+    for _ in range(5_000):
+        made.end(made.begin())
+        assert len(made.ended) < 2_000
+    assert made.in_flight == 700
+    for begun in in_flight:
+        made.end(begun)
+    assert made.in_flight == 0
+    assert sum(count for _, count in made.durations()) == made.begun == 5_700
 
 
 def test_a_long_message_of_an_error_is_cut() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from bisect import bisect_left
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing, nullcontext
 from types import TracebackType
@@ -12,7 +11,7 @@ from typing import TypeVar, cast
 
 from daebus.core.cancelling import EXITS, is_cancelled
 from daebus.core.context import Context, current_context
-from daebus.telemetry.statistics import BOUNDS
+from daebus.telemetry.statistics import UNSORTED
 
 from .after_commit import discard, pending
 from .endpoint import Endpoint, Incoming
@@ -33,6 +32,8 @@ async def dispatch(endpoint: Endpoint[R], incoming: Incoming) -> R:
     token = current_context.set(incoming.context)
     statistics, begun = endpoint.statistics, time.perf_counter()
     statistics.begun += 1
+    if not statistics.begun & UNSORTED:
+        statistics.sort()
     try:
         arguments = endpoint.take(incoming)
         if not endpoint.signature.is_async:
@@ -52,9 +53,7 @@ async def dispatch(endpoint: Endpoint[R], incoming: Incoming) -> R:
         raise
     finally:
         current_context.reset(token)
-        seconds = time.perf_counter() - begun  # as in `Statistics.end`, without a call for each message
-        statistics.seconds += seconds
-        statistics.counts[bisect_left(BOUNDS, seconds)] += 1
+        statistics.ended.append(time.perf_counter() - begun)  # `Statistics.begin` and `end`, without their calls
 
 
 def _misraised(endpoint: Endpoint[object], error: BaseException) -> RuntimeError | None:
@@ -86,8 +85,8 @@ async def _dispatch_to_thread(endpoint: Endpoint[R], incoming: Incoming, argumen
 
 async def dispatch_stream(endpoint: Endpoint[R], incoming: Incoming) -> AsyncGenerator[R]:
     """Pass a message to a handler that is an async generator, and yield each encoded item."""
-    statistics, begun = endpoint.statistics, time.perf_counter()
-    statistics.begun += 1
+    statistics = endpoint.statistics
+    begun = statistics.begin()
     try:
         with Handling(endpoint, incoming.context):
             arguments = endpoint.take(incoming)
