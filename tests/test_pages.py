@@ -53,7 +53,7 @@ TESTED = {
         *("json room", "json room"),  # in tests/rooms
         *(f"json {kind}" for kind in ("request", "headers", "event-headers", "user", "delayed", "reply", "error")),
         *(f"json {kind}" for kind in ("invalid", "old-request", "event", "envelope", "envelope", "envelope")),
-        *(f"json {kind}" for kind in ("inquiry", "identity", "info", "stats")),
+        *(f"json {kind}" for kind in ("inquiry", "identity", "info", "stats", "health")),
         "json problem",
     ],
 }

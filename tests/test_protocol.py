@@ -372,8 +372,9 @@ async def test_http_errors_are_those_of_the_page() -> None:
 
 
 async def test_instances_answer_questions_with_what_the_page_says() -> None:
-    (inquiry,), (identity,), (info,), (stats,) = map(examples, ("inquiry", "identity", "info", "stats"))
-    expected = {"ping": identity, "info": identity | info, "stats": identity | stats}
+    named = ("inquiry", "identity", "info", "stats", "health")
+    (inquiry,), (identity,), (info,), (stats,), (health,) = map(examples, named)
+    expected = {"ping": identity, "info": identity | info, "stats": identity | stats, "health": identity | health}
     async with running(users([])) as service, raw_redis(private_redis_url()) as redis, redis.pubsub() as pubsub:
         await service.call(Action[GetUser, User]("get_user", service="users"), GetUser("u1"))
         await pubsub.subscribe(inquiry["reply_to"])
@@ -390,6 +391,11 @@ async def test_instances_answer_questions_with_what_the_page_says() -> None:
                 assert [one.keys() for one in reply["payload"].get("handlers", ())][:1] == [
                     one.keys() for one in cast("Any", payload).get("handlers", ())
                 ]
+                if asked == "health":
+                    checks: Any = reply["payload"]["checks"]
+                    assert [one | {"seconds": 0} for one in checks] == [
+                        one | {"seconds": 0} for one in health["checks"]
+                    ]
                 if asked == "stats":
                     only: Any = reply["payload"]["handlers"][0]
                     assert only["title"] == "action get_user"

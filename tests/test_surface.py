@@ -71,7 +71,7 @@ OFFERED: dict[type, str] = {
     Credentials: "cookies headers scheme scope source token",
     Daebus: f"{DECORATORS} {SOCKETS} asgi attach check container examine http name register_blueprint run websocket",
     DaebusError: "",
-    DaebusHttp: "allowed_hosts host http2 limits litestar msgpack origins port schema",
+    DaebusHttp: "allowed_hosts health host http2 limits litestar msgpack origins port schema",
     DaebusWebSocket: "client_id host limits origins path ping_interval port stop_notice",
     Followed: "event id",
     HttpLimits: "body_timeout max_body_size max_connections max_per_address min_rate",
@@ -88,8 +88,8 @@ OFFERED: dict[type, str] = {
     RunningService: "as_user bus call http override ports publish send socket stream",
     ServiceRun: "bus container grace instance logger service stopping",
     SecurityScheme: "basic bearer cookie format header kind name",
-    Settings: "check_contracts hung_after legacy lease limits max_buffered max_concurrency max_workers metadata "
-    "on_conflict on_lapse partitions signing_keys stop_timeout version",
+    Settings: "check_contracts drain_delay hung_after legacy lease limits max_buffered max_concurrency max_lag "
+    "max_workers metadata on_conflict on_lapse partitions signing_keys stop_timeout version",
     SigningKeys: "max_age of",
     Socket: "ask connection receive send",
     StreamAction: "name service types",

@@ -18,13 +18,14 @@ import msgspec
 from dependency_injector import providers
 
 from daebus.app.container import ServiceContainer
+from daebus.app.running.listening import Listening
 from daebus.app.running.web import Served, serve
 from daebus.app.service import Daebus
 from daebus.bus.bus import Bus
 from daebus.connection.node import open_node
 from daebus.connection.redis_server import RedisServer
 from daebus.core.timings import DEFAULT_TIMINGS, Timings
-from daebus.embedded.engine import EmbeddedEngine, join_embedded
+from daebus.embedded.engine import join_embedded
 from daebus.errors import ConfigurationError, WiringError, WiringProblem
 from daebus.identity.provider import Identity
 from daebus.mistakes.places import caller_place
@@ -49,15 +50,11 @@ C = TypeVar("C", bound=ServiceContainer)
 
 
 @cache
-def _engine() -> EmbeddedEngine:
-    engine = join_embedded(private=True)
-    atexit.register(engine.close)
-    return engine
-
-
 def private_redis_url() -> str:
     """The URL of a private server of this process; it starts at the first call and ends with the process."""
-    return _engine().url
+    engine = join_embedded(private=True)
+    atexit.register(engine.close)
+    return engine.url
 
 
 @cache
@@ -276,9 +273,9 @@ async def running(
     async def run() -> None:
         try:
             checked = msgspec.structs.replace(app.check(service, may_idle=True), timings=timings)
-            async with serve(checked, redis_url=url, host="127.0.0.1", port=0, development=True) as served:
-                base_url = f"http://127.0.0.1:{served.ports.get('http', 0)}"
-                async with httpx.AsyncClient(base_url=base_url, verify=_tls()) as http:
+            async with serve(checked, redis_url=url, listening=Listening("127.0.0.1", 0), development=True) as served:
+                port = served.ports.get("http", 0)
+                async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", verify=_tls()) as http:
                     services.append(RunningService(app, served, http))
                     ready.set()
                     await stop.wait()

@@ -99,11 +99,12 @@ def test_version_and_help_load_no_server(redis_url: str) -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     lines = done.stdout.splitlines()
     assert lines[0].startswith("daebus 1.")
-    assert [line.split()[0] for line in lines if line.startswith("  ")][-14:] == [
+    assert [line.split()[0] for line in lines if line.startswith("  ")][-15:] == [
         "call",
         "check",
         "dead",
         "export",
+        "health",
         "listen",
         "listeners",
         "lsp",

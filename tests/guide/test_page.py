@@ -22,6 +22,7 @@ PROGRAMS = (
     "schemes.py",
     "backends.py",
     "metrics.py",
+    "stock.py",
     "fences.py",
 )
 PROGRAM = "".join((HERE / name).read_text() for name in PROGRAMS)

@@ -127,8 +127,7 @@ class Daebus(Recorder, Generic[C]):
             component: A `DaebusHttp`, a `DaebusWebSocket`, or a `Component`: any object with its method `serving`.
 
         Raises:
-            WiringError: The object is not a component or is already attached, or the app already has a `DaebusHttp` or
-                `DaebusWebSocket`.
+            WiringError: The object is not a component, or it or another one of its kind is already attached.
         """
         collect(lambda: self._attach(component), None)
 
@@ -270,6 +269,7 @@ class Daebus(Recorder, Generic[C]):
         redis_url: str | None = None,
         host: str | None = None,
         port: int | None = None,
+        health_port: int | None = None,
         loop: Loop | None = None,
     ) -> None:
         """Run the service until SIGTERM or SIGINT.
@@ -277,17 +277,18 @@ class Daebus(Recorder, Generic[C]):
         Args:
             service: The name under which it is served.
             redis_url: The server; default: DAEBUS_REDIS_URL, else the embedded server of the project.
-            host: The address to listen on; default: DAEBUS_HOST, else the one of `DaebusHttp`, by default only this
-                machine.
+            host: The address to listen on; default: DAEBUS_HOST, else that of `DaebusHttp`, which is this machine only.
             port: TCP port; default: the one of `DaebusHttp`; 0: any free port.
+            health_port: TCP port for the probes of its health; default: DAEBUS_HEALTH_PORT, else that of `DaebusHttp`.
             loop: The event loop; default: uvloop where it is installed (``daebus[uvloop]``), else asyncio's own.
 
         Raises:
             SystemExit: The service could not start; a message on stderr says why.
         """
-        from .running.runner import run  # noqa: PLC0415  # as in `asgi`
+        from .running.listening import Listening  # noqa: PLC0415  # as in `asgi`
+        from .running.runner import run  # noqa: PLC0415
 
-        run(lambda: self.check(service), redis_url=redis_url, host=host, port=port, loop=loop)
+        run(lambda: self.check(service), redis_url=redis_url, listening=Listening(host, port, health_port), loop=loop)
 
 
 def _checked(container: C) -> C:

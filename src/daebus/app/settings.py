@@ -17,7 +17,7 @@ from daebus.protocol.limits import BusLimits
 from daebus.protocol.messages import MAX_PARTITIONS
 from daebus.queues.lapses import OnLapse
 
-__all__ = ["Conflict", "Settings", "read_settings", "unknown_option"]
+__all__ = ["Conflict", "Settings", "read_settings", "stop_seconds", "unknown_option"]
 
 Conflict = Literal["warn", "error"]
 
@@ -77,6 +77,10 @@ class Settings(_Options, frozen=True, kw_only=True):
             cluster each stream has a slot of its own. The streams share the concurrency of the action. After a change,
             a request with the same idempotency key may run once more. Default 1.
         stop_timeout: Seconds that work in flight may take when the service stops; default 30.
+        drain_delay: Seconds for which a service that was asked to stop still works as before, but is no longer ready
+            (``/health/ready``), so that load balancers send nothing more before it refuses connections. Default 0.
+        max_lag: The delay of the event loop within the last 10 s, in seconds, from which on the service is not ready;
+            0: any delay is accepted. Default 5.
         lease: Seconds after its last heartbeat at which an instance counts as dead; its messages in flight are then
             redelivered to other instances. It must be longer than any code holds the GIL, and short enough that a
             caller still waits when its request is redelivered. Default 6.
@@ -112,6 +116,8 @@ class Settings(_Options, frozen=True, kw_only=True):
     max_workers: int = 32
     partitions: int = 1
     stop_timeout: float = 30.0
+    drain_delay: float = 0.0
+    max_lag: float = 5.0
     lease: float = 6.0
     on_lapse: OnLapse = "cancel"
     hung_after: float | None = None
@@ -135,6 +141,8 @@ class Settings(_Options, frozen=True, kw_only=True):
         )
         require_count(subject, "partitions", self.partitions, most=MAX_PARTITIONS)
         require_seconds(subject, "stop_timeout", self.stop_timeout, or_zero=True)
+        require_seconds(subject, "drain_delay", self.drain_delay, or_zero=True)
+        require_seconds(subject, "max_lag", self.max_lag, or_zero=True)
         require_seconds(subject, "lease", self.lease)
         require_choice(subject, "on_lapse", self.on_lapse, get_args(OnLapse))
         if self.hung_after is not None:
@@ -164,6 +172,11 @@ class Settings(_Options, frozen=True, kw_only=True):
             if not (_is_label(name) and _is_label(value)):
                 found = f"metadata={{{name!r}: {value!r}}}: both must be texts of 1 to {_LONGEST_LABEL} characters"
                 raise refuse(subject, found, 'write metadata={"region": "eu"}', "wrong-option")
+
+
+def stop_seconds(settings: Settings) -> float:
+    """Seconds from the request to stop until work in flight is cancelled."""
+    return settings.drain_delay + settings.stop_timeout
 
 
 def _is_label(given: object) -> bool:

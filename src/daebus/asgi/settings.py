@@ -104,10 +104,12 @@ class WebSocketLimits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HttpOptions(LitestarOptions, total=False):
-    """Options of `DaebusHttp` besides its parameters: those of Litestar, and one of its own."""
+    """Options of `DaebusHttp` besides its parameters: those of Litestar, and two of its own."""
 
     msgpack: bool
     """Whether bodies and answers may be MessagePack instead of JSON. Default: JSON only."""
+    health: bool
+    """Whether ``/health/live`` and ``/health/ready`` are served. Default: unless they have a port of their own."""
 
 
 class DaebusHttp:
@@ -130,7 +132,8 @@ class DaebusHttp:
         limits: How large and how slow requests may be, and how many connections there are; default: `HttpLimits()`.
         litestar: Any arguments of ``Litestar(...)``: cors_config, guards, middleware, plugins, stores, openapi_config,
             … And ``msgpack=True``: clients may send bodies, and ask for answers, in MessagePack instead of JSON, by the
-            headers ``Content-Type`` and ``Accept: application/msgpack``.
+            headers ``Content-Type`` and ``Accept: application/msgpack``. And ``health``: whether ``/health/live`` and
+            ``/health/ready`` are served; default: unless they have a port of their own (``--health-port``).
 
     Raises:
         ConfigurationError: The port, an origin or a host name is not valid.
@@ -158,6 +161,8 @@ class DaebusHttp:
         self.http2 = http2
         self.msgpack: bool = litestar.pop("msgpack", False)
         """Whether bodies and answers may be MessagePack instead of JSON."""
+        self.health: bool | None = litestar.pop("health", None)
+        """Whether ``/health/live`` and ``/health/ready`` are served; None: unless they have a port of their own."""
         self.limits: HttpLimits = _limits("DaebusHttp", limits, HttpLimits)
         self.litestar: Mapping[str, object] = {**litestar}
         self._site = call_site()

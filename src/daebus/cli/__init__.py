@@ -22,6 +22,7 @@ _COMMANDS: Mapping[str, str] = {
     "listen": "asking",
     "dead": "dead",
     "export": "exporting",
+    "health": "fleet.health",
     "listeners": "listeners",
     "lsp": "editor",
     "mcp": "assistants",

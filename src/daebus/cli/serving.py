@@ -12,8 +12,10 @@ from typing import get_args
 import click
 import msgspec
 
+from daebus.app.running.listening import Listening
 from daebus.app.running.runner import run as run_process
 from daebus.app.running.web import Served
+from daebus.app.settings import stop_seconds
 from daebus.checking.deployment import find_unsafe
 from daebus.checking.description import describe
 from daebus.checking.examination import examine
@@ -44,6 +46,7 @@ class _Options(msgspec.Struct, frozen=True):
     redis_url: str | None
     host: str | None
     port: int | None
+    health_port: int | None
     loop: Loop | None
     expect: Path | None
     workers: int
@@ -58,6 +61,7 @@ class _Options(msgspec.Struct, frozen=True):
             "redis-url": self.redis_url,
             "host": self.host,
             "port": self.port,
+            "health-port": self.health_port,
             "loop": self.loop,
             "expect": self.expect,
         }
@@ -70,6 +74,11 @@ class _Options(msgspec.Struct, frozen=True):
 @redis_url_option
 @click.option("--host", help="Address to listen on, such as 0.0.0.0; default: DAEBUS_HOST, else that of DaebusHttp.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port; default: that of DaebusHttp; 0: any free port.")
+@click.option(
+    "--health-port",
+    type=click.IntRange(0, 65535),
+    help="Port of its own for /health/live and /health/ready; default: DAEBUS_HEALTH_PORT, else the port for HTTP.",
+)
 @click.option(
     "--loop", type=click.Choice(get_args(Loop)), help="Event loop; default: uvloop if it is installed, else asyncio."
 )
@@ -92,6 +101,8 @@ def run(**given: object) -> None:
     options = msgspec.convert(given, _Options)
     if options.reload and options.workers > 1:
         raise click.UsageError("--reload is for development, with one process: leave out --workers.")
+    if options.health_port == 0 and options.workers > 1:
+        raise click.UsageError("--workers share one --health-port: name it, as 0 is any free port for each of them.")
     with explained(TargetError):
         if options.reload:
             sys.exit(_reload(options))
@@ -127,14 +138,12 @@ def _serve(options: _Options) -> None:
 
     def report(tether: Tether, served: Served) -> None:
         port, settings = served.ports.get("http", served.ports.get("websocket")), made.settings
-        tether.report(Started(made.service, port, settings.stop_timeout, hung_seconds(settings.hung_after)))
+        tether.report(Started(made.service, port, stop_seconds(settings), hung_seconds(settings.hung_after)))
 
     run_process(
         lambda: made,
         redis_url=options.redis_url,
-        host=options.host,
-        port=options.port,
-        share_port=options.share_port,
+        listening=Listening(options.host, options.port, options.health_port, options.share_port),
         loop=options.loop,
         report=None if tether is None else partial(report, tether),
         then_exits=True,

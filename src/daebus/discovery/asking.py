@@ -19,7 +19,7 @@ __all__ = ["PATIENCE", "ask", "ask_instance"]
 
 T = TypeVar("T")
 
-PATIENCE: Mapping[Ask, float] = {"ping": 1.0, "stats": 1.0, "info": 10.0, "export": 30.0}
+PATIENCE: Mapping[Ask, float] = {"ping": 1.0, "stats": 1.0, "health": 2.0, "info": 10.0, "export": 30.0}
 """How long, in seconds, the answers of instances are waited for if fewer answer than listen.
 
 The first `info` of an instance takes a while, as it describes all handlers; so does each `export`.

@@ -35,6 +35,7 @@ from daebus.openapi.operation_ids import operation_ids
 from daebus.openapi.page import MESSAGES_PATH, PATH, Documentation
 from daebus.payloads.schemas import Json
 from daebus.server.draining import BODY_RECEIVED, draining
+from daebus.server.granian_server import AsgiApp
 from daebus.server.sockets import DIRECT, Direct
 from daebus.telemetry.logs import Logger
 
@@ -56,12 +57,16 @@ class Application(Litestar):
         guard: Refuses other sites and hosts.
         documentation: The documentation of the routes.
         packs: The largest body in MessagePack, in bytes; None: bodies and answers are JSON only.
+        probed: The paths of probes of the service's health, which `probes` answers.
+        probes: See above.
     """
 
     fast_path: FastPath
     guard: SiteGuard
     documentation: Documentation
     packs: int | None = None
+    probed: frozenset[str] = frozenset()
+    probes: AsgiApp | None = None
 
     @override
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # unions of the types of the three kinds
@@ -74,6 +79,10 @@ class Application(Litestar):
                 await refuse_unread(scope, receive, send, refusal)
                 return
         elif scope["type"] == "http":
+            # Before the guard: a platform asks by an address that is no name of the service.
+            if scope["path"] in self.probed and self.probes is not None:
+                await self.probes(scope, receive, send)
+                return
             scope.setdefault("state", {})
             if BODY_RECEIVED not in scope:  # the server is not ours
                 receive, send = draining(scope, receive, send)
@@ -179,7 +188,7 @@ def _listed(given: Mapping[str, object], name: str) -> Sequence[object]:
     return cast("Sequence[object]", given.get(name) or ())
 
 
-_OWN = ("port", "host", "origins", "allowed_hosts", "schema", "http2", "msgpack", "limits")
+_OWN = ("port", "host", "origins", "allowed_hosts", "schema", "http2", "msgpack", "health", "limits")
 
 
 def _refuse_unknown(settings: DaebusHttp) -> None:

@@ -17,7 +17,7 @@ from daebus.telemetry.statistics import BOUNDS
 
 from .queue_states import QueueState, dead_count, queue_states
 
-__all__ = ["HandlerReport", "InstanceReport", "ServiceReport", "quantile", "service_reports"]
+__all__ = ["HandlerReport", "InstanceReport", "ServiceReport", "live_instances", "quantile", "service_reports"]
 
 InstanceState: TypeAlias = State | Literal["silent"]
 
@@ -110,7 +110,7 @@ async def _seen(node: Node) -> dict[str, int]:
 
 async def _report(node: Node, service: str, seen: int, answers: Sequence[Stats]) -> ServiceReport:
     live, queues, dead = await asyncio.gather(
-        _live(node, service), queue_states(node, service), dead_count(node, service)
+        live_instances(node, service), queue_states(node, service), dead_count(node, service)
     )
     instances = [InstanceReport(each.instance, each.state, each) for each in sorted(answers, key=_age)]
     silent = sorted(live - {each.instance for each in answers})
@@ -122,7 +122,7 @@ def _age(stats: Stats) -> int:
     return stats.started
 
 
-async def _live(node: Node, service: str) -> set[str]:
+async def live_instances(node: Node, service: str) -> set[str]:
     """The instances whose lease has not expired."""
     registry, now = instance_registry(service), node.clock.now()
     members = cast("list[bytes]", await node.link.execute("ZRANGEBYSCORE", registry, now, "+inf"))

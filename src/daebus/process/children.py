@@ -43,7 +43,7 @@ class Started(msgspec.Struct):
     Attributes:
         service: The name of its service.
         port: The TCP port of its HTTP; None: it has no HTTP.
-        stop_timeout: Seconds that work in flight may take when it stops.
+        stop_timeout: Seconds from the request to stop until its work in flight is cancelled.
         hung_after: Seconds without progress of its event loop after which it counts as hung; 0: never.
     """
 

@@ -15,6 +15,7 @@ from typing import NoReturn
 from daebus.telemetry.logs import configure_logging, make_logger
 
 from .children import Child, Started
+from .notifier import Notifier
 from .signals import StopSignals
 
 __all__ = ["Supervisor"]
@@ -77,9 +78,10 @@ class Supervisor:
         The code is 0 after a signal; the code of the first worker if that does not start; 1 if no worker starts any
         more or one did not stop cleanly.
         """
-        keeping = asyncio.create_task(self._keep_all())
+        keeping = asyncio.create_task(self._keep_all(notifier := Notifier()))
         with StopSignals(asyncio.get_running_loop(), keeping.cancel, self._force):
             await asyncio.wait({keeping})
+            notifier.stopping()
             stopped = await asyncio.gather(*(child.stop() for child in self._children))
         if not keeping.cancelled():
             return keeping.result()
@@ -90,7 +92,7 @@ class Supervisor:
             child.kill()
         os._exit(128 + number)
 
-    async def _keep_all(self) -> int:
+    async def _keep_all(self, notifier: Notifier) -> int:
         first = await self._start()
         started = await first.started()
         if started is None:
@@ -102,7 +104,8 @@ class Supervisor:
         children = [first, *await asyncio.gather(*others)]
         keepers = [asyncio.create_task(self._keep(*pair)) for pair in zip(self._places, children, strict=True)]
         try:
-            done, _ = await asyncio.wait(keepers, return_when=asyncio.FIRST_COMPLETED)
+            async with notifier.serving(f"{started.service} runs in {len(keepers)} workers"):
+                done, _ = await asyncio.wait(keepers, return_when=asyncio.FIRST_COMPLETED)
             for keeper in done:
                 keeper.result()
         finally:

@@ -17,9 +17,11 @@ __all__ = [
     "SERVICES",
     "WHOLE",
     "Ask",
+    "CheckResult",
     "Files",
     "HandlerInfo",
     "HandlerStatistics",
+    "HealthAnswer",
     "Identity",
     "Info",
     "Inquiry",
@@ -30,7 +32,7 @@ __all__ = [
     "kind_and_name",
 ]
 
-Ask: TypeAlias = Literal["ping", "info", "stats", "export"]
+Ask: TypeAlias = Literal["ping", "info", "stats", "health", "export"]
 
 State: TypeAlias = Literal["starting", "running", "stopping"]
 
@@ -63,8 +65,8 @@ class Inquiry(msgspec.Struct, frozen=True, omit_defaults=True):
     """A question to running instances.
 
     Attributes:
-        ask: What is asked: who is there (``ping``), what it serves (``info``), how it is doing (``stats``), or a
-            document about it (``export``).
+        ask: What is asked: who is there (``ping``), what it serves (``info``), how it is doing (``stats``), whether it
+            is ready (``health``), or a document about it (``export``).
         reply_to: The pub/sub channel for the answers.
         request_id: A unique id, which the answers repeat.
         instance: The id of the only instance that is asked; None: all.
@@ -201,6 +203,34 @@ class Stats(Identity, frozen=True, kw_only=True):
     lag: float | None
     sockets: int | None
     handlers: Sequence[HandlerStatistics]
+
+
+class CheckResult(msgspec.Struct, frozen=True):
+    """The result of a health check.
+
+    Attributes:
+        name: The name of the check: ``bus``, ``event loop``, or that of a service in the container.
+        ok: Whether it has succeeded.
+        reason: Why it has failed; None: it has succeeded.
+        seconds: How long it took.
+    """
+
+    name: str
+    ok: bool
+    reason: str | None
+    seconds: float
+
+
+class HealthAnswer(Identity, frozen=True, kw_only=True):
+    """Whether an instance is ready: the answer to ``health``.
+
+    Attributes:
+        ready: Whether it runs, and all checks succeed.
+        checks: The results of its checks; empty while it starts or stops.
+    """
+
+    ready: bool
+    checks: Sequence[CheckResult]
 
 
 class Files(msgspec.Struct, frozen=True):

@@ -143,6 +143,11 @@ class Lease:
         return self._lapses if uptime() - self._confirmed < self.seconds / 2 else None
 
     @property
+    def silence(self) -> float:
+        """Seconds since the last heartbeat that the server has confirmed."""
+        return uptime() - self._confirmed
+
+    @property
     def may_take_over(self) -> bool:
         """Whether the server has been reachable for long enough that every live owner has sent a new heartbeat."""
         return self.tenure is not None and uptime() - self._steady_since > self.seconds

@@ -22,10 +22,10 @@ from daebus.process.usage import cpu_seconds, memory_bytes
 from daebus.protocol.discovery import (
     Files,
     HandlerStatistics,
+    HealthAnswer,
     Identity,
     Info,
     Inquiry,
-    State,
     Stats,
     kind_and_name,
 )
@@ -63,6 +63,8 @@ class Introspection:
                 return encode(self.identity())
             case "stats":
                 return encode(self.stats())
+            case "health":
+                return encode(await self._health())
             case "info":
                 return encode(await self._info())
             case "export":
@@ -74,7 +76,7 @@ class Introspection:
         return Identity(
             service=run.made.service,
             instance=run.node.id,
-            state=self._state(),
+            state=run.health.state,
             version=settings.version or os.environ.get(_VERSION_VARIABLE) or None,
             metadata=settings.metadata,
             daebus=version("daebus"),
@@ -97,10 +99,10 @@ class Introspection:
             handlers=[_statistics(spec, endpoint) for spec, endpoint in self._compiled],
         )
 
-    def _state(self) -> State:
-        if self._run.made.stopping.is_set():
-            return "stopping"
-        return "running" if self._run.has_started else "starting"
+    async def _health(self) -> HealthAnswer:
+        report = await self._run.health.report()
+        ready = report.status == "ready"
+        return HealthAnswer(**msgspec.structs.asdict(self.identity()), ready=ready, checks=report.checks)
 
     async def _info(self) -> Info:
         """What this instance serves. It is described once, in a thread, as that may take a while."""

@@ -7,10 +7,11 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import NoReturn
 
 from daebus.app.assembly import Assembly
+from daebus.app.settings import stop_seconds
 from daebus.core.cancelling import EXITS
 from daebus.delivery.grace import Grace
 from daebus.delivery.standing import standing_of_task
@@ -18,12 +19,14 @@ from daebus.errors import ConfigurationError, DaebusError, StartupError, render
 from daebus.mistakes.places import caller_place
 from daebus.mistakes.render import wants_colour
 from daebus.process.loop import Loop, loop_factory, tuned_collector
+from daebus.process.notifier import Notifier
 from daebus.process.signals import StopSignals
 from daebus.process.stopguard import StopGuard
 from daebus.process.usercode import is_loading
 from daebus.server.limits import raise_descriptors
 from daebus.telemetry.logs import configure_logging, make_logger
 
+from .listening import AS_CONFIGURED, Listening
 from .web import Served, serve
 
 __all__ = ["run"]
@@ -35,9 +38,7 @@ def run(
     check: Callable[[], Assembly],
     *,
     redis_url: str | None = None,
-    host: str | None = None,
-    port: int | None = None,
-    share_port: bool = False,
+    listening: Listening = AS_CONFIGURED,
     loop: Loop | None = None,
     report: Callable[[Served], None] | None = None,
     then_exits: bool = False,
@@ -51,9 +52,7 @@ def run(
     Args:
         check: Checks and compiles the app.
         redis_url: The server, as in `serve`.
-        host: The address to listen on, as in `serve`.
-        port: The TCP port to listen on, as in `serve`.
-        share_port: Whether other processes listen on the same port.
+        listening: Where it listens, as in `serve`.
         loop: See `loop_factory`.
         report: Tells the parent process that the service is ready. The parent then watches for hangs; without it, this
             process exits with code 1 if its event loop hangs.
@@ -72,8 +71,8 @@ def run(
     except DaebusError as error:
         _explain(error)
         raise SystemExit(1) from None
-    serving = serve(made, redis_url=redis_url, host=host, port=port, share_port=share_port, tells_end=False)
-    if not _Run(serving, make_loop, report, made.settings.stop_timeout).to_the_end(then_exits):
+    serving = serve(made, redis_url=redis_url, listening=listening, tells_end=False)
+    if not _Run(serving, make_loop, report, stop_seconds(made.settings)).to_the_end(then_exits):
         raise SystemExit(1)
 
 
@@ -113,12 +112,13 @@ class _Run:
         serving: AbstractAsyncContextManager[Served],
         make_loop: Callable[[], asyncio.AbstractEventLoop],
         report: Callable[[Served], None] | None,
-        stop_timeout: float,
+        seconds: float,
     ) -> None:
         self._serving = serving
         self._make_loop = make_loop
         self._report = report
-        self._stop_timeout = stop_timeout
+        self._stop_seconds = seconds
+        self._notifier = Notifier() if report is None else None  # else the parent process notifies systemd
         self._guard: StopGuard | None = None
         self._task: asyncio.Task[None] | None = None
         self._stop = asyncio.Event()
@@ -130,7 +130,7 @@ class _Run:
         """Run, with the highest allowed limit of file descriptors. Returns whether all went well."""
         raise_descriptors()
         runner = asyncio.Runner(loop_factory=self._make_loop)
-        guard = self._guard = StopGuard(runner.get_loop(), self._stop_timeout, exits=then_exits)
+        guard = self._guard = StopGuard(runner.get_loop(), self._stop_seconds, exits=then_exits)
         guard.start()
         # Signal handling ends last: a thread that does not end may delay the closing of the loop.
         with StopSignals(runner.get_loop(), self._ask, _force, guard.arm):
@@ -154,6 +154,8 @@ class _Run:
     def _ask(self) -> None:
         if self._guard is not None:
             self._guard.noticed()
+        if self._notifier is not None:
+            self._notifier.stopping()
         self._stop.set()
         if not self._started and self._task is not None:
             self._task.cancel()
@@ -205,7 +207,8 @@ class _Run:
             if self._report is not None:
                 self._report(served)
             with tuned_collector():
-                await self._stop.wait()
+                async with nullcontext() if self._notifier is None else self._notifier.serving(_status(served)):
+                    await self._stop.wait()
 
     def _tell(self, error: BaseException) -> None:
         logger = make_logger()
@@ -218,3 +221,9 @@ class _Run:
             _explain(error)
         else:
             logger.critical("service did not start", exc_info=error)
+
+
+def _status(served: Served) -> str:
+    """The line of ``systemctl status``."""
+    ports = ", ".join(f"{name} on port {port}" for name, port in served.ports.items())
+    return f"{served.runtime.made.service} serves {ports or 'messages of the bus'}"

@@ -27,6 +27,7 @@ from daebus.delivery.endpoint import Endpoint, Incoming
 from daebus.delivery.grace import Grace
 from daebus.discovery.presence import Presence
 from daebus.errors import ConfigurationError
+from daebus.health.readiness import Health
 from daebus.legacy.dialect import OldWire, UnspokenOldWire, dialect_of
 from daebus.operations.eviction import check_eviction
 from daebus.payloads.schemas import Json
@@ -42,6 +43,7 @@ from daebus.websocket.authentication import finding_users
 from daebus.websocket.clients import Clients
 from daebus.websocket.replicas import Replicas
 
+from .health_checks import checks_of
 from .parts import Part, parts_of
 from .vitals import RunVitals
 
@@ -69,6 +71,7 @@ class Runtime:
         hub: Its WebSocket connections; None: it has no WebSockets.
         clients: The WebSocket clients of all its replicas.
         rooms: The rooms of WebSocket clients.
+        health: Whether this process is ready.
         has_started: Whether all its parts were opened.
         lease: The heartbeat of this process; set when its part is open, as are the next three attributes.
         retries: The retries of each partition that is read.
@@ -86,12 +89,13 @@ class Runtime:
     retries: list[Retries]
     actions: ActionServer
 
-    def __init__(self, made: Assembly, node: Node, logger: Logger) -> None:
+    def __init__(self, made: Assembly, node: Node, logger: Logger, health: Health | None = None) -> None:
         self.made: Assembly = made
         self.node = node
         node.stopping = made.stopping
         node.signing_keys = made.settings.signing_keys
         self.logger = logger
+        self.health: Health = health or Health(logger)
         self.grace: Grace = Grace(made.settings.stop_timeout, logger)
         self.budget: Budget = Budget(made.settings.max_buffered)
         self.dialect: OldWire | UnspokenOldWire = dialect_of(made.settings.legacy)(node)
@@ -139,10 +143,21 @@ class Runtime:
                     await stack.enter_async_context(part.serving(self))
                 self.logger.info("service started")
                 self.has_started = True
+                self.health.run(checks_of(self))
                 yield
+                await self._drain()
             finally:
+                self.health.stop()
                 self.grace.begin(logs=self.has_started)
                 await self.take_no_more()
+
+    async def _drain(self) -> None:
+        """Work as before for a while, so that load balancers notice that the service is no longer ready."""
+        delay = self.made.settings.drain_delay
+        self.health.stop()
+        if delay:
+            self.logger.info("service draining", seconds=delay)
+            await asyncio.sleep(delay)
 
     async def take_no_more(self) -> None:
         """Leave the registry and read no more from the bus, before open connections are drained.
@@ -193,7 +208,12 @@ class Runtime:
 
 @asynccontextmanager
 async def open_runtime(
-    made: Assembly, redis_url: str | None, servers: Iterable[Part] = (), *, tells_end: bool = True
+    made: Assembly,
+    redis_url: str | None,
+    servers: Iterable[Part] = (),
+    *,
+    health: Health | None = None,
+    tells_end: bool = True,
 ) -> AsyncGenerator[Runtime]:
     """Connect a service to its server, start it, and stop it at the end.
 
@@ -201,6 +221,7 @@ async def open_runtime(
         made: The app.
         redis_url: The server; None: the one of the environment, or the embedded one.
         servers: The parts that are opened last: the servers for clients.
+        health: The health of this process, if it is asked for before the service has started.
         tells_end: Whether the end of the stop is logged here; otherwise the caller has more to stop, and logs it.
 
     Raises:
@@ -213,7 +234,7 @@ async def open_runtime(
         logger = make_logger(service=made.service, instance=node.id)
         configure_logging(service=made.service, instance=node.id)
         await check_eviction(server, logger)
-        runtime = Runtime(made, node, logger)
+        runtime = Runtime(made, node, logger, health)
         async with runtime.serving([*parts_of(made), *servers]):
             yield runtime
     if tells_end:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -20,13 +18,16 @@ from daebus.delivery.grace import Grace
 from daebus.doors.heads import heads_of
 from daebus.embedded.deployment import is_isolated
 from daebus.errors import Unavailable
+from daebus.health.probes import PROBES, Probes
+from daebus.health.readiness import Health
 from daebus.mcp.opening import open_tools
 from daebus.payloads.schemas import Json
 from daebus.server.limits import ServerLimits, SocketLimits
-from daebus.server.ports import reserve_port
 from daebus.server.reach import describe_reach
 from daebus.telemetry.logs import make_logger
 
+from .listening import AS_CONFIGURED, Address, Listening, addresses_of, health_address, reserve
+from .probing import serving_probes
 from .runtime import Runtime, open_runtime
 
 if TYPE_CHECKING:
@@ -35,10 +36,6 @@ if TYPE_CHECKING:
     from daebus.http.application import Application
     from daebus.server.server import HttpServer
     from daebus.websocket.hub import SocketHub
-
-_Address = tuple[str, int]
-
-_HOST_VARIABLE = "DAEBUS_HOST"
 
 __all__ = ["Served", "Web", "WebServers", "serve"]
 
@@ -50,6 +47,7 @@ class Web:
 
     Args:
         made: The app.
+        probes: Whether the probes of its health are served, unless `DaebusHttp` says otherwise.
 
     Attributes:
         litestar: Serves its routes and WebSockets.
@@ -60,8 +58,9 @@ class Web:
         StartupError: The installed Litestar is not one that daebus works with.
     """
 
-    def __init__(self, made: Assembly) -> None:
+    def __init__(self, made: Assembly, *, probes: bool = True) -> None:
         self._made = made
+        self._probes = _probed(made, probes=probes)
         self._runtime: Runtime | None = None
         self.litestar: Application = self._build(made.http or DaebusHttp(schema=False))
 
@@ -75,6 +74,7 @@ class Web:
     def attach(self, runtime: Runtime, *, development: bool = False) -> None:
         """Serve a run of the service that the caller starts and stops; `development`: with its documentation."""
         self._runtime, runtime.openapi = runtime, partial(served_openapi, self._made, self.litestar)
+        self.litestar.probed, self.litestar.probes = self._probes, Probes(runtime.health, details=False)
         documentation, http = self.litestar.documentation, self._made.http
         if http is not None and http.schema is None:
             documentation.is_open = development or runtime.node.server.is_embedded
@@ -129,6 +129,14 @@ class Web:
                 self._runtime = None
 
 
+def _probed(made: Assembly, *, probes: bool) -> frozenset[str]:
+    """The paths of the probes that are served, without those of the routes of the app."""
+    http = made.http
+    if http is None or not (probes if http.health is None else http.health):
+        return frozenset()
+    return PROBES - {plan.spec.path for plan in made.plans.of(ROUTE)}
+
+
 def _asyncapi(made: Assembly) -> Json:
     from daebus.export.asyncapi import asyncapi  # noqa: PLC0415  # only here documents are needed
 
@@ -140,7 +148,8 @@ class Served(msgspec.Struct, frozen=True):
 
     Attributes:
         runtime: The run.
-        ports: The TCP ports that it listens on: ``http``, and ``websocket`` where that has one of its own.
+        ports: The TCP ports that it listens on: ``http``, and ``websocket`` and ``health`` where those have one of
+            their own.
     """
 
     runtime: Runtime
@@ -152,9 +161,7 @@ async def serve(
     made: Assembly,
     *,
     redis_url: str | None = None,
-    host: str | None = None,
-    port: int | None = None,
-    share_port: bool = False,
+    listening: Listening = AS_CONFIGURED,
     development: bool = False,
     tells_end: bool = True,
 ) -> AsyncGenerator[Served]:
@@ -163,10 +170,7 @@ async def serve(
     Args:
         made: The app, from `Daebus.check`.
         redis_url: The server; default: the environment's, or the embedded one.
-        host: The address to listen on; default: DAEBUS_HOST from the environment, else the one of its components.
-        port: The TCP port for HTTP; default: the one of its components; 0: any free port, also for WebSockets on a port
-            of their own.
-        share_port: Whether other processes listen on the same port.
+        listening: Where it listens, if its components should not decide.
         development: Whether the routes are documented if the app does not say and the engine is not the embedded one.
         tells_end: See `open_runtime`.
 
@@ -175,16 +179,25 @@ async def serve(
         WiringError: With all the routes that Litestar does not take.
         StartupError: It could not start.
     """
-    addresses = _addresses(made, host, port)
+    addresses, probed = addresses_of(made, listening), health_address(made, listening)
     # Done before anything is started: if Litestar refuses it, there is a mistake in the code.
-    web = Web(made) if addresses else None
+    web = Web(made, probes=probed is None) if addresses else None
+    wanted = addresses if probed is None else {**addresses, "health": probed}
+    logger = make_logger(service=made.service)
+    health = Health(logger)
     async with AsyncExitStack() as stack:
-        if addresses and not share_port:
+        if not listening.share_port:
             # Also done early: a port that is in use is the most likely mistake.
-            addresses = {name: _reserve(stack, address) for name, address in addresses.items()}
-        servers = [] if web is None else [WebServers(web, made, addresses, development=development)]
-        runtime = await stack.enter_async_context(open_runtime(made, redis_url, servers, tells_end=tells_end))
-        yield Served(runtime, servers[0].ports if servers else {})
+            wanted = reserve(stack.enter_context(ExitStack()), wanted)
+        ports: dict[str, int] = {}
+        if "health" in wanted:
+            # Until everything else has stopped, so that an orchestrator sees that the process lives.
+            serving = serving_probes(health, *wanted.pop("health"), logger=logger)
+            ports["health"] = await stack.enter_async_context(serving)
+        servers = [] if web is None else [WebServers(web, made, wanted, development=development)]
+        opening = open_runtime(made, redis_url, servers, health=health, tells_end=tells_end)
+        runtime = await stack.enter_async_context(opening)
+        yield Served(runtime, {**ports, **(servers[0].ports if servers else {})})
 
 
 class WebServers:
@@ -200,7 +213,7 @@ class WebServers:
         ports: The TCP ports that they listen on, once the part is open.
     """
 
-    def __init__(self, web: Web, made: Assembly, addresses: Mapping[str, _Address], *, development: bool) -> None:
+    def __init__(self, web: Web, made: Assembly, addresses: Mapping[str, Address], *, development: bool) -> None:
         self._web = web
         self._made = made
         self._addresses = addresses
@@ -262,26 +275,6 @@ def _limits(made: Assembly, *, servers: int) -> ServerLimits:
 
 async def _stop(server: HttpServer, grace: Grace) -> None:
     await server.stop(grace.left, grace.cut)
-
-
-def _addresses(made: Assembly, host: str | None, port: int | None) -> dict[str, _Address]:
-    """The addresses of an app: for HTTP, and for WebSockets if they have a port of their own."""
-    addresses: dict[str, _Address] = {}
-    host = host or os.environ.get(_HOST_VARIABLE)
-    if made.http is not None:
-        addresses["http"] = (host or made.http.host, made.http.port if port is None else port)
-    if made.websocket is not None and made.websocket.port is not None:
-        free = port == 0 or (made.http is None and port is not None)
-        addresses["websocket"] = (
-            host or made.websocket.host,
-            port if free and port is not None else made.websocket.port,
-        )
-    return addresses
-
-
-def _reserve(stack: AsyncExitStack, address: _Address) -> _Address:
-    reserved: socket.socket = stack.enter_context(reserve_port(*address))
-    return address[0], reserved.getsockname()[1]
 
 
 @asynccontextmanager
