@@ -34,6 +34,9 @@ from daebus.errors import (
     WiringError,
 )
 from daebus.mistakes.sources import line_at
+from daebus.openapi import page
+from daebus.openapi.page import Documents
+from daebus.pages import html
 
 
 @pytest.fixture
@@ -221,6 +224,26 @@ class TestOpenApi:
         assert document["info"] == {"title": "Mine", "version": "2"}
         assert document["paths"]["/x"]["get"]["operationId"] == "mine"
 
+    async def test_pages_and_documents_are_made_once(self, users: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+        made = list[str]()
+
+        def render(*given: Any, **options: Any) -> str:
+            made.append("page")
+            return html.render(*given, **options)
+
+        def asyncapi() -> dict[str, Any]:
+            made.append("document")
+            return {"asyncapi": "3.0.0", "info": {"title": "user_service"}}
+
+        monkeypatch.setattr(page, "render", render)
+        app = build(users, DaebusHttp(schema=True), documents=Documents(asyncapi=asyncapi))
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(cast("Any", app)), base_url="http://localhost"
+        ) as client:
+            paths = ("/schema", "/schema/openapi.yaml", "/asyncapi", "/asyncapi/asyncapi.json")
+            first, second = [[(await client.get(path)).content for path in paths] for _ in range(2)]
+        assert (first, made) == (second, ["page", "document", "page"])
+
     async def test_it_can_be_turned_off(self, users: Recorder) -> None:
         async with serving(users, openapi_config=None) as client:
             problem_of(await client.get("/schema"), 404)
@@ -296,8 +319,8 @@ class TestMistakes:
             return ""
 
         with pytest.raises(WiringError, match="daebus serves the documentation of the messages at /asyncapi"):
-            build(users, DaebusHttp(), asyncapi=dict)
-        build(users, DaebusHttp(schema=False), asyncapi=dict)
+            build(users, DaebusHttp(), documents=Documents(asyncapi=dict))
+        build(users, DaebusHttp(schema=False), documents=Documents(asyncapi=dict))
 
     def test_paths_that_collide(self, users: Recorder) -> None:
         @users.route("/x/<a>")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from litestar.types import ControllerRouterHandler
 
 __all__ = ["Assembly"]
+
+_VERSION_VARIABLE = "DAEBUS_VERSION"
 
 
 class Assembly(msgspec.Struct, frozen=True):
@@ -59,6 +62,11 @@ class Assembly(msgspec.Struct, frozen=True):
     def http_handlers(self) -> list[ControllerRouterHandler]:
         """The Litestar handlers of its components."""
         return [handler for component in self.components for handler in component.http_handlers()]
+
+    @property
+    def version(self) -> str | None:
+        """The version of the service, from the settings or the environment; None: it is unknown."""
+        return self.settings.version or os.environ.get(_VERSION_VARIABLE) or None
 
     def concurrency(self, endpoint: Endpoint[object], wanted: int | None = None) -> int:
         """How many messages a handler handles at once; for a ``def`` handler, at most the number of threads."""

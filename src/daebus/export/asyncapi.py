@@ -11,7 +11,7 @@ from daebus.declare.contracts import Channel
 from daebus.mistakes.show_type import show_type
 from daebus.payloads.encodable import Encodable
 from daebus.payloads.naming import numbered
-from daebus.payloads.schemas import Json, Schemas, members_of
+from daebus.payloads.schemas import UNKNOWN_VERSION, Json, Schemas, members_of
 from daebus.protocol.messages import action_stream, channel_stream
 
 from .asyncapi_security import SecurityDocument
@@ -71,7 +71,7 @@ class _Document:
             servers["websocket"] = _server("ws", "localhost:8000", "The HTTP server of the service.")
         return {
             "asyncapi": "3.0.0",
-            "info": {"title": self._contracts.service, "version": "1.0.0"},
+            "info": {"title": self._contracts.service, "version": self._contracts.version or UNKNOWN_VERSION},
             "defaultContentType": "application/json",
             "servers": servers,
             "channels": self._channels,

@@ -115,6 +115,7 @@ class AppContracts(msgspec.Struct, frozen=True):
 
     Attributes:
         service: Its name.
+        version: Its version; None: it is unknown.
         actions: The actions that it serves.
         listeners: The channels to which it listens.
         path: The path of its WebSocket; None: it has none.
@@ -127,6 +128,7 @@ class AppContracts(msgspec.Struct, frozen=True):
     """
 
     service: str
+    version: str | None
     actions: Sequence[Handled]
     listeners: Sequence[Listened]
     path: str | None
@@ -155,6 +157,11 @@ class Described(Protocol):
         ...
 
     @property
+    def version(self) -> str | None:
+        """Its version; None: it is unknown."""
+        ...
+
+    @property
     def plans(self) -> Plans:
         """Its handlers."""
         ...
@@ -178,6 +185,7 @@ def contracts_of(made: Described) -> AppContracts:
     connect = [handled_by("connect", spec, endpoint) for spec, endpoint in sockets if spec.event == "connect"]
     return AppContracts(
         service=made.service,
+        version=made.version,
         actions=[action_contract(spec, endpoint) for spec, endpoint in compiled if isinstance(spec, ActionSpec)],
         listeners=[listened_by(spec, endpoint) for spec, endpoint in compiled if isinstance(spec, ListenSpec)],
         path=None if made.websocket is None else made.websocket.path,

@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import Any, cast
 
+import msgspec
 from litestar import Litestar, Request, Response
 from litestar.exceptions import LitestarDeprecationWarning, LitestarException
 from litestar.handlers import HTTPRouteHandler
@@ -32,8 +33,7 @@ from daebus.mistakes.render import Note
 from daebus.mistakes.suggestions import closest
 from daebus.openapi.corrections import Corrections, corrected
 from daebus.openapi.operation_ids import operation_ids
-from daebus.openapi.page import MESSAGES_PATH, PATH, Documentation
-from daebus.payloads.schemas import Json
+from daebus.openapi.page import MESSAGES_PATH, NO_DOCUMENTS, PATH, Documentation, Documents
 from daebus.server.draining import BODY_RECEIVED, draining
 from daebus.server.granian_server import AsgiApp
 from daebus.server.sockets import DIRECT, Direct
@@ -107,7 +107,7 @@ def build_litestar(
     service: str,
     stopping: Stopping,
     logger: Logger,
-    asyncapi: Callable[[], Json] | None = None,
+    documents: Documents = NO_DOCUMENTS,
     extra_handlers: Sequence[ControllerRouterHandler] = (),
     lifespan: Sequence[Lifespan] = (),
 ) -> Application:
@@ -119,7 +119,7 @@ def build_litestar(
         service: The name of the service.
         stopping: Whether it is stopping.
         logger: Where unexpected exceptions are logged.
-        asyncapi: Makes the AsyncAPI document of the service; None: it is not documented.
+        documents: What its documentation says besides the routes.
         extra_handlers: Other Litestar handlers, such as the one for WebSockets.
         lifespan: Entered before, and left after, the user's own lifespan and start and stop hooks of Litestar.
 
@@ -130,7 +130,7 @@ def build_litestar(
     """
     given, problems = dict(settings.litestar), Problems(logger)
     fast_path = FastPath(is_on=(fast := has_fast_path(logger)))
-    documentation = _documentation(settings, service, routes, asyncapi)
+    documentation = _documentation(settings, service, routes, documents)
     _refuse_unknown(settings)
     _refuse_collisions(routes)
     options = {
@@ -160,11 +160,13 @@ def build_litestar(
 
 
 def _documentation(
-    settings: DaebusHttp, service: str, routes: Sequence[HttpRoute], asyncapi: Callable[[], Json] | None
+    settings: DaebusHttp, service: str, routes: Sequence[HttpRoute], documents: Documents
 ) -> Documentation:
     ids = operation_ids(routes, str(settings.litestar.get("path") or ""))
     is_served = settings.schema is not False and settings.litestar.get("openapi_config", True) is not None
-    documentation = Documentation(service, ids, asyncapi if is_served else None)
+    if not is_served:
+        documents = msgspec.structs.replace(documents, asyncapi=None)
+    documentation = Documentation(service, ids, documents)
     documentation.is_open = settings.schema is True
     return documentation
 

@@ -13,16 +13,16 @@ from litestar.enums import MediaType
 from litestar.exceptions import NotFoundException
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.openapi.config import OpenAPIConfig
-from litestar.openapi.plugins import OpenAPIRenderPlugin, YamlRenderPlugin
+from litestar.openapi.plugins import JsonRenderPlugin, OpenAPIRenderPlugin, YamlRenderPlugin
 from typing_extensions import override
 
 from daebus.pages.asyncapi import read_asyncapi
 from daebus.pages.files import asset
 from daebus.pages.html import POLICY, Link, render
 from daebus.pages.openapi import read_openapi
-from daebus.payloads.schemas import Json
+from daebus.payloads.schemas import UNKNOWN_VERSION, Json
 
-__all__ = ["MESSAGES_PATH", "PATH", "Documentation"]
+__all__ = ["MESSAGES_PATH", "NO_DOCUMENTS", "PATH", "Documentation", "Documents"]
 
 PATH = "/schema"
 """The path of the page of the routes; the documents are below it."""
@@ -31,6 +31,22 @@ MESSAGES_PATH = "/asyncapi"
 """The path of the page of all other messages; the document is below it."""
 
 _HEADERS = {"Content-Security-Policy": POLICY}
+_FORMATS = (JsonRenderPlugin(), YamlRenderPlugin())
+
+
+class Documents(msgspec.Struct, frozen=True):
+    """What the documentation of a service says besides its routes.
+
+    Attributes:
+        version: The version of the service; None: it is unknown.
+        asyncapi: Makes the AsyncAPI document; it is called when it is first asked for. None: there is none.
+    """
+
+    version: str | None = None
+    asyncapi: Callable[[], Json] | None = None
+
+
+NO_DOCUMENTS = Documents()
 
 
 class Documentation:
@@ -39,7 +55,7 @@ class Documentation:
     Args:
         title: The name of the service.
         operation_ids: Makes the ids of the operations, as Litestar asks for them.
-        asyncapi: Makes the AsyncAPI document; it is called when it is first asked for. None: there is none.
+        documents: What it says besides the routes.
 
     Attributes:
         config: The OpenAPI configuration for Litestar.
@@ -51,12 +67,13 @@ class Documentation:
         self,
         title: str,
         operation_ids: Any,  # Litestar's type of it is private
-        asyncapi: Callable[[], Json] | None,
+        documents: Documents,
     ) -> None:
         def require_open(_: ASGIConnection[Any, Any, Any, Any], __: BaseRouteHandler) -> None:
             if not self.is_open:
                 raise NotFoundException
 
+        asyncapi = documents.asyncapi
         # A function, not a method: Litestar deep-copies the guards of a router, including a method's object.
         self.is_open: bool = False
 
@@ -68,14 +85,34 @@ class Documentation:
 
         self.config: OpenAPIConfig = OpenAPIConfig(
             title,
-            "1.0.0",
+            documents.version or UNKNOWN_VERSION,
             operation_id_creator=operation_ids,
-            render_plugins=[_Page(has_messages=asyncapi is not None), YamlRenderPlugin()],
+            render_plugins=[_Kept(_Page(has_messages=asyncapi is not None)), *map(_Kept, _FORMATS)],
             openapi_router=router(PATH, []),
         )
         self.routers: list[Router] = []
         if asyncapi is not None:
             self.routers.append(router(MESSAGES_PATH, _messages(cache(asyncapi))))
+
+
+class _Kept(OpenAPIRenderPlugin):
+    """What another plugin renders, which is kept: the routes of an app that runs do not change.
+
+    Args:
+        plugin: The other plugin.
+    """
+
+    def __init__(self, plugin: OpenAPIRenderPlugin) -> None:
+        super().__init__(path=plugin.paths, media_type=plugin.media_type)
+        self._plugin: Any = plugin  # whose own types are partly unknown
+        self._rendered: dict[tuple[str, str], bytes] = {}
+
+    @override
+    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
+        where = _around(request, PATH)
+        if where not in self._rendered:
+            self._rendered[where] = self._plugin.render(request, openapi_schema)
+        return self._rendered[where]
 
 
 class _Page(OpenAPIRenderPlugin):
@@ -104,9 +141,8 @@ class _Page(OpenAPIRenderPlugin):
 def _messages(asyncapi: Callable[[], Json]) -> list[HTTPRouteHandler]:
     """The handlers of the page of the messages and of its document."""
 
-    @get("/", media_type=MediaType.HTML, sync_to_thread=False)
-    def show_messages(request: Request[Any, Any, Any]) -> bytes:
-        above, below = _around(request, MESSAGES_PATH)
+    @cache
+    def page(above: str, below: str) -> bytes:
         return render(
             read_asyncapi(asyncapi()),
             pages=[Link("HTTP", f"{above}{PATH[1:]}"), Link("Messages", "", is_here=True)],
@@ -114,8 +150,16 @@ def _messages(asyncapi: Callable[[], Json]) -> list[HTTPRouteHandler]:
             assets=below,
         ).encode()
 
+    @get("/", media_type=MediaType.HTML, sync_to_thread=False)
+    def show_messages(request: Request[Any, Any, Any]) -> bytes:
+        return page(*_around(request, MESSAGES_PATH))
+
     @get("/asyncapi.json", media_type=MediaType.JSON, sync_to_thread=False)
     def send_document() -> bytes:
+        return document()
+
+    @cache
+    def document() -> bytes:
         return msgspec.json.encode(asyncapi())
 
     return [show_messages, send_document]

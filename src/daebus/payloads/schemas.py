@@ -16,6 +16,7 @@ from .docstrings import split_docstring
 
 __all__ = [
     "REFERENCE",
+    "UNKNOWN_VERSION",
     "Json",
     "Schemas",
     "anything",
@@ -32,6 +33,9 @@ Hook = Callable[[type], Json]
 
 REFERENCE = "#/components/schemas/"
 """What a reference to a component begins with."""
+
+UNKNOWN_VERSION = "1.0.0"
+"""The version in a document of a service whose version is unknown: OpenAPI and AsyncAPI require one."""
 
 
 class Schemas:

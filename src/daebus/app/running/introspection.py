@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Introspection"]
 
-_VERSION_VARIABLE = "DAEBUS_VERSION"
-
 
 class Introspection:
     """The answers of one run of a service to the questions of discovery.
@@ -77,7 +75,7 @@ class Introspection:
             service=run.made.service,
             instance=run.node.id,
             state=run.health.state,
-            version=settings.version or os.environ.get(_VERSION_VARIABLE) or None,
+            version=run.made.version,
             metadata=settings.metadata,
             daebus=version("daebus"),
             python=platform.python_version(),

@@ -88,6 +88,7 @@ class Web:
 
         require("litestar", REQUIRED)
         from daebus.http.application import HttpRoute, build_litestar  # noqa: PLC0415
+        from daebus.openapi.page import Documents  # noqa: PLC0415
         from daebus.websocket.hub import socket_handler  # noqa: PLC0415
 
         made = self._made
@@ -105,7 +106,7 @@ class Web:
             service=made.service,
             stopping=made.stopping,
             logger=make_logger(service=made.service),
-            asyncapi=partial(_asyncapi, made),
+            documents=Documents(made.version, partial(_asyncapi, made)),
             extra_handlers=[*sockets, *others, *([] if tools is None else [tools.handler()])],
             lifespan=[] if alone else [self._lifespan, *([] if tools is None else [tools.lifespan])],
         )
