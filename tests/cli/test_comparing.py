@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,13 @@ from tests.processes import Outcome, daebus
 from tests.project import BROKEN, Project
 
 from daebus import Daebus
+from daebus.checking.targets import TargetError
 from daebus.cli.comparing import require_expected
 from daebus.cli.exporting import export
 from daebus.compare.contracts import Call, Contracts
 from daebus.compare.shapes import Plain
 from daebus.errors import StartupError
+from daebus.testing import running
 
 NOWHERE = "redis://127.0.0.1:1"
 
@@ -86,9 +89,44 @@ def test_files_are_compared(tmp_path: Path) -> None:
 
 def test_an_app_that_breaks_nobody_may_start(tmp_path: Path) -> None:
     app = Daebus("shop")
-    require_expected(app.check(may_idle=True), written(tmp_path / "none.json", actions={}))
+    require_expected(app.check(may_idle=True), str(written(tmp_path / "none.json", actions={})))
     with pytest.raises(StartupError, match="action find: it is removed"):
-        require_expected(app.check(may_idle=True), written(tmp_path / "old.json", actions={"find": FIND}))
+        require_expected(app.check(may_idle=True), str(written(tmp_path / "old.json", actions={"find": FIND})))
+
+
+async def test_an_app_that_breaks_a_commit_does_not_start(project: Project) -> None:
+    project.change(BROKEN)
+    done = await run(project, "run", "shop.app:app", "--expect", "HEAD:shop.app:app")
+    assert done.code == 1
+    assert "shop would break those who have the contracts in HEAD:shop.app:app:\n" in done.errors
+    assert "breaking: action find, request.page: it is new and required" in done.errors
+
+
+async def test_an_app_that_breaks_the_instances_that_run_does_not_start(daebus_redis_url: str) -> None:
+    old, new = Daebus("shop"), Daebus("shop")
+
+    @old.action("find")
+    async def find(query: str) -> str:
+        return query
+
+    async with running(old):
+        with pytest.raises(StartupError, match="action find: it is removed"):
+            await asyncio.to_thread(
+                require_expected, new.check(may_idle=True), "service://shop", redis_url=daebus_redis_url
+            )
+
+
+async def test_an_app_starts_if_no_instance_runs(daebus_redis_url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    made = Daebus("shop").check(may_idle=True)
+    await asyncio.to_thread(require_expected, made, "service://shop", redis_url=daebus_redis_url)
+    told = "Starts without a comparison: The contracts of the running service 'shop' cannot be read: "
+    assert capsys.readouterr().err == f"{told}No instance of 'shop' answers.\n"
+
+
+@pytest.mark.parametrize("expected", ["none.json", "shop.app:app", "shop/app.py"])
+def test_what_is_expected_must_be_a_file_or_named(expected: str) -> None:
+    with pytest.raises(TargetError, match=f"There is no file of contracts {expected}: write one with"):
+        require_expected(Daebus("shop").check(may_idle=True), expected)
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from .examination import examine
 from .running_service import SCHEME, exported_by
 from .targets import TargetError
 
-__all__ = ["find_breaking", "foreign_modules", "read_contracts", "read_file"]
+__all__ = ["find_breaking", "foreign_modules", "read_contracts"]
 
 _PACKAGE = Path(__file__).parents[1]
 _NONE_OF_IT = "write one with `daebus export contracts TARGET -o FILE`"
@@ -49,7 +49,7 @@ def read_contracts(source: str, service: str | None, redis_url: str | None = Non
         return _decoded(exported_by(source.removeprefix(SCHEME), "contracts", redis_url).get(WHOLE, b""), source)
     path = Path(source)
     if path.is_file() and path.suffix != ".py":
-        return read_file(path)
+        return _read_file(path)
     if source.endswith(".json"):
         raise TargetError(f"There is no file {source}: {_NONE_OF_IT}.")
     if source.count(":") > 1:
@@ -64,7 +64,7 @@ def read_contracts(source: str, service: str | None, redis_url: str | None = Non
         raise
 
 
-def read_file(path: Path) -> Contracts:
+def _read_file(path: Path) -> Contracts:
     """The contracts in a file. Raises `TargetError`."""
     try:
         body = path.read_bytes()
@@ -80,9 +80,23 @@ def _decoded(body: bytes, source: str) -> Contracts:
         raise TargetError(f"{source} is no file of contracts: {_NONE_OF_IT} ({error}).") from error
 
 
-def find_breaking(expected: Path, contracts: Contracts) -> list[Change]:
-    """The changes that break those who have the contracts in a file. Raises `TargetError`."""
-    return [change for change in compare(read_file(expected), contracts) if change.is_breaking]
+def find_breaking(expected: str, contracts: Contracts, service: str | None, redis_url: str | None) -> list[Change]:
+    """The changes that break those who have the contracts of a source.
+
+    Args:
+        expected: The source, as for `read_contracts`, but not a target in the present code.
+        contracts: The contracts of the app.
+        service: The name of the service; None: that of the app.
+        redis_url: The server of a service that runs.
+
+    Raises:
+        TargetError: See `read_contracts`. `NotAnsweringError`, if no instance of the service runs.
+        StartupError: The code of the commit cannot be loaded.
+    """
+    is_named = expected.startswith(SCHEME) or expected.count(":") > 1
+    if not is_named and (not Path(expected).is_file() or expected.endswith(".py")):
+        raise TargetError(f"There is no file of contracts {expected}: {_NONE_OF_IT}.")
+    return [change for change in compare(read_contracts(expected, service, redis_url), contracts) if change.is_breaking]
 
 
 def foreign_modules(folder: Path) -> list[str]:
@@ -116,7 +130,7 @@ def _of_commit(reference: str, target: str, service: str | None) -> Contracts:
         if done.returncode != 0:
             text = done.stderr.decode(errors="replace").strip()
             raise StartupError(f"The contracts of {target} in {reference} cannot be read:\n{text}")
-        return read_file(made)
+        return _read_file(made)
 
 
 def _moved(root: Path, folder: Path) -> Iterator[Path]:

@@ -9,15 +9,19 @@ from pathlib import PurePosixPath
 from daebus.connection.find_server import find_server
 from daebus.connection.node import open_node
 from daebus.discovery.contract_checks import files_by
-from daebus.errors import ServiceError
+from daebus.errors import ServiceError, Unavailable
 from daebus.telemetry.logs import make_logger
 
 from .targets import TargetError
 
-__all__ = ["SCHEME", "exported_by"]
+__all__ = ["SCHEME", "NotAnsweringError", "exported_by"]
 
 SCHEME = "service://"
 """What a source of contracts begins with if it is a service that runs."""
+
+
+class NotAnsweringError(TargetError):
+    """No instance of a service answers."""
 
 
 def exported_by(service: str, form: str, redis_url: str | None) -> Mapping[str, bytes]:
@@ -29,7 +33,8 @@ def exported_by(service: str, form: str, redis_url: str | None) -> Mapping[str, 
         redis_url: The server; None: that of the environment, or the embedded one of the project.
 
     Raises:
-        TargetError: No instance of the service answers, or it cannot write this format.
+        NotAnsweringError: No instance of the service answers.
+        TargetError: The instance cannot write this format.
         ConfigurationError: No server is named, or its URL is wrong.
         StartupError: The server cannot be reached.
     """
@@ -41,9 +46,8 @@ def exported_by(service: str, form: str, redis_url: str | None) -> Mapping[str, 
     try:
         files = asyncio.run(written())
     except ServiceError as error:
-        raise TargetError(
-            f"The contracts of the running service {service!r} cannot be read: {error.message}."
-        ) from error
+        kind = NotAnsweringError if isinstance(error, Unavailable) else TargetError
+        raise kind(f"The contracts of the running service {service!r} cannot be read: {error.message}.") from error
     for name in files:
         # Whoever may publish on the server could have answered.
         if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or "\\" in name:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 import click
 import msgspec
 
 from daebus.app.assembly import Assembly
 from daebus.checking.contract_sources import find_breaking, read_contracts
+from daebus.checking.running_service import NotAnsweringError
 from daebus.compare.changes import Change
 from daebus.compare.comparing import compare
 from daebus.errors import StartupError
@@ -39,14 +39,21 @@ def show_changes(old: str, new: str, service: str | None, redis_url: str | None,
     sys.exit(1 if breaking else 0)
 
 
-def require_expected(made: Assembly, expected: Path) -> None:
-    """Refuse to start an app that breaks those who have the contracts in a file.
+def require_expected(made: Assembly, expected: str, service: str | None = None, redis_url: str | None = None) -> None:
+    """Refuse to start an app that breaks those who have the contracts of a source; see `find_breaking`.
+
+    If the source is a service of which no instance runs, this is only told: else the service could never start again
+    after all its instances have ended.
 
     Raises:
-        TargetError: The file has no contracts.
-        StartupError: With all breaking changes.
+        TargetError: The source has no contracts.
+        StartupError: With all breaking changes, or if the code of a commit cannot be loaded.
     """
-    breaking = find_breaking(expected, describe(made))
+    try:
+        breaking = find_breaking(expected, describe(made), service, redis_url)
+    except NotAnsweringError as error:
+        click.echo(f"Starts without a comparison: {error}", err=True)
+        return
     if breaking:
         changes = "\n".join(map(_text, breaking))
         raise StartupError(f"{made.service} would break those who have the contracts in {expected}:\n{changes}")

@@ -48,7 +48,7 @@ class _Options(msgspec.Struct, frozen=True):
     port: int | None
     health_port: int | None
     loop: Loop | None
-    expect: Path | None
+    expect: str | None
     workers: int
     reload: bool
     tether: int | None
@@ -84,9 +84,9 @@ class _Options(msgspec.Struct, frozen=True):
 )
 @click.option(
     "--expect",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    metavar="FILE",
-    help='Refuse to start if it breaks those who have the contracts in FILE, see "export".',
+    metavar="CONTRACTS",
+    help="Refuse to start if it breaks those who have these contracts: a file of them, REF:TARGET in git, or "
+    'service://NAME, a service that runs; see "export --diff".',
 )
 @click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Number of worker processes.")
 @click.option("--reload", is_flag=True, help="For development: restart when a Python file of the project changes.")
@@ -134,7 +134,7 @@ def _serve(options: _Options) -> None:
     if options.expect is not None:
         from .comparing import require_expected  # noqa: PLC0415  # only here contracts are compared
 
-        require_expected(made, options.expect)
+        require_expected(made, options.expect, options.service, options.redis_url)
 
     def report(tether: Tether, served: Served) -> None:
         port, settings = served.ports.get("http", served.ports.get("websocket")), made.settings
