@@ -151,6 +151,12 @@ async def ws_pay(order: Pay, client: Client, *, bus: Bus, clients: Clients, logg
     return receipt
 
 
+@payments.socket("ws_count")
+async def ws_count(limit: int, client: Client) -> AsyncIterator[int]:
+    for number in range(limit):
+        yield number
+
+
 @payments.background("report", every=timedelta(hours=1))
 async def report(*, ledger: Ledger, logger: Logger) -> None:
     logger.info("total", cents=await ledger.add(0))

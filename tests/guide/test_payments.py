@@ -38,6 +38,8 @@ async def test_find(service: RunningService) -> None:
 
 async def test_sockets(service: RunningService) -> None:
     async with service.socket(user="ada") as ada, service.socket(user="bob") as bob:
+        await ada.connection.send('{"type": "ws_count", "data": 2, "id": 1}')
+        assert [bytes((await ada.receive(20)).data) for _ in range(3)] == [b"0", b"1", b"null"]
         answer = await ada.ask("pay", Pay("o1", 5))
         assert answer.type == "response"
         assert (await bob.receive()).type == "receipt"

@@ -137,6 +137,11 @@ async def socket_dict(data: None) -> Dict | None:
 def socket_nothing() -> None: ...
 
 
+@replies.socket("stream")
+async def socket_stream(data: Point, client: Client) -> AsyncIterator[decimal.Decimal | None]:
+    yield None
+
+
 @replies.socket_connect()
 async def connect(params: Point, client: Client) -> dict[str, Any]:
     return {}

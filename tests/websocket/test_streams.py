@@ -16,7 +16,7 @@ import pytest
 from tests.support import until
 from websockets.exceptions import ConnectionClosed
 
-from daebus import Blueprint, Context, Daebus, DaebusWebSocket, ServiceContainer, WebSocketLimits
+from daebus import Blueprint, Client, Context, Daebus, DaebusWebSocket, ServiceContainer, WebSocketLimits
 from daebus.errors import NotFound
 from daebus.testing import RunningService, Socket, running
 
@@ -94,6 +94,11 @@ def add_others(streams: Blueprint[ServiceContainer], told: Told) -> None:
     async def wrong() -> AsyncIterator[int]:
         yield "no number"  # type: ignore[misc]  # pyright: ignore[reportReturnType]
 
+    @streams.socket("mine")
+    async def mine(limit: int, client: Client) -> AsyncIterator[str | None]:
+        for number in range(limit):
+            yield f"{number} for {client.headers['x-name']}" if number else None
+
     @streams.action("ping", socket="ping")
     async def ping() -> str:
         return "pong"
@@ -147,6 +152,15 @@ class TestItems:
             ]
             await say(client, type="count", data=0, id="a")
             assert await hear(client) == ("response", None, "a", True)
+
+    async def test_a_handler_of_messages_alone_may_stream(self, service: RunningService) -> None:
+        async with service.socket(headers={"x-name": "ada"}) as client:
+            await say(client, type="mine", data=2, id=4)
+            assert [await hear(client) for _ in range(3)] == [
+                ("response", None, 4, False),
+                ("response", "1 for ada", 4, False),
+                ("response", None, 4, True),
+            ]
 
     async def test_other_messages_are_handled_meanwhile(self, service: RunningService) -> None:
         async with service.socket() as client:

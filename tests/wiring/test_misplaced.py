@@ -74,6 +74,7 @@ ACTION = methodcaller("action", "test")
 CONTRACT = methodcaller("action", GET_USER)
 NO_PAYLOAD = methodcaller("action", Action[None, int]("count"))
 SOCKET = methodcaller("socket", "test")
+CONNECT = methodcaller("socket_connect")
 LISTENER = methodcaller("listen", "events")
 TASK = methodcaller("background", "test", 1)
 THREAD = methodcaller("thread", "test")
@@ -287,7 +288,8 @@ def test_a_generator_that_nobody_would_iterate_over_is_told() -> None:
     remedies = {
         ACTION: "write `async def`, to stream what it yields",
         NO_PAYLOAD: "return one value, or make it a StreamAction",
-        SOCKET: "return one value",
+        SOCKET: "write `async def`, to stream what it yields",
+        CONNECT: "return one value",
         TASK: "remove the yield; for an object that must be closed, use a providers.Resource",
         ROUTE: "return one value, or a litestar.response.Stream",
     }
@@ -300,7 +302,7 @@ def test_a_stream_is_told_where_nothing_is_streamed() -> None:
     async def handler() -> AsyncIterator[int]:
         yield 1
 
-    kinds = {NO_PAYLOAD: "an action", SOCKET: "a socket handler", TASK: "a background task", ROUTE: "a route"}
+    kinds = {NO_PAYLOAD: "an action", CONNECT: "a connect handler", TASK: "a background task", ROUTE: "a route"}
     for decorate, kind in kinds.items():
         problem = refusal(handler, decorate)
         assert problem.code == "unexpected-stream"

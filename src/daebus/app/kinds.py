@@ -134,7 +134,8 @@ def _listen_rule(spec: ListenSpec) -> Rule:
 
 
 def _socket_rule(_: SocketSpec) -> Rule:
-    return Rule(kind="a socket handler", payload="the data", parts=(Client,), replies=True, strangers=_RUNNING)
+    kind, payload = "a socket handler", "the data"
+    return Rule(kind=kind, payload=payload, parts=(Client,), replies=True, streams=None, strangers=_RUNNING)
 
 
 def _connect_rule(_: SocketSpec) -> Rule:
@@ -190,7 +191,8 @@ def _ignoring(_: Signature) -> Callable[[object], None]:
 
 
 def _answering(signature: Signature) -> Callable[[object], bytes | None]:
-    return _ignoring(signature) if signature.returns is NoneType else encode
+    is_silent = signature.returns is NoneType and not signature.streams
+    return _ignoring(signature) if is_silent else encode
 
 
 ACTION = Kind("action", ActionSpec, _action_rule, _encoding, "Actions")

@@ -1,10 +1,10 @@
-"""Decorated actions: each can be called as a function and used as a contract for sending."""
+"""The shapes of functions that become handlers; decorated actions, each a function and a contract for sending."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from types import NoneType
-from typing import Generic, ParamSpec, TypeVar, cast
+from typing import Generic, ParamSpec, Protocol, TypeVar, cast, overload
 
 from daebus.core.context import Context
 from daebus.errors import WiringError
@@ -14,12 +14,58 @@ from .contracts import Action, Contract, StreamAction
 from .signatures import MISSING, Parameter, Signature
 from .specs import ActionSpec
 
-__all__ = ["ActionHandler", "StreamHandler", "action_types", "is_context", "payload_parameters", "undecorated"]
+__all__ = [
+    "ActionHandler",
+    "ContextHandler",
+    "ContextPayloadHandler",
+    "PayloadHandler",
+    "StreamHandler",
+    "action_types",
+    "is_context",
+    "payload_parameters",
+    "undecorated",
+]
 
 In = TypeVar("In", bound=Encodable)
 Out = TypeVar("Out", bound=Encodable)
+In_contra = TypeVar("In_contra", contravariant=True)
+R_co = TypeVar("R_co", covariant=True)
 P = ParamSpec("P")
+Rest = ParamSpec("Rest")
 R = TypeVar("R")
+
+
+# pyright counts the payload as covariant, since the second shape fits any of them.
+class PayloadHandler(Protocol[In_contra, R_co, P, Rest]):  # pyright: ignore[reportInvalidTypeVarUse]
+    """A function whose first parameter is a payload or an event; any parameters may follow.
+
+    Both shapes describe the same function: the first infers what it takes, the second its whole signature, so that
+    the decorated name keeps the names of its parameters.
+    """
+
+    # `Rest` is whatever follows, and is used nowhere else: some checkers take `*args: Any` for parameters to be there.
+    @overload
+    def __call__(self, payload: In_contra, /, *args: Rest.args, **kwargs: Rest.kwargs) -> R_co: ...
+    @overload
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
+
+
+class ContextHandler(Protocol[R_co, P, Rest]):
+    """A function that takes the `Context` first."""
+
+    @overload
+    def __call__(self, context: Context, /, *args: Rest.args, **kwargs: Rest.kwargs) -> R_co: ...
+    @overload
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
+
+
+class ContextPayloadHandler(Protocol[In_contra, R_co, P, Rest]):  # pyright: ignore[reportInvalidTypeVarUse]  # as it does above
+    """A function that takes the `Context` first, and then a payload."""
+
+    @overload
+    def __call__(self, context: Context, payload: In_contra, /, *args: Rest.args, **kwargs: Rest.kwargs) -> R_co: ...
+    @overload
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
 
 
 def is_context(parameter: Parameter) -> bool:

@@ -10,12 +10,11 @@ Every overload is one shape of handler. The order matters: both mypy and pyright
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from typing import Any, Generic, Literal, Never, ParamSpec, Protocol, TypeAlias, TypeVar, cast, overload
+from typing import Any, Generic, Literal, Never, ParamSpec, TypeAlias, TypeVar, cast, overload
 
-from daebus.core.context import Context
 from daebus.payloads.encodable import Encodable
 
-from .decorated import ActionHandler, StreamHandler
+from .decorated import ActionHandler, ContextHandler, ContextPayloadHandler, PayloadHandler, StreamHandler
 from .deferring import collect
 from .running import Running
 
@@ -25,6 +24,7 @@ __all__ = [
     "HandlerDecorator",
     "JoinDecorator",
     "ListenDecorator",
+    "MessageDecorator",
     "NamedDecorator",
     "NoDecorator",
     "NoInterval",
@@ -35,8 +35,6 @@ __all__ = [
 
 In = TypeVar("In", bound=Encodable)
 Out = TypeVar("Out", bound=Encodable)
-In_contra = TypeVar("In_contra", contravariant=True)
-R_co = TypeVar("R_co", covariant=True)
 Item = TypeVar("Item", bound=Encodable)
 Reply = TypeVar("Reply", bound=Encodable)
 Part = TypeVar("Part", bound=Encodable)
@@ -46,6 +44,9 @@ Nothing = TypeVar("Nothing", bound=Coroutine[Any, Any, None] | None)
 Handler = TypeVar("Handler", bound=Callable[..., object])
 Silent = TypeVar("Silent", bound=Callable[..., Coroutine[Any, Any, None] | None])
 Answering = TypeVar("Answering", bound=Callable[..., Coroutine[Any, Any, Encodable] | Encodable])
+Streaming = TypeVar(
+    "Streaming", bound=Callable[..., Coroutine[Any, Any, Encodable] | Encodable | AsyncIterator[Encodable]]
+)
 P = ParamSpec("P")
 Rest = ParamSpec("Rest")
 
@@ -53,39 +54,6 @@ NoInterval: TypeAlias = Literal[0, -1, -2, -5, -10, -15, -20, -30, -60, -120, -3
 """The likeliest numbers that are no interval in seconds; registration refuses all."""
 
 Record = Callable[[Callable[..., object]], object]
-
-
-# pyright counts the payload as covariant, since the second shape fits any of them.
-class PayloadHandler(Protocol[In_contra, R_co, P, Rest]):  # pyright: ignore[reportInvalidTypeVarUse]
-    """A function whose first parameter is a payload or an event; any parameters may follow.
-
-    Both shapes describe the same function: the first infers what it takes, the second its whole signature, so that
-    the decorated name keeps the names of its parameters.
-    """
-
-    # `Rest` is whatever follows, and is used nowhere else: some checkers take `*args: Any` for parameters to be there.
-    @overload
-    def __call__(self, payload: In_contra, /, *args: Rest.args, **kwargs: Rest.kwargs) -> R_co: ...
-    @overload
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
-
-
-class ContextHandler(Protocol[R_co, P, Rest]):
-    """A function that takes the `Context` first."""
-
-    @overload
-    def __call__(self, context: Context, /, *args: Rest.args, **kwargs: Rest.kwargs) -> R_co: ...
-    @overload
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
-
-
-class ContextPayloadHandler(Protocol[In_contra, R_co, P, Rest]):  # pyright: ignore[reportInvalidTypeVarUse]  # as it does above
-    """A function that takes the `Context` first, and then a payload."""
-
-    @overload
-    def __call__(self, context: Context, payload: In_contra, /, *args: Rest.args, **kwargs: Rest.kwargs) -> R_co: ...
-    @overload
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
 
 
 class _Decorator:
@@ -236,8 +204,19 @@ class HandlerDecorator(_Decorator):
         return handler
 
 
+class MessageDecorator(_Decorator):
+    """``@blueprint.socket("type")``: what the handler returns or yields goes to the client."""
+
+    __slots__ = ()
+
+    def __call__(self, handler: Streaming, /) -> Streaming:
+        """Record the handler."""
+        self._record(handler)
+        return handler
+
+
 class AnswerDecorator(_Decorator):
-    """``@blueprint.socket("type")`` and the like: what the handler returns goes to the client."""
+    """``@blueprint.socket_connect()``: what the handler returns goes to the client."""
 
     __slots__ = ()
 

@@ -14,7 +14,7 @@ from daebus.payloads.encodable import Encodable
 
 from .contracts import Action, Contract
 from .decorated import undecorated
-from .decorators import AnswerDecorator, JoinDecorator, Record, SilentDecorator
+from .decorators import AnswerDecorator, JoinDecorator, MessageDecorator, Record, SilentDecorator
 from .deferring import collect, collecting
 from .options import (
     Guard,
@@ -165,11 +165,11 @@ def _check(kind: str, name: object, prefix: str, namespace: str) -> None:
 class SocketRecorder(Recording):
     """The decorators of WebSocket handlers; see `Recorder`."""
 
-    def socket(self, message_type: str, *, timeout: float | None = None, requires: Requires = ()) -> AnswerDecorator:
+    def socket(self, message_type: str, *, timeout: float | None = None, requires: Requires = ()) -> MessageDecorator:
         """Answer WebSocket messages of one type.
 
         Left of the ``*``, the handler takes the data and the `Client`, in any order, and may omit either. Its return
-        value is the answer; None: no answer.
+        value is the answer; None: no answer. An async generator streams its answers.
 
         Args:
             message_type: The ``type`` of the messages; the blueprint's namespace is put before it.
@@ -181,11 +181,11 @@ class SocketRecorder(Recording):
         require_named("socket", message_type, colons=True)
         full = self._namespace + message_type
         refuse_reserved(f"@socket({full!r})", full)
-        return AnswerDecorator(self._socket("message", full, timeout, requires))
+        return MessageDecorator(self._socket("message", full, timeout, requires))
 
     def socket_register(
         self, *without_brackets: Never, timeout: float | None = None, requires: Requires = ()
-    ) -> AnswerDecorator:
+    ) -> MessageDecorator:
         """Answer WebSocket messages of the type ``register``, as in `socket`.
 
         Args:
@@ -195,7 +195,7 @@ class SocketRecorder(Recording):
             requires: Functions of the user and the data, each of which must return True.
         """
         require_brackets("socket_register", without_brackets)
-        return AnswerDecorator(self._socket("message", "register", timeout, requires))
+        return MessageDecorator(self._socket("message", "register", timeout, requires))
 
     def socket_connect(
         self, *without_brackets: Never, timeout: float | None = None, requires: Requires = ()

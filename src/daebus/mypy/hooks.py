@@ -44,7 +44,15 @@ __all__ = ["DaebusPlugin"]
 
 # With these the decorated name stays a function; with the others it becomes a contract.
 _KEEPING = frozenset(
-    {"JoinDecorator", "AnswerDecorator", "HandlerDecorator", "ListenDecorator", "SilentDecorator", "ThreadDecorator"}
+    {
+        "JoinDecorator",
+        "AnswerDecorator",
+        "MessageDecorator",
+        "HandlerDecorator",
+        "ListenDecorator",
+        "SilentDecorator",
+        "ThreadDecorator",
+    }
 )
 _CHANGING = frozenset({"ContractDecorator", "NamedDecorator", "StreamDecorator"})
 # It takes nothing; what is wrong is told by the checks of values.

@@ -1,4 +1,4 @@
-"""A socket handler that yields its answers."""
+"""A connect handler that yields its greeting."""
 
 from collections.abc import AsyncIterator
 
@@ -10,21 +10,21 @@ users = Blueprint("users")
 
 # wrong
 # ! pyrefly bad-specialization
-# ! pyright reportArgumentType: Argument of type "(data: GetUser) -> AsyncIterator[User]" cannot be assigned to parameter "handler" of type "Answering@__call__" in function "__call__"
+# ! pyright reportArgumentType: Argument of type "(params: GetUser) -> AsyncIterator[User]" cannot be assigned to parameter "handler" of type "Answering@__call__" in function "__call__"
 # ! pyright reportUntypedFunctionDecorator: Untyped function decorator obscures type of function; ignoring decorator
 # ! ty invalid-argument-type
 # ! zuban type-var
-@users.socket("get_user")
-# ! mypy daebus-signature: get_user: a socket handler cannot be an async generator -> return one value
-# ! registration unexpected-stream: get_user: a socket handler cannot be an async generator; return one value
-async def get_user(data: GetUser) -> AsyncIterator[User]:
-    yield User(data.id)
+@users.socket_connect()
+# ! mypy daebus-signature: connect: a connect handler cannot be an async generator -> return one value
+# ! registration unexpected-stream: connect: a connect handler cannot be an async generator; return one value
+async def connect(params: GetUser) -> AsyncIterator[User]:
+    yield User(params.id)
 
 
 # right
-@users.socket("get_user")
-async def get_user(data: GetUser) -> User:
-    return User(data.id)
+@users.socket_connect()
+async def connect(params: GetUser) -> User:
+    return User(params.id)
 
 
 # both
