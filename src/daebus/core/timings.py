@@ -22,6 +22,8 @@ class Timings(msgspec.Struct, frozen=True, kw_only=True):
         recheck: The interval of the checks for messages that the server delivered to this instance and that got lost.
         trim: The interval at which handled events of durable channels are deleted.
         tend: The interval of the checks of all WebSocket clients, which also refresh their entries in the registry.
+        notice: The interval of the checks whether a handler of a WebSocket message still runs: it is then listened
+            whether its client cancels the message, or leaves.
         finish: How long a handler may continue once its WebSocket client has gone, or is disconnected.
         stuck: How long the network may take for one message before its WebSocket client counts as gone.
         close: How long a leaving WebSocket client may take for its waiting messages and the closing handshake.
@@ -40,6 +42,7 @@ class Timings(msgspec.Struct, frozen=True, kw_only=True):
     recheck: float = 60.0
     trim: float = 10.0
     tend: float = 5.0
+    notice: float = 0.1
     finish: float = 30.0
     stuck: float = 60.0
     close: float = 2.0

@@ -35,8 +35,6 @@ _DISCONNECTED: Mapping[str, object] = {"type": "websocket.disconnect"}
 class Connection:
     """The connection of one client. Its messages are handled one after another, in the order in which they came.
 
-    Nothing is read ahead while a handler runs, until `check` finds that it runs for long: a disconnect is then noticed.
-
     Args:
         handshake: The request to connect.
         client_id: The id of the client.
@@ -81,7 +79,6 @@ class Connection:
         self._state = State.HANDSHAKE
         self._close_frame = (_FAILED, "")  # its code and reason, unless somebody closes the connection
         self._limit = Limit(timings.finish, self.cancel)
-        self._handled = self._checked = 0  # messages: all, and those until the last check
 
     async def serve(self) -> None:
         """Serve the connection until it is over, in the task that the server made for it."""
@@ -132,12 +129,13 @@ class Connection:
             self.task.cancel()
 
     def check(self) -> None:
-        """Check whether the client has disconnected or does not read. Must be called at regular intervals."""
+        """Check whether the client does not read. Must be called at regular intervals."""
         if self._outbox.is_stuck(self._timings.stuck):
             self._drop()
-        if self._state in (State.HANDLING, State.ANSWERING) and self._handled == self._checked:
-            self._reader.read_ahead()
-        self._checked = self._handled
+
+    def look(self) -> None:
+        """Listen to the client while its message is being handled, if it was handled at the last look, too."""
+        self._reader.look(self._message)
 
     async def _run(self) -> None:
         try:
@@ -213,8 +211,8 @@ class Connection:
                 self._outbox.close()
                 return
             self._state = _HANDLING
-            self._handled += 1
             self._message = message
+            self._replicas.handling.add(self)
             try:
                 answer = await self._inbound.handle(self.client, message, self._allowance)
             except asyncio.CancelledError:
@@ -224,6 +222,7 @@ class Connection:
                 answer = None
             if answer is not None and not self._outbox.offer(answer):
                 await self._queue(answer)
+            self._replicas.handling.discard(self)
             at_once += 1
             sending = self._outbox.sending
             # When the connection is closing, `_finish` waits for that, with a time limit.
@@ -249,6 +248,7 @@ class Connection:
             self._users.stop()
         before, self._state = self._state, State.CLOSING
         self._limit.end()
+        self._replicas.handling.discard(self)
         await self._steps.attempt(self._reader.stop(), None)
         await self._steps.attempt(self._inbound.end_streams(self.client), None)
         self._replicas.connections.pop(self.client.id, None)

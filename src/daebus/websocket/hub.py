@@ -80,7 +80,7 @@ class SocketHub:
         self.clients: Clients = Clients(self._replicas)
         self._connections: dict[Connection, asyncio.Future[None]] = {}
         self._stopping: tuple[int, str] | None = None
-        self._checking: asyncio.Task[None] | None = None
+        self._checking: Sequence[asyncio.Task[None]] = ()
         self._forgotten = asyncio.Event()
         self._unsubscribe: Callable[[], Awaitable[None]] | None = None
 
@@ -94,7 +94,7 @@ class SocketHub:
         self._unsubscribe = await self._subscriber.subscribe(self._replicas.channel, self._replicas.receive)
         if self._contracts:
             self._local_rooms.start(self._contracts)
-        self._checking = asyncio.create_task(self._check(), name="WebSocket clients")
+        self._checking = [asyncio.create_task(work, name="WebSocket clients") for work in (self._check(), self._look())]
 
     async def close_all(
         self, reason: str = "The service is stopping.", *, code: int = GOING_AWAY, grace: float = 10.0, cut: float = 5.0
@@ -132,9 +132,9 @@ class SocketHub:
 
     async def stop(self) -> None:
         """Stop receiving messages of other replicas. Must be called after `close_all`."""
-        if self._checking is not None:
-            self._checking.cancel()
-            await asyncio.wait({self._checking})
+        for checking in self._checking:
+            checking.cancel()
+            await asyncio.wait({checking})
         if self._contracts:
             await self._local_rooms.stop()
         if self._unsubscribe is not None:
@@ -193,6 +193,12 @@ class SocketHub:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._timings.tend):
                     await self._forgotten.wait()
+
+    async def _look(self) -> None:
+        while True:
+            await asyncio.sleep(self._timings.notice)
+            for connection in list(self._replicas.handling):
+                connection.look()
 
 
 def socket_handler(path: str | None, hub: Callable[[], SocketHub]) -> WebsocketRouteHandler:

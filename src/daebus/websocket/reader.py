@@ -18,8 +18,8 @@ _MAX_MESSAGES, _MAX_SIZE = 16, 1_048_576  # read ahead at most; size in characte
 class Reader:
     """The messages of one client, in the order in which they came.
 
-    Nothing is read ahead until `read_ahead` is called. Reading ahead is the only way to notice that a client has
-    disconnected while a handler runs.
+    Nothing is read ahead until `look` finds that a handler takes long. Reading ahead is the only way to notice that the
+    client has cancelled its message, or has disconnected, while a handler runs.
 
     Args:
         handshake: The handshake, which receives messages.
@@ -41,6 +41,8 @@ class Reader:
         self._messages: deque[str | bytes] = deque()
         self._arrived = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._is_awaited = False
+        self._seen: str | bytes | None = None
         self.is_over: bool = False
         self.is_ahead: bool = False
 
@@ -67,7 +69,9 @@ class Reader:
                 self.is_ahead = self.is_over
                 return await self._receive()
             self._arrived.clear()
+            self._is_awaited = True
             await self._arrived.wait()
+            self._is_awaited = False
         return self._messages.popleft()
 
     def message_of(self, event: Mapping[str, object]) -> str | bytes | None:
@@ -85,11 +89,12 @@ class Reader:
         """Receive nothing more from the server."""
         self.is_over = self.is_ahead = True
 
-    def read_ahead(self) -> None:
-        """Start to read ahead, unless it is already running or no more messages come."""
-        if self._task is None and not self.is_over:
+    def look(self, handled: str | bytes) -> None:
+        """Read ahead if this message was handled at the last look, too: its handler takes long."""
+        if self._seen is handled and self._task is None and not self.is_over:
             self.is_ahead = True
             self._task = asyncio.create_task(self._read_ahead())
+        self._seen = handled
 
     async def stop(self) -> None:
         """Stop reading ahead."""
@@ -108,6 +113,8 @@ class Reader:
                 if not self._on_ahead(message):
                     self._messages.append(message)
                     self._arrived.set()
+                if self._is_awaited:  # the handler is done: the next message can be received directly again
+                    break
         finally:
             self._task = None
 

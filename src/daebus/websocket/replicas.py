@@ -85,6 +85,13 @@ class ClientConnection(Connection, Protocol):
         ...
 
 
+class Handling(Protocol):
+    """A connection whose message is being handled."""
+
+    def look(self) -> None:
+        """Listen to the client while its message is being handled, if it was handled at the last look, too."""
+
+
 class Replicas:
     """The replicas of one service and their WebSocket clients. A process without clients of its own can use it, too.
 
@@ -94,11 +101,13 @@ class Replicas:
 
     Attributes:
         connections: The connections of this replica's clients, by client id.
+        handling: Those of them whose handler runs, or whose answer waits to be sent.
         channel: The pub/sub channel whose messages go to `receive`, if this replica has clients.
     """
 
     def __init__(self, link: Link, service: str) -> None:
         self.connections: dict[str, ClientConnection] = {}
+        self.handling: set[Handling] = set()
         self.channel: str = client_channel(service)
         self._registry = client_registry(service)
         self._link = link
