@@ -8,7 +8,7 @@ from http import HTTPStatus
 from litestar.exceptions import HTTPException
 from litestar.types import AsyncAnyCallable
 
-from daebus.server.exchange import Headers
+from daebus.server.draining import Headers
 
 from .problems import AnyRequest
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar, Unpack
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import TypeVar, Unpack, get_args
 
 import msgspec
 
 from daebus.declare.contracts import Message
-from daebus.declare.options import refuse, require_counts, require_seconds
+from daebus.declare.options import refuse, require_choice, require_counts, require_seconds
+from daebus.declare.specs import Method
 from daebus.errors import ConfigurationError
 from daebus.mistakes.places import call_site
 from daebus.payloads.codec import encode
@@ -18,7 +19,7 @@ from daebus.protocol.messages import MAX_MESSAGE_SIZE
 from daebus.server.limits import MIN_RATE
 
 from .litestar_options import LitestarOptions
-from .origins import read_hosts, read_origins
+from .origins import SAFE_METHODS, read_hosts, read_origins
 
 __all__ = ["DaebusHttp", "DaebusWebSocket", "HttpLimits", "WebSocketLimits"]
 
@@ -104,12 +105,14 @@ class WebSocketLimits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HttpOptions(LitestarOptions, total=False):
-    """Options of `DaebusHttp` besides its parameters: those of Litestar, and two of its own."""
+    """Options of `DaebusHttp` besides its parameters: those of Litestar, and three of its own."""
 
     msgpack: bool
     """Whether bodies and answers may be MessagePack instead of JSON. Default: JSON only."""
     health: bool
     """Whether ``/health/live`` and ``/health/ready`` are served. Default: unless they have a port of their own."""
+    cancel_on_disconnect: bool | None
+    """Whether a handler is cancelled if its client leaves before the answer. Default: only that of a GET or HEAD."""
 
 
 class DaebusHttp:
@@ -133,7 +136,9 @@ class DaebusHttp:
         litestar: Any arguments of ``Litestar(...)``: cors_config, guards, middleware, plugins, stores, openapi_config,
             … And ``msgpack=True``: clients may send bodies, and ask for answers, in MessagePack instead of JSON, by the
             headers ``Content-Type`` and ``Accept: application/msgpack``. And ``health``: whether ``/health/live`` and
-            ``/health/ready`` are served; default: unless they have a port of their own (``--health-port``).
+            ``/health/ready`` are served; default: unless they have a port of their own (``--health-port``). And
+            ``cancel_on_disconnect``: whether a handler is cancelled if its client leaves before the answer; default:
+            only that of a GET or HEAD request, which changes nothing. Streams always are.
 
     Raises:
         ConfigurationError: The port, an origin or a host name is not valid.
@@ -163,6 +168,8 @@ class DaebusHttp:
         """Whether bodies and answers may be MessagePack instead of JSON."""
         self.health: bool | None = litestar.pop("health", None)
         """Whether ``/health/live`` and ``/health/ready`` are served; None: unless they have a port of their own."""
+        self.cancels: Collection[str] = _cancelled_methods(chosen=litestar.pop("cancel_on_disconnect", None))
+        """The methods of requests whose handlers are cancelled if their clients leave before the answer."""
         self.limits: HttpLimits = _limits("DaebusHttp", limits, HttpLimits)
         self.litestar: Mapping[str, object] = {**litestar}
         self._site = call_site()
@@ -220,6 +227,11 @@ class DaebusWebSocket:
         self.client_id = client_id
         self.stop_notice: str | None = None if stop_notice is None else _noticed(*stop_notice)
         self._site = call_site()
+
+
+def _cancelled_methods(*, chosen: bool | None) -> Collection[str]:
+    require_choice("DaebusHttp(...)", "cancel_on_disconnect", chosen, (True, False, None))
+    return SAFE_METHODS if chosen is None else get_args(Method) if chosen else ()
 
 
 def _noticed(message: Message[D], data: D) -> str:

@@ -44,7 +44,7 @@ from .fast_path import FastPath, has_fast_path
 from .problems import Problems
 from .routes import HttpRoute, RouteHandler, make_handler
 
-__all__ = ["Application", "HttpRoute", "build_litestar"]
+__all__ = ["Application", "Documents", "HttpRoute", "build_litestar"]
 
 Lifespan = Callable[..., AbstractAsyncContextManager[Any]]
 
@@ -190,7 +190,8 @@ def _listed(given: Mapping[str, object], name: str) -> Sequence[object]:
     return cast("Sequence[object]", given.get(name) or ())
 
 
-_OWN = ("port", "host", "origins", "allowed_hosts", "schema", "http2", "msgpack", "health", "limits")
+_OWN = ("port", "host", "origins", "allowed_hosts", "schema", "http2", "limits")
+_OWN_OPTIONS = ("msgpack", "health", "cancel_on_disconnect")
 
 
 def _refuse_unknown(settings: DaebusHttp) -> None:
@@ -198,7 +199,7 @@ def _refuse_unknown(settings: DaebusHttp) -> None:
     problems: list[WiringProblem] = []
     for name in settings.litestar.keys() - known:
         begins = [option for option in known if option.startswith(f"{name}_")]
-        close = next(iter(begins), None) or closest(name, [*known, *_OWN])
+        close = next(iter(begins), None) or closest(name, [*known, *_OWN, *_OWN_OPTIONS])
         remedy = "see the arguments of litestar.Litestar" if close is None else f"did you mean {close!r}?"
         if name in HttpLimits.__struct_fields__:
             remedy = f"write limits=HttpLimits({name}=...)"

@@ -30,8 +30,7 @@ from daebus.payloads.codec import (
 from daebus.payloads.inputs import Hook, JsonInput, ValuesInput
 from daebus.payloads.mistake_search import find_mistakes, missing
 from daebus.payloads.mistakes import Mistakes
-from daebus.server.draining import BODY_PASSED_ON
-from daebus.server.exchange import body_length
+from daebus.server.draining import BODY_PASSED_ON, body_length
 
 from .litestar_internals import CLIENT_GONE, RequestEntityTooLarge, keep_body, received_body
 from .mistakes import look

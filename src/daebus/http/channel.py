@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from litestar.types import HTTPScope, Receive, Send
 
-from daebus.server.exchange import Headers
+from daebus.server.draining import Headers
 
 __all__ = ["Channel"]
 

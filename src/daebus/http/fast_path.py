@@ -26,7 +26,7 @@ from daebus.asgi.problems import AnyRequest
 from daebus.core.private_parts import installed, missing
 from daebus.errors import BadRequest
 from daebus.payloads.mistakes import Mistakes
-from daebus.server.exchange import body_length
+from daebus.server.draining import body_length
 from daebus.telemetry.logs import Logger
 
 from .arguments import Arguments, PlainRequest, receive_body

@@ -8,10 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
-__all__ = ["BODY_PASSED_ON", "BODY_RECEIVED", "drain", "draining", "has_unread_body"]
+__all__ = [
+    "BODY_PASSED_ON",
+    "BODY_RECEIVED",
+    "Headers",
+    "body_length",
+    "drain",
+    "draining",
+    "has_unread_body",
+    "may_have_body",
+]
+
+Headers = Iterable[tuple[bytes, bytes]]
 
 BODY_PASSED_ON = "daebus.body_passed_on"
 """The key in a request's scope that says that each part of the body is passed on before the next one is received."""
@@ -24,6 +35,24 @@ _BYTES = 1_073_741_824  # a client at 1 Gbit/s sends less than this in the time
 
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
+
+
+def body_length(headers: Headers) -> int | None:
+    """The declared length of a request's body in bytes; None if it is not declared."""
+    for name, value in headers:
+        if name == b"content-length" and value.isdigit():
+            return int(value)
+    return None
+
+
+def may_have_body(scope: MutableMapping[str, Any]) -> bool:
+    """Whether a request may have a body; with HTTP/1.1, its headers say so."""
+    is_old: bool = scope["http_version"].startswith("1")
+    return not is_old or any(_is_of_body(name, value) for name, value in scope["headers"])
+
+
+def _is_of_body(name: bytes, value: bytes) -> bool:
+    return name == b"transfer-encoding" or (name == b"content-length" and bool(value.strip(b"0")))
 
 
 def has_unread_body(scope: MutableMapping[str, Any], *, is_begun: bool) -> bool:
@@ -40,8 +69,7 @@ def has_unread_body(scope: MutableMapping[str, Any], *, is_begun: bool) -> bool:
     for name, value in scope["headers"]:
         if name == b"expect" and not is_begun and value.lower() == b"100-continue":
             return False
-        if name == b"transfer-encoding" or (name == b"content-length" and value.strip(b"0")):
-            has_body = True
+        has_body = has_body or _is_of_body(name, value)
     return has_body
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from functools import partial
 from typing import Any, Protocol
 
 import msgspec
@@ -13,33 +14,24 @@ import msgspec
 from daebus.core.budgets import Budget
 from daebus.core.cancelling import is_cancelled
 from daebus.core.deadlines import NEVER, Deadlines
-from daebus.errors import ServiceError
 
-from .draining import BODY_PASSED_ON, BODY_RECEIVED, drain, has_unread_body
+from .draining import BODY_PASSED_ON, BODY_RECEIVED, body_length, drain, has_unread_body, may_have_body
 from .limits import ServerLimits
 from .own_sockets import Address, address_of
+from .refusals import SlowBody
 
-__all__ = ["Exchange", "Headers", "body_length"]
-
-Headers = Iterable[tuple[bytes, bytes]]
+__all__ = ["Exchange"]
 
 _GONE: Mapping[str, Any] = {"type": "http.disconnect"}
+_NO_BODY: Mapping[str, Any] = {"type": "http.request", "body": b"", "more_body": False}
 
 _BODILESS = ("GET", "HEAD")  # looked at first, as most requests are of these methods
 
 _LARGE = 131_072
 """Bytes of an answer that are passed to Granian at once; it buffers a few of these parts."""
 
-
 _MOST_CREDIT = 2.0
 """Seconds without body data after which a client that has kept the minimum rate until then counts as idle."""
-
-
-class SlowBody(ServiceError):
-    """The body of the request came too slowly."""
-
-    code = "request_timeout"
-    status = 408
 
 
 class Server(Protocol):
@@ -96,7 +88,8 @@ class Exchange(msgspec.Struct, eq=False):
             While the client sends a body at the minimum rate, this is the current time or slightly later.
         deadline: When the whole body must have arrived, in seconds of `time.monotonic`; `NEVER`: it was not requested
             yet.
-        is_cut: Whether the client was disconnected, because it reads too slowly or uses too much memory.
+        is_cut: Whether the client was disconnected, because it reads too slowly or uses too much memory, or has left.
+        has_begun: Whether its answer has begun.
     """
 
     _server: Server
@@ -108,11 +101,12 @@ class Exchange(msgspec.Struct, eq=False):
     _waiting: asyncio.Future[Any] | None = None
     _is_late: bool = False
     _left: int | None = None  # of the body, in bytes
-    _end_is_due: bool = False  # whether Granian reports the body's end in a separate message
     _end: asyncio.Task[Any] | None = None
     _held: int = 0  # bytes of the body
     _paid_until: float = 0.0  # when a client at the minimum rate would have sent as much
+    _kept: Mapping[str, Any] | None = None  # received, and not yet asked for by the app
     is_cut: bool = False
+    has_begun: bool = False
     waits_since: float | None = None
     deadline: float = NEVER
 
@@ -125,7 +119,7 @@ class Exchange(msgspec.Struct, eq=False):
         """As ASGI's; at the end of the body it sets `BODY_RECEIVED` in the scope. Raises `SlowBody`."""
         if self._body_timeout is not None:
             return self._receive_body(self._body_timeout)
-        return self._receive_next() if self._end_is_due else self._receive()
+        return self._receive_next() if self._scope["type"] == "http" else self._receive()
 
     async def _receive_body(self, seconds: float) -> Any:
         if self.deadline == NEVER:
@@ -149,7 +143,7 @@ class Exchange(msgspec.Struct, eq=False):
         if self._left is not None and message.get("more_body"):
             self._left -= len(message["body"])
             if self._left == 0:
-                message["more_body"], self._end_is_due = False, True
+                message["more_body"] = False
         if self._held or self.is_cut or message.get("more_body"):
             return self._account(message)
         self._end_body()  # the next event is the end of the connection, at any time
@@ -183,16 +177,38 @@ class Exchange(msgspec.Struct, eq=False):
         self.waits_since = self._paid_until + min(_MOST_CREDIT, now - begun)
 
     async def _receive_next(self) -> Any:
-        """The event after the end of the body, which Granian has not reported yet."""
+        """The event after the end of the body: that the client has gone."""
+        kept, self._kept = self._kept, None
+        if kept is not None:
+            return kept
         # A cancelled waiter must not cancel the future: Granian would treat the client as disconnected. And of several
         # waiters of Granian's own future, only the last is woken.
-        if self._end is None:
-            self._end = asyncio.create_task(self._receive_end())
-        message = await asyncio.shield(self._end)
-        return await self._receive() if message["type"] == "http.request" else message
+        self._end = self._end or asyncio.create_task(self._receive_end())
+        return await asyncio.shield(self._end)
 
     async def _receive_end(self) -> Any:
-        return await self._receive()
+        message = await self._receive()
+        return await self._receive() if message["type"] == "http.request" else message
+
+    def listen(self, gone: Callable[[], object]) -> bool:
+        """Listen whether the client leaves; returns False if that is not possible yet, because it sends a body.
+
+        Args:
+            gone: Called if it leaves before its answer begins; it counts as disconnected then.
+        """
+        if self._body_timeout is not None:  # the end of a body was not received
+            if self.deadline != NEVER or may_have_body(self._scope):
+                return False
+            self._kept = {**_NO_BODY}
+            self._end_body()
+        self._end = self._end or asyncio.create_task(self._receive_end())
+        self._end.add_done_callback(partial(self._lost, gone))
+        return True
+
+    def _lost(self, gone: Callable[[], object], end: asyncio.Task[Any]) -> None:
+        if not (end.cancelled() or end.exception() or self.has_begun or self.is_cut):
+            self.is_cut = True
+            gone()
 
     def expire(self) -> None:
         """The body is too late: stop waiting for it."""
@@ -214,8 +230,10 @@ class Exchange(msgspec.Struct, eq=False):
                 return self._drain_and_send(message)
             if len(body) > _LARGE or self.is_cut:
                 return self._send_large(body, more=message.get("more_body", False))
-        elif self._server.is_leaving and message.get("type") == "http.response.start":
-            message = {**message, "headers": [*message.get("headers", ()), (b"connection", b"close")]}
+        else:
+            self.has_begun = True
+            if self._server.is_leaving and message.get("type") == "http.response.start":
+                message = {**message, "headers": [*message.get("headers", ()), (b"connection", b"close")]}
         return self._send(message)
 
     def _is_to_drain(self) -> bool:
@@ -276,14 +294,6 @@ class Exchange(msgspec.Struct, eq=False):
         self._receive = self._send = _over
         if self._end is not None:
             self._end.cancel()
-
-
-def body_length(headers: Headers) -> int | None:
-    """The declared length of a request's body in bytes; None if it is not declared."""
-    for name, value in headers:
-        if name == b"content-length" and value.isdigit():
-            return int(value)
-    return None
 
 
 def _over(*_: object) -> asyncio.Future[Any]:

@@ -1,4 +1,4 @@
-"""Answers of the server itself, for requests that never reach the application."""
+"""Answers of the server itself, for requests that never reach the application, and its error for slow bodies."""
 
 from __future__ import annotations
 
@@ -6,13 +6,22 @@ from collections.abc import Iterable
 from email.utils import formatdate
 from http import HTTPStatus
 
-__all__ = ["FULL", "STOPPING", "problem_headers", "raw_response"]
+from daebus.errors import ServiceError
+
+__all__ = ["FULL", "STOPPING", "SlowBody", "problem_headers", "raw_response"]
 
 _PROBLEM = (
     b'{"type":"about:blank","title":"Service Unavailable","status":503,"detail":"%s","code":"unavailable","details":{}}'
 )
 STOPPING = _PROBLEM % b"The service is stopping"
 FULL = _PROBLEM % b"There is no room for more WebSocket clients"
+
+
+class SlowBody(ServiceError):
+    """The body of the request came too slowly."""
+
+    code = "request_timeout"
+    status = 408
 
 
 def raw_response(status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> bytes:

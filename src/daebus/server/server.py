@@ -6,11 +6,14 @@ import asyncio
 import contextlib
 import gc
 import threading
+from collections.abc import Collection
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 from daebus.core.budgets import MAX_HELD, Budget
-from daebus.core.deadlines import Deadlines
+from daebus.core.deadlines import OVERDUE_SECONDS, Deadlines
+from daebus.delivery.grace import tell_overdue
 from daebus.delivery.standing import standing_of_task
 from daebus.errors import StartupError
 from daebus.telemetry.logs import Logger
@@ -30,6 +33,7 @@ __all__ = ["HttpServer"]
 
 _NORMAL, _GOING_AWAY = 1000, 1001
 _LEAVING_SECONDS = 0.1
+_LOOK_SECONDS = 0.1  # a request that takes longer is cancelled if its client leaves
 _CLOSING_SECONDS, _HURRIED_SECONDS = 1.0, 0.3
 """Seconds that a WebSocket client may take to confirm a close, normally and in a hurry."""
 _TICK, _TICKS_BEFORE_COLLECTING = 0.001, 20
@@ -83,6 +87,14 @@ class _NativeThreads:
 _threads = _NativeThreads()
 
 
+async def _refuse(exchange: Exchange) -> None:
+    """Tell the client that the service stops."""
+    # If the response has begun, Granian refuses, and the client sees a truncated response.
+    with contextlib.suppress(Exception):
+        await exchange.send({"type": "http.response.start", "status": 503, "headers": problem_headers(STOPPING)})
+        await exchange.send({"type": "http.response.body", "body": STOPPING})
+
+
 class HttpServer:
     """Serves an ASGI app, but does not run its lifespan. Installs no signal handlers.
 
@@ -98,6 +110,7 @@ class HttpServer:
         share_port: Whether several processes listen on the port, which `reserve_port` has reserved.
         limits: The limits for clients.
         budget: The memory budget for data of clients; default: a budget of this server alone.
+        cancels: The methods of the requests that are cancelled if the client leaves before its answer begins.
     """
 
     def __init__(
@@ -110,6 +123,7 @@ class HttpServer:
         share_port: bool = False,
         limits: ServerLimits | None = None,
         budget: Budget | None = None,
+        cancels: Collection[str] = (),
     ) -> None:
         self.limits: ServerLimits = limits or ServerLimits()
         self._own = OwnSockets()
@@ -123,7 +137,11 @@ class HttpServer:
         self._share_port = share_port
         self._granian: GranianServer | None = None
         self._serving: asyncio.Task[None] | None = None
-        self._guarding: asyncio.Task[None] | None = None
+        self._watching: list[asyncio.Task[None]] = []
+        self._cancels = frozenset(cancels)
+        self._awaited: dict[
+            asyncio.Task[Any], Exchange
+        ] = {}  # requests to cancel, whose clients are not listened to yet
         self._requests: dict[asyncio.Task[Any], Exchange] = {}
         self.is_cutting: bool = False
         self.is_leaving: bool = False
@@ -152,7 +170,9 @@ class HttpServer:
             await self.stop(0)
             raise StartupError(f"The HTTP server did not start on {at(self._host, port)}. Granian's log says why.")
         guard = ConnectionGuard(room, (self.address, port), self._requests.values, self._own, self._logger)
-        self._guarding = asyncio.create_task(guard.watch(), name="connections")
+        self._watching = [asyncio.create_task(guard.watch(), name="connections")]
+        if self._cancels:
+            self._watching.append(asyncio.create_task(self._watch(), name="clients that leave"))
         return port
 
     async def stop(self, grace: float, cut: float = 1.0) -> None:
@@ -171,8 +191,8 @@ class HttpServer:
             return
         self._granian = self._serving = None
         self.is_leaving = True
-        if self._guarding is not None:
-            self._guarding.cancel()
+        for watching in self._watching:
+            watching.cancel()
         try:
             await asyncio.sleep(min(grace, _LEAVING_SECONDS))
         finally:
@@ -217,20 +237,18 @@ class HttpServer:
             scope[BODY_RECEIVED] = False
         self._requests[task] = channel = Exchange(self, scope, receive, send, timeout, scope.get("client"))
         del receive, send
+        if session is None and scope["method"] in self._cancels:
+            self._awaited[task] = channel
         try:
             await self._app(scope, channel.receive, channel.send)
         except asyncio.CancelledError:
             if not self.is_cutting and not channel.is_cut:
                 raise
             if scope["type"] == "http" and not channel.is_cut:
-                # If the response has begun, Granian refuses, and the client sees a truncated response.
-                with contextlib.suppress(Exception):
-                    await channel.send(
-                        {"type": "http.response.start", "status": 503, "headers": problem_headers(STOPPING)}
-                    )
-                    await channel.send({"type": "http.response.body", "body": STOPPING})
+                await _refuse(channel)
         finally:
             scope.pop(DIRECT, None)
+            self._awaited.pop(task, None)
             channel.close()
             try:
                 if session is not None:
@@ -238,6 +256,21 @@ class HttpServer:
                     await session.close(_GOING_AWAY if self.is_leaving else _NORMAL, seconds)
             finally:
                 del self._requests[task]
+
+    async def _watch(self) -> None:
+        """Listen to the clients of requests that take longer than from one look to the next."""
+        seen = set[asyncio.Task[Any]]()
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            for task, exchange in list(self._awaited.items()):
+                if exchange.has_begun or (task in seen and exchange.listen(partial(self._cancel, task))):
+                    del self._awaited[task]
+            seen = set(self._awaited)
+
+    def _cancel(self, task: asyncio.Task[Any]) -> None:
+        self._logger.debug("request cancelled, as its client has left", handler=str(standing_of_task(task)))
+        task.cancel()
+        asyncio.get_running_loop().call_later(OVERDUE_SECONDS, tell_overdue, task, self._logger)
 
     def cut(self, exchange: Exchange, reason: str) -> None:
         """End the connection of a client that uses too much memory or does not read."""

@@ -87,8 +87,7 @@ class Web:
         from daebus.http.litestar_internals import REQUIRED  # noqa: PLC0415  # it loads Litestar
 
         require("litestar", REQUIRED)
-        from daebus.http.application import HttpRoute, build_litestar  # noqa: PLC0415
-        from daebus.openapi.page import Documents  # noqa: PLC0415
+        from daebus.http.application import Documents, HttpRoute, build_litestar  # noqa: PLC0415
         from daebus.websocket.hub import socket_handler  # noqa: PLC0415
 
         made = self._made
@@ -248,6 +247,7 @@ class WebServers:
             share_port=True,
             limits=_limits(self._made, servers=len(self._addresses)),
             budget=run.budget,
+            cancels=() if self._made.http is None else self._made.http.cancels,
         )
         stack.push_async_callback(_stop, server, run.grace)
         self.ports[name] = await server.start()
@@ -258,11 +258,6 @@ class WebServers:
 def _limits(made: Assembly, *, servers: int) -> ServerLimits:
     """The limits for clients; `servers`: how many servers share the limits of the process."""
     http, websocket = made.http or DaebusHttp(), made.websocket or DaebusWebSocket()
-    sockets = SocketLimits(
-        message_size=websocket.limits.max_message_size,
-        ping_interval=websocket.ping_interval,
-        per_address=websocket.limits.max_per_address,
-    )
     return ServerLimits(
         body_timeout=http.limits.body_timeout,
         min_rate=http.limits.min_rate,
@@ -270,7 +265,11 @@ def _limits(made: Assembly, *, servers: int) -> ServerLimits:
         per_address=http.limits.max_per_address,
         http2=http.http2,
         servers=servers,
-        sockets=sockets,
+        sockets=SocketLimits(
+            message_size=websocket.limits.max_message_size,
+            ping_interval=websocket.ping_interval,
+            per_address=websocket.limits.max_per_address,
+        ),
     )
 
 
