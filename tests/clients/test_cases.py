@@ -1,32 +1,53 @@
-"""The behaviour of the client with a live service, in node and in a browser."""
+"""The behaviour of the client with a live service, in node, in a browser, and in threads of both."""
 
 from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Generator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from threading import Thread
 
 import msgspec
 import pytest
 from tests.browser.people import open_browser
 from tests.clients.node import NODE, running
 from tests.processes import Service
+from typing_extensions import override
 
 _BUNDLE = """
 import { stripTypeScriptTypes } from "node:module";
 import { globSync, readFileSync, writeFileSync } from "node:fs";
 for (const file of globSync("**/*.ts")) writeFileSync(file, stripTypeScriptTypes(readFileSync(file, "utf8")));
 """
-_PAGE = """
-async (url) => {
-  const { cases } = await import("/client/cases.ts");
-  const found = {};
-  for (const [name, run] of Object.entries(cases)) {
-    try { await run(url); found[name] = ""; } catch (error) { found[name] = String(error?.stack ?? error); }
-  }
-  return found;
+_RUN = """
+const found = {};
+for (const [name, run] of Object.entries(cases)) {
+  try { await run(url); found[name] = ""; } catch (error) { found[name] = String(error?.stack ?? error); }
 }
+"""
+_PAGE = f"""
+async ([url, files]) => {{
+  const {{ cases }} = await import(`${{files}}/cases.ts`);
+  {_RUN}
+  return found;
+}}
+"""
+_IN_WORKER = f"{_RUN} postMessage(found);"
+_WORKER = """
+([url, files, code]) => new Promise((resolve, reject) => {
+  // Of the origin of the page: its modules may come from elsewhere, a worker itself may not.
+  const source = `import { cases } from "${files}/cases.ts"; const url = "${url}"; ${code}`;
+  const blob = new Blob([source], { type: "text/javascript" });
+  const worker = new Worker(URL.createObjectURL(blob), { type: "module" });
+  worker.onmessage = ({ data }) => resolve(data);
+  worker.onerror = (event) => {
+    if (event.message?.includes("expected: ")) event.preventDefault();
+    else reject(new Error(event.message ?? "the worker does not load"));
+  };
+})
 """
 
 
@@ -63,16 +84,35 @@ def javascript(client: Path, tmp_path: Path) -> Path:
     return folder
 
 
-async def test_the_cases_hold_in_a_browser(javascript: Path, service: Service) -> None:
-    async def serve(route: Any) -> None:
-        file = javascript / route.request.url.partition("/client/")[2]
-        await route.fulfill(body=file.read_text(), content_type="text/javascript")
+class _Files(SimpleHTTPRequestHandler):
+    """Sends modules to pages of any origin."""
 
+    extensions_map = {".ts": "text/javascript"}  # noqa: RUF012  # as in the class above it
+
+    @override
+    def end_headers(self) -> None:
+        self.send_header("Access-Control-Allow-Origin", "*")
+        super().end_headers()
+
+    @override
+    def log_message(self, format: str, *args: object) -> None: ...
+
+
+@pytest.fixture
+def files(javascript: Path) -> Generator[str]:
+    """The URL of a server of the client: what a test answers in place of a server, a worker does not get."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Files, directory=str(javascript))) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.mark.parametrize(("program", "given"), [(_PAGE, []), (_WORKER, [_IN_WORKER])], ids=["page", "worker"])
+async def test_the_cases_hold_in_a_browser(files: str, service: Service, program: str, given: list[str]) -> None:
     async with open_browser() as browser:
         page = await browser.new_page()
-        await page.route(f"{service.url}/client/**", serve)
         # A page of the service itself: its scripts may open WebSockets to it.
         await page.goto(f"{service.url}/slow?seconds=0")
-        found: dict[str, str] = await page.evaluate(_PAGE, service.url)
+        found: dict[str, str] = await page.evaluate(program, [service.url, files, *given])
     assert len(found) > 20
     assert {name: problem for name, problem in found.items() if problem} == {}
