@@ -19,9 +19,9 @@ NODE = str(Path(ROOT_DIR) / "bin" / "node")
 PROGRAMS = Path(__file__).parent / "programs"
 
 
-def copy_programs(folder: Path) -> None:
-    """Put the programs beside an exported client."""
-    for file in PROGRAMS.glob("*.ts"):
+def copy_programs(folder: Path, *files: Path) -> None:
+    """Put programs beside an exported client; default: all of the client of the torture module."""
+    for file in files or PROGRAMS.glob("*.ts"):
         shutil.copy(file, folder)
     (folder / "package.json").write_text('{"type": "module"}')
 
