@@ -116,6 +116,11 @@ class Checks:
             if app.concerns(path):
                 self._schedule(app, _DEBOUNCE if typing else 0)
 
+    async def settle(self, path: str) -> None:
+        """Wait until no check is in progress that concerns a file."""
+        while tasks := [app.task for app in self.apps if app.task and not app.task.done() and app.concerns(path)]:
+            await asyncio.wait(tasks)
+
     def close(self) -> None:
         """Cancel what is in progress."""
         for app in self.apps:

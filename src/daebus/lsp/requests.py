@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
 
 from lsprotocol import types
@@ -17,7 +17,7 @@ from .features.navigation import define, implement, lenses, refer, symbols
 from .features.renaming import find_renamed, rename
 from .features.semantics import LEGEND, semantic_tokens
 from .options import Options
-from .session import Session
+from .session import Refreshed, Session
 from .texts import Texts, path_of
 from .workers import Worker
 
@@ -61,13 +61,13 @@ def register(server: Server) -> None:
     server.feature(types.TEXT_DOCUMENT_DEFINITION)(_at(define))
     server.feature(types.TEXT_DOCUMENT_IMPLEMENTATION)(_at(implement))
     server.feature(types.TEXT_DOCUMENT_REFERENCES)(_at(refer))
-    server.feature(types.TEXT_DOCUMENT_CODE_LENS)(_in(lenses))
+    server.feature(types.TEXT_DOCUMENT_CODE_LENS)(_shown(lenses, "code_lens"))
     server.feature(types.WORKSPACE_SYMBOL)(_symbols)
     server.feature(types.TEXT_DOCUMENT_PREPARE_RENAME)(_at(find_renamed))
     server.feature(types.TEXT_DOCUMENT_RENAME, types.RenameOptions(prepare_provider=True))(_rename)
     kinds = [types.CodeActionKind.QuickFix, types.CodeActionKind.Refactor]
     server.feature(types.TEXT_DOCUMENT_CODE_ACTION, types.CodeActionOptions(kinds))(_actions)
-    server.feature(types.TEXT_DOCUMENT_SEMANTIC_TOKENS_FULL, LEGEND)(_in(semantic_tokens))
+    server.feature(types.TEXT_DOCUMENT_SEMANTIC_TOKENS_FULL, LEGEND)(_shown(semantic_tokens, "semantic_tokens"))
 
 
 class _Placed(Protocol):
@@ -90,8 +90,9 @@ def _at(answer: Callable[[Index, Texts, str, types.Position], T]) -> Callable[[S
     return ask
 
 
-def _in(answer: Callable[[Index, Texts, str], T]) -> Callable[[Server, _Filed], T]:
-    def ask(ls: Server, params: _Filed) -> T:
+def _shown(answer: Callable[[Index, Texts, str], T], kind: Refreshed) -> Callable[[Server, _Filed], Awaitable[T]]:
+    async def ask(ls: Server, params: _Filed) -> T:
+        await ls.session.checked(params.text_document.uri, kind)
         return answer(ls.session.index, ls.session.texts, path_of(params.text_document.uri))
 
     return ask
@@ -103,7 +104,8 @@ def _complete(ls: Server, params: types.CompletionParams) -> types.CompletionLis
     return types.CompletionList(is_incomplete=False, items=items)
 
 
-def _hints(ls: Server, params: types.InlayHintParams) -> Sequence[types.InlayHint]:
+async def _hints(ls: Server, params: types.InlayHintParams) -> Sequence[types.InlayHint]:
+    await ls.session.checked(params.text_document.uri, "inlay_hint")
     return hints(ls.session.index, ls.session.texts, path_of(params.text_document.uri), params.range)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import Literal
 
 from lsprotocol import types
 from pygls.lsp.server import LanguageServer
@@ -18,7 +19,10 @@ from .targets import defined_apps, find_targets
 from .texts import Texts, path_of
 from .workers import Worker
 
-__all__ = ["Session"]
+__all__ = ["Refreshed", "Session"]
+
+Refreshed = Literal["code_lens", "inlay_hint", "semantic_tokens"]
+"""What an editor shows within the text."""
 
 
 class Session:
@@ -41,6 +45,7 @@ class Session:
         self.index: Index = Index((), self._pages)
         self._named: dict[str, object] = {}
         self._published: set[str] = set()
+        self._looked = asyncio.Event()
 
     @property
     def apps(self) -> Sequence[App]:
@@ -59,6 +64,21 @@ class Session:
             self._renew()
             self._publish()
             self._refresh()
+        self._looked.set()
+
+    async def checked(self, uri: str, kind: Refreshed) -> None:
+        """Wait until a file is checked as it is now, if the editor would not ask again for what it shows within it.
+
+        If the file is edited meanwhile, the request is cancelled: it was about another text.
+        """
+        if self._can_refresh(kind):
+            return
+        path = path_of(uri)
+        version = self.texts.version(path)
+        await self._looked.wait()
+        await self.checks.settle(path)
+        if self.texts.version(path) != version:
+            raise asyncio.CancelledError
 
     def touch(self, uri: str, *, typing: bool = False) -> None:
         """A file has changed, in the editor or on disk."""
@@ -92,15 +112,23 @@ class Session:
 
     def _refresh(self) -> None:
         """Ask the editor to ask again for what it shows within the text, if it can."""
+        if self._can_refresh("code_lens"):
+            self._server.workspace_code_lens_refresh(None)
+        if self._can_refresh("inlay_hint"):
+            self._server.workspace_inlay_hint_refresh(None)
+        if self._can_refresh("semantic_tokens"):
+            self._server.workspace_semantic_tokens_refresh(None)
+
+    def _can_refresh(self, kind: Refreshed) -> bool:
         workspace = self._server.client_capabilities.workspace
         if workspace is None:
-            return
-        if workspace.code_lens is not None and workspace.code_lens.refresh_support:
-            self._server.workspace_code_lens_refresh(None)
-        if workspace.inlay_hint is not None and workspace.inlay_hint.refresh_support:
-            self._server.workspace_inlay_hint_refresh(None)
-        if workspace.semantic_tokens is not None and workspace.semantic_tokens.refresh_support:
-            self._server.workspace_semantic_tokens_refresh(None)
+            return False
+        able = {
+            "code_lens": workspace.code_lens,
+            "inlay_hint": workspace.inlay_hint,
+            "semantic_tokens": workspace.semantic_tokens,
+        }[kind]
+        return able is not None and able.refresh_support is True
 
     def _publish(self) -> None:
         """Show the diagnostics of all apps; those of files that have none any more are cleared."""

@@ -10,8 +10,8 @@ from tests.support import until
 
 APP = """\
 import sys
-print([name in sys.modules for name in ("wsgiref.headers", "store")], file=open({log!r}, "a"))
-import wsgiref.headers
+print([name in sys.modules for name in ("wsgiref.validate", "store")], file=open({log!r}, "a"))
+import wsgiref.validate
 import store
 {more}
 from daebus import Daebus
@@ -33,3 +33,24 @@ async def test_installed_modules_are_loaded_once_unless_code_starts_a_thread(tmp
     lines = log.read_text().splitlines()
     assert lines[0] == "[False, False]"
     assert set(lines[2:]) == ({"[False, False]"} if more else {"[True, False]"})
+
+
+AHEAD = """\
+import sys
+print("litestar" in sys.modules, file=open({log!r}, "a"))
+from daebus import Daebus
+app = Daebus("shop")
+"""
+
+
+async def test_litestar_is_loaded_while_nothing_is_checked(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    (tmp_path / "app.py").write_text(AHEAD.format(log=str(log)))
+    async with editing(tmp_path) as editor:
+        editor.open("app.py")
+
+        def is_loaded() -> bool:
+            editor.type("app.py", f"{editor.text('app.py')}\n")
+            return log.exists() and log.read_text().endswith("True\n")
+
+        await until(is_loaded, PATIENCE, 0.5)

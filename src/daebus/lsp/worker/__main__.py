@@ -8,6 +8,9 @@ from daebus.checking.inspecting import inspect_app
 
 from .nursery import Nursery
 
+# What an app with HTTP and WebSockets loads when its handlers are registered; the server starts in the meantime.
+_AHEAD = ("litestar", "daebus.http.application", "daebus.websocket.hub")
+
 
 def main() -> None:
     """Work until stdin ends. What the user's code prints goes nowhere."""
@@ -15,7 +18,7 @@ def main() -> None:
     silence = os.open(os.devnull, os.O_RDWR)
     os.dup2(silence, 0)
     os.dup2(silence, 1)
-    Nursery(requests, outcomes, inspect_app).run()
+    Nursery(requests, outcomes, inspect_app, _AHEAD).run()
 
 
 if __name__ == "__main__":

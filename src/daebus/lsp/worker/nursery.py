@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import os
 import selectors
 import signal
@@ -63,12 +64,16 @@ class Nursery:
         requests: The descriptor from which it reads requests.
         outcomes: The descriptor to which it writes outcomes.
         check: What a forked process calls.
+        ahead: Modules that most checks need; they are loaded while there is nothing else to do.
     """
 
-    def __init__(self, requests: int, outcomes: int, check: Callable[[Job], Snapshot]) -> None:
+    def __init__(
+        self, requests: int, outcomes: int, check: Callable[[Job], Snapshot], ahead: Sequence[str] = ()
+    ) -> None:
         self._requests = requests
         self._outcomes = outcomes
         self._check = check
+        self._ahead = list(ahead)
         self._children: dict[int, _Child] = {}
         self._selector = selectors.DefaultSelector()
         self._unread = bytearray()
@@ -86,7 +91,10 @@ class Nursery:
 
     def _step(self) -> bool:
         """Wait for the next event and handle it. Returns whether the input goes on."""
-        for key, _ in self._selector.select(self._patience()):
+        events = self._selector.select(self._patience())
+        if not events and self._ahead and not self._children:
+            importlib.import_module(self._ahead.pop(0))
+        for key, _ in events:
             if key.fd == self._requests:
                 if not self._read_requests():
                     return False
@@ -103,6 +111,8 @@ class Nursery:
 
     def _patience(self) -> float | None:
         """For how many seconds to wait for the next event."""
+        if self._ahead and not self._children:
+            return 0.0
         ends = min((child.ends for child in self._children.values()), default=None)
         return None if ends is None else max(0.0, ends - time.monotonic())
 

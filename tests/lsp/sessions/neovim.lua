@@ -1,6 +1,6 @@
 -- The settings of docs/editors.md, and what makes a picture readable.
 vim.lsp.config('daebus', {
-  cmd = { vim.env.DAEBUS, 'lsp' },
+  cmd = { '.venv/bin/daebus', 'lsp' },
   filetypes = { 'python' },
   root_markers = { 'pyproject.toml', '.git' },
 })

@@ -1,23 +1,15 @@
-"""A session in Neovim, recorded: ``python -m tests.lsp.session`` writes the pictures of docs/editors.md.
-
-A handler is written from nothing with completion, a mistake is seen and its fix applied, and a jump leads to the
-provider. Needs Neovim 0.11 or later, and tmux.
-"""
+"""A session in Neovim 0.11 or later: a handler is written from nothing."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import click
-from tests.lsp.terminal import Terminal, opened
+from tests.lsp.sessions.recording import Session
+from tests.lsp.sessions.terminal import Terminal
 
-PICTURES = Path(__file__).parents[2] / "docs" / "editors"
-SETTINGS = Path(__file__).with_name("session.lua")
+__all__ = ["SESSION"]
+
 CONTRACTS = """\
 import msgspec
 from daebus import Action
@@ -94,7 +86,7 @@ def record(terminal: Terminal) -> Iterator[tuple[str, str]]:
     terminal.press("Enter")
     terminal.type("async def get_user(query: GetUser, *, re")
     terminal.press("C-Space")
-    terminal.until("repo: UserRepo", "Singleton, created once")
+    terminal.until("repo: UserRepo", "Singleton, created")
     yield "completion_of_a_service", terminal.picture()
     terminal.press("C-y")
     terminal.type(") -> User:")
@@ -106,6 +98,8 @@ def record(terminal: Terminal) -> Iterator[tuple[str, str]]:
     terminal.type(":%s/repo: UserRepo/rebo: UserRepo/")
     terminal.press("Enter")
     terminal.until("■ get_user(rebo: UserRepo)")
+    terminal.type("/rebo: UserRepo")
+    terminal.press("Enter")
     terminal.press("C-w", "d")
     terminal.until("did you mean 'repo'?")
     yield "mistake", terminal.picture()
@@ -120,27 +114,13 @@ def record(terminal: Terminal) -> Iterator[tuple[str, str]]:
     yield "definition", terminal.picture()
 
 
-@click.command()
-@click.option("--nvim", default="nvim", help="The program.")
-def main(nvim: str) -> None:
-    """Record the session."""
-    daebus = Path(sys.executable).with_name("daebus")
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name).resolve() / "users"
-        folder.mkdir()
-        for file, text in FILES.items():
-            (folder / file).write_text(text)
-        (folder / "pyproject.toml").write_text('[tool.daebus]\napp = "app:app"\n')
-        # No settings, plugins or history of whoever runs this.
-        own = {"HOME": name, "XDG_STATE_HOME": name, "XDG_CONFIG_HOME": name, "XDG_DATA_HOME": name}
-        own |= {"DAEBUS": str(daebus), "PATH": os.environ["PATH"], "COLORTERM": "truecolor", "LC_ALL": "C.UTF-8"}
-        command = (shutil.which(nvim) or nvim, "--clean", "-u", str(SETTINGS), "users.py")
-        with opened(command, folder, own) as terminal:
-            PICTURES.mkdir(exist_ok=True)
-            for number, (title, picture) in enumerate(record(terminal), 1):
-                (PICTURES / f"neovim_{number}_{title}.svg").write_text(picture)
-                click.echo(f"{title}.svg")
+def prepare(folder: Path) -> None:
+    """Write the project."""
+    folder.mkdir()
+    for file, text in FILES.items():
+        (folder / file).write_text(text)
+    (folder / "pyproject.toml").write_text('[tool.daebus]\napp = "app:app"\n')
 
 
-if __name__ == "__main__":
-    main()
+SETTINGS = Path(__file__).with_suffix(".lua")
+SESSION = Session(("nvim", "--clean", "-u", str(SETTINGS), "users.py"), prepare, record)
