@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
-from daebus.core.context import Context, log_fields
+from daebus.core.context import Context
 from daebus.delivery.causes import details_of, reason_of
 from daebus.delivery.delivery import Delivery
 from daebus.delivery.grace import CUT_SECONDS, Grace
@@ -19,6 +19,7 @@ from daebus.queues.leases import Entry
 from daebus.queues.settler import Settler
 from daebus.telemetry.logs import Logger
 from daebus.telemetry.tallies import Tally
+from daebus.telemetry.traces import log_fields
 
 from .durable import DurableListeners, ListenerHost
 from .groups import Listener

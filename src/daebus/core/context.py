@@ -7,11 +7,14 @@ from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
 from operator import attrgetter
 from types import MappingProxyType
-from typing import Literal, NamedTuple, Protocol, TypeAlias, cast
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, cast
 
 import msgspec
 
 from .stopping import Stopping
+
+if TYPE_CHECKING:
+    from daebus.telemetry.traces import Trace
 
 __all__ = [
     "Actor",
@@ -24,16 +27,11 @@ __all__ = [
     "Session",
     "SessionWatcher",
     "Source",
-    "TraceIds",
     "current_context",
     "fenced_of",
-    "is_awaited",
-    "log_fields",
     "read_headers",
     "remaining",
     "session_of",
-    "set_trace",
-    "trace_of",
 ]
 
 Source: TypeAlias = Literal["http", "socket", "bus"]
@@ -66,13 +64,6 @@ class Actor(Protocol):
     def subject(self) -> str | None:
         """The id of the user; None: there is none."""
         ...
-
-
-class TraceIds(NamedTuple):
-    """The ids of a span, in hexadecimal digits."""
-
-    trace_id: str
-    span_id: str
 
 
 class Fence(msgspec.Struct, frozen=True):
@@ -109,7 +100,7 @@ class Context(msgspec.Struct, frozen=True, gc=False):
     _read_headers: Mapping[str, str] | None = None  # on first use, as most handlers do not need them
     _known: Actor | None = None  # once it was found out who has sent the message: see daebus.identity
     _after: object = None  # sent once the message has succeeded: see daebus.delivery.after_commit
-    _trace: TraceIds | None = None  # of the span of its handler: see `trace_of`
+    _trace: Trace | None = None  # of the span of its handler: see daebus.telemetry.traces
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -163,34 +154,8 @@ class Context(msgspec.Struct, frozen=True, gc=False):
         return None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
 
 
-def is_awaited(context: Context) -> bool:
-    """Whether the sender of a request waits for a reply: not if it was sent with ``bus.send``."""
-    fenced = fenced_of(context)
-    return fenced is None or bool(getattr(fenced, "is_awaited", False))
-
-
 fenced_of: Callable[[Context], Fenced | None] = attrgetter("_fenced")
 """The delivery of a message, if that has a fence."""
-
-trace_of: Callable[[Context], TraceIds | None] = attrgetter("_trace")
-"""The span in which a message is handled, for log lines; None: it is not traced."""
-
-
-def log_fields(context: Context) -> dict[str, str]:
-    """The fields of a log line about a message."""
-    fields = {"handler": context.handler, "request_id": context.request_id}
-    if context.actor is not None:
-        fields["user"] = context.actor
-    if context.event_id is not None:
-        fields["event_id"] = context.event_id
-    if (trace := trace_of(context)) is not None:
-        fields.update(trace._asdict())
-    return fields
-
-
-def set_trace(context: Context, trace: TraceIds | None) -> None:
-    """Set the span in which a message is handled."""
-    msgspec.structs.force_setattr(context, "_trace", trace)
 
 
 def read_headers(raw: Mapping[str, str] | Iterable[tuple[bytes, bytes]]) -> dict[str, str]:

@@ -6,10 +6,10 @@ from typing import TypeGuard
 from weakref import WeakKeyDictionary
 
 from daebus.connection.outages import AWAY, ServerUnavailable
-from daebus.core.context import log_fields
 from daebus.errors import BadReply, Internal, ServiceError, Unavailable
 from daebus.telemetry.logs import Logger
 from daebus.telemetry.tallies import Tally
+from daebus.telemetry.traces import log_fields
 
 from .causes import place_of_failure, type_and_message
 from .endpoint import Endpoint, Incoming

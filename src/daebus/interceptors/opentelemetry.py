@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import msgspec
 
-from daebus.core.context import Context, TraceIds, fenced_of, set_trace
+from daebus.core.context import Context, fenced_of
 from daebus.delivery.endpoint import Endpoint, Incoming
 from daebus.delivery.failures import is_for_senders
 from daebus.delivery.interceptors import Handle, StreamHandle
@@ -20,6 +20,7 @@ from daebus.delivery.outgoing import Forward, ForwardStream, Outgoing
 from daebus.errors import ConfigurationError, Internal
 from daebus.queues.leases import Entry
 from daebus.queues.work import Work
+from daebus.telemetry.traces import set_trace
 
 from .operations import (
     CANCELLED,
@@ -188,11 +189,10 @@ class Tracing:
             attributes["daebus.attempt"] = str(context.attempt)
             links.extend(_earlier(entry))
         with self._span(operation, parent, attributes, links, context.deadline) as span:
-            known = span.get_span_context()
-            ids = TraceIds(trace.format_trace_id(known.trace_id), trace.format_span_id(known.span_id))
-            set_trace(context, ids)
+            handled = _Handled(self._tracer, span)
+            set_trace(context, handled)
             if entry is not None:
-                entry.span = f"00-{ids.trace_id}-{ids.span_id}-01"
+                entry.span = f"00-{handled.trace_id}-{handled.span_id}-01"
             yield span
 
     @contextmanager
@@ -229,6 +229,23 @@ class Tracing:
             raise
         finally:
             span.end()
+
+
+class _Handled:
+    """The span in which a message is handled."""
+
+    def __init__(self, tracer: trace.Tracer, span: Span) -> None:
+        known = span.get_span_context()
+        self._tracer = tracer
+        self.trace_id: str = trace.format_trace_id(known.trace_id)
+        self.span_id: str = trace.format_span_id(known.span_id)
+
+    @contextmanager
+    def pushing(self, name: str) -> Generator[None]:
+        """The span of a message that is pushed to WebSocket clients."""
+        attributes = {"daebus.message.type": name}
+        with self._tracer.start_as_current_span(f"push {name}", kind=SpanKind.PRODUCER, attributes=attributes):
+            yield
 
 
 def _fail(span: Span, operation: Operation, error: BaseException, deadline: float | None) -> None:

@@ -14,11 +14,11 @@ from typing import Literal, TypeAlias, cast
 
 import msgspec
 
-from daebus.core.context import is_awaited
 from daebus.delivery.endpoint import Endpoint, Incoming
 from daebus.delivery.failures import code_of, is_for_senders
 from daebus.delivery.outgoing import Outgoing
 from daebus.errors import Internal, Timeout, Unavailable
+from daebus.telemetry.traces import is_awaited
 
 __all__ = [
     "CANCELLED",

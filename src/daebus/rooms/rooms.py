@@ -16,6 +16,7 @@ from daebus.errors import BadReply, BadRequest, ConfigurationError
 from daebus.payloads.codec import Decoder, compile_decoder, encode
 from daebus.payloads.encodable import Encodable
 from daebus.protocol.envelopes import Envelope
+from daebus.telemetry.traces import pushed
 
 from .declared import Declared
 
@@ -112,11 +113,11 @@ class Rooms(LoopOnly):
             send = partial(self._store.send, room.room, room.name, envelope, without)
         else:
             send = partial(self._store.send_unkept, room.name, envelope, without)
+        push = partial(pushed, message.name, partial(self._send, room, send))
         if after is None:
-            await self._send(room, send)
+            await push()
         else:
-            title = f"message {message.name!r} to the room {room.name!r}"
-            defer(after, title, partial(self._send, room, send), envelope)
+            defer(after, f"message {message.name!r} to the room {room.name!r}", push, envelope)
 
     async def members(self, room: RoomAddress[P]) -> list[Member[P]]:
         """The members of a room, sorted by the ids of their clients; none for a room without presence.

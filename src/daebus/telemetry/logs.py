@@ -17,11 +17,12 @@ from typing import Self, TextIO
 import msgspec
 import structlog
 
-from daebus.core.context import current_context, log_fields
+from daebus.core.context import current_context
 from daebus.errors import ConfigurationError
 from daebus.mistakes.terminal import visible_json
 
 from .consoles import Render, TracebackInfo, pretty_renderer, safe_repr, safe_text
+from .traces import log_fields
 
 __all__ = ["Logger", "configure_logging", "granian_logging", "make_logger"]
 

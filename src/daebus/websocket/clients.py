@@ -17,6 +17,7 @@ from daebus.delivery.after_commit import After, defer
 from daebus.payloads.codec import encode
 from daebus.payloads.encodable import Encodable
 from daebus.protocol.envelopes import Envelope
+from daebus.telemetry.traces import pushed
 
 if TYPE_CHECKING:
     from .replicas import ClientConnection, Replicas
@@ -112,10 +113,11 @@ class Client(HasSession):
         """
         envelope = _envelope(message, data)
         text = envelope.decode()
+        send = partial(pushed, message.name, partial(self._connection.send, text))
         if after is None:
-            await self._connection.send(text)
+            await send()
         else:
-            defer(after, f"message {message.name!r} to a client", partial(self._connection.send, text), envelope)
+            defer(after, f"message {message.name!r} to a client", send, envelope)
 
     async def close(self, reason: str = "") -> None:
         """Disconnect the client with code 1000, after its current handler has finished and its answer is sent.
@@ -158,11 +160,11 @@ class Clients(LoopOnly):
             ConfigurationError: `after` is ``"commit"``, and no message is being handled.
         """
         envelope = _envelope(message, data)
+        send = partial(pushed, message.name, partial(self._replicas.broadcast, envelope))
         if after is None:
-            await self._replicas.broadcast(envelope)
+            await send()
         else:
-            title = f"message {message.name!r} to all clients"
-            defer(after, title, partial(self._replicas.broadcast, envelope), envelope)
+            defer(after, f"message {message.name!r} to all clients", send, envelope)
 
     @overload
     async def send(self, client_id: str, message: Message[D], data: D, *, after: None = None) -> bool: ...
@@ -185,9 +187,9 @@ class Clients(LoopOnly):
         """
         envelope = _envelope(message, data)
         if after is None:
-            return await self._replicas.send(client_id, envelope)
+            return await pushed(message.name, partial(self._replicas.send, client_id, envelope))
         title = f"message {message.name!r} to client {client_id}"
-        defer(after, title, partial(self._replicas.send, client_id, envelope), envelope)
+        defer(after, title, partial(pushed, message.name, partial(self._replicas.send, client_id, envelope)), envelope)
         return None
 
     async def connected(self) -> list[str]:
