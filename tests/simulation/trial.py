@@ -73,7 +73,7 @@ class _Trial:
         self.client = Client(world, network, self.history)
         self.jobs: dict[str, Job] = {}
         self._only = only
-        self._is_healed = False
+        self._stutters_until = 0.0
 
     @property
     def _up(self) -> list[Instance]:
@@ -223,11 +223,10 @@ class _Trial:
     def _stutter(self, times: int) -> None:
         """The server hangs for less than half a lease, executes what it comes to in an instant, and hangs again."""
         network, world = self.network, self.world
-        if self._is_healed:
-            return
         length = _STUTTER * min([one.lease for one in self._up], default=_LEASE)
         network.hung_until = max(network.hung_until, world.now + length)
         network.quick_until = world.now + length * times + _LEASE
+        self._stutters_until = max(self._stutters_until, network.hung_until)
         if times > 1:
             world.at(network.hung_until, lambda: self._stutter(times - 1))
 
@@ -272,7 +271,6 @@ class _Trial:
         self.add_instance(_LEASE)
 
     def _heal(self) -> None:
-        self._is_healed = True
         self.history.note("healed", "", "")
         for one in self.instances:
             one.host.frozen_until = one.host.away_until = 0.0
@@ -283,7 +281,7 @@ class _Trial:
     def _is_quiet(self) -> bool:
         if not self._up:
             self.add_instance(_LEASE)
-        return not self._unrest()
+        return self._stutters_until < self.world.now and not self._unrest()
 
     def _unrest(self) -> str:
         if self.client.pending:
