@@ -192,6 +192,7 @@ async def test_doors_are_shown_with_their_action(editor: Editor) -> None:
     shown = await editor.client.text_document_code_lens_async(types.CodeLensParams(editor.at("shop.py")))
     titles = [lens.command.title for lens in shown or () if lens.command is not None]
     assert "no callers in the workspace · GET /opened/<number>" in titles
+    assert len(titles) == 3  # one for each action, although a decorator with a name makes the contract, too
     assert "Open as GET /opened/<number>." in await hover(editor, "shop.py", "async def ope|ned")
     texts = await renamed(editor, "shop.py", 'action("ope|ned"', "shut")
     assert texts == {"shop.py": editor.text("shop.py").replace('action("opened"', 'action("shut"')}

@@ -242,3 +242,16 @@ def test_every_option_of_a_strict_configuration_must_be_set() -> None:
     assert (problem.code, problem.subject) == ("unset-option", "Container.config")
     container.config.from_dict({"db": {"url": None}})
     assert list(find_wrong_arguments(container, [container.config.db.url])) == []
+
+
+class Early(containers.DeclarativeContainer):
+    db = Singleton(Db)
+    right = Singleton(Repo, db=Db("other"))
+    wrong = Singleton(Repo, db=db())
+
+
+def test_a_provider_that_is_called_in_the_container_is_told() -> None:
+    (problem,) = told(Early())
+    assert problem.subject == "Early.wrong"
+    assert problem.found == "db() is called at import, so its object is not that of the container"
+    assert problem.remedy == "pass the provider: db, without ()"

@@ -32,7 +32,16 @@ from .duplicates import check_duplicates
 from .edge.decorating import DECORATING, check_options
 from .edge.rooms import check_overlap, check_room
 from .guards import check_guards
-from .providers import IDENTITY, LASTING, PER_MESSAGE, check_lifetime, found_user, nested_provider, selected
+from .providers import (
+    IDENTITY,
+    LASTING,
+    PER_MESSAGE,
+    check_called,
+    check_lifetime,
+    found_user,
+    nested_provider,
+    selected,
+)
 from .registering import OVERRIDING, REGISTERING, check_in_time, check_once, check_overrides
 from .routes import check_route
 from .services import check_services
@@ -149,7 +158,9 @@ class DaebusPlugin(Plugin):
 
     def _on_provider(self, context: FunctionSigContext, fullname: str) -> FunctionLike:
         if _is_first(context.default_signature):
-            self.guarded(lambda: check_arguments(context, fullname.rpartition(".")[2]), None)
+            kind = fullname.rpartition(".")[2]
+            self.guarded(lambda: check_arguments(context, kind), None)
+            self.guarded(lambda: check_called(context, kind), None)
             if fullname in LASTING and self.guarded(lambda: check_lifetime(context), otherwise=False):
                 return _without_limits(context.default_signature)
         return context.default_signature

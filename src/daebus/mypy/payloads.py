@@ -10,7 +10,7 @@ from mypy.types import NoneType, ProperType
 
 from daebus.mistakes.suggestions import closest
 from daebus.mypy.model.containers import Container
-from daebus.mypy.model.data import foreign_part
+from daebus.mypy.model.data import are_alike, foreign_part
 from daebus.mypy.model.handlers import Handler, Parameter
 from daebus.mypy.model.kinds import CONTEXT, PARTS, RUNNING
 from daebus.mypy.model.reading import keyword
@@ -109,6 +109,9 @@ def _wrong_payload(handler: Handler, parameter: Parameter, container: Container 
             yield parameter, found, f"{_star(parameter)}: the container provides it"
         else:
             yield parameter, found, f"{_star(parameter)} if it is a service, or take a msgspec.Struct or a dataclass"
+    elif expected is None and are_alike(parameter.type):
+        found = f"the structs of {show(handler.api, parameter.type)} cannot be told apart in a message"
+        yield parameter, found, "give each of them a tag: class Created(msgspec.Struct, tag=True)"
 
 
 def _other_payload(handler: Handler, parameter: Parameter, expected: ProperType) -> tuple[str, str]:

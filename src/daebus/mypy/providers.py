@@ -22,7 +22,16 @@ from daebus.mypy.model.containers import is_provider, read_provider
 from daebus.mypy.model.reading import assigned, variable
 from daebus.mypy.model.reports import WIRING, listed, report
 
-__all__ = ["IDENTITY", "LASTING", "PER_MESSAGE", "check_lifetime", "found_user", "nested_provider", "selected"]
+__all__ = [
+    "IDENTITY",
+    "LASTING",
+    "PER_MESSAGE",
+    "check_called",
+    "check_lifetime",
+    "found_user",
+    "nested_provider",
+    "selected",
+]
 
 _PROVIDERS = "dependency_injector.providers."
 LASTING = frozenset(
@@ -109,6 +118,22 @@ def check_lifetime(context: FunctionSigContext) -> bool:
             report(api, WIRING, argument, f"{kind}(..., {captured})", found, remedy)
             is_captured = True
     return is_captured
+
+
+def check_called(context: FunctionSigContext, kind: str) -> None:
+    """Report a provider that is called in the body of a container: its object is made when the module is imported."""
+    api = context.api
+    if not isinstance(api, TypeChecker) or api.scope.active_class() is None:
+        return
+    for argument in [expression for actuals in context.args[1:] for expression in actuals]:
+        if not isinstance(argument, CallExpr) or not isinstance(argument.callee, NameExpr | MemberExpr):
+            continue
+        with api.msg.filter_errors(), api.local_type_map:
+            called = get_proper_type(api.expr_checker.accept(argument.callee))
+        if isinstance(called, Instance) and is_provider(called):
+            name = argument.callee.name
+            found = "it is called here, when the module is imported, so its object is not that of the container"
+            report(api, WIRING, argument, f"{kind}(..., {name}())", found, f"pass the provider: {name}, without ()")
 
 
 def _captured(api: TypeChecker, provider: Expression, seen: set[SymbolNode]) -> str | None:

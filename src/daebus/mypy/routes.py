@@ -74,10 +74,14 @@ def check_route(handler: Handler) -> None:
 
 
 def _check_status(handler: Handler) -> None:
-    """Report a body for a status that has none; Litestar refuses it. Litestar's own responses may be empty."""
-    status, returns = number(keyword(handler.call, "status_code")), handler.returns
-    bodiless = status is not None and (status < 200 or status in (204, 304))
-    if bodiless and isinstance(returns, Instance) and not _is_of_litestar(returns):
+    """Report a status that is none of a response, or that has no body; Litestar's own responses may be empty."""
+    given, returns = keyword(handler.call, "status_code"), handler.returns
+    status = number(given)
+    if given is not None and status is not None and not 200 <= status <= 599:
+        found = f"status_code={status:g} is not the status of a complete response"
+        report(handler.api, PATH, given, handler.name, found, "give a number from 200 to 599, such as 201")
+        return
+    if status in (204, 304) and isinstance(returns, Instance) and not _is_of_litestar(returns):
         found = f"a response of status {status:g} has no body, and it returns {show(handler.api, returns)}"
         report(handler.api, PATH, handler.at, handler.name, found, "write -> None, or choose another status")
 

@@ -15,6 +15,8 @@ from daebus.mypy.model.handlers import Handler, Parameter
 from daebus.mypy.model.kinds import PARTS
 from daebus.mypy.model.reports import SIGNATURE, WIRING, listed, report, show, show_both
 
+from .providers import IDENTITY
+
 __all__ = ["TWINS", "check_services", "find_fitting"]
 
 _LOOP_ONLY = "daebus.core.affinity.LoopOnly"
@@ -125,7 +127,11 @@ def _check_type(handler: Handler, parameter: Parameter, container: Container, pr
             remedy = f"write {parameter.name}: {show(handler.api, wanted)} = use({path}.{inner})"
             _report(handler, parameter, f"{path} is the container {provider.nested.name}", remedy)
         return
-    if gives is None or handler.type.variables or _is_provider(wanted):
+    if provider.kind == IDENTITY and not handler.kind.sent:
+        found = f"{handler.kind.title} handles no message of a sender, so it has no user"
+        _report(handler, parameter, found, "pass the user in a message, or remove the parameter")
+        return
+    if gives is None or handler.type.variables or (_is_provider(wanted) and provider.may_give_a_provider):
         _check_affinity(handler, parameter, wanted)
         return
     if isinstance(gives, Instance) and gives.type.fullname in _AWAITED:

@@ -17,6 +17,10 @@ __all__ = ["check_values"]
 
 _NAMED = {"action": "name", "listen": "channel", "socket": "message_type", "background": "name", "thread": "name"}
 _WITH_COLONS = ("listen", "socket")
+_LIMITS = {
+    "retries": "a whole number of at least 0",
+    **dict.fromkeys(("timeout", "backoff", "max_backoff", "keep_replies"), "a number of seconds above 0"),
+}
 _SECONDS, _FIELDS = "give seconds above 0", "give five fields, such as '0 3 * * *'"
 
 
@@ -36,8 +40,21 @@ def check_values(handler: Handler) -> None:
             found = f"concurrency={limit:g}, and it must be at least 1"
             report(handler.api, VALUE, concurrency, handler.name, found, "leave it out for the default")
         check_doors(handler)
+        _check_limits(handler)
+    elif name == "listen":
+        _check_limits(handler)
     elif name == "background":
         _check_schedule(handler)
+
+
+def _check_limits(handler: Handler) -> None:
+    """Report limits of retries and times that are out of range."""
+    for option, least in _LIMITS.items():
+        given = keyword(handler.call, option)
+        limit = number(given)
+        if given is not None and limit is not None and (limit < 0 or (limit == 0 and option != "retries")):
+            found = f"{option}={limit:g}, which must be {least}"
+            report(handler.api, VALUE, given, handler.name, found, "correct it, or leave it out for the default")
 
 
 def _check_schedule(handler: Handler) -> None:

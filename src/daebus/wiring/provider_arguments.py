@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import inspect
+import re
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import cast
 
 from dependency_injector import containers, errors, providers, resources
 
-from daebus.mistakes.places import place_of, place_of_class
+from daebus.mistakes.places import Place, place_of, place_of_class
 from daebus.mistakes.problem import Code, WiringProblem
 from daebus.mistakes.render import Note
 from daebus.mistakes.show_type import show_both
+from daebus.mistakes.sources import line_at
 from daebus.mistakes.suggestions import did_you_mean
 
 from .lookup import find_fitting, is_simple, name_of, names_of, provider_place
@@ -98,8 +100,23 @@ class _Walk:
         if not isinstance(provider, _CALLED):
             return None
         call = _Call(provider)
-        wrong = call.wrong(self._container, is_called=is_called)
+        wrong = call.wrong(self._container, is_called=is_called) or self._called_early(call, path)
         return None if wrong is None else self._told(path, *wrong, notes=call.notes())
+
+    def _called_early(self, call: _Call, path: str) -> tuple[str, str, Code] | None:
+        """The mistake of an argument that was made by a provider while the container was defined."""
+        made = list(call.objects())
+        where = provider_place(self._container, path) if made else None
+        span = where.span() if isinstance(where, Place) else None
+        if span is None:
+            return None
+        lines = [line_at(span.path, line) for line in range(span.line, span.end_line + 1)]
+        for value in made:
+            for name, provider in self._container.providers.items():
+                if yielded_type(provider) is type(value) and re.search(rf"\b{name}\(\)", "\n".join(lines)):
+                    found = f"{name}() is called at import, so its object is not that of the container"
+                    return found, f"pass the provider: {name}, without ()", "wrong-argument"
+        return None
 
     def _of_option(
         self, option: providers.ConfigurationOption | providers.TypedConfigurationOption[object], path: str
@@ -147,6 +164,12 @@ class _Call:
         self._is_method = isinstance(provides, type) and issubclass(provides, _WITH_INIT)
         self._target: object = getattr(provides, "init", None) if self._is_method else provides
         self._name = str(getattr(provides, "__name__", repr(provides)))
+
+    def objects(self) -> Iterator[object]:
+        """The arguments of classes of the user that are given as they are, without a provider."""
+        for value in (*self._args, *self._kwargs.values()):
+            if not isinstance(value, providers.Provider | type) and type(value).__module__ != "builtins":
+                yield value
 
     def notes(self) -> Iterator[Note]:
         """Where the called function is defined."""

@@ -142,17 +142,21 @@ def _provider_uses(index: Index, texts: Texts, provider: Provider) -> Iterator[t
 def lenses(index: Index, texts: Texts, path: str) -> list[types.CodeLens]:
     """Above each action and listener, and each contract, how often it is used in the workspace; and its doors."""
     page = index.page(path)
-    found: dict[int, types.CodeLens] = {}
+    found: list[types.CodeLens] = []
+    taken: set[int] = set()
     for header in page.headers:
         handler = index.handler(path, header)
         if handler is not None and handler.contract is not None:
-            lens = _lens(index, _name_range(index, texts, path, header), handler.contract, index.doors(handler))
-            found[lens.range.start.line] = lens
+            name = _name_range(index, texts, path, header)
+            found.append(_lens(index, name, handler.contract, index.doors(handler)))
+            # A decorator with a name makes the contract itself.
+            first = min([page.place(decorator.start)[0] for decorator in header.decorators], default=name.start.line)
+            taken.update(range(first, name.start.line + 1))
     for contract in index.contracts(path).values():
         where = _of_contract(index, texts, contract) if contract.file == path else None
-        if where is not None and where.range.start.line not in found:
-            found[where.range.start.line] = _lens(index, where.range, contract.key)
-    return list(found.values())
+        if where is not None and where.range.start.line not in taken:
+            found.append(_lens(index, where.range, contract.key))
+    return found
 
 
 def _lens(index: Index, where: types.Range, key: str, doors: Sequence[Handler] = ()) -> types.CodeLens:

@@ -51,6 +51,7 @@ _UNKNOWN = frozenset(
 # Of what these return, only the class is known, not the type of the items.
 _COLLECTIONS = frozenset({_PROVIDERS + "List", _PROVIDERS + "Dict"})
 _CONTAINER = _PROVIDERS + "Container"
+_DELEGATED = _PROVIDERS + "Delegated"
 
 
 @dataclass(frozen=True)
@@ -61,11 +62,18 @@ class Provider:
         name: The name in the container.
         gives: The type of the object that it returns; None: it is known only at run time.
         nested: The nested container that it returns; None: it returns another object.
+        kind: The full name of its class; empty: it is not known.
     """
 
     name: str
     gives: ProperType | None
     nested: Container | None
+    kind: str = ""
+
+    @property
+    def may_give_a_provider(self) -> bool:
+        """Whether it may give a provider instead of an object, as ``repo.provider`` does."""
+        return self.kind == _PROVIDER or self.kind.startswith(_DELEGATED)
 
 
 class Container:
@@ -159,7 +167,7 @@ def read_provider(api: TypeChecker, name: str, provider: Instance) -> Provider:
         given = None
     if given is not None:
         remember(api, [], [given])
-    return Provider(name, given, nested)
+    return Provider(name, given, nested, provider.type.fullname)
 
 
 def _is_vague(given: ProperType | None) -> bool:

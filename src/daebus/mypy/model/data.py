@@ -9,7 +9,7 @@ from mypy.nodes import AssignmentStmt, CallExpr, TypeInfo, Var
 from mypy.typeops import map_type_from_supertype
 from mypy.types import Instance, ProperType, TupleType, UnionType, get_proper_type
 
-__all__ = ["fields_of", "foreign_part"]
+__all__ = ["are_alike", "fields_of", "foreign_part"]
 
 _MADE_OF = frozenset({"dataclass", "dataclass_tag", "attrs", "attrs_tag"})
 _NEUTRAL = frozenset({"abc", "typing", "typing_extensions"})
@@ -43,6 +43,17 @@ def _is_foreign(info: TypeInfo) -> bool:
     # A class that extends one of another library may be known to msgspec for that.
     bases = [base for base in info.mro if base.fullname != "builtins.object" and base.module_name not in _NEUTRAL]
     return bool(bases) and all(base.module_name.partition(".")[0] not in _PLAIN for base in bases)
+
+
+def are_alike(typ: ProperType) -> bool:
+    """Whether it is a union of structs that cannot be told apart, as one of them has no tag."""
+    items = [get_proper_type(item) for item in typ.items] if isinstance(typ, UnionType) else []
+    structs = [item.type for item in items if isinstance(item, Instance) and item.type.has_base("msgspec.Struct")]
+    return len(structs) > 1 and not all(map(_is_tagged, structs))
+
+
+def _is_tagged(info: TypeInfo) -> bool:
+    return any({"tag", "tag_field"} & base.defn.keywords.keys() or base.fallback_to_any for base in info.mro)
 
 
 def fields_of(typ: ProperType) -> dict[str, ProperType] | None:

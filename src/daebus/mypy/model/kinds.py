@@ -29,6 +29,7 @@ class Kind:
         named: Whether it takes parameters by their names, from the name of a room.
         threaded: Whether it must be a `def`, because it runs in a thread.
         unique: Whether a second handler of the same name is a mistake.
+        sent: Whether somebody sends its messages, so that there may be a user.
     """
 
     title: str
@@ -41,6 +42,7 @@ class Kind:
     named: bool = False
     threaded: bool = False
     unique: bool = True
+    sent: bool = True
 
 
 KINDS = {
@@ -52,9 +54,9 @@ KINDS = {
     "socket_connect": Kind(title="a connect handler", payload="params", part=CLIENT, replies=True),
     "socket_join": Kind(title="a join handler", part=CLIENT, replies=True, named=True),
     "socket_disconnect": Kind(title="a disconnect handler", part=CLIENT, unique=False),
-    "background": Kind(title="a background task"),
-    "thread": Kind(title="a thread", part=RUNNING, threaded=True),
-    "on_start": Kind(title="an on_start handler", unique=False),
-    "on_stop": Kind(title="an on_stop handler", unique=False),
+    "background": Kind(title="a background task", sent=False),
+    "thread": Kind(title="a thread", part=RUNNING, threaded=True, sent=False),
+    "on_start": Kind(title="an on_start handler", unique=False, sent=False),
+    "on_stop": Kind(title="an on_stop handler", unique=False, sent=False),
 }
 """The kinds, by the name of the decorator."""
