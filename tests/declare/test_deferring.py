@@ -35,7 +35,7 @@ def declare() -> Daebus:
     @cast("Any", users).on_start  # type: ignore[untyped-decorator]
     async def warm_up() -> None: ...
 
-    @users.action("find", timeout=-1)
+    @users.action("find", timeout=-1)  # type: ignore[daebus-value]
     @users.background("clean", -1)  # type: ignore[daebus-value]
     async def clean() -> None: ...
 

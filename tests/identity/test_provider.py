@@ -177,7 +177,7 @@ def test_what_nobody_sends_has_no_user() -> None:
     app = Daebus("shop", container=Container())
 
     @app.background("clean", 60)
-    async def clean_up(*, user: User) -> None: ...
+    async def clean_up(*, user: User) -> None: ...  # type: ignore[daebus-wiring]
 
     @app.on_start()
     async def warm_up(*, basket: Basket) -> None: ...
