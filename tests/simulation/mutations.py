@@ -69,7 +69,7 @@ MUTATIONS: Mapping[str, Mutation] = {
         "queues/takeover.py",
         "        for _ in range(_LOOKS if new else 1):\n            if new:\n",
         "        for _ in range(1):\n            if not names:\n",
-        ("stutter",),
+        test="tests/queues/test_takeover.py::test_an_owner_that_is_heard_between_two_looks_keeps_its_work",
     ),
     "own lease": Mutation(
         "each owner is judged by its own lease",
