@@ -17,7 +17,7 @@ from .after_commit import discard, pending
 from .endpoint import Endpoint, Incoming
 from .workers import to_its_end
 
-__all__ = ["Handling", "dispatch", "dispatch_stream"]
+__all__ = ["Handling", "dispatch", "dispatch_stream", "misraised"]
 
 R = TypeVar("R")
 
@@ -48,7 +48,7 @@ async def dispatch(endpoint: Endpoint[R], incoming: Incoming) -> R:
         return reply  # noqa: TRY300  # an `else` would run after the context is gone
     except BaseException as error:
         discard(incoming.context)
-        if (wrong := _misraised(endpoint, error)) is not None:
+        if (wrong := misraised(endpoint, error)) is not None:
             raise wrong from error
         raise
     finally:
@@ -56,7 +56,7 @@ async def dispatch(endpoint: Endpoint[R], incoming: Incoming) -> R:
         statistics.ended.append(time.perf_counter() - begun)  # `Statistics.begin` and `end`, without their calls
 
 
-def _misraised(endpoint: Endpoint[object], error: BaseException) -> RuntimeError | None:
+def misraised(endpoint: Endpoint[object], error: BaseException) -> RuntimeError | None:
     """The failure if a handler has raised an exception that handlers must not raise; None: it has not."""
     if isinstance(error, EXITS) or (isinstance(error, asyncio.CancelledError) and not is_cancelled()):
         return _failed(endpoint, error)
@@ -128,7 +128,7 @@ class Handling:
         try:
             if error is not None:
                 discard(self._context)
-                if (wrong := _misraised(self._endpoint, error)) is not None:
+                if (wrong := misraised(self._endpoint, error)) is not None:
                     raise wrong from error
         finally:
             current_context.reset(self._token)
