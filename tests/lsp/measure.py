@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import statistics
 import sys
 import tempfile
@@ -182,19 +183,13 @@ async def main() -> None:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # a server would compile all modules at each start
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder, "users")
-        await asyncio.to_thread(_copy, EXAMPLES / "users", target)
+        await asyncio.to_thread(shutil.copytree, EXAMPLES / "users", target)
         click.echo("examples/users")
         await measure(target, "user_service/blueprints/users.py", "*, repo: UserRepo", "*, re|po: UserRepo")
     with tempfile.TemporaryDirectory() as folder:
         make_project(Path(folder))
         click.echo(f"{SERVICES} services x {HANDLERS} handlers")
         await measure(Path(folder), "service_7.py", "*, repo: Repo", "*, re|po: Repo")
-
-
-def _copy(source: Path, target: Path) -> None:
-    for path in source.rglob("*.py"):
-        (target / path.relative_to(source)).parent.mkdir(parents=True, exist_ok=True)
-        (target / path.relative_to(source)).write_text(path.read_text())
 
 
 if __name__ == "__main__":
