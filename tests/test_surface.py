@@ -71,7 +71,7 @@ OFFERED: dict[type, str] = {
     Credentials: "cookies headers scheme scope source token",
     Daebus: f"{DECORATORS} {SOCKETS} asgi attach check container examine http name register_blueprint run websocket",
     DaebusError: "",
-    DaebusHttp: "allowed_hosts health host http2 limits litestar msgpack origins port schema",
+    DaebusHttp: "allowed_hosts cancels health host http2 limits litestar msgpack origins port schema",
     DaebusWebSocket: "client_id host limits origins path ping_interval port stop_notice",
     Followed: "event id",
     HttpLimits: "body_timeout max_body_size max_connections max_per_address min_rate",

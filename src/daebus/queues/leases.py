@@ -27,8 +27,7 @@ from .suspects import Suspects
 
 __all__ = ["Entry", "Lease", "Taken"]
 
-_RETRY_SECONDS = 0.2
-_REFUSED_SECONDS = 2.0
+_RETRY_SECONDS, _REFUSED_SECONDS = 0.2, 2.0
 _PAGE = 500
 
 
@@ -124,9 +123,8 @@ class Lease:
         self.seconds = seconds
         self._milliseconds = int(seconds * 1000)
         self._logger = logger
-        self._confirmed = float("-inf")
-        self._steady_since = float("inf")
-        self._lapses = 0
+        self._confirmed, self._steady_since = float("-inf"), float("inf")
+        self._lapses, self._has_ended = 0, False
         self.is_paused: bool = False
         self._rest: _Rest | None = None
         self.suspects: Suspects = Suspects()
@@ -134,7 +132,6 @@ class Lease:
         self.registries: Registries = Registries(node, registries, self._milliseconds, logger)
         self._pause = seconds / 3
         self._thread: threading.Thread | None = None
-        self._has_ended = False
 
     @property
     def tenure(self) -> int | None:
@@ -264,11 +261,10 @@ class Lease:
             await link.close()
 
     async def _connects(self, link: Link) -> bool:
-        try:
+        with suppress(Unavailable, CommandError):
             await link.start()
-        except (Unavailable, CommandError):
-            return False
-        return True
+            return True
+        return False
 
     async def _connected(self, link: Link) -> None:
         # The server may have older data than before: nobody takes over anything before each instance had time to beat.

@@ -57,7 +57,8 @@ class BoundedStream:
         slots: Slots | None = None,
     ) -> None:
         self.key = key
-        self.title = self.label = title
+        self.title = title
+        self.label: str = title
         self.limit = limit
         self.handle = handle
         self.alone = alone
