@@ -491,7 +491,7 @@ class TestKinds:
 
         remedies = [
             self.told(lambda app: app.route("/a")(stream)).remedy,
-            self.told(lambda app: cast("Callable[[object], object]", app.socket("a"))(stream)).remedy,
+            self.told(lambda app: cast("Callable[[object], object]", app.socket_connect())(stream)).remedy,
             self.told(lambda app: cast("Callable[[object], object]", app.on_start())(stream)).remedy,
         ]
         assert remedies == [

@@ -73,18 +73,18 @@ async def test_a_client_whose_request_is_not_read_yet_is_not_closed_as_idle() ->
 
 
 async def test_a_client_whose_request_came_while_the_event_loop_was_blocked_is_answered() -> None:
-    guarded = Guarded()
+    guarded, handlers = Guarded(), set[asyncio.Task[None] | None]()
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        handlers.add(asyncio.current_task())
         with suppress(ConnectionError):
             await reader.readline()
             await asyncio.sleep(0.01)  # a server with threads needs a moment to begin
             guarded.visits.append(Visiting(writer.get_extra_info("peername")[:2]))
             await asyncio.sleep(0.3)
             writer.write(b"answered\n")
-            await writer.drain()
             await reader.read()
-        writer.close()
+        await closed(writer)
 
     async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
         guarded.address = server.sockets[0].getsockname()[:2]
@@ -97,4 +97,11 @@ async def test_a_client_whose_request_came_while_the_event_loop_was_blocked_is_a
             assert await reader.read(9) == b"answered\n"
             await until(lambda: all(other.at_eof() for other, _ in pairs[1:]))
         for _, each in pairs:
-            each.close()
+            await closed(each)
+        await asyncio.gather(*(handler for handler in handlers if handler is not None))
+
+
+async def closed(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with suppress(ConnectionError):
+        await writer.wait_closed()
