@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import sys
+import threading
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 import pytest
@@ -92,6 +95,30 @@ def test_however_many_messages_come_few_durations_wait_to_be_sorted() -> None:
         made.end(begun)
     assert made.in_flight == 0
     assert sum(count for _, count in made.durations()) == made.begun == 5_700
+
+
+def test_no_duration_is_lost_while_another_thread_reads() -> None:
+    made, is_over = Statistics(), threading.Event()
+
+    def read() -> list[int]:
+        seen: list[int] = []
+        while not is_over.is_set():
+            seen.append(made.in_flight)
+            list(made.durations())
+        return seen
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            reading = pool.submit(read)
+            for _ in range(50_000):
+                made.end(made.begin())
+            is_over.set()
+    finally:
+        sys.setswitchinterval(interval)
+    assert min(reading.result()) >= 0
+    assert sum(count for _, count in made.durations()) == made.begun == 50_000
 
 
 def test_a_long_message_of_an_error_is_cut() -> None:

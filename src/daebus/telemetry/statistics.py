@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from bisect import bisect_right
 from collections.abc import Iterator
@@ -40,9 +41,10 @@ class LastError(msgspec.Struct, frozen=True):
 
 
 class Statistics:
-    """The statistics of one handler in this process. They are changed only in the thread of its event loop.
+    """The statistics of one handler in this process.
 
-    Durations are kept as they come, and sorted into the histogram a thousand at a time, which takes less for each.
+    Messages begin and end in the thread of its event loop only; other threads may read. Durations are kept as they
+    come, and sorted into the histogram a thousand at a time, which takes less for each.
 
     Attributes:
         begun: The messages that were passed to the handler.
@@ -51,9 +53,10 @@ class Statistics:
         last_error: The last of these errors.
     """
 
-    __slots__ = ("_counts", "_seconds", "begun", "ended", "errors", "last_error")
+    __slots__ = ("_counts", "_lock", "_seconds", "begun", "ended", "errors", "last_error")
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self.reset()
 
     def reset(self) -> None:
@@ -78,15 +81,17 @@ class Statistics:
 
     def sort(self) -> None:
         """Sort the durations into the histogram."""
-        ended = sorted(self.ended)
-        self.ended.clear()
-        self._seconds += sum(ended)
-        below = 0
-        for index, bound in enumerate(BOUNDS):
-            upto = bisect_right(ended, bound, below)
-            self._counts[index] += upto - below
-            below = upto
-        self._counts[-1] += len(ended) - below
+        with self._lock:
+            number = len(self.ended)  # more of them may come meanwhile
+            ended = sorted(self.ended[:number])
+            del self.ended[:number]
+            self._seconds += sum(ended)
+            below = 0
+            for index, bound in enumerate(BOUNDS):
+                upto = bisect_right(ended, bound, below)
+                self._counts[index] += upto - below
+                below = upto
+            self._counts[-1] += number - below
 
     def fail(self, code: str, message: str, request_id: str) -> None:
         """A message has ended with an error."""
@@ -97,12 +102,15 @@ class Statistics:
     @property
     def in_flight(self) -> int:
         """The messages that have begun and not ended."""
-        return self.begun - sum(self._counts) - len(self.ended)
+        with self._lock:
+            ended = sum(self._counts) + len(self.ended)
+            return self.begun - ended
 
     @property
     def seconds(self) -> float:
         """The sum of the durations."""
-        return self._seconds + sum(self.ended)
+        with self._lock:
+            return self._seconds + sum(self.ended)
 
     def durations(self) -> Iterator[tuple[float | None, int]]:
         """The bounds of which the histogram has durations, with their number; None: above all bounds."""
