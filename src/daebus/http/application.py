@@ -190,8 +190,10 @@ def _listed(given: Mapping[str, object], name: str) -> Sequence[object]:
     return cast("Sequence[object]", given.get(name) or ())
 
 
-_OWN = ("port", "host", "origins", "allowed_hosts", "schema", "http2", "limits")
-_OWN_OPTIONS = ("msgpack", "health", "cancel_on_disconnect")
+_OWN = (
+    *("port", "host", "origins", "allowed_hosts", "schema", "http2", "limits"),
+    *("msgpack", "health", "cancel_on_disconnect"),
+)
 
 
 def _refuse_unknown(settings: DaebusHttp) -> None:
@@ -199,7 +201,7 @@ def _refuse_unknown(settings: DaebusHttp) -> None:
     problems: list[WiringProblem] = []
     for name in settings.litestar.keys() - known:
         begins = [option for option in known if option.startswith(f"{name}_")]
-        close = next(iter(begins), None) or closest(name, [*known, *_OWN, *_OWN_OPTIONS])
+        close = next(iter(begins), None) or closest(name, [*known, *_OWN])
         remedy = "see the arguments of litestar.Litestar" if close is None else f"did you mean {close!r}?"
         if name in HttpLimits.__struct_fields__:
             remedy = f"write limits=HttpLimits({name}=...)"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import AsyncGenerator, Generator, Iterator, Mapping, Sequence
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing, contextmanager, nullcontext
 from typing import TypeVar
 
 import msgspec
@@ -109,12 +109,8 @@ class Tracing:
         """Trace the messages of an action that streams its replies, until its end."""
 
         async def traced(incoming: Incoming) -> AsyncGenerator[R]:
-            if not self._is_traced(None if _is_on_connection(incoming.context) else incoming.headers.get(_PARENT)):
-                async with aclosing(handle(incoming)) as items:
-                    async for item in items:
-                        yield item
-                return
-            with self._handling(endpoint, incoming):
+            parent = None if _is_on_connection(incoming.context) else incoming.headers.get(_PARENT)
+            with self._handling(endpoint, incoming) if self._is_traced(parent) else nullcontext():
                 async with aclosing(handle(incoming)) as items:
                     async for item in items:
                         yield item
@@ -136,12 +132,7 @@ class Tracing:
         """Trace the streams that a bus reads, until their end."""
 
         async def traced(outgoing: Outgoing) -> AsyncGenerator[msgspec.Raw]:
-            if not self._is_sent_traced(outgoing):
-                async with aclosing(forward(outgoing)) as replies:
-                    async for reply in replies:
-                        yield reply
-                return
-            with self._sending(outgoing):
+            with self._sending(outgoing) if self._is_sent_traced(outgoing) else nullcontext():
                 async with aclosing(forward(outgoing)) as replies:
                     async for reply in replies:
                         yield reply

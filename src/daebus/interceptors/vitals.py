@@ -48,6 +48,8 @@ class _Vitals(Protocol):
     def counts(self) -> Counts: ...
     @property
     def streaming(self) -> frozenset[str]: ...
+    @property
+    def now(self) -> int: ...
     def stats(self) -> Stats | None: ...
     async def queues(self) -> tuple[Sequence[_Queue], int]: ...
 
@@ -137,14 +139,14 @@ class Reader:
 
         It cannot wait for the server there.
         """
-        if (run := self._run) is not None and (stats := _vitals_of(run).stats()) is not None:
-            yield from _readings(run, self._of_queues(_vitals_of(run), stats.at))
+        if (run := self._run) is not None:
+            yield from _readings(run, self._of_queues(_vitals_of(run)))
 
     def delays(self) -> Mapping[str, Histogram]:
         """The delays of each background task."""
         return {} if self._run is None else dict(_vitals_of(self._run).counts.delays)
 
-    def _of_queues(self, vitals: _Vitals, now: int) -> Iterator[_Value]:
+    def _of_queues(self, vitals: _Vitals) -> Iterator[_Value]:
         loop = self._loop
         if not self._asks or loop is None or _is_running_here(loop) or loop.is_closed():
             return
@@ -160,7 +162,7 @@ class Reader:
             for state, number in states.items():
                 if number is not None:
                     yield "daebus.queue.messages", {**handler, "daebus.queue.state": state}, number
-            age = 0.0 if queue.oldest is None else max(0.0, (now - queue.oldest) / 1000)
+            age = 0.0 if queue.oldest is None else max(0.0, (vitals.now - queue.oldest) / 1000)
             yield "daebus.queue.age", handler, age
         yield "daebus.dead_letters.stored", {}, dead
 

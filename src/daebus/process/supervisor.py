@@ -37,11 +37,13 @@ class _Place:
     """The state of one worker slot.
 
     Attributes:
+        number: Its number, from 0 on.
         early: How many in a row ended in their first seconds.
         unstarted: How many in a row ended before they served.
         is_serving: Whether its worker serves.
     """
 
+    number: int
     early: int = 0
     unstarted: int = 0
     is_serving: bool = False
@@ -63,12 +65,10 @@ class Supervisor:
 
     def __init__(self, arguments: Sequence[str], workers: int, *, tries: int = 5) -> None:
         self._arguments = list(arguments)
-        self._places = [_Place() for _ in range(workers)]
+        self._places = [_Place(number) for number in range(workers)]
         self._tries = tries
         self._logger = make_logger()
         self._children: set[Child] = set()
-        self._numbers: dict[Child, int] = {}
-        self._starting: set[int] = set()
         self._folder = mkdtemp(prefix="daebus-")  # for what the workers share
         atexit.register(rmtree, self._folder, ignore_errors=True)
 
@@ -93,14 +93,14 @@ class Supervisor:
         os._exit(128 + number)
 
     async def _keep_all(self, notifier: Notifier) -> int:
-        first = await self._start()
+        first = await self._start(self._places[0])
         started = await first.started()
         if started is None:
             await first.wait()
             self._children.discard(first)
             return first.exit_code
         self._prepare(started)
-        others = [self._start() for _ in self._places[1:]]
+        others = [self._start(place) for place in self._places[1:]]
         children = [first, *await asyncio.gather(*others)]
         keepers = [asyncio.create_task(self._keep(*pair)) for pair in zip(self._places, children, strict=True)]
         try:
@@ -121,15 +121,8 @@ class Supervisor:
             self._arguments += ["--port", str(started.port)]
         self._logger.info("starting workers", workers=len(self._places))
 
-    async def _start(self) -> Child:
-        self._numbers = {child: number for child, number in self._numbers.items() if child in self._children}
-        number = min({*range(len(self._places))} - {*self._numbers.values(), *self._starting})
-        self._starting.add(number)
-        try:
-            child = await Child.start(self._arguments, apart=True, worker=f"{number}:{self._folder}")
-        finally:
-            self._starting.discard(number)
-        self._numbers[child] = number
+    async def _start(self, place: _Place) -> Child:
+        child = await Child.start(self._arguments, apart=True, worker=f"{place.number}:{self._folder}")
         self._children.add(child)
         return child
 
@@ -148,7 +141,7 @@ class Supervisor:
             else:
                 self._logger.critical("a worker keeps ending early", **about)
             await asyncio.sleep(pause)
-            child = await self._start()
+            child = await self._start(place)
 
     def _pause(self, place: _Place) -> float:
         """Seconds until the next worker of a slot starts."""

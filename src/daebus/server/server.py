@@ -139,9 +139,8 @@ class HttpServer:
         self._serving: asyncio.Task[None] | None = None
         self._watching: list[asyncio.Task[None]] = []
         self._cancels = frozenset(cancels)
-        self._awaited: dict[
-            asyncio.Task[Any], Exchange
-        ] = {}  # requests to cancel, whose clients are not listened to yet
+        # Those to cancel if their clients leave, to whom nobody listens yet.
+        self._awaited: dict[asyncio.Task[Any], Exchange] = {}
         self._requests: dict[asyncio.Task[Any], Exchange] = {}
         self.is_cutting: bool = False
         self.is_leaving: bool = False

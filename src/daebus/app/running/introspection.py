@@ -27,7 +27,6 @@ from daebus.protocol.discovery import (
     Info,
     Inquiry,
     Stats,
-    kind_and_name,
 )
 
 if TYPE_CHECKING:
@@ -125,11 +124,11 @@ def _describe(made: Assembly) -> ServiceInfo:
 
 
 def _statistics(spec: Spec, endpoint: Endpoint[object]) -> HandlerStatistics:
-    statistics, (kind, name) = endpoint.statistics, kind_and_name(spec)
+    statistics = endpoint.statistics
     return HandlerStatistics(
         title=spec.title,
-        kind=kind,
-        name=name,
+        kind=endpoint.kind,
+        name=endpoint.name,
         messages=statistics.begun,
         in_flight=statistics.in_flight,
         errors=statistics.errors,

@@ -11,13 +11,13 @@ from typing import TypeAlias
 import msgspec
 
 from daebus.app.assembly import Assembly
+from daebus.asgi.settings import DaebusHttp
 from daebus.errors import ConfigurationError
 from daebus.server.ports import reserve_port
 
 __all__ = ["AS_CONFIGURED", "Address", "Listening", "addresses_of", "health_address", "reserve"]
 
 _HOST_VARIABLE, _HEALTH_VARIABLE = "DAEBUS_HOST", "DAEBUS_HEALTH_PORT"
-_LOOPBACK = "127.0.0.1"
 
 Address: TypeAlias = tuple[str, int]
 
@@ -73,8 +73,7 @@ def health_address(made: Assembly, given: Listening) -> Address | None:
         if not text.isdecimal() or int(text) > 65535:
             raise ConfigurationError(f"{_HEALTH_VARIABLE} is {text!r}: write a number from 1 to 65535.")
         port = int(text)
-    own = _LOOPBACK if made.http is None else made.http.host
-    return given.host or os.environ.get(_HOST_VARIABLE) or own, port
+    return given.host or os.environ.get(_HOST_VARIABLE) or (made.http or DaebusHttp()).host, port
 
 
 def reserve(stack: ExitStack, addresses: Mapping[str, Address]) -> dict[str, Address]:

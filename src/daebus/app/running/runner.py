@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager
 from typing import NoReturn
 
 from daebus.app.assembly import Assembly
@@ -118,7 +118,7 @@ class _Run:
         self._make_loop = make_loop
         self._report = report
         self._stop_seconds = seconds
-        self._notifier = Notifier() if report is None else None  # else the parent process notifies systemd
+        self._notifier = Notifier(os.environ if report is None else {})  # else the parent process notifies systemd
         self._guard: StopGuard | None = None
         self._task: asyncio.Task[None] | None = None
         self._stop = asyncio.Event()
@@ -154,8 +154,7 @@ class _Run:
     def _ask(self) -> None:
         if self._guard is not None:
             self._guard.noticed()
-        if self._notifier is not None:
-            self._notifier.stopping()
+        self._notifier.stopping()
         self._stop.set()
         if not self._started and self._task is not None:
             self._task.cancel()
@@ -207,7 +206,7 @@ class _Run:
             if self._report is not None:
                 self._report(served)
             with tuned_collector():
-                async with nullcontext() if self._notifier is None else self._notifier.serving(_status(served)):
+                async with self._notifier.serving(_status(served)):
                     await self._stop.wait()
 
     def _tell(self, error: BaseException) -> None:

@@ -37,6 +37,11 @@ class RunVitals:
         found = self._run.made.plans.compiled()
         return frozenset(f"{one.kind} {one.name}" for _, one in found if one.signature.streams)
 
+    @property
+    def now(self) -> int:
+        """The time of the clock of the server, in ms."""
+        return self._run.node.clock.now()
+
     def stats(self) -> Stats | None:
         """What the instance answers to the question of discovery; None: it answers no questions yet."""
         introspection = self._run.introspection
