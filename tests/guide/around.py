@@ -1,7 +1,7 @@
 """The interceptors that docs/guide.md shows, piece by piece."""
 
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncGenerator
 from contextvars import ContextVar
 from typing import TypeVar
@@ -10,7 +10,7 @@ from dependency_injector import providers
 
 from daebus import Blueprint, Daebus, DaebusHttp, ServiceContainer
 from daebus.errors import BadRequest
-from daebus.interceptors import Endpoint, Handle, Incoming, StreamHandle
+from daebus.interceptors import Endpoint, Handle, Incoming, Observe, StreamHandle
 
 R = TypeVar("R")
 
@@ -41,6 +41,18 @@ class Timing:
                 self.seconds[endpoint.title].append(time.perf_counter() - begun)
 
         return timed
+
+
+class Failures:
+    def __init__(self) -> None:
+        self.numbers: Counter[str] = Counter()
+
+    def observing(self, endpoint: Endpoint[object]) -> Observe:
+        def observe(incoming: Incoming, reply: object, error: BaseException | None, seconds: float) -> None:
+            if error is not None:
+                self.numbers[endpoint.title] += 1
+
+        return observe
 
 
 class Tenant:
@@ -87,6 +99,7 @@ async def health() -> str:
 
 
 timing = Timing()
-app = Daebus("orders", container=Container(), interceptors=[timing, with_tenant])
+failures = Failures()
+app = Daebus("orders", container=Container(), interceptors=[timing, failures, with_tenant])
 app.attach(DaebusHttp(port=0))
 app.register_blueprint(orders)

@@ -1,6 +1,6 @@
 """What docs/guide.md promises of interceptors."""
 
-from tests.guide.around import app, timing
+from tests.guide.around import app, failures, timing
 
 from daebus.testing import running
 
@@ -16,3 +16,4 @@ async def test_a_tenant_is_a_service_and_each_message_is_timed() -> None:
         "route GET /orders": 2,
         "route GET /health": 1,
     }
+    assert failures.numbers == {"route GET /orders": 1}

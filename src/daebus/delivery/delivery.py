@@ -94,7 +94,7 @@ class Delivery(Generic[R]):
         self._stopping = stopping
         self._logger = logger
         self._timeout = endpoint.timeout
-        self._unlimited: Handle[R] = _handle(endpoint)
+        self._unlimited: Handle[R] = _observed(endpoint, _handle(endpoint), logger)
         self.handle: Handle[R] = self._unlimited if self._timeout is None else self._limited(self._timeout)
         self.stream: StreamHandle[R] = _stream(endpoint)
 
@@ -176,6 +176,31 @@ def _handle(endpoint: Endpoint[R]) -> Handle[R]:
     inner = cast("Handle[R]", MethodType(dispatch, endpoint))  # a call of a partial takes longer
     outer = endpoint.interceptors.around(endpoint, inner)
     return inner if outer is inner else _guarded(endpoint, outer)
+
+
+def _observed(endpoint: Endpoint[R], handle: Handle[R], logger: Logger) -> Handle[R]:
+    observers = endpoint.interceptors.observing(endpoint)
+    if not observers or endpoint.signature.streams:
+        return handle
+
+    def observe(incoming: Incoming, reply: object, error: BaseException | None, seconds: float) -> None:
+        for one in observers:
+            try:
+                one(incoming, reply, error, seconds)
+            except Exception:  # the message has ended, and its sender is told how
+                logger.exception("observer failed", handler=endpoint.title)
+
+    async def observed(incoming: Incoming) -> R:
+        begun = time.perf_counter()
+        try:
+            reply = await handle(incoming)
+        except BaseException as error:
+            observe(incoming, None, error, time.perf_counter() - begun)
+            raise
+        observe(incoming, reply, None, time.perf_counter() - begun)
+        return reply
+
+    return observed
 
 
 def _guarded(endpoint: Endpoint[R], outer: Handle[R]) -> Handle[R]:

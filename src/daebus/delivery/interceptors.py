@@ -7,7 +7,7 @@ message.
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
@@ -30,6 +30,8 @@ __all__ = [
     "Handle",
     "Interceptor",
     "Interceptors",
+    "Observe",
+    "Observer",
     "StreamHandle",
     "StreamInterceptor",
     "name_of",
@@ -70,10 +72,30 @@ class StreamInterceptor(Protocol):
         ...
 
 
+Observe: TypeAlias = Callable[["Incoming", object, BaseException | None, float], object]
+"""Is told how a message has ended: the message, the encoded reply, the error (None: it has succeeded), the seconds."""
+
+
+class Observer(Protocol):
+    """Is told how the handling of each message has ended, such as a metric.
+
+    It cannot change the handling, and takes less time for each message than an `Interceptor`. It sees a message with
+    all interceptors around it. If it raises, that is logged, and the message ends as it would have ended.
+    """
+
+    def observing(self, endpoint: Endpoint[object], /) -> Observe | None:
+        """Return the function that is called after each message of a handler; None: its messages are not observed.
+
+        Called once for each handler, when a run of the service starts. For actions that stream their replies, write a
+        method `stream`, see `StreamInterceptor`.
+        """
+        ...
+
+
 AnyOutgoing: TypeAlias = OutgoingInterceptor | OutgoingStreamInterceptor
 """The interceptors that ``Bus(interceptors=[...])`` takes."""
 
-AnyInterceptor: TypeAlias = Interceptor | StreamInterceptor | AnyOutgoing
+AnyInterceptor: TypeAlias = Interceptor | StreamInterceptor | Observer | AnyOutgoing
 """The interceptors that ``interceptors=[...]`` takes; an object may be of several types."""
 
 
@@ -86,6 +108,7 @@ class Interceptors(msgspec.Struct, frozen=True):
         outgoing: Wrap the calls, sends and publishes of a bus.
         outgoing_streams: Wrap the streams that a bus reads.
         opened: Those that are also components: a service opens and closes them.
+        observers: Are told how messages that have one reply or none have ended.
     """
 
     messages: tuple[Interceptor, ...] = ()
@@ -93,16 +116,26 @@ class Interceptors(msgspec.Struct, frozen=True):
     outgoing: tuple[OutgoingInterceptor, ...] = ()
     outgoing_streams: tuple[OutgoingStreamInterceptor, ...] = ()
     opened: tuple[object, ...] = ()
+    observers: tuple[Observer, ...] = ()
 
     def within(self, outer: Interceptors) -> Interceptors:
         """These interceptors inside of `outer`."""
-        return Interceptors((*outer.messages, *self.messages), (*outer.streams, *self.streams))
+        messages, streams = (*outer.messages, *self.messages), (*outer.streams, *self.streams)
+        return Interceptors(messages, streams, observers=(*outer.observers, *self.observers))
 
     def around(self, endpoint: Endpoint[R], handle: Handle[R]) -> Handle[R]:
         """A handle wrapped in the interceptors. Raises `WiringError` if one raises, or returns nothing callable."""
         for interceptor in reversed(self.messages):
             handle = _made(partial(interceptor, endpoint, handle), interceptor, interceptor, endpoint.title)
         return handle
+
+    def observing(self, endpoint: Endpoint[object]) -> Sequence[Observe]:
+        """What is called after each message of an endpoint. Raises as `around` does."""
+        made = [
+            _made(partial(one.observing, endpoint), one, one.observing, endpoint.title, observes=True)
+            for one in self.observers
+        ]
+        return [observe for observe in made if observe is not None]
 
     def around_stream(self, endpoint: Endpoint[R], handle: StreamHandle[R]) -> StreamHandle[R]:
         """The handle of a streaming action wrapped in the interceptors. Raises as `around` does."""
@@ -133,9 +166,13 @@ H = TypeVar("H")
 _OUT = "what is sent"
 
 
-def _made(make: Callable[[], H], interceptor: object, maker: object, what: str) -> H:
+_OBSERVED = "return a function of the message, the reply, the error and the seconds, or None"
+
+
+def _made(make: Callable[[], H], interceptor: object, maker: object, what: str, *, observes: bool = False) -> H:
     name = "forward" if what is _OUT else "handle"
     remedy = f"return `{name}`, or an async function of one message that awaits {name}(message)"
+    remedy = _OBSERVED if observes else remedy
     error: Exception | None = None
     try:
         handle = make()
@@ -144,9 +181,10 @@ def _made(make: Callable[[], H], interceptor: object, maker: object, what: str) 
         path, line = place_of_failure(raised)
         found = f"for {what} it raised {type_and_message(raised)} ({show_path(path)}:{line})"
     else:
-        if callable(handle):
+        if callable(handle) or (observes and handle is None):
             return handle
-        found = f"for {what} it returned {handle!r}, which cannot be called with a message"
+        called = "after" if observes else "with"
+        found = f"for {what} it returned {handle!r}, which cannot be called {called} a message"
     method = maker if inspect.isroutine(maker) else type(maker).__call__
     place = place_of(getattr(method, "__func__", method))
     raise WiringError(WiringProblem(place, shown(interceptor), found, remedy, code="wrong-interceptor")) from error

@@ -5,6 +5,8 @@ handler, with the function `handle` that passes messages on. It returns the func
 instead. That function can read the message (an `Incoming`), its headers and the reply. An interceptor that returns
 `handle` itself costs nothing.
 
+An `Observer`, with a method `observing`, is told how each message has ended, and changes nothing: it costs less.
+
 An interceptor with a method `outgoing` or `outgoing_stream` wraps the `Outgoing` messages that the service sends. In
 scripts, ``Bus(interceptors=[...])`` takes such interceptors.
 """
@@ -15,6 +17,8 @@ from daebus.delivery.interceptors import (
     AnyOutgoing,
     Handle,
     Interceptor,
+    Observe,
+    Observer,
     StreamHandle,
     StreamInterceptor,
 )
@@ -29,6 +33,8 @@ __all__ = [
     "Handle",
     "Incoming",
     "Interceptor",
+    "Observe",
+    "Observer",
     "Outgoing",
     "OutgoingInterceptor",
     "OutgoingStreamInterceptor",

@@ -12,7 +12,7 @@ import msgspec
 from typing_extensions import override
 
 from daebus.delivery.endpoint import Endpoint, Incoming
-from daebus.delivery.interceptors import Handle, StreamHandle
+from daebus.delivery.interceptors import Observe, StreamHandle
 from daebus.delivery.outgoing import Forward, ForwardStream, Outgoing
 
 from .operations import (
@@ -55,25 +55,20 @@ class Measuring(ABC):
             attributes: Its attributes, by the same conventions.
         """
 
-    def __call__(self, endpoint: Endpoint[R], handle: Handle[R], /) -> Handle[R]:
+    def observing(self, endpoint: Endpoint[object], /) -> Observe | None:
         """Measure the messages of a handler that have one reply or none."""
         if not is_operation(endpoint):
-            return handle
-        records = _IncomingRecords(self, endpoint)
-        is_route = endpoint.kind == "route"
+            return None
+        records, is_route = _IncomingRecords(self, endpoint), endpoint.kind == "route"
 
-        async def measured(incoming: Incoming) -> R:
-            begun = time.perf_counter()
-            try:
-                reply = await handle(incoming)
-            except BaseException as error:
-                records.failed(incoming, error, begun)
-                raise
+        def measure(incoming: Incoming, reply: object, error: BaseException | None, seconds: float) -> None:
+            if error is not None:
+                records.failed(incoming, error, seconds)
+                return
             key = variant(endpoint, incoming, status_of(endpoint, reply)) if is_route else variant(endpoint, incoming)
-            (records.get(key) or records.make(key, incoming))(time.perf_counter() - begun)
-            return reply
+            (records.get(key) or records.make(key, incoming))(seconds)
 
-        return measured
+        return measure
 
     def stream(self, endpoint: Endpoint[R], handle: StreamHandle[R], /) -> StreamHandle[R]:
         """Measure the messages of an action that streams its replies."""
@@ -86,7 +81,7 @@ class Measuring(ABC):
                     async for item in items:
                         yield item
             except BaseException as error:
-                records.failed(incoming, error, begun)
+                records.failed(incoming, error, time.perf_counter() - begun)
                 raise
             key = variant(endpoint, incoming)
             (records.get(key) or records.make(key, incoming))(time.perf_counter() - begun)
@@ -103,7 +98,7 @@ class Measuring(ABC):
             try:
                 reply = await forward(outgoing)
             except BaseException as error:
-                records.failed(key, outgoing, error, begun)
+                records.failed(key, outgoing, error, time.perf_counter() - begun)
                 raise
             (records.get(key) or records.make(key, outgoing))(time.perf_counter() - begun)
             return reply
@@ -122,7 +117,7 @@ class Measuring(ABC):
                     async for reply in replies:
                         yield reply
             except BaseException as error:
-                records.failed(key, outgoing, error, begun)
+                records.failed(key, outgoing, error, time.perf_counter() - begun)
                 raise
             (records.get(key) or records.make(key, outgoing))(time.perf_counter() - begun)
 
@@ -149,9 +144,8 @@ class _Records(dict[object, Record], Generic[M]):
         """The operation of a message."""
         raise NotImplementedError
 
-    def add(self, key: object, message: M, code: str, begun: float) -> None:
-        """Add the duration of an operation that ended with a code, and began at a time of `time.perf_counter`."""
-        seconds = time.perf_counter() - begun
+    def add(self, key: object, message: M, code: str, seconds: float) -> None:
+        """Add the duration of an operation that ended with a code."""
         (self.get((key, code) if code else key) or self.make(key, message, code))(seconds)
 
 
@@ -164,10 +158,10 @@ class _IncomingRecords(_Records[Incoming]):
     def operation(self, key: object, message: Incoming) -> Operation:
         return incoming_operation(self._endpoint, message, key)
 
-    def failed(self, incoming: Incoming, error: BaseException, begun: float) -> None:
+    def failed(self, incoming: Incoming, error: BaseException, seconds: float) -> None:
         """A message has failed."""
         key = variant(self._endpoint, incoming, failed_status(error))
-        self.add(key, incoming, error_type(error, incoming.context.deadline), begun)
+        self.add(key, incoming, error_type(error, incoming.context.deadline), seconds)
 
 
 class _OutgoingRecords(_Records[Outgoing]):
@@ -175,7 +169,7 @@ class _OutgoingRecords(_Records[Outgoing]):
     def operation(self, key: object, message: Outgoing) -> Operation:
         return outgoing_operation(message)
 
-    def failed(self, key: object, outgoing: Outgoing, error: BaseException, begun: float) -> None:
+    def failed(self, key: object, outgoing: Outgoing, error: BaseException, seconds: float) -> None:
         """A message has failed. That the reader of a stream stops before its end is no failure."""
         code = "" if isinstance(error, GeneratorExit) else error_type(error, outgoing.deadline)
-        self.add(key, outgoing, code, begun)
+        self.add(key, outgoing, code, seconds)

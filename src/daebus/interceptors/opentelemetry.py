@@ -6,7 +6,7 @@ An SDK, which you configure, exports them.
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncGenerator, Generator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Generator, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager, nullcontext
 from typing import TypeVar
 
@@ -91,19 +91,24 @@ class Tracing:
             return handle
 
         async def traced(incoming: Incoming) -> R:
-            headers = incoming.headers
-            if not self._is_traced(None if _is_on_connection(incoming.context) else headers.get(_PARENT)):
-                if _BAGGAGE not in headers:
-                    return await handle(incoming)
-                with _attached(propagate.extract(headers)):
-                    return await handle(incoming)
             with self._handling(endpoint, incoming) as span:
                 reply = await handle(incoming)
                 if endpoint.status:
                     span.set_attribute(STATUS, status_of(endpoint, reply))
                 return reply
 
-        return traced
+        async def with_baggage(incoming: Incoming) -> R:
+            with _attached(propagate.extract(incoming.headers)):
+                return await handle(incoming)
+
+        def sampled(incoming: Incoming) -> Awaitable[R]:
+            # No coroutine of its own: most messages are not sampled.
+            headers = incoming.headers
+            if self._is_traced(None if _is_on_connection(incoming.context) else headers.get(_PARENT)):
+                return traced(incoming)
+            return with_baggage(incoming) if _BAGGAGE in headers else handle(incoming)
+
+        return sampled
 
     def stream(self, endpoint: Endpoint[R], handle: StreamHandle[R], /) -> StreamHandle[R]:
         """Trace the messages of an action that streams its replies, until its end."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Iterator
-from typing import Literal, TypeGuard
+from typing import Literal, NamedTuple, TypeGuard
 
 from daebus.declare.signatures import Signature
-from daebus.delivery.interceptors import AnyInterceptor, Interceptors, StreamInterceptor, shown
+from daebus.delivery.interceptors import AnyInterceptor, Interceptors, Observer, StreamInterceptor, shown
 from daebus.delivery.outgoing import OutgoingInterceptor, OutgoingStreamInterceptor
 from daebus.errors import WiringError
 from daebus.mistakes.places import caller_place
@@ -15,9 +15,31 @@ from daebus.mistakes.problem import WiringProblem
 
 __all__ = ["find_blind", "read_interceptors"]
 
-_SHAPE = "write `def name(endpoint, handle)` that returns `handle`, or an async function of one message"
-_OUT_SHAPE = "write `def {name}(self, forward)` that returns `forward`, or an async function of one message"
-_OUTGOING = ("outgoing", "outgoing_stream")
+
+class _Maker(NamedTuple):
+    """A function or method of an interceptor: what it looks like, when it is called, and with what."""
+
+    shape: str
+    arity: int
+    when: str
+    arguments: str
+
+
+_HANDLES = _Maker(
+    "write `def name(endpoint, handle)` that returns `handle`, or an async function of one message",
+    *(2, "when the service starts", "two arguments, the endpoint and the function `handle`"),
+)
+_OBSERVES = _Maker(
+    "write `def observing(self, endpoint)` that returns a function of message, reply, error and seconds",
+    *(1, "when the service starts", "one argument, the endpoint"),
+)
+_FORWARDS = {
+    name: _Maker(
+        f"write `def {name}(self, forward)` that returns `forward`, or an async function of one message",
+        *(1, "when the bus is created", "one argument, the function `forward`"),
+    )
+    for name in ("outgoing", "outgoing_stream")
+}
 
 
 def read_interceptors(
@@ -45,15 +67,17 @@ def read_interceptors(
         tuple(one for one in every if _sends(one)),
         tuple(one for one in every if _reads(one)),
         tuple(one for one in every if _opens(one)),
+        tuple(one for one in every if _observes(one)),
     )
 
 
 def find_blind(signature: Signature, interceptors: Interceptors) -> Iterator[WiringProblem]:
     """The interceptors that would not see the messages of a handler which streams its replies."""
-    for interceptor in interceptors.messages if signature.streams else ():
+    for interceptor in (*interceptors.messages, *interceptors.observers) if signature.streams else ():
         if not _streams(interceptor):
             found = f"the handler streams its replies, and the {shown(interceptor)} has no method `stream`"
-            remedy = "write it as a class with `__call__` and `stream`; a `stream` that returns `handle` adds nothing"
+            other = "observing" if _observes(interceptor) else "__call__"
+            remedy = f"write it as a class with `{other}` and `stream`; a `stream` that returns `handle` adds nothing"
             yield signature.problem(None, found, remedy, code="wrong-interceptor")
 
 
@@ -61,38 +85,39 @@ def _mistakes(given: object, takes: str) -> Iterator[tuple[str, str]]:
     if isinstance(given, type):
         yield "it is a class", f"give an instance: {given.__name__}()"
         return
-    out = [name for name in _OUTGOING if callable(getattr(given, name, None))]
+    out = [name for name in _FORWARDS if callable(getattr(given, name, None))]
     if takes == "outgoing" and not out:
-        yield "it has no method `outgoing` or `outgoing_stream`", _OUT_SHAPE.format(name="outgoing")
+        yield "it has no method `outgoing` or `outgoing_stream`", _FORWARDS["outgoing"].shape
         return
     if takes == "incoming" and out:
         found = f"its method `{out[0]}` wraps all messages that the service sends"
         yield found, "give it to Daebus(interceptors=[...])"
     if takes == "incoming" and _opens(given):
         yield "its method `serving` opens it with the service", "give it to Daebus(interceptors=[...])"
-    if not callable(given) and not _streams(given) and not out:
-        yield "it is not callable and has no method `stream`, `outgoing` or `outgoing_stream`", _SHAPE
-    yield from _wrong(given, "it", _SHAPE, 2)
-    yield from _wrong(getattr(given, "stream", None), "its method `stream`", _SHAPE, 2)
-    for name in _OUTGOING:
-        yield from _wrong(getattr(given, name, None), f"its method `{name}`", _OUT_SHAPE.format(name=name), 1)
+    if not (callable(given) or _streams(given) or _observes(given) or out):
+        found = "it is not callable and has no method `stream`, `observing`, `outgoing` or `outgoing_stream`"
+        yield found, _HANDLES.shape
+    yield from _wrong(given, "it", _HANDLES)
+    for name, maker in {"stream": _HANDLES, "observing": _OBSERVES, **_FORWARDS}.items():
+        yield from _wrong(getattr(given, name, None), f"its method `{name}`", maker)
 
 
-def _wrong(method: object, name: str, shape: str, count: int) -> Iterator[tuple[str, str]]:
+def _wrong(method: object, name: str, maker: _Maker) -> Iterator[tuple[str, str]]:
     if not callable(method):
         return
     called = method if inspect.isroutine(method) else method.__call__
-    when, arguments = "when the service starts", "two arguments, the endpoint and the function `handle`"
-    if count == 1:
-        when, arguments = "when the bus is created", "one argument, the function `forward`"
     if inspect.iscoroutinefunction(called):
-        yield f"{name} is async, but it is called once, {when}, and not for each message", shape
-    elif not _takes(called, count):
-        yield f"{name} does not take {arguments}", shape
+        yield f"{name} is async, but it is called once, {maker.when}, and not for each message", maker.shape
+    elif not _takes(called, maker.arity):
+        yield f"{name} does not take {maker.arguments}", maker.shape
 
 
 def _streams(given: object) -> TypeGuard[StreamInterceptor]:
     return callable(getattr(given, "stream", None))
+
+
+def _observes(given: object) -> TypeGuard[Observer]:
+    return callable(getattr(given, "observing", None))
 
 
 def _sends(given: object) -> TypeGuard[OutgoingInterceptor]:
