@@ -71,6 +71,7 @@ _SHIMMED = re.compile(rb"\*2\r\n(?::0|\$\d+\r\n([^\r]+))\r\n")
 
 _DATABASE = 9
 _CONNECT_SECONDS = 5.0
+_LOOK_SECONDS = 0.05  # between two looks at whether a fault has ended
 _NIL = b"*-1\r\n"
 _BULK, _ARRAY = b"$*"
 _BARRIERS = (b"*2\r\n$4\r\npong\r\n$7\r\nbarrier\r\n", b"$7\r\nbarrier\r\n")
@@ -304,11 +305,13 @@ class SimNetwork:
 
     async def connect(self, host: Host) -> Session:
         """A new connection of a host. Raises `Unavailable` while the host is cut off or the server hangs."""
-        until = max(self.hung_until, host.away_until)
-        wait = until - self.world.now
-        await asyncio.sleep(min(max(wait, 0.0), _CONNECT_SECONDS) + self.delay())
-        if wait > _CONNECT_SECONDS:
-            raise ServerUnavailable("The simulated server does not answer.")
+        limit = self.world.now + _CONNECT_SECONDS
+        # Not asleep until then: if the fault ends earlier, the server answers what it has got meanwhile.
+        while max(self.hung_until, host.away_until) > self.world.now:
+            if self.world.now >= limit:
+                raise ServerUnavailable("The simulated server does not answer.")
+            await asyncio.sleep(_LOOK_SECONDS)
+        await asyncio.sleep(self.delay())
         connection = Connection(self, host, len(self.connections) + 1, asyncio.get_running_loop())
         self.connections.append(connection)
         greeting = Greeting(connection.number, "valkey", "9.0", "standalone", is_primary=True)

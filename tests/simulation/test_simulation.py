@@ -27,6 +27,12 @@ def test_no_seed_breaks_a_promise(chunk: int) -> None:
     assert done.returncode == 0, f"{done.stdout}\nrun one again: python -m tests.simulation --seed N\n{done.stderr}"
 
 
+def test_a_connection_that_was_asked_for_while_the_server_hung_is_opened_when_it_goes_on() -> None:
+    # Else an instance is cut off for longer than the fault lasts, and the judge knows of no cause.
+    done = _simulate("--seed", "2117")
+    assert done.returncode == 0, done.stdout[-2000:]
+
+
 def test_a_seed_that_is_run_alone_takes_the_same_course_as_among_others() -> None:
     many, one = _simulate("--first", "6", "--count", "3", "--traces"), _simulate("--seed", "7")
     assert one.returncode == 0, one.stderr
