@@ -147,7 +147,7 @@ class Scripts(RuleBasedStateMachine):
         if held := self._held(name, pick):
             args = (_GROUP, held[0], 1, name, held[1], pause, _STREAM, held[0], "request", "x")
             is_mine = self.model.ends(name, *held)
-            assert self._private("_DELAY", [_DELAYED, _STREAM], *args) == int(is_mine)
+            assert self._private("_DELAY", [_DELAYED, f"{_DELAYED}:clock", _STREAM], *args) == int(is_mine)
             self.model.delayed += is_mine
 
     @rule(name=_instances, pick=_picks)

@@ -332,6 +332,42 @@ async def test_retries_keep_their_time_when_the_clock_of_the_server_is_set(
     assert len(told()) == 1
 
 
+async def test_a_retry_keeps_its_time_if_the_clock_is_set_back_before_anybody_has_looked_at_it(clocked: Engine) -> None:
+    soon = msgspec.structs.replace(ACTION, policy=Policy(retries=3, backoff=0.2, max_backoff=0.2))
+    async with (
+        open_clock(clocked) as clock,
+        raw_redis(clock.url) as redis,
+        open_node(RedisServer.from_url(clock.url)) as node,
+    ):
+        await redis.flushall()
+        node.id = "somebody"
+        retries = Retries(node, "shop", make_logger())
+        await retries.failed(soon, await delivered(redis, ACTION, request="{}"), Internal("x"), "r1")
+        clock.step(-3600)
+        await retries.start()
+        await until(lambda: redis.xlen(WORK))
+        await retries.stop()
+
+
+async def test_a_retry_that_is_due_soon_after_the_clock_was_set_forward_is_not_put_off(clocked: Engine) -> None:
+    async with (
+        open_clock(clocked) as clock,
+        raw_redis(clock.url) as redis,
+        open_node(RedisServer.from_url(clock.url)) as node,
+    ):
+        await redis.flushall()
+        retries = Retries(node, "shop", make_logger())
+        await redis.zadd(
+            DELAYED, {msgspec.json.encode([WORK, "1-1", "request", "late"]): (await _now(redis) + 600) * 1000}
+        )
+        await retries.start()
+        await until(lambda: redis.exists(f"{DELAYED}:clock"))
+        clock.step(3600)
+        await redis.zadd(DELAYED, {msgspec.json.encode([WORK, "1-1", "request", "soon"]): await _now(redis) * 1000})
+        await until(lambda: redis.xlen(WORK))
+        await retries.stop()
+
+
 async def _now(redis: Any) -> float:
     seconds, micros = await redis.time()
     return float(seconds + micros / 1_000_000)

@@ -95,9 +95,23 @@ MUTATIONS: Mapping[str, Mutation] = {
     "owner of a retry": Mutation(
         "only the owner of an entry schedules a retry or writes a dead letter",
         "queues/retries.py",
-        '_IF_MINE = f"{IS_MINE} if KEYS[2] and {_MINE} == false then return 0 end"',
-        "_IF_MINE = IS_MINE",
+        "if {stream} and is_mine(",
+        "if false and is_mine(",
         ("partition",),
+    ),
+    "note of the clock": Mutation(
+        "retries keep their time if the clock of the server is set back before they were looked at",
+        "queues/retries.py",
+        "    redis.call('SET', KEYS[2], now, 'PX', 604800000, 'NX')\n",
+        "",
+        test="tests/queues/test_retries.py",
+    ),
+    "due by the clock of before": Mutation(
+        "retries that are added after the clock of the server was set forward are not put off",
+        "queues/due_retries.py",
+        "shift('-inf', last + step - 1000)",
+        "shift('-inf', now)",
+        test="tests/queues/test_retries.py",
     ),
     "undelivered": Mutation(
         "entries whose delivery broke are taken up again",

@@ -104,9 +104,10 @@ class _Trial:
         self._heal()
         if not world.run(self._is_quiet, _HEAL_SECONDS):
             return [f"it does not come to rest: {self._unrest()}", *self._judge()]
+        unanswered = self._ask_last()
         for one in self._up:
             one.note_lapses()
-        return self._ask_last() + self._judge() + self._stop()
+        return unanswered + self._judge() + self._stop()
 
     def _ask_last(self) -> list[str]:
         """After all that happened, calls are answered."""

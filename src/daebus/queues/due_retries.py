@@ -2,14 +2,15 @@
 
 They are due by the clock of the server, which may be set. What is due then, and when, is as if it had not been:
 
-- While there are members, the script notes the time when it ran last, for all replicas. If the clock is behind that
-  note, it was set back by at least the difference: members that are due later than the note come earlier by as much.
+- While there are members, a note has the time when the script ran last, for all replicas, or when the first member was
+  added. If the clock is behind that note, it was set back by at least the difference: members that are due later than
+  the note come earlier by as much.
 - If the clock is far ahead of the note, either it was set forward, or no replica was there, or the server hung. A
   replica knows by its own clock how much time has passed since it was answered last. If the server saw much more, the
-  members that are due now wait for that much longer: as long as they had to wait before.
+  members that were due by the clock of before wait for that much longer: as long as they had to wait before.
 
 Members that were added after the clock was set are not moved: after a step back these are due before the note, and
-after a step forward, later than now.
+after a step forward, later than the note and the step.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ _MOVE = Script(
         shift('(' .. last, '+inf')
     elseif last and seen and now - last > 5000 and now - seen - passed > 5000 then
         step = now - seen - passed
-        shift('-inf', now)
+        shift('-inf', last + step - 1000)
     end
     local function is_retry(read, entry)
         if not read or type(entry) ~= 'table' or #entry < 4 or #entry % 2 == 1 or #entry > 100 then return false end
@@ -119,11 +120,14 @@ class DueRetries:
         key: The sorted set.
         bury: Moves a member that is no retry to the dead letters.
         logger: The log.
+
+    Attributes:
+        keys: The sorted set, and the note of the clock.
     """
 
     def __init__(self, node: Node, key: str, bury: Callable[[bytes], Awaitable[None]], logger: Logger) -> None:
         self._node = node
-        self._keys = key, f"{key}:clock"
+        self.keys: tuple[str, str] = key, f"{key}:clock"
         self._bury = bury
         self._logger = logger
         self._task: asyncio.Task[None] | None = None
@@ -153,7 +157,7 @@ class DueRetries:
                 moved, wait, misfits = await self._move()
                 for member in misfits:
                     await self._bury(member)
-                    await self._node.link.execute("ZREM", self._keys[0], member)
+                    await self._node.link.execute("ZREM", self.keys[0], member)
                 if moved == _AT_ONCE:
                     continue
                 pause = _IDLE_SECONDS if wait < 0 else min(pause, wait / 1000)
@@ -168,7 +172,7 @@ class DueRetries:
     async def _move(self) -> tuple[int, int, list[bytes]]:
         """Move what is due. Returns how many were due, the ms until the next one is due, and what is no retry."""
         since = ("", "") if self._seen is None else (self._seen[0], int((uptime() - self._seen[1]) * 1000))
-        answer = await self._node.link.script(_MOVE, self._keys, (_AT_ONCE, *since))
+        answer = await self._node.link.script(_MOVE, self.keys, (_AT_ONCE, *since))
         moved, wait, now, step, misfits = cast("_Moved", answer)
         self._seen = now, uptime()
         if step:

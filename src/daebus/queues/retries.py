@@ -48,39 +48,48 @@ _MISSING_SECONDS = 5.0
 # command is sent twice. If the group is lost, the entry is still in flight here. The entry is added first, because the
 # memory may be full. On a cluster the stream of a channel, and the dead letters of a partition, are in another slot and
 # have their own steps.
-_MINE = "is_mine(KEYS[#KEYS], ARGV[1], ARGV[2], ARGV[4], ARGV[5])"
-_IF_MINE = f"{IS_MINE} if KEYS[2] and {_MINE} == false then return 0 end"
-_CHECK = Script(f"{IS_MINE} return {_MINE} == false and 0 or 1")
-_DONE = """
-    if KEYS[2] then
-        redis.call('XACK', KEYS[2], ARGV[1], ARGV[2])
-        if ARGV[3] == '1' then redis.call('XDEL', KEYS[2], ARGV[2]) end
-    end
-    return 1
-"""
-_DELAY = Script(
-    _IF_MINE
-    + NOW
+_CHECK = Script(f"{IS_MINE} return is_mine(KEYS[1], ARGV[1], ARGV[2], ARGV[4], ARGV[5]) == false and 0 or 1")
+
+
+def _settling(text: str, own: int) -> Script:
+    """A script with keys of its own that moves an entry, and removes it from the stream in the next key, if any."""
+    stream = f"KEYS[{own + 1}]"
+    return Script(
+        f"""{IS_MINE}
+        if {stream} and is_mine({stream}, ARGV[1], ARGV[2], ARGV[4], ARGV[5]) == false then return 0 end
+        {text}
+        if {stream} then
+            redis.call('XACK', {stream}, ARGV[1], ARGV[2])
+            if ARGV[3] == '1' then redis.call('XDEL', {stream}, ARGV[2]) end
+        end
+        return 1
+        """
+    )
+
+
+# The note of the clock is made with the first member: the clock may be set before the members are looked at.
+_DELAY = _settling(
+    NOW
     + """
     local due = now + ARGV[6]
     local entry = {}
     for i = 7, #ARGV do entry[i - 6] = ARGV[i] end
     redis.call('ZADD', KEYS[1], due, cjson.encode(entry))
-    """
-    + _DONE
+    redis.call('SET', KEYS[2], now, 'PX', 604800000, 'NX')
+    """,
+    own=2,
 )
 # Make room: while the stream has too many bytes, remove a tenth of the entries.
-_BURY = Script(
-    _IF_MINE
-    + """
+_BURY = _settling(
+    """
     redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[6], '*', unpack(ARGV, 8))
     for _ = 1, 50 do
         local size, length = redis.pcall('MEMORY', 'USAGE', KEYS[1], 'SAMPLES', 100), redis.call('XLEN', KEYS[1])
         if type(size) ~= 'number' or size <= tonumber(ARGV[7]) or length == 1 then break end
         redis.call('XTRIM', KEYS[1], 'MAXLEN', length - math.ceil(length / 10))
     end
-    """
-    + _DONE,
+    """,
+    own=1,
 )
 _END = Script(
     """
@@ -189,7 +198,7 @@ class Retries:
         what += ["failed", number_in(entry.get(b"failed"), self._node.clock.now())]
         if entry.span is not None:
             what += ["span", entry.span]
-        if await self._settle(_DELAY, self._delayed, origin, entry, [int(pause * 1000), *what]):
+        if await self._settle(_DELAY, self._due.keys, origin, entry, [int(pause * 1000), *what]):
             self._node.counts.retried[origin.title] += 1
         self._due.expect(pause)
 
@@ -221,20 +230,22 @@ class Retries:
         if details := details_of(problem):
             letter += ["details", details]
         letter += [*_excerpt(_body(entry), self._dead_size // _LARGEST_PART)]
-        is_buried = await self._settle(_BURY, self._dead, origin, entry, [MAX_DEAD, self._dead_size, *letter])
+        is_buried = await self._settle(_BURY, [self._dead], origin, entry, [MAX_DEAD, self._dead_size, *letter])
         self._node.counts.buried[origin.title] += is_buried
         return is_buried
 
-    async def _settle(self, script: Script, key: str, origin: Origin, entry: Entry, what: Sequence[Argument]) -> bool:
+    async def _settle(
+        self, script: Script, keys: Sequence[str], origin: Origin, entry: Entry, what: Sequence[Argument]
+    ) -> bool:
         entry.is_ending = True
         args = (origin.group, entry.id, int(origin.is_own), self._node.id, entry.deliveries, *what)
         try:
-            is_mine = await self._node.insist(script, [key, origin.stream], args) == 1
+            is_mine = await self._node.insist(script, [*keys, origin.stream], args) == 1
         except CommandError:
             # If the process dies in between, the entry is taken over. It may then be handled twice.
             is_mine = await self._node.insist(_CHECK, [origin.stream], args[:5]) == 1
             if is_mine:
-                await self._node.insist(script, [key], args)
+                await self._node.insist(script, keys, args)
                 await self._node.insist(_END, [origin.stream], args[:3])
         if not is_mine:
             about = {"stream": origin.stream, "entry": entry.id.decode()}
