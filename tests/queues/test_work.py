@@ -14,6 +14,7 @@ from daebus.connection.redis_server import RedisServer
 from daebus.declare.policies import Policy
 from daebus.errors import Internal, NotFound
 from daebus.protocol.messages import Reply, Request
+from daebus.queues.idempotency import KeyedRun
 from daebus.queues.leases import Entry, Lease
 from daebus.queues.retries import GROUP, Origin, Retries
 from daebus.queues.settler import Settler
@@ -149,3 +150,20 @@ async def test_a_run_that_failed_in_passing_leaves_the_key_to_the_next(shop: Sho
     await second.done()
     assert len(await shop.ended(1)) == 1
     assert await (await shop.work(key="k")).begin()
+
+
+async def test_a_key_that_another_instance_has_by_the_time_of_the_answer_does_not_run(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The event loop hangs after the server has answered, and the lease ends."""
+    work, claim = await shop.work(key="k"), KeyedRun.claim
+
+    async def late(run: KeyedRun) -> object:
+        answer = await claim(run)
+        await shop.redis.xclaim(STREAM, GROUP, "another", 0, [work.entry.id])
+        work.entry.tenure = None  # as `Lease.covers` finds once half of the lease has passed
+        return answer
+
+    monkeypatch.setattr(KeyedRun, "claim", late)
+    assert not await work.begin()
+    assert (await shop.redis.xpending(STREAM, GROUP))["consumers"] == [{"name": b"another", "pending": 1}]

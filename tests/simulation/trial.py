@@ -278,6 +278,8 @@ class _Trial:
         for each in self.network.connections:
             each.stalled_until = 0.0
         self.network.hung_until = self.network.slow = 0.0
+        for each in self.network.connections:  # also what was sent over those that are closed by now
+            self.network.serve(each)
 
     def _is_quiet(self) -> bool:
         if not self._up:

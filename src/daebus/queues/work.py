@@ -150,6 +150,9 @@ class _KeyedWork(Work, eq=False, kw_only=True):
         except Conflict as problem:  # the key is another run's
             await super().failed(problem)
             return False
+        # The event loop may have hung since the server answered, for longer than the lease.
+        if claimed == "mine" and not (self.settler.lease.covers(self.entry) or await self.is_owned()):
+            claimed = "lost"
         if isinstance(claimed, Outcome):
             self._end(claimed.status, claimed.payload)
         elif claimed == "lost":
