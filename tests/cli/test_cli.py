@@ -99,9 +99,10 @@ def test_version_and_help_load_no_server(redis_url: str) -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     lines = done.stdout.splitlines()
     assert lines[0].startswith("daebus 1.")
-    assert [line.split()[0] for line in lines if line.startswith("  ")][-15:] == [
+    assert [line.split()[0] for line in lines if line.startswith("  ")][-16:] == [
         "call",
         "check",
+        "console",
         "dead",
         "export",
         "health",

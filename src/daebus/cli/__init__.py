@@ -20,6 +20,7 @@ _COMMANDS: Mapping[str, str] = {
     "send": "asking",
     "publish": "asking",
     "listen": "asking",
+    "console": "fleet.console",
     "dead": "dead",
     "export": "exporting",
     "health": "fleet.health",

@@ -13,7 +13,7 @@ from daebus.connection.node import Node
 from daebus.connection.resp import Argument, CommandError
 from daebus.connection.scripts import NOW, Script
 from daebus.discovery.directory import Directory
-from daebus.errors import ServiceError
+from daebus.errors import BadRequest, ServiceError
 from daebus.payloads.codec import UNDECODABLE, encode
 from daebus.protocol.headers import decode_headers
 from daebus.protocol.messages import Request, action_stream, dead_letters
@@ -111,6 +111,17 @@ class Letter(msgspec.Struct, frozen=True, omit_defaults=True):
         request = _request(self.body)
         return self.body if request is None else bytes(request.payload)
 
+    def with_payload(self, payload: bytes) -> Letter:
+        """The same letter with another payload, as JSON. Raises `BadRequest` if its request cannot be read."""
+        if self.action is None:
+            return msgspec.structs.replace(self, body=payload)
+        request = _request(self.body)
+        if request is None:
+            raise BadRequest("Its request cannot be read, so it cannot get another payload")
+        return msgspec.structs.replace(
+            self, body=encode(msgspec.structs.replace(request, payload=msgspec.Raw(payload)))
+        )
+
 
 class DeadLetters:
     """The dead letters of a service, for operators.
@@ -137,6 +148,22 @@ class DeadLetters:
             if len(rows) < _PAGE:
                 return
             start = "(" + rows[-1][0].decode()
+
+    async def newest(self) -> AsyncGenerator[Letter]:
+        """The dead letters, the newest first."""
+        end = "+"
+        while True:
+            found = await self.node.link.execute("XREVRANGE", self._key, end, "-", "COUNT", _PAGE)
+            rows = cast("_Rows", found)
+            for entry_id, fields in rows:
+                yield _letter(entry_id, fields)
+            if len(rows) < _PAGE:
+                return
+            end = "(" + rows[-1][0].decode()
+
+    async def count(self) -> int:
+        """How many there are."""
+        return cast("int", await self.node.link.execute("XLEN", self._key))
 
     async def find(self, letter_id: str) -> Letter | None:
         """The dead letter with an id; None if there is none."""

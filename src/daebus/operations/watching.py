@@ -15,7 +15,7 @@ from daebus.errors import Unavailable
 from daebus.protocol.messages import channel_stream
 from daebus.telemetry.logs import make_logger
 
-__all__ = ["events"]
+__all__ = ["events", "events_at"]
 
 _BLOCK_SECONDS = 5
 _BATCH = 100
@@ -32,15 +32,31 @@ async def events(redis_url: str | None, channel: str, *, durable: bool) -> Async
         ConfigurationError: The URL is wrong, or there is none and the embedded engine is not allowed.
         StartupError: The server cannot be reached.
     """
-    async with find_server(redis_url, make_logger(), start="in project") as server, open_node(server) as node:
-        if durable:
-            key = channel_stream(channel)
-            async with aclosing(_stored(server, key, await _last_id(node, key))) as stored:
-                yield stored
-            return
-        arrived: asyncio.Queue[bytes] = asyncio.Queue()
-        await node.subscriber.subscribe(channel, arrived.put_nowait)
+    async with (
+        find_server(redis_url, make_logger(), start="in project") as server,
+        open_node(server) as node,
+        events_at(node, channel, durable=durable) as arriving,
+    ):
+        yield arriving
+
+
+@asynccontextmanager
+async def events_at(node: Node, channel: str, *, durable: bool) -> AsyncGenerator[AsyncIterator[bytes]]:
+    """The events of a channel, as `events` gives them, of the server of a process that is connected already.
+
+    Raises `Unavailable` if the server cannot be reached.
+    """
+    if durable:
+        key = channel_stream(channel)
+        async with aclosing(_stored(node.server, key, await _last_id(node, key))) as stored:
+            yield stored
+        return
+    arrived: asyncio.Queue[bytes] = asyncio.Queue()
+    unsubscribe = await node.subscriber.subscribe(channel, arrived.put_nowait)
+    try:
         yield _taken(arrived)
+    finally:
+        await unsubscribe()
 
 
 async def _taken(arrived: asyncio.Queue[bytes]) -> AsyncIterator[bytes]:

@@ -1,0 +1,5 @@
+"""The console: a web page on which operators see and steer the services of a server.
+
+It reads the fleet once for all pages that are open (`feed`), and shows what `daebus.operations` tells. `routes` are
+Litestar handlers, which `serving` serves on a port of their own. The page is plain HTML with ES modules, in ``assets``.
+"""
