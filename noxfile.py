@@ -46,7 +46,7 @@ SMOKE = (
 def install(session: nox.Session, *groups: str) -> None:
     """Install the project, editable, and groups of tools, in the versions of constraints.txt."""
     tools = nox.project.dependency_groups(PROJECT, *groups)
-    session.install("-c", "constraints.txt", "-e", ".[testing,lsp,mcp,otel,prometheus]", *tools)
+    session.install("-c", "constraints.txt", "-e", ".[testing,lsp,mcp,new,otel,prometheus]", *tools)
 
 
 def run_tests(session: nox.Session, *arguments: str) -> None:
@@ -297,6 +297,13 @@ def deployment(session: nox.Session) -> None:
         for configuration in ("example.yml", "compose.yml"):
             session.run("promtool", "check", "config", configuration, external=True)
         session.run("promtool", "test", "rules", "alerts.test.yml", external=True)
+
+
+@nox.session
+def projects(session: nox.Session) -> None:
+    """What `daebus new` writes, with each combination of its options: style, types, wiring, tests. Three minutes."""
+    install(session, "test", "projects")
+    session.run("python", "-m", "tests.scaffold.projects", *session.posargs)
 
 
 @nox.session

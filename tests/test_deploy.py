@@ -44,8 +44,7 @@ def pods() -> Iterator[tuple[str, Any, Any]]:
 @pytest.fixture
 def services(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     """The module with the deployed apps."""
-    monkeypatch.syspath_prepend(str(ROOT / "examples" / "orders"))
-    monkeypatch.syspath_prepend(str(DEPLOY / "orders"))
+    monkeypatch.setattr(sys, "path", [str(DEPLOY / "orders"), str(ROOT / "examples" / "orders"), *sys.path])
     before = set(sys.modules)
     yield importlib.import_module("services")
     for name in set(sys.modules) - before:

@@ -99,7 +99,7 @@ def test_version_and_help_load_no_server(redis_url: str) -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     lines = done.stdout.splitlines()
     assert lines[0].startswith("daebus 1.")
-    assert [line.split()[0] for line in lines if line.startswith("  ")][-16:] == [
+    assert [line.split()[0] for line in lines[lines.index("Commands:") + 1 : -1]] == [
         "call",
         "check",
         "console",
@@ -110,6 +110,7 @@ def test_version_and_help_load_no_server(redis_url: str) -> None:
         "listeners",
         "lsp",
         "mcp",
+        "new",
         "publish",
         "rooms",
         "run",

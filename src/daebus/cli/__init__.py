@@ -27,6 +27,7 @@ _COMMANDS: Mapping[str, str] = {
     "listeners": "listeners",
     "lsp": "editor",
     "mcp": "assistants",
+    "new": "project.new",
     "rooms": "rooms",
     "services": "fleet.services",
     "top": "fleet.top",
