@@ -172,6 +172,16 @@ async def test_the_events_of_a_channel_come_in_batches(node: Node, channel: Any,
         assert ["A-0" in texts[0], "A-1" in texts[1], "A-2" in texts[2]] == [True, True, True]
 
 
+@pytest.mark.parametrize("path", ["/api/fleet", "/api/service?service=mails", "/api/tail?channel=orders&durable=true"])
+async def test_a_page_that_leaves_is_no_error(node: Node, path: str, caplog: pytest.LogCaptureFixture) -> None:
+    async with running(Mails().app()), looking(node) as client:
+        async with client.stream("GET", path) as response:
+            await anext(response.aiter_lines())
+        left = {task for task in asyncio.all_tasks() if task.get_name().startswith("tail of")}
+        await until(lambda: all(task.done() for task in left))
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
+
+
 async def test_the_wiring_is_told_if_there_is_one(node: Node) -> None:
     async with looking(node) as client:
         assert (await client.get("/api/wiring")).json() is None

@@ -14,7 +14,10 @@ from litestar.handlers import BaseRouteHandler
 from daebus.asgi.origins import SAFE_METHODS, OriginGuard
 from daebus.errors import BadRequest, ConfigurationError, Forbidden, Unauthorized
 
-__all__ = ["COOKIE", "SAFE_HEADERS", "Access", "require_loopback"]
+__all__ = ["COOKIE", "NO_TOKEN", "SAFE_HEADERS", "TOKEN", "Access", "require_loopback"]
+
+TOKEN = "DAEBUS_CONSOLE_TOKEN"  # noqa: S105  # the name of a variable
+"""The variable of the environment that has the token, if no other one is given."""
 
 COOKIE = "daebus_console"
 """The name of the cookie that proves that the browser has shown the token."""
@@ -33,10 +36,14 @@ SAFE_HEADERS: Mapping[str, str] = {
 }
 """The headers of all responses."""
 
+NO_TOKEN = f"The console has no token, so it is for browsers on its own machine only. Set {TOKEN}."
+"""What others are told by a console without a token."""
+
 _SHORTEST_TOKEN = 16
 _LOOPBACK = re.compile(r"localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|::1", re.IGNORECASE)
 _JSON = "application/json"
 _BEARER = "bearer "
+_FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 
 _Connection: TypeAlias = ASGIConnection[Any, Any, Any, Any]
 
@@ -56,12 +63,13 @@ class Access:
     Args:
         token: The token that users have to show; None: everyone who reaches the console may use it.
         read_only: Whether nothing may be changed, called or replayed.
+        only_here: Whether, without a token, only browsers on this machine may use it, and no proxy.
 
     Raises:
         ConfigurationError: The token is shorter than 16 characters.
     """
 
-    def __init__(self, token: str | None, *, read_only: bool) -> None:
+    def __init__(self, token: str | None, *, read_only: bool, only_here: bool = False) -> None:
         if token is not None and len(token) < _SHORTEST_TOKEN:
             raise ConfigurationError(
                 f"The token of the console has {len(token)} characters; it needs at least {_SHORTEST_TOKEN}, such as "
@@ -69,6 +77,7 @@ class Access:
             )
         self.read_only: bool = read_only
         self._proof = None if token is None else _proof(token)
+        self.only_here: bool = only_here and token is None
         self._origins = OriginGuard((), component="DaebusConsole")
 
     def prove(self, token: str) -> str | None:
@@ -79,7 +88,7 @@ class Access:
     def admits(self, connection: _Connection) -> bool:
         """Whether a request has the cookie, or the token as a bearer."""
         if self._proof is None:
-            return True
+            return not self.only_here or _is_here(connection)
         given = connection.headers.get("authorization", "")
         if given[: len(_BEARER)].lower() == _BEARER:
             return self.prove(given[len(_BEARER) :].strip()) is not None
@@ -101,7 +110,7 @@ class Access:
             BadRequest: It is an act, and not JSON.
         """
         if not self.admits(connection):
-            raise Unauthorized("The console asks for its token")
+            raise Unauthorized(NO_TOKEN if self.only_here else "The console asks for its token")
         scope: Any = connection.scope
         if scope["method"] in SAFE_METHODS:
             return
@@ -110,6 +119,18 @@ class Access:
             raise Forbidden("The console is read-only")
         if connection.headers.get("content-type", "").partition(";")[0].strip().lower() != _JSON:
             raise BadRequest(f"Acts are sent as {_JSON}")
+
+
+def _is_here(connection: _Connection) -> bool:
+    """Whether the client is on this machine, and no proxy says that it speaks for another one."""
+    client, headers = connection.client, connection.headers
+    host = headers.get("host", "").rpartition(":")[0] if ":" in headers.get("host", "") else headers.get("host", "")
+    return (
+        client is not None
+        and _LOOPBACK.fullmatch(client.host) is not None
+        and _LOOPBACK.fullmatch(host.strip("[]")) is not None
+        and not any(name in headers for name in _FORWARDED)
+    )
 
 
 def _proof(token: str) -> str:

@@ -18,7 +18,7 @@ from litestar.params import Body, FromPath
 
 from daebus.errors import NotFound
 
-from .access import COOKIE, Access
+from .access import COOKIE, NO_TOKEN, Access
 
 __all__ = ["site_routes"]
 
@@ -50,7 +50,9 @@ def site_routes(access: Access) -> Sequence[HTTPRouteHandler]:
         token = request.query_params.get(_TOKEN)
         if token is not None:
             return _enter(access, request, token)
-        return _page("index.html" if access.admits(request) else "login.html", request)
+        if access.admits(request):
+            return _page("index.html", request)
+        return _page("login.html", request, problem=NO_TOKEN if access.only_here else "")
 
     @post("/login", include_in_schema=False, sync_to_thread=False, status_code=303)
     def login(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import cast
 
 import msgspec
@@ -62,32 +62,53 @@ async def known_channels(node: Node) -> bytes:
     return encode(sorted(found))
 
 
+class _Kept:
+    """The newest events of a channel that no page was told yet."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._events: deque[_Event] = deque(maxlen=_MOST_AT_ONCE)
+        self._seen = self._told = 0
+        self.is_open = asyncio.Event()
+
+    async def keep(self, channel: str, *, durable: bool) -> None:
+        """Keep what comes, until this is cancelled."""
+        async with events_at(self._node, channel, durable=durable) as arriving:
+            self.is_open.set()
+            async for body in arriving:
+                self._seen += 1
+                text = body[:_MOST_SHOWN].decode(errors="replace")
+                self._events.append(_Event(self._node.clock.now(), text, len(body)))
+
+    def take(self) -> _Batch | None:
+        """The events since the last time; None: there are none."""
+        if not self._events:
+            return None
+        events = list(self._events)
+        self._events.clear()
+        missed, self._told = self._seen - self._told - len(events), self._seen
+        return _Batch(events, missed)
+
+
 async def tail(node: Node, channel: str, *, durable: bool, is_closed: Callable[[], bool]) -> AsyncGenerator[bytes]:
     """The events of a channel in batches, from now on; an empty batch if there are none for a while."""
-    kept: deque[_Event] = deque(maxlen=_MOST_AT_ONCE)
-    seen = told = 0
+    kept = _Kept(node)
+    # In a task of its own, which alone opens and closes: a page that leaves interrupts this at any point.
+    keeping = asyncio.create_task(kept.keep(channel, durable=durable), name=f"tail of {channel}")
+    opening = asyncio.create_task(kept.is_open.wait())
     try:
-        async with events_at(node, channel, durable=durable) as arriving:
-            yield encode(_Batch([], 0))
-
-            async def keep(events: AsyncIterator[bytes]) -> None:
-                nonlocal seen
-                async for body in events:
-                    seen += 1
-                    text = body[:_MOST_SHOWN].decode(errors="replace")
-                    kept.append(_Event(node.clock.now(), text, len(body)))
-
-            keeping, silent = asyncio.create_task(keep(arriving), name=f"tail of {channel}"), time.monotonic()
-            try:
-                while not is_closed() and not keeping.done():
-                    await asyncio.sleep(_PAUSE)
-                    if kept or time.monotonic() - silent > _PING_SECONDS:
-                        batch, silent = list(kept), time.monotonic()
-                        kept.clear()
-                        missed, told = seen - told - len(batch), seen
-                        yield encode(_Batch(batch, missed))
-            finally:
-                keeping.cancel()
-                await asyncio.wait({keeping})
-    except (Unavailable, CommandError) as error:
-        yield encode(_Batch([], 0, str(error)))
+        await asyncio.wait({keeping, opening}, return_when=asyncio.FIRST_COMPLETED)
+        told = float("-inf")  # the first batch says that the tail has begun
+        while not is_closed() and not keeping.done():
+            batch = kept.take()
+            if batch is not None or time.monotonic() - told > _PING_SECONDS:
+                told = time.monotonic()
+                yield encode(batch or _Batch([], 0))
+            await asyncio.sleep(_PAUSE)
+        if keeping.done() and (error := keeping.exception()) is not None:
+            if not isinstance(error, Unavailable | CommandError):
+                raise error
+            yield encode(_Batch([], 0, str(error)))
+    finally:
+        opening.cancel()
+        keeping.cancel()

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from daebus.connection.node import Node
 from daebus.operations.queue_states import QueueState, dead_count, queue_states
 from daebus.protocol.discovery import Stats
 from daebus.telemetry.counts import Counts
@@ -25,6 +26,11 @@ class RunVitals:
 
     def __init__(self, run: Runtime) -> None:
         self._run = run
+
+    @property
+    def node(self) -> Node:
+        """The process on the bus."""
+        return self._run.node
 
     @property
     def counts(self) -> Counts:

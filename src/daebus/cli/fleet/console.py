@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["console"]
 
-_TOKEN = "DAEBUS_CONSOLE_TOKEN"  # noqa: S105  # the name of a variable
+_TOKEN = "DAEBUS_CONSOLE_TOKEN"  # noqa: S105  # of daebus.console.access, which loads Litestar
 
 
 @click.command()

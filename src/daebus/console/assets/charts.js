@@ -9,12 +9,13 @@ const RANGES = [[15, "15 m"], [60, "1 h"], [360, "6 h"]];
 const [WIDTH, HEIGHT, LEFT, BOTTOM, TOP] = [520, 150, 46, 18, 8];
 const EVERY_MS = 10_000;
 const MOST_ROWS = 60;
+const LEAST_MS = 300_000;
 
 const CHARTS = [
-  { title: "Messages a second", lines: [["messages", "messages"], ["errors", "errors"]], unit: rate },
-  { title: "Duration", lines: [["p50", "p50"], ["p95", "p95"], ["p99", "p99"]], unit: duration },
-  { title: "Waiting", lines: [["queued", "waiting"]], unit: count },
-  { title: "Age of the oldest that waits", lines: [["age", "age"]], unit: duration },
+  { title: "Messages a second", lines: [["messages", "messages"], ["errors", "errors"]], unit: rate, least: 1 },
+  { title: "Duration", lines: [["p50", "p50"], ["p95", "p95"], ["p99", "p99"]], unit: duration, least: 1e-3 },
+  { title: "Waiting", lines: [["queued", "waiting"]], unit: rate, least: 2 },
+  { title: "Age of the oldest that waits", lines: [["age", "age"]], unit: duration, least: 1 },
 ];
 
 export function charts(service, redraw) {
@@ -61,16 +62,16 @@ function nice(most) {
   return [1, 2, 2.5, 5, 10].map(one => one * power).find(one => one >= most) ?? power * 10;
 }
 
-function chart({ title, lines, unit }, samples, minutes) {
+function chart({ title, lines, unit, least }, samples, minutes) {
   const end = samples.at(-1).at;
-  const begin = end - minutes * 60_000;
+  const begin = Math.max(end - minutes * 60_000, Math.min(samples[0].at, end - LEAST_MS));
   const shown = samples.filter(one => one.at >= begin);
   const values = shown.flatMap(one => lines.map(([name]) => one[name] ?? 0));
-  const top = nice(Math.max(...values, 1e-6));
+  const top = nice(Math.max(...values, least));
   const x = at => LEFT + ((at - begin) / (end - begin)) * (WIDTH - LEFT - 6);
   const y = value => HEIGHT - BOTTOM - (Math.min(value, top) / top) * (HEIGHT - BOTTOM - TOP);
   const last = shown.at(-1) ?? {};
-  const said = `${title}, last ${span(minutes * 60)}: ${lines.map(([name, word]) => `${word} now ${unit(last[name])}, at most ${unit(Math.max(...shown.map(one => one[name] ?? 0)))}`).join("; ")}`;
+  const said = `${title}, last ${span((end - begin) / 1000)}: ${lines.map(([name, word]) => `${word} now ${unit(last[name])}, at most ${unit(Math.max(...shown.map(one => one[name] ?? 0)))}`).join("; ")}`;
   return h("figure", { key: title },
     h("figcaption", {}, h("span", {}, title), lines.length > 1 && h("span", { class: "legend" }, lines.map(([name, word], index) =>
       h("span", { key: name }, h("i", { class: `key c${index}`, "aria-hidden": "true" }), word))), h("b", {}, unit(last[lines.at(lines.length > 2 ? 1 : 0)[0]]))),

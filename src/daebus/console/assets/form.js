@@ -201,7 +201,7 @@ export function inputs(one, changed, label = "Payload") {
     }
     case "nothing": return [h("span", { class: "label" }, label), h("code", {}, "null")];
     case "union": return union(one, changed, label);
-    case "object": return group(label, note, one.parts.map(part => property(part, one.schemas, changed)));
+    case "object": return group(label, note, one.parts.filter(part => part.field?.kind !== "fixed").map(part => property(part, one.schemas, changed)));
     case "map": return group(label, note, rows(one, changed, () => ({ name: "", field: field(inside(one.schema), one.schemas) }), "entry", named));
     case "list": return group(label, note, rows(one, changed, () => field(one.schema.items ?? {}, one.schemas), "item", (row, index) => inputs(row, changed, `${label} ${index + 1}`)));
     case "tuple": return group(label, note, one.rows.map((row, index) => h("div", { key: row.id, class: "part" }, inputs(row, changed, `${label} ${index + 1}`))));

@@ -18,7 +18,7 @@ export function tile(name, value, note, { tone, picture, to } = {}) {
     picture,
   ];
   const shown = to ? h("a", { href: `#${to}`, class: "tile" }, inside) : h("div", { class: "tile" }, inside);
-  return h("li", { key: name }, shown);
+  return h("li", { key: name, class: picture ? "wide" : null }, shown);
 }
 
 export const tiles = (...list) => h("ul", { class: "tiles" }, list);
