@@ -117,9 +117,9 @@ def fleets(session: nox.Session) -> None:
 
 @nox.session
 def browser(session: nox.Session) -> None:
-    """The pages of two examples and of documents in a browser (`apt-get install chromium`). Arguments go to pytest.
+    """The console, two examples and documents in a browser (`apt-get install chromium`). Arguments go to pytest.
 
-    `python -m tests.browser.pictures` makes the pictures of the page in docs/.
+    `python -m tests.browser.pictures` and `python -m tests.browser.console_pictures` make the pictures in docs/.
     """
     if shutil.which("chromium") is None:
         session.skip("there is no chromium on this machine")

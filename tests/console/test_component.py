@@ -20,7 +20,7 @@ TOKEN = "correct horse battery staple"
 ACT = {"service": "shop", "action": "find_offers", "payload": "cup"}
 
 
-def client_of(service: RunningService[object]) -> httpx.AsyncClient:
+def client_of(service: RunningService) -> httpx.AsyncClient:
     return httpx.AsyncClient(base_url=str(service.http.base_url), timeout=20)
 
 

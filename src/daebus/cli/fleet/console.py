@@ -29,13 +29,21 @@ _TOKEN = "DAEBUS_CONSOLE_TOKEN"  # noqa: S105  # of daebus.console.access, which
 
 @click.command()
 @click.argument("target", required=False)
+@click.option("--service", help="Name of the service of TARGET; default: the one that the app sets.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; others need a token.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8300, show_default=True, help="Port; 0: any free port.")
 @click.option("--token", help=f"What users have to show, at least 16 characters; default: {_TOKEN}, else none.")
 @click.option("--read-only", is_flag=True, help="Show everything, and refuse to call, replay or drop.")
 @redis_url_option
 def console(
-    target: str | None, host: str, port: int, token: str | None, redis_url: str | None, *, read_only: bool
+    target: str | None,
+    service: str | None,
+    host: str,
+    port: int,
+    token: str | None,
+    redis_url: str | None,
+    *,
+    read_only: bool,
 ) -> None:
     """Serve a web page that shows the services of a server, until Ctrl-C.
 
@@ -49,7 +57,8 @@ def console(
         shown = token or os.environ.get(_TOKEN) or None
         require_loopback(host, shown)
         made = Console(
-            Access(shown, read_only=read_only), None if target is None else encode(describe(examine(target).require()))
+            Access(shown, read_only=read_only),
+            None if target is None else encode(describe(examine(target, service).require())),
         )
         asyncio.run(_serve(made, host, port, redis_url))
 

@@ -237,30 +237,40 @@ function union(one, changed, label) {
   ];
 }
 
+/** Move the focus to what was made, or to what takes its place, once it is drawn. */
+function focus(selector) {
+  requestAnimationFrame(() => requestAnimationFrame(() => document.querySelector(selector)?.focus()));
+}
+
+const firstInput = one => `#${one.id}, #${one.id}-part :is(input, select, textarea, button)`;
+
 function property(part, schemas, changed) {
   const shown = part.one.default === undefined ? "" : ` (default ${JSON.stringify(part.one.default)})`;
   const toggle = () => {
     part.field = part.field ? null : field(part.one, schemas);
     changed();
+    focus(part.field ? firstInput(part.field) : `[aria-label=${JSON.stringify(`Set ${part.name}`)}]`);
   };
   if (!part.field)
     return h("div", { key: part.name, class: "part absent" }, h("span", { class: "label" }, part.name), h("small", { class: "soft" }, `not set${shown}`),
       h("button", { type: "button", class: "small", "aria-label": `Set ${part.name}`, onclick: toggle }, "Set"));
-  return h("div", { key: part.name, class: "part" }, inputs(part.field, changed, part.name),
+  return h("div", { key: part.name, class: "part", id: `${part.field.id}-part` }, inputs(part.field, changed, part.name),
     !part.required && h("button", { type: "button", class: "small", "aria-label": `Leave out ${part.name}`, onclick: toggle }, "Leave out"));
 }
 
 function rows(one, changed, fresh, word, view) {
   const add = () => {
-    one.rows.push(fresh());
+    const row = fresh();
+    one.rows.push(row);
     changed();
+    focus(row.field ? `#${row.field.id}-name` : firstInput(row));
   };
   const remove = index => () => {
     one.rows.splice(index, 1);
     changed();
   };
   return [
-    one.rows.map((row, index) => h("div", { key: (row.field ?? row).id, class: "part" }, view(row, index),
+    one.rows.map((row, index) => h("div", { key: (row.field ?? row).id, class: "part", id: `${(row.field ?? row).id}-part` }, view(row, index),
       h("button", { type: "button", class: "small", "aria-label": `Remove ${word} ${index + 1}`, onclick: remove(index) }, "Remove"))),
     h("button", { key: "add", type: "button", class: "small", onclick: add }, `Add ${word}`),
   ];

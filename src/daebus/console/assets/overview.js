@@ -79,7 +79,7 @@ export function overview({ redraw, status }) {
       tile("Services", count(services.length - down.length), down.length ? `${down.length} down` : "all up", { tone: down.length ? "bad" : "" }),
       tile("Instances", count(all), silent ? `${silent} silent` : "all answer", { tone: silent ? "bad" : "" }),
       tile("Messages/s", rate(messages), "of the last 2 s", { picture: spark(totals, `${rate(messages)} messages a second`, { width: 150, height: 44 }) }),
-      tile("Errors/s", rate(errors), messages ? `${((errors / messages) * 100).toFixed(1)} % of messages` : "", { tone: errors ? "bad" : "" }),
+      tile("Errors/s", rate(errors), messages ? `${((errors / messages) * 100).toFixed(1)} % fail` : "", { tone: errors ? "bad" : "" }),
       tile("Waiting", count(sum("queued")), oldest === Infinity ? "nothing waits" : `oldest ${age(oldest, fleet.at)}`, { tone: fleet.at - oldest > 10_000 ? "warn" : "" }),
       tile("Dead letters", count(sum("dead")), sum("dead") ? "to look at" : "none", { tone: sum("dead") ? "bad" : "", to: "/letters" }),
     );

@@ -74,10 +74,7 @@ export function table(caption, columns, rows, { sort, empty } = {}) {
     h("table", {}, h("caption", { class: "unseen" }, caption), h("thead", {}, h("tr", {}, heads)), h("tbody", {}, body)));
 }
 
-export const section = (title, ...content) => {
-  const id = title.toLowerCase().replaceAll(/[^a-z]+/g, "-");
-  return h("section", { key: title, "aria-labelledby": id }, h("h2", { id }, title), ...content);
-};
+export const section = (title, ...content) => h("section", { key: title }, h("h2", {}, title), ...content);
 
 export const problem = text => text && h("p", { class: "problem", role: "alert", key: "problem" }, text);
 

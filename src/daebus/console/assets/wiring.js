@@ -4,7 +4,7 @@ import { read } from "./api.js";
 import { h } from "./dom.js";
 import { problem, section, table } from "./parts.js";
 
-const [NODE_WIDTH, NODE_HEIGHT, GAP, COLUMN] = [230, 26, 8, 330];
+const [NODE_WIDTH, NODE_HEIGHT, GAP, COLUMN] = [216, 26, 8, 286];
 const HANDLERS = [{ name: "Handler" }, { name: "Takes" }, { name: "Gets" }, { name: "Place" }];
 const PROVIDERS = [{ name: "Provider" }, { name: "Kind" }, { name: "Gives" }, { name: "Needs" }];
 
@@ -111,7 +111,7 @@ function related(edges, id) {
   return found;
 }
 
-const cut = name => (name.length > 30 ? `${name.slice(0, 29)}…` : name);
+const cut = name => (name.length > 27 ? `${name.slice(0, 26)}…` : name);
 
 function picture({ nodes, edges, width, height }, chosen, choose) {
   const shown = chosen ? related(edges, chosen) : null;
