@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 
 import daebus
 from daebus import (
@@ -35,6 +36,7 @@ from daebus import (
     Room,
     RoomAddress,
     Rooms,
+    Run,
     Running,
     SecurityScheme,
     ServiceContainer,
@@ -84,6 +86,7 @@ OFFERED: dict[type, str] = {
     Room: "history history_bytes keep latest name parameters service types",
     RoomAddress: "name room",
     Rooms: "has members remove send",
+    Run: "by previous scheduled_for token",
     Running: "stop wait",
     RunningService: "as_user bus call http override ports publish send socket stream",
     ServiceRun: "bus container grace instance logger service stopping",
@@ -176,6 +179,7 @@ async def test_objects_of_public_classes_offer_what_is_for_users_and_nothing_els
             Room: Room[None]("lobby"),
             RoomAddress: Room[None]("lobby")(),
             Rooms: container.rooms(),
+            Run: Run("1", datetime.now(UTC)),
             Running: Running(),
             RunningService: service,
             ServiceRun: runs[0],

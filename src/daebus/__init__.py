@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from daebus.declare.contracts import Action, Channel, Message, StreamAction
     from daebus.declare.rooms import Room, RoomAddress
     from daebus.declare.running import Running
+    from daebus.declare.schedules import Run
     from daebus.delivery.per_message import PerMessage
     from daebus.errors import DaebusError, Reject, WiringError
     from daebus.identity.credentials import Credentials
@@ -84,6 +85,7 @@ __all__ = [
     "Room",
     "RoomAddress",
     "Rooms",
+    "Run",
     "Running",
     "SecurityScheme",
     "ServiceContainer",
@@ -116,6 +118,7 @@ _HOMES = {
     "Reject": "errors",
     "WiringError": "errors",
     "Logger": "telemetry.logs",
+    "Run": "declare.schedules",
     "Running": "declare.running",
     "Bus": "bus.bus",
     "Followed": "bus.following",

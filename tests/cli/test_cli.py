@@ -115,6 +115,7 @@ def test_version_and_help_load_no_server(redis_url: str) -> None:
         "rooms",
         "run",
         "send",
+        "schedules",
         "services",
         "top",
     ]

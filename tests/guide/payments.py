@@ -24,6 +24,7 @@ from daebus import (
     Message,
     PerMessage,
     Reject,
+    Run,
     Running,
     ServiceContainer,
     StreamAction,
@@ -155,6 +156,11 @@ async def ws_pay(order: Pay, client: Client, *, bus: Bus, clients: Clients, logg
 async def ws_count(limit: int, client: Client) -> AsyncIterator[int]:
     for number in range(limit):
         yield number
+
+
+@payments.background("settle", cron="30 2 * * *", zone="Europe/Berlin", catch_up=86400, pause_after=3)
+async def settle(run: Run, *, logger: Logger) -> None:
+    logger.info("settle", since=str(run.previous), until=str(run.scheduled_for), token=run.token)
 
 
 @payments.background("report", every=timedelta(hours=1))

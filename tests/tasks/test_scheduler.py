@@ -19,10 +19,10 @@ from tests.engines import Engine, open_proxy
 from tests.faults.world import told
 from tests.support import until
 
+from daebus.connection.link import Link
 from daebus.connection.redis_server import RedisServer
 from daebus.connection.server_link import ServerLink
-from daebus.core.context import Fence
-from daebus.declare.schedules import Cron, Interval, Schedule
+from daebus.declare.schedules import Cron, Interval, Run, Schedule
 from daebus.delivery.grace import Grace
 from daebus.queues.lapses import OnLapse
 from daebus.tasks.records import TaskRecord
@@ -72,8 +72,8 @@ class Work:
         self.most_at_once = 0
         self._seconds = seconds
 
-    async def run(self, fence: Fence | None) -> None:
-        self.fences.append(None if fence is None else fence.fence)
+    async def run(self, run: Run | None) -> None:
+        self.fences.append(None if run is None else run.token)
         self.starts.append(time.monotonic())
         self.running += 1
         self.most_at_once = max(self.most_at_once, self.running)
@@ -92,7 +92,7 @@ class Work:
 
 @asynccontextmanager
 async def scheduler(
-    link: ServerLink,
+    link: Link,
     service: str,
     *tasks: ScheduledTask,
     instance: str = "i1",
@@ -108,14 +108,14 @@ async def scheduler(
         await scheduler.stop(Grace(0))
 
 
-async def record(link: ServerLink, service: str) -> dict[bytes, bytes]:
+async def record(link: Link, service: str) -> dict[bytes, bytes]:
     fields = await link.execute("HGETALL", f"daebus:{{{service}}}:task:work")
     assert isinstance(fields, list)
     texts = [field for field in fields if isinstance(field, bytes)]
     return dict(zip(texts[::2], texts[1::2], strict=True))
 
 
-async def set_record(link: ServerLink, service: str, **fields: str | int) -> None:
+async def set_record(link: Link, service: str, **fields: str | int) -> None:
     await link.execute("HSET", f"daebus:{{{service}}}:task:work", *itertools.chain(*fields.items()))
 
 
@@ -123,7 +123,7 @@ def now_ms() -> int:
     return int(time.time() * 1000)
 
 
-async def test_two_replicas_share_a_task_and_never_run_it_at_once(link: ServerLink, service: str) -> None:
+async def test_two_replicas_share_a_task_and_never_run_it_at_once(link: Link, service: str) -> None:
     work = Work(0.01)
     task = work.task(Interval(0.05))
     async with scheduler(link, service, task, instance="i1"), scheduler(link, service, task, instance="i2"):
@@ -134,7 +134,7 @@ async def test_two_replicas_share_a_task_and_never_run_it_at_once(link: ServerLi
     assert b"owner" not in await record(link, service)
 
 
-async def test_the_first_run_is_one_interval_after_the_first_start(link: ServerLink, service: str) -> None:
+async def test_the_first_run_is_one_interval_after_the_first_start(link: Link, service: str) -> None:
     work = Work()
     began = time.monotonic()
     async with scheduler(link, service, work.task(Interval(0.25))):
@@ -142,7 +142,7 @@ async def test_the_first_run_is_one_interval_after_the_first_start(link: ServerL
     assert work.starts[0] - began > 0.24
 
 
-async def test_an_interval_counts_from_the_last_recorded_run(link: ServerLink, service: str) -> None:
+async def test_an_interval_counts_from_the_last_recorded_run(link: Link, service: str) -> None:
     work = Work()
     await set_record(link, service, last=now_ms() - 59_700)
     began = time.monotonic()
@@ -152,9 +152,7 @@ async def test_an_interval_counts_from_the_last_recorded_run(link: ServerLink, s
 
 
 @pytest.mark.parametrize("schedule", [Interval(60), Cron("0 0 1 1 *")])
-async def test_runs_missed_while_the_service_was_down_become_one(
-    link: ServerLink, service: str, schedule: Schedule
-) -> None:
+async def test_runs_missed_while_the_service_was_down_become_one(link: Link, service: str, schedule: Schedule) -> None:
     work = Work()
     last = now_ms() - 3 * 366 * 86_400_000
     await set_record(link, service, last=last)
@@ -167,7 +165,7 @@ async def test_runs_missed_while_the_service_was_down_become_one(
     assert abs(recorded - now_ms()) < 5_000
 
 
-async def test_a_run_longer_than_its_interval_and_lease_overlaps_nothing(link: ServerLink, service: str) -> None:
+async def test_a_run_longer_than_its_interval_and_lease_overlaps_nothing(link: Link, service: str) -> None:
     work = Work(0.4)
     task = work.task(Interval(0.05))
     async with (
@@ -181,7 +179,7 @@ async def test_a_run_longer_than_its_interval_and_lease_overlaps_nothing(link: S
     assert max(gaps) < 1.5  # but the next one does not wait
 
 
-async def test_each_replica_runs_a_task_of_scope_replica(link: ServerLink, service: str) -> None:
+async def test_each_replica_runs_a_task_of_scope_replica(link: Link, service: str) -> None:
     works = [Work(0.1), Work(0.1)]
     tasks = [
         ScheduledTask(name="work", schedule=Interval(0.05), scope="replica", run=works[0].run),
@@ -197,14 +195,14 @@ async def test_each_replica_runs_a_task_of_scope_replica(link: ServerLink, servi
     assert await record(link, service) == {}
 
 
-async def test_a_task_that_fails_goes_on(link: ServerLink, service: str, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_task_that_fails_goes_on(link: Link, service: str, caplog: pytest.LogCaptureFixture) -> None:
     starts: list[str] = []
 
-    async def fail(_: Fence | None) -> None:
+    async def fail(_: Run | None) -> None:
         starts.append("fail")
         raise ValueError("on purpose")
 
-    async def give_up(_: Fence | None) -> None:
+    async def give_up(_: Run | None) -> None:
         starts.append("give up")
         raise asyncio.CancelledError
 
@@ -220,7 +218,7 @@ async def test_a_task_that_fails_goes_on(link: ServerLink, service: str, caplog:
     assert failures[0].exc_info is not None
 
 
-async def test_stop_waits_for_a_run_and_starts_no_other(link: ServerLink, service: str) -> None:
+async def test_stop_waits_for_a_run_and_starts_no_other(link: Link, service: str) -> None:
     work = Work(0.2)
     async with scheduler(link, service, work.task(Interval(0.05))) as stopped:
         await until(lambda: work.running == 1)
@@ -228,7 +226,7 @@ async def test_stop_waits_for_a_run_and_starts_no_other(link: ServerLink, servic
     assert (work.ended, work.cancelled, len(work.starts)) == (1, 0, 1)
 
 
-async def test_stop_cancels_a_run_that_lasts_too_long_and_frees_the_task(link: ServerLink, service: str) -> None:
+async def test_stop_cancels_a_run_that_lasts_too_long_and_frees_the_task(link: Link, service: str) -> None:
     endless, other = Work(3600), Work()
     async with scheduler(link, service, endless.task(Interval(0.05)), lease=30) as stopped:
         await until(lambda: endless.running == 1)
@@ -240,7 +238,7 @@ async def test_stop_cancels_a_run_that_lasts_too_long_and_frees_the_task(link: S
         await until(lambda: bool(other.starts), seconds=1)
 
 
-async def test_stop_is_quick_while_nothing_runs(link: ServerLink, service: str) -> None:
+async def test_stop_is_quick_while_nothing_runs(link: Link, service: str) -> None:
     task = Work().task(Interval(3600))
     local = ScheduledTask(name="local", schedule=Cron("0 0 1 1 *"), scope="replica", run=Work().run)
     async with scheduler(link, service, task, local) as stopped:
@@ -389,7 +387,7 @@ async def test_a_run_outlives_a_server_that_loses_its_data(
     assert work.starts[1] - work.starts[0] > 1.5
 
 
-def made(link: ServerLink, service: str, instance: str) -> TaskRecord:
+def made(link: Link, service: str, instance: str) -> TaskRecord:
     return TaskRecord(link, service=service, task="work", instance=instance, lease=10)
 
 

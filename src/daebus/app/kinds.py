@@ -15,6 +15,7 @@ from daebus.declare.contracts import StreamAction
 from daebus.declare.paths import RESERVED, path_parameters
 from daebus.declare.rooms import Room
 from daebus.declare.running import Running
+from daebus.declare.schedules import Run
 from daebus.declare.signatures import Signature
 from daebus.declare.specs import (
     ActionSpec,
@@ -65,7 +66,10 @@ _CLIENT: _Strangers = {
     Client: ("socket handlers", "remove it; `clients: Clients` right of the * reaches every client by its id")
 }
 _RUNNING: _Strangers = {Running: ("threads", "remove it")}
-_STRANGERS: _Strangers = {**_CLIENT, **_RUNNING}
+_RUN: _Strangers = {Run: ("background tasks of the scope 'service'", "remove it")}
+_STRANGERS: _Strangers = {**_CLIENT, **_RUNNING, **_RUN}
+_NOT_SOCKETS: _Strangers = {**_RUNNING, **_RUN}
+_NOT_TASKS: _Strangers = {**_CLIENT, **_RUNNING}
 
 
 class Kind(msgspec.Struct, Generic[SpecT, R], frozen=True, eq=False):
@@ -135,12 +139,12 @@ def _listen_rule(spec: ListenSpec) -> Rule:
 
 def _socket_rule(_: SocketSpec) -> Rule:
     kind, payload = "a socket handler", "the data"
-    return Rule(kind=kind, payload=payload, parts=(Client,), replies=True, streams=None, strangers=_RUNNING)
+    return Rule(kind=kind, payload=payload, parts=(Client,), replies=True, streams=None, strangers=_NOT_SOCKETS)
 
 
 def _connect_rule(_: SocketSpec) -> Rule:
     kind, payload = "a connect handler", "the parameters"
-    return Rule(kind=kind, payload=payload, parts=(Client,), replies=True, lax=True, strangers=_RUNNING)
+    return Rule(kind=kind, payload=payload, parts=(Client,), replies=True, lax=True, strangers=_NOT_SOCKETS)
 
 
 def _join_rule(spec: JoinSpec) -> Rule:
@@ -153,7 +157,7 @@ def _join_rule(spec: JoinSpec) -> Rule:
         replies=True,
         contract=(NoneType, *room.types),
         contract_place=made_at(room),
-        strangers=_RUNNING,
+        strangers=_NOT_SOCKETS,
     )
 
 
@@ -162,15 +166,17 @@ def _values_of(room: Room[Encodable]) -> str:
 
 
 def _disconnect_rule(_: SocketSpec) -> Rule:
-    return Rule(kind="a disconnect handler", parts=(Client,), silent=True, strangers=_RUNNING)
+    return Rule(kind="a disconnect handler", parts=(Client,), silent=True, strangers=_NOT_SOCKETS)
 
 
-def _background_rule(_: BackgroundSpec) -> Rule:
-    return Rule(kind="a background task", silent=True, sent=False, strangers=_STRANGERS)
+def _background_rule(spec: BackgroundSpec) -> Rule:
+    if spec.scope == "replica":
+        return Rule(kind="a background task of the scope 'replica'", silent=True, sent=False, strangers=_STRANGERS)
+    return Rule(kind="a background task", parts=(Run,), silent=True, sent=False, strangers=_NOT_TASKS)
 
 
 def _thread_rule(_: ThreadSpec) -> Rule:
-    return Rule(kind="a thread", parts=(Running,), thread=True, silent=True, sent=False, strangers=_CLIENT)
+    return Rule(kind="a thread", parts=(Running,), thread=True, silent=True, sent=False, strangers={**_CLIENT, **_RUN})
 
 
 def _lifecycle_rule(spec: LifecycleSpec) -> Rule:

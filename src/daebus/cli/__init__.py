@@ -29,6 +29,7 @@ _COMMANDS: Mapping[str, str] = {
     "mcp": "assistants",
     "new": "project.new",
     "rooms": "rooms",
+    "schedules": "schedules.commands",
     "services": "fleet.services",
     "top": "fleet.top",
 }

@@ -157,10 +157,12 @@ def read_tool(subject: str, name: str, given: object) -> bool:
     return bool(given)
 
 
-def require_schedule(subject: str, seconds: float | None, every: timedelta | None, cron: str | None) -> Schedule:
+def require_schedule(
+    subject: str, seconds: float | None, every: timedelta | None, cron: str | None, zone: str | None = None
+) -> Schedule:
     """The schedule of a task. Raises `WiringError` if the options do not form a valid schedule."""
     try:
-        return make_schedule(seconds, every, cron)
+        return make_schedule(seconds, every, cron, zone)
     except ValueError as error:
         found, colon, remedy = str(error).rstrip(".").partition(": ")
         if not colon or not remedy.startswith(("give", "write")):

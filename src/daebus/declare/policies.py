@@ -11,6 +11,7 @@ import msgspec
 from daebus.mistakes.suggestions import closest
 
 from .options import Requires, refuse, require_choice, require_count, require_name, require_seconds
+from .schedules import Cron, Interval, Overlap, Schedule, TaskPolicy
 
 __all__ = [
     "ActionOptions",
@@ -25,6 +26,7 @@ __all__ = [
     "TaskOptions",
     "action_policy",
     "listen_options",
+    "task_policy",
 ]
 
 Start: TypeAlias = Literal["earliest", "latest"]
@@ -47,6 +49,25 @@ class TaskOptions(TypedDict, total=False):
 
     scope: Literal["service", "replica"]
     """``service`` (default): on one replica at a time; ``replica``: on each."""
+
+    zone: str
+    """The time zone of the cron expression, such as ``Europe/Berlin``. Default: UTC."""
+
+    jitter: float
+    """Upper limit in seconds of the delay of each run, so that tasks do not start all at once. Default: 0."""
+
+    overlap: Overlap
+    """A run that is due during another one: ``wait`` (default): it starts after it, and several become one; ``skip``:
+    it is missed; ``cancel``: the other one is cancelled."""
+
+    catch_up: float | None
+    """With cron: how many seconds ago a missed run may lie and is still made up. Default: they become one run."""
+
+    pause_after: int
+    """After how many failures in a row the schedule is paused. Default: 0, never."""
+
+    history: int
+    """How many runs are kept. Default: 100."""
 
     timeout: float | None
     """Seconds that one run may take; then it is cancelled and counts as failed. Default: no limit."""
@@ -228,3 +249,36 @@ def _policy(subject: str, options: Mapping[str, object], known: type, refused: s
         if refused is not None and name not in RunOptions.__annotations__:
             raise refuse(subject, f"{name}={value!r}, but {refused}", f"remove {name}=", "never-retried")
     return Policy(**cast("dict[str, Any]", options))
+
+
+def task_policy(subject: str, options: TaskOptions, schedule: Schedule) -> TaskPolicy:
+    """The policy of a background task. Raises `WiringError` if an option is wrong, or has no effect."""
+    given = {name: value for name, value in options.items() if name not in ("scope", "timeout", "zone")}
+    _require_fitting(subject, options, given, schedule)
+    policy = TaskPolicy(**cast("dict[str, Any]", given))
+    require_choice(subject, "overlap", policy.overlap, get_args(Overlap))
+    if policy.catch_up is not None:
+        require_seconds(subject, "catch_up", policy.catch_up, or_zero=True)
+    require_seconds(subject, "jitter", policy.jitter, or_zero=True)
+    require_count(subject, "pause_after", policy.pause_after, or_zero=True)
+    require_count(subject, "history", policy.history, or_zero=True, most=10_000)
+    if isinstance(schedule, Interval) and policy.jitter >= schedule.seconds:
+        found = f"jitter={policy.jitter:g}, and the interval is only {schedule.seconds:g} seconds"
+        raise refuse(subject, found, "give a smaller jitter", "wrong-option")
+    return policy
+
+
+def _require_fitting(subject: str, options: TaskOptions, given: Mapping[str, object], schedule: Schedule) -> None:
+    unknown = [name for name in given if name not in TaskOptions.__annotations__]
+    if unknown:
+        near = closest(unknown[0], TaskOptions.__annotations__)
+        remedy = f"write {near}=" if near else "remove it"
+        raise refuse(subject, f"background has no option {unknown[0]!r}", remedy, "unknown-option")
+    if options.get("scope") == "replica":
+        shared = [name for name in given if name != "jitter"]
+        if shared:
+            found = f"{shared[0]}= has no effect with scope='replica', as no runs are recorded then"
+            raise refuse(subject, found, "remove one of the two", "wrong-option")
+    if given.get("catch_up") is not None and not isinstance(schedule, Cron):
+        found = "catch_up= has no effect without cron=: an interval counts from the start of the last run"
+        raise refuse(subject, found, "give cron=, or remove it", "wrong-option")

@@ -42,6 +42,7 @@ from .policies import (
     TaskOptions,
     action_policy,
     listen_options,
+    task_policy,
 )
 from .recording import SocketRecorder, require_named
 from .specs import (
@@ -209,8 +210,7 @@ class Recorder(SocketRecorder):
         *,
         every: timedelta | None = None,
         cron: str | None = None,
-        scope: Literal["service", "replica"] = "service",
-        timeout: float | None = None,
+        **options: Unpack[TaskOptions],
     ) -> SilentDecorator | NoDecorator:
         """Run on a schedule, on one replica at a time, never overlapping itself.
 
@@ -218,15 +218,22 @@ class Recorder(SocketRecorder):
             name: The name of the task; Redis keeps the time of its last run under this name.
             seconds: The interval, in seconds.
             every: The interval, as a `timedelta`.
-            cron: A cron expression of five fields, in UTC.
-            scope: ``service``: on one replica at a time; ``replica``: on each.
-            timeout: Seconds after which a run is cancelled and counts as failed; None: no limit.
+            cron: A cron expression of five fields.
+            options: ``scope``: ``service``: on one replica at a time; ``replica``: on each. ``timeout``: seconds after
+                which a run is cancelled and counts as failed (no limit). ``zone``: the time zone of ``cron`` (UTC).
+                ``jitter``: the upper limit in seconds of the delay of each run (0). ``overlap``: what becomes of a run
+                that is due during another one: ``wait``: it starts after it, and several become one; ``skip``: it is
+                missed; ``cancel``: the other one is cancelled. ``catch_up``: with ``cron``, how many seconds ago a
+                missed run may lie and is still made up (those missed become one run). ``pause_after``: after how many
+                failures in a row the schedule is paused (never). ``history``: how many runs are kept (100).
         """
         require_named("background", name)
-        schedule = require_schedule(f"@background({name!r})", seconds, every, cron)
-        require_choice(f"@background({name!r})", "scope", scope, ("service", "replica"))
-        make = partial(BackgroundSpec, name=name, schedule=schedule, scope=scope)
-        return SilentDecorator(self._recording(make, f"@background({name!r})", timeout))
+        subject, scope = f"@background({name!r})", options.get("scope", "service")
+        schedule = require_schedule(subject, seconds, every, cron, options.get("zone"))
+        require_choice(subject, "scope", scope, ("service", "replica"))
+        policy = task_policy(subject, options, schedule)
+        make = partial(BackgroundSpec, name=name, schedule=schedule, scope=scope, policy=policy)
+        return SilentDecorator(self._recording(make, subject, options.get("timeout")))
 
     def thread(
         self, name: str, *, auto_start: bool = True, restart: bool = False, timeout: float | None = None

@@ -19,7 +19,7 @@ from .contracts import Channel, Contract
 from .options import Guard
 from .policies import ListenerIdentity, Policy
 from .rooms import Room, shape_of
-from .schedules import Schedule
+from .schedules import Schedule, TaskPolicy
 from .signatures import Signature, read_signature
 
 __all__ = [
@@ -228,6 +228,7 @@ class BackgroundSpec(Spec, frozen=True, kw_only=True):
     name: str
     schedule: Schedule
     scope: Literal["service", "replica"]
+    policy: TaskPolicy = TaskPolicy()
 
     @property
     @override
@@ -265,12 +266,7 @@ class LifecycleSpec(Spec, frozen=True, kw_only=True):
 
 
 def route_to(
-    action: ActionSpec,
-    *,
-    method: str,
-    path: str,
-    status_code: int | None,
-    about: Mapping[str, object],
+    action: ActionSpec, *, method: str, path: str, status_code: int | None, about: Mapping[str, object]
 ) -> RouteSpec:
     """The door to an action through which HTTP requests come; `about`: its options for the documents."""
     options = {"media_type": "application/json", **about}

@@ -21,6 +21,7 @@ _LIMITS = {
     "retries": "a whole number of at least 0",
     **dict.fromkeys(("timeout", "backoff", "max_backoff", "keep_replies"), "a number of seconds above 0"),
 }
+_ZONE = "give a name such as 'Europe/Berlin'"
 _SECONDS, _FIELDS = "give seconds above 0", "give five fields, such as '0 3 * * *'"
 
 
@@ -59,6 +60,15 @@ def _check_limits(handler: Handler) -> None:
 
 def _check_schedule(handler: Handler) -> None:
     call = handler.call
+    for option in ("jitter", "catch_up", "pause_after", "history"):
+        given = keyword(call, option)
+        value = number(given)
+        if given is not None and value is not None and value < 0:
+            found = f"{option}={value:g}, which must be at least 0"
+            report(handler.api, VALUE, given, handler.name, found, "correct it, or leave it out for the default")
+    zone = text(handler.api, keyword(call, "zone"))
+    if zone is not None:
+        _try(handler, lambda: Cron("* * * * *", zone), keyword(call, "zone") or call, _ZONE)
     seconds, every, cron = keyword(call, "seconds", 1), keyword(call, "every"), keyword(call, "cron")
     interval, expression = number(seconds) if every is None else duration(every), text(handler.api, cron)
     if interval is not None:

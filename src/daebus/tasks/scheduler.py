@@ -3,54 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
-from typing import Literal
-
-import msgspec
 
 from daebus.connection.link import Link
 from daebus.connection.resp import CommandError
-from daebus.core.context import Fence
 from daebus.core.pauses import pauses
-from daebus.declare.schedules import Schedule
 from daebus.delivery.grace import CUT_SECONDS, Grace
 from daebus.errors import Unavailable
-from daebus.protocol.fences import drawn_fence
 from daebus.queues.lapses import OnLapse
 from daebus.telemetry.logs import Logger
 
+from .planning import Planner
 from .records import TaskRecord
+from .runs import Alarm, Runs, ScheduledTask
+from .shared import SharedTask
 
 __all__ = ["ScheduledTask", "Scheduler"]
 
-_LONGEST_NAP = 30.0
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 5.0
-
-
-def _ignore(_: float) -> None: ...
-
-
-class ScheduledTask(msgspec.Struct, frozen=True, kw_only=True):
-    """A task of a service.
-
-    Attributes:
-        name: Its name, unique in the service.
-        schedule: When it is due.
-        scope: ``service``: on one replica at a time; ``replica``: on each.
-        run: Runs it once, given the fence of the run; None: it has none, as each replica runs the task. Its errors are
-            logged, and the schedule continues.
-        delayed: Called at the start of a run with how many seconds later than due it starts, where that is known.
-    """
-
-    name: str
-    schedule: Schedule
-    scope: Literal["service", "replica"]
-    run: Callable[[Fence | None], Awaitable[object]]
-    delayed: Callable[[float], object] = _ignore
 
 
 class Scheduler:
@@ -90,8 +62,9 @@ class Scheduler:
         self._logger = logger
         self._lease = lease
         self._cancels = on_lapse == "cancel"
-        self._runs = _Runs(logger)
+        self._runs = Runs(logger)
         self._loops: list[asyncio.Task[None]] = []
+        self._alarms: dict[str, Alarm] = {}
         self._waiting: set[str] = set()
 
     async def start(self, tasks: Sequence[ScheduledTask]) -> None:
@@ -99,9 +72,16 @@ class Scheduler:
         for task in tasks:
             self._loops.append(asyncio.create_task(self._follow(task), name=f"schedule of {task.name}"))
 
+    def wake(self, task: str | None = None) -> None:
+        """Ask the server about a task now, or about all of them."""
+        for name, alarm in self._alarms.items():
+            if task in (None, name):
+                alarm.ring()
+
     async def stop(self, grace: Grace) -> None:
         """Start no more runs, and wait for those in progress."""
-        self._runs.stopping.set()
+        self._runs.stopping = True
+        self.wake()
         if not self._loops:
             return
         _, busy = await asyncio.wait(self._loops, timeout=grace.left)
@@ -113,9 +93,10 @@ class Scheduler:
         await asyncio.wait(self._loops)
 
     async def _follow(self, task: ScheduledTask) -> None:
-        step = self._step(task)
+        alarm = self._alarms[task.name] = Alarm()
+        step = self._step(task, alarm)
         waits = pauses(_FIRST_PAUSE, _LONGEST_PAUSE)
-        while not self._runs.stopping.is_set():
+        while not self._runs.stopping:
             try:
                 await step()
             except (Unavailable, CommandError) as error:
@@ -128,16 +109,22 @@ class Scheduler:
                 self._recovered(task)
                 waits = pauses(_FIRST_PAUSE, _LONGEST_PAUSE)
                 continue
-            await self._runs.nap(next(waits))
+            await alarm.nap(next(waits))
 
-    def _step(self, task: ScheduledTask) -> Callable[[], Awaitable[None]]:
+    def _step(self, task: ScheduledTask, alarm: Alarm) -> Callable[[], Awaitable[None]]:
         if task.scope == "replica":
-            return _LocalTask(task, self._runs).step
+            return _LocalTask(task, self._runs, alarm, self._instance).step
         record = TaskRecord(
-            self._link, service=self._service, task=task.name, instance=self._instance, lease=self._lease
+            self._link,
+            service=self._service,
+            task=task.name,
+            instance=self._instance,
+            lease=self._lease,
+            pause_after=task.policy.pause_after,
+            history=task.policy.history,
         )
-        renew_every = self._lease / 3
-        return _SharedTask(task, record, self._runs, self._logger, renew_every=renew_every, cancels=self._cancels).step
+        every, cancels = self._lease / 3, self._cancels
+        return SharedTask(task, record, self._runs, alarm, self._logger, renew_every=every, cancels=cancels).step
 
     def _trouble(self, task: ScheduledTask, error: Exception) -> None:
         if not self._waiting:
@@ -151,131 +138,27 @@ class Scheduler:
                 self._logger.info("Background tasks continue.")
 
 
-class _Runs:
-    """The runs in progress in this process."""
-
-    def __init__(self, logger: Logger) -> None:
-        self.stopping = asyncio.Event()
-        self._logger = logger
-        self.running: set[asyncio.Task[None]] = set()
-
-    async def nap(self, seconds: float) -> None:
-        """Sleep, but not for long, and wake at once when the scheduler stops."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(min(seconds, _LONGEST_NAP)):
-                await self.stopping.wait()
-
-    def start(self, task: ScheduledTask, fence: Fence | None = None) -> asyncio.Task[None]:
-        """Start a run."""
-        run = asyncio.create_task(self._guarded(task, fence), name=f"background {task.name}")
-        self.running.add(run)
-        run.add_done_callback(self.running.discard)
-        return run
-
-    async def _guarded(self, task: ScheduledTask, fence: Fence | None) -> None:
-        try:
-            await task.run(fence)
-        except Exception:
-            self._logger.exception("A background task failed; its schedule continues.", task=task.name)
-
-
 class _LocalTask:
     """A task that each replica runs for itself, by its own clock."""
 
-    def __init__(self, task: ScheduledTask, runs: _Runs) -> None:
+    def __init__(self, task: ScheduledTask, runs: Runs, alarm: Alarm, instance: str) -> None:
         self._task = task
+        self._planner = Planner(f"{instance} {task.name}", task.schedule, jitter=task.policy.jitter)
         self._runs = runs
+        self._alarm = alarm
         self._last = _now_ms()
 
     async def step(self) -> None:
         """Wait, or run once."""
         now = _now_ms()
         self._last = min(self._last, self._task.schedule.latest_start(now))
-        due = self._task.schedule.next_after(self._last)
+        due = self._planner.plan(self._last, 0, now).due
         if now < due:
-            await self._runs.nap((due - now) / 1000)
+            await self._alarm.nap((due - now) / 1000)
             return
         self._last = now
         self._task.delayed((now - due) / 1000)
         await asyncio.wait({self._runs.start(self._task)})
-
-
-class _SharedTask:
-    """A task that the replicas of a service share."""
-
-    def __init__(
-        self,
-        task: ScheduledTask,
-        record: TaskRecord,
-        runs: _Runs,
-        logger: Logger,
-        *,
-        renew_every: float,
-        cancels: bool,
-    ) -> None:
-        self._task = task
-        self._record = record
-        self._runs = runs
-        self._logger = logger
-        self._renew_every = renew_every
-        self._cancels = cancels
-        self._last = 0
-        self._due = 0
-        self._latest = sys.maxsize  # nothing is known of the server's clock yet
-        self._watch: tuple[int, float] = (0, 0.0)  # the end of another's lease, and since when we have seen it
-        self._watch_for: float = renew_every
-
-    async def step(self) -> None:
-        """Ask once; then wait, or run if the task was claimed."""
-        asked, before, due = time.monotonic(), self._last, self._due
-        lease_end, since = self._watch
-        # While the server was away, an owner could not renew: it gets some time in which we see the server and it may.
-        self._watch = (0, 0.0)
-        watched = lease_end if asked - since >= self._watch_for else 0
-        state = await self._record.ask(self._last, self._due, watched, self._latest)
-        if state.lost:
-            self._logger.warning("record of a background task was lost and is made again", task=self._task.name)
-        self._latest = self._task.schedule.latest_start(state.now)
-        self._last, self._due = state.last, self._task.schedule.next_after(min(state.last, self._latest))
-        if state.won and self._runs.stopping.is_set():
-            await self._record.release(before, state.fence)
-        elif state.won:
-            if due:
-                self._task.delayed(max(0, state.now - due) / 1000)
-            await self._run(state.last, state.fence, asked)
-        elif state.now < self._due:
-            await self._runs.nap((self._due - state.now) / 1000 + self._record.jitter)
-        elif state.held_until:
-            self._watch = (lease_end, since) if state.held_until == lease_end else (state.held_until, asked)
-            self._watch_for = state.held_for / 3000  # as often as the owner renews
-            left = (state.held_until - state.now) / 1000
-            await self._runs.nap((min(left, self._watch_for) if left > 0 else self._watch_for) + self._record.jitter)
-
-    async def _run(self, started: int, drawn: int, asked: float) -> None:
-        # A process that was frozen since it asked may have lost the task again.
-        if time.monotonic() - asked > self._renew_every and await self._renew(started, drawn) is None:
-            return
-        run = self._runs.start(self._task, Fence(drawn_fence(drawn)))
-        wait: float | None = self._renew_every
-        while not run.done():
-            await asyncio.wait({run}, timeout=wait)
-            if wait is None or run.done():
-                continue
-            wait = await self._renew(started, drawn)
-            if wait is None:
-                about = {"task": self._task.name, "cancelled": self._cancels}
-                self._logger.warning("A background task was taken over by another replica.", **about)
-                if self._cancels:
-                    run.cancel()
-        with suppress(Unavailable):
-            await self._record.release(self._last, drawn)
-
-    async def _renew(self, started: int, drawn: int) -> float | None:
-        """Seconds until the next renewal; None if another replica has the task."""
-        try:
-            return self._renew_every if await self._record.renew(started, drawn) else None
-        except (Unavailable, CommandError):
-            return min(self._renew_every / 2, 1.0)
 
 
 def _now_ms() -> int:

@@ -12,6 +12,7 @@ from daebus.app.assembly import Assembly
 from daebus.app.container import Provided
 from daebus.app.kinds import BACKGROUND, ON_START, ON_STOP
 from daebus.core.context import Fence
+from daebus.declare.schedules import Run
 from daebus.delivery.endpoint import Endpoint
 from daebus.delivery.grace import LIFECYCLE_SECONDS
 from daebus.discovery.contract_checks import checking_contracts
@@ -20,6 +21,7 @@ from daebus.errors import StartupError
 from daebus.process.hangs import Hangs
 from daebus.process.watchdog import Watchdog, hung_seconds
 from daebus.tasks.scheduler import ScheduledTask, Scheduler
+from daebus.tasks.steering import Steering
 from daebus.wiring.resources import cause_of
 
 from .bus_parts import Actions, Channels, OldCalls, Queues, Registry
@@ -154,24 +156,33 @@ class Schedules:
                 scope=spec.scope,
                 run=self._running(run, endpoint),
                 delayed=partial(run.node.counts.delayed, spec.name),
+                policy=spec.policy,
             )
             for spec, endpoint in ((plan.spec, plan.endpoint) for plan in made.plans.of(BACKGROUND))
         ]
+        steering = Steering(run.node, made.service, scheduler.wake, run.logger)
         try:
+            await steering.start()
             await scheduler.start(tasks)
             yield
         finally:
+            await steering.stop()
             await scheduler.stop(run.grace)
 
-    def _running(self, run: Runtime, endpoint: Endpoint[None]) -> Callable[[Fence | None], asyncio.Future[None]]:
+    def _running(self, run: Runtime, endpoint: Endpoint[None]) -> Callable[[Run | None], asyncio.Future[str | None]]:
         delivery = run.delivery(endpoint)
 
-        async def once(fence: Fence | None) -> None:
-            outcome = await delivery.deliver(run.internal(delivery, "task", fence))
-            if outcome.problem is not None and not outcome.is_logged:
+        async def once(part: Run | None) -> str | None:
+            fence = None if part is None else Fence(part.token)
+            outcome = await delivery.deliver(run.internal(delivery, "task", fence, part))
+            if outcome.problem is None:
+                return None
+            if not outcome.is_logged:
                 run.logger.error("background task failed", handler=delivery.title, reason=outcome.problem.message)
+            error = outcome.error
+            return f"{type(error).__name__}: {error}" if outcome.is_logged else outcome.problem.message
 
-        return lambda fence: asyncio.ensure_future(once(fence))
+        return lambda part: asyncio.ensure_future(once(part))
 
 
 class ContractChecks:

@@ -177,9 +177,11 @@ class Runtime:
         """The delivery of messages from daebus itself to a handler."""
         return Delivery(endpoint, self.made.service, self.made.stopping, self.logger)
 
-    def internal(self, delivery: Delivery[None], what: str, fence: Fence | None = None) -> Incoming:
+    def internal(
+        self, delivery: Delivery[None], what: str, fence: Fence | None = None, part: object = None
+    ) -> Incoming:
         """A message from daebus itself, not from outside."""
-        return delivery.incoming(f"{what}-{self.node.new_request_id()}", fenced=fence)
+        return delivery.incoming(f"{what}-{self.node.new_request_id()}", fenced=fence, part=part)
 
     def _undocumented(self) -> Json:
         raise ConfigurationError(f"{self.made.service} serves no HTTP")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["CLIENT", "CONTEXT", "KINDS", "PARTS", "RUNNING", "Kind"]
+__all__ = ["CLIENT", "CONTEXT", "KINDS", "PARTS", "RUN", "RUNNING", "Kind"]
 
 CONTEXT = "daebus.core.context.Context"
 CLIENT = "daebus.websocket.clients.Client"
+RUN = "daebus.declare.schedules.Run"
 RUNNING = "daebus.declare.running.Running"
 
-PARTS = {CONTEXT: "every handler", CLIENT: "a socket handler", RUNNING: "a thread"}
+PARTS = {CONTEXT: "every handler", CLIENT: "a socket handler", RUN: "a background task", RUNNING: "a thread"}
 """The types of the objects of a transport, and the kind of handler that may take each."""
 
 
@@ -54,7 +55,7 @@ KINDS = {
     "socket_connect": Kind(title="a connect handler", payload="params", part=CLIENT, replies=True),
     "socket_join": Kind(title="a join handler", part=CLIENT, replies=True, named=True),
     "socket_disconnect": Kind(title="a disconnect handler", part=CLIENT, unique=False),
-    "background": Kind(title="a background task", sent=False),
+    "background": Kind(title="a background task", part=RUN, sent=False),
     "thread": Kind(title="a thread", part=RUNNING, threaded=True, sent=False),
     "on_start": Kind(title="an on_start handler", unique=False, sent=False),
     "on_stop": Kind(title="an on_stop handler", unique=False, sent=False),

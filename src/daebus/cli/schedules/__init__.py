@@ -1,0 +1,1 @@
+"""``daebus schedules``: the background tasks that the replicas of a service share, and their runs."""
