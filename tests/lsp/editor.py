@@ -148,8 +148,17 @@ def apply(text: str, edits: Sequence[types.TextEdit]) -> str:
 
 
 @asynccontextmanager
-async def editing(folder: Path, *, cache: Path | None = None, **options: object) -> AsyncGenerator[Editor]:
-    """An editor whose workspace is a folder; `cache`: what the server remembers of earlier sessions, else nothing."""
+async def editing(
+    folder: Path, *, cache: Path | None = None, initialized: bool = True, **options: object
+) -> AsyncGenerator[Editor]:
+    """An editor whose workspace is a folder.
+
+    Args:
+        folder: The folder.
+        cache: What the server remembers of earlier sessions, else nothing.
+        initialized: Whether the editor has already told the server that it was initialized.
+        options: The initialization options.
+    """
     client = LanguageClient("test", "1")
     editor = Editor(client, folder)
 
@@ -177,7 +186,8 @@ async def editing(folder: Path, *, cache: Path | None = None, **options: object)
             initialization_options=options,
         )
         await client.initialize_async(params)
-        client.initialized(types.InitializedParams())
+        if initialized:
+            client.initialized(types.InitializedParams())
         yield editor
     finally:
         if not client.stopped:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from importlib.util import find_spec
 
@@ -21,10 +22,11 @@ def lsp() -> None:
         raise click.ClickException("The language server needs pygls: install daebus[lsp].")
     if not hasattr(os, "fork"):
         raise click.ClickException("The language server needs Linux or macOS; on Windows, run it within WSL.")
-    from daebus.lsp.workers import spawn  # noqa: PLC0415  # no other command needs it
+    from daebus.lsp.starting import begin  # noqa: PLC0415  # no other command needs it
 
-    process = spawn()
-    # Meanwhile, the process loads what it needs.
+    gc.disable()  # until the server is loaded: there is no garbage yet
+    start = begin()
+    # Meanwhile, the worker loads what it needs, and checks.
     from daebus.lsp.server import serve  # noqa: PLC0415  # only if it is installed
 
-    serve(process)
+    serve(start)

@@ -17,7 +17,7 @@ from daebus.checking.snapshot import Snapshot
 
 from .targets import Target
 
-__all__ = ["Cache"]
+__all__ = ["Cache", "is_changed"]
 
 _DAYS = 30
 """How long a check is kept that no editor reads."""
@@ -69,7 +69,7 @@ class Cache:
         """
         with suppress(OSError):
             files = _states(snapshot)
-            if self._kept.get(target) == files or any(changed >= since for changed, _ in files.values()):
+            if self._kept.get(target) == files or is_changed(snapshot, since):
                 return
             self._folder.mkdir(parents=True, exist_ok=True)
             path = self._path(target)
@@ -90,6 +90,14 @@ class Cache:
     def _path(self, target: Target) -> Path:
         key = msgspec.json.encode((version("daebus"), sys.executable, target))
         return self._folder / f"{hashlib.sha256(key).hexdigest()[:32]}.json"
+
+
+def is_changed(snapshot: Snapshot, since: int) -> bool:
+    """Whether a file of a snapshot was changed or is gone since a time, in ns."""
+    try:
+        return any(changed >= since for changed, _ in _states(snapshot).values())
+    except OSError:
+        return True
 
 
 def _states(snapshot: Snapshot) -> dict[str, tuple[int, int]]:

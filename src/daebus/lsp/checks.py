@@ -7,11 +7,14 @@ import time
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
+import msgspec
+
 from daebus.checking.snapshot import Snapshot
 
-from .cache import Cache
+from .cache import Cache, is_changed
 from .options import Options
 from .sharing import Sharing
+from .starting import FRESH, First, first_job
 from .targets import Target
 from .texts import Texts
 from .worker.messages import Job, Outcome
@@ -68,6 +71,7 @@ class Checks:
         options: The limits of a check.
         cache: The checks of earlier sessions.
         found: Called after the check of an app.
+        first: What has begun already.
     """
 
     def __init__(
@@ -78,6 +82,7 @@ class Checks:
         options: Options,
         cache: Cache,
         found: Callable[[App], None],
+        first: First | None = None,
     ) -> None:
         self.apps: list[App] = []
         self._options = options
@@ -86,6 +91,7 @@ class Checks:
         self._worker = worker
         self._cache = cache
         self._found = found
+        self._first = first
         self._sharing = Sharing()
         self._running = 0
         self._waiting: dict[App, asyncio.Future[None]] = {}
@@ -138,24 +144,28 @@ class Checks:
         await asyncio.sleep(pause)
         async with self._turn(app):
             target = app.target
-            job = Job(
-                number=0,
-                root=target.root,
-                folders=self._folders,
-                target=target.name,
-                service=target.service,
-                buffers=self._texts.buffers(),
-                seconds=self._options.seconds,
-                megabytes=self._options.megabytes,
-            )
+            on_disk = first_job(self._folders, target, self._options)
+            job = msgspec.structs.replace(on_disk, buffers=self._texts.buffers())
             began = time.time_ns()
-            outcome = await self._worker.check(job)
+            outcome = await self._begun(on_disk, job)
+            if outcome is None:
+                outcome = await self._worker.check(job)
         if outcome.snapshot is not None:
             if outcome.snapshot.service is not None and self._is_saved(job.buffers):
                 await asyncio.to_thread(self._cache.write, target, outcome.snapshot, began)
             outcome = Outcome(outcome.number, self._sharing.share(outcome.snapshot))
         app.take(outcome)
         self._found(app)
+
+    async def _begun(self, on_disk: Job, job: Job) -> Outcome | None:
+        """The outcome of the check that began before the server was loaded, if a new one would find the same."""
+        first = self._first
+        if first is None or not self._is_saved(job.buffers):
+            return None
+        outcome = await self._worker.begun(on_disk)
+        if outcome is None or outcome.snapshot is None or is_changed(outcome.snapshot, first.began - FRESH):
+            return None
+        return outcome
 
     def _is_saved(self, buffers: Mapping[str, str]) -> bool:
         """Whether a check with these buffers was one of the files on disk."""

@@ -18,7 +18,9 @@ from .features.renaming import find_renamed, rename
 from .features.semantics import LEGEND, semantic_tokens
 from .options import Options
 from .session import Refreshed, Session
-from .texts import Texts, path_of
+from .starting import Start
+from .texts import Texts
+from .uris import path_of
 from .workers import Worker
 
 __all__ = ["Server", "register"]
@@ -33,18 +35,19 @@ class Server(LanguageServer):
 
     Attributes:
         options: The options that the editor has given.
-        worker: Does the checks.
+        start: What has begun before the server was loaded; None: nothing.
     """
 
     options: Options = Options()
-    worker: Worker | None = None
+    start: Start | None = None
     _session: Session | None = None
 
     @property
     def session(self) -> Session:
         """The session with the editor, after the editor has initialized the server."""
         if self._session is None:
-            self._session = Session(self, self.options, self.worker or Worker())
+            first = None if self.start is None else self.start.first
+            self._session = Session(self, self.options, Worker(self.start), first)
         return self._session
 
     def end(self) -> None:

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
+import gc
 from importlib.metadata import version
 
 from lsprotocol import types
 
 from .options import read_options
 from .requests import Server, register
-from .workers import Process, Worker
+from .starting import Start
 
 __all__ = ["Server", "serve"]
 
 
-def serve(process: Process) -> None:
-    """Serve an editor until it ends the session.
-
-    Args:
-        process: A worker process.
-    """
+def serve(start: Start) -> None:
+    """Serve an editor until it ends the session."""
     server = make_server()
-    server.worker = Worker(process)
+    server.start = start
+    gc.freeze()  # what was loaded stays, and a collection that looks at it would delay an answer
+    gc.enable()
     try:
-        server.start_io()
+        server.start_io(start.stdin)
     finally:
         server.end()
 

@@ -15,8 +15,10 @@ from .cache import Cache
 from .checks import App, Checks
 from .diagnostics import diagnostics_of
 from .options import Options
-from .targets import defined_apps, find_targets
-from .texts import Texts, path_of
+from .starting import First
+from .targets import Target, defined_apps, find_targets
+from .texts import Texts
+from .uris import path_of
 from .workers import Worker
 
 __all__ = ["Refreshed", "Session"]
@@ -32,16 +34,18 @@ class Session:
         server: The connection with the editor, after it was initialized.
         options: The options that the editor has given.
         worker: Does the checks.
+        first: What the first message of the editor has led to.
     """
 
-    def __init__(self, server: LanguageServer, options: Options, worker: Worker) -> None:
+    def __init__(self, server: LanguageServer, options: Options, worker: Worker, first: First | None = None) -> None:
         self._server = server
         self._worker = worker
         self.folders: Sequence[str] = [path_of(uri) for uri in _folders(server)]
         self.texts: Texts = Texts(server.workspace)
         self._cache = Cache()
         self._pages = Pages(self.texts.text)
-        self.checks: Checks = Checks(self.folders, self.texts, self._worker, options, self._cache, self._found)
+        self._first = first
+        self.checks: Checks = Checks(self.folders, self.texts, worker, options, self._cache, self._found, first)
         self.index: Index = Index((), self._pages)
         self._named: dict[str, object] = {}
         self._published: set[str] = set()
@@ -55,12 +59,16 @@ class Session:
     async def start(self) -> None:
         """Find the apps of the workspace and check them."""
         await self._worker.start()
-        self.look()
+        first = self._first
+        self._take(find_targets(self.folders) if first is None or first.folders != self.folders else first.targets)
         await asyncio.to_thread(self._cache.clean)
 
     def look(self) -> None:
         """Find the apps again, as files have changed."""
-        if self.checks.replace(find_targets(self.folders)):
+        self._take(find_targets(self.folders))
+
+    def _take(self, targets: Sequence[Target]) -> None:
+        if self.checks.replace(targets):
             self._renew()
             self._publish()
             self._refresh()

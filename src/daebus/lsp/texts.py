@@ -8,26 +8,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lsprotocol import types
-from pygls.uris import from_fs_path, to_fs_path
 from pygls.workspace import TextDocument, Workspace
 
 from daebus.editing.edits import Edit
 from daebus.editing.source import Source
 
-__all__ = ["Texts", "path_of", "uri_of"]
+from .uris import path_of, uri_of
+
+__all__ = ["Texts"]
 
 # Not `splitlines`, which also ends lines where neither editors nor Python do.
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
-
-
-def path_of(uri: str) -> str:
-    """The path of a file, without symbolic links, as the interpreter knows it."""
-    return os.path.realpath(to_fs_path(uri) or uri)
-
-
-def uri_of(path: str) -> str:
-    """The URI of a file."""
-    return from_fs_path(path) or path
 
 
 class Texts:

@@ -4,37 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import subprocess
-import sys
-from subprocess import PIPE
 from typing import IO
 
 import msgspec
 
+from .starting import Process, Start, spawn
 from .worker.messages import Job, Outcome, Request
 
-__all__ = ["Process", "Worker", "spawn"]
+__all__ = ["Worker"]
 
 _LIMIT = 2**28
-
-Process = subprocess.Popen[bytes]
-
-
-def spawn() -> Process:
-    """Start a worker process."""
-    # Without the current folder among the folders of modules: the code in it changes.
-    return Process([sys.executable, "-P", "-m", "daebus.lsp.worker"], stdin=PIPE, stdout=PIPE)
 
 
 class Worker:
     """The worker process, which is started again where it has ended.
 
     Args:
-        process: A process that was started already; None: one is started for the first check.
+        start: The process that was started already, and its job; None: one is started for the first check.
     """
 
-    def __init__(self, process: Process | None = None) -> None:
-        self._process = process
+    def __init__(self, start: Start | None = None) -> None:
+        self._process = None if start is None else start.process
+        self._begun = None if start is None or start.first is None else start.first.job
         self._requests: asyncio.WriteTransport | None = None
         self._reading: asyncio.Task[None] | None = None
         self._waiting: dict[int, asyncio.Future[Outcome]] = {}
@@ -49,9 +40,20 @@ class Worker:
         """Do a job under a number of its own; if this is cancelled, so is the job."""
         number = next(self._numbers)
         await self._running()
-        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        self._waiting[number] = future
+        self._waiting[number] = asyncio.get_running_loop().create_future()
         self._send(Request(msgspec.structs.replace(job, number=number)))
+        return await self._outcome(number)
+
+    async def begun(self, job: Job) -> Outcome | None:
+        """The outcome of the job that the process began with, if it was the same; None: it was not, or it was given."""
+        await self._running()
+        if self._begun != job:
+            return None
+        self._begun = None
+        return await self._outcome(job.number)
+
+    async def _outcome(self, number: int) -> Outcome:
+        future = self._waiting[number]
         try:
             return await future
         finally:
@@ -67,11 +69,13 @@ class Worker:
     async def _running(self) -> None:
         async with self._starting:
             if self._process is None or self._process.poll() is not None:
-                self._process, self._requests = spawn(), None
+                self._process, self._requests, self._begun = spawn(), None, None
             if self._requests is None:
                 loop, process = asyncio.get_running_loop(), self._process
                 self._requests, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, _pipe(process.stdin))
                 outcomes = asyncio.StreamReader(limit=_LIMIT)
+                if self._begun is not None:
+                    self._waiting[self._begun.number] = loop.create_future()
                 await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(outcomes), _pipe(process.stdout))
                 self._reading = asyncio.create_task(self._read(process, outcomes))
 

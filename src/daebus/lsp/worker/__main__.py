@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import os
 
-from daebus.checking.inspecting import inspect_app
+# Before all that is loaded. A collection would also copy the memory that each check shares with this process, and a
+# check is over before there is much to collect.
+gc.disable()
 
-from .nursery import Nursery
+from daebus.checking.inspecting import inspect_app  # noqa: E402
+
+from .nursery import Nursery  # noqa: E402
 
 # What an app with HTTP and WebSockets loads when its handlers are registered; the server starts in the meantime.
 _AHEAD = ("litestar", "daebus.http.application", "daebus.websocket.hub")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import importlib
 import os
 import selectors
@@ -175,8 +174,6 @@ class Nursery:
 def _be_child(job: Job, pipe: int, check: Callable[[Job], Snapshot]) -> None:
     """Check, write the report, and end, whatever the user's code has left behind."""
     log = os.dup(2)
-    # It would copy all the memory of the nursery, and a check is over before there is much to collect.
-    gc.disable()
     try:
         enter(job.seconds, job.megabytes)
         known = frozenset(sys.modules)
