@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import random
 
 import pytest
 from hypothesis import given, settings
@@ -108,3 +109,28 @@ def test_it_agrees_with_the_parser_of_python() -> None:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     }
     assert {header.name: [one.name for one in header.parameters] for header in Page(CODE).headers} == parsed
+
+
+EDITED = '@a.action("x")\nasync def f(q: str, *, repo: Repo) -> None:\n    """Text."""\n    r = f"{q}" + \'\'\n'
+PIECES = ['"', '"""', "'", "'''", "''", "\\", "\\\n", "\n", "\r", "\r\n", "#", "(", ")", "x", 'f"', " "]
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_a_file_has_the_same_tokens_however_it_was_edited(seed: int) -> None:
+    chance = random.Random(seed)
+    page = Page(EDITED)
+    for _ in range(30):
+        start = chance.randint(0, len(page.text))
+        end = start + chance.choice((0, 0, 1, 4))
+        page = Page(page.text[:start] + chance.choice(PIECES) + page.text[end:], page)
+        if chance.random() < 0.7:
+            assert page.tokens == Page(page.text).tokens
+
+
+def test_the_tokens_before_an_edit_are_kept() -> None:
+    before = Page(EDITED)
+    first = before.tokens[0]
+    unread = Page(EDITED + "x", before)
+    after = Page(EDITED + "xy", unread)
+    assert after.tokens[0] is first
+    assert after.tokens[-1].text == "xy"

@@ -122,15 +122,12 @@ class _Headers:
     def _begins_line(self, index: int) -> bool:
         return index == 0 or self._tokens[index - 1].kind == "newline"
 
-    def _begins_statement(self, index: int) -> bool:
-        return self._begins_line(index) and self._tokens[index].text in _STATEMENTS
-
     def _bracket(self, index: int) -> tuple[int, bool]:
         """The index of the bracket that closes the one at an index, or of the token where unfinished code ends."""
         depth = 0
         for at in range(index, len(self._tokens)):
             token = self._tokens[at]
-            if at > index and self._begins_statement(at):
+            if token.text in _STATEMENTS and at > index and self._begins_line(at):
                 return at, False
             if token.text in OPENING:
                 depth += 1

@@ -53,7 +53,7 @@ class Pages:
         text = self._read(path)
         known = self._pages.get(path)
         if known is None or (known.text is not text and known.text != text):
-            known = self._pages[path] = Page(text)
+            known = self._pages[path] = Page(text, known)
         return known
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 import operator
 import re
+from collections.abc import Sequence
 from functools import cached_property
 
 import msgspec
@@ -25,6 +26,7 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _KINDS = ("", *_TOKEN.groupindex)
+_EMPTY = ('""', "''")
 OPENING, CLOSING = "([{", ")]}"
 
 
@@ -44,21 +46,56 @@ class Token(msgspec.Struct, frozen=True, gc=False):
 _start = operator.attrgetter("start")
 
 
+def _unchanged(text: str, before: str, tokens: Sequence[Token]) -> Sequence[Token]:
+    """The tokens of the lines before the first difference between two texts."""
+    # A line break right before it is none of them: an inserted line feed may belong to it.
+    last = bisect.bisect_left(tokens, _common(text, before) - 2, key=_start)
+    while last > 0 and tokens[last - 1].kind != "newline":
+        last -= 1
+    kept = tokens[:last]
+    return () if any(map(_is_unclosed, kept, kept[1:])) else kept
+
+
+def _common(text: str, other: str) -> int:
+    """How many characters two texts have in common at their beginning."""
+    least, most = 0, min(len(text), len(other))
+    while least < most:
+        middle = (least + most + 1) // 2
+        if text[least:middle] == other[least:middle]:
+            least = middle
+        else:
+            most = middle - 1
+    return least
+
+
+def _is_unclosed(token: Token, following: Token) -> bool:
+    """Whether a token and the one behind it may begin a string of several lines, which a later line can close."""
+    return token.text[-2:] in _EMPTY and token.end == following.start and following.text[0] == token.text[-1]
+
+
 class Source:
     """A file as text.
 
     Args:
         text: Its content.
+        before: The file before an edit, whose tokens are kept up to the edited line; None: it is not known.
     """
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, before: Source | None = None) -> None:
         self.text = text
+        self._earlier = None if before is None else before.split()
+
+    def split(self) -> tuple[str, Sequence[Token]] | None:
+        """The last text that was split into tokens, and these; None: none was yet."""
+        return (self.text, self.tokens) if "tokens" in self.__dict__ else self._earlier
 
     @cached_property
     def tokens(self) -> list[Token]:
         """All the tokens that are neither space nor comments."""
-        found = ((one, one.lastindex) for one in _TOKEN.finditer(self.text))
-        return [Token(_KINDS[kind], one[kind], one.start(kind)) for one, kind in found if kind is not None]
+        kept: Sequence[Token] = () if self._earlier is None else _unchanged(self.text, *self._earlier)
+        self._earlier = None
+        found = ((one, one.lastindex) for one in _TOKEN.finditer(self.text, kept[-1].end if kept else 0))
+        return [*kept, *(Token(_KINDS[kind], one[kind], one.start(kind)) for one, kind in found if kind is not None)]
 
     @cached_property
     def line_starts(self) -> list[int]:
