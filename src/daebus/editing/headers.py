@@ -89,9 +89,15 @@ class Header(msgspec.Struct, frozen=True, gc=False):
         return [one for one in self.parameters if one.is_service]
 
 
-def find_headers(source: Source) -> list[Header]:
-    """The decorated functions of a file, in their order."""
-    return list(_Headers(source).find())
+def find_headers(source: Source, known: Sequence[Header] = ()) -> list[Header]:
+    """The decorated functions of a file, in their order.
+
+    Args:
+        source: The file.
+        known: The first of them, which are not looked for again.
+    """
+    behind = source.index(known[-1].closing) if known else 0
+    return [*known, *_Headers(source).find(behind)]
 
 
 class _Headers:
@@ -101,9 +107,8 @@ class _Headers:
         self._page = page
         self._tokens = page.tokens
 
-    def find(self) -> Iterator[Header]:
+    def find(self, behind: int) -> Iterator[Header]:
         decorators: list[Decorator] = []
-        behind = 0
         for index in self._page.line_starts:
             if index < behind or index >= len(self._tokens):
                 continue

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import bisect
+import itertools
 import operator
 import re
-from collections.abc import Sequence
 from functools import cached_property
+from typing import Self
 
 import msgspec
 
@@ -26,8 +27,9 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _KINDS = ("", *_TOKEN.groupindex)
-_EMPTY = ('""', "''")
 OPENING, CLOSING = "([{", ")]}"
+_AHEAD = 3
+"""How many characters behind a token can decide what it is: the line break behind a backslash, with what follows."""
 
 
 class Token(msgspec.Struct, frozen=True, gc=False):
@@ -44,33 +46,24 @@ class Token(msgspec.Struct, frozen=True, gc=False):
 
 
 _start = operator.attrgetter("start")
+_end = operator.attrgetter("end")
 
 
-def _unchanged(text: str, before: str, tokens: Sequence[Token]) -> Sequence[Token]:
-    """The tokens of the lines before the first difference between two texts."""
-    # A line break right before it is none of them: an inserted line feed may belong to it.
-    last = bisect.bisect_left(tokens, _common(text, before) - 2, key=_start)
-    while last > 0 and tokens[last - 1].kind != "newline":
-        last -= 1
-    kept = tokens[:last]
-    return () if any(map(_is_unclosed, kept, kept[1:])) else kept
-
-
-def _common(text: str, other: str) -> int:
+def _common(one: str, other: str) -> int:
     """How many characters two texts have in common at their beginning."""
-    least, most = 0, min(len(text), len(other))
-    while least < most:
-        middle = (least + most + 1) // 2
-        if text[least:middle] == other[least:middle]:
-            least = middle
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[low:middle] == other[low:middle]:
+            low = middle
         else:
-            most = middle - 1
-    return least
+            high = middle - 1
+    return low
 
 
-def _is_unclosed(token: Token, following: Token) -> bool:
-    """Whether a token and the one behind it may begin a string of several lines, which a later line can close."""
-    return token.text[-2:] in _EMPTY and token.end == following.start and following.text[0] == token.text[-1]
+def _is_open(string: Token, text: str) -> bool:
+    """Whether an empty string is the beginning of one in three quotes that has no end yet."""
+    return string.text[-2:] in ('""', "''") and text[string.end : string.end + 1] == string.text[-1]
 
 
 class Source:
@@ -78,24 +71,34 @@ class Source:
 
     Args:
         text: Its content.
-        before: The file before an edit, whose tokens are kept up to the edited line; None: it is not known.
+        earlier: The file before an edit. What is before the edit is not read again.
     """
 
-    def __init__(self, text: str, before: Source | None = None) -> None:
+    def __init__(self, text: str, earlier: Self | None = None) -> None:
         self.text = text
-        self._earlier = None if before is None else before.split()
-
-    def split(self) -> tuple[str, Sequence[Token]] | None:
-        """The last text that was split into tokens, and these; None: none was yet."""
-        return (self.text, self.tokens) if "tokens" in self.__dict__ else self._earlier
+        if earlier is not None and "tokens" not in earlier.__dict__:
+            earlier = earlier.earlier
+        if earlier is not None:
+            earlier.earlier = None  # or each version would be kept
+        self.earlier: Self | None = earlier
 
     @cached_property
     def tokens(self) -> list[Token]:
         """All the tokens that are neither space nor comments."""
-        kept: Sequence[Token] = () if self._earlier is None else _unchanged(self.text, *self._earlier)
-        self._earlier = None
+        kept = [] if self.earlier is None else self.earlier.tokens[: self.kept]
         found = ((one, one.lastindex) for one in _TOKEN.finditer(self.text, kept[-1].end if kept else 0))
-        return [*kept, *(Token(_KINDS[kind], one[kind], one.start(kind)) for one, kind in found if kind is not None)]
+        kept += [Token(_KINDS[kind], one[kind], one.start(kind)) for one, kind in found if kind is not None]
+        return kept
+
+    @cached_property
+    def kept(self) -> int:
+        """The number of the first tokens that are those of the earlier text, as nothing has changed in them."""
+        if self.earlier is None:
+            return 0
+        changed = _common(self.earlier.text, self.text)
+        last = bisect.bisect_left(self.earlier.tokens, changed - _AHEAD, key=_end)
+        before = itertools.islice(self.earlier.tokens, last)
+        return next((at for at, one in enumerate(before) if one.kind == "string" and _is_open(one, self.text)), last)
 
     @cached_property
     def line_starts(self) -> list[int]:

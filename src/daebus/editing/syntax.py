@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from functools import cached_property
@@ -51,7 +52,15 @@ class Page(Source):
     @cached_property
     def headers(self) -> list[Header]:
         """The decorated functions, in their order."""
-        return find_headers(self)
+        return find_headers(self, self._kept_headers())
+
+    def _kept_headers(self) -> list[Header]:
+        """The first decorated functions that are those of the earlier text."""
+        if self.earlier is None or self.kept == 0 or "headers" not in self.earlier.__dict__:
+            return []
+        last = self.tokens[self.kept - 1].start
+        # The token behind a function says where it ends.
+        return list(itertools.takewhile(lambda one: one.end < last, self.earlier.headers))
 
     @cached_property
     def headers_by_name(self) -> dict[str, list[Header]]:
