@@ -114,8 +114,8 @@ def test_version_and_help_load_no_server(redis_url: str) -> None:
         "publish",
         "rooms",
         "run",
-        "send",
         "schedules",
+        "send",
         "services",
         "top",
     ]
