@@ -394,6 +394,7 @@ async def test_a_backfill_runs_each_time_once(operator: Schedules, link: Link, s
     assert [run.scheduled_for.astimezone(UTC).hour for run in work.runs] == [5, 4, 4]
     assert [run.scheduled_for.hour for run in work.runs] == [6, 6, 6]
     assert {run.by for run in work.runs} == {"backfill"}
+    assert all(run.previous is None or run.previous < run.scheduled_for for run in work.runs)
 
 
 async def declared(operator: Schedules) -> bool:

@@ -143,7 +143,8 @@ class Run(msgspec.Struct, frozen=True):
             Store it with what the run writes: ``UPDATE ... WHERE token <= :token``.
         scheduled_for: The time for which the run is, without jitter and delay; in UTC, or in the zone of the task. It
             is the time of the trigger if the run was triggered.
-        previous: The latest time for which a run has succeeded, in the same zone; None: none has.
+        previous: The latest time for which a run has succeeded, in the same zone; None: none has, or only
+            one for a later time, as during a backfill.
         by: Why it runs: ``schedule``, ``trigger`` or ``backfill``.
     """
 

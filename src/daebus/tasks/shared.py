@@ -195,6 +195,6 @@ class SharedTask:
     def _made(self, state: TaskState) -> Run:
         schedule = self._task.schedule
         zone = ZoneInfo(schedule.zone) if isinstance(schedule, Cron) and schedule.zone != "UTC" else UTC
-        previous = datetime.fromtimestamp(state.previous / 1000, zone) if state.previous else None
+        previous = datetime.fromtimestamp(state.previous / 1000, zone) if 0 < state.previous < state.scheduled else None
         scheduled = datetime.fromtimestamp(state.scheduled / 1000, zone)
         return Run(drawn_fence(state.fence), scheduled, previous, cast("Reason", state.by))
