@@ -183,22 +183,22 @@ def _observed(endpoint: Endpoint[R], handle: Handle[R], logger: Logger) -> Handl
     if not observers or endpoint.signature.streams:
         return handle
 
-    def observe(incoming: Incoming, reply: object, error: BaseException | None, seconds: float) -> None:
-        for one in observers:
-            try:
-                one(incoming, reply, error, seconds)
-            except Exception:  # the message has ended, and its sender is told how
-                logger.exception("observer failed", handler=endpoint.title)
-
     async def observed(incoming: Incoming) -> R:
-        begun = time.perf_counter()
+        begun, failed = time.perf_counter(), None
+        reply: R | None = None
         try:
             reply = await handle(incoming)
+            return reply  # noqa: TRY300  # an `else` would run before `finally`, not in its place
         except BaseException as error:
-            observe(incoming, None, error, time.perf_counter() - begun)
+            failed = error
             raise
-        observe(incoming, reply, None, time.perf_counter() - begun)
-        return reply
+        finally:
+            seconds = time.perf_counter() - begun
+            for observe in observers:
+                try:
+                    observe(incoming, reply, failed, seconds)
+                except Exception:  # the message has ended, and its sender is told how
+                    logger.exception("observer failed", handler=endpoint.title)
 
     return observed
 

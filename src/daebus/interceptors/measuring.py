@@ -14,6 +14,7 @@ from typing_extensions import override
 from daebus.delivery.endpoint import Endpoint, Incoming
 from daebus.delivery.interceptors import Observe, StreamHandle
 from daebus.delivery.outgoing import Forward, ForwardStream, Outgoing
+from daebus.telemetry.traces import is_awaited
 
 from .operations import (
     ERROR_TYPE,
@@ -59,13 +60,16 @@ class Measuring(ABC):
         """Measure the messages of a handler that have one reply or none."""
         if not is_operation(endpoint):
             return None
-        records, is_route = _IncomingRecords(self, endpoint), endpoint.kind == "route"
+        records, kind = _IncomingRecords(self, endpoint), endpoint.kind
 
         def measure(incoming: Incoming, reply: object, error: BaseException | None, seconds: float) -> None:
             if error is not None:
                 records.failed(incoming, error, seconds)
                 return
-            key = variant(endpoint, incoming, status_of(endpoint, reply)) if is_route else variant(endpoint, incoming)
+            if kind == "action":  # as `variant`, without its call
+                key: object = is_awaited(incoming.context)
+            else:
+                key = variant(endpoint, incoming, status_of(endpoint, reply) if kind == "route" else 0)
             (records.get(key) or records.make(key, incoming))(seconds)
 
         return measure
