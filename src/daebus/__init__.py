@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from daebus.declare.running import Running
     from daebus.declare.schedules import Run
     from daebus.delivery.per_message import PerMessage
-    from daebus.errors import DaebusError, Reject, WiringError
+    from daebus.errors import Reject, WiringError
     from daebus.identity.credentials import Credentials
     from daebus.identity.provider import Identity
     from daebus.identity.schemes import SecurityScheme
@@ -70,7 +70,6 @@ __all__ = [
     "Context",
     "Credentials",
     "Daebus",
-    "DaebusError",
     "DaebusHttp",
     "DaebusWebSocket",
     "Encodable",
@@ -114,7 +113,6 @@ _HOMES = {
     "Message": "declare.contracts",
     "StreamAction": "declare.contracts",
     "Encodable": "payloads.encodable",
-    "DaebusError": "errors",
     "Reject": "errors",
     "WiringError": "errors",
     "Logger": "telemetry.logs",

@@ -14,6 +14,7 @@ OPENINGS = {
     "app/running/runtime.py",
     "bus/opening.py",
     "checking/deployment.py",
+    "console/serving.py",
     "operations/reachability.py",
 }
 """Who asks for a dialect, and hands it in; or warns of it."""

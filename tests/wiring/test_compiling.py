@@ -258,8 +258,9 @@ def test_a_payload_where_there_is_none_is_refused() -> None:
     async def handler(other: Opaque) -> None: ...
 
     problem = refusal(handler, TASK)
-    assert problem.found == "a background task gets no message, so this parameter would have no value"
-    assert problem.remedy == "put a bare * before 'other' if it is a service, or remove it"
+    assert problem.found == "a background task gets no such value from the message"
+    remedy = "put a bare * before 'other' if it is a service, or annotate it as Run, or remove it"
+    assert problem.remedy == remedy
 
 
 def test_a_payload_that_cannot_be_decoded_is_refused_with_both_ways_out() -> None:

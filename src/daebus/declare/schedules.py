@@ -136,22 +136,25 @@ class TaskPolicy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Run(msgspec.Struct, frozen=True):
-    """A run of a background task that the replicas of a service share.
-
-    Attributes:
-        token: The fencing token: a text that is greater than that of any run of the task before, as `Context.fence`.
-            Store it with what the run writes: ``UPDATE ... WHERE token <= :token``.
-        scheduled_for: The time for which the run is, without jitter and delay; in UTC, or in the zone of the task. It
-            is the time of the trigger if the run was triggered.
-        previous: The latest time for which a run has succeeded, in the same zone; None: none has, or only
-            one for a later time, as during a backfill.
-        by: Why it runs: ``schedule``, ``trigger`` or ``backfill``.
-    """
+    """A run of a background task that the replicas of a service share."""
 
     token: str
+    """The fencing token: a text that is greater than that of any run of the task before, as `Context.fence`.
+
+    Store it with what the run writes: ``UPDATE ... WHERE token <= :token``.
+    """
     scheduled_for: datetime
+    """The time for which the run is, without jitter and delay; in UTC, or in the zone of the task.
+
+    It is the time of the trigger if the run was triggered.
+    """
     previous: datetime | None = None
+    """The latest time for which a run has succeeded, in the same zone.
+
+    None: none has, or only one for a later time, as during a backfill.
+    """
     by: Reason = "schedule"
+    """Why it runs: ``schedule``, ``trigger`` or ``backfill``."""
 
 
 def make_schedule(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from types import CodeType, FunctionType, ModuleType
 
 from daebus.declare.contracts import Contract
@@ -24,10 +24,10 @@ def mentioned(handlers: Iterable[Callable[..., object]]) -> list[Contract]:
     return found
 
 
-def _reached(starts: Collection[str]) -> Iterator[ModuleType]:
+def _reached(starts: Set[str]) -> Iterator[ModuleType]:
     """The modules of the same packages that these modules use, each once."""
     roots = {name.partition(".")[0] for name in starts}
-    waiting, seen = sorted(starts), set(starts)
+    waiting, seen = sorted(starts & sys.modules.keys()), set(starts)
     while waiting:
         module = sys.modules[waiting.pop(0)]
         yield module

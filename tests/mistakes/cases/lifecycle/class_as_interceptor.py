@@ -14,7 +14,7 @@ class Timing:
 
 
 # wrong
-# ! mypy list-item: List item 0 has incompatible type "type[Timing]"; expected "Interceptor | StreamInterceptor | OutgoingInterceptor | OutgoingStreamInterceptor"
+# ! mypy list-item: List item 0 has incompatible type "type[Timing]"; expected "Interceptor | StreamInterceptor | Observer | OutgoingInterceptor | OutgoingStreamInterceptor"
 # ! pyrefly bad-argument-type
 # ! pyright reportArgumentType: Argument of type "list[type[Timing]]" cannot be assigned to parameter "interceptors" of type "Sequence[AnyInterceptor]" in function "__init__"
 # ! registration wrong-interceptor: Daebus('users'), interceptor Timing: it is a class; give an instance: Timing()

@@ -9,7 +9,7 @@ users = Blueprint("users", services=Container)
 # wrong
 @users.background("cleanup", 60)
 # ! mypy daebus-signature: cleanup(query: GetUser): a background task gets no such value from the message -> put a bare * before "query" if it is a service
-# ! registration unexpected-payload: cleanup(query: GetUser): a background task gets no message, so this parameter would have no value; put a bare * before 'query' if it is a service, or remove it
+# ! registration unexpected-payload: cleanup(query: GetUser): a background task gets no such value from the message; put a bare * before 'query' if it is a service, or annotate it as Run, or remove it
 async def cleanup(query: GetUser, *, repo: UserRepo) -> None:
     await repo.find(query.id)
 

@@ -32,7 +32,7 @@ async def get_user(query: GetUser, *, repo: UserRepo) -> User:
     return await repo.find(query.id)
 
 
-# ! mypy list-item: List item 0 has incompatible type "Callable[[Endpoint[R], Callable[[Incoming], Awaitable[R]]], Coroutine[Any, Any, Callable[[Incoming], Awaitable[R]]]]"; expected "Interceptor | StreamInterceptor | OutgoingInterceptor | OutgoingStreamInterceptor"
+# ! mypy list-item: List item 0 has incompatible type "Callable[[Endpoint[R], Callable[[Incoming], Awaitable[R]]], Coroutine[Any, Any, Callable[[Incoming], Awaitable[R]]]]"; expected "Interceptor | StreamInterceptor | Observer | OutgoingInterceptor | OutgoingStreamInterceptor"
 # ! pyright reportArgumentType: Argument of type "list[(endpoint: Endpoint[R@timing], handle: Handle[R@timing]) -> CoroutineType[Any, Any, Handle[R@timing]]]" cannot be assigned to parameter "interceptors" of type "Sequence[AnyInterceptor]" in function "__init__"
 # ! registration wrong-interceptor: Daebus('users'), interceptor timing: it is async, but it is called once, when the service starts, and not for each message; write `def name(endpoint, handle)` that returns `handle`, or an async function of one message
 # ! ty invalid-argument-type
