@@ -6,7 +6,8 @@ import sys
 
 from driving import drive, main
 
-from daebus import Action, Bus, Daebus, DaebusError
+from daebus import Action, Bus, Daebus
+from daebus.errors import DaebusError
 
 SERVICE, REPLICAS = sys.argv[3], int(sys.argv[4])
 WAIT = Action[None, int]("wait", service=SERVICE)

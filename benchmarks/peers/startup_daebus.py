@@ -7,7 +7,8 @@ import time
 
 from driving import say
 
-from daebus import Bus, Daebus, DaebusError
+from daebus import Bus, Daebus
+from daebus.errors import DaebusError
 
 app = Daebus("startup")
 asking = set()

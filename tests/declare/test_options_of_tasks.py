@@ -28,4 +28,4 @@ def test_a_wrong_option_is_refused(options: dict[str, Any], found: str) -> None:
     with pytest.raises(WiringError) as caught:
         Blueprint("users").background("work", **options)(lambda: None)
     assert found in str(caught.value)
-    assert "tests/declare/test_task_options.py:" in str(caught.value)
+    assert "tests/declare/test_options_of_tasks.py:" in str(caught.value)
