@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 __all__ = ["TaskAct", "declared_tasks", "decode_act", "task_channel", "task_record", "task_runs", "wanted_runs"]
@@ -46,4 +48,4 @@ class TaskAct(msgspec.Struct, frozen=True):
     who: str
 
 
-decode_act = msgspec.json.Decoder(TaskAct).decode
+decode_act: Callable[[bytes], TaskAct] = msgspec.json.Decoder(TaskAct).decode
