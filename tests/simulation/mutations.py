@@ -171,16 +171,16 @@ MUTATIONS: Mapping[str, Mutation] = {
     ),
     "schedule": Mutation(
         "the runs of a background task do not overlap",
-        "tasks/records.py",
+        "tasks/record_scripts.py",
         "local held = owner and owner ~= me and not (expires <= now and expires == watched)",
         "local held = false",
         ("slow",),
     ),
     "end of a run": Mutation(
         "the end of a run of a background task, executed late, does not end the next one",
-        "tasks/records.py",
-        "if record[1] ~= ARGV[1] or record[2] ~= ARGV[3] then",
-        "if record[1] ~= ARGV[1] then",
+        "tasks/record_scripts.py",
+        "if not was_lost and (record[1] ~= ARGV[1] or record[2] ~= ARGV[3]) then",
+        "if not was_lost and record[1] ~= ARGV[1] then",
         test="tests/tasks/test_scheduler.py::test_the_end_of_a_run_that_is_executed_late_does_not_end_the_next_run",
     ),
     "started": Mutation(
