@@ -215,7 +215,9 @@ async def test_a_registry_or_note_that_is_deleted_loses_and_doubles_nothing(engi
                 await (redis.zrem(key, member) if member else redis.delete(key))
                 await until(lambda: load.ticks > ticks and (not line or line in " ".join(lines)))  # noqa: B023
                 await all_done(load)
-            said = [text for text in lines if "will be retried" not in text]
+            # No run is started for half a lease after the record of a task is lost: times without a run are missed.
+            expected = ("will be retried", *(["were missed"] if ":task:" in key else []))
+            said = [text for text in lines if not any(one in text for one in expected)]
             assert [text for text in said if not line or line not in text] == [], what
             assert load.errors == [], what
             assert set(load.runs.values()) == {1}, what
